@@ -1,0 +1,45 @@
+package nighttrain.executor;
+
+import java.time.Duration;
+import java.util.Optional;
+import nighttrain.executor.request.Generation;
+import nighttrain.executor.request.GenerationRequest;
+
+/** Token ids in, token ids out: one model on all devices of this process, shared by any number of submitters. */
+public interface Engine extends AutoCloseable {
+    /** What the engine settled on. */
+    EnginePlan plan();
+
+    /** A submitter of its own; each task of an executor opens one. */
+    Session session();
+
+    /** Counters at this moment. */
+    EngineStats stats();
+
+    /** Ends what runs, frees every device. */
+    @Override
+    void close();
+
+    /** One submitter's requests and their answers. Used by one thread. */
+    interface Session extends AutoCloseable {
+        /**
+         * Hands a request over unless the engine has all it can use: {@code false} then, and it is to be offered again after
+         * an answer was taken.
+         */
+        boolean offer(GenerationRequest request);
+
+        /**
+         * The next answer, in order of completion, waiting at most this long; {@link Duration#ZERO} does not wait.
+         *
+         * @throws EngineException when the engine has failed
+         */
+        Optional<Generation> poll(Duration atMost) throws InterruptedException;
+
+        /** Requests taken and not yet answered by {@link #poll}. */
+        int inFlight();
+
+        /** Cancels what is in flight. */
+        @Override
+        void close();
+    }
+}

@@ -1,0 +1,59 @@
+package nighttrain.executor;
+
+import java.io.Serializable;
+import nighttrain.io.UserError;
+
+/**
+ * What was asked of an engine; {@link EnginePlan} is what came of it. 0 means "choose for me" where said.
+ *
+ * @param backend hardware
+ * @param ranks devices that share one copy of the model (W); 0: the fewest that hold it
+ * @param replicas copies of the model (R); 0: as many as the devices allow
+ * @param maxNumSeqs most sequences in one step
+ * @param maxBatchTokens most tokens in one step, prefill and decode together
+ * @param maxModelLen longest prompt plus output, in tokens; 0: the model's own
+ * @param pageTokens tokens in one page of the KV cache
+ * @param kvPages pages of one replica's KV cache; 0: what memory allows
+ * @param prefixCache reuse the keys and values of shared prefixes
+ * @param threads CPU threads in all; 0: all that the machine has
+ */
+public record EngineConfig(
+        Backend backend,
+        int ranks,
+        int replicas,
+        int maxNumSeqs,
+        int maxBatchTokens,
+        int maxModelLen,
+        int pageTokens,
+        int kvPages,
+        boolean prefixCache,
+        int threads)
+        implements Serializable {
+    public EngineConfig {
+        atLeast(0, ranks, "ranks");
+        atLeast(0, replicas, "replicas");
+        atLeast(1, maxNumSeqs, "max-num-seqs");
+        atLeast(1, maxBatchTokens, "max-num-batched-tokens");
+        atLeast(0, maxModelLen, "max-model-len");
+        atLeast(1, pageTokens, "page-tokens");
+        atLeast(0, kvPages, "kv-pages");
+        atLeast(0, threads, "threads");
+        if (maxBatchTokens < maxNumSeqs) {
+            throw UserError.of("bad value of --max-num-batched-tokens", maxBatchTokens,
+                    "at least --max-num-seqs, " + maxNumSeqs + ", so that every running sequence gets a token in a step;"
+                            + " raise it or lower --max-num-seqs");
+        }
+    }
+
+    private static void atLeast(int least, int value, String option) {
+        if (value < least) {
+            throw UserError.of("bad value of --" + option, value,
+                    "at least " + least + (least == 0 ? "; leave it out to have it chosen)" : "; leave it out for the default"));
+        }
+    }
+
+    /** What a user gets who asks for nothing. */
+    public static EngineConfig defaults() {
+        return new EngineConfig(Backend.AUTO, 0, 0, 256, 8192, 0, 16, 0, true, 0);
+    }
+}

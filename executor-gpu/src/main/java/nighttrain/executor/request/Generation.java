@@ -1,0 +1,38 @@
+package nighttrain.executor.request;
+
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What became of a {@link GenerationRequest}.
+ *
+ * @param id the request's id
+ * @param tokens output token ids, without the stop token
+ * @param finishReason why it ended
+ * @param error present exactly when {@code finishReason} is {@link FinishReason#ERROR}
+ * @param logprobs one entry per output token when asked for, else empty
+ * @param promptTokens tokens of the prompt
+ * @param cachedPromptTokens of these, tokens whose keys and values another request had left in the cache
+ * @param submittedNanos {@link System#nanoTime} when the engine took the request
+ * @param firstTokenNanos when the first output token was known; equals {@code finishedNanos} where none came
+ * @param finishedNanos when it ended
+ */
+public record Generation(
+        long id,
+        List<Integer> tokens,
+        FinishReason finishReason,
+        Optional<RequestError> error,
+        List<TokenLogprobs> logprobs,
+        int promptTokens,
+        int cachedPromptTokens,
+        long submittedNanos,
+        long firstTokenNanos,
+        long finishedNanos) {
+    /**
+     * Why a request could not be answered; others go on.
+     *
+     * @param kind a short class for grouping, such as {@code prompt_too_long}
+     * @param message {@code what failed: value (limit; way out)}
+     */
+    public record RequestError(String kind, String message) {}
+}

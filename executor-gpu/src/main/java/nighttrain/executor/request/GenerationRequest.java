@@ -1,0 +1,23 @@
+package nighttrain.executor.request;
+
+import java.util.List;
+import java.util.Set;
+
+/**
+ * One prompt to complete.
+ *
+ * @param id the submitter's own name for it, handed back in {@link Generation#id}
+ * @param promptTokens token ids, at least one
+ * @param sampling how to draw
+ * @param seed together with a token's position it determines every random draw, so that a retry, another batch or another
+ *     executor gives the same text
+ * @param stopTokens token ids that end the generation (end of text among them); not part of the output
+ * @param stopCheck ends it by what the tokens mean
+ */
+public record GenerationRequest(
+        long id,
+        List<Integer> promptTokens,
+        SamplingParams sampling,
+        long seed,
+        Set<Integer> stopTokens,
+        StopCheck stopCheck) {}

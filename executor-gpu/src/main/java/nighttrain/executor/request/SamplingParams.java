@@ -1,0 +1,69 @@
+package nighttrain.executor.request;
+
+import java.io.Serializable;
+import nighttrain.io.UserError;
+
+/**
+ * How the next token is drawn.
+ *
+ * @param maxTokens most tokens to generate, at least 1
+ * @param temperature 0 is greedy; otherwise logits are divided by it
+ * @param topK only the k likeliest tokens; 0 is all
+ * @param topP only the likeliest tokens whose probabilities reach p together (nucleus); 1 is all
+ * @param minP only tokens at least this share as likely as the likeliest; 0 is all
+ * @param repetitionPenalty divides positive and multiplies negative logits of tokens seen in prompt or output; 1 is none
+ * @param presencePenalty subtracted once from the logit of every token already in the output
+ * @param frequencyPenalty subtracted from the logit of a token once per occurrence in the output
+ * @param logprobs log-probabilities to return per output token: -1 none, 0 the chosen token's, k also the k likeliest
+ * @param ignoreEos go on to {@code maxTokens} whatever token comes
+ */
+public record SamplingParams(
+        int maxTokens,
+        double temperature,
+        int topK,
+        double topP,
+        double minP,
+        double repetitionPenalty,
+        double presencePenalty,
+        double frequencyPenalty,
+        int logprobs,
+        boolean ignoreEos)
+        implements Serializable {
+    /** The most log-probabilities that a request may ask for. */
+    public static final int MAX_LOGPROBS = 20;
+
+    public SamplingParams {
+        check(maxTokens >= 1, "max-tokens", maxTokens, "at least 1; ask for fewer rows with --limit instead");
+        check(temperature >= 0 && temperature <= 100, "temperature", temperature, "0 to 100; 0 is greedy");
+        check(topK >= 0, "top-k", topK, "at least 0; 0 keeps every token");
+        check(topP > 0 && topP <= 1, "top-p", topP, "above 0, at most 1; 1 keeps every token");
+        check(minP >= 0 && minP <= 1, "min-p", minP, "0 to 1; 0 keeps every token");
+        check(repetitionPenalty > 0 && repetitionPenalty <= 100, "repetition-penalty", repetitionPenalty,
+                "above 0, at most 100; 1 is none");
+        check(Math.abs(presencePenalty) <= 100, "presence-penalty", presencePenalty, "-100 to 100; 0 is none");
+        check(Math.abs(frequencyPenalty) <= 100, "frequency-penalty", frequencyPenalty, "-100 to 100; 0 is none");
+        check(logprobs >= -1 && logprobs <= MAX_LOGPROBS, "logprobs", logprobs,
+                "0 to " + MAX_LOGPROBS + "; leave it out for none");
+    }
+
+    private static void check(boolean valid, String what, Object value, String hint) {
+        if (!valid) {
+            throw UserError.of("bad value of --" + what, value, hint);
+        }
+    }
+
+    /** Greedy decoding of at most {@code maxTokens} tokens. */
+    public static SamplingParams greedy(int maxTokens) {
+        return new SamplingParams(maxTokens, 0, 0, 1, 0, 1, 0, 0, -1, false);
+    }
+
+    /** Whether the likeliest token is always taken. */
+    public boolean isGreedy() {
+        return temperature == 0;
+    }
+
+    /** Whether logits depend on the tokens so far. */
+    public boolean hasPenalties() {
+        return repetitionPenalty != 1 || presencePenalty != 0 || frequencyPenalty != 0;
+    }
+}

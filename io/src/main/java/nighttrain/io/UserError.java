@@ -1,0 +1,25 @@
+package nighttrain.io;
+
+/**
+ * A fault that the user can mend: bad usage, a bad file, a setting that cannot work. The command line prints its message
+ * alone, without a stack trace, and exits with code 2.
+ *
+ * <p>Every message reads {@code what failed: value (limit; way out)}.
+ */
+public final class UserError extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    private UserError(String message, Throwable cause) {
+        super(message, cause);
+    }
+
+    /** {@code what: value (hint)}; the hint names the limit and the way out, separated by a semicolon. */
+    public static UserError of(String what, Object value, String hint) {
+        return new UserError(what + ": " + value + " (" + hint + ")", null);
+    }
+
+    /** As {@link #of(String, Object, String)}, keeping what caused it for the log. */
+    public static UserError of(String what, Object value, String hint, Throwable cause) {
+        return new UserError(what + ": " + value + " (" + hint + ")", cause);
+    }
+}
