@@ -39,16 +39,22 @@ public record EngineConfig(
         atLeast(0, kvPages, "kv-pages");
         atLeast(0, threads, "threads");
         if (maxBatchTokens < maxNumSeqs) {
-            throw UserError.of("bad value of --max-num-batched-tokens", maxBatchTokens,
-                    "at least --max-num-seqs, " + maxNumSeqs + ", so that every running sequence gets a token in a step;"
+            throw UserError.of(
+                    "bad value of --max-num-batched-tokens",
+                    maxBatchTokens,
+                    "at least --max-num-seqs, " + maxNumSeqs
+                            + ", so that every running sequence gets a token in a step;"
                             + " raise it or lower --max-num-seqs");
         }
     }
 
     private static void atLeast(int least, int value, String option) {
         if (value < least) {
-            throw UserError.of("bad value of --" + option, value,
-                    "at least " + least + (least == 0 ? "; leave it out to have it chosen)" : "; leave it out for the default"));
+            throw UserError.of(
+                    "bad value of --" + option,
+                    value,
+                    "at least " + least
+                            + (least == 0 ? "; leave it out to have it chosen)" : "; leave it out for the default"));
         }
     }
 

@@ -19,7 +19,7 @@ import java.util.Optional;
  */
 public record Generation(
         long id,
-        List<Integer> tokens,
+        int[] tokens,
         FinishReason finishReason,
         Optional<RequestError> error,
         List<TokenLogprobs> logprobs,

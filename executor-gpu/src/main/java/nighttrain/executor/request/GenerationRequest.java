@@ -1,6 +1,5 @@
 package nighttrain.executor.request;
 
-import java.util.List;
 import java.util.Set;
 
 /**
@@ -16,7 +15,7 @@ import java.util.Set;
  */
 public record GenerationRequest(
         long id,
-        List<Integer> promptTokens,
+        int[] promptTokens,
         SamplingParams sampling,
         long seed,
         Set<Integer> stopTokens,

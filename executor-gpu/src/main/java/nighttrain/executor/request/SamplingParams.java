@@ -38,11 +38,17 @@ public record SamplingParams(
         check(topK >= 0, "top-k", topK, "at least 0; 0 keeps every token");
         check(topP > 0 && topP <= 1, "top-p", topP, "above 0, at most 1; 1 keeps every token");
         check(minP >= 0 && minP <= 1, "min-p", minP, "0 to 1; 0 keeps every token");
-        check(repetitionPenalty > 0 && repetitionPenalty <= 100, "repetition-penalty", repetitionPenalty,
+        check(
+                repetitionPenalty > 0 && repetitionPenalty <= 100,
+                "repetition-penalty",
+                repetitionPenalty,
                 "above 0, at most 100; 1 is none");
         check(Math.abs(presencePenalty) <= 100, "presence-penalty", presencePenalty, "-100 to 100; 0 is none");
         check(Math.abs(frequencyPenalty) <= 100, "frequency-penalty", frequencyPenalty, "-100 to 100; 0 is none");
-        check(logprobs >= -1 && logprobs <= MAX_LOGPROBS, "logprobs", logprobs,
+        check(
+                logprobs >= -1 && logprobs <= MAX_LOGPROBS,
+                "logprobs",
+                logprobs,
                 "0 to " + MAX_LOGPROBS + "; leave it out for none");
     }
 
