@@ -1,0 +1,295 @@
+"""Makes tiny random checkpoints and the outputs an independent implementation gives for them.
+
+    python notebooks/reference_checkpoints.py [--output executor-gpu/src/test/resources/checkpoints] [--only NAME]
+
+Every checkpoint stands for one trait of a model family. Hugging Face transformers computes the goldens (fp32, CPU,
+eager attention, no KV cache, weights read back from the file); the parallel track's come from `track_model.py`, and
+the script asserts that the same equations put together from transformers' own llama layers agree.
+
+golden.json: {"prompts": [{"ids": [..], "logits": [[vocab] per prompt position], "greedy": [64 ids]}, ..]}
+
+A seed is accepted only if every greedy step has a clear winner, so that another order of summation cannot change the
+text, and if the trait bites: with it switched off, the logits must differ.
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+import track_model
+import transformers
+from torch import Tensor
+from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config
+from transformers import PretrainedConfig
+from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRotaryEmbedding
+
+CHECKPOINTS = Path(__file__).parent.parent / "executor-gpu/src/test/resources/checkpoints"
+VOCAB = 96
+WEIGHT_STD = 0.3
+GREEDY_TOKENS = 64
+MIN_MARGIN = 1e-3  # between the best and the second logit of every greedy step
+MIN_DISTINCT = 12  # different ids in a greedy continuation: a model that repeats one token proves little
+MIN_TRAIT_EFFECT = 0.05  # largest change of a logit when the trait is switched off
+COMMON = dict(
+    vocab_size=VOCAB,
+    hidden_size=32,
+    intermediate_size=72,
+    num_hidden_layers=3,
+    num_attention_heads=4,
+    num_key_value_heads=2,
+    head_dim=8,
+    max_position_embeddings=256,
+    rms_norm_eps=1e-5,
+    tie_word_embeddings=False,
+    bos_token_id=None,
+    eos_token_id=None,
+    attn_implementation="eager",
+)
+LLAMA3_SCALING = dict(  # at head_dim 8 the wavelengths are 6, 63, 628 and 6283: one kept, one blended, two stretched
+    rope_type="llama3",
+    factor=8.0,
+    low_freq_factor=1.0,
+    high_freq_factor=4.0,
+    original_max_position_embeddings=128,
+)
+
+Forward = Callable[[Tensor], Tensor]  # ids [time] -> logits [time, vocab]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A checkpoint to make, and how the trait it stands for is switched off."""
+
+    name: str
+    config: PretrainedConfig
+    without_trait: dict = field(default_factory=dict)  # configuration to change
+    neutral: str = " "  # parameters whose name contains this are made neutral: norm weights 1, all others 0
+    prompt_lengths: tuple[int, ...] = (1, 13, 40)
+    old_rope_keys: bool = False  # write rope_theta and rope_scaling as transformers 4 did
+
+
+REFERENCES = [
+    Reference(
+        "llama-gqa",
+        LlamaConfig(**COMMON, rope_parameters=dict(rope_type="default", rope_theta=500.0)),
+        dict(rope_parameters=dict(rope_type="default", rope_theta=10000.0)),
+    ),
+    Reference(
+        "llama-rope-scaling",
+        LlamaConfig(**COMMON, rope_parameters=dict(rope_theta=10000.0, **LLAMA3_SCALING)),
+        dict(rope_parameters=dict(rope_type="default", rope_theta=10000.0)),
+        prompt_lengths=(1, 40, 150),
+        old_rope_keys=True,
+    ),
+    Reference(
+        "llama-tied",
+        LlamaConfig(**COMMON | dict(tie_word_embeddings=True)),
+        neutral="norm",
+        old_rope_keys=True,
+    ),
+    Reference(
+        "mistral-sliding-window",
+        MistralConfig(**COMMON, sliding_window=8),
+        dict(sliding_window=None),
+    ),
+    Reference(
+        "qwen2",
+        Qwen2Config(**{name: value for name, value in COMMON.items() if name != "head_dim"}),
+        neutral=".bias",
+    ),
+    Reference(
+        "qwen3",
+        Qwen3Config(**COMMON | dict(head_dim=16, num_hidden_layers=4, intermediate_size=64)),
+        neutral="_norm.",
+    ),
+]
+
+TRACK_CONFIG = track_model.ModelConfig(
+    vocab_size=VOCAB,
+    hidden_size=32,
+    intermediate_size=48,
+    num_hidden_layers=4,
+    num_attention_heads=2,
+    num_key_value_heads=1,
+    head_dim=8,
+    num_tracks=4,
+    track_block_depth=2,
+    max_position_embeddings=256,
+    tie_word_embeddings=False,
+)
+
+
+def randomize(model: torch.nn.Module, seed: int) -> None:
+    """Every weight and bias from N(0, 0.3); norm weights around 1, so that a forgotten norm weight shows."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            weight.normal_(0.0, WEIGHT_STD, generator=generator)
+            if "norm" in name:
+                weight.add_(1.0)
+
+
+def forward_of(model: torch.nn.Module) -> Forward:
+    def forward(ids: Tensor) -> Tensor:
+        with torch.no_grad():
+            if isinstance(model, track_model.TrackModel):
+                return model(ids[None])[0]
+            return model(ids[None], use_cache=False).logits[0]
+
+    return forward
+
+
+def greedy(forward: Forward, prompt: Tensor) -> tuple[list[int], float]:
+    """64 greedy ids, each from a full forward over everything before, and the smallest margin met."""
+    ids, smallest = prompt, float("inf")
+    for _ in range(GREEDY_TOKENS):
+        best, second = forward(ids)[-1].topk(2).values.tolist()
+        smallest = min(smallest, best - second)
+        ids = torch.cat((ids, forward(ids)[-1].argmax()[None]))
+    return ids[len(prompt) :].tolist(), smallest
+
+
+def golden(forward: Forward, prompts: list[Tensor]) -> dict | None:
+    """The golden outputs, or None where a greedy step is too close to call or the text is monotonous."""
+    entries = []
+    for prompt in prompts:
+        text, margin = greedy(forward, prompt)
+        if margin <= MIN_MARGIN or len(set(text)) < MIN_DISTINCT:
+            return None
+        logits = [[float(f"{x:.7g}") for x in row] for row in forward(prompt).tolist()]
+        entries.append({"ids": prompt.tolist(), "logits": logits, "greedy": text})
+    return {"prompts": entries}
+
+
+def random_prompts(seed: int, lengths: tuple[int, ...]) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randint(VOCAB, (length,), generator=generator) for length in lengths]
+
+
+def spell_rope_as_transformers_4_did(directory: Path) -> None:
+    """Replaces `rope_parameters` by `rope_theta` and `rope_scaling`; the newer spelling is kept beside it."""
+    path = directory / "config.json"
+    config = json.loads(path.read_text())
+    (directory / "config.rope_parameters.json").write_text(path.read_text())
+    rope = config.pop("rope_parameters")
+    config["rope_theta"] = rope.pop("rope_theta")
+    config["rope_scaling"] = None if rope["rope_type"] == "default" else rope
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+
+
+def largest_difference(one: Forward, other: Forward, prompts: list[Tensor]) -> float:
+    return max((one(ids) - other(ids)).abs().max().item() for ids in prompts)
+
+
+def make_transformers_checkpoint(reference: Reference, directory: Path, seed: int) -> dict | None:
+    model = AutoModelForCausalLM.from_config(reference.config, dtype=torch.float32)
+    randomize(model, seed)
+    model.save_pretrained(directory)
+    (directory / "generation_config.json").unlink(missing_ok=True)
+    if reference.old_rope_keys:
+        spell_rope_as_transformers_4_did(directory)
+    prompts = random_prompts(seed, reference.prompt_lengths)
+    reloaded = forward_of(from_disk(directory))
+    lost = largest_difference(reloaded, forward_of(model.eval()), prompts)
+    assert lost < 1e-5, f"{reference.name}: logits move by {lost} through the file"
+    plain = from_disk(directory, reference.without_trait)
+    make_neutral(plain, reference.neutral)
+    effect = largest_difference(reloaded, forward_of(plain), prompts)
+    assert effect > MIN_TRAIT_EFFECT, f"{reference.name}: its trait moves logits by only {effect}"
+    return golden(reloaded, prompts)
+
+
+def make_neutral(model: torch.nn.Module, part_of_name: str) -> None:
+    for name, weight in model.named_parameters():
+        if part_of_name in name:
+            torch.nn.init.constant_(weight, 1.0 if "norm" in name else 0.0)
+
+
+def from_disk(directory: Path, changes: dict | None = None) -> torch.nn.Module:
+    config = AutoConfig.from_pretrained(directory)
+    for name, value in (changes or {}).items():
+        setattr(config, name, value)
+    return AutoModelForCausalLM.from_pretrained(
+        directory, config=config, dtype=torch.float32, attn_implementation="eager"
+    ).eval()
+
+
+def tracks_of_llama_layers(model: track_model.TrackModel) -> Forward:
+    """The track equations put together from transformers' llama layers, as a check on `track_model.py`."""
+    sizes = model.config
+    config = LlamaConfig(**COMMON | {name: getattr(sizes, name) for name in COMMON if hasattr(sizes, name)})
+    config.rms_norm_eps = sizes.rms_norm_eps
+    config.rope_parameters = dict(rope_type="default", rope_theta=sizes.rope_theta)
+    config._attn_implementation = "eager"
+    tracks = [[track_layer(model, config, t, l) for l in range(sizes.num_hidden_layers)] for t in range(sizes.num_tracks)]
+    rotary = LlamaRotaryEmbedding(config)
+
+    def forward(ids: Tensor) -> Tensor:
+        time = len(ids)
+        mask = torch.full((1, 1, time, time), float("-inf")).triu(1)
+        with torch.no_grad():
+            streams = [model.embed_tokens(ids)[None]] * sizes.num_tracks
+            angles = rotary(streams[0], torch.arange(time)[None])
+            for l in range(sizes.num_hidden_layers):
+                streams = [
+                    track[l](h, attention_mask=mask, position_embeddings=angles) for track, h in zip(tracks, streams)
+                ]
+                if (l + 1) % sizes.track_block_depth == 0:
+                    streams = [sum(streams) / len(streams)] * len(streams)
+            return model.lm_head(model.norm(streams[0]))[0]
+
+    return forward
+
+
+def track_layer(model: track_model.TrackModel, config: LlamaConfig, track: int, number: int) -> LlamaDecoderLayer:
+    layer = LlamaDecoderLayer(config, number)
+    layer.load_state_dict({name: value[track] for name, value in model.layers[number].state_dict().items()})
+    return layer.eval()
+
+
+def make_track_checkpoint(directory: Path, seed: int) -> dict | None:
+    model = track_model.TrackModel(TRACK_CONFIG)
+    randomize(model, seed)
+    track_model.save(model, directory, torch.float32, {"eos_token_id": None, "bos_token_id": None})
+    reloaded = track_model.load(directory)
+    prompts = random_prompts(seed, (1, 13, 40))
+    other = largest_difference(forward_of(reloaded), tracks_of_llama_layers(reloaded), prompts)
+    assert other < 1e-4, f"track_model.py and transformers' layers differ by {other}"
+    reloaded.config = replace(TRACK_CONFIG, track_block_depth=4)
+    effect = largest_difference(forward_of(track_model.load(directory)), forward_of(reloaded), prompts)
+    assert effect > MIN_TRAIT_EFFECT, f"the combine in the middle moves logits by only {effect}"
+    return golden(forward_of(track_model.load(directory)), prompts)
+
+
+def make(name: str, directory: Path, make_with_seed: Callable[[Path, int], dict | None]) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for seed in range(100):
+        outputs = make_with_seed(directory, seed)
+        if outputs is not None:
+            (directory / "golden.json").write_text(json.dumps(outputs, separators=(",", ":")) + "\n")
+            distinct = [len(set(prompt["greedy"])) for prompt in outputs["prompts"]]
+            spread = torch.tensor(outputs["prompts"][1]["logits"]).std().item()
+            print(f"{name}: seed {seed}, distinct greedy ids {distinct}, std of the logits {spread:.2f}", flush=True)
+            return
+    raise RuntimeError(f"{name}: no seed under 100 gives clear greedy winners")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, default=CHECKPOINTS)
+    parser.add_argument("--only", help="make this checkpoint alone")
+    arguments = parser.parse_args()
+    transformers.logging.disable_progress_bar()
+    torch.set_num_threads(1)  # one order of summation
+    makers = {r.name: lambda d, seed, r=r: make_transformers_checkpoint(r, d, seed) for r in REFERENCES}
+    makers["parallel-track"] = make_track_checkpoint
+    for name, maker in makers.items():
+        if arguments.only in (None, name):
+            make(name, arguments.output / name, maker)
+
+
+if __name__ == "__main__":
+    main()
