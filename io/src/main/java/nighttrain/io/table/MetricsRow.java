@@ -1,0 +1,41 @@
+package nighttrain.io.table;
+
+import java.time.Instant;
+
+/**
+ * One engine replica's counters over one interval.
+ *
+ * @param executor where the engine runs
+ * @param replica which of the executor's replicas, from 0
+ * @param at end of the interval
+ * @param intervalMs its length
+ * @param running sequences in the current step
+ * @param waiting requests queued
+ * @param promptTokens prefilled during the interval
+ * @param outputTokens generated during the interval
+ * @param steps forward passes during the interval
+ * @param stepMs time spent in them
+ * @param commMs of which ranks waited for one another
+ * @param kvUsed pages in use
+ * @param kvPages pages in all
+ * @param gpuUtil share of time that the GPUs were busy, 0 to 1; null where there is none
+ * @param gpuMemoryBytes memory in use on the GPUs together; null where there is none
+ * @param gpuWatts power drawn by the GPUs together; null where there is none
+ */
+public record MetricsRow(
+        String executor,
+        int replica,
+        Instant at,
+        long intervalMs,
+        int running,
+        int waiting,
+        long promptTokens,
+        long outputTokens,
+        long steps,
+        double stepMs,
+        double commMs,
+        int kvUsed,
+        int kvPages,
+        Double gpuUtil,
+        Long gpuMemoryBytes,
+        Double gpuWatts) {}
