@@ -7,12 +7,16 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 import nighttrain.io.UserError;
 
 /** What was set, by whom ever: text per setting, checked when it was put in. Immutable. */
 public final class SettingValues implements Serializable {
     private static final long serialVersionUID = 1L;
     private static final SettingValues NONE = new SettingValues(Map.of());
+
+    private static final Pattern SECRET =
+            Pattern.compile("(?i)^([^=]*(?:secret|password|token|key)[^=]*)=.*", Pattern.DOTALL);
 
     /** By name, as {@link Setting#print} writes it. */
     private final TreeMap<String, String> texts;
@@ -90,13 +94,20 @@ public final class SettingValues implements Serializable {
         return conf;
     }
 
-    /** Every setting that has a value, defaults included, by name. */
+    /** Every setting that has a value, defaults included, by name; passwords in format options are masked. */
     public Map<String, String> asText() {
         Map<String, String> all = new LinkedHashMap<>();
         for (Setting<?> setting : Settings.all()) {
             textOf(setting).ifPresent(text -> all.put(setting.name(), text));
         }
+        List<String> masked =
+                get(Settings.FORMAT_OPTION).stream().map(SettingValues::mask).toList();
+        all.put(Settings.FORMAT_OPTION.name(), Settings.FORMAT_OPTION.print(masked));
         return all;
+    }
+
+    private static String mask(String option) {
+        return SECRET.matcher(option).replaceFirst("$1=***");
     }
 
     private <T> Optional<String> textOf(Setting<T> setting) {
