@@ -1,5 +1,6 @@
 package nighttrain.io.journal;
 
+import java.time.Duration;
 import java.util.List;
 import nighttrain.io.table.MetricsRow;
 import nighttrain.io.table.ResultRow;
@@ -7,35 +8,50 @@ import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
-/** The folder in which a job's tasks keep finished rows until the results are committed. */
+/**
+ * The folder in which a job's tasks keep finished rows until the results are committed: Arrow IPC streams, which are readable
+ * up to their last whole record batch however their writer ended.
+ */
 public record Journal(FileSystem fs, Path dir) {
-    /** A writer of finished rows; {@code writerName} tells writers of the same time apart. It never touches existing files. */
+    /** How long flushes are put off where each of them ends a file. */
+    static final Duration ROLL_INTERVAL = Duration.ofSeconds(5);
+
+    /**
+     * A writer of finished rows. It never touches existing files.
+     *
+     * @param writerName tells writers apart: letters, digits, {@code . _ -}
+     */
     public JournalWriter<ResultRow> results(String writerName) {
-        throw new UnsupportedOperationException("not yet");
+        return writer(writerName, ResultFormat.INSTANCE);
     }
 
-    /** A writer of engine counters. */
+    /** A writer of engine counters; {@code writerName} as in {@link #results}. */
     public JournalWriter<MetricsRow> metrics(String writerName) {
-        throw new UnsupportedOperationException("not yet");
+        return writer(writerName, MetricsFormat.INSTANCE);
+    }
+
+    private <T> JournalWriter<T> writer(String writerName, RowFormat<T> format) {
+        return new ArrowJournalWriter<>(
+                new RollingFiles(fs, dir, format.prefix(), writerName), format, ROLL_INTERVAL, System::nanoTime);
     }
 
     /** Files with finished rows, by name; none where the folder does not exist. */
     public List<FileStatus> resultFiles() {
-        throw new UnsupportedOperationException("not yet");
+        return JournalFileSystem.list(fs, dir, ResultFormat.INSTANCE.prefix());
     }
 
     /** Files with engine counters, by name; none where the folder does not exist. */
     public List<FileStatus> metricFiles() {
-        throw new UnsupportedOperationException("not yet");
+        return JournalFileSystem.list(fs, dir, MetricsFormat.INSTANCE.prefix());
     }
 
     /** The rows of one of {@link #resultFiles}. */
     public static JournalReader<ResultRow> read(FileSystem fs, Path file) {
-        throw new UnsupportedOperationException("not yet");
+        return new ArrowJournalReader<>(fs, file, ResultFormat.INSTANCE);
     }
 
     /** The rows of one of {@link #metricFiles}. */
     public static JournalReader<MetricsRow> readMetrics(FileSystem fs, Path file) {
-        throw new UnsupportedOperationException("not yet");
+        return new ArrowJournalReader<>(fs, file, MetricsFormat.INSTANCE);
     }
 }

@@ -1,12 +1,14 @@
 package nighttrain.io.table;
 
+import java.util.Objects;
+
 /**
  * A finished row. The key is ({@code file}, {@code row}, {@code sample}).
  *
  * @param file the input file, relative to the input root
  * @param row position in that file, from 0
  * @param sample which of the {@code n} completions, from 0
- * @param id the row's name, from the id column or made from file and row
+ * @param id the row's name, from the id column or made from file and row; null where the id column is
  * @param text the completion; null where the row failed
  * @param finishReason {@code stop}, {@code length} or {@code error}
  * @param promptTokens tokens of the prompt
@@ -18,7 +20,7 @@ package nighttrain.io.table;
  * @param e2eMs submission to last token, in ms; null where the row never ran
  * @param attempts how often the row was tried, at least 1
  * @param executor where it ran
- * @param tokenIds ids of the completion; null unless asked for
+ * @param tokenIds ids of the completion, not to be written to; null unless asked for
  * @param logprobsJson log-probabilities as JSON; null unless asked for
  */
 public record ResultRow(
@@ -38,4 +40,26 @@ public record ResultRow(
         int attempts,
         String executor,
         int[] tokenIds,
-        String logprobsJson) {}
+        String logprobsJson) {
+    public ResultRow {
+        Objects.requireNonNull(file, "file");
+        Objects.requireNonNull(finishReason, "finishReason");
+        Objects.requireNonNull(executor, "executor");
+        check(row >= 0, "row", row, "at least 0");
+        check(sample >= 0, "sample", sample, "at least 0");
+        check(promptTokens >= 0, "promptTokens", promptTokens, "at least 0");
+        check(outputTokens >= 0, "outputTokens", outputTokens, "at least 0");
+        check(attempts >= 1, "attempts", attempts, "at least 1");
+        check(
+                finishReason.equals("error") == (error != null),
+                "error",
+                error,
+                "given exactly when finishReason is error, found " + finishReason);
+    }
+
+    private static void check(boolean valid, String what, Object value, String hint) {
+        if (!valid) {
+            throw new IllegalArgumentException(what + ": " + value + " (" + hint + ")");
+        }
+    }
+}

@@ -1,6 +1,14 @@
 package nighttrain.io.table;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.Map;
+import nighttrain.io.JsonFile;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
@@ -20,8 +28,8 @@ import org.apache.hadoop.fs.Path;
  * @param layout replicas x ranks
  * @param architecture as in the engine's plan
  * @param modelFingerprint of the checkpoint
- * @param versions of Night Train, Spark, Java, ...
- * @param settings every setting, defaults included
+ * @param versions of Night Train, Spark, Java, ..., in the order given
+ * @param settings every setting, defaults included, in the order given; a value may be null
  */
 public record Summary(
         long rows,
@@ -39,14 +47,45 @@ public record Summary(
         String modelFingerprint,
         Map<String, String> versions,
         Map<String, String> settings) {
+    private static final ObjectMapper MAPPER = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
 
-    /** Writes {@code file} whole or not at all: to a temporary name first, then renamed over what was there. */
-    public void write(FileSystem fs, Path file) {
-        throw new UnsupportedOperationException("not yet");
+    public Summary {
+        if (errors < 0 || errors > rows) {
+            throw new IllegalArgumentException("errors: " + errors + " (0 to rows, " + rows + ")");
+        }
+        versions = Collections.unmodifiableMap(new LinkedHashMap<>(versions));
+        settings = Collections.unmodifiableMap(new LinkedHashMap<>(settings));
     }
 
-    /** Reads what {@link #write} wrote. */
+    /** Prompt and output tokens of all rows. */
+    public long totalTokens() {
+        return promptTokens + outputTokens;
+    }
+
+    /**
+     * Writes {@code file} whole or not at all: to a temporary name beside it first, then renamed.
+     *
+     * @throws UncheckedIOException where the file system fails
+     */
+    public void write(FileSystem fs, Path file) {
+        try {
+            WholeFile.write(fs, file, MAPPER.writeValueAsBytes(SummaryJson.write(this)));
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot write " + file, e);
+        }
+    }
+
+    /**
+     * Reads what {@link #write} wrote.
+     *
+     * @throws nighttrain.io.UserError where the file is damaged
+     * @throws UncheckedIOException where it is missing or the file system fails
+     */
     public static Summary read(FileSystem fs, Path file) {
-        throw new UnsupportedOperationException("not yet");
+        try (InputStream in = fs.open(file)) {
+            return SummaryJson.read(JsonFile.parse(in.readAllBytes(), file.toString()));
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read " + file, e);
+        }
     }
 }

@@ -1,7 +1,5 @@
 package nighttrain.io.table;
 
-import java.util.OptionalDouble;
-
 /**
  * Tokens per second of the run that wrote the summary (a resumed run counts only what it computed itself).
  *
@@ -18,10 +16,5 @@ public record Throughput(double promptTokensPerS, double outputTokensPerS, int g
 
     public double totalTokensPerS() {
         return promptTokensPerS + outputTokensPerS;
-    }
-
-    /** A rate per GPU; empty on CPUs. */
-    public OptionalDouble perGpu(double rate) {
-        return gpus > 0 ? OptionalDouble.of(rate / gpus) : OptionalDouble.empty();
     }
 }

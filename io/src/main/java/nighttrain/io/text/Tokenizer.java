@@ -1,46 +1,83 @@
 package nighttrain.io.text;
 
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.Set;
+import nighttrain.io.JsonFile;
+import nighttrain.io.UserError;
 
 /** Text to token ids and back, by a model's {@code tokenizer.json}. Safe for use by several threads. */
 public final class Tokenizer implements AutoCloseable {
-    private Tokenizer() {}
+    private final NativeTokenizer tokenizer;
+    private final int vocabSize;
+    private final Set<Integer> endTokens;
+
+    private Tokenizer(NativeTokenizer tokenizer, int vocabSize, Set<Integer> endTokens) {
+        this.tokenizer = tokenizer;
+        this.vocabSize = vocabSize;
+        this.endTokens = endTokens;
+    }
 
     /**
      * Opens the tokenizer of a model directory.
      *
-     * @throws nighttrain.io.UserError where {@code tokenizer.json} is missing or broken
+     * @throws UserError where {@code tokenizer.json} is missing or broken
      */
     public static Tokenizer open(Path modelDir) {
-        throw new UnsupportedOperationException("not yet");
+        Path file = modelDir.resolve("tokenizer.json");
+        byte[] json = JsonFile.bytes(file);
+        if (json.length == 0) {
+            throw UserError.of("empty file", file, "a tokenizer is expected; copy the file again");
+        }
+        TokenizerFile parsed = TokenizerFile.parse(json, file.toString());
+        NativeTokenizer tokenizer = NativeTokenizer.of(json, file.toString());
+        try {
+            Set<Integer> endTokens = EndTokens.of(modelDir, text -> idOf(text, parsed, tokenizer));
+            return new Tokenizer(tokenizer, parsed.vocabSize(), endTokens);
+        } catch (RuntimeException e) {
+            tokenizer.close();
+            throw e;
+        }
     }
 
-    /** Token ids of a text; {@code addSpecialTokens} frames it as the model expects (begin of text, for most). */
+    private static Optional<Integer> idOf(String token, TokenizerFile parsed, NativeTokenizer tokenizer) {
+        if (parsed.addedTokens().containsKey(token)) {
+            return Optional.of(parsed.addedTokens().get(token));
+        }
+        int[] ids = tokenizer.encode(token, false);
+        return ids.length == 1 ? Optional.of(ids[0]) : Optional.empty();
+    }
+
+    /**
+     * Token ids of a text; {@code addSpecialTokens} frames it as the model expects (begin of text, for most). Special tokens
+     * written in the text are recognised either way. Halves of surrogate pairs count as U+FFFD.
+     */
     public int[] encode(String text, boolean addSpecialTokens) {
-        throw new UnsupportedOperationException("not yet");
+        return tokenizer.encode(text, addSpecialTokens);
     }
 
-    /** Text of token ids; special tokens are left out. */
+    /** Text of token ids; special tokens are left out, bytes that make no character are U+FFFD. */
     public String decode(int[] ids) {
-        throw new UnsupportedOperationException("not yet");
+        return tokenizer.decode(ids, 0, ids.length);
     }
 
     /** A decoder for one generation, token by token. */
     public StreamingDecoder newDecoder() {
-        throw new UnsupportedOperationException("not yet");
+        return new WindowDecoder(tokenizer::decode);
     }
 
     /** Tokens that end a text: those of generation_config.json, config.json and tokenizer_config.json together. */
     public Set<Integer> endTokens() {
-        throw new UnsupportedOperationException("not yet");
+        return endTokens;
     }
 
-    /** Number of token ids, added tokens included. */
+    /** Number of token ids, added tokens included: one more than the largest. */
     public int vocabSize() {
-        throw new UnsupportedOperationException("not yet");
+        return vocabSize;
     }
 
     @Override
-    public void close() {}
+    public void close() {
+        tokenizer.close();
+    }
 }

@@ -1,0 +1,91 @@
+package nighttrain.io;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.json.JsonReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Optional;
+
+/** JSON objects that others wrote: whatever is wrong with one is told in one line that names it. */
+public final class JsonFile {
+    // Python writes NaN and Infinity, and so do models' files; a second value after the first is a damaged file.
+    private static final JsonMapper MAPPER = JsonMapper.builder()
+            .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+            .build();
+
+    private JsonFile() {}
+
+    /**
+     * Reads a model's file that holds one JSON object.
+     *
+     * @throws UserError where it is missing, empty, unreadable, or anything else than one object
+     */
+    public static ObjectNode read(Path file) {
+        return parse(bytes(file), file.toString());
+    }
+
+    /** As {@link #read}; empty where the file is missing. */
+    public static Optional<ObjectNode> readIfPresent(Path file) {
+        return Files.exists(file) ? Optional.of(read(file)) : Optional.empty();
+    }
+
+    /**
+     * The bytes of a model's file.
+     *
+     * @throws UserError where it is missing or unreadable
+     */
+    public static byte[] bytes(Path file) {
+        if (!Files.isRegularFile(file)) {
+            throw UserError.of(
+                    "no " + file.getFileName() + " in the model directory",
+                    file.toAbsolutePath().getParent(),
+                    "needed beside the weights; copy it from where the model came from");
+        }
+        try {
+            return Files.readAllBytes(file);
+        } catch (IOException e) {
+            throw UserError.of(
+                    "cannot read", file, e.getClass().getSimpleName() + "; check the file and its permissions", e);
+        }
+    }
+
+    /**
+     * As {@link #read}, of bytes already in memory; {@code name} is what the errors call them.
+     *
+     * @throws UserError where they are anything else than one object
+     */
+    public static ObjectNode parse(byte[] json, String name) {
+        if (json.length == 0) {
+            throw UserError.of("empty file", name, "a JSON object is expected; copy the file again");
+        }
+        try {
+            JsonNode node = MAPPER.readTree(json);
+            if (node instanceof ObjectNode object) {
+                return object;
+            }
+            String found = node.getNodeType().name().toLowerCase(Locale.ROOT);
+            throw UserError.of("not a JSON object", name, "found " + found + "; copy the file again");
+        } catch (JsonProcessingException e) {
+            throw invalid(name, e);
+        } catch (IOException e) {
+            throw new IllegalStateException("reading from memory cannot fail", e);
+        }
+    }
+
+    /** What is said of damaged JSON. */
+    public static UserError invalid(String name, JsonProcessingException e) {
+        String reason = e.getOriginalMessage().lines().findFirst().orElse("damaged");
+        String where = e.getLocation() == null
+                ? ""
+                : " at line " + e.getLocation().getLineNr() + ", column "
+                        + e.getLocation().getColumnNr();
+        return UserError.of("not valid JSON", name, reason + where + "; copy the file again", e);
+    }
+}

@@ -1,0 +1,99 @@
+package nighttrain.io.journal;
+
+import java.io.BufferedInputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.NoSuchElementException;
+import nighttrain.io.UserError;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.ipc.ArrowStreamReader;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+
+/** Rows of an Arrow IPC stream, one record batch in memory at a time. */
+final class ArrowJournalReader<T> implements JournalReader<T> {
+    private final Path file;
+    private final RowFormat<T> format;
+    private final BufferAllocator allocator = new RootAllocator();
+    private final EndAwareInputStream in;
+    private final ArrowStreamReader stream;
+    private RowReader rows;
+    private int batchRows;
+    private int nextRow;
+    private boolean ended;
+
+    ArrowJournalReader(FileSystem fs, Path file, RowFormat<T> format) {
+        this.file = file;
+        this.format = format;
+        try {
+            in = new EndAwareInputStream(
+                    new BufferedInputStream(JournalFileSystem.raw(fs).open(file), 1 << 16));
+        } catch (IOException e) {
+            allocator.close();
+            throw new UncheckedIOException("cannot open the journal: " + file, e);
+        }
+        stream = new ArrowStreamReader(in, allocator);
+    }
+
+    @Override
+    public boolean hasNext() {
+        while (!ended && nextRow == batchRows) {
+            ended = !loadBatch();
+        }
+        return !ended;
+    }
+
+    @Override
+    public T next() {
+        if (!hasNext()) {
+            throw new NoSuchElementException(file.toString());
+        }
+        rows.seek(nextRow++);
+        return format.read(rows);
+    }
+
+    private boolean loadBatch() {
+        try {
+            if (rows == null) {
+                VectorSchemaRoot root = stream.getVectorSchemaRoot();
+                checkSchema(root);
+                rows = new RowReader(root);
+            }
+            nextRow = 0;
+            batchRows = 0;
+            if (!stream.loadNextBatch()) {
+                return false;
+            }
+            batchRows = stream.getVectorSchemaRoot().getRowCount();
+            return true;
+        } catch (IOException e) {
+            // Out of bytes in the middle of a message is how a killed writer's file ends; any other fault is real.
+            if (in.reachedEnd()) {
+                return false;
+            }
+            throw new UncheckedIOException("cannot read the journal: " + file, e);
+        }
+    }
+
+    private void checkSchema(VectorSchemaRoot root) {
+        if (!root.getSchema().equals(format.schema())) {
+            throw UserError.of(
+                    "journal of another version",
+                    file,
+                    "its columns are not this version's; finish the job with the version that began it, or start"
+                            + " over with --overwrite");
+        }
+    }
+
+    @Override
+    public void close() {
+        try (allocator;
+                stream) {
+            ended = true;
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot close the journal: " + file, e);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+package nighttrain.io.journal;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.time.Duration;
+import java.util.function.LongSupplier;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.ipc.ArrowStreamWriter;
+import org.apache.hadoop.fs.FSDataOutputStream;
+import org.apache.hadoop.fs.StreamCapabilities;
+
+/** Rows to Arrow IPC streams, one record batch per flush. */
+final class ArrowJournalWriter<T> implements JournalWriter<T> {
+    /** Buffered rows are written without being asked from here on, which bounds memory and the size of batches. */
+    static final int MAX_BUFFERED_ROWS = 8192;
+
+    static final long MAX_BUFFERED_BYTES = 8L << 20;
+
+    private enum State {
+        OPEN,
+        FAILED,
+        CLOSED
+    }
+
+    private final RollingFiles files;
+    private final RowFormat<T> format;
+    private final long rollIntervalNanos;
+    private final LongSupplier nanoClock;
+    private final BufferAllocator allocator = new RootAllocator();
+    private final VectorSchemaRoot root;
+    private final RowWriter rows;
+    private FSDataOutputStream out;
+    private ArrowStreamWriter stream;
+    private long lastRollNanos;
+    private State state = State.OPEN;
+
+    ArrowJournalWriter(RollingFiles files, RowFormat<T> format, Duration rollInterval, LongSupplier nanoClock) {
+        this.files = files;
+        this.format = format;
+        this.rollIntervalNanos = rollInterval.toNanos();
+        this.nanoClock = nanoClock;
+        this.root = VectorSchemaRoot.create(format.schema(), allocator);
+        this.rows = new RowWriter(root);
+        this.lastRollNanos = nanoClock.getAsLong() - rollIntervalNanos;
+    }
+
+    @Override
+    public void append(T row) {
+        checkUsable();
+        try {
+            format.write(row, rows);
+        } catch (RuntimeException e) {
+            rows.abandonRow();
+            throw e;
+        }
+        rows.endRow();
+        if (rows.rows() >= MAX_BUFFERED_ROWS || rows.bytes() >= MAX_BUFFERED_BYTES) {
+            write();
+        }
+    }
+
+    @Override
+    public void flush() {
+        checkUsable();
+        // With no file open, it is one that cannot be flushed in place (or the first): then do not roll too often.
+        if (out == null && nanoClock.getAsLong() - lastRollNanos < rollIntervalNanos) {
+            return;
+        }
+        write();
+    }
+
+    private void checkUsable() {
+        if (state != State.OPEN) {
+            throw new IllegalStateException("journal writer is " + state + ": " + files);
+        }
+    }
+
+    private void write() {
+        if (rows.rows() == 0) {
+            return;
+        }
+        try {
+            if (out == null) {
+                open();
+            }
+            root.setRowCount(rows.rows());
+            stream.writeBatch();
+            rows.reset();
+            if (out.hasCapability(StreamCapabilities.HFLUSH)) {
+                out.hflush();
+            } else {
+                endFile();
+                lastRollNanos = nanoClock.getAsLong();
+            }
+        } catch (IOException e) {
+            // The file may end in half a batch now: what came after that would never be read.
+            state = State.FAILED;
+            throw new UncheckedIOException("cannot write the journal: " + files, e);
+        }
+    }
+
+    private void open() throws IOException {
+        out = files.create();
+        stream = new ArrowStreamWriter(root, null, out);
+        stream.start();
+    }
+
+    private void endFile() throws IOException {
+        // Not stream.close(): that is for columns that end with their file, and these go on to the next.
+        FSDataOutputStream ending = out;
+        ArrowStreamWriter endingStream = stream;
+        out = null;
+        stream = null;
+        try (ending) {
+            endingStream.end();
+        }
+    }
+
+    @Override
+    public void close() {
+        if (state == State.CLOSED) {
+            return;
+        }
+        try (allocator;
+                root;
+                FSDataOutputStream last = out) {
+            if (state == State.OPEN) {
+                write();
+                if (out != null) {
+                    endFile();
+                }
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot end the journal: " + files, e);
+        } finally {
+            state = State.CLOSED;
+        }
+    }
+}

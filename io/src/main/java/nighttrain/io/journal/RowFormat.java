@@ -1,0 +1,17 @@
+package nighttrain.io.journal;
+
+import org.apache.arrow.vector.types.pojo.Schema;
+
+/** How rows of one kind are laid out in Arrow columns. */
+interface RowFormat<T> {
+    /** What journal files of this kind begin their names with. */
+    String prefix();
+
+    Schema schema();
+
+    /** Puts every value of a row, in the schema's order. */
+    void write(T row, RowWriter columns);
+
+    /** Takes every value of a row, in the schema's order. */
+    T read(RowReader columns);
+}

@@ -1,0 +1,100 @@
+package nighttrain.io.table;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** The keys of {@code summary.json}, in the order in which they are written. */
+final class SummaryJson {
+    private SummaryJson() {}
+
+    static ObjectNode write(Summary summary) {
+        ObjectNode json = JsonNodeFactory.instance.objectNode();
+        json.put("rows", summary.rows());
+        json.put("errors", summary.errors());
+        json.put("wall_s", summary.wallS());
+        json.put("prompt_tokens", summary.promptTokens());
+        json.put("output_tokens", summary.outputTokens());
+        json.put("total_tokens", summary.totalTokens());
+        Throughput throughput = summary.throughput();
+        json.put("gpus", throughput.gpus());
+        putRate(json, "prompt_tokens", throughput, throughput.promptTokensPerS());
+        putRate(json, "output_tokens", throughput, throughput.outputTokensPerS());
+        putRate(json, "total_tokens", throughput, throughput.totalTokensPerS());
+        json.set("ttft_ms", percentiles(summary.ttftMs()));
+        json.set("tpot_ms", percentiles(summary.tpotMs()));
+        json.set("e2e_ms", percentiles(summary.e2eMs()));
+        json.put("comm_share", summary.commShare());
+        json.put("layout", summary.layout());
+        json.put("architecture", summary.architecture());
+        json.put("model_fingerprint", summary.modelFingerprint());
+        json.set("versions", texts(summary.versions()));
+        json.set("settings", texts(summary.settings()));
+        return json;
+    }
+
+    private static void putRate(ObjectNode json, String what, Throughput throughput, double rate) {
+        json.put(what + "_per_s", rate);
+        if (throughput.gpus() > 0) {
+            json.put(what + "_per_s_per_gpu", rate / throughput.gpus());
+        } else {
+            json.putNull(what + "_per_s_per_gpu");
+        }
+    }
+
+    private static ObjectNode percentiles(Percentiles percentiles) {
+        return JsonNodeFactory.instance
+                .objectNode()
+                .put("p50", percentiles.p50())
+                .put("p90", percentiles.p90())
+                .put("p99", percentiles.p99());
+    }
+
+    private static ObjectNode texts(Map<String, String> texts) {
+        ObjectNode json = JsonNodeFactory.instance.objectNode();
+        texts.forEach(json::put);
+        return json;
+    }
+
+    static Summary read(JsonNode json) {
+        return new Summary(
+                json.required("rows").asLong(),
+                json.required("errors").asLong(),
+                json.required("wall_s").asDouble(),
+                json.required("prompt_tokens").asLong(),
+                json.required("output_tokens").asLong(),
+                new Throughput(
+                        json.required("prompt_tokens_per_s").asDouble(),
+                        json.required("output_tokens_per_s").asDouble(),
+                        json.required("gpus").asInt()),
+                percentiles(json.required("ttft_ms")),
+                percentiles(json.required("tpot_ms")),
+                percentiles(json.required("e2e_ms")),
+                json.required("comm_share").asDouble(),
+                json.required("layout").asText(),
+                json.required("architecture").asText(),
+                json.required("model_fingerprint").asText(),
+                texts(json.required("versions")),
+                texts(json.required("settings")));
+    }
+
+    private static Percentiles percentiles(JsonNode json) {
+        return new Percentiles(number(json, "p50"), number(json, "p90"), number(json, "p99"));
+    }
+
+    private static Double number(JsonNode json, String key) {
+        return json.hasNonNull(key) ? json.get(key).asDouble() : null;
+    }
+
+    private static Map<String, String> texts(JsonNode json) {
+        Map<String, String> texts = new LinkedHashMap<>();
+        json.fields().forEachRemaining(entry -> texts.put(entry.getKey(), nullableText(entry.getValue())));
+        return texts;
+    }
+
+    private static String nullableText(JsonNode json) {
+        return json.isNull() ? null : json.asText();
+    }
+}

@@ -1,0 +1,36 @@
+package nighttrain.io.text;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Function;
+import nighttrain.io.JsonFile;
+
+/** Which tokens end a text, by all files that have a say: models disagree on which of them to keep right. */
+final class EndTokens {
+    private EndTokens() {}
+
+    /** {@code idOf} finds a token's id by its text. */
+    static Set<Integer> of(Path modelDir, Function<String, Optional<Integer>> idOf) {
+        Set<Integer> ids = new TreeSet<>();
+        JsonFile.readIfPresent(modelDir.resolve("generation_config.json")).ifPresent(json -> addIds(json, ids));
+        JsonFile.readIfPresent(modelDir.resolve("config.json")).ifPresent(json -> addIds(json, ids));
+        JsonFile.readIfPresent(modelDir.resolve(SpecialTokens.FILE))
+                .flatMap(json -> SpecialTokens.text(json, "eos_token"))
+                .flatMap(idOf)
+                .ifPresent(ids::add);
+        return Set.copyOf(ids);
+    }
+
+    private static void addIds(ObjectNode json, Set<Integer> ids) {
+        JsonNode value = json.path("eos_token_id");
+        for (JsonNode id : value.isArray() ? value : json.arrayNode().add(value)) {
+            if (id.isInt() && id.intValue() >= 0) {
+                ids.add(id.intValue());
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+package nighttrain.io.text;
+
+import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.LongFunction;
+import nighttrain.io.UserError;
+
+/** Hugging Face's tokenizer library behind DJL's binding: only what is needed, offline, and safe to close while in use. */
+final class NativeTokenizer implements AutoCloseable {
+    static {
+        // The binding would report its use to its makers, and on a machine with CUDA download another library. Where
+        // the
+        // user has said otherwise the user's word stands.
+        setIfAbsent("ai.djl.offline", "true");
+        setIfAbsent("OPT_OUT_TRACKING", "true");
+        setIfAbsent("RUST_FLAVOR", "cpu");
+    }
+
+    private static final Map<String, String> AS_IS = Map.of("truncation", "false", "padding", "false");
+
+    // A native handle must not be freed under a running call: calls share the lock, closing takes it alone.
+    private final ReadWriteLock lock = new ReentrantReadWriteLock();
+    private final HuggingFaceTokenizer tokenizer;
+
+    private NativeTokenizer(HuggingFaceTokenizer tokenizer) {
+        this.tokenizer = tokenizer;
+    }
+
+    private static void setIfAbsent(String property, String value) {
+        if (System.getProperty(property) == null) {
+            System.setProperty(property, value);
+        }
+    }
+
+    /** A tokenizer from the content of {@code tokenizer.json}; {@code name} is what errors call it. */
+    static NativeTokenizer of(byte[] json, String name) {
+        try {
+            return new NativeTokenizer(HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json), AS_IS));
+        } catch (RuntimeException e) {
+            String reason = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
+            throw UserError.of("broken tokenizer", name, reason + "; copy the file again", e);
+        } catch (IOException e) {
+            throw new IllegalStateException("reading from memory cannot fail", e);
+        } catch (LinkageError e) {
+            throw UserError.of(
+                    "cannot load the native tokenizer library",
+                    System.getProperty("os.name") + " " + System.getProperty("os.arch"),
+                    "it comes for Linux (glibc), macOS and Windows; run on one of these",
+                    e);
+        }
+    }
+
+    int[] encode(String text, boolean addSpecialTokens) {
+        String valid = wholeCharacters(text);
+        // Not through the tokenizer object: that also builds every token's text and offsets, at many times the cost.
+        return locked(handle -> {
+            long encoding = TokenizersLibrary.LIB.encode(handle, valid, addSpecialTokens);
+            try {
+                return Arrays.stream(TokenizersLibrary.LIB.getTokenIds(encoding))
+                        .mapToInt(Math::toIntExact)
+                        .toArray();
+            } finally {
+                TokenizersLibrary.LIB.deleteEncoding(encoding);
+            }
+        });
+    }
+
+    /** Text of {@code ids[from .. to]}, special tokens left out. */
+    String decode(int[] ids, int from, int to) {
+        long[] wide = new long[to - from];
+        for (int i = 0; i < wide.length; i++) {
+            wide[i] = ids[from + i];
+        }
+        return locked(handle -> TokenizersLibrary.LIB.decode(handle, wide, true));
+    }
+
+    private <T> T locked(LongFunction<T> call) {
+        lock.readLock().lock();
+        try {
+            if (tokenizer.isReleased()) {
+                throw new IllegalStateException("tokenizer is closed");
+            }
+            return call.apply(tokenizer.getHandle());
+        } finally {
+            lock.readLock().unlock();
+        }
+    }
+
+    /** Halves of surrogate pairs as U+FFFD: no encoding has them, and one would garble the whole text on its way to the library. */
+    static String wholeCharacters(String text) {
+        int first = firstUnpaired(text, 0);
+        if (first < 0) {
+            return text;
+        }
+        StringBuilder mended = new StringBuilder(text);
+        for (int at = first; at >= 0; at = firstUnpaired(text, at + 1)) {
+            mended.setCharAt(at, '\uFFFD');
+        }
+        return mended.toString();
+    }
+
+    private static int firstUnpaired(String text, int from) {
+        for (int i = from; i < text.length(); i++) {
+            if (!Character.isSurrogate(text.charAt(i))) {
+                continue;
+            }
+            boolean paired = i + 1 < text.length() && Character.isSurrogatePair(text.charAt(i), text.charAt(i + 1));
+            if (!paired) {
+                return i;
+            }
+            i++;
+        }
+        return -1;
+    }
+
+    @Override
+    public void close() {
+        lock.writeLock().lock();
+        try {
+            tokenizer.close();
+        } finally {
+            lock.writeLock().unlock();
+        }
+    }
+}

@@ -1,0 +1,112 @@
+package nighttrain.io.text;
+
+import java.util.Arrays;
+
+/**
+ * Decodes a sliding window of the latest tokens and hands out what a token added to its text. Tokens cannot be decoded one by
+ * one: characters span tokens, and a token's text may depend on those before it. A trailing U+FFFD is held back, since it may
+ * be the beginning of a character.
+ *
+ * <p>Earlier tokens leave the window at a boundary between characters, so that each token costs one decoding of a bounded
+ * number of tokens, however long the text.
+ */
+final class WindowDecoder implements StreamingDecoder {
+    /** Text of the tokens {@code ids[from .. to]}. */
+    @FunctionalInterface
+    interface Decode {
+        String text(int[] ids, int from, int to);
+    }
+
+    /** Tokens before the boundary at which the window may be cut: the context that stays. */
+    private static final int CONTEXT_TOKENS = 4;
+
+    /** A window longer than this is cut wherever it is: text whose tokens never end where a character ends. */
+    private static final int MAX_TOKENS = 64;
+
+    /** A character takes at most 4 bytes and a token gives at least one: after twice as many it is no character. */
+    private static final int MAX_STALLED_TOKENS = 8;
+
+    private static final char INCOMPLETE = '\uFFFD';
+
+    private final Decode decode;
+    private int[] window = new int[MAX_TOKENS];
+    private int size;
+    private int handedOut;
+    private int boundary;
+    private int stalledTokens;
+
+    WindowDecoder(Decode decode) {
+        this.decode = decode;
+    }
+
+    @Override
+    public String push(int tokenId) {
+        window[size++] = tokenId;
+        String text = decode.text(window, 0, size);
+        int end = completeEnd(text);
+        if (end <= handedOut && end < text.length()) {
+            stalledTokens++;
+        } else {
+            stalledTokens = 0;
+        }
+        if (stalledTokens >= MAX_STALLED_TOKENS) {
+            end = text.length();
+            stalledTokens = 0;
+        }
+        String added = handOut(text, end);
+        shorten(end == text.length());
+        return added;
+    }
+
+    private String handOut(String text, int end) {
+        if (end <= handedOut) {
+            return "";
+        }
+        String added = text.substring(handedOut, end);
+        handedOut = end;
+        return added;
+    }
+
+    /** Length without the incomplete characters at the end. */
+    private static int completeEnd(String text) {
+        int end = text.length();
+        while (end > 0 && text.charAt(end - 1) == INCOMPLETE) {
+            end--;
+        }
+        return end;
+    }
+
+    private void shorten(boolean complete) {
+        if (complete && boundary == 0 && size >= CONTEXT_TOKENS) {
+            boundary = size;
+        } else if (complete && boundary > 0 && size >= boundary + CONTEXT_TOKENS) {
+            keepFrom(boundary);
+        } else if (size == MAX_TOKENS) {
+            keepFrom(size - 2 * CONTEXT_TOKENS);
+        }
+    }
+
+    private void keepFrom(int first) {
+        String rest = decode.text(window, first, size);
+        int end = completeEnd(rest);
+        if (end == 0 && size < MAX_TOKENS) {
+            // Nothing but special tokens: the next would be taken for the first of a text, and lose its leading space.
+            return;
+        }
+        window = Arrays.copyOf(Arrays.copyOfRange(window, first, size), MAX_TOKENS);
+        size -= first;
+        handedOut = end;
+        boundary = 0;
+    }
+
+    @Override
+    public String flush() {
+        String text = decode.text(window, 0, size);
+        String rest = handOut(text, text.length());
+        size = 0;
+        handedOut = 0;
+        boundary = 0;
+        stalledTokens = 0;
+        return rest;
+    }
+}
