@@ -23,6 +23,9 @@ public final class Engines {
     /** Requests that wait per request that runs: enough that a step never lacks one while a submitter journals. */
     private static final int QUEUED_PER_RUNNING = 1;
 
+    /** Tokens in a step on a CPU, which gains nothing from longer ones. */
+    private static final int CPU_BATCH_TOKENS = 1024;
+
     private Engines() {}
 
     /**
@@ -58,6 +61,10 @@ public final class Engines {
                 kv.pages(),
                 config.prefixCache(),
                 Math.max(1, threads / (replicas * ranks)));
+    }
+
+    private static int maxBatchTokens(EngineConfig config) {
+        return config.maxBatchTokens() > 0 ? config.maxBatchTokens() : Math.max(CPU_BATCH_TOKENS, config.maxNumSeqs());
     }
 
     private static int maxModelLen(EngineConfig config, ModelConfig model) {
