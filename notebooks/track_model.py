@@ -71,7 +71,7 @@ class TrackLinear(nn.Module):
         self.weight = nn.Parameter(torch.empty(tracks, outputs, inputs))
 
     def forward(self, x: Tensor) -> Tensor:  # [tracks, batch, time, inputs] -> [tracks, batch, time, outputs]
-        return torch.einsum("nbti,noi->nbto", x, self.weight)
+        return torch.bmm(x.flatten(1, 2), self.weight.mT).unflatten(1, x.shape[1:3])
 
 
 class TrackNorm(nn.Module):

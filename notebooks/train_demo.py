@@ -3,7 +3,7 @@
     python notebooks/train_demo.py --output OUT [--models track dense] [--steps 4000] [--compile]
 
 Needs what `train_tokenizer.py` and `demo_prompts.py` wrote. Writes OUT/track and OUT/dense (config.json and
-model.safetensors, bf16) and OUT/figures.json. Both models see the same stream of documents, none of them twice.
+model.safetensors, bf16; figures.json). Both models see the same stream of documents, none of them twice.
 The shares are those of the written weights: rounded to bf16, computed in fp32.
 """
 
@@ -153,7 +153,7 @@ def main() -> None:
     prompts, expected = table["prompt"][: arguments.prompts], table["expected"][: arguments.prompts]
     tokenizer = Tokenizer.from_file(str(MODEL / "tokenizer.json"))
     end = tokenizer.token_to_id(END)
-    figures = dict(schedule=asdict(schedule), torch=torch.__version__, device=device_name(device))
+    setting = asdict(schedule) | dict(torch=torch.__version__, device=device_name(device))
     for name in arguments.models:
         model = TrackModel(ModelConfig(vocab_size=tokenizer.get_vocab_size(), **SHAPES[name]))
         initialize(model, schedule.seed)
@@ -165,9 +165,9 @@ def main() -> None:
         save(model, directory, torch.bfloat16, dict(bos_token_id=end, eos_token_id=end, pad_token_id=end))
         start = time.monotonic()
         run |= shares(expected, greedy_answers(load(directory).to(device), tokenizer, prompts, device))
-        figures[name] = run | dict(answer_seconds=round(time.monotonic() - start, 1))
-        print(json.dumps({name: figures[name]}), flush=True)
-        (arguments.output / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
+        run |= dict(answer_seconds=round(time.monotonic() - start, 1))
+        print(json.dumps({name: run}), flush=True)
+        (directory / "figures.json").write_text(json.dumps(setting | run, indent=2) + "\n")
 
 
 def prompt_text(prompt: str) -> str:
