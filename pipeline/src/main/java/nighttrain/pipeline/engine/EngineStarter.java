@@ -1,13 +1,12 @@
 package nighttrain.pipeline.engine;
 
 import java.io.IOException;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.TimeUnit;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
+import nighttrain.pipeline.tick.Ticker;
 import org.apache.spark.api.plugin.ExecutorPlugin;
 import org.apache.spark.api.plugin.PluginContext;
 import org.slf4j.Logger;
@@ -16,14 +15,10 @@ import org.slf4j.LoggerFactory;
 /** The executor's half of the plugin. */
 final class EngineStarter implements ExecutorPlugin {
     private static final Logger LOG = LoggerFactory.getLogger(EngineStarter.class);
-    private static final long BEAT_MS = 500;
+    private static final Duration BEAT = Duration.ofMillis(500);
 
-    private final ScheduledExecutorService clock = Executors.newScheduledThreadPool(2, task -> {
-        Thread thread = new Thread(task, "night-train-plugin");
-        thread.setDaemon(true);
-        return thread;
-    });
     private PluginContext context;
+    private Ticker heart;
 
     @Override
     public void init(PluginContext plugin, Map<String, String> unused) {
@@ -32,9 +27,12 @@ final class EngineStarter implements ExecutorPlugin {
                 SettingValues.of(key -> Optional.ofNullable(plugin.conf().get(key, null)));
         if (values.isSet(Settings.MODEL)) {
             // Beside what Spark does meanwhile: a model may take minutes to load, and its faults are told by the job.
-            clock.execute(() -> open(EngineKey.of(values)));
+            EngineKey key = EngineKey.of(values);
+            Thread opener = new Thread(() -> open(key), "night-train-open");
+            opener.setDaemon(true);
+            opener.start();
         }
-        clock.scheduleAtFixedRate(this::beat, BEAT_MS, BEAT_MS, TimeUnit.MILLISECONDS);
+        heart = Ticker.every(BEAT, "night-train-heartbeat", this::beat);
     }
 
     private void open(EngineKey key) {
@@ -52,14 +50,14 @@ final class EngineStarter implements ExecutorPlugin {
             for (RunOnExecutor run : EngineHost.here().runs()) {
                 context.send(run.heartbeat());
             }
-        } catch (IOException | RuntimeException missed) {
+        } catch (IOException missed) {
             LOG.debug("a heartbeat was not sent", missed);
         }
     }
 
     @Override
     public void shutdown() {
-        clock.shutdownNow();
+        heart.close();
         EngineHost.here().close();
     }
 }

@@ -1,26 +1,25 @@
 package nighttrain.pipeline.engine;
 
+import java.time.Duration;
 import java.time.Instant;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.TimeUnit;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineStats;
 import nighttrain.io.journal.JournalWriter;
 import nighttrain.io.table.MetricsRow;
+import nighttrain.pipeline.tick.Ticker;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Writes an engine's counters to the journal every second. That it cannot write never harms the rows. */
 final class MetricsSampler implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(MetricsSampler.class);
-    private static final long INTERVAL_MS = 1000;
+    private static final Duration INTERVAL = Duration.ofSeconds(1);
     private static final double NANOS_PER_MS = 1e6;
 
     private final Engine engine;
     private final String executor;
     private final JournalWriter<MetricsRow> journal;
-    private final ScheduledExecutorService clock;
+    private final Ticker ticker;
     private EngineStats before;
     private long beforeNanos;
 
@@ -30,32 +29,21 @@ final class MetricsSampler implements AutoCloseable {
         this.journal = journal;
         this.before = engine.stats();
         this.beforeNanos = System.nanoTime();
-        this.clock = Executors.newSingleThreadScheduledExecutor(task -> {
-            Thread thread = new Thread(task, "night-train-metrics");
-            thread.setDaemon(true);
-            return thread;
-        });
+        this.ticker = Ticker.every(INTERVAL, "night-train-metrics", this::sample);
     }
 
     static MetricsSampler start(RunContext context, String executor, Engine engine) {
         String writer = context.runId() + "-" + executor + "-" + System.nanoTime();
-        MetricsSampler sampler =
-                new MetricsSampler(engine, executor, context.journal().metrics(writer));
-        sampler.clock.scheduleAtFixedRate(sampler::sample, INTERVAL_MS, INTERVAL_MS, TimeUnit.MILLISECONDS);
-        return sampler;
+        return new MetricsSampler(engine, executor, context.journal().metrics(writer));
     }
 
     private synchronized void sample() {
-        try {
-            EngineStats now = engine.stats();
-            long nowNanos = System.nanoTime();
-            journal.append(row(now, nowNanos));
-            journal.flush();
-            before = now;
-            beforeNanos = nowNanos;
-        } catch (RuntimeException unwritten) {
-            LOG.warn("engine counters of one interval are lost", unwritten);
-        }
+        EngineStats now = engine.stats();
+        long nowNanos = System.nanoTime();
+        journal.append(row(now, nowNanos));
+        journal.flush();
+        before = now;
+        beforeNanos = nowNanos;
     }
 
     private MetricsRow row(EngineStats now, long nowNanos) {
@@ -81,9 +69,9 @@ final class MetricsSampler implements AutoCloseable {
     /** Takes a last sample. */
     @Override
     public void close() {
-        clock.shutdown();
-        sample();
+        ticker.close();
         try {
+            sample();
             journal.close();
         } catch (RuntimeException unwritten) {
             LOG.warn("engine counters of one interval are lost", unwritten);

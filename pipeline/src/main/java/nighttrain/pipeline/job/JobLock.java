@@ -9,10 +9,8 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.TimeUnit;
 import nighttrain.io.UserError;
+import nighttrain.pipeline.tick.Ticker;
 import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FileAlreadyExistsException;
 import org.apache.hadoop.fs.FileSystem;
@@ -34,7 +32,7 @@ public final class JobLock implements AutoCloseable {
     private final FileSystem fs;
     private final Path file;
     private final Holder holder;
-    private final ScheduledExecutorService heart;
+    private final Ticker heart;
 
     /** Who holds a lock: written into it. */
     record Holder(String run, String host, long pid, long processStartMs) {
@@ -70,12 +68,7 @@ public final class JobLock implements AutoCloseable {
         this.fs = fs;
         this.file = file;
         this.holder = holder;
-        this.heart = Executors.newSingleThreadScheduledExecutor(task -> {
-            Thread thread = new Thread(task, "night-train-lock");
-            thread.setDaemon(true);
-            return thread;
-        });
-        heart.scheduleWithFixedDelay(this::beat, BEAT.toMillis(), BEAT.toMillis(), TimeUnit.MILLISECONDS);
+        this.heart = Ticker.every(BEAT, "night-train-lock", this::beat);
     }
 
     /**
@@ -108,23 +101,20 @@ public final class JobLock implements AutoCloseable {
     /** Lets others have it. */
     @Override
     public void close() {
-        heart.shutdownNow();
+        heart.close();
         try {
-            heart.awaitTermination(BEAT.toMillis(), TimeUnit.MILLISECONDS);
             if (read(fs, file).filter(held -> held.run().equals(holder.run())).isPresent()) {
                 fs.delete(file, false);
             }
         } catch (IOException | UncheckedIOException kept) {
             LOG.warn("could not delete {}: it counts as dead once this process ends", file, kept);
-        } catch (InterruptedException stopped) {
-            Thread.currentThread().interrupt();
         }
     }
 
     private void beat() {
         try {
             fs.setTimes(file, System.currentTimeMillis(), -1);
-        } catch (IOException | RuntimeException missed) {
+        } catch (IOException missed) {
             LOG.warn("could not refresh {}", file, missed);
         }
     }

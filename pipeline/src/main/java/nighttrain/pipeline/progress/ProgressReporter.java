@@ -6,20 +6,15 @@ import java.util.Deque;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import nighttrain.pipeline.tick.Ticker;
 import org.apache.spark.SparkContext;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerEvent;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** Tells a {@link ProgressListener} how a run goes, from executors' heartbeats, or from ended tasks where there are none. */
 public final class ProgressReporter implements AutoCloseable {
-    private static final Logger LOG = LoggerFactory.getLogger(ProgressReporter.class);
-    private static final long INTERVAL_MS = 500;
+    private static final Duration INTERVAL = Duration.ofMillis(500);
     private static final Duration LATELY = Duration.ofSeconds(5);
     private static final double NANOS_PER_S = 1e9;
 
@@ -30,7 +25,7 @@ public final class ProgressReporter implements AutoCloseable {
     private final Map<String, Heartbeat> executors = new ConcurrentHashMap<>();
     private final Deque<Sample> lately = new ArrayDeque<>();
     private final SparkListener ears = new Ears();
-    private final ScheduledExecutorService clock;
+    private Ticker ticker;
     private final long startNanos = System.nanoTime();
 
     /**
@@ -50,17 +45,12 @@ public final class ProgressReporter implements AutoCloseable {
         this.listener = listener;
         this.goal = goal;
         this.endedTasks = endedTasks;
-        this.clock = Executors.newSingleThreadScheduledExecutor(task -> {
-            Thread thread = new Thread(task, "night-train-progress");
-            thread.setDaemon(true);
-            return thread;
-        });
     }
 
     /** Begins to tell. */
     public void start() {
         spark.addSparkListener(ears);
-        clock.scheduleAtFixedRate(this::tell, 0, INTERVAL_MS, TimeUnit.MILLISECONDS);
+        ticker = Ticker.every(INTERVAL, "night-train-progress", this::tell);
     }
 
     private final class Ears extends SparkListener {
@@ -74,11 +64,7 @@ public final class ProgressReporter implements AutoCloseable {
     }
 
     private synchronized void tell() {
-        try {
-            listener.at(now(total()));
-        } catch (RuntimeException broken) {
-            LOG.warn("progress could not be told", broken);
-        }
+        listener.at(now(total()));
     }
 
     /** The further of the two: heartbeats are lost with their executor's last half second. */
@@ -134,7 +120,7 @@ public final class ProgressReporter implements AutoCloseable {
     /** Tells a last time. */
     @Override
     public void close() {
-        clock.shutdownNow();
+        ticker.close();
         spark.removeSparkListener(ears);
         tell();
     }

@@ -96,7 +96,7 @@ record InputFiles(Path root, List<InputFile> files) {
     }
 
     private static boolean isHidden(String name) {
-        for (String part : name.split("/")) {
+        for (String part : name.split("/", -1)) {
             boolean partition = part.startsWith("_") && part.contains("=");
             if (part.startsWith(".") || (part.startsWith("_") && !partition)) {
                 return true;
