@@ -1,8 +1,10 @@
 package nighttrain.jobs;
 
-import java.io.FileNotFoundException;
+import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintStream;
+import java.lang.reflect.Constructor;
+import java.lang.reflect.InaccessibleObjectException;
 import java.nio.charset.StandardCharsets;
 
 /**
@@ -17,18 +19,21 @@ record Terminal(PrintStream out, PrintStream messages, int columns) {
     static Terminal system() {
         return new Terminal(
                 new PrintStream(System.out, true, StandardCharsets.UTF_8),
-                messages(System.getProperty("nighttrain.messages")),
+                messages(Integer.getInteger("nighttrain.messages.fd")),
                 Integer.getInteger("nighttrain.terminal.columns", 0));
     }
 
-    private static PrintStream messages(String path) {
-        if (path == null) {
+    /** By the descriptor itself: opened by a path, the file would have a second position, and the two would overwrite. */
+    private static PrintStream messages(Integer fd) {
+        if (fd == null) {
             return new PrintStream(System.err, true, StandardCharsets.UTF_8);
         }
         try {
-            return new PrintStream(new FileOutputStream(path, true), true, StandardCharsets.UTF_8);
-        } catch (FileNotFoundException e) {
-            return messages(null); // a socket or another user's terminal cannot be opened by its path
+            Constructor<FileDescriptor> ofNumber = FileDescriptor.class.getDeclaredConstructor(int.class);
+            ofNumber.setAccessible(true);
+            return new PrintStream(new FileOutputStream(ofNumber.newInstance(fd)), true, StandardCharsets.UTF_8);
+        } catch (ReflectiveOperationException | InaccessibleObjectException e) {
+            return messages(null);
         }
     }
 
