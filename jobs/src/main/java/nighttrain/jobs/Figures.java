@@ -22,7 +22,8 @@ final class Figures {
         if (perSecond >= 99.95 || perSecond == 0) {
             return String.format(Locale.ROOT, "%,.0f", perSecond);
         }
-        return String.format(Locale.ROOT, perSecond >= 9.995 ? "%.1f" : perSecond >= 0.9995 ? "%.2f" : "%.3f", perSecond);
+        return String.format(
+                Locale.ROOT, perSecond >= 9.995 ? "%.1f" : perSecond >= 0.9995 ? "%.2f" : "%.3f", perSecond);
     }
 
     /** {@code 0.42 ms}, {@code 417 ms}, {@code 4.17 s}; a dash where nothing was measured. */
@@ -36,8 +37,8 @@ final class Figures {
     /** {@code 0:42}, {@code 12:05}, {@code 3:12:05}. */
     static String clock(Duration duration) {
         long seconds = Math.max(0, Math.round(duration.toMillis() / 1000.0));
-        String minutesAndSeconds = String.format(
-                Locale.ROOT, seconds < 3600 ? "%d:%02d" : "%02d:%02d", seconds / 60 % 60, seconds % 60);
+        String minutesAndSeconds =
+                String.format(Locale.ROOT, seconds < 3600 ? "%d:%02d" : "%02d:%02d", seconds / 60 % 60, seconds % 60);
         return seconds < 3600 ? minutesAndSeconds : seconds / 3600 + ":" + minutesAndSeconds;
     }
 }

@@ -1,0 +1,46 @@
+package nighttrain.jobs;
+
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.settings.SettingValues;
+import org.apache.spark.SparkConf;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParseResult;
+
+/** {@code nighttrain generate}: completes every row of a table. */
+final class GenerateCommand {
+    private final Terminal terminal;
+
+    GenerateCommand(Terminal terminal) {
+        this.terminal = terminal;
+    }
+
+    CommandSpec spec() {
+        CommandSpec command = CommandSpec.create().name("generate");
+        command.usageMessage()
+                .description(
+                        "Completes the prompt of every row and writes the results as Parquet, each row exactly once.")
+                .customSynopsis("nighttrain generate --model DIR --input PATH --output PATH [options]")
+                .sortOptions(false)
+                .footer(
+                        "",
+                        "Exit codes: 0 finished; 1 failed; 2 bad usage or input, nothing written; 3 finished, but too many",
+                        "rows failed; 4 stopped, rows left. A job that was stopped or killed goes on when its command is",
+                        "run again.");
+        SettingOptions.addTo(command);
+        RunOptions.addTo(command);
+        return command;
+    }
+
+    ExitCode run(ParseResult given) {
+        SparkConf conf = Sessions.conf(RunOptions.master(given), RunOptions.conf(given));
+        Map<String, Object> file =
+                RunOptions.config(given).map(Path::of).map(SettingsFile::read).orElse(Map.of());
+        SettingValues settings = SettingValues.resolve(
+                SettingOptions.given(given), key -> Optional.ofNullable(conf.get(key, null)), file);
+        GenerateOptions options = GenerateOptions.of(settings);
+        return new Run(terminal).generate(conf, options);
+    }
+}
