@@ -1,12 +1,14 @@
 package nighttrain.jobs;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.SettingValues;
 import org.apache.spark.SparkConf;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
 
 /** {@code nighttrain generate}: completes every row of a table. */
@@ -29,8 +31,10 @@ final class GenerateCommand {
                         "Exit codes: 0 finished; 1 failed; 2 bad usage or input, nothing written; 3 finished, but too many",
                         "rows failed; 4 stopped, rows left. A job that was stopped or killed goes on when its command is",
                         "run again.");
-        SettingOptions.addTo(command);
-        RunOptions.addTo(command);
+        Map<String, List<OptionSpec>> options = SettingOptions.byHeading();
+        options.put("This run", RunOptions.all());
+        options.values().forEach(group -> group.forEach(command::addOption));
+        Help.group(command, options);
         return command;
     }
 

@@ -5,8 +5,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import nighttrain.io.UserError;
-import picocli.CommandLine.Model.ArgGroupSpec;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
 
@@ -18,25 +16,20 @@ final class RunOptions {
 
     private RunOptions() {}
 
-    static void addTo(CommandSpec command) {
-        command.addArgGroup(ArgGroupSpec.builder()
-                .heading("%nThis run%n")
-                .order(Integer.MAX_VALUE)
-                .validate(false)
-                .addArg(option(
+    static List<OptionSpec> all() {
+        return List.of(
+                option(
                         MASTER,
                         "M",
-                        "cluster to run on, such as spark://host:7077 (default: Spark inside this process)"))
-                .addArg(OptionSpec.builder(CONF)
+                        "cluster to run on, such as spark://host:7077 (default: Spark inside this process)"),
+                OptionSpec.builder(CONF)
                         .paramLabel("K=V")
                         .type(List.class)
                         .auxiliaryTypes(String.class)
                         .description("Spark conf; may be repeated; settings too, as spark.nighttrain.maxTokens=64")
-                        .build())
-                .addArg(option(
-                        CONFIG, "FILE", "YAML file with settings, such as maxTokens: 64; conf and options win over it"))
-                .addArg(Help.option())
-                .build());
+                        .build(),
+                option(CONFIG, "FILE", "YAML file with settings, such as maxTokens: 64; conf and options win over it"),
+                Help.option());
     }
 
     static Optional<String> master(ParseResult given) {

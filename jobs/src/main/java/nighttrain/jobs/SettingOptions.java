@@ -1,14 +1,12 @@
 package nighttrain.jobs;
 
-import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import nighttrain.pipeline.settings.Setting;
 import nighttrain.pipeline.settings.SettingGroup;
+import nighttrain.pipeline.settings.SettingType.Shape;
 import nighttrain.pipeline.settings.Settings;
-import picocli.CommandLine.Model.ArgGroupSpec;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
 
@@ -16,13 +14,17 @@ import picocli.CommandLine.ParseResult;
 final class SettingOptions {
     private SettingOptions() {}
 
-    /** Adds an option for every setting, under the headings of the table. */
-    static void addTo(CommandSpec command) {
-        Map<SettingGroup, ArgGroupSpec.Builder> groups = new EnumMap<>(SettingGroup.class);
-        for (Setting<?> setting : Settings.all()) {
-            groups.computeIfAbsent(setting.group(), SettingOptions::heading).addArg(option(setting));
+    /** An option for every setting, under the headings of the table. */
+    static Map<String, List<OptionSpec>> byHeading() {
+        Map<String, List<OptionSpec>> options = new LinkedHashMap<>();
+        for (SettingGroup group : SettingGroup.values()) {
+            List<OptionSpec> ofGroup = Settings.all().stream()
+                    .filter(setting -> setting.group() == group)
+                    .map(SettingOptions::option)
+                    .toList();
+            options.put(group.title(), ofGroup);
         }
-        groups.values().forEach(group -> command.addArgGroup(group.build()));
+        return options;
     }
 
     /** What was given on the command line: setting to text, or to a list of texts where an option may be repeated. */
@@ -37,24 +39,13 @@ final class SettingOptions {
         return values;
     }
 
-    private static ArgGroupSpec.Builder heading(SettingGroup group) {
-        return ArgGroupSpec.builder()
-                .heading("%n" + group.title() + "%n")
-                .order(group.ordinal())
-                .validate(false);
-    }
-
     private static OptionSpec option(Setting<?> setting) {
         String[] names =
                 setting.aliasOptions().toArray(new String[setting.aliases().size() + 1]);
         names[names.length - 1] = setting.option();
         OptionSpec.Builder option = OptionSpec.builder(names).description(help(setting));
         switch (setting.type().shape()) {
-            case SWITCH ->
-                option.type(String.class)
-                        .arity("0..1")
-                        .fallbackValue("true")
-                        .paramLabel(isOn(setting) ? "[=false]" : "");
+            case SWITCH -> option.type(String.class).arity("0..1").fallbackValue("true");
             case ONE -> option.type(String.class).paramLabel(setting.placeholder());
             case REPEATED ->
                 option.type(List.class).auxiliaryTypes(String.class).paramLabel(setting.placeholder());
@@ -63,16 +54,11 @@ final class SettingOptions {
     }
 
     private static <T> String help(Setting<T> setting) {
-        String standard = setting.defaultValue()
-                .filter(value -> !(value instanceof Boolean))
-                .map(setting::print)
-                .filter(text -> !text.isEmpty() && !text.equals("[]"))
-                .map(text -> " (default: " + text + ")")
-                .orElse("");
-        return setting.help() + standard;
-    }
-
-    private static boolean isOn(Setting<?> setting) {
-        return setting.defaultValue().filter(Boolean.TRUE::equals).isPresent();
+        String text = setting.defaultValue().map(setting::print).orElse("");
+        if (text.isEmpty() || text.equals("[]") || text.equals("false")) {
+            return setting.help();
+        }
+        String way = setting.type().shape() == Shape.SWITCH ? "on; off by " + setting.option() + "=false" : text;
+        return setting.help() + " (default: " + way + ")";
     }
 }
