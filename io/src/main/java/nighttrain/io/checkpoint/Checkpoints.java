@@ -1,27 +1,50 @@
 package nighttrain.io.checkpoint;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.stream.Stream;
+import nighttrain.io.UserError;
 
 /** The one place that opens checkpoints. */
 public final class Checkpoints {
+    private static final String EXPECTED = "config.json and *.safetensors are expected; check --model";
+
     private Checkpoints() {}
 
     /**
      * Opens a model directory: reads {@code config.json}, maps every safetensors file and checks its header and length.
      *
-     * @throws nighttrain.io.UserError where the directory is missing or anything in it is broken or not supported
+     * @throws UserError where the directory is missing or anything in it is broken or not supported
      */
     public static Checkpoint open(Path dir) {
-        throw new UnsupportedOperationException("not yet");
+        return SafetensorsCheckpoint.open(dir, config(dir));
     }
 
     /**
      * A checkpoint of random weights in the shape of {@code config.json}, which is the only file needed: normal with standard
      * deviation 0.02, norm weights 1, biases 0; a tensor's values depend on nothing but its name.
      *
-     * @throws nighttrain.io.UserError as {@link #open}
+     * @throws UserError as {@link #open}
      */
     public static Checkpoint dummy(Path dir) {
-        throw new UnsupportedOperationException("not yet");
+        return new DummyCheckpoint(dir, config(dir));
+    }
+
+    private static ModelConfig config(Path dir) {
+        if (!Files.exists(dir)) {
+            throw UserError.of("model directory not found", dir.toAbsolutePath(), EXPECTED);
+        }
+        if (!Files.isDirectory(dir)) {
+            throw UserError.of("model is not a directory", dir.toAbsolutePath(), EXPECTED);
+        }
+        try (Stream<Path> files = Files.list(dir)) {
+            if (files.findAny().isEmpty()) {
+                throw UserError.of("model directory is empty", dir.toAbsolutePath(), EXPECTED);
+            }
+        } catch (IOException e) {
+            throw UserError.of("cannot list", dir, e.getClass().getSimpleName() + "; check its permissions", e);
+        }
+        return ModelConfigs.read(dir.resolve("config.json"));
     }
 }

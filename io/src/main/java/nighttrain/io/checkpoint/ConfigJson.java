@@ -1,0 +1,113 @@
+package nighttrain.io.checkpoint;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import nighttrain.io.UserError;
+
+/** Typed access to the keys of a {@code config.json}; every fault names key, file, value and what is allowed. */
+record ConfigJson(ObjectNode node, String file) {
+    /** Larger than any model's; keeps products of two sizes within a long. */
+    static final int MAX_SIZE = 1 << 30;
+
+    /** Whether the key is there and not null. */
+    boolean has(String key) {
+        return node.hasNonNull(key);
+    }
+
+    /** A size that cannot be guessed. */
+    int requiredSize(String key) {
+        if (!has(key)) {
+            throw UserError.of("missing key in " + file, key, "an integer from 1 to " + MAX_SIZE + "; add it");
+        }
+        return size(key, 0);
+    }
+
+    /** A size from 1; {@code absent} where the key is missing or null. */
+    int size(String key, int absent) {
+        if (!has(key)) {
+            return absent;
+        }
+        JsonNode value = node.get(key);
+        if (!value.isIntegralNumber()
+                || !value.canConvertToInt()
+                || value.intValue() < 1
+                || value.intValue() > MAX_SIZE) {
+            throw bad(key, "an integer from 1 to " + MAX_SIZE);
+        }
+        return value.intValue();
+    }
+
+    /** A finite number above 0; {@code absent} where the key is missing or null. */
+    double positive(String key, double absent) {
+        if (!has(key)) {
+            return absent;
+        }
+        JsonNode value = node.get(key);
+        if (!value.isNumber() || !(value.doubleValue() > 0) || Double.isInfinite(value.doubleValue())) {
+            throw bad(key, "a number above 0");
+        }
+        return value.doubleValue();
+    }
+
+    /** A finite number above 0 that cannot be guessed. */
+    double requiredPositive(String key) {
+        if (!has(key)) {
+            throw UserError.of("missing key in " + file, key, "a number above 0; add it");
+        }
+        return positive(key, 0);
+    }
+
+    boolean flag(String key, boolean absent) {
+        if (!has(key)) {
+            return absent;
+        }
+        if (!node.get(key).isBoolean()) {
+            throw bad(key, "true or false");
+        }
+        return node.get(key).booleanValue();
+    }
+
+    String text(String key, String absent) {
+        if (!has(key)) {
+            return absent;
+        }
+        if (!node.get(key).isTextual()) {
+            throw bad(key, "a string");
+        }
+        return node.get(key).textValue();
+    }
+
+    /** A list of strings; empty where the key is missing or null. */
+    Optional<List<String>> texts(String key) {
+        if (!has(key)) {
+            return Optional.empty();
+        }
+        List<String> texts = new ArrayList<>();
+        for (JsonNode element : node.get(key)) {
+            texts.add(element.asText());
+        }
+        if (!node.get(key).isArray()) {
+            throw bad(key, "a list of strings");
+        }
+        return Optional.of(texts);
+    }
+
+    /** An object within; empty where the key is missing, null or {@code {}}. */
+    Optional<ConfigJson> object(String key) {
+        if (!has(key)) {
+            return Optional.empty();
+        }
+        if (!(node.get(key) instanceof ObjectNode object)) {
+            throw bad(key, "a JSON object");
+        }
+        return object.isEmpty() ? Optional.empty() : Optional.of(new ConfigJson(object, key + " of " + file));
+    }
+
+    /** {@code bad KEY in FILE: VALUE (hint)}. */
+    UserError bad(String key, String hint) {
+        return UserError.of("bad " + key + " in " + file, node.get(key), hint + "; correct it");
+    }
+}

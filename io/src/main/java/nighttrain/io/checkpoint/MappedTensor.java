@@ -1,0 +1,38 @@
+package nighttrain.io.checkpoint;
+
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Objects;
+
+/** A tensor in a mapped safetensors file whose data begin at {@code dataStart}. */
+record MappedTensor(MappedFile file, long dataStart, TensorEntry entry) implements CheckpointTensor {
+    @Override
+    public String name() {
+        return entry.name();
+    }
+
+    @Override
+    public DType dtype() {
+        return entry.dtype();
+    }
+
+    @Override
+    public List<Long> shape() {
+        return entry.shape();
+    }
+
+    @Override
+    public void copyTo(long from, float[] target, int targetOffset, int count) {
+        Objects.checkFromIndexSize(from, (long) count, size());
+        Objects.checkFromIndexSize(targetOffset, count, target.length);
+        int elementBytes = dtype().bytes();
+        int done = 0;
+        while (done < count) {
+            long offset = dataStart + entry.begin() + (from + done) * elementBytes;
+            ByteBuffer part = file.slice(offset, (long) (count - done) * elementBytes);
+            int elements = part.remaining() / elementBytes;
+            Widening.widen(dtype(), part, target, targetOffset + done, elements);
+            done += elements;
+        }
+    }
+}
