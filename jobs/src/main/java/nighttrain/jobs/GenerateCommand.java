@@ -40,11 +40,15 @@ final class GenerateCommand {
 
     ExitCode run(ParseResult given) {
         SparkConf conf = Sessions.conf(RunOptions.master(given), RunOptions.conf(given));
+        GenerateOptions options = GenerateOptions.of(settings(given, conf));
+        return new Run(terminal).generate(conf, options);
+    }
+
+    /** What holds of what was given in the three places. */
+    static SettingValues settings(ParseResult given, SparkConf conf) {
         Map<String, Object> file =
                 RunOptions.config(given).map(Path::of).map(SettingsFile::read).orElse(Map.of());
-        SettingValues settings = SettingValues.resolve(
+        return SettingValues.resolve(
                 SettingOptions.given(given), key -> Optional.ofNullable(conf.get(key, null)), file);
-        GenerateOptions options = GenerateOptions.of(settings);
-        return new Run(terminal).generate(conf, options);
     }
 }

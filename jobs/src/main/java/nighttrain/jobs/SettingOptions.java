@@ -58,7 +58,8 @@ final class SettingOptions {
         if (text.isEmpty() || text.equals("[]") || text.equals("false")) {
             return setting.help();
         }
-        String way = setting.type().shape() == Shape.SWITCH ? "on; off by " + setting.option() + "=false" : text;
-        return setting.help() + " (default: " + way + ")";
+        boolean isSwitch = setting.type().shape() == Shape.SWITCH;
+        return setting.help()
+                + (isSwitch ? " (default; " + setting.option() + "=false: not)" : " (default: " + text + ")");
     }
 }
