@@ -23,7 +23,32 @@ public final class Engines {
     /** Requests that wait per request that runs: enough that a step never lacks one while a submitter journals. */
     private static final int QUEUED_PER_RUNNING = 1;
 
+    /** Tokens in a step on a CPU, which gains nothing from longer ones. */
+    private static final int CPU_BATCH_TOKENS = 1024;
+
     private Engines() {}
+
+    /**
+     * Refuses what cannot work on any machine, so that a driver can tell before anything is opened or written.
+     *
+     * @throws UserError naming the setting, its limit and the way out
+     */
+    public static void check(EngineConfig config, ModelConfig model) {
+        if (config.backend() == Backend.CUDA) {
+            throw UserError.of(
+                    "backend not available", "cuda", "this build runs on the CPU; use --backend auto or cpu");
+        }
+        Architecture.of(model).checkRanks(model, Math.max(1, config.ranks()));
+        int maxModelLen = maxModelLen(config, model);
+        int needed = KvLayout.pagesFor(maxModelLen, config.pageTokens());
+        if (config.kvPages() > 0 && config.kvPages() < needed) {
+            throw UserError.of(
+                    "bad value of --kv-pages",
+                    config.kvPages(),
+                    "one sequence of " + maxModelLen + " tokens needs " + needed
+                            + "; raise it or lower --max-model-len");
+        }
+    }
 
     /**
      * What {@code config} comes to for this model on this machine.
@@ -31,33 +56,32 @@ public final class Engines {
      * @throws UserError where it cannot be had
      */
     public static EnginePlan plan(EngineConfig config, ModelConfig model) {
-        if (config.backend() == Backend.CUDA) {
-            throw UserError.of(
-                    "backend not available", "cuda", "this build runs on the CPU; use --backend auto or cpu");
-        }
+        check(config, model);
         int replicas = Math.max(1, config.replicas());
         int ranks = Math.max(1, config.ranks());
-        Architecture architecture = Architecture.of(model);
-        architecture.checkRanks(model, ranks);
         int maxModelLen = maxModelLen(config, model);
         long kvBytes = (long) (Runtime.getRuntime().maxMemory() * CPU_KV_SHARE) / replicas;
         KvLayout kv = config.kvPages() > 0
-                ? requested(config, maxModelLen)
+                ? new KvLayout(config.pageTokens(), config.kvPages())
                 : KvLayout.fitting(model, config.pageTokens(), kvBytes, Float.BYTES, config.maxNumSeqs(), maxModelLen);
         int threads =
                 config.threads() > 0 ? config.threads() : Runtime.getRuntime().availableProcessors();
         return new EnginePlan(
                 Backend.CPU,
-                architecture.label(),
+                Architecture.of(model).label(),
                 replicas,
                 ranks,
                 config.maxNumSeqs(),
-                config.maxBatchTokens(),
+                maxBatchTokens(config),
                 maxModelLen,
                 kv.pageTokens(),
                 kv.pages(),
                 config.prefixCache(),
                 Math.max(1, threads / (replicas * ranks)));
+    }
+
+    private static int maxBatchTokens(EngineConfig config) {
+        return config.maxBatchTokens() > 0 ? config.maxBatchTokens() : Math.max(CPU_BATCH_TOKENS, config.maxNumSeqs());
     }
 
     private static int maxModelLen(EngineConfig config, ModelConfig model) {
@@ -68,18 +92,6 @@ public final class Engines {
                     "the model was trained for " + model.maxPositions() + " positions; lower it or leave it out");
         }
         return config.maxModelLen() > 0 ? config.maxModelLen() : model.maxPositions();
-    }
-
-    private static KvLayout requested(EngineConfig config, int maxModelLen) {
-        int needed = KvLayout.pagesFor(maxModelLen, config.pageTokens());
-        if (config.kvPages() < needed) {
-            throw UserError.of(
-                    "bad value of --kv-pages",
-                    config.kvPages(),
-                    "one sequence of " + maxModelLen + " tokens needs " + needed
-                            + "; raise it or lower --max-model-len");
-        }
-        return new KvLayout(config.pageTokens(), config.kvPages());
     }
 
     /** Opens an engine; the checkpoint may be closed once this returns. */

@@ -28,6 +28,9 @@ public interface Device extends AutoCloseable {
     /** Pages for the keys and values of one layer, per track. */
     KvPages kvPages(String role, int tracks, int pages, int pageTokens, int kvHeads, int headDim);
 
+    /** A tensor's values, {@code [tracks, rows, cols]} row-major; waits for all work before. */
+    float[] read(Tensor tensor);
+
     @Override
     void close();
 }

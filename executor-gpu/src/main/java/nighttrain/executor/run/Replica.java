@@ -88,10 +88,11 @@ public final class Replica implements AutoCloseable {
                 admitArrivals();
                 scheduler.dropCancelled().forEach(this::forget);
                 Step step = scheduler.next();
-                if (!step.isEmpty()) {
+                if (step.isEmpty()) {
+                    stats = snapshot();
+                } else {
                     run(step);
                 }
-                stats = snapshot();
             }
             fail(new IllegalStateException("the engine was closed"));
         } catch (RuntimeException | Error e) {
@@ -126,12 +127,19 @@ public final class Replica implements AutoCloseable {
         steps++;
         stepNanos += now - start;
         outputTokens += drawn.size();
+        List<Generation> generations = new ArrayList<>();
+        List<Listener> heard = new ArrayList<>();
         for (Sequence sequence : scheduler.commit(step, drawn, now)) {
             Generation generation = sequence.generation(now);
             finishedCount++;
             promptTokens += generation.promptTokens();
             cachedPromptTokens += generation.cachedPromptTokens();
-            forget(sequence).finished(generation);
+            generations.add(generation);
+            heard.add(forget(sequence));
+        }
+        stats = snapshot(); // before anyone hears of it, so that who has an answer also finds it counted
+        for (int i = 0; i < heard.size(); i++) {
+            heard.get(i).finished(generations.get(i));
         }
     }
 

@@ -69,6 +69,16 @@ public final class CpuDevice implements Device {
         return new CpuKvPages(tracks, pages, pageTokens, kvHeads, headDim);
     }
 
+    @Override
+    public float[] read(Tensor tensor) {
+        CpuTensor t = (CpuTensor) tensor;
+        float[] values = new float[t.tracks() * t.rows() * t.cols()];
+        for (int track = 0; track < t.tracks(); track++) {
+            System.arraycopy(t.data(), t.row(track, 0), values, track * t.rows() * t.cols(), t.rows() * t.cols());
+        }
+        return values;
+    }
+
     /** Ends the helpers, and every rank that still waits for this one. */
     @Override
     public void close() {
