@@ -1,5 +1,6 @@
 package nighttrain.jobs;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -38,7 +39,7 @@ final class GenerateCommand {
         return command;
     }
 
-    ExitCode run(ParseResult given) {
+    ExitCode run(ParseResult given) throws IOException {
         SparkConf conf = Sessions.conf(RunOptions.master(given), RunOptions.conf(given));
         GenerateOptions options = GenerateOptions.of(settings(given, conf));
         return new Run(terminal).generate(conf, options);

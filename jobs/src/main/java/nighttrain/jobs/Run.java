@@ -1,8 +1,11 @@
 package nighttrain.jobs;
 
+import java.io.IOException;
+import nighttrain.io.table.Summary;
 import nighttrain.pipeline.GenerateJob;
 import nighttrain.pipeline.GenerateReport;
 import nighttrain.pipeline.settings.GenerateOptions;
+import org.apache.hadoop.fs.Path;
 import org.apache.spark.SparkConf;
 import org.apache.spark.sql.SparkSession;
 
@@ -14,7 +17,7 @@ final class Run {
         this.terminal = terminal;
     }
 
-    ExitCode generate(SparkConf conf, GenerateOptions options) {
+    ExitCode generate(SparkConf conf, GenerateOptions options) throws IOException {
         try (ProgressBar bar = new ProgressBar(terminal);
                 StopSignals signals = new StopSignals(terminal, bar)) {
             bar.phase("Starting Spark");
@@ -24,9 +27,9 @@ final class Run {
                 bar.phase("Looking at model and input");
                 GenerateReport report = new GenerateJob().run(spark, options, bar);
                 bar.close();
-                terminal.out().print(ClosingSummary.of(report));
+                terminal.out().print(ClosingSummary.of(report, summary(spark, report)));
                 return exitCode(report);
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | IOException e) {
                 if (signals.received()) {
                     return ExitCode.STOPPED;
                 }
@@ -35,6 +38,11 @@ final class Run {
                 spark.stop();
             }
         }
+    }
+
+    private static Summary summary(SparkSession spark, GenerateReport report) throws IOException {
+        Path file = new Path(report.output(), "summary.json");
+        return Summary.read(file.getFileSystem(spark.sessionState().newHadoopConf()), file);
     }
 
     private static ExitCode exitCode(GenerateReport report) {
