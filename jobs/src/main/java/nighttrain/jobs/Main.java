@@ -12,7 +12,10 @@ public final class Main {
     private Main() {}
 
     public static void main(String[] args) {
-        System.exit(run(args, Terminal.system()).code());
+        ExitCode exitCode = run(args, Terminal.system());
+        if (exitCode != ExitCode.FINISHED) {
+            System.exit(exitCode.code()); // YARN takes any System.exit for a failure, so success just returns
+        }
     }
 
     /** Runs a command without ending this process. */

@@ -28,7 +28,7 @@ final class Run {
                 GenerateReport report = new GenerateJob().run(spark, options, bar);
                 bar.close();
                 terminal.out().print(ClosingSummary.of(report, summary(spark, report)));
-                return exitCode(report);
+                return exitCode(report, options);
             } catch (RuntimeException | IOException e) {
                 if (signals.received()) {
                     return ExitCode.STOPPED;
@@ -45,10 +45,13 @@ final class Run {
         return Summary.read(file.getFileSystem(spark.sessionState().newHadoopConf()), file);
     }
 
-    private static ExitCode exitCode(GenerateReport report) {
-        if (report.rowsLeft() > 0) {
-            return ExitCode.STOPPED;
+    private ExitCode exitCode(GenerateReport report, GenerateOptions options) {
+        if (!report.tooManyErrors()) {
+            return ExitCode.FINISHED;
         }
-        return report.tooManyErrors() ? ExitCode.TOO_MANY_ROW_ERRORS : ExitCode.FINISHED;
+        terminal.messages().println("too many rows failed: " + Figures.count(report.errors()) + " of "
+                + Figures.count(report.rows()) + " (--max-row-errors allows "
+                + options.output().maxRowErrors() + "; the results say why in error and error_message)");
+        return ExitCode.TOO_MANY_ROW_ERRORS;
     }
 }

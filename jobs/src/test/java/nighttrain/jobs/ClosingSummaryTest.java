@@ -34,12 +34,12 @@ class ClosingSummaryTest {
                 500 rows, 3 errors in 41.2 s (37 from earlier runs)
                             prompt      output      total
                   tokens    61,000      12,500      73,500
-                  tokens/s  1,525       312         1,838
+                  tokens/s  1,525       313         1,838
                             TTFT        TPOT        E2E
                   p50       12.4 ms     -           417 ms
                   p99       80.0 ms     -           1.23 s
                   layout    1x2 (replicas x ranks), parallel_track(4 tracks, D=2, mean)
-                  output    file:/tmp/night-train
+                  output    /tmp/night-train (results, metrics, summary.json)
                 """);
     }
 
