@@ -159,7 +159,8 @@ class HostileTemplateTest {
     @Test
     void regexesAreTexts() {
         String evil = "(a+)+$";
-        assertThat(render("{{ messages[1].content.split('" + evil + "') | length }}")).isEqualTo("1");
+        assertThat(render("{{ messages[1].content.split('" + evil + "') | length }}"))
+                .isEqualTo("1");
         assertThat(render("{{ 'x(a+)+$y'.split('" + evil + "') | join('|') }}")).isEqualTo("x|y");
     }
 
@@ -168,8 +169,7 @@ class HostileTemplateTest {
         Path file = Files.writeString(dir.resolve("chat_template.jinja"), "x".repeat((1 << 20) + 1));
         assertThatThrownBy(() -> ChatTemplate.open(dir))
                 .isInstanceOf(UserError.class)
-                .hasMessage(
-                        "chat template too long in %s: 1048577 characters (at most 1048576; mend the file)", file);
+                .hasMessage("chat template too long in %s: 1048577 characters (at most 1048576; mend the file)", file);
         Files.writeString(file, "{% for m in messages %}x");
         assertThatThrownBy(() -> ChatTemplate.open(dir))
                 .isInstanceOf(UserError.class)
