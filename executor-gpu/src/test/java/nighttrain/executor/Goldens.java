@@ -23,7 +23,9 @@ public final class Goldens {
                 "mistral-sliding-window",
                 "qwen2",
                 "qwen3",
-                "gpt2", "phi", "parallel-track");
+                "gpt2",
+                "phi",
+                "parallel-track");
     }
 
     /** A prompt, the logits after each of its tokens, and the 64 tokens that greedy decoding appends. */
