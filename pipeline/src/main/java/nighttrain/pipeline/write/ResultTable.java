@@ -36,9 +36,10 @@ public final class ResultTable {
         this.options = options;
     }
 
-    /** Writes Parquet files that carry {@code provenance} in their footers. */
-    public void write(Path folder, Map<String, String> provenance) {
-        DataFrameWriter<Row> writer = merged().select(ResultColumns.select(options))
+    /** Writes Parquet files that carry {@code provenance} in their footers; what was written adds up to {@code figures}. */
+    public void write(Path folder, Map<String, String> provenance, RowFigures figures) {
+        DataFrameWriter<Row> writer = figures.watch(merged())
+                .select(ResultColumns.select(options))
                 .write()
                 .format(ProvenanceParquet.class.getName())
                 .mode("overwrite");
