@@ -49,9 +49,10 @@ final class Run {
         if (!report.tooManyErrors()) {
             return ExitCode.FINISHED;
         }
-        terminal.messages().println("too many rows failed: " + Figures.count(report.errors()) + " of "
-                + Figures.count(report.rows()) + " (--max-row-errors allows "
-                + options.output().maxRowErrors() + "; the results say why in error and error_message)");
+        terminal.messages()
+                .println("too many rows failed: " + Figures.count(report.errors()) + " of "
+                        + Figures.count(report.rows()) + " (--max-row-errors allows "
+                        + options.output().maxRowErrors() + "; the results say why in error and error_message)");
         return ExitCode.TOO_MANY_ROW_ERRORS;
     }
 }

@@ -59,7 +59,9 @@ class KillTest {
         try (CommandProcess process = start()) {
             long deadlineNanos = System.nanoTime() + PATIENCE.toNanos();
             while (!moment.call()) {
-                assertThat(process.isAlive()).as("alive until %s; it said: %s", what, process.messages()).isTrue();
+                assertThat(process.isAlive())
+                        .as("alive until %s; it said: %s", what, process.messages())
+                        .isTrue();
                 assertThat(System.nanoTime()).as("in time until %s", what).isLessThan(deadlineNanos);
                 Thread.sleep(10);
             }
@@ -74,7 +76,10 @@ class KillTest {
                 computed.addAll(keys);
             }
         });
-        assertThat(computed).as("computed until %s", what).doesNotHaveDuplicates().doesNotContainAnyElementsOf(finished);
+        assertThat(computed)
+                .as("computed until %s", what)
+                .doesNotHaveDuplicates()
+                .doesNotContainAnyElementsOf(finished);
         finished.addAll(computed);
     }
 
@@ -86,16 +91,28 @@ class KillTest {
     }
 
     private CommandProcess start() throws IOException {
-        return CommandProcess.start(folder, Map.of("NIGHTTRAIN_JAVA_OPTS", "-Xmx1g"), List.of(
-                Project.LAUNCHER.toString(), "generate",
-                "--model", Project.DEMO_MODEL.toString(),
-                "--input", Project.DEMO_PROMPTS.toString(),
-                "--output", folder.resolve("out").toString(),
-                "--limit", String.valueOf(ROWS),
-                "--id-column", "id",
-                "--max-tokens", "24",
-                "--max-num-seqs", "4", // slow, so that moments differ
-                "--conf", "spark.ui.enabled=false"));
+        return CommandProcess.start(
+                folder,
+                Map.of("NIGHTTRAIN_JAVA_OPTS", "-Xmx1g"),
+                List.of(
+                        Project.LAUNCHER.toString(),
+                        "generate",
+                        "--model",
+                        Project.DEMO_MODEL.toString(),
+                        "--input",
+                        Project.DEMO_PROMPTS.toString(),
+                        "--output",
+                        folder.resolve("out").toString(),
+                        "--limit",
+                        String.valueOf(ROWS),
+                        "--id-column",
+                        "id",
+                        "--max-tokens",
+                        "24",
+                        "--max-num-seqs",
+                        "4", // slow, so that moments differ
+                        "--conf",
+                        "spark.ui.enabled=false"));
     }
 
     private static boolean exists(Path dir, String prefix) throws IOException {
