@@ -23,6 +23,8 @@ public final class Goldens {
                 "mistral-sliding-window",
                 "qwen2",
                 "qwen3",
+                "gpt2",
+                "phi",
                 "parallel-track");
     }
 

@@ -1,7 +1,6 @@
 package nighttrain.executor.architecture;
 
 import nighttrain.executor.device.Communicator;
-import nighttrain.io.checkpoint.ModelConfig;
 
 /**
  * Megatron's tensor parallelism (arXiv 1909.08053): {@code h += AR(Attn(h)); h += AR(Mlp(h))}. Two sums per layer, both waited
@@ -15,18 +14,6 @@ public record DenseTensorParallel() implements Architecture {
             h.add(ranks.allReduce(blocks.mlp(layer, h)).await());
         }
         return h;
-    }
-
-    @Override
-    public Placement placement(int rank, int ranks) {
-        return new Placement(0, 1, rank, ranks);
-    }
-
-    @Override
-    public void checkRanks(ModelConfig model, int ranks) {
-        Architecture.checkDivides(ranks, model.heads(), "attention heads");
-        Architecture.checkDivides(ranks, model.kvHeads(), "key/value heads");
-        Architecture.checkDivides(ranks, model.intermediateSize(), "MLP columns");
     }
 
     @Override

@@ -3,8 +3,7 @@ package nighttrain.executor.architecture;
 import java.util.Locale;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Tensor;
-import nighttrain.io.checkpoint.ModelConfig;
-import nighttrain.io.checkpoint.TrackConfig.Combine;
+import nighttrain.io.checkpoint.ArchitectureConfig.Tracks.Combine;
 
 /**
  * Parallel Track (arXiv 2602.07306): independent narrow transformers, {@code h_i += Attn_i(h_i); h_i += Mlp_i(h_i)}, whose
@@ -23,17 +22,6 @@ public record ParallelTrack(int tracks, int blockDepth, Combine combine) impleme
             }
         }
         return h;
-    }
-
-    @Override
-    public Placement placement(int rank, int ranks) {
-        int local = tracks / ranks;
-        return new Placement(rank * local, local, 0, 1);
-    }
-
-    @Override
-    public void checkRanks(ModelConfig model, int ranks) {
-        Architecture.checkDivides(ranks, tracks, "tracks");
     }
 
     @Override

@@ -2,6 +2,7 @@ package nighttrain.executor.architecture;
 
 import java.util.Optional;
 import nighttrain.executor.device.Kernels;
+import nighttrain.executor.device.Norm;
 import nighttrain.executor.device.Tensor;
 
 /**
@@ -31,13 +32,13 @@ public final class ResidualStream {
         return h;
     }
 
-    /** {@code out = rmsNorm(h)}. */
-    public void normInto(Tensor out, Tensor weight, float epsilon) {
+    /** {@code out = norm(h)}. */
+    public void normInto(Tensor out, Norm norm) {
         if (addend.isPresent()) {
-            kernels.addRmsNorm(out, h, addend.get(), weight, epsilon);
+            kernels.addNorm(out, h, addend.get(), norm);
             addend = Optional.empty();
         } else {
-            kernels.rmsNorm(out, h, weight, epsilon);
+            kernels.norm(out, h, norm);
         }
     }
 }

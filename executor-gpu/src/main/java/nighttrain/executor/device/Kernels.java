@@ -14,16 +14,22 @@ public interface Kernels {
     /** {@code out[t, i] = table[tokens[i]]} for every track t. */
     void embed(Tensor out, Tensor table);
 
-    /** {@code out = x / sqrt(mean(x^2) + epsilon) * weight} by row (RMSNorm, arXiv 1910.07467); weight {@code [tracks, 1, cols]}. */
-    void rmsNorm(Tensor out, Tensor x, Tensor weight, float epsilon);
+    /** {@code x[t, i] += table[positions[i]]} for every track t: learned positions. */
+    void addPositions(Tensor xInOut, Tensor table);
+
+    /**
+     * By row: {@code out = x / sqrt(mean(x^2) + epsilon) * weight} (RMSNorm, arXiv 1910.07467), or where the norm has a bias
+     * {@code out = (x - mean) / sqrt(variance + epsilon) * weight + bias} (LayerNorm, arXiv 1607.06450).
+     */
+    void norm(Tensor out, Tensor x, Norm norm);
 
     /** {@code x += y}. */
     void add(Tensor xInOut, Tensor y);
 
-    /** {@code x += y; out = rmsNorm(x)}: what every block begins with, one kernel where the device has it. */
-    default void addRmsNorm(Tensor out, Tensor xInOut, Tensor y, Tensor weight, float epsilon) {
+    /** {@code x += y; out = norm(x)}: what every block begins with, one kernel where the device has it. */
+    default void addNorm(Tensor out, Tensor xInOut, Tensor y, Norm norm) {
         add(xInOut, y);
-        rmsNorm(out, xInOut, weight, epsilon);
+        norm(out, xInOut, norm);
     }
 
     /** {@code out[t] = x[t] * weights[t]^T + bias[t]}: {@code [tracks, rows, inputs] -> [tracks, rows, outputs]}. */
@@ -31,7 +37,7 @@ public interface Kernels {
 
     /**
      * Prepares queries and stores keys and values: optional RMSNorm per head, rotary embedding by each token's position
-     * (arXiv 2104.09864), keys and values into their pages.
+     * (arXiv 2104.09864) of the dimensions that {@code rotation} covers, keys and values into their pages.
      *
      * @param qkv {@code [tracks, tokens, qkvCols]}; its query columns are replaced, its key and value columns are consumed
      */
@@ -48,12 +54,15 @@ public interface Kernels {
     /** {@code out = silu(gate) * up} where {@code gateUp} holds gate and up side by side (SwiGLU, arXiv 2002.05202). */
     void siluMul(Tensor out, Tensor gateUp);
 
+    /** {@code x = 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))} (GELU, arXiv 1606.08415, tanh form). */
+    void gelu(Tensor xInOut);
+
     /** {@code out[i] = x[outputRows[i]]}; {@code x} and {@code out} of one track. */
     void gatherOutputRows(Tensor out, Tensor x);
 
     /** Draws one token per output row from {@code logits [1, draws, vocabulary]}, which is consumed; waits for the device. */
     List<Drawn> draw(Tensor logits);
 
-    /** The weights of the norms on queries and on keys, {@code [tracks, 1, headDim]} each (Qwen 3). */
-    record HeadNorms(Tensor query, Tensor key, float epsilon) {}
+    /** The norms on queries and on keys, over {@code headDim} each (Qwen 3). */
+    record HeadNorms(Norm query, Norm key) {}
 }

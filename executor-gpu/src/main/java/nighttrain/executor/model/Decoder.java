@@ -11,6 +11,7 @@ import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Drawn;
 import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.Tensor;
+import nighttrain.io.checkpoint.BlockConfig.Mlp;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.ModelConfig;
 
@@ -23,7 +24,7 @@ public final class Decoder {
     private final KvCache cache;
     private final List<AttentionShape> shapes;
     private final Workspace workspace;
-    private final float epsilon;
+    private final Mlp mlp;
 
     private Decoder(
             Architecture architecture,
@@ -32,7 +33,7 @@ public final class Decoder {
             KvCache cache,
             List<AttentionShape> shapes,
             Workspace workspace,
-            float epsilon) {
+            Mlp mlp) {
         this.architecture = architecture;
         this.kernels = device.kernels();
         this.ranks = device.communicator();
@@ -40,7 +41,7 @@ public final class Decoder {
         this.cache = cache;
         this.shapes = shapes;
         this.workspace = workspace;
-        this.epsilon = epsilon;
+        this.mlp = mlp;
     }
 
     /**
@@ -68,11 +69,11 @@ public final class Decoder {
                 KvCache.allocate(device, model, placement, limits.pages(), limits.pageTokens()),
                 shapes(model, placement),
                 Workspace.allocate(device, model, placement, limits.maxTokens(), limits.maxDraws(), slice),
-                (float) model.normEpsilon());
+                model.block().mlp());
     }
 
     private static List<AttentionShape> shapes(ModelConfig model, Placement placement) {
-        return model.windows().stream()
+        return model.block().windows().stream()
                 .map(window -> new AttentionShape(
                         placement.share(model.heads()), placement.share(model.kvHeads()), model.headDim(), window))
                 .toList();
@@ -89,12 +90,13 @@ public final class Decoder {
         Workspace step = workspace.forStep(batch.size(), batch.outputRows().length);
         kernels.begin(batch);
         kernels.embed(step.stream(), weights.embedding());
+        weights.positions().ifPresent(table -> kernels.addPositions(step.stream(), table));
         ResidualStream decoded = architecture.decode(
-                new DecoderBlocks(kernels, weights, cache, shapes, epsilon, step),
+                new DecoderBlocks(kernels, weights, cache, shapes, mlp, step),
                 new ResidualStream(kernels, step.stream()),
                 ranks);
         kernels.gatherOutputRows(step.outputRows(), decoded.settle().track(0));
-        kernels.rmsNorm(step.outputNormed(), step.outputRows(), weights.finalNorm(), epsilon);
+        kernels.norm(step.outputNormed(), step.outputRows(), weights.finalNorm());
         kernels.linear(step.logitsPart(), step.outputNormed(), weights.head());
         ranks.gatherColumns(step.logits(), step.logitsPart());
         return step.logits();

@@ -2,20 +2,22 @@ package nighttrain.executor.model;
 
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Rotation;
+import nighttrain.io.checkpoint.BlockConfig;
 import nighttrain.io.checkpoint.ModelConfig;
 import nighttrain.io.checkpoint.RopeScaling;
 
-/** The angles of rotary position embedding (arXiv 2104.09864): position times {@code theta^(-2i / headDim)}, scaled. */
+/** The angles of rotary position embedding (arXiv 2104.09864): position times {@code theta^(-2i / dims)}, scaled. */
 final class RotaryFrequencies {
     private RotaryFrequencies() {}
 
     /** Tables for positions {@code 0 .. positions - 1}. */
     static Rotation tables(Device device, ModelConfig model, int positions) {
-        int half = model.headDim() / 2;
+        BlockConfig.Rotary rotary = model.block().rotary();
+        int half = rotary.dims() / 2;
         float[] cos = new float[Math.multiplyExact(positions, half)];
         float[] sin = new float[cos.length];
         for (int i = 0; i < half; i++) {
-            double frequency = scaled(Math.pow(model.ropeTheta(), -2.0 * i / model.headDim()), model.ropeScaling());
+            double frequency = scaled(Math.pow(rotary.theta(), -2.0 * i / rotary.dims()), rotary.scaling());
             for (int position = 0; position < positions; position++) {
                 cos[position * half + i] = (float) Math.cos(position * frequency);
                 sin[position * half + i] = (float) Math.sin(position * frequency);

@@ -8,24 +8,29 @@ import nighttrain.executor.architecture.Placement;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Kernels.HeadNorms;
 import nighttrain.executor.device.Matrix;
+import nighttrain.executor.device.Norm;
 import nighttrain.executor.device.Tensor;
+import nighttrain.io.checkpoint.ArchitectureConfig;
+import nighttrain.io.checkpoint.BlockConfig;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.ModelConfig;
 
 /**
- * Reads one rank's part of a checkpoint onto its device. Tensor names are those of ARCHITECTURES: Hugging Face's for llama and
- * its relatives, with {@code tracks.{i}.} before {@code layers} for models of tracks.
+ * Reads one rank's part of a checkpoint onto its device. Tensor names are Hugging Face's for llama and its relatives, with
+ * {@code tracks.{i}.} before {@code layers} for models of tracks.
  */
 final class WeightLoader {
     private final Device device;
     private final Checkpoint checkpoint;
     private final ModelConfig model;
+    private final BlockConfig block;
     private final Placement placement;
 
     WeightLoader(Device device, Checkpoint checkpoint, Placement placement) {
         this.device = device;
         this.checkpoint = checkpoint;
         this.model = checkpoint.config();
+        this.block = model.block();
         this.placement = placement;
     }
 
@@ -36,7 +41,6 @@ final class WeightLoader {
         for (int layer = 0; layer < model.layers(); layer++) {
             layers.add(layer(layer));
         }
-        String head = model.tiedEmbeddings() ? "model.embed_tokens.weight" : "lm_head.weight";
         return new Weights(
                 device.tensor(
                         "embedding",
@@ -44,49 +48,113 @@ final class WeightLoader {
                         model.vocabSize(),
                         hidden,
                         values("model.embed_tokens.weight", model.vocabSize(), hidden)),
+                learnedPositions(positions),
                 List.copyOf(layers),
-                device.tensor("final norm", 1, 1, hidden, values("model.norm.weight", hidden)),
-                device.matrix(
-                        "head",
-                        1,
-                        slice.size(),
-                        hidden,
-                        new Slices(List.of(rows(head, model.vocabSize(), hidden, slice.from(), slice.size())))),
+                join(),
+                new Norm(
+                        device.tensor("final norm", 1, 1, hidden, values("model.norm.weight", hidden)),
+                        block.norm() == BlockConfig.Norm.LAYER
+                                ? Optional.of(device.tensor(
+                                        "final norm's bias", 1, 1, hidden, values("model.norm.bias", hidden)))
+                                : Optional.empty(),
+                        (float) block.normEpsilon()),
+                head(slice),
                 RotaryFrequencies.tables(device, model, positions));
     }
 
-    private Weights.Layer layer(int layer) {
+    private Matrix head(VocabularySlice slice) {
+        String name = model.tiedEmbeddings() ? "model.embed_tokens" : "lm_head";
+        Slices rows = new Slices(
+                List.of(rows(name + ".weight", model.vocabSize(), model.hiddenSize(), slice.from(), slice.size())));
+        return block.headBias()
+                ? device.matrix(
+                        "head",
+                        1,
+                        slice.size(),
+                        model.hiddenSize(),
+                        rows,
+                        values(name + ".bias", slice.from(), slice.size(), model.vocabSize()))
+                : device.matrix("head", 1, slice.size(), model.hiddenSize(), rows);
+    }
+
+    private Optional<Tensor> learnedPositions(int positions) {
+        if (!block.learnedPositions()) {
+            return Optional.empty();
+        }
         int hidden = model.hiddenSize();
+        float[] table = new float[positions * hidden];
+        checkpoint
+                .tensor("model.embed_positions.weight", model.maxPositions(), hidden)
+                .copyTo(0, table, 0, table.length);
+        return Optional.of(device.tensor("learned positions", 1, positions, hidden, table));
+    }
+
+    /** {@code Wc_i} of every local track: columns i*hidden on of {@code [hidden, tracks * hidden]}; the first adds the bias. */
+    private Optional<Matrix> join() {
+        if (!(model.architecture() instanceof ArchitectureConfig.Kraken kraken)) {
+            return Optional.empty();
+        }
+        int hidden = model.hiddenSize();
+        int whole = kraken.tracks() * hidden;
+        List<Slices.Slice> slices = new ArrayList<>();
+        List<float[]> biases = new ArrayList<>();
+        for (int track = 0; track < placement.localTracks(); track++) {
+            int global = placement.firstTrack() + track;
+            slices.add(new Slices.Slice(
+                    checkpoint.tensor("model.join.weight", hidden, whole), 0, hidden, global * hidden, hidden, whole));
+            biases.add(global == 0 ? values("model.join.bias", hidden) : new float[hidden]);
+        }
+        return Optional.of(matrix("join", new Slices(slices), true, biases));
+    }
+
+    private Weights.Layer layer(int layer) {
         int queries = placement.share(model.heads()) * model.headDim();
         int keys = placement.share(model.kvHeads()) * model.headDim();
         int intermediate = placement.share(model.intermediateSize());
+        boolean gated = block.mlp() == BlockConfig.Mlp.GATED_SILU;
+        Norm attentionNorm = norm(layer, "input_layernorm", model.hiddenSize());
         return new Weights.Layer(
-                perTrack(layer, "input_layernorm.weight", hidden),
+                attentionNorm,
                 byOutput(
                         layer,
-                        model.qkvBias(),
+                        block.qkvBias(),
                         new Part("self_attn.q_proj", queries),
                         new Part("self_attn.k_proj", keys),
                         new Part("self_attn.v_proj", keys)),
                 headNorms(layer),
-                byInput(layer, model.outputBias(), "self_attn.o_proj", queries),
-                perTrack(layer, "post_attention_layernorm.weight", hidden),
-                byOutput(
-                        layer,
-                        model.mlpBias(),
-                        new Part("mlp.gate_proj", intermediate),
-                        new Part("mlp.up_proj", intermediate)),
-                byInput(layer, model.mlpBias(), "mlp.down_proj", intermediate));
+                byInput(layer, block.outputBias(), "self_attn.o_proj", queries),
+                model.architecture() instanceof ArchitectureConfig.ParallelBlock
+                        ? attentionNorm
+                        : norm(layer, "post_attention_layernorm", model.hiddenSize()),
+                gated
+                        ? byOutput(
+                                layer,
+                                block.mlpBias(),
+                                new Part("mlp.gate_proj", intermediate),
+                                new Part("mlp.up_proj", intermediate))
+                        : byOutput(layer, block.mlpBias(), new Part("mlp.up_proj", intermediate)),
+                byInput(layer, block.mlpBias(), "mlp.down_proj", intermediate));
     }
 
     private Optional<HeadNorms> headNorms(int layer) {
-        if (!model.qkNorm()) {
-            return Optional.empty();
-        }
-        return Optional.of(new HeadNorms(
-                perTrack(layer, "self_attn.q_norm.weight", model.headDim()),
-                perTrack(layer, "self_attn.k_norm.weight", model.headDim()),
-                (float) model.normEpsilon()));
+        return block.qkNorm()
+                ? Optional.of(new HeadNorms(
+                        rmsNorm(layer, "self_attn.q_norm", model.headDim()),
+                        rmsNorm(layer, "self_attn.k_norm", model.headDim())))
+                : Optional.empty();
+    }
+
+    private Norm norm(int layer, String name, int size) {
+        return block.norm() == BlockConfig.Norm.RMS
+                ? rmsNorm(layer, name, size)
+                : new Norm(
+                        perTrack(layer, name + ".weight", size),
+                        Optional.of(perTrack(layer, name + ".bias", size)),
+                        (float) block.normEpsilon());
+    }
+
+    private Norm rmsNorm(int layer, String name, int size) {
+        return new Norm(perTrack(layer, name + ".weight", size), Optional.empty(), (float) block.normEpsilon());
     }
 
     /** A projection, of whose outputs this rank has {@code outputs}. */
@@ -107,7 +175,7 @@ final class WeightLoader {
                 }
             }
         }
-        return matrix(layer, parts[0].name(), new Slices(slices), hasBias, biases);
+        return matrix(parts[0].name() + " of layer " + layer, new Slices(slices), hasBias, biases);
     }
 
     /** A projection cut by input: every rank computes a part of the sum, so the first alone adds the bias. */
@@ -129,17 +197,16 @@ final class WeightLoader {
                 biases.add(placement.shard() == 0 ? values(name + ".bias", hidden) : new float[hidden]);
             }
         }
-        return matrix(layer, projection, new Slices(slices), hasBias, biases);
+        return matrix(projection + " of layer " + layer, new Slices(slices), hasBias, biases);
     }
 
-    private Matrix matrix(int layer, String role, Slices slices, boolean hasBias, List<float[]> biases) {
+    private Matrix matrix(String role, Slices slices, boolean hasBias, List<float[]> biases) {
         int tracks = placement.localTracks();
         int outputs = slices.outputs() / tracks;
-        String named = role + " of layer " + layer;
         Matrix.Rows rows = (track, output, target) -> slices.read(0, track * outputs + output, target);
         return hasBias
-                ? device.matrix(named, tracks, outputs, slices.inputs(), rows, concatenated(biases))
-                : device.matrix(named, tracks, outputs, slices.inputs(), rows);
+                ? device.matrix(role, tracks, outputs, slices.inputs(), rows, concatenated(biases))
+                : device.matrix(role, tracks, outputs, slices.inputs(), rows);
     }
 
     private Tensor perTrack(int layer, String suffix, int size) {
@@ -151,7 +218,7 @@ final class WeightLoader {
     }
 
     private String name(int localTrack, int layer, String suffix) {
-        String track = model.tracks().isPresent() ? "tracks." + (placement.firstTrack() + localTrack) + "." : "";
+        String track = model.hasTracks() ? "tracks." + (placement.firstTrack() + localTrack) + "." : "";
         return "model." + track + "layers." + layer + "." + suffix;
     }
 

@@ -17,12 +17,14 @@ import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /**
  * The CPU engine alone on the shape of conf/shapes/bench-100m with random weights: 32 requests of 128 tokens in, 128 out, as
  * notebooks/hf_generate_bench.py runs them through Hugging Face transformers.
  */
 @Tag("benchmark")
+@Timeout(900)
 class CpuEngineBenchmark {
     private static final int BATCH = 32;
     private static final int TOKENS = 128;

@@ -7,11 +7,14 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Random;
 import nighttrain.io.UserError;
+import nighttrain.io.checkpoint.ArchitectureConfig;
+import nighttrain.io.checkpoint.BlockConfig;
+import nighttrain.io.checkpoint.BlockConfig.Mlp;
+import nighttrain.io.checkpoint.BlockConfig.Norm;
+import nighttrain.io.checkpoint.BlockConfig.Rotary;
 import nighttrain.io.checkpoint.ModelConfig;
-import nighttrain.io.checkpoint.RopeScaling;
 import org.junit.jupiter.api.Test;
 
 class PageAllocatorTest {
@@ -120,26 +123,10 @@ class PageAllocatorTest {
 
     @Test
     void tooLittleMemoryNamesTheShortfall() {
-        ModelConfig model = new ModelConfig(
-                "llama",
-                2,
-                64,
-                64,
-                4,
-                4,
-                16,
-                100,
-                4096,
-                1e-5,
-                1e4,
-                new RopeScaling.None(),
-                false,
-                false,
-                false,
-                false,
-                List.of(0, 0),
-                true,
-                Optional.empty());
+        BlockConfig block = new BlockConfig(
+                Norm.RMS, 1e-5, Mlp.GATED_SILU, Rotary.none(), false, false, false, false, false, List.of(0, 0));
+        ModelConfig model =
+                new ModelConfig("llama", 2, 64, 64, 4, 4, 16, 100, 4096, block, true, new ArchitectureConfig.Dense());
         assertThat(KvLayout.fitting(model, 16, 64 << 20, 4, 8, 4096)).isEqualTo(new KvLayout(16, 2048));
         assertThatThrownBy(() -> KvLayout.fitting(model, 16, 1 << 20, 4, 8, 4096))
                 .isInstanceOf(UserError.class)

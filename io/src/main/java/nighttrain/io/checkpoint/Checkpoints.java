@@ -18,7 +18,12 @@ public final class Checkpoints {
      * @throws UserError where the directory is missing or anything in it is broken or not supported
      */
     public static Checkpoint open(Path dir) {
-        return SafetensorsCheckpoint.open(dir, config(dir));
+        Checkpoint published = SafetensorsCheckpoint.open(dir, config(dir));
+        return switch (published.config().modelType()) {
+            case "gpt2" -> Gpt2Checkpoint.of(published);
+            case "phi" -> RenamedCheckpoint.phi(published);
+            default -> published;
+        };
     }
 
     /**

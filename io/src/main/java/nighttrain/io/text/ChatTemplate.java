@@ -5,7 +5,8 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Pattern;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import nighttrain.io.UserError;
 
 /** How a model wants conversations written: the Jinja template that its makers ship. Safe for use by several threads. */
@@ -13,14 +14,14 @@ public final class ChatTemplate {
     /** Longer than any template, shorter than what would take the parser long. */
     private static final int MAX_TEMPLATE_CHARS = 1 << 20;
 
-    // The engine reads "not x is defined" as "(not x) is defined".
-    private static final Pattern NOT_IS = Pattern.compile("\\bnot (\\w+(?:\\.\\w+)*) is (defined|none)\\b");
-
-    private final TemplateEngine engine = new TemplateEngine();
+    private final TemplateEngine engine;
     private final String template;
     private final Map<String, String> specialTokens;
+    // A compiled template serves one thread at a time: as many are made as ever render at once.
+    private final Queue<CompiledTemplate> idle = new ConcurrentLinkedQueue<>();
 
-    private ChatTemplate(String template, Map<String, String> specialTokens) {
+    private ChatTemplate(TemplateEngine engine, String template, Map<String, String> specialTokens) {
+        this.engine = engine;
         this.template = template;
         this.specialTokens = specialTokens;
     }
@@ -28,7 +29,7 @@ public final class ChatTemplate {
     /**
      * The template of a model directory: {@code chat_template.jinja}, or {@code chat_template} of tokenizer_config.json.
      *
-     * @throws UserError where there is none
+     * @throws UserError where there is none, or it is no template
      */
     public static ChatTemplate open(Path modelDir) {
         ChatTemplateSource source = ChatTemplateSource.of(modelDir);
@@ -38,14 +39,15 @@ public final class ChatTemplate {
                     source.template().length() + " characters",
                     "at most " + MAX_TEMPLATE_CHARS + "; mend the file");
         }
-        return new ChatTemplate(asEngineReadsIt(source.template()), source.specialTokens());
-    }
-
-    private static String asEngineReadsIt(String template) {
-        String lines = template.replace("\r\n", "\n");
-        // Jinja drops one line end at the template's end; the engine would drop it from the text.
-        String whole = lines.endsWith("\n") ? lines.substring(0, lines.length() - 1) : lines;
-        return NOT_IS.matcher(whole).replaceAll("$1 is not $2");
+        TemplateEngine engine = new TemplateEngine();
+        ChatTemplate template =
+                new ChatTemplate(engine, TemplateDialect.translate(source.template()), source.specialTokens());
+        try {
+            template.idle.add(engine.compile(template.template));
+        } catch (ChatTemplateException e) {
+            throw UserError.of("bad chat template in " + source.file(), e.getMessage(), "mend or replace it", e);
+        }
+        return template;
     }
 
     /**
@@ -58,7 +60,11 @@ public final class ChatTemplate {
         Map<String, Object> variables = new HashMap<>(specialTokens);
         variables.put("messages", messages.stream().map(ChatTemplate::asMap).toList());
         variables.put("add_generation_prompt", addGenerationPrompt);
-        return engine.render(template, variables);
+        CompiledTemplate borrowed = idle.poll();
+        CompiledTemplate compiled = borrowed != null ? borrowed : engine.compile(template);
+        String text = compiled.render(variables);
+        idle.add(compiled);
+        return text;
     }
 
     private static Map<String, Object> asMap(ChatMessage message) {

@@ -3,17 +3,12 @@ package nighttrain.io.text;
 import com.hubspot.jinjava.Jinjava;
 import com.hubspot.jinjava.JinjavaConfig;
 import com.hubspot.jinjava.LegacyOverrides;
-import com.hubspot.jinjava.el.JinjavaProcessors;
 import com.hubspot.jinjava.interpret.Context;
 import com.hubspot.jinjava.interpret.Context.Library;
-import com.hubspot.jinjava.interpret.RenderResult;
-import com.hubspot.jinjava.interpret.TemplateError;
-import com.hubspot.jinjava.interpret.TemplateError.ErrorType;
 import com.hubspot.jinjava.lib.Importable;
 import com.hubspot.jinjava.loader.ResourceNotFoundException;
 import java.util.Collection;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -70,9 +65,8 @@ final class TemplateEngine {
             "trim",
             "unique",
             "upper");
-    private static final Set<String> FUNCTIONS = Set.of("range", "namespace", "raise_exception", "strftime_now");
-
-    private static final ThreadLocal<RenderBudget> BUDGET = new ThreadLocal<>();
+    // Functions have a namespace before the colon, which is empty for all that Jinja knows.
+    private static final Set<String> FUNCTIONS = Set.of(":range", ":namespace", ":raise_exception", ":strftime_now");
 
     private final Jinjava jinjava;
 
@@ -84,6 +78,15 @@ final class TemplateEngine {
         jinjava.registerTag(new GenerationTag());
         TemplateFilters.all().forEach(jinjava::registerFilter);
         TemplateFunctions.all().forEach(jinjava::registerFunction);
+    }
+
+    /**
+     * Reads a template's structure, which one thread at a time can then render any number of times.
+     *
+     * @throws ChatTemplateException where it is not a template
+     */
+    CompiledTemplate compile(String template) {
+        return CompiledTemplate.of(jinjava, template);
     }
 
     private static JinjavaConfig config(Map<Library, Set<String>> disabled) {
@@ -104,10 +107,7 @@ final class TemplateEngine {
                 .withMaxListSize(MAX_ENTRIES)
                 .withMaxMapSize(MAX_ENTRIES)
                 .withRangeLimit(MAX_ENTRIES)
-                .withProcessors(JinjavaProcessors.newBuilder()
-                        .withNodePreProcessor(
-                                (node, interpreter) -> BUDGET.get().step())
-                        .build())
+                .withProcessors(CompiledTemplate.countingSteps())
                 .build();
     }
 
@@ -138,51 +138,5 @@ final class TemplateEngine {
                 .map(Importable::getName)
                 .filter(name -> !allowed.contains(name) && !allowed.contains(name.replaceFirst("^end", "")))
                 .collect(Collectors.toUnmodifiableSet());
-    }
-
-    /**
-     * Renders a template with these variables.
-     *
-     * @throws ChatTemplateException where it fails, refuses or uses too much
-     */
-    String render(String template, Map<String, Object> variables) {
-        BUDGET.set(new RenderBudget());
-        try {
-            RenderResult result = jinjava.renderForResult(template, variables);
-            firstFatal(result).ifPresent(TemplateEngine::fail);
-            return result.getOutput();
-        } catch (RenderBudget.Exceeded e) {
-            throw new ChatTemplateException(e.getMessage() + " (mend the template)", e);
-        } catch (StackOverflowError e) {
-            throw new ChatTemplateException("chat template is nested too deep: out of stack (mend the template)", e);
-        } finally {
-            BUDGET.remove();
-        }
-    }
-
-    // Warnings are about unknown properties, which Jinja takes for undefined without a word.
-    private static Optional<TemplateError> firstFatal(RenderResult result) {
-        return result.getErrors().stream()
-                .filter(error -> error.getSeverity() == ErrorType.FATAL)
-                .findFirst();
-    }
-
-    private static void fail(TemplateError error) {
-        for (Throwable cause = error.getException(); cause != null; cause = cause.getCause()) {
-            if (cause instanceof TemplateFunctions.Refusal) {
-                throw new ChatTemplateException(
-                        "chat template refuses the messages: " + oneLine(cause.getMessage())
-                                + " (the model's own rule; change the messages)",
-                        cause);
-            }
-        }
-        throw new ChatTemplateException(
-                "chat template failed: " + oneLine(error.getMessage()) + " (line " + error.getLineno()
-                        + "; mend the template or the messages)",
-                error.getException());
-    }
-
-    private static String oneLine(String message) {
-        return String.valueOf(message).lines().findFirst().orElse("");
     }
 }

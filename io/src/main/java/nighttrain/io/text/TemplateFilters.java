@@ -6,6 +6,7 @@ import com.hubspot.jinjava.util.ObjectTruthValue;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -24,6 +25,7 @@ final class TemplateFilters {
                 new Own("list", (value, arguments) -> list(value)),
                 new Own("string", (value, arguments) -> Objects.toString(value, "")),
                 new Own("trim", (value, arguments) -> trim(value, arguments)),
+                new Own("reverse", (value, arguments) -> reverse(value)),
                 new Own("join", TemplateFilters::join),
                 new Own("replace", TemplateFilters::replace),
                 new Own("indent", TemplateFilters::indent),
@@ -57,6 +59,15 @@ final class TemplateFilters {
         String text = Objects.toString(value, "");
         BoundedText.checkEntries(text.length());
         return text.codePoints().mapToObj(Character::toString).toList();
+    }
+
+    private static Object reverse(Object value) {
+        if (value instanceof String text) {
+            return new StringBuilder(text).reverse().toString();
+        }
+        List<Object> reversed = new ArrayList<>(list(value));
+        Collections.reverse(reversed);
+        return reversed;
     }
 
     private static String trim(Object value, PythonArguments arguments) {

@@ -54,7 +54,7 @@ final class WindowDecoder implements StreamingDecoder {
             stalledTokens = 0;
         }
         String added = handOut(text, end);
-        shorten(end == text.length());
+        shorten(text);
         return added;
     }
 
@@ -76,26 +76,28 @@ final class WindowDecoder implements StreamingDecoder {
         return end;
     }
 
-    private void shorten(boolean complete) {
-        if (complete && boundary == 0 && size >= CONTEXT_TOKENS) {
+    private void shorten(String text) {
+        int pending = Math.max(0, text.length() - handedOut);
+        if (pending == 0 && boundary > 0 && size >= boundary + CONTEXT_TOKENS) {
+            keepFrom(boundary, pending);
+        } else if (pending == 0 && boundary == 0 && size >= CONTEXT_TOKENS) {
             boundary = size;
-        } else if (complete && boundary > 0 && size >= boundary + CONTEXT_TOKENS) {
-            keepFrom(boundary);
-        } else if (size == MAX_TOKENS) {
-            keepFrom(size - 2 * CONTEXT_TOKENS);
+        }
+        if (size == MAX_TOKENS) {
+            keepFrom(size - MAX_STALLED_TOKENS, pending);
         }
     }
 
-    private void keepFrom(int first) {
+    /** Drops the tokens before {@code first}; {@code pending} characters at the end are yet to be handed out. */
+    private void keepFrom(int first, int pending) {
         String rest = decode.text(window, first, size);
-        int end = completeEnd(rest);
-        if (end == 0 && size < MAX_TOKENS) {
+        if (rest.isEmpty() && size < MAX_TOKENS) {
             // Nothing but special tokens: the next would be taken for the first of a text, and lose its leading space.
             return;
         }
         window = Arrays.copyOf(Arrays.copyOfRange(window, first, size), MAX_TOKENS);
         size -= first;
-        handedOut = end;
+        handedOut = Math.max(0, rest.length() - pending);
         boundary = 0;
     }
 

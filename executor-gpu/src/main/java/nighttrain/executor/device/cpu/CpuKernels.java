@@ -11,6 +11,7 @@ import nighttrain.executor.device.Drawn;
 import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.KvPages;
 import nighttrain.executor.device.Matrix;
+import nighttrain.executor.device.Norm;
 import nighttrain.executor.device.Rotation;
 import nighttrain.executor.device.Tensor;
 
@@ -21,6 +22,8 @@ final class CpuKernels implements Kernels {
 
     /** Elements below which an element-wise operation stays on one thread. */
     private static final int MIN_PIECE = 16_384;
+
+    private static final double SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI);
 
     private final ThreadTeam team;
     private final MatrixProduct matrixProduct;
@@ -51,52 +54,33 @@ final class CpuKernels implements Kernels {
     }
 
     @Override
-    public void rmsNorm(Tensor out, Tensor x, Tensor weight, float epsilon) {
-        CpuTensor o = (CpuTensor) out;
-        CpuTensor in = (CpuTensor) x;
-        CpuTensor w = (CpuTensor) weight;
-        forRows(
-                in,
-                (track, row) -> normRow(
-                        o.data(), o.row(track, row), in.data(), in.row(track, row), in.cols(), w, track, epsilon));
+    public void addPositions(Tensor xInOut, Tensor table) {
+        CpuTensor x = (CpuTensor) xInOut;
+        CpuTensor t = (CpuTensor) table;
+        forRows(x, (track, row) -> addRow(x, x.row(track, row), t, t.row(0, batch.positions()[row])));
     }
 
-    private static void normRow(
-            float[] out, int o, float[] x, int i, int cols, CpuTensor weight, int track, float epsilon) {
-        FloatVector squares = FloatVector.zero(SPECIES);
-        int c = 0;
-        for (; c + LANES <= cols; c += LANES) {
-            FloatVector v = FloatVector.fromArray(SPECIES, x, i + c);
-            squares = v.fma(v, squares);
-        }
-        float sum = squares.reduceLanes(VectorOperators.ADD);
-        for (; c < cols; c++) {
-            sum = Math.fma(x[i + c], x[i + c], sum);
-        }
-        float inverse = (float) (1 / Math.sqrt(sum / cols + epsilon));
-        int w = weight.row(track, 0);
-        for (c = 0; c + LANES <= cols; c += LANES) {
-            FloatVector.fromArray(SPECIES, x, i + c)
-                    .mul(inverse)
-                    .mul(FloatVector.fromArray(SPECIES, weight.data(), w + c))
-                    .intoArray(out, o + c);
-        }
-        for (; c < cols; c++) {
-            out[o + c] = x[i + c] * inverse * weight.data()[w + c];
-        }
+    @Override
+    public void norm(Tensor out, Tensor x, Norm norm) {
+        CpuTensor o = (CpuTensor) out;
+        CpuTensor in = (CpuTensor) x;
+        forRows(
+                in,
+                (track, row) -> RowNorm.run(
+                        o.data(), o.row(track, row), in.data(), in.row(track, row), in.cols(), norm, track));
     }
 
     @Override
     public void add(Tensor xInOut, Tensor y) {
         CpuTensor x = (CpuTensor) xInOut;
         CpuTensor addend = (CpuTensor) y;
-        forRows(x, (track, row) -> {
-            int i = x.row(track, row);
-            int j = addend.row(track, row);
-            for (int c = 0; c < x.cols(); c++) {
-                x.data()[i + c] += addend.data()[j + c];
-            }
-        });
+        forRows(x, (track, row) -> addRow(x, x.row(track, row), addend, addend.row(track, row)));
+    }
+
+    private static void addRow(CpuTensor x, int i, CpuTensor addend, int j) {
+        for (int c = 0; c < x.cols(); c++) {
+            x.data()[i + c] += addend.data()[j + c];
+        }
     }
 
     @Override
@@ -140,17 +124,9 @@ final class CpuKernels implements Kernels {
         for (int head = 0; head < shape.heads() + shape.kvHeads(); head++) {
             int h = start + head * shape.headDim();
             if (norms.isPresent()) {
-                Tensor weight =
+                Norm norm =
                         head < shape.heads() ? norms.get().query() : norms.get().key();
-                normRow(
-                        data,
-                        h,
-                        data,
-                        h,
-                        shape.headDim(),
-                        (CpuTensor) weight,
-                        track,
-                        norms.get().epsilon());
+                RowNorm.run(data, h, data, h, shape.headDim(), norm, track);
             }
             rotateHead(data, h, (CpuTensor) rotation.cos(), (CpuTensor) rotation.sin(), position);
         }
@@ -193,6 +169,18 @@ final class CpuKernels implements Kernels {
             float g = x[gate + c];
             out[o + c] = (float) (g / (1 + Math.exp(-g))) * x[up + c];
         }
+    }
+
+    @Override
+    public void gelu(Tensor xInOut) {
+        CpuTensor x = (CpuTensor) xInOut;
+        forRows(x, (track, row) -> {
+            int start = x.row(track, row);
+            for (int i = start; i < start + x.cols(); i++) {
+                double v = x.data()[i];
+                x.data()[i] = (float) (0.5 * v * (1 + Math.tanh(SQRT_2_OVER_PI * (v + 0.044715 * v * v * v))));
+            }
+        });
     }
 
     @Override

@@ -1,0 +1,141 @@
+package nighttrain.io.checkpoint;
+
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Path;
+import nighttrain.io.UserError;
+import org.assertj.core.api.AbstractThrowableAssert;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class BadModelConfigTest {
+    @TempDir
+    Path dir;
+
+    private static AbstractThrowableAssert<?, ?> assertRefused(ModelDir model) {
+        return assertThatThrownBy(model::read).isInstanceOf(UserError.class);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            num_hidden_layers    | 0        | an integer from 1 to 1073741824; correct it
+            hidden_size          | -1       | an integer from 1 to 1073741824; correct it
+            vocab_size           | 1.5      | an integer from 1 to 1073741824; correct it
+            intermediate_size    | "a"      | an integer from 1 to 1073741824; correct it
+            num_attention_heads  | [4]      | an integer from 1 to 1073741824; correct it
+            vocab_size           | 99999999999 | an integer from 1 to 1073741824; correct it
+            rms_norm_eps         | 0        | a number above 0; correct it
+            rope_theta           | "x"      | a number above 0; correct it
+            tie_word_embeddings  | "yes"    | true or false; correct it
+            attention_bias       | 1        | true or false; correct it
+            hidden_act           | "gelu"   | only silu is supported; choose another model; correct it
+            hidden_act           | 3        | a string; correct it
+            rope_scaling         | 2        | a JSON object; correct it
+            partial_rotary_factor | 1.5     | above 0, at most 1; correct it
+            ladder_layers        | 5        | at most num_hidden_layers, 4; correct it
+            parallel_block       | 1        | true or false; correct it
+            """)
+    void badValue(String key, String json, String hint) {
+        ModelDir model = ModelDir.of(dir, "llama").with(key, json);
+        assertRefused(model).hasMessage("bad %s in %s: %s (%s)".formatted(key, model.configFile(), json, hint));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"num_hidden_layers", "hidden_size", "num_attention_heads", "intermediate_size", "vocab_size"})
+    void missingSize(String key) {
+        ModelDir model = ModelDir.of(dir, "llama").without(key);
+        assertRefused(model)
+                .hasMessage("missing key in %s: %s (an integer from 1 to 1073741824; add it)", model.configFile(), key);
+    }
+
+    @Test
+    void modelTypeMissingOrUnknown() {
+        ModelDir model = ModelDir.of(dir, "gpt_neox");
+        assertRefused(model)
+                .hasMessage(
+                        "unknown model_type in %s: gpt_neox (known are llama, mistral, qwen2, qwen3, phi, gpt2, parallel_track, kraken;"
+                                + " choose such a model)",
+                        model.configFile());
+        assertRefused(model.without("model_type"))
+                .hasMessage(
+                        "missing key in %s: model_type (one of llama, mistral, qwen2, qwen3, phi, gpt2, parallel_track, kraken; add it)",
+                        model.configFile());
+    }
+
+    @Test
+    void headsThatDoNotDivide() {
+        ModelDir model = ModelDir.of(dir, "llama").with("num_key_value_heads", "3");
+        assertRefused(model)
+                .hasMessage(
+                        "bad num_key_value_heads in %s: 3 (must divide num_attention_heads, 4; correct it)",
+                        model.configFile());
+        assertRefused(ModelDir.of(dir, "llama").with("num_attention_heads", "6").with("num_key_value_heads", "6"))
+                .hasMessage(
+                        "bad num_attention_heads in %s: 6 (must divide hidden_size, 32; correct it or give head_dim)",
+                        model.configFile());
+        assertRefused(ModelDir.of(dir, "llama").with("head_dim", "7"))
+                .hasMessage(
+                        "bad head_dim in %s: 7 (must be even, for rotary positions; correct it)", model.configFile());
+    }
+
+    @Test
+    void ropeThatIsNotSupported() {
+        ModelDir model = ModelDir.of(dir, "llama").with("rope_scaling", "{\"rope_type\": \"yarn\", \"factor\": 4}");
+        assertRefused(model)
+                .hasMessage(
+                        "unsupported rope_type in rope_scaling of %s: yarn (default, linear and llama3 are supported;"
+                                + " choose another model)",
+                        model.configFile());
+        assertRefused(ModelDir.of(dir, "llama").with("rope_parameters", "{\"rope_type\": \"linear\"}"))
+                .hasMessage(
+                        "missing key in rope_parameters of %s: factor (a number above 0; add it)", model.configFile());
+        assertRefused(ModelDir.of(dir, "llama")
+                        .with(
+                                "rope_scaling",
+                                "{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,\"high_freq_factor\":1}"))
+                .hasMessage(
+                        "bad high_freq_factor in rope_scaling of %s: 1 (above low_freq_factor, 4.0; correct it)",
+                        model.configFile());
+        assertRefused(ModelDir.of(dir, "qwen3").with("rope_parameters", "{\"full_attention\": {\"rope_theta\": 1}}"))
+                .hasMessage(
+                        "unsupported rope_parameters of %s: one set per layer type (one for all layers; choose another"
+                                + " model)",
+                        model.configFile());
+    }
+
+    @Test
+    void layerTypesThatDoNotFit() {
+        ModelDir model = ModelDir.of(dir, "qwen2").with("layer_types", "[\"full_attention\"]");
+        assertRefused(model)
+                .hasMessage("bad layer_types in %s: 1 entries (one per layer, 4; correct it)", model.configFile());
+        String chunked = "[\"chunked_attention\",\"full_attention\",\"full_attention\",\"full_attention\"]";
+        assertRefused(ModelDir.of(dir, "qwen2").with("layer_types", chunked))
+                .hasMessage(
+                        "unsupported layer_types in %s: chunked_attention (full_attention and sliding_attention are"
+                                + " supported; choose another model)",
+                        model.configFile());
+        assertRefused(ModelDir.of(dir, "qwen2").with("layer_types", chunked.replace("chunked", "sliding")))
+                .hasMessage(
+                        "bad layer_types in %s: sliding_attention (needs use_sliding_window and sliding_window; set"
+                                + " both or name the layer full_attention)",
+                        model.configFile());
+    }
+
+    @Test
+    void tracksThatDoNotFit() {
+        ModelDir model = ModelDir.of(dir, "parallel_track").with("num_tracks", "2");
+        assertRefused(model)
+                .hasMessage(
+                        "missing key in %s: track_block_depth (an integer from 1 to 1073741824; add it)",
+                        model.configFile());
+        assertRefused(model.with("track_block_depth", "3"))
+                .hasMessage(
+                        "bad track_block_depth in %s: 3 (must divide num_hidden_layers, 4, so that the tracks meet"
+                                + " after the last layer; correct it)",
+                        model.configFile());
+        assertRefused(model.with("track_block_depth", "2").with("track_combine", "\"max\""))
+                .hasMessage("bad track_combine in %s: \"max\" (mean or sum; correct it)", model.configFile());
+    }
+}

@@ -1,0 +1,72 @@
+package nighttrain.io.checkpoint;
+
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.util.RawValue;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** Writes small model directories. */
+final class ModelDir {
+    private final Path dir;
+    private final ObjectNode config = JsonNodeFactory.instance.objectNode();
+
+    private ModelDir(Path dir) {
+        this.dir = dir;
+    }
+
+    /** A config of this type with the five sizes that it must have. */
+    static ModelDir of(Path dir, String modelType) {
+        ModelDir model = new ModelDir(dir);
+        model.config
+                .put("model_type", modelType)
+                .put("hidden_size", 32)
+                .put("intermediate_size", 48)
+                .put("num_hidden_layers", 4)
+                .put("num_attention_heads", 4)
+                .put("num_key_value_heads", 2)
+                .put("vocab_size", 96);
+        return model;
+    }
+
+    /** Sets a key to a piece of JSON. */
+    ModelDir with(String key, String json) {
+        config.putRawValue(key, new RawValue(json));
+        return this;
+    }
+
+    ModelDir without(String key) {
+        config.remove(key);
+        return this;
+    }
+
+    Path configFile() {
+        return dir.resolve("config.json");
+    }
+
+    /** Writes config.json and reads it back. */
+    ModelConfig read() {
+        write();
+        return ModelConfigs.read(configFile());
+    }
+
+    ModelDir write() {
+        return file("config.json", config.toString());
+    }
+
+    ModelDir file(String name, String content) {
+        try {
+            Files.createDirectories(dir);
+            Files.writeString(dir.resolve(name), content);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return this;
+    }
+
+    Path dir() {
+        return dir;
+    }
+}
