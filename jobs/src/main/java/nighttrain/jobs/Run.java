@@ -29,7 +29,7 @@ final class Run {
                 bar.close();
                 terminal.out().print(ClosingSummary.of(report, summary(spark, report)));
                 return exitCode(report, options);
-            } catch (RuntimeException | IOException e) {
+            } catch (Exception e) { // Scala throws checked ones that no signature names
                 if (signals.received()) {
                     return ExitCode.STOPPED;
                 }

@@ -45,7 +45,11 @@ class BadInputTest {
 
     @Test
     void wrongTypeOfMessages() {
-        assertRefused(table("select 7 as chat"), "MESSAGE", "--messages-column", "chat");
+        assertRefused(
+                table("select 7 as chat"),
+                "wrong column type: chat is int (a conversation is a list of {role, content} or the same as JSON text; use --prompt-column for text)",
+                "--messages-column",
+                "chat");
     }
 
     @Test
