@@ -51,8 +51,8 @@ class ChatTemplateTest {
             ChatTemplate template = template(source.getValue().asText());
             for (JsonNode golden : goldens.get("cases")) {
                 if (golden.get("template").asText().equals(source.getKey())) {
-                    List<ChatMessage> messages = messages(
-                            goldens.get("conversations").get(golden.get("conversation").asText()));
+                    List<ChatMessage> messages = messages(goldens.get("conversations")
+                            .get(golden.get("conversation").asText()));
                     tests.add(DynamicTest.dynamicTest(name(golden), () -> assertRenders(template, messages, golden)));
                 }
             }
@@ -62,7 +62,8 @@ class ChatTemplateTest {
     }
 
     private static String name(JsonNode golden) {
-        return golden.get("template").asText() + ", " + golden.get("conversation").asText() + ", "
+        return golden.get("template").asText() + ", "
+                + golden.get("conversation").asText() + ", "
                 + golden.get("prompt").asText();
     }
 
@@ -110,11 +111,10 @@ class ChatTemplateTest {
     @Test
     void foundInTokenizerConfig() throws IOException {
         Files.writeString(
-                dir.resolve("tokenizer_config.json"), TOKENS + ", \"chat_template\": \"{{ bos_token }}{{ eos_token }}\"}");
-        assertThat(ChatTemplate.open(dir).render(List.of(), true)).isEqualTo("<s></s>");
-        Files.writeString(
                 dir.resolve("tokenizer_config.json"),
-                """
+                TOKENS + ", \"chat_template\": \"{{ bos_token }}{{ eos_token }}\"}");
+        assertThat(ChatTemplate.open(dir).render(List.of(), true)).isEqualTo("<s></s>");
+        Files.writeString(dir.resolve("tokenizer_config.json"), """
                 {"chat_template": [{"name": "tool_use", "template": "no"}, {"name": "default", "template": "yes"}]}""");
         assertThat(ChatTemplate.open(dir).render(List.of(), true)).isEqualTo("yes");
         Files.writeString(dir.resolve("chat_template.jinja"), "file");
@@ -146,8 +146,8 @@ class ChatTemplateTest {
         ExecutorService threads = Executors.newFixedThreadPool(4);
         try {
             List<Future<String>> texts = IntStream.range(0, 200)
-                    .mapToObj(i -> threads.submit(
-                            () -> template.render(List.of(new ChatMessage("r" + i, "c" + i)), true)))
+                    .mapToObj(i ->
+                            threads.submit(() -> template.render(List.of(new ChatMessage("r" + i, "c" + i)), true)))
                     .toList();
             for (int i = 0; i < texts.size(); i++) {
                 assertThat(texts.get(i).get(30, TimeUnit.SECONDS)).isEqualTo("r" + i + ":c" + i + ";");
