@@ -12,8 +12,7 @@ final class ProgressBar implements ProgressListener, AutoCloseable {
     private static final String CLEAR_LINE = "\r\u001b[K";
 
     private final Terminal terminal;
-    private final long startedNanos = System.nanoTime();
-    private long nextPlainNanos = startedNanos + PLAIN_INTERVAL.toNanos();
+    private long nextPlainNanos = System.nanoTime() + PLAIN_INTERVAL.toNanos();
     private boolean closed;
 
     ProgressBar(Terminal terminal) {
@@ -35,7 +34,7 @@ final class ProgressBar implements ProgressListener, AutoCloseable {
         if (terminal.redraws()) {
             draw(bar(progress.rowsDone(), progress.rowsTotal()) + "  " + line(progress));
         } else if (System.nanoTime() >= nextPlainNanos) {
-            nextPlainNanos += PLAIN_INTERVAL.toNanos();
+            nextPlainNanos = System.nanoTime() + PLAIN_INTERVAL.toNanos();
             terminal.messages().println(line(progress));
         }
     }

@@ -29,7 +29,7 @@ final class Run {
                 bar.close();
                 terminal.out().print(ClosingSummary.of(report, summary(spark, report)));
                 return exitCode(report, options);
-            } catch (RuntimeException | IOException e) {
+            } catch (Exception e) { // Scala throws checked ones that no signature names
                 if (signals.received()) {
                     return ExitCode.STOPPED;
                 }
@@ -49,9 +49,10 @@ final class Run {
         if (!report.tooManyErrors()) {
             return ExitCode.FINISHED;
         }
-        terminal.messages().println("too many rows failed: " + Figures.count(report.errors()) + " of "
-                + Figures.count(report.rows()) + " (--max-row-errors allows "
-                + options.output().maxRowErrors() + "; the results say why in error and error_message)");
+        terminal.messages()
+                .println("too many rows failed: " + Figures.count(report.errors()) + " of "
+                        + Figures.count(report.rows()) + " (--max-row-errors allows "
+                        + options.output().maxRowErrors() + "; the results say why in error and error_message)");
         return ExitCode.TOO_MANY_ROW_ERRORS;
     }
 }

@@ -14,42 +14,65 @@ class BadInputTest {
 
     @Test
     void missingInput() {
-        assertRefused(folder.resolve("none.parquet"), "MESSAGE");
+        assertRefused(
+                folder.resolve("none.parquet"), "input not found: INPUT (no such file or directory; check --input)");
     }
 
     @Test
     void noSuchColumn() {
-        assertRefused(Project.DEMO_PROMPTS, "MESSAGE", "--prompt-column", "ticket");
+        assertRefused(
+                Project.DEMO_PROMPTS,
+                "no such column: ticket (named by --prompt-column; the input's columns are id, prompt, expected; check the name)",
+                "--prompt-column",
+                "ticket");
     }
 
     @Test
     void noSuchColumnInATemplate() {
-        assertRefused(Project.DEMO_PROMPTS, "MESSAGE", "--prompt", "Sort this: {ticket}");
+        assertRefused(
+                Project.DEMO_PROMPTS,
+                "no such column: ticket (named by --prompt; the input's columns are id, prompt, expected; check the name)",
+                "--prompt",
+                "Sort this: {ticket}");
     }
 
     @Test
     void wrongColumnType() {
-        assertRefused(table("select 7 as prompt"), "MESSAGE");
+        assertRefused(
+                table("select 7 as prompt"),
+                "wrong column type: prompt is int (a prompt is text; use --prompt \"{prompt}\" to write it as text, or --messages-column for conversations)");
     }
 
     @Test
     void wrongTypeOfMessages() {
-        assertRefused(Project.DEMO_PROMPTS, "MESSAGE", "--messages-column", "prompt");
+        assertRefused(
+                table("select 7 as chat"),
+                "wrong column type: chat is int (a conversation is a list of {role, content} or the same as JSON text; use --prompt-column for text)",
+                "--messages-column",
+                "chat");
     }
 
     @Test
     void emptyTable() {
-        assertRefused(table("select 'x' as prompt where false"), "MESSAGE");
+        assertRefused(
+                table("select 'x' as prompt where false"),
+                "input has no rows: INPUT (at least 1 is needed; check --input)");
     }
 
     @Test
     void notParquet() throws Exception {
-        assertRefused(Files.writeString(folder.resolve("prompts.parquet"), "id,prompt\n1,Hi\n"), "MESSAGE");
+        assertRefused(
+                Files.writeString(folder.resolve("prompts.parquet"), "id,prompt\n1,Hi\n"),
+                "cannot read input: INPUT (as parquet: [FAILED_READ_FILE.CANNOT_READ_FILE_FOOTER] Encountered error while reading file file:INPUT. Could not read footer. Please ensure that the file is in either ORC or Parquet format.; check --input and --format)");
     }
 
     @Test
     void unknownFormat() {
-        assertRefused(Project.DEMO_PROMPTS, "MESSAGE", "--format", "papyrus");
+        assertRefused(
+                Project.DEMO_PROMPTS,
+                "cannot read input: INPUT (as papyrus: [DATA_SOURCE_NOT_FOUND] Failed to find the data source: papyrus. Make sure the provider name is correct and the package is properly registered and compatible with your Spark version. SQLSTATE: 42K02; check --input and --format)",
+                "--format",
+                "papyrus");
     }
 
     @Test
@@ -57,7 +80,10 @@ class BadInputTest {
         Path output = Files.createDirectory(folder.resolve("out"));
         Files.writeString(output.resolve("thesis.tex"), "");
 
-        assertMessage(Project.DEMO_PROMPTS, output, "MESSAGE");
+        assertMessage(
+                Project.DEMO_PROMPTS,
+                output,
+                "output directory is not empty: file:OUTPUT (it has thesis.tex, which Night Train did not write; choose another --output)");
         assertThat(output).isDirectoryNotContaining("glob:**/_*");
     }
 
@@ -65,10 +91,18 @@ class BadInputTest {
     void outputOfAnotherJob() {
         Path output = folder.resolve("out");
         String[] small = {"--limit", "2", "--max-tokens", "2"};
-        assertThat(Outcome.of(Demo.command(Project.DEMO_MODEL, Project.DEMO_PROMPTS, output, small)).exitCode())
+        assertThat(Outcome.of(Demo.command(Project.DEMO_MODEL, Project.DEMO_PROMPTS, output, small))
+                        .exitCode())
                 .isEqualTo(ExitCode.FINISHED);
 
-        assertMessage(Project.DEMO_PROMPTS, output, "MESSAGE", "--limit", "2", "--max-tokens", "3");
+        assertMessage(
+                Project.DEMO_PROMPTS,
+                output,
+                "output belongs to another job: file:OUTPUT (changed: max-tokens 2 -> 3; use --overwrite or another --output)",
+                "--limit",
+                "2",
+                "--max-tokens",
+                "3");
         assertThat(Results.ids(output)).hasSize(2);
     }
 

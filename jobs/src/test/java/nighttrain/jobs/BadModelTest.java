@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -16,12 +15,16 @@ class BadModelTest {
 
     @Test
     void missingDirectory() {
-        assertRefused(folder.resolve("model"), "MESSAGE");
+        assertRefused(
+                folder.resolve("model"),
+                "model directory not found: MODEL (config.json and *.safetensors are expected; check --model)");
     }
 
     @Test
     void emptyDirectory() throws IOException {
-        assertRefused(Files.createDirectory(folder.resolve("model")), "MESSAGE");
+        assertRefused(
+                Files.createDirectory(folder.resolve("model")),
+                "model directory is empty: MODEL (config.json and *.safetensors are expected; check --model)");
     }
 
     @Test
@@ -29,7 +32,9 @@ class BadModelTest {
         ModelCopy model = ModelCopy.in(folder.resolve("model"));
         model.delete("tokenizer.json");
 
-        assertRefused(model.dir(), "MESSAGE");
+        assertRefused(
+                model.dir(),
+                "no tokenizer.json in the model directory: MODEL (needed beside the weights; copy it from where the model came from)");
     }
 
     @Test
@@ -37,7 +42,9 @@ class BadModelTest {
         ModelCopy model = ModelCopy.in(folder.resolve("model"));
         model.truncateWeights(100_000);
 
-        assertRefused(model.dir(), "MESSAGE");
+        assertRefused(
+                model.dir(),
+                "truncated safetensors file: MODEL/model.safetensors (expected at least 9880752 bytes, found 100000; copy the file again)");
     }
 
     @Test
@@ -45,7 +52,9 @@ class BadModelTest {
         ModelCopy model = ModelCopy.in(folder.resolve("model"));
         model.delete(ModelCopy.WEIGHTS);
 
-        assertRefused(model.dir(), "MESSAGE");
+        assertRefused(
+                model.dir(),
+                "no *.safetensors in the model directory: MODEL (weights are read from safetensors; convert other formats)");
     }
 
     @Test
@@ -53,7 +62,9 @@ class BadModelTest {
         ModelCopy model = ModelCopy.in(folder.resolve("model"));
         model.editConfig(config -> config.replace("\"intermediate_size\": 256", "\"intermediate_size\": 320"));
 
-        assertRefused(model.dir(), "MESSAGE");
+        assertRefused(
+                model.dir(),
+                "wrong shape of tensor model.tracks.0.layers.0.mlp.gate_proj.weight in MODEL/model.safetensors: [256, 128] (expected [320, 128]; config.json and weights do not belong together, copy both again)");
     }
 
     @Test
@@ -61,7 +72,9 @@ class BadModelTest {
         ModelCopy model = ModelCopy.in(folder.resolve("model"));
         model.editHeader(header -> header.replaceFirst("model\\.norm\\.weight", "model.gnome.weigh"));
 
-        assertRefused(model.dir(), "MESSAGE");
+        assertRefused(
+                model.dir(),
+                "missing tensor in MODEL: model.norm.weight (expected shape [128]; config.json and weights do not belong together, copy both again)");
     }
 
     @Test
@@ -69,7 +82,9 @@ class BadModelTest {
         ModelCopy model = ModelCopy.in(folder.resolve("model"));
         model.editHeader(header -> header.replace("\"BF16\"", "\"I16\" "));
 
-        assertRefused(model.dir(), "MESSAGE");
+        assertRefused(
+                model.dir(),
+                "unknown dtype of tensor model.embed_tokens.weight in MODEL/model.safetensors: I16 (F32, F16, BF16 are supported; choose or convert to an unquantised checkpoint)");
     }
 
     @Test
@@ -77,12 +92,18 @@ class BadModelTest {
         ModelCopy model = ModelCopy.in(folder.resolve("model"));
         model.editConfig(config -> config.replace("\"parallel_track\"", "\"mamba\""));
 
-        assertRefused(model.dir(), "MESSAGE");
+        assertRefused(
+                model.dir(),
+                "unknown model_type in MODEL/config.json: mamba (known are llama, mistral, qwen2, qwen3, parallel_track; choose such a model)");
     }
 
     @Test
     void ranksThatDoNotDivideTracks() {
-        assertRefused(Project.DEMO_MODEL, "MESSAGE", "--ranks", "3");
+        assertRefused(
+                Project.DEMO_MODEL,
+                "bad value of --ranks: 3 (must divide the model's 4 tracks; choose a divisor or leave --ranks out)",
+                "--ranks",
+                "3");
     }
 
     private void assertRefused(Path model, String message, String... options) {

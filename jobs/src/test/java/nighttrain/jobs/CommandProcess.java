@@ -6,8 +6,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 
 /** A command in a process of its own; ended with the test, whatever becomes of that. */
@@ -32,6 +34,26 @@ final class CommandProcess implements AutoCloseable {
                 .redirectError(messages.toFile());
         builder.environment().putAll(environment);
         return new CommandProcess(builder.start(), out, messages);
+    }
+
+    /** {@code jobs/nighttrain arguments}. The process is the JVM itself: the launcher becomes it. */
+    static CommandProcess nighttrain(Path folder, Map<String, String> environment, String... arguments)
+            throws IOException {
+        List<String> command = new ArrayList<>(List.of(Project.LAUNCHER.toString()));
+        command.addAll(List.of(arguments));
+        return start(folder, environment, command);
+    }
+
+    /** Waits until {@code reached}, which must come before the process ends. */
+    void awaitWhileAlive(String moment, Duration atMost, Callable<Boolean> reached) throws Exception {
+        long deadlineNanos = System.nanoTime() + atMost.toNanos();
+        while (!reached.call()) {
+            assertThat(isAlive())
+                    .as("alive until %s; it said: %s%s", moment, out(), messages())
+                    .isTrue();
+            assertThat(System.nanoTime()).as("in time until %s", moment).isLessThan(deadlineNanos);
+            Thread.sleep(10);
+        }
     }
 
     boolean isAlive() {

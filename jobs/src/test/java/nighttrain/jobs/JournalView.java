@@ -20,7 +20,8 @@ final class JournalView {
     record Key(String file, long row, int sample) {}
 
     JournalView(Path output) {
-        this.journal = JobFolder.of(output.toUri().toString(), new Configuration()).journal();
+        this.journal =
+                JobFolder.of(output.toUri().toString(), new Configuration()).journal();
     }
 
     /** Finished rows by journal file; what a killed writer had not flushed is not there. */

@@ -9,11 +9,11 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -23,8 +23,9 @@ import org.junit.jupiter.api.io.TempDir;
  * run left in the journal computed by a later one.
  */
 class KillTest {
-    private static final Duration PATIENCE = Duration.ofSeconds(60);
-    private static final int ROWS = 400;
+    private static final Duration PATIENCE = Duration.ofSeconds(120);
+    private static final int ROWS = 200;
+    private static final int MOST_ROWS_BETWEEN_KILLS = 25;
 
     private final SplittableRandom random = new SplittableRandom(20261122);
     private final Set<JournalView.Key> finished = new HashSet<>();
@@ -33,48 +34,55 @@ class KillTest {
     @TempDir
     Path folder;
 
+    private Path model;
+    private Path output;
+    private JournalView journal;
+
+    @BeforeEach
+    void job() throws IOException {
+        model = TinyModel.in(folder.resolve("model"));
+        output = folder.resolve("out");
+        journal = new JournalView(output);
+    }
+
     @Test
-    @Timeout(240)
+    @Timeout(900)
     void everyIdOnceAndNoFinishedRowTwice() throws Exception {
-        Path output = folder.resolve("out");
-        JournalView journal = new JournalView(output);
+        Path inner = output.resolve("_nighttrain");
 
-        killWhen("Spark starts", () -> true, journal);
-        killWhen("the job has a folder", () -> Files.exists(output.resolve("_nighttrain/job.json")), journal);
-        for (int kill = 0; kill < 6; kill++) {
-            long rows = finished.size() + random.nextLong(1, 40);
-            killWhen("row " + rows + " is in the journal", () -> journal.rows() >= rows, journal);
+        killWhen("the JVM starts", () -> true);
+        killWhen("Spark starts", () -> exists(folder, "blockmgr-"));
+        killWhen("the job has a folder", () -> Files.exists(inner.resolve("job.json")));
+        for (int kill = 0; kill < 5; kill++) {
+            long rows = finished.size() + random.nextLong(1, MOST_ROWS_BETWEEN_KILLS);
+            killWhen(rows + " rows are finished", () -> journal.rows() >= rows);
         }
-        killWhen("all rows are in the journal", () -> journal.rows() == ROWS, journal);
-        killWhen("results are written", () -> exists(output.resolve("_nighttrain"), "tmp-"), journal);
+        assertThat(finished).as("before the last rows").hasSizeLessThan(ROWS);
+        killWhen("all rows are finished", () -> journal.rows() == ROWS);
+        assertThat(finished).as("in the journal").hasSize(ROWS);
+        killWhen("results are being written", () -> exists(inner, "tmp-"));
 
-        assertThat(finished).as("journaled before the last run").hasSize(ROWS);
-        String summary = complete();
-        assertThat(summary).startsWith(ROWS + " rows, 0 errors in ").contains("(" + ROWS + " from earlier runs)");
+        assertThat(output.resolve("summary.json")).doesNotExist();
+        assertThat(complete()).startsWith(ROWS + " rows, 0 errors in ").contains("(" + ROWS + " from earlier runs)");
         assertThat(Results.ids(output)).hasSize(ROWS).doesNotHaveDuplicates();
     }
 
     /** Runs the command until {@code moment} and a random instant longer, kills it, and counts what it computed. */
-    private void killWhen(String what, Callable<Boolean> moment, JournalView journal) throws Exception {
+    private void killWhen(String moment, Callable<Boolean> reached) throws Exception {
         try (CommandProcess process = start()) {
-            long deadlineNanos = System.nanoTime() + PATIENCE.toNanos();
-            while (!moment.call()) {
-                assertThat(process.isAlive()).as("alive until %s; it said: %s", what, process.messages()).isTrue();
-                assertThat(System.nanoTime()).as("in time until %s", what).isLessThan(deadlineNanos);
-                Thread.sleep(10);
-            }
-            Thread.sleep(random.nextInt(200));
-            assertThat(process.isAlive()).as("still running when %s", what).isTrue();
+            process.awaitWhileAlive(moment, PATIENCE, reached);
+            Thread.sleep(random.nextInt(100));
+            assertThat(process.isAlive()).as("still running when %s", moment).isTrue();
             process.kill();
         }
-        Map<String, List<JournalView.Key>> rows = journal.rowsByFile();
         List<JournalView.Key> computed = new ArrayList<>();
-        rows.forEach((file, keys) -> {
+        journal.rowsByFile().forEach((file, keys) -> {
             if (knownFiles.add(file)) {
                 computed.addAll(keys);
             }
         });
-        assertThat(computed).as("computed until %s", what).doesNotHaveDuplicates().doesNotContainAnyElementsOf(finished);
+        assertThat(computed).as("computed until %s", moment).doesNotHaveDuplicates();
+        assertThat(computed).as("computed again until %s", moment).noneMatch(finished::contains);
         finished.addAll(computed);
     }
 
@@ -86,16 +94,13 @@ class KillTest {
     }
 
     private CommandProcess start() throws IOException {
-        return CommandProcess.start(folder, Map.of("NIGHTTRAIN_JAVA_OPTS", "-Xmx1g"), List.of(
-                Project.LAUNCHER.toString(), "generate",
-                "--model", Project.DEMO_MODEL.toString(),
-                "--input", Project.DEMO_PROMPTS.toString(),
-                "--output", folder.resolve("out").toString(),
-                "--limit", String.valueOf(ROWS),
-                "--id-column", "id",
-                "--max-tokens", "24",
-                "--max-num-seqs", "4", // slow, so that moments differ
-                "--conf", "spark.ui.enabled=false"));
+        List<String> options = new ArrayList<>(TinyModel.OPTIONS);
+        options.addAll(List.of("--limit", String.valueOf(ROWS), "--id-column", "id", "--max-tokens", "16"));
+        options.addAll(List.of("--max-num-seqs", "4")); // few at a time, so that moments differ
+        return CommandProcess.nighttrain(
+                folder,
+                TinyModel.environment(folder),
+                Demo.command(model, Project.DEMO_PROMPTS, output, options.toArray(String[]::new)));
     }
 
     private static boolean exists(Path dir, String prefix) throws IOException {

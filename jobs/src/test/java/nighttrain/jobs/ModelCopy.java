@@ -44,7 +44,8 @@ record ModelCopy(Path dir) {
     void editHeader(UnaryOperator<String> edit) throws IOException {
         byte[] file = Files.readAllBytes(dir.resolve(WEIGHTS));
         int length = (int) ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN).getLong();
-        byte[] header = edit.apply(new String(file, Long.BYTES, length, StandardCharsets.UTF_8)).getBytes(StandardCharsets.UTF_8);
+        byte[] header = edit.apply(new String(file, Long.BYTES, length, StandardCharsets.UTF_8))
+                .getBytes(StandardCharsets.UTF_8);
         if (header.length != length) {
             throw new IllegalArgumentException("header grew from " + length + " to " + header.length + " bytes");
         }

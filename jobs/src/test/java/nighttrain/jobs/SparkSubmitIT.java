@@ -33,7 +33,8 @@ class SparkSubmitIT {
         Path submit = folder.resolve("spark/bin/spark-submit");
         Files.createDirectories(submit.getParent());
         Path target = Project.ROOT.resolve("jobs/target");
-        String jars = Arrays.stream(Files.readString(target.resolve("classpath.txt")).split(File.pathSeparator))
+        String jars = Arrays.stream(
+                        Files.readString(target.resolve("classpath.txt")).split(File.pathSeparator))
                 .filter(jar -> !OURS.matcher(jar).find())
                 .collect(Collectors.joining(File.pathSeparator));
         Files.writeString(
@@ -48,11 +49,16 @@ class SparkSubmitIT {
         Path output = folder.resolve("out");
         List<String> command = List.of(
                 Project.CONF.resolve("cluster/submit").toString(),
-                "--model", Project.DEMO_MODEL.toString(),
-                "--input", Project.DEMO_PROMPTS.toString(),
-                "--output", output.toString(),
-                "--limit", "20",
-                "--max-tokens", "8");
+                "--model",
+                Project.DEMO_MODEL.toString(),
+                "--input",
+                Project.DEMO_PROMPTS.toString(),
+                "--output",
+                output.toString(),
+                "--limit",
+                "20",
+                "--max-tokens",
+                "8");
 
         String first = run(command);
         String second = run(command);

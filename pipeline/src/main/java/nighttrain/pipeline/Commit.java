@@ -12,8 +12,9 @@ import nighttrain.pipeline.job.Versions;
 import nighttrain.pipeline.read.PromptTable;
 import nighttrain.pipeline.skip.Earlier;
 import nighttrain.pipeline.skip.JournalTable;
-import nighttrain.pipeline.write.Figures;
+import nighttrain.pipeline.write.MetricsTable;
 import nighttrain.pipeline.write.ResultTable;
+import nighttrain.pipeline.write.RowFigures;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.SparkSession;
 
@@ -27,12 +28,14 @@ final class Commit {
     private final PreparedJob job;
     private final String runId;
     private final JobFolder folder;
+    private final EnginePlan plan;
 
     Commit(SparkSession spark, PreparedJob job, String runId) {
         this.spark = spark;
         this.job = job;
         this.runId = runId;
         this.folder = job.folder();
+        this.plan = job.model().plan();
     }
 
     GenerateReport write(
@@ -40,17 +43,28 @@ final class Commit {
         Map<String, String> versions = Versions.of(spark.sparkContext());
         Path results = folder.scratch(runId, "results");
         Path metrics = folder.scratch(runId, "metrics");
-        new ResultTable(table, journal, job.options()).write(results, provenance(versions));
-        journal.metrics()
-                .orderBy("at", "executor", "replica")
-                .write()
-                .mode("overwrite")
-                .parquet(metrics.toString());
+        RowFigures figures = new RowFigures();
+        new ResultTable(table, journal, job.options()).write(results, provenance(versions), figures);
+        double commShare = new MetricsTable(journal.metrics()).write(metrics);
         folder.replace(results, folder.results());
         folder.replace(metrics, folder.metrics());
 
-        Figures figures = Figures.of(spark, folder.results(), folder.metrics());
-        Summary summary = summary(figures, throughput(figures, earlier, generatingS), elapsedS.getAsDouble(), versions);
+        Summary summary = new Summary(
+                figures.rows(),
+                figures.errors(),
+                elapsedS.getAsDouble(),
+                figures.promptTokens(),
+                figures.outputTokens(),
+                throughput(figures, earlier, generatingS),
+                figures.percentilesOf("ttft_ms"),
+                figures.percentilesOf("tpot_ms"),
+                figures.percentilesOf("e2e_ms"),
+                commShare,
+                plan.layout(),
+                plan.architecture(),
+                job.model().fingerprint(),
+                versions,
+                job.options().settings().asText());
         summary.write(folder.fs(), folder.summary());
         folder.tidy();
         return GenerateReport.of(
@@ -66,8 +80,7 @@ final class Commit {
     }
 
     /** Rates of this run alone: what earlier runs computed took other seconds. */
-    private Throughput throughput(Figures figures, Earlier earlier, double seconds) {
-        EnginePlan plan = job.model().plan();
+    private Throughput throughput(RowFigures figures, Earlier earlier, double seconds) {
         int executors = Math.max(1, spark.sparkContext().statusTracker().getExecutorInfos().length - 1);
         int gpus = plan.backend() == Backend.CUDA ? executors * plan.replicas() * plan.ranks() : 0;
         return Throughput.of(
@@ -75,25 +88,5 @@ final class Commit {
                 figures.outputTokens() - earlier.outputTokens(),
                 seconds,
                 gpus);
-    }
-
-    private Summary summary(Figures figures, Throughput throughput, double wallS, Map<String, String> versions) {
-        EnginePlan plan = job.model().plan();
-        return new Summary(
-                figures.rows(),
-                figures.errors(),
-                wallS,
-                figures.promptTokens(),
-                figures.outputTokens(),
-                throughput,
-                figures.ttftMs(),
-                figures.tpotMs(),
-                figures.e2eMs(),
-                figures.commShare(),
-                plan.layout(),
-                plan.architecture(),
-                job.model().fingerprint(),
-                versions,
-                job.options().settings().asText());
     }
 }

@@ -67,8 +67,7 @@ final class GenerateRun {
         FeedTask task = new FeedTask(FeedSpec.of(runContext(), job.options()), counters);
         ProgressReporter.Goal goal = new ProgressReporter.Goal(outputs, earlier.outputs(), earlier.errors());
         context.setJobDescription("Night Train: generate");
-        try (ProgressReporter reporter = new ProgressReporter(context, listener, goal, () -> ended(counters))) {
-            reporter.start();
+        try (ProgressReporter reporter = ProgressReporter.start(context, listener, goal, () -> ended(counters))) {
             prompts.foreachPartition(task);
         } catch (RuntimeException failed) {
             throw userErrorIn(failed);

@@ -150,10 +150,25 @@ class HostileTemplateTest {
 
     @Test
     void nesting() {
-        assertThatThrownBy(() -> render("{{ " + "(".repeat(100_000) + "1" + ")".repeat(100_000) + " }}"))
-                .isInstanceOf(ChatTemplateException.class);
-        String blocks = "{% if true %}".repeat(20_000) + "x" + "{% endif %}".repeat(20_000);
-        assertThatThrownBy(() -> render(blocks)).isInstanceOfAny(ChatTemplateException.class, UserError.class);
+        assertTooInvolved(
+                "{{ " + "(".repeat(65) + "1" + ")".repeat(65) + " }}", "65 brackets within brackets (at most 64)");
+        assertTooInvolved(
+                "{% if true %}".repeat(65) + "x" + "{% endif %}".repeat(65),
+                "65 statements within statements (at most 64)");
+        assertTooInvolved("{{ 1" + " + 1".repeat(5000) + " }}", "20007 characters in one block (at most 16384)");
+        assertThat(render("{{ " + "(".repeat(60) + "1" + ")".repeat(60) + " }}"))
+                .isEqualTo("1");
+        assertThat(render("{% if true %}".repeat(60) + "x" + "{% endif %}".repeat(60)))
+                .isEqualTo("x");
+        assertThat(outcome("{{ 1" + "+1".repeat(8000) + " }}")).doesNotContain("java.lang");
+    }
+
+    private void assertTooInvolved(String source, String reason) {
+        assertThatThrownBy(() -> render(source))
+                .isInstanceOf(UserError.class)
+                .hasMessage(
+                        "bad chat template in %s: chat template is too involved: %s (mend or replace it)",
+                        dir.resolve("chat_template.jinja"), reason);
     }
 
     @Test

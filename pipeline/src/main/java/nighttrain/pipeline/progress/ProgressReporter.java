@@ -25,7 +25,7 @@ public final class ProgressReporter implements AutoCloseable {
     private final Map<String, Heartbeat> executors = new ConcurrentHashMap<>();
     private final Deque<Sample> lately = new ArrayDeque<>();
     private final SparkListener ears = new Ears();
-    private Ticker ticker;
+    private final Ticker ticker;
     private final long startNanos = System.nanoTime();
 
     /**
@@ -39,18 +39,19 @@ public final class ProgressReporter implements AutoCloseable {
 
     private record Sample(long nanos, long outputTokens) {}
 
-    /** {@code endedTasks} is what Spark knows of this run. */
-    public ProgressReporter(SparkContext spark, ProgressListener listener, Goal goal, Supplier<Heartbeat> endedTasks) {
+    private ProgressReporter(SparkContext spark, ProgressListener listener, Goal goal, Supplier<Heartbeat> endedTasks) {
         this.spark = spark;
         this.listener = listener;
         this.goal = goal;
         this.endedTasks = endedTasks;
+        spark.addSparkListener(ears);
+        this.ticker = Ticker.every(INTERVAL, "night-train-progress", this::tell);
     }
 
-    /** Begins to tell. */
-    public void start() {
-        spark.addSparkListener(ears);
-        ticker = Ticker.every(INTERVAL, "night-train-progress", this::tell);
+    /** Begins to tell; {@code endedTasks} is what Spark knows of this run. */
+    public static ProgressReporter start(
+            SparkContext spark, ProgressListener listener, Goal goal, Supplier<Heartbeat> endedTasks) {
+        return new ProgressReporter(spark, listener, goal, endedTasks);
     }
 
     private final class Ears extends SparkListener {

@@ -30,10 +30,13 @@ public sealed interface InputSource permits ParquetSource, StagedSource {
      * @throws UserError when there are none
      */
     default void requireRows(String name) {
-        if (table().isEmpty()) {
+        if (isEmpty()) {
             throw UserError.of("input has no rows", name, "at least 1 is needed; check --input");
         }
     }
+
+    /** Whether there are no rows. */
+    boolean isEmpty();
 
     /** Columns of the input. */
     default StructType schema() {

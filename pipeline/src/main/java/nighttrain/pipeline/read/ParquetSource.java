@@ -2,18 +2,33 @@ package nighttrain.pipeline.read;
 
 import static org.apache.spark.sql.functions.col;
 
+import java.util.Comparator;
 import java.util.List;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
-/**
- * Parquet files: Spark says which file a row comes from and where it lies in it.
- *
- * @param table the files' rows
- * @param files the files
- */
-record ParquetSource(Dataset<Row> table, InputFiles files) implements InputSource {
+/** Parquet files: Spark says which file a row comes from and where it lies in it. */
+final class ParquetSource implements InputSource {
+    private final Dataset<Row> table;
+    private final InputFiles files;
+    private List<Segment> segments;
+
+    ParquetSource(Dataset<Row> table, InputFiles files) {
+        this.table = table;
+        this.files = files;
+    }
+
+    @Override
+    public Dataset<Row> table() {
+        return table;
+    }
+
+    @Override
+    public boolean isEmpty() {
+        return segments().isEmpty();
+    }
+
     @Override
     public String identity(List<String> columns) {
         return files.identity();
@@ -21,14 +36,21 @@ record ParquetSource(Dataset<Row> table, InputFiles files) implements InputSourc
 
     @Override
     public PlacedRows place(List<String> columns, Path staged, Path scratch) {
-        Dataset<Row> physical = PlacedRows.physical(table, columns, col("_metadata.file_path"));
-        List<Segment.Found> found = PlacedRows.segments(physical, files::relative);
-        return new PlacedRows(physical, Segment.inOrder(byFile(found)));
+        return new PlacedRows(physical(columns), segments());
     }
 
-    private static List<Segment.Found> byFile(List<Segment.Found> found) {
-        return found.stream()
-                .sorted(java.util.Comparator.comparing(Segment.Found::file))
-                .toList();
+    private Dataset<Row> physical(List<String> columns) {
+        return PlacedRows.physical(table, columns, col("_metadata.file_path"));
+    }
+
+    /** Counted once: it takes a pass over the files' footers. */
+    private List<Segment> segments() {
+        if (segments == null) {
+            List<Segment.Found> found = PlacedRows.segments(physical(List.of()), files::relative);
+            segments = Segment.inOrder(found.stream()
+                    .sorted(Comparator.comparing(Segment.Found::file))
+                    .toList());
+        }
+        return segments;
     }
 }

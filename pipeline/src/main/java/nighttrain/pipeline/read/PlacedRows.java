@@ -8,6 +8,7 @@ import static org.apache.spark.sql.functions.min;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.apache.spark.sql.Column;
@@ -31,6 +32,7 @@ record PlacedRows(Dataset<Row> physical, List<Segment> segments) {
     static final String FILE = "_nt_file";
     static final String ROW = "_nt_row";
     static final String POSITION = "_nt_position";
+    private static final Set<String> OWN = Set.of(PART, ORIGIN, INDEX);
 
     static Dataset<Row> physical(Dataset<Row> parquet, List<String> columns, Column origin) {
         return parquet.select(with(
@@ -58,10 +60,16 @@ record PlacedRows(Dataset<Row> physical, List<Segment> segments) {
 
     /** The columns in use, and per row {@link #FILE}, {@link #ROW} and {@link #POSITION}. */
     Dataset<Row> keyed() {
+        Column[] columns = Arrays.stream(physical.columns())
+                .filter(name -> !OWN.contains(name))
+                .map(Columns::quoted)
+                .toArray(Column[]::new);
         return physical.join(broadcast(segmentTable()), new String[] {PART, ORIGIN})
-                .withColumn(ROW, col(INDEX).plus(col("row_shift")))
-                .withColumn(POSITION, col(INDEX).plus(col("position_shift")))
-                .drop(PART, ORIGIN, INDEX, "row_shift", "position_shift");
+                .select(with(
+                        columns,
+                        col(FILE),
+                        col(INDEX).plus(col("_nt_row_shift")).as(ROW),
+                        col(INDEX).plus(col("_nt_position_shift")).as(POSITION)));
     }
 
     private Dataset<Row> segmentTable() {
@@ -69,8 +77,8 @@ record PlacedRows(Dataset<Row> physical, List<Segment> segments) {
                 .add(PART, DataTypes.StringType)
                 .add(ORIGIN, DataTypes.StringType)
                 .add(FILE, DataTypes.StringType)
-                .add("row_shift", DataTypes.LongType)
-                .add("position_shift", DataTypes.LongType);
+                .add("_nt_row_shift", DataTypes.LongType)
+                .add("_nt_position_shift", DataTypes.LongType);
         List<Row> rows = segments.stream()
                 .map(it -> RowFactory.create(it.part(), it.origin(), it.file(), it.rowShift(), it.positionShift()))
                 .toList();

@@ -36,6 +36,11 @@ record StagedSource(Dataset<Row> table, Optional<InputFiles> files) implements I
     private static final String NO_FILE = "input";
 
     @Override
+    public boolean isEmpty() {
+        return table.isEmpty();
+    }
+
+    @Override
     public String identity(List<String> columns) {
         return files.map(InputFiles::identity).orElseGet(() -> contentDigest(columns));
     }

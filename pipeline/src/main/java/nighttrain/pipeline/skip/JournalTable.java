@@ -96,9 +96,9 @@ public final class JournalTable {
         return new SerializableConfiguration(spark.sessionState().newHadoopConf());
     }
 
-    private Dataset<Row> read(List<FileStatus> files, StructType schema, FlatMapFunction<String, Row> reader) {
+    private Dataset<Row> read(List<FileStatus> statuses, StructType schema, FlatMapFunction<String, Row> reader) {
         List<String> paths =
-                files.stream().map(file -> file.getPath().toString()).toList();
+                statuses.stream().map(file -> file.getPath().toString()).toList();
         int tasks = Math.max(1, Math.min(paths.size(), 4 * spark.sparkContext().defaultParallelism()));
         return spark.createDataset(paths, Encoders.STRING()).repartition(tasks).flatMap(reader, Encoders.row(schema));
     }

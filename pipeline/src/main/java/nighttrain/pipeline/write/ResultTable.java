@@ -6,6 +6,7 @@ import static org.apache.spark.sql.functions.expr;
 import static org.apache.spark.sql.functions.lit;
 
 import java.util.Map;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import nighttrain.pipeline.read.PromptTable;
 import nighttrain.pipeline.read.RowNames;
@@ -17,7 +18,6 @@ import org.apache.spark.sql.DataFrameWriter;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructField;
 
@@ -36,9 +36,10 @@ public final class ResultTable {
         this.options = options;
     }
 
-    /** Writes Parquet files that carry {@code provenance} in their footers. */
-    public void write(Path folder, Map<String, String> provenance) {
-        DataFrameWriter<Row> writer = merged().select(ResultColumns.select(options))
+    /** Writes Parquet files that carry {@code provenance} in their footers; what was written adds up to {@code figures}. */
+    public void write(Path folder, Map<String, String> provenance, RowFigures figures) {
+        DataFrameWriter<Row> writer = figures.watch(merged())
+                .select(ResultColumns.select(options))
                 .write()
                 .format(ProvenanceParquet.class.getName())
                 .mode("overwrite");
@@ -58,30 +59,32 @@ public final class ResultTable {
 
     /** Journal rows; kept is null. */
     private Dataset<Row> results() {
-        DataType kept = prompts.kept().schema().apply(RowNames.KEPT).dataType();
-        return arranged(journal.results()
+        DataType type = prompts.kept().schema().apply(RowNames.KEPT).dataType();
+        Column position = col("start").plus(col(RowNames.ROW));
+        return journal.results()
                 .join(broadcast(prompts.fileStarts()), RowNames.FILE)
-                .withColumn(RowNames.POSITION, col("start").plus(col(RowNames.ROW)))
-                .filter(col(RowNames.POSITION).lt(lit(prompts.rows())))
-                .withColumn(RowNames.KEPT, lit(null).cast(kept)));
+                .filter(position.lt(lit(prompts.rows())))
+                .select(arranged(position, col(RowNames.SAMPLE), lit(null).cast(type), field -> col(field.name())));
     }
 
     /** Input rows; what the journal tells is null. */
     private Dataset<Row> inputs() {
-        Dataset<Row> inputs = prompts.kept().withColumn(RowNames.SAMPLE, lit(MergeRows.INPUT));
-        for (StructField field : JournalTable.RESULTS.fields()) {
-            if (!field.name().equals(RowNames.SAMPLE)) {
-                inputs = inputs.withColumn(field.name(), lit(null).cast(field.dataType()));
-            }
-        }
-        return arranged(inputs);
+        return prompts.kept()
+                .select(arranged(
+                        col(RowNames.POSITION),
+                        lit(MergeRows.INPUT),
+                        col(RowNames.KEPT),
+                        field -> lit(null).cast(field.dataType())));
     }
 
     /** Columns as {@link MergeRows} expects them. */
-    private static Dataset<Row> arranged(Dataset<Row> rows) {
-        Stream<String> rest =
-                Stream.of(JournalTable.RESULTS.fieldNames()).filter(name -> !MergeRows.KEY.contains(name));
-        Stream<String> first = Stream.of(RowNames.POSITION, RowNames.SAMPLE, RowNames.KEPT);
-        return rows.select(Stream.concat(first, rest).map(functions::col).toArray(Column[]::new));
+    private static Column[] arranged(
+            Column position, Column sample, Column kept, Function<StructField, Column> journalColumn) {
+        Stream<Column> first =
+                Stream.of(position.as(RowNames.POSITION), sample.as(RowNames.SAMPLE), kept.as(RowNames.KEPT));
+        Stream<Column> rest = Stream.of(JournalTable.RESULTS.fields())
+                .filter(field -> !MergeRows.KEY.contains(field.name()))
+                .map(field -> journalColumn.apply(field).as(field.name()));
+        return Stream.concat(first, rest).toArray(Column[]::new);
     }
 }
