@@ -94,7 +94,7 @@ class BadModelTest {
 
         assertRefused(
                 model.dir(),
-                "unknown model_type in MODEL/config.json: mamba (known are llama, mistral, qwen2, qwen3, parallel_track; choose such a model)");
+                "unknown model_type in MODEL/config.json: mamba (known are llama, mistral, qwen2, qwen3, phi, gpt2, parallel_track, kraken; choose such a model)");
     }
 
     @Test
