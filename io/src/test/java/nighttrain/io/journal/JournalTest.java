@@ -70,9 +70,25 @@ class JournalTest {
                 new int[] {1, -2, Integer.MAX_VALUE},
                 "[{\"token\": 1}]");
         ResultRow failed = new ResultRow(
-                "a", 0, 0, null, null, "error", 0, 0, "prompt_empty", "what: \"\" (why)", null, null, null, 1, "h", null, null);
-        ResultRow empty = new ResultRow(
-                "a", 1, 0, "", "", "stop", 0, 0, null, null, null, null, null, 1, "", new int[0], "");
+                "a",
+                0,
+                0,
+                null,
+                null,
+                "error",
+                0,
+                0,
+                "prompt_empty",
+                "what: \"\" (why)",
+                null,
+                null,
+                null,
+                1,
+                "h",
+                null,
+                null);
+        ResultRow empty =
+                new ResultRow("a", 1, 0, "", "", "stop", 0, 0, null, null, null, null, null, 1, "", new int[0], "");
         write("w", full, failed, empty, full);
         assertThat(readOnlyFile())
                 .usingRecursiveFieldByFieldElementComparator()
@@ -129,7 +145,22 @@ class JournalTest {
     @Test
     void metrics() {
         MetricsRow cpu = new MetricsRow(
-                "e", 0, Instant.ofEpochMilli(1_700_000_000_123L), 500, 3, 4, 5, 6, 7, 8.5, 0.25, 9, 10, null, null, null);
+                "e",
+                0,
+                Instant.ofEpochMilli(1_700_000_000_123L),
+                500,
+                3,
+                4,
+                5,
+                6,
+                7,
+                8.5,
+                0.25,
+                9,
+                10,
+                null,
+                null,
+                null);
         MetricsRow gpu = new MetricsRow(
                 "e", 1, Instant.ofEpochMilli(0), 500, 3, 4, 5, 6, 7, 8.5, 0.25, 9, 10, 0.5, 1L << 37, 412.5);
         try (JournalWriter<MetricsRow> metrics = journal.metrics("m")) {
