@@ -22,7 +22,7 @@ final class TemplateEngine {
     static final int MAX_CHARS = 16 << 20;
 
     /** Entries of any list or map. */
-    static final int MAX_ENTRIES = 100_000;
+    static final int MAX_ENTRIES = 20_000;
 
     private static final int MAX_MACRO_DEPTH = 32;
 
