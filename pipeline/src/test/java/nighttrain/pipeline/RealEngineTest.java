@@ -15,10 +15,12 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The demo model on the real engine, in a Spark set up as users' are. */
+@Tag("engine")
 class RealEngineTest {
     private static final Path DEMO = Path.of(System.getProperty("nighttrain.root"), "conf", "demo");
     private static final long ROWS = 24;
@@ -52,10 +54,10 @@ class RealEngineTest {
 
     @Test
     void theSameDrawsFromAnyPartitioning() {
-        SettingValues sampled = values.with(Settings.TEMPERATURE, 1.0).with(Settings.SAMPLES, 2);
+        SettingValues sampled = values.with(Settings.TEMPERATURE, 5.0).with(Settings.SAMPLES, 2);
         List<Row> fromFile = run("file", sampled);
         assertThat(fromFile).hasSize(2 * (int) ROWS);
-        assertThat(texts(fromFile)).doesNotHaveDuplicates();
+        assertThat(texts(fromFile)).as("samples differ").doesNotHaveDuplicates();
         Dataset<Row> few =
                 spark.read().parquet(DEMO.resolve("prompts.parquet").toString()).limit((int) ROWS);
         List<String> apart = texts(NightTrain.generate(few.repartition(5), options("a", withIds(sampled)))
