@@ -23,7 +23,7 @@ class SparkSubmitIT {
             "nighttrain|/(io|executor-gpu|pipeline)/target/|/ai/djl/|/jna/|/hubspot/|/picocli/|/re2j/|/commons-net/|/java-ipv6/"
                     + "|/jackson-datatype-jdk8/|/big-math/|/immutables/|/derive4j/|/com/google/code/findbugs/annotations/");
 
-    private static final Duration PATIENCE = Duration.ofSeconds(100);
+    private static final Duration PATIENCE = Duration.ofSeconds(120);
 
     @TempDir
     Path folder;
@@ -72,8 +72,7 @@ class SparkSubmitIT {
         Map<String, String> environment = Map.of(
                 "SPARK_HOME", folder.resolve("spark").toString(),
                 "MASTER", "local[2]",
-                "SPARK_LOCAL_IP", "127.0.0.1",
-                "RUST_FLAVOR", "cpu");
+                "SPARK_LOCAL_IP", "127.0.0.1");
         try (CommandProcess process = CommandProcess.start(folder, environment, command)) {
             assertThat(process.await(PATIENCE)).as(process.messages()).isZero();
             return process.out();

@@ -36,6 +36,15 @@ public final class Checkpoints {
         return new DummyCheckpoint(dir, config(dir));
     }
 
+    /**
+     * Checks that every tensor of the model is there, in the shape that its config says; reads no weight.
+     *
+     * @throws UserError for the first that is not
+     */
+    public static void checkTensors(Checkpoint checkpoint) {
+        TensorNames.of(checkpoint.config()).forEach(checkpoint::tensor);
+    }
+
     private static ModelConfig config(Path dir) {
         if (!Files.exists(dir)) {
             throw UserError.of("model directory not found", dir.toAbsolutePath(), EXPECTED);

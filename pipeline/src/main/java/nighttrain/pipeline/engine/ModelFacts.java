@@ -25,6 +25,7 @@ public record ModelFacts(String fingerprint, EnginePlan plan) {
         Path dir = Path.of(options.model());
         try (Checkpoint checkpoint = options.dummyWeights() ? Checkpoints.dummy(dir) : Checkpoints.open(dir);
                 Tokenizer tokenizer = Tokenizer.open(dir)) {
+            Checkpoints.checkTensors(checkpoint);
             if (chat) {
                 ChatTemplate.open(dir);
             }
