@@ -23,6 +23,7 @@ import java.util.Objects;
  * @param tokenIds ids of the completion, not to be written to; null unless asked for
  * @param logprobsJson log-probabilities as JSON; null unless asked for
  */
+@SuppressWarnings("ArrayRecordComponent") // A million rows of token ids: an array each, not a list of boxes.
 public record ResultRow(
         String file,
         long row,

@@ -262,6 +262,12 @@ class JournalTest {
         }
 
         @Override
+        public int read(byte[] target, int offset, int length) throws IOException {
+            target[offset] = (byte) read();
+            return 1;
+        }
+
+        @Override
         public void seek(long position) {
             at = (int) position;
         }
