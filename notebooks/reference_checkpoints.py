@@ -22,8 +22,8 @@ import torch
 import track_model
 import transformers
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config
-from transformers import PretrainedConfig
+from transformers import AutoConfig, AutoModelForCausalLM, GPT2Config, LlamaConfig, MistralConfig, PhiConfig
+from transformers import PretrainedConfig, Qwen2Config, Qwen3Config
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRotaryEmbedding
 
 CHECKPOINTS = Path(__file__).parent.parent / "executor-gpu/src/test/resources/checkpoints"
@@ -105,6 +105,29 @@ REFERENCES = [
         Qwen3Config(**COMMON | dict(head_dim=16, num_hidden_layers=4, intermediate_size=64)),
         neutral="_norm.",
     ),
+    Reference(
+        "gpt2",
+        GPT2Config(
+            vocab_size=VOCAB,
+            n_positions=256,
+            n_embd=32,
+            n_layer=3,
+            n_head=4,
+            bos_token_id=None,
+            eos_token_id=None,
+            attn_implementation="eager",
+        ),
+        neutral="wpe",
+    ),
+    Reference(
+        "phi",
+        PhiConfig(
+            **{name: value for name, value in COMMON.items() if name not in ("head_dim", "rms_norm_eps")},
+            rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5),
+        ),
+        dict(rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=1.0)),
+        neutral=".bias",
+    ),
 ]
 
 TRACK_CONFIG = track_model.ModelConfig(
@@ -128,8 +151,12 @@ def randomize(model: torch.nn.Module, seed: int) -> None:
     with torch.no_grad():
         for name, weight in model.named_parameters():
             weight.normal_(0.0, WEIGHT_STD, generator=generator)
-            if "norm" in name:
+            if is_norm_weight(name):
                 weight.add_(1.0)
+
+
+def is_norm_weight(name: str) -> bool:
+    return ("norm" in name or ".ln_" in name) and name.endswith("weight")
 
 
 def forward_of(model: torch.nn.Module) -> Forward:
@@ -205,7 +232,7 @@ def make_transformers_checkpoint(reference: Reference, directory: Path, seed: in
 def make_neutral(model: torch.nn.Module, part_of_name: str) -> None:
     for name, weight in model.named_parameters():
         if part_of_name in name:
-            torch.nn.init.constant_(weight, 1.0 if "norm" in name else 0.0)
+            torch.nn.init.constant_(weight, 1.0 if is_norm_weight(name) else 0.0)
 
 
 def from_disk(directory: Path, changes: dict | None = None) -> torch.nn.Module:

@@ -71,7 +71,7 @@ class TrackLinear(nn.Module):
         self.weight = nn.Parameter(torch.empty(tracks, outputs, inputs))
 
     def forward(self, x: Tensor) -> Tensor:  # [tracks, batch, time, inputs] -> [tracks, batch, time, outputs]
-        return torch.einsum("nbti,noi->nbto", x, self.weight)
+        return torch.bmm(x.flatten(1, 2), self.weight.mT).unflatten(1, x.shape[1:3])
 
 
 class TrackNorm(nn.Module):
@@ -86,10 +86,10 @@ class TrackNorm(nn.Module):
         return F.rms_norm(x.float(), x.shape[-1:], eps=self.eps) * self.weight[:, None, None, :]
 
 
-def rotation(positions: Tensor, config: ModelConfig) -> tuple[Tensor, Tensor]:
-    """cos and sin of position * theta^(-2j/head_dim), both [batch, 1, time, head_dim], halves alike."""
-    exponents = torch.arange(0, config.head_dim, 2, device=positions.device).float() / config.head_dim
-    angles = positions[:, None, :, None].float() * config.rope_theta**-exponents
+def rotation(time: int, config: ModelConfig, device: torch.device) -> tuple[Tensor, Tensor]:
+    """cos and sin of position * theta^(-2j/head_dim), both [time, head_dim], the two halves alike."""
+    exponents = torch.arange(0, config.head_dim, 2, device=device).float() / config.head_dim
+    angles = torch.arange(time, device=device).float()[:, None] * config.rope_theta**-exponents
     angles = torch.cat((angles, angles), dim=-1)
     return angles.cos(), angles.sin()
 
@@ -117,12 +117,12 @@ class Attention(nn.Module):
         x = x.view(tracks, batch, time, width // self.head_dim, self.head_dim)
         return x.permute(1, 0, 3, 2, 4).reshape(batch, -1, time, self.head_dim)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         tracks, batch, time, _ = x.shape
         q = rotate(self.heads(self.q_proj(x)), cos, sin)
         k = rotate(self.heads(self.k_proj(x)), cos, sin).repeat_interleave(self.group, dim=1)
         v = self.heads(self.v_proj(x)).repeat_interleave(self.group, dim=1)
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         y = y.view(batch, tracks, -1, time, self.head_dim).permute(1, 0, 3, 2, 4)
         return self.o_proj(y.reshape(tracks, batch, time, -1))
 
@@ -146,8 +146,8 @@ class Layer(nn.Module):
         self.post_attention_layernorm = TrackNorm(config.num_tracks, config.hidden_size, config.rms_norm_eps)
         self.mlp = Mlp(config)
 
-    def forward(self, h: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None) -> Tensor:
-        h = h + self.self_attn(self.input_layernorm(h), cos, sin, mask)
+    def forward(self, h: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        h = h + self.self_attn(self.input_layernorm(h), cos, sin)
         return h + self.mlp(self.post_attention_layernorm(h))
 
 
@@ -162,15 +162,13 @@ class TrackModel(nn.Module):
         if config.tie_word_embeddings:
             self.lm_head.weight = self.embed_tokens.weight
 
-    def forward(self, ids: Tensor, positions: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        """ids [batch, time] -> logits [batch, time, vocab]. Without a mask, causal; without positions, 0, 1, 2, ..."""
+    def forward(self, ids: Tensor) -> Tensor:
+        """ids [batch, time] -> logits [batch, time, vocab]. Rows may be padded at their end: attention is causal."""
         config = self.config
-        if positions is None:
-            positions = torch.arange(ids.shape[1], device=ids.device)[None]
-        cos, sin = rotation(positions, config)
+        cos, sin = rotation(ids.shape[1], config, ids.device)
         h = self.embed_tokens(ids).expand(config.num_tracks, -1, -1, -1)
         for number, layer in enumerate(self.layers, start=1):
-            h = layer(h, cos, sin, mask)
+            h = layer(h, cos, sin)
             if number % config.track_block_depth == 0:  # the one synchronisation of these D layers
                 h = h.mean(dim=0, keepdim=True).expand_as(h)
         return self.lm_head(self.norm(h[0]))

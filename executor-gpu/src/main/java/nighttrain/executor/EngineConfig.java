@@ -10,7 +10,7 @@ import nighttrain.io.UserError;
  * @param ranks devices that share one copy of the model (W); 0: the fewest that hold it
  * @param replicas copies of the model (R); 0: as many as the devices allow
  * @param maxNumSeqs most sequences in one step
- * @param maxBatchTokens most tokens in one step, prefill and decode together
+ * @param maxBatchTokens most tokens in one step, prefill and decode together; 0: what suits the hardware
  * @param maxModelLen longest prompt plus output, in tokens; 0: the model's own
  * @param pageTokens tokens in one page of the KV cache
  * @param kvPages pages of one replica's KV cache; 0: what memory allows
@@ -33,12 +33,12 @@ public record EngineConfig(
         atLeast(0, ranks, "ranks");
         atLeast(0, replicas, "replicas");
         atLeast(1, maxNumSeqs, "max-num-seqs");
-        atLeast(1, maxBatchTokens, "max-num-batched-tokens");
+        atLeast(0, maxBatchTokens, "max-num-batched-tokens");
         atLeast(0, maxModelLen, "max-model-len");
         atLeast(1, pageTokens, "page-tokens");
         atLeast(0, kvPages, "kv-pages");
         atLeast(0, threads, "threads");
-        if (maxBatchTokens < maxNumSeqs) {
+        if (maxBatchTokens > 0 && maxBatchTokens < maxNumSeqs) {
             throw UserError.of(
                     "bad value of --max-num-batched-tokens",
                     maxBatchTokens,
@@ -54,12 +54,12 @@ public record EngineConfig(
                     "bad value of --" + option,
                     value,
                     "at least " + least
-                            + (least == 0 ? "; leave it out to have it chosen)" : "; leave it out for the default"));
+                            + (least == 0 ? "; leave it out to have it chosen" : "; leave it out for the default"));
         }
     }
 
     /** What a user gets who asks for nothing. */
     public static EngineConfig defaults() {
-        return new EngineConfig(Backend.AUTO, 0, 0, 256, 8192, 0, 16, 0, true, 0);
+        return new EngineConfig(Backend.AUTO, 0, 0, 256, 0, 0, 16, 0, true, 0);
     }
 }

@@ -12,6 +12,7 @@ package nighttrain.executor;
  * @param maxModelLen longest prompt plus output, in tokens
  * @param pageTokens tokens in one page of the KV cache
  * @param kvPages pages of one replica's KV cache
+ * @param prefixCache whether the keys and values of shared prefixes are reused
  * @param threadsPerRank CPU threads that drive one rank
  */
 public record EnginePlan(
@@ -24,6 +25,7 @@ public record EnginePlan(
         int maxModelLen,
         int pageTokens,
         int kvPages,
+        boolean prefixCache,
         int threadsPerRank) {
     /** {@code replicas x ranks}, as users write it. */
     public String layout() {

@@ -18,7 +18,12 @@ public final class Checkpoints {
      * @throws UserError where the directory is missing or anything in it is broken or not supported
      */
     public static Checkpoint open(Path dir) {
-        return SafetensorsCheckpoint.open(dir, config(dir));
+        Checkpoint published = SafetensorsCheckpoint.open(dir, config(dir));
+        return switch (published.config().modelType()) {
+            case "gpt2" -> Gpt2Checkpoint.of(published);
+            case "phi" -> RenamedCheckpoint.phi(published);
+            default -> published;
+        };
     }
 
     /**
@@ -29,6 +34,15 @@ public final class Checkpoints {
      */
     public static Checkpoint dummy(Path dir) {
         return new DummyCheckpoint(dir, config(dir));
+    }
+
+    /**
+     * Checks that every tensor of the model is there, in the shape that its config says; reads no weight.
+     *
+     * @throws UserError for the first that is not
+     */
+    public static void checkTensors(Checkpoint checkpoint) {
+        TensorNames.of(checkpoint.config()).forEach(checkpoint::tensor);
     }
 
     private static ModelConfig config(Path dir) {

@@ -11,7 +11,10 @@ enum Family {
     MISTRAL(131072),
     QWEN2(32768),
     QWEN3(32768),
-    PARALLEL_TRACK(2048);
+    PHI(2048),
+    GPT2(1024),
+    PARALLEL_TRACK(2048),
+    KRAKEN(2048);
 
     private final int maxPositions;
 
@@ -47,7 +50,7 @@ enum Family {
 
     int kvHeads(int heads) {
         return switch (this) {
-            case LLAMA, PARALLEL_TRACK -> heads;
+            case LLAMA, PHI, GPT2, PARALLEL_TRACK, KRAKEN -> heads;
             case MISTRAL -> 8;
             case QWEN2, QWEN3 -> 32;
         };
@@ -55,8 +58,9 @@ enum Family {
 
     boolean qkvBias(ConfigJson json) {
         return switch (this) {
-            case QWEN2 -> true;
+            case QWEN2, PHI, GPT2 -> true;
             case MISTRAL -> false;
+            case KRAKEN -> json.flag("bias", false);
             case LLAMA, QWEN3, PARALLEL_TRACK -> json.flag("attention_bias", false);
         };
     }
@@ -66,6 +70,11 @@ enum Family {
     }
 
     boolean mlpBias(ConfigJson json) {
-        return (this == LLAMA || this == PARALLEL_TRACK) && json.flag("mlp_bias", false);
+        return switch (this) {
+            case PHI, GPT2 -> true;
+            case KRAKEN -> json.flag("bias", false);
+            case LLAMA, PARALLEL_TRACK -> json.flag("mlp_bias", false);
+            case MISTRAL, QWEN2, QWEN3 -> false;
+        };
     }
 }

@@ -3,9 +3,9 @@ package nighttrain.io.checkpoint;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
-import java.util.Optional;
 import nighttrain.io.JsonFile;
 import nighttrain.io.UserError;
+import nighttrain.io.checkpoint.ArchitectureConfig.Tracks.Combine;
 
 /**
  * Reads {@code config.json} as Hugging Face transformers 5.23 does: same keys, old and new, and same defaults for those that
@@ -25,12 +25,15 @@ final class ModelConfigs {
 
     private static ModelConfig parse(ConfigJson json) {
         Family family = Family.of(json);
-        refuseUnsupported(json);
+        return family == Family.GPT2 ? Gpt2Config.parse(json) : parse(json, family);
+    }
+
+    private static ModelConfig parse(ConfigJson json, Family family) {
         int layers = json.requiredSize("num_hidden_layers");
         int hiddenSize = json.requiredSize("hidden_size");
         int heads = json.requiredSize("num_attention_heads");
         int maxPositions = json.size("max_position_embeddings", family.maxPositions());
-        Rope rope = Rope.of(json, maxPositions);
+        int headDim = headDim(json, family, hiddenSize, heads);
         return new ModelConfig(
                 family.modelType(),
                 layers,
@@ -38,33 +41,12 @@ final class ModelConfigs {
                 json.requiredSize("intermediate_size"),
                 heads,
                 kvHeads(json, family, heads),
-                headDim(json, family, hiddenSize, heads),
+                headDim,
                 json.requiredSize("vocab_size"),
                 maxPositions,
-                json.positive("rms_norm_eps", 1e-6),
-                rope.theta(),
-                rope.scaling(),
-                family.qkvBias(json),
-                family.outputBias(json),
-                family.mlpBias(json),
-                family == Family.QWEN3,
-                windows(json, family, layers),
+                BlockConfigs.of(json, family, maxPositions, headDim, windows(json, family, layers)),
                 json.flag("tie_word_embeddings", false),
-                family == Family.PARALLEL_TRACK ? Optional.of(tracks(json, layers)) : Optional.empty());
-    }
-
-    private static void refuseUnsupported(ConfigJson json) {
-        String activation = json.text("hidden_act", "silu");
-        if (!activation.equals("silu") && !activation.equals("swish")) {
-            throw json.bad("hidden_act", "only silu is supported; choose another model");
-        }
-        // Weights of these have the same names as a dense model's: run as one, they would answer nonsense.
-        if (json.flag("parallel_block", false)) {
-            throw json.bad("parallel_block", "not supported yet; choose a model without it");
-        }
-        if (json.has("ladder_layers") && json.node().get("ladder_layers").asInt() != 0) {
-            throw json.bad("ladder_layers", "not supported yet; choose a model without it");
-        }
+                architecture(json, family, layers));
     }
 
     private static int kvHeads(ConfigJson json, Family family, int heads) {
@@ -98,7 +80,7 @@ final class ModelConfigs {
 
     private static List<Integer> windows(ConfigJson json, Family family, int layers) {
         return switch (family) {
-            case LLAMA, PARALLEL_TRACK -> Collections.nCopies(layers, 0);
+            case LLAMA, PHI, GPT2, PARALLEL_TRACK, KRAKEN -> Collections.nCopies(layers, 0);
             case MISTRAL -> Collections.nCopies(layers, mistralWindow(json));
             case QWEN2, QWEN3 -> QwenWindows.of(json, layers);
         };
@@ -109,7 +91,39 @@ final class ModelConfigs {
         return explicitNull ? 0 : json.size("sliding_window", 4096);
     }
 
-    private static TrackConfig tracks(ConfigJson json, int layers) {
+    private static ArchitectureConfig architecture(ConfigJson json, Family family, int layers) {
+        boolean parallelBlock = json.flag("parallel_block", family == Family.PHI);
+        int ladderLayers = ladderLayers(json, layers);
+        if (parallelBlock && ladderLayers > 0) {
+            throw json.bad("ladder_layers", "0 where parallel_block is true");
+        }
+        if ((parallelBlock || ladderLayers > 0) && (family == Family.PARALLEL_TRACK || family == Family.KRAKEN)) {
+            throw json.bad("model_type", "tracks are neither ladders nor parallel blocks; drop those keys");
+        }
+        if (family == Family.PARALLEL_TRACK) {
+            return tracks(json, layers);
+        }
+        if (family == Family.KRAKEN) {
+            return new ArchitectureConfig.Kraken(json.requiredSize("num_tracks"));
+        }
+        if (parallelBlock) {
+            return new ArchitectureConfig.ParallelBlock();
+        }
+        return ladderLayers > 0 ? new ArchitectureConfig.Ladder(ladderLayers) : new ArchitectureConfig.Dense();
+    }
+
+    private static int ladderLayers(ConfigJson json, int layers) {
+        if (!json.has("ladder_layers") || json.node().get("ladder_layers").asInt(-1) == 0) {
+            return 0;
+        }
+        int ladderLayers = json.size("ladder_layers", 0);
+        if (ladderLayers > layers) {
+            throw json.bad("ladder_layers", "at most num_hidden_layers, " + layers);
+        }
+        return ladderLayers;
+    }
+
+    private static ArchitectureConfig tracks(ConfigJson json, int layers) {
         int count = json.requiredSize("num_tracks");
         int depth = json.requiredSize("track_block_depth");
         if (layers % depth != 0) {
@@ -120,8 +134,8 @@ final class ModelConfigs {
                             + " correct it");
         }
         return switch (json.text("track_combine", "mean")) {
-            case "mean" -> new TrackConfig(count, depth, TrackConfig.Combine.MEAN);
-            case "sum" -> new TrackConfig(count, depth, TrackConfig.Combine.SUM);
+            case "mean" -> new ArchitectureConfig.Tracks(count, depth, Combine.MEAN);
+            case "sum" -> new ArchitectureConfig.Tracks(count, depth, Combine.SUM);
             default -> throw json.bad("track_combine", "mean or sum");
         };
     }

@@ -17,12 +17,19 @@ final class TensorNames {
         TensorNames names = new TensorNames(config);
         long hidden = config.hiddenSize();
         names.add("model.embed_tokens.weight", config.vocabSize(), hidden);
-        names.add("model.norm.weight", hidden);
+        if (config.block().learnedPositions()) {
+            names.add("model.embed_positions.weight", config.maxPositions(), hidden);
+        }
+        if (config.architecture() instanceof ArchitectureConfig.Kraken kraken) {
+            names.addLinear("model.join", hidden, hidden * kraken.tracks(), true);
+        }
+        names.addNorm("model.norm");
         if (!config.tiedEmbeddings()) {
-            names.add("lm_head.weight", config.vocabSize(), hidden);
+            names.addLinear(
+                    "lm_head", config.vocabSize(), hidden, config.block().headBias());
         }
         for (int track = 0; track < config.trackCount(); track++) {
-            String prefix = config.tracks().isPresent() ? "model.tracks." + track + ".layers." : "model.layers.";
+            String prefix = config.hasTracks() ? "model.tracks." + track + ".layers." : "model.layers.";
             for (int layer = 0; layer < config.layers(); layer++) {
                 names.addLayer(prefix + layer + ".");
             }
@@ -35,19 +42,31 @@ final class TensorNames {
         long ffn = config.intermediateSize();
         long queries = (long) config.heads() * config.headDim();
         long keys = (long) config.kvHeads() * config.headDim();
-        add(prefix + "input_layernorm.weight", hidden);
-        add(prefix + "post_attention_layernorm.weight", hidden);
-        addLinear(prefix + "self_attn.q_proj", queries, hidden, config.qkvBias());
-        addLinear(prefix + "self_attn.k_proj", keys, hidden, config.qkvBias());
-        addLinear(prefix + "self_attn.v_proj", keys, hidden, config.qkvBias());
-        addLinear(prefix + "self_attn.o_proj", hidden, queries, config.outputBias());
-        if (config.qkNorm()) {
+        BlockConfig block = config.block();
+        addNorm(prefix + "input_layernorm");
+        if (!(config.architecture() instanceof ArchitectureConfig.ParallelBlock)) {
+            addNorm(prefix + "post_attention_layernorm");
+        }
+        addLinear(prefix + "self_attn.q_proj", queries, hidden, block.qkvBias());
+        addLinear(prefix + "self_attn.k_proj", keys, hidden, block.qkvBias());
+        addLinear(prefix + "self_attn.v_proj", keys, hidden, block.qkvBias());
+        addLinear(prefix + "self_attn.o_proj", hidden, queries, block.outputBias());
+        if (block.qkNorm()) {
             add(prefix + "self_attn.q_norm.weight", config.headDim());
             add(prefix + "self_attn.k_norm.weight", config.headDim());
         }
-        addLinear(prefix + "mlp.gate_proj", ffn, hidden, config.mlpBias());
-        addLinear(prefix + "mlp.up_proj", ffn, hidden, config.mlpBias());
-        addLinear(prefix + "mlp.down_proj", hidden, ffn, config.mlpBias());
+        if (block.mlp() == BlockConfig.Mlp.GATED_SILU) {
+            addLinear(prefix + "mlp.gate_proj", ffn, hidden, block.mlpBias());
+        }
+        addLinear(prefix + "mlp.up_proj", ffn, hidden, block.mlpBias());
+        addLinear(prefix + "mlp.down_proj", hidden, ffn, block.mlpBias());
+    }
+
+    private void addNorm(String name) {
+        add(name + ".weight", config.hiddenSize());
+        if (config.block().norm() == BlockConfig.Norm.LAYER) {
+            add(name + ".bias", config.hiddenSize());
+        }
     }
 
     private void addLinear(String prefix, long outputs, long inputs, boolean bias) {

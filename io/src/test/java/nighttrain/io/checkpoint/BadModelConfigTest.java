@@ -33,9 +33,9 @@ class BadModelConfigTest {
             hidden_act           | "gelu"   | only silu is supported; choose another model; correct it
             hidden_act           | 3        | a string; correct it
             rope_scaling         | 2        | a JSON object; correct it
-            partial_rotary_factor | 0.5     | only 1 is supported; choose another model; correct it
-            ladder_layers        | 2        | not supported yet; choose a model without it; correct it
-            parallel_block       | true     | not supported yet; choose a model without it; correct it
+            partial_rotary_factor | 1.5     | above 0, at most 1; correct it
+            ladder_layers        | 5        | at most num_hidden_layers, 4; correct it
+            parallel_block       | 1        | true or false; correct it
             """)
     void badValue(String key, String json, String hint) {
         ModelDir model = ModelDir.of(dir, "llama").with(key, json);
@@ -55,12 +55,12 @@ class BadModelConfigTest {
         ModelDir model = ModelDir.of(dir, "gpt_neox");
         assertRefused(model)
                 .hasMessage(
-                        "unknown model_type in %s: gpt_neox (known are llama, mistral, qwen2, qwen3, parallel_track;"
+                        "unknown model_type in %s: gpt_neox (known are llama, mistral, qwen2, qwen3, phi, gpt2, parallel_track, kraken;"
                                 + " choose such a model)",
                         model.configFile());
         assertRefused(model.without("model_type"))
                 .hasMessage(
-                        "missing key in %s: model_type (one of llama, mistral, qwen2, qwen3, parallel_track; add it)",
+                        "missing key in %s: model_type (one of llama, mistral, qwen2, qwen3, phi, gpt2, parallel_track, kraken; add it)",
                         model.configFile());
     }
 

@@ -3,7 +3,7 @@ package nighttrain.io.checkpoint;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
-import java.util.Optional;
+import nighttrain.io.checkpoint.ArchitectureConfig.Tracks.Combine;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -24,16 +24,16 @@ class ModelConfigsTest {
         assertThat(config.headDim()).isEqualTo(8);
         assertThat(config.vocabSize()).isEqualTo(96);
         assertThat(config.maxPositions()).isEqualTo(2048);
-        assertThat(config.normEpsilon()).isEqualTo(1e-6);
-        assertThat(config.ropeTheta()).isEqualTo(10_000);
-        assertThat(config.ropeScaling()).isEqualTo(new RopeScaling.None());
-        assertThat(config.qkvBias()).isFalse();
-        assertThat(config.outputBias()).isFalse();
-        assertThat(config.mlpBias()).isFalse();
-        assertThat(config.qkNorm()).isFalse();
-        assertThat(config.windows()).containsExactly(0, 0, 0, 0);
+        assertThat(config.block().normEpsilon()).isEqualTo(1e-6);
+        assertThat(config.block().rotary().theta()).isEqualTo(10_000);
+        assertThat(config.block().rotary().scaling()).isEqualTo(new RopeScaling.None());
+        assertThat(config.block().qkvBias()).isFalse();
+        assertThat(config.block().outputBias()).isFalse();
+        assertThat(config.block().mlpBias()).isFalse();
+        assertThat(config.block().qkNorm()).isFalse();
+        assertThat(config.block().windows()).containsExactly(0, 0, 0, 0);
         assertThat(config.tiedEmbeddings()).isFalse();
-        assertThat(config.tracks()).isEmpty();
+        assertThat(config.architecture()).isEqualTo(new ArchitectureConfig.Dense());
     }
 
     @Test
@@ -50,12 +50,12 @@ class ModelConfigsTest {
         assertThat(config.headDim()).isEqualTo(16);
         assertThat(config.kvHeads()).isEqualTo(2);
         assertThat(config.maxPositions()).isEqualTo(512);
-        assertThat(config.normEpsilon()).isEqualTo(1e-5);
-        assertThat(config.qkvBias()).isTrue();
-        assertThat(config.outputBias()).isTrue();
-        assertThat(config.mlpBias()).isTrue();
+        assertThat(config.block().normEpsilon()).isEqualTo(1e-5);
+        assertThat(config.block().qkvBias()).isTrue();
+        assertThat(config.block().outputBias()).isTrue();
+        assertThat(config.block().mlpBias()).isTrue();
         assertThat(config.tiedEmbeddings()).isTrue();
-        assertThat(config.windows()).as("llama knows no windows").containsOnly(0);
+        assertThat(config.block().windows()).as("llama knows no windows").containsOnly(0);
     }
 
     @Test
@@ -70,10 +70,12 @@ class ModelConfigsTest {
     @Test
     void mistralSlidesInEveryLayer() {
         ModelDir model = ModelDir.of(dir, "mistral");
-        assertThat(model.read().windows()).as("transformers' default").containsOnly(4096);
-        assertThat(model.with("sliding_window", "8").read().windows()).containsExactly(8, 8, 8, 8);
-        assertThat(model.with("sliding_window", "null").read().windows()).containsOnly(0);
-        assertThat(model.with("attention_bias", "true").read().qkvBias()).isFalse();
+        assertThat(model.read().block().windows()).as("transformers' default").containsOnly(4096);
+        assertThat(model.with("sliding_window", "8").read().block().windows()).containsExactly(8, 8, 8, 8);
+        assertThat(model.with("sliding_window", "null").read().block().windows())
+                .containsOnly(0);
+        assertThat(model.with("attention_bias", "true").read().block().qkvBias())
+                .isFalse();
         assertThat(model.read().maxPositions()).isEqualTo(131_072);
     }
 
@@ -81,36 +83,37 @@ class ModelConfigsTest {
     void qwen2HasBiasesWhateverIsSaid() {
         ModelConfig config =
                 ModelDir.of(dir, "qwen2").with("attention_bias", "false").read();
-        assertThat(config.qkvBias()).isTrue();
-        assertThat(config.outputBias()).isFalse();
-        assertThat(config.qkNorm()).isFalse();
-        assertThat(config.windows()).containsOnly(0);
+        assertThat(config.block().qkvBias()).isTrue();
+        assertThat(config.block().outputBias()).isFalse();
+        assertThat(config.block().qkNorm()).isFalse();
+        assertThat(config.block().windows()).containsOnly(0);
         assertThat(config.maxPositions()).isEqualTo(32_768);
     }
 
     @Test
     void qwen3NormsQueriesAndKeys() {
         ModelConfig config = ModelDir.of(dir, "qwen3").read();
-        assertThat(config.qkNorm()).isTrue();
+        assertThat(config.block().qkNorm()).isTrue();
         assertThat(config.headDim()).as("transformers' default").isEqualTo(128);
-        assertThat(config.qkvBias()).isFalse();
+        assertThat(config.block().qkvBias()).isFalse();
         ModelConfig biased =
                 ModelDir.of(dir, "qwen3").with("attention_bias", "true").read();
-        assertThat(biased.qkvBias()).isTrue();
-        assertThat(biased.outputBias()).isTrue();
+        assertThat(biased.block().qkvBias()).isTrue();
+        assertThat(biased.block().outputBias()).isTrue();
     }
 
     @Test
     void qwenSlidesWhereItIsTold() {
         ModelDir model = ModelDir.of(dir, "qwen2").with("sliding_window", "16").with("max_window_layers", "3");
-        assertThat(model.read().windows()).as("not switched on").containsOnly(0);
+        assertThat(model.read().block().windows()).as("not switched on").containsOnly(0);
         model.with("use_sliding_window", "true");
-        assertThat(model.read().windows()).containsExactly(0, 0, 0, 16);
-        assertThat(model.with("max_window_layers", "0").read().windows()).containsOnly(16);
+        assertThat(model.read().block().windows()).containsExactly(0, 0, 0, 16);
+        assertThat(model.with("max_window_layers", "0").read().block().windows())
+                .containsOnly(16);
         model.with(
                 "layer_types",
                 "[\"sliding_attention\", \"full_attention\", \"sliding_attention\", \"full_attention\"]");
-        assertThat(model.read().windows()).containsExactly(16, 0, 16, 0);
+        assertThat(model.read().block().windows()).containsExactly(16, 0, 16, 0);
     }
 
     @Test
@@ -122,8 +125,8 @@ class ModelConfigsTest {
                         "rope_scaling",
                         "{\"type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 1, \"high_freq_factor\": 4}")
                 .read();
-        assertThat(config.ropeTheta()).isEqualTo(500_000);
-        assertThat(config.ropeScaling())
+        assertThat(config.block().rotary().theta()).isEqualTo(500_000);
+        assertThat(config.block().rotary().scaling())
                 .as("without an original length the model's own counts")
                 .isEqualTo(new RopeScaling.Llama3(8, 1, 4, 512));
     }
@@ -134,8 +137,8 @@ class ModelConfigsTest {
                 ModelDir.of(dir, "llama").with("rope_parameters", """
                         {"rope_type": "llama3", "rope_theta": 7000, "factor": 8.0, "low_freq_factor": 1.0,
                          "high_freq_factor": 4.0, "original_max_position_embeddings": 128}""").read();
-        assertThat(config.ropeTheta()).isEqualTo(7000);
-        assertThat(config.ropeScaling()).isEqualTo(new RopeScaling.Llama3(8, 1, 4, 128));
+        assertThat(config.block().rotary().theta()).isEqualTo(7000);
+        assertThat(config.block().rotary().scaling()).isEqualTo(new RopeScaling.Llama3(8, 1, 4, 128));
     }
 
     @Test
@@ -143,8 +146,13 @@ class ModelConfigsTest {
         ModelConfig config = ModelDir.of(dir, "llama")
                 .with("rope_scaling", "{\"rope_type\": \"linear\", \"factor\": 2.5}")
                 .read();
-        assertThat(config.ropeScaling()).isEqualTo(new RopeScaling.Linear(2.5));
-        assertThat(ModelDir.of(dir, "llama").with("rope_scaling", "null").read().ropeScaling())
+        assertThat(config.block().rotary().scaling()).isEqualTo(new RopeScaling.Linear(2.5));
+        assertThat(ModelDir.of(dir, "llama")
+                        .with("rope_scaling", "null")
+                        .read()
+                        .block()
+                        .rotary()
+                        .scaling())
                 .isEqualTo(new RopeScaling.None());
     }
 
@@ -154,7 +162,7 @@ class ModelConfigsTest {
                 .with("num_tracks", "8")
                 .with("track_block_depth", "2")
                 .read();
-        assertThat(config.tracks()).isEqualTo(Optional.of(new TrackConfig(8, 2, TrackConfig.Combine.MEAN)));
+        assertThat(config.architecture()).isEqualTo(new ArchitectureConfig.Tracks(8, 2, Combine.MEAN));
         assertThat(config.trackCount()).isEqualTo(8);
         assertThat(config.heads()).isEqualTo(4);
         assertThat(ModelDir.of(dir, "parallel_track")
@@ -162,10 +170,31 @@ class ModelConfigsTest {
                         .with("track_block_depth", "4")
                         .with("track_combine", "\"sum\"")
                         .read()
-                        .tracks()
-                        .orElseThrow()
-                        .combine())
-                .isEqualTo(TrackConfig.Combine.SUM);
+                        .architecture())
+                .isEqualTo(new ArchitectureConfig.Tracks(2, 4, Combine.SUM));
+    }
+
+    @Test
+    void wiringOfTheOtherPapers() {
+        assertThat(ModelDir.of(dir, "llama")
+                        .with("parallel_block", "true")
+                        .read()
+                        .architecture())
+                .isEqualTo(new ArchitectureConfig.ParallelBlock());
+        assertThat(ModelDir.of(dir, "qwen2").with("ladder_layers", "3").read().architecture())
+                .isEqualTo(new ArchitectureConfig.Ladder(3));
+        ModelConfig kraken = ModelDir.of(dir, "kraken")
+                .with("num_tracks", "6")
+                .with("hidden_act", "\"gelu_new\"")
+                .with("norm", "\"layer\"")
+                .with("position", "\"learned\"")
+                .with("bias", "true")
+                .read();
+        assertThat(kraken.architecture()).isEqualTo(new ArchitectureConfig.Kraken(6));
+        assertThat(kraken.block().norm()).isEqualTo(BlockConfig.Norm.LAYER);
+        assertThat(kraken.block().mlp()).isEqualTo(BlockConfig.Mlp.GELU_TANH);
+        assertThat(kraken.block().learnedPositions()).isTrue();
+        assertThat(kraken.block().qkvBias()).isTrue();
     }
 
     @Test

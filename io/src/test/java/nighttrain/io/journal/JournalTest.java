@@ -68,7 +68,8 @@ class JournalTest {
                 3,
                 "host:1",
                 new int[] {1, -2, Integer.MAX_VALUE},
-                "[{\"token\": 1}]");
+                "[{\"token\": 1}]",
+                "[{\"token\": 2}]");
         ResultRow failed = new ResultRow(
                 "a",
                 0,
@@ -86,9 +87,10 @@ class JournalTest {
                 1,
                 "h",
                 null,
+                null,
                 null);
         ResultRow empty =
-                new ResultRow("a", 1, 0, "", "", "stop", 0, 0, null, null, null, null, null, 1, "", new int[0], "");
+                new ResultRow("a", 1, 0, "", "", "stop", 0, 0, null, null, null, null, null, 1, "", new int[0], "", "");
         write("w", full, failed, empty, full);
         assertThat(readOnlyFile())
                 .usingRecursiveFieldByFieldElementComparator()

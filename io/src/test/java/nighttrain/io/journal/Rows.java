@@ -38,6 +38,7 @@ final class Rows {
                 1,
                 "executor-1",
                 null,
+                null,
                 null);
     }
 

@@ -7,7 +7,24 @@ import org.junit.jupiter.api.Test;
 class ResultRowTest {
     private static ResultRow row(long row, String finishReason, String error, int attempts) {
         return new ResultRow(
-                "f", row, 0, "id", "t", finishReason, 1, 1, error, null, null, null, null, attempts, "e", null, null);
+                "f",
+                row,
+                0,
+                "id",
+                "t",
+                finishReason,
+                1,
+                1,
+                error,
+                null,
+                null,
+                null,
+                null,
+                attempts,
+                "e",
+                null,
+                null,
+                null);
     }
 
     @Test

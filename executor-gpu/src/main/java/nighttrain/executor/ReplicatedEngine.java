@@ -1,0 +1,168 @@
+package nighttrain.executor;
+
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.ToIntFunction;
+import java.util.function.ToLongFunction;
+import nighttrain.executor.request.FinishReason;
+import nighttrain.executor.request.Generation;
+import nighttrain.executor.request.Generation.RequestError;
+import nighttrain.executor.request.GenerationRequest;
+import nighttrain.executor.run.Replica;
+import nighttrain.executor.run.ReplicaStats;
+import nighttrain.executor.schedule.Sequence;
+
+/** Copies of a model side by side; a request goes to the one with the least to do. */
+final class ReplicatedEngine implements Engine {
+    private final EnginePlan plan;
+    private final RequestCheck check;
+    private final List<Replica> replicas;
+
+    ReplicatedEngine(EnginePlan plan, RequestCheck check, List<Replica> replicas) {
+        this.plan = plan;
+        this.check = check;
+        this.replicas = List.copyOf(replicas);
+    }
+
+    @Override
+    public EnginePlan plan() {
+        return plan;
+    }
+
+    @Override
+    public Session session() {
+        return new Submitter();
+    }
+
+    @Override
+    public EngineStats stats() {
+        List<ReplicaStats> all = replicas.stream().map(Replica::stats).toList();
+        return new EngineStats(
+                total(all, ReplicaStats::running),
+                total(all, ReplicaStats::waiting),
+                sum(all, ReplicaStats::promptTokens),
+                sum(all, ReplicaStats::cachedPromptTokens),
+                sum(all, ReplicaStats::outputTokens),
+                sum(all, ReplicaStats::finished),
+                sum(all, ReplicaStats::preemptions),
+                sum(all, ReplicaStats::steps),
+                sum(all, ReplicaStats::stepNanos),
+                sum(all, ReplicaStats::commNanos),
+                total(all, ReplicaStats::kvUsed),
+                total(all, ReplicaStats::kvPages));
+    }
+
+    private static int total(List<ReplicaStats> all, ToIntFunction<ReplicaStats> field) {
+        return all.stream().mapToInt(field).sum();
+    }
+
+    private static long sum(List<ReplicaStats> all, ToLongFunction<ReplicaStats> field) {
+        return all.stream().mapToLong(field).sum();
+    }
+
+    @Override
+    public void close() {
+        replicas.forEach(Replica::close);
+    }
+
+    /** What happened to a request: an answer, or the engine's failure. */
+    private record Outcome(Optional<Generation> generation, Optional<RuntimeException> failure) {}
+
+    private final class Submitter implements Session {
+        private final BlockingQueue<Outcome> outcomes = new LinkedBlockingQueue<>();
+        private final Set<Sequence> running = ConcurrentHashMap.newKeySet();
+        private int inFlight;
+
+        @Override
+        public boolean offer(GenerationRequest request) {
+            long now = System.nanoTime();
+            Optional<RequestError> error = check.errorOf(request);
+            boolean taken = error.isPresent() || submit(new Sequence(request, now));
+            error.ifPresent(e -> outcomes.add(new Outcome(Optional.of(refusal(request, e, now)), Optional.empty())));
+            inFlight += taken ? 1 : 0;
+            return taken;
+        }
+
+        private boolean submit(Sequence sequence) {
+            Replica idlest = replicas.stream()
+                    .min(Comparator.comparingInt(Replica::inFlight))
+                    .orElseThrow();
+            running.add(sequence);
+            try {
+                boolean taken = idlest.offer(sequence, new Deliver(sequence));
+                if (!taken) {
+                    running.remove(sequence);
+                }
+                return taken;
+            } catch (RuntimeException e) {
+                throw new EngineException("the engine has failed: " + e.getMessage(), e);
+            }
+        }
+
+        private Generation refusal(GenerationRequest request, RequestError error, long now) {
+            return new Generation(
+                    request.id(),
+                    new int[0],
+                    FinishReason.ERROR,
+                    Optional.of(error),
+                    List.of(),
+                    List.of(),
+                    request.promptTokens().length,
+                    0,
+                    now,
+                    now,
+                    now);
+        }
+
+        @Override
+        public Optional<Generation> poll(Duration atMost) throws InterruptedException {
+            Outcome outcome = outcomes.poll(atMost.toNanos(), TimeUnit.NANOSECONDS);
+            if (outcome == null) {
+                return Optional.empty();
+            }
+            if (outcome.failure().isPresent()) {
+                RuntimeException cause = outcome.failure().get();
+                throw new EngineException("the engine has failed: " + cause.getMessage(), cause);
+            }
+            inFlight--;
+            return outcome.generation();
+        }
+
+        @Override
+        public int inFlight() {
+            return inFlight;
+        }
+
+        @Override
+        public void close() {
+            running.forEach(Sequence::cancel);
+        }
+
+        private final class Deliver implements Replica.Listener {
+            private final Sequence sequence;
+
+            Deliver(Sequence sequence) {
+                this.sequence = sequence;
+            }
+
+            @Override
+            public void finished(Generation generation) {
+                running.remove(sequence);
+                outcomes.add(new Outcome(Optional.of(generation), Optional.empty()));
+            }
+
+            @Override
+            public void failed(RuntimeException failure) {
+                running.remove(sequence);
+                outcomes.add(new Outcome(Optional.empty(), Optional.of(failure)));
+            }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+package nighttrain.executor.architecture;
+
+import nighttrain.executor.device.Communicator;
+import nighttrain.executor.device.Pending;
+import nighttrain.executor.device.Tensor;
+
+/**
+ * Kraken (arXiv 2408.07802): streams stay local; the sum S of all tracks' streams travels while attention runs and enters only
+ * the MLP's norm, {@code y_i = h_i + Attn_i(h_i); h_i' = y_i + Mlp_i(y_i + S - h_i)}. At the end one linear layer joins all
+ * streams. L - 1 sums that overlap and one that is waited for.
+ */
+public record Kraken(int tracks) implements Architecture {
+    @Override
+    public ResidualStream decode(Blocks blocks, ResidualStream h, Communicator ranks) {
+        h.add(blocks.attention(0, h));
+        h.add(blocks.mlp(0, h));
+        for (int layer = 1; layer < blocks.layers(); layer++) {
+            Pending all = ranks.allReduce(blocks.travelling(), h.settle(), 1f);
+            Tensor attended = blocks.attention(layer, h);
+            ResidualStream seenByMlp = blocks.streamAt(all.await());
+            seenByMlp.add(attended); // S + Attn_i(h_i) is y_i + S - h_i
+            h.add(attended);
+            h.add(blocks.mlp(layer, seenByMlp));
+        }
+        return blocks.streamAt(ranks.allReduce(blocks.join(h)).await());
+    }
+
+    @Override
+    public String label() {
+        return "kraken(" + tracks + " tracks)";
+    }
+}

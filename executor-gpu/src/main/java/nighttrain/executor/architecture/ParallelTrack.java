@@ -1,0 +1,32 @@
+package nighttrain.executor.architecture;
+
+import java.util.Locale;
+import nighttrain.executor.device.Communicator;
+import nighttrain.executor.device.Tensor;
+import nighttrain.io.checkpoint.ArchitectureConfig.Tracks.Combine;
+
+/**
+ * Parallel Track (arXiv 2602.07306): independent narrow transformers, {@code h_i += Attn_i(h_i); h_i += Mlp_i(h_i)}, whose
+ * streams are combined every {@code blockDepth} layers. L / D sums in all.
+ */
+public record ParallelTrack(int tracks, int blockDepth, Combine combine) implements Architecture {
+    @Override
+    public ResidualStream decode(Blocks blocks, ResidualStream h, Communicator ranks) {
+        float scale = combine == Combine.MEAN ? 1f / tracks : 1f;
+        for (int layer = 0; layer < blocks.layers(); layer++) {
+            h.add(blocks.attention(layer, h));
+            h.add(blocks.mlp(layer, h));
+            if ((layer + 1) % blockDepth == 0) {
+                Tensor stream = h.settle();
+                ranks.allReduce(stream, stream, scale).await();
+            }
+        }
+        return h;
+    }
+
+    @Override
+    public String label() {
+        return "parallel_track(" + tracks + " tracks, D=" + blockDepth + ", "
+                + combine.name().toLowerCase(Locale.ROOT) + ")";
+    }
+}

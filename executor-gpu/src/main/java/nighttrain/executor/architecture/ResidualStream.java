@@ -1,0 +1,44 @@
+package nighttrain.executor.architecture;
+
+import java.util.Optional;
+import nighttrain.executor.device.Kernels;
+import nighttrain.executor.device.Norm;
+import nighttrain.executor.device.Tensor;
+
+/**
+ * The residual stream h, {@code [localTracks, tokens, hidden]}. {@link #add} only remembers its argument: the next norm folds
+ * it in, so that architectures read like the maths and still run the fused add-and-norm kernel.
+ */
+public final class ResidualStream {
+    private final Kernels kernels;
+    private final Tensor h;
+    private Optional<Tensor> addend = Optional.empty();
+
+    public ResidualStream(Kernels kernels, Tensor h) {
+        this.kernels = kernels;
+        this.h = h;
+    }
+
+    /** {@code h += y}; {@code y} must stay as it is until the next norm or {@link #settle}. */
+    public void add(Tensor y) {
+        settle();
+        addend = Optional.of(y);
+    }
+
+    /** h with everything added. */
+    public Tensor settle() {
+        addend.ifPresent(y -> kernels.add(h, y));
+        addend = Optional.empty();
+        return h;
+    }
+
+    /** {@code out = norm(h)}. */
+    public void normInto(Tensor out, Norm norm) {
+        if (addend.isPresent()) {
+            kernels.addNorm(out, h, addend.get(), norm);
+            addend = Optional.empty();
+        } else {
+            kernels.norm(out, h, norm);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+package nighttrain.executor.device;
+
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Every operation of a forward pass, on one rank. Calls enqueue work in order; none returns a value the host may branch on,
+ * except {@link #draw}, which ends a step.
+ */
+public interface Kernels {
+    /** Makes {@code batch} the inputs of the calls that follow. */
+    void begin(Batch batch);
+
+    /** {@code out[t, i] = table[tokens[i]]} for every track t. */
+    void embed(Tensor out, Tensor table);
+
+    /** {@code x[t, i] += table[positions[i]]} for every track t: learned positions. */
+    void addPositions(Tensor xInOut, Tensor table);
+
+    /**
+     * By row: {@code out = x / sqrt(mean(x^2) + epsilon) * weight} (RMSNorm, arXiv 1910.07467), or where the norm has a bias
+     * {@code out = (x - mean) / sqrt(variance + epsilon) * weight + bias} (LayerNorm, arXiv 1607.06450).
+     */
+    void norm(Tensor out, Tensor x, Norm norm);
+
+    /** {@code x += y}. */
+    void add(Tensor xInOut, Tensor y);
+
+    /** {@code x += y; out = norm(x)}: what every block begins with, one kernel where the device has it. */
+    default void addNorm(Tensor out, Tensor xInOut, Tensor y, Norm norm) {
+        add(xInOut, y);
+        norm(out, xInOut, norm);
+    }
+
+    /** {@code out[t] = x[t] * weights[t]^T + bias[t]}: {@code [tracks, rows, inputs] -> [tracks, rows, outputs]}. */
+    void linear(Tensor out, Tensor x, Matrix weights);
+
+    /**
+     * Prepares queries and stores keys and values: optional RMSNorm per head, rotary embedding by each token's position
+     * (arXiv 2104.09864) of the dimensions that {@code rotation} covers, keys and values into their pages.
+     *
+     * @param qkv {@code [tracks, tokens, qkvCols]}; its query columns are replaced, its key and value columns are consumed
+     */
+    void rotateAndStore(Tensor qkv, KvPages pages, AttentionShape shape, Rotation rotation, Optional<HeadNorms> norms);
+
+    /**
+     * Causal attention of every token to its own sequence's pages, {@code softmax(q k^T / sqrt(headDim)) v}.
+     *
+     * @param out {@code [tracks, tokens, queryCols]}
+     * @param qkv as {@link #rotateAndStore} left it
+     */
+    void attention(Tensor out, Tensor qkv, KvPages pages, AttentionShape shape);
+
+    /** {@code out = silu(gate) * up} where {@code gateUp} holds gate and up side by side (SwiGLU, arXiv 2002.05202). */
+    void siluMul(Tensor out, Tensor gateUp);
+
+    /** {@code x = 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))} (GELU, arXiv 1606.08415, tanh form). */
+    void gelu(Tensor xInOut);
+
+    /** {@code out[i] = x[outputRows[i]]}; {@code x} and {@code out} of one track. */
+    void gatherOutputRows(Tensor out, Tensor x);
+
+    /** Draws one token per output row from {@code logits [1, draws, vocabulary]}, which is consumed; waits for the device. */
+    List<Drawn> draw(Tensor logits);
+
+    /** The norms on queries and on keys, over {@code headDim} each (Qwen 3). */
+    record HeadNorms(Norm query, Norm key) {}
+}

@@ -1,0 +1,97 @@
+package nighttrain.executor.device.cpu;
+
+import java.util.Arrays;
+import nighttrain.executor.device.Communicator;
+import nighttrain.executor.device.Pending;
+import nighttrain.executor.device.Tensor;
+
+/**
+ * Sums at {@link Pending#await}, not at the start, in the order of ranks and tracks: a forgotten await or a buffer changed in
+ * flight then fails here, every time, instead of racing on a GPU; and a sum over tracks has the same bits on any number of
+ * ranks.
+ */
+final class CpuCommunicator implements Communicator {
+    private final int rank;
+    private final RankExchange exchange;
+    private long waitedNanos;
+
+    CpuCommunicator(int rank, RankExchange exchange) {
+        this.rank = rank;
+        this.exchange = exchange;
+    }
+
+    @Override
+    public int rank() {
+        return rank;
+    }
+
+    @Override
+    public int size() {
+        return exchange.ranks();
+    }
+
+    @Override
+    public long waitedNanos() {
+        return waitedNanos;
+    }
+
+    @Override
+    public Pending allReduce(Tensor out, Tensor in, float scale) {
+        return () -> {
+            long start = System.nanoTime();
+            if (size() > 1 || in.tracks() > 1 || scale != 1f || out != in) {
+                reduce((CpuTensor) out, (CpuTensor) in, scale);
+            }
+            waitedNanos += System.nanoTime() - start;
+            return out;
+        };
+    }
+
+    /** Each rank sums its share of the elements into the common result; after a second meeting all copy the whole. */
+    private void reduce(CpuTensor out, CpuTensor in, float scale) {
+        int length = in.rows() * in.cols();
+        exchange.publish(rank, in, length);
+        int from = (int) ((long) length * rank / size());
+        int to = (int) ((long) length * (rank + 1) / size());
+        float[] result = exchange.result();
+        Arrays.fill(result, from, to, 0f);
+        for (int r = 0; r < size(); r++) {
+            CpuTensor part = exchange.of(r);
+            for (int track = 0; track < part.tracks(); track++) {
+                addTo(result, from, to, part.data(), part.row(track, 0));
+            }
+        }
+        for (int i = from; i < to && scale != 1f; i++) {
+            result[i] *= scale;
+        }
+        exchange.meet();
+        for (int track = 0; track < out.tracks(); track++) {
+            System.arraycopy(result, 0, out.data(), out.row(track, 0), length);
+        }
+    }
+
+    private static void addTo(float[] result, int from, int to, float[] part, int start) {
+        for (int i = from; i < to; i++) {
+            result[i] += part[start + i];
+        }
+    }
+
+    @Override
+    public void gatherColumns(Tensor whole, Tensor part) {
+        long start = System.nanoTime();
+        exchange.publish(rank, (CpuTensor) part, 0);
+        if (rank == 0) {
+            CpuTensor out = (CpuTensor) whole;
+            int column = 0;
+            for (int r = 0; r < size(); r++) {
+                CpuTensor in = exchange.of(r);
+                for (int row = 0; row < in.rows(); row++) {
+                    System.arraycopy(in.data(), in.row(0, row), out.data(), out.row(0, row) + column, in.cols());
+                }
+                column += in.cols();
+            }
+        }
+        exchange.meet();
+        waitedNanos += System.nanoTime() - start;
+    }
+}

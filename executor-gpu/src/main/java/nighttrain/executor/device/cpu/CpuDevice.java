@@ -1,0 +1,88 @@
+package nighttrain.executor.device.cpu;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import nighttrain.executor.device.Communicator;
+import nighttrain.executor.device.Device;
+import nighttrain.executor.device.Kernels;
+import nighttrain.executor.device.KvPages;
+import nighttrain.executor.device.Matrix;
+import nighttrain.executor.device.Tensor;
+
+/** The reference and embedded default: fp32 on the heap; the ranks of a replica are threads of this process. */
+public final class CpuDevice implements Device {
+    private final ThreadTeam team;
+    private final CpuKernels kernels;
+    private final CpuCommunicator communicator;
+    private final RankExchange exchange;
+
+    private CpuDevice(int rank, RankExchange exchange, int threads) {
+        this.team = new ThreadTeam("nighttrain-rank-" + rank, threads);
+        this.kernels = new CpuKernels(team);
+        this.communicator = new CpuCommunicator(rank, exchange);
+        this.exchange = exchange;
+    }
+
+    /** The devices of one replica, which meet in their communicators; {@code threads} work on each rank. */
+    public static List<Device> ranks(int ranks, int threads) {
+        RankExchange exchange = new RankExchange(ranks);
+        List<Device> devices = new ArrayList<>();
+        for (int rank = 0; rank < ranks; rank++) {
+            devices.add(new CpuDevice(rank, exchange, threads));
+        }
+        return List.copyOf(devices);
+    }
+
+    @Override
+    public Kernels kernels() {
+        return kernels;
+    }
+
+    @Override
+    public Communicator communicator() {
+        return communicator;
+    }
+
+    @Override
+    public Tensor tensor(String role, int tracks, int rows, int cols) {
+        return CpuTensor.zeros(tracks, rows, cols);
+    }
+
+    @Override
+    public Tensor tensor(String role, int tracks, int rows, int cols, float[] values) {
+        return CpuTensor.of(values, tracks, rows, cols);
+    }
+
+    @Override
+    public Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows) {
+        return CpuMatrix.of(tracks, outputs, inputs, rows, Optional.empty());
+    }
+
+    @Override
+    public Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows, float[] bias) {
+        return CpuMatrix.of(tracks, outputs, inputs, rows, Optional.of(bias));
+    }
+
+    @Override
+    public KvPages kvPages(String role, int tracks, int pages, int pageTokens, int kvHeads, int headDim) {
+        return new CpuKvPages(tracks, pages, pageTokens, kvHeads, headDim);
+    }
+
+    @Override
+    public float[] read(Tensor tensor) {
+        CpuTensor t = (CpuTensor) tensor;
+        float[] values = new float[t.tracks() * t.rows() * t.cols()];
+        for (int track = 0; track < t.tracks(); track++) {
+            System.arraycopy(t.data(), t.row(track, 0), values, track * t.rows() * t.cols(), t.rows() * t.cols());
+        }
+        return values;
+    }
+
+    /** Ends the helpers, and every rank that still waits for this one. */
+    @Override
+    public void close() {
+        exchange.abort();
+        team.close();
+    }
+}

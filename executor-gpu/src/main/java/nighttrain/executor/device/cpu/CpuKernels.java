@@ -1,0 +1,218 @@
+package nighttrain.executor.device.cpu;
+
+import java.util.List;
+import java.util.Optional;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+import nighttrain.executor.device.AttentionShape;
+import nighttrain.executor.device.Batch;
+import nighttrain.executor.device.Drawn;
+import nighttrain.executor.device.Kernels;
+import nighttrain.executor.device.KvPages;
+import nighttrain.executor.device.Matrix;
+import nighttrain.executor.device.Norm;
+import nighttrain.executor.device.Rotation;
+import nighttrain.executor.device.Tensor;
+
+/** fp32 on the threads of one rank. Every row is computed the same way whatever the batch around it. */
+final class CpuKernels implements Kernels {
+    private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
+    private static final int LANES = SPECIES.length();
+
+    /** Elements below which an element-wise operation stays on one thread. */
+    private static final int MIN_PIECE = 16_384;
+
+    private static final double SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI);
+
+    private final ThreadTeam team;
+    private final MatrixProduct matrixProduct;
+    private final CpuAttention attention;
+    private Batch batch;
+
+    CpuKernels(ThreadTeam team) {
+        this.team = team;
+        this.matrixProduct = new MatrixProduct(team);
+        this.attention = new CpuAttention(team);
+        this.batch = new Batch(new int[0], new int[0], new int[1], new int[0][], new int[0], List.of());
+    }
+
+    @Override
+    public void begin(Batch next) {
+        batch = next;
+    }
+
+    @Override
+    public void embed(Tensor out, Tensor table) {
+        CpuTensor o = (CpuTensor) out;
+        CpuTensor t = (CpuTensor) table;
+        for (int track = 0; track < o.tracks(); track++) {
+            for (int row = 0; row < batch.size(); row++) {
+                System.arraycopy(t.data(), t.row(0, batch.tokens()[row]), o.data(), o.row(track, row), o.cols());
+            }
+        }
+    }
+
+    @Override
+    public void addPositions(Tensor xInOut, Tensor table) {
+        CpuTensor x = (CpuTensor) xInOut;
+        CpuTensor t = (CpuTensor) table;
+        forRows(x, (track, row) -> addRow(x, x.row(track, row), t, t.row(0, batch.positions()[row])));
+    }
+
+    @Override
+    public void norm(Tensor out, Tensor x, Norm norm) {
+        CpuTensor o = (CpuTensor) out;
+        CpuTensor in = (CpuTensor) x;
+        forRows(
+                in,
+                (track, row) -> RowNorm.run(
+                        o.data(), o.row(track, row), in.data(), in.row(track, row), in.cols(), norm, track));
+    }
+
+    @Override
+    public void add(Tensor xInOut, Tensor y) {
+        CpuTensor x = (CpuTensor) xInOut;
+        CpuTensor addend = (CpuTensor) y;
+        forRows(x, (track, row) -> addRow(x, x.row(track, row), addend, addend.row(track, row)));
+    }
+
+    private static void addRow(CpuTensor x, int i, CpuTensor addend, int j) {
+        for (int c = 0; c < x.cols(); c++) {
+            x.data()[i + c] += addend.data()[j + c];
+        }
+    }
+
+    @Override
+    public void linear(Tensor out, Tensor x, Matrix weights) {
+        matrixProduct.run((CpuTensor) out, (CpuTensor) x, (CpuMatrix) weights);
+    }
+
+    @Override
+    public void rotateAndStore(
+            Tensor qkv, KvPages pages, AttentionShape shape, Rotation rotation, Optional<HeadNorms> norms) {
+        CpuTensor in = (CpuTensor) qkv;
+        CpuKvPages kv = (CpuKvPages) pages;
+        for (int s = 0; s < batch.sequences(); s++) {
+            int[] pageTable = batch.pageTables()[s];
+            for (int row = batch.queryStarts()[s]; row < batch.queryStarts()[s + 1]; row++) {
+                int position = batch.positions()[row];
+                int page = pageTable[position / kv.pageTokens()];
+                for (int track = 0; track < in.tracks(); track++) {
+                    int start = in.row(track, row);
+                    rotateRow(in.data(), start, track, position, shape, rotation, norms);
+                    kv.store(
+                            track,
+                            page,
+                            position % kv.pageTokens(),
+                            in.data(),
+                            start + shape.queryCols(),
+                            start + shape.queryCols() + shape.kvCols());
+                }
+            }
+        }
+    }
+
+    private static void rotateRow(
+            float[] data,
+            int start,
+            int track,
+            int position,
+            AttentionShape shape,
+            Rotation rotation,
+            Optional<HeadNorms> norms) {
+        for (int head = 0; head < shape.heads() + shape.kvHeads(); head++) {
+            int h = start + head * shape.headDim();
+            if (norms.isPresent()) {
+                Norm norm =
+                        head < shape.heads() ? norms.get().query() : norms.get().key();
+                RowNorm.run(data, h, data, h, shape.headDim(), norm, track);
+            }
+            rotateHead(data, h, (CpuTensor) rotation.cos(), (CpuTensor) rotation.sin(), position);
+        }
+    }
+
+    private static void rotateHead(float[] data, int h, CpuTensor cos, CpuTensor sin, int position) {
+        int half = cos.cols();
+        int r = cos.row(0, position);
+        for (int i = 0; i < half; i++) {
+            float a = data[h + i];
+            float b = data[h + half + i];
+            data[h + i] = a * cos.data()[r + i] - b * sin.data()[r + i];
+            data[h + half + i] = b * cos.data()[r + i] + a * sin.data()[r + i];
+        }
+    }
+
+    @Override
+    public void attention(Tensor out, Tensor qkv, KvPages pages, AttentionShape shape) {
+        attention.run((CpuTensor) out, (CpuTensor) qkv, (CpuKvPages) pages, shape, batch);
+    }
+
+    @Override
+    public void siluMul(Tensor out, Tensor gateUp) {
+        CpuTensor o = (CpuTensor) out;
+        CpuTensor in = (CpuTensor) gateUp;
+        forRows(o, (track, row) -> siluMulRow(o.data(), o.row(track, row), in.data(), in.row(track, row), o.cols()));
+    }
+
+    private static void siluMulRow(float[] out, int o, float[] x, int gate, int cols) {
+        int up = gate + cols;
+        int c = 0;
+        for (; c + LANES <= cols; c += LANES) {
+            FloatVector g = FloatVector.fromArray(SPECIES, x, gate + c);
+            FloatVector one = FloatVector.broadcast(SPECIES, 1f);
+            g.div(g.neg().lanewise(VectorOperators.EXP).add(one))
+                    .mul(FloatVector.fromArray(SPECIES, x, up + c))
+                    .intoArray(out, o + c);
+        }
+        for (; c < cols; c++) {
+            float g = x[gate + c];
+            out[o + c] = (float) (g / (1 + Math.exp(-g))) * x[up + c];
+        }
+    }
+
+    @Override
+    public void gelu(Tensor xInOut) {
+        CpuTensor x = (CpuTensor) xInOut;
+        forRows(x, (track, row) -> {
+            int start = x.row(track, row);
+            for (int i = start; i < start + x.cols(); i++) {
+                double v = x.data()[i];
+                x.data()[i] = (float) (0.5 * v * (1 + Math.tanh(SQRT_2_OVER_PI * (v + 0.044715 * v * v * v))));
+            }
+        });
+    }
+
+    @Override
+    public void gatherOutputRows(Tensor out, Tensor x) {
+        CpuTensor o = (CpuTensor) out;
+        CpuTensor in = (CpuTensor) x;
+        for (int i = 0; i < batch.outputRows().length; i++) {
+            System.arraycopy(in.data(), in.row(0, batch.outputRows()[i]), o.data(), o.row(0, i), o.cols());
+        }
+    }
+
+    @Override
+    public List<Drawn> draw(Tensor logits) {
+        CpuTensor in = (CpuTensor) logits;
+        Drawn[] drawn = new Drawn[batch.draws().size()];
+        team.run(
+                drawn.length,
+                i -> drawn[i] = CpuSampler.draw(batch.draws().get(i), in.data(), in.row(0, i), in.cols()));
+        return List.of(drawn);
+    }
+
+    @FunctionalInterface
+    private interface RowWork {
+        void accept(int track, int row);
+    }
+
+    private void forRows(CpuTensor x, RowWork work) {
+        int grain = Math.max(1, MIN_PIECE / x.cols());
+        team.runRanges(x.tracks() * x.rows(), grain, 1, (from, to) -> {
+            for (int i = from; i < to; i++) {
+                work.accept(i / x.rows(), i % x.rows());
+            }
+        });
+    }
+}

@@ -1,0 +1,79 @@
+package nighttrain.executor.device.cpu;
+
+import jdk.incubator.vector.FloatVector;
+import nighttrain.executor.device.KvPages;
+
+/**
+ * Keys and values of one layer. Keys are stored across, {@code [track][page][head][dim][position]}, so that a page's scores
+ * are sums of whole vectors; values along, {@code [track][page][head][position][dim]}. Positions of a page are padded to whole
+ * vectors.
+ */
+final class CpuKvPages implements KvPages {
+    private static final int LANES = FloatVector.SPECIES_PREFERRED.length();
+
+    private final int pageTokens;
+    private final int paddedTokens;
+    private final int headDim;
+    private final int kvHeads;
+
+    /** One array a page and track: a cache of any size, and pages are only touched once they are used. */
+    private final float[][][] keys;
+
+    private final float[][][] values;
+
+    CpuKvPages(int tracks, int pages, int pageTokens, int kvHeads, int headDim) {
+        this.pageTokens = pageTokens;
+        this.paddedTokens = (pageTokens + LANES - 1) / LANES * LANES;
+        this.headDim = headDim;
+        this.kvHeads = kvHeads;
+        this.keys = new float[tracks][pages][];
+        this.values = new float[tracks][pages][];
+    }
+
+    int pageTokens() {
+        return pageTokens;
+    }
+
+    /** Length of a page's row of positions. */
+    int paddedTokens() {
+        return paddedTokens;
+    }
+
+    float[] keys(int track, int page) {
+        return keys[track][page];
+    }
+
+    float[] values(int track, int page) {
+        return values[track][page];
+    }
+
+    /** Index of {@code (head, dim 0, position 0)} in a page of keys. */
+    int keyHead(int head) {
+        return head * headDim * paddedTokens;
+    }
+
+    /** Index of {@code (head, position 0, dim 0)} in a page of values. */
+    int valueHead(int head) {
+        return head * pageTokens * headDim;
+    }
+
+    /** Stores one token's key and value of every head; {@code key} and {@code value} are indices into {@code data}. */
+    void store(int track, int page, int slot, float[] data, int key, int value) {
+        allocate(track, page);
+        float[] pageKeys = keys[track][page];
+        for (int i = 0; i < kvHeads * headDim; i++) {
+            pageKeys[i * paddedTokens + slot] = data[key + i];
+        }
+        for (int head = 0; head < kvHeads; head++) {
+            System.arraycopy(
+                    data, value + head * headDim, values[track][page], valueHead(head) + slot * headDim, headDim);
+        }
+    }
+
+    private void allocate(int track, int page) {
+        if (keys[track][page] == null) {
+            values[track][page] = new float[kvHeads * pageTokens * headDim];
+            keys[track][page] = new float[kvHeads * headDim * paddedTokens];
+        }
+    }
+}

@@ -1,0 +1,82 @@
+package nighttrain.executor.device.cpu;
+
+import java.util.Optional;
+import nighttrain.executor.device.Matrix;
+
+/**
+ * Weights in panels of {@link MatrixProduct#PANEL} outputs: {@code panels[t][p]} holds {@code [inputs, PANEL]}, so that the
+ * inner loop of the product reads memory in order. Outputs are padded with zeros to whole panels.
+ */
+final class CpuMatrix implements Matrix {
+    private final int outputs;
+    private final int inputs;
+    private final float[][][] panels;
+    private final float[][] bias;
+
+    private CpuMatrix(int outputs, int inputs, float[][][] panels, float[][] bias) {
+        this.outputs = outputs;
+        this.inputs = inputs;
+        this.panels = panels;
+        this.bias = bias;
+    }
+
+    static CpuMatrix of(int tracks, int outputs, int inputs, Rows rows, Optional<float[]> bias) {
+        int panelCount = panelCount(outputs);
+        float[][][] panels = new float[tracks][panelCount][];
+        float[][] paddedBias = new float[tracks][panelCount * MatrixProduct.PANEL];
+        float[] row = new float[inputs];
+        for (int track = 0; track < tracks; track++) {
+            for (int panel = 0; panel < panelCount; panel++) {
+                panels[track][panel] = pack(track, panel, outputs, inputs, rows, row);
+            }
+            if (bias.isPresent()) {
+                System.arraycopy(bias.get(), track * outputs, paddedBias[track], 0, outputs);
+            }
+        }
+        return new CpuMatrix(outputs, inputs, panels, paddedBias);
+    }
+
+    private static float[] pack(int track, int panel, int outputs, int inputs, Rows rows, float[] row) {
+        float[] packed = new float[Math.multiplyExact(inputs, MatrixProduct.PANEL)];
+        int first = panel * MatrixProduct.PANEL;
+        for (int lane = 0; lane < MatrixProduct.PANEL && first + lane < outputs; lane++) {
+            rows.read(track, first + lane, row);
+            for (int i = 0; i < inputs; i++) {
+                packed[i * MatrixProduct.PANEL + lane] = row[i];
+            }
+        }
+        return packed;
+    }
+
+    private static int panelCount(int outputs) {
+        return (outputs + MatrixProduct.PANEL - 1) / MatrixProduct.PANEL;
+    }
+
+    int panelCount() {
+        return panelCount(outputs);
+    }
+
+    float[] panel(int track, int panel) {
+        return panels[track][panel];
+    }
+
+    /** Padded to whole panels; zeros where there is no bias. */
+    float[] bias(int track) {
+        return bias[track];
+    }
+
+    @Override
+    public int tracks() {
+        return panels.length;
+    }
+
+    @Override
+    public int outputs() {
+        return outputs;
+    }
+
+    @Override
+    public int inputs() {
+        return inputs;
+    }
+}

@@ -1,0 +1,170 @@
+package nighttrain.executor.device.cpu;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.PriorityQueue;
+import nighttrain.executor.device.Draw;
+import nighttrain.executor.device.Drawn;
+import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.TokenLogprobs;
+import nighttrain.executor.request.TokenLogprobs.Candidate;
+
+/**
+ * Draws a token from one row of logits: penalties, temperature, top-k, top-p, min-p, in that order (that of Hugging Face's
+ * logits processors), then the inverse of the cumulated distribution at {@link Draw#uniform}. Ties go to the lower token id.
+ */
+final class CpuSampler {
+    private static final Comparator<Candidate> BEST_FIRST =
+            Comparator.comparingDouble((Candidate c) -> -c.logprob()).thenComparingInt(Candidate::token);
+
+    private CpuSampler() {}
+
+    static Drawn draw(Draw draw, float[] logits, int start, int vocabulary) {
+        SamplingParams sampling = draw.sampling();
+        if (draw.given() != Draw.NONE) {
+            return new Drawn(
+                    draw.given(), Optional.of(logprobs(copy(logits, start, vocabulary), draw.given(), sampling)));
+        }
+        float[] raw = sampling.logprobs() >= 0 ? copy(logits, start, vocabulary) : new float[0];
+        if (sampling.hasPenalties()) {
+            penalise(draw, logits, start);
+        }
+        int token = sampling.isGreedy()
+                ? likeliest(logits, start, vocabulary)
+                : sample(sampling, draw.uniform(), logits, start, vocabulary);
+        return new Drawn(
+                token, sampling.logprobs() >= 0 ? Optional.of(logprobs(raw, token, sampling)) : Optional.empty());
+    }
+
+    private static float[] copy(float[] logits, int start, int vocabulary) {
+        float[] copy = new float[vocabulary];
+        System.arraycopy(logits, start, copy, 0, vocabulary);
+        return copy;
+    }
+
+    private static int likeliest(float[] logits, int start, int vocabulary) {
+        int best = 0;
+        for (int token = 1; token < vocabulary; token++) {
+            if (logits[start + token] > logits[start + best]) {
+                best = token;
+            }
+        }
+        return best;
+    }
+
+    private static void penalise(Draw draw, float[] logits, int start) {
+        SamplingParams sampling = draw.sampling();
+        Map<Integer, Integer> outputCounts = new HashMap<>();
+        for (int i = 0; i < draw.length(); i++) {
+            outputCounts.merge(draw.history()[i], i < draw.promptLength() ? 0 : 1, Integer::sum);
+        }
+        outputCounts.forEach((token, count) -> {
+            float logit = logits[start + token];
+            logit = (float) (logit > 0 ? logit / sampling.repetitionPenalty() : logit * sampling.repetitionPenalty());
+            if (count > 0) {
+                logit -= (float) (sampling.presencePenalty() + count * sampling.frequencyPenalty());
+            }
+            logits[start + token] = logit;
+        });
+    }
+
+    private static int sample(SamplingParams sampling, double uniform, float[] logits, int start, int vocabulary) {
+        double max = logits[start + likeliest(logits, start, vocabulary)] / sampling.temperature();
+        double[] weights = new double[vocabulary];
+        double total = 0;
+        for (int token = 0; token < vocabulary; token++) {
+            weights[token] = Math.exp(logits[start + token] / sampling.temperature() - max);
+            total += weights[token];
+        }
+        if (sampling.topK() == 0 && sampling.topP() == 1 && sampling.minP() == 0) {
+            return inverseCumulative(weights, uniform * total);
+        }
+        return drawFrom(kept(weights, total, sampling), uniform);
+    }
+
+    private static int inverseCumulative(double[] weights, double target) {
+        double cumulated = 0;
+        int last = 0;
+        for (int token = 0; token < weights.length; token++) {
+            if (weights[token] > 0) {
+                cumulated += weights[token];
+                last = token;
+                if (cumulated > target) {
+                    break;
+                }
+            }
+        }
+        return last;
+    }
+
+    private record Weighted(int token, double weight) {
+        static final Comparator<Weighted> HEAVIEST_FIRST =
+                Comparator.comparingDouble((Weighted w) -> -w.weight).thenComparingInt(Weighted::token);
+    }
+
+    /** The tokens that the filters leave, heaviest first. The likeliest token weighs 1. */
+    private static List<Weighted> kept(double[] weights, double total, SamplingParams sampling) {
+        // Tokens lighter than this weigh less than 1 - p together, so none of them can be in the nucleus.
+        double negligible = sampling.topK() == 0 ? (1 - sampling.topP()) * total / weights.length : 0;
+        double least = Math.max(negligible, sampling.minP());
+        List<Weighted> candidates = new ArrayList<>();
+        for (int token = 0; token < weights.length; token++) {
+            if (weights[token] >= least) {
+                candidates.add(new Weighted(token, weights[token]));
+            }
+        }
+        candidates.sort(Weighted.HEAVIEST_FIRST);
+        if (sampling.topK() > 0 && sampling.topK() < candidates.size()) {
+            candidates = candidates.subList(0, sampling.topK());
+        }
+        return nucleus(candidates, sampling, total);
+    }
+
+    private static List<Weighted> nucleus(List<Weighted> candidates, SamplingParams sampling, double total) {
+        double mass = sampling.topK() == 0
+                ? total
+                : candidates.stream().mapToDouble(Weighted::weight).sum();
+        double cumulated = 0;
+        for (int i = 0; i < candidates.size(); i++) {
+            cumulated += candidates.get(i).weight();
+            if (cumulated >= sampling.topP() * mass) {
+                return candidates.subList(0, i + 1);
+            }
+        }
+        return candidates;
+    }
+
+    private static int drawFrom(List<Weighted> kept, double uniform) {
+        double target = uniform * kept.stream().mapToDouble(Weighted::weight).sum();
+        double cumulated = 0;
+        for (Weighted candidate : kept) {
+            cumulated += candidate.weight();
+            if (cumulated > target) {
+                return candidate.token();
+            }
+        }
+        return kept.get(kept.size() - 1).token();
+    }
+
+    private static TokenLogprobs logprobs(float[] logits, int token, SamplingParams sampling) {
+        double max = logits[likeliest(logits, 0, logits.length)];
+        double sum = 0;
+        for (float logit : logits) {
+            sum += Math.exp(logit - max);
+        }
+        double logSum = max + Math.log(sum);
+        PriorityQueue<Candidate> best = new PriorityQueue<>(BEST_FIRST.reversed());
+        for (int t = 0; t < logits.length && sampling.logprobs() > 0; t++) {
+            best.add(new Candidate(t, (float) (logits[t] - logSum)));
+            if (best.size() > sampling.logprobs()) {
+                best.poll();
+            }
+        }
+        List<Candidate> likeliest = best.stream().sorted(BEST_FIRST).toList();
+        return new TokenLogprobs(token, (float) (logits[token] - logSum), likeliest);
+    }
+}

@@ -1,0 +1,63 @@
+package nighttrain.executor.device.cpu;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+import nighttrain.executor.device.Norm;
+
+/** RMSNorm and LayerNorm of one row; {@code out} may be {@code x}. */
+final class RowNorm {
+    private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
+    private static final int LANES = SPECIES.length();
+
+    private RowNorm() {}
+
+    static void run(float[] out, int o, float[] x, int i, int cols, Norm norm, int track) {
+        CpuTensor weight = (CpuTensor) norm.weight();
+        if (norm.bias().isPresent()) {
+            layer(out, o, x, i, cols, weight, (CpuTensor) norm.bias().get(), weight.row(track, 0), norm.epsilon());
+        } else {
+            rms(out, o, x, i, cols, weight.data(), weight.row(track, 0), norm.epsilon());
+        }
+    }
+
+    private static void rms(float[] out, int o, float[] x, int i, int cols, float[] weight, int w, float epsilon) {
+        FloatVector squares = FloatVector.zero(SPECIES);
+        int c = 0;
+        for (; c + LANES <= cols; c += LANES) {
+            FloatVector v = FloatVector.fromArray(SPECIES, x, i + c);
+            squares = v.fma(v, squares);
+        }
+        float sum = squares.reduceLanes(VectorOperators.ADD);
+        for (; c < cols; c++) {
+            sum = Math.fma(x[i + c], x[i + c], sum);
+        }
+        float inverse = (float) (1 / Math.sqrt(sum / cols + epsilon));
+        for (c = 0; c + LANES <= cols; c += LANES) {
+            FloatVector.fromArray(SPECIES, x, i + c)
+                    .mul(inverse)
+                    .mul(FloatVector.fromArray(SPECIES, weight, w + c))
+                    .intoArray(out, o + c);
+        }
+        for (; c < cols; c++) {
+            out[o + c] = x[i + c] * inverse * weight[w + c];
+        }
+    }
+
+    private static void layer(
+            float[] out, int o, float[] x, int i, int cols, CpuTensor weight, CpuTensor bias, int w, float epsilon) {
+        double sum = 0;
+        for (int c = 0; c < cols; c++) {
+            sum += x[i + c];
+        }
+        double mean = sum / cols;
+        double squares = 0;
+        for (int c = 0; c < cols; c++) {
+            squares += (x[i + c] - mean) * (x[i + c] - mean);
+        }
+        double inverse = 1 / Math.sqrt(squares / cols + epsilon);
+        for (int c = 0; c < cols; c++) {
+            out[o + c] = (float) ((x[i + c] - mean) * inverse) * weight.data()[w + c] + bias.data()[w + c];
+        }
+    }
+}

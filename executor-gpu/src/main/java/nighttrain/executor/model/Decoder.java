@@ -1,0 +1,104 @@
+package nighttrain.executor.model;
+
+import java.util.List;
+import nighttrain.executor.architecture.Architecture;
+import nighttrain.executor.architecture.Placement;
+import nighttrain.executor.architecture.ResidualStream;
+import nighttrain.executor.device.AttentionShape;
+import nighttrain.executor.device.Batch;
+import nighttrain.executor.device.Communicator;
+import nighttrain.executor.device.Device;
+import nighttrain.executor.device.Drawn;
+import nighttrain.executor.device.Kernels;
+import nighttrain.executor.device.Tensor;
+import nighttrain.io.checkpoint.BlockConfig.Mlp;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.ModelConfig;
+
+/** One rank's forward pass, the same for every architecture: embed, decode, norm, head, draw. */
+public final class Decoder {
+    private final Architecture architecture;
+    private final Kernels kernels;
+    private final Communicator ranks;
+    private final Weights weights;
+    private final KvCache cache;
+    private final List<AttentionShape> shapes;
+    private final Workspace workspace;
+    private final Mlp mlp;
+
+    private Decoder(
+            Architecture architecture,
+            Device device,
+            Weights weights,
+            KvCache cache,
+            List<AttentionShape> shapes,
+            Workspace workspace,
+            Mlp mlp) {
+        this.architecture = architecture;
+        this.kernels = device.kernels();
+        this.ranks = device.communicator();
+        this.weights = weights;
+        this.cache = cache;
+        this.shapes = shapes;
+        this.workspace = workspace;
+        this.mlp = mlp;
+    }
+
+    /**
+     * Sizes of the buffers that a decoder keeps.
+     *
+     * @param maxTokens most tokens in one step
+     * @param maxDraws most tokens drawn in one step
+     * @param maxPositions longest sequence
+     * @param pages pages of the KV cache
+     * @param pageTokens tokens in a page
+     */
+    public record Limits(int maxTokens, int maxDraws, int maxPositions, int pages, int pageTokens) {}
+
+    /** Loads one rank's part of the model onto its device. */
+    public static Decoder load(Checkpoint checkpoint, Device device, Limits limits) {
+        ModelConfig model = checkpoint.config();
+        Architecture architecture = Architecture.of(model);
+        Communicator ranks = device.communicator();
+        Placement placement = architecture.placement(ranks.rank(), ranks.size());
+        VocabularySlice slice = VocabularySlice.of(model.vocabSize(), ranks.rank(), ranks.size());
+        return new Decoder(
+                architecture,
+                device,
+                new WeightLoader(device, checkpoint, placement).load(slice, limits.maxPositions()),
+                KvCache.allocate(device, model, placement, limits.pages(), limits.pageTokens()),
+                shapes(model, placement),
+                Workspace.allocate(device, model, placement, limits.maxTokens(), limits.maxDraws(), slice),
+                model.block().mlp());
+    }
+
+    private static List<AttentionShape> shapes(ModelConfig model, Placement placement) {
+        return model.block().windows().stream()
+                .map(window -> new AttentionShape(
+                        placement.share(model.heads()), placement.share(model.kvHeads()), model.headDim(), window))
+                .toList();
+    }
+
+    /** Runs one step; rank 0 returns a token per draw, the others none. */
+    public List<Drawn> run(Batch batch) {
+        Tensor logits = logits(batch);
+        return ranks.rank() == 0 ? kernels.draw(logits) : List.of();
+    }
+
+    /** Logits of the batch's output rows, {@code [1, draws, vocabulary]}, whole on rank 0. */
+    Tensor logits(Batch batch) {
+        Workspace step = workspace.forStep(batch.size(), batch.outputRows().length);
+        kernels.begin(batch);
+        kernels.embed(step.stream(), weights.embedding());
+        weights.positions().ifPresent(table -> kernels.addPositions(step.stream(), table));
+        ResidualStream decoded = architecture.decode(
+                new DecoderBlocks(kernels, weights, cache, shapes, mlp, step),
+                new ResidualStream(kernels, step.stream()),
+                ranks);
+        kernels.gatherOutputRows(step.outputRows(), decoded.settle().track(0));
+        kernels.norm(step.outputNormed(), step.outputRows(), weights.finalNorm());
+        kernels.linear(step.logitsPart(), step.outputNormed(), weights.head());
+        ranks.gatherColumns(step.logits(), step.logitsPart());
+        return step.logits();
+    }
+}

@@ -1,0 +1,25 @@
+package nighttrain.executor.model;
+
+import java.util.ArrayList;
+import java.util.List;
+import nighttrain.executor.architecture.Placement;
+import nighttrain.executor.device.Device;
+import nighttrain.executor.device.KvPages;
+import nighttrain.io.checkpoint.ModelConfig;
+
+/** One rank's keys and values, layer by layer; all layers use the same page numbers. */
+record KvCache(List<KvPages> layers) {
+    static KvCache allocate(Device device, ModelConfig model, Placement placement, int pages, int pageTokens) {
+        List<KvPages> layers = new ArrayList<>();
+        for (int layer = 0; layer < model.layers(); layer++) {
+            layers.add(device.kvPages(
+                    "keys and values of layer " + layer,
+                    placement.localTracks(),
+                    pages,
+                    pageTokens,
+                    placement.share(model.kvHeads()),
+                    model.headDim()));
+        }
+        return new KvCache(List.copyOf(layers));
+    }
+}

@@ -1,0 +1,48 @@
+package nighttrain.executor.model;
+
+import nighttrain.executor.device.Device;
+import nighttrain.executor.device.Rotation;
+import nighttrain.io.checkpoint.BlockConfig;
+import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.checkpoint.RopeScaling;
+
+/** The angles of rotary position embedding (arXiv 2104.09864): position times {@code theta^(-2i / dims)}, scaled. */
+final class RotaryFrequencies {
+    private RotaryFrequencies() {}
+
+    /** Tables for positions {@code 0 .. positions - 1}. */
+    static Rotation tables(Device device, ModelConfig model, int positions) {
+        BlockConfig.Rotary rotary = model.block().rotary();
+        int half = rotary.dims() / 2;
+        float[] cos = new float[Math.multiplyExact(positions, half)];
+        float[] sin = new float[cos.length];
+        for (int i = 0; i < half; i++) {
+            double frequency = scaled(Math.pow(rotary.theta(), -2.0 * i / rotary.dims()), rotary.scaling());
+            for (int position = 0; position < positions; position++) {
+                cos[position * half + i] = (float) Math.cos(position * frequency);
+                sin[position * half + i] = (float) Math.sin(position * frequency);
+            }
+        }
+        return new Rotation(
+                device.tensor("rope cosines", 1, positions, half, cos),
+                device.tensor("rope sines", 1, positions, half, sin));
+    }
+
+    private static double scaled(double frequency, RopeScaling scaling) {
+        if (scaling instanceof RopeScaling.Linear linear) {
+            return frequency / linear.factor();
+        }
+        if (scaling instanceof RopeScaling.Llama3 llama3) {
+            return llama3(frequency, llama3);
+        }
+        return frequency;
+    }
+
+    private static double llama3(double frequency, RopeScaling.Llama3 scaling) {
+        double turns = scaling.originalMaxPositions() * frequency / (2 * Math.PI);
+        double low = scaling.lowFrequencyFactor();
+        double high = scaling.highFrequencyFactor();
+        double kept = Math.min(1, Math.max(0, (turns - low) / (high - low)));
+        return frequency * (kept + (1 - kept) / scaling.factor());
+    }
+}

@@ -1,0 +1,72 @@
+package nighttrain.executor.model;
+
+import nighttrain.executor.architecture.Placement;
+import nighttrain.executor.device.Device;
+import nighttrain.executor.device.Tensor;
+import nighttrain.io.checkpoint.ArchitectureConfig;
+import nighttrain.io.checkpoint.BlockConfig;
+import nighttrain.io.checkpoint.ModelConfig;
+
+/**
+ * The activation buffers of one rank, allocated once for the largest step and named by role. A step works on views of their
+ * first rows. {@code attended} and {@code mlpOutput} are apart because an architecture may keep the sum of one travelling
+ * while the other is computed; {@code travelling} is where Kraken's streams are summed meanwhile.
+ */
+record Workspace(
+        Tensor stream,
+        Tensor normed,
+        Tensor queryKeyValue,
+        Tensor mixed,
+        Tensor attended,
+        Tensor up,
+        Tensor gated,
+        Tensor mlpOutput,
+        Tensor travelling,
+        Tensor outputRows,
+        Tensor outputNormed,
+        Tensor logitsPart,
+        Tensor logits) {
+    static Workspace allocate(
+            Device device, ModelConfig model, Placement placement, int maxTokens, int maxDraws, VocabularySlice slice) {
+        int tracks = placement.localTracks();
+        int hidden = model.hiddenSize();
+        int heads = placement.share(model.heads());
+        int kvHeads = placement.share(model.kvHeads());
+        int intermediate = placement.share(model.intermediateSize());
+        boolean gatedMlp = model.block().mlp() == BlockConfig.Mlp.GATED_SILU;
+        boolean joins = model.architecture() instanceof ArchitectureConfig.Kraken;
+        boolean drawsHere = device.communicator().rank() == 0;
+        return new Workspace(
+                device.tensor("residual stream", tracks, maxTokens, hidden),
+                device.tensor("normed stream", tracks, maxTokens, hidden),
+                device.tensor("queries, keys and values", tracks, maxTokens, (heads + 2 * kvHeads) * model.headDim()),
+                device.tensor("mixed values", tracks, maxTokens, heads * model.headDim()),
+                device.tensor("attention output", tracks, maxTokens, hidden),
+                device.tensor("up", tracks, maxTokens, gatedMlp ? 2 * intermediate : intermediate),
+                device.tensor("gated", tracks, gatedMlp ? maxTokens : 0, intermediate),
+                device.tensor("MLP output", tracks, maxTokens, hidden),
+                device.tensor("travelling streams", tracks, joins ? maxTokens : 0, hidden),
+                device.tensor("output rows", 1, maxDraws, hidden),
+                device.tensor("normed output rows", 1, maxDraws, hidden),
+                device.tensor("logits of this rank", 1, maxDraws, slice.size()),
+                device.tensor("logits", 1, drawsHere ? maxDraws : 0, model.vocabSize()));
+    }
+
+    /** Views for a step of {@code tokens} tokens and {@code draws} draws. */
+    Workspace forStep(int tokens, int draws) {
+        return new Workspace(
+                stream.firstRows(tokens),
+                normed.firstRows(tokens),
+                queryKeyValue.firstRows(tokens),
+                mixed.firstRows(tokens),
+                attended.firstRows(tokens),
+                up.firstRows(tokens),
+                gated.firstRows(Math.min(tokens, gated.rows())),
+                mlpOutput.firstRows(tokens),
+                travelling.firstRows(Math.min(tokens, travelling.rows())),
+                outputRows.firstRows(draws),
+                outputNormed.firstRows(draws),
+                logitsPart.firstRows(draws),
+                logits.firstRows(Math.min(draws, logits.rows())));
+    }
+}

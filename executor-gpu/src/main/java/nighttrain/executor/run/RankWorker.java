@@ -1,0 +1,58 @@
+package nighttrain.executor.run;
+
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.function.Supplier;
+import nighttrain.executor.device.Batch;
+import nighttrain.executor.device.Device;
+import nighttrain.executor.device.Drawn;
+import nighttrain.executor.model.Decoder;
+import nighttrain.io.checkpoint.Checkpoint;
+
+/** One thread that drives one device: everything a rank does, it does there. */
+final class RankWorker implements AutoCloseable {
+    private final Device device;
+    private final ExecutorService thread;
+    private Decoder decoder;
+
+    RankWorker(String name, Device device) {
+        this.device = device;
+        this.thread = Executors.newSingleThreadExecutor(task -> {
+            Thread t = new Thread(task, name);
+            t.setDaemon(true);
+            return t;
+        });
+    }
+
+    CompletableFuture<List<Drawn>> load(Checkpoint checkpoint, Decoder.Limits limits) {
+        return submit(() -> {
+            decoder = Decoder.load(checkpoint, device, limits);
+            return List.of();
+        });
+    }
+
+    CompletableFuture<List<Drawn>> run(Batch batch) {
+        return submit(() -> decoder.run(batch));
+    }
+
+    /** A rank that fails closes its device at once, which releases the ranks that wait for it. */
+    private CompletableFuture<List<Drawn>> submit(Supplier<List<Drawn>> work) {
+        return CompletableFuture.supplyAsync(work, thread).whenComplete((drawn, failure) -> {
+            if (failure != null) {
+                device.close();
+            }
+        });
+    }
+
+    long waitedNanos() {
+        return device.communicator().waitedNanos();
+    }
+
+    @Override
+    public void close() {
+        device.close();
+        thread.shutdown();
+    }
+}

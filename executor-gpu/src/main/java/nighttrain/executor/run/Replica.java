@@ -1,0 +1,186 @@
+package nighttrain.executor.run;
+
+import java.util.ArrayList;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import nighttrain.executor.device.Drawn;
+import nighttrain.executor.kv.PageAllocator;
+import nighttrain.executor.request.Generation;
+import nighttrain.executor.schedule.Scheduler;
+import nighttrain.executor.schedule.Sequence;
+import nighttrain.executor.schedule.Step;
+
+/** One copy of the model with its own queue, scheduler and KV cache: a thread that plans, runs and commits steps. */
+public final class Replica implements AutoCloseable {
+    private static final long IDLE_MILLIS = 20;
+
+    private final Scheduler scheduler;
+    private final PageAllocator pages;
+    private final WorkerGroup workers;
+    private final int capacity;
+    private final BlockingQueue<Arrival> arrivals = new LinkedBlockingQueue<>();
+    private final AtomicInteger inFlight = new AtomicInteger();
+    private final Map<Sequence, Listener> listeners = new IdentityHashMap<>();
+    private final Thread loop;
+    private volatile boolean closed;
+    private volatile RuntimeException failure;
+    private volatile ReplicaStats stats;
+    private long promptTokens;
+    private long cachedPromptTokens;
+    private long outputTokens;
+    private long finishedCount;
+    private long steps;
+    private long stepNanos;
+
+    /** Hears what became of a sequence, on the replica's thread; must not block. */
+    public interface Listener {
+        void finished(Generation generation);
+
+        void failed(RuntimeException failure);
+    }
+
+    private record Arrival(Sequence sequence, Listener listener) {}
+
+    /**
+     * @param capacity most sequences taken and not yet finished
+     */
+    public Replica(String name, Scheduler scheduler, PageAllocator pages, WorkerGroup workers, int capacity) {
+        this.scheduler = scheduler;
+        this.pages = pages;
+        this.workers = workers;
+        this.capacity = capacity;
+        this.stats = snapshot();
+        this.loop = new Thread(this::loop, name);
+        loop.setDaemon(true);
+        loop.start();
+    }
+
+    /** Takes a sequence unless the replica has all it can use. */
+    public boolean offer(Sequence sequence, Listener listener) {
+        if (failure != null) {
+            throw failure;
+        }
+        if (inFlight.incrementAndGet() > capacity) {
+            inFlight.decrementAndGet();
+            return false;
+        }
+        arrivals.add(new Arrival(sequence, listener));
+        return true;
+    }
+
+    /** Sequences taken and not yet finished. */
+    public int inFlight() {
+        return inFlight.get();
+    }
+
+    public ReplicaStats stats() {
+        return stats;
+    }
+
+    private void loop() {
+        try {
+            while (!closed) {
+                admitArrivals();
+                scheduler.dropCancelled().forEach(this::forget);
+                Step step = scheduler.next();
+                if (step.isEmpty()) {
+                    stats = snapshot();
+                } else {
+                    run(step);
+                }
+            }
+            fail(new IllegalStateException("the engine was closed"));
+        } catch (RuntimeException | Error e) {
+            fail(e instanceof RuntimeException known ? known : new IllegalStateException("the engine failed: " + e, e));
+        } catch (InterruptedException e) {
+            fail(new IllegalStateException("the engine was interrupted", e));
+        }
+    }
+
+    /** Waits for work only where there is none. */
+    private void admitArrivals() throws InterruptedException {
+        if (scheduler.running() == 0 && scheduler.waiting() == 0) {
+            Arrival first = arrivals.poll(IDLE_MILLIS, TimeUnit.MILLISECONDS);
+            if (first != null) {
+                admit(first);
+            }
+        }
+        for (Arrival next = arrivals.poll(); next != null; next = arrivals.poll()) {
+            admit(next);
+        }
+    }
+
+    private void admit(Arrival arrival) {
+        listeners.put(arrival.sequence(), arrival.listener());
+        scheduler.add(arrival.sequence());
+    }
+
+    private void run(Step step) {
+        long start = System.nanoTime();
+        List<Drawn> drawn = workers.run(step.toBatch());
+        long now = System.nanoTime();
+        steps++;
+        stepNanos += now - start;
+        outputTokens += step.draws();
+        List<Generation> generations = new ArrayList<>();
+        List<Listener> heard = new ArrayList<>();
+        for (Sequence sequence : scheduler.commit(step, drawn, now)) {
+            Generation generation = sequence.generation(now);
+            finishedCount++;
+            promptTokens += generation.promptTokens();
+            cachedPromptTokens += generation.cachedPromptTokens();
+            generations.add(generation);
+            heard.add(forget(sequence));
+        }
+        stats = snapshot(); // before anyone hears of it, so that who has an answer also finds it counted
+        for (int i = 0; i < heard.size(); i++) {
+            heard.get(i).finished(generations.get(i));
+        }
+    }
+
+    private Listener forget(Sequence sequence) {
+        inFlight.decrementAndGet();
+        return listeners.remove(sequence);
+    }
+
+    private void fail(RuntimeException cause) {
+        failure = cause;
+        for (Arrival next = arrivals.poll(); next != null; next = arrivals.poll()) {
+            listeners.put(next.sequence(), next.listener());
+        }
+        new ArrayList<>(listeners.values()).forEach(listener -> listener.failed(cause));
+        listeners.clear();
+        workers.close();
+    }
+
+    private ReplicaStats snapshot() {
+        return new ReplicaStats(
+                scheduler.running(),
+                scheduler.waiting() + arrivals.size(),
+                promptTokens,
+                cachedPromptTokens,
+                outputTokens,
+                finishedCount,
+                scheduler.preemptions(),
+                steps,
+                stepNanos,
+                workers.waitedNanos(),
+                pages.used(),
+                pages.pages());
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+        try {
+            loop.join(TimeUnit.SECONDS.toMillis(30));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,81 @@
+package nighttrain.executor.run;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import nighttrain.executor.device.Batch;
+import nighttrain.executor.device.Device;
+import nighttrain.executor.device.Drawn;
+import nighttrain.executor.device.PeerFailedException;
+import nighttrain.executor.model.Decoder;
+import nighttrain.io.UserError;
+import nighttrain.io.checkpoint.Checkpoint;
+
+/** The ranks of one replica, which take every step together. */
+public final class WorkerGroup implements AutoCloseable {
+    private final List<RankWorker> workers = new ArrayList<>();
+
+    private WorkerGroup(String name, List<Device> devices) {
+        for (int rank = 0; rank < devices.size(); rank++) {
+            workers.add(new RankWorker(name + "-rank-" + rank, devices.get(rank)));
+        }
+    }
+
+    /** Loads the model onto {@code devices}, one rank each; they are closed with the group. */
+    public static WorkerGroup load(String name, Checkpoint checkpoint, List<Device> devices, Decoder.Limits limits) {
+        WorkerGroup group = new WorkerGroup(name, devices);
+        try {
+            onAll(group.workers.stream()
+                    .map(worker -> worker.load(checkpoint, limits))
+                    .toList());
+            return group;
+        } catch (RuntimeException | Error e) {
+            group.close();
+            throw e;
+        }
+    }
+
+    /** Runs a step on every rank and returns the tokens it drew. */
+    public List<Drawn> run(Batch batch) {
+        return onAll(workers.stream().map(worker -> worker.run(batch)).toList());
+    }
+
+    /** Waits for every rank and returns rank 0's result; a failure is thrown with the number of the rank that caused it. */
+    private static List<Drawn> onAll(List<CompletableFuture<List<Drawn>>> results) {
+        RuntimeException failure = null;
+        for (int rank = 0; rank < results.size(); rank++) {
+            try {
+                results.get(rank).join();
+            } catch (CompletionException e) {
+                failure = worse(failure, rank, e.getCause());
+            }
+        }
+        if (failure != null) {
+            throw failure;
+        }
+        return results.get(0).join();
+    }
+
+    private static RuntimeException worse(RuntimeException failure, int rank, Throwable cause) {
+        if (cause instanceof PeerFailedException echo) {
+            return failure == null ? echo : failure;
+        }
+        if (failure != null && !(failure instanceof PeerFailedException)) {
+            return failure;
+        }
+        return cause instanceof UserError error
+                ? error
+                : new IllegalStateException("rank " + rank + " failed: " + cause, cause);
+    }
+
+    /** Nanoseconds that rank 0 has waited for the others. */
+    public long waitedNanos() {
+        return workers.get(0).waitedNanos();
+    }
+
+    @Override
+    public void close() {
+        workers.forEach(RankWorker::close);
+    }
+}

@@ -1,0 +1,189 @@
+package nighttrain.executor.schedule;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import nighttrain.executor.device.Drawn;
+import nighttrain.executor.kv.PageAllocator;
+
+/**
+ * Continuous batching (Orca, OSDI 2022) with chunked prefill: every step decodes all sequences that can, fills what is left of
+ * its tokens with pieces of prompts, and admits waiting sequences while pages last. When pages run out the sequence that was
+ * admitted last gives its own back and is computed again later. No device, no clock, one thread.
+ */
+public final class Scheduler {
+    private final StepBudget budget;
+    private final PageAllocator pages;
+    private final Deque<Sequence> waiting = new ArrayDeque<>();
+    private final List<Sequence> running = new ArrayList<>();
+    private long preemptions;
+
+    public Scheduler(StepBudget budget, PageAllocator pages) {
+        this.budget = budget;
+        this.pages = pages;
+    }
+
+    public void add(Sequence sequence) {
+        waiting.addLast(sequence);
+    }
+
+    public int running() {
+        return running.size();
+    }
+
+    public int waiting() {
+        return waiting.size();
+    }
+
+    public long preemptions() {
+        return preemptions;
+    }
+
+    /** Plans the next step; empty when there is nothing to do. */
+    public Step next() {
+        Plan plan = new Plan();
+        long preemptionsBefore = preemptions;
+        planRunning(plan, true);
+        planRunning(plan, false);
+        if (preemptions == preemptionsBefore) {
+            admit(plan);
+        }
+        return new Step(plan.slices);
+    }
+
+    /** Forgets the sequences that were cancelled, and returns them. */
+    public List<Sequence> dropCancelled() {
+        List<Sequence> dropped = new ArrayList<>();
+        running.forEach(sequence -> collectCancelled(sequence, dropped));
+        waiting.forEach(sequence -> collectCancelled(sequence, dropped));
+        if (!dropped.isEmpty()) {
+            running.removeAll(dropped);
+            waiting.removeAll(dropped);
+            dropped.forEach(sequence -> pages.release(sequence.pageTable()));
+        }
+        return dropped;
+    }
+
+    private static void collectCancelled(Sequence sequence, List<Sequence> dropped) {
+        if (sequence.isCancelled()) {
+            dropped.add(sequence);
+        }
+    }
+
+    /** Decodes first, so that a long prompt never makes a running sequence wait; then pieces of prompts. */
+    private void planRunning(Plan plan, boolean decodes) {
+        for (int i = 0; i < running.size(); i++) {
+            Sequence sequence = running.get(i);
+            if ((sequence.pending() == 1) == decodes) {
+                int count = plan.most(sequence);
+                if (count > 0 && makeRoom(sequence, sequence.computed() + count, plan)) {
+                    plan.add(sequence, count);
+                }
+            }
+        }
+    }
+
+    /** Finds pages for {@code tokens} tokens, taking them from the latest of the others if need be. */
+    private boolean makeRoom(Sequence sequence, int tokens, Plan plan) {
+        while (!pages.extend(sequence.pageTable(), tokens)) {
+            Sequence last = running.get(running.size() - 1);
+            plan.remove(last);
+            preempt(last);
+            if (last == sequence) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private void preempt(Sequence sequence) {
+        running.remove(running.size() - 1);
+        pages.release(sequence.pageTable());
+        sequence.restart();
+        waiting.addFirst(sequence);
+        preemptions++;
+    }
+
+    private void admit(Plan plan) {
+        while (!waiting.isEmpty() && running.size() < budget.maxSequences() && plan.tokensLeft > 0) {
+            Sequence sequence = waiting.peekFirst();
+            if (sequence.isScoring() && plan.scoredLeft == 0) {
+                return;
+            }
+            if (!sequence.isScoring()) { // what is scored must be computed, cached or not
+                sequence.startAt(pages.adoptPrefix(sequence.pageTable(), sequence.tokens(), sequence.length()));
+            }
+            // Room for the whole prompt and one page of growth for each that runs, or it would soon be preempted again.
+            int reserve = running.isEmpty() ? 0 : (running.size() + 1) * pages.pageTokens();
+            if (!fits(sequence, reserve) || !pages.extend(sequence.pageTable(), sequence.length())) {
+                pages.release(sequence.pageTable());
+                sequence.restart();
+                return;
+            }
+            waiting.removeFirst();
+            running.add(sequence);
+            plan.add(sequence, plan.most(sequence));
+        }
+    }
+
+    private boolean fits(Sequence sequence, int reserve) {
+        long room = (long) (pages.available() + sequence.pageTable().size()) * pages.pageTokens();
+        return sequence.length() + reserve <= room;
+    }
+
+    /** Takes the tokens that a step drew, in the order of its draws; returns the sequences that are finished. */
+    public List<Sequence> commit(Step step, List<Drawn> drawn, long nowNanos) {
+        List<Sequence> finished = new ArrayList<>();
+        int next = 0;
+        for (Step.Slice slice : step.slices()) {
+            Sequence sequence = slice.sequence();
+            for (int scored = slice.scored(); scored > 0; scored--) {
+                sequence.appendScore(drawn.get(next++));
+            }
+            sequence.advance(slice.count());
+            pages.publish(sequence.pageTable(), sequence.tokens(), sequence.computed());
+            if (slice.draws()) {
+                sequence.append(drawn.get(next++), budget.maxModelLen(), nowNanos);
+                if (sequence.isFinished()) {
+                    pages.release(sequence.pageTable());
+                    finished.add(sequence);
+                }
+            }
+        }
+        if (!finished.isEmpty()) {
+            running.removeIf(Sequence::isFinished);
+        }
+        return finished;
+    }
+
+    /** A step in the making. */
+    private final class Plan {
+        private final List<Step.Slice> slices = new ArrayList<>(running.size());
+        private int tokensLeft = budget.maxTokens();
+        private int scoredLeft = budget.maxScored();
+
+        /** The most of a sequence's pending tokens that still fit. */
+        int most(Sequence sequence) {
+            int fitting = Math.min(sequence.pending(), tokensLeft);
+            return sequence.isScoring() ? Math.min(fitting, scoredLeft) : fitting;
+        }
+
+        void add(Sequence sequence, int count) {
+            Step.Slice slice = new Step.Slice(sequence, sequence.computed(), count, count == sequence.pending());
+            slices.add(slice);
+            tokensLeft -= count;
+            scoredLeft -= slice.scored();
+        }
+
+        void remove(Sequence sequence) {
+            for (int i = slices.size() - 1; i >= 0; i--) {
+                if (slices.get(i).sequence() == sequence) {
+                    tokensLeft += slices.get(i).count();
+                    scoredLeft += slices.remove(i).scored();
+                    return;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+package nighttrain.executor.schedule;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import nighttrain.executor.device.Draw;
+import nighttrain.executor.device.Drawn;
+import nighttrain.executor.kv.PageTable;
+import nighttrain.executor.request.FinishReason;
+import nighttrain.executor.request.Generation;
+import nighttrain.executor.request.GenerationRequest;
+import nighttrain.executor.request.TokenLogprobs;
+
+/** A request on its way through the engine: its tokens so far, and how many of them are in the KV cache. */
+public final class Sequence {
+    private final GenerationRequest request;
+    private final long submittedNanos;
+    private final PageTable pageTable = new PageTable();
+    private final List<TokenLogprobs> logprobs = new ArrayList<>();
+    private final List<TokenLogprobs> promptLogprobs = new ArrayList<>();
+    private final int promptLength;
+    private int[] tokens;
+    private int length;
+    private int computed;
+    private int cachedPromptTokens;
+    private long firstTokenNanos;
+    private FinishReason finishReason;
+    private volatile boolean cancelled;
+
+    public Sequence(GenerationRequest request, long submittedNanos) {
+        this.request = request;
+        this.submittedNanos = submittedNanos;
+        this.promptLength = request.promptTokens().length;
+        this.length = promptLength;
+        this.tokens = Arrays.copyOf(
+                request.promptTokens(),
+                promptLength + Math.min(request.sampling().maxTokens(), 64));
+    }
+
+    public GenerationRequest request() {
+        return request;
+    }
+
+    /** Gives up: the scheduler forgets it before the next step. */
+    public void cancel() {
+        cancelled = true;
+    }
+
+    public boolean isCancelled() {
+        return cancelled;
+    }
+
+    /** Prompt and output so far, in an array that may be longer than {@link #length}. */
+    public int[] tokens() {
+        return tokens;
+    }
+
+    public int length() {
+        return length;
+    }
+
+    public PageTable pageTable() {
+        return pageTable;
+    }
+
+    /** Leading tokens whose keys and values are in the cache. */
+    int computed() {
+        return computed;
+    }
+
+    void advance(int count) {
+        computed += count;
+    }
+
+    /** Tokens still to be computed before the next can be drawn. */
+    int pending() {
+        return length - computed;
+    }
+
+    /** Starts with {@code cached} tokens that were found in the cache. */
+    void startAt(int cached) {
+        computed = cached;
+        if (length == promptLength) {
+            cachedPromptTokens = cached;
+        }
+    }
+
+    /** Its pages were taken away: all is to be computed again, its output kept. */
+    void restart() {
+        computed = 0;
+    }
+
+    /** How the next token is to be drawn. */
+    Draw draw() {
+        return new Draw(request.sampling(), request.seed(), tokens, promptLength, length, Draw.NONE);
+    }
+
+    /** That the prompt token after position {@code row} is to be scored. */
+    Draw score(int row) {
+        return new Draw(request.sampling(), request.seed(), tokens, promptLength, row + 1, tokens[row + 1]);
+    }
+
+    /** The first position whose successor in the prompt has not been scored; past the prompt where none is wanted. */
+    int firstToScore() {
+        return request.sampling().promptLogprobs() ? promptLogprobs.size() : promptLength;
+    }
+
+    /** Whether prompt tokens remain to be scored. */
+    boolean isScoring() {
+        return firstToScore() < promptLength - 1;
+    }
+
+    int promptLength() {
+        return promptLength;
+    }
+
+    void appendScore(Drawn scored) {
+        scored.logprobs().ifPresent(promptLogprobs::add);
+    }
+
+    /** Takes a drawn token and decides whether it was the last. */
+    void append(Drawn drawn, int maxModelLen, long nowNanos) {
+        if (firstTokenNanos == 0) {
+            firstTokenNanos = nowNanos;
+        }
+        boolean stopToken =
+                !request.sampling().ignoreEos() && request.stopTokens().contains(drawn.token());
+        if (stopToken) {
+            finishReason = FinishReason.STOP;
+            return;
+        }
+        if (length == tokens.length) {
+            tokens = Arrays.copyOf(tokens, length + length / 2 + 16);
+        }
+        tokens[length++] = drawn.token();
+        drawn.logprobs().ifPresent(logprobs::add);
+        if (request.stopCheck().stopsAfter(drawn.token())) {
+            finishReason = FinishReason.STOP;
+        } else if (length - promptLength >= request.sampling().maxTokens() || length >= maxModelLen) {
+            finishReason = FinishReason.LENGTH;
+        }
+    }
+
+    boolean isFinished() {
+        return finishReason != null;
+    }
+
+    /** The answer, once finished. */
+    public Generation generation(long nowNanos) {
+        return new Generation(
+                request.id(),
+                Arrays.copyOfRange(tokens, promptLength, length),
+                finishReason,
+                Optional.empty(),
+                List.copyOf(logprobs),
+                List.copyOf(promptLogprobs),
+                promptLength,
+                cachedPromptTokens,
+                submittedNanos,
+                firstTokenNanos,
+                nowNanos);
+    }
+}

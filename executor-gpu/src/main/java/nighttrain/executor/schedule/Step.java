@@ -1,0 +1,70 @@
+package nighttrain.executor.schedule;
+
+import java.util.ArrayList;
+import java.util.List;
+import nighttrain.executor.device.Batch;
+import nighttrain.executor.device.Draw;
+
+/** What one forward pass computes: a slice of every sequence in it. */
+public record Step(List<Slice> slices) {
+    /**
+     * Tokens {@code start .. start + count - 1} of a sequence; where they reach its end, a token is drawn.
+     *
+     * @param draws whether a token is drawn after them
+     */
+    public record Slice(Sequence sequence, int start, int count, boolean draws) {
+        /** The first position whose successor is scored. */
+        int scoredFrom() {
+            return Math.max(start, sequence.firstToScore());
+        }
+
+        /** How many positions have their successors scored: those of the prompt but its last. */
+        int scored() {
+            return Math.max(0, Math.min(start + count, sequence.promptLength() - 1) - scoredFrom());
+        }
+
+        private int outputs() {
+            return scored() + (draws ? 1 : 0);
+        }
+    }
+
+    public boolean isEmpty() {
+        return slices.isEmpty();
+    }
+
+    /** Tokens that the step adds to outputs. */
+    public int draws() {
+        return (int) slices.stream().filter(Slice::draws).count();
+    }
+
+    /** The step as the device reads it. */
+    public Batch toBatch() {
+        int size = slices.stream().mapToInt(Slice::count).sum();
+        int[] tokens = new int[size];
+        int[] positions = new int[size];
+        int[] queryStarts = new int[slices.size() + 1];
+        int[][] pageTables = new int[slices.size()][];
+        List<Draw> draws = new ArrayList<>();
+        int[] outputRows = new int[slices.stream().mapToInt(Slice::outputs).sum()];
+        int row = 0;
+        for (int s = 0; s < slices.size(); s++) {
+            Slice slice = slices.get(s);
+            System.arraycopy(slice.sequence().tokens(), slice.start(), tokens, row, slice.count());
+            for (int i = 0; i < slice.count(); i++) {
+                positions[row + i] = slice.start() + i;
+            }
+            for (int i = 0; i < slice.scored(); i++) {
+                outputRows[draws.size()] = row + slice.scoredFrom() - slice.start() + i;
+                draws.add(slice.sequence().score(slice.scoredFrom() + i));
+            }
+            row += slice.count();
+            queryStarts[s + 1] = row;
+            pageTables[s] = slice.sequence().pageTable().array();
+            if (slice.draws()) {
+                outputRows[draws.size()] = row - 1;
+                draws.add(slice.sequence().draw());
+            }
+        }
+        return new Batch(tokens, positions, queryStarts, pageTables, outputRows, draws);
+    }
+}

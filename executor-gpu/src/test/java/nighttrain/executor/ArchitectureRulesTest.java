@@ -1,0 +1,87 @@
+package nighttrain.executor;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import org.junit.jupiter.api.Test;
+
+/** The arrows of this module: packages use what stands below them in its README, and nothing else. */
+class ArchitectureRulesTest {
+    private static final JavaClasses CLASSES = new ClassFileImporter()
+            .withImportOption(new ImportOption.DoNotIncludeTests())
+            .importPackages("nighttrain.executor");
+
+    @Test
+    void arrowsGoDown() {
+        layeredArchitecture()
+                .consideringOnlyDependenciesInLayers()
+                .layer("root")
+                .definedBy("nighttrain.executor")
+                .layer("run")
+                .definedBy("nighttrain.executor.run")
+                .layer("schedule")
+                .definedBy("nighttrain.executor.schedule")
+                .layer("kv")
+                .definedBy("nighttrain.executor.kv")
+                .layer("model")
+                .definedBy("nighttrain.executor.model")
+                .layer("architecture")
+                .definedBy("nighttrain.executor.architecture")
+                .layer("device")
+                .definedBy("nighttrain.executor.device")
+                .layer("device.cpu")
+                .definedBy("nighttrain.executor.device.cpu")
+                .whereLayer("root")
+                .mayNotBeAccessedByAnyLayer()
+                .whereLayer("run")
+                .mayOnlyBeAccessedByLayers("root")
+                .whereLayer("schedule")
+                .mayOnlyBeAccessedByLayers("root", "run")
+                .whereLayer("kv")
+                .mayOnlyBeAccessedByLayers("root", "run", "schedule")
+                .whereLayer("model")
+                .mayOnlyBeAccessedByLayers("root", "run")
+                .whereLayer("architecture")
+                .mayOnlyBeAccessedByLayers("root", "model")
+                .whereLayer("device.cpu")
+                .mayOnlyBeAccessedByLayers("root")
+                .check(CLASSES);
+    }
+
+    @Test
+    void packagesAreFreeOfCycles() {
+        slices().matching("nighttrain.executor.(**)").should().beFreeOfCycles().check(CLASSES);
+    }
+
+    @Test
+    void noTextNoRowsNoSpark() {
+        noClasses()
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage(
+                        "org.apache.spark..",
+                        "org.apache.hadoop..",
+                        "org.apache.arrow..",
+                        "nighttrain.io.text..",
+                        "nighttrain.io.table..",
+                        "nighttrain.io.journal..",
+                        "nighttrain.pipeline..",
+                        "nighttrain.jobs..")
+                .check(CLASSES);
+    }
+
+    @Test
+    void nativeBindingsStayInTheirRoom() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("nighttrain.executor.device.cuda..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("jcuda..", "com.sun.jna..")
+                .check(CLASSES);
+    }
+}

@@ -1,0 +1,107 @@
+package nighttrain.executor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import java.util.stream.Stream;
+import nighttrain.executor.Goldens.Golden;
+import nighttrain.executor.request.FinishReason;
+import nighttrain.executor.request.Generation;
+import nighttrain.executor.request.GenerationRequest;
+import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.StopCheck;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.Checkpoints;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Greedy decoding of 64 tokens gives the text of an independent implementation, whatever the ranks, the replicas, the batch
+ * around it, the size of chunks and pages, with prefix cache or without, with preemption or without.
+ */
+class EngineGreedyTest {
+    /** ranks, replicas, maxNumSeqs, maxBatchTokens, pageTokens, kvPages, prefixCache, threads. */
+    private record Variant(
+            String name, int ranks, int replicas, int sequences, int tokens, int page, int pages, boolean prefix) {
+        EngineConfig config() {
+            return new EngineConfig(Backend.CPU, ranks, replicas, sequences, tokens, 0, page, pages, prefix, 2);
+        }
+    }
+
+    private static final List<Variant> VARIANTS = List.of(
+            new Variant("whole prefill", 1, 1, 32, 1024, 16, 0, false),
+            new Variant("chunks of 3 tokens in a crowd", 1, 1, 3, 3, 5, 0, true),
+            new Variant("prefix cache, small pages", 1, 1, 8, 64, 2, 0, true),
+            // 256 positions need 64 pages of 4; 4 sequences of up to 214 tokens cannot all stay.
+            new Variant("preemption", 1, 1, 8, 64, 4, 70, true),
+            new Variant("preemption without prefix cache", 2, 1, 8, 48, 4, 70, false),
+            new Variant("two ranks", 2, 1, 8, 32, 16, 0, true),
+            new Variant("two replicas of two ranks", 2, 2, 4, 16, 8, 0, true));
+
+    static Stream<Arguments> checkpointsAndVariants() {
+        Variant fourRanks = new Variant("four ranks", 4, 1, 8, 32, 16, 0, true);
+        return Goldens.names().stream()
+                .flatMap(name -> Stream.concat(VARIANTS.stream(), Stream.of(fourRanks))
+                        .filter(variant -> variant.ranks() < 4 || name.equals("parallel-track"))
+                        .map(variant -> Arguments.of(name, variant)));
+    }
+
+    @ParameterizedTest(name = "{0}, {1}")
+    @MethodSource("checkpointsAndVariants")
+    void textIsTheSame(String name, Variant variant) throws Exception {
+        List<Golden> goldens = Goldens.of(name);
+        try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint(name));
+                Engine engine = Engines.open(variant.config(), checkpoint)) {
+            List<Generation> answers = answers(engine, goldens);
+            for (Generation answer : answers) {
+                if (answer.id() >= 0) {
+                    assertThat(answer.tokens())
+                            .isEqualTo(goldens.get((int) answer.id() % goldens.size())
+                                    .greedy());
+                    assertThat(answer.finishReason()).isEqualTo(FinishReason.LENGTH);
+                }
+            }
+            if (variant.name().startsWith("preemption")) {
+                assertThat(engine.stats().preemptions()).isPositive();
+            }
+            if (variant.name().startsWith("prefix")) {
+                assertThat(engine.stats().cachedPromptTokens()).isPositive();
+            }
+            assertThat(engine.stats().kvUsed()).isZero();
+        }
+    }
+
+    /** The golden prompts twice over, among random ones of random lengths that sample (negative ids). */
+    private static List<Generation> answers(Engine engine, List<Golden> goldens) throws InterruptedException {
+        Random random = new Random(1);
+        List<GenerationRequest> requests = new ArrayList<>();
+        for (int i = 0; i < 2 * goldens.size(); i++) {
+            requests.add(request(i, goldens.get(i % goldens.size()).ids(), SamplingParams.greedy(64)));
+            int[] noise = random.ints(1 + random.nextInt(60), 0, 96).toArray();
+            requests.add(request(
+                    -1 - i,
+                    noise,
+                    new SamplingParams(1 + random.nextInt(60), 1.0, 0, 1, 0, 1, 0, 0, -1, false, false)));
+        }
+        List<Generation> answers = new ArrayList<>();
+        try (Engine.Session session = engine.session()) {
+            int next = 0;
+            while (answers.size() < requests.size()) {
+                while (next < requests.size() && session.offer(requests.get(next))) {
+                    next++;
+                }
+                session.poll(Duration.ofSeconds(20)).ifPresent(answers::add);
+            }
+        }
+        return answers;
+    }
+
+    private static GenerationRequest request(long id, int[] prompt, SamplingParams sampling) {
+        return new GenerationRequest(id, prompt, sampling, id, Set.of(), StopCheck.NEVER);
+    }
+}

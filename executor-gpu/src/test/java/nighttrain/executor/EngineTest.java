@@ -1,0 +1,300 @@
+package nighttrain.executor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.IntStream;
+import nighttrain.executor.Goldens.Golden;
+import nighttrain.executor.request.FinishReason;
+import nighttrain.executor.request.Generation;
+import nighttrain.executor.request.GenerationRequest;
+import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.StopCheck;
+import nighttrain.executor.request.TokenLogprobs;
+import nighttrain.io.UserError;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.Checkpoints;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class EngineTest {
+    private static final Golden GOLDEN = Goldens.of("llama-gqa").get(1);
+
+    private static Checkpoint checkpoint;
+    private static Engine engine;
+
+    @BeforeAll
+    static void open() {
+        checkpoint = Checkpoints.open(Goldens.checkpoint("llama-gqa"));
+        engine = Engines.open(config(1, 8), checkpoint);
+    }
+
+    @AfterAll
+    static void close() {
+        engine.close();
+        checkpoint.close();
+    }
+
+    @Test
+    void stopTokenAndStopCheckEndAGeneration() throws Exception {
+        int tenth = GOLDEN.greedy()[10];
+        int firstSeen = IntStream.range(0, 64)
+                .filter(i -> GOLDEN.greedy()[i] == tenth)
+                .findFirst()
+                .orElseThrow();
+        Generation byToken = generate(request(1, SamplingParams.greedy(64), 0, Set.of(tenth), StopCheck.NEVER));
+        assertThat(byToken.finishReason()).isEqualTo(FinishReason.STOP);
+        assertThat(byToken.tokens()).isEqualTo(Arrays.copyOf(GOLDEN.greedy(), firstSeen));
+
+        Generation byCheck = generate(request(2, SamplingParams.greedy(64), 0, Set.of(), token -> token == tenth));
+        assertThat(byCheck.finishReason()).isEqualTo(FinishReason.STOP);
+        assertThat(byCheck.tokens()).isEqualTo(Arrays.copyOf(GOLDEN.greedy(), firstSeen + 1));
+
+        SamplingParams onAndOn = new SamplingParams(64, 0, 0, 1, 0, 1, 0, 0, -1, true, false);
+        Generation ignoring = generate(request(3, onAndOn, 0, Set.of(tenth), StopCheck.NEVER));
+        assertThat(ignoring.tokens()).isEqualTo(GOLDEN.greedy());
+        assertThat(ignoring.finishReason()).isEqualTo(FinishReason.LENGTH);
+    }
+
+    @Test
+    void theContextEndsAGenerationToo() throws Exception {
+        Generation generation = generate(request(1, SamplingParams.greedy(100_000), 0, Set.of(), StopCheck.NEVER));
+        assertThat(generation.finishReason()).isEqualTo(FinishReason.LENGTH);
+        assertThat(generation.tokens()).hasSize(256 - GOLDEN.ids().length);
+    }
+
+    @Test
+    void drawsDependOnTheSeedAlone() throws Exception {
+        SamplingParams warm = new SamplingParams(40, 1.5, 0, 0.95, 0, 1, 0, 0, -1, false, false);
+        Generation alone = generate(request(1, warm, 17, Set.of(), StopCheck.NEVER));
+        List<GenerationRequest> crowd = new ArrayList<>();
+        for (int i = 0; i < 12; i++) {
+            crowd.add(request(i, warm, i == 5 ? 17 : 100 + i, Set.of(), StopCheck.NEVER));
+        }
+        List<Generation> answers = generateAll(engine, crowd);
+        assertThat(answers.get(5).tokens()).isEqualTo(alone.tokens());
+        assertThat(answers.stream().map(g -> Arrays.toString(g.tokens())).distinct())
+                .hasSize(12);
+    }
+
+    @Test
+    void logprobsBelongToTheDrawnTokens() throws Exception {
+        SamplingParams sampling = new SamplingParams(8, 0, 0, 1, 0, 1, 0, 0, 3, false, false);
+        Generation generation = generate(request(1, sampling, 0, Set.of(), StopCheck.NEVER));
+        assertThat(generation.logprobs())
+                .extracting(TokenLogprobs::token)
+                .containsExactlyElementsOf(
+                        Arrays.stream(generation.tokens()).boxed().toList());
+        TokenLogprobs first = generation.logprobs().get(0);
+        assertThat((double) first.logprob())
+                .isCloseTo(logprob(GOLDEN.logits()[GOLDEN.ids().length - 1], first.token()), within(1e-3));
+        assertThat(first.likeliest()).hasSize(3);
+        assertThat(first.likeliest().get(0).token()).isEqualTo(first.token());
+    }
+
+    /** Among others, in chunks, with a prefix in the cache that must not be used, and after a preemption. */
+    @Test
+    void promptLogprobsAreThoseOfThePromptsOwnTokens() throws Exception {
+        SamplingParams scoring = new SamplingParams(20, 0, 0, 1, 0, 1, 0, 0, -1, false, true);
+        EngineConfig small = new EngineConfig(Backend.CPU, 1, 1, 4, 9, 64, 4, 17, true, 2);
+        List<GenerationRequest> requests = new ArrayList<>();
+        for (int i = 0; i < 8; i++) {
+            SamplingParams sampling = i % 2 == 0 ? scoring : SamplingParams.greedy(20);
+            requests.add(request(i, sampling, 0, Set.of(), StopCheck.NEVER));
+        }
+        List<Generation> answers;
+        try (Engine crowded = Engines.open(small, checkpoint)) {
+            answers = generateAll(crowded, requests);
+            assertThat(crowded.stats().preemptions()).isPositive();
+        }
+        for (Generation answer : answers) {
+            assertThat(answer.tokens()).isEqualTo(Arrays.copyOf(GOLDEN.greedy(), 20));
+            if (answer.id() % 2 == 1) {
+                assertThat(answer.promptLogprobs()).isEmpty();
+                continue;
+            }
+            assertThat(answer.promptLogprobs()).hasSize(GOLDEN.ids().length - 1);
+            for (int i = 1; i < GOLDEN.ids().length; i++) {
+                TokenLogprobs scored = answer.promptLogprobs().get(i - 1);
+                assertThat(scored.token()).isEqualTo(GOLDEN.ids()[i]);
+                assertThat((double) scored.logprob())
+                        .isCloseTo(logprob(GOLDEN.logits()[i - 1], GOLDEN.ids()[i]), within(1e-3));
+            }
+        }
+    }
+
+    private static double logprob(float[] logits, int token) {
+        double sum = 0;
+        for (float logit : logits) {
+            sum += Math.exp(logit);
+        }
+        return logits[token] - Math.log(sum);
+    }
+
+    @Test
+    void aRequestThatCannotBeAnsweredHarmsNoOther() throws Exception {
+        int[] tooLong = new int[256];
+        List<Generation> answers = generateAll(
+                engine,
+                List.of(
+                        request(0, SamplingParams.greedy(64), 0, Set.of(), StopCheck.NEVER),
+                        new GenerationRequest(1, tooLong, SamplingParams.greedy(4), 0, Set.of(), StopCheck.NEVER),
+                        new GenerationRequest(2, new int[0], SamplingParams.greedy(4), 0, Set.of(), StopCheck.NEVER),
+                        new GenerationRequest(
+                                3, new int[] {96}, SamplingParams.greedy(4), 0, Set.of(), StopCheck.NEVER)));
+        assertThat(answers.get(0).tokens()).isEqualTo(GOLDEN.greedy());
+        assertThat(answers)
+                .extracting(g -> g.error().map(Generation.RequestError::message).orElse(""))
+                .containsExactly(
+                        "",
+                        "prompt too long: 256 tokens (at most 255, to leave room for an answer in the context of 256; shorten it,"
+                                + " use --truncate left or right, or raise --max-model-len)",
+                        "prompt without tokens: 0 (at least 1; leave such rows out or give them text)",
+                        "token outside the vocabulary: 96 (0 to 95; the tokenizer does not belong to this model)");
+    }
+
+    @Test
+    void takesNoMoreThanItCanUseAndCancelsWhatItsSubmitterLeaves() throws Exception {
+        try (Engine.Session session = engine.session()) {
+            int taken = 0;
+            while (taken < 1_000
+                    && session.offer(request(taken, SamplingParams.greedy(200), 0, Set.of(), StopCheck.NEVER))) {
+                taken++;
+            }
+            assertThat(taken).isBetween(16, 500);
+            assertThat(session.inFlight()).isEqualTo(taken);
+        }
+        assertThat(generate(request(1, SamplingParams.greedy(64), 0, Set.of(), StopCheck.NEVER))
+                        .tokens())
+                .isEqualTo(GOLDEN.greedy());
+    }
+
+    @Test
+    void timesAndCountsAreThere() throws Exception {
+        EngineStats before = engine.stats();
+        Generation generation = generate(request(9, SamplingParams.greedy(64), 0, Set.of(), StopCheck.NEVER));
+        EngineStats after = engine.stats();
+        assertThat(generation.submittedNanos()).isLessThan(generation.firstTokenNanos());
+        assertThat(generation.firstTokenNanos()).isLessThan(generation.finishedNanos());
+        assertThat(after.outputTokens() - before.outputTokens()).isEqualTo(64);
+        assertThat(after.promptTokens() - before.promptTokens()).isEqualTo(GOLDEN.ids().length);
+        assertThat(after.finished() - before.finished()).isEqualTo(1);
+        assertThat(after.stepNanos()).isGreaterThan(before.stepNanos());
+    }
+
+    @Test
+    void aFailureReachesEverySubmitterAndTheEngineCanBeOpenedAgain() throws Exception {
+        for (int ranks : new int[] {1, 2}) {
+            try (Engine failing = Engines.open(config(ranks, 4), checkpoint);
+                    Engine.Session session = failing.session();
+                    Engine.Session other = failing.session()) {
+                StopCheck bomb = token -> {
+                    throw new IllegalStateException("planted");
+                };
+                other.offer(request(1, SamplingParams.greedy(200), 0, Set.of(), StopCheck.NEVER));
+                session.offer(request(2, SamplingParams.greedy(200), 0, Set.of(), bomb));
+                for (Engine.Session each : List.of(session, other)) {
+                    assertThatThrownBy(() -> each.poll(Duration.ofSeconds(20)))
+                            .isInstanceOf(EngineException.class)
+                            .hasMessage("the engine has failed: planted");
+                }
+                assertThatThrownBy(
+                                () -> session.offer(request(3, SamplingParams.greedy(1), 0, Set.of(), StopCheck.NEVER)))
+                        .isInstanceOf(EngineException.class);
+            }
+        }
+        try (Engine again = Engines.open(config(2, 4), checkpoint)) {
+            assertThat(generateAll(again, List.of(request(1, SamplingParams.greedy(64), 0, Set.of(), StopCheck.NEVER)))
+                            .get(0)
+                            .tokens())
+                    .isEqualTo(GOLDEN.greedy());
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "llama-gqa | 3 | bad value of --ranks: 3 (must divide the model's 4 attention heads; choose a divisor or leave --ranks out)",
+                "llama-gqa | 4 | bad value of --ranks: 4 (must divide the model's 2 key/value heads; choose a divisor or leave --ranks out)",
+                "parallel-track | 3 | bad value of --ranks: 3 (must divide the model's 4 tracks; choose a divisor or leave --ranks out)",
+                "parallel-track | 8 | bad value of --ranks: 8 (must divide the model's 4 tracks; choose a divisor or leave --ranks out)",
+            })
+    void ranksThatDoNotDivideAreRefused(String name, int ranks, String message) {
+        try (Checkpoint model = Checkpoints.open(Goldens.checkpoint(name))) {
+            assertThatThrownBy(() -> Engines.check(config(ranks, 4), model.config()))
+                    .isInstanceOf(UserError.class)
+                    .hasMessage(message);
+        }
+    }
+
+    @Test
+    void settingsThatCannotWorkAreRefused() {
+        assertThatThrownBy(() -> Engines.check(
+                        new EngineConfig(Backend.CPU, 0, 0, 4, 0, 512, 16, 0, true, 0), checkpoint.config()))
+                .isInstanceOf(UserError.class)
+                .hasMessage(
+                        "bad value of --max-model-len: 512 (the model was trained for 256 positions; lower it or leave"
+                                + " it out)");
+        assertThatThrownBy(() -> Engines.check(
+                        new EngineConfig(Backend.CPU, 0, 0, 4, 0, 0, 16, 3, true, 0), checkpoint.config()))
+                .isInstanceOf(UserError.class)
+                .hasMessage("bad value of --kv-pages: 3 (one sequence of 256 tokens needs 16; raise it or lower"
+                        + " --max-model-len)");
+        assertThatThrownBy(() -> Engines.check(
+                        new EngineConfig(Backend.CUDA, 0, 0, 4, 0, 0, 16, 0, true, 0), checkpoint.config()))
+                .isInstanceOf(UserError.class)
+                .hasMessage("backend not available: cuda (this build runs on the CPU; use --backend auto or cpu)");
+        assertThatThrownBy(() -> new EngineConfig(Backend.CPU, -1, 0, 4, 0, 0, 16, 0, true, 0))
+                .isInstanceOf(UserError.class)
+                .hasMessage("bad value of --ranks: -1 (at least 0; leave it out to have it chosen)");
+        assertThatThrownBy(() -> new EngineConfig(Backend.CPU, 0, 0, 4, 3, 0, 16, 0, true, 0))
+                .isInstanceOf(UserError.class)
+                .hasMessage(
+                        "bad value of --max-num-batched-tokens: 3 (at least --max-num-seqs, 4, so that every running"
+                                + " sequence gets a token in a step; raise it or lower --max-num-seqs)");
+    }
+
+    private static EngineConfig config(int ranks, int sequences) {
+        return new EngineConfig(Backend.CPU, ranks, 1, sequences, 64, 0, 8, 0, true, 2);
+    }
+
+    private static GenerationRequest request(
+            long id, SamplingParams sampling, long seed, Set<Integer> stopTokens, StopCheck stopCheck) {
+        return new GenerationRequest(id, GOLDEN.ids(), sampling, seed, stopTokens, stopCheck);
+    }
+
+    private static Generation generate(GenerationRequest request) throws InterruptedException {
+        return generateAll(engine, List.of(request)).get(0);
+    }
+
+    /** Answers in the order of ids. */
+    private static List<Generation> generateAll(Engine engine, List<GenerationRequest> requests)
+            throws InterruptedException {
+        List<Generation> answers = new ArrayList<>();
+        try (Engine.Session session = engine.session()) {
+            for (GenerationRequest request : requests) {
+                long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+                while (!session.offer(request)) {
+                    assertThat(System.nanoTime()).isLessThan(deadline);
+                    Thread.sleep(5);
+                }
+            }
+            while (session.inFlight() > 0) {
+                session.poll(Duration.ofSeconds(20)).ifPresent(answers::add);
+            }
+        }
+        answers.sort(Comparator.comparingLong(Generation::id));
+        return answers;
+    }
+}

@@ -1,0 +1,74 @@
+package nighttrain.executor;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.URISyntaxException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.StreamSupport;
+
+/** Small random checkpoints and what an independent implementation made of them; see notebooks/reference_checkpoints.py. */
+public final class Goldens {
+    private Goldens() {}
+
+    /** Every checkpoint that Hugging Face transformers, or for tracks the training framework, computed. */
+    public static List<String> names() {
+        return List.of(
+                "llama-gqa",
+                "llama-rope-scaling",
+                "llama-tied",
+                "mistral-sliding-window",
+                "qwen2",
+                "qwen3",
+                "gpt2",
+                "phi",
+                "parallel-track");
+    }
+
+    /** A prompt, the logits after each of its tokens, and the 64 tokens that greedy decoding appends. */
+    public record Golden(int[] ids, float[][] logits, int[] greedy) {}
+
+    public static Path checkpoint(String name) {
+        try {
+            return Path.of(Goldens.class.getResource("/checkpoints/" + name).toURI());
+        } catch (URISyntaxException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    public static List<Golden> of(String name) {
+        try {
+            JsonNode root = new ObjectMapper()
+                    .readTree(checkpoint(name).resolve("golden.json").toFile());
+            List<Golden> goldens = new ArrayList<>();
+            for (JsonNode prompt : root.get("prompts")) {
+                float[][] logits = StreamSupport.stream(prompt.get("logits").spliterator(), false)
+                        .map(Goldens::floats)
+                        .toArray(float[][]::new);
+                goldens.add(new Golden(ints(prompt.get("ids")), logits, ints(prompt.get("greedy"))));
+            }
+            return goldens;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static int[] ints(JsonNode array) {
+        int[] values = new int[array.size()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = array.get(i).intValue();
+        }
+        return values;
+    }
+
+    private static float[] floats(JsonNode array) {
+        float[] values = new float[array.size()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = array.get(i).floatValue();
+        }
+        return values;
+    }
+}

@@ -1,0 +1,64 @@
+package nighttrain.executor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.nio.file.Path;
+import java.util.stream.Stream;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.checkpoint.ModelConfig;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The shapes that speeds are compared on: equal in parameters within 1 %, different in how often ranks meet. */
+class ShapesTest {
+    @ParameterizedTest
+    @ValueSource(strings = {"6b", "13b", "30b"})
+    void everyArchitectureHasTheSameParameters(String size) {
+        long dense = ModelFootprint.of(shape("dense-" + size)).parameters();
+        assertThat(dense / 1e9).isCloseTo(Double.parseDouble(size.replace("b", "")), within(0.5));
+        Stream.of("parallel-%s", "ladder-%s", "track-%s-d2", "track-%s-d4", "track-%s-d8", "kraken-%s")
+                .map(name -> ModelFootprint.of(shape(name.formatted(size))))
+                .forEach(other -> assertThat((double) other.parameters() / dense)
+                        .as(other.architecture())
+                        .isCloseTo(1, within(0.01)));
+    }
+
+    @Test
+    void llama8bHasItsPublishedParameters() {
+        ModelConfig model = shape("dense-8b");
+        assertThat(ModelFootprint.of(model).parameters()).isEqualTo(8_030_261_248L);
+        assertThat(model.kvElementsPerToken()).isEqualTo(2 * 32 * 8 * 128);
+    }
+
+    @Test
+    void syncsPerToken() {
+        assertThat(ModelFootprint.of(shape("dense-30b"))).satisfies(f -> {
+            assertThat(f.blockingSyncs()).isEqualTo(96);
+            assertThat(f.syncElementsPerToken()).isEqualTo(96 * 7168);
+        });
+        assertThat(ModelFootprint.of(shape("track-30b-d8")).blockingSyncs()).isEqualTo(6);
+        assertThat(ModelFootprint.of(shape("kraken-30b"))).satisfies(f -> {
+            assertThat(f.blockingSyncs()).isEqualTo(1);
+            assertThat(f.overlappedSyncs()).isEqualTo(47);
+        });
+    }
+
+    @Test
+    void ranksShareTheLayers() {
+        ModelConfig model = shape("track-30b-d8");
+        long one = ModelFootprint.parametersPerRank(model, 1);
+        long eight = ModelFootprint.parametersPerRank(model, 8);
+        assertThat(one).isEqualTo(ModelFootprint.of(model).parameters());
+        assertThat((double) one / eight).isBetween(7.0, 8.0);
+    }
+
+    private static ModelConfig shape(String name) {
+        try (Checkpoint shape =
+                Checkpoints.dummy(Path.of(System.getProperty("nighttrain.root"), "conf", "shapes", name))) {
+            return shape.config();
+        }
+    }
+}

@@ -1,0 +1,33 @@
+package nighttrain.executor.architecture;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import nighttrain.io.checkpoint.ArchitectureConfig.Tracks.Combine;
+import org.junit.jupiter.api.Test;
+
+/** Sums only where the equations say, and only those waited for that must be. */
+class SyncCountTest {
+    private static final int L = 48;
+
+    @Test
+    void sumsAreWhereTheEquationsSay() {
+        assertThat(SyncCount.of(new DenseTensorParallel(), L)).isEqualTo(new SyncCount(2 * L, 0));
+        assertThat(SyncCount.of(new ParallelBlock(), L)).isEqualTo(new SyncCount(L, 0));
+        assertThat(SyncCount.of(new ParallelTrack(8, 4, Combine.MEAN), L)).isEqualTo(new SyncCount(L / 4, 0));
+        assertThat(SyncCount.of(new Kraken(8), L)).isEqualTo(new SyncCount(1, L - 1));
+    }
+
+    /** Of the last pair, attention's sum still travels while the last MLP computes; the MLP's own has nothing to hide behind. */
+    @Test
+    void aLadderOverlapsAllButItsLastSum() {
+        assertThat(SyncCount.of(new LadderResidual(L), L)).isEqualTo(new SyncCount(1, 2 * L - 1));
+        assertThat(SyncCount.of(new LadderResidual(0), L)).isEqualTo(new SyncCount(2 * L, 0));
+    }
+
+    /** The last dense MLP's sum already travels while the first ladder layer's attention computes. */
+    @Test
+    void aHybridLadderOverlapsItsLadderLayers() {
+        int k = 16;
+        assertThat(SyncCount.of(new LadderResidual(k), L)).isEqualTo(new SyncCount(2 * (L - k), 2 * k));
+    }
+}

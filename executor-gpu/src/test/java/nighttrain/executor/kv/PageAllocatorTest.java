@@ -1,0 +1,136 @@
+package nighttrain.executor.kv;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import nighttrain.io.UserError;
+import nighttrain.io.checkpoint.ArchitectureConfig;
+import nighttrain.io.checkpoint.BlockConfig;
+import nighttrain.io.checkpoint.BlockConfig.Mlp;
+import nighttrain.io.checkpoint.BlockConfig.Norm;
+import nighttrain.io.checkpoint.BlockConfig.Rotary;
+import nighttrain.io.checkpoint.ModelConfig;
+import org.junit.jupiter.api.Test;
+
+class PageAllocatorTest {
+    @Test
+    void sharesFullPagesOfACommonPrefixAndLeavesATokenToCompute() {
+        PageAllocator pages = new PageAllocator(new KvLayout(4, 10), true);
+        int[] tokens = {1, 2, 3, 4, 5, 6, 7, 8};
+        PageTable first = new PageTable();
+        assertThat(pages.extend(first, 8)).isTrue();
+        pages.publish(first, tokens, 8);
+
+        PageTable same = new PageTable();
+        assertThat(pages.adoptPrefix(same, tokens, 8))
+                .as("the last token must be computed")
+                .isEqualTo(4);
+        PageTable longer = new PageTable();
+        assertThat(pages.adoptPrefix(longer, new int[] {1, 2, 3, 4, 5, 6, 7, 8, 9}, 9))
+                .isEqualTo(8);
+        PageTable other = new PageTable();
+        assertThat(pages.adoptPrefix(other, new int[] {1, 2, 3, 9, 5, 6, 7, 8, 9}, 9))
+                .isZero();
+        assertThat(longer.page(1)).isEqualTo(first.page(1));
+        assertThat(pages.used()).isEqualTo(2);
+    }
+
+    @Test
+    void aPageMeansNothingWithoutThePagesBefore() {
+        PageAllocator pages = new PageAllocator(new KvLayout(2, 10), true);
+        PageTable first = new PageTable();
+        pages.extend(first, 4);
+        pages.publish(first, new int[] {1, 1, 7, 7}, 4);
+        PageTable other = new PageTable();
+        assertThat(pages.adoptPrefix(other, new int[] {7, 7, 1}, 3)).isZero();
+    }
+
+    @Test
+    void releasedPrefixesStayUntilTheirRoomIsNeeded() {
+        PageAllocator pages = new PageAllocator(new KvLayout(2, 4), true);
+        PageTable first = new PageTable();
+        pages.extend(first, 4);
+        pages.publish(first, new int[] {1, 2, 3, 4}, 4);
+        pages.release(first);
+        assertThat(pages.available()).isEqualTo(4);
+
+        PageTable hog = new PageTable();
+        assertThat(pages.extend(hog, 6)).isTrue();
+        PageTable again = new PageTable();
+        assertThat(pages.adoptPrefix(again, new int[] {1, 2, 3, 4, 5}, 5))
+                .as("the tail went first")
+                .isEqualTo(2);
+        assertThat(pages.extend(again, 5)).isFalse();
+        assertThat(pages.isConsistent()).isTrue();
+    }
+
+    @Test
+    void withoutPrefixCacheNothingIsShared() {
+        PageAllocator pages = new PageAllocator(new KvLayout(2, 4), false);
+        PageTable first = new PageTable();
+        pages.extend(first, 4);
+        pages.publish(first, new int[] {1, 2, 3, 4}, 4);
+        assertThat(pages.adoptPrefix(new PageTable(), new int[] {1, 2, 3, 4, 5}, 5))
+                .isZero();
+    }
+
+    /** A model of the cache beside it: what a page was last written with must be what a match promises. */
+    @Test
+    void neverMixesUpContentInTenThousandRandomSteps() {
+        Random random = new Random(3);
+        int pageTokens = 2;
+        PageAllocator pages = new PageAllocator(new KvLayout(pageTokens, 12), true);
+        Map<Integer, List<Integer>> contentOfPage = new HashMap<>();
+        record Live(PageTable table, int[] tokens) {}
+        List<Live> live = new ArrayList<>();
+        int adopted = 0;
+        for (int step = 0; step < 10_000; step++) {
+            if (random.nextBoolean() || live.isEmpty()) {
+                int[] tokens = random.ints(1 + random.nextInt(9), 0, 2).toArray();
+                PageTable table = new PageTable();
+                int cached = pages.adoptPrefix(table, tokens, tokens.length);
+                adopted += cached;
+                for (int p = 0; p < cached / pageTokens; p++) {
+                    assertThat(contentOfPage.get(table.page(p))).isEqualTo(prefix(tokens, (p + 1) * pageTokens));
+                }
+                if (pages.extend(table, tokens.length)) {
+                    for (int p = cached / pageTokens; p < table.size(); p++) {
+                        contentOfPage.put(table.page(p), prefix(tokens, Math.min(tokens.length, (p + 1) * pageTokens)));
+                    }
+                    pages.publish(table, tokens, tokens.length);
+                    live.add(new Live(table, tokens));
+                } else {
+                    pages.release(table);
+                }
+            } else {
+                pages.release(live.remove(random.nextInt(live.size())).table());
+            }
+            assertThat(pages.isConsistent()).isTrue();
+        }
+        assertThat(adopted).isGreaterThan(1_000);
+        live.forEach(l -> pages.release(l.table()));
+        assertThat(pages.used()).isZero();
+    }
+
+    private static List<Integer> prefix(int[] tokens, int length) {
+        return java.util.Arrays.stream(tokens, 0, length).boxed().toList();
+    }
+
+    @Test
+    void tooLittleMemoryNamesTheShortfall() {
+        BlockConfig block = new BlockConfig(
+                Norm.RMS, 1e-5, Mlp.GATED_SILU, Rotary.none(), false, false, false, false, false, List.of(0, 0));
+        ModelConfig model =
+                new ModelConfig("llama", 2, 64, 64, 4, 4, 16, 100, 4096, block, true, new ArchitectureConfig.Dense());
+        assertThat(KvLayout.fitting(model, 16, 64 << 20, 4, 8, 4096)).isEqualTo(new KvLayout(16, 2048));
+        assertThatThrownBy(() -> KvLayout.fitting(model, 16, 1 << 20, 4, 8, 4096))
+                .isInstanceOf(UserError.class)
+                .hasMessage("KV cache too small for one sequence: 4096 tokens need 4 MiB (1 MiB are free, which hold"
+                        + " 1024 tokens; lower --max-model-len or give the process more memory)");
+    }
+}

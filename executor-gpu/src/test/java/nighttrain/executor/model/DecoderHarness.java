@@ -1,0 +1,50 @@
+package nighttrain.executor.model;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
+import nighttrain.executor.device.Batch;
+import nighttrain.executor.device.Device;
+import nighttrain.executor.device.Draw;
+import nighttrain.executor.device.cpu.CpuDevice;
+import nighttrain.executor.request.SamplingParams;
+import nighttrain.io.checkpoint.Checkpoint;
+
+/** Runs one forward pass over a whole prompt on any number of ranks, without scheduler or engine. */
+final class DecoderHarness {
+    private static final int PAGE_TOKENS = 16;
+
+    private DecoderHarness() {}
+
+    /** Logits after every token, row-major {@code [tokens, vocabulary]}. */
+    static float[] logits(Checkpoint checkpoint, int ranks, int... ids) {
+        return logits(checkpoint, ranks, UnaryOperator.identity(), ids);
+    }
+
+    /** As above, on devices that {@code wrapped} may have tampered with. */
+    static float[] logits(Checkpoint checkpoint, int ranks, UnaryOperator<Device> wrapped, int... ids) {
+        List<Device> devices = CpuDevice.ranks(ranks, 1).stream().map(wrapped).toList();
+        int positions = checkpoint.config().maxPositions();
+        int pages = (positions + PAGE_TOKENS - 1) / PAGE_TOKENS;
+        Decoder.Limits limits = new Decoder.Limits(positions, positions, positions, pages, PAGE_TOKENS);
+        int[] rows = IntStream.range(0, ids.length).toArray();
+        List<Draw> draws = new ArrayList<>();
+        for (int ignored : rows) {
+            draws.add(new Draw(SamplingParams.greedy(1), 0, ids, ids.length, ids.length, Draw.NONE));
+        }
+        int[] pageTable =
+                IntStream.range(0, pages).map(page -> pages - 1 - page).toArray();
+        Batch batch = new Batch(ids, rows, new int[] {0, ids.length}, new int[][] {pageTable}, rows, draws);
+        List<CompletableFuture<float[]>> results = devices.stream()
+                .map(device -> CompletableFuture.supplyAsync(
+                        () -> device.read(
+                                Decoder.load(checkpoint, device, limits).logits(batch)),
+                        task -> new Thread(task).start()))
+                .toList();
+        results.forEach(CompletableFuture::join);
+        devices.forEach(Device::close);
+        return results.get(0).join();
+    }
+}

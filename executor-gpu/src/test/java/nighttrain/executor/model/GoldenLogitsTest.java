@@ -1,0 +1,42 @@
+package nighttrain.executor.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.stream.Stream;
+import nighttrain.executor.Goldens;
+import nighttrain.executor.Goldens.Golden;
+import nighttrain.executor.architecture.Architecture;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.Checkpoints;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Logits at every position of a prompt, on any number of ranks, against Hugging Face transformers and the training framework. */
+class GoldenLogitsTest {
+    static Stream<Arguments> checkpointsAndRanks() {
+        return Goldens.names().stream()
+                .flatMap(name -> Stream.of(1, 2, 4)
+                        .filter(ranks -> ranks < 4 || name.equals("parallel-track"))
+                        .map(ranks -> Arguments.of(name, ranks)));
+    }
+
+    @ParameterizedTest
+    @MethodSource("checkpointsAndRanks")
+    void agreeWithinAThousandth(String name, int ranks) throws Exception {
+        try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint(name))) {
+            Architecture.of(checkpoint.config()).checkRanks(checkpoint.config(), ranks);
+            for (Golden golden : Goldens.of(name)) {
+                float[] logits = DecoderHarness.logits(checkpoint, ranks, golden.ids());
+                float worst = 0;
+                int vocabulary = checkpoint.config().vocabSize();
+                for (int i = 0; i < logits.length; i++) {
+                    float difference = Math.abs(logits[i] - golden.logits()[i / vocabulary][i % vocabulary]);
+                    worst = Float.isNaN(difference) ? Float.NaN : Math.max(worst, difference);
+                }
+                assertThat(logits).hasSize(golden.ids().length * vocabulary);
+                assertThat(worst).isLessThan(1e-3f);
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+package nighttrain.executor.reference;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.CheckpointTensor;
+import nighttrain.io.checkpoint.DType;
+import nighttrain.io.checkpoint.ModelConfig;
+
+/** Weights that are a function of their tensor's name: large enough for logits that are far apart, norms that are not 1. */
+public final class RandomCheckpoint implements Checkpoint {
+    private final ModelConfig model;
+    private final Map<String, float[]> replaced;
+
+    private RandomCheckpoint(ModelConfig model, Map<String, float[]> replaced) {
+        this.model = model;
+        this.replaced = replaced;
+    }
+
+    public static RandomCheckpoint of(ModelConfig model) {
+        return new RandomCheckpoint(model, new ConcurrentHashMap<>());
+    }
+
+    /** The same with other values for one tensor. */
+    public RandomCheckpoint with(String name, float[] values) {
+        Map<String, float[]> more = new ConcurrentHashMap<>(replaced);
+        more.put(name, values);
+        return new RandomCheckpoint(model, more);
+    }
+
+    /** All values of a tensor. */
+    public float[] values(String name, long... shape) {
+        CheckpointTensor tensor = tensor(name, shape);
+        float[] values = new float[(int) tensor.size()];
+        tensor.copyTo(0, values, 0, values.length);
+        return values;
+    }
+
+    @Override
+    public ModelConfig config() {
+        return model;
+    }
+
+    @Override
+    public boolean has(String name) {
+        return true;
+    }
+
+    @Override
+    public CheckpointTensor tensor(String name, long... expectedShape) {
+        List<Long> shape = Arrays.stream(expectedShape).boxed().toList();
+        Supplier<float[]> random = () -> random(name, expectedShape);
+        return new Values(name, shape, replaced.containsKey(name) ? replaced.get(name) : random.get());
+    }
+
+    private static float[] random(String name, long[] shape) {
+        Random random = new Random(name.hashCode());
+        int size = (int) Arrays.stream(shape).reduce(1, (a, b) -> a * b);
+        boolean norm = name.contains("norm") && name.endsWith("weight");
+        double spread = shape.length == 1 ? 0.3 : name.contains("embed") ? 1 : 1.5 / Math.sqrt(shape[1]);
+        float[] values = new float[size];
+        for (int i = 0; i < size; i++) {
+            values[i] = (float) (random.nextGaussian() * spread + (norm ? 1 : 0));
+        }
+        return values;
+    }
+
+    @Override
+    public String fingerprint() {
+        return "random";
+    }
+
+    @Override
+    public void close() {
+        // Nothing is held.
+    }
+
+    private record Values(String name, List<Long> shape, float[] values) implements CheckpointTensor {
+        @Override
+        public DType dtype() {
+            return DType.F32;
+        }
+
+        @Override
+        public void copyTo(long from, float[] target, int targetOffset, int count) {
+            System.arraycopy(values, (int) from, target, targetOffset, count);
+        }
+    }
+}

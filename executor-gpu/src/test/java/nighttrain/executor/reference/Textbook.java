@@ -1,0 +1,268 @@
+package nighttrain.executor.reference;
+
+import java.util.Arrays;
+import nighttrain.io.checkpoint.ArchitectureConfig;
+import nighttrain.io.checkpoint.ArchitectureConfig.Tracks.Combine;
+import nighttrain.io.checkpoint.BlockConfig;
+import nighttrain.io.checkpoint.ModelConfig;
+
+/**
+ * The equations as the papers have them, in float64, a whole sequence at a time: no batch, no cache, no ranks, no seam. Shares
+ * nothing with the engine but the checkpoint it reads.
+ */
+public final class Textbook {
+    private final RandomCheckpoint checkpoint;
+    private final ModelConfig model;
+
+    public Textbook(RandomCheckpoint checkpoint) {
+        this.checkpoint = checkpoint;
+        this.model = checkpoint.config();
+    }
+
+    /** Logits after every token, {@code [tokens][vocabulary]}. */
+    public double[][] logits(int[] ids) {
+        double[][] decoded = decode(embed(ids));
+        String head = model.tiedEmbeddings() ? "model.embed_tokens" : "lm_head";
+        return linear(
+                norm(decoded, "model.norm"),
+                head,
+                model.vocabSize(),
+                model.block().headBias());
+    }
+
+    /** Greedy continuation of {@code ids} by {@code count} tokens. */
+    public int[] greedy(int[] ids, int count) {
+        int[] all = Arrays.copyOf(ids, ids.length + count);
+        for (int n = ids.length; n < all.length; n++) {
+            double[] last = logits(Arrays.copyOf(all, n))[n - 1];
+            for (int token = 1; token < last.length; token++) {
+                all[n] = last[token] > last[all[n]] ? token : all[n];
+            }
+        }
+        return Arrays.copyOfRange(all, ids.length, all.length);
+    }
+
+    private double[][] decode(double[][] h) {
+        ArchitectureConfig config = model.architecture();
+        if (config instanceof ArchitectureConfig.Tracks tracks) {
+            return tracks(h, tracks);
+        }
+        if (config instanceof ArchitectureConfig.Kraken kraken) {
+            return kraken(h, kraken.tracks());
+        }
+        if (config instanceof ArchitectureConfig.Ladder ladder) {
+            return ladder(h, ladder.ladderLayers());
+        }
+        boolean parallel = config instanceof ArchitectureConfig.ParallelBlock;
+        for (int l = 0; l < model.layers(); l++) {
+            String layer = "model.layers." + l + ".";
+            if (parallel) {
+                double[][] x = norm(h, layer + "input_layernorm");
+                h = plus(h, plus(attention(x, layer), mlp(x, layer)));
+            } else {
+                h = plus(h, attention(norm(h, layer + "input_layernorm"), layer));
+                h = plus(h, mlp(norm(h, layer + "post_attention_layernorm"), layer));
+            }
+        }
+        return h;
+    }
+
+    /** The released form: what the stream was after attention and after the MLP of the layer before. */
+    private double[][] ladder(double[][] start, int ladderLayers) {
+        double[][] afterMlp = start;
+        double[][] afterAttention = start;
+        for (int l = 0; l < model.layers(); l++) {
+            boolean ladder = l >= model.layers() - ladderLayers;
+            String layer = "model.layers." + l + ".";
+            double[][] a = plus(
+                    afterMlp, attention(norm(ladder ? afterAttention : afterMlp, layer + "input_layernorm"), layer));
+            double[][] m = plus(a, mlp(norm(ladder ? afterMlp : a, layer + "post_attention_layernorm"), layer));
+            afterAttention = a;
+            afterMlp = m;
+        }
+        return afterMlp;
+    }
+
+    private double[][] tracks(double[][] start, ArchitectureConfig.Tracks tracks) {
+        double[][][] h = new double[tracks.tracks()][][];
+        Arrays.fill(h, start);
+        for (int l = 0; l < model.layers(); l++) {
+            for (int i = 0; i < h.length; i++) {
+                String layer = "model.tracks." + i + ".layers." + l + ".";
+                h[i] = plus(h[i], attention(norm(h[i], layer + "input_layernorm"), layer));
+                h[i] = plus(h[i], mlp(norm(h[i], layer + "post_attention_layernorm"), layer));
+            }
+            if ((l + 1) % tracks.blockDepth() == 0) {
+                double[][] all = h[0];
+                for (int i = 1; i < h.length; i++) {
+                    all = plus(all, h[i]);
+                }
+                Arrays.fill(h, tracks.combine() == Combine.MEAN ? times(all, 1.0 / h.length) : all);
+            }
+        }
+        return h[0];
+    }
+
+    /** The authors' form: the sum of the other tracks' streams joins this track's before its MLP; concat and linear at the end. */
+    private double[][] kraken(double[][] start, int tracks) {
+        double[][][] h = new double[tracks][][];
+        for (int i = 0; i < tracks; i++) {
+            String layer = "model.tracks." + i + ".layers.0.";
+            double[][] y = plus(start, attention(norm(start, layer + "input_layernorm"), layer));
+            h[i] = plus(y, mlp(norm(y, layer + "post_attention_layernorm"), layer));
+        }
+        for (int l = 1; l < model.layers(); l++) {
+            double[][][] next = new double[tracks][][];
+            for (int i = 0; i < tracks; i++) {
+                String layer = "model.tracks." + i + ".layers." + l + ".";
+                double[][] y = plus(h[i], attention(norm(h[i], layer + "input_layernorm"), layer));
+                double[][] seen = y;
+                for (int j = 0; j < tracks; j++) {
+                    seen = j == i ? seen : plus(seen, h[j]);
+                }
+                next[i] = plus(y, mlp(norm(seen, layer + "post_attention_layernorm"), layer));
+            }
+            h = next;
+        }
+        double[][] side = new double[start.length][tracks * model.hiddenSize()];
+        for (int t = 0; t < side.length; t++) {
+            for (int i = 0; i < tracks; i++) {
+                System.arraycopy(h[i][t], 0, side[t], i * model.hiddenSize(), model.hiddenSize());
+            }
+        }
+        return linear(side, "model.join", model.hiddenSize(), true);
+    }
+
+    private double[][] embed(int[] ids) {
+        int d = model.hiddenSize();
+        float[] table = checkpoint.values("model.embed_tokens.weight", model.vocabSize(), d);
+        double[][] h = new double[ids.length][d];
+        for (int t = 0; t < ids.length; t++) {
+            for (int c = 0; c < d; c++) {
+                h[t][c] = table[ids[t] * d + c];
+            }
+        }
+        if (model.block().learnedPositions()) {
+            float[] positions = checkpoint.values("model.embed_positions.weight", model.maxPositions(), d);
+            for (int t = 0; t < ids.length; t++) {
+                for (int c = 0; c < d; c++) {
+                    h[t][c] += positions[t * d + c];
+                }
+            }
+        }
+        return h;
+    }
+
+    private double[][] norm(double[][] x, String name) {
+        boolean layerNorm = model.block().norm() == BlockConfig.Norm.LAYER;
+        int d = x[0].length;
+        float[] weight = checkpoint.values(name + ".weight", d);
+        float[] bias = layerNorm ? checkpoint.values(name + ".bias", d) : new float[d];
+        double[][] out = new double[x.length][d];
+        for (int t = 0; t < x.length; t++) {
+            double mean = layerNorm ? Arrays.stream(x[t]).average().orElseThrow() : 0;
+            double square = Arrays.stream(x[t])
+                    .map(v -> (v - mean) * (v - mean))
+                    .average()
+                    .orElseThrow();
+            for (int c = 0; c < d; c++) {
+                out[t][c] = (x[t][c] - mean) / Math.sqrt(square + model.block().normEpsilon()) * weight[c] + bias[c];
+            }
+        }
+        return out;
+    }
+
+    private double[][] attention(double[][] x, String layer) {
+        BlockConfig block = model.block();
+        int d = model.headDim();
+        double[][] q = linear(x, layer + "self_attn.q_proj", model.heads() * d, block.qkvBias());
+        double[][] k = linear(x, layer + "self_attn.k_proj", model.kvHeads() * d, block.qkvBias());
+        double[][] v = linear(x, layer + "self_attn.v_proj", model.kvHeads() * d, block.qkvBias());
+        double[][] mixed = new double[x.length][model.heads() * d];
+        for (int head = 0; head < model.heads(); head++) {
+            int kvHead = head / (model.heads() / model.kvHeads());
+            for (int t = 0; t < x.length; t++) {
+                double[] weights = new double[t + 1];
+                double sum = 0;
+                for (int s = 0; s <= t; s++) {
+                    double dot = 0;
+                    for (int c = 0; c < d; c++) {
+                        dot += turned(q[t], head * d, c, t) * turned(k[s], kvHead * d, c, s);
+                    }
+                    weights[s] = Math.exp(dot / Math.sqrt(d));
+                    sum += weights[s];
+                }
+                for (int s = 0; s <= t; s++) {
+                    for (int c = 0; c < d; c++) {
+                        mixed[t][head * d + c] += weights[s] / sum * v[s][kvHead * d + c];
+                    }
+                }
+            }
+        }
+        return linear(mixed, layer + "self_attn.o_proj", model.hiddenSize(), block.outputBias());
+    }
+
+    /** Dimension c of a head after rotary embedding at {@code position}. */
+    private double turned(double[] row, int head, int c, int position) {
+        int dims = model.block().rotary().dims();
+        if (c >= dims) {
+            return row[head + c];
+        }
+        int i = c % (dims / 2);
+        double angle = position * Math.pow(model.block().rotary().theta(), -2.0 * i / dims);
+        double a = row[head + i];
+        double b = row[head + i + dims / 2];
+        return c < dims / 2 ? a * Math.cos(angle) - b * Math.sin(angle) : b * Math.cos(angle) + a * Math.sin(angle);
+    }
+
+    private double[][] mlp(double[][] x, String layer) {
+        boolean bias = model.block().mlpBias();
+        int ffn = model.intermediateSize();
+        double[][] up = linear(x, layer + "mlp.up_proj", ffn, bias);
+        boolean gated = model.block().mlp() == BlockConfig.Mlp.GATED_SILU;
+        double[][] gate = gated ? linear(x, layer + "mlp.gate_proj", ffn, bias) : up;
+        for (int t = 0; t < x.length; t++) {
+            for (int c = 0; c < ffn; c++) {
+                double g = gate[t][c];
+                up[t][c] = gated
+                        ? g / (1 + Math.exp(-g)) * up[t][c]
+                        : 0.5 * g * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (g + 0.044715 * Math.pow(g, 3))));
+            }
+        }
+        return linear(up, layer + "mlp.down_proj", model.hiddenSize(), bias);
+    }
+
+    private double[][] linear(double[][] x, String name, int outputs, boolean hasBias) {
+        int inputs = x[0].length;
+        float[] weight = checkpoint.values(name + ".weight", outputs, inputs);
+        float[] bias = hasBias ? checkpoint.values(name + ".bias", outputs) : new float[outputs];
+        double[][] out = new double[x.length][outputs];
+        for (int t = 0; t < x.length; t++) {
+            for (int o = 0; o < outputs; o++) {
+                out[t][o] = bias[o];
+                for (int i = 0; i < inputs; i++) {
+                    out[t][o] += x[t][i] * weight[o * inputs + i];
+                }
+            }
+        }
+        return out;
+    }
+
+    private static double[][] plus(double[][] a, double[][] b) {
+        double[][] out = new double[a.length][a[0].length];
+        for (int t = 0; t < a.length; t++) {
+            for (int c = 0; c < a[t].length; c++) {
+                out[t][c] = a[t][c] + b[t][c];
+            }
+        }
+        return out;
+    }
+
+    private static double[][] times(double[][] a, double factor) {
+        double[][] out = new double[a.length][];
+        for (int t = 0; t < a.length; t++) {
+            out[t] = Arrays.stream(a[t]).map(v -> v * factor).toArray();
+        }
+        return out;
+    }
+}

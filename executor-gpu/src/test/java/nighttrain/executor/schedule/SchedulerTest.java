@@ -1,0 +1,172 @@
+package nighttrain.executor.schedule;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import nighttrain.executor.device.Drawn;
+import nighttrain.executor.kv.KvLayout;
+import nighttrain.executor.kv.PageAllocator;
+import nighttrain.executor.request.FinishReason;
+import nighttrain.executor.request.GenerationRequest;
+import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.StopCheck;
+import org.junit.jupiter.api.Test;
+
+class SchedulerTest {
+    private static final int EOS = 0;
+
+    @Test
+    void decodesComeBeforePiecesOfPrompts() {
+        Scheduler scheduler = scheduler(new StepBudget(8, 10, 64, 100), 50, true);
+        Sequence short1 = add(scheduler, 3, 5);
+        Sequence short2 = add(scheduler, 3, 5);
+        step(scheduler);
+        Sequence prompt = add(scheduler, 30, 5);
+        Step mixed = step(scheduler);
+        assertThat(mixed.slices())
+                .containsExactly(
+                        new Step.Slice(short1, 3, 1, true),
+                        new Step.Slice(short2, 3, 1, true),
+                        new Step.Slice(prompt, 0, 8, false));
+        assertThat(step(scheduler).slices()).contains(new Step.Slice(prompt, 8, 8, false));
+    }
+
+    @Test
+    void neverExceedsTheBudgetAndFillsIt() {
+        Scheduler scheduler = scheduler(new StepBudget(4, 16, 64, 100), 200, true);
+        for (int i = 0; i < 10; i++) {
+            add(scheduler, 10, 10);
+        }
+        Step first = step(scheduler);
+        assertThat(first.slices()).extracting(Step.Slice::count).containsExactly(10, 6);
+        for (int i = 0; i < 5; i++) {
+            Step next = step(scheduler);
+            assertThat(next.slices().size()).isLessThanOrEqualTo(4);
+            assertThat(next.slices().stream().mapToInt(Step.Slice::count).sum()).isLessThanOrEqualTo(16);
+        }
+        assertThat(scheduler.running()).isEqualTo(4);
+        assertThat(scheduler.waiting()).isEqualTo(6);
+    }
+
+    @Test
+    void theLatestGivesItsPagesBackAndLosesNoToken() {
+        Scheduler scheduler = scheduler(new StepBudget(2, 64, 64, 16), 6, false);
+        Sequence first = add(scheduler, 6, 10);
+        Sequence second = add(scheduler, 6, 10);
+        Map<Sequence, Integer> finished = runAll(scheduler);
+        assertThat(scheduler.preemptions()).isPositive();
+        assertThat(finished).containsOnlyKeys(first, second);
+        assertThat(first.length()).isEqualTo(16);
+        assertThat(second.length()).isEqualTo(16);
+        assertThat(finished.get(first)).as("who came first ends first").isLessThan(finished.get(second));
+    }
+
+    @Test
+    void stopTokenEndsAndStaysOut() {
+        Scheduler scheduler = scheduler(new StepBudget(2, 64, 64, 100), 50, true);
+        Sequence sequence = add(scheduler, 2, 10);
+        scheduler.commit(scheduler.next(), List.of(token(7)), 1);
+        List<Sequence> finished = scheduler.commit(scheduler.next(), List.of(token(EOS)), 2);
+        assertThat(finished).containsExactly(sequence);
+        assertThat(sequence.generation(2).tokens()).containsExactly(7);
+        assertThat(sequence.generation(2).finishReason()).isEqualTo(FinishReason.STOP);
+        assertThat(scheduler.next().isEmpty()).isTrue();
+    }
+
+    @Test
+    void cancelledSequencesGiveEverythingBack() {
+        PageAllocator pages = new PageAllocator(new KvLayout(4, 50), true);
+        Scheduler scheduler = new Scheduler(new StepBudget(1, 64, 64, 100), pages);
+        Sequence running = add(scheduler, 9, 10);
+        Sequence waiting = add(scheduler, 9, 10);
+        step(scheduler);
+        running.cancel();
+        waiting.cancel();
+        assertThat(scheduler.dropCancelled()).containsExactly(running, waiting);
+        assertThat(scheduler.next().isEmpty()).isTrue();
+        assertThat(pages.used()).isZero();
+    }
+
+    /** Random arrivals, lengths and cancellations on few pages: every slice continues where its sequence is, and all end. */
+    @Test
+    void survivesAThousandRandomSequences() {
+        Random random = new Random(5);
+        PageAllocator pages = new PageAllocator(new KvLayout(3, 20), true);
+        Scheduler scheduler = new Scheduler(new StepBudget(6, 9, 64, 50), pages);
+        List<Sequence> added = new ArrayList<>();
+        List<Sequence> done = new ArrayList<>();
+        int cancelled = 0;
+        while (done.size() + cancelled < 1_000) {
+            if (added.size() < 1_000 && random.nextInt(3) == 0) {
+                added.add(add(scheduler, 1 + random.nextInt(30), 1 + random.nextInt(30)));
+            }
+            if (!added.isEmpty() && random.nextInt(50) == 0) {
+                added.get(random.nextInt(added.size())).cancel();
+            }
+            cancelled += scheduler.dropCancelled().size();
+            Step step = scheduler.next();
+            Map<Sequence, Integer> seen = new HashMap<>();
+            for (Step.Slice slice : step.slices()) {
+                assertThat(seen.put(slice.sequence(), 1))
+                        .as("one slice a sequence")
+                        .isNull();
+                assertThat(slice.start()).isEqualTo(slice.sequence().computed());
+                assertThat(slice.draws())
+                        .isEqualTo(slice.start() + slice.count()
+                                == slice.sequence().length());
+                assertThat(slice.sequence().pageTable().size() * 3)
+                        .isGreaterThanOrEqualTo(slice.start() + slice.count());
+            }
+            done.addAll(scheduler.commit(step, tokensFor(step, random), 1));
+            assertThat(pages.isConsistent()).isTrue();
+        }
+        assertThat(scheduler.preemptions()).isPositive();
+        assertThat(pages.used()).isZero();
+    }
+
+    private static Scheduler scheduler(StepBudget budget, int pages, boolean prefixCache) {
+        return new Scheduler(budget, new PageAllocator(new KvLayout(4, pages), prefixCache));
+    }
+
+    private static Sequence add(Scheduler scheduler, int promptTokens, int maxTokens) {
+        int[] prompt = new Random(promptTokens).ints(promptTokens, 1, 50).toArray();
+        Sequence sequence = new Sequence(
+                new GenerationRequest(1, prompt, SamplingParams.greedy(maxTokens), 1, Set.of(EOS), StopCheck.NEVER), 0);
+        scheduler.add(sequence);
+        return sequence;
+    }
+
+    private static Step step(Scheduler scheduler) {
+        Step step = scheduler.next();
+        scheduler.commit(step, tokensFor(step, new Random(1)), 1);
+        return step;
+    }
+
+    private static Map<Sequence, Integer> runAll(Scheduler scheduler) {
+        Map<Sequence, Integer> finished = new HashMap<>();
+        for (int i = 0; i < 200; i++) {
+            Step step = scheduler.next();
+            for (Sequence sequence : scheduler.commit(step, tokensFor(step, new Random(1)), i)) {
+                finished.put(sequence, i);
+            }
+        }
+        return finished;
+    }
+
+    private static List<Drawn> tokensFor(Step step, Random random) {
+        return step.slices().stream()
+                .filter(Step.Slice::draws)
+                .map(slice -> token(1 + random.nextInt(49)))
+                .toList();
+    }
+
+    private static Drawn token(int token) {
+        return new Drawn(token, Optional.empty());
+    }
+}

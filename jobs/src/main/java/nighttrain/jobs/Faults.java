@@ -1,0 +1,53 @@
+package nighttrain.jobs;
+
+import java.util.Optional;
+import nighttrain.io.UserError;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** What a command that did not finish says, and its exit code. */
+final class Faults {
+    private static final Logger LOG = LoggerFactory.getLogger(Faults.class);
+
+    private Faults() {}
+
+    /** One line on the terminal; the stack trace, where it may help, in the log. */
+    static ExitCode report(Throwable fault, Terminal terminal) {
+        Optional<UserError> user = userError(fault);
+        if (user.isPresent()) {
+            LOG.info("The user can mend this", fault);
+            terminal.messages().println(user.get().getMessage().replaceAll("\\s*\\R\\s*", " "));
+            return ExitCode.BAD_INPUT;
+        }
+        LOG.error("The command failed", fault);
+        terminal.messages().println("failed: " + firstLine(innermost(fault).toString()) + " (" + whereTheLogIs() + ")");
+        return ExitCode.FAILED;
+    }
+
+    /** Spark wraps what tasks and jobs throw, some layers deep. */
+    private static Optional<UserError> userError(Throwable fault) {
+        for (Throwable cause = fault; cause != null; cause = cause.getCause()) {
+            if (cause instanceof UserError user) {
+                return Optional.of(user);
+            }
+        }
+        return Optional.empty();
+    }
+
+    private static Throwable innermost(Throwable fault) {
+        Throwable cause = fault;
+        while (cause.getCause() != null) {
+            cause = cause.getCause();
+        }
+        return cause;
+    }
+
+    private static String firstLine(String message) {
+        return message.lines().findFirst().orElse("").strip();
+    }
+
+    private static String whereTheLogIs() {
+        String log = System.getProperty("nighttrain.log");
+        return "stack trace in " + (log == null ? "the driver's log" : log);
+    }
+}

@@ -1,0 +1,78 @@
+package nighttrain.jobs;
+
+import java.time.Duration;
+import java.util.Locale;
+import nighttrain.pipeline.progress.Progress;
+import nighttrain.pipeline.progress.ProgressListener;
+
+/** One line, redrawn on a terminal; elsewhere (a scheduler's log) a line every ten seconds. */
+final class ProgressBar implements ProgressListener, AutoCloseable {
+    private static final Duration PLAIN_INTERVAL = Duration.ofSeconds(10);
+    private static final int BAR_CELLS = 24;
+    private static final String CLEAR_LINE = "\r\u001b[K";
+
+    private final Terminal terminal;
+    private long nextPlainNanos = System.nanoTime() + PLAIN_INTERVAL.toNanos();
+    private boolean closed;
+
+    ProgressBar(Terminal terminal) {
+        this.terminal = terminal;
+    }
+
+    /** Says what is going on while there is nothing to count yet. */
+    synchronized void phase(String what) {
+        if (terminal.redraws() && !closed) {
+            draw(what + " ...");
+        }
+    }
+
+    @Override
+    public synchronized void at(Progress progress) {
+        if (closed || progress.rowsTotal() == 0) {
+            return;
+        }
+        if (terminal.redraws()) {
+            draw(bar(progress.rowsDone(), progress.rowsTotal()) + "  " + line(progress));
+        } else if (System.nanoTime() >= nextPlainNanos) {
+            nextPlainNanos = System.nanoTime() + PLAIN_INTERVAL.toNanos();
+            terminal.messages().println(line(progress));
+        }
+    }
+
+    /** Leaves the cursor at the start of an empty line. */
+    @Override
+    public synchronized void close() {
+        if (terminal.redraws() && !closed) {
+            terminal.messages().print(CLEAR_LINE);
+        }
+        closed = true;
+    }
+
+    static String line(Progress progress) {
+        String pace =
+                progress.tokensPerSecond() > 0 ? "  " + Figures.rate(progress.tokensPerSecond()) + " tokens/s" : "";
+        String errors = progress.errors() > 0 ? "  " + Figures.count(progress.errors(), "error") : "";
+        String left =
+                progress.eta().map(eta -> "  " + Figures.clock(eta) + " left").orElse("");
+        return String.format(
+                Locale.ROOT,
+                "%3d %%  %s of %s rows%s%s%s",
+                100 * progress.rowsDone() / progress.rowsTotal(),
+                Figures.count(progress.rowsDone()),
+                Figures.count(progress.rowsTotal()),
+                pace,
+                errors,
+                left);
+    }
+
+    static String bar(long done, long total) {
+        int full = (int) (BAR_CELLS * Math.min(done, total) / total);
+        return "\u2588".repeat(full) + "\u2591".repeat(BAR_CELLS - full);
+    }
+
+    private void draw(String text) {
+        boolean fits = text.length() < terminal.columns();
+        terminal.messages().print(CLEAR_LINE + (fits ? text : text.substring(0, terminal.columns() - 1)));
+        terminal.messages().flush();
+    }
+}

@@ -1,0 +1,76 @@
+package nighttrain.jobs;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import nighttrain.io.UserError;
+import nighttrain.pipeline.engine.NightTrainPlugin;
+import nighttrain.pipeline.settings.SettingValues;
+import org.apache.spark.SparkConf;
+import org.apache.spark.sql.SparkSession;
+
+/** Spark as it was asked for: embedded, on a cluster by {@code --master}, or as spark-submit has set it up. */
+final class Sessions {
+    private static final String EMBEDDED = "local[*]";
+
+    private Sessions() {}
+
+    /**
+     * The conf before a session is there: what spark-submit left in system properties, then {@code --conf}.
+     *
+     * @param master that of {@code --master}; empty where spark-submit gives one, or Spark is to be embedded
+     */
+    static SparkConf conf(Optional<String> master, Map<String, String> extra) {
+        SparkConf conf = new SparkConf();
+        if (!conf.contains("spark.master")) {
+            conf.setMaster(master.orElse(EMBEDDED)).set("spark.ui.showConsoleProgress", "false");
+            if (isRemote(conf)) {
+                conf.set("spark.jars", jarOfThisBuild());
+            }
+        } else if (master.isPresent() && !master.get().equals(conf.get("spark.master"))) {
+            throw UserError.of(
+                    "two masters",
+                    master.get(),
+                    "spark-submit was given " + conf.get("spark.master") + "; leave --master to it");
+        }
+        extra.forEach(conf::set);
+        return conf.setIfMissing("spark.app.name", "night-train");
+    }
+
+    /** Starts Spark, with the engine's plugin on every executor. */
+    static SparkSession open(SparkConf conf, SettingValues settings) {
+        settings.asSparkConf().forEach(conf::set);
+        conf.set(
+                "spark.plugins",
+                Stream.concat(
+                                Stream.of(conf.get("spark.plugins", "").split(",")),
+                                Stream.of(NightTrainPlugin.class.getName()))
+                        .filter(name -> !name.isBlank())
+                        .distinct()
+                        .collect(Collectors.joining(",")));
+        return SparkSession.builder().config(conf).getOrCreate();
+    }
+
+    static boolean isRemote(SparkConf conf) {
+        String master = conf.get("spark.master");
+        return !master.equals("local") && !master.startsWith("local[");
+    }
+
+    /** What the executors of another machine need: jobs/target/nighttrain.jar, beside the classes that run here. */
+    private static String jarOfThisBuild() {
+        Path classes = Path.of(Sessions.class
+                .getProtectionDomain()
+                .getCodeSource()
+                .getLocation()
+                .getPath());
+        Path jar = classes.resolveSibling("nighttrain.jar");
+        if (!Files.exists(jar)) {
+            throw UserError.of(
+                    "no jar for the executors", jar, "--master needs it; build it with mvn -DskipTests package");
+        }
+        return jar.toString();
+    }
+}

@@ -1,0 +1,65 @@
+package nighttrain.jobs;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import nighttrain.pipeline.settings.Setting;
+import nighttrain.pipeline.settings.SettingGroup;
+import nighttrain.pipeline.settings.SettingType.Shape;
+import nighttrain.pipeline.settings.Settings;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParseResult;
+
+/** The options of a command that follow from the table of settings: nothing is named twice. */
+final class SettingOptions {
+    private SettingOptions() {}
+
+    /** An option for every setting, under the headings of the table. */
+    static Map<String, List<OptionSpec>> byHeading() {
+        Map<String, List<OptionSpec>> options = new LinkedHashMap<>();
+        for (SettingGroup group : SettingGroup.values()) {
+            List<OptionSpec> ofGroup = Settings.all().stream()
+                    .filter(setting -> setting.group() == group)
+                    .map(SettingOptions::option)
+                    .toList();
+            options.put(group.title(), ofGroup);
+        }
+        return options;
+    }
+
+    /** What was given on the command line: setting to text, or to a list of texts where an option may be repeated. */
+    static Map<String, Object> given(ParseResult command) {
+        Map<String, Object> values = new LinkedHashMap<>();
+        for (Setting<?> setting : Settings.all()) {
+            if (command.hasMatchedOption(setting.option())) {
+                values.put(
+                        setting.name(), command.matchedOption(setting.option()).getValue());
+            }
+        }
+        return values;
+    }
+
+    private static OptionSpec option(Setting<?> setting) {
+        String[] names =
+                setting.aliasOptions().toArray(new String[setting.aliases().size() + 1]);
+        names[names.length - 1] = setting.option();
+        OptionSpec.Builder option = OptionSpec.builder(names).description(help(setting));
+        switch (setting.type().shape()) {
+            case SWITCH -> option.type(String.class).arity("0..1").fallbackValue("true");
+            case ONE -> option.type(String.class).paramLabel(setting.placeholder());
+            case REPEATED ->
+                option.type(List.class).auxiliaryTypes(String.class).paramLabel(setting.placeholder());
+        }
+        return option.build();
+    }
+
+    private static <T> String help(Setting<T> setting) {
+        String text = setting.defaultValue().map(setting::print).orElse("");
+        if (text.isEmpty() || text.equals("[]") || text.equals("false")) {
+            return setting.help();
+        }
+        boolean isSwitch = setting.type().shape() == Shape.SWITCH;
+        return setting.help()
+                + (isSwitch ? " (default; " + setting.option() + "=false: not)" : " (default: " + text + ")");
+    }
+}

@@ -1,0 +1,66 @@
+package nighttrain.jobs;
+
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import sun.misc.Signal;
+import sun.misc.SignalHandler;
+
+/**
+ * SIGINT and SIGTERM while a job runs. The first stops it in good order: finished rows are in the journal, so the same command
+ * goes on from there. The second, or twenty seconds, end the process at once; that loses nothing more.
+ */
+final class StopSignals implements AutoCloseable {
+    private static final long PATIENCE_MS = TimeUnit.SECONDS.toMillis(20);
+
+    private final Terminal terminal;
+    private final ProgressBar bar;
+    private final AtomicBoolean received = new AtomicBoolean();
+    private final AtomicReference<Runnable> stop = new AtomicReference<>(StopSignals::exit);
+    private final List<Signal> signals = List.of(new Signal("INT"), new Signal("TERM"));
+    private final List<SignalHandler> before;
+
+    StopSignals(Terminal terminal, ProgressBar bar) {
+        this.terminal = terminal;
+        this.bar = bar;
+        before = signals.stream()
+                .map(signal -> Signal.handle(signal, this::handle))
+                .toList();
+    }
+
+    /** From now on, what stops the job; until then a signal just ends the process. */
+    void onStop(Runnable action) {
+        stop.set(action);
+    }
+
+    boolean received() {
+        return received.get();
+    }
+
+    private void handle(Signal signal) {
+        if (!received.compareAndSet(false, true)) {
+            exit();
+        }
+        bar.close();
+        terminal.messages().println("Stopping. Finished rows are kept: the same command goes on from here.");
+        stop.get().run();
+        try {
+            Thread.sleep(PATIENCE_MS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        exit();
+    }
+
+    private static void exit() {
+        Runtime.getRuntime().halt(ExitCode.STOPPED.code());
+    }
+
+    @Override
+    public void close() {
+        for (int i = 0; i < signals.size(); i++) {
+            Signal.handle(signals.get(i), before.get(i));
+        }
+    }
+}

@@ -1,0 +1,54 @@
+package nighttrain.jobs;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import org.junit.jupiter.api.Test;
+
+/** jobs is the leftmost module: it may see the others, none of them sees it, and the engine's inside is not its business. */
+class ArchitectureTest {
+    private static final JavaClasses ALL = new ClassFileImporter()
+            .withImportOption(new ImportOption.DoNotIncludeTests())
+            .importPackages("nighttrain");
+
+    @Test
+    void nothingDependsOnJobs() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("nighttrain.jobs..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("nighttrain.jobs..")
+                .check(ALL);
+    }
+
+    @Test
+    void jobsStaysOutOfTheEngine() {
+        noClasses()
+                .that()
+                .resideInAPackage("nighttrain.jobs..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("nighttrain.executor..")
+                .check(ALL);
+    }
+
+    @Test
+    void sparkIsSeenFromPipelineAndJobsOnly() {
+        noClasses()
+                .that()
+                .resideInAnyPackage("nighttrain.io..", "nighttrain.executor..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("org.apache.spark..")
+                .check(ALL);
+    }
+
+    @Test
+    void packagesHaveNoCycles() {
+        slices().matching("nighttrain.(**)").should().beFreeOfCycles().check(ALL);
+    }
+}

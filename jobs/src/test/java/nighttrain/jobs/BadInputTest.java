@@ -1,0 +1,127 @@
+package nighttrain.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Inputs and outputs that cannot be used, through the command line: one line, exit code 2, nothing written. */
+class BadInputTest {
+    @TempDir
+    Path folder;
+
+    @Test
+    void missingInput() {
+        assertRefused(
+                folder.resolve("none.parquet"), "input not found: INPUT (no such file or directory; check --input)");
+    }
+
+    @Test
+    void noSuchColumn() {
+        assertRefused(
+                Project.DEMO_PROMPTS,
+                "no such column: ticket (named by --prompt-column; the input's columns are id, prompt, expected; check the name)",
+                "--prompt-column",
+                "ticket");
+    }
+
+    @Test
+    void noSuchColumnInATemplate() {
+        assertRefused(
+                Project.DEMO_PROMPTS,
+                "no such column: ticket (named by --prompt; the input's columns are id, prompt, expected; check the name)",
+                "--prompt",
+                "Sort this: {ticket}");
+    }
+
+    @Test
+    void wrongColumnType() {
+        assertRefused(
+                table("select 7 as prompt"),
+                "wrong column type: prompt is int (a prompt is text; use --prompt \"{prompt}\" to write it as text, or --messages-column for conversations)");
+    }
+
+    @Test
+    void wrongTypeOfMessages() {
+        assertRefused(
+                table("select 7 as chat"),
+                "wrong column type: chat is int (a conversation is a list of {role, content} or the same as JSON text; use --prompt-column for text)",
+                "--messages-column",
+                "chat");
+    }
+
+    @Test
+    void emptyTable() {
+        assertRefused(
+                table("select 'x' as prompt where false"),
+                "input has no rows: INPUT (at least 1 is needed; check --input)");
+    }
+
+    @Test
+    void notParquet() throws Exception {
+        assertRefused(
+                Files.writeString(folder.resolve("prompts.parquet"), "id,prompt\n1,Hi\n"),
+                "cannot read input: INPUT (as parquet: [FAILED_READ_FILE.CANNOT_READ_FILE_FOOTER] Encountered error while reading file file:INPUT. Could not read footer. Please ensure that the file is in either ORC or Parquet format.; check --input and --format)");
+    }
+
+    @Test
+    void unknownFormat() {
+        assertRefused(
+                Project.DEMO_PROMPTS,
+                "cannot read input: INPUT (as papyrus: [DATA_SOURCE_NOT_FOUND] Failed to find the data source: papyrus. Make sure the provider name is correct and the package is properly registered and compatible with your Spark version. SQLSTATE: 42K02; check --input and --format)",
+                "--format",
+                "papyrus");
+    }
+
+    @Test
+    void outputThatIsNotOurs() throws Exception {
+        Path output = Files.createDirectory(folder.resolve("out"));
+        Files.writeString(output.resolve("thesis.tex"), "");
+
+        assertMessage(
+                Project.DEMO_PROMPTS,
+                output,
+                "output directory is not empty: file:OUTPUT (it has thesis.tex, which Night Train did not write; choose another --output)");
+        assertThat(output).isDirectoryNotContaining("glob:**/_*");
+    }
+
+    @Test
+    void outputOfAnotherJob() {
+        Path output = folder.resolve("out");
+        String[] small = {"--limit", "2", "--max-tokens", "2"};
+        assertThat(Outcome.of(Demo.command(Project.DEMO_MODEL, Project.DEMO_PROMPTS, output, small))
+                        .exitCode())
+                .isEqualTo(ExitCode.FINISHED);
+
+        assertMessage(
+                Project.DEMO_PROMPTS,
+                output,
+                "output belongs to another job: file:OUTPUT (changed: max-tokens 2 -> 3; use --overwrite or another --output)",
+                "--limit",
+                "2",
+                "--max-tokens",
+                "3");
+        assertThat(Results.ids(output)).hasSize(2);
+    }
+
+    private void assertRefused(Path input, String message, String... options) {
+        Path output = folder.resolve("out");
+        assertMessage(input, output, message, options);
+        assertThat(output).doesNotExist();
+    }
+
+    private static void assertMessage(Path input, Path output, String message, String... options) {
+        Outcome outcome = Outcome.of(Demo.command(Project.DEMO_MODEL, input, output, options));
+
+        assertThat(outcome.messages())
+                .containsExactly(message.replace("INPUT", input.toString()).replace("OUTPUT", output.toString()));
+        assertThat(outcome.exitCode()).isEqualTo(ExitCode.BAD_INPUT);
+        assertThat(outcome.out()).isEmpty();
+    }
+
+    private Path table(String query) {
+        return Results.write(folder.resolve("prompts"), query);
+    }
+}

@@ -1,0 +1,119 @@
+package nighttrain.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Models that cannot be run, through the command line: one line, exit code 2, nothing written. */
+class BadModelTest {
+    @TempDir
+    Path folder;
+
+    @Test
+    void missingDirectory() {
+        assertRefused(
+                folder.resolve("model"),
+                "model directory not found: MODEL (config.json and *.safetensors are expected; check --model)");
+    }
+
+    @Test
+    void emptyDirectory() throws IOException {
+        assertRefused(
+                Files.createDirectory(folder.resolve("model")),
+                "model directory is empty: MODEL (config.json and *.safetensors are expected; check --model)");
+    }
+
+    @Test
+    void noTokenizer() throws IOException {
+        ModelCopy model = ModelCopy.in(folder.resolve("model"));
+        model.delete("tokenizer.json");
+
+        assertRefused(
+                model.dir(),
+                "no tokenizer.json in the model directory: MODEL (needed beside the weights; copy it from where the model came from)");
+    }
+
+    @Test
+    void truncatedWeights() throws IOException {
+        ModelCopy model = ModelCopy.in(folder.resolve("model"));
+        model.truncateWeights(100_000);
+
+        assertRefused(
+                model.dir(),
+                "truncated safetensors file: MODEL/model.safetensors (expected at least 9880752 bytes, found 100000; copy the file again)");
+    }
+
+    @Test
+    void noWeights() throws IOException {
+        ModelCopy model = ModelCopy.in(folder.resolve("model"));
+        model.delete(ModelCopy.WEIGHTS);
+
+        assertRefused(
+                model.dir(),
+                "no *.safetensors in the model directory: MODEL (weights are read from safetensors; convert other formats)");
+    }
+
+    @Test
+    void aTensorOfAnotherShape() throws IOException {
+        ModelCopy model = ModelCopy.in(folder.resolve("model"));
+        model.editConfig(config -> config.replace("\"intermediate_size\": 256", "\"intermediate_size\": 320"));
+
+        assertRefused(
+                model.dir(),
+                "wrong shape of tensor model.tracks.0.layers.0.mlp.gate_proj.weight in MODEL/model.safetensors: [256, 128] (expected [320, 128]; config.json and weights do not belong together, copy both again)");
+    }
+
+    @Test
+    void aMissingTensor() throws IOException {
+        ModelCopy model = ModelCopy.in(folder.resolve("model"));
+        model.editHeader(header -> header.replaceFirst("model\\.norm\\.weight", "model.gnome.weigh"));
+
+        assertRefused(
+                model.dir(),
+                "missing tensor in MODEL: model.norm.weight (expected shape [128]; config.json and weights do not belong together, copy both again)");
+    }
+
+    @Test
+    void anUnknownElementType() throws IOException {
+        ModelCopy model = ModelCopy.in(folder.resolve("model"));
+        model.editHeader(header -> header.replace("\"BF16\"", "\"I16\" "));
+
+        assertRefused(
+                model.dir(),
+                "unknown dtype of tensor model.embed_tokens.weight in MODEL/model.safetensors: I16 (F32, F16, BF16 are supported; choose or convert to an unquantised checkpoint)");
+    }
+
+    @Test
+    void anUnknownModelType() throws IOException {
+        ModelCopy model = ModelCopy.in(folder.resolve("model"));
+        model.editConfig(config -> config.replace("\"parallel_track\"", "\"mamba\""));
+
+        assertRefused(
+                model.dir(),
+                "unknown model_type in MODEL/config.json: mamba (known are llama, mistral, qwen2, qwen3, phi, gpt2, parallel_track, kraken; choose such a model)");
+    }
+
+    @Test
+    void ranksThatDoNotDivideTracks() {
+        assertRefused(
+                Project.DEMO_MODEL,
+                "bad value of --ranks: 3 (must divide the model's 4 tracks; choose a divisor or leave --ranks out)",
+                "--ranks",
+                "3");
+    }
+
+    private void assertRefused(Path model, String message, String... options) {
+        Path output = folder.resolve("out");
+
+        Outcome outcome = Outcome.of(Demo.command(model, Project.DEMO_PROMPTS, output, options));
+
+        assertThat(outcome.messages()).containsExactly(message.replace("MODEL", model.toString()));
+        assertThat(outcome.exitCode()).isEqualTo(ExitCode.BAD_INPUT);
+        assertThat(outcome.out()).isEmpty();
+        assertThat(output).doesNotExist();
+    }
+}

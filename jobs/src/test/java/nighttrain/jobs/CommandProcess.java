@@ -1,0 +1,99 @@
+package nighttrain.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
+
+/** A command in a process of its own; ended with the test, whatever becomes of that. */
+final class CommandProcess implements AutoCloseable {
+    private final Process process;
+    private final Path out;
+    private final Path messages;
+
+    private CommandProcess(Process process, Path out, Path messages) {
+        this.process = process;
+        this.out = out;
+        this.messages = messages;
+    }
+
+    /** @param folder for what the process says */
+    static CommandProcess start(Path folder, Map<String, String> environment, List<String> command) throws IOException {
+        Path out = Files.createTempFile(folder, "out", ".txt");
+        Path messages = Files.createTempFile(folder, "messages", ".txt");
+        ProcessBuilder builder = new ProcessBuilder(command)
+                .directory(folder.toFile())
+                .redirectOutput(out.toFile())
+                .redirectError(messages.toFile());
+        builder.environment().putAll(environment);
+        return new CommandProcess(builder.start(), out, messages);
+    }
+
+    /** {@code jobs/nighttrain arguments}. The process is the JVM itself: the launcher becomes it. */
+    static CommandProcess nighttrain(Path folder, Map<String, String> environment, String... arguments)
+            throws IOException {
+        List<String> command = new ArrayList<>(List.of(Project.LAUNCHER.toString()));
+        command.addAll(List.of(arguments));
+        return start(folder, environment, command);
+    }
+
+    /** Waits until {@code reached}, which must come before the process ends. */
+    void awaitWhileAlive(String moment, Duration atMost, Callable<Boolean> reached) throws Exception {
+        long deadlineNanos = System.nanoTime() + atMost.toNanos();
+        while (!reached.call()) {
+            assertThat(isAlive())
+                    .as("alive until %s; it said: %s%s", moment, out(), messages())
+                    .isTrue();
+            assertThat(System.nanoTime()).as("in time until %s", moment).isLessThan(deadlineNanos);
+            Thread.sleep(10);
+        }
+    }
+
+    boolean isAlive() {
+        return process.isAlive();
+    }
+
+    /** {@code kill -9}. */
+    void kill() throws InterruptedException {
+        process.destroyForcibly();
+        assertThat(process.waitFor(10, TimeUnit.SECONDS))
+                .as("dead after kill -9")
+                .isTrue();
+    }
+
+    /** {@code kill -TERM}, or what Ctrl-C sends. */
+    void signal(String name) throws IOException, InterruptedException {
+        new ProcessBuilder("kill", "-" + name, String.valueOf(process.pid()))
+                .start()
+                .waitFor(10, TimeUnit.SECONDS);
+    }
+
+    /** Its exit code. */
+    int await(Duration atMost) throws InterruptedException, IOException {
+        boolean ended = process.waitFor(atMost.toMillis(), TimeUnit.MILLISECONDS);
+        assertThat(ended)
+                .as("ended within %s; it said: %s%s", atMost, out(), messages())
+                .isTrue();
+        return process.exitValue();
+    }
+
+    String out() throws IOException {
+        return Files.readString(out);
+    }
+
+    String messages() throws IOException {
+        return Files.readString(messages);
+    }
+
+    @Override
+    public void close() {
+        process.destroyForcibly();
+    }
+}

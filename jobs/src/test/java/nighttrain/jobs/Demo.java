@@ -1,0 +1,18 @@
+package nighttrain.jobs;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** {@code generate} on small things. */
+final class Demo {
+    private Demo() {}
+
+    static String[] command(Path model, Path input, Path output, String... options) {
+        List<String> arguments = new ArrayList<>(List.of(
+                "generate", "--model", model.toString(), "--input", input.toString(), "--output", output.toString()));
+        arguments.addAll(List.of("--conf", "spark.ui.enabled=false"));
+        arguments.addAll(List.of(options));
+        return arguments.toArray(String[]::new);
+    }
+}

@@ -1,0 +1,43 @@
+package nighttrain.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Arrays;
+import java.util.List;
+import nighttrain.pipeline.settings.Setting;
+import nighttrain.pipeline.settings.Settings;
+import org.junit.jupiter.api.Test;
+
+class HelpTest {
+    @Test
+    void listsTheCommandsThatExist() {
+        Outcome outcome = Outcome.of("--help");
+
+        List<String> lines = outcome.out().lines().toList();
+        List<String> commands = lines.subList(lines.indexOf("Commands:") + 1, lines.size());
+        assertThat(commands.get(0)).startsWith("  generate ");
+        assertThat(commands.get(1)).startsWith("  inspect ");
+        assertThat(outcome.exitCode()).isEqualTo(ExitCode.FINISHED);
+        assertThat(outcome.messages()).isEmpty();
+    }
+
+    @Test
+    void namesEverySettingAndItsAliasesOnce() {
+        List<String> words =
+                Arrays.asList(Outcome.of("generate", "--help").out().split("[\\s,]+"));
+
+        for (Setting<?> setting : Settings.all()) {
+            assertThat(words).as(setting.name()).contains(setting.option()).containsAll(setting.aliasOptions());
+        }
+    }
+
+    @Test
+    void showsDefaultsAndHowToTurnThemOff() {
+        String help = Outcome.of("generate", "--help").out();
+
+        assertThat(help)
+                .contains("(default: 5%)", "(default: 256)", "--resume=false")
+                .doesNotContain("[]", "%%", "PARAM");
+        assertThat(help.lines()).allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(110));
+    }
+}

@@ -1,0 +1,114 @@
+package nighttrain.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * {@code kill -9} of the real command at ten moments of one job, each time run again: in the end every id once, and no row that a
+ * run left in the journal computed by a later one.
+ */
+class KillTest {
+    private static final Duration PATIENCE = Duration.ofSeconds(120);
+    private static final int ROWS = 200;
+    private static final int MOST_ROWS_BETWEEN_KILLS = 25;
+
+    private final SplittableRandom random = new SplittableRandom(20261122);
+    private final Set<JournalView.Key> finished = new HashSet<>();
+    private final Set<String> knownFiles = new HashSet<>();
+
+    @TempDir
+    Path folder;
+
+    private Path model;
+    private Path output;
+    private JournalView journal;
+
+    @BeforeEach
+    void job() throws IOException {
+        model = TinyModel.in(folder.resolve("model"));
+        output = folder.resolve("out");
+        journal = new JournalView(output);
+    }
+
+    @Test
+    @Timeout(900)
+    void everyIdOnceAndNoFinishedRowTwice() throws Exception {
+        Path inner = output.resolve("_nighttrain");
+
+        killWhen("the JVM starts", () -> true);
+        killWhen("Spark starts", () -> exists(folder, "blockmgr-"));
+        killWhen("the job has a folder", () -> Files.exists(inner.resolve("job.json")));
+        for (int kill = 0; kill < 5; kill++) {
+            long rows = finished.size() + random.nextLong(1, MOST_ROWS_BETWEEN_KILLS);
+            killWhen(rows + " rows are finished", () -> journal.rows() >= rows);
+        }
+        assertThat(finished).as("before the last rows").hasSizeLessThan(ROWS);
+        killWhen("all rows are finished", () -> journal.rows() == ROWS);
+        assertThat(finished).as("in the journal").hasSize(ROWS);
+        killWhen("results are being written", () -> exists(inner, "tmp-"));
+
+        assertThat(output.resolve("summary.json")).doesNotExist();
+        assertThat(complete()).startsWith(ROWS + " rows, 0 errors in ").contains("(" + ROWS + " from earlier runs)");
+        assertThat(Results.ids(output)).hasSize(ROWS).doesNotHaveDuplicates();
+    }
+
+    /** Runs the command until {@code moment} and a random instant longer, kills it, and counts what it computed. */
+    private void killWhen(String moment, Callable<Boolean> reached) throws Exception {
+        try (CommandProcess process = start()) {
+            process.awaitWhileAlive(moment, PATIENCE, reached);
+            Thread.sleep(random.nextInt(100));
+            assertThat(process.isAlive()).as("still running when %s", moment).isTrue();
+            process.kill();
+        }
+        List<JournalView.Key> computed = new ArrayList<>();
+        journal.rowsByFile().forEach((file, keys) -> {
+            if (knownFiles.add(file)) {
+                computed.addAll(keys);
+            }
+        });
+        assertThat(computed).as("computed until %s", moment).doesNotHaveDuplicates();
+        assertThat(computed).as("computed again until %s", moment).noneMatch(finished::contains);
+        finished.addAll(computed);
+    }
+
+    private String complete() throws Exception {
+        try (CommandProcess process = start()) {
+            assertThat(process.await(PATIENCE)).as(process.messages()).isZero();
+            return process.out();
+        }
+    }
+
+    private CommandProcess start() throws IOException {
+        List<String> options = new ArrayList<>(TinyModel.OPTIONS);
+        options.addAll(List.of("--limit", String.valueOf(ROWS), "--id-column", "id", "--max-tokens", "16"));
+        options.addAll(List.of("--max-num-seqs", "4")); // few at a time, so that moments differ
+        return CommandProcess.nighttrain(
+                folder,
+                TinyModel.environment(folder),
+                Demo.command(model, Project.DEMO_PROMPTS, output, options.toArray(String[]::new)));
+    }
+
+    private static boolean exists(Path dir, String prefix) throws IOException {
+        if (!Files.isDirectory(dir)) {
+            return false;
+        }
+        try (Stream<Path> files = Files.list(dir)) {
+            return files.anyMatch(file -> file.getFileName().toString().startsWith(prefix));
+        }
+    }
+}

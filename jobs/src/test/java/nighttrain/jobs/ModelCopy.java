@@ -1,0 +1,55 @@
+package nighttrain.jobs;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
+
+/** A copy of the demo model to break. */
+record ModelCopy(Path dir) {
+    static final String WEIGHTS = "model.safetensors";
+
+    static ModelCopy in(Path dir) {
+        try (Stream<Path> files = Files.list(Project.DEMO_MODEL)) {
+            Files.createDirectories(dir);
+            for (Path file : files.filter(Files::isRegularFile).toList()) {
+                Files.copy(file, dir.resolve(file.getFileName()));
+            }
+            return new ModelCopy(dir);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    void delete(String file) throws IOException {
+        Files.delete(dir.resolve(file));
+    }
+
+    void truncateWeights(long bytes) throws IOException {
+        byte[] whole = Files.readAllBytes(dir.resolve(WEIGHTS));
+        Files.write(dir.resolve(WEIGHTS), java.util.Arrays.copyOf(whole, (int) bytes));
+    }
+
+    void editConfig(UnaryOperator<String> edit) throws IOException {
+        Path config = dir.resolve("config.json");
+        Files.writeString(config, edit.apply(Files.readString(config)));
+    }
+
+    /** Edits the JSON header of the weights; it must keep its length. */
+    void editHeader(UnaryOperator<String> edit) throws IOException {
+        byte[] file = Files.readAllBytes(dir.resolve(WEIGHTS));
+        int length = (int) ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN).getLong();
+        byte[] header = edit.apply(new String(file, Long.BYTES, length, StandardCharsets.UTF_8))
+                .getBytes(StandardCharsets.UTF_8);
+        if (header.length != length) {
+            throw new IllegalArgumentException("header grew from " + length + " to " + header.length + " bytes");
+        }
+        System.arraycopy(header, 0, file, Long.BYTES, length);
+        Files.write(dir.resolve(WEIGHTS), file);
+    }
+}

@@ -1,0 +1,25 @@
+package nighttrain.jobs;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+
+/** What a command that ran inside this JVM came to. */
+record Outcome(ExitCode exitCode, String out, List<String> messages) {
+    /** Runs {@code nighttrain arguments}, its messages going to no terminal. */
+    static Outcome of(String... arguments) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        ByteArrayOutputStream messages = new ByteArrayOutputStream();
+        ExitCode exitCode = Main.run(arguments, new Terminal(stream(out), stream(messages), 0));
+        return new Outcome(exitCode, out.toString(StandardCharsets.UTF_8), lines(messages));
+    }
+
+    private static PrintStream stream(ByteArrayOutputStream bytes) {
+        return new PrintStream(bytes, true, StandardCharsets.UTF_8);
+    }
+
+    private static List<String> lines(ByteArrayOutputStream bytes) {
+        return bytes.toString(StandardCharsets.UTF_8).lines().toList();
+    }
+}

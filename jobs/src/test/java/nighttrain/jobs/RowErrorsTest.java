@@ -1,0 +1,69 @@
+package nighttrain.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.apache.spark.sql.Row;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Rows that cannot be completed get an error of their own; the others are completed, and the exit code tells how many are too many. */
+class RowErrorsTest {
+    private static final String TOO_LONG = " (at most 511 in a context of 512; use --truncate left or right, or raise"
+            + " --max-model-len if the model allows it),error]";
+
+    @TempDir
+    Path folder;
+
+    private Path input;
+    private Path output;
+
+    @BeforeEach
+    void rows() {
+        output = folder.resolve("out");
+        input = Results.write(folder.resolve("prompts"), """
+                select * from values
+                  ('nothing', cast(null as string)),
+                  ('empty', ''),
+                  ('long', repeat('late parcel ', 2000)),
+                  ('1 MB', repeat('x', 1048576)),
+                  ('non-BMP', 'Ticket: my \uD83D\uDE82 set \uD834\uDD1E is late\\nAnswer:'),
+                  ('plain', 'Ticket: my parcel is late\\nAnswer:')
+                as rows(id, prompt)""");
+    }
+
+    @Test
+    void tooManyEndWithCode3() {
+        Outcome outcome = generate();
+
+        assertThat(outcome.exitCode()).isEqualTo(ExitCode.TOO_MANY_ROW_ERRORS);
+        assertThat(outcome.out()).startsWith("6 rows, 4 errors in ");
+        assertThat(outcome.messages())
+                .containsExactly(
+                        "too many rows failed: 4 of 6 (--max-row-errors allows 5%; the results say why in error and error_message)");
+    }
+
+    @Test
+    void asManyAsAllowedEndWithCode0() {
+        assertThat(generate("--max-row-errors", "4").exitCode()).isEqualTo(ExitCode.FINISHED);
+        List<Row> rows = Results.rows(output, "id", "text is null", "error", "error_message", "finish_reason");
+        assertThat(rows)
+                .extracting(Row::toString)
+                .containsExactly(
+                        "[nothing,true,null_prompt,prompt is null: row nothing (text is needed; fill it or leave the row out),error]",
+                        "[empty,true,empty_prompt,prompt is empty: 0 tokens (at least 1; fill it or leave the row out),error]",
+                        "[long,true,prompt_too_long,prompt too long: 6001 tokens" + TOO_LONG,
+                        "[1 MB,true,prompt_too_long,prompt too long: 1048576 tokens" + TOO_LONG,
+                        "[non-BMP,false,null,null,length]",
+                        "[plain,false,null,null,length]");
+    }
+
+    private Outcome generate(String... options) {
+        String[] common = {"--id-column", "id", "--max-tokens", "4"};
+        String[] all = Stream.of(common, options).flatMap(Stream::of).toArray(String[]::new);
+        return Outcome.of(Demo.command(Project.DEMO_MODEL, input, output, all));
+    }
+}

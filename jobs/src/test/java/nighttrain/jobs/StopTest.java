@@ -1,0 +1,50 @@
+package nighttrain.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Ctrl-C and SIGTERM, sent to the real command. */
+class StopTest {
+    private static final Duration PATIENCE = Duration.ofSeconds(120);
+
+    @TempDir
+    Path folder;
+
+    @Test
+    @Timeout(400)
+    void stopsInGoodOrderAndGoesOn() throws Exception {
+        JournalView journal = new JournalView(folder.resolve("out"));
+        Path model = TinyModel.in(folder.resolve("model"));
+
+        stop("INT", 1, model, journal);
+        long kept = journal.rows();
+        stop("TERM", kept + 1, model, journal);
+
+        assertThat(journal.rows()).isGreaterThan(kept).isLessThan(500);
+    }
+
+    /** Sends the signal when so many rows are finished. */
+    private void stop(String signal, long rows, Path model, JournalView journal) throws Exception {
+        List<String> options = new ArrayList<>(TinyModel.OPTIONS);
+        options.addAll(List.of("--max-num-seqs", "2", "--max-tokens", "40"));
+        String[] command =
+                Demo.command(model, Project.DEMO_PROMPTS, folder.resolve("out"), options.toArray(String[]::new));
+        try (CommandProcess process = CommandProcess.nighttrain(folder, TinyModel.environment(folder), command)) {
+            process.awaitWhileAlive(rows + " rows are finished", PATIENCE, () -> journal.rows() >= rows);
+            process.signal(signal);
+
+            assertThat(process.await(PATIENCE)).as(process.messages()).isEqualTo(ExitCode.STOPPED.code());
+            assertThat(process.messages())
+                    .endsWith("Stopping. Finished rows are kept: the same command goes on from here.\n")
+                    .doesNotContain("failed", "Exception");
+            assertThat(process.out()).isEmpty();
+        }
+    }
+}

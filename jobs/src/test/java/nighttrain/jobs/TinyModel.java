@@ -1,0 +1,49 @@
+package nighttrain.jobs;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+
+/** The demo model's architecture and tokenizer with next to no weights, which are random: for tests of everything but text. */
+final class TinyModel {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final Map<String, Integer> SIZES = Map.of(
+            "hidden_size", 16,
+            "intermediate_size", 32,
+            "num_hidden_layers", 2,
+            "num_attention_heads", 2,
+            "num_key_value_heads", 1,
+            "head_dim", 8,
+            "num_tracks", 2);
+
+    private TinyModel() {}
+
+    /** To be used with {@link #OPTIONS}. */
+    static Path in(Path dir) throws IOException {
+        Files.createDirectories(dir);
+        for (String file : List.of("tokenizer.json", "tokenizer_config.json", "generation_config.json")) {
+            Files.copy(Project.DEMO_MODEL.resolve(file), dir.resolve(file));
+        }
+        ObjectNode config = (ObjectNode)
+                JSON.readTree(Project.DEMO_MODEL.resolve("config.json").toFile());
+        SIZES.forEach(config::put);
+        JSON.writeValue(dir.resolve("config.json").toFile(), config);
+        return dir;
+    }
+
+    /** Random weights never say stop, and would not mean it. */
+    static final List<String> OPTIONS = List.of("--load-format", "dummy", "--ignore-eos");
+
+    /** For the JVM: what runs for seconds is not worth the second compiler's time. Files of killed processes go with the test. */
+    static Map<String, String> environment(Path folder) {
+        return Map.of(
+                "NIGHTTRAIN_JAVA_OPTS",
+                "-XX:TieredStopAtLevel=1 -Xmx1g -Djava.io.tmpdir=" + folder,
+                "NIGHTTRAIN_LOG_DIR",
+                folder.toString());
+    }
+}

@@ -1,0 +1,84 @@
+package nighttrain.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What is wrong with a command by itself, before any file is looked at. */
+class UsageTest {
+    @TempDir
+    Path folder;
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "                              | no command: nighttrain alone (generate is one; see nighttrain --help)",
+                "label                         | unknown command: label (see nighttrain --help)",
+                "generate --modle m            | unknown option: --modle (did you mean --model?; see nighttrain generate --help)",
+                "generate m                    | unexpected argument: m (see nighttrain generate --help)",
+                "generate --top-k              | missing value: --top-k (a value follows the option; see nighttrain generate --help)",
+                "generate --seed 1 --seed 2    | option given twice: --seed (once is allowed; leave one out)",
+                "generate --ranks two          | bad value of --ranks: two (a whole number; leave it out for 0)",
+                "generate --overwrite=maybe    | bad value of --overwrite: maybe (true or false; leave it out for false)",
+                "generate --conf spark.x       | bad value of --conf: spark.x (KEY=VALUE; for example spark.executor.memory=8g)",
+                "generate --conf spark.nighttrain.topK=x | bad value of --top-k: x (a whole number; leave it out for 0)",
+            })
+    void isToldInOneLine(String arguments, String message) {
+        Outcome outcome = Outcome.of(arguments == null ? new String[0] : arguments.split(" +"));
+
+        assertThat(outcome.messages()).containsExactly(message);
+        assertThat(outcome.exitCode()).isEqualTo(ExitCode.BAD_INPUT);
+        assertThat(outcome.out()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "--max-tokens 0            | bad value of --max-tokens: 0 (at least 1; ask for fewer rows with --limit instead)",
+                "--temperature -1          | bad value of --temperature: -1.0 (0 to 100; 0 is greedy)",
+                "--temperature hot         | bad value of --temperature: hot (a number; leave it out for 0.0)",
+                "--temperature NaN         | bad value of --temperature: NaN (a number; leave it out for 0.0)",
+                "--top-p 0                 | bad value of --top-p: 0.0 (above 0, at most 1; 1 keeps every token)",
+                "--top-k -1                | bad value of --top-k: -1 (at least 0; 0 keeps every token)",
+                "--min-p 1.5               | bad value of --min-p: 1.5 (0 to 1; 0 keeps every token)",
+                "--repetition-penalty 0    | bad value of --repetition-penalty: 0.0 (above 0, at most 100; 1 is none)",
+                "--logprobs 21             | bad value of --logprobs: 21 (0 to 20; leave it out for none)",
+                "--n 0                     | bad value of --n: 0 (1 to 1000; leave it out for 1)",
+                "--limit 0                 | bad value of --limit: 0 (at least 1; leave it out for all rows)",
+                "--max-num-seqs 0          | bad value of --max-num-seqs: 0 (at least 1; leave it out for the default)",
+            })
+    void anInvalidSamplingValueIsToldInOneLine(String option, String message) {
+        String common = "generate --model m --input i --output " + folder.resolve("out") + " ";
+
+        Outcome outcome = Outcome.of((common + option).split(" "));
+
+        assertThat(outcome.messages()).containsExactly(message);
+        assertThat(outcome.exitCode()).isEqualTo(ExitCode.BAD_INPUT);
+        assertThat(folder).isEmptyDirectory();
+    }
+
+    @Test
+    void aSettingsFileThatIsNotThereIsToldInOneLine() {
+        Path file = folder.resolve("night.yaml");
+
+        assertThat(Outcome.of("generate", "--config", file.toString()).messages())
+                .containsExactly("cannot read the settings file: " + file
+                        + " (a local text file; check the path given to --config)");
+    }
+
+    @Test
+    void aSettingThatDoesNotExistIsToldInOneLine() throws Exception {
+        Path file = Files.writeString(folder.resolve("night.yaml"), "maxTokns: 3\n");
+
+        assertThat(Outcome.of("generate", "--config", file.toString()).messages())
+                .containsExactly("no such setting: maxTokns"
+                        + " (in the config file; see --help for all, names are written as in maxTokens)");
+    }
+}

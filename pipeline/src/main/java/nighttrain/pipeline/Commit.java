@@ -1,0 +1,92 @@
+package nighttrain.pipeline;
+
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.DoubleSupplier;
+import nighttrain.executor.Backend;
+import nighttrain.executor.EnginePlan;
+import nighttrain.io.table.Summary;
+import nighttrain.io.table.Throughput;
+import nighttrain.pipeline.job.JobFolder;
+import nighttrain.pipeline.job.Versions;
+import nighttrain.pipeline.read.PromptTable;
+import nighttrain.pipeline.skip.Earlier;
+import nighttrain.pipeline.skip.JournalTable;
+import nighttrain.pipeline.write.MetricsTable;
+import nighttrain.pipeline.write.ResultTable;
+import nighttrain.pipeline.write.RowFigures;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.SparkSession;
+
+/**
+ * Turns the journal of a job into what users read. May be killed at any point: files take their names when they are whole,
+ * the summary comes last, and only then does the journal go, so that the next run finds either a complete job or all it needs
+ * to do this again.
+ */
+final class Commit {
+    private final SparkSession spark;
+    private final PreparedJob job;
+    private final String runId;
+    private final JobFolder folder;
+    private final EnginePlan plan;
+
+    Commit(SparkSession spark, PreparedJob job, String runId) {
+        this.spark = spark;
+        this.job = job;
+        this.runId = runId;
+        this.folder = job.folder();
+        this.plan = job.model().plan();
+    }
+
+    GenerateReport write(
+            PromptTable table, JournalTable journal, Earlier earlier, double generatingS, DoubleSupplier elapsedS) {
+        Map<String, String> versions = Versions.of(spark.sparkContext());
+        Path results = folder.scratch(runId, "results");
+        Path metrics = folder.scratch(runId, "metrics");
+        RowFigures figures = new RowFigures();
+        new ResultTable(table, journal, job.options()).write(results, provenance(versions), figures);
+        double commShare = new MetricsTable(journal.metrics()).write(metrics);
+        folder.replace(results, folder.results());
+        folder.replace(metrics, folder.metrics());
+
+        Summary summary = new Summary(
+                figures.rows(),
+                figures.errors(),
+                elapsedS.getAsDouble(),
+                figures.promptTokens(),
+                figures.outputTokens(),
+                throughput(figures, earlier, generatingS),
+                figures.percentilesOf("ttft_ms"),
+                figures.percentilesOf("tpot_ms"),
+                figures.percentilesOf("e2e_ms"),
+                commShare,
+                plan.layout(),
+                plan.architecture(),
+                job.model().fingerprint(),
+                versions,
+                job.options().settings().asText());
+        summary.write(folder.fs(), folder.summary());
+        folder.tidy();
+        return GenerateReport.of(
+                folder, summary, earlier.outputs(), job.options().output().maxRowErrors());
+    }
+
+    private Map<String, String> provenance(Map<String, String> versions) {
+        Map<String, String> provenance = new TreeMap<>();
+        provenance.put("fingerprint", job.fingerprint().digest());
+        provenance.put("model_fingerprint", job.model().fingerprint());
+        versions.forEach((name, version) -> provenance.put("version." + name, version));
+        return provenance;
+    }
+
+    /** Rates of this run alone: what earlier runs computed took other seconds. */
+    private Throughput throughput(RowFigures figures, Earlier earlier, double seconds) {
+        int executors = Math.max(1, spark.sparkContext().statusTracker().getExecutorInfos().length - 1);
+        int gpus = plan.backend() == Backend.CUDA ? executors * plan.replicas() * plan.ranks() : 0;
+        return Throughput.of(
+                figures.promptTokens() - earlier.promptTokens(),
+                figures.outputTokens() - earlier.outputTokens(),
+                seconds,
+                gpus);
+    }
+}

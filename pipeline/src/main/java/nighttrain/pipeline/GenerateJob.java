@@ -1,0 +1,52 @@
+package nighttrain.pipeline;
+
+import nighttrain.pipeline.engine.EngineFactory;
+import nighttrain.pipeline.engine.RealEngines;
+import nighttrain.pipeline.job.JobLock;
+import nighttrain.pipeline.job.RunId;
+import nighttrain.pipeline.progress.ProgressListener;
+import nighttrain.pipeline.read.InputReader;
+import nighttrain.pipeline.read.InputSource;
+import nighttrain.pipeline.settings.GenerateOptions;
+import org.apache.spark.sql.SparkSession;
+
+/** Prompts in a table to completions in a table. */
+public final class GenerateJob {
+    private final EngineFactory engines;
+
+    /** With the real engine. */
+    public GenerateJob() {
+        this(new RealEngines());
+    }
+
+    /** With engines of another make. */
+    public GenerateJob(EngineFactory engines) {
+        this.engines = engines;
+    }
+
+    /**
+     * Reads {@code --input}, writes {@code --output}.
+     *
+     * @throws nighttrain.io.UserError for what the user can mend; nothing was written then
+     */
+    public GenerateReport run(SparkSession spark, GenerateOptions options, ProgressListener progress) {
+        return run(spark, options, new InputReader(spark).open(options.input()), progress);
+    }
+
+    GenerateReport run(SparkSession spark, GenerateOptions options, InputSource source, ProgressListener progress) {
+        long startNanos = System.nanoTime();
+        PreparedJob job =
+                PreparedJob.check(options, source, engines, spark.sessionState().newHadoopConf());
+        if (job.isComplete()) {
+            return GenerateReport.ofComplete(job.folder(), options.output().maxRowErrors());
+        }
+        String runId = RunId.next();
+        try (JobLock lock = JobLock.take(job.folder(), runId)) {
+            if (options.output().overwrite()) {
+                job.folder().clear();
+            }
+            job.folder().write(job.fingerprint());
+            return new GenerateRun(spark, job, engines, lock.run(), startNanos).go(progress);
+        }
+    }
+}

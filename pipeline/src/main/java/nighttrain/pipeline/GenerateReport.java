@@ -1,0 +1,80 @@
+package nighttrain.pipeline;
+
+import nighttrain.io.table.Percentiles;
+import nighttrain.io.table.Summary;
+import nighttrain.pipeline.job.JobFolder;
+import nighttrain.pipeline.settings.MaxRowErrors;
+
+/**
+ * What a run came to.
+ *
+ * @param output the output directory
+ * @param rows outputs in the results: input rows times samples
+ * @param errors of these, failed
+ * @param rowsLeft outputs not computed yet; 0 unless the run was stopped
+ * @param rowsFromEarlierRuns outputs that an earlier run had finished
+ * @param wasComplete an earlier run had finished the job, and this one did nothing
+ * @param tooManyErrors more rows failed than {@code --max-row-errors} allows
+ * @param wallS duration of the run that wrote the results, in seconds
+ * @param promptTokens tokens of all prompts
+ * @param outputTokens tokens of all outputs
+ * @param outputTokensPerS output tokens per second while that run was generating
+ * @param totalTokensPerS prompt and output tokens per second while that run was generating
+ * @param ttftMs time to first token
+ * @param tpotMs time per output token after the first
+ * @param e2eMs time from submission to the end
+ */
+public record GenerateReport(
+        String output,
+        long rows,
+        long errors,
+        long rowsLeft,
+        long rowsFromEarlierRuns,
+        boolean wasComplete,
+        boolean tooManyErrors,
+        double wallS,
+        long promptTokens,
+        long outputTokens,
+        double outputTokensPerS,
+        double totalTokensPerS,
+        Quantiles ttftMs,
+        Quantiles tpotMs,
+        Quantiles e2eMs) {
+    /** Half, nine tenths and 99 of 100 rows are at most this, in milliseconds; null where no row has a value. */
+    public record Quantiles(Double p50, Double p90, Double p99) {
+        private static Quantiles of(Percentiles them) {
+            return new Quantiles(them.p50(), them.p90(), them.p99());
+        }
+    }
+
+    /** Of a run that has just finished the job. */
+    static GenerateReport of(JobFolder folder, Summary summary, long rowsFromEarlierRuns, MaxRowErrors allowed) {
+        return of(folder, summary, rowsFromEarlierRuns, false, allowed);
+    }
+
+    /** Of a run that found the job complete. */
+    static GenerateReport ofComplete(JobFolder folder, MaxRowErrors allowed) {
+        Summary summary = Summary.read(folder.fs(), folder.summary());
+        return of(folder, summary, summary.rows(), true, allowed);
+    }
+
+    private static GenerateReport of(
+            JobFolder folder, Summary summary, long earlier, boolean wasComplete, MaxRowErrors allowed) {
+        return new GenerateReport(
+                folder.output().toString(),
+                summary.rows(),
+                summary.errors(),
+                0,
+                earlier,
+                wasComplete,
+                allowed.exceededBy(summary.errors(), summary.rows()),
+                summary.wallS(),
+                summary.promptTokens(),
+                summary.outputTokens(),
+                summary.throughput().outputTokensPerS(),
+                summary.throughput().totalTokensPerS(),
+                Quantiles.of(summary.ttftMs()),
+                Quantiles.of(summary.tpotMs()),
+                Quantiles.of(summary.e2eMs()));
+    }
+}

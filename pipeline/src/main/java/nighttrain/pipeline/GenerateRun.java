@@ -1,0 +1,110 @@
+package nighttrain.pipeline;
+
+import java.util.stream.Stream;
+import nighttrain.io.UserError;
+import nighttrain.pipeline.engine.EngineFactory;
+import nighttrain.pipeline.engine.EngineKey;
+import nighttrain.pipeline.engine.RunContext;
+import nighttrain.pipeline.feed.FeedCounters;
+import nighttrain.pipeline.feed.FeedSpec;
+import nighttrain.pipeline.feed.FeedTask;
+import nighttrain.pipeline.order.FeedOrder;
+import nighttrain.pipeline.progress.Heartbeat;
+import nighttrain.pipeline.progress.ProgressListener;
+import nighttrain.pipeline.progress.ProgressReporter;
+import nighttrain.pipeline.read.PromptTable;
+import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.skip.Earlier;
+import nighttrain.pipeline.skip.JournalTable;
+import org.apache.spark.SparkContext;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.util.SerializableConfiguration;
+
+/** One run of a job: read, skip what is done, order, feed, write. */
+final class GenerateRun {
+    private static final double NANOS_PER_S = 1e9;
+
+    private final SparkSession spark;
+    private final PreparedJob job;
+    private final EngineFactory engines;
+    private final String runId;
+    private final long startNanos;
+
+    GenerateRun(SparkSession spark, PreparedJob job, EngineFactory engines, String runId, long startNanos) {
+        this.spark = spark;
+        this.job = job;
+        this.engines = engines;
+        this.runId = runId;
+        this.startNanos = startNanos;
+    }
+
+    GenerateReport go(ProgressListener progress) {
+        GenerateOptions options = job.options();
+        JournalTable journal = new JournalTable(spark, job.folder().journal());
+
+        PromptTable table = PromptTable.of(
+                job.source(), job.columns(), job.folder().staged(), job.folder().scratch(runId, "staged"));
+        Earlier earlier = Earlier.in(journal);
+        Dataset<Row> left = Earlier.skip(table.prompts(), journal);
+        Dataset<Row> ordered = FeedOrder.of(
+                        spark.sparkContext(),
+                        table.rows(),
+                        options.samples(),
+                        job.model().plan().maxNumSeqs())
+                .deal(left);
+        long outputs = table.rows() * options.samples();
+        double generatingS = outputs == earlier.outputs() ? 0 : feed(ordered, outputs, earlier, progress);
+        return new Commit(spark, job, runId).write(table, journal, earlier, generatingS, this::elapsedS);
+    }
+
+    /** Runs the model; how long that took, in seconds. */
+    private double feed(Dataset<Row> prompts, long outputs, Earlier earlier, ProgressListener listener) {
+        long beganNanos = System.nanoTime();
+        SparkContext context = spark.sparkContext();
+        FeedCounters counters = FeedCounters.in(context);
+        FeedTask task = new FeedTask(FeedSpec.of(runContext(), job.options()), counters);
+        ProgressReporter.Goal goal = new ProgressReporter.Goal(outputs, earlier.outputs(), earlier.errors());
+        context.setJobDescription("Night Train: generate");
+        try (ProgressReporter reporter = ProgressReporter.start(context, listener, goal, () -> ended(counters))) {
+            prompts.foreachPartition(task);
+        } catch (RuntimeException failed) {
+            throw userErrorIn(failed);
+        } finally {
+            context.setJobDescription(null);
+        }
+        return (System.nanoTime() - beganNanos) / NANOS_PER_S;
+    }
+
+    private RunContext runContext() {
+        return new RunContext(
+                runId,
+                EngineKey.of(job.options()),
+                engines,
+                job.folder().journal().dir().toString(),
+                new SerializableConfiguration(spark.sessionState().newHadoopConf()));
+    }
+
+    private Heartbeat ended(FeedCounters counters) {
+        return new Heartbeat(
+                runId,
+                "all",
+                counters.rows().value(),
+                counters.errors().value(),
+                counters.outputTokens().value());
+    }
+
+    private double elapsedS() {
+        return (System.nanoTime() - startNanos) / NANOS_PER_S;
+    }
+
+    /** What an executor found that the driver could not see, a model that is not on its disk for one, is the user's too. */
+    private static RuntimeException userErrorIn(RuntimeException failed) {
+        return Stream.<Throwable>iterate(failed, cause -> cause != null, Throwable::getCause)
+                .filter(UserError.class::isInstance)
+                .map(RuntimeException.class::cast)
+                .findFirst()
+                .orElse(failed);
+    }
+}

@@ -1,0 +1,82 @@
+package nighttrain.pipeline;
+
+import java.util.List;
+import nighttrain.io.UserError;
+import nighttrain.pipeline.engine.EngineFactory;
+import nighttrain.pipeline.engine.ModelFacts;
+import nighttrain.pipeline.job.Fingerprint;
+import nighttrain.pipeline.job.JobFingerprints;
+import nighttrain.pipeline.job.JobFolder;
+import nighttrain.pipeline.read.InputColumns;
+import nighttrain.pipeline.read.InputSource;
+import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.write.ResultColumns;
+import org.apache.hadoop.conf.Configuration;
+
+/**
+ * A job of which all that can be known beforehand is known to be right; nothing was written.
+ *
+ * @param options what was asked
+ * @param source the input
+ * @param columns what is taken from it
+ * @param model what the driver knows of the model
+ * @param folder where everything goes
+ * @param fingerprint what identifies the job
+ */
+record PreparedJob(
+        GenerateOptions options,
+        InputSource source,
+        InputColumns columns,
+        ModelFacts model,
+        JobFolder folder,
+        Fingerprint fingerprint) {
+    /**
+     * Checks a job.
+     *
+     * @throws UserError for the first fault found
+     */
+    static PreparedJob check(GenerateOptions options, InputSource source, EngineFactory engines, Configuration hadoop) {
+        InputColumns columns = InputColumns.of(source.schema(), options, ResultColumns.names(options));
+        ModelFacts model = ModelFacts.check(options, needsChat(options, columns), engines);
+        JobFolder folder = JobFolder.of(options.output().path(), hadoop);
+        folder.refuseForeign();
+        source.requireRows(options.input().path().orElse("the given Dataset"));
+        Fingerprint fingerprint = JobFingerprints.of(
+                options,
+                model.fingerprint(),
+                source.identity(columns.used()),
+                columns.prompt().origin(),
+                model.plan().maxModelLen());
+        PreparedJob job = new PreparedJob(options, source, columns, model, folder, fingerprint);
+        folder.fingerprint().ifPresent(job::refuseOtherThan);
+        return job;
+    }
+
+    /** Whether an earlier run finished it. */
+    boolean isComplete() {
+        return !options.output().overwrite() && folder.isComplete();
+    }
+
+    private void refuseOtherThan(Fingerprint earlier) {
+        if (options.output().overwrite()) {
+            return;
+        }
+        List<String> changes = fingerprint.changesSince(earlier);
+        if (!changes.isEmpty()) {
+            throw UserError.of(
+                    "output belongs to another job",
+                    folder.output(),
+                    "changed: " + String.join(", ", changes) + "; use --overwrite or another --output");
+        }
+        if (!options.output().resume()) {
+            throw UserError.of(
+                    "output exists",
+                    folder.output(),
+                    "resuming is off; leave out --resume false, or use --overwrite or another --output");
+        }
+    }
+
+    private static boolean needsChat(GenerateOptions options, InputColumns columns) {
+        return options.prompts().system().isPresent() || columns.prompt().isConversation();
+    }
+}

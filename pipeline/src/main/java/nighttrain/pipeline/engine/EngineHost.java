@@ -1,0 +1,137 @@
+package nighttrain.pipeline.engine;
+
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import nighttrain.executor.EngineException;
+
+/**
+ * The one engine of this executor, shared by all its tasks. The only global of Night Train: Spark gives tasks no other way to
+ * find what lives as long as their executor.
+ */
+public final class EngineHost {
+    private static final EngineHost HERE = new EngineHost();
+    private static final Duration CHANGE_TIMEOUT = Duration.ofMinutes(5);
+
+    private HostedModel model;
+    private final Map<String, RunOnExecutor> runs = new HashMap<>();
+    private int leases;
+    private boolean failed;
+
+    private EngineHost() {}
+
+    /** That of this process. */
+    public static EngineHost here() {
+        return HERE;
+    }
+
+    /**
+     * Lends the engine to a task, which closes the lease when it ends. Opens the engine if it is not open, and again after it
+     * failed; an engine of another model is closed first, once its tasks have ended.
+     */
+    public synchronized Lease lease(RunContext context) throws InterruptedException {
+        provide(context.engine(), context.engines());
+        RunOnExecutor run = runs.get(context.runId());
+        if (run == null) {
+            runs.values().removeIf(RunOnExecutor::isIdle);
+            run = new RunOnExecutor(context, model.engine());
+            runs.put(context.runId(), run);
+        }
+        run.enter(model.engine());
+        leases++;
+        return new Lease(model, run);
+    }
+
+    /** Opens an engine before the first task asks for it. */
+    synchronized void prepare(EngineKey key, EngineFactory engines) throws InterruptedException {
+        provide(key, engines);
+    }
+
+    /** Counters of the runs at work here, and of the last one. */
+    synchronized List<RunOnExecutor> runs() {
+        return List.copyOf(runs.values());
+    }
+
+    /** Closes the engine when its last task has ended; later tasks would open it again. */
+    synchronized void close() {
+        failed = true;
+        if (leases == 0) {
+            closeModel();
+        }
+    }
+
+    private void provide(EngineKey key, EngineFactory engines) throws InterruptedException {
+        long deadline = System.nanoTime() + CHANGE_TIMEOUT.toNanos();
+        while (model != null && (failed || !model.key().equals(key)) && leases > 0) {
+            long leftMs = (deadline - System.nanoTime()) / 1_000_000;
+            if (leftMs <= 0) {
+                throw new EngineException(
+                        "another model is at work on this executor: "
+                                + model.key().model(),
+                        null);
+            }
+            wait(leftMs);
+        }
+        if (model != null && (failed || !model.key().equals(key))) {
+            closeModel();
+        }
+        if (model == null) {
+            model = HostedModel.open(key, engines);
+            failed = false;
+        }
+    }
+
+    private void closeModel() {
+        if (model != null) {
+            HostedModel old = model;
+            model = null;
+            old.close();
+        }
+    }
+
+    private synchronized void end(Lease lease) {
+        lease.run.leave();
+        leases--;
+        if (leases == 0 && failed) {
+            closeModel();
+        }
+        notifyAll();
+    }
+
+    private synchronized void fail(HostedModel broken) {
+        if (model == broken) {
+            failed = true;
+        }
+    }
+
+    /** A task's share of the engine. */
+    public final class Lease implements AutoCloseable {
+        private final HostedModel leased;
+        private final RunOnExecutor run;
+
+        private Lease(HostedModel leased, RunOnExecutor run) {
+            this.leased = leased;
+            this.run = run;
+        }
+
+        public HostedModel model() {
+            return leased;
+        }
+
+        /** Counts what this run does on this executor. */
+        public RunOnExecutor run() {
+            return run;
+        }
+
+        /** Tells that the engine failed: the next lease opens it again. */
+        public void engineFailed() {
+            fail(leased);
+        }
+
+        @Override
+        public void close() {
+            end(this);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+package nighttrain.pipeline.engine;
+
+import java.nio.file.Path;
+import java.util.Optional;
+import nighttrain.executor.Engine;
+import nighttrain.io.text.ChatTemplate;
+import nighttrain.io.text.Tokenizer;
+
+/** A model at work in this process: its engine, and what turns text into tokens and back. */
+public final class HostedModel implements AutoCloseable {
+    private final EngineKey key;
+    private final Tokenizer tokenizer;
+    private final Engine engine;
+    private Optional<ChatTemplate> chatTemplate = Optional.empty();
+
+    private HostedModel(EngineKey key, Tokenizer tokenizer, Engine engine) {
+        this.key = key;
+        this.tokenizer = tokenizer;
+        this.engine = engine;
+    }
+
+    static HostedModel open(EngineKey key, EngineFactory engines) {
+        Path dir = Path.of(key.model());
+        Tokenizer tokenizer = Tokenizer.open(dir);
+        try {
+            return new HostedModel(key, tokenizer, engines.open(key.config(), dir, key.dummyWeights()));
+        } catch (RuntimeException | Error failed) {
+            tokenizer.close();
+            throw failed;
+        }
+    }
+
+    EngineKey key() {
+        return key;
+    }
+
+    public Engine engine() {
+        return engine;
+    }
+
+    public Tokenizer tokenizer() {
+        return tokenizer;
+    }
+
+    /** Opened when first needed: a model without one can still complete plain prompts. */
+    public synchronized ChatTemplate chatTemplate() {
+        if (chatTemplate.isEmpty()) {
+            chatTemplate = Optional.of(ChatTemplate.open(Path.of(key.model())));
+        }
+        return chatTemplate.get();
+    }
+
+    @Override
+    public void close() {
+        try (tokenizer) {
+            engine.close();
+        }
+    }
+}

@@ -1,0 +1,76 @@
+package nighttrain.pipeline.engine;
+
+import java.util.concurrent.atomic.LongAdder;
+import nighttrain.executor.Engine;
+import nighttrain.io.table.ResultRow;
+import nighttrain.pipeline.progress.Heartbeat;
+import org.apache.spark.SparkEnv;
+
+/** What one run does on this executor: counts finished rows, and samples the engine while tasks are at work. */
+public final class RunOnExecutor {
+    private final RunContext context;
+    private final String executor = SparkEnv.get().executorId();
+    private final LongAdder rows = new LongAdder();
+    private final LongAdder errors = new LongAdder();
+    private Engine engine;
+    private long engineTokensBefore;
+    private long tokensOfClosedEngines;
+    private MetricsSampler sampler;
+    private int tasks;
+
+    RunOnExecutor(RunContext context, Engine engine) {
+        this.context = context;
+        this.engine = engine;
+        this.engineTokensBefore = engine.stats().outputTokens();
+    }
+
+    synchronized boolean isIdle() {
+        return tasks == 0;
+    }
+
+    /** The executor's name in Spark. */
+    public String executor() {
+        return executor;
+    }
+
+    /** A row is in the journal. */
+    public void finished(ResultRow row) {
+        rows.increment();
+        if (row.error() != null) {
+            errors.increment();
+        }
+    }
+
+    synchronized void enter(Engine current) {
+        if (current != engine) {
+            tokensOfClosedEngines += engine.stats().outputTokens() - engineTokensBefore;
+            engineTokensBefore = 0;
+            engine = current;
+            stopSampling();
+        }
+        tasks++;
+        if (sampler == null) {
+            sampler = MetricsSampler.start(context, executor, current);
+        }
+    }
+
+    synchronized void leave() {
+        tasks--;
+        if (tasks == 0) {
+            stopSampling();
+        }
+    }
+
+    private void stopSampling() {
+        if (sampler != null) {
+            sampler.close();
+            sampler = null;
+        }
+    }
+
+    /** Where it stands now. */
+    synchronized Heartbeat heartbeat() {
+        long tokens = tokensOfClosedEngines + engine.stats().outputTokens() - engineTokensBefore;
+        return new Heartbeat(context.runId(), executor, rows.sum(), errors.sum(), tokens);
+    }
+}

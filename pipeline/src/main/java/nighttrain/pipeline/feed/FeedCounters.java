@@ -1,0 +1,34 @@
+package nighttrain.pipeline.feed;
+
+import java.io.Serializable;
+import nighttrain.io.table.ResultRow;
+import org.apache.spark.SparkContext;
+import org.apache.spark.util.LongAccumulator;
+
+/**
+ * Counters in Spark's UI, on the stage that generates; Spark merges them when tasks end.
+ *
+ * @param rows outputs finished, errors included
+ * @param errors outputs that failed
+ * @param promptTokens tokens of their prompts
+ * @param outputTokens tokens of their texts
+ */
+public record FeedCounters(
+        LongAccumulator rows, LongAccumulator errors, LongAccumulator promptTokens, LongAccumulator outputTokens)
+        implements Serializable {
+    /** New ones. */
+    public static FeedCounters in(SparkContext spark) {
+        return new FeedCounters(
+                spark.longAccumulator("rows"),
+                spark.longAccumulator("row errors"),
+                spark.longAccumulator("prompt tokens"),
+                spark.longAccumulator("output tokens"));
+    }
+
+    void add(ResultRow row) {
+        rows.add(1);
+        errors.add(row.error() == null ? 0 : 1);
+        promptTokens.add(row.promptTokens());
+        outputTokens.add(row.outputTokens());
+    }
+}

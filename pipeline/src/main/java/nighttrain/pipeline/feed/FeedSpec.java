@@ -1,0 +1,41 @@
+package nighttrain.pipeline.feed;
+
+import java.io.Serializable;
+import java.util.List;
+import nighttrain.executor.request.SamplingParams;
+import nighttrain.pipeline.engine.RunContext;
+import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.settings.TruncateSide;
+
+/**
+ * What tasks need to know; travels to executors.
+ *
+ * @param context run, engine and journal
+ * @param sampling how tokens are drawn
+ * @param seed the job's
+ * @param stop texts that end an output
+ * @param system message put before every prompt; null for none
+ * @param truncate what becomes of prompts longer than the context
+ * @param tokenIds whether results carry token ids
+ */
+public record FeedSpec(
+        RunContext context,
+        SamplingParams sampling,
+        long seed,
+        List<String> stop,
+        String system,
+        TruncateSide truncate,
+        boolean tokenIds)
+        implements Serializable {
+    /** That of a job's run. */
+    public static FeedSpec of(RunContext context, GenerateOptions options) {
+        return new FeedSpec(
+                context,
+                options.sampling(),
+                options.seed(),
+                options.stop(),
+                options.prompts().system().orElse(null),
+                options.prompts().truncate(),
+                options.output().tokenIds());
+    }
+}

@@ -1,0 +1,33 @@
+package nighttrain.pipeline.feed;
+
+import nighttrain.pipeline.read.RowNames;
+import org.apache.spark.sql.Row;
+
+/**
+ * One output to compute.
+ *
+ * @param file input file, relative to the input root
+ * @param row position in that file
+ * @param sample which of the row's outputs
+ * @param id what users call the row
+ * @param prompt text to complete, or null
+ * @param messages conversation to continue, as JSON, or null
+ */
+record PromptRow(String file, long row, int sample, String id, String prompt, String messages) {
+    /** What no other output has. */
+    record Key(String file, long row, int sample) {}
+
+    static PromptRow of(Row row) {
+        return new PromptRow(
+                row.getAs(RowNames.FILE),
+                row.<Long>getAs(RowNames.ROW),
+                row.<Integer>getAs(RowNames.SAMPLE),
+                row.getAs(RowNames.ID),
+                row.getAs(RowNames.PROMPT),
+                row.getAs(RowNames.MESSAGES));
+    }
+
+    Key key() {
+        return new Key(file, row, sample);
+    }
+}

@@ -1,0 +1,37 @@
+package nighttrain.pipeline.feed;
+
+import java.util.Optional;
+import java.util.Set;
+import nighttrain.executor.request.GenerationRequest;
+import nighttrain.executor.request.StopCheck;
+import nighttrain.pipeline.engine.HostedModel;
+
+/** Rows to requests. Used by one task. */
+final class Requests {
+    private final HostedModel model;
+    private final FeedSpec spec;
+    private final PromptEncoder encoder;
+    private final Set<Integer> endTokens;
+    private long next;
+
+    Requests(HostedModel model, FeedSpec spec) {
+        this.model = model;
+        this.spec = spec;
+        this.encoder = new PromptEncoder(model, spec);
+        this.endTokens = Set.copyOf(model.tokenizer().endTokens());
+    }
+
+    Request of(PromptRow row) throws RowFault {
+        int[] tokens = encoder.encode(row);
+        Optional<StopWatch> stop =
+                spec.stop().isEmpty() ? Optional.empty() : Optional.of(new StopWatch(model.tokenizer(), spec.stop()));
+        GenerationRequest generation = new GenerationRequest(
+                next++,
+                tokens,
+                spec.sampling(),
+                RowSeed.of(spec.seed(), row.id(), row.sample()),
+                endTokens,
+                stop.<StopCheck>map(watch -> watch).orElse(StopCheck.NEVER));
+        return new Request(row, stop, generation);
+    }
+}

@@ -1,0 +1,94 @@
+package nighttrain.pipeline.feed;
+
+import java.util.List;
+import nighttrain.executor.request.FinishReason;
+import nighttrain.executor.request.Generation;
+import nighttrain.executor.request.TokenLogprobs;
+import nighttrain.io.table.ResultRow;
+import nighttrain.io.text.Tokenizer;
+
+/** Answers to rows of the results. */
+final class Results {
+    private static final double NANOS_PER_MS = 1e6;
+
+    private final Tokenizer tokenizer;
+    private final boolean tokenIds;
+    private final String executor;
+    private final int attempts;
+
+    /** {@code attempts}: how often the task was started, this time included. */
+    Results(Tokenizer tokenizer, boolean tokenIds, String executor, int attempts) {
+        this.tokenizer = tokenizer;
+        this.tokenIds = tokenIds;
+        this.executor = executor;
+        this.attempts = attempts;
+    }
+
+    /** The row of an answered request. */
+    ResultRow of(Request request, Generation answer) {
+        if (answer.error().isPresent()) {
+            Generation.RequestError error = answer.error().get();
+            return failed(request.row(), error.kind(), error.message(), answer.promptTokens());
+        }
+        PromptRow row = request.row();
+        int[] tokens = answer.tokens();
+        return new ResultRow(
+                row.file(),
+                row.row(),
+                row.sample(),
+                row.id(),
+                text(request, tokens),
+                answer.finishReason().label(),
+                answer.promptTokens(),
+                tokens.length,
+                null,
+                null,
+                tokens.length == 0 ? null : ms(answer.submittedNanos(), answer.firstTokenNanos()),
+                tokens.length < 2 ? null : ms(answer.firstTokenNanos(), answer.finishedNanos()) / (tokens.length - 1),
+                ms(answer.submittedNanos(), answer.finishedNanos()),
+                attempts,
+                executor,
+                tokenIds ? tokens : null,
+                logprobs(answer.logprobs()),
+                logprobs(answer.promptLogprobs()));
+    }
+
+    private String logprobs(List<TokenLogprobs> positions) {
+        return positions.isEmpty() ? null : LogprobsJson.of(positions, tokenizer);
+    }
+
+    /** The row of a prompt that could not be asked. */
+    ResultRow of(PromptRow row, RowFault fault) {
+        return failed(row, fault.kind(), fault.getMessage(), 0);
+    }
+
+    private ResultRow failed(PromptRow row, String kind, String message, int promptTokens) {
+        return new ResultRow(
+                row.file(),
+                row.row(),
+                row.sample(),
+                row.id(),
+                null,
+                FinishReason.ERROR.label(),
+                promptTokens,
+                0,
+                kind,
+                message,
+                null,
+                null,
+                null,
+                attempts,
+                executor,
+                null,
+                null,
+                null);
+    }
+
+    private String text(Request request, int[] tokens) {
+        return request.stop().filter(StopWatch::stopped).map(StopWatch::text).orElseGet(() -> tokenizer.decode(tokens));
+    }
+
+    private static double ms(long fromNanos, long toNanos) {
+        return (toNanos - fromNanos) / NANOS_PER_MS;
+    }
+}

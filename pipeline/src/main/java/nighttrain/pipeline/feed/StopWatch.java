@@ -1,0 +1,32 @@
+package nighttrain.pipeline.feed;
+
+import java.util.List;
+import nighttrain.executor.request.StopCheck;
+import nighttrain.io.text.StopStrings;
+import nighttrain.io.text.Tokenizer;
+
+/** Ends one generation at a stop string, and remembers the text before it. */
+final class StopWatch implements StopCheck {
+    private final StopStrings strings;
+    private volatile boolean stopped;
+
+    StopWatch(Tokenizer tokenizer, List<String> stop) {
+        this.strings = new StopStrings(tokenizer.newDecoder(), stop);
+    }
+
+    @Override
+    public boolean stopsAfter(int token) {
+        stopped = strings.push(token);
+        return stopped;
+    }
+
+    /** Whether a stop string came. */
+    boolean stopped() {
+        return stopped;
+    }
+
+    /** The text before it. */
+    String text() {
+        return strings.text();
+    }
+}

@@ -1,0 +1,45 @@
+package nighttrain.pipeline.job;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import org.apache.hadoop.fs.FSDataInputStream;
+import org.apache.hadoop.fs.FSDataOutputStream;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+
+/** Small text files on a Hadoop file system. */
+final class Files {
+    private Files() {}
+
+    /** Something that may fail as files do. */
+    interface Action<T> {
+        T run() throws IOException;
+    }
+
+    static <T> T unchecked(Action<T> action) {
+        try {
+            return action.run();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    static String read(FileSystem fs, Path file) throws IOException {
+        try (FSDataInputStream in = fs.open(file)) {
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        }
+    }
+
+    /** Whole or not at all. */
+    static void write(FileSystem fs, Path file, String text) throws IOException {
+        Path whole = new Path(file.getParent(), "_" + file.getName() + ".new");
+        try (FSDataOutputStream out = fs.create(whole, true)) {
+            out.write(text.getBytes(StandardCharsets.UTF_8));
+        }
+        fs.delete(file, false);
+        if (!fs.rename(whole, file)) {
+            throw new IOException("cannot rename " + whole + " to " + file);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+package nighttrain.pipeline.job;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+
+/**
+ * Everything that determines a job's results, by name: two runs may share finished rows only if it is equal. How fast they
+ * are computed (batch sizes, ranks, threads) is not part of it.
+ *
+ * @param facts name to value, in the order in which people read them
+ */
+public record Fingerprint(Map<String, String> facts) {
+    private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+    private static final int SHOWN_CHARS = 60;
+
+    public Fingerprint {
+        facts = java.util.Collections.unmodifiableMap(new LinkedHashMap<>(facts));
+    }
+
+    /** A short name for all of it. */
+    public String digest() {
+        return Digests.sha256(toJson().getBytes(StandardCharsets.UTF_8)).substring(0, 16);
+    }
+
+    /** What changed from {@code earlier} to this: {@code maxTokens 256 -> 64}; empty where nothing did. */
+    public List<String> changesSince(Fingerprint earlier) {
+        Set<String> names = new LinkedHashSet<>((Collection<String>) facts.keySet());
+        names.addAll(earlier.facts.keySet());
+        List<String> changes = new ArrayList<>();
+        for (String name : names) {
+            String before = earlier.facts.get(name);
+            String now = facts.get(name);
+            if (!Objects.equals(before, now)) {
+                changes.add(name + " " + shown(before) + " -> " + shown(now));
+            }
+        }
+        return changes;
+    }
+
+    String toJson() {
+        try {
+            return JSON.writeValueAsString(facts);
+        } catch (JsonProcessingException impossible) {
+            throw new IllegalStateException(impossible);
+        }
+    }
+
+    static Fingerprint fromJson(String json) {
+        try {
+            return new Fingerprint(JSON.readValue(json, new TypeReference<LinkedHashMap<String, String>>() {}));
+        } catch (JsonProcessingException broken) {
+            return new Fingerprint(Map.of("job.json", "unreadable"));
+        }
+    }
+
+    private static String shown(String value) {
+        if (value == null) {
+            return "(none)";
+        }
+        String line = value.replace("\n", "\\n");
+        return line.length() <= SHOWN_CHARS ? line : line.substring(0, SHOWN_CHARS) + "...";
+    }
+}

@@ -1,0 +1,180 @@
+package nighttrain.pipeline.job;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import nighttrain.io.UserError;
+import nighttrain.io.journal.Journal;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+
+/**
+ * Where everything of a job lies: the output directory with what users read, and in it {@code _nighttrain} with what makes a
+ * job resumable (Spark reads no directory that begins with an underscore).
+ *
+ * @param fs the file system of the output
+ * @param output the output directory, qualified
+ */
+public record JobFolder(FileSystem fs, Path output) {
+    private static final String INNER = "_nighttrain";
+    private static final Set<String> OURS = Set.of("results", "metrics", "summary.json", "report.html", INNER);
+
+    /** The folder of a job that writes to {@code output}; touches nothing. */
+    public static JobFolder of(String output, Configuration hadoop) {
+        Path path = new Path(output);
+        return Files.unchecked(() -> {
+            FileSystem fs = path.getFileSystem(hadoop);
+            return new JobFolder(fs, fs.makeQualified(path));
+        });
+    }
+
+    /** Result files; readable when the job is complete. */
+    public Path results() {
+        return new Path(output, "results");
+    }
+
+    /** Engine counters; readable when the job is complete. */
+    public Path metrics() {
+        return new Path(output, "metrics");
+    }
+
+    /** Written last: where it is, the job is complete. */
+    public Path summary() {
+        return new Path(output, "summary.json");
+    }
+
+    /** Finished rows that are not results yet. */
+    public Journal journal() {
+        return new Journal(fs, inner("journal"));
+    }
+
+    /** What identifies the job. */
+    public Path jobFile() {
+        return inner("job.json");
+    }
+
+    /** Who works on the job at the moment. */
+    public Path lockFile() {
+        return inner("lock.json");
+    }
+
+    /** Input as Parquet, where it was not. */
+    public Path staged() {
+        return inner("staged");
+    }
+
+    /** A place for files that take their final name when they are whole. */
+    public Path scratch(String runId, String what) {
+        return new Path(inner("tmp-" + runId), what);
+    }
+
+    /** Whether an earlier run finished the job. */
+    public boolean isComplete() {
+        return Files.unchecked(() -> fs.exists(summary()) && fs.exists(results()));
+    }
+
+    /** The fingerprint of the job that wrote here, if one did. */
+    public Optional<Fingerprint> fingerprint() {
+        return Files.unchecked(() ->
+                fs.exists(jobFile()) ? Optional.of(Fingerprint.fromJson(Files.read(fs, jobFile()))) : Optional.empty());
+    }
+
+    /** Puts a job's name on the folder. */
+    public void write(Fingerprint fingerprint) {
+        Files.unchecked(() -> {
+            Files.write(fs, jobFile(), fingerprint.toJson());
+            return null;
+        });
+    }
+
+    /**
+     * Refuses an output that something else than Night Train wrote.
+     *
+     * @throws UserError naming some of what is there
+     */
+    public void refuseForeign() {
+        List<String> foreign = new ArrayList<>();
+        for (FileStatus child : children()) {
+            if (!child.getPath().getName().startsWith(INNER)) {
+                foreign.add(child.getPath().getName());
+            }
+        }
+        if (!foreign.isEmpty() && fingerprint().isEmpty()) {
+            throw UserError.of(
+                    "output directory is not empty",
+                    output,
+                    "it has " + foreign.get(0) + (foreign.size() > 1 ? " and " + (foreign.size() - 1) + " more" : "")
+                            + ", which Night Train did not write; choose another --output");
+        }
+    }
+
+    /** Deletes what Night Train wrote, other files stay; the lock stays until it is released. */
+    public void clear() {
+        // The summary goes first: an interrupted deletion must not look like a complete job.
+        Files.unchecked(() -> {
+            fs.delete(summary(), false);
+            for (FileStatus child : children()) {
+                if (OURS.contains(child.getPath().getName())
+                        && !child.getPath().getName().equals(INNER)) {
+                    fs.delete(child.getPath(), true);
+                }
+            }
+            clearInner(Set.of(lockFile().getName(), jobFile().getName()));
+            return null;
+        });
+    }
+
+    /** Deletes what only an unfinished job needs. */
+    public void tidy() {
+        Files.unchecked(() -> {
+            clearInner(Set.of(lockFile().getName(), jobFile().getName()));
+            return null;
+        });
+    }
+
+    private void clearInner(Set<String> kept) throws IOException {
+        Path inner = new Path(output, INNER);
+        if (!fs.exists(inner)) {
+            return;
+        }
+        for (FileStatus child : fs.listStatus(inner)) {
+            String name = child.getPath().getName();
+            if (!kept.contains(name) && !name.startsWith(".")) {
+                fs.delete(child.getPath(), true);
+            }
+        }
+    }
+
+    private List<FileStatus> children() {
+        return Files.unchecked(() -> {
+            if (!fs.exists(output)) {
+                return List.of();
+            }
+            if (!fs.getFileStatus(output).isDirectory()) {
+                throw UserError.of("output is a file", output, "a directory is needed; choose another --output");
+            }
+            return List.of(fs.listStatus(output));
+        });
+    }
+
+    private Path inner(String name) {
+        return new Path(new Path(output, INNER), name);
+    }
+
+    /** Puts {@code from} in the place of whatever is at {@code to}. */
+    public void replace(Path from, Path to) {
+        Files.unchecked(() -> {
+            fs.delete(to, true);
+            fs.mkdirs(to.getParent());
+            if (!fs.rename(from, to)) {
+                throw new UncheckedIOException(new IOException("cannot rename " + from + " to " + to));
+            }
+            return null;
+        });
+    }
+}

@@ -1,0 +1,33 @@
+package nighttrain.pipeline.job;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.util.Map;
+import java.util.Properties;
+import java.util.TreeMap;
+import org.apache.spark.SparkContext;
+
+/** What computed a job's results. */
+public final class Versions {
+    private Versions() {}
+
+    /** By name: {@code night-train}, {@code spark}, {@code java}. */
+    public static Map<String, String> of(SparkContext spark) {
+        Map<String, String> versions = new TreeMap<>();
+        versions.put("night-train", nightTrain());
+        versions.put("spark", spark.version());
+        versions.put("java", System.getProperty("java.version"));
+        return versions;
+    }
+
+    private static String nightTrain() {
+        try (InputStream in = Versions.class.getResourceAsStream("/nighttrain/pipeline/version.properties")) {
+            Properties properties = new Properties();
+            properties.load(in);
+            return properties.getProperty("version");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+package nighttrain.pipeline.progress;
+
+/** Is told about twice a second, on a thread of its own on the driver, how far the job is; and once at its end. */
+@FunctionalInterface
+public interface ProgressListener {
+    /** Does nothing. */
+    ProgressListener SILENT = progress -> {};
+
+    void at(Progress progress);
+}

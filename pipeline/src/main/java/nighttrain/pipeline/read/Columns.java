@@ -1,0 +1,37 @@
+package nighttrain.pipeline.read;
+
+import static org.apache.spark.sql.functions.col;
+
+import java.util.Arrays;
+import nighttrain.io.UserError;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.StructType;
+
+/** Columns by the exact name that a user gave, dots and spaces included. */
+final class Columns {
+    private Columns() {}
+
+    static boolean has(StructType schema, String name) {
+        return Arrays.asList(schema.fieldNames()).contains(name);
+    }
+
+    /** Type of a column; {@code option} named it. */
+    static DataType type(StructType schema, String name, String option) {
+        if (!has(schema, name)) {
+            throw UserError.of(
+                    "no such column",
+                    name,
+                    "named by " + option + "; the input's columns are " + list(schema) + "; check the name");
+        }
+        return schema.apply(name).dataType();
+    }
+
+    static String list(StructType schema) {
+        return String.join(", ", schema.fieldNames());
+    }
+
+    static Column quoted(String name) {
+        return col("`" + name.replace("`", "``") + "`");
+    }
+}

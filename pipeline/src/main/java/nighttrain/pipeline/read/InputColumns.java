@@ -1,0 +1,76 @@
+package nighttrain.pipeline.read;
+
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import nighttrain.io.UserError;
+import nighttrain.pipeline.settings.GenerateOptions;
+import org.apache.spark.sql.types.ArrayType;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.MapType;
+import org.apache.spark.sql.types.StructType;
+
+/**
+ * What a job takes from its input.
+ *
+ * @param prompt how prompts are made
+ * @param id column that names rows
+ * @param kept columns to copy to the results
+ * @param samples outputs per row
+ * @param limit rows from the start
+ */
+public record InputColumns(PromptColumns prompt, Optional<String> id, List<String> kept, int samples, long limit) {
+    /** A field of the kept struct that is never null, so that the struct of a row without kept columns is not empty. */
+    public static final String PRESENT = "_nt_present";
+
+    /**
+     * Finds them in a table.
+     *
+     * @param taken column names that results have anyway
+     * @throws UserError for a column that is not there, of the wrong type, or whose name is taken
+     */
+    public static InputColumns of(StructType schema, GenerateOptions options, List<String> taken) {
+        List<String> kept = options.output().keepColumns();
+        Set<String> seen = new HashSet<>();
+        for (String name : kept) {
+            Columns.type(schema, name, "--keep-columns");
+            if (taken.stream().anyMatch(name::equalsIgnoreCase)) {
+                throw UserError.of(
+                        "cannot keep column",
+                        name,
+                        "results have a column of that name; rename it in the input"
+                                + (name.equals(RowNames.ID) ? ", or use --id-column id" : ""));
+            }
+            if (!seen.add(name)) {
+                throw UserError.of("column named twice", name, "by --keep-columns; name it once");
+            }
+        }
+        options.input().idColumn().ifPresent(name -> checkId(schema, name));
+        return new InputColumns(
+                PromptColumns.of(schema, options.prompts()),
+                options.input().idColumn(),
+                kept,
+                options.samples(),
+                options.input().limit().orElse(Long.MAX_VALUE));
+    }
+
+    /** Input columns in use, each once. */
+    public List<String> used() {
+        Set<String> used = new LinkedHashSet<>(prompt.needed());
+        id.ifPresent(used::add);
+        used.addAll(kept);
+        return List.copyOf(used);
+    }
+
+    private static void checkId(StructType schema, String name) {
+        DataType type = Columns.type(schema, name, "--id-column");
+        if (type instanceof StructType || type instanceof ArrayType || type instanceof MapType) {
+            throw UserError.of(
+                    "wrong column type",
+                    name + " is " + type.simpleString(),
+                    "an id is a number or text; name another --id-column, or none for file and row position");
+        }
+    }
+}

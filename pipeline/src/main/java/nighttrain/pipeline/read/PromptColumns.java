@@ -1,0 +1,104 @@
+package nighttrain.pipeline.read;
+
+import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.to_json;
+
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import nighttrain.io.UserError;
+import nighttrain.pipeline.settings.PromptOptions;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.types.ArrayType;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+
+/**
+ * How a row of the input becomes a prompt.
+ *
+ * @param prompt text; null where conversations are used
+ * @param messages a conversation as JSON; null where text is used
+ * @param isConversation which of the two
+ * @param needed input columns that these are made of
+ * @param origin where prompts come from, for the fingerprint
+ */
+public record PromptColumns(Column prompt, Column messages, boolean isConversation, Set<String> needed, String origin) {
+    private static final String NO_MESSAGES = "a list of {role, content} or the same as JSON text";
+
+    /**
+     * Finds the columns in a table.
+     *
+     * @throws UserError for a column that is not there or of the wrong type
+     */
+    public static PromptColumns of(StructType schema, PromptOptions options) {
+        if (options.template().isPresent()) {
+            return template(schema, options.template().get());
+        }
+        Optional<String> messages = options.messagesColumn();
+        Optional<String> prompt = options.column();
+        if (messages.isEmpty() && prompt.isEmpty()) {
+            prompt = Columns.has(schema, "prompt") ? Optional.of("prompt") : prompt;
+            messages = prompt.isEmpty() && Columns.has(schema, "messages") ? Optional.of("messages") : messages;
+        }
+        if (messages.isPresent()) {
+            return messages(schema, messages.get());
+        }
+        return text(
+                schema,
+                prompt.orElseThrow(
+                        () -> UserError.of(
+                                "no column called prompt or messages",
+                                Columns.list(schema),
+                                "are the input's columns; name one by --prompt-column or --messages-column, or give --prompt")));
+    }
+
+    private static PromptColumns text(StructType schema, String name) {
+        DataType type = Columns.type(schema, name, "--prompt-column");
+        if (!type.equals(DataTypes.StringType)) {
+            throw UserError.of(
+                    "wrong column type",
+                    name + " is " + type.simpleString(),
+                    "a prompt is text; use --prompt \"{" + name + "}\" to write it as text,"
+                            + " or --messages-column for conversations");
+        }
+        return new PromptColumns(Columns.quoted(name), none(), false, Set.of(name), "column " + name);
+    }
+
+    private static PromptColumns messages(StructType schema, String name) {
+        DataType type = Columns.type(schema, name, "--messages-column");
+        Column json = Columns.quoted(name);
+        if (isConversationType(type)) {
+            json = to_json(json);
+        } else if (!type.equals(DataTypes.StringType)) {
+            throw UserError.of(
+                    "wrong column type",
+                    name + " is " + type.simpleString(),
+                    "a conversation is " + NO_MESSAGES + "; use --prompt-column for text");
+        }
+        return new PromptColumns(none(), json, true, Set.of(name), "messages " + name);
+    }
+
+    private static PromptColumns template(StructType schema, String text) {
+        PromptTemplate template = PromptTemplate.parse(text);
+        List<String> names = template.columns();
+        names.forEach(name -> Columns.type(schema, name, "--prompt"));
+        return new PromptColumns(template.asColumn(schema), none(), false, new TreeSet<>(names), "template " + text);
+    }
+
+    private static boolean isConversationType(DataType type) {
+        return type instanceof ArrayType array
+                && array.elementType() instanceof StructType turn
+                && isText(turn, "role")
+                && isText(turn, "content");
+    }
+
+    private static boolean isText(StructType turn, String field) {
+        return Columns.has(turn, field) && turn.apply(field).dataType().equals(DataTypes.StringType);
+    }
+
+    private static Column none() {
+        return lit(null).cast(DataTypes.StringType);
+    }
+}

@@ -1,0 +1,89 @@
+package nighttrain.pipeline.read;
+
+import static org.apache.spark.sql.functions.coalesce;
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.concat;
+import static org.apache.spark.sql.functions.explode;
+import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.sequence;
+import static org.apache.spark.sql.functions.struct;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+
+/** The rows of a job, each with a key that no other row has and that stays the same from run to run. */
+public final class PromptTable {
+    private final InputColumns columns;
+    private final PlacedRows placed;
+    private final Dataset<Row> keyed;
+    private final long rows;
+
+    private PromptTable(InputColumns columns, PlacedRows placed, long limit) {
+        this.columns = columns;
+        this.placed = placed;
+        long all = placed.segments().stream().mapToLong(Segment::rows).sum();
+        this.rows = Math.min(all, limit);
+        this.keyed = rows < all ? placed.keyed().filter(col(PlacedRows.POSITION).lt(lit(limit))) : placed.keyed();
+    }
+
+    /** The rows of a source; see {@link InputSource#place} for the two places. */
+    public static PromptTable of(InputSource source, InputColumns columns, Path staged, Path scratch) {
+        PlacedRows placed = source.place(columns.used(), staged, scratch);
+        return new PromptTable(columns, placed, columns.limit());
+    }
+
+    /** How many rows. */
+    public long rows() {
+        return rows;
+    }
+
+    /** What to complete, one line per output: the key ({@code file, row, sample}), {@code position, id, prompt, messages}. */
+    public Dataset<Row> prompts() {
+        Column samples = columns.samples() == 1 ? lit(0) : explode(sequence(lit(0), lit(columns.samples() - 1)));
+        return keyed.select(
+                col(PlacedRows.FILE).as(RowNames.FILE),
+                col(PlacedRows.ROW).as(RowNames.ROW),
+                col(PlacedRows.POSITION).as(RowNames.POSITION),
+                samples.as(RowNames.SAMPLE),
+                id().as(RowNames.ID),
+                columns.prompt().prompt().as(RowNames.PROMPT),
+                columns.prompt().messages().as(RowNames.MESSAGES));
+    }
+
+    /** What to copy to the results, one line per row: {@code position, kept}. */
+    public Dataset<Row> kept() {
+        return keyed.select(
+                col(PlacedRows.POSITION).as(RowNames.POSITION),
+                struct(PlacedRows.with(
+                                PlacedRows.quoted(columns.kept()), lit(true).as(InputColumns.PRESENT)))
+                        .as(RowNames.KEPT));
+    }
+
+    /** Where files begin in the whole input: {@code file, start}; one line per file. */
+    public Dataset<Row> fileStarts() {
+        Map<String, Long> starts = new LinkedHashMap<>();
+        placed.segments().forEach(segment -> starts.putIfAbsent(segment.file(), segment.fileStart()));
+        List<Row> lines = starts.entrySet().stream()
+                .map(start -> RowFactory.create(start.getKey(), start.getValue()))
+                .toList();
+        StructType schema =
+                new StructType().add(RowNames.FILE, DataTypes.StringType).add("start", DataTypes.LongType);
+        return keyed.sparkSession().createDataset(lines, Encoders.row(schema));
+    }
+
+    private Column id() {
+        Column place = concat(col(PlacedRows.FILE), lit(":"), col(PlacedRows.ROW));
+        return columns.id()
+                .map(name -> coalesce(Columns.quoted(name).cast(DataTypes.StringType), place))
+                .orElse(place);
+    }
+}

@@ -1,0 +1,23 @@
+package nighttrain.pipeline.read;
+
+/** Names of the columns that the pipeline's own tables have. */
+public final class RowNames {
+    /** Input file, relative to the input root. */
+    public static final String FILE = "file";
+    /** Position in that file, from 0. */
+    public static final String ROW = "row";
+    /** Position in the whole input, from 0. */
+    public static final String POSITION = "position";
+    /** Which of the outputs of a row, from 0. */
+    public static final String SAMPLE = "sample";
+    /** What users call the row. */
+    public static final String ID = "id";
+    /** Text to complete, or null. */
+    public static final String PROMPT = "prompt";
+    /** Conversation to continue, as JSON, or null. */
+    public static final String MESSAGES = "messages";
+    /** Input columns to copy, as one struct. */
+    public static final String KEPT = "kept";
+
+    private RowNames() {}
+}

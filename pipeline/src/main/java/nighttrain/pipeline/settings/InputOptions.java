@@ -1,0 +1,46 @@
+package nighttrain.pipeline.settings;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import nighttrain.io.UserError;
+
+/**
+ * Where rows come from.
+ *
+ * @param path file, directory or pattern; empty where a Dataset is given instead
+ * @param format a Spark source
+ * @param formatOptions options of that source
+ * @param idColumn names rows in the results; empty: file and position
+ * @param limit only that many rows from the start
+ */
+public record InputOptions(
+        Optional<String> path,
+        String format,
+        Map<String, String> formatOptions,
+        Optional<String> idColumn,
+        Optional<Long> limit) {
+    public InputOptions {
+        formatOptions = Map.copyOf(formatOptions);
+        limit.filter(rows -> rows < 1).ifPresent(rows -> {
+            throw UserError.of("bad value of --limit", rows, "at least 1; leave it out for all rows");
+        });
+    }
+
+    static InputOptions of(SettingValues values) {
+        Map<String, String> options = new LinkedHashMap<>();
+        for (String option : values.get(Settings.FORMAT_OPTION)) {
+            int equals = option.indexOf('=');
+            if (equals < 1) {
+                throw UserError.of("bad value of --format-option", option, "K=V; for example header=false");
+            }
+            options.put(option.substring(0, equals), option.substring(equals + 1));
+        }
+        return new InputOptions(
+                values.find(Settings.INPUT_PATH),
+                values.get(Settings.FORMAT),
+                options,
+                values.find(Settings.ID_COLUMN),
+                values.find(Settings.LIMIT));
+    }
+}

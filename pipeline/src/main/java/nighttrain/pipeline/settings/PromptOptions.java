@@ -1,0 +1,56 @@
+package nighttrain.pipeline.settings;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+import nighttrain.io.UserError;
+
+/**
+ * Where a row's prompt comes from: at most one of column, conversation and template; none means a column called
+ * {@code prompt}, else one called {@code messages}.
+ *
+ * @param column text column
+ * @param messagesColumn conversation column
+ * @param template text with {@code {column}} in it
+ * @param system message put before every prompt
+ * @param truncate what becomes of prompts longer than the context
+ */
+public record PromptOptions(
+        Optional<String> column,
+        Optional<String> messagesColumn,
+        Optional<String> template,
+        Optional<String> system,
+        TruncateSide truncate) {
+    static PromptOptions of(SettingValues values) {
+        List<String> given = Stream.of(
+                        Settings.PROMPT_COLUMN, Settings.MESSAGES_COLUMN, Settings.PROMPT_TEXT, Settings.PROMPT_FILE)
+                .filter(values::isSet)
+                .map(Setting::option)
+                .toList();
+        if (given.size() > 1) {
+            throw UserError.of(
+                    "more than one source of prompts",
+                    String.join(", ", given),
+                    "one is allowed; leave the others out");
+        }
+        return new PromptOptions(
+                values.find(Settings.PROMPT_COLUMN),
+                values.find(Settings.MESSAGES_COLUMN),
+                values.find(Settings.PROMPT_TEXT)
+                        .or(() -> values.find(Settings.PROMPT_FILE).map(PromptOptions::read)),
+                values.find(Settings.SYSTEM),
+                values.get(Settings.TRUNCATE));
+    }
+
+    private static String read(String file) {
+        try {
+            return Files.readString(Path.of(file));
+        } catch (IOException unreadable) {
+            throw UserError.of(
+                    "cannot read --prompt-file", file, "a local UTF-8 text file; check the path", unreadable);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+package nighttrain.pipeline.settings;
+
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import nighttrain.io.UserError;
+
+/**
+ * One thing that a user can set. Its option, Spark conf key and key in a config file all come from its name.
+ *
+ * @param name in lowerCamel: {@code maxNumSeqs}
+ * @param type how values are written
+ * @param defaultValue what holds when nobody sets it; empty where there is no such value
+ * @param placeholder the value in help: {@code N}; empty for a switch
+ * @param help one line
+ * @param group where help shows it
+ * @param aliases other names in lowerCamel
+ */
+public record Setting<T>(
+        String name,
+        SettingType<T> type,
+        Optional<T> defaultValue,
+        String placeholder,
+        String help,
+        SettingGroup group,
+        List<String> aliases) {
+    /** What every Spark conf key of Night Train begins with. */
+    public static final String CONF_PREFIX = "spark.nighttrain.";
+
+    /** {@code --max-num-seqs}. */
+    public String option() {
+        return option(name);
+    }
+
+    /** The aliases as options. */
+    public List<String> aliasOptions() {
+        return aliases.stream().map(Setting::option).toList();
+    }
+
+    /** {@code spark.nighttrain.maxNumSeqs}. */
+    public String confKey() {
+        return CONF_PREFIX + name;
+    }
+
+    /** Reads a value as written by a user. */
+    public T parse(String text) {
+        try {
+            return type.parse().apply(text);
+        } catch (IllegalArgumentException wrong) {
+            String way = defaultValue
+                    .map(value -> "leave it out for " + type.print().apply(value))
+                    .orElse("leave it out if you need none");
+            throw UserError.of("bad value of " + option(), text, type.expected() + "; " + way, wrong);
+        }
+    }
+
+    /** Writes a value so that {@link #parse} reads it. */
+    public String print(T value) {
+        return type.print().apply(value);
+    }
+
+    private static String option(String name) {
+        return "--" + name.replaceAll("([A-Z])", "-$1").toLowerCase(Locale.ROOT);
+    }
+}

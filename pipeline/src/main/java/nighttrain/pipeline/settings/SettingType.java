@@ -1,0 +1,84 @@
+package nighttrain.pipeline.settings;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+
+/**
+ * How a setting's value is written.
+ *
+ * @param expected what a value must be, for error messages: {@code a whole number}
+ * @param shape whether it is a switch, one value or several
+ * @param parse text to value; throws {@link IllegalArgumentException}
+ * @param print value to the text that {@code parse} reads
+ */
+public record SettingType<T>(String expected, Shape shape, Function<String, T> parse, Function<T, String> print) {
+    /** How often a value is given. */
+    public enum Shape {
+        /** On or off: {@code --overwrite}. */
+        SWITCH,
+        /** One value. */
+        ONE,
+        /** The option is repeated, or its value is a JSON list. */
+        REPEATED
+    }
+
+    public static final SettingType<String> TEXT = one("text", Function.identity());
+    public static final SettingType<Integer> INTEGER = one("a whole number", Integer::valueOf);
+    public static final SettingType<Long> LONG = one("a whole number", Long::valueOf);
+    public static final SettingType<Double> REAL = one("a number", SettingType::finite);
+    public static final SettingType<Boolean> SWITCH =
+            new SettingType<>("true or false", Shape.SWITCH, SettingType::bool, String::valueOf);
+    /** {@code a,b}: names without commas. */
+    public static final SettingType<List<String>> NAMES = new SettingType<>(
+            "names separated by commas", Shape.ONE, SettingType::names, names -> String.join(",", names));
+    /** Any texts: a JSON list, or one text alone. */
+    public static final SettingType<List<String>> TEXTS =
+            new SettingType<>("text, or a JSON list of texts", Shape.REPEATED, TextList::parse, TextList::print);
+
+    /** Constants of an enum, written in lower case. */
+    public static <E extends Enum<E>> SettingType<E> choice(Class<E> constants) {
+        String names = Arrays.stream(constants.getEnumConstants())
+                .map(SettingType::label)
+                .collect(Collectors.joining(", "));
+        return new SettingType<>(
+                "one of " + names,
+                Shape.ONE,
+                text -> Enum.valueOf(constants, text.strip().toUpperCase(Locale.ROOT)),
+                SettingType::label);
+    }
+
+    /** Any other single value. */
+    public static <T> SettingType<T> one(String expected, Function<String, T> parse) {
+        return new SettingType<>(expected, Shape.ONE, parse, String::valueOf);
+    }
+
+    private static String label(Enum<?> constant) {
+        return constant.name().toLowerCase(Locale.ROOT);
+    }
+
+    private static double finite(String text) {
+        double value = Double.parseDouble(text);
+        if (!Double.isFinite(value)) {
+            throw new IllegalArgumentException("not finite");
+        }
+        return value;
+    }
+
+    private static boolean bool(String text) {
+        return switch (text.strip().toLowerCase(Locale.ROOT)) {
+            case "true" -> true;
+            case "false" -> false;
+            default -> throw new IllegalArgumentException("neither true nor false");
+        };
+    }
+
+    private static List<String> names(String text) {
+        return Arrays.stream(text.split(",", -1))
+                .map(String::strip)
+                .filter(name -> !name.isEmpty())
+                .toList();
+    }
+}

@@ -1,0 +1,146 @@
+package nighttrain.pipeline.settings;
+
+import java.io.Serializable;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.function.Function;
+import java.util.regex.Pattern;
+import nighttrain.io.UserError;
+
+/** What was set, by whom ever: text per setting, checked when it was put in. Immutable. */
+public final class SettingValues implements Serializable {
+    private static final long serialVersionUID = 1L;
+    private static final SettingValues NONE = new SettingValues(Map.of());
+
+    private static final Pattern SECRET =
+            Pattern.compile("(?i)^([^=]*(?:secret|password|token|key)[^=]*)=.*", Pattern.DOTALL);
+
+    /** By name, as {@link Setting#print} writes it. */
+    private final TreeMap<String, String> texts;
+
+    private SettingValues(Map<String, String> texts) {
+        this.texts = new TreeMap<>(texts);
+    }
+
+    /** Nothing set: every value is the default. */
+    public static SettingValues none() {
+        return NONE;
+    }
+
+    /**
+     * What holds when a user sets things in several places: an option wins over Spark's conf, that over the config file.
+     *
+     * @param options by lowerCamel name or alias; values are text, numbers, booleans or lists of text
+     * @param sparkConf gives a conf key's value
+     * @param file as {@code options}
+     * @throws UserError for an unknown name or a bad value
+     */
+    public static SettingValues resolve(
+            Map<String, ?> options, Function<String, Optional<String>> sparkConf, Map<String, ?> file) {
+        Map<String, String> texts = new LinkedHashMap<>();
+        texts.putAll(checked(file, "config file"));
+        for (Setting<?> setting : Settings.all()) {
+            for (String key : confKeys(setting)) {
+                sparkConf.apply(key).ifPresent(text -> texts.put(setting.name(), normal(setting, text)));
+            }
+        }
+        texts.putAll(checked(options, "options"));
+        return new SettingValues(texts);
+    }
+
+    /** From Spark's conf alone. */
+    public static SettingValues of(Function<String, Optional<String>> sparkConf) {
+        return resolve(Map.of(), sparkConf, Map.of());
+    }
+
+    /** These and one more. */
+    public <T> SettingValues with(Setting<T> setting, T value) {
+        SettingValues more = new SettingValues(texts);
+        more.texts.put(setting.name(), normal(setting, setting.print(value)));
+        return more;
+    }
+
+    /** What was set, or the default; empty where there is neither. */
+    public <T> Optional<T> find(Setting<T> setting) {
+        String text = texts.get(setting.name());
+        return text == null ? setting.defaultValue() : Optional.of(setting.parse(text));
+    }
+
+    /**
+     * What was set, or the default.
+     *
+     * @throws UserError where there is neither
+     */
+    public <T> T get(Setting<T> setting) {
+        return find(setting)
+                .orElseThrow(() -> UserError.of(
+                        "missing option",
+                        setting.option(),
+                        setting.help() + "; give " + setting.option() + " " + setting.placeholder()));
+    }
+
+    /** Whether the user set it. */
+    public boolean isSet(Setting<?> setting) {
+        return texts.containsKey(setting.name());
+    }
+
+    /** What was set, as Spark conf: how settings reach executors that start later. */
+    public Map<String, String> asSparkConf() {
+        Map<String, String> conf = new TreeMap<>();
+        texts.forEach((name, text) -> conf.put(Setting.CONF_PREFIX + name, text));
+        return conf;
+    }
+
+    /** Every setting that has a value, defaults included, by name; passwords in format options are masked. */
+    public Map<String, String> asText() {
+        Map<String, String> all = new LinkedHashMap<>();
+        for (Setting<?> setting : Settings.all()) {
+            textOf(setting).ifPresent(text -> all.put(setting.name(), text));
+        }
+        List<String> masked =
+                get(Settings.FORMAT_OPTION).stream().map(SettingValues::mask).toList();
+        all.put(Settings.FORMAT_OPTION.name(), Settings.FORMAT_OPTION.print(masked));
+        return all;
+    }
+
+    private static String mask(String option) {
+        return SECRET.matcher(option).replaceFirst("$1=***");
+    }
+
+    private <T> Optional<String> textOf(Setting<T> setting) {
+        return find(setting).map(setting::print);
+    }
+
+    private static Map<String, String> checked(Map<String, ?> values, String where) {
+        Map<String, String> texts = new LinkedHashMap<>();
+        values.forEach((name, value) -> {
+            Setting<?> setting = Settings.find(name)
+                    .orElseThrow(() -> UserError.of(
+                            "no such setting",
+                            name,
+                            "in the " + where + "; see --help for all, names are written as in maxTokens"));
+            texts.put(setting.name(), normal(setting, text(value)));
+        });
+        return texts;
+    }
+
+    private static String text(Object value) {
+        if (value instanceof List<?> list) {
+            return TextList.print(list.stream().map(String::valueOf).toList());
+        }
+        return String.valueOf(value);
+    }
+
+    private static <T> String normal(Setting<T> setting, String text) {
+        return setting.print(setting.parse(text));
+    }
+
+    private static List<String> confKeys(Setting<?> setting) {
+        return java.util.stream.Stream.concat(setting.aliases().stream(), java.util.stream.Stream.of(setting.name()))
+                .map(name -> Setting.CONF_PREFIX + name)
+                .toList();
+    }
+}

@@ -1,0 +1,235 @@
+package nighttrain.pipeline.settings;
+
+import static nighttrain.pipeline.settings.SettingGroup.ENGINE;
+import static nighttrain.pipeline.settings.SettingGroup.INPUT;
+import static nighttrain.pipeline.settings.SettingGroup.OUTPUT;
+import static nighttrain.pipeline.settings.SettingGroup.PROMPT;
+import static nighttrain.pipeline.settings.SettingGroup.SAMPLING;
+import static nighttrain.pipeline.settings.SettingType.INTEGER;
+import static nighttrain.pipeline.settings.SettingType.LONG;
+import static nighttrain.pipeline.settings.SettingType.NAMES;
+import static nighttrain.pipeline.settings.SettingType.REAL;
+import static nighttrain.pipeline.settings.SettingType.SWITCH;
+import static nighttrain.pipeline.settings.SettingType.TEXT;
+import static nighttrain.pipeline.settings.SettingType.TEXTS;
+import static nighttrain.pipeline.settings.SettingType.choice;
+
+import java.util.List;
+import java.util.Optional;
+import nighttrain.executor.Backend;
+import nighttrain.executor.EngineConfig;
+
+/** The one table of everything that can be set; command line, Spark conf, config file and documentation follow it. */
+public final class Settings {
+    private static final EngineConfig ASKED = EngineConfig.defaults();
+
+    public static final Setting<String> MODEL =
+            required("model", TEXT, "DIR", "checkpoint directory, at this path on every node", SettingGroup.MODEL);
+    public static final Setting<LoadFormat> LOAD_FORMAT = of(
+            "loadFormat",
+            choice(LoadFormat.class),
+            LoadFormat.AUTO,
+            "auto|dummy",
+            "dummy: seeded random weights, to measure speed without a checkpoint",
+            SettingGroup.MODEL);
+    public static final Setting<Precision> DTYPE = of(
+            "dtype",
+            choice(Precision.class),
+            Precision.AUTO,
+            "auto|fp32|bf16",
+            "number format of the computation; the CPU computes in fp32",
+            SettingGroup.MODEL);
+
+    public static final Setting<String> INPUT_PATH =
+            optional("input", TEXT, "PATH", "prompts: a file, a directory or a pattern, any Hadoop URI", INPUT);
+    public static final Setting<String> FORMAT =
+            of("format", TEXT, "parquet", "NAME", "format of the input, any Spark source", INPUT);
+    public static final Setting<List<String>> FORMAT_OPTION =
+            of("formatOption", TEXTS, List.of(), "K=V", "an option of that format; may be repeated", INPUT);
+    public static final Setting<String> ID_COLUMN = optional(
+            "idColumn",
+            TEXT,
+            "COLUMN",
+            "column that names rows in the results (default: file and row position)",
+            INPUT);
+    public static final Setting<Long> LIMIT = optional("limit", LONG, "N", "only the first N rows", INPUT);
+
+    public static final Setting<String> PROMPT_COLUMN = optional(
+            "promptColumn", TEXT, "COLUMN", "text column to complete (default: prompt, else messages)", PROMPT);
+    public static final Setting<String> MESSAGES_COLUMN = optional(
+            "messagesColumn", TEXT, "COLUMN", "conversation column, sent through the model's chat template", PROMPT);
+    public static final Setting<String> PROMPT_TEXT =
+            optional("prompt", TEXT, "TEXT", "prompt for every row, with {column} in it; {{ and }} are braces", PROMPT);
+    public static final Setting<String> PROMPT_FILE =
+            optional("promptFile", TEXT, "FILE", "as --prompt, read from a local file", PROMPT);
+    public static final Setting<String> SYSTEM =
+            optional("system", TEXT, "TEXT", "system message before every prompt; makes plain prompts a chat", PROMPT);
+    public static final Setting<TruncateSide> TRUNCATE = of(
+            "truncate",
+            choice(TruncateSide.class),
+            TruncateSide.NONE,
+            "none|left|right",
+            "which end of a prompt to cut when it is longer than the context",
+            PROMPT);
+
+    public static final Setting<Integer> MAX_TOKENS =
+            of("maxTokens", INTEGER, 256, "N", "most tokens to generate per row", SAMPLING);
+    public static final Setting<Double> TEMPERATURE =
+            of("temperature", REAL, 0.0, "X", "0 takes the likeliest token, higher is more varied", SAMPLING);
+    public static final Setting<Double> TOP_P =
+            of("topP", REAL, 1.0, "X", "only the likeliest tokens that reach this probability together", SAMPLING);
+    public static final Setting<Integer> TOP_K =
+            of("topK", INTEGER, 0, "N", "only the N likeliest tokens; 0 is all", SAMPLING);
+    public static final Setting<Double> MIN_P =
+            of("minP", REAL, 0.0, "X", "only tokens at least this share as likely as the likeliest", SAMPLING);
+    public static final Setting<Double> REPETITION_PENALTY =
+            of("repetitionPenalty", REAL, 1.0, "X", "above 1 discourages tokens of prompt and output", SAMPLING);
+    public static final Setting<Double> PRESENCE_PENALTY =
+            of("presencePenalty", REAL, 0.0, "X", "above 0 discourages tokens of the output, once each", SAMPLING);
+    public static final Setting<Double> FREQUENCY_PENALTY =
+            of("frequencyPenalty", REAL, 0.0, "X", "above 0 discourages tokens of the output, by count", SAMPLING);
+    public static final Setting<Long> SEED = of("seed", LONG, 0L, "N", "seed of every random draw", SAMPLING);
+    public static final Setting<List<String>> STOP =
+            of("stop", TEXTS, List.of(), "TEXT", "end the output before this text; may be repeated", SAMPLING);
+    public static final Setting<Integer> SAMPLES = of("n", INTEGER, 1, "N", "outputs per row", SAMPLING);
+    public static final Setting<Integer> LOGPROBS = optional(
+            "logprobs",
+            INTEGER,
+            "K",
+            "write log-probabilities, with the K likeliest tokens beside the chosen",
+            SAMPLING);
+    public static final Setting<Boolean> PROMPT_LOGPROBS = of(
+            "promptLogprobs",
+            SWITCH,
+            false,
+            "",
+            "write log-probabilities of the prompt's own tokens, and their sum",
+            SAMPLING);
+    public static final Setting<Boolean> IGNORE_EOS =
+            of("ignoreEos", SWITCH, false, "", "go on to --max-tokens whatever the model says", SAMPLING);
+
+    public static final Setting<String> OUTPUT_PATH =
+            required("output", TEXT, "PATH", "directory for results, any Hadoop URI", OUTPUT);
+    public static final Setting<List<String>> KEEP_COLUMNS =
+            of("keepColumns", NAMES, List.of(), "A,B", "input columns to copy to the results", OUTPUT);
+    public static final Setting<Boolean> TOKEN_IDS =
+            of("tokenIds", SWITCH, false, "", "write the output's token ids too", OUTPUT);
+    public static final Setting<Boolean> OVERWRITE =
+            of("overwrite", SWITCH, false, "", "delete what an earlier run wrote to --output first", OUTPUT);
+    public static final Setting<Boolean> RESUME =
+            of("resume", SWITCH, true, "", "go on where an earlier run of the same job stopped", OUTPUT);
+    public static final Setting<MaxRowErrors> MAX_ROW_ERRORS = of(
+            "maxRowErrors",
+            MaxRowErrors.TYPE,
+            MaxRowErrors.share(0.05),
+            "N|SHARE",
+            "exit with code 3 when more rows fail",
+            OUTPUT);
+
+    public static final Setting<Backend> BACKEND =
+            of("backend", choice(Backend.class), ASKED.backend(), "auto|cpu|cuda", "hardware to run on", ENGINE);
+    public static final Setting<Integer> RANKS = new Setting<>(
+            "ranks",
+            INTEGER,
+            Optional.of(ASKED.ranks()),
+            "W",
+            "devices that share one copy of the model; 0 chooses",
+            ENGINE,
+            List.of("tensorParallelSize"));
+    public static final Setting<Integer> REPLICAS =
+            of("replicas", INTEGER, ASKED.replicas(), "R", "copies of the model per executor; 0 chooses", ENGINE);
+    public static final Setting<Integer> MAX_NUM_SEQS =
+            of("maxNumSeqs", INTEGER, ASKED.maxNumSeqs(), "N", "most sequences in one step", ENGINE);
+    public static final Setting<Integer> MAX_NUM_BATCHED_TOKENS = of(
+            "maxNumBatchedTokens", INTEGER, ASKED.maxBatchTokens(), "N", "most tokens in one step; 0 chooses", ENGINE);
+    public static final Setting<Integer> MAX_MODEL_LEN =
+            of("maxModelLen", INTEGER, ASKED.maxModelLen(), "N", "longest prompt plus output; 0: the model's", ENGINE);
+    public static final Setting<Integer> PAGE_TOKENS =
+            of("pageTokens", INTEGER, ASKED.pageTokens(), "N", "tokens in one page of the KV cache", ENGINE);
+    public static final Setting<Integer> KV_PAGES =
+            of("kvPages", INTEGER, ASKED.kvPages(), "N", "pages of the KV cache; 0: what memory allows", ENGINE);
+    public static final Setting<Boolean> PREFIX_CACHE =
+            of("prefixCache", SWITCH, ASKED.prefixCache(), "", "compute the shared start of prompts once", ENGINE);
+    public static final Setting<Integer> THREADS =
+            of("threads", INTEGER, ASKED.threads(), "N", "CPU threads; 0: all", ENGINE);
+    public static final Setting<Boolean> DETERMINISTIC =
+            of("deterministic", SWITCH, false, "", "text independent of the batch; always so on the CPU", ENGINE);
+
+    private static final List<Setting<?>> ALL = List.of(
+            MODEL,
+            LOAD_FORMAT,
+            DTYPE,
+            INPUT_PATH,
+            FORMAT,
+            FORMAT_OPTION,
+            ID_COLUMN,
+            LIMIT,
+            PROMPT_COLUMN,
+            MESSAGES_COLUMN,
+            PROMPT_TEXT,
+            PROMPT_FILE,
+            SYSTEM,
+            TRUNCATE,
+            MAX_TOKENS,
+            TEMPERATURE,
+            TOP_P,
+            TOP_K,
+            MIN_P,
+            REPETITION_PENALTY,
+            PRESENCE_PENALTY,
+            FREQUENCY_PENALTY,
+            SEED,
+            STOP,
+            SAMPLES,
+            LOGPROBS,
+            PROMPT_LOGPROBS,
+            IGNORE_EOS,
+            OUTPUT_PATH,
+            KEEP_COLUMNS,
+            TOKEN_IDS,
+            OVERWRITE,
+            RESUME,
+            MAX_ROW_ERRORS,
+            BACKEND,
+            RANKS,
+            REPLICAS,
+            MAX_NUM_SEQS,
+            MAX_NUM_BATCHED_TOKENS,
+            MAX_MODEL_LEN,
+            PAGE_TOKENS,
+            KV_PAGES,
+            PREFIX_CACHE,
+            THREADS,
+            DETERMINISTIC);
+
+    private Settings() {}
+
+    /** Every setting, in the order of help. */
+    public static List<Setting<?>> all() {
+        return ALL;
+    }
+
+    /** The setting of that name or alias, in lowerCamel. */
+    public static Optional<Setting<?>> find(String name) {
+        return ALL.stream()
+                .filter(setting ->
+                        setting.name().equals(name) || setting.aliases().contains(name))
+                .findFirst();
+    }
+
+    private static <T> Setting<T> of(
+            String name, SettingType<T> type, T value, String placeholder, String help, SettingGroup group) {
+        return new Setting<>(name, type, Optional.of(value), placeholder, help, group, List.of());
+    }
+
+    private static <T> Setting<T> optional(
+            String name, SettingType<T> type, String placeholder, String help, SettingGroup group) {
+        return new Setting<>(name, type, Optional.empty(), placeholder, help, group, List.of());
+    }
+
+    /** As {@link #optional}; {@link SettingValues#get} tells the user when it is missing. */
+    private static <T> Setting<T> required(
+            String name, SettingType<T> type, String placeholder, String help, SettingGroup group) {
+        return optional(name, type, placeholder, help, group);
+    }
+}

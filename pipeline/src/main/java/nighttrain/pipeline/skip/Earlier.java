@@ -1,0 +1,49 @@
+package nighttrain.pipeline.skip;
+
+import static org.apache.spark.sql.functions.coalesce;
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.count;
+import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.sum;
+
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+
+/**
+ * What earlier runs of a job had finished when this one began.
+ *
+ * @param outputs finished outputs, errors included
+ * @param errors of these, failed
+ * @param promptTokens tokens of their prompts
+ * @param outputTokens tokens of their texts
+ */
+public record Earlier(long outputs, long errors, long promptTokens, long outputTokens) {
+    private static final String[] KEY = {"file", "row", "sample"};
+    private static final Earlier NOTHING = new Earlier(0, 0, 0, 0);
+
+    /** Sums the journal up. */
+    public static Earlier in(JournalTable journal) {
+        if (journal.isEmpty()) {
+            return NOTHING;
+        }
+        Row sums = journal.results()
+                .dropDuplicates(KEY)
+                .agg(
+                        count(lit(1)),
+                        count(col("error")),
+                        coalesce(sum("prompt_tokens"), lit(0L)),
+                        coalesce(sum("output_tokens"), lit(0L)))
+                .head();
+        return new Earlier(sums.getLong(0), sums.getLong(1), sums.getLong(2), sums.getLong(3));
+    }
+
+    /** The prompts that are not finished yet. */
+    public static Dataset<Row> skip(Dataset<Row> prompts, JournalTable journal) {
+        if (journal.isEmpty()) {
+            return prompts;
+        }
+        Dataset<Row> finished =
+                journal.results().select(col(KEY[0]), col(KEY[1]), col(KEY[2])).distinct();
+        return prompts.join(finished, KEY, "left_anti");
+    }
+}

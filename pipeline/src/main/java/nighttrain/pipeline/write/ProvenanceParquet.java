@@ -1,0 +1,34 @@
+package nighttrain.pipeline.write;
+
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.mapreduce.Job;
+import org.apache.parquet.hadoop.ParquetOutputFormat;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.execution.datasources.OutputWriterFactory;
+import org.apache.spark.sql.execution.datasources.parquet.ParquetFileFormat;
+import org.apache.spark.sql.types.StructType;
+import scala.collection.immutable.Map;
+import scala.jdk.javaapi.CollectionConverters;
+
+/**
+ * Spark's Parquet with key/value pairs of ours in every file's footer, where any Parquet reader finds them. Write options
+ * {@code nighttrain.provenance.x} become footer keys {@code nighttrain.x}.
+ */
+public final class ProvenanceParquet extends ParquetFileFormat {
+    static final String OPTION_PREFIX = "nighttrain.provenance.";
+    private static final long serialVersionUID = 1L;
+
+    @Override
+    public OutputWriterFactory prepareWrite(
+            SparkSession spark, Job job, Map<String, String> options, StructType schema) {
+        OutputWriterFactory factory = super.prepareWrite(spark, job, options, schema);
+        Configuration conf = job.getConfiguration();
+        CollectionConverters.asJava(options).forEach((key, value) -> {
+            if (key.startsWith(OPTION_PREFIX)) {
+                conf.set(key, value);
+            }
+        });
+        ParquetOutputFormat.setWriteSupportClass(job, ProvenanceWriteSupport.class);
+        return factory;
+    }
+}

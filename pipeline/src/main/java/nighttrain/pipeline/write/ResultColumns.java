@@ -1,0 +1,93 @@
+package nighttrain.pipeline.write;
+
+import static org.apache.spark.sql.functions.aggregate;
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.from_json;
+import static org.apache.spark.sql.functions.lit;
+
+import java.util.ArrayList;
+import java.util.List;
+import nighttrain.pipeline.read.RowNames;
+import nighttrain.pipeline.settings.GenerateOptions;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+
+/** The columns of result files, which users rely on. */
+public final class ResultColumns {
+    private static final List<String> ALWAYS = List.of(
+            "text",
+            "finish_reason",
+            "prompt_tokens",
+            "output_tokens",
+            "error",
+            "error_message",
+            "ttft_ms",
+            "tpot_ms",
+            "e2e_ms",
+            "attempts",
+            "executor");
+    private static final StructType TOKEN = new StructType()
+            .add("id", DataTypes.IntegerType)
+            .add("token", DataTypes.StringType)
+            .add("logprob", DataTypes.FloatType);
+
+    private ResultColumns() {}
+
+    /** Names of all columns, kept ones aside. */
+    public static List<String> names(GenerateOptions options) {
+        List<String> names = new ArrayList<>();
+        names.add(RowNames.ID);
+        names.addAll(ALWAYS);
+        if (options.samples() > 1) {
+            names.add(RowNames.SAMPLE);
+        }
+        if (options.sampling().logprobs() >= 0) {
+            names.add("logprobs");
+        }
+        if (options.sampling().promptLogprobs()) {
+            names.add("prompt_logprob");
+            names.add("prompt_logprobs");
+        }
+        if (options.output().tokenIds()) {
+            names.add("token_ids");
+        }
+        return names;
+    }
+
+    /** From merged rows, in the order in which users see them. */
+    static Column[] select(GenerateOptions options) {
+        List<Column> columns = new ArrayList<>();
+        for (String name : names(options)) {
+            columns.add(column(name));
+            if (name.equals(RowNames.ID)) {
+                options.output().keepColumns().forEach(kept -> columns.add(kept(kept)));
+            }
+        }
+        return columns.toArray(Column[]::new);
+    }
+
+    private static Column kept(String name) {
+        return col(RowNames.KEPT).getField(name).as(name);
+    }
+
+    private static Column column(String name) {
+        return switch (name) {
+            case "logprobs", "prompt_logprobs" -> logprobs(name).as(name);
+            // The sum over the prompt's tokens after the first: what a scoring job is after.
+            case "prompt_logprob" ->
+                aggregate(
+                                logprobs("prompt_logprobs"),
+                                lit(0.0),
+                                (sum, position) ->
+                                        sum.plus(position.getField("logprob").cast(DataTypes.DoubleType)))
+                        .as(name);
+            default -> col(name);
+        };
+    }
+
+    private static Column logprobs(String name) {
+        StructType position = TOKEN.add("top", DataTypes.createArrayType(TOKEN));
+        return from_json(col(name), DataTypes.createArrayType(position));
+    }
+}

@@ -1,0 +1,90 @@
+package nighttrain.pipeline.write;
+
+import static org.apache.spark.sql.functions.broadcast;
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.expr;
+import static org.apache.spark.sql.functions.lit;
+
+import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.Stream;
+import nighttrain.pipeline.read.PromptTable;
+import nighttrain.pipeline.read.RowNames;
+import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.skip.JournalTable;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.DataFrameWriter;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.StructField;
+
+/** The journal of a job, as its results: each input row once, in input order, from file to file and within files. */
+public final class ResultTable {
+    /** Large enough to read well, small enough that a cluster writes in parallel. */
+    private static final long ROWS_PER_FILE = 100_000;
+
+    private final PromptTable prompts;
+    private final JournalTable journal;
+    private final GenerateOptions options;
+
+    public ResultTable(PromptTable prompts, JournalTable journal, GenerateOptions options) {
+        this.prompts = prompts;
+        this.journal = journal;
+        this.options = options;
+    }
+
+    /** Writes Parquet files that carry {@code provenance} in their footers; what was written adds up to {@code figures}. */
+    public void write(Path folder, Map<String, String> provenance, RowFigures figures) {
+        DataFrameWriter<Row> writer = figures.watch(merged())
+                .select(ResultColumns.select(options))
+                .write()
+                .format(ProvenanceParquet.class.getName())
+                .mode("overwrite");
+        provenance.forEach((key, value) -> writer.option(ProvenanceParquet.OPTION_PREFIX + key, value));
+        writer.save(folder.toString());
+    }
+
+    /** One shuffle brings input rows and journal rows to where their place in the input says. */
+    private Dataset<Row> merged() {
+        Dataset<Row> both = results().union(inputs());
+        int files = (int) (1 + (prompts.rows() * options.samples() - 1) / ROWS_PER_FILE);
+        Column file = expr("cast(" + RowNames.POSITION + " * " + files + "L div " + prompts.rows() + "L as int)");
+        return both.repartitionById(files, file)
+                .sortWithinPartitions(RowNames.POSITION, RowNames.SAMPLE)
+                .mapPartitions(new MergeRows(options.samples()), Encoders.row(both.schema()));
+    }
+
+    /** Journal rows; kept is null. */
+    private Dataset<Row> results() {
+        DataType type = prompts.kept().schema().apply(RowNames.KEPT).dataType();
+        Column position = col("start").plus(col(RowNames.ROW));
+        return journal.results()
+                .join(broadcast(prompts.fileStarts()), RowNames.FILE)
+                .filter(position.lt(lit(prompts.rows())))
+                .select(arranged(position, col(RowNames.SAMPLE), lit(null).cast(type), field -> col(field.name())));
+    }
+
+    /** Input rows; what the journal tells is null. */
+    private Dataset<Row> inputs() {
+        return prompts.kept()
+                .select(arranged(
+                        col(RowNames.POSITION),
+                        lit(MergeRows.INPUT),
+                        col(RowNames.KEPT),
+                        field -> lit(null).cast(field.dataType())));
+    }
+
+    /** Columns as {@link MergeRows} expects them. */
+    private static Column[] arranged(
+            Column position, Column sample, Column kept, Function<StructField, Column> journalColumn) {
+        Stream<Column> first =
+                Stream.of(position.as(RowNames.POSITION), sample.as(RowNames.SAMPLE), kept.as(RowNames.KEPT));
+        Stream<Column> rest = Stream.of(JournalTable.RESULTS.fields())
+                .filter(field -> !MergeRows.KEY.contains(field.name()))
+                .map(field -> journalColumn.apply(field).as(field.name()));
+        return Stream.concat(first, rest).toArray(Column[]::new);
+    }
+}

@@ -1,0 +1,139 @@
+package nighttrain.pipeline;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.IntStream;
+import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.settings.Settings;
+import nighttrain.pipeline.testing.JobTest;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.junit.jupiter.api.Test;
+
+class InputTest extends JobTest {
+    @Test
+    void csvKeepsItsFilesAndItsOrder() throws IOException {
+        Path input = Files.createDirectory(dir.resolve("input"));
+        Files.writeString(input.resolve("b.csv"), "prompt,n\n\"two\nlines\",3\nlast,4\n");
+        Files.writeString(input.resolve("a.csv"), "prompt,n\nfirst,1\nsecond,2\n");
+        values = values.with(Settings.FORMAT, "csv").with(Settings.KEEP_COLUMNS, List.of("n"));
+        run();
+        assertThat(results())
+                .extracting(row -> row.<String>getAs("id"), row -> row.<String>getAs("n"), row -> row.getAs("text"))
+                .containsExactly(
+                        org.assertj.core.groups.Tuple.tuple("a.csv:0", "1", "first"),
+                        org.assertj.core.groups.Tuple.tuple("a.csv:1", "2", "second"),
+                        org.assertj.core.groups.Tuple.tuple("b.csv:0", "3", "two\nlines"),
+                        org.assertj.core.groups.Tuple.tuple("b.csv:1", "4", "last"));
+        assertThat(output().resolve("_nighttrain/staged")).doesNotExist();
+    }
+
+    @Test
+    void partitionedParquetKeepsPartitionColumns() {
+        spark.range(20)
+                .selectExpr("concat('p ', id) as prompt", "id", "id % 2 as half")
+                .write()
+                .partitionBy("half")
+                .parquet(dir.resolve("input").toString());
+        values = values.with(Settings.KEEP_COLUMNS, List.of("half"));
+        run();
+        List<Row> rows = results();
+        assertThat(rows).hasSize(20).allMatch(row -> row.<String>getAs("id").startsWith("half=" + row.getAs("half")));
+        assertThat(rows).extracting(row -> row.<Integer>getAs("half")).isSorted();
+        assertThat(rows).extracting(row -> row.<String>getAs("text")).doesNotHaveDuplicates();
+    }
+
+    @Test
+    void limitTakesTheFirstRows() {
+        input(3, prompts(30));
+        values = values.with(Settings.LIMIT, 12L);
+        assertThat(run().rows()).isEqualTo(12);
+        assertThat(results()).extracting(row -> row.<String>getAs("text")).containsExactlyElementsOf(prompts(12));
+    }
+
+    @Test
+    void oneFileByAPatternAndWithASpace() throws IOException {
+        input(1, prompts(3));
+        Path file;
+        try (var files = Files.list(dir.resolve("input"))) {
+            file = files.filter(it -> it.toString().endsWith(".parquet"))
+                    .findFirst()
+                    .orElseThrow();
+        }
+        Files.move(file, dir.resolve("my prompts.parquet"));
+        values = values.with(Settings.INPUT_PATH, dir + "/my*.parquet");
+        run();
+        assertThat(results())
+                .extracting(row -> row.<String>getAs("id"))
+                .containsExactly("my prompts.parquet:0", "my prompts.parquet:1", "my prompts.parquet:2");
+    }
+
+    @Test
+    void idColumnMayRepeatAndBeNull() {
+        spark.range(4)
+                .selectExpr("concat('p ', id) as prompt", "if(id = 3, null, id div 2) as ticket")
+                .coalesce(1)
+                .write()
+                .parquet(dir.resolve("input").toString());
+        values = values.with(Settings.ID_COLUMN, "ticket");
+        run();
+        assertThat(results()).extracting(row -> row.<String>getAs("id")).startsWith("0", "0", "1");
+        assertThat(results().get(3).<String>getAs("id")).endsWith(".parquet:3");
+    }
+
+    @Test
+    void columnsOfAnyTypeAreKept() {
+        spark.range(3)
+                .selectExpr(
+                        "concat('p ', id) as prompt",
+                        "named_struct('a', id, 'b', array(named_struct('c', cast(id as decimal(20,3))))) as `deep.one`",
+                        "map('k', timestamp '2026-01-01 00:00:00') as map",
+                        "cast(null as binary) as nothing",
+                        "id as row",
+                        "date '2026-11-22' as file")
+                .coalesce(1)
+                .write()
+                .parquet(dir.resolve("input").toString());
+        List<String> kept = List.of("deep.one", "map", "nothing", "row", "file");
+        values = values.with(Settings.KEEP_COLUMNS, kept);
+        run();
+        Dataset<Row> input =
+                spark.read().parquet(dir.resolve("input").toString()).drop("prompt");
+        Dataset<Row> output = spark.read()
+                .parquet(output().resolve("results").toString())
+                .selectExpr("`deep.one`", "map", "nothing", "row", "file");
+        assertThat(output.schema()).isEqualTo(input.schema());
+        assertThat(output.collectAsList()).isEqualTo(input.collectAsList());
+    }
+
+    @Test
+    void templatesTakeColumnsOfAnyType() {
+        input(1, List.of("a", "b"));
+        values = values.with(Settings.PROMPT_TEXT, "{{{key}}}: {prompt}!");
+        run();
+        assertThat(results()).extracting(row -> row.<String>getAs("text")).containsExactly("{0}: a!", "{1}: b!");
+    }
+
+    @Test
+    void anyDatasetThroughTheJavaApi() {
+        Dataset<Row> prompts = spark.range(0, 40, 1, 4).selectExpr("concat('prompt ', id) as prompt", "id as key");
+        GenerateOptions options = GenerateOptions.of(
+                values.with(Settings.KEEP_COLUMNS, List.of("key")).with(Settings.MAX_TOKENS, 40));
+        Dataset<Row> results = NightTrain.generate(prompts, options, engines);
+        assertThat(results.collectAsList())
+                .extracting(row -> row.<String>getAs("text"))
+                .containsExactlyElementsOf(prompts(40));
+        assertThat(results.select("id").collectAsList())
+                .extracting(row -> row.getString(0))
+                .containsExactlyElementsOf(
+                        IntStream.range(0, 40).mapToObj(i -> "input:" + i).toList());
+        assertThat(results.agg(org.apache.spark.sql.functions.sum("key")).head().getLong(0))
+                .isEqualTo(780);
+        NightTrain.generate(prompts, options, engines);
+        assertThat(script().computations()).isEqualTo(40);
+    }
+}

@@ -1,0 +1,134 @@
+package nighttrain.pipeline;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.util.List;
+import java.util.Map;
+import nighttrain.io.table.Summary;
+import nighttrain.pipeline.job.JobFolder;
+import nighttrain.pipeline.settings.Settings;
+import nighttrain.pipeline.testing.JobTest;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+import org.apache.parquet.hadoop.ParquetFileReader;
+import org.apache.parquet.hadoop.util.HadoopInputFile;
+import org.apache.spark.sql.Row;
+import org.junit.jupiter.api.Test;
+
+/** What lies in the output beside the completions themselves. */
+class OutputContentTest extends JobTest {
+    @Test
+    void summaryAddsUp() {
+        input(2, prompts(10));
+        values = values.with(Settings.FORMAT_OPTION, List.of("my.password=hunter2"));
+        GenerateReport report = run();
+        JobFolder folder = JobFolder.of(output().toString(), new Configuration());
+        Summary summary = Summary.read(folder.fs(), folder.summary());
+        assertThat(summary.rows()).isEqualTo(10);
+        assertThat(summary.errors()).isZero();
+        assertThat(summary.promptTokens()).isEqualTo(80);
+        assertThat(summary.outputTokens()).isEqualTo(80);
+        assertThat(summary.ttftMs().p50()).isEqualTo(2);
+        assertThat(summary.e2eMs().p99()).isEqualTo(10);
+        assertThat(summary.tpotMs().p90()).isBetween(1.0, 1.2);
+        assertThat(summary.layout()).isEqualTo("1x1");
+        assertThat(summary.architecture()).isEqualTo("echo");
+        assertThat(summary.versions()).containsKeys("night-train", "spark", "java");
+        assertThat(summary.settings())
+                .containsEntry("maxTokens", "256")
+                .containsEntry("formatOption", "[\"my.password=***\"]");
+        assertThat(summary.throughput().outputTokensPerS()).isPositive();
+        assertThat(report.outputTokensPerS()).isEqualTo(summary.throughput().outputTokensPerS());
+    }
+
+    @Test
+    void everyResultFileTellsWhereItComesFrom() throws IOException {
+        input(1, prompts(3));
+        run();
+        try (var files = Files.list(output().resolve("results"))) {
+            List<java.nio.file.Path> parquet =
+                    files.filter(file -> file.toString().endsWith(".parquet")).toList();
+            assertThat(parquet).isNotEmpty();
+            for (java.nio.file.Path file : parquet) {
+                assertThat(footer(file))
+                        .containsKeys(
+                                "nighttrain.fingerprint",
+                                "nighttrain.model_fingerprint",
+                                "nighttrain.version.night-train",
+                                "nighttrain.version.spark",
+                                "org.apache.spark.sql.parquet.row.metadata");
+            }
+        }
+    }
+
+    private static Map<String, String> footer(java.nio.file.Path file) throws IOException {
+        try (ParquetFileReader reader =
+                ParquetFileReader.open(HadoopInputFile.fromPath(new Path(file.toUri()), new Configuration()))) {
+            return reader.getFileMetaData().getKeyValueMetaData();
+        }
+    }
+
+    @Test
+    void metricsFollowTheEngine() {
+        input(1, prompts(40));
+        script().answerMs.set(60);
+        run();
+        List<Row> samples =
+                spark.read().parquet(output().resolve("metrics").toString()).collectAsList();
+        assertThat(samples.get(0).schema().fieldNames())
+                .containsExactly(
+                        "executor",
+                        "replica",
+                        "at",
+                        "interval_ms",
+                        "running",
+                        "waiting",
+                        "prompt_tokens",
+                        "output_tokens",
+                        "steps",
+                        "step_ms",
+                        "comm_ms",
+                        "kv_used",
+                        "kv_pages",
+                        "gpu_util",
+                        "gpu_memory_bytes",
+                        "gpu_watts");
+        assertThat(samples).hasSizeGreaterThanOrEqualTo(2);
+        assertThat(samples.stream()
+                        .mapToLong(row -> row.<Long>getAs("output_tokens"))
+                        .sum())
+                .isEqualTo(results().stream()
+                        .mapToLong(row -> row.<Integer>getAs("output_tokens"))
+                        .sum());
+        assertThat(samples)
+                .extracting(row -> row.<java.sql.Timestamp>getAs("at"))
+                .isSorted();
+    }
+
+    @Test
+    void extrasComeWhenAskedFor() {
+        input(1, List.of("Hi"));
+        values = values.with(Settings.TOKEN_IDS, true).with(Settings.LOGPROBS, 1);
+        run();
+        Row row = results().get(0);
+        assertThat(row.<Integer>getList(row.fieldIndex("token_ids"))).containsExactly(72, 105);
+        List<Row> logprobs = row.getList(row.fieldIndex("logprobs"));
+        assertThat(logprobs).hasSize(2);
+        assertThat(logprobs.get(1).<String>getAs("token")).isEqualTo("i");
+        assertThat(logprobs.get(1).<Float>getAs("logprob")).isEqualTo(-0.5f);
+        assertThat(logprobs.get(1).<Row>getList(logprobs.get(1).fieldIndex("top")))
+                .hasSize(1);
+    }
+
+    @Test
+    void textEndsBeforeAStopString() {
+        input(1, List.of("one two three"));
+        values = values.with(Settings.STOP, List.of("o t", "xyz"));
+        run();
+        Row row = results().get(0);
+        assertThat(row.<String>getAs("text")).isEqualTo("one tw");
+        assertThat(row.<String>getAs("finish_reason")).isEqualTo("stop");
+    }
+}

@@ -1,0 +1,110 @@
+package nighttrain.pipeline;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import nighttrain.pipeline.job.JobFolder;
+import nighttrain.pipeline.job.JobLock;
+import nighttrain.pipeline.settings.Settings;
+import nighttrain.pipeline.testing.JobTest;
+import org.apache.hadoop.conf.Configuration;
+import org.junit.jupiter.api.Test;
+
+class OutputFolderTest extends JobTest {
+    @Test
+    void aChangedJobIsRefusedAndNamed() {
+        input(1, prompts(3));
+        run();
+        values = values.with(Settings.MAX_TOKENS, 5).with(Settings.SYSTEM, "Be brief.");
+        refuses("output belongs to another job: file:" + output()
+                + " (changed: system none -> Be brief., max-tokens 256 -> 5; use --overwrite or another --output)");
+        assertThat(results()).hasSize(3);
+    }
+
+    @Test
+    void overwriteReplacesWhatWasThereAndNothingElse() throws IOException {
+        input(1, prompts(3));
+        run();
+        Files.writeString(output().resolve("notes.txt"), "mine");
+        values = values.with(Settings.MAX_TOKENS, 4).with(Settings.OVERWRITE, true);
+        run();
+        assertThat(results()).extracting(row -> row.<String>getAs("text")).containsOnly("prom");
+        assertThat(output().resolve("notes.txt")).hasContent("mine");
+    }
+
+    @Test
+    void howFastItIsComputedIsNotPartOfTheJob() {
+        input(1, prompts(3));
+        run();
+        values = values.with(Settings.MAX_NUM_SEQS, 7).with(Settings.THREADS, 1);
+        assertThat(run().wasComplete()).isTrue();
+    }
+
+    @Test
+    void changedInputIsRefused() {
+        input(1, prompts(3));
+        run();
+        spark.range(1)
+                .selectExpr("id as key", "'more' as prompt")
+                .coalesce(1)
+                .write()
+                .mode("append")
+                .parquet(dir.resolve("input").toString());
+        assertThatThrownBy(this::run)
+                .hasMessageMatching("output belongs to another job: .* \\(changed: input 1 file, .* -> 2 files, .*;"
+                        + " use --overwrite or another --output\\)");
+    }
+
+    @Test
+    void foreignFilesAreNotTouched() throws IOException {
+        input(1, prompts(1));
+        Files.createDirectory(output());
+        Files.writeString(output().resolve("thesis.doc"), "ten years of work");
+        values = values.with(Settings.OVERWRITE, true);
+        refuses("output directory is not empty: file:" + output()
+                + " (it has thesis.doc, which Night Train did not write; choose another --output)");
+        assertThat(output()).isDirectoryContaining(file -> file.endsWith("thesis.doc"));
+    }
+
+    @Test
+    void outputIsAFile() throws IOException {
+        input(1, prompts(1));
+        Files.writeString(output(), "a file");
+        refuses("output is a file: file:" + output() + " (a directory is needed; choose another --output)");
+    }
+
+    @Test
+    void withoutResumeAnExistingOutputIsRefused() {
+        input(1, prompts(1));
+        run();
+        values = values.with(Settings.RESUME, false);
+        refuses("output exists: file:" + output()
+                + " (resuming is off; leave out --resume false, or use --overwrite or another --output)");
+    }
+
+    @Test
+    void twoRunsAtOnceAreKeptApart() {
+        input(1, prompts(1));
+        JobFolder folder = JobFolder.of(output().toString(), new Configuration());
+        try (JobLock other = JobLock.take(folder, "other-run")) {
+            assertThat(other.run()).isEqualTo("other-run");
+            assertThatThrownBy(this::run)
+                    .hasMessageMatching("output is in use: file:.*/output \\(by run other-run, process \\d+ on .*;"
+                            + " wait for it or choose another --output\\)");
+        }
+        assertThat(run().rows()).isEqualTo(1);
+    }
+
+    @Test
+    void theLockOfADeadProcessIsNoObstacle() throws IOException {
+        input(1, prompts(1));
+        Files.createDirectories(output().resolve("_nighttrain"));
+        String host = java.net.InetAddress.getLocalHost().getHostName();
+        Files.writeString(
+                output().resolve("_nighttrain/lock.json"),
+                "{\"run\":\"dead\",\"host\":\"" + host + "\",\"pid\":999999999,\"processStartMs\":1}");
+        assertThat(run().rows()).isEqualTo(1);
+    }
+}

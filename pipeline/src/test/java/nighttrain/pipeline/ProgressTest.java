@@ -1,0 +1,38 @@
+package nighttrain.pipeline;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import nighttrain.pipeline.progress.Progress;
+import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.testing.JobTest;
+import org.junit.jupiter.api.Test;
+
+class ProgressTest extends JobTest {
+    @Test
+    void rowsAreToldWhileTasksRun() {
+        input(1, prompts(60));
+        script().answerMs.set(80);
+        List<Progress> told = new CopyOnWriteArrayList<>();
+        new GenerateJob(engines).run(spark, GenerateOptions.of(values), told::add);
+        assertThat(told).extracting(Progress::rowsDone).isSorted();
+        assertThat(told).allMatch(progress -> progress.rowsTotal() == 60);
+        assertThat(told)
+                .as("heartbeats come before any task ends")
+                .anyMatch(progress -> progress.rowsDone() > 0
+                        && progress.rowsDone() < 60
+                        && progress.tokensPerSecond() > 0
+                        && progress.eta().isPresent());
+        assertThat(told.get(told.size() - 1).rowsDone()).isEqualTo(60);
+    }
+
+    @Test
+    void memoryIsBoundedByWhatTheEngineTakes() {
+        input(1, prompts(200));
+        script().capacity.set(5);
+        run();
+        assertThat(script().mostInFlight).hasValue(5);
+        assertThat(script().openSessions).hasValue(0);
+    }
+}

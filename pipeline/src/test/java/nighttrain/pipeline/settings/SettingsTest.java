@@ -1,0 +1,153 @@
+package nighttrain.pipeline.settings;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import nighttrain.io.UserError;
+import org.junit.jupiter.api.Test;
+
+class SettingsTest {
+    private static final String DEFAULTS = """
+            --model
+            --load-format auto
+            --dtype auto
+            --input
+            --format parquet
+            --format-option []
+            --id-column
+            --limit
+            --prompt-column
+            --messages-column
+            --prompt
+            --prompt-file
+            --system
+            --truncate none
+            --max-tokens 256
+            --temperature 0.0
+            --top-p 1.0
+            --top-k 0
+            --min-p 0.0
+            --repetition-penalty 1.0
+            --presence-penalty 0.0
+            --frequency-penalty 0.0
+            --seed 0
+            --stop []
+            --n 1
+            --logprobs
+            --ignore-eos false
+            --output
+            --keep-columns
+            --token-ids false
+            --overwrite false
+            --resume true
+            --max-row-errors 5%
+            --backend auto
+            --ranks 0
+            --replicas 0
+            --max-num-seqs 256
+            --max-num-batched-tokens 0
+            --max-model-len 0
+            --page-tokens 16
+            --kv-pages 0
+            --prefix-cache true
+            --threads 0
+            --deterministic false""";
+
+    @Test
+    void everyOptionAndItsDefault() {
+        String table = Settings.all().stream()
+                .map(setting -> (setting.option() + " " + defaultOf(setting)).strip())
+                .collect(Collectors.joining("\n"));
+        assertThat(table).isEqualTo(DEFAULTS);
+    }
+
+    @Test
+    void keysFollowTheName() {
+        assertThat(Settings.MAX_NUM_BATCHED_TOKENS.confKey()).isEqualTo("spark.nighttrain.maxNumBatchedTokens");
+        assertThat(Settings.RANKS.aliasOptions()).containsExactly("--tensor-parallel-size");
+        assertThat(Settings.find("tensorParallelSize")).contains(Settings.RANKS);
+        assertThat(Settings.all()).extracting(Setting::name).doesNotHaveDuplicates();
+    }
+
+    @Test
+    void optionBeatsSparkConfBeatsFileBeatsDefault() {
+        Map<String, String> conf = Map.of("spark.nighttrain.maxTokens", "20", "spark.nighttrain.topK", "2");
+        SettingValues values = SettingValues.resolve(
+                Map.of("maxTokens", 30),
+                key -> Optional.ofNullable(conf.get(key)),
+                Map.of("maxTokens", 10, "topK", 1, "seed", 7));
+        assertThat(values.get(Settings.MAX_TOKENS)).isEqualTo(30);
+        assertThat(values.get(Settings.TOP_K)).isEqualTo(2);
+        assertThat(values.get(Settings.SEED)).isEqualTo(7);
+        assertThat(values.get(Settings.TOP_P)).isEqualTo(1);
+    }
+
+    @Test
+    void listsSurviveSparkConf() {
+        List<String> stop = List.of("a,b", "line\nbreak", "[");
+        SettingValues values = SettingValues.none().with(Settings.STOP, stop);
+        Map<String, String> conf = values.asSparkConf();
+        SettingValues back = SettingValues.of(key -> Optional.ofNullable(conf.get(key)));
+        assertThat(back.get(Settings.STOP)).isEqualTo(stop);
+        assertThat(Settings.STOP.parse("plain text")).containsExactly("plain text");
+        assertThat(Settings.STOP.parse("[not json")).containsExactly("[not json");
+        assertThat(Settings.KEEP_COLUMNS.parse("a, b,,c ")).containsExactly("a", "b", "c");
+    }
+
+    @Test
+    void aliasesAreTheSameSetting() {
+        SettingValues values =
+                SettingValues.resolve(Map.of("tensorParallelSize", "4"), key -> Optional.empty(), Map.of());
+        assertThat(values.get(Settings.RANKS)).isEqualTo(4);
+        Map<String, String> conf = Map.of("spark.nighttrain.tensorParallelSize", "2");
+        assertThat(SettingValues.of(key -> Optional.ofNullable(conf.get(key))).get(Settings.RANKS))
+                .isEqualTo(2);
+    }
+
+    @Test
+    void faultsNameTheOptionAndTheWayOut() {
+        refuses(Settings.MAX_TOKENS, "many", "bad value of --max-tokens: many (a whole number; leave it out for 256)");
+        refuses(Settings.TOP_P, "NaN", "bad value of --top-p: NaN (a number; leave it out for 1.0)");
+        refuses(Settings.LIMIT, "1e3", "bad value of --limit: 1e3 (a whole number; leave it out if you need none)");
+        refuses(Settings.OVERWRITE, "yes", "bad value of --overwrite: yes (true or false; leave it out for false)");
+        refuses(
+                Settings.TRUNCATE,
+                "middle",
+                "bad value of --truncate: middle (one of none, left, right; leave it out for none)");
+        refuses(
+                Settings.MAX_ROW_ERRORS,
+                "150%",
+                "bad value of --max-row-errors: 150% (a number of rows or a share of them, such as 10, 5% or 0.05;"
+                        + " leave it out for 5%)");
+    }
+
+    @Test
+    void unknownNamesAreRefused() {
+        assertThatThrownBy(() -> SettingValues.resolve(Map.of(), key -> Optional.empty(), Map.of("maxTokenz", 3)))
+                .isInstanceOf(UserError.class)
+                .hasMessage("no such setting: maxTokenz (in the config file; see --help for all,"
+                        + " names are written as in maxTokens)");
+    }
+
+    @Test
+    void requiredSettingsAreMissed() {
+        assertThatThrownBy(() -> SettingValues.none().get(Settings.MODEL))
+                .isInstanceOf(UserError.class)
+                .hasMessage("missing option: --model (checkpoint directory, at this path on every node;"
+                        + " give --model DIR)");
+    }
+
+    private static <T> String defaultOf(Setting<T> setting) {
+        return setting.defaultValue().map(setting::print).orElse("");
+    }
+
+    private static void refuses(Setting<?> setting, String text, String message) {
+        assertThatThrownBy(() -> setting.parse(text))
+                .isInstanceOf(UserError.class)
+                .hasMessage(message);
+    }
+}

@@ -1,0 +1,164 @@
+package nighttrain.pipeline.testing;
+
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.Queue;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import nighttrain.executor.Engine;
+import nighttrain.executor.EngineException;
+import nighttrain.executor.EnginePlan;
+import nighttrain.executor.EngineStats;
+import nighttrain.executor.request.FinishReason;
+import nighttrain.executor.request.Generation;
+import nighttrain.executor.request.GenerationRequest;
+import nighttrain.executor.request.TokenLogprobs;
+
+/** Echoes prompts; where sampling is not greedy, a letter drawn by the seed comes first. */
+final class FakeEngine implements Engine {
+    private final FakeScript script;
+    private final EnginePlan plan;
+    private final AtomicLong promptTokens = new AtomicLong();
+    private final AtomicLong outputTokens = new AtomicLong();
+    private final AtomicLong finished = new AtomicLong();
+    private volatile boolean broken;
+
+    FakeEngine(FakeScript script, EnginePlan plan) {
+        this.script = script;
+        this.plan = plan;
+    }
+
+    @Override
+    public EnginePlan plan() {
+        return plan;
+    }
+
+    @Override
+    public Session session() {
+        script.openSessions.incrementAndGet();
+        return new FakeSession();
+    }
+
+    @Override
+    public EngineStats stats() {
+        long done = finished.get();
+        return new EngineStats(0, 0, promptTokens.get(), 0, outputTokens.get(), done, 0, done, done * 1000, 0, 0, 1);
+    }
+
+    @Override
+    public void close() {
+        script.closed.incrementAndGet();
+    }
+
+    private final class FakeSession implements Session {
+        private final Queue<GenerationRequest> taken = new ArrayDeque<>();
+
+        @Override
+        public boolean offer(GenerationRequest request) {
+            if (taken.size() >= script.capacity.get()) {
+                return false;
+            }
+            taken.add(request);
+            script.mostInFlight.accumulateAndGet(taken.size(), Math::max);
+            return true;
+        }
+
+        @Override
+        public Optional<Generation> poll(Duration atMost) throws InterruptedException {
+            failIfScripted();
+            if (taken.isEmpty()) {
+                Thread.sleep(atMost.toMillis());
+                return Optional.empty();
+            }
+            Thread.sleep(script.answerMs.get());
+            return Optional.of(answer(taken.remove()));
+        }
+
+        @Override
+        public int inFlight() {
+            return taken.size();
+        }
+
+        @Override
+        public void close() {
+            script.openSessions.decrementAndGet();
+            script.cancelled.addAndGet(taken.size());
+            taken.clear();
+        }
+    }
+
+    private void failIfScripted() {
+        if (!broken && script.answersBeforeFailure.getAndDecrement() <= 0 && script.failures.getAndDecrement() > 0) {
+            broken = true;
+        }
+        if (broken) {
+            throw new EngineException("the engine was told to fail", null);
+        }
+    }
+
+    private Generation answer(GenerationRequest request) {
+        long submitted = System.nanoTime();
+        int[] tokens = tokens(request);
+        boolean cut = tokens.length == request.sampling().maxTokens();
+        promptTokens.addAndGet(request.promptTokens().length);
+        outputTokens.addAndGet(tokens.length);
+        finished.incrementAndGet();
+        script.computed
+                .computeIfAbsent(text(request.promptTokens()), prompt -> new AtomicInteger())
+                .incrementAndGet();
+        return new Generation(
+                request.id(),
+                tokens,
+                cut ? FinishReason.LENGTH : FinishReason.STOP,
+                Optional.empty(),
+                logprobs(request, tokens),
+                List.of(),
+                request.promptTokens().length,
+                0,
+                submitted,
+                submitted + 2_000_000,
+                submitted + 10_000_000);
+    }
+
+    private static int[] tokens(GenerationRequest request) {
+        List<Integer> output = new ArrayList<>();
+        if (!request.sampling().isGreedy()) {
+            output.add('a' + Math.floorMod(request.seed(), 26));
+        }
+        Arrays.stream(request.promptTokens()).forEach(output::add);
+        List<Integer> kept = new ArrayList<>();
+        for (int token : output) {
+            if (kept.size() == request.sampling().maxTokens()
+                    || request.stopTokens().contains(token)) {
+                break;
+            }
+            kept.add(token);
+            if (request.stopCheck().stopsAfter(token)) {
+                break;
+            }
+        }
+        return kept.stream().mapToInt(Integer::intValue).toArray();
+    }
+
+    private static List<TokenLogprobs> logprobs(GenerationRequest request, int[] tokens) {
+        if (request.sampling().logprobs() < 0) {
+            return List.of();
+        }
+        return Arrays.stream(tokens)
+                .mapToObj(token -> new TokenLogprobs(token, -0.5f, List.of(new TokenLogprobs.Candidate(token, -0.5f))))
+                .toList();
+    }
+
+    private static String text(int[] bytes) {
+        byte[] text = new byte[bytes.length];
+        for (int i = 0; i < bytes.length; i++) {
+            text[i] = (byte) bytes[i];
+        }
+        return new String(text, StandardCharsets.UTF_8);
+    }
+}

@@ -1,0 +1,61 @@
+package nighttrain.pipeline.testing;
+
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import nighttrain.executor.Backend;
+import nighttrain.executor.Engine;
+import nighttrain.executor.EngineConfig;
+import nighttrain.executor.EnginePlan;
+import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.pipeline.engine.EngineFactory;
+
+/**
+ * Engines that echo their prompts, stand for a model where the pipeline is tested. Travels to tasks by name, since tasks get
+ * copies of what they are sent.
+ *
+ * @param name of the {@link FakeScript} that says how they behave
+ */
+public record FakeEngines(String name) implements EngineFactory {
+    private static final Map<String, FakeScript> SCRIPTS = new ConcurrentHashMap<>();
+
+    /** New ones that do nothing special. */
+    public static FakeEngines create() {
+        FakeEngines engines = new FakeEngines(UUID.randomUUID().toString());
+        SCRIPTS.put(engines.name, new FakeScript());
+        return engines;
+    }
+
+    /** How they behave, and what they did. */
+    public FakeScript script() {
+        return SCRIPTS.get(name);
+    }
+
+    @Override
+    public Engine open(EngineConfig config, Path model, boolean dummy) {
+        script().opened.incrementAndGet();
+        return new FakeEngine(script(), plan(config, TinyModel.CONTEXT_TOKENS));
+    }
+
+    @Override
+    public EnginePlan plan(EngineConfig config, ModelConfig model) {
+        return plan(config, model.maxPositions());
+    }
+
+    private EnginePlan plan(EngineConfig config, int contextTokens) {
+        int maxModelLen = config.maxModelLen() > 0 ? config.maxModelLen() : contextTokens;
+        return new EnginePlan(
+                Backend.CPU,
+                "echo",
+                1,
+                1,
+                config.maxNumSeqs(),
+                config.maxBatchTokens(),
+                maxModelLen,
+                config.pageTokens(),
+                1,
+                config.prefixCache(),
+                1);
+    }
+}

@@ -1,0 +1,36 @@
+package nighttrain.pipeline.testing;
+
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** How fake engines behave, and what they did. */
+public final class FakeScript {
+    /** Answers until the engine fails; it fails once, and works when opened again. */
+    public final AtomicLong answersBeforeFailure = new AtomicLong(Long.MAX_VALUE);
+    /** How often it fails. */
+    public final AtomicInteger failures = new AtomicInteger(1);
+    /** Milliseconds that an answer takes. */
+    public final AtomicLong answerMs = new AtomicLong();
+    /** Requests that a session takes at a time. */
+    public final AtomicInteger capacity = new AtomicInteger(8);
+
+    /** How often each prompt was computed. */
+    public final Map<String, AtomicInteger> computed = new ConcurrentHashMap<>();
+    /** Engines opened. */
+    public final AtomicInteger opened = new AtomicInteger();
+    /** Engines closed. */
+    public final AtomicInteger closed = new AtomicInteger();
+    /** Sessions opened and not closed. */
+    public final AtomicInteger openSessions = new AtomicInteger();
+    /** Most requests that one session had in flight. */
+    public final AtomicInteger mostInFlight = new AtomicInteger();
+    /** Requests cancelled because their session closed before they were answered. */
+    public final AtomicInteger cancelled = new AtomicInteger();
+
+    /** Computations in all. */
+    public int computations() {
+        return computed.values().stream().mapToInt(AtomicInteger::get).sum();
+    }
+}

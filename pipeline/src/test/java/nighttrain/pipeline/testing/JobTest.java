@@ -1,0 +1,86 @@
+package nighttrain.pipeline.testing;
+
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.IntStream;
+import nighttrain.io.UserError;
+import nighttrain.pipeline.GenerateJob;
+import nighttrain.pipeline.GenerateReport;
+import nighttrain.pipeline.progress.ProgressListener;
+import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.settings.LoadFormat;
+import nighttrain.pipeline.settings.SettingValues;
+import nighttrain.pipeline.settings.Settings;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What tests of jobs need: a model directory, an engine, an input and an output. */
+public abstract class JobTest {
+    protected final SparkSession spark = TestSpark.session();
+    protected final FakeEngines engines = FakeEngines.create();
+
+    @TempDir
+    protected Path dir;
+
+    protected SettingValues values;
+
+    @BeforeEach
+    void settings() {
+        values = SettingValues.none()
+                .with(Settings.MODEL, TinyModel.in(dir.resolve("model")).toString())
+                .with(Settings.LOAD_FORMAT, LoadFormat.DUMMY)
+                .with(Settings.INPUT_PATH, dir.resolve("input").toString())
+                .with(Settings.OUTPUT_PATH, output().toString());
+    }
+
+    protected Path output() {
+        return dir.resolve("output");
+    }
+
+    protected FakeScript script() {
+        return engines.script();
+    }
+
+    protected GenerateReport run() {
+        return new GenerateJob(engines).run(spark, GenerateOptions.of(values), ProgressListener.SILENT);
+    }
+
+    /** The results in the order in which they lie in the files. */
+    protected List<Row> results() {
+        return spark.read().parquet(output().resolve("results").toString()).collectAsList();
+    }
+
+    protected void refuses(String message) {
+        assertThatThrownBy(this::run).isInstanceOf(UserError.class).hasMessage(message);
+    }
+
+    /** Writes rows {@code (key, prompt)} as the input, in that many files. */
+    protected void input(int files, List<String> prompts) {
+        List<Row> rows = IntStream.range(0, prompts.size())
+                .mapToObj(i -> RowFactory.create((long) i, prompts.get(i)))
+                .toList();
+        table(rows, new StructType().add("key", DataTypes.LongType).add("prompt", DataTypes.StringType))
+                .repartitionByRange(files, org.apache.spark.sql.functions.col("key"))
+                .sortWithinPartitions("key")
+                .write()
+                .parquet(dir.resolve("input").toString());
+    }
+
+    protected Dataset<Row> table(List<Row> rows, StructType schema) {
+        return spark.createDataset(rows, Encoders.row(schema));
+    }
+
+    /** {@code prompt 0}, {@code prompt 1}, ... */
+    protected static List<String> prompts(int count) {
+        return IntStream.range(0, count).mapToObj(i -> "prompt " + i).toList();
+    }
+}
