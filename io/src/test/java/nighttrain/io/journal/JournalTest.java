@@ -113,6 +113,20 @@ class JournalTest {
     }
 
     @Test
+    void muchIsWrittenWithoutBeingAsked() {
+        String large = "x".repeat(1 << 20);
+        try (JournalWriter<ResultRow> results = journal.results("w")) {
+            for (int i = 0; i < 20; i++) {
+                results.append(Rows.row(i, large));
+            }
+            assertThat(readOnlyFile())
+                    .as("rows of 1 MiB, at most 8 MiB are kept")
+                    .hasSizeGreaterThan(12);
+        }
+        assertThat(readOnlyFile()).hasSize(20);
+    }
+
+    @Test
     void manyRowsInManyBatches() {
         try (JournalWriter<ResultRow> results = journal.results("w")) {
             for (int i = 0; i < 30_000; i++) {
