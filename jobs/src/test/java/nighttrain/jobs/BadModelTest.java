@@ -64,7 +64,7 @@ class BadModelTest {
 
         assertRefused(
                 model.dir(),
-                "wrong shape of tensor model.tracks.0.layers.0.mlp.gate_proj.weight in MODEL/model.safetensors: [256, 128] (expected [320, 128]; config.json and weights do not belong together, copy both again)");
+                "wrong shape of tensor model.tracks.0.layers.0.mlp.down_proj.weight in MODEL/model.safetensors: [128, 256] (expected [128, 320]; config.json and weights do not belong together, copy both again)");
     }
 
     @Test
@@ -94,7 +94,7 @@ class BadModelTest {
 
         assertRefused(
                 model.dir(),
-                "unknown model_type in MODEL/config.json: mamba (known are llama, mistral, qwen2, qwen3, parallel_track; choose such a model)");
+                "unknown model_type in MODEL/config.json: mamba (known are llama, mistral, qwen2, qwen3, phi, gpt2, parallel_track, kraken; choose such a model)");
     }
 
     @Test
