@@ -11,6 +11,7 @@ import org.junit.jupiter.api.Test;
 class ArchitectureTest {
     private final JavaClasses classes = new ClassFileImporter()
             .withImportOption(new ImportOption.DoNotIncludeTests())
+            .withImportOption(location -> location.contains("/nighttrain/") && !location.contains("/testing/"))
             .importPackages("nighttrain");
 
     @Test

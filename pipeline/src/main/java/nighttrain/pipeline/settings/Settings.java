@@ -133,8 +133,8 @@ public final class Settings {
             of("replicas", INTEGER, ASKED.replicas(), "R", "copies of the model per executor; 0 chooses", ENGINE);
     public static final Setting<Integer> MAX_NUM_SEQS =
             of("maxNumSeqs", INTEGER, ASKED.maxNumSeqs(), "N", "most sequences in one step", ENGINE);
-    public static final Setting<Integer> MAX_NUM_BATCHED_TOKENS =
-            of("maxNumBatchedTokens", INTEGER, ASKED.maxBatchTokens(), "N", "most tokens in one step", ENGINE);
+    public static final Setting<Integer> MAX_NUM_BATCHED_TOKENS = of(
+            "maxNumBatchedTokens", INTEGER, ASKED.maxBatchTokens(), "N", "most tokens in one step; 0 chooses", ENGINE);
     public static final Setting<Integer> MAX_MODEL_LEN =
             of("maxModelLen", INTEGER, ASKED.maxModelLen(), "N", "longest prompt plus output; 0: the model's", ENGINE);
     public static final Setting<Integer> PAGE_TOKENS =

@@ -2,6 +2,7 @@ package nighttrain.pipeline.feed;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -11,8 +12,8 @@ class RowSeedTest {
     void neverChanges() {
         // Written down once: a change would change the text of every sampled job that is resumed or repeated.
         assertThat(RowSeed.of(0, "input:0", 0)).isEqualTo(RowSeed.of(0, "input:0", 0));
-        assertThat(Long.toHexString(RowSeed.of(0, "input:0", 0))).isEqualTo("?0");
-        assertThat(Long.toHexString(RowSeed.of(-1, "z\u00fcg", 7))).isEqualTo("?1");
+        assertThat(Long.toHexString(RowSeed.of(0, "input:0", 0))).isEqualTo("2fb82c5f4a67df5");
+        assertThat(Long.toHexString(RowSeed.of(-1, "z\u00fcg", 7))).isEqualTo("52f6bef1af149b86");
     }
 
     @Test
@@ -37,6 +38,7 @@ class RowSeedTest {
                 ones[bit] += (int) (seed >>> bit & 1);
             }
         }
-        assertThat(ones).allSatisfy(count -> assertThat(count).isBetween(1850, 2250));
+        assertThat(Arrays.stream(ones).boxed())
+                .allSatisfy(count -> assertThat(count).isBetween(1850, 2250));
     }
 }

@@ -49,7 +49,7 @@ class SettingsTest {
             --ranks 0
             --replicas 0
             --max-num-seqs 256
-            --max-num-batched-tokens 8192
+            --max-num-batched-tokens 0
             --max-model-len 0
             --page-tokens 16
             --kv-pages 0
