@@ -92,7 +92,7 @@ TEMPLATES = {
 {{ messages[0] | tojson }}
 {{ messages[0].get('name', 'nobody') }} {{ 'x' if messages[-1].content else 'y' }} {{ messages[0].content[:3] }}
 {{ "a-b-c".split('-') | join('+') }} {{ 'Straße'.upper() }} {{ '  pad '.strip() | length }} {{ 7 // 2 }} {{ 7 % 4 }}
-{{ (messages | length > 1) and 'many' or 'one' }} {{ none is none }} {{ missing is defined }} {{ not missing is defined }}
+{{ 'many' if messages | length > 1 else 'one' }} {{ missing or 'or' }} {% if none is none and not missing is defined %}yes{% endif %}
 {%- for key, value in {'b': 1, 'a': 2}.items() %} {{ key }}={{ value }}{% endfor %}
 {%- for key, value in {'b': 1, 'a': 2} | dictsort %} {{ key }}={{ value }}{% endfor %}
 {%- for i in range(1, 9, 3) %}{% if i == 7 %}{% break %}{% endif %} {{ i }}{% endfor %}

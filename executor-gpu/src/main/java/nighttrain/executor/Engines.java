@@ -26,6 +26,9 @@ public final class Engines {
     /** Tokens in a step on a CPU, which gains nothing from longer ones. */
     private static final int CPU_BATCH_TOKENS = 1024;
 
+    /** Prompt tokens scored in a step: few, since each takes a row of logits as wide as the vocabulary. */
+    private static final int SCORED_PER_STEP = 64;
+
     private Engines() {}
 
     /**
@@ -117,13 +120,13 @@ public final class Engines {
                 CpuDevice.ranks(plan.ranks(), plan.threadsPerRank()),
                 new Decoder.Limits(
                         plan.maxBatchTokens(),
-                        plan.maxNumSeqs(),
+                        plan.maxNumSeqs() + SCORED_PER_STEP,
                         plan.maxModelLen(),
                         plan.kvPages(),
                         plan.pageTokens()));
         PageAllocator pages = new PageAllocator(new KvLayout(plan.pageTokens(), plan.kvPages()), plan.prefixCache());
-        Scheduler scheduler =
-                new Scheduler(new StepBudget(plan.maxNumSeqs(), plan.maxBatchTokens(), plan.maxModelLen()), pages);
+        Scheduler scheduler = new Scheduler(
+                new StepBudget(plan.maxNumSeqs(), plan.maxBatchTokens(), SCORED_PER_STEP, plan.maxModelLen()), pages);
         return new Replica(name, scheduler, pages, workers, plan.maxNumSeqs() * (1 + QUEUED_PER_RUNNING));
     }
 }

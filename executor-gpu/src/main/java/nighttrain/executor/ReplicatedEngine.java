@@ -113,6 +113,7 @@ final class ReplicatedEngine implements Engine {
                     FinishReason.ERROR,
                     Optional.of(error),
                     List.of(),
+                    List.of(),
                     request.promptTokens().length,
                     0,
                     now,

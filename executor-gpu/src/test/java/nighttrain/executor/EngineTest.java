@@ -2,6 +2,7 @@ package nighttrain.executor;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import java.time.Duration;
 import java.util.ArrayList;
@@ -59,7 +60,7 @@ class EngineTest {
         assertThat(byCheck.finishReason()).isEqualTo(FinishReason.STOP);
         assertThat(byCheck.tokens()).isEqualTo(Arrays.copyOf(GOLDEN.greedy(), firstSeen + 1));
 
-        SamplingParams onAndOn = new SamplingParams(64, 0, 0, 1, 0, 1, 0, 0, -1, true);
+        SamplingParams onAndOn = new SamplingParams(64, 0, 0, 1, 0, 1, 0, 0, -1, true, false);
         Generation ignoring = generate(request(3, onAndOn, 0, Set.of(tenth), StopCheck.NEVER));
         assertThat(ignoring.tokens()).isEqualTo(GOLDEN.greedy());
         assertThat(ignoring.finishReason()).isEqualTo(FinishReason.LENGTH);
@@ -74,7 +75,7 @@ class EngineTest {
 
     @Test
     void drawsDependOnTheSeedAlone() throws Exception {
-        SamplingParams warm = new SamplingParams(40, 1.5, 0, 0.95, 0, 1, 0, 0, -1, false);
+        SamplingParams warm = new SamplingParams(40, 1.5, 0, 0.95, 0, 1, 0, 0, -1, false, false);
         Generation alone = generate(request(1, warm, 17, Set.of(), StopCheck.NEVER));
         List<GenerationRequest> crowd = new ArrayList<>();
         for (int i = 0; i < 12; i++) {
@@ -88,23 +89,56 @@ class EngineTest {
 
     @Test
     void logprobsBelongToTheDrawnTokens() throws Exception {
-        SamplingParams sampling = new SamplingParams(8, 0, 0, 1, 0, 1, 0, 0, 3, false);
+        SamplingParams sampling = new SamplingParams(8, 0, 0, 1, 0, 1, 0, 0, 3, false, false);
         Generation generation = generate(request(1, sampling, 0, Set.of(), StopCheck.NEVER));
         assertThat(generation.logprobs())
                 .extracting(TokenLogprobs::token)
                 .containsExactlyElementsOf(
                         Arrays.stream(generation.tokens()).boxed().toList());
-        float[] logits = GOLDEN.logits()[GOLDEN.ids().length - 1];
+        TokenLogprobs first = generation.logprobs().get(0);
+        assertThat((double) first.logprob())
+                .isCloseTo(logprob(GOLDEN.logits()[GOLDEN.ids().length - 1], first.token()), within(1e-3));
+        assertThat(first.likeliest()).hasSize(3);
+        assertThat(first.likeliest().get(0).token()).isEqualTo(first.token());
+    }
+
+    /** Among others, in chunks, with a prefix in the cache that must not be used, and after a preemption. */
+    @Test
+    void promptLogprobsAreThoseOfThePromptsOwnTokens() throws Exception {
+        SamplingParams scoring = new SamplingParams(20, 0, 0, 1, 0, 1, 0, 0, -1, false, true);
+        EngineConfig small = new EngineConfig(Backend.CPU, 1, 1, 4, 9, 64, 4, 17, true, 2);
+        List<GenerationRequest> requests = new ArrayList<>();
+        for (int i = 0; i < 8; i++) {
+            SamplingParams sampling = i % 2 == 0 ? scoring : SamplingParams.greedy(20);
+            requests.add(request(i, sampling, 0, Set.of(), StopCheck.NEVER));
+        }
+        List<Generation> answers;
+        try (Engine crowded = Engines.open(small, checkpoint)) {
+            answers = generateAll(crowded, requests);
+            assertThat(crowded.stats().preemptions()).isPositive();
+        }
+        for (Generation answer : answers) {
+            assertThat(answer.tokens()).isEqualTo(Arrays.copyOf(GOLDEN.greedy(), 20));
+            if (answer.id() % 2 == 1) {
+                assertThat(answer.promptLogprobs()).isEmpty();
+                continue;
+            }
+            assertThat(answer.promptLogprobs()).hasSize(GOLDEN.ids().length - 1);
+            for (int i = 1; i < GOLDEN.ids().length; i++) {
+                TokenLogprobs scored = answer.promptLogprobs().get(i - 1);
+                assertThat(scored.token()).isEqualTo(GOLDEN.ids()[i]);
+                assertThat((double) scored.logprob())
+                        .isCloseTo(logprob(GOLDEN.logits()[i - 1], GOLDEN.ids()[i]), within(1e-3));
+            }
+        }
+    }
+
+    private static double logprob(float[] logits, int token) {
         double sum = 0;
         for (float logit : logits) {
             sum += Math.exp(logit);
         }
-        TokenLogprobs first = generation.logprobs().get(0);
-        assertThat(first.logprob())
-                .isCloseTo(
-                        (float) (logits[first.token()] - Math.log(sum)), org.assertj.core.api.Assertions.within(1e-3f));
-        assertThat(first.likeliest()).hasSize(3);
-        assertThat(first.likeliest().get(0).token()).isEqualTo(first.token());
+        return logits[token] - Math.log(sum);
     }
 
     @Test

@@ -13,14 +13,15 @@ import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
 
 /** {@code nighttrain generate}: completes every row of a table. */
-final class GenerateCommand {
+final class GenerateCommand implements Command {
     private final Terminal terminal;
 
     GenerateCommand(Terminal terminal) {
         this.terminal = terminal;
     }
 
-    CommandSpec spec() {
+    @Override
+    public CommandSpec spec() {
         CommandSpec command = CommandSpec.create().name("generate");
         command.usageMessage()
                 .description(
@@ -39,7 +40,8 @@ final class GenerateCommand {
         return command;
     }
 
-    ExitCode run(ParseResult given) throws IOException {
+    @Override
+    public ExitCode run(ParseResult given) throws IOException {
         SparkConf conf = Sessions.conf(RunOptions.master(given), RunOptions.conf(given));
         GenerateOptions options = GenerateOptions.of(settings(given, conf));
         return new Run(terminal).generate(conf, options);

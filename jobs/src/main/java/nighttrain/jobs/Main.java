@@ -1,6 +1,7 @@
 package nighttrain.jobs;
 
 import java.io.PrintWriter;
+import java.util.List;
 import nighttrain.io.UserError;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
@@ -20,8 +21,10 @@ public final class Main {
 
     /** Runs a command without ending this process. */
     static ExitCode run(String[] args, Terminal terminal) {
-        GenerateCommand generate = new GenerateCommand(terminal);
-        CommandLine commands = Help.style(new CommandLine(root()).addSubcommand(generate.spec()), terminal.columns());
+        List<Command> known = List.of(new GenerateCommand(terminal), new InspectCommand(terminal));
+        CommandLine commands = new CommandLine(root());
+        known.forEach(command -> commands.addSubcommand(command.spec()));
+        Help.style(commands, terminal.columns());
         commands.setOut(new PrintWriter(terminal.out(), true));
         try {
             ParseResult parsed = commands.parseArgs(args);
@@ -31,7 +34,13 @@ public final class Main {
             if (!parsed.hasSubcommand()) {
                 throw UserError.of("no command", "nighttrain alone", "generate is one; see nighttrain --help");
             }
-            return generate.run(parsed.subcommand());
+            String word = parsed.subcommand().commandSpec().name();
+            for (Command command : known) {
+                if (command.spec().name().equals(word)) {
+                    return command.run(parsed.subcommand());
+                }
+            }
+            throw new IllegalStateException("a command without code: " + word);
         } catch (ParameterException e) {
             return Faults.report(UsageErrors.of(e), terminal);
         } catch (Exception | LinkageError e) {

@@ -15,7 +15,8 @@ class HelpTest {
 
         List<String> lines = outcome.out().lines().toList();
         List<String> commands = lines.subList(lines.indexOf("Commands:") + 1, lines.size());
-        assertThat(commands).singleElement().asString().startsWith("  generate ");
+        assertThat(commands.get(0)).startsWith("  generate ");
+        assertThat(commands.get(1)).startsWith("  inspect ");
         assertThat(outcome.exitCode()).isEqualTo(ExitCode.FINISHED);
         assertThat(outcome.messages()).isEmpty();
     }

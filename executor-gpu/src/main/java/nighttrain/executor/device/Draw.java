@@ -3,15 +3,19 @@ package nighttrain.executor.device;
 import nighttrain.executor.request.SamplingParams;
 
 /**
- * How one token is to be drawn.
+ * How one token is to be drawn; or, for a token of the prompt, that its log-probability alone is wanted.
  *
  * @param sampling the request's settings
  * @param seed the request's seed
  * @param history the sequence's tokens so far, prompt then output; longer than {@code length} where it has room to grow
  * @param promptLength how many of them are the prompt
- * @param length how many of them there are: the position of the token to draw
+ * @param length how many of them come before the token: its position
+ * @param given the token that is there already; {@link #NONE} where one is to be drawn
  */
-public record Draw(SamplingParams sampling, long seed, int[] history, int promptLength, int length) {
+public record Draw(SamplingParams sampling, long seed, int[] history, int promptLength, int length, int given) {
+    /** No token is given. */
+    public static final int NONE = -1;
+
     /**
      * A uniform number in [0, 1) that depends on seed and position alone, so that a retry or another batch draws the same:
      * SplitMix64's finaliser over a counter (Steele et al., OOPSLA 2014).

@@ -11,6 +11,7 @@ import java.util.Optional;
  * @param finishReason why it ended
  * @param error present exactly when {@code finishReason} is {@link FinishReason#ERROR}
  * @param logprobs one entry per output token when asked for, else empty
+ * @param promptLogprobs one entry per prompt token after the first when asked for, else empty
  * @param promptTokens tokens of the prompt
  * @param cachedPromptTokens of these, tokens whose keys and values another request had left in the cache
  * @param submittedNanos {@link System#nanoTime} when the engine took the request
@@ -23,6 +24,7 @@ public record Generation(
         FinishReason finishReason,
         Optional<RequestError> error,
         List<TokenLogprobs> logprobs,
+        List<TokenLogprobs> promptLogprobs,
         int promptTokens,
         int cachedPromptTokens,
         long submittedNanos,

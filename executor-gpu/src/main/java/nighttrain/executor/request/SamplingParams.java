@@ -16,6 +16,7 @@ import nighttrain.io.UserError;
  * @param frequencyPenalty subtracted from the logit of a token once per occurrence in the output
  * @param logprobs log-probabilities to return per output token: -1 none, 0 the chosen token's, k also the k likeliest
  * @param ignoreEos go on to {@code maxTokens} whatever token comes
+ * @param promptLogprobs return the log-probability of every prompt token after the first, given those before
  */
 public record SamplingParams(
         int maxTokens,
@@ -27,7 +28,8 @@ public record SamplingParams(
         double presencePenalty,
         double frequencyPenalty,
         int logprobs,
-        boolean ignoreEos)
+        boolean ignoreEos,
+        boolean promptLogprobs)
         implements Serializable {
     /** The most log-probabilities that a request may ask for. */
     public static final int MAX_LOGPROBS = 20;
@@ -60,7 +62,7 @@ public record SamplingParams(
 
     /** Greedy decoding of at most {@code maxTokens} tokens. */
     public static SamplingParams greedy(int maxTokens) {
-        return new SamplingParams(maxTokens, 0, 0, 1, 0, 1, 0, 0, -1, false);
+        return new SamplingParams(maxTokens, 0, 0, 1, 0, 1, 0, 0, -1, false, false);
     }
 
     /** Whether the likeliest token is always taken. */

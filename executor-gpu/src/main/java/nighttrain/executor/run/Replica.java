@@ -126,7 +126,7 @@ public final class Replica implements AutoCloseable {
         long now = System.nanoTime();
         steps++;
         stepNanos += now - start;
-        outputTokens += drawn.size();
+        outputTokens += step.draws();
         List<Generation> generations = new ArrayList<>();
         List<Listener> heard = new ArrayList<>();
         for (Sequence sequence : scheduler.commit(step, drawn, now)) {

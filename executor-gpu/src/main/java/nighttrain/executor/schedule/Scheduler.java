@@ -76,7 +76,7 @@ public final class Scheduler {
         for (int i = 0; i < running.size(); i++) {
             Sequence sequence = running.get(i);
             if ((sequence.pending() == 1) == decodes) {
-                int count = Math.min(sequence.pending(), plan.tokensLeft);
+                int count = plan.most(sequence);
                 if (count > 0 && makeRoom(sequence, sequence.computed() + count, plan)) {
                     plan.add(sequence, count);
                 }
@@ -108,7 +108,12 @@ public final class Scheduler {
     private void admit(Plan plan) {
         while (!waiting.isEmpty() && running.size() < budget.maxSequences() && plan.tokensLeft > 0) {
             Sequence sequence = waiting.peekFirst();
-            sequence.startAt(pages.adoptPrefix(sequence.pageTable(), sequence.tokens(), sequence.length()));
+            if (sequence.isScoring() && plan.scoredLeft == 0) {
+                return;
+            }
+            if (!sequence.isScoring()) { // what is scored must be computed, cached or not
+                sequence.startAt(pages.adoptPrefix(sequence.pageTable(), sequence.tokens(), sequence.length()));
+            }
             // Room for the whole prompt and one page of growth for each that runs, or it would soon be preempted again.
             int reserve = running.isEmpty() ? 0 : (running.size() + 1) * pages.pageTokens();
             if (!fits(sequence, reserve) || !pages.extend(sequence.pageTable(), sequence.length())) {
@@ -118,7 +123,7 @@ public final class Scheduler {
             }
             waiting.removeFirst();
             running.add(sequence);
-            plan.add(sequence, Math.min(sequence.pending(), plan.tokensLeft));
+            plan.add(sequence, plan.most(sequence));
         }
     }
 
@@ -133,6 +138,9 @@ public final class Scheduler {
         int next = 0;
         for (Step.Slice slice : step.slices()) {
             Sequence sequence = slice.sequence();
+            for (int scored = slice.scored(); scored > 0; scored--) {
+                sequence.appendScore(drawn.get(next++));
+            }
             sequence.advance(slice.count());
             pages.publish(sequence.pageTable(), sequence.tokens(), sequence.computed());
             if (slice.draws()) {
@@ -153,16 +161,26 @@ public final class Scheduler {
     private final class Plan {
         private final List<Step.Slice> slices = new ArrayList<>(running.size());
         private int tokensLeft = budget.maxTokens();
+        private int scoredLeft = budget.maxScored();
+
+        /** The most of a sequence's pending tokens that still fit. */
+        int most(Sequence sequence) {
+            int fitting = Math.min(sequence.pending(), tokensLeft);
+            return sequence.isScoring() ? Math.min(fitting, scoredLeft) : fitting;
+        }
 
         void add(Sequence sequence, int count) {
-            slices.add(new Step.Slice(sequence, sequence.computed(), count, count == sequence.pending()));
+            Step.Slice slice = new Step.Slice(sequence, sequence.computed(), count, count == sequence.pending());
+            slices.add(slice);
             tokensLeft -= count;
+            scoredLeft -= slice.scored();
         }
 
         void remove(Sequence sequence) {
             for (int i = slices.size() - 1; i >= 0; i--) {
                 if (slices.get(i).sequence() == sequence) {
-                    tokensLeft += slices.remove(i).count();
+                    tokensLeft += slices.get(i).count();
+                    scoredLeft += slices.remove(i).scored();
                     return;
                 }
             }

@@ -18,6 +18,7 @@ public final class Sequence {
     private final long submittedNanos;
     private final PageTable pageTable = new PageTable();
     private final List<TokenLogprobs> logprobs = new ArrayList<>();
+    private final List<TokenLogprobs> promptLogprobs = new ArrayList<>();
     private final int promptLength;
     private int[] tokens;
     private int length;
@@ -91,8 +92,31 @@ public final class Sequence {
     }
 
     /** How the next token is to be drawn. */
-    public Draw draw() {
-        return new Draw(request.sampling(), request.seed(), tokens, promptLength, length);
+    Draw draw() {
+        return new Draw(request.sampling(), request.seed(), tokens, promptLength, length, Draw.NONE);
+    }
+
+    /** That the prompt token after position {@code row} is to be scored. */
+    Draw score(int row) {
+        return new Draw(request.sampling(), request.seed(), tokens, promptLength, row + 1, tokens[row + 1]);
+    }
+
+    /** The first position whose successor in the prompt has not been scored; past the prompt where none is wanted. */
+    int firstToScore() {
+        return request.sampling().promptLogprobs() ? promptLogprobs.size() : promptLength;
+    }
+
+    /** Whether prompt tokens remain to be scored. */
+    boolean isScoring() {
+        return firstToScore() < promptLength - 1;
+    }
+
+    int promptLength() {
+        return promptLength;
+    }
+
+    void appendScore(Drawn scored) {
+        scored.logprobs().ifPresent(promptLogprobs::add);
     }
 
     /** Takes a drawn token and decides whether it was the last. */
@@ -130,6 +154,7 @@ public final class Sequence {
                 finishReason,
                 Optional.empty(),
                 List.copyOf(logprobs),
+                List.copyOf(promptLogprobs),
                 promptLength,
                 cachedPromptTokens,
                 submittedNanos,

@@ -12,10 +12,29 @@ public record Step(List<Slice> slices) {
      *
      * @param draws whether a token is drawn after them
      */
-    public record Slice(Sequence sequence, int start, int count, boolean draws) {}
+    public record Slice(Sequence sequence, int start, int count, boolean draws) {
+        /** The first position whose successor is scored. */
+        int scoredFrom() {
+            return Math.max(start, sequence.firstToScore());
+        }
+
+        /** How many positions have their successors scored: those of the prompt but its last. */
+        int scored() {
+            return Math.max(0, Math.min(start + count, sequence.promptLength() - 1) - scoredFrom());
+        }
+
+        private int outputs() {
+            return scored() + (draws ? 1 : 0);
+        }
+    }
 
     public boolean isEmpty() {
         return slices.isEmpty();
+    }
+
+    /** Tokens that the step adds to outputs. */
+    public int draws() {
+        return (int) slices.stream().filter(Slice::draws).count();
     }
 
     /** The step as the device reads it. */
@@ -26,13 +45,17 @@ public record Step(List<Slice> slices) {
         int[] queryStarts = new int[slices.size() + 1];
         int[][] pageTables = new int[slices.size()][];
         List<Draw> draws = new ArrayList<>();
-        int[] outputRows = new int[(int) slices.stream().filter(Slice::draws).count()];
+        int[] outputRows = new int[slices.stream().mapToInt(Slice::outputs).sum()];
         int row = 0;
         for (int s = 0; s < slices.size(); s++) {
             Slice slice = slices.get(s);
             System.arraycopy(slice.sequence().tokens(), slice.start(), tokens, row, slice.count());
             for (int i = 0; i < slice.count(); i++) {
                 positions[row + i] = slice.start() + i;
+            }
+            for (int i = 0; i < slice.scored(); i++) {
+                outputRows[draws.size()] = row + slice.scoredFrom() - slice.start() + i;
+                draws.add(slice.sequence().score(slice.scoredFrom() + i));
             }
             row += slice.count();
             queryStarts[s + 1] = row;

@@ -5,6 +5,7 @@ package nighttrain.executor.schedule;
  *
  * @param maxSequences most sequences that run at once
  * @param maxTokens most tokens in a step, prefill and decode together; at least {@code maxSequences}
+ * @param maxScored most prompt tokens whose log-probabilities are taken in one step: each needs a row of logits
  * @param maxModelLen longest sequence, prompt and output together
  */
-public record StepBudget(int maxSequences, int maxTokens, int maxModelLen) {}
+public record StepBudget(int maxSequences, int maxTokens, int maxScored, int maxModelLen) {}

@@ -28,7 +28,7 @@ class SchedulerBenchmark {
     @Test
     void steps() {
         Scheduler scheduler = new Scheduler(
-                new StepBudget(SEQUENCES, 65_536, 8_192), new PageAllocator(new KvLayout(16, 1 << 19), true));
+                new StepBudget(SEQUENCES, 65_536, 64, 8_192), new PageAllocator(new KvLayout(16, 1 << 19), true));
         Random random = new Random(1);
         for (int i = 0; i < SEQUENCES; i++) {
             scheduler.add(new Sequence(

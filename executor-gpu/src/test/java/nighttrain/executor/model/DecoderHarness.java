@@ -32,7 +32,7 @@ final class DecoderHarness {
         int[] rows = IntStream.range(0, ids.length).toArray();
         List<Draw> draws = new ArrayList<>();
         for (int ignored : rows) {
-            draws.add(new Draw(SamplingParams.greedy(1), 0, ids, ids.length, ids.length));
+            draws.add(new Draw(SamplingParams.greedy(1), 0, ids, ids.length, ids.length, Draw.NONE));
         }
         int[] pageTable =
                 IntStream.range(0, pages).map(page -> pages - 1 - page).toArray();

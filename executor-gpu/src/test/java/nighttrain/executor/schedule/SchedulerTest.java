@@ -23,7 +23,7 @@ class SchedulerTest {
 
     @Test
     void decodesComeBeforePiecesOfPrompts() {
-        Scheduler scheduler = scheduler(new StepBudget(8, 10, 100), 50, true);
+        Scheduler scheduler = scheduler(new StepBudget(8, 10, 64, 100), 50, true);
         Sequence short1 = add(scheduler, 3, 5);
         Sequence short2 = add(scheduler, 3, 5);
         step(scheduler);
@@ -39,7 +39,7 @@ class SchedulerTest {
 
     @Test
     void neverExceedsTheBudgetAndFillsIt() {
-        Scheduler scheduler = scheduler(new StepBudget(4, 16, 100), 200, true);
+        Scheduler scheduler = scheduler(new StepBudget(4, 16, 64, 100), 200, true);
         for (int i = 0; i < 10; i++) {
             add(scheduler, 10, 10);
         }
@@ -56,7 +56,7 @@ class SchedulerTest {
 
     @Test
     void theLatestGivesItsPagesBackAndLosesNoToken() {
-        Scheduler scheduler = scheduler(new StepBudget(2, 64, 16), 6, false);
+        Scheduler scheduler = scheduler(new StepBudget(2, 64, 64, 16), 6, false);
         Sequence first = add(scheduler, 6, 10);
         Sequence second = add(scheduler, 6, 10);
         Map<Sequence, Integer> finished = runAll(scheduler);
@@ -69,7 +69,7 @@ class SchedulerTest {
 
     @Test
     void stopTokenEndsAndStaysOut() {
-        Scheduler scheduler = scheduler(new StepBudget(2, 64, 100), 50, true);
+        Scheduler scheduler = scheduler(new StepBudget(2, 64, 64, 100), 50, true);
         Sequence sequence = add(scheduler, 2, 10);
         scheduler.commit(scheduler.next(), List.of(token(7)), 1);
         List<Sequence> finished = scheduler.commit(scheduler.next(), List.of(token(EOS)), 2);
@@ -82,7 +82,7 @@ class SchedulerTest {
     @Test
     void cancelledSequencesGiveEverythingBack() {
         PageAllocator pages = new PageAllocator(new KvLayout(4, 50), true);
-        Scheduler scheduler = new Scheduler(new StepBudget(1, 64, 100), pages);
+        Scheduler scheduler = new Scheduler(new StepBudget(1, 64, 64, 100), pages);
         Sequence running = add(scheduler, 9, 10);
         Sequence waiting = add(scheduler, 9, 10);
         step(scheduler);
@@ -98,7 +98,7 @@ class SchedulerTest {
     void survivesAThousandRandomSequences() {
         Random random = new Random(5);
         PageAllocator pages = new PageAllocator(new KvLayout(3, 20), true);
-        Scheduler scheduler = new Scheduler(new StepBudget(6, 9, 50), pages);
+        Scheduler scheduler = new Scheduler(new StepBudget(6, 9, 64, 50), pages);
         List<Sequence> added = new ArrayList<>();
         List<Sequence> done = new ArrayList<>();
         int cancelled = 0;

@@ -68,13 +68,20 @@ final class ArrowJournalReader<T> implements JournalReader<T> {
             }
             batchRows = stream.getVectorSchemaRoot().getRowCount();
             return true;
-        } catch (IOException e) {
-            // Out of bytes in the middle of a message is how a killed writer's file ends; any other fault is real.
+        } catch (UserError e) {
+            throw e;
+        } catch (IOException | RuntimeException e) {
+            // Out of bytes in the middle of a message is how a killed writer's file ends, and Arrow says so in several
+            // ways; any other fault is real.
             if (in.reachedEnd()) {
                 return false;
             }
-            throw new UncheckedIOException("cannot read the journal: " + file, e);
+            throw new UncheckedIOException("cannot read the journal: " + file, asIoException(e));
         }
+    }
+
+    private static IOException asIoException(Exception e) {
+        return e instanceof IOException io ? io : new IOException("damaged: " + e.getMessage(), e);
     }
 
     private void checkSchema(VectorSchemaRoot root) {

@@ -25,7 +25,8 @@ final class ResultFormat implements RowFormat<ResultRow> {
             Columns.int32("attempts"),
             Columns.text("executor"),
             Columns.int32List("token_ids"),
-            Columns.text("logprobs")));
+            Columns.text("logprobs"),
+            Columns.text("prompt_logprobs")));
 
     private ResultFormat() {}
 
@@ -58,6 +59,7 @@ final class ResultFormat implements RowFormat<ResultRow> {
         columns.text(row.executor());
         columns.int32List(row.tokenIds());
         columns.text(row.logprobsJson());
+        columns.text(row.promptLogprobsJson());
     }
 
     @Override
@@ -80,6 +82,7 @@ final class ResultFormat implements RowFormat<ResultRow> {
                 columns.int32(),
                 columns.text(),
                 columns.int32List(),
+                columns.text(),
                 columns.text());
     }
 }

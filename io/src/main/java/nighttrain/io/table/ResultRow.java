@@ -21,7 +21,8 @@ import java.util.Objects;
  * @param attempts how often the row was tried, at least 1
  * @param executor where it ran
  * @param tokenIds ids of the completion, not to be written to; null unless asked for
- * @param logprobsJson log-probabilities as JSON; null unless asked for
+ * @param logprobsJson log-probabilities of the completion as JSON; null unless asked for
+ * @param promptLogprobsJson log-probabilities of the prompt's own tokens as JSON; null unless asked for
  */
 public record ResultRow(
         String file,
@@ -40,7 +41,8 @@ public record ResultRow(
         int attempts,
         String executor,
         int[] tokenIds,
-        String logprobsJson) {
+        String logprobsJson,
+        String promptLogprobsJson) {
     public ResultRow {
         Objects.requireNonNull(file, "file");
         Objects.requireNonNull(finishReason, "finishReason");

@@ -32,22 +32,22 @@ public final class ChatTemplate {
      * @throws UserError where there is none, or it is no template
      */
     public static ChatTemplate open(Path modelDir) {
-        ChatTemplateSource source = ChatTemplateSource.of(modelDir);
-        if (source.template().length() > MAX_TEMPLATE_CHARS) {
+        ChatTemplateSource found = ChatTemplateSource.of(modelDir);
+        if (found.template().length() > MAX_TEMPLATE_CHARS) {
             throw UserError.of(
-                    "chat template too long in " + source.file(),
-                    source.template().length() + " characters",
+                    "chat template too long in " + found.file(),
+                    found.template().length() + " characters",
                     "at most " + MAX_TEMPLATE_CHARS + "; mend the file");
         }
-        TemplateEngine engine = new TemplateEngine();
-        ChatTemplate template =
-                new ChatTemplate(engine, TemplateDialect.translate(source.template()), source.specialTokens());
         try {
-            template.idle.add(engine.compile(template.template));
+            TemplateEngine engine = new TemplateEngine();
+            String source = TemplateDialect.translate(found.template());
+            ChatTemplate template = new ChatTemplate(engine, source, found.specialTokens());
+            template.idle.add(engine.compile(source));
+            return template;
         } catch (ChatTemplateException e) {
-            throw UserError.of("bad chat template in " + source.file(), e.getMessage(), "mend or replace it", e);
+            throw UserError.of("bad chat template in " + found.file(), e.getMessage(), "mend or replace it", e);
         }
-        return template;
     }
 
     /**

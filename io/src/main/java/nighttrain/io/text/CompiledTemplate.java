@@ -61,7 +61,7 @@ final class CompiledTemplate {
         } catch (RuntimeException e) {
             throw TemplateFailure.of(e.getMessage(), interpreter.getLineNumber(), e);
         } catch (RenderBudget.Exceeded e) {
-            throw new ChatTemplateException(e.getMessage() + " (mend the template)", e);
+            throw TemplateFailure.of(e);
         } catch (StackOverflowError e) {
             throw tooDeep(e);
         } finally {

@@ -6,12 +6,13 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Rewrites Jinja source where the engine reads it otherwise than Jinja does, inside {@code {{ }}} and {@code {% %}} only:
+ * Rewrites Jinja source where the engine reads it otherwise than Jinja does:
  *
  * <ul>
  *   <li>{@code not x is defined}: the engine takes it for {@code (not x) is defined}
  *   <li>{@code f(a=b|length - 1)}: it takes it for {@code f((a=b|length) - 1)}
  *   <li>{@code x[::-1]}: it knows no steps
+ *   <li>{@code trim_blocks} and {@code lstrip_blocks}, done here: it also strips spaces that follow text
  * </ul>
  */
 final class TemplateDialect {
@@ -22,13 +23,18 @@ final class TemplateDialect {
 
     private final String source;
     private final StringBuilder target = new StringBuilder();
+    private final TemplateLimits limits = new TemplateLimits();
     private int at;
 
     private TemplateDialect(String source) {
         this.source = source;
     }
 
-    /** The same template as the engine is to read it. */
+    /**
+     * The same template as the engine is to read it.
+     *
+     * @throws ChatTemplateException where it is more involved than {@link TemplateLimits} allow
+     */
     static String translate(String template) {
         String lines = template.replace("\r\n", "\n");
         // Jinja drops one line end at the template's end; the engine would drop it from the text that was rendered.
@@ -39,24 +45,54 @@ final class TemplateDialect {
     private String blocks() {
         while (at < source.length()) {
             int block = nextBlock();
-            target.append(source, at, block);
+            target.append(source, at, block == source.length() ? block : textEnd(block));
             at = block;
-            if (at == source.length()) {
-                break;
-            }
-            Matcher raw = RAW.matcher(source).region(at, source.length());
-            if (source.charAt(at + 1) == '#') {
-                copyTo(after("#}", at + 2));
-            } else if (raw.lookingAt()) {
-                Matcher end = END_RAW.matcher(source);
-                copyTo(end.find(raw.end()) ? end.end() : source.length());
-            } else {
-                int end = codeEnd(source.charAt(at + 1) == '{' ? "}}" : "%}");
-                target.append(code(source.substring(at, end)));
-                at = end;
+            if (at < source.length()) {
+                block();
             }
         }
         return target.toString();
+    }
+
+    private void block() {
+        Matcher raw = RAW.matcher(source).region(at, source.length());
+        if (source.charAt(at + 1) == '#') {
+            copyTo(after("#}", at + 2));
+            skipLineEnd();
+        } else if (raw.lookingAt()) {
+            Matcher end = END_RAW.matcher(source);
+            copyTo(end.find(raw.end()) ? end.end() : source.length());
+            skipLineEnd();
+        } else {
+            boolean statement = source.charAt(at + 1) == '%';
+            int end = codeEnd(statement ? "%}" : "}}");
+            String block = source.substring(at, end);
+            limits.check(block);
+            target.append(code(block));
+            at = end;
+            if (statement && !block.endsWith("+%}")) {
+                skipLineEnd();
+            }
+        }
+    }
+
+    /** {@code lstrip_blocks}: where the text before a block ends, without spaces that have a line to themselves. */
+    private int textEnd(int block) {
+        if (source.charAt(block + 1) == '{' || source.startsWith("+", block + 2)) {
+            return block;
+        }
+        int end = block;
+        while (end > at && (source.charAt(end - 1) == ' ' || source.charAt(end - 1) == '\t')) {
+            end--;
+        }
+        return end == 0 || source.charAt(end - 1) == '\n' ? end : block;
+    }
+
+    /** {@code trim_blocks}. */
+    private void skipLineEnd() {
+        if (source.startsWith("\n", at)) {
+            at++;
+        }
     }
 
     private int nextBlock() {
@@ -104,7 +140,8 @@ final class TemplateDialect {
     }
 
     private static String code(String block) {
-        String rewritten = NOT_IS.matcher(block).replaceAll("$1 is not $2").replace("[::-1]", "|reverse");
+        String plain = block.replaceFirst("^\\{%\\+", "{%").replaceFirst("\\+%}$", "%}");
+        String rewritten = NOT_IS.matcher(plain).replaceAll("$1 is not $2").replace("[::-1]", "|reverse");
         // A macro's defaults look like named arguments but are read by other rules.
         return rewritten.matches("(?s)\\{%[-+]?\\s*macro\\b.*") ? rewritten : namedInParentheses(rewritten);
     }

@@ -13,7 +13,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * Jinja as Hugging Face renders chat templates with it: {@code trim_blocks}, {@code lstrip_blocks}, a sandbox. Templates are
+ * Jinja as Hugging Face renders chat templates with it, of sources that {@link TemplateDialect} prepared. Templates are
  * foreign code, so only the tags, filters and functions below exist, values are plain data ({@link TemplateValues}), nothing
  * is read from anywhere, and size, steps and time are bounded.
  */
@@ -22,7 +22,7 @@ final class TemplateEngine {
     static final int MAX_CHARS = 16 << 20;
 
     /** Entries of any list or map. */
-    static final int MAX_ENTRIES = 100_000;
+    static final int MAX_ENTRIES = 20_000;
 
     private static final int MAX_MACRO_DEPTH = 32;
 
@@ -91,8 +91,6 @@ final class TemplateEngine {
 
     private static JinjavaConfig config(Map<Library, Set<String>> disabled) {
         return JinjavaConfig.newBuilder()
-                .withTrimBlocks(true)
-                .withLstripBlocks(true)
                 .withKeepTrailingNewline(true)
                 .withLegacyOverrides(asJinja2())
                 // Message texts are data: braces in them must not be evaluated.

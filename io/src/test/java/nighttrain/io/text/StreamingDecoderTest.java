@@ -68,7 +68,9 @@ class StreamingDecoderTest {
         streamed.append(decoder.flush());
         // The first byte was left out: its character is damaged.
         assertThat(streamed.toString().replaceFirst("^\uFFFD+", "")).isEqualTo(text.substring(1));
-        assertThat(pieces).as("characters come as soon as they are whole").doesNotContain("00");
+        assertThat(pieces.substring(2))
+                .as("characters come as soon as they are whole")
+                .doesNotContain("00");
     }
 
     @Test

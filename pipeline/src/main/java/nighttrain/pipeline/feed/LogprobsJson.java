@@ -7,7 +7,7 @@ import java.util.List;
 import nighttrain.executor.request.TokenLogprobs;
 import nighttrain.io.text.Tokenizer;
 
-/** {@code [{"id": 5, "token": "a", "logprob": -0.1, "top": [{"id": 5, "token": "a", "logprob": -0.1}]}]}, per output token. */
+/** {@code [{"id": 5, "token": "a", "logprob": -0.1, "top": [{"id": 5, "token": "a", "logprob": -0.1}]}]}, per token. */
 final class LogprobsJson {
     private static final ObjectMapper JSON = new ObjectMapper();
 

@@ -1,7 +1,9 @@
 package nighttrain.pipeline.feed;
 
+import java.util.List;
 import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.Generation;
+import nighttrain.executor.request.TokenLogprobs;
 import nighttrain.io.table.ResultRow;
 import nighttrain.io.text.Tokenizer;
 
@@ -47,7 +49,12 @@ final class Results {
                 attempts,
                 executor,
                 tokenIds ? tokens : null,
-                answer.logprobs().isEmpty() ? null : LogprobsJson.of(answer.logprobs(), tokenizer));
+                logprobs(answer.logprobs()),
+                logprobs(answer.promptLogprobs()));
+    }
+
+    private String logprobs(List<TokenLogprobs> positions) {
+        return positions.isEmpty() ? null : LogprobsJson.of(positions, tokenizer);
     }
 
     /** The row of a prompt that could not be asked. */
@@ -72,6 +79,7 @@ final class Results {
                 null,
                 attempts,
                 executor,
+                null,
                 null,
                 null);
     }

@@ -29,6 +29,7 @@ public final class JobFingerprints {
             Settings.STOP,
             Settings.SAMPLES,
             Settings.LOGPROBS,
+            Settings.PROMPT_LOGPROBS,
             Settings.IGNORE_EOS,
             Settings.KEEP_COLUMNS,
             Settings.TOKEN_IDS);

@@ -101,7 +101,8 @@ public record GenerateOptions(
                 values.get(Settings.PRESENCE_PENALTY),
                 values.get(Settings.FREQUENCY_PENALTY),
                 logprobs.orElse(-1),
-                values.get(Settings.IGNORE_EOS));
+                values.get(Settings.IGNORE_EOS),
+                values.get(Settings.PROMPT_LOGPROBS));
     }
 
     private static void checkPrecision(SettingValues values) {

@@ -98,6 +98,13 @@ public final class Settings {
             "K",
             "write log-probabilities, with the K likeliest tokens beside the chosen",
             SAMPLING);
+    public static final Setting<Boolean> PROMPT_LOGPROBS = of(
+            "promptLogprobs",
+            SWITCH,
+            false,
+            "",
+            "write log-probabilities of the prompt's own tokens, and their sum",
+            SAMPLING);
     public static final Setting<Boolean> IGNORE_EOS =
             of("ignoreEos", SWITCH, false, "", "go on to --max-tokens whatever the model says", SAMPLING);
 
@@ -175,6 +182,7 @@ public final class Settings {
             STOP,
             SAMPLES,
             LOGPROBS,
+            PROMPT_LOGPROBS,
             IGNORE_EOS,
             OUTPUT_PATH,
             KEEP_COLUMNS,

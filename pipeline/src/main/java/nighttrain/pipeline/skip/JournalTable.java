@@ -41,7 +41,8 @@ public final class JournalTable {
             .add("attempts", DataTypes.IntegerType)
             .add("executor", DataTypes.StringType)
             .add("token_ids", DataTypes.createArrayType(DataTypes.IntegerType))
-            .add("logprobs", DataTypes.StringType);
+            .add("logprobs", DataTypes.StringType)
+            .add("prompt_logprobs", DataTypes.StringType);
 
     private static final StructType METRICS = new StructType()
             .add("executor", DataTypes.StringType)
@@ -141,7 +142,8 @@ public final class JournalTable {
                 it.attempts(),
                 it.executor(),
                 it.tokenIds(),
-                it.logprobsJson());
+                it.logprobsJson(),
+                it.promptLogprobsJson());
     }
 
     private static Row row(MetricsRow it) {

@@ -1,7 +1,9 @@
 package nighttrain.pipeline.write;
 
+import static org.apache.spark.sql.functions.aggregate;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.from_json;
+import static org.apache.spark.sql.functions.lit;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -43,6 +45,10 @@ public final class ResultColumns {
         if (options.sampling().logprobs() >= 0) {
             names.add("logprobs");
         }
+        if (options.sampling().promptLogprobs()) {
+            names.add("prompt_logprob");
+            names.add("prompt_logprobs");
+        }
         if (options.output().tokenIds()) {
             names.add("token_ids");
         }
@@ -53,7 +59,7 @@ public final class ResultColumns {
     static Column[] select(GenerateOptions options) {
         List<Column> columns = new ArrayList<>();
         for (String name : names(options)) {
-            columns.add(name.equals("logprobs") ? logprobs() : col(name));
+            columns.add(column(name));
             if (name.equals(RowNames.ID)) {
                 options.output().keepColumns().forEach(kept -> columns.add(kept(kept)));
             }
@@ -65,8 +71,23 @@ public final class ResultColumns {
         return col(RowNames.KEPT).getField(name).as(name);
     }
 
-    private static Column logprobs() {
+    private static Column column(String name) {
+        return switch (name) {
+            case "logprobs", "prompt_logprobs" -> logprobs(name).as(name);
+            // The sum over the prompt's tokens after the first: what a scoring job is after.
+            case "prompt_logprob" ->
+                aggregate(
+                                logprobs("prompt_logprobs"),
+                                lit(0.0),
+                                (sum, position) ->
+                                        sum.plus(position.getField("logprob").cast(DataTypes.DoubleType)))
+                        .as(name);
+            default -> col(name);
+        };
+    }
+
+    private static Column logprobs(String name) {
         StructType position = TOKEN.add("top", DataTypes.createArrayType(TOKEN));
-        return from_json(col("logprobs"), DataTypes.createArrayType(position)).as("logprobs");
+        return from_json(col(name), DataTypes.createArrayType(position));
     }
 }

@@ -83,6 +83,7 @@ record NoOpEngines() implements EngineFactory {
                         FinishReason.LENGTH,
                         Optional.empty(),
                         List.of(),
+                        List.of(),
                         request.promptTokens().length,
                         0,
                         now,

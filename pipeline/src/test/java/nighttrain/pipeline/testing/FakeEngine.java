@@ -117,6 +117,7 @@ final class FakeEngine implements Engine {
                 cut ? FinishReason.LENGTH : FinishReason.STOP,
                 Optional.empty(),
                 logprobs(request, tokens),
+                List.of(),
                 request.promptTokens().length,
                 0,
                 submitted,

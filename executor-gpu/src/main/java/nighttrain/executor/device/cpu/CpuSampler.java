@@ -25,6 +25,10 @@ final class CpuSampler {
 
     static Drawn draw(Draw draw, float[] logits, int start, int vocabulary) {
         SamplingParams sampling = draw.sampling();
+        if (draw.given() != Draw.NONE) {
+            return new Drawn(
+                    draw.given(), Optional.of(logprobs(copy(logits, start, vocabulary), draw.given(), sampling)));
+        }
         float[] raw = sampling.logprobs() >= 0 ? copy(logits, start, vocabulary) : new float[0];
         if (sampling.hasPenalties()) {
             penalise(draw, logits, start);

@@ -61,16 +61,17 @@ class CpuSamplerTest {
     void penaltiesFollowTheirDefinitions() {
         // History: prompt 2, output 5 5. Repetition 2 halves 3.0 and 2.5; presence 0.1 + 2 x 0.3 comes off token 5
         // alone.
-        SamplingParams sampling = new SamplingParams(1, 0, 0, 1, 0, 2, 0.1, 0.3, -1, false);
+        SamplingParams sampling = new SamplingParams(1, 0, 0, 1, 0, 2, 0.1, 0.3, -1, false, false);
         float[] logits = LOGITS.clone();
-        CpuSampler.draw(new Draw(sampling, 1, new int[] {2, 5, 5, 0}, 1, 3), logits, 0, logits.length);
+        CpuSampler.draw(new Draw(sampling, 1, new int[] {2, 5, 5, 0}, 1, 3, Draw.NONE), logits, 0, logits.length);
         assertThat(logits).containsExactly(new float[] {0f, 1f, 1.5f, 2f, -1f, 1.25f - 0.7f}, within(1e-6f));
     }
 
     @Test
     void logprobsAreThoseOfTheRawLogits() {
-        SamplingParams sampling = new SamplingParams(1, 0, 0, 1, 0, 2, 0, 0, 2, false);
-        Drawn drawn = CpuSampler.draw(new Draw(sampling, 1, new int[] {2}, 1, 1), LOGITS.clone(), 0, LOGITS.length);
+        SamplingParams sampling = new SamplingParams(1, 0, 0, 1, 0, 2, 0, 0, 2, false, false);
+        Drawn drawn = CpuSampler.draw(
+                new Draw(sampling, 1, new int[] {2}, 1, 1, Draw.NONE), LOGITS.clone(), 0, LOGITS.length);
         TokenLogprobs logprobs = drawn.logprobs().orElseThrow();
         double sum = 0;
         for (float logit : LOGITS) {
@@ -84,11 +85,12 @@ class CpuSamplerTest {
     }
 
     private static SamplingParams sampling(double temperature, int topK, double topP, double minP) {
-        return new SamplingParams(1, temperature, topK, topP, minP, 1, 0, 0, -1, false);
+        return new SamplingParams(1, temperature, topK, topP, minP, 1, 0, 0, -1, false, false);
     }
 
     private static int draw(SamplingParams sampling, long seed, float... logits) {
-        return CpuSampler.draw(new Draw(sampling, seed, new int[] {0}, 1, 1), logits.clone(), 0, logits.length)
+        return CpuSampler.draw(
+                        new Draw(sampling, seed, new int[] {0}, 1, 1, Draw.NONE), logits.clone(), 0, logits.length)
                 .token();
     }
 

@@ -1,0 +1,74 @@
+package nighttrain.io;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+class ArchitectureTest {
+    private static JavaClasses classes;
+
+    @BeforeAll
+    static void readClasses() {
+        classes = new ClassFileImporter()
+                .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
+                .importPackages("nighttrain.io");
+    }
+
+    @Test
+    void packagesAreFreeOfCycles() {
+        slices().matching("nighttrain.io.(*)..").should().beFreeOfCycles().check(classes);
+        noClasses()
+                .that()
+                .resideInAPackage("nighttrain.io")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("nighttrain.io.*..")
+                .check(classes);
+    }
+
+    @Test
+    void noSparkNoDevicesNoOtherModules() {
+        noClasses()
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage(
+                        "org.apache.spark..",
+                        "scala..",
+                        "jcuda..",
+                        "com.sun.jna..",
+                        "nighttrain.executor..",
+                        "nighttrain.pipeline..",
+                        "nighttrain.jobs..")
+                .check(classes);
+    }
+
+    @Test
+    void eachLibraryIsKnownToOnePackage() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("nighttrain.io.text")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("ai.djl..", "com.hubspot..", "jinjava..")
+                .check(classes);
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("nighttrain.io.journal")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("org.apache.arrow..")
+                .check(classes);
+        noClasses()
+                .that()
+                .resideOutsideOfPackages("nighttrain.io.journal", "nighttrain.io.table")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("org.apache.hadoop..")
+                .check(classes);
+    }
+}

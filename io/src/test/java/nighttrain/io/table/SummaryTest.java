@@ -1,0 +1,137 @@
+package nighttrain.io.table;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.util.HashMap;
+import java.util.Map;
+import nighttrain.io.UserError;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class SummaryTest {
+    @TempDir
+    java.nio.file.Path dir;
+
+    private FileSystem fs;
+    private Path file;
+
+    @BeforeEach
+    void openFileSystem() throws IOException {
+        fs = FileSystem.getLocal(new Configuration());
+        file = new Path(dir.resolve("summary.json").toUri());
+    }
+
+    private static Summary summary(int gpus) {
+        Map<String, String> settings = new HashMap<>();
+        settings.put("model", "dir/é");
+        settings.put("system", null);
+        return new Summary(
+                10,
+                1,
+                2.5,
+                100,
+                50,
+                Throughput.of(80, 40, 2, gpus),
+                new Percentiles(1.0, 2.0, 3.5),
+                new Percentiles(null, null, null),
+                new Percentiles(4.0, 5.0, 6.0),
+                0.25,
+                "1x2",
+                "dense",
+                "abc",
+                Map.of("night_train", "0.1.0"),
+                settings);
+    }
+
+    private JsonNode json() throws IOException {
+        return new ObjectMapper().readTree(dir.resolve("summary.json").toFile());
+    }
+
+    @Test
+    void keysAndValues() throws IOException {
+        summary(4).write(fs, file);
+        JsonNode json = json();
+        assertThat(json.fieldNames())
+                .toIterable()
+                .containsExactly(
+                        "rows",
+                        "errors",
+                        "wall_s",
+                        "prompt_tokens",
+                        "output_tokens",
+                        "total_tokens",
+                        "gpus",
+                        "prompt_tokens_per_s",
+                        "prompt_tokens_per_s_per_gpu",
+                        "output_tokens_per_s",
+                        "output_tokens_per_s_per_gpu",
+                        "total_tokens_per_s",
+                        "total_tokens_per_s_per_gpu",
+                        "ttft_ms",
+                        "tpot_ms",
+                        "e2e_ms",
+                        "comm_share",
+                        "layout",
+                        "architecture",
+                        "model_fingerprint",
+                        "versions",
+                        "settings");
+        assertThat(json.get("total_tokens").asLong()).isEqualTo(150);
+        assertThat(json.get("prompt_tokens_per_s").asDouble()).isEqualTo(40);
+        assertThat(json.get("total_tokens_per_s").asDouble()).isEqualTo(60);
+        assertThat(json.get("total_tokens_per_s_per_gpu").asDouble()).isEqualTo(15);
+        assertThat(json.get("ttft_ms").get("p99").asDouble()).isEqualTo(3.5);
+        assertThat(json.get("tpot_ms").get("p50").isNull()).isTrue();
+    }
+
+    @Test
+    void whatIsWrittenIsRead() {
+        for (int gpus : new int[] {0, 8}) {
+            summary(gpus).write(fs, file);
+            assertThat(Summary.read(fs, file)).isEqualTo(summary(gpus));
+        }
+        assertThat(dir.toFile().list((folder, name) -> name.startsWith("_")))
+                .as("temporary files")
+                .isEmpty();
+    }
+
+    @Test
+    void withoutGpusNothingIsPerGpu() throws IOException {
+        summary(0).write(fs, file);
+        assertThat(json().get("output_tokens_per_s_per_gpu").isNull()).isTrue();
+    }
+
+    @Test
+    void missingOrDamaged() throws IOException {
+        assertThatThrownBy(() -> Summary.read(fs, file))
+                .isInstanceOf(UncheckedIOException.class)
+                .hasMessage("cannot read " + file);
+        Files.writeString(dir.resolve("summary.json"), "{");
+        assertThatThrownBy(() -> Summary.read(fs, file))
+                .isInstanceOf(UserError.class)
+                .hasMessageStartingWith("not valid JSON: " + file);
+    }
+
+    @Test
+    void noTimeNoRate() {
+        assertThat(Throughput.of(5, 5, 0, 0).totalTokensPerS()).isZero();
+    }
+
+    @Test
+    void moreErrorsThanRows() {
+        assertThatThrownBy(() -> new Summary(
+                        1, 2, 0, 0, 0, Throughput.of(0, 0, 0, 0), null, null, null, 0, "", "", "", Map.of(), Map.of()))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("errors: 2 (0 to rows, 1)");
+    }
+}

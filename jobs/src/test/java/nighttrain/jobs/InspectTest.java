@@ -1,0 +1,36 @@
+package nighttrain.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+
+class InspectTest {
+    @Test
+    void showsSizesAndSyncsFromTheConfigAlone() {
+        Outcome outcome = Outcome.of(
+                "inspect",
+                "--model",
+                Project.CONF.resolve("shapes/track-30b-d8").toString());
+        assertThat(outcome.exitCode()).isEqualTo(ExitCode.FINISHED);
+        assertThat(outcome.out())
+                .contains("parallel_track(8 tracks, D=8, mean)")
+                .contains("30,151,805,440 (60.3 GB in bf16)")
+                .contains("196,608 bytes per token in bf16")
+                .contains("6 per forward pass: 6 that the next module waits for, 0 overlapped")
+                .contains("30,720 per token and rank");
+    }
+
+    @Test
+    void saysWhichRanksDoNotDivide() {
+        Outcome outcome = Outcome.of(
+                "inspect", "--model", Project.CONF.resolve("demo/model").toString());
+        assertThat(outcome.out()).containsPattern(" 4 +1,").containsPattern(" 8 +does not divide");
+    }
+
+    @Test
+    void aMissingModelIsAUsersFault() {
+        Outcome outcome = Outcome.of("inspect", "--model", "nowhere");
+        assertThat(outcome.exitCode()).isEqualTo(ExitCode.BAD_INPUT);
+        assertThat(outcome.messages()).singleElement().asString().startsWith("model directory not found: ");
+    }
+}
