@@ -2,8 +2,12 @@ package nighttrain.jobs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -11,6 +15,13 @@ import org.junit.jupiter.api.io.TempDir;
 class BadInputTest {
     @TempDir
     Path folder;
+
+    private Path model;
+
+    @BeforeEach
+    void aModel() throws IOException {
+        model = TinyModel.in(folder.resolve("model"));
+    }
 
     @Test
     void missingInput() {
@@ -90,10 +101,8 @@ class BadInputTest {
     @Test
     void outputOfAnotherJob() {
         Path output = folder.resolve("out");
-        String[] small = {"--limit", "2", "--max-tokens", "2"};
-        assertThat(Outcome.of(Demo.command(Project.DEMO_MODEL, Project.DEMO_PROMPTS, output, small))
-                        .exitCode())
-                .isEqualTo(ExitCode.FINISHED);
+        Outcome first = generate(Project.DEMO_PROMPTS, output, "--limit", "2", "--max-tokens", "2");
+        assertThat(first.exitCode()).as(first.toString()).isEqualTo(ExitCode.FINISHED);
 
         assertMessage(
                 Project.DEMO_PROMPTS,
@@ -112,13 +121,19 @@ class BadInputTest {
         assertThat(output).doesNotExist();
     }
 
-    private static void assertMessage(Path input, Path output, String message, String... options) {
-        Outcome outcome = Outcome.of(Demo.command(Project.DEMO_MODEL, input, output, options));
+    private void assertMessage(Path input, Path output, String message, String... options) {
+        Outcome outcome = generate(input, output, options);
 
         assertThat(outcome.messages())
                 .containsExactly(message.replace("INPUT", input.toString()).replace("OUTPUT", output.toString()));
         assertThat(outcome.exitCode()).isEqualTo(ExitCode.BAD_INPUT);
         assertThat(outcome.out()).isEmpty();
+    }
+
+    private Outcome generate(Path input, Path output, String... options) {
+        List<String> all = new ArrayList<>(TinyModel.OPTIONS);
+        all.addAll(List.of(options));
+        return Outcome.of(Demo.command(model, input, output, all.toArray(String[]::new)));
     }
 
     private Path table(String query) {

@@ -64,7 +64,7 @@ class BadModelTest {
 
         assertRefused(
                 model.dir(),
-                "wrong shape of tensor model.tracks.0.layers.0.mlp.gate_proj.weight in MODEL/model.safetensors: [256, 128] (expected [320, 128]; config.json and weights do not belong together, copy both again)");
+                "wrong shape of tensor model.tracks.0.layers.0.mlp.down_proj.weight in MODEL/model.safetensors: [128, 256] (expected [128, 320]; config.json and weights do not belong together, copy both again)");
     }
 
     @Test

@@ -2,9 +2,10 @@ package nighttrain.jobs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Stream;
 import org.apache.spark.sql.Row;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -18,11 +19,13 @@ class RowErrorsTest {
     @TempDir
     Path folder;
 
+    private Path model;
     private Path input;
     private Path output;
 
     @BeforeEach
-    void rows() {
+    void rows() throws IOException {
+        model = TinyModel.in(folder.resolve("model"));
         output = folder.resolve("out");
         input = Results.write(folder.resolve("prompts"), """
                 select * from values
@@ -62,8 +65,9 @@ class RowErrorsTest {
     }
 
     private Outcome generate(String... options) {
-        String[] common = {"--id-column", "id", "--max-tokens", "4"};
-        String[] all = Stream.of(common, options).flatMap(Stream::of).toArray(String[]::new);
-        return Outcome.of(Demo.command(Project.DEMO_MODEL, input, output, all));
+        List<String> all = new ArrayList<>(TinyModel.OPTIONS);
+        all.addAll(List.of("--id-column", "id", "--max-tokens", "4"));
+        all.addAll(List.of(options));
+        return Outcome.of(Demo.command(model, input, output, all.toArray(String[]::new)));
     }
 }

@@ -3,6 +3,7 @@ package nighttrain.io.checkpoint;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 import nighttrain.io.UserError;
 
@@ -39,10 +40,10 @@ public final class Checkpoints {
     /**
      * Checks that every tensor of the model is there, in the shape that its config says; reads no weight.
      *
-     * @throws UserError for the first that is not
+     * @throws UserError for the first by name that is not
      */
     public static void checkTensors(Checkpoint checkpoint) {
-        TensorNames.of(checkpoint.config()).forEach(checkpoint::tensor);
+        new TreeMap<>(TensorNames.of(checkpoint.config())).forEach(checkpoint::tensor);
     }
 
     private static ModelConfig config(Path dir) {
