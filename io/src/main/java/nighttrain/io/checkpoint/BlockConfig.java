@@ -48,6 +48,8 @@ public record BlockConfig(
     }
 
     /**
+     * Rotary position embedding (arXiv 2104.09864).
+     *
      * @param dims leading dimensions of a head that are turned by position; 0 where positions are learned instead
      * @param theta base of the frequencies
      * @param scaling how they are stretched

@@ -1,6 +1,7 @@
 package nighttrain.io.checkpoint;
 
 import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.Map;
 
 /**
@@ -14,17 +15,16 @@ import java.util.Map;
  */
 public record ParameterCount(long embedding, long layers, long norms, long join, long head) {
     public static ParameterCount of(ModelConfig config) {
-        long[] count = new long[Kind.values().length];
-        for (Map.Entry<String, long[]> tensor : TensorNames.of(config).entrySet()) {
-            count[Kind.of(tensor.getKey()).ordinal()] +=
-                    Arrays.stream(tensor.getValue()).reduce(1, Math::multiplyExact);
-        }
+        Map<Kind, Long> count = new EnumMap<>(Kind.class);
+        TensorNames.of(config)
+                .forEach((name, shape) -> count.merge(
+                        Kind.of(name), Arrays.stream(shape).reduce(1, Math::multiplyExact), Long::sum));
         return new ParameterCount(
-                count[Kind.EMBEDDING.ordinal()],
-                count[Kind.LAYER.ordinal()],
-                count[Kind.NORM.ordinal()],
-                count[Kind.JOIN.ordinal()],
-                count[Kind.HEAD.ordinal()]);
+                count.getOrDefault(Kind.EMBEDDING, 0L),
+                count.getOrDefault(Kind.LAYER, 0L),
+                count.getOrDefault(Kind.NORM, 0L),
+                count.getOrDefault(Kind.JOIN, 0L),
+                count.getOrDefault(Kind.HEAD, 0L));
     }
 
     public long total() {

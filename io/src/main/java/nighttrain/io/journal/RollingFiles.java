@@ -2,7 +2,6 @@ package nighttrain.io.journal;
 
 import java.io.IOException;
 import org.apache.hadoop.fs.FSDataOutputStream;
-import org.apache.hadoop.fs.FileAlreadyExistsException;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
@@ -22,17 +21,17 @@ final class RollingFiles {
         this.stem = prefix + writerName + "-";
     }
 
-    /** Creates the next file. */
+    /** Creates the next file. An earlier run's of the same name stays as it is, and the next number is taken. */
     FSDataOutputStream create() throws IOException {
-        while (true) {
-            Path file = new Path(dir, stem + String.format("%05d", number++) + JournalFileSystem.SUFFIX);
-            try {
-                return fs.create(file, false);
-            } catch (FileAlreadyExistsException e) {
-                // An earlier run's, under the same name: its rows stay, ours go to the next.
-                continue;
-            }
+        Path file = next();
+        while (fs.exists(file)) {
+            file = next();
         }
+        return fs.create(file, false);
+    }
+
+    private Path next() {
+        return new Path(dir, stem + String.format("%05d", number++) + JournalFileSystem.SUFFIX);
     }
 
     @Override

@@ -24,6 +24,7 @@ import java.util.Objects;
  * @param logprobsJson log-probabilities of the completion as JSON; null unless asked for
  * @param promptLogprobsJson log-probabilities of the prompt's own tokens as JSON; null unless asked for
  */
+@SuppressWarnings("ArrayRecordComponent") // A million rows of token ids: an array each, not a list of boxes.
 public record ResultRow(
         String file,
         long row,

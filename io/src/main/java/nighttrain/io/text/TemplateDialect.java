@@ -165,7 +165,7 @@ final class TemplateDialect {
             }
             out.append(c);
             track(brackets, c);
-            boolean argumentBegins = c == '(' || c == ',' && !brackets.isEmpty() && brackets.peek() == '(';
+            boolean argumentBegins = c == '(' || (c == ',' && !brackets.isEmpty() && brackets.peek() == '(');
             Matcher named = NAMED.matcher(block).region(i + 1, block.length());
             if (argumentBegins && named.lookingAt()) {
                 out.append(named.group()).append('(');

@@ -2,6 +2,7 @@ package nighttrain.io.text;
 
 import com.hubspot.jinjava.lib.fn.ELFunctionDefinition;
 import com.hubspot.jinjava.objects.date.StrftimeFormatter;
+import java.time.ZoneId;
 import java.time.ZonedDateTime;
 import java.util.List;
 
@@ -16,13 +17,14 @@ public final class TemplateFunctions {
     }
 
     /** The template's way to refuse messages. */
+    @SuppressWarnings("DoNotCallSuggester") // Templates call it.
     public static String raise(String message) {
         throw new Refusal(message);
     }
 
     /** The local date and time now, in a format of C's strftime. */
     public static String strftimeNow(String format) {
-        return StrftimeFormatter.format(ZonedDateTime.now(), format);
+        return StrftimeFormatter.format(ZonedDateTime.now(ZoneId.systemDefault()), format);
     }
 
     /** {@code raise_exception} was called. */

@@ -117,4 +117,16 @@ class BadModelDirTest {
                                 + " again)",
                         dir.resolve("x.safetensors"));
     }
+
+    @Test
+    void weightsOfAnotherModel() {
+        ModelDir.of(dir, "llama").write();
+        new SafetensorsFile().fp32("model.norm.weight", "[1]", 1).write(dir.resolve("model.safetensors"));
+        try (Checkpoint checkpoint = Checkpoints.open(dir)) {
+            assertThatThrownBy(() -> Checkpoints.checkTensors(checkpoint))
+                    .isInstanceOf(UserError.class)
+                    .hasMessageContaining(dir.toString())
+                    .hasMessageEndingWith("; config.json and weights do not belong together, copy both again)");
+        }
+    }
 }

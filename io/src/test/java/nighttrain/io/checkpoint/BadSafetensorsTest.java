@@ -153,7 +153,7 @@ class BadSafetensorsTest {
     void damagedBytesAreRefusedOrReadButNeverThrowAnythingElse() {
         Random random = new Random(7);
         byte[] bytes = good.bytes();
-        for (int i = 0; i < 3000; i++) {
+        for (int i = 0; i < 500; i++) {
             byte[] damaged = bytes.clone();
             damaged[random.nextInt(damaged.length - 14)] ^= (byte) (1 << random.nextInt(8));
             SafetensorsFile.write(file, damaged);

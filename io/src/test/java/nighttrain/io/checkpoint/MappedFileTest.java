@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,12 +22,13 @@ class MappedFileTest {
         Path path = dir.resolve("file");
         for (int skew = 0; skew < 4; skew++) {
             int count = 100;
-            ByteBuffer bytes = SafetensorsFile.buffer(skew + count * Float.BYTES);
-            bytes.position(skew);
+            byte[] bytes = new byte[skew + count * Float.BYTES];
+            ByteBuffer buffer =
+                    ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).position(skew);
             for (int i = 0; i < count; i++) {
-                bytes.putFloat(i + 0.25f);
+                buffer.putFloat(i + 0.25f);
             }
-            Files.write(path, bytes.array());
+            Files.write(path, bytes);
             for (int windowBits = 3; windowBits < 10; windowBits++) {
                 MappedFile file = MappedFile.map(path, windowBits);
                 TensorEntry entry = new TensorEntry("w", DType.F32, List.of(100L), 0, 400);

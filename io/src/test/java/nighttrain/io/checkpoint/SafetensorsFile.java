@@ -18,20 +18,19 @@ final class SafetensorsFile {
 
     /** Adds a tensor of fp32 values. */
     SafetensorsFile fp32(String name, String shape, float... values) {
-        ByteBuffer bytes = buffer(values.length * Float.BYTES);
-        for (float value : values) {
-            bytes.putFloat(value);
-        }
-        return tensor(name, "F32", shape, bytes.array());
+        byte[] bytes = new byte[values.length * Float.BYTES];
+        ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().put(values);
+        return tensor(name, "F32", shape, bytes);
     }
 
     /** Adds a tensor of 16-bit patterns. */
     SafetensorsFile bits16(String name, String dtype, String shape, int... patterns) {
-        ByteBuffer bytes = buffer(patterns.length * Short.BYTES);
+        byte[] bytes = new byte[patterns.length * Short.BYTES];
+        ByteBuffer buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
         for (int pattern : patterns) {
-            bytes.putShort((short) pattern);
+            buffer.putShort((short) pattern);
         }
-        return tensor(name, dtype, shape, bytes.array());
+        return tensor(name, dtype, shape, bytes);
     }
 
     SafetensorsFile tensor(String name, String dtype, String shape, byte[] bytes) {
@@ -56,11 +55,13 @@ final class SafetensorsFile {
 
     byte[] bytes(String header) {
         byte[] json = header.getBytes(StandardCharsets.UTF_8);
-        return buffer(Long.BYTES + json.length + data.size())
+        byte[] bytes = new byte[Long.BYTES + json.length + data.size()];
+        ByteBuffer.wrap(bytes)
+                .order(ByteOrder.LITTLE_ENDIAN)
                 .putLong(json.length)
                 .put(json)
-                .put(data.toByteArray())
-                .array();
+                .put(data.toByteArray());
+        return bytes;
     }
 
     void write(Path file) {

@@ -113,6 +113,20 @@ class JournalTest {
     }
 
     @Test
+    void muchIsWrittenWithoutBeingAsked() {
+        String large = "x".repeat(1 << 20);
+        try (JournalWriter<ResultRow> results = journal.results("w")) {
+            for (int i = 0; i < 20; i++) {
+                results.append(Rows.row(i, large));
+            }
+            assertThat(readOnlyFile())
+                    .as("rows of 1 MiB, at most 8 MiB are kept")
+                    .hasSizeGreaterThan(12);
+        }
+        assertThat(readOnlyFile()).hasSize(20);
+    }
+
+    @Test
     void manyRowsInManyBatches() {
         try (JournalWriter<ResultRow> results = journal.results("w")) {
             for (int i = 0; i < 30_000; i++) {
@@ -261,6 +275,12 @@ class JournalTest {
                 throw new IOException("disk on fire");
             }
             return bytes[at++] & 0xff;
+        }
+
+        @Override
+        public int read(byte[] target, int offset, int length) throws IOException {
+            target[offset] = (byte) read();
+            return 1;
         }
 
         @Override

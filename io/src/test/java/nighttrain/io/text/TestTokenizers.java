@@ -134,7 +134,7 @@ final class TestTokenizers {
     private static String letter(int value) {
         int other = 256;
         for (int b = 0; b < 256; b++) {
-            boolean printable = b >= '!' && b <= '~' || b >= 0xa1 && b <= 0xac || b >= 0xae;
+            boolean printable = (b >= '!' && b <= '~') || (b >= 0xa1 && b <= 0xac) || b >= 0xae;
             int letter = printable ? b : other++;
             if (b == (value & 0xff)) {
                 return Character.toString(letter);
