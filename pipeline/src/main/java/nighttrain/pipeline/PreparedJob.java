@@ -12,6 +12,7 @@ import nighttrain.pipeline.read.InputSource;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.write.ResultColumns;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
 
 /**
  * A job of which all that can be known beforehand is known to be right; nothing was written.
@@ -39,6 +40,7 @@ record PreparedJob(
         InputColumns columns = InputColumns.of(source.schema(), options, ResultColumns.names(options));
         ModelFacts model = ModelFacts.check(options, needsChat(options, columns), engines);
         JobFolder folder = JobFolder.of(options.output().path(), hadoop);
+        options.input().path().ifPresent(input -> refuseWithin(input, folder));
         folder.refuseForeign();
         source.requireRows(options.input().path().orElse("the given Dataset"));
         Fingerprint fingerprint = JobFingerprints.of(
@@ -73,6 +75,15 @@ record PreparedJob(
                     "output exists",
                     folder.output(),
                     "resuming is off; leave out --resume false, or use --overwrite or another --output");
+        }
+    }
+
+    /** Results among the prompts would be prompts of the next run. */
+    private static void refuseWithin(String input, JobFolder folder) {
+        String above = folder.fs().makeQualified(new Path(input)).toString();
+        if ((folder.output() + "/").startsWith(above + "/")) {
+            throw UserError.of(
+                    "output lies in the input", folder.output(), "a directory beside it; choose another --output");
         }
     }
 

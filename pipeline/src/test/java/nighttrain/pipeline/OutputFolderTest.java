@@ -69,6 +69,14 @@ class OutputFolderTest extends JobTest {
     }
 
     @Test
+    void outputInTheInputIsRefused() {
+        input(1, prompts(1));
+        values = values.with(Settings.OUTPUT_PATH, dir.resolve("input/results").toString());
+        refuses("output lies in the input: file:" + dir
+                + "/input/results (a directory beside it; choose another --output)");
+    }
+
+    @Test
     void outputIsAFile() throws IOException {
         input(1, prompts(1));
         Files.writeString(output(), "a file");
