@@ -9,6 +9,10 @@ import nighttrain.pipeline.progress.ProgressListener;
 final class ProgressBar implements ProgressListener, AutoCloseable {
     private static final Duration PLAIN_INTERVAL = Duration.ofSeconds(10);
     private static final int BAR_CELLS = 24;
+
+    /** Rows of a batch end together: before this share of them has, the pace says nothing of the time left. */
+    private static final int ETA_FROM_ONE_IN = 20;
+
     private static final String CLEAR_LINE = "\r\u001b[K";
 
     private final Terminal terminal;
@@ -49,20 +53,25 @@ final class ProgressBar implements ProgressListener, AutoCloseable {
     }
 
     static String line(Progress progress) {
-        String pace =
-                progress.tokensPerSecond() > 0 ? "  " + Figures.rate(progress.tokensPerSecond()) + " tokens/s" : "";
-        String errors = progress.errors() > 0 ? "  " + Figures.count(progress.errors(), "error") : "";
-        String left =
-                progress.eta().map(eta -> "  " + Figures.clock(eta) + " left").orElse("");
-        return String.format(
-                Locale.ROOT,
-                "%3d %%  %s of %s rows%s%s%s",
-                100 * progress.rowsDone() / progress.rowsTotal(),
-                Figures.count(progress.rowsDone()),
-                Figures.count(progress.rowsTotal()),
-                pace,
-                errors,
-                left);
+        long done = progress.rowsDone();
+        long total = progress.rowsTotal();
+        StringBuilder line = new StringBuilder(String.format(
+                Locale.ROOT, "%3d %%  %s of %s rows", 100 * done / total, Figures.count(done), Figures.count(total)));
+        if (progress.errors() > 0) {
+            line.append("  ").append(Figures.count(progress.errors(), "error"));
+        }
+        if (done == total) {
+            return line.append("  writing results").toString();
+        }
+        if (progress.tokensPerSecond() > 0) {
+            line.append("  ").append(Figures.rate(progress.tokensPerSecond())).append(" tokens/s");
+        }
+        if (done * ETA_FROM_ONE_IN >= total) {
+            progress.eta()
+                    .ifPresent(
+                            eta -> line.append("  ").append(Figures.clock(eta)).append(" left"));
+        }
+        return line.toString();
     }
 
     static String bar(long done, long total) {

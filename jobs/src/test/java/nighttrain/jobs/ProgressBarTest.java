@@ -25,7 +25,7 @@ class ProgressBarTest {
         String clear = "\r\u001b[K";
         assertThat(text())
                 .isEqualTo(clear + "Starting Spark ..." + clear + "\u2588".repeat(12) + "\u2591".repeat(12)
-                        + "   50 %  250 of 500 rows  1,204 tokens/s  2 errors  0:42 left" + clear);
+                        + "   50 %  250 of 500 rows  2 errors  1,204 tokens/s  0:42 left" + clear);
     }
 
     @Test
@@ -45,6 +45,22 @@ class ProgressBarTest {
         }
 
         assertThat(text()).isEmpty();
+    }
+
+    @Test
+    void theFirstFewRowsSayNothingOfTheTimeLeft() {
+        Optional<Duration> threeHours = Optional.of(Duration.ofHours(3));
+
+        assertThat(ProgressBar.line(new Progress(24, 500, 0, 100, 0.5, threeHours)))
+                .isEqualTo("  4 %  24 of 500 rows  0.500 tokens/s");
+        assertThat(ProgressBar.line(new Progress(25, 500, 0, 100, 0.5, threeHours)))
+                .endsWith("  3:00:00 left");
+    }
+
+    @Test
+    void theEndIsNotYetTheEnd() {
+        assertThat(ProgressBar.line(new Progress(500, 500, 1, 100, 9, Optional.of(Duration.ZERO))))
+                .isEqualTo("100 %  500 of 500 rows  1 error  writing results");
     }
 
     @Test
