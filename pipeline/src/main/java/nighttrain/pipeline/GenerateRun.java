@@ -17,6 +17,7 @@ import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.skip.Earlier;
 import nighttrain.pipeline.skip.JournalTable;
 import org.apache.spark.SparkContext;
+import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -42,7 +43,10 @@ final class GenerateRun {
 
     GenerateReport go(ProgressListener progress) {
         GenerateOptions options = job.options();
-        JournalTable journal = new JournalTable(spark, job.folder().journal());
+        // Once per run: it is large, and every task needs it.
+        Broadcast<SerializableConfiguration> hadoop = SerializableConfiguration.broadcast(
+                spark.sparkContext(), spark.sessionState().newHadoopConf());
+        JournalTable journal = new JournalTable(spark, job.folder().journal(), hadoop);
 
         PromptTable table = PromptTable.of(
                 job.source(), job.columns(), job.folder().staged(), job.folder().scratch(runId, "staged"));
@@ -55,16 +59,18 @@ final class GenerateRun {
                         job.model().plan().maxNumSeqs())
                 .deal(left);
         long outputs = table.rows() * options.samples();
-        double generatingS = outputs == earlier.outputs() ? 0 : feed(ordered, outputs, earlier, progress);
+        double generatingS =
+                outputs == earlier.outputs() ? 0 : feed(ordered, context(hadoop), outputs, earlier, progress);
         return new Commit(spark, job, runId).write(table, journal, earlier, generatingS, this::elapsedS);
     }
 
     /** Runs the model; how long that took, in seconds. */
-    private double feed(Dataset<Row> prompts, long outputs, Earlier earlier, ProgressListener listener) {
+    private double feed(
+            Dataset<Row> prompts, RunContext run, long outputs, Earlier earlier, ProgressListener listener) {
         long beganNanos = System.nanoTime();
         SparkContext context = spark.sparkContext();
         FeedCounters counters = FeedCounters.in(context);
-        FeedTask task = new FeedTask(FeedSpec.of(runContext(), job.options()), counters);
+        FeedTask task = new FeedTask(FeedSpec.of(run, job.options()), counters);
         ProgressReporter.Goal goal = new ProgressReporter.Goal(outputs, earlier.outputs(), earlier.errors());
         context.setJobDescription("Night Train: generate");
         try (ProgressReporter reporter = ProgressReporter.start(context, listener, goal, () -> ended(counters))) {
@@ -77,13 +83,13 @@ final class GenerateRun {
         return (System.nanoTime() - beganNanos) / NANOS_PER_S;
     }
 
-    private RunContext runContext() {
+    private RunContext context(Broadcast<SerializableConfiguration> hadoop) {
         return new RunContext(
                 runId,
                 EngineKey.of(job.options()),
                 engines,
                 job.folder().journal().dir().toString(),
-                new SerializableConfiguration(spark.sessionState().newHadoopConf()));
+                hadoop);
     }
 
     private Heartbeat ended(FeedCounters counters) {

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 /** What lies in the output beside the completions themselves. */
 class OutputContentTest extends JobTest {
     @Test
-    void summaryAddsUp() {
+    void summaryAddsUp() throws IOException {
         input(2, prompts(10));
         values = values.with(Settings.FORMAT_OPTION, List.of("my.password=hunter2"));
         GenerateReport report = run();
@@ -41,12 +41,10 @@ class OutputContentTest extends JobTest {
                 .containsEntry("formatOption", "[\"my.password=***\"]");
         assertThat(summary.throughput().outputTokensPerS()).isPositive();
         assertThat(report.outputTokensPerS()).isEqualTo(summary.throughput().outputTokensPerS());
+        everyResultFileTellsWhereItComesFrom();
     }
 
-    @Test
-    void everyResultFileTellsWhereItComesFrom() throws IOException {
-        input(1, prompts(3));
-        run();
+    private void everyResultFileTellsWhereItComesFrom() throws IOException {
         try (var files = Files.list(output().resolve("results"))) {
             List<java.nio.file.Path> parquet =
                     files.filter(file -> file.toString().endsWith(".parquet")).toList();
@@ -108,10 +106,15 @@ class OutputContentTest extends JobTest {
     }
 
     @Test
-    void extrasComeWhenAskedFor() {
-        input(1, List.of("Hi"));
-        values = values.with(Settings.TOKEN_IDS, true).with(Settings.LOGPROBS, 1);
+    void extrasComeWhenAskedForAndTextEndsBeforeAStopString() {
+        input(1, List.of("Hi", "one two three"));
+        values = values.with(Settings.TOKEN_IDS, true)
+                .with(Settings.LOGPROBS, 1)
+                .with(Settings.STOP, List.of("o t", "xyz"));
         run();
+        Row stopped = results().get(1);
+        assertThat(stopped.<String>getAs("text")).isEqualTo("one tw");
+        assertThat(stopped.<String>getAs("finish_reason")).isEqualTo("stop");
         Row row = results().get(0);
         assertThat(row.<Integer>getList(row.fieldIndex("token_ids"))).containsExactly(72, 105);
         List<Row> logprobs = row.getList(row.fieldIndex("logprobs"));
@@ -120,15 +123,5 @@ class OutputContentTest extends JobTest {
         assertThat(logprobs.get(1).<Float>getAs("logprob")).isEqualTo(-0.5f);
         assertThat(logprobs.get(1).<Row>getList(logprobs.get(1).fieldIndex("top")))
                 .hasSize(1);
-    }
-
-    @Test
-    void textEndsBeforeAStopString() {
-        input(1, List.of("one two three"));
-        values = values.with(Settings.STOP, List.of("o t", "xyz"));
-        run();
-        Row row = results().get(0);
-        assertThat(row.<String>getAs("text")).isEqualTo("one tw");
-        assertThat(row.<String>getAs("finish_reason")).isEqualTo("stop");
     }
 }

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.job.JobLock;
+import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.testing.JobTest;
 import org.apache.hadoop.conf.Configuration;
@@ -17,10 +18,32 @@ class OutputFolderTest extends JobTest {
     void aChangedJobIsRefusedAndNamed() {
         input(1, prompts(3));
         run();
-        values = values.with(Settings.MAX_TOKENS, 5).with(Settings.SYSTEM, "Be brief.");
+        SettingValues same = values;
+        values = same.with(Settings.MAX_NUM_SEQS, 7).with(Settings.THREADS, 1);
+        assertThat(run().wasComplete())
+                .as("how fast it is computed is not part of a job")
+                .isTrue();
+        values = same.with(Settings.MAX_TOKENS, 5).with(Settings.SYSTEM, "Be brief.");
         refuses("output belongs to another job: file:" + output()
                 + " (changed: system none -> Be brief., max-tokens 256 -> 5; use --overwrite or another --output)");
+        values = same.with(Settings.RESUME, false);
+        refuses("output exists: file:" + output()
+                + " (resuming is off; leave out --resume false, or use --overwrite or another --output)");
+        values = same;
+        addAnInputFile();
+        assertThatThrownBy(this::run)
+                .hasMessageMatching("output belongs to another job: .* \\(changed: input 1 file, .* -> 2 files, .*;"
+                        + " use --overwrite or another --output\\)");
         assertThat(results()).hasSize(3);
+    }
+
+    private void addAnInputFile() {
+        spark.range(1)
+                .selectExpr("id as key", "'more' as prompt")
+                .coalesce(1)
+                .write()
+                .mode("append")
+                .parquet(dir.resolve("input").toString());
     }
 
     @Test
@@ -32,29 +55,6 @@ class OutputFolderTest extends JobTest {
         run();
         assertThat(results()).extracting(row -> row.<String>getAs("text")).containsOnly("prom");
         assertThat(output().resolve("notes.txt")).hasContent("mine");
-    }
-
-    @Test
-    void howFastItIsComputedIsNotPartOfTheJob() {
-        input(1, prompts(3));
-        run();
-        values = values.with(Settings.MAX_NUM_SEQS, 7).with(Settings.THREADS, 1);
-        assertThat(run().wasComplete()).isTrue();
-    }
-
-    @Test
-    void changedInputIsRefused() {
-        input(1, prompts(3));
-        run();
-        spark.range(1)
-                .selectExpr("id as key", "'more' as prompt")
-                .coalesce(1)
-                .write()
-                .mode("append")
-                .parquet(dir.resolve("input").toString());
-        assertThatThrownBy(this::run)
-                .hasMessageMatching("output belongs to another job: .* \\(changed: input 1 file, .* -> 2 files, .*;"
-                        + " use --overwrite or another --output\\)");
     }
 
     @Test
@@ -81,15 +81,6 @@ class OutputFolderTest extends JobTest {
         input(1, prompts(1));
         Files.writeString(output(), "a file");
         refuses("output is a file: file:" + output() + " (a directory is needed; choose another --output)");
-    }
-
-    @Test
-    void withoutResumeAnExistingOutputIsRefused() {
-        input(1, prompts(1));
-        run();
-        values = values.with(Settings.RESUME, false);
-        refuses("output exists: file:" + output()
-                + " (resuming is off; leave out --resume false, or use --overwrite or another --output)");
     }
 
     @Test

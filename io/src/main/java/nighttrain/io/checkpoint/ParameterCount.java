@@ -17,8 +17,8 @@ public record ParameterCount(long embedding, long layers, long norms, long join,
     public static ParameterCount of(ModelConfig config) {
         Map<Kind, Long> count = new EnumMap<>(Kind.class);
         TensorNames.of(config)
-                .forEach((name, shape) -> count.merge(
-                        Kind.of(name), Arrays.stream(shape).reduce(1, Math::multiplyExact), Long::sum));
+                .forEach((name, shape) ->
+                        count.merge(Kind.of(name), Arrays.stream(shape).reduce(1, Math::multiplyExact), Long::sum));
         return new ParameterCount(
                 count.getOrDefault(Kind.EMBEDDING, 0L),
                 count.getOrDefault(Kind.LAYER, 0L),

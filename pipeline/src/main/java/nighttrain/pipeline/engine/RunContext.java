@@ -5,6 +5,7 @@ import java.io.Serializable;
 import java.io.UncheckedIOException;
 import nighttrain.io.journal.Journal;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.util.SerializableConfiguration;
 
 /**
@@ -17,13 +18,17 @@ import org.apache.spark.util.SerializableConfiguration;
  * @param hadoop how to reach that
  */
 public record RunContext(
-        String runId, EngineKey engine, EngineFactory engines, String journalDir, SerializableConfiguration hadoop)
+        String runId,
+        EngineKey engine,
+        EngineFactory engines,
+        String journalDir,
+        Broadcast<SerializableConfiguration> hadoop)
         implements Serializable {
     /** The journal, as seen from here. */
     public Journal journal() {
         Path dir = new Path(journalDir);
         try {
-            return new Journal(dir.getFileSystem(hadoop.value()), dir);
+            return new Journal(dir.getFileSystem(hadoop.value().value()), dir);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

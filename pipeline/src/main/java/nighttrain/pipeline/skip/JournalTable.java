@@ -1,5 +1,6 @@
 package nighttrain.pipeline.skip;
 
+import java.io.IOException;
 import java.util.Iterator;
 import java.util.List;
 import java.util.function.Function;
@@ -8,9 +9,13 @@ import nighttrain.io.journal.JournalReader;
 import nighttrain.io.table.MetricsRow;
 import nighttrain.io.table.ResultRow;
 import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.TaskContext;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.api.java.function.FlatMapFunction;
+import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
@@ -64,10 +69,13 @@ public final class JournalTable {
 
     private final SparkSession spark;
     private final Journal journal;
+    private final Broadcast<SerializableConfiguration> hadoop;
 
-    public JournalTable(SparkSession spark, Journal journal) {
+    /** {@code hadoop}: how tasks reach the journal's files. */
+    public JournalTable(SparkSession spark, Journal journal, Broadcast<SerializableConfiguration> hadoop) {
         this.spark = spark;
         this.journal = journal;
+        this.hadoop = hadoop;
     }
 
     /** Whether any task ever wrote a row. */
@@ -77,36 +85,33 @@ public final class JournalTable {
 
     /** Finished rows; one that two runs finished is there twice. */
     public Dataset<Row> results() {
-        SerializableConfiguration hadoop = hadoop();
+        Broadcast<SerializableConfiguration> conf = hadoop;
         return read(
                 journal.resultFiles(),
                 RESULTS,
-                file -> rows(Journal.read(fileSystem(file, hadoop), new Path(file)), JournalTable::row));
+                file -> rows(Journal.read(fileSystem(file, conf), new Path(file)), JournalTable::row));
     }
 
     /** Engine counters. */
     public Dataset<Row> metrics() {
-        SerializableConfiguration hadoop = hadoop();
+        Broadcast<SerializableConfiguration> conf = hadoop;
         return read(
                 journal.metricFiles(),
                 METRICS,
-                file -> rows(Journal.readMetrics(fileSystem(file, hadoop), new Path(file)), JournalTable::row));
-    }
-
-    private SerializableConfiguration hadoop() {
-        return new SerializableConfiguration(spark.sessionState().newHadoopConf());
+                file -> rows(Journal.readMetrics(fileSystem(file, conf), new Path(file)), JournalTable::row));
     }
 
     private Dataset<Row> read(List<FileStatus> statuses, StructType schema, FlatMapFunction<String, Row> reader) {
         List<String> paths =
                 statuses.stream().map(file -> file.getPath().toString()).toList();
         int tasks = Math.max(1, Math.min(paths.size(), 4 * spark.sparkContext().defaultParallelism()));
-        return spark.createDataset(paths, Encoders.STRING()).repartition(tasks).flatMap(reader, Encoders.row(schema));
+        JavaRDD<String> files =
+                JavaSparkContext.fromSparkContext(spark.sparkContext()).parallelize(paths, tasks);
+        return spark.createDataset(files.rdd(), Encoders.STRING()).flatMap(reader, Encoders.row(schema));
     }
 
-    private static org.apache.hadoop.fs.FileSystem fileSystem(String file, SerializableConfiguration hadoop)
-            throws java.io.IOException {
-        return new Path(file).getFileSystem(hadoop.value());
+    private static FileSystem fileSystem(String file, Broadcast<SerializableConfiguration> hadoop) throws IOException {
+        return new Path(file).getFileSystem(hadoop.value().value());
     }
 
     private static <T> Iterator<Row> rows(JournalReader<T> reader, Function<T, Row> row) {

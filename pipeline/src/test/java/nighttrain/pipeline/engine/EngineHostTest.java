@@ -84,6 +84,6 @@ class EngineHostTest {
                 new EngineKey(modelDir.toString(), true, EngineConfig.defaults()),
                 engines,
                 dir.resolve("journal").toString(),
-                new SerializableConfiguration(new Configuration()));
+                SerializableConfiguration.broadcast(spark.sparkContext(), new Configuration()));
     }
 }

@@ -38,6 +38,7 @@ class SettingsTest {
             --stop []
             --n 1
             --logprobs
+            --prompt-logprobs false
             --ignore-eos false
             --output
             --keep-columns
