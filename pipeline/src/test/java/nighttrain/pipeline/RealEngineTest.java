@@ -2,6 +2,7 @@ package nighttrain.pipeline;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import java.nio.file.Path;
 import java.util.List;
@@ -67,6 +68,18 @@ class RealEngineTest {
                 .orderBy("id", "sample")
                 .collectAsList());
         assertThat(apart).isEqualTo(together);
+    }
+
+    @Test
+    void promptsAreScoredTokenByToken() {
+        for (Row row : run("scored", values.with(Settings.PROMPT_LOGPROBS, true))) {
+            List<Row> scores = row.getList(row.fieldIndex("prompt_logprobs"));
+            double sum = scores.stream()
+                    .mapToDouble(score -> score.<Float>getAs("logprob"))
+                    .sum();
+            assertThat(scores).hasSize(row.<Integer>getAs("prompt_tokens") - 1);
+            assertThat(row.<Double>getAs("prompt_logprob")).isNegative().isCloseTo(sum, within(1e-3));
+        }
     }
 
     @Test
