@@ -6,7 +6,7 @@ import org.apache.spark.sql.SparkSession;
 public final class TestSpark {
     private TestSpark() {}
 
-    /** Interprets queries: to compile those of a hundred tiny jobs takes longer than all the rest. */
+    /** Takes queries as they are: to compile and replan those of many tiny jobs takes longer than all the rest. */
     public static SparkSession session() {
         return SparkSession.builder()
                 .master("local[2,3]")
@@ -14,15 +14,17 @@ public final class TestSpark {
                 .config("spark.ui.enabled", "false")
                 .config("spark.sql.shuffle.partitions", "3")
                 .config("spark.sql.session.timeZone", "UTC")
+                .config("spark.sql.adaptive.enabled", "false")
                 .config("spark.sql.codegen.wholeStage", "false")
                 .config("spark.sql.codegen.factoryMode", "NO_CODEGEN")
                 .config("spark.plugins", "nighttrain.pipeline.engine.NightTrainPlugin")
                 .getOrCreate();
     }
 
-    /** The same Spark, which compiles queries as users' does. */
+    /** The same Spark, which compiles and replans queries as users' does. */
     public static SparkSession compiling() {
         SparkSession spark = session().newSession();
+        spark.conf().set("spark.sql.adaptive.enabled", "true");
         spark.conf().set("spark.sql.codegen.wholeStage", "true");
         spark.conf().set("spark.sql.codegen.factoryMode", "FALLBACK");
         return spark;
