@@ -52,7 +52,7 @@ final class CommandProcess implements AutoCloseable {
                     .as("alive until %s; it said: %s%s", moment, out(), messages())
                     .isTrue();
             assertThat(System.nanoTime()).as("in time until %s", moment).isLessThan(deadlineNanos);
-            Thread.sleep(10);
+            Thread.sleep(50);
         }
     }
 
@@ -68,7 +68,7 @@ final class CommandProcess implements AutoCloseable {
                 .isTrue();
     }
 
-    /** {@code kill -TERM}, or what Ctrl-C sends. */
+    /** {@code INT} is what Ctrl-C sends. */
     void signal(String name) throws IOException, InterruptedException {
         new ProcessBuilder("kill", "-" + name, String.valueOf(process.pid()))
                 .start()

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Ctrl-C and SIGTERM, sent to the real command. */
+/** Ctrl-C, sent to the real command. */
 class StopTest {
     private static final Duration PATIENCE = Duration.ofSeconds(120);
 
@@ -18,27 +18,20 @@ class StopTest {
     Path folder;
 
     @Test
-    @Timeout(400)
-    void stopsInGoodOrderAndGoesOn() throws Exception {
+    @Timeout(300)
+    void endsInGoodOrder() throws Exception {
         JournalView journal = new JournalView(folder.resolve("out"));
-        Path model = TinyModel.in(folder.resolve("model"));
-
-        stop("INT", 1, model, journal);
-        long kept = journal.rows();
-        stop("TERM", kept + 1, model, journal);
-
-        assertThat(journal.rows()).isGreaterThan(kept).isLessThan(500);
-    }
-
-    /** Sends the signal when so many rows are finished. */
-    private void stop(String signal, long rows, Path model, JournalView journal) throws Exception {
         List<String> options = new ArrayList<>(TinyModel.OPTIONS);
         options.addAll(List.of("--max-num-seqs", "2", "--max-tokens", "40"));
-        String[] command =
-                Demo.command(model, Project.DEMO_PROMPTS, folder.resolve("out"), options.toArray(String[]::new));
+        String[] command = Demo.command(
+                TinyModel.in(folder.resolve("model")),
+                Project.DEMO_PROMPTS,
+                folder.resolve("out"),
+                options.toArray(String[]::new));
+
         try (CommandProcess process = CommandProcess.nighttrain(folder, TinyModel.environment(folder), command)) {
-            process.awaitWhileAlive(rows + " rows are finished", PATIENCE, () -> journal.rows() >= rows);
-            process.signal(signal);
+            process.awaitWhileAlive("a row is finished", PATIENCE, () -> journal.rows() > 0);
+            process.signal("INT");
 
             assertThat(process.await(PATIENCE)).as(process.messages()).isEqualTo(ExitCode.STOPPED.code());
             assertThat(process.messages())
@@ -46,5 +39,6 @@ class StopTest {
                     .doesNotContain("failed", "Exception");
             assertThat(process.out()).isEmpty();
         }
+        assertThat(journal.rows()).isPositive().isLessThan(500);
     }
 }
