@@ -53,8 +53,9 @@ class PipelineOverheadBenchmark {
             double bare = bareTokensPerS(options);
             double pipeline = pipelineTokensPerS(options);
             ratios[round] = pipeline / bare;
-            System.out.printf("round %d: bare engine %.0f, pipeline %.0f output tokens/s, ratio %.3f%n", round, bare,
-                    pipeline, ratios[round]);
+            System.out.printf(
+                    "round %d: bare engine %.0f, pipeline %.0f output tokens/s, ratio %.3f%n",
+                    round, bare, pipeline, ratios[round]);
         }
         double[] warm = Arrays.copyOfRange(ratios, 1, ROUNDS);
         Arrays.sort(warm);
@@ -90,9 +91,14 @@ class PipelineOverheadBenchmark {
     private List<GenerationRequest> requests(GenerateOptions options, Tokenizer tokenizer) {
         List<GenerationRequest> requests = new ArrayList<>();
         Set<Integer> endTokens = tokenizer.endTokens();
-        for (Row row : spark.read().parquet(DEMO.resolve("prompts.parquet").toString()).collectAsList()) {
+        for (Row row :
+                spark.read().parquet(DEMO.resolve("prompts.parquet").toString()).collectAsList()) {
             requests.add(new GenerationRequest(
-                    requests.size(), tokenizer.encode(row.getAs("prompt"), true), options.sampling(), 0, endTokens,
+                    requests.size(),
+                    tokenizer.encode(row.getAs("prompt"), true),
+                    options.sampling(),
+                    0,
+                    endTokens,
                     StopCheck.NEVER));
         }
         return requests;
