@@ -46,7 +46,8 @@ def main() -> None:
     texts = {row["id"]: row["text"] for row in results}
     if len(texts) != len(results):
         raise SystemExit(f"ids occur twice: {len(results)} rows, {len(texts)} ids (each input row must be there once)")
-    answers = [texts.get(row["id"]) for row in prompts]
+    names = [f"{arguments.prompts.name}:{position}" for position in range(len(prompts))]  # without --id-column id
+    answers = [texts.get(row["id"], texts.get(name)) for row, name in zip(prompts, names)]
     print(json.dumps(shares([row["expected"] for row in prompts], answers) | {"missing": answers.count(None)}))
     wrong = [(row, a) for row, a in zip(prompts, answers) if (a or "").strip() != row["expected"].strip()]
     for row, answer in wrong[: arguments.wrong]:
