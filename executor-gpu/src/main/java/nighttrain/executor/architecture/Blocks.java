@@ -22,9 +22,9 @@ public interface Blocks {
     /** {@code h_i Wc_i}, Kraken's last step: the part of a linear layer over all tracks' streams, its bias on the first. */
     Tensor join(ResidualStream h);
 
-    /** A stream in a buffer of its own that begins as {@code start}, which the sum of all tracks is travelling to. */
+    /** The stream that begins as {@code start} and goes on in its buffer. */
     ResidualStream streamAt(Tensor start);
 
-    /** Where a sum over tracks may travel to while {@link #attention} runs, {@code [localTracks, tokens, hidden]}. */
-    Tensor travelling();
+    /** Where a sum over the tracks' streams may travel to: a buffer that {@code h} is not in, {@code [localTracks, tokens, hidden]}. */
+    Tensor spareFor(ResidualStream h);
 }

@@ -15,7 +15,7 @@ public record Kraken(int tracks) implements Architecture {
         h.add(blocks.attention(0, h));
         h.add(blocks.mlp(0, h));
         for (int layer = 1; layer < blocks.layers(); layer++) {
-            Pending all = ranks.allReduce(blocks.travelling(), h.settle(), 1f);
+            Pending all = ranks.allReduce(blocks.spareFor(h), h.settle(), 1f);
             Tensor attended = blocks.attention(layer, h);
             ResidualStream seenByMlp = blocks.streamAt(all.await());
             seenByMlp.add(attended); // S + Attn_i(h_i) is y_i + S - h_i

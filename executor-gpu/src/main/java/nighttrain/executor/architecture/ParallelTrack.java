@@ -2,7 +2,6 @@ package nighttrain.executor.architecture;
 
 import java.util.Locale;
 import nighttrain.executor.device.Communicator;
-import nighttrain.executor.device.Tensor;
 import nighttrain.io.checkpoint.ArchitectureConfig.Tracks.Combine;
 
 /**
@@ -11,14 +10,15 @@ import nighttrain.io.checkpoint.ArchitectureConfig.Tracks.Combine;
  */
 public record ParallelTrack(int tracks, int blockDepth, Combine combine) implements Architecture {
     @Override
-    public ResidualStream decode(Blocks blocks, ResidualStream h, Communicator ranks) {
+    public ResidualStream decode(Blocks blocks, ResidualStream start, Communicator ranks) {
+        ResidualStream h = start;
         float scale = combine == Combine.MEAN ? 1f / tracks : 1f;
         for (int layer = 0; layer < blocks.layers(); layer++) {
             h.add(blocks.attention(layer, h));
             h.add(blocks.mlp(layer, h));
             if ((layer + 1) % blockDepth == 0) {
-                Tensor stream = h.settle();
-                ranks.allReduce(stream, stream, scale).await();
+                h = blocks.streamAt(
+                        ranks.allReduce(blocks.spareFor(h), h.settle(), scale).await());
             }
         }
         return h;

@@ -25,6 +25,11 @@ public final class ResidualStream {
         addend = Optional.of(y);
     }
 
+    /** Whether h lives in {@code buffer}. */
+    public boolean isIn(Tensor buffer) {
+        return h == buffer;
+    }
+
     /** h with everything added. */
     public Tensor settle() {
         addend.ifPresent(y -> kernels.add(h, y));

@@ -7,18 +7,22 @@ public interface Communicator {
     int size();
 
     /**
-     * {@code out[t] = scale * sum of in over all tracks of all ranks}, for every local track t; {@code out} may be {@code in}.
-     * Neither may be touched until {@link Pending#await}.
+     * {@code out[t] = scale * sum of in over all tracks of all ranks}, for every local track t. {@code out} and {@code in} are
+     * different buffers, and neither may be touched until {@link Pending#await}. Peers may read {@code in} for longer: it may
+     * be written again once a later sum has landed, or this one where other work ran before it was waited for.
      *
      * @param out {@code [localTracks, tokens, cols]}
      * @param in {@code [localTracks, tokens, cols]}
      */
     Pending allReduce(Tensor out, Tensor in, float scale);
 
-    /** {@link #allReduce(Tensor, Tensor, float)} in place, unscaled. */
-    default Pending allReduce(Tensor inOut) {
-        return allReduce(inOut, inOut, 1f);
-    }
+    /**
+     * The sum of {@code part} over all ranks, where {@link Pending#await} says: in {@code part} or in a buffer that the
+     * communicator keeps for it. Valid until the same {@code part} is summed again.
+     *
+     * @param part {@code [localTracks, tokens, cols]}
+     */
+    Pending allReduce(Tensor part);
 
     /**
      * Rank 0's {@code whole} gets every rank's {@code part} side by side; elsewhere {@code whole} is left alone.

@@ -1,8 +1,10 @@
 package nighttrain.executor.device;
 
+import java.util.Optional;
+
 /**
- * One accelerator as one rank sees it: owner of everything that rank allocates, used by that rank's thread alone. Closing it
- * frees all of it.
+ * One accelerator as one rank sees it: owner of everything that rank allocates, used by that rank's thread alone, but for
+ * {@link #close}, which frees all of it.
  */
 public interface Device extends AutoCloseable {
     Kernels kernels();
@@ -16,8 +18,14 @@ public interface Device extends AutoCloseable {
      */
     Tensor tensor(String role, int tracks, int rows, int cols);
 
-    /** A tensor of given values, {@code [tracks, rows, cols]}. */
-    Tensor tensor(String role, int tracks, int rows, int cols, float[] values);
+    /** Logits, kept in fp32 on every device: a coarser type would make ties. */
+    Tensor logits(String role, int rows, int cols);
+
+    /** A small tensor of given values, {@code [tracks, rows, cols]}, kept in fp32: norms, angles. */
+    Tensor constant(String role, int tracks, int rows, int cols, float[] values);
+
+    /** A table whose rows are looked up, {@code [1, rows, cols]}: embeddings. */
+    Tensor table(String role, int rows, int cols, Matrix.Rows values);
 
     /** Weights without a bias. */
     Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows);
@@ -28,8 +36,14 @@ public interface Device extends AutoCloseable {
     /** Pages for the keys and values of one layer, per track. */
     KvPages kvPages(String role, int tracks, int pages, int pageTokens, int kvHeads, int headDim);
 
+    /** Overwrites a tensor with {@code values}, {@code [tracks, rows, cols]} row-major, rounded to its type. */
+    void write(Tensor tensor, float[] values);
+
     /** A tensor's values, {@code [tracks, rows, cols]} row-major; waits for all work before. */
     float[] read(Tensor tensor);
+
+    /** Where the device can replay recorded work for less than it costs to enqueue it: its recorder. */
+    Optional<Recorder> recorder();
 
     @Override
     void close();

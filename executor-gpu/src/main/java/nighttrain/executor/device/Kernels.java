@@ -5,7 +5,7 @@ import java.util.Optional;
 
 /**
  * Every operation of a forward pass, on one rank. Calls enqueue work in order; none returns a value the host may branch on,
- * except {@link #draw}, which ends a step.
+ * except {@link #drawn}, which ends a step.
  */
 public interface Kernels {
     /** Makes {@code batch} the inputs of the calls that follow. */
@@ -60,8 +60,11 @@ public interface Kernels {
     /** {@code out[i] = x[outputRows[i]]}; {@code x} and {@code out} of one track. */
     void gatherOutputRows(Tensor out, Tensor x);
 
-    /** Draws one token per output row from {@code logits [1, draws, vocabulary]}, which is consumed; waits for the device. */
-    List<Drawn> draw(Tensor logits);
+    /** Draws one token per output row from {@code logits [1, draws, vocabulary]}, which is consumed. */
+    void draw(Tensor logits);
+
+    /** The tokens that the last {@link #draw} drew; waits for the device. */
+    List<Drawn> drawn();
 
     /** The norms on queries and on keys, over {@code headDim} each (Qwen 3). */
     record HeadNorms(Norm query, Norm key) {}

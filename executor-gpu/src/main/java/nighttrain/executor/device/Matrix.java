@@ -1,5 +1,8 @@
 package nighttrain.executor.device;
 
+import java.nio.ShortBuffer;
+import nighttrain.io.checkpoint.Bfloat16;
+
 /**
  * Weights of a linear layer, {@code [tracks, outputs, inputs]}, with an optional bias {@code [tracks, outputs]}, in whatever
  * order the device multiplies fastest.
@@ -11,9 +14,21 @@ public interface Matrix {
 
     int inputs();
 
-    /** Where a matrix's values come from while it is built: one row, all inputs of one output, at a time. */
+    /**
+     * Where a matrix's values come from while it is built: one row, all inputs of one output, at a time. Safe for use by
+     * several threads.
+     */
     interface Rows {
         /** Writes row {@code output} of {@code track} to {@code target[0 .. inputs)}. */
         void read(int track, int output, float[] target);
+
+        /** Writes the same row, {@code inputs} long, as bf16, rounded to nearest even, from the target's position on. */
+        default void readBfloat16(int track, int output, int inputs, ShortBuffer target) {
+            float[] row = new float[inputs];
+            read(track, output, row);
+            for (float value : row) {
+                target.put(Bfloat16.of(value));
+            }
+        }
     }
 }

@@ -82,7 +82,11 @@ public final class Decoder {
     /** Runs one step; rank 0 returns a token per draw, the others none. */
     public List<Drawn> run(Batch batch) {
         Tensor logits = logits(batch);
-        return ranks.rank() == 0 ? kernels.draw(logits) : List.of();
+        if (ranks.rank() != 0) {
+            return List.of();
+        }
+        kernels.draw(logits);
+        return kernels.drawn();
     }
 
     /** Logits of the batch's output rows, {@code [1, draws, vocabulary]}, whole on rank 0. */

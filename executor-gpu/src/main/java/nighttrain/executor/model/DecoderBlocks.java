@@ -32,8 +32,10 @@ record DecoderBlocks(
     @Override
     public Tensor attentionAndMlp(int layer, ResidualStream h) {
         h.normInto(workspace.normed(), weights.layers().get(layer).attentionNorm());
-        Tensor both = attention(layer);
-        kernels.add(both, mlp(layer));
+        Tensor attended = attention(layer);
+        Tensor transformed = mlp(layer);
+        Tensor both = layer % 2 == 0 ? attended : transformed; // in turn, since peers may still read the last one
+        kernels.add(both, layer % 2 == 0 ? transformed : attended);
         return both;
     }
 
@@ -49,8 +51,8 @@ record DecoderBlocks(
     }
 
     @Override
-    public Tensor travelling() {
-        return workspace.travelling();
+    public Tensor spareFor(ResidualStream h) {
+        return h.isIn(workspace.stream()) ? workspace.spareStream() : workspace.stream();
     }
 
     private Tensor attention(int layer) {

@@ -24,8 +24,8 @@ final class RotaryFrequencies {
             }
         }
         return new Rotation(
-                device.tensor("rope cosines", 1, positions, half, cos),
-                device.tensor("rope sines", 1, positions, half, sin));
+                device.constant("rope cosines", 1, positions, half, cos),
+                device.constant("rope sines", 1, positions, half, sin));
     }
 
     private static double scaled(double frequency, RopeScaling scaling) {

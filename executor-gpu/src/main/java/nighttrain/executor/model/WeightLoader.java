@@ -42,19 +42,14 @@ final class WeightLoader {
             layers.add(layer(layer));
         }
         return new Weights(
-                device.tensor(
-                        "embedding",
-                        1,
-                        model.vocabSize(),
-                        hidden,
-                        values("model.embed_tokens.weight", model.vocabSize(), hidden)),
+                table("embedding", "model.embed_tokens.weight", model.vocabSize(), model.vocabSize()),
                 learnedPositions(positions),
                 List.copyOf(layers),
                 join(),
                 new Norm(
-                        device.tensor("final norm", 1, 1, hidden, values("model.norm.weight", hidden)),
+                        device.constant("final norm", 1, 1, hidden, values("model.norm.weight", hidden)),
                         block.norm() == BlockConfig.Norm.LAYER
-                                ? Optional.of(device.tensor(
+                                ? Optional.of(device.constant(
                                         "final norm's bias", 1, 1, hidden, values("model.norm.bias", hidden)))
                                 : Optional.empty(),
                         (float) block.normEpsilon()),
@@ -81,12 +76,13 @@ final class WeightLoader {
         if (!block.learnedPositions()) {
             return Optional.empty();
         }
-        int hidden = model.hiddenSize();
-        float[] table = new float[positions * hidden];
-        checkpoint
-                .tensor("model.embed_positions.weight", model.maxPositions(), hidden)
-                .copyTo(0, table, 0, table.length);
-        return Optional.of(device.tensor("learned positions", 1, positions, hidden, table));
+        return Optional.of(table("learned positions", "model.embed_positions.weight", model.maxPositions(), positions));
+    }
+
+    /** The first {@code rows} rows of a table of {@code whole} rows, {@code hidden} wide. */
+    private Tensor table(String role, String name, int whole, int rows) {
+        return device.table(
+                role, rows, model.hiddenSize(), new Slices(List.of(rows(name, whole, model.hiddenSize(), 0, rows))));
     }
 
     /** {@code Wc_i} of every local track: columns i*hidden on of {@code [hidden, tracks * hidden]}; the first adds the bias. */
@@ -203,7 +199,7 @@ final class WeightLoader {
     private Matrix matrix(String role, Slices slices, boolean hasBias, List<float[]> biases) {
         int tracks = placement.localTracks();
         int outputs = slices.outputs() / tracks;
-        Matrix.Rows rows = (track, output, target) -> slices.read(0, track * outputs + output, target);
+        Matrix.Rows rows = slices.perTrack(outputs);
         return hasBias
                 ? device.matrix(role, tracks, outputs, slices.inputs(), rows, concatenated(biases))
                 : device.matrix(role, tracks, outputs, slices.inputs(), rows);
@@ -214,7 +210,7 @@ final class WeightLoader {
         for (int track = 0; track < placement.localTracks(); track++) {
             tracks.add(values(name(track, layer, suffix), size));
         }
-        return device.tensor(suffix + " of layer " + layer, tracks.size(), 1, size, concatenated(tracks));
+        return device.constant(suffix + " of layer " + layer, tracks.size(), 1, size, concatenated(tracks));
     }
 
     private String name(int localTrack, int layer, String suffix) {

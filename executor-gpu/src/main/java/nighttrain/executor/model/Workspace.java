@@ -3,14 +3,13 @@ package nighttrain.executor.model;
 import nighttrain.executor.architecture.Placement;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Tensor;
-import nighttrain.io.checkpoint.ArchitectureConfig;
 import nighttrain.io.checkpoint.BlockConfig;
 import nighttrain.io.checkpoint.ModelConfig;
 
 /**
  * The activation buffers of one rank, allocated once for the largest step and named by role. A step works on views of their
  * first rows. {@code attended} and {@code mlpOutput} are apart because an architecture may keep the sum of one travelling
- * while the other is computed; {@code travelling} is where Kraken's streams are summed meanwhile.
+ * while the other is computed; {@code spareStream} is where the streams of tracks are summed.
  */
 record Workspace(
         Tensor stream,
@@ -21,7 +20,7 @@ record Workspace(
         Tensor up,
         Tensor gated,
         Tensor mlpOutput,
-        Tensor travelling,
+        Tensor spareStream,
         Tensor outputRows,
         Tensor outputNormed,
         Tensor logitsPart,
@@ -34,7 +33,6 @@ record Workspace(
         int kvHeads = placement.share(model.kvHeads());
         int intermediate = placement.share(model.intermediateSize());
         boolean gatedMlp = model.block().mlp() == BlockConfig.Mlp.GATED_SILU;
-        boolean joins = model.architecture() instanceof ArchitectureConfig.Kraken;
         boolean drawsHere = device.communicator().rank() == 0;
         return new Workspace(
                 device.tensor("residual stream", tracks, maxTokens, hidden),
@@ -45,11 +43,11 @@ record Workspace(
                 device.tensor("up", tracks, maxTokens, gatedMlp ? 2 * intermediate : intermediate),
                 device.tensor("gated", tracks, gatedMlp ? maxTokens : 0, intermediate),
                 device.tensor("MLP output", tracks, maxTokens, hidden),
-                device.tensor("travelling streams", tracks, joins ? maxTokens : 0, hidden),
+                device.tensor("spare stream", tracks, model.hasTracks() ? maxTokens : 0, hidden),
                 device.tensor("output rows", 1, maxDraws, hidden),
                 device.tensor("normed output rows", 1, maxDraws, hidden),
-                device.tensor("logits of this rank", 1, maxDraws, slice.size()),
-                device.tensor("logits", 1, drawsHere ? maxDraws : 0, model.vocabSize()));
+                device.logits("logits of this rank", maxDraws, slice.size()),
+                device.logits("logits", drawsHere ? maxDraws : 0, model.vocabSize()));
     }
 
     /** Views for a step of {@code tokens} tokens and {@code draws} draws. */
@@ -63,7 +61,7 @@ record Workspace(
                 up.firstRows(tokens),
                 gated.firstRows(Math.min(tokens, gated.rows())),
                 mlpOutput.firstRows(tokens),
-                travelling.firstRows(Math.min(tokens, travelling.rows())),
+                spareStream.firstRows(Math.min(tokens, spareStream.rows())),
                 outputRows.firstRows(draws),
                 outputNormed.firstRows(draws),
                 logitsPart.firstRows(draws),

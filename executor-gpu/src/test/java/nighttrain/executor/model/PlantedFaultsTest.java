@@ -2,6 +2,7 @@ package nighttrain.executor.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Optional;
 import java.util.Random;
 import java.util.function.BiFunction;
 import nighttrain.executor.device.Communicator;
@@ -10,6 +11,7 @@ import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.KvPages;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Pending;
+import nighttrain.executor.device.Recorder;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.reference.RandomCheckpoint;
 import nighttrain.executor.reference.Shapes;
@@ -35,7 +37,7 @@ class PlantedFaultsTest {
         double worst = worst(
                 shape,
                 device -> new Tampered(device, (ranks, sum) -> {
-                    Pending real = ranks.allReduce(sum.out, sum.in, sum.scale);
+                    Pending real = sum.start(ranks);
                     if (ranks.rank() == 1) {
                         device.kernels().add(sum.in, sum.in);
                     }
@@ -61,7 +63,11 @@ class PlantedFaultsTest {
         return ReferenceTest.worst(expected, DecoderHarness.logits(checkpoint, 2, fault, IDS));
     }
 
-    private record Sum(Tensor out, Tensor in, float scale) {}
+    private record Sum(Tensor out, Tensor in, float scale) {
+        Pending start(Communicator ranks) {
+            return out == in ? ranks.allReduce(in) : ranks.allReduce(out, in, scale);
+        }
+    }
 
     /** Everything as the device underneath, for subclasses to spoil one thing. */
     private static class Passing implements Device {
@@ -87,8 +93,18 @@ class PlantedFaultsTest {
         }
 
         @Override
-        public Tensor tensor(String role, int tracks, int rows, int cols, float[] values) {
-            return real.tensor(role, tracks, rows, cols, values);
+        public Tensor logits(String role, int rows, int cols) {
+            return real.logits(role, rows, cols);
+        }
+
+        @Override
+        public Tensor constant(String role, int tracks, int rows, int cols, float[] values) {
+            return real.constant(role, tracks, rows, cols, values);
+        }
+
+        @Override
+        public Tensor table(String role, int rows, int cols, Matrix.Rows values) {
+            return real.table(role, rows, cols, values);
         }
 
         @Override
@@ -104,6 +120,16 @@ class PlantedFaultsTest {
         @Override
         public KvPages kvPages(String role, int tracks, int pages, int pageTokens, int kvHeads, int headDim) {
             return real.kvPages(role, tracks, pages, pageTokens, kvHeads, headDim);
+        }
+
+        @Override
+        public void write(Tensor tensor, float[] values) {
+            real.write(tensor, values);
+        }
+
+        @Override
+        public Optional<Recorder> recorder() {
+            return real.recorder();
         }
 
         @Override
@@ -164,6 +190,11 @@ class PlantedFaultsTest {
                 @Override
                 public Pending allReduce(Tensor out, Tensor in, float scale) {
                     return allReduce.apply(ranks, new Sum(out, in, scale));
+                }
+
+                @Override
+                public Pending allReduce(Tensor part) {
+                    return allReduce.apply(ranks, new Sum(part, part, 1f));
                 }
 
                 @Override

@@ -1,5 +1,6 @@
 package nighttrain.io.checkpoint;
 
+import java.nio.ShortBuffer;
 import java.util.List;
 
 /**
@@ -21,4 +22,13 @@ public interface CheckpointTensor {
 
     /** Widens elements {@code from .. from + count} to fp32 into {@code target}, starting at {@code targetOffset}. */
     void copyTo(long from, float[] target, int targetOffset, int count);
+
+    /** Copies the same elements as bf16, rounded to nearest even, from {@code target}'s position on. */
+    default void copyAsBfloat16(long from, ShortBuffer target, int count) {
+        float[] values = new float[count];
+        copyTo(from, values, 0, count);
+        for (float value : values) {
+            target.put(Bfloat16.of(value));
+        }
+    }
 }

@@ -1,6 +1,7 @@
 package nighttrain.io.checkpoint;
 
 import java.nio.ByteBuffer;
+import java.nio.ShortBuffer;
 import java.util.List;
 import java.util.Objects;
 
@@ -33,6 +34,24 @@ record MappedTensor(MappedFile file, long dataStart, TensorEntry entry) implemen
             int elements = part.remaining() / elementBytes;
             Widening.widen(dtype(), part, target, targetOffset + done, elements);
             done += elements;
+        }
+    }
+
+    /** What is stored as bf16 goes from file to target in one copy. */
+    @Override
+    public void copyAsBfloat16(long from, ShortBuffer target, int count) {
+        if (dtype() != DType.BF16) {
+            CheckpointTensor.super.copyAsBfloat16(from, target, count);
+            return;
+        }
+        Objects.checkFromIndexSize(from, (long) count, size());
+        int done = 0;
+        while (done < count) {
+            long offset = dataStart + entry.begin() + (from + done) * Short.BYTES;
+            ShortBuffer part =
+                    file.slice(offset, (long) (count - done) * Short.BYTES).asShortBuffer();
+            done += part.remaining();
+            target.put(part);
         }
     }
 }

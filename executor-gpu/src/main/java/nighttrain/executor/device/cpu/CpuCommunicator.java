@@ -37,6 +37,18 @@ final class CpuCommunicator implements Communicator {
 
     @Override
     public Pending allReduce(Tensor out, Tensor in, float scale) {
+        if (out == in) {
+            throw new IllegalArgumentException("a sum over its own input (peers may still read it)");
+        }
+        return sum(out, in, scale);
+    }
+
+    @Override
+    public Pending allReduce(Tensor part) {
+        return sum(part, part, 1f);
+    }
+
+    private Pending sum(Tensor out, Tensor in, float scale) {
         return () -> {
             long start = System.nanoTime();
             if (size() > 1 || in.tracks() > 1 || scale != 1f || out != in) {

@@ -8,6 +8,7 @@ import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.KvPages;
 import nighttrain.executor.device.Matrix;
+import nighttrain.executor.device.Recorder;
 import nighttrain.executor.device.Tensor;
 
 /** The reference and embedded default: fp32 on the heap; the ranks of a replica are threads of this process. */
@@ -50,8 +51,24 @@ public final class CpuDevice implements Device {
     }
 
     @Override
-    public Tensor tensor(String role, int tracks, int rows, int cols, float[] values) {
+    public Tensor logits(String role, int rows, int cols) {
+        return CpuTensor.zeros(1, rows, cols);
+    }
+
+    @Override
+    public Tensor constant(String role, int tracks, int rows, int cols, float[] values) {
         return CpuTensor.of(values, tracks, rows, cols);
+    }
+
+    @Override
+    public Tensor table(String role, int rows, int cols, Matrix.Rows values) {
+        CpuTensor table = CpuTensor.zeros(1, rows, cols);
+        float[] row = new float[cols];
+        for (int r = 0; r < rows; r++) {
+            values.read(0, r, row);
+            System.arraycopy(row, 0, table.data(), table.row(0, r), cols);
+        }
+        return table;
     }
 
     @Override
@@ -70,6 +87,15 @@ public final class CpuDevice implements Device {
     }
 
     @Override
+    public void write(Tensor tensor, float[] values) {
+        CpuTensor t = (CpuTensor) tensor;
+        int slab = t.rows() * t.cols();
+        for (int track = 0; track < t.tracks(); track++) {
+            System.arraycopy(values, track * slab, t.data(), t.row(track, 0), slab);
+        }
+    }
+
+    @Override
     public float[] read(Tensor tensor) {
         CpuTensor t = (CpuTensor) tensor;
         float[] values = new float[t.tracks() * t.rows() * t.cols()];
@@ -77,6 +103,12 @@ public final class CpuDevice implements Device {
             System.arraycopy(t.data(), t.row(track, 0), values, track * t.rows() * t.cols(), t.rows() * t.cols());
         }
         return values;
+    }
+
+    /** None: enqueuing is a method call. */
+    @Override
+    public Optional<Recorder> recorder() {
+        return Optional.empty();
     }
 
     /** Ends the helpers, and every rank that still waits for this one. */

@@ -29,6 +29,7 @@ final class CpuKernels implements Kernels {
     private final MatrixProduct matrixProduct;
     private final CpuAttention attention;
     private Batch batch;
+    private List<Drawn> drawn = List.of();
 
     CpuKernels(ThreadTeam team) {
         this.team = team;
@@ -193,13 +194,18 @@ final class CpuKernels implements Kernels {
     }
 
     @Override
-    public List<Drawn> draw(Tensor logits) {
+    public void draw(Tensor logits) {
         CpuTensor in = (CpuTensor) logits;
-        Drawn[] drawn = new Drawn[batch.draws().size()];
+        Drawn[] tokens = new Drawn[batch.draws().size()];
         team.run(
-                drawn.length,
-                i -> drawn[i] = CpuSampler.draw(batch.draws().get(i), in.data(), in.row(0, i), in.cols()));
-        return List.of(drawn);
+                tokens.length,
+                i -> tokens[i] = CpuSampler.draw(batch.draws().get(i), in.data(), in.row(0, i), in.cols()));
+        drawn = List.of(tokens);
+    }
+
+    @Override
+    public List<Drawn> drawn() {
+        return drawn;
     }
 
     @FunctionalInterface

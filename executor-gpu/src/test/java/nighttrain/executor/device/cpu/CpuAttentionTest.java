@@ -121,7 +121,7 @@ class CpuAttentionTest {
                 flat[p * values[p].length + i] = (float) values[p][i];
             }
         }
-        return device.tensor("angles", 1, values.length, values[0].length, flat);
+        return device.constant("angles", 1, values.length, values[0].length, flat);
     }
 
     private static double[][] textbook(float[][] inputs, AttentionShape shape, double[][][] angles) {
