@@ -1,0 +1,80 @@
+package nighttrain.executor.device.cuda;
+
+import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR;
+import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR;
+import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
+
+import jcuda.CudaException;
+import jcuda.driver.CUcontext;
+import jcuda.driver.CUdevice;
+import jcuda.driver.CUresult;
+import jcuda.driver.JCudaDriver;
+
+/** One GPU's primary context, which libraries on the runtime API share. */
+final class CudaContext {
+    private final int ordinal;
+    private final CUdevice device = new CUdevice();
+    private final CUcontext context = new CUcontext();
+
+    CudaContext(int ordinal) {
+        this.ordinal = ordinal;
+        JCudaDriver.cuDeviceGet(device, ordinal);
+        JCudaDriver.cuDevicePrimaryCtxRetain(context, device);
+    }
+
+    int ordinal() {
+        return ordinal;
+    }
+
+    /** Makes this GPU the one that the calling thread talks to. */
+    void makeCurrent() {
+        JCudaDriver.cuCtxSetCurrent(context);
+    }
+
+    int multiprocessors() {
+        return attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+    }
+
+    int computeCapability() {
+        return 10 * attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
+                + attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+    }
+
+    /** What NVRTC calls this GPU; Hopper's own instructions want the a. */
+    String architecture() {
+        int capability = computeCapability();
+        return "sm_" + capability + (capability == 90 ? "a" : "");
+    }
+
+    private int attribute(int which) {
+        int[] value = new int[1];
+        JCudaDriver.cuDeviceGetAttribute(value, which, device);
+        return value[0];
+    }
+
+    boolean canReach(CudaContext peer) {
+        int[] can = new int[1];
+        JCudaDriver.cuDeviceCanAccessPeer(can, device, peer.device);
+        return can[0] != 0;
+    }
+
+    /** Lets this GPU's kernels read the peer's memory. */
+    void reach(CudaContext peer) {
+        makeCurrent();
+        try {
+            JCudaDriver.cuCtxEnablePeerAccess(peer.context, 0);
+        } catch (CudaException e) {
+            if (!e.getMessage().contains(CUresult.stringFor(CUresult.CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED))) {
+                throw e;
+            }
+        }
+    }
+
+    /** Gives the context back; after a fault that no later call survives, {@code broken}, it is made anew for the next user. */
+    void close(boolean broken) {
+        if (broken) {
+            JCudaDriver.cuDevicePrimaryCtxReset(device);
+        }
+        JCudaDriver.cuDevicePrimaryCtxRelease(device);
+    }
+}

@@ -1,0 +1,209 @@
+package nighttrain.executor.device.cuda;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.Optional;
+import jcuda.CudaException;
+import jcuda.Pointer;
+import jcuda.driver.CUdeviceptr;
+import jcuda.driver.JCudaDriver;
+import nighttrain.executor.device.Communicator;
+import nighttrain.executor.device.Device;
+import nighttrain.executor.device.Kernels;
+import nighttrain.executor.device.KvPages;
+import nighttrain.executor.device.Matrix;
+import nighttrain.executor.device.Recorder;
+import nighttrain.executor.device.Tensor;
+import nighttrain.io.checkpoint.Bfloat16;
+
+/** One NVIDIA GPU as one rank sees it. */
+final class CudaDevice implements Device {
+    private static final int ALIGNMENT = 8;
+
+    private final CudaContext context;
+    private final DeviceMemory memory = new DeviceMemory();
+    private final Streams streams;
+    private final KernelModules modules;
+    private final MatrixProducts products;
+    private final CudaKernels kernels;
+    private final CudaCommunicator communicator;
+    private final CudaRecorder recorder;
+    private final WeightUpload upload;
+    private final StepLimits limits;
+    private int allocations;
+    private boolean closed;
+
+    CudaDevice(int rank, CudaContext context, PeerGroup peers, CudaLibraries libraries, StepLimits limits) {
+        this.context = context;
+        this.limits = limits;
+        context.makeCurrent();
+        this.streams = new Streams();
+        this.modules = new KernelModules(libraries.compiler(context.architecture()));
+        this.products = new MatrixProducts(libraries.cublasLt(), streams, memory, limits.tokens());
+        this.communicator = new CudaCommunicator(rank, peers, modules, streams, memory);
+        this.recorder = new CudaRecorder(streams);
+        this.upload = new WeightUpload(streams, memory);
+        StepInputs inputs = new StepInputs(limits, memory);
+        this.kernels = new CudaKernels(
+                modules,
+                streams,
+                inputs,
+                limits,
+                products,
+                new CudaAttention(context, modules, streams, inputs, limits, memory),
+                new DrawResults(limits.draws(), memory),
+                communicator,
+                context);
+    }
+
+    @Override
+    public Kernels kernels() {
+        return kernels;
+    }
+
+    @Override
+    public Communicator communicator() {
+        return communicator;
+    }
+
+    @Override
+    public Optional<Recorder> recorder() {
+        return Optional.of(recorder);
+    }
+
+    @Override
+    public Tensor tensor(String role, int tracks, int rows, int cols) {
+        return allocate(role, tracks, rows, cols, CudaTensor.BF16);
+    }
+
+    @Override
+    public Tensor logits(String role, int rows, int cols) {
+        return allocate(role, 1, rows, cols, CudaTensor.FP32);
+    }
+
+    /** Rows are padded to what matrix products compute. */
+    private CudaTensor allocate(String role, int tracks, int rows, int cols, int elementBytes) {
+        context.makeCurrent();
+        int capacity = MatrixProducts.padded(rows);
+        long stride = ((long) capacity * cols + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        DevicePointer base = memory.allocate(role, tracks * stride * elementBytes);
+        return new CudaTensor(base, allocations++, 0, tracks, rows, cols, capacity, stride, elementBytes);
+    }
+
+    @Override
+    public Tensor constant(String role, int tracks, int rows, int cols, float[] values) {
+        context.makeCurrent();
+        DevicePointer base = memory.allocate(role, (long) values.length * Float.BYTES);
+        JCudaDriver.cuMemcpyHtoD(base, Pointer.to(values), (long) values.length * Float.BYTES);
+        return new CudaTensor(base, allocations++, 0, tracks, rows, cols, rows, (long) rows * cols, CudaTensor.FP32);
+    }
+
+    @Override
+    public Tensor table(String role, int rows, int cols, Matrix.Rows values) {
+        context.makeCurrent();
+        DevicePointer base = memory.allocate(role, (long) rows * cols * CudaTensor.BF16);
+        upload.run(base, 1, rows, cols, values);
+        return new CudaTensor(base, allocations++, 0, 1, rows, cols, rows, (long) rows * cols, CudaTensor.BF16);
+    }
+
+    @Override
+    public Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows) {
+        context.makeCurrent();
+        DevicePointer base = memory.allocate(role, (long) tracks * outputs * inputs * CudaTensor.BF16);
+        upload.run(base, tracks, outputs, inputs, rows);
+        return new CudaMatrix(tracks, outputs, inputs, base.address(), 0);
+    }
+
+    @Override
+    public Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows, float[] bias) {
+        CudaMatrix matrix = (CudaMatrix) matrix(role, tracks, outputs, inputs, rows);
+        DevicePointer biases = memory.allocate(role + ", bias", (long) bias.length * CudaTensor.BF16);
+        JCudaDriver.cuMemcpyHtoD(biases, Pointer.to(rounded(bias)), (long) bias.length * CudaTensor.BF16);
+        return new CudaMatrix(tracks, outputs, inputs, matrix.address(), biases.address());
+    }
+
+    private static short[] rounded(float[] values) {
+        short[] shorts = new short[values.length];
+        for (int i = 0; i < values.length; i++) {
+            shorts[i] = Bfloat16.of(values[i]);
+        }
+        return shorts;
+    }
+
+    @Override
+    public KvPages kvPages(String role, int tracks, int pages, int pageTokens, int kvHeads, int headDim) {
+        context.makeCurrent();
+        if (pageTokens != limits.pageTokens()) {
+            throw new IllegalArgumentException(
+                    "tokens in a page: " + pageTokens + " (this device was opened for " + limits.pageTokens() + ")");
+        }
+        long bytes = (long) pages * tracks * kvHeads * pageTokens * CudaKvPages.paddedDim(headDim) * CudaTensor.BF16;
+        return new CudaKvPages(
+                memory.allocate(role + ", keys", bytes).address(),
+                memory.allocate(role + ", values", bytes).address(),
+                tracks * kvHeads,
+                pageTokens);
+    }
+
+    @Override
+    public void write(Tensor tensor, float[] values) {
+        CudaTensor t = (CudaTensor) tensor;
+        streams.synchronize();
+        int slab = t.rows() * t.cols();
+        for (int track = 0; track < t.tracks(); track++) {
+            float[] part = Arrays.copyOfRange(values, track * slab, (track + 1) * slab);
+            Pointer from = t.elementBytes() == CudaTensor.FP32 ? Pointer.to(part) : Pointer.to(rounded(part));
+            JCudaDriver.cuMemcpyHtoD(start(t, track), from, (long) slab * t.elementBytes());
+        }
+    }
+
+    private static CUdeviceptr start(CudaTensor t, int track) {
+        return t.base().withByteOffset((t.offset() + track * t.trackStride()) * t.elementBytes());
+    }
+
+    @Override
+    public float[] read(Tensor tensor) {
+        CudaTensor t = (CudaTensor) tensor;
+        streams.synchronize();
+        int slab = t.rows() * t.cols();
+        float[] values = new float[t.tracks() * slab];
+        ByteBuffer bytes =
+                ByteBuffer.allocateDirect(Math.max(1, slab * t.elementBytes())).order(ByteOrder.nativeOrder());
+        for (int track = 0; track < t.tracks(); track++) {
+            JCudaDriver.cuMemcpyDtoH(Pointer.to(bytes), start(t, track), (long) slab * t.elementBytes());
+            for (int i = 0; i < slab; i++) {
+                values[track * slab + i] = t.elementBytes() == CudaTensor.FP32
+                        ? bytes.getFloat(i * Float.BYTES)
+                        : Bfloat16.toFloat(bytes.getShort(i * Short.BYTES));
+            }
+        }
+        return values;
+    }
+
+    /** Releases the peers that wait for this rank, then frees everything. */
+    @Override
+    public synchronized void close() {
+        communicator.group().fail();
+        communicator.abort();
+        if (closed) {
+            return;
+        }
+        closed = true;
+        context.makeCurrent();
+        boolean broken = false;
+        try {
+            streams.synchronize();
+        } catch (CudaException e) {
+            broken = true;
+        }
+        if (!broken) {
+            recorder.close();
+            products.close();
+            modules.close();
+            memory.close();
+            streams.close();
+        }
+        context.close(broken);
+    }
+}

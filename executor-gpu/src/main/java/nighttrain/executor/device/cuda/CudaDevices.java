@@ -1,0 +1,97 @@
+package nighttrain.executor.device.cuda;
+
+import java.util.ArrayList;
+import java.util.List;
+import jcuda.CudaException;
+import jcuda.driver.JCudaDriver;
+import nighttrain.executor.device.Device;
+import nighttrain.io.UserError;
+
+/** The GPUs of this machine. */
+public final class CudaDevices {
+    private CudaDevices() {}
+
+    /**
+     * How many GPUs there are.
+     *
+     * @throws UserError where the driver is missing or fails, saying what is missing
+     */
+    public static int count() {
+        try {
+            JCudaDriver.setExceptionsEnabled(true);
+            JCudaDriver.cuInit(0);
+            int[] count = new int[1];
+            JCudaDriver.cuDeviceGetCount(count);
+            return count[0];
+        } catch (UnsatisfiedLinkError e) {
+            throw UserError.of(
+                    "no NVIDIA driver",
+                    "libcuda.so.1",
+                    "not found in LD_LIBRARY_PATH and the system's folders; install the driver, or use --backend cpu");
+        } catch (CudaException e) {
+            throw UserError.of(
+                    "the NVIDIA driver does not start",
+                    e.getMessage(),
+                    "see nvidia-smi; repair the driver, or use --backend cpu");
+        }
+    }
+
+    /** Whether this machine has everything that {@link #open} needs. */
+    public static boolean available() {
+        try {
+            if (count() == 0) {
+                return false;
+            }
+            new CudaLibraries();
+            return true;
+        } catch (UserError e) {
+            return false;
+        }
+    }
+
+    /** Bytes of memory on one GPU, and how many of them are free. */
+    public record Memory(long freeBytes, long totalBytes) {}
+
+    public static Memory memory(int ordinal) {
+        CudaContext context = new CudaContext(ordinal);
+        try {
+            context.makeCurrent();
+            long[] free = new long[1];
+            long[] total = new long[1];
+            JCudaDriver.cuMemGetInfo(free, total);
+            return new Memory(free[0], total[0]);
+        } finally {
+            context.close(false);
+        }
+    }
+
+    /** The devices of one replica, one rank each on the GPUs of these numbers. */
+    public static List<Device> ranks(List<Integer> ordinals, StepLimits limits) {
+        count();
+        CudaLibraries libraries = new CudaLibraries();
+        List<CudaContext> contexts = ordinals.stream().map(CudaContext::new).toList();
+        for (CudaContext from : contexts) {
+            for (CudaContext to : contexts) {
+                if (from != to) {
+                    requireReach(from, to);
+                    from.reach(to);
+                }
+            }
+        }
+        PeerGroup peers = new PeerGroup(ordinals.size());
+        List<Device> devices = new ArrayList<>();
+        for (int rank = 0; rank < contexts.size(); rank++) {
+            devices.add(new CudaDevice(rank, contexts.get(rank), peers, libraries, limits));
+        }
+        return List.copyOf(devices);
+    }
+
+    private static void requireReach(CudaContext from, CudaContext to) {
+        if (!from.canReach(to)) {
+            throw UserError.of(
+                    "GPUs cannot read each other's memory",
+                    from.ordinal() + " and " + to.ordinal(),
+                    "no peer access; use --ranks 1 with more --replicas");
+        }
+    }
+}

@@ -1,0 +1,265 @@
+package nighttrain.executor.device.cuda;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import nighttrain.executor.device.AttentionShape;
+import nighttrain.executor.device.Batch;
+import nighttrain.executor.device.Drawn;
+import nighttrain.executor.device.Kernels;
+import nighttrain.executor.device.KvPages;
+import nighttrain.executor.device.Matrix;
+import nighttrain.executor.device.Norm;
+import nighttrain.executor.device.PeerFailedException;
+import nighttrain.executor.device.Rotation;
+import nighttrain.executor.device.Tensor;
+
+/** The verbs on one GPU, each a kernel of {@code /kernels} but for matrix products; bf16 with fp32 accumulation. */
+final class CudaKernels implements Kernels {
+    private static final int ROW_THREADS = 256;
+    private static final int ELEMENT_THREADS = 256;
+    private static final int DRAW_THREADS = 1024;
+
+    private final KernelModules modules;
+    private final Streams streams;
+    private final StepInputs inputs;
+    private final StepLimits limits;
+    private final MatrixProducts products;
+    private final CudaAttention attention;
+    private final DrawResults results;
+    private final CudaCommunicator ranks;
+    private final CudaContext context;
+
+    CudaKernels(
+            KernelModules modules,
+            Streams streams,
+            StepInputs inputs,
+            StepLimits limits,
+            MatrixProducts products,
+            CudaAttention attention,
+            DrawResults results,
+            CudaCommunicator ranks,
+            CudaContext context) {
+        this.modules = modules;
+        this.streams = streams;
+        this.inputs = inputs;
+        this.limits = limits;
+        this.products = products;
+        this.attention = attention;
+        this.results = results;
+        this.ranks = ranks;
+        this.context = context;
+    }
+
+    /** The host's buffers are written anew, so the copies of the step before must be over. */
+    @Override
+    public void begin(Batch batch) {
+        context.makeCurrent();
+        streams.synchronize();
+        inputs.upload(batch, streams.main());
+    }
+
+    @Override
+    public void embed(Tensor out, Tensor table) {
+        rows("embed.cu", "embed", out, table, inputs.tokens());
+    }
+
+    @Override
+    public void addPositions(Tensor xInOut, Tensor table) {
+        rows("embed.cu", "add_positions", xInOut, table, inputs.positions());
+    }
+
+    private void rows(String file, String name, Tensor x, Tensor table, long indices) {
+        CudaTensor to = (CudaTensor) x;
+        kernel(file, name, to.cols())
+                .launch(
+                        streams.main(),
+                        Kernel.Grid.of(to.rows(), to.tracks(), ROW_THREADS),
+                        to.address(),
+                        to.trackStride(),
+                        ((CudaTensor) table).address(),
+                        indices,
+                        to.cols());
+    }
+
+    private Kernel kernel(String file, String name, int cols) {
+        return modules.get(name, new KernelSource(file, Map.of("VECTOR", vector(cols))));
+    }
+
+    /** Elements that a thread moves at a time. */
+    private static int vector(int cols) {
+        return cols % 8 == 0 ? 8 : 1;
+    }
+
+    @Override
+    public void norm(Tensor out, Tensor x, Norm norm) {
+        normRows("norm_rows", (CudaTensor) out, (CudaTensor) x, (CudaTensor) x, norm);
+    }
+
+    @Override
+    public void addNorm(Tensor out, Tensor xInOut, Tensor y, Norm norm) {
+        normRows("add_norm_rows", (CudaTensor) out, (CudaTensor) xInOut, (CudaTensor) y, norm);
+    }
+
+    private void normRows(String name, CudaTensor out, CudaTensor x, CudaTensor y, Norm norm) {
+        CudaTensor weight = (CudaTensor) norm.weight();
+        CudaTensor bias = (CudaTensor) norm.bias().orElse(norm.weight());
+        KernelSource source = new KernelSource(
+                "norm.cu",
+                Map.of(
+                        "VECTOR",
+                        vector(x.cols()),
+                        "COLS",
+                        x.cols(),
+                        "THREADS",
+                        ROW_THREADS,
+                        "LAYER",
+                        norm.bias().isPresent() ? 1 : 0));
+        modules.get(name, source)
+                .launch(
+                        streams.main(),
+                        Kernel.Grid.of(x.rows(), x.tracks(), ROW_THREADS),
+                        new Struct()
+                                .pointer(out.address())
+                                .longs(out.trackStride())
+                                .pointer(x.address())
+                                .longs(x.trackStride())
+                                .pointer(y.address())
+                                .longs(y.trackStride())
+                                .pointer(weight.address())
+                                .pointer(bias.address())
+                                .number(norm.epsilon()));
+    }
+
+    @Override
+    public void add(Tensor xInOut, Tensor y) {
+        CudaTensor x = (CudaTensor) xInOut;
+        CudaTensor addend = (CudaTensor) y;
+        int vectors = vectors(x);
+        kernel("elementwise.cu", "add", x.cols())
+                .launch(
+                        streams.main(),
+                        elements(vectors, x.tracks()),
+                        x.address(),
+                        x.trackStride(),
+                        addend.address(),
+                        addend.trackStride(),
+                        vectors);
+    }
+
+    private static int vectors(CudaTensor x) {
+        return Math.multiplyExact(x.rows(), x.cols()) / vector(x.cols());
+    }
+
+    private static Kernel.Grid elements(int vectors, int tracks) {
+        return Kernel.Grid.of((vectors + ELEMENT_THREADS - 1) / ELEMENT_THREADS, tracks, ELEMENT_THREADS);
+    }
+
+    @Override
+    public void linear(Tensor out, Tensor x, Matrix weights) {
+        products.run((CudaTensor) out, (CudaTensor) x, (CudaMatrix) weights);
+    }
+
+    @Override
+    public void rotateAndStore(
+            Tensor qkv, KvPages pages, AttentionShape shape, Rotation rotation, Optional<HeadNorms> norms) {
+        CudaTensor x = (CudaTensor) qkv;
+        CudaKvPages kv = (CudaKvPages) pages;
+        CudaTensor cosines = (CudaTensor) rotation.cos();
+        KernelSource source = new KernelSource(
+                "rotate_and_store.cu",
+                Map.of(
+                        "HEAD_DIM", shape.headDim(),
+                        "ROTARY_HALF", cosines.cols(),
+                        "PAGE_TOKENS", limits.pageTokens(),
+                        "HEAD_NORMS", norms.isPresent() ? 1 : 0));
+        int warps = Math.min(8, shape.heads() + 2 * shape.kvHeads());
+        modules.get("rotate_and_store", source)
+                .launch(
+                        streams.main(),
+                        Kernel.Grid.of(x.rows(), x.tracks(), 32 * warps),
+                        new Struct()
+                                .pointer(x.address())
+                                .longs(x.trackStride())
+                                .pointer(kv.keys())
+                                .pointer(kv.values())
+                                .pointer(inputs.positions())
+                                .pointer(inputs.slots())
+                                .pointer(cosines.address())
+                                .pointer(((CudaTensor) rotation.sin()).address())
+                                .pointer(norms.map(n -> weight(n.query())).orElse(0L))
+                                .pointer(norms.map(n -> weight(n.key())).orElse(0L))
+                                .number(norms.map(n -> n.query().epsilon()).orElse(0f))
+                                .integer(shape.heads())
+                                .integer(shape.kvHeads()));
+    }
+
+    private static long weight(Norm norm) {
+        return ((CudaTensor) norm.weight()).address();
+    }
+
+    @Override
+    public void attention(Tensor out, Tensor qkv, KvPages pages, AttentionShape shape) {
+        attention.run((CudaTensor) out, (CudaTensor) qkv, (CudaKvPages) pages, shape);
+    }
+
+    @Override
+    public void siluMul(Tensor out, Tensor gateUp) {
+        CudaTensor to = (CudaTensor) out;
+        CudaTensor from = (CudaTensor) gateUp;
+        kernel("elementwise.cu", "silu_mul", to.cols())
+                .launch(
+                        streams.main(),
+                        elements(vectors(to), to.tracks()),
+                        to.address(),
+                        to.trackStride(),
+                        from.address(),
+                        from.trackStride(),
+                        to.rows(),
+                        to.cols());
+    }
+
+    @Override
+    public void gelu(Tensor xInOut) {
+        CudaTensor x = (CudaTensor) xInOut;
+        kernel("elementwise.cu", "gelu", x.cols())
+                .launch(streams.main(), elements(vectors(x), x.tracks()), x.address(), x.trackStride(), vectors(x));
+    }
+
+    @Override
+    public void gatherOutputRows(Tensor out, Tensor x) {
+        CudaTensor to = (CudaTensor) out;
+        kernel("gather_rows.cu", "gather_rows", to.cols())
+                .launch(
+                        streams.main(),
+                        Kernel.Grid.of(to.rows(), 1, ROW_THREADS),
+                        to.address(),
+                        ((CudaTensor) x).address(),
+                        inputs.outputRows(),
+                        to.cols());
+    }
+
+    @Override
+    public void draw(Tensor logits) {
+        CudaTensor x = (CudaTensor) logits;
+        modules.get("draw", new KernelSource("draw.cu", Map.of()))
+                .launch(
+                        streams.main(),
+                        Kernel.Grid.of(x.rows(), 1, DRAW_THREADS),
+                        x.address(),
+                        inputs.drawTable(),
+                        results.tokens(),
+                        results.likely(),
+                        x.cols());
+    }
+
+    @Override
+    public List<Drawn> drawn() {
+        ranks.readClock();
+        List<Drawn> drawn = results.read(inputs.draws(), streams);
+        if (ranks.hasFailedPeer()) {
+            throw new PeerFailedException();
+        }
+        return drawn;
+    }
+}

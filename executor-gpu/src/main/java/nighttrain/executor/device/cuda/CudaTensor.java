@@ -1,0 +1,45 @@
+package nighttrain.executor.device.cuda;
+
+import nighttrain.executor.device.Tensor;
+
+/**
+ * bf16, or fp32 for logits and constants, on one GPU. Track t's row r begins {@code offset + t * trackStride + r * cols}
+ * elements from the base.
+ *
+ * @param allocation number of the allocation on its rank; equal on all ranks for the same role
+ * @param capacityRows rows that each track has room for, behind a view of fewer
+ * @param trackStride distance between tracks, in elements, a multiple of 8
+ */
+record CudaTensor(
+        DevicePointer base,
+        int allocation,
+        long offset,
+        int tracks,
+        int rows,
+        int cols,
+        int capacityRows,
+        long trackStride,
+        int elementBytes)
+        implements Tensor {
+    static final int BF16 = 2;
+    static final int FP32 = 4;
+
+    /** Address of the first element. */
+    long address() {
+        return base.address() + offset * elementBytes;
+    }
+
+    @Override
+    public CudaTensor firstRows(int count) {
+        if (count > capacityRows) {
+            throw new IllegalArgumentException("rows of a view: " + count + " (at most " + capacityRows + ")");
+        }
+        return new CudaTensor(base, allocation, offset, tracks, count, cols, capacityRows, trackStride, elementBytes);
+    }
+
+    @Override
+    public CudaTensor track(int track) {
+        return new CudaTensor(
+                base, allocation, offset + track * trackStride, 1, rows, cols, capacityRows, trackStride, elementBytes);
+    }
+}

@@ -1,0 +1,104 @@
+package nighttrain.executor.device.cuda;
+
+import com.sun.jna.Pointer;
+import com.sun.jna.ptr.PointerByReference;
+import java.util.HashMap;
+import java.util.Map;
+import jcuda.driver.CUevent;
+import jcuda.driver.JCudaDriver;
+
+/**
+ * {@code out[t] = x[t] W[t]^T + bias[t]} by cuBLASLt, strided over tracks; bf16 operands, fp32 accumulation. Rows are rounded up
+ * to a few sizes, so that plans are few; what the extra rows hold is never read. Plans are chosen by timing where a step's size
+ * comes back (decode and whole prefill steps), by cuBLASLt's own guess elsewhere.
+ */
+final class MatrixProducts implements AutoCloseable {
+    private static final int TIMED_RUNS = 3;
+
+    /** Steps of up to this many rows are decode steps, which recur at every size. */
+    private static final int RECURRING_ROWS = 512;
+
+    private final CublasLt lt;
+    private final Pointer handle;
+    private final Pointer workspace;
+    private final Streams streams;
+    private final int largestStep;
+    private final Map<ProductPlan.Shape, ProductPlan> plans = new HashMap<>();
+
+    MatrixProducts(CublasLt lt, Streams streams, DeviceMemory memory, int largestStep) {
+        this.lt = lt;
+        this.streams = streams;
+        this.largestStep = largestStep;
+        PointerByReference made = new PointerByReference();
+        int status = lt.cublasLtCreate(made);
+        if (status != 0) {
+            throw new IllegalStateException("cublasLtCreate failed: cuBLASLt status " + status);
+        }
+        this.handle = made.getValue();
+        this.workspace = new Pointer(memory.allocate("workspace of matrix products", ProductPlan.WORKSPACE_BYTES)
+                .address());
+    }
+
+    /** Rows that a product of {@code rows} rows computes. */
+    static int padded(int rows) {
+        int unit = rows <= 16 ? 1 : rows <= 64 ? 8 : rows <= 512 ? 16 : 128;
+        return (rows + unit - 1) / unit * unit;
+    }
+
+    void run(CudaTensor out, CudaTensor x, CudaMatrix matrix) {
+        Stream stream = streams.main();
+        plan(out, x, matrix, stream).run(out.address(), x.address(), matrix, workspace, stream);
+    }
+
+    private ProductPlan plan(CudaTensor out, CudaTensor x, CudaMatrix matrix, Stream stream) {
+        int rows = Math.min(padded(x.rows()), Math.min(x.capacityRows(), out.capacityRows()));
+        ProductPlan.Shape shape = new ProductPlan.Shape(
+                rows,
+                matrix.outputs(),
+                matrix.inputs(),
+                matrix.tracks(),
+                x.trackStride(),
+                out.trackStride(),
+                out.elementBytes(),
+                matrix.biasAddress() != 0);
+        ProductPlan known = plans.get(shape);
+        if (known != null) {
+            return known;
+        }
+        ProductPlan plan = new ProductPlan(lt, handle, shape);
+        plans.put(shape, plan);
+        if (rows <= RECURRING_ROWS || rows >= largestStep) {
+            plan.choose(candidate -> seconds(candidate, out, x, matrix, stream));
+        } else {
+            plan.chooseUntimed();
+        }
+        return plan;
+    }
+
+    /** The least of a few timed runs, after one that is not. */
+    private double seconds(ProductPlan plan, CudaTensor out, CudaTensor x, CudaMatrix matrix, Stream stream) {
+        CUevent start = new CUevent();
+        CUevent end = new CUevent();
+        JCudaDriver.cuEventCreate(start, 0);
+        JCudaDriver.cuEventCreate(end, 0);
+        double least = Double.POSITIVE_INFINITY;
+        for (int run = 0; run <= TIMED_RUNS; run++) {
+            JCudaDriver.cuEventRecord(start, stream);
+            plan.run(out.address(), x.address(), matrix, workspace, stream);
+            JCudaDriver.cuEventRecord(end, stream);
+            JCudaDriver.cuEventSynchronize(end);
+            float[] millis = new float[1];
+            JCudaDriver.cuEventElapsedTime(millis, start, end);
+            least = run == 0 ? least : Math.min(least, millis[0] / 1e3);
+        }
+        JCudaDriver.cuEventDestroy(start);
+        JCudaDriver.cuEventDestroy(end);
+        return least;
+    }
+
+    @Override
+    public void close() {
+        plans.values().forEach(ProductPlan::close);
+        lt.cublasLtDestroy(handle);
+    }
+}

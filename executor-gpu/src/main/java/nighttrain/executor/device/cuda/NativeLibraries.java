@@ -1,0 +1,54 @@
+package nighttrain.executor.device.cuda;
+
+import com.sun.jna.Library;
+import com.sun.jna.Native;
+import com.sun.jna.NativeLibrary;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import nighttrain.io.UserError;
+
+/** NVIDIA's libraries by name, whichever of CUDA 13 or 12 is installed. */
+final class NativeLibraries {
+    private static final List<String> VERSIONS = List.of(".so.13", ".so.12", ".so.2", ".so");
+
+    private NativeLibraries() {}
+
+    /**
+     * Binds {@code lib<name>}.
+     *
+     * @throws UserError naming the library and the places that were searched
+     */
+    static <T extends Library> T load(String name, Class<T> binding) {
+        List<String> folders = folders();
+        List<String> tried = new ArrayList<>();
+        for (String version : VERSIONS) {
+            String file = "lib" + name + version;
+            folders.forEach(folder -> NativeLibrary.addSearchPath(file, folder));
+            try {
+                return Native.load(file, binding);
+            } catch (UnsatisfiedLinkError e) {
+                tried.add(file);
+            }
+        }
+        throw UserError.of(
+                "CUDA library not found",
+                "lib" + name,
+                "tried " + String.join(", ", tried) + " in LD_LIBRARY_PATH, " + String.join(", ", folders)
+                        + " and the system's folders; install it, set CUDA_HOME, or use --backend cpu");
+    }
+
+    private static List<String> folders() {
+        List<String> folders = new ArrayList<>();
+        String home = System.getenv("CUDA_HOME");
+        for (String root : home == null ? List.of("/usr/local/cuda") : List.of(home, "/usr/local/cuda")) {
+            for (String folder : List.of("lib64", "lib")) {
+                if (Files.isDirectory(Path.of(root, folder))) {
+                    folders.add(root + "/" + folder);
+                }
+            }
+        }
+        return folders;
+    }
+}

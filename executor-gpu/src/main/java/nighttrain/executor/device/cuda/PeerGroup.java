@@ -1,0 +1,70 @@
+package nighttrain.executor.device.cuda;
+
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import nighttrain.executor.device.PeerFailedException;
+
+/** Where the ranks of one replica tell each other addresses and measurements, before their kernels meet on the GPUs. */
+final class PeerGroup {
+    private static final long PATIENCE_SECONDS = 120;
+
+    private final int ranks;
+    private final Map<String, CompletableFuture<Long>> told = new ConcurrentHashMap<>();
+    private volatile boolean failed;
+
+    PeerGroup(int ranks) {
+        this.ranks = ranks;
+    }
+
+    int ranks() {
+        return ranks;
+    }
+
+    /** Tells {@code mine} to all ranks and returns what each of them told under the same topic. */
+    long[] exchange(String topic, int rank, long mine) {
+        told(topic, rank).complete(mine);
+        long[] all = new long[ranks];
+        for (int r = 0; r < ranks; r++) {
+            all[r] = await(told(topic, r), topic, r);
+        }
+        return all;
+    }
+
+    private CompletableFuture<Long> told(String topic, int rank) {
+        return told.computeIfAbsent(topic + " of " + rank, key -> {
+            CompletableFuture<Long> future = new CompletableFuture<>();
+            if (failed) {
+                future.completeExceptionally(new PeerFailedException());
+            }
+            return future;
+        });
+    }
+
+    private static long await(CompletableFuture<Long> future, String topic, int rank) {
+        try {
+            return future.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+        } catch (ExecutionException e) {
+            throw new PeerFailedException();
+        } catch (TimeoutException e) {
+            throw new IllegalStateException(
+                    "no word from rank " + rank + ": " + topic + " (after " + PATIENCE_SECONDS + " s)", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted while waiting for rank " + rank, e);
+        }
+    }
+
+    boolean hasFailed() {
+        return failed;
+    }
+
+    /** Releases all who wait. */
+    void fail() {
+        failed = true;
+        told.values().forEach(future -> future.completeExceptionally(new PeerFailedException()));
+    }
+}

@@ -1,0 +1,204 @@
+// out[t] = scale * sum of in over the tracks of all ranks, for every local track t; fp32 accumulation in the order of ranks, so
+// that every rank gets the same bits. One-shot: every rank reads all of every peer (latency); two-shot: every rank sums its own
+// share and reads the others' (bandwidth). Both read peers' memory directly.
+// Every launch has BLOCKS blocks, needed or not: then all blocks have met equally often, and one epoch serves all kernels.
+// Bytes over NVLink per rank of n bytes: one-shot (RANKS - 1) n, two-shot 2 (RANKS - 1) / RANKS n.
+// Compile-time: RANKS, BLOCKS.
+#include "bf16.cuh"
+
+constexpr int MAX_RANKS = 8;
+
+struct Peers {
+    uint4* in[MAX_RANKS];      // what is summed: each rank's input, or where it put the sum of its own tracks
+    uint4* reduced[MAX_RANKS]; // two-shot: each rank's share of the sum
+    unsigned* arrived[MAX_RANKS]; // [BLOCKS][MAX_RANKS] epochs
+    unsigned* epochs;             // [BLOCKS]: how often this rank's blocks have met
+    const volatile int* abort;    // in host memory: set when a rank has failed
+    unsigned long long* nanos;    // time spent in these kernels so far, waiting for peers included
+};
+
+struct Sum {
+    Peers peers;
+    uint4* out;
+    const uint4* tracks_in; // this rank's input where it has several tracks, to be summed into peers.in[rank] first
+    long long out_track_stride; // in vectors of 8 elements
+    long long in_track_stride;
+    int tracks;
+    int vectors; // of one track
+    int rank;
+    float scale;
+    int staged;  // peers.in is two buffers of staged_stride vectors, used in turn
+    int closing; // the input may be written as soon as this is over
+    long long staged_stride;
+};
+
+__device__ __forceinline__ void release(unsigned* address, unsigned value) {
+    asm volatile("st.release.sys.global.u32 [%0], %1;" ::"l"(address), "r"(value) : "memory");
+}
+
+__device__ __forceinline__ unsigned acquire(const unsigned* address) {
+    unsigned value;
+    asm volatile("ld.acquire.sys.global.u32 %0, [%1];" : "=r"(value) : "l"(address) : "memory");
+    return value;
+}
+
+// Meets the same block of every other rank, or gives up where a rank has failed.
+__device__ __forceinline__ void meet(const Peers& p, int rank, unsigned epoch) {
+    __syncthreads();
+    if (threadIdx.x < RANKS) {
+        release(p.arrived[threadIdx.x] + blockIdx.x * MAX_RANKS + rank, epoch);
+        const unsigned* mine = p.arrived[rank] + blockIdx.x * MAX_RANKS + threadIdx.x;
+        for (unsigned spins = 1; (int)(acquire(mine) - epoch) < 0; spins++) {
+            if (spins % 4096 == 0 && *p.abort) break;
+        }
+    }
+    __syncthreads();
+}
+
+__device__ __forceinline__ unsigned long long now() {
+    unsigned long long nanos;
+    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(nanos));
+    return nanos;
+}
+
+// Ends a kernel: the epoch that all its meetings came to, and the time it took, by the clock of the first block.
+__device__ __forceinline__ void finish(const Peers& p, unsigned epoch, unsigned long long start) {
+    if (threadIdx.x == 0) p.epochs[blockIdx.x] = epoch;
+    if (threadIdx.x == 0 && blockIdx.x == 0) *p.nanos += now() - start;
+}
+
+__device__ __forceinline__ void accumulate(float* sum, uint4 v) {
+    sum[0] += low_float(v.x), sum[1] += high_float(v.x), sum[2] += low_float(v.y), sum[3] += high_float(v.y);
+    sum[4] += low_float(v.z), sum[5] += high_float(v.z), sum[6] += low_float(v.w), sum[7] += high_float(v.w);
+}
+
+__device__ __forceinline__ uint4 packed(const float* x, float scale) {
+    return make_uint4(pack(x[0] * scale, x[1] * scale), pack(x[2] * scale, x[3] * scale),
+                      pack(x[4] * scale, x[5] * scale), pack(x[6] * scale, x[7] * scale));
+}
+
+__device__ __forceinline__ uint4 sum_of_ranks(uint4* const* in, long long at, float scale) {
+    uint4 parts[RANKS];
+#pragma unroll
+    for (int r = 0; r < RANKS; r++) parts[r] = in[r][at];
+    float sum[8] = {};
+#pragma unroll
+    for (int r = 0; r < RANKS; r++) accumulate(sum, parts[r]);
+    return packed(sum, scale);
+}
+
+__device__ __forceinline__ void write_tracks(const Sum& s, int at, uint4 v) {
+    for (int t = 0; t < s.tracks; t++) s.out[t * s.out_track_stride + at] = v;
+}
+
+// The sum of this rank's own tracks, where its peers read it.
+__device__ __forceinline__ void stage(const Sum& s, uint4* to, int from, int count) {
+    for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += BLOCKS * blockDim.x) {
+        float sum[8] = {};
+        for (int t = 0; t < s.tracks; t++) accumulate(sum, s.tracks_in[t * s.in_track_stride + from + i]);
+        to[from + i] = packed(sum, 1.0f);
+    }
+}
+
+// The buffer of this turn: with the block's epoch, so that replays of a recording alternate too.
+__device__ __forceinline__ void inputs(const Sum& s, unsigned epoch, uint4** in) {
+    long long offset = s.staged ? (epoch & 1) * s.staged_stride : 0;
+#pragma unroll
+    for (int r = 0; r < RANKS; r++) in[r] = s.peers.in[r] + offset;
+}
+
+extern "C" __global__ void __launch_bounds__(512, 1) one_shot(const Sum s) {
+    unsigned long long start = now();
+    unsigned epoch = s.peers.epochs[blockIdx.x];
+    uint4* in[RANKS];
+    inputs(s, epoch, in);
+    if (s.staged) stage(s, s.peers.in[s.rank] + (epoch & 1) * s.staged_stride, 0, s.vectors);
+    meet(s.peers, s.rank, ++epoch);
+    for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < s.vectors; i += BLOCKS * blockDim.x) {
+        write_tracks(s, i, sum_of_ranks(in, i, s.scale));
+    }
+    if (s.closing) meet(s.peers, s.rank, epoch + 2);
+    finish(s.peers, epoch + 2, start); // three in all: odd, so that the staged buffers take turns
+}
+
+extern "C" __global__ void __launch_bounds__(512, 1) two_shot(const Sum s) {
+    unsigned long long start = now();
+    unsigned epoch = s.peers.epochs[blockIdx.x];
+    int share = (s.vectors + RANKS - 1) / RANKS;
+    uint4* in[RANKS];
+    inputs(s, epoch, in);
+    if (s.staged) {
+        for (int r = 0; r < RANKS; r++) {
+            int from = min(s.vectors, r * share);
+            stage(s, s.peers.in[s.rank] + (epoch & 1) * s.staged_stride, from, min(share, s.vectors - from));
+        }
+    }
+    meet(s.peers, s.rank, ++epoch);
+    int from = min(s.vectors, s.rank * share), count = min(share, s.vectors - from);
+    for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += BLOCKS * blockDim.x) {
+        s.peers.reduced[s.rank][from + i] = sum_of_ranks(in, from + i, s.scale);
+    }
+    meet(s.peers, s.rank, epoch + 1);
+    for (int k = 0; k < RANKS; k++) {
+        int r = (s.rank + k) % RANKS; // not all ranks at the same peer
+        int first = min(s.vectors, r * share), length = min(share, s.vectors - first);
+        for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < length; i += BLOCKS * blockDim.x) {
+            write_tracks(s, first + i, s.peers.reduced[r][first + i]);
+        }
+    }
+    if (s.closing) meet(s.peers, s.rank, epoch + 2);
+    finish(s.peers, epoch + 2, start);
+}
+
+// Sums of tracks of one rank alone.
+extern "C" __global__ void local_sum(const Sum s) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= s.vectors) return;
+    float sum[8] = {};
+    for (int t = 0; t < s.tracks; t++) accumulate(sum, s.tracks_in[t * s.in_track_stride + i]);
+    write_tracks(s, i, packed(sum, s.scale));
+}
+
+// Rank 0 copies every rank's columns side by side: whole[row] = (part of rank 0, part of rank 1, ...). fp32.
+struct Gather {
+    Peers peers;
+    float* whole;
+    int cols[MAX_RANKS];
+    int rows;
+    int rank;
+};
+
+template <typename T>
+__device__ __forceinline__ void copy_columns(const Gather& g, int column, int whole, const float* part, int cols) {
+    constexpr int width = sizeof(T) / sizeof(float);
+    for (int row = blockIdx.x; row < g.rows; row += BLOCKS) {
+        const T* from = reinterpret_cast<const T*>(part + (long long)row * cols);
+        T* to = reinterpret_cast<T*>(g.whole + (long long)row * whole + column);
+        for (int c = threadIdx.x; c < cols / width; c += blockDim.x) to[c] = from[c];
+    }
+}
+
+extern "C" __global__ void __launch_bounds__(512, 1) gather_columns(const Gather g) {
+    unsigned long long start = now();
+    unsigned epoch = g.peers.epochs[blockIdx.x] + 3; // odd, as sums
+    meet(g.peers, g.rank, epoch);
+    if (g.rank == 0) {
+        int whole = 0;
+        bool aligned = true;
+        for (int r = 0; r < RANKS; r++) {
+            whole += g.cols[r];
+            aligned &= g.cols[r] % 4 == 0;
+        }
+        int column = 0;
+        for (int r = 0; r < RANKS; r++) {
+            const float* part = reinterpret_cast<const float*>(g.peers.in[r]);
+            if (aligned) {
+                copy_columns<float4>(g, column, whole, part, g.cols[r]);
+            } else {
+                copy_columns<float>(g, column, whole, part, g.cols[r]);
+            }
+            column += g.cols[r];
+        }
+    }
+    finish(g.peers, epoch, start);
+}

@@ -1,0 +1,292 @@
+// Attention of sequences that decode: one query token each, split over the context.
+//
+//   out[t][i][h] = sum_j softmax_j(scale * q[t][i][h] . k[j]) v[j], j over the visible positions of the sequence
+//
+// The GROUP query heads of a key head are the rows of one 16-row mma tile (GROUP > 16: ceil(GROUP / 16) blocks a key
+// head), so that keys and values are read once. bf16 in and out, fp32 scores, softmax and accumulators; the weights
+// are rounded to bf16.
+//
+// Bytes: the visible keys and values, 4 * PADDED_DIM per token and key head; the rest is small.
+//
+// Grid: (splits, key heads of all tracks * ceil(GROUP / 16), decoding sequences); WARPS * 32 threads; dynamic shared
+// memory WARPS * STAGES * 64 * PADDED_DIM bytes. A warp takes every WARPS-th tile of 16 tokens of its split and feeds
+// itself through its own ring of copies, so the main loop has no block barrier. chunk_pages > 0: split x is the pages
+// x * chunk_pages on of the sequence, whatever the batch is (splits * chunk_pages must cover the longest sequence);
+// 0: the visible pages are cut evenly.
+//
+// partials: splits * grid.y * grid.z * min(GROUP, 16) * (PADDED_DIM + 2) floats: the accumulators of all splits, then
+// the pairs (max, sum). arrivals: grid.y * grid.z counters, 0 before the first launch and after each.
+#include "attention_mma.cuh"
+
+constexpr int ROWS = GROUP < 16 ? GROUP : 16;
+constexpr int PARTS = (GROUP + 15) / 16;
+constexpr int HALVES = ROWS > 8 ? 2 : 1; // of the mma tile's rows: all zeros above 8 query heads
+constexpr int TILE = 16;
+constexpr int TILE_BYTES = TILE * PADDED_DIM * 2;
+constexpr int TILES_PER_PAGE = PAGE_TOKENS / TILE;
+constexpr int MIN_SPLIT_PAGES = 4;
+#ifndef MERGE_DEPTH
+#define MERGE_DEPTH 32
+#endif
+constexpr bool WIDE = PADDED_DIM > 128;
+#ifndef WARPS
+#define WARPS (WIDE ? 2 : 4)
+#endif
+#ifndef STAGES
+#define STAGES (RING_BYTES / TILE_BYTES < 16 ? RING_BYTES / TILE_BYTES / 2 : 8)
+#endif
+constexpr int RING_BYTES = 96 * 1024 / WARPS; // of a warp: two blocks fit a multiprocessor
+constexpr int THREADS = WARPS * 32;
+#ifndef MIN_BLOCKS
+#define MIN_BLOCKS 2
+#endif
+constexpr int MERGE_ROW = PADDED_DIM + 8; // floats; the 8 keep rows on different banks
+
+// A tile lies in one piece. Rows past the sequence's end become zeros: what they hold may be NaN, and 0 * NaN is NaN.
+__device__ __forceinline__ void copy_tile(unsigned to, const bf16* from, int rows, int lane) {
+#pragma unroll
+    for (int i = 0; i < TILE * CHUNKS / 32; i++) {
+        int chunk = i * 32 + lane, row = chunk / CHUNKS;
+        copy_async(to + swizzled(row, chunk % CHUNKS), from + chunk * 8, row < rows ? 16 : 0);
+    }
+}
+
+// A running softmax: accumulators relative to 2^max.
+struct Merge {
+    float max = MINUS_INFINITY, sum = 0;
+    float4 acc = {0, 0, 0, 0};
+    __device__ __forceinline__ void rescale(float new_max) {
+        float keep = exp2_fast(max - new_max);
+        max = new_max;
+        sum *= keep;
+        acc = {acc.x * keep, acc.y * keep, acc.z * keep, acc.w * keep};
+    }
+    __device__ __forceinline__ void add(float other_max, float other_sum, float4 x) {
+        float weight = exp2_fast(other_max - max);
+        sum += other_sum * weight;
+        acc = {acc.x + x.x * weight, acc.y + x.y * weight, acc.z + x.z * weight, acc.w + x.w * weight};
+    }
+    __device__ __forceinline__ void write(bf16* to, int dim) {
+        float inverse = 1 / sum;
+        float x[4] = {acc.x, acc.y, acc.z, acc.w};
+#pragma unroll
+        for (int i = 0; i < 4; i++)
+            if (dim + i < HEAD_DIM) to[dim + i] = to_bf16(x[i] * inverse);
+    }
+};
+
+extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
+    attention_decode(const Attention a, const int* sequences, float* partials, unsigned* arrivals, int chunk_pages) {
+    extern __shared__ __align__(128) unsigned char shared[];
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    const int sequence = sequences[blockIdx.z];
+    const int context = a.contexts[sequence];
+    const int first_token = a.window > 0 ? max(0, context - a.window) : 0;
+
+    // What this split covers.
+    const int first_page = first_token / PAGE_TOKENS, end_page = (context + PAGE_TOKENS - 1) / PAGE_TOKENS;
+    const int pages = end_page - first_page;
+    int split = blockIdx.x, splits, page_begin, page_end;
+    if (chunk_pages > 0) {
+        split -= first_page / chunk_pages;
+        splits = (end_page - 1) / chunk_pages - first_page / chunk_pages + 1;
+        page_begin = max(first_page, (int)blockIdx.x * chunk_pages);
+        page_end = min(end_page, ((int)blockIdx.x + 1) * chunk_pages);
+    } else {
+        splits = min((int)gridDim.x, (pages + MIN_SPLIT_PAGES - 1) / MIN_SPLIT_PAGES);
+        page_begin = first_page + (int)((long long)pages * split / splits);
+        page_end = first_page + (int)((long long)pages * (split + 1) / splits);
+    }
+    if (split < 0 || split >= splits) return;
+    const int tile_end = min(page_end * TILES_PER_PAGE, (context + TILE - 1) / TILE);
+    int next = max(page_begin * TILES_PER_PAGE, first_token / TILE) + warp; // the tile to copy next
+    int tile = next;
+
+    const int kv_head = blockIdx.y / PARTS, part = blockIdx.y % PARTS;
+    const int track = kv_head / a.kv_heads;
+    const int head = kv_head % a.kv_heads * GROUP + part * 16;
+    const int rows = PARTS == 1 ? ROWS : min(16, GROUP - part * 16);
+    const long long token = a.query_starts[sequence];
+    const bf16* query = a.qkv + track * a.qkv_track_stride + token * a.qkv_cols + head * HEAD_DIM;
+    bf16* out = a.out + track * a.out_track_stride + (token * a.heads + head) * HEAD_DIM;
+
+    const int* table = a.page_tables + (long long)sequence * a.page_table_stride;
+    const long long page_stride = (long long)(gridDim.y / PARTS) * PAGE_TOKENS * PADDED_DIM;
+    const long long head_offset = (long long)kv_head * PAGE_TOKENS * PADDED_DIM;
+    const unsigned ring = shared_address(shared) + warp * STAGES * 2 * TILE_BYTES;
+    unsigned slot = ring; // to copy to next
+    int page = next < tile_end ? table[next / TILES_PER_PAGE] : 0;
+
+    // The page's number was loaded one tile ahead, so that a copy never waits for it.
+    auto copy_next = [&] {
+        if (next < tile_end) {
+            long long from = page * page_stride + head_offset + next % TILES_PER_PAGE * (TILE * PADDED_DIM);
+            int rows_left = context - next * TILE;
+            next += WARPS;
+            if (next < tile_end) page = table[next / TILES_PER_PAGE];
+            copy_tile(slot, a.keys + from, rows_left, lane);
+            copy_tile(slot + TILE_BYTES, a.values + from, rows_left, lane);
+        }
+        commit_copies();
+        slot = slot + 2 * TILE_BYTES == ring + STAGES * 2 * TILE_BYTES ? ring : slot + 2 * TILE_BYTES;
+    };
+#pragma unroll
+    for (int i = 0; i < STAGES - 1; i++) copy_next();
+
+    // The queries pass through the first warp's last stage, free until the main loop. WIDE: they stay behind
+    // the rings, since their registers would spill.
+    const unsigned matrix = swizzled(lane % 16, lane / 16); // this lane's row of four 8 x 8 matrices
+    unsigned char* query_tile = shared + (WIDE ? WARPS * STAGES : STAGES - 1) * 2 * TILE_BYTES;
+    for (int i = threadIdx.x; i < TILE * PADDED_DIM; i += THREADS) {
+        int row = i / PADDED_DIM, dim = i % PADDED_DIM;
+        bf16 x = row < rows && dim < HEAD_DIM ? query[row * HEAD_DIM + dim] : (bf16)0;
+        *(bf16*)(query_tile + swizzled(row, dim / 8) + dim % 8 * 2) = x;
+    }
+    __syncthreads();
+    unsigned q[PADDED_DIM / 16][4];
+    auto load_query = [&](int k) {
+        load_matrices(q[k], chunks_on(shared_address(query_tile) + matrix, k * 2));
+    };
+    if (!WIDE) {
+#pragma unroll
+        for (int k = 0; k < PADDED_DIM / 16; k++) load_query(k);
+        __syncthreads();
+    }
+
+    float acc[PADDED_DIM / 8][4] = {};
+    float maximum[2] = {MINUS_INFINITY, MINUS_INFINITY}, sum[2] = {0, 0};
+    const float scale = a.scale * LOG2_E; // softmax in powers of two
+    const unsigned key_matrix = swizzled(lane % 8 + lane / 16 * 8, lane / 8 % 2);
+    unsigned stage = ring;
+    for (; tile < tile_end; tile += WARPS) {
+        wait_copies<STAGES - 2>();
+        __syncwarp(); // the tile landed for all lanes, and all are done with the one before: its stage is filled next
+        copy_next();
+
+        float score[2][4] = {}, odd[2][4] = {}; // two chains of sums each: one would wait for itself
+#pragma unroll
+        for (int k = 0; k < PADDED_DIM / 16; k++) {
+            unsigned b[4];
+            if (WIDE) load_query(k);
+            load_matrices(b, chunks_on(stage + key_matrix, k * 2));
+            multiply_add(k % 2 ? odd[0] : score[0], q[k], b[0], b[1]);
+            multiply_add(k % 2 ? odd[1] : score[1], q[k], b[2], b[3]);
+        }
+#pragma unroll
+        for (int i = 0; i < 8; i++) score[i / 4][i % 4] += odd[i / 4][i % 4];
+        if (tile * TILE < first_token || tile * TILE + TILE > context) {
+#pragma unroll
+            for (int i = 0; i < 8; i++) {
+                int position = tile * TILE + i / 4 * 8 + lane % 4 * 2 + i % 2;
+                if (position < first_token || position >= context) score[i / 4][i % 4] = MINUS_INFINITY;
+            }
+        }
+
+        float keep[2] = {1, 1};
+        unsigned p[4] = {0, 0, 0, 0};
+#pragma unroll
+        for (int h = 0; h < HALVES; h++) { // rows lane / 4 + h * 8
+            float* lower = score[0] + h * 2;
+            float* upper = score[1] + h * 2;
+            float new_max = row_max(fmaxf(fmaxf(lower[0], lower[1]), fmaxf(upper[0], upper[1])));
+            new_max = fmaxf(maximum[h], new_max * scale); // finite: every tile has a visible token
+            keep[h] = exp2_fast(maximum[h] - new_max);
+            maximum[h] = new_max;
+            float x0 = exp2_fast(lower[0] * scale - new_max), x1 = exp2_fast(lower[1] * scale - new_max);
+            float x2 = exp2_fast(upper[0] * scale - new_max), x3 = exp2_fast(upper[1] * scale - new_max);
+            sum[h] = sum[h] * keep[h] + ((x0 + x1) + (x2 + x3));
+            p[h] = pack(x0, x1);
+            p[h + 2] = pack(x2, x3);
+        }
+        if (__any_sync(~0u, keep[0] != 1 || keep[1] != 1)) { // rare once the maxima have settled
+#pragma unroll
+            for (int i = 0; i < PADDED_DIM / 8 * HALVES * 2; i++)
+                acc[i / (HALVES * 2)][i % (HALVES * 2)] *= keep[i % (HALVES * 2) / 2];
+        }
+#pragma unroll
+        for (int n = 0; n < PADDED_DIM / 16; n++) {
+            unsigned b[4];
+            load_matrices_transposed(b, chunks_on(stage + TILE_BYTES + matrix, n * 2));
+            multiply_add(acc[n * 2], p, b[0], b[1]);
+            multiply_add(acc[n * 2 + 1], p, b[2], b[3]);
+        }
+        stage = stage + 2 * TILE_BYTES == ring + STAGES * 2 * TILE_BYTES ? ring : stage + 2 * TILE_BYTES;
+    }
+
+    // The warps' results, merged in shared memory.
+    wait_copies<0>();
+    __syncthreads();
+    float* warp_acc = (float*)shared;
+    float2* warp_stats = (float2*)(warp_acc + WARPS * ROWS * MERGE_ROW);
+#pragma unroll
+    for (int h = 0; h < HALVES; h++) {
+        int row = lane / 4 + h * 8;
+        float row_total = row_sum(sum[h]);
+        if (row >= ROWS) continue;
+        float* to = warp_acc + (warp * ROWS + row) * MERGE_ROW + lane % 4 * 2;
+#pragma unroll
+        for (int n = 0; n < PADDED_DIM / 8; n++) *(float2*)(to + n * 8) = {acc[n][h * 2], acc[n][h * 2 + 1]};
+        if (lane % 4 == 0) warp_stats[warp * ROWS + row] = {maximum[h], row_total};
+    }
+    __syncthreads();
+
+    const long long pair = blockIdx.z * gridDim.y + blockIdx.y; // of sequence and key head
+    float* split_acc = partials + pair * gridDim.x * ROWS * PADDED_DIM;
+    float2* split_stats = (float2*)(partials + (long long)gridDim.x * gridDim.y * gridDim.z * ROWS * PADDED_DIM)
+        + pair * gridDim.x * ROWS;
+    for (int i = threadIdx.x; i < rows * PADDED_DIM / 4; i += THREADS) {
+        int row = i / (PADDED_DIM / 4), dim = i % (PADDED_DIM / 4) * 4;
+        Merge merge;
+        float most = MINUS_INFINITY;
+#pragma unroll
+        for (int w = 0; w < WARPS; w++) most = fmaxf(most, warp_stats[w * ROWS + row].x);
+        merge.max = most;
+#pragma unroll
+        for (int w = 0; w < WARPS; w++) {
+            float2 stats = warp_stats[w * ROWS + row];
+            merge.add(stats.x, stats.y, *(float4*)(warp_acc + (w * ROWS + row) * MERGE_ROW + dim));
+        }
+        if (splits == 1) {
+            merge.write(out + row * HEAD_DIM, dim);
+        } else {
+            *(float4*)(split_acc + (split * ROWS + row) * PADDED_DIM + dim) = merge.acc;
+            if (dim == 0) split_stats[split * ROWS + row] = {merge.max, merge.sum};
+        }
+    }
+    if (splits == 1) return;
+
+    // The last split to arrive merges all, in their order.
+    __threadfence();
+    __shared__ bool last;
+    __syncthreads();
+    if (threadIdx.x == 0) last = atomicInc(arrivals + pair, splits - 1) == splits - 1; // the last sets it to 0 again
+    __syncthreads();
+    if (!last) return;
+    __threadfence();
+    for (int i = threadIdx.x; i < rows * PADDED_DIM / 4; i += THREADS) {
+        int row = i / (PADDED_DIM / 4), dim = i % (PADDED_DIM / 4) * 4;
+        Merge merge;
+        for (int x = 0; x < splits; x += MERGE_DEPTH) {
+            float2 stats[MERGE_DEPTH];
+            float4 partial[MERGE_DEPTH];
+            float most = merge.max;
+#pragma unroll
+            for (int d = 0; d < MERGE_DEPTH; d++) {
+                stats[d] = {MINUS_INFINITY, 0};
+                partial[d] = {0, 0, 0, 0};
+                if (x + d >= splits) continue;
+                int y = (x + d) * ROWS + row;
+                stats[d] = __ldcg(split_stats + y);
+                partial[d] = __ldcg((const float4*)(split_acc + y * PADDED_DIM + dim));
+            }
+#pragma unroll
+            for (int d = 0; d < MERGE_DEPTH; d++) {
+                most = fmaxf(most, stats[d].x);
+            }
+            merge.rescale(most);
+#pragma unroll
+            for (int d = 0; d < MERGE_DEPTH; d++) merge.add(stats[d].x, stats[d].y, partial[d]);
+        }
+        merge.write(out + row * HEAD_DIM, dim);
+    }
+}

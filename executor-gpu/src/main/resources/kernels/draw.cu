@@ -1,0 +1,246 @@
+// Draws one token per row of logits: penalties, temperature, top-k, top-p, min-p, then the inverse of the cumulated
+// distribution, in order of token ids, at a uniform number that the host derived from seed and position. Ties of the largest
+// logit go to the lower id. Grid: rows. Weights are summed as integers, so that a draw has the same bits on every run.
+// Bytes: a row of fp32 logits read once for greedy rows; a few times, from the L2 cache, for others.
+typedef unsigned long long u64;
+
+constexpr int THREADS = 1024;
+constexpr int MAX_CANDIDATES = 20;
+constexpr float FIXED_POINT = 1099511627776.0f; // 2^40 per unit of weight: 2^23 weights cannot overflow
+
+struct Penalty {
+    int token;
+    int count; // how often it is in the output; 0: in the prompt alone
+    float raw; // the logit before, kept here for log-probabilities
+    int unused;
+};
+
+struct Draw {
+    double uniform; // in [0, 1)
+    Penalty* penalties;
+    float inverse_temperature; // 0: greedy
+    float top_p;
+    float min_p;
+    float repetition;
+    float presence;
+    float frequency;
+    int top_k;
+    int penalty_count;
+    int logprobs; // -1: none
+    int given;    // the token that is there already; -1: draw one
+};
+
+struct Likely {
+    float logprob;
+    int tokens[MAX_CANDIDATES];
+    float logprobs[MAX_CANDIDATES];
+};
+
+// Orders floats as unsigned integers.
+__device__ __forceinline__ unsigned order(float x) {
+    unsigned bits = __float_as_uint(x);
+    return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+
+__device__ __forceinline__ float unordered(unsigned key) {
+    return __uint_as_float(key & 0x80000000u ? key & 0x7fffffffu : ~key);
+}
+
+// Larger logit first, then lower token.
+__device__ __forceinline__ u64 rank(float logit, int token) {
+    return (u64)order(logit) << 32 | (0xffffffffu - (unsigned)token);
+}
+
+__device__ __forceinline__ int token_of(u64 ranked) {
+    return (int)(0xffffffffu - (unsigned)ranked);
+}
+
+__device__ __forceinline__ float logit_of(u64 ranked) {
+    return unordered((unsigned)(ranked >> 32));
+}
+
+template <typename T, typename Combine>
+__device__ T block_reduce(T x, T nothing, Combine combine) {
+    __shared__ T shared[32];
+    for (int lane = 16; lane > 0; lane >>= 1) x = combine(x, __shfl_xor_sync(0xffffffffu, x, lane));
+    __syncthreads(); // of the use before
+    if (threadIdx.x % 32 == 0) shared[threadIdx.x / 32] = x;
+    __syncthreads();
+    x = threadIdx.x % 32 < THREADS / 32 ? shared[threadIdx.x % 32] : nothing;
+    for (int lane = 16; lane > 0; lane >>= 1) x = combine(x, __shfl_xor_sync(0xffffffffu, x, lane));
+    return x;
+}
+
+// The best of the row among those that rank below `bound`.
+__device__ u64 best_below(const float* row, int vocabulary, u64 bound) {
+    u64 best = 0;
+    for (int token = threadIdx.x; token < vocabulary; token += THREADS) {
+        u64 ranked = rank(row[token], token);
+        if (ranked < bound && ranked > best) best = ranked;
+    }
+    return block_reduce(best, (u64)0, [](u64 a, u64 b) { return a > b ? a : b; });
+}
+
+__device__ float log_sum(const float* row, int vocabulary, float max) {
+    float sum = 0;
+    for (int token = threadIdx.x; token < vocabulary; token += THREADS) sum += __expf(row[token] - max);
+    return max + logf(block_reduce(sum, 0.0f, [](float a, float b) { return a + b; }));
+}
+
+// How much a token weighs, in fixed point; the likeliest weighs 1.
+struct Weights {
+    const float* row;
+    int vocabulary;
+    float max;
+    float inverse_temperature;
+
+    __device__ u64 operator()(int token) const {
+        return (u64)(__expf((row[token] - max) * inverse_temperature) * FIXED_POINT);
+    }
+
+    __device__ u64 sum_from(unsigned cut) const {
+        u64 sum = 0;
+        for (int token = threadIdx.x; token < vocabulary; token += THREADS) {
+            if (order(row[token]) >= cut) sum += (*this)(token);
+        }
+        return block_reduce(sum, (u64)0, [](u64 a, u64 b) { return a + b; });
+    }
+};
+
+// The largest cut, at least `least`, so that the tokens from it on measure `target` together: radix selection, a byte at a time.
+template <typename Measure>
+__device__ unsigned select(const float* row, int vocabulary, unsigned least, u64 target, Measure measure) {
+    __shared__ u64 bins[256];
+    __shared__ unsigned chosen;
+    __shared__ u64 remaining;
+    unsigned prefix = 0;
+    u64 left = target;
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        __syncthreads();
+        if (threadIdx.x < 256) bins[threadIdx.x] = 0;
+        __syncthreads();
+        for (int token = threadIdx.x; token < vocabulary; token += THREADS) {
+            unsigned key = order(row[token]);
+            bool here = shift == 24 || key >> (shift + 8) == prefix >> (shift + 8);
+            if (here && key >= least) atomicAdd(&bins[key >> shift & 255], measure(token));
+        }
+        __syncthreads();
+        if (threadIdx.x == 0) {
+            int bin = 255;
+            u64 rest = left;
+            while (bin > 0 && bins[bin] < rest) rest -= bins[bin--];
+            chosen = prefix | (unsigned)bin << shift;
+            remaining = rest;
+        }
+        __syncthreads();
+        prefix = chosen;
+        left = remaining;
+    }
+    return prefix > least ? prefix : least;
+}
+
+// The first token, in order of ids, at which the weights of those from `cut` on exceed `target` together.
+__device__ int inverse_cumulative(const Weights& weight, unsigned cut, u64 target) {
+    __shared__ u64 segments[32];
+    __shared__ int drawn;
+    int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    int length = (weight.vocabulary + 31) / 32, from = warp * length;
+    int to = min(weight.vocabulary, from + length);
+    u64 sum = 0;
+    for (int token = from + lane; token < to; token += 32) {
+        if (order(weight.row[token]) >= cut) sum += weight(token);
+    }
+    for (int l = 16; l > 0; l >>= 1) sum += __shfl_xor_sync(0xffffffffu, sum, l);
+    if (lane == 0) segments[warp] = sum;
+    __syncthreads();
+    u64 before = 0;
+    for (int w = 0; w < warp; w++) before += segments[w];
+    if (before <= target && target < before + segments[warp]) { // one warp alone
+        for (int start = from; start < to; start += 32) {
+            int token = start + lane;
+            u64 scan = token < to && order(weight.row[token]) >= cut ? weight(token) : 0;
+            for (int l = 1; l < 32; l <<= 1) {
+                u64 lower = __shfl_up_sync(0xffffffffu, scan, l);
+                if (lane >= l) scan += lower;
+            }
+            unsigned past = __ballot_sync(0xffffffffu, before + scan > target);
+            if (past) {
+                if (lane == 0) drawn = start + __ffs(past) - 1;
+                break;
+            }
+            before += __shfl_sync(0xffffffffu, scan, 31);
+        }
+    }
+    __syncthreads();
+    return drawn;
+}
+
+__device__ int sample(const Draw& d, float* row, int vocabulary, float max) {
+    Weights weight{row, vocabulary, max, d.inverse_temperature};
+    unsigned cut = 0;
+    if (d.min_p > 0) cut = order(max + logf(d.min_p) / d.inverse_temperature);
+    u64 mass = weight.sum_from(0);
+    if (d.top_k > 0 && d.top_k < vocabulary) {
+        cut = select(row, vocabulary, cut, (u64)d.top_k, [](int) { return (u64)1; });
+        mass = weight.sum_from(cut);
+    }
+    if (d.top_p < 1.0f) cut = select(row, vocabulary, cut, (u64)((double)d.top_p * mass), weight);
+    u64 kept = weight.sum_from(cut);
+    u64 target = (u64)(d.uniform * (double)kept);
+    return inverse_cumulative(weight, cut, target < kept ? target : kept - 1);
+}
+
+// Multiplies and subtracts as Hugging Face's processors do; keeps what was there.
+__device__ void penalise(const Draw& d, float* row) {
+    for (int i = threadIdx.x; i < d.penalty_count; i += THREADS) {
+        Penalty& p = d.penalties[i];
+        float logit = p.raw = row[p.token];
+        logit = logit > 0 ? logit / d.repetition : logit * d.repetition;
+        if (p.count > 0) logit -= d.presence + p.count * d.frequency;
+        row[p.token] = logit;
+    }
+    __syncthreads();
+}
+
+__device__ float raw_logit(const Draw& d, const float* row, int token) {
+    __shared__ float found;
+    if (threadIdx.x == 0) found = row[token];
+    __syncthreads();
+    for (int i = threadIdx.x; i < d.penalty_count; i += THREADS) {
+        if (d.penalties[i].token == token) found = d.penalties[i].raw;
+    }
+    __syncthreads();
+    return found;
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS) draw(
+        float* logits, const Draw* draws, int* tokens, Likely* likely, int vocabulary) {
+    const Draw d = draws[blockIdx.x];
+    float* row = logits + (long long)blockIdx.x * vocabulary;
+    u64 best = best_below(row, vocabulary, ~(u64)0);
+    float log_total = 0;
+    if (d.logprobs >= 0 || d.given >= 0) {
+        log_total = log_sum(row, vocabulary, logit_of(best));
+        u64 next = best;
+        for (int k = 0; k < d.logprobs; k++) {
+            if (threadIdx.x == 0) {
+                likely[blockIdx.x].tokens[k] = token_of(next);
+                likely[blockIdx.x].logprobs[k] = logit_of(next) - log_total;
+            }
+            next = best_below(row, vocabulary, next);
+        }
+    }
+    int token = d.given;
+    if (token < 0) {
+        if (d.penalty_count > 0) {
+            penalise(d, row);
+            best = best_below(row, vocabulary, ~(u64)0);
+        }
+        token = d.inverse_temperature == 0 ? token_of(best) : sample(d, row, vocabulary, logit_of(best));
+    }
+    float logit = log_total != 0 ? raw_logit(d, row, token) : 0.0f;
+    if (threadIdx.x == 0) {
+        tokens[blockIdx.x] = token;
+        likely[blockIdx.x].logprob = logit - log_total;
+    }
+}

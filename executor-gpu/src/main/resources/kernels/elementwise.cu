@@ -1,0 +1,41 @@
+// x += y; SwiGLU (arXiv 2002.05202): out = silu(gate) * up, where a row holds gate and up side by side; GELU, tanh form
+// (arXiv 1606.08415): x = 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
+// Grid: (blocks over the vectors of all rows, tracks). Bytes: every operand once.
+#include "rows.cuh"
+
+extern "C" __global__ void add(bf16* x, long long x_track_stride, const bf16* y, long long y_track_stride, int vectors) {
+    int v = blockIdx.x * blockDim.x + threadIdx.x;
+    if (v >= vectors) return;
+    bf16* to = x + blockIdx.y * x_track_stride;
+    Vector a = load(to, v), b = load(y + blockIdx.y * y_track_stride, v);
+    for (int i = 0; i < VECTOR; i++) a.at[i] = to_bf16(to_float(a.at[i]) + to_float(b.at[i]));
+    store(to, v, a);
+}
+
+extern "C" __global__ void silu_mul(
+        bf16* out, long long out_track_stride, const bf16* gate_up, long long gate_up_track_stride, int rows, int cols) {
+    int per_row = cols / VECTOR;
+    long long v = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+    if (v >= (long long)rows * per_row) return;
+    int row = (int)(v / per_row), at = (int)(v % per_row);
+    const bf16* from = gate_up + blockIdx.y * gate_up_track_stride + 2LL * row * cols;
+    Vector gate = load(from, at), up = load(from + cols, at);
+    for (int i = 0; i < VECTOR; i++) {
+        float g = to_float(gate.at[i]);
+        gate.at[i] = to_bf16(g / (1.0f + __expf(-g)) * to_float(up.at[i]));
+    }
+    store(out + blockIdx.y * out_track_stride + (long long)row * cols, at, gate);
+}
+
+extern "C" __global__ void gelu(bf16* x, long long track_stride, int vectors) {
+    int v = blockIdx.x * blockDim.x + threadIdx.x;
+    if (v >= vectors) return;
+    bf16* to = x + blockIdx.y * track_stride;
+    Vector a = load(to, v);
+    for (int i = 0; i < VECTOR; i++) {
+        float value = to_float(a.at[i]);
+        float inner = 0.7978845608028654f * (value + 0.044715f * value * value * value);
+        a.at[i] = to_bf16(0.5f * value * (1.0f + tanhf(inner)));
+    }
+    store(to, v, a);
+}

@@ -1,0 +1,87 @@
+// Prepares queries in place and puts keys and values into their pages: RMSNorm per head where the family has it (Qwen 3),
+// then rotary embedding (arXiv 2104.09864) of the pairs (x[i], x[i + ROTARY_HALF]), then the store.
+// Grid: (tokens, tracks); one warp per head. fp32 arithmetic. Bytes per token and track: the qkv row read, its query columns
+// written, keys and values written to the cache; angles from the L2 cache.
+// Compile-time: HEAD_DIM, ROTARY_HALF (0: no rotation), PAGE_TOKENS, HEAD_NORMS (0 or 1).
+#include "bf16.cuh"
+
+constexpr int PADDED_DIM = (HEAD_DIM + 15) / 16 * 16;
+constexpr int PER_LANE = (HEAD_DIM + 31) / 32;
+
+struct RotateAndStore {
+    bf16* qkv; // [t][i][(heads + 2 * kv_heads) * HEAD_DIM]
+    long long track_stride;
+    bf16* keys; // [page][t * kv_heads + g][PAGE_TOKENS][PADDED_DIM]
+    bf16* values;
+    const int* positions; // [i]
+    const int* slots;     // [i]: page * PAGE_TOKENS + place in the page
+    const float* cosines; // [position][ROTARY_HALF]
+    const float* sines;
+    const float* query_norm; // [t][HEAD_DIM]
+    const float* key_norm;
+    float epsilon;
+    int heads;
+    int kv_heads;
+};
+
+extern "C" __global__ void rotate_and_store(const RotateAndStore a) {
+    __shared__ float staged[32][HEAD_DIM]; // a head per warp: the partner of a pair may lie with another lane
+    int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    int token = blockIdx.x, track = blockIdx.y;
+    int heads = a.heads + 2 * a.kv_heads;
+    bf16* row = a.qkv + track * a.track_stride + (long long)token * heads * HEAD_DIM;
+    const float* cosines = a.cosines + (long long)a.positions[token] * ROTARY_HALF;
+    const float* sines = a.sines + (long long)a.positions[token] * ROTARY_HALF;
+    long long page = a.slots[token] / PAGE_TOKENS;
+    int place = a.slots[token] % PAGE_TOKENS;
+    for (int head = warp; head < heads; head += blockDim.x / 32) {
+        bf16* x = row + head * HEAD_DIM;
+        bool is_query = head < a.heads, is_value = head >= a.heads + a.kv_heads;
+        float at[PER_LANE];
+        float squares = 0;
+#pragma unroll
+        for (int k = 0; k < PER_LANE; k++) {
+            int i = k * 32 + lane;
+            at[k] = i < HEAD_DIM ? to_float(x[i]) : 0.0f;
+            squares += at[k] * at[k];
+        }
+        if (!is_value) {
+            float scale = 1.0f;
+            if (HEAD_NORMS) {
+                for (int l = 16; l > 0; l >>= 1) squares += __shfl_xor_sync(0xffffffffu, squares, l);
+                scale = rsqrtf(squares / HEAD_DIM + a.epsilon);
+            }
+            const float* weight = (is_query ? a.query_norm : a.key_norm) + track * HEAD_DIM;
+#pragma unroll
+            for (int k = 0; k < PER_LANE; k++) {
+                int i = k * 32 + lane;
+                if (i < HEAD_DIM) staged[warp][i] = HEAD_NORMS ? at[k] * scale * weight[i] : at[k];
+            }
+            __syncwarp();
+#pragma unroll
+            for (int k = 0; k < PER_LANE; k++) {
+                int i = k * 32 + lane;
+                if (i < ROTARY_HALF) {
+                    at[k] = staged[warp][i] * cosines[i] - staged[warp][i + ROTARY_HALF] * sines[i];
+                } else if (i < 2 * ROTARY_HALF) {
+                    int j = i - ROTARY_HALF;
+                    at[k] = staged[warp][i] * cosines[j] + staged[warp][j] * sines[j];
+                } else if (i < HEAD_DIM) {
+                    at[k] = staged[warp][i];
+                }
+            }
+            __syncwarp();
+        }
+        bf16* to = x;
+        if (!is_query) {
+            int group = head - a.heads - (is_value ? a.kv_heads : 0);
+            long long key_head = page * (gridDim.y * a.kv_heads) + track * a.kv_heads + group;
+            to = (is_value ? a.values : a.keys) + (key_head * PAGE_TOKENS + place) * PADDED_DIM;
+        }
+#pragma unroll
+        for (int k = 0; k < PER_LANE; k++) {
+            int i = k * 32 + lane;
+            if (i < HEAD_DIM) to[i] = to_bf16(at[k]);
+        }
+    }
+}
