@@ -19,21 +19,29 @@ final class BenchTable {
     }
 
     static String of(BenchReport report) {
-        return Stream.concat(Stream.of(headline(report)), new BenchTable(report).rows())
+        return Stream.of(Stream.of(headline(report)), new BenchTable(report).rows(), engine(report))
+                .flatMap(lines -> lines)
                 .map(line -> line.stripTrailing() + "\n")
                 .collect(Collectors.joining());
     }
 
     private static String headline(BenchReport report) {
         Workload workload = report.options().workload();
+        boolean oneLength = workload.shortest() == workload.longest();
+        return Figures.count(workload.numPrompts(), "prompt") + " of "
+                + (oneLength ? "" : Figures.count(workload.shortest()) + " to ") + Figures.count(workload.longest())
+                + " tokens in, " + Figures.count(workload.outputLen()) + " out; "
+                + Figures.count(report.rounds().size(), "round") + " after "
+                + report.options().warmUpRounds() + " of warm-up";
+    }
+
+    private static Stream<String> engine(BenchReport report) {
         EnginePlan plan = report.plan();
-        String spread = workload.inputLenSpread() == 0
-                ? ""
-                : String.format(Locale.ROOT, " +/- %s", percent(workload.inputLenSpread()));
-        return Figures.count(workload.numPrompts(), "prompt") + " of " + Figures.count(workload.inputLen()) + spread
-                + " tokens in, " + Figures.count(workload.outputLen()) + " out, "
-                + Figures.count(report.rounds().size(), "round") + "; " + plan.layout() + " (replicas x ranks), "
-                + plan.architecture() + ", " + plan.backend().name().toLowerCase(Locale.ROOT);
+        return Stream.of(
+                "  layout    " + plan.layout() + " (replicas x ranks), " + plan.architecture() + ", "
+                        + plan.backend().name().toLowerCase(Locale.ROOT),
+                "  model     " + report.options().model() + ", "
+                        + Figures.count(report.footprint().parameters(), "parameter"));
     }
 
     private Stream<String> rows() {
@@ -71,7 +79,7 @@ final class BenchTable {
     }
 
     private static String row(String label, String... cells) {
-        return String.format(Locale.ROOT, "  %-28s", label)
+        return String.format(Locale.ROOT, "  %-30s", label)
                 + Stream.of(cells)
                         .map(cell -> String.format(Locale.ROOT, "%-12s", cell))
                         .collect(Collectors.joining());

@@ -26,7 +26,7 @@ public final class Bench {
                 options.dummyWeights() ? Checkpoints.dummy(options.model()) : Checkpoints.open(options.model())) {
             Checkpoints.checkTensors(checkpoint);
             EnginePlan plan = Engines.plan(options.engine(), checkpoint.config());
-            options.workload().checkFits(plan.maxModelLen());
+            options.workload().checkFits(plan.maxModelLen(), checkpoint.config().maxPositions());
             phase.accept("Loading the model");
             try (Engine engine = Engines.open(options.engine(), checkpoint)) {
                 return new BenchReport(

@@ -36,12 +36,12 @@ public record Workload(int numPrompts, int inputLen, double inputLenSpread, int 
     }
 
     /** Tokens of the shortest prompt that can come. */
-    int shortest() {
+    public int shortest() {
         return Math.max(1, inputLen - spread());
     }
 
     /** Tokens of the longest prompt that can come. */
-    long longest() {
+    public long longest() {
         return (long) inputLen + spread();
     }
 
@@ -52,17 +52,19 @@ public record Workload(int numPrompts, int inputLen, double inputLenSpread, int 
     /**
      * Refuses what an engine would have to cut short.
      *
-     * @param maxModelLen longest prompt plus output, in tokens
+     * @param maxModelLen longest prompt plus output that the engine takes, in tokens
+     * @param maxPositions longest that the model knows
      */
-    void checkFits(int maxModelLen) {
+    void checkFits(int maxModelLen, int maxPositions) {
         long needed = longest() + outputLen;
         if (needed > maxModelLen) {
+            String limit = needed <= maxPositions
+                    ? "by --max-model-len; raise it, or lower"
+                    : "the model's context being " + maxPositions + "; lower";
             throw UserError.of(
                     "prompt and output too long",
                     needed + " tokens",
-                    "at most " + maxModelLen
-                            + ", the context; lower --input-len, --input-len-spread or --output-len,"
-                            + " or raise --max-model-len");
+                    "at most " + maxModelLen + ", " + limit + " --input-len or --output-len");
         }
     }
 
