@@ -8,5 +8,5 @@ import picocli.CommandLine.ParseResult;
 interface Command {
     CommandSpec spec();
 
-    ExitCode run(ParseResult given) throws IOException;
+    ExitCode run(ParseResult given) throws IOException, InterruptedException;
 }

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Optional;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.SettingValues;
+import nighttrain.pipeline.settings.Settings;
 import org.apache.spark.SparkConf;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -33,7 +34,7 @@ final class GenerateCommand implements Command {
                         "Exit codes: 0 finished; 1 failed; 2 bad usage or input, nothing written; 3 finished, but too many",
                         "rows failed; 4 stopped, rows left. A job that was stopped or killed goes on when its command is",
                         "run again.");
-        Map<String, List<OptionSpec>> options = SettingOptions.byHeading();
+        Map<String, List<OptionSpec>> options = SettingOptions.byHeading(Settings.all());
         options.put("This run", RunOptions.all());
         options.values().forEach(group -> group.forEach(command::addOption));
         Help.group(command, options);
@@ -52,6 +53,6 @@ final class GenerateCommand implements Command {
         Map<String, Object> file =
                 RunOptions.config(given).map(Path::of).map(SettingsFile::read).orElse(Map.of());
         return SettingValues.resolve(
-                SettingOptions.given(given), key -> Optional.ofNullable(conf.get(key, null)), file);
+                SettingOptions.given(given, Settings.all()), key -> Optional.ofNullable(conf.get(key, null)), file);
     }
 }

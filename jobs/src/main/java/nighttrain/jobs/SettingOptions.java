@@ -1,36 +1,32 @@
 package nighttrain.jobs;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import nighttrain.pipeline.settings.Setting;
-import nighttrain.pipeline.settings.SettingGroup;
 import nighttrain.pipeline.settings.SettingType.Shape;
-import nighttrain.pipeline.settings.Settings;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
 
-/** The options of a command that follow from the table of settings: nothing is named twice. */
+/** The options of a command that follow from a table of settings: nothing is named twice. */
 final class SettingOptions {
     private SettingOptions() {}
 
-    /** An option for every setting, under the headings of the table. */
-    static Map<String, List<OptionSpec>> byHeading() {
+    /** An option for every setting, under the headings of their groups, all in the order of the table. */
+    static Map<String, List<OptionSpec>> byHeading(List<Setting<?>> table) {
         Map<String, List<OptionSpec>> options = new LinkedHashMap<>();
-        for (SettingGroup group : SettingGroup.values()) {
-            List<OptionSpec> ofGroup = Settings.all().stream()
-                    .filter(setting -> setting.group() == group)
-                    .map(SettingOptions::option)
-                    .toList();
-            options.put(group.title(), ofGroup);
+        for (Setting<?> setting : table) {
+            options.computeIfAbsent(setting.group().title(), title -> new ArrayList<>())
+                    .add(option(setting));
         }
         return options;
     }
 
     /** What was given on the command line: setting to text, or to a list of texts where an option may be repeated. */
-    static Map<String, Object> given(ParseResult command) {
+    static Map<String, Object> given(ParseResult command, List<Setting<?>> table) {
         Map<String, Object> values = new LinkedHashMap<>();
-        for (Setting<?> setting : Settings.all()) {
+        for (Setting<?> setting : table) {
             if (command.hasMatchedOption(setting.option())) {
                 values.put(
                         setting.name(), command.matchedOption(setting.option()).getValue());

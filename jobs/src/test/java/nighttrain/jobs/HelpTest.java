@@ -17,6 +17,7 @@ class HelpTest {
         List<String> commands = lines.subList(lines.indexOf("Commands:") + 1, lines.size());
         assertThat(commands.get(0)).startsWith("  generate ");
         assertThat(commands.get(1)).startsWith("  inspect ");
+        assertThat(commands.get(2)).startsWith("  bench ");
         assertThat(outcome.exitCode()).isEqualTo(ExitCode.FINISHED);
         assertThat(outcome.messages()).isEmpty();
     }
@@ -29,6 +30,16 @@ class HelpTest {
         for (Setting<?> setting : Settings.all()) {
             assertThat(words).as(setting.name()).contains(setting.option()).containsAll(setting.aliasOptions());
         }
+    }
+
+    @Test
+    void ofBenchHasTheEnginesOptionsAndItsOwn() {
+        String help = Outcome.of("bench", "--help").out();
+
+        assertThat(help.split("[\\s,]+"))
+                .contains("--model", "--load-format", "--tensor-parallel-size", "--threads", "--num-prompts", "--json")
+                .doesNotContain("--input", "--temperature", "--output", "--master");
+        assertThat(help.lines()).contains("Model", "Workload", "Engine", "This run");
     }
 
     @Test

@@ -19,7 +19,7 @@ class UsageTest {
             delimiter = '|',
             value = {
                 "                              | no command: nighttrain alone (generate is one; see nighttrain --help)",
-                "label                         | unknown command: label (see nighttrain --help)",
+                "quit                          | unknown command: quit (see nighttrain --help)",
                 "generate --modle m            | unknown option: --modle (did you mean --model?; see nighttrain generate --help)",
                 "generate m                    | unexpected argument: m (see nighttrain generate --help)",
                 "generate --top-k              | missing value: --top-k (a value follows the option; see nighttrain generate --help)",

@@ -14,9 +14,15 @@ public final class Versions {
 
     /** By name: {@code night-train}, {@code spark}, {@code java}. */
     public static Map<String, String> of(SparkContext spark) {
+        Map<String, String> versions = withoutSpark();
+        versions.put("spark", spark.version());
+        return versions;
+    }
+
+    /** By name: {@code night-train}, {@code java}. */
+    public static Map<String, String> withoutSpark() {
         Map<String, String> versions = new TreeMap<>();
         versions.put("night-train", nightTrain());
-        versions.put("spark", spark.version());
         versions.put("java", System.getProperty("java.version"));
         return versions;
     }

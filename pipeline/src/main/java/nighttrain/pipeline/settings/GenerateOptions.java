@@ -105,7 +105,8 @@ public record GenerateOptions(
                 values.get(Settings.PROMPT_LOGPROBS));
     }
 
-    private static void checkPrecision(SettingValues values) {
+    /** Refuses a number format that the backend does not compute in. */
+    public static void checkPrecision(SettingValues values) {
         if (values.get(Settings.DTYPE) == Precision.BF16 && values.get(Settings.BACKEND) != Backend.CUDA) {
             throw UserError.of(
                     "bad value of --dtype",

@@ -7,7 +7,9 @@ public enum SettingGroup {
     PROMPT("Prompt"),
     SAMPLING("Sampling"),
     OUTPUT("Output"),
-    ENGINE("Engine");
+    ENGINE("Engine"),
+    /** Of {@code bench} alone. */
+    WORKLOAD("Workload");
 
     private final String title;
 

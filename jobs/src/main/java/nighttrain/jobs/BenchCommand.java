@@ -1,0 +1,58 @@
+package nighttrain.jobs;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import nighttrain.pipeline.bench.Bench;
+import nighttrain.pipeline.bench.BenchOptions;
+import nighttrain.pipeline.bench.BenchReport;
+import nighttrain.pipeline.bench.BenchSettings;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParseResult;
+
+/** {@code nighttrain bench}: how fast the engine alone is on random prompts. */
+final class BenchCommand implements Command {
+    private static final String JSON = "--json";
+
+    private final Terminal terminal;
+
+    BenchCommand(Terminal terminal) {
+        this.terminal = terminal;
+    }
+
+    @Override
+    public CommandSpec spec() {
+        CommandSpec command = CommandSpec.create().name("bench");
+        command.usageMessage()
+                .description(
+                        "Measures the engine alone, without Spark: random prompts, greedy outputs of exact length.")
+                .customSynopsis("nighttrain bench --model DIR [options]")
+                .sortOptions(false);
+        Map<String, List<OptionSpec>> options = SettingOptions.byHeading(BenchSettings.all());
+        OptionSpec json = OptionSpec.builder(JSON)
+                .type(Path.class)
+                .paramLabel("FILE")
+                .description("write every figure of every round to this local file, too; an old one is replaced")
+                .build();
+        options.put("This run", List.of(json, Help.option()));
+        options.values().forEach(group -> group.forEach(command::addOption));
+        Help.group(command, options);
+        return command;
+    }
+
+    @Override
+    public ExitCode run(ParseResult given) throws InterruptedException {
+        BenchOptions options = BenchOptions.of(SettingOptions.given(given, BenchSettings.all()));
+        Optional<BenchFile> file =
+                Optional.<Path>ofNullable(given.matchedOptionValue(JSON, null)).map(BenchFile::at);
+        BenchReport report;
+        try (ProgressBar bar = new ProgressBar(terminal)) {
+            report = Bench.run(options, bar::phase);
+        }
+        terminal.out().print(BenchTable.of(report));
+        file.ifPresent(json -> json.write(BenchJson.of(report)));
+        return ExitCode.FINISHED;
+    }
+}
