@@ -82,4 +82,5 @@ __device__ __forceinline__ float row_sum(float x) {
 }
 
 constexpr float LOG2_E = 1.4426950408889634f;
+// A macro, since without CUDA's headers no constant expression gives an infinity.
 #define MINUS_INFINITY __int_as_float(0xff800000)

@@ -16,6 +16,7 @@ import nighttrain.io.UserError;
  * @param kvPages pages of one replica's KV cache; 0: what memory allows
  * @param prefixCache reuse the keys and values of shared prefixes
  * @param threads CPU threads in all; 0: all that the machine has
+ * @param gpu which GPUs, and how much of them
  */
 public record EngineConfig(
         Backend backend,
@@ -27,8 +28,35 @@ public record EngineConfig(
         int pageTokens,
         int kvPages,
         boolean prefixCache,
-        int threads)
+        int threads,
+        GpuConfig gpu)
         implements Serializable {
+    /** With all of the machine's GPUs. */
+    public EngineConfig(
+            Backend backend,
+            int ranks,
+            int replicas,
+            int maxNumSeqs,
+            int maxBatchTokens,
+            int maxModelLen,
+            int pageTokens,
+            int kvPages,
+            boolean prefixCache,
+            int threads) {
+        this(
+                backend,
+                ranks,
+                replicas,
+                maxNumSeqs,
+                maxBatchTokens,
+                maxModelLen,
+                pageTokens,
+                kvPages,
+                prefixCache,
+                threads,
+                GpuConfig.defaults());
+    }
+
     public EngineConfig {
         atLeast(0, ranks, "ranks");
         atLeast(0, replicas, "replicas");

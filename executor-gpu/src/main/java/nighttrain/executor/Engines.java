@@ -3,7 +3,9 @@ package nighttrain.executor;
 import java.util.ArrayList;
 import java.util.List;
 import nighttrain.executor.architecture.Architecture;
+import nighttrain.executor.device.Device;
 import nighttrain.executor.device.cpu.CpuDevice;
+import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.kv.PageAllocator;
 import nighttrain.executor.model.Decoder;
@@ -17,14 +19,8 @@ import nighttrain.io.checkpoint.ModelConfig;
 
 /** The one place that chooses an engine's backend and layout. */
 public final class Engines {
-    /** Share of the heap that the KV caches of all replicas may take on a CPU; the rest is for weights and the job around. */
-    private static final double CPU_KV_SHARE = 0.25;
-
     /** Requests that wait per request that runs: enough that a step never lacks one while a submitter journals. */
     private static final int QUEUED_PER_RUNNING = 1;
-
-    /** Tokens in a step on a CPU, which gains nothing from longer ones. */
-    private static final int CPU_BATCH_TOKENS = 1024;
 
     /** Prompt tokens scored in a step: few, since each takes a row of logits as wide as the vocabulary. */
     private static final int SCORED_PER_STEP = 64;
@@ -37,10 +33,6 @@ public final class Engines {
      * @throws UserError naming the setting, its limit and the way out
      */
     public static void check(EngineConfig config, ModelConfig model) {
-        if (config.backend() == Backend.CUDA) {
-            throw UserError.of(
-                    "backend not available", "cuda", "this build runs on the CPU; use --backend auto or cpu");
-        }
         Architecture.of(model).checkRanks(model, Math.max(1, config.ranks()));
         int maxModelLen = maxModelLen(config, model);
         int needed = KvLayout.pagesFor(maxModelLen, config.pageTokens());
@@ -60,31 +52,18 @@ public final class Engines {
      */
     public static EnginePlan plan(EngineConfig config, ModelConfig model) {
         check(config, model);
-        int replicas = Math.max(1, config.replicas());
-        int ranks = Math.max(1, config.ranks());
         int maxModelLen = maxModelLen(config, model);
-        long kvBytes = (long) (Runtime.getRuntime().maxMemory() * CPU_KV_SHARE) / replicas;
-        KvLayout kv = config.kvPages() > 0
-                ? new KvLayout(config.pageTokens(), config.kvPages())
-                : KvLayout.fitting(model, config.pageTokens(), kvBytes, Float.BYTES, config.maxNumSeqs(), maxModelLen);
-        int threads =
-                config.threads() > 0 ? config.threads() : Runtime.getRuntime().availableProcessors();
-        return new EnginePlan(
-                Backend.CPU,
-                Architecture.of(model).label(),
-                replicas,
-                ranks,
-                config.maxNumSeqs(),
-                maxBatchTokens(config),
-                maxModelLen,
-                kv.pageTokens(),
-                kv.pages(),
-                config.prefixCache(),
-                Math.max(1, threads / (replicas * ranks)));
+        return runsOnGpu(config)
+                ? GpuPlanning.plan(config, model, maxModelLen, SCORED_PER_STEP)
+                : CpuPlanning.plan(config, model, maxModelLen);
     }
 
-    private static int maxBatchTokens(EngineConfig config) {
-        return config.maxBatchTokens() > 0 ? config.maxBatchTokens() : Math.max(CPU_BATCH_TOKENS, config.maxNumSeqs());
+    private static boolean runsOnGpu(EngineConfig config) {
+        if (config.backend() == Backend.CUDA) {
+            CudaDevices.require();
+            return true;
+        }
+        return config.backend() == Backend.AUTO && CudaDevices.available();
     }
 
     private static int maxModelLen(EngineConfig config, ModelConfig model) {
@@ -103,7 +82,7 @@ public final class Engines {
         List<Replica> replicas = new ArrayList<>();
         try {
             for (int i = 0; i < plan.replicas(); i++) {
-                replicas.add(replica("nighttrain-replica-" + i, plan, checkpoint));
+                replicas.add(replica(i, config, plan, checkpoint));
             }
         } catch (RuntimeException | Error e) {
             replicas.forEach(Replica::close);
@@ -113,14 +92,20 @@ public final class Engines {
                 plan, new RequestCheck(checkpoint.config().vocabSize(), plan.maxModelLen()), replicas);
     }
 
-    private static Replica replica(String name, EnginePlan plan, Checkpoint checkpoint) {
+    private static Replica replica(int number, EngineConfig config, EnginePlan plan, Checkpoint checkpoint) {
+        String name = "nighttrain-replica-" + number;
+        int maxDraws = plan.maxNumSeqs() + SCORED_PER_STEP;
+        List<Device> devices = plan.backend() == Backend.CUDA
+                ? CudaDevices.ranks(GpuPlanning.gpusOf(number, config, plan), GpuPlanning.stepLimits(plan, maxDraws))
+                : CpuDevice.ranks(plan.ranks(), plan.threadsPerRank());
         WorkerGroup workers = WorkerGroup.load(
                 name,
                 checkpoint,
-                CpuDevice.ranks(plan.ranks(), plan.threadsPerRank()),
+                devices,
                 new Decoder.Limits(
                         plan.maxBatchTokens(),
-                        plan.maxNumSeqs() + SCORED_PER_STEP,
+                        plan.maxNumSeqs(),
+                        maxDraws,
                         plan.maxModelLen(),
                         plan.kvPages(),
                         plan.pageTokens()));

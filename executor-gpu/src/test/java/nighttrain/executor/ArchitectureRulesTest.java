@@ -35,6 +35,8 @@ class ArchitectureRulesTest {
                 .definedBy("nighttrain.executor.device")
                 .layer("device.cpu")
                 .definedBy("nighttrain.executor.device.cpu")
+                .layer("device.cuda")
+                .definedBy("nighttrain.executor.device.cuda")
                 .whereLayer("root")
                 .mayNotBeAccessedByAnyLayer()
                 .whereLayer("run")
@@ -48,6 +50,8 @@ class ArchitectureRulesTest {
                 .whereLayer("architecture")
                 .mayOnlyBeAccessedByLayers("root", "model")
                 .whereLayer("device.cpu")
+                .mayOnlyBeAccessedByLayers("root")
+                .whereLayer("device.cuda")
                 .mayOnlyBeAccessedByLayers("root")
                 .check(CLASSES);
     }

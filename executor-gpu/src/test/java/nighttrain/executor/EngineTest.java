@@ -3,6 +3,7 @@ package nighttrain.executor;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.time.Duration;
 import java.util.ArrayList;
@@ -12,6 +13,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
 import nighttrain.executor.Goldens.Golden;
+import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
@@ -239,6 +241,18 @@ class EngineTest {
     }
 
     @Test
+    void whatCudaLacksIsNamed() {
+        assumeThat(CudaDevices.available()).isFalse();
+        EngineConfig config = new EngineConfig(Backend.CUDA, 0, 0, 4, 0, 0, 16, 0, true, 0);
+        assertThatThrownBy(() -> Engines.plan(config, checkpoint.config()))
+                .isInstanceOf(UserError.class)
+                .hasMessageMatching("(no NVIDIA driver|the NVIDIA driver does not start|no GPU"
+                        + "|CUDA library not found): .* \\(.*--backend cpu\\)");
+        EngineConfig automatic = new EngineConfig(Backend.AUTO, 0, 0, 4, 0, 0, 16, 0, true, 0);
+        assertThat(Engines.plan(automatic, checkpoint.config()).backend()).isEqualTo(Backend.CPU);
+    }
+
+    @Test
     void settingsThatCannotWorkAreRefused() {
         assertThatThrownBy(() -> Engines.check(
                         new EngineConfig(Backend.CPU, 0, 0, 4, 0, 512, 16, 0, true, 0), checkpoint.config()))
@@ -251,10 +265,6 @@ class EngineTest {
                 .isInstanceOf(UserError.class)
                 .hasMessage("bad value of --kv-pages: 3 (one sequence of 256 tokens needs 16; raise it or lower"
                         + " --max-model-len)");
-        assertThatThrownBy(() -> Engines.check(
-                        new EngineConfig(Backend.CUDA, 0, 0, 4, 0, 0, 16, 0, true, 0), checkpoint.config()))
-                .isInstanceOf(UserError.class)
-                .hasMessage("backend not available: cuda (this build runs on the CPU; use --backend auto or cpu)");
         assertThatThrownBy(() -> new EngineConfig(Backend.CPU, -1, 0, 4, 0, 0, 16, 0, true, 0))
                 .isInstanceOf(UserError.class)
                 .hasMessage("bad value of --ranks: -1 (at least 0; leave it out to have it chosen)");

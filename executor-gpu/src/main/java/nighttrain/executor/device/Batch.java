@@ -1,6 +1,10 @@
 package nighttrain.executor.device;
 
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * The inputs of one step: tokens of several sequences, laid end to end, some a single token (decode), some a piece of a
@@ -23,5 +27,28 @@ public record Batch(
     /** Sequences in all. */
     public int sequences() {
         return pageTables.length;
+    }
+
+    /** Whether every sequence has a single token and draws the next. */
+    public boolean isDecode() {
+        return tokens.length == pageTables.length
+                && outputRows.length == tokens.length
+                && draws.stream().allMatch(draw -> draw.given() == Draw.NONE);
+    }
+
+    /** This decode step with more sequences, whose single tokens go to {@code scratchPage} and whose draws nobody reads. */
+    public Batch padded(int size, int scratchPage) {
+        int[] starts = IntStream.rangeClosed(0, size).toArray();
+        int[][] tables = Arrays.copyOf(pageTables, size);
+        Arrays.fill(tables, size(), size, new int[] {scratchPage});
+        List<Draw> all = new ArrayList<>(draws);
+        all.addAll(Collections.nCopies(size - size(), Draw.likeliest()));
+        return new Batch(
+                Arrays.copyOf(tokens, size),
+                Arrays.copyOf(positions, size),
+                starts,
+                tables,
+                IntStream.range(0, size).toArray(),
+                all);
     }
 }

@@ -16,6 +16,11 @@ public record Draw(SamplingParams sampling, long seed, int[] history, int prompt
     /** No token is given. */
     public static final int NONE = -1;
 
+    /** A draw that takes the likeliest token whatever came before. */
+    public static Draw likeliest() {
+        return new Draw(SamplingParams.greedy(1), 0, new int[0], 0, 0, NONE);
+    }
+
     /**
      * A uniform number in [0, 1) that depends on seed and position alone, so that a retry or another batch draws the same:
      * SplitMix64's finaliser over a counter (Steele et al., OOPSLA 2014).

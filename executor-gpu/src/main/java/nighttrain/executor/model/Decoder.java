@@ -25,6 +25,7 @@ public final class Decoder {
     private final List<AttentionShape> shapes;
     private final Workspace workspace;
     private final Mlp mlp;
+    private final Limits limits;
 
     private Decoder(
             Architecture architecture,
@@ -33,7 +34,8 @@ public final class Decoder {
             KvCache cache,
             List<AttentionShape> shapes,
             Workspace workspace,
-            Mlp mlp) {
+            Mlp mlp,
+            Limits limits) {
         this.architecture = architecture;
         this.kernels = device.kernels();
         this.ranks = device.communicator();
@@ -42,18 +44,20 @@ public final class Decoder {
         this.shapes = shapes;
         this.workspace = workspace;
         this.mlp = mlp;
+        this.limits = limits;
     }
 
     /**
      * Sizes of the buffers that a decoder keeps.
      *
      * @param maxTokens most tokens in one step
+     * @param maxSequences most sequences in one step
      * @param maxDraws most tokens drawn in one step
      * @param maxPositions longest sequence
      * @param pages pages of the KV cache
      * @param pageTokens tokens in a page
      */
-    public record Limits(int maxTokens, int maxDraws, int maxPositions, int pages, int pageTokens) {}
+    public record Limits(int maxTokens, int maxSequences, int maxDraws, int maxPositions, int pages, int pageTokens) {}
 
     /** Loads one rank's part of the model onto its device. */
     public static Decoder load(Checkpoint checkpoint, Device device, Limits limits) {
@@ -66,10 +70,11 @@ public final class Decoder {
                 architecture,
                 device,
                 new WeightLoader(device, checkpoint, placement).load(slice, limits.maxPositions()),
-                KvCache.allocate(device, model, placement, limits.pages(), limits.pageTokens()),
+                KvCache.allocate(device, model, placement, limits.pages() + 1, limits.pageTokens()),
                 shapes(model, placement),
                 Workspace.allocate(device, model, placement, limits.maxTokens(), limits.maxDraws(), slice),
-                model.block().mlp());
+                model.block().mlp(),
+                limits);
     }
 
     private static List<AttentionShape> shapes(ModelConfig model, Placement placement) {
@@ -79,20 +84,42 @@ public final class Decoder {
                 .toList();
     }
 
-    /** Runs one step; rank 0 returns a token per draw, the others none. */
-    public List<Drawn> run(Batch batch) {
-        Tensor logits = logits(batch);
-        if (ranks.rank() != 0) {
-            return List.of();
+    /** Takes a step's inputs; {@link #enqueue} computes what they ask for. */
+    public void begin(Batch batch) {
+        kernels.begin(batch);
+    }
+
+    /** Enqueues a forward pass of the shape that {@link #begin} was given, draws included. */
+    public void enqueue(int tokens, int outputs) {
+        Tensor logits = forward(tokens, outputs);
+        if (ranks.rank() == 0) {
+            kernels.draw(logits);
         }
-        kernels.draw(logits);
-        return kernels.drawn();
+    }
+
+    /** Waits for the step; rank 0 returns a token per draw, the others none. */
+    public List<Drawn> drawn() {
+        List<Drawn> drawn = kernels.drawn();
+        return ranks.rank() == 0 ? drawn : List.of();
+    }
+
+    /** The page that belongs to no sequence: where padding and warm-up put their keys and values. */
+    public int scratchPage() {
+        return limits.pages();
+    }
+
+    public Limits limits() {
+        return limits;
     }
 
     /** Logits of the batch's output rows, {@code [1, draws, vocabulary]}, whole on rank 0. */
     Tensor logits(Batch batch) {
-        Workspace step = workspace.forStep(batch.size(), batch.outputRows().length);
-        kernels.begin(batch);
+        begin(batch);
+        return forward(batch.size(), batch.outputRows().length);
+    }
+
+    private Tensor forward(int tokens, int outputs) {
+        Workspace step = workspace.forStep(tokens, outputs);
         kernels.embed(step.stream(), weights.embedding());
         weights.positions().ifPresent(table -> kernels.addPositions(step.stream(), table));
         ResidualStream decoded = architecture.decode(

@@ -15,7 +15,7 @@ import nighttrain.io.checkpoint.Checkpoint;
 final class RankWorker implements AutoCloseable {
     private final Device device;
     private final ExecutorService thread;
-    private Decoder decoder;
+    private StepRunner runner;
 
     RankWorker(String name, Device device) {
         this.device = device;
@@ -28,13 +28,14 @@ final class RankWorker implements AutoCloseable {
 
     CompletableFuture<List<Drawn>> load(Checkpoint checkpoint, Decoder.Limits limits) {
         return submit(() -> {
-            decoder = Decoder.load(checkpoint, device, limits);
+            runner = new StepRunner(Decoder.load(checkpoint, device, limits), device.recorder());
+            runner.warmUp();
             return List.of();
         });
     }
 
     CompletableFuture<List<Drawn>> run(Batch batch) {
-        return submit(() -> decoder.run(batch));
+        return submit(() -> runner.run(batch));
     }
 
     /** A rank that fails closes its device at once, which releases the ranks that wait for it. */

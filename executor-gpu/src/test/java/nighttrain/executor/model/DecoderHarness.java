@@ -28,7 +28,7 @@ final class DecoderHarness {
         List<Device> devices = CpuDevice.ranks(ranks, 1).stream().map(wrapped).toList();
         int positions = checkpoint.config().maxPositions();
         int pages = (positions + PAGE_TOKENS - 1) / PAGE_TOKENS;
-        Decoder.Limits limits = new Decoder.Limits(positions, positions, positions, pages, PAGE_TOKENS);
+        Decoder.Limits limits = new Decoder.Limits(positions, 1, positions, positions, pages, PAGE_TOKENS);
         int[] rows = IntStream.range(0, ids.length).toArray();
         List<Draw> draws = new ArrayList<>();
         for (int ignored : rows) {

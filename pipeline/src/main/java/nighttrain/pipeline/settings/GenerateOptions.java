@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Optional;
 import nighttrain.executor.Backend;
 import nighttrain.executor.EngineConfig;
+import nighttrain.executor.GpuConfig;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.io.UserError;
 
@@ -80,7 +81,8 @@ public record GenerateOptions(
                 values.get(Settings.PAGE_TOKENS),
                 values.get(Settings.KV_PAGES),
                 values.get(Settings.PREFIX_CACHE),
-                values.get(Settings.THREADS));
+                values.get(Settings.THREADS),
+                new GpuConfig(List.of(), values.get(Settings.GPU_MEMORY_UTILIZATION)));
     }
 
     private static SamplingParams sampling(SettingValues values) {
@@ -112,6 +114,9 @@ public record GenerateOptions(
                     "bad value of --dtype",
                     "bf16",
                     "the CPU computes in fp32; leave --dtype out, bf16 checkpoints are read all the same");
+        }
+        if (values.get(Settings.DTYPE) == Precision.FP32 && values.get(Settings.BACKEND) == Backend.CUDA) {
+            throw UserError.of("bad value of --dtype", "fp32", "GPUs compute in bf16; leave --dtype out");
         }
     }
 }

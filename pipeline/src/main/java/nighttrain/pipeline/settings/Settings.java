@@ -152,6 +152,13 @@ public final class Settings {
             of("prefixCache", SWITCH, ASKED.prefixCache(), "", "compute the shared start of prompts once", ENGINE);
     public static final Setting<Integer> THREADS =
             of("threads", INTEGER, ASKED.threads(), "N", "CPU threads; 0: all", ENGINE);
+    public static final Setting<Double> GPU_MEMORY_UTILIZATION = of(
+            "gpuMemoryUtilization",
+            REAL,
+            ASKED.gpu().memoryUtilization(),
+            "SHARE",
+            "share of each GPU's memory to fill with weights and KV cache",
+            ENGINE);
     public static final Setting<Boolean> DETERMINISTIC =
             of("deterministic", SWITCH, false, "", "text independent of the batch; always so on the CPU", ENGINE);
 
@@ -200,6 +207,7 @@ public final class Settings {
             KV_PAGES,
             PREFIX_CACHE,
             THREADS,
+            GPU_MEMORY_UTILIZATION,
             DETERMINISTIC);
 
     private Settings() {}

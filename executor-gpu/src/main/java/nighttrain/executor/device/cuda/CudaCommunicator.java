@@ -37,6 +37,7 @@ final class CudaCommunicator implements Communicator {
     private long reducedBytes;
     private long stagedBytes;
     private int nextTopic;
+    private boolean met;
 
     CudaCommunicator(int rank, PeerGroup peers, KernelModules modules, Streams streams, DeviceMemory memory) {
         this.rank = rank;
@@ -51,11 +52,7 @@ final class CudaCommunicator implements Communicator {
         this.nanos = memory.allocate("time in sums", Long.BYTES);
         this.hostNanos = memory.pinned(Long.BYTES);
         this.abort = memory.pinned(Integer.BYTES);
-    }
-
-    /** Tells the peers where this rank's flags are, and learns theirs. */
-    void meet() {
-        System.arraycopy(exchange("flags", arrived[rank]), 0, arrived, 0, arrived.length);
+        peers.enter(rank, () -> abort.view().putInt(0, 1));
     }
 
     private long[] exchange(String what, long mine) {
@@ -164,6 +161,10 @@ final class CudaCommunicator implements Communicator {
     }
 
     private Struct peers(long[] in) {
+        if (!met) {
+            System.arraycopy(exchange("flags", arrived[rank]), 0, arrived, 0, arrived.length);
+            met = true;
+        }
         return new Struct()
                 .pointers(in, MAX_RANKS)
                 .pointers(reduced, MAX_RANKS)
@@ -246,12 +247,12 @@ final class CudaCommunicator implements Communicator {
         return peers.hasFailed();
     }
 
-    /** Makes the kernels of this rank that wait for a peer give up. */
+    /** Ends every rank's waiting; the first to close a rank ends the replica. */
     void abort() {
-        abort.view().putInt(0, 1);
+        peers.fail();
     }
 
-    PeerGroup group() {
-        return peers;
+    void leave() {
+        peers.leave(rank);
     }
 }

@@ -184,7 +184,6 @@ final class CudaDevice implements Device {
     /** Releases the peers that wait for this rank, then frees everything. */
     @Override
     public synchronized void close() {
-        communicator.group().fail();
         communicator.abort();
         if (closed) {
             return;
@@ -197,6 +196,7 @@ final class CudaDevice implements Device {
         } catch (CudaException e) {
             broken = true;
         }
+        communicator.leave();
         if (!broken) {
             recorder.close();
             products.close();

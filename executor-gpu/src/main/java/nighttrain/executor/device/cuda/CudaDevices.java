@@ -17,17 +17,13 @@ public final class CudaDevices {
      * @throws UserError where the driver is missing or fails, saying what is missing
      */
     public static int count() {
+        NativeLibraries.requireDriver();
         try {
             JCudaDriver.setExceptionsEnabled(true);
             JCudaDriver.cuInit(0);
             int[] count = new int[1];
             JCudaDriver.cuDeviceGetCount(count);
             return count[0];
-        } catch (UnsatisfiedLinkError e) {
-            throw UserError.of(
-                    "no NVIDIA driver",
-                    "libcuda.so.1",
-                    "not found in LD_LIBRARY_PATH and the system's folders; install the driver, or use --backend cpu");
         } catch (CudaException e) {
             throw UserError.of(
                     "the NVIDIA driver does not start",
@@ -36,17 +32,26 @@ public final class CudaDevices {
         }
     }
 
-    /** Whether this machine has everything that {@link #open} needs. */
+    /** Whether this machine has everything that {@link #ranks} needs. */
     public static boolean available() {
         try {
-            if (count() == 0) {
-                return false;
-            }
-            new CudaLibraries();
+            require();
             return true;
         } catch (UserError e) {
             return false;
         }
+    }
+
+    /**
+     * Checks that this machine has everything that {@link #ranks} needs.
+     *
+     * @throws UserError naming what is missing and where it was sought
+     */
+    public static void require() {
+        if (count() == 0) {
+            throw UserError.of("no GPU", 0, "the driver sees none; see nvidia-smi, or use --backend cpu");
+        }
+        new CudaLibraries();
     }
 
     /** Bytes of memory on one GPU, and how many of them are free. */

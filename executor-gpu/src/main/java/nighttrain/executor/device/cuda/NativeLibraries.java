@@ -39,6 +39,22 @@ final class NativeLibraries {
                         + " and the system's folders; install it, set CUDA_HOME, or use --backend cpu");
     }
 
+    /**
+     * Looks for the driver, whose absence JCuda would report at length and only once.
+     *
+     * @throws UserError where there is none
+     */
+    static void requireDriver() {
+        try {
+            NativeLibrary.getInstance("libcuda.so.1");
+        } catch (UnsatisfiedLinkError e) {
+            throw UserError.of(
+                    "no NVIDIA driver",
+                    "libcuda.so.1",
+                    "not found in LD_LIBRARY_PATH and the system's folders; install the driver, or use --backend cpu");
+        }
+    }
+
     private static List<String> folders() {
         List<String> folders = new ArrayList<>();
         String home = System.getenv("CUDA_HOME");

@@ -1,5 +1,6 @@
 package nighttrain.executor.device.cuda;
 
+import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -14,6 +15,7 @@ final class PeerGroup {
 
     private final int ranks;
     private final Map<String, CompletableFuture<Long>> told = new ConcurrentHashMap<>();
+    private final Map<Integer, Runnable> aborts = new HashMap<>();
     private volatile boolean failed;
 
     PeerGroup(int ranks) {
@@ -62,9 +64,20 @@ final class PeerGroup {
         return failed;
     }
 
-    /** Releases all who wait. */
-    void fail() {
+    /** {@code abort} makes the kernels of a rank that wait for a peer give up. */
+    synchronized void enter(int rank, Runnable abort) {
+        aborts.put(rank, abort);
+    }
+
+    /** The rank's memory is about to go. */
+    synchronized void leave(int rank) {
+        aborts.remove(rank);
+    }
+
+    /** Releases all who wait, on the host and on the GPUs. */
+    synchronized void fail() {
         failed = true;
+        aborts.values().forEach(Runnable::run);
         told.values().forEach(future -> future.completeExceptionally(new PeerFailedException()));
     }
 }

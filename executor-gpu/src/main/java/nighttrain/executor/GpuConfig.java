@@ -1,0 +1,27 @@
+package nighttrain.executor;
+
+import java.io.Serializable;
+import java.util.List;
+import nighttrain.io.UserError;
+
+/**
+ * What is asked of the GPUs.
+ *
+ * @param devices their numbers, as the driver counts them; none: all that this process sees
+ * @param memoryUtilization share of each GPU's memory that the engine may fill with weights, activations and KV cache
+ */
+public record GpuConfig(List<Integer> devices, double memoryUtilization) implements Serializable {
+    public GpuConfig {
+        devices = List.copyOf(devices);
+        if (!(memoryUtilization > 0 && memoryUtilization <= 1)) {
+            throw UserError.of(
+                    "bad value of --gpu-memory-utilization",
+                    memoryUtilization,
+                    "above 0, at most 1; leave it out for the default");
+        }
+    }
+
+    public static GpuConfig defaults() {
+        return new GpuConfig(List.of(), 0.90);
+    }
+}

@@ -1,0 +1,35 @@
+package nighttrain.executor.model;
+
+import nighttrain.executor.architecture.Architecture;
+import nighttrain.executor.architecture.Placement;
+import nighttrain.io.checkpoint.BlockConfig;
+import nighttrain.io.checkpoint.ModelConfig;
+
+/** What {@link Workspace} takes on a GPU, before anything is allocated: bf16 activations, fp32 logits. */
+public final class WorkspaceSize {
+    /** Streams and partial outputs as wide as the model: five of the workspace, two sums, one share and two staged sums. */
+    private static final int HIDDEN_BUFFERS = 10;
+
+    private static final int BF16 = 2;
+
+    private WorkspaceSize() {}
+
+    /** Bytes on rank 0, which has the most. */
+    public static long bytes(ModelConfig model, int ranks, int maxTokens, int maxDraws) {
+        Placement placement = Architecture.of(model).placement(0, ranks);
+        int heads = placement.share(model.heads());
+        int kvHeads = placement.share(model.kvHeads());
+        long attention = (2L * heads + 2L * kvHeads) * model.headDim();
+        long mlp = (model.block().mlp() == BlockConfig.Mlp.GATED_SILU ? 3L : 1L)
+                * placement.share(model.intermediateSize());
+        long perToken = (long) HIDDEN_BUFFERS * model.hiddenSize() + attention + mlp;
+        long activations = placement.localTracks() * perToken * maxTokens * BF16;
+        long outputs = maxDraws
+                * (2L * model.hiddenSize() * BF16
+                        + ((long) model.vocabSize()
+                                        + VocabularySlice.of(model.vocabSize(), 0, ranks)
+                                                .size())
+                                * Float.BYTES);
+        return activations + outputs;
+    }
+}

@@ -1,0 +1,82 @@
+package nighttrain.executor.run;
+
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import nighttrain.executor.device.Batch;
+import nighttrain.executor.device.Draw;
+import nighttrain.executor.device.Drawn;
+import nighttrain.executor.device.Recorder;
+import nighttrain.executor.device.Recorder.Recording;
+import nighttrain.executor.model.Decoder;
+
+/**
+ * Runs steps on one rank. Decode steps are padded to a few sizes and replayed from a recording where the device has recordings,
+ * made when a size first comes up; all others are enqueued verb by verb.
+ */
+final class StepRunner {
+    private final Decoder decoder;
+    private final Optional<Recorder> recorder;
+    private final Map<Integer, Recording> recordings = new HashMap<>();
+
+    StepRunner(Decoder decoder, Optional<Recorder> recorder) {
+        this.decoder = decoder;
+        this.recorder = recorder;
+    }
+
+    List<Drawn> run(Batch batch) {
+        if (recorder.isEmpty() || !batch.isDecode()) {
+            decoder.begin(batch);
+            decoder.enqueue(batch.size(), batch.outputRows().length);
+            return decoder.drawn();
+        }
+        int size = Math.min(bucket(batch.size()), decoder.limits().maxSequences());
+        decoder.begin(batch.padded(size, decoder.scratchPage()));
+        Recording recording = recordings.get(size);
+        if (recording == null) {
+            decoder.enqueue(
+                    size, size); // once unrecorded: what is chosen on first use cannot be chosen while recording
+            recordings.put(size, recorder.get().record(() -> decoder.enqueue(size, size)));
+        } else {
+            recording.replay();
+        }
+        List<Drawn> drawn = decoder.drawn();
+        return drawn.subList(0, Math.min(drawn.size(), batch.size()));
+    }
+
+    /** The recorded size that serves {@code sequences}: at most an eighth more. */
+    static int bucket(int sequences) {
+        int unit = sequences <= 8 ? 1 : Integer.highestOneBit(sequences - 1) / 8;
+        return (sequences + unit - 1) / unit * unit;
+    }
+
+    /** Runs the largest steps once, on the scratch page, so that no request waits for compilers and choices. */
+    void warmUp() {
+        if (recorder.isPresent()) {
+            Decoder.Limits limits = decoder.limits();
+            int longest = Math.min(limits.maxTokens(), limits.maxPositions() - 1);
+            run(scratch(Math.max(1, Math.min(limits.maxTokens() / longest, limits.maxSequences())), longest));
+            run(scratch(limits.maxSequences(), 1));
+        }
+    }
+
+    private Batch scratch(int sequences, int length) {
+        int[] pages = new int
+                [(length + decoder.limits().pageTokens() - 1) / decoder.limits().pageTokens()];
+        Arrays.fill(pages, decoder.scratchPage());
+        int[][] tables = new int[sequences][];
+        Arrays.fill(tables, pages);
+        Draw[] draws = new Draw[sequences];
+        Arrays.fill(draws, Draw.likeliest());
+        return new Batch(
+                new int[sequences * length],
+                IntStream.range(0, sequences * length).map(i -> i % length).toArray(),
+                IntStream.rangeClosed(0, sequences).map(s -> s * length).toArray(),
+                tables,
+                IntStream.range(0, sequences).map(s -> (s + 1) * length - 1).toArray(),
+                List.of(draws));
+    }
+}

@@ -1,0 +1,173 @@
+// Hopper's matrix units and what feeds them, in PTX (sm_90a): barriers, rings of tiles, swizzled operands, wgmma.
+#pragma once
+
+// ---- warpgroups: 4 warps, from a multiple of 4 on
+
+// Registers a thread: all warps of a warpgroup, on a branch of its own.
+template <int REGISTERS> __device__ __forceinline__ void give_registers() {
+    asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(REGISTERS));
+}
+
+template <int REGISTERS> __device__ __forceinline__ void take_registers() {
+    asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(REGISTERS));
+}
+
+// One of 16 named barriers (0 is __syncthreads), for that many threads together; arrive does not wait.
+__device__ __forceinline__ void named_barrier_sync(int barrier, int threads) {
+    asm volatile("bar.sync %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
+}
+
+__device__ __forceinline__ void named_barrier_arrive(int barrier, int threads) {
+    asm volatile("bar.arrive %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
+}
+
+__device__ __forceinline__ void store_shared(unsigned to, unsigned x) {
+    asm volatile("st.shared.b32 [%0], %1;" ::"r"(to), "r"(x) : "memory");
+}
+
+__device__ __forceinline__ int4 load_shared_16(unsigned from) {
+    int4 x;
+    asm volatile("ld.shared.v4.b32 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(x.x), "=r"(x.y), "=r"(x.z), "=r"(x.w)
+                 : "r"(from)
+                 : "memory");
+    return x;
+}
+
+// ---- mbarriers: a phase ends once all its arrivals have come, and the phase before the first one counts as ended
+
+__device__ __forceinline__ void barrier_init(unsigned barrier, int arrivals) {
+    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(arrivals) : "memory");
+}
+
+__device__ __forceinline__ void barrier_arrive(unsigned barrier) {
+    asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
+}
+
+// Arrives once the copy_asyncs of this thread so far have landed.
+__device__ __forceinline__ void barrier_arrive_after_copies(unsigned barrier) {
+    asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(barrier) : "memory");
+}
+
+__device__ __forceinline__ void barrier_wait(unsigned barrier, int parity) {
+    int done;
+    do {
+        asm volatile("{ .reg .pred p; mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2; selp.s32 %0, 1, 0, p; }"
+                     : "=r"(done)
+                     : "r"(barrier), "r"(parity)
+                     : "memory");
+    } while (!done);
+}
+
+// What this thread wrote to shared memory, or saw written, is visible to the wgmmas it issues next (another proxy).
+__device__ __forceinline__ void fence_shared_for_wgmma() {
+    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
+
+// Tiles in shared memory that some threads copy in and some warps read: tile n lies in stage n % STAGES.
+template <int STAGES, int TILE_BYTES> struct Ring {
+    unsigned tiles, full, empty; // STAGES tiles, STAGES mbarriers, STAGES mbarriers
+
+    __device__ __forceinline__ void init(int copying_threads, int reading_warps) const {
+        for (int i = 0; i < STAGES; i++) {
+            barrier_init(full + i * 8, copying_threads);
+            barrier_init(empty + i * 8, reading_warps);
+        }
+    }
+    __device__ __forceinline__ unsigned tile(int n) const {
+        return tiles + n % STAGES * TILE_BYTES;
+    }
+    __device__ __forceinline__ void wait_empty(int n) const {
+        barrier_wait(empty + n % STAGES * 8, n / STAGES % 2 ^ 1);
+    }
+    __device__ __forceinline__ void fill(int n) const { // once this thread's copies have landed
+        barrier_arrive_after_copies(full + n % STAGES * 8);
+    }
+    __device__ __forceinline__ void wait_full(int n) const {
+        barrier_wait(full + n % STAGES * 8, n / STAGES % 2);
+        fence_shared_for_wgmma();
+    }
+    __device__ __forceinline__ void release(int n) const {
+        if (threadIdx.x % 32 == 0) {
+            barrier_arrive(empty + n % STAGES * 8);
+        }
+    }
+};
+
+// ---- operands in shared memory: arrays of rows of 128 bytes, their 16-byte chunks swizzled; wider rows span arrays
+
+// Byte offset of a chunk of a row in a tile of that many rows. The tile starts at a multiple of 1024 bytes.
+__device__ __forceinline__ int swizzled_128(int rows, int row, int chunk) {
+    return (chunk / 8 * rows + row) * 128 + (chunk % 8 ^ row % 8) * 16;
+}
+
+// next_array: bytes from one array to the next, where wgmma's rows or columns, not what it sums over, are contiguous.
+__device__ __forceinline__ unsigned long long matrix_descriptor(unsigned address, int next_array) {
+    constexpr unsigned long long SWIZZLE_128 = 1ull << 62, NEXT_8_ROWS = (1024ull >> 4) << 32;
+    return (address >> 4) | (unsigned long long)(next_array >> 4) << 16 | NEXT_8_ROWS | SWIZZLE_128;
+}
+
+// ---- wgmma: d = a b or d += a b by a warpgroup (128 threads), d of 64 x N float, a of 64 x 16 and b of 16 x N bf16.
+// Warp w holds rows 16 w on; its lane l rows l / 4 and l / 4 + 8 (r = 0, 1) and of each 8 columns j the two (e) from
+// l % 4 * 2: element (r, j, e) is d[4 * j + 2 * r + e]. In registers, a is as for mma.m16n8k16.
+
+#define F4(d, i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
+#define F16(d, i) F4(d, i), F4(d, i + 4), F4(d, i + 8), F4(d, i + 12)
+#define F32(d, i) F16(d, i), F16(d, i + 16)
+#define D32 \
+    "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, " \
+    "%23, %24, %25, %26, %27, %28, %29, %30, %31"
+#define D64 \
+    D32 ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, " \
+        "%52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
+
+// B_ROWS: b's rows of 128 bytes run along its columns (as values do, summed over tokens), not along the 16 summed over.
+template <bool ADD, bool B_ROWS>
+__device__ __forceinline__ void wgmma(float (&d)[64], const unsigned (&a)[4], unsigned long long b) {
+    asm volatile("{ .reg .pred p; setp.ne.s32 p, %69, 0; wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {" D64
+                 "}, {%64, %65, %66, %67}, %68, p, 1, 1, %70; }"
+                 : F32(d, 0), F32(d, 32)
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "n"((int)ADD), "n"((int)B_ROWS));
+}
+
+template <bool ADD, bool B_ROWS>
+__device__ __forceinline__ void wgmma(float (&d)[32], const unsigned (&a)[4], unsigned long long b) {
+    asm volatile("{ .reg .pred p; setp.ne.s32 p, %37, 0; wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {" D32
+                 "}, {%32, %33, %34, %35}, %36, p, 1, 1, %38; }"
+                 : F32(d, 0)
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "n"((int)ADD), "n"((int)B_ROWS));
+}
+
+// a in shared memory, its rows along what is summed over.
+template <bool ADD, bool B_ROWS>
+__device__ __forceinline__ void wgmma(float (&d)[64], unsigned long long a, unsigned long long b) {
+    asm volatile("{ .reg .pred p; setp.ne.s32 p, %66, 0; wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {" D64
+                 "}, %64, %65, p, 1, 1, 0, %67; }"
+                 : F32(d, 0), F32(d, 32)
+                 : "l"(a), "l"(b), "n"((int)ADD), "n"((int)B_ROWS));
+}
+
+#undef F4
+#undef F16
+#undef F32
+#undef D32
+#undef D64
+
+// Before a wgmma that reads registers written since the last one.
+__device__ __forceinline__ void wgmma_fence() {
+    asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+}
+
+// The wgmmas since the last commit are a group.
+__device__ __forceinline__ void wgmma_commit() {
+    asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+}
+
+// All but the latest PENDING groups are done; d is named so that the compiler reads it after the wait alone.
+template <int PENDING, int N> __device__ __forceinline__ void wgmma_wait(float (&d)[N]) {
+    asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(PENDING) : "memory");
+#pragma unroll
+    for (int i = 0; i < N; i++) {
+        asm volatile("" : "+f"(d[i])::"memory");
+    }
+}
