@@ -6,9 +6,9 @@
 // head), so that keys and values are read once. bf16 in and out, fp32 scores, softmax and accumulators; the weights
 // are rounded to bf16.
 //
-// Bytes: the visible keys and values, 4 * PADDED_DIM per token and key head; the rest is small. On an H200, HEAD_DIM 128:
-// 256 sequences of 2048 tokens, 8 key heads, GROUP 4: 4.5 TB/s, 94 % of the memory's peak (a device copy: 4.2 TB/s);
-// 64 of 2048, 2 key heads, GROUP 8: 3.8 TB/s; one of 8192, 8 key heads, 16 splits: 14 us (34 MB).
+// Bytes: the visible keys and values, 4 * PADDED_DIM per token and key head; the rest is small. On an H200 and with
+// HEAD_DIM 128: 256 sequences of 2048 tokens, 8 key heads, GROUP 4: 4.5 TB/s, 94 % of the memory's peak (a device copy
+// moves 4.2 TB/s); 64 of 2048, 2 key heads, GROUP 8: 3.8 TB/s; one of 8192, 8 key heads, 16 splits: 14 us for 34 MB.
 //
 // Grid: (splits, key heads of all tracks * ceil(GROUP / 16), decoding sequences); WARPS * 32 threads; dynamic shared
 // memory WARPS * STAGES * 64 * PADDED_DIM bytes, and 32 * PADDED_DIM more where PADDED_DIM > 128. A warp takes every
@@ -32,7 +32,8 @@ constexpr int MERGE_DEPTH = 16; // splits that the merge loads at once
 constexpr bool WIDE = PADDED_DIM > 128;
 constexpr int WARPS = WIDE ? 2 : 4;
 constexpr int MIN_BLOCKS = PADDED_DIM > 64 ? 2 : 3; // of a multiprocessor
-constexpr int RING_TILES = 96 * 1024 / (WARPS * TILE_BYTES * 2); // of a warp in 96 KB: two blocks fit a multiprocessor
+constexpr int RING_BYTES = (WIDE ? 88 : 96) * 1024; // a block may have 99 KB on the smallest GPUs since sm_80
+constexpr int RING_TILES = RING_BYTES / (WARPS * TILE_BYTES * 2);
 constexpr int STAGES = RING_TILES < 8 ? RING_TILES : 8;
 constexpr int THREADS = WARPS * 32;
 constexpr int MERGE_ROW = PADDED_DIM + 8; // floats; the 8 keep rows on different banks

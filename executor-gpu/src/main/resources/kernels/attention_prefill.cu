@@ -7,11 +7,11 @@
 // out, fp32 scores, softmax and accumulators; the weights are rounded to bf16.
 //
 // Operations: 4 * HEAD_DIM per query head, token and visible position. Bytes: queries and out once, keys and values
-// once per block, mostly from L2. On an H200, HEAD_DIM 128, GROUP 4, 32 query heads: 348 TFLOP/s for 8192 tokens (44 % of
-// a large matrix product), 322 for the last 1024 of 8192, 268 for 8 sequences of 1024.
+// once per block, mostly from L2. On an H200 with HEAD_DIM 128, GROUP 4, 32 query heads: 347 TFLOP/s for 8192 tokens
+// (35 % of the peak), 314 for the last 1024 of 8192, 268 for 8 sequences of 1024.
 //
-// Grid: (work items, key heads of all tracks); WARPS * 32 threads; dynamic shared memory (BLOCK_ROWS + 2 *
-// TILE_TOKENS) * PADDED_DIM * 2 bytes. Work item {sequence, block}: packed rows block * BLOCK_ROWS on. Items with a
+// Grid: (work items, key heads of all tracks); WARPS * 32 threads; dynamic shared memory (BLOCK_ROWS +
+// 2 * TILE_TOKENS) * PADDED_DIM * 2 bytes. Work item {sequence, block}: packed rows block * BLOCK_ROWS on. Items with a
 // long context had best come first.
 #include "attention_mma.cuh"
 

@@ -260,7 +260,7 @@ __device__ __forceinline__ void attend(const Attention& a, const Span& span, int
     pack_weights(p, s);
     for (int n = 1; n < span.tiles; n++) {
         // The tensor cores take the warpgroups in turn, so that one's softmax runs during another's products. (ptxas
-        // moves the wait for the sums up to this tile's maximum; a branch that held it behind the softmax gained nothing.)
+        // moves the wait for the sums ahead of most of the softmax; a branch that kept it behind gained nothing.)
         wait_turn(warpgroup);
         keys.wait_full(n);
         q.multiply(s, keys.tile(n));

@@ -1,6 +1,7 @@
 package nighttrain.executor.device.cuda;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,7 +24,7 @@ final class DrawTable {
     /** Writes to {@code table} from {@code offset} bytes on. */
     DrawTable(DeviceMemory memory, ByteBuffer table, int offset) {
         this.memory = memory;
-        this.table = table;
+        this.table = table.duplicate().order(ByteOrder.nativeOrder());
         this.offset = offset;
     }
 
