@@ -1,6 +1,7 @@
 // x += y; SwiGLU (arXiv 2002.05202): out = silu(gate) * up, where a row holds gate and up side by side; GELU, tanh form
 // (arXiv 1606.08415): x = 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
-// Grid: (blocks over the vectors of all rows, tracks). Bytes: every operand once.
+// Grid: (blocks over the vectors of all rows, tracks); silu_mul (rows, blocks over a row, tracks).
+// Bytes: every operand once.
 #include "rows.cuh"
 
 extern "C" __global__ void add(bf16* x, long long x_track_stride, const bf16* y, long long y_track_stride, int vectors) {
@@ -13,18 +14,16 @@ extern "C" __global__ void add(bf16* x, long long x_track_stride, const bf16* y,
 }
 
 extern "C" __global__ void silu_mul(
-        bf16* out, long long out_track_stride, const bf16* gate_up, long long gate_up_track_stride, int rows, int cols) {
-    int per_row = cols / VECTOR;
-    long long v = (long long)blockIdx.x * blockDim.x + threadIdx.x;
-    if (v >= (long long)rows * per_row) return;
-    int row = (int)(v / per_row), at = (int)(v % per_row);
-    const bf16* from = gate_up + blockIdx.y * gate_up_track_stride + 2LL * row * cols;
-    Vector gate = load(from, at), up = load(from + cols, at);
+        bf16* out, long long out_track_stride, const bf16* gate_up, long long gate_up_track_stride, int cols) {
+    int v = blockIdx.y * blockDim.x + threadIdx.x;
+    if (v >= cols / VECTOR) return;
+    const bf16* from = gate_up + blockIdx.z * gate_up_track_stride + 2LL * blockIdx.x * cols;
+    Vector gate = load(from, v), up = load(from + cols, v);
     for (int i = 0; i < VECTOR; i++) {
         float g = to_float(gate.at[i]);
-        gate.at[i] = to_bf16(g / (1.0f + __expf(-g)) * to_float(up.at[i]));
+        gate.at[i] = to_bf16(__fdividef(g, 1.0f + __expf(-g)) * to_float(up.at[i]));
     }
-    store(out + blockIdx.y * out_track_stride + (long long)row * cols, at, gate);
+    store(out + blockIdx.z * out_track_stride + (long long)blockIdx.x * cols, v, gate);
 }
 
 extern "C" __global__ void gelu(bf16* x, long long track_stride, int vectors) {

@@ -8,6 +8,11 @@
 constexpr int VECTORS = COLS / VECTOR;
 constexpr int PER_THREAD = (VECTORS + THREADS - 1) / THREADS;
 
+// As many weights as a vector has elements, loaded 16 bytes at a time.
+struct __align__(VECTOR == 8 ? 16 : 4) Floats {
+    float at[VECTOR];
+};
+
 struct Normed {
     bf16* out;
     long long out_track_stride;
@@ -63,9 +68,11 @@ __device__ __forceinline__ void norm_row(const Normed& n) {
     for (int k = 0; k < PER_THREAD; k++) {
         int v = k * THREADS + threadIdx.x;
         if (v >= VECTORS) break;
+        Floats w = reinterpret_cast<const Floats*>(weight)[v];
+        Floats b = LAYER ? reinterpret_cast<const Floats*>(bias)[v] : w;
         for (int i = 0; i < VECTOR; i++) {
-            float value = (to_float(row[k].at[i]) - mean) * scale * weight[v * VECTOR + i];
-            row[k].at[i] = to_bf16(LAYER ? value + bias[v * VECTOR + i] : value);
+            float value = (to_float(row[k].at[i]) - mean) * scale * w.at[i];
+            row[k].at[i] = to_bf16(LAYER ? value + b.at[i] : value);
         }
         store(out, v, row[k]);
     }

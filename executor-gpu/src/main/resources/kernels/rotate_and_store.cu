@@ -1,12 +1,25 @@
 // Prepares queries in place and puts keys and values into their pages: RMSNorm per head where the family has it (Qwen 3),
 // then rotary embedding (arXiv 2104.09864) of the pairs (x[i], x[i + ROTARY_HALF]), then the store.
-// Grid: (tokens, tracks); one warp per head. fp32 arithmetic. Bytes per token and track: the qkv row read, its query columns
+// Grid: (tokens, tracks); up to 8 warps, one head at a time each. fp32 arithmetic. Bytes per token and track: the qkv row read, its query columns
 // written, keys and values written to the cache; angles from the L2 cache.
 // Compile-time: HEAD_DIM, ROTARY_HALF (0: no rotation), PAGE_TOKENS, HEAD_NORMS (0 or 1).
 #include "bf16.cuh"
 
 constexpr int PADDED_DIM = (HEAD_DIM + 15) / 16 * 16;
-constexpr int PER_LANE = (HEAD_DIM + 31) / 32;
+constexpr int WIDTH = HEAD_DIM % 2 == 0 && ROTARY_HALF % 2 == 0 ? 2 : 1; // elements that a lane moves at a time
+constexpr int PER_LANE = (HEAD_DIM + 32 * WIDTH - 1) / (32 * WIDTH);
+
+struct __align__(2 * WIDTH) Few {
+    bf16 at[WIDTH];
+};
+
+struct __align__(4 * WIDTH) FewFloats {
+    float at[WIDTH];
+};
+
+__device__ __forceinline__ FewFloats few(const float* x) {
+    return *reinterpret_cast<const FewFloats*>(x);
+}
 
 struct RotateAndStore {
     bf16* qkv; // [t][i][(heads + 2 * kv_heads) * HEAD_DIM]
@@ -25,7 +38,7 @@ struct RotateAndStore {
 };
 
 extern "C" __global__ void rotate_and_store(const RotateAndStore a) {
-    __shared__ float staged[32][HEAD_DIM]; // a head per warp: the partner of a pair may lie with another lane
+    __shared__ __align__(16) float staged[8][HEAD_DIM]; // a head per warp: the partner of a pair may lie with another lane
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     int token = blockIdx.x, track = blockIdx.y;
     int heads = a.heads + 2 * a.kv_heads;
@@ -37,13 +50,16 @@ extern "C" __global__ void rotate_and_store(const RotateAndStore a) {
     for (int head = warp; head < heads; head += blockDim.x / 32) {
         bf16* x = row + head * HEAD_DIM;
         bool is_query = head < a.heads, is_value = head >= a.heads + a.kv_heads;
-        float at[PER_LANE];
+        FewFloats at[PER_LANE];
         float squares = 0;
 #pragma unroll
         for (int k = 0; k < PER_LANE; k++) {
-            int i = k * 32 + lane;
-            at[k] = i < HEAD_DIM ? to_float(x[i]) : 0.0f;
-            squares += at[k] * at[k];
+            int i = (k * 32 + lane) * WIDTH;
+            Few loaded = i < HEAD_DIM ? *reinterpret_cast<const Few*>(x + i) : Few();
+            for (int w = 0; w < WIDTH; w++) {
+                at[k].at[w] = to_float(loaded.at[w]);
+                squares += at[k].at[w] * at[k].at[w];
+            }
         }
         if (!is_value) {
             float scale = 1.0f;
@@ -54,20 +70,25 @@ extern "C" __global__ void rotate_and_store(const RotateAndStore a) {
             const float* weight = (is_query ? a.query_norm : a.key_norm) + track * HEAD_DIM;
 #pragma unroll
             for (int k = 0; k < PER_LANE; k++) {
-                int i = k * 32 + lane;
-                if (i < HEAD_DIM) staged[warp][i] = HEAD_NORMS ? at[k] * scale * weight[i] : at[k];
+                int i = (k * 32 + lane) * WIDTH;
+                if (i >= HEAD_DIM) break;
+                for (int w = 0; w < WIDTH; w++) {
+                    if (HEAD_NORMS) at[k].at[w] *= scale * weight[i + w];
+                    staged[warp][i + w] = at[k].at[w];
+                }
             }
             __syncwarp();
 #pragma unroll
             for (int k = 0; k < PER_LANE; k++) {
-                int i = k * 32 + lane;
-                if (i < ROTARY_HALF) {
-                    at[k] = staged[warp][i] * cosines[i] - staged[warp][i + ROTARY_HALF] * sines[i];
-                } else if (i < 2 * ROTARY_HALF) {
-                    int j = i - ROTARY_HALF;
-                    at[k] = staged[warp][i] * cosines[j] + staged[warp][j] * sines[j];
-                } else if (i < HEAD_DIM) {
-                    at[k] = staged[warp][i];
+                int i = (k * 32 + lane) * WIDTH;
+                if (i >= 2 * ROTARY_HALF) break;
+                bool first = i < ROTARY_HALF;
+                int angle = first ? i : i - ROTARY_HALF;
+                FewFloats cosine = few(cosines + angle), sine = few(sines + angle);
+                FewFloats partner = few(&staged[warp][first ? i + ROTARY_HALF : angle]);
+                for (int w = 0; w < WIDTH; w++) {
+                    float turned = partner.at[w] * sine.at[w];
+                    at[k].at[w] = at[k].at[w] * cosine.at[w] + (first ? -turned : turned);
                 }
             }
             __syncwarp();
@@ -80,8 +101,11 @@ extern "C" __global__ void rotate_and_store(const RotateAndStore a) {
         }
 #pragma unroll
         for (int k = 0; k < PER_LANE; k++) {
-            int i = k * 32 + lane;
-            if (i < HEAD_DIM) to[i] = to_bf16(at[k]);
+            int i = (k * 32 + lane) * WIDTH;
+            if (i >= HEAD_DIM) break;
+            Few rounded;
+            for (int w = 0; w < WIDTH; w++) rounded.at[w] = to_bf16(at[k].at[w]);
+            *reinterpret_cast<Few*>(to + i) = rounded;
         }
     }
 }

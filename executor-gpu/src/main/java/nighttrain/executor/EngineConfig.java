@@ -86,6 +86,22 @@ public record EngineConfig(
         }
     }
 
+    /** The same without sums over ranks: for benchmarks alone. */
+    public EngineConfig withoutSums() {
+        return new EngineConfig(
+                backend,
+                ranks,
+                replicas,
+                maxNumSeqs,
+                maxBatchTokens,
+                maxModelLen,
+                pageTokens,
+                kvPages,
+                prefixCache,
+                threads,
+                gpu.withoutSums());
+    }
+
     /** What a user gets who asks for nothing. */
     public static EngineConfig defaults() {
         return new EngineConfig(Backend.AUTO, 0, 0, 256, 0, 0, 16, 0, true, 0);

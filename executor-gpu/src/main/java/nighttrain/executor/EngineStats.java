@@ -12,6 +12,7 @@ package nighttrain.executor;
  * @param preemptions times that a sequence had to give its pages back
  * @param steps forward passes
  * @param stepNanos time spent in them
+ * @param busyNanos time that devices worked on steps, rank 0 of each replica
  * @param commNanos of which ranks waited for one another's sums
  * @param kvUsed pages holding a running sequence
  * @param kvPages pages in all
@@ -26,6 +27,7 @@ public record EngineStats(
         long preemptions,
         long steps,
         long stepNanos,
+        long busyNanos,
         long commNanos,
         int kvUsed,
         int kvPages) {}

@@ -2,6 +2,7 @@ package nighttrain.executor;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.cpu.CpuDevice;
@@ -76,6 +77,16 @@ public final class Engines {
         return config.maxModelLen() > 0 ? config.maxModelLen() : model.maxPositions();
     }
 
+    /** What the devices of {@code plan} could do at best, measured on the first; none for CPUs. Call it before {@link #open}. */
+    public static Optional<Roofline> roofline(EngineConfig config, EnginePlan plan, ModelConfig model) {
+        return plan.backend() == Backend.CUDA
+                ? Optional.of(new Roofline(
+                        model,
+                        plan.ranks(),
+                        CudaDevices.ceilings(GpuPlanning.gpusOf(0, config, plan).get(0))))
+                : Optional.empty();
+    }
+
     /** Opens an engine; the checkpoint may be closed once this returns. */
     public static Engine open(EngineConfig config, Checkpoint checkpoint) {
         EnginePlan plan = plan(config, checkpoint.config());
@@ -96,7 +107,10 @@ public final class Engines {
         String name = "nighttrain-replica-" + number;
         int maxDraws = plan.maxNumSeqs() + SCORED_PER_STEP;
         List<Device> devices = plan.backend() == Backend.CUDA
-                ? CudaDevices.ranks(GpuPlanning.gpusOf(number, config, plan), GpuPlanning.stepLimits(plan, maxDraws))
+                ? CudaDevices.ranks(
+                        GpuPlanning.gpusOf(number, config, plan),
+                        GpuPlanning.stepLimits(plan, maxDraws),
+                        config.gpu().skipSums())
                 : CpuDevice.ranks(plan.ranks(), plan.threadsPerRank());
         WorkerGroup workers = WorkerGroup.load(
                 name,

@@ -9,8 +9,9 @@ import nighttrain.io.UserError;
  *
  * @param devices their numbers, as the driver counts them; none: all that this process sees
  * @param memoryUtilization share of each GPU's memory that the engine may fill with weights, activations and KV cache
+ * @param skipSums leave out the sums over ranks: the answers are wrong, the time is the bound that communication is held against
  */
-public record GpuConfig(List<Integer> devices, double memoryUtilization) implements Serializable {
+public record GpuConfig(List<Integer> devices, double memoryUtilization, boolean skipSums) implements Serializable {
     public GpuConfig {
         devices = List.copyOf(devices);
         if (!(memoryUtilization > 0 && memoryUtilization <= 1)) {
@@ -21,7 +22,12 @@ public record GpuConfig(List<Integer> devices, double memoryUtilization) impleme
         }
     }
 
+    /** The same without sums over ranks. */
+    public GpuConfig withoutSums() {
+        return new GpuConfig(devices, memoryUtilization, true);
+    }
+
     public static GpuConfig defaults() {
-        return new GpuConfig(List.of(), 0.90);
+        return new GpuConfig(List.of(), 0.90, false);
     }
 }

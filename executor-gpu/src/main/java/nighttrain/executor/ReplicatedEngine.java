@@ -54,6 +54,7 @@ final class ReplicatedEngine implements Engine {
                 sum(all, ReplicaStats::preemptions),
                 sum(all, ReplicaStats::steps),
                 sum(all, ReplicaStats::stepNanos),
+                sum(all, ReplicaStats::busyNanos),
                 sum(all, ReplicaStats::commNanos),
                 total(all, ReplicaStats::kvUsed),
                 total(all, ReplicaStats::kvPages));

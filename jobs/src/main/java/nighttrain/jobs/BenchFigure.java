@@ -27,6 +27,10 @@ record BenchFigure(String name, List<Double> values) {
         figures.addAll(times(report, "tpot", Round::tpotMs));
         figures.addAll(times(report, "e2e", Round::e2eMs));
         figures.add(figure(report, "comm_share", Round::commShare));
+        figures.add(figure(
+                report, "idle_share", round -> round.idleShare(report.plan().replicas())));
+        figures.add(nullable(
+                report, "roofline_share", round -> report.rooflineShare(round).orElse(null)));
         return figures;
     }
 

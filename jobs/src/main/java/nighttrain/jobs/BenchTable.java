@@ -39,7 +39,8 @@ final class BenchTable {
         EnginePlan plan = report.plan();
         return Stream.of(
                 "  layout    " + plan.layout() + " (replicas x ranks), " + plan.architecture() + ", "
-                        + plan.backend().name().toLowerCase(Locale.ROOT),
+                        + plan.backend().name().toLowerCase(Locale.ROOT) + ", opened in "
+                        + Figures.millis(report.openS() * 1000),
                 "  model     " + report.options().model() + ", "
                         + Figures.count(report.footprint().parameters(), "parameter"));
     }
@@ -55,6 +56,8 @@ final class BenchTable {
                 overRounds("output tokens/s per device", "output_tokens_per_s_per_device", Figures::rate),
                 overRounds("total tokens/s per device", "total_tokens_per_s_per_device", Figures::rate),
                 overRounds("communication, of step time", "comm_share", BenchTable::percent),
+                overRounds("devices idle", "idle_share", BenchTable::percent),
+                overRounds("of the roofline", "roofline_share", BenchTable::percent),
                 row("", "p50", "p90", "p99"),
                 percentiles("TTFT", "ttft"),
                 percentiles("TPOT", "tpot"),
@@ -63,6 +66,9 @@ final class BenchTable {
 
     private String overRounds(String label, String name, Function<Double, String> print) {
         BenchFigure figure = figures.get(name);
+        if (figure.median() == null) {
+            return row(label, "-", "-", "-");
+        }
         return row(label, print.apply(figure.median()), print.apply(figure.min()), print.apply(figure.max()));
     }
 

@@ -66,6 +66,9 @@ public interface Kernels {
     /** The tokens that the last {@link #draw} drew; waits for the device. */
     List<Drawn> drawn();
 
+    /** Nanoseconds that the device has worked on steps so far, from their inputs to their draws. */
+    long busyNanos();
+
     /** The norms on queries and on keys, over {@code headDim} each (Qwen 3). */
     record HeadNorms(Norm query, Norm key) {}
 }

@@ -47,6 +47,10 @@ final class RankWorker implements AutoCloseable {
         });
     }
 
+    long busyNanos() {
+        return device.kernels().busyNanos();
+    }
+
     long waitedNanos() {
         return device.communicator().waitedNanos();
     }

@@ -169,6 +169,7 @@ public final class Replica implements AutoCloseable {
                 scheduler.preemptions(),
                 steps,
                 stepNanos,
+                workers.busyNanos(),
                 workers.waitedNanos(),
                 pages.used(),
                 pages.pages());

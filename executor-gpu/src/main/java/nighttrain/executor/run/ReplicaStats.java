@@ -11,6 +11,7 @@ public record ReplicaStats(
         long preemptions,
         long steps,
         long stepNanos,
+        long busyNanos,
         long commNanos,
         int kvUsed,
         int kvPages) {}

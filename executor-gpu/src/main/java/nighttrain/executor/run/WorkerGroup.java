@@ -69,6 +69,11 @@ public final class WorkerGroup implements AutoCloseable {
                 : new IllegalStateException("rank " + rank + " failed: " + cause, cause);
     }
 
+    /** Nanoseconds that rank 0's device has worked on steps. */
+    public long busyNanos() {
+        return workers.get(0).busyNanos();
+    }
+
     /** Nanoseconds that rank 0 has waited for the others. */
     public long waitedNanos() {
         return workers.get(0).waitedNanos();

@@ -2,11 +2,13 @@ package nighttrain.pipeline.bench;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EnginePlan;
 import nighttrain.executor.Engines;
 import nighttrain.executor.ModelFootprint;
+import nighttrain.executor.Roofline;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.checkpoint.ModelConfig;
@@ -27,13 +29,17 @@ public final class Bench {
             Checkpoints.checkTensors(checkpoint);
             EnginePlan plan = Engines.plan(options.engine(), checkpoint.config());
             options.workload().checkFits(plan.maxModelLen(), checkpoint.config().maxPositions());
+            Optional<Roofline> roofline = Engines.roofline(options.engine(), plan, checkpoint.config());
             phase.accept("Loading the model");
+            long opening = System.nanoTime();
             try (Engine engine = Engines.open(options.engine(), checkpoint)) {
                 return new BenchReport(
                         options,
                         engine.plan(),
                         ModelFootprint.of(checkpoint.config()),
                         checkpoint.fingerprint(),
+                        (System.nanoTime() - opening) / 1e9,
+                        roofline,
                         rounds(options, engine, checkpoint.config(), phase));
             }
         }

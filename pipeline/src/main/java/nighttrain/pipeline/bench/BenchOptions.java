@@ -50,7 +50,9 @@ public record BenchOptions(
                 texts(given, values),
                 Path.of(values.get(Settings.MODEL)),
                 values.get(Settings.LOAD_FORMAT) == LoadFormat.DUMMY,
-                GenerateOptions.engine(values),
+                own(given, BenchSettings.SKIP_SUMS)
+                        ? GenerateOptions.engine(values).withoutSums()
+                        : GenerateOptions.engine(values),
                 new Workload(
                         own(given, BenchSettings.NUM_PROMPTS),
                         own(given, BenchSettings.INPUT_LEN),

@@ -27,8 +27,15 @@ public final class BenchSettings {
     public static final Setting<Long> SEED =
             of("seed", SettingType.LONG, 0L, "N", "seed of the prompts' lengths and tokens");
 
+    public static final Setting<Boolean> SKIP_SUMS = of(
+            "skipSums",
+            SettingType.SWITCH,
+            false,
+            "",
+            "on GPUs: leave out the sums over ranks, for the bound without communication");
+
     private static final List<Setting<?>> OWN =
-            List.of(NUM_PROMPTS, INPUT_LEN, INPUT_LEN_SPREAD, OUTPUT_LEN, WARMUP, REPEAT, SEED);
+            List.of(NUM_PROMPTS, INPUT_LEN, INPUT_LEN_SPREAD, OUTPUT_LEN, WARMUP, REPEAT, SEED, SKIP_SUMS);
 
     private BenchSettings() {}
 

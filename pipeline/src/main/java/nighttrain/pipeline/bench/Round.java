@@ -17,6 +17,7 @@ import nighttrain.io.table.Percentiles;
  * @param steps forward passes, over all replicas
  * @param preemptions times that a sequence had to give its pages back
  * @param stepS time in steps, in seconds, added over replicas
+ * @param busyS of which devices worked
  * @param commS of which ranks waited for one another's sums
  * @param ttftMs submission to the engine to first token, in ms
  * @param tpotMs time per output token after the first, in ms; nulls where each output is one token
@@ -31,6 +32,7 @@ public record Round(
         long steps,
         long preemptions,
         double stepS,
+        double busyS,
         double commS,
         Percentiles ttftMs,
         Percentiles tpotMs,
@@ -48,6 +50,7 @@ public record Round(
                 after.steps() - before.steps(),
                 after.preemptions() - before.preemptions(),
                 (after.stepNanos() - before.stepNanos()) / NANOS_PER_S,
+                (after.busyNanos() - before.busyNanos()) / NANOS_PER_S,
                 (after.commNanos() - before.commNanos()) / NANOS_PER_S,
                 Quantiles.percentiles(answers.stream().mapToDouble(Round::ttftMs)),
                 Quantiles.percentiles(answers.stream()
@@ -64,6 +67,11 @@ public record Round(
     /** Share of step time that ranks waited for one another, 0 to 1. */
     public double commShare() {
         return stepS > 0 ? commS / stepS : 0;
+    }
+
+    /** Share of the round that {@code replicas} replicas' devices stood idle, 0 to 1. */
+    public double idleShare(int replicas) {
+        return Math.max(0, 1 - busyS / replicas / wallS);
     }
 
     private static long sum(List<Generation> answers, ToLongFunction<Generation> tokens) {

@@ -82,7 +82,7 @@ public record GenerateOptions(
                 values.get(Settings.KV_PAGES),
                 values.get(Settings.PREFIX_CACHE),
                 values.get(Settings.THREADS),
-                new GpuConfig(List.of(), values.get(Settings.GPU_MEMORY_UTILIZATION)));
+                new GpuConfig(List.of(), values.get(Settings.GPU_MEMORY_UTILIZATION), false));
     }
 
     private static SamplingParams sampling(SettingValues values) {

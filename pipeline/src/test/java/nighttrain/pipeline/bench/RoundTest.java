@@ -75,6 +75,6 @@ class RoundTest {
     }
 
     private static EngineStats stats(long steps, long stepNanos, long commNanos, long preemptions) {
-        return new EngineStats(0, 0, 0, 0, 0, 0, preemptions, steps, stepNanos, commNanos, 0, 1);
+        return new EngineStats(0, 0, 0, 0, 0, 0, preemptions, steps, stepNanos, stepNanos, commNanos, 0, 1);
     }
 }

@@ -52,7 +52,7 @@ record NoOpEngines() implements EngineFactory {
 
         @Override
         public EngineStats stats() {
-            return new EngineStats(0, 0, 0, 0, outputTokens.get(), answers.get(), 0, 0, 0, 0, 0, 1);
+            return new EngineStats(0, 0, 0, 0, outputTokens.get(), answers.get(), 0, 0, 0, 0, 0, 0, 1);
         }
 
         @Override

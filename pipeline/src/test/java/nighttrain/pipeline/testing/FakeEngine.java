@@ -47,7 +47,8 @@ final class FakeEngine implements Engine {
     @Override
     public EngineStats stats() {
         long done = finished.get();
-        return new EngineStats(0, 0, promptTokens.get(), 0, outputTokens.get(), done, 0, done, done * 1000, 0, 0, 1);
+        return new EngineStats(
+                0, 0, promptTokens.get(), 0, outputTokens.get(), done, 0, done, done * 1000, done * 900, 0, 0, 1);
     }
 
     @Override

@@ -30,6 +30,8 @@ final class CpuKernels implements Kernels {
     private final CpuAttention attention;
     private Batch batch;
     private List<Drawn> drawn = List.of();
+    private long begunNanos;
+    private long busyNanos;
 
     CpuKernels(ThreadTeam team) {
         this.team = team;
@@ -41,6 +43,7 @@ final class CpuKernels implements Kernels {
     @Override
     public void begin(Batch next) {
         batch = next;
+        begunNanos = System.nanoTime();
     }
 
     @Override
@@ -201,11 +204,17 @@ final class CpuKernels implements Kernels {
                 tokens.length,
                 i -> tokens[i] = CpuSampler.draw(batch.draws().get(i), in.data(), in.row(0, i), in.cols()));
         drawn = List.of(tokens);
+        busyNanos += System.nanoTime() - begunNanos;
     }
 
     @Override
     public List<Drawn> drawn() {
         return drawn;
+    }
+
+    @Override
+    public long busyNanos() {
+        return busyNanos;
     }
 
     @FunctionalInterface

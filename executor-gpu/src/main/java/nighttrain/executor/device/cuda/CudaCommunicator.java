@@ -25,6 +25,7 @@ final class CudaCommunicator implements Communicator {
     private final KernelModules modules;
     private final Streams streams;
     private final DeviceMemory memory;
+    private final boolean skipSums;
     private final Map<Integer, long[]> addresses = new HashMap<>();
     private final Map<Integer, CudaTensor> sums = new HashMap<>();
     private final long[] arrived;
@@ -39,7 +40,9 @@ final class CudaCommunicator implements Communicator {
     private int nextTopic;
     private boolean met;
 
-    CudaCommunicator(int rank, PeerGroup peers, KernelModules modules, Streams streams, DeviceMemory memory) {
+    CudaCommunicator(
+            int rank, PeerGroup peers, KernelModules modules, Streams streams, DeviceMemory memory, boolean skipSums) {
+        this.skipSums = skipSums;
         this.rank = rank;
         this.peers = peers;
         this.modules = modules;
@@ -76,13 +79,13 @@ final class CudaCommunicator implements Communicator {
         if (to.address() == from.address()) {
             throw new IllegalArgumentException("a sum over its own input (peers may still read it)");
         }
-        return start(to, from, scale);
+        return skipSums ? () -> in : start(to, from, scale);
     }
 
     @Override
     public Pending allReduce(Tensor part) {
         CudaTensor from = (CudaTensor) part;
-        if (size() == 1 && from.tracks() == 1) {
+        if (skipSums || size() == 1 && from.tracks() == 1) {
             return () -> part;
         }
         return start(sumOf(from), from, 1f);

@@ -34,14 +34,20 @@ final class CudaDevice implements Device {
     private int allocations;
     private boolean closed;
 
-    CudaDevice(int rank, CudaContext context, PeerGroup peers, CudaLibraries libraries, StepLimits limits) {
+    CudaDevice(
+            int rank,
+            CudaContext context,
+            PeerGroup peers,
+            CudaLibraries libraries,
+            StepLimits limits,
+            boolean skipSums) {
         this.context = context;
         this.limits = limits;
         context.makeCurrent();
         this.streams = new Streams();
         this.modules = new KernelModules(libraries.compiler(context.architecture()));
         this.products = new MatrixProducts(libraries.cublasLt(), streams, memory, limits.tokens());
-        this.communicator = new CudaCommunicator(rank, peers, modules, streams, memory);
+        this.communicator = new CudaCommunicator(rank, peers, modules, streams, memory, skipSums);
         this.recorder = new CudaRecorder(streams);
         this.upload = new WeightUpload(streams, memory);
         StepInputs inputs = new StepInputs(limits, memory);
@@ -199,6 +205,7 @@ final class CudaDevice implements Device {
         communicator.leave();
         if (!broken) {
             recorder.close();
+            kernels.close();
             products.close();
             modules.close();
             memory.close();

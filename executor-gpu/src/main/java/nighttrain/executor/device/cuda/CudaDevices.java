@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import jcuda.CudaException;
 import jcuda.driver.JCudaDriver;
+import nighttrain.executor.device.Ceilings;
 import nighttrain.executor.device.Device;
 import nighttrain.io.UserError;
 
@@ -70,8 +71,21 @@ public final class CudaDevices {
         }
     }
 
+    /** What one GPU gives at best; takes about a second and 3 GiB. */
+    public static Ceilings ceilings(int ordinal) {
+        count();
+        try (CudaCeilings gpu = new CudaCeilings(new CudaContext(ordinal), new CudaLibraries())) {
+            return gpu.measure();
+        }
+    }
+
     /** The devices of one replica, one rank each on the GPUs of these numbers. */
     public static List<Device> ranks(List<Integer> ordinals, StepLimits limits) {
+        return ranks(ordinals, limits, false);
+    }
+
+    /** As above; {@code skipSums} leaves out the sums over ranks, for the bound that communication is held against. */
+    public static List<Device> ranks(List<Integer> ordinals, StepLimits limits, boolean skipSums) {
         count();
         CudaLibraries libraries = new CudaLibraries();
         List<CudaContext> contexts = ordinals.stream().map(CudaContext::new).toList();
@@ -86,7 +100,7 @@ public final class CudaDevices {
         PeerGroup peers = new PeerGroup(ordinals.size());
         List<Device> devices = new ArrayList<>();
         for (int rank = 0; rank < contexts.size(); rank++) {
-            devices.add(new CudaDevice(rank, contexts.get(rank), peers, libraries, limits));
+            devices.add(new CudaDevice(rank, contexts.get(rank), peers, libraries, limits, skipSums));
         }
         return List.copyOf(devices);
     }

@@ -15,7 +15,7 @@ import nighttrain.executor.device.Rotation;
 import nighttrain.executor.device.Tensor;
 
 /** The verbs on one GPU, each a kernel of {@code /kernels} but for matrix products; bf16 with fp32 accumulation. */
-final class CudaKernels implements Kernels {
+final class CudaKernels implements Kernels, AutoCloseable {
     private static final int ROW_THREADS = 256;
     private static final int ELEMENT_THREADS = 256;
     private static final int DRAW_THREADS = 1024;
@@ -27,6 +27,7 @@ final class CudaKernels implements Kernels {
     private final MatrixProducts products;
     private final CudaAttention attention;
     private final DrawResults results;
+    private final StepClock clock = new StepClock();
     private final CudaCommunicator ranks;
     private final CudaContext context;
 
@@ -56,6 +57,7 @@ final class CudaKernels implements Kernels {
     public void begin(Batch batch) {
         context.makeCurrent();
         streams.synchronize();
+        clock.start(streams.main());
         inputs.upload(batch, streams.main());
     }
 
@@ -152,7 +154,11 @@ final class CudaKernels implements Kernels {
     }
 
     private static Kernel.Grid elements(int vectors, int tracks) {
-        return Kernel.Grid.of((vectors + ELEMENT_THREADS - 1) / ELEMENT_THREADS, tracks, ELEMENT_THREADS);
+        return Kernel.Grid.of(blocks(vectors), tracks, ELEMENT_THREADS);
+    }
+
+    private static int blocks(int vectors) {
+        return (vectors + ELEMENT_THREADS - 1) / ELEMENT_THREADS;
     }
 
     @Override
@@ -210,12 +216,12 @@ final class CudaKernels implements Kernels {
         kernel("elementwise.cu", "silu_mul", to.cols())
                 .launch(
                         streams.main(),
-                        elements(vectors(to), to.tracks()),
+                        new Kernel.Grid(
+                                blocks(to.cols() / vector(to.cols())), to.rows(), to.tracks(), ELEMENT_THREADS, 0),
                         to.address(),
                         to.trackStride(),
                         from.address(),
                         from.trackStride(),
-                        to.rows(),
                         to.cols());
     }
 
@@ -255,11 +261,23 @@ final class CudaKernels implements Kernels {
 
     @Override
     public List<Drawn> drawn() {
+        clock.stop(streams.main());
         ranks.readClock();
         List<Drawn> drawn = results.read(inputs.draws(), streams);
+        clock.count();
         if (ranks.hasFailedPeer()) {
             throw new PeerFailedException();
         }
         return drawn;
+    }
+
+    @Override
+    public long busyNanos() {
+        return clock.busyNanos();
+    }
+
+    @Override
+    public void close() {
+        clock.close();
     }
 }

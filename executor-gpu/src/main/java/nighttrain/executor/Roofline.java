@@ -1,0 +1,97 @@
+package nighttrain.executor;
+
+import nighttrain.executor.architecture.Architecture;
+import nighttrain.executor.architecture.Placement;
+import nighttrain.executor.device.Ceilings;
+import nighttrain.io.checkpoint.BlockConfig;
+import nighttrain.io.checkpoint.ModelConfig;
+
+/**
+ * The least time that a step could take on one rank in bf16, communication apart: the sum over its operations of the larger of
+ * bytes at the copy rate and FLOPs at the matrix rate (Williams et al., CACM 2009). Every operand is counted once.
+ */
+public final class Roofline {
+    private static final int BF16 = 2;
+    private static final int FP32 = 4;
+
+    private final ModelConfig model;
+    private final Placement placement;
+    private final int ranks;
+    private final Ceilings ceilings;
+
+    public Roofline(ModelConfig model, int ranks, Ceilings ceilings) {
+        this.model = model;
+        this.placement = Architecture.of(model).placement(0, ranks);
+        this.ranks = ranks;
+        this.ceilings = ceilings;
+    }
+
+    public Ceilings ceilings() {
+        return ceilings;
+    }
+
+    /**
+     * What a step computes.
+     *
+     * @param tokens in all
+     * @param draws tokens drawn
+     * @param keys positions whose keys and values are read, over all sequences
+     * @param pairs of a token and a position that it sees
+     */
+    public record Step(long tokens, long draws, double keys, double pairs) {
+        /** One token of each of {@code batch} sequences, {@code context} positions each. */
+        public static Step decode(long batch, double context) {
+            return new Step(batch, batch, batch * context, batch * context);
+        }
+
+        /** {@code tokens} tokens of prompts of {@code length}, from their start. */
+        public static Step prefill(long tokens, double length) {
+            return new Step(tokens, Math.round(Math.max(1, tokens / length)), tokens, tokens * (length + 1) / 2);
+        }
+    }
+
+    /** Seconds that {@code step} takes at least. */
+    public double seconds(Step step) {
+        int hidden = model.hiddenSize();
+        long heads = (long) placement.share(model.heads()) * model.headDim();
+        long keyHeads = (long) placement.share(model.kvHeads()) * model.headDim();
+        long intermediate = placement.share(model.intermediateSize());
+        boolean gated = model.block().mlp() == BlockConfig.Mlp.GATED_SILU;
+        long up = gated ? 2 * intermediate : intermediate;
+        double layer = linear(step.tokens, heads + 2 * keyHeads, hidden)
+                + memory(step.tokens * 2.0 * (heads + 2 * keyHeads))
+                + attention(step, heads, keyHeads)
+                + linear(step.tokens, hidden, heads)
+                + linear(step.tokens, up, hidden)
+                + memory(step.tokens * (double) (up + intermediate))
+                + linear(step.tokens, hidden, intermediate)
+                + 2 * memory(step.tokens * 4.0 * hidden);
+        long vocabulary = (model.vocabSize() + ranks - 1) / ranks;
+        double head = operation(
+                2.0 * step.draws * hidden * vocabulary,
+                ((double) hidden * vocabulary + (double) step.draws * hidden) * BF16
+                        + (double) step.draws * vocabulary * FP32);
+        return model.layers() * layer + head + memory(step.tokens * 2.0 * hidden);
+    }
+
+    private double linear(double rows, double outputs, double inputs) {
+        int tracks = placement.localTracks();
+        return operation(
+                2 * tracks * rows * outputs * inputs, tracks * (outputs * inputs + rows * (outputs + inputs)) * BF16);
+    }
+
+    private double attention(Step step, double heads, double keyHeads) {
+        int tracks = placement.localTracks();
+        return operation(
+                4 * tracks * step.pairs * heads, tracks * (2 * step.keys * keyHeads + 2 * step.tokens * heads) * BF16);
+    }
+
+    /** Reading and writing {@code elements} of every local track. */
+    private double memory(double elements) {
+        return operation(0, placement.localTracks() * elements * BF16);
+    }
+
+    private double operation(double flops, double bytes) {
+        return Math.max(flops / ceilings.flopsPerSecond(), bytes / ceilings.bytesPerSecond());
+    }
+}

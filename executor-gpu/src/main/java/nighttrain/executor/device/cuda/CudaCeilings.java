@@ -1,0 +1,86 @@
+package nighttrain.executor.device.cuda;
+
+import java.util.Random;
+import jcuda.Pointer;
+import jcuda.driver.CUevent;
+import jcuda.driver.JCudaDriver;
+import nighttrain.executor.device.Ceilings;
+import nighttrain.io.checkpoint.Bfloat16;
+
+/** Measures a GPU's copy rate and its bf16 matrix rate, the best of a few runs each. */
+final class CudaCeilings implements AutoCloseable {
+    private static final long COPY_BYTES = 1L << 30;
+    private static final int SIDE = 8192;
+    private static final int RUNS = 10;
+
+    private final CudaContext context;
+    private final DeviceMemory memory = new DeviceMemory();
+    private final Streams streams;
+    private final MatrixProducts products;
+
+    CudaCeilings(CudaContext context, CudaLibraries libraries) {
+        this.context = context;
+        context.makeCurrent();
+        this.streams = new Streams();
+        this.products = new MatrixProducts(libraries.cublasLt(), streams, memory, SIDE);
+    }
+
+    Ceilings measure() {
+        DevicePointer from = memory.allocate("copy", COPY_BYTES);
+        DevicePointer to = memory.allocate("copy", COPY_BYTES);
+        double copy = seconds(() -> JCudaDriver.cuMemcpyDtoDAsync(to, from, COPY_BYTES, streams.main()));
+        CudaTensor x = square(random());
+        CudaTensor out = square(memory.allocate("product", (long) SIDE * SIDE * CudaTensor.BF16));
+        CudaMatrix matrix = new CudaMatrix(1, SIDE, SIDE, random().address(), 0);
+        double product = seconds(() -> products.run(out, x, matrix));
+        return new Ceilings(2 * COPY_BYTES / copy, 2.0 * SIDE * SIDE * SIDE / product);
+    }
+
+    private DevicePointer random() {
+        short[] values = new short[SIDE * SIDE];
+        Random random = new Random(1);
+        short[] some = new short[1 << 16];
+        for (int i = 0; i < some.length; i++) {
+            some[i] = Bfloat16.of((float) random.nextGaussian());
+        }
+        for (int i = 0; i < values.length; i += some.length) {
+            System.arraycopy(some, 0, values, i, some.length);
+        }
+        DevicePointer pointer = memory.allocate("product", (long) values.length * CudaTensor.BF16);
+        JCudaDriver.cuMemcpyHtoD(pointer, Pointer.to(values), (long) values.length * CudaTensor.BF16);
+        return pointer;
+    }
+
+    private static CudaTensor square(DevicePointer base) {
+        return new CudaTensor(base, 0, 0, 1, SIDE, SIDE, SIDE, (long) SIDE * SIDE, CudaTensor.BF16);
+    }
+
+    private double seconds(Runnable work) {
+        CUevent start = new CUevent();
+        CUevent end = new CUevent();
+        JCudaDriver.cuEventCreate(start, 0);
+        JCudaDriver.cuEventCreate(end, 0);
+        double least = Double.POSITIVE_INFINITY;
+        for (int run = 0; run < RUNS; run++) {
+            JCudaDriver.cuEventRecord(start, streams.main());
+            work.run();
+            JCudaDriver.cuEventRecord(end, streams.main());
+            JCudaDriver.cuEventSynchronize(end);
+            float[] millis = new float[1];
+            JCudaDriver.cuEventElapsedTime(millis, start, end);
+            least = run == 0 ? least : Math.min(least, millis[0] / 1e3);
+        }
+        JCudaDriver.cuEventDestroy(start);
+        JCudaDriver.cuEventDestroy(end);
+        return least;
+    }
+
+    @Override
+    public void close() {
+        streams.synchronize();
+        products.close();
+        memory.close();
+        streams.close();
+        context.close(false);
+    }
+}

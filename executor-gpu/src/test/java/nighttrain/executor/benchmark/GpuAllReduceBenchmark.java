@@ -1,0 +1,78 @@
+package nighttrain.executor.benchmark;
+
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.Executors;
+import java.util.stream.IntStream;
+import nighttrain.executor.device.Batch;
+import nighttrain.executor.device.Communicator;
+import nighttrain.executor.device.Device;
+import nighttrain.executor.device.Recorder.Recording;
+import nighttrain.executor.device.Tensor;
+import nighttrain.executor.device.cuda.CudaDevices;
+import nighttrain.executor.device.cuda.StepLimits;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Sums of bf16 over all GPUs of this machine, by size, in a recording of 50: microseconds each, the best of some replays. */
+@Tag("gpu")
+@Tag("benchmark")
+@Timeout(300)
+class GpuAllReduceBenchmark {
+    private static final int COLS = 4096;
+    private static final int LARGEST_ROWS = 4096;
+    private static final int SUMS = 50;
+    private static final int REPLAYS = 12;
+
+    @Test
+    void microsecondsBySize() {
+        int gpus = CudaDevices.count();
+        List<Device> devices =
+                CudaDevices.ranks(IntStream.range(0, gpus).boxed().toList(), new StepLimits(LARGEST_ROWS, 1, 1, 1, 16));
+        CyclicBarrier together = new CyclicBarrier(gpus);
+        List<CompletableFuture<Void>> ranks = devices.stream()
+                .map(device -> CompletableFuture.runAsync(
+                        () -> measure(device, together), Executors.newSingleThreadExecutor()))
+                .toList();
+        ranks.forEach(CompletableFuture::join);
+        devices.forEach(Device::close);
+    }
+
+    private static void measure(Device device, CyclicBarrier together) {
+        device.kernels().begin(new Batch(new int[0], new int[0], new int[1], new int[0][], new int[0], List.of()));
+        Tensor a = device.tensor("a", 1, LARGEST_ROWS, COLS);
+        Tensor b = device.tensor("b", 1, LARGEST_ROWS, COLS);
+        Communicator ranks = device.communicator();
+        for (int rows : new int[] {1, 4, 16, 64, 96, 128, 256, 1024, 4096}) {
+            Runnable sums = () -> {
+                for (int i = 0; i < SUMS; i++) {
+                    ranks.allReduce((i % 2 == 0 ? a : b).firstRows(rows)).await();
+                }
+            };
+            sums.run();
+            Recording recording = device.recorder().orElseThrow().record(sums);
+            double least = Double.POSITIVE_INFINITY;
+            for (int replay = 0; replay < REPLAYS; replay++) {
+                device.kernels().drawn();
+                await(together);
+                long start = System.nanoTime();
+                recording.replay();
+                device.kernels().drawn();
+                least = Math.min(least, (System.nanoTime() - start) / 1e3 / SUMS);
+            }
+            if (ranks.rank() == 0) {
+                System.out.printf("all-reduce of %,d bytes: %.1f us%n", rows * COLS * 2, least);
+            }
+        }
+    }
+
+    private static void await(CyclicBarrier together) {
+        try {
+            together.await();
+        } catch (Exception e) {
+            throw new IllegalStateException(e);
+        }
+    }
+}

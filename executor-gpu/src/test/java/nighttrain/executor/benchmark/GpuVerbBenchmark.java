@@ -1,0 +1,166 @@
+package nighttrain.executor.benchmark;
+
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
+import nighttrain.executor.device.Batch;
+import nighttrain.executor.device.Device;
+import nighttrain.executor.device.Draw;
+import nighttrain.executor.device.Kernels;
+import nighttrain.executor.device.Matrix;
+import nighttrain.executor.device.Recorder.Recording;
+import nighttrain.executor.device.Tensor;
+import nighttrain.executor.device.cuda.CudaDevices;
+import nighttrain.executor.device.cuda.StepLimits;
+import nighttrain.executor.model.Decoder;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.Checkpoints;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/**
+ * Where the time of a step goes on one GPU: every verb of a prefill step and of a decode step, each waited for, beside the whole
+ * step without waiting and, for decode, its recording. {@code -Dbench.shape=dense-8b -Dbench.context=2048 -Dbench.batch=256}.
+ */
+@Tag("gpu")
+@Tag("benchmark")
+@Timeout(600)
+class GpuVerbBenchmark {
+    private static final int PAGE_TOKENS = 16;
+    private static final int PREFILL_TOKENS = 8192;
+    private static final int ROUNDS = 5;
+
+    private final int context = Integer.getInteger("bench.context", 2048);
+    private final int batch = Integer.getInteger("bench.batch", 256);
+    private final Map<String, long[]> nanosByVerb = new TreeMap<>();
+
+    @Test
+    void stepByVerb() {
+        Path shape = Path.of(
+                System.getProperty("nighttrain.root"), "conf", "shapes", System.getProperty("bench.shape", "dense-8b"));
+        int pages = (context + 64) / PAGE_TOKENS * batch;
+        Decoder.Limits limits = new Decoder.Limits(
+                PREFILL_TOKENS, batch, batch, Math.max(PREFILL_TOKENS, context + 64), pages, PAGE_TOKENS);
+        StepLimits stepLimits =
+                new StepLimits(PREFILL_TOKENS, batch, batch, limits.maxPositions() / PAGE_TOKENS + 1, PAGE_TOKENS);
+        Device device = CudaDevices.ranks(List.of(0), stepLimits).get(0);
+        long start = System.nanoTime();
+        try (Checkpoint checkpoint = Checkpoints.dummy(shape);
+                device) {
+            Decoder decoder = Decoder.load(checkpoint, timed(device), limits);
+            System.out.printf("loaded in %.1f s%n", (System.nanoTime() - start) / 1e9);
+            measure("prefill, one sequence of 8192", device, decoder, prefill(1));
+            measure("prefill, 8 sequences of 1024", device, decoder, prefill(8));
+            measure("decode, batch " + batch + ", context " + context, device, decoder, decode());
+        }
+    }
+
+    private Batch prefill(int sequences) {
+        int length = PREFILL_TOKENS / sequences;
+        return step(sequences, length, length);
+    }
+
+    private Batch decode() {
+        return step(batch, 1, context);
+    }
+
+    private static Batch step(int sequences, int length, int context) {
+        int perSequence = (context + PAGE_TOKENS - 1) / PAGE_TOKENS;
+        int[][] tables = new int[sequences][];
+        for (int s = 0; s < sequences; s++) {
+            int first = s * perSequence;
+            tables[s] = IntStream.range(first, first + perSequence).toArray();
+        }
+        Draw[] draws = new Draw[sequences];
+        Arrays.fill(draws, Draw.likeliest());
+        return new Batch(
+                IntStream.range(0, sequences * length).map(i -> i * 7 % 1000).toArray(),
+                IntStream.range(0, sequences * length)
+                        .map(i -> context - length + i % length)
+                        .toArray(),
+                IntStream.rangeClosed(0, sequences).map(s -> s * length).toArray(),
+                tables,
+                IntStream.range(0, sequences).map(s -> (s + 1) * length - 1).toArray(),
+                List.of(draws));
+    }
+
+    private void measure(String name, Device device, Decoder decoder, Batch step) {
+        int outputs = step.outputRows().length;
+        double whole = Double.POSITIVE_INFINITY;
+        waiting = false;
+        for (int round = 0; round < ROUNDS; round++) {
+            decoder.begin(step);
+            device.kernels().drawn();
+            long start = System.nanoTime();
+            decoder.enqueue(step.size(), outputs);
+            device.kernels().drawn();
+            whole = Math.min(whole, (System.nanoTime() - start) / 1e6);
+        }
+        double recorded = Double.POSITIVE_INFINITY;
+        double begin = Double.POSITIVE_INFINITY;
+        Recording recording = device.recorder().orElseThrow().record(() -> decoder.enqueue(step.size(), outputs));
+        for (int round = 0; round < 4 * ROUNDS; round++) {
+            long start = System.nanoTime();
+            decoder.begin(step);
+            begin = Math.min(begin, (System.nanoTime() - start) / 1e6);
+            device.kernels().drawn();
+            start = System.nanoTime();
+            recording.replay();
+            device.kernels().drawn();
+            recorded = Math.min(recorded, (System.nanoTime() - start) / 1e6);
+        }
+        nanosByVerb.clear();
+        waiting = true;
+        for (int round = 0; round < ROUNDS; round++) {
+            decoder.enqueue(step.size(), outputs);
+        }
+        System.out.printf("%s: enqueued %.2f ms, recorded %.2f ms, begin %.3f ms%n", name, whole, recorded, begin);
+        nanosByVerb.forEach((verb, sumAndCount) -> System.out.printf(
+                "  %-34s %4d x %8.1f us = %8.2f ms%n",
+                verb, sumAndCount[1] / ROUNDS, sumAndCount[0] / 1e3 / sumAndCount[1], sumAndCount[0] / 1e6 / ROUNDS));
+    }
+
+    private boolean waiting;
+
+    private Device timed(Device device) {
+        Tensor probe = device.tensor("probe", 1, 1, 8);
+        Kernels kernels = (Kernels) Proxy.newProxyInstance(
+                getClass().getClassLoader(), new Class<?>[] {Kernels.class}, (proxy, verb, arguments) -> {
+                    long start = System.nanoTime();
+                    Object result = invoke(verb, device.kernels(), arguments);
+                    if (waiting && !verb.getName().equals("begin")) {
+                        device.read(probe);
+                        long[] sumAndCount =
+                                nanosByVerb.computeIfAbsent(verb.getName() + detail(arguments), name -> new long[2]);
+                        sumAndCount[0] += System.nanoTime() - start;
+                        sumAndCount[1]++;
+                    }
+                    return result;
+                });
+        return (Device) Proxy.newProxyInstance(
+                getClass().getClassLoader(),
+                new Class<?>[] {Device.class},
+                (proxy, method, arguments) ->
+                        method.getName().equals("kernels") ? kernels : invoke(method, device, arguments));
+    }
+
+    private static Object invoke(java.lang.reflect.Method method, Object on, Object[] arguments) throws Throwable {
+        try {
+            return method.invoke(on, arguments);
+        } catch (InvocationTargetException e) {
+            throw e.getCause();
+        }
+    }
+
+    private static String detail(Object[] arguments) {
+        return arguments != null && arguments.length == 3 && arguments[2] instanceof Matrix matrix
+                ? " " + matrix.inputs() + " -> " + matrix.outputs()
+                : "";
+    }
+}
