@@ -7,6 +7,7 @@ import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.cpu.CpuDevice;
 import nighttrain.executor.device.cuda.CudaDevices;
+import nighttrain.executor.device.cuda.CudaOptions;
 import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.kv.PageAllocator;
 import nighttrain.executor.model.Decoder;
@@ -110,7 +111,7 @@ public final class Engines {
                 ? CudaDevices.ranks(
                         GpuPlanning.gpusOf(number, config, plan),
                         GpuPlanning.stepLimits(plan, maxDraws),
-                        config.gpu().skipSums())
+                        new CudaOptions(config.gpu().skipSums(), config.gpu().deterministic()))
                 : CpuDevice.ranks(plan.ranks(), plan.threadsPerRank());
         WorkerGroup workers = WorkerGroup.load(
                 name,

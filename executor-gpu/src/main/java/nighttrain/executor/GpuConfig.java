@@ -9,9 +9,11 @@ import nighttrain.io.UserError;
  *
  * @param devices their numbers, as the driver counts them; none: all that this process sees
  * @param memoryUtilization share of each GPU's memory that the engine may fill with weights, activations and KV cache
+ * @param deterministic a sequence's text does not depend on what else is in the batch; slower
  * @param skipSums leave out the sums over ranks: the answers are wrong, the time is the bound that communication is held against
  */
-public record GpuConfig(List<Integer> devices, double memoryUtilization, boolean skipSums) implements Serializable {
+public record GpuConfig(List<Integer> devices, double memoryUtilization, boolean deterministic, boolean skipSums)
+        implements Serializable {
     public GpuConfig {
         devices = List.copyOf(devices);
         if (!(memoryUtilization > 0 && memoryUtilization <= 1)) {
@@ -24,10 +26,10 @@ public record GpuConfig(List<Integer> devices, double memoryUtilization, boolean
 
     /** The same without sums over ranks. */
     public GpuConfig withoutSums() {
-        return new GpuConfig(devices, memoryUtilization, true);
+        return new GpuConfig(devices, memoryUtilization, deterministic, true);
     }
 
     public static GpuConfig defaults() {
-        return new GpuConfig(List.of(), 0.90, false);
+        return new GpuConfig(List.of(), 0.90, false, false);
     }
 }

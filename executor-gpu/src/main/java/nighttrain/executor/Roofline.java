@@ -26,8 +26,14 @@ public final class Roofline {
         this.ceilings = ceilings;
     }
 
-    public Ceilings ceilings() {
-        return ceilings;
+    /** Of a large copy, read and written. */
+    public double copyBytesPerSecond() {
+        return ceilings.bytesPerSecond();
+    }
+
+    /** Of a large bf16 matrix product. */
+    public double matrixFlopsPerSecond() {
+        return ceilings.flopsPerSecond();
     }
 
     /**

@@ -26,6 +26,11 @@ final class BenchJson {
         json.put("layout", report.plan().layout());
         json.put("devices", report.devices());
         json.set("engine", engine(report.plan()));
+        json.put("open_s", report.openS());
+        report.roofline()
+                .ifPresent(roofline -> json.putObject("ceilings")
+                        .put("copy_bytes_per_s", roofline.copyBytesPerSecond())
+                        .put("bf16_flops_per_s", roofline.matrixFlopsPerSecond()));
         json.set("median", summary(figures, BenchFigure::median));
         json.set("min", summary(figures, BenchFigure::min));
         json.set("max", summary(figures, BenchFigure::max));
@@ -73,6 +78,7 @@ final class BenchJson {
                 .put("steps", round.steps())
                 .put("preemptions", round.preemptions())
                 .put("step_s", round.stepS())
+                .put("busy_s", round.busyS())
                 .put("comm_s", round.commS());
     }
 

@@ -39,8 +39,8 @@ final class BenchTable {
         EnginePlan plan = report.plan();
         return Stream.of(
                 "  layout    " + plan.layout() + " (replicas x ranks), " + plan.architecture() + ", "
-                        + plan.backend().name().toLowerCase(Locale.ROOT) + ", opened in "
-                        + Figures.millis(report.openS() * 1000),
+                        + plan.backend().name().toLowerCase(Locale.ROOT),
+                "  opened    in " + Figures.millis(report.openS() * 1000),
                 "  model     " + report.options().model() + ", "
                         + Figures.count(report.footprint().parameters(), "parameter"));
     }

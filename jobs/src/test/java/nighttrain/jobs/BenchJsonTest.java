@@ -35,7 +35,9 @@ class BenchJsonTest {
             "e2e_p50_ms",
             "e2e_p90_ms",
             "e2e_p99_ms",
-            "comm_share");
+            "comm_share",
+            "idle_share",
+            "roofline_share");
 
     @TempDir
     static Path folder;
@@ -62,6 +64,7 @@ class BenchJsonTest {
                         "layout",
                         "devices",
                         "engine",
+                        "open_s",
                         "median",
                         "min",
                         "max",

@@ -38,6 +38,16 @@ final class RankWorker implements AutoCloseable {
         return submit(() -> runner.run(batch));
     }
 
+    /** Runs a step on the calling thread. */
+    CompletableFuture<List<Drawn>> runHere(Batch batch) {
+        try {
+            return CompletableFuture.completedFuture(runner.run(batch));
+        } catch (RuntimeException | Error e) {
+            device.close();
+            return CompletableFuture.failedFuture(e);
+        }
+    }
+
     /** A rank that fails closes its device at once, which releases the ranks that wait for it. */
     private CompletableFuture<List<Drawn>> submit(Supplier<List<Drawn>> work) {
         return CompletableFuture.supplyAsync(work, thread).whenComplete((drawn, failure) -> {

@@ -36,9 +36,14 @@ public final class WorkerGroup implements AutoCloseable {
         }
     }
 
-    /** Runs a step on every rank and returns the tokens it drew. */
+    /** Runs a step on every rank, rank 0 on the caller's thread, and returns the tokens it drew. */
     public List<Drawn> run(Batch batch) {
-        return onAll(workers.stream().map(worker -> worker.run(batch)).toList());
+        List<CompletableFuture<List<Drawn>>> others =
+                workers.stream().skip(1).map(worker -> worker.run(batch)).toList();
+        List<CompletableFuture<List<Drawn>>> all = new ArrayList<>();
+        all.add(workers.get(0).runHere(batch)); // a hand-over costs as much as scheduling does
+        all.addAll(others);
+        return onAll(all);
     }
 
     /** Waits for every rank and returns rank 0's result; a failure is thrown with the number of the rank that caused it. */

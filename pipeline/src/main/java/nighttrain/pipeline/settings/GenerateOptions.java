@@ -82,7 +82,11 @@ public record GenerateOptions(
                 values.get(Settings.KV_PAGES),
                 values.get(Settings.PREFIX_CACHE),
                 values.get(Settings.THREADS),
-                new GpuConfig(List.of(), values.get(Settings.GPU_MEMORY_UTILIZATION), false));
+                new GpuConfig(
+                        List.of(),
+                        values.get(Settings.GPU_MEMORY_UTILIZATION),
+                        values.get(Settings.DETERMINISTIC),
+                        false));
     }
 
     private static SamplingParams sampling(SettingValues values) {

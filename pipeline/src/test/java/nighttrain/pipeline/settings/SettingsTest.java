@@ -56,6 +56,7 @@ class SettingsTest {
             --kv-pages 0
             --prefix-cache true
             --threads 0
+            --gpu-memory-utilization 0.9
             --deterministic false""";
 
     @Test

@@ -22,6 +22,7 @@ final class CudaAttention {
     private final DeviceMemory memory;
     private final int multiprocessors;
     private final boolean hopper;
+    private final boolean deterministic;
     private final DeviceMemory.Pinned hostWork;
     private final DevicePointer work;
     private DevicePointer partials;
@@ -38,7 +39,9 @@ final class CudaAttention {
             Streams streams,
             StepInputs inputs,
             StepLimits limits,
-            DeviceMemory memory) {
+            DeviceMemory memory,
+            boolean deterministic) {
+        this.deterministic = deterministic;
         this.modules = modules;
         this.streams = streams;
         this.inputs = inputs;
@@ -52,6 +55,10 @@ final class CudaAttention {
     }
 
     void run(CudaTensor out, CudaTensor qkv, CudaKvPages pages, AttentionShape shape) {
+        if (deterministic) {
+            prefill(out, qkv, pages, shape); // the decode kernel adds up in another order
+            return;
+        }
         if (inputs.decodeCount() > 0) {
             decode(out, qkv, pages, shape);
         }
@@ -147,7 +154,7 @@ final class CudaAttention {
         workCount = 0;
         for (int s = 0; s < workOf.sequences(); s++) {
             int length = inputs.queryLength(s);
-            int blocks = length == 1 ? 0 : (length * group + blockRows - 1) / blockRows;
+            int blocks = length == 1 && !deterministic ? 0 : (length * group + blockRows - 1) / blockRows;
             for (int b = 0; b < blocks; b++) {
                 long keys = inputs.context(s) - length + Math.min(length, (b + 1) * blockRows / group);
                 byCost[workCount++] = -keys << 40 | (long) s << 20 | b;

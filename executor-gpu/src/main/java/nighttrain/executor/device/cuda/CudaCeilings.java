@@ -22,7 +22,7 @@ final class CudaCeilings implements AutoCloseable {
         this.context = context;
         context.makeCurrent();
         this.streams = new Streams();
-        this.products = new MatrixProducts(libraries.cublasLt(), streams, memory, SIDE);
+        this.products = new MatrixProducts(libraries.cublasLt(), streams, memory, SIDE, false);
     }
 
     Ceilings measure() {

@@ -40,14 +40,15 @@ final class CudaDevice implements Device {
             PeerGroup peers,
             CudaLibraries libraries,
             StepLimits limits,
-            boolean skipSums) {
+            CudaOptions options) {
         this.context = context;
         this.limits = limits;
         context.makeCurrent();
         this.streams = new Streams();
         this.modules = new KernelModules(libraries.compiler(context.architecture()));
-        this.products = new MatrixProducts(libraries.cublasLt(), streams, memory, limits.tokens());
-        this.communicator = new CudaCommunicator(rank, peers, modules, streams, memory, skipSums);
+        this.products =
+                new MatrixProducts(libraries.cublasLt(), streams, memory, limits.tokens(), options.deterministic());
+        this.communicator = new CudaCommunicator(rank, peers, modules, streams, memory, options.skipSums());
         this.recorder = new CudaRecorder(streams);
         this.upload = new WeightUpload(streams, memory);
         StepInputs inputs = new StepInputs(limits, memory);
@@ -57,7 +58,7 @@ final class CudaDevice implements Device {
                 inputs,
                 limits,
                 products,
-                new CudaAttention(context, modules, streams, inputs, limits, memory),
+                new CudaAttention(context, modules, streams, inputs, limits, memory, options.deterministic()),
                 new DrawResults(limits.draws(), memory),
                 communicator,
                 context);

@@ -81,11 +81,11 @@ public final class CudaDevices {
 
     /** The devices of one replica, one rank each on the GPUs of these numbers. */
     public static List<Device> ranks(List<Integer> ordinals, StepLimits limits) {
-        return ranks(ordinals, limits, false);
+        return ranks(ordinals, limits, CudaOptions.defaults());
     }
 
-    /** As above; {@code skipSums} leaves out the sums over ranks, for the bound that communication is held against. */
-    public static List<Device> ranks(List<Integer> ordinals, StepLimits limits, boolean skipSums) {
+    /** As above, computing as {@code options} say. */
+    public static List<Device> ranks(List<Integer> ordinals, StepLimits limits, CudaOptions options) {
         count();
         CudaLibraries libraries = new CudaLibraries();
         List<CudaContext> contexts = ordinals.stream().map(CudaContext::new).toList();
@@ -100,7 +100,7 @@ public final class CudaDevices {
         PeerGroup peers = new PeerGroup(ordinals.size());
         List<Device> devices = new ArrayList<>();
         for (int rank = 0; rank < contexts.size(); rank++) {
-            devices.add(new CudaDevice(rank, contexts.get(rank), peers, libraries, limits, skipSums));
+            devices.add(new CudaDevice(rank, contexts.get(rank), peers, libraries, limits, options));
         }
         return List.copyOf(devices);
     }

@@ -18,14 +18,20 @@ final class MatrixProducts implements AutoCloseable {
     /** Steps of up to this many rows are decode steps, which recur at every size. */
     private static final int RECURRING_ROWS = 512;
 
+    /** The step whose algorithms serve all steps where a token's sums must not depend on its company. */
+    private static final int DETERMINISTIC_ROWS = 256;
+
     private final CublasLt lt;
     private final Pointer handle;
     private final Pointer workspace;
     private final Streams streams;
     private final int largestStep;
+    private final boolean deterministic;
     private final Map<ProductPlan.Shape, ProductPlan> plans = new HashMap<>();
+    private final Map<ProductPlan.Shape, ProductPlan> models = new HashMap<>();
 
-    MatrixProducts(CublasLt lt, Streams streams, DeviceMemory memory, int largestStep) {
+    MatrixProducts(CublasLt lt, Streams streams, DeviceMemory memory, int largestStep, boolean deterministic) {
+        this.deterministic = deterministic;
         this.lt = lt;
         this.streams = streams;
         this.largestStep = largestStep;
@@ -67,11 +73,19 @@ final class MatrixProducts implements AutoCloseable {
         }
         ProductPlan plan = new ProductPlan(lt, handle, shape);
         plans.put(shape, plan);
-        if (rows <= RECURRING_ROWS || rows >= largestStep) {
+        if (deterministic) {
+            plan.adopt(models.computeIfAbsent(shape.withRows(DETERMINISTIC_ROWS), this::untimed));
+        } else if (rows <= RECURRING_ROWS || rows >= largestStep) {
             plan.choose(candidate -> seconds(candidate, out, x, matrix, stream));
         } else {
             plan.chooseUntimed();
         }
+        return plan;
+    }
+
+    private ProductPlan untimed(ProductPlan.Shape shape) {
+        ProductPlan plan = new ProductPlan(lt, handle, shape);
+        plan.chooseUntimed();
         return plan;
     }
 
@@ -99,6 +113,7 @@ final class MatrixProducts implements AutoCloseable {
     @Override
     public void close() {
         plans.values().forEach(ProductPlan::close);
+        models.values().forEach(ProductPlan::close);
         lt.cublasLtDestroy(handle);
     }
 }

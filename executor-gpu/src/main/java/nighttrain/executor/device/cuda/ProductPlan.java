@@ -31,7 +31,11 @@ final class ProductPlan implements AutoCloseable {
             long inStride,
             long outStride,
             int outBytes,
-            boolean hasBias) {}
+            boolean hasBias) {
+        Shape withRows(int other) {
+            return new Shape(other, outputs, inputs, tracks, inStride, outStride, outBytes, hasBias);
+        }
+    }
 
     private final CublasLt lt;
     private final Pointer handle;
@@ -114,6 +118,11 @@ final class ProductPlan implements AutoCloseable {
     /** Takes what cuBLASLt thinks best. */
     void chooseUntimed() {
         algorithm = candidates().get(0);
+    }
+
+    /** Takes the algorithm of another plan, so that sums are added in its order. */
+    void adopt(ProductPlan other) {
+        algorithm = other.algorithm;
     }
 
     private List<Pointer> candidates() {
