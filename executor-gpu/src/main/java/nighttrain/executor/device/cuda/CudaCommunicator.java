@@ -119,17 +119,17 @@ final class CudaCommunicator implements Communicator {
             Kernel kernel = kernel("local_sum");
             Kernel.Grid grid = Kernel.Grid.of((vectors + THREADS - 1) / THREADS, 1, THREADS);
             sum = streams.start((stream, overlapped) ->
-                    kernel.launch(stream, grid, sum(out, in, scale, vectors, overlapped, new long[1], false)));
+                    kernel.launch(stream, grid, sum(out, in, scale, vectors, overlapped, new long[1], 0)));
         } else {
-            boolean stagedInput = in.tracks() > 1;
-            long[] read = stagedInput ? stagedBuffers(in) : addressesOf(in);
+            long[] read = in.tracks() > 1 ? stagedBuffers(in) : addressesOf(in);
+            long stagedStride = in.tracks() > 1 ? stagedBytes / (VECTOR * CudaTensor.BF16) : 0;
             boolean twoShot = (long) vectors * VECTOR * CudaTensor.BF16 >= TWO_SHOT_BYTES;
             reserveReduced(in);
             Kernel kernel = kernel(twoShot ? "two_shot" : "one_shot");
             sum = streams.start((stream, overlapped) -> kernel.launch(
                     stream,
                     Kernel.Grid.of(BLOCKS, 1, THREADS),
-                    sum(out, in, scale, vectors, overlapped, read, stagedInput)));
+                    sum(out, in, scale, vectors, overlapped, read, stagedStride)));
         }
         return () -> {
             sum.land();
@@ -148,7 +148,7 @@ final class CudaCommunicator implements Communicator {
             int vectors,
             boolean overlapped,
             long[] read,
-            boolean stagedInput) {
+            long stagedStride) {
         return peers(read)
                 .pointer(out.address())
                 .pointer(in.address())
@@ -158,9 +158,9 @@ final class CudaCommunicator implements Communicator {
                 .integer(vectors)
                 .integer(rank)
                 .number(scale)
-                .integer(stagedInput ? 1 : 0)
+                .integer(stagedStride > 0 ? 1 : 0)
                 .integer(overlapped ? 1 : 0)
-                .longs(stagedBytes / (VECTOR * CudaTensor.BF16));
+                .longs(stagedStride);
     }
 
     private Struct peers(long[] in) {
@@ -190,11 +190,11 @@ final class CudaCommunicator implements Communicator {
 
     /** Two buffers for the sum of a rank's own tracks, used in turn. */
     private long[] stagedBuffers(CudaTensor in) {
-        if (staged.length == 0) {
-            stagedBytes = in.trackStride() * CudaTensor.BF16;
+        long bytes = in.trackStride() * CudaTensor.BF16;
+        if (bytes > stagedBytes) {
+            stagedBytes = bytes;
             staged = exchange(
-                    "staged tracks",
-                    memory.allocate("staged tracks", 2 * stagedBytes).address());
+                    "staged tracks", memory.allocate("staged tracks", 2 * bytes).address());
         }
         return staged;
     }
