@@ -42,17 +42,21 @@ __device__ __forceinline__ unsigned acquire(const unsigned* address) {
     return value;
 }
 
-// Meets the same block of every other rank, or gives up where a rank has failed.
-__device__ __forceinline__ void meet(const Peers& p, int rank, unsigned epoch) {
+// Meets the same block of every other rank; false where a rank has failed: then peers' memory may be gone already.
+__device__ __forceinline__ bool meet(const Peers& p, int rank, unsigned epoch) {
+    int failed = 0;
     __syncthreads();
     if (threadIdx.x < RANKS) {
         release(p.arrived[threadIdx.x] + blockIdx.x * MAX_RANKS + rank, epoch);
         const unsigned* mine = p.arrived[rank] + blockIdx.x * MAX_RANKS + threadIdx.x;
         for (unsigned spins = 1; (int)(acquire(mine) - epoch) < 0; spins++) {
-            if (spins % 4096 == 0 && *p.abort) break;
+            if (spins % 4096 == 0 && *p.abort) {
+                failed = 1;
+                break;
+            }
         }
     }
-    __syncthreads();
+    return !__syncthreads_or(failed);
 }
 
 __device__ __forceinline__ unsigned long long now() {
@@ -113,7 +117,7 @@ extern "C" __global__ void __launch_bounds__(512, 1) one_shot(const Sum s) {
     uint4* in[RANKS];
     inputs(s, epoch, in);
     if (s.staged) stage(s, s.peers.in[s.rank] + (epoch & 1) * s.staged_stride, 0, s.vectors);
-    meet(s.peers, s.rank, ++epoch);
+    if (!meet(s.peers, s.rank, ++epoch)) return;
     for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < s.vectors; i += BLOCKS * blockDim.x) {
         write_tracks(s, i, sum_of_ranks(in, i, s.scale));
     }
@@ -133,12 +137,12 @@ extern "C" __global__ void __launch_bounds__(512, 1) two_shot(const Sum s) {
             stage(s, s.peers.in[s.rank] + (epoch & 1) * s.staged_stride, from, min(share, s.vectors - from));
         }
     }
-    meet(s.peers, s.rank, ++epoch);
+    if (!meet(s.peers, s.rank, ++epoch)) return;
     int from = min(s.vectors, s.rank * share), count = min(share, s.vectors - from);
     for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += BLOCKS * blockDim.x) {
         s.peers.reduced[s.rank][from + i] = sum_of_ranks(in, from + i, s.scale);
     }
-    meet(s.peers, s.rank, epoch + 1);
+    if (!meet(s.peers, s.rank, epoch + 1)) return;
     for (int k = 0; k < RANKS; k++) {
         int r = (s.rank + k) % RANKS; // not all ranks at the same peer
         int first = min(s.vectors, r * share), length = min(share, s.vectors - first);
@@ -181,7 +185,7 @@ __device__ __forceinline__ void copy_columns(const Gather& g, int column, int wh
 extern "C" __global__ void __launch_bounds__(512, 1) gather_columns(const Gather g) {
     unsigned long long start = now();
     unsigned epoch = g.peers.epochs[blockIdx.x] + 3; // odd, as sums
-    meet(g.peers, g.rank, epoch);
+    if (!meet(g.peers, g.rank, epoch)) return;
     if (g.rank == 0) {
         int whole = 0;
         bool aligned = true;
