@@ -218,8 +218,9 @@ extern "C" __global__ void __launch_bounds__(THREADS) draw(
     const Draw d = draws[blockIdx.x];
     float* row = logits + (long long)blockIdx.x * vocabulary;
     u64 best = best_below(row, vocabulary, ~(u64)0);
+    const bool scored = d.logprobs >= 0 || d.given >= 0;
     float log_total = 0;
-    if (d.logprobs >= 0 || d.given >= 0) {
+    if (scored) {
         log_total = log_sum(row, vocabulary, logit_of(best));
         u64 next = best;
         for (int k = 0; k < d.logprobs; k++) {
@@ -238,7 +239,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) draw(
         }
         token = d.inverse_temperature == 0 ? token_of(best) : sample(d, row, vocabulary, logit_of(best));
     }
-    float logit = log_total != 0 ? raw_logit(d, row, token) : 0.0f;
+    float logit = scored ? raw_logit(d, row, token) : 0.0f;
     if (threadIdx.x == 0) {
         tokens[blockIdx.x] = token;
         likely[blockIdx.x].logprob = logit - log_total;
