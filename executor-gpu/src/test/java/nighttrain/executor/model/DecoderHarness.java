@@ -2,12 +2,13 @@ package nighttrain.executor.model;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import nighttrain.executor.device.Batch;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Draw;
+import nighttrain.executor.device.Ranks;
+import nighttrain.executor.device.Tensor;
 import nighttrain.executor.device.cpu.CpuDevice;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.io.checkpoint.Checkpoint;
@@ -25,7 +26,12 @@ final class DecoderHarness {
 
     /** As above, on devices that {@code wrapped} may have tampered with. */
     static float[] logits(Checkpoint checkpoint, int ranks, UnaryOperator<Device> wrapped, int... ids) {
-        List<Device> devices = CpuDevice.ranks(ranks, 1).stream().map(wrapped).toList();
+        return logits(
+                checkpoint, CpuDevice.ranks(ranks, 1).stream().map(wrapped).toList(), ids);
+    }
+
+    /** As above, on {@code devices}, one rank each, which are closed at the end. */
+    static float[] logits(Checkpoint checkpoint, List<Device> devices, int... ids) {
         int positions = checkpoint.config().maxPositions();
         int pages = (positions + PAGE_TOKENS - 1) / PAGE_TOKENS;
         Decoder.Limits limits = new Decoder.Limits(positions, 1, positions, positions, pages, PAGE_TOKENS);
@@ -37,14 +43,17 @@ final class DecoderHarness {
         int[] pageTable =
                 IntStream.range(0, pages).map(page -> pages - 1 - page).toArray();
         Batch batch = new Batch(ids, rows, new int[] {0, ids.length}, new int[][] {pageTable}, rows, draws);
-        List<CompletableFuture<float[]>> results = devices.stream()
-                .map(device -> CompletableFuture.supplyAsync(
-                        () -> device.read(
-                                Decoder.load(checkpoint, device, limits).logits(batch)),
-                        task -> new Thread(task).start()))
-                .toList();
-        results.forEach(CompletableFuture::join);
-        devices.forEach(Device::close);
-        return results.get(0).join();
+        try {
+            return Ranks.onAll(devices, device -> logits(checkpoint, device, limits, batch))
+                    .get(0);
+        } finally {
+            devices.forEach(Device::close);
+        }
+    }
+
+    /** Rank 0's logits; the other ranks have none. */
+    private static float[] logits(Checkpoint checkpoint, Device device, Decoder.Limits limits, Batch batch) {
+        Tensor logits = Decoder.load(checkpoint, device, limits).logits(batch);
+        return device.communicator().rank() == 0 ? device.read(logits) : new float[0];
     }
 }

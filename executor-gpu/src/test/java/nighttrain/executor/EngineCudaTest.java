@@ -1,0 +1,156 @@
+package nighttrain.executor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.IntStream;
+import nighttrain.executor.Goldens.Golden;
+import nighttrain.executor.device.cuda.CudaDevices;
+import nighttrain.executor.request.Generation;
+import nighttrain.executor.request.GenerationRequest;
+import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.StopCheck;
+import nighttrain.executor.request.TokenLogprobs;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.Checkpoints;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Whole engines on GPUs: batches, chunks of prompts, recorded decode steps. */
+@Tag("gpu")
+class EngineCudaTest {
+    /** How far below the likeliest a bf16 greedy token may lie: bf16 moves these models' logits by 0.05 in the mean. */
+    private static final double NEARLY = 0.5;
+
+    /** Every greedy token is, by the CPU's fp32 logits of the text before it, as likely as the likeliest but for bf16's error. */
+    @ParameterizedTest
+    @CsvSource({"llama-gqa,1", "qwen3,1", "gpt2,1", "phi,1", "mistral-sliding-window,2", "llama-gqa,2", "parallel-track,4"})
+    void greedyTextIsLikely(String name, int ranks) throws Exception {
+        assumeThat(CudaDevices.count()).isGreaterThanOrEqualTo(ranks);
+        List<Golden> goldens = Goldens.of(name);
+        try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint(name))) {
+            List<int[]> texts = new ArrayList<>();
+            try (Engine engine = Engines.open(config(Backend.CUDA, ranks, true), checkpoint)) {
+                List<GenerationRequest> requests = IntStream.range(0, 24)
+                        .mapToObj(i -> request(i, goldens.get(i % goldens.size()).ids(), SamplingParams.greedy(64)))
+                        .toList();
+                for (Generation answer : answers(engine, requests)) {
+                    int[] prompt = requests.get((int) answer.id()).promptTokens();
+                    assertThat(answer.tokens()).hasSize(64);
+                    texts.add(IntStream.concat(IntStream.of(prompt), IntStream.of(answer.tokens()))
+                            .toArray());
+                }
+            }
+            checkLikely(checkpoint, texts, goldens);
+        }
+    }
+
+    private static void checkLikely(Checkpoint checkpoint, List<int[]> texts, List<Golden> goldens) throws Exception {
+        SamplingParams scoring = new SamplingParams(1, 0, 0, 1, 0, 1, 0, 0, 1, false, true);
+        try (Engine exact = Engines.open(config(Backend.CPU, 1, false), checkpoint)) {
+            List<GenerationRequest> requests = IntStream.range(0, texts.size())
+                    .mapToObj(i -> request(i, texts.get(i), scoring))
+                    .toList();
+            for (Generation scored : answers(exact, requests)) {
+                int prompt = goldens.get((int) scored.id() % goldens.size()).ids().length;
+                List<TokenLogprobs> answer =
+                        scored.promptLogprobs().subList(prompt - 1, scored.promptLogprobs().size());
+                assertThat(answer).hasSize(64).allSatisfy(token -> assertThat((double)
+                                token.likeliest().get(0).logprob() - token.logprob())
+                        .isLessThan(NEARLY));
+            }
+        }
+    }
+
+    /** Alone in its batch, a request meets the same shapes each time: first enqueued, then recorded, then replayed. */
+    @ParameterizedTest
+    @CsvSource({"llama-gqa,1", "llama-gqa,2", "parallel-track,1", "parallel-track,4"})
+    void textAloneIsTheSameEveryTime(String name, int ranks) throws Exception {
+        assumeThat(CudaDevices.count()).isGreaterThanOrEqualTo(ranks);
+        SamplingParams greedy = new SamplingParams(64, 0, 0, 1, 0, 1, 0, 0, 2, false, false);
+        SamplingParams warm = new SamplingParams(64, 1.2, 0, 0.95, 0, 1, 0, 0, 2, false, false);
+        try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint(name));
+                Engine engine = Engines.open(config(Backend.CUDA, ranks, false), checkpoint)) {
+            for (SamplingParams sampling : List.of(greedy, warm)) {
+                GenerationRequest request = request(5, Goldens.of(name).get(1).ids(), sampling);
+                Generation first = answers(engine, List.of(request)).get(0);
+                for (int i = 0; i < 3; i++) {
+                    Generation again = answers(engine, List.of(request)).get(0);
+                    assertThat(again.tokens()).isEqualTo(first.tokens());
+                    assertThat(again.logprobs()).isEqualTo(first.logprobs());
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1,0", "2,0", "2,1"})
+    void aRankThatFailsWhileItLoadsIsNamed(int ranks, int failing) throws Exception {
+        assumeThat(CudaDevices.count()).isGreaterThanOrEqualTo(ranks);
+        try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint("llama-gqa"))) {
+            Checkpoint broken = new FailsOnRank(checkpoint, failing, "model.norm.weight");
+            assertThatThrownBy(() -> Engines.open(config(Backend.CUDA, ranks, true), broken))
+                    .hasMessage("rank " + failing
+                            + " failed: java.lang.IllegalStateException: planted at model.norm.weight");
+            checkAnswers(checkpoint, ranks);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1", "2"})
+    void memoryThatRunsOutIsNamed(int ranks) throws Exception {
+        assumeThat(CudaDevices.count()).isGreaterThanOrEqualTo(ranks);
+        EngineConfig absurd = new EngineConfig(Backend.CUDA, ranks, 1, 8, 64, 0, 16, 2_000_000_000, true, 2);
+        try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint("llama-gqa"))) {
+            for (int attempt = 0; attempt < 3; attempt++) {
+                assertThatThrownBy(() -> Engines.open(absurd, checkpoint))
+                        .hasMessageMatching("rank [01] failed: java.lang.IllegalStateException: out of GPU memory:"
+                                + " keys and values of layer 0, keys needs \\d+ MiB \\(\\d+ MiB are free; lower .*\\)");
+            }
+            checkAnswers(checkpoint, ranks);
+        }
+    }
+
+    /** The same JVM opens another engine, which answers. */
+    static void checkAnswers(Checkpoint checkpoint, int ranks) throws Exception {
+        try (Engine engine = Engines.open(config(Backend.CUDA, ranks, true), checkpoint)) {
+            int[] prompt = Goldens.of("llama-gqa").get(1).ids();
+            List<Generation> answers =
+                    answers(engine, List.of(request(1, prompt, SamplingParams.greedy(64))));
+            assertThat(answers.get(0).tokens()).hasSize(64);
+        }
+    }
+
+    private static EngineConfig config(Backend backend, int ranks, boolean prefixCache) {
+        return new EngineConfig(backend, ranks, 1, 8, 64, 0, 16, 0, prefixCache, 2);
+    }
+
+    private static GenerationRequest request(long id, int[] prompt, SamplingParams sampling) {
+        return new GenerationRequest(id, prompt, sampling, id, Set.of(), StopCheck.NEVER);
+    }
+
+    /** Answers in the order of ids. */
+    private static List<Generation> answers(Engine engine, List<GenerationRequest> requests)
+            throws InterruptedException {
+        List<Generation> answers = new ArrayList<>();
+        long deadline = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+        try (Engine.Session session = engine.session()) {
+            for (int next = 0; answers.size() < requests.size(); ) {
+                while (next < requests.size() && session.offer(requests.get(next))) {
+                    next++;
+                }
+                assertThat(System.nanoTime()).isLessThan(deadline);
+                session.poll(Duration.ofSeconds(20)).ifPresent(answers::add);
+            }
+        }
+        answers.sort(Comparator.comparingLong(Generation::id));
+        return answers;
+    }
+}

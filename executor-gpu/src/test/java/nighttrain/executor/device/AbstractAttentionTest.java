@@ -1,0 +1,56 @@
+package nighttrain.executor.device;
+
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import nighttrain.executor.device.AttentionCase.Heads;
+import nighttrain.executor.device.AttentionCase.Part;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Norms per head, rotation, paging and attention together against float64: every kind of step, every kind of head. */
+public abstract class AbstractAttentionTest extends OneDevice {
+    protected AbstractAttentionTest(TestBackend backend) {
+        super(backend);
+    }
+
+    private static final List<Heads> HEADS = List.of(
+            new Heads(1, 4, 4, 8, 8, false, 0),
+            new Heads(2, 2, 1, 16, 16, true, 0),
+            new Heads(1, 4, 1, 16, 8, false, 8),
+            new Heads(1, 7, 1, 64, 64, false, 0),
+            new Heads(2, 8, 2, 64, 64, true, 100),
+            new Heads(1, 3, 3, 80, 32, false, 0),
+            new Heads(1, 8, 2, 80, 80, false, 33),
+            new Heads(1, 8, 2, 128, 128, true, 0),
+            new Heads(2, 7, 1, 128, 64, false, 0),
+            new Heads(1, 2, 2, 128, 0, false, 1),
+            new Heads(1, 2, 1, 256, 256, false, 0));
+
+    private enum Steps {
+        DECODE(0, 1, 1, 1, 14, 1, 15, 1, 16, 1, 40, 1, 129, 1, 333, 1),
+        DECODE_ALONE(400, 1),
+        PREFILL(0, 5, 0, 33, 0, 16, 0, 130),
+        CHUNKS(64, 64, 15, 17, 100, 30, 16, 2),
+        MIXED(40, 1, 0, 77, 100, 33, 200, 1, 0, 1, 3, 2);
+
+        private final List<Part> parts;
+
+        Steps(int... cachedAndCount) {
+            parts = IntStream.range(0, cachedAndCount.length / 2)
+                    .mapToObj(i -> new Part(cachedAndCount[2 * i], cachedAndCount[2 * i + 1]))
+                    .toList();
+        }
+    }
+
+    static Stream<Arguments> headsAndSteps() {
+        return HEADS.stream().flatMap(heads -> Stream.of(Steps.values()).map(steps -> Arguments.of(heads, steps)));
+    }
+
+    @ParameterizedTest
+    @MethodSource("headsAndSteps")
+    void agreesWithFloat64(Heads heads, Steps steps) {
+        new AttentionCase(this, heads, steps.parts).check();
+    }
+}

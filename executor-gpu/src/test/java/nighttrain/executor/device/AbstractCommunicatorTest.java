@@ -1,0 +1,300 @@
+package nighttrain.executor.device;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Sums over ranks and tracks against float64; what ranks get differs by no bit. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+public abstract class AbstractCommunicatorTest {
+    private final TestBackend backend;
+    private final Fresh fresh = new Fresh();
+    private final Closeness closeness;
+    private final Map<Integer, List<Device>> opened = new HashMap<>();
+
+    protected AbstractCommunicatorTest(TestBackend backend) {
+        this.backend = backend;
+        this.closeness = new Closeness(backend.tolerance(), fresh.seed);
+    }
+
+    @AfterAll
+    void close() {
+        opened.values().forEach(devices -> devices.forEach(Device::close));
+    }
+
+    private List<Device> devices(int ranks) {
+        assumeThat(backend.maxRanks()).isGreaterThanOrEqualTo(ranks);
+        return opened.computeIfAbsent(ranks, backend::open);
+    }
+
+    /** How large a sum is, and where it comes from. */
+    private record Size(int ranks, int tracks, int rows, int cols) {
+        int perTrack() {
+            return rows * cols;
+        }
+
+        int perRank() {
+            return tracks * perTrack();
+        }
+    }
+
+    /** Every rank's input, {@code [ranks][tracks, rows, cols]}. */
+    private float[][] inputs(Size size) {
+        return IntStream.range(0, size.ranks)
+                .mapToObj(rank -> fresh.normal(size.perRank()))
+                .toArray(float[][]::new);
+    }
+
+    /** {@code scale} times the sum over ranks and tracks, once for every track. */
+    private static double[] sum(float[][] inputs, Size size, double scale) {
+        double[] sum = new double[size.perRank()];
+        for (float[] input : inputs) {
+            for (int i = 0; i < input.length; i++) {
+                sum[i % size.perTrack()] += scale * input[i];
+            }
+        }
+        for (int i = size.perTrack(); i < sum.length; i++) {
+            sum[i] = sum[i % size.perTrack()];
+        }
+        return sum;
+    }
+
+    private void check(String what, double[] expected, List<float[]> actual, Size size) {
+        closeness.check(what, expected, actual.get(0), size.cols);
+        for (int rank = 0; rank < actual.size(); rank++) {
+            for (int track = 0; track < size.tracks; track++) {
+                int from = track * size.perTrack();
+                assertThat(Arrays.equals(
+                                Arrays.copyOfRange(actual.get(rank), from, from + size.perTrack()),
+                                Arrays.copyOf(actual.get(0), size.perTrack())))
+                        .as("%s: bits of rank %d, track %d (seed %d)", what, rank, track, fresh.seed)
+                        .isTrue();
+            }
+        }
+    }
+
+    /** From one row to 4 MiB a track in bf16: small sums take the one-shot kernel on GPUs, large ones the two-shot. */
+    @ParameterizedTest
+    @CsvSource({
+        "1,1,7,45",
+        "1,2,1,24",
+        "1,3,33,1000",
+        "1,2,200,2048",
+        "2,1,1,24",
+        "2,1,7,45",
+        "2,1,33,1000",
+        "2,1,203,2048",
+        "2,1,1024,2048",
+        "2,2,1,24",
+        "2,2,7,45",
+        "2,3,400,2048",
+        "4,1,1,24",
+        "4,1,7,45",
+        "4,1,33,1000",
+        "4,1,203,2048",
+        "4,1,1024,2048",
+        "4,2,1,24",
+        "4,2,7,45",
+        "4,2,400,2048",
+    })
+    void sumsReachEveryRank(int ranks, int tracks, int rows, int cols) {
+        Size size = new Size(ranks, tracks, rows, cols);
+        List<Device> devices = devices(ranks);
+        float[][] inputs = inputs(size);
+        for (float scale : new float[] {1, 0.25f}) {
+            check(
+                    "out of place",
+                    sum(inputs, size, scale),
+                    Ranks.onAll(devices, device -> {
+                        Tensor in = input(device, inputs, size);
+                        Tensor out = poisoned(device, size);
+                        Tensor where =
+                                device.communicator().allReduce(out, in, scale).await();
+                        assertThat(device.read(where)).isEqualTo(device.read(out));
+                        return device.read(out);
+                    }),
+                    size);
+        }
+        check(
+                "where await says",
+                sum(inputs, size, 1),
+                Ranks.onAll(devices, device -> {
+                    Tensor in = input(device, inputs, size);
+                    return device.read(device.communicator().allReduce(in).await());
+                }),
+                size);
+    }
+
+    /** As ladder residual does: other verbs run while one sum, and then two, are under way. */
+    @ParameterizedTest
+    @CsvSource({"1,2,7,48", "2,1,7,48", "2,1,1,24", "2,1,400,2048", "2,2,33,64", "4,1,7,48", "4,1,400,2048", "4,2,33,64"
+    })
+    void sumsTravelBesideOtherVerbs(int ranks, int tracks, int rows, int cols) {
+        Size size = new Size(ranks, tracks, rows, cols);
+        float[][] first = inputs(size);
+        float[][] second = inputs(size);
+        float[][] others = inputs(size);
+        List<List<float[]>> results = Ranks.onAll(devices(ranks), device -> {
+            Tensor a = input(device, first, size);
+            Tensor b = input(device, second, size);
+            Tensor other = input(device, others, size);
+            Tensor out = poisoned(device, size);
+            Pending sumOfA = device.communicator().allReduce(out, a, 0.5f);
+            device.kernels().gelu(other);
+            Pending sumOfB = device.communicator().allReduce(b);
+            device.kernels().add(other, other);
+            Tensor landedA = sumOfA.await();
+            device.kernels().gelu(other);
+            Tensor landedB = sumOfB.await();
+            device.kernels().add(landedA, landedB);
+            return List.of(device.read(landedA), device.read(landedB), device.read(other));
+        });
+        double[] sumOfB = sum(second, size, 1);
+        double[] both = sum(first, size, 0.5);
+        for (int i = 0; i < both.length; i++) {
+            both[i] += sumOfB[i];
+        }
+        check(
+                "first sum, then added to",
+                both,
+                results.stream().map(r -> r.get(0)).toList(),
+                size);
+        check("second sum", sumOfB, results.stream().map(r -> r.get(1)).toList(), size);
+        for (int rank = 0; rank < ranks; rank++) {
+            double[] twice = Formulas.gelu(others[rank]);
+            float[] doubled = new float[twice.length];
+            for (int i = 0; i < doubled.length; i++) {
+                doubled[i] = (float) (2 * twice[i]);
+            }
+            closeness.check(
+                    "beside the sums", Formulas.gelu(doubled), results.get(rank).get(2), cols);
+        }
+    }
+
+    /** A step has many sums in a row, of the same buffers and of changing sizes. */
+    @ParameterizedTest
+    @CsvSource({"2,1", "2,2", "4,1", "4,2"})
+    void manySumsInARow(int ranks, int tracks) {
+        Size largest = new Size(ranks, tracks, 300, 2048);
+        List<Size> sizes = IntStream.range(0, 24)
+                .mapToObj(i -> new Size(ranks, tracks, i % 3 == 0 ? 300 : 1 + fresh.below(60), 2048))
+                .toList();
+        float[][] inputs = inputs(largest);
+        List<List<float[]>> results = Ranks.onAll(devices(ranks), device -> {
+            Tensor[] in = {poisoned(device, largest), poisoned(device, largest), poisoned(device, largest)};
+            Tensor[] out = {poisoned(device, largest), poisoned(device, largest)};
+            List<float[]> sums = new ArrayList<>();
+            for (int i = 0; i < sizes.size(); i++) {
+                Tensor from = in[i % 3].firstRows(sizes.get(i).rows);
+                Tensor to = out[i % 2].firstRows(sizes.get(i).rows);
+                device.write(from, part(inputs, device, sizes.get(i)));
+                sums.add(device.read(
+                        device.communicator().allReduce(to, from, 1f).await()));
+            }
+            return sums;
+        });
+        for (int i = 0; i < sizes.size(); i++) {
+            Size size = sizes.get(i);
+            float[][] parts = Arrays.stream(inputs)
+                    .map(input -> Arrays.copyOf(input, size.perRank()))
+                    .toArray(float[][]::new);
+            int number = i;
+            check(
+                    "sum " + i,
+                    sum(parts, size, 1),
+                    results.stream().map(r -> r.get(number)).toList(),
+                    size);
+        }
+    }
+
+    private static float[] part(float[][] inputs, Device device, Size size) {
+        return Arrays.copyOf(inputs[device.communicator().rank()], size.perRank());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1,7,61", "2,1,61", "2,33,61", "2,7,1000", "4,1,61", "4,33,61", "4,130,1000"})
+    void columnsMeetOnRankZero(int ranks, int rows, int whole) {
+        int width = (whole + ranks - 1) / ranks;
+        int[] widths = IntStream.range(0, ranks)
+                .map(rank -> Math.min(width, whole - rank * width))
+                .toArray();
+        float[][] parts = IntStream.range(0, ranks)
+                .mapToObj(rank -> fresh.logits(rows * widths[rank]))
+                .toArray(float[][]::new);
+        float[] gathered = Ranks.onAll(devices(ranks), device -> {
+                    int rank = device.communicator().rank();
+                    Tensor part = device.logits("part", rows, widths[rank]);
+                    Tensor out = device.logits("whole", rank == 0 ? rows : 0, whole);
+                    device.write(part, parts[rank]);
+                    device.communicator().gatherColumns(out, part);
+                    return rank == 0 ? device.read(out) : device.read(part);
+                })
+                .get(0);
+        for (int i = 0; i < gathered.length; i++) {
+            int rank = i % whole / width;
+            assertThat(gathered[i]).isEqualTo(parts[rank][i / whole * widths[rank] + i % whole - rank * width]);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {2, 4})
+    void ranksThatWaitForAFailedOneAreReleased(int ranks) throws Exception {
+        assumeThat(backend.maxRanks()).isGreaterThanOrEqualTo(ranks);
+        Size size = new Size(ranks, 1, 7, 48);
+        float[][] inputs = inputs(size);
+        List<Device> devices = backend.open(ranks);
+        List<CompletableFuture<Object>> results = Ranks.start(devices, device -> {
+            Tensor in = input(device, inputs, size);
+            device.read(device.communicator()
+                    .allReduce(poisoned(device, size), in, 1f)
+                    .await());
+            if (device.communicator().rank() == 1) {
+                throw new IllegalStateException("planted");
+            }
+            device.communicator().allReduce(poisoned(device, size), in, 1f).await();
+            return device.kernels().drawn();
+        });
+        for (int rank = 0; rank < ranks; rank++) {
+            CompletableFuture<Object> result = results.get(rank);
+            assertThatThrownBy(() -> result.get(60, TimeUnit.SECONDS))
+                    .as("rank %d", rank)
+                    .hasCauseInstanceOf(rank == 1 ? IllegalStateException.class : PeerFailedException.class);
+        }
+        devices.forEach(Device::close);
+        List<Device> again = backend.open(ranks);
+        check(
+                "after the failure",
+                sum(inputs, size, 1),
+                Ranks.onAll(
+                        again,
+                        device -> device.read(device.communicator()
+                                .allReduce(poisoned(device, size), input(device, inputs, size), 1f)
+                                .await())),
+                size);
+        again.forEach(Device::close);
+    }
+
+    private static Tensor input(Device device, float[][] inputs, Size size) {
+        return Tensors.holding(device, inputs[device.communicator().rank()], size.tracks, size.rows, size.cols);
+    }
+
+    private static Tensor poisoned(Device device, Size size) {
+        float[] poison = new float[size.perRank()];
+        Arrays.fill(poison, Float.NaN);
+        return Tensors.holding(device, poison, size.tracks, size.rows, size.cols);
+    }
+}

@@ -1,0 +1,108 @@
+package nighttrain.executor.device;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.TokenLogprobs;
+import nighttrain.executor.request.TokenLogprobs.Candidate;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What depends on the tokens so far, and what is told of the tokens drawn. */
+public abstract class AbstractDrawScoresTest extends DrawingDevice {
+    protected AbstractDrawScoresTest(TestBackend backend) {
+        super(backend);
+    }
+
+    @Test
+    void penaltiesFollowTheirDefinitions() {
+        // Prompt 2, output 5 5: repetition halves 3 and 2.5, .1 + 2 x .3 comes off token 5: token 3, at 2, is
+        // likeliest.
+        SamplingParams greedy = new SamplingParams(1, 0, 0, 1, 0, 2, 0.1, 0.3, -1, false, false);
+        Draw small = new Draw(greedy, 1, new int[] {2, 5, 5, 0}, 1, 3, Draw.NONE);
+        assertThat(tokens(draw(List.of(small), List.of(LOGITS)))).containsExactly(3);
+
+        List<Draw> draws = new ArrayList<>();
+        List<float[]> rows = new ArrayList<>();
+        for (int i = 0; i < 120; i++) {
+            SamplingParams sampling = new SamplingParams(
+                    1, i % 10 == 0 ? 0 : 1, 0, 1, 0, i % 2 == 0 ? 1 : 1.7, i % 3, (i % 5 - 2) * 0.5, -1, false, false);
+            int length = 1 + fresh.below(200);
+            draws.add(new Draw(sampling, i, fresh.tokens(200, 300), fresh.below(length), length, Draw.NONE));
+            rows.add(fresh.logits(300));
+        }
+        int[] tokens = tokens(draw(draws, rows));
+        for (int i = 0; i < tokens.length; i++) {
+            double[] penalised = DrawReference.penalised(rows.get(i), draws.get(i));
+            if (draws.get(i).sampling().isGreedy()) {
+                assertThat(tokens[i]).as("seed %d", fresh.seed).isEqualTo(DrawReference.ranked(penalised)[0]);
+            } else {
+                checkCumulated(DrawReference.softmax(penalised, 1), draws.get(i).uniform(), tokens[i]);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {61, 1_000, 50_257})
+    void logprobsAreThoseOfTheRawLogits(int vocabulary) {
+        List<Draw> draws = new ArrayList<>();
+        List<float[]> rows = new ArrayList<>();
+        for (int i = 0; i < (vocabulary > 1_000 ? 8 : 24); i++) {
+            int[] history = fresh.tokens(20, vocabulary);
+            SamplingParams sampling = new SamplingParams(
+                    1, i % 3, i % 2 * 10, 1, 0, 1.5, 0.5, 0, new int[] {0, 2, 20}[i % 3], false, false);
+            rows.add(fresh.logits(vocabulary));
+            history[3] = DrawReference.ranked(Formulas.wide(rows.get(i)))[0]; // so that the likeliest is penalised
+            draws.add(new Draw(sampling, i, history, 2, 20, i % 4 == 3 ? fresh.below(vocabulary) : Draw.NONE));
+        }
+        List<Drawn> drawn = draw(draws, rows);
+        for (int i = 0; i < drawn.size(); i++) {
+            Draw draw = draws.get(i);
+            if (draw.given() != Draw.NONE) {
+                assertThat(drawn.get(i).token()).isEqualTo(draw.given());
+            }
+            checkLogprobs(
+                    drawn.get(i),
+                    DrawReference.logprobs(rows.get(i)),
+                    draw.sampling().logprobs());
+        }
+    }
+
+    private void checkLogprobs(Drawn drawn, double[] expected, int count) {
+        TokenLogprobs logprobs = drawn.logprobs().orElseThrow();
+        assertThat(logprobs.token()).isEqualTo(drawn.token());
+        assertThat((double) logprobs.logprob()).isCloseTo(expected[drawn.token()], within(1e-4));
+        assertThat(logprobs.likeliest())
+                .as("seed %d", fresh.seed)
+                .extracting(Candidate::token)
+                .containsExactlyElementsOf(Arrays.stream(DrawReference.ranked(expected), 0, count)
+                        .boxed()
+                        .toList());
+        for (Candidate candidate : logprobs.likeliest()) {
+            assertThat((double) candidate.logprob()).isCloseTo(expected[candidate.token()], within(1e-4));
+        }
+    }
+
+    /** Where one token has all of the probability, the logarithm of the sum is exactly 0. */
+    @Test
+    void aGivenTokenIsScoredEvenWhereTheSumIsOne() {
+        float[] certain = {0f, -200f, -300f};
+        Draw given = new Draw(SamplingParams.greedy(1), 0, new int[] {0}, 1, 1, 1);
+        Drawn drawn = draw(List.of(given), List.of(certain)).get(0);
+        assertThat(drawn.token()).isEqualTo(1);
+        assertThat(drawn.logprobs().orElseThrow().logprob()).isEqualTo(-200f);
+    }
+
+    @Test
+    void logprobsComeOnlyWhereAskedFor() {
+        SamplingParams asking = new SamplingParams(1, 0, 0, 1, 0, 1, 0, 0, 1, false, false);
+        List<Drawn> drawn = draw(List.of(Draw.likeliest(), plain(asking, 1)), copies(LOGITS, 2));
+        assertThat(drawn.get(0).logprobs()).isEmpty();
+        assertThat(drawn.get(1).logprobs()).isPresent();
+    }
+}

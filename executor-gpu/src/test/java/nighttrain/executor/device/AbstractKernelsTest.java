@@ -1,0 +1,187 @@
+package nighttrain.executor.device;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Every verb but attention and draws against float64: odd sizes, fresh inputs, poisoned outputs. */
+public abstract class AbstractKernelsTest extends OneDevice {
+    private static final float EPSILON = 1e-5f;
+
+    protected AbstractKernelsTest(TestBackend backend) {
+        super(backend);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1,1,24", "1,33,45", "3,130,64", "2,7,4096"})
+    void embedLooksUpRowsAndAddPositionsAddsThem(int tracks, int rows, int cols) {
+        float[] words = fresh.normal(61 * cols);
+        float[] places = fresh.normal(256 * cols);
+        Tensor table = device.table("words", 61, cols, Tensors.rows(words, 61, cols));
+        Tensor positions = device.table("positions", 256, cols, Tensors.rows(places, 256, cols));
+        int[] tokens = fresh.tokens(rows, 61);
+        Tensor x = poisoned(tracks, rows, cols);
+        kernels.begin(batch(tokens, new int[0], List.of()));
+        kernels.embed(x, table);
+        float[] looked = device.read(x);
+        kernels.addPositions(x, positions);
+        double[] sum = new double[looked.length];
+        for (int i = 0; i < looked.length; i++) {
+            int row = i / cols % rows;
+            assertThat(looked[i])
+                    .as("row %d (seed %d)", row, fresh.seed)
+                    .isEqualTo(words[tokens[row] * cols + i % cols]);
+            sum[i] = (double) looked[i] + places[row * cols + i % cols];
+        }
+        closeness.check("addPositions", sum, device.read(x), cols);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "1,1,8,false",
+        "1,7,24,true",
+        "2,33,45,false",
+        "3,5,61,true",
+        "1,130,4096,false",
+        "2,3,2056,true",
+        "1,2,8192,true"
+    })
+    void normsFollowTheirEquations(int tracks, int rows, int cols, boolean layer) {
+        float[] x = fresh.normal(tracks * rows * cols, layer ? 3 : 0, 2);
+        float[] y = fresh.normal(x.length);
+        float[] weight = fresh.normal(tracks * cols, 1, 0.5);
+        float[] bias = fresh.normal(tracks * cols);
+        Norm norm = new Norm(
+                device.constant("weight", tracks, 1, cols, weight),
+                layer ? Optional.of(device.constant("bias", tracks, 1, cols, bias)) : Optional.empty(),
+                EPSILON);
+        Optional<float[]> biases = layer ? Optional.of(bias) : Optional.empty();
+
+        Tensor out = poisoned(tracks, rows, cols);
+        kernels.norm(out, holding(x, tracks, rows, cols), norm);
+        closeness.check(
+                "norm", Formulas.norm(Formulas.wide(x), rows, cols, weight, biases, EPSILON), device.read(out), cols);
+
+        Tensor fused = poisoned(tracks, rows, cols);
+        Tensor fusedSum = holding(x, tracks, rows, cols);
+        kernels.addNorm(fused, fusedSum, holding(y, tracks, rows, cols), norm);
+        double[] sum = Formulas.sum(x, y);
+        closeness.check("x of addNorm", sum, device.read(fusedSum), cols);
+        closeness.check("addNorm", Formulas.norm(sum, rows, cols, weight, biases, EPSILON), device.read(fused), cols);
+
+        Tensor plain = poisoned(tracks, rows, cols);
+        Tensor plainSum = holding(x, tracks, rows, cols);
+        kernels.add(plainSum, holding(y, tracks, rows, cols));
+        kernels.norm(plain, plainSum, norm);
+        closeness.check("x of add", sum, device.read(plainSum), cols);
+        assertThat(device.read(fused))
+                .as("addNorm is add, then norm (seed %d)", fresh.seed)
+                .isEqualTo(device.read(plain));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "1,1,24,45",
+        "1,7,64,61",
+        "1,33,256,130",
+        "1,130,72,24",
+        "3,1,24,24",
+        "3,7,64,45",
+        "3,33,128,61",
+        "3,130,40,96",
+        "2,600,64,48",
+        "1,512,4096,256"
+    })
+    void linearMultipliesAndAddsTheBias(int tracks, int rows, int inputs, int outputs) {
+        float[] x = fresh.normal(tracks * rows * inputs);
+        float[] weights = fresh.normal(tracks * outputs * inputs, 0, 1 / Math.sqrt(inputs));
+        float[] bias = fresh.normal(tracks * outputs);
+        Tensor in = holding(x, tracks, rows, inputs);
+        Matrix.Rows source = Tensors.rows(weights, outputs, inputs);
+        Matrix plain = device.matrix("plain", tracks, outputs, inputs, source);
+        Matrix biased = device.matrix("biased", tracks, outputs, inputs, source, bias);
+        for (Matrix matrix : List.of(plain, biased)) {
+            Tensor out = poisoned(tracks, rows, outputs);
+            kernels.linear(out, in, matrix);
+            double[] expected = Formulas.linear(
+                    x, weights, matrix == biased ? bias : new float[bias.length], tracks, rows, inputs, outputs);
+            closeness.check(matrix == biased ? "linear with bias" : "linear", expected, device.read(out), outputs);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1,24,61", "7,64,1000", "33,128,45"})
+    void logitsKeepTheirBits(int rows, int inputs, int vocabulary) {
+        float[] x = fresh.normal(rows * inputs);
+        float[] weights = fresh.normal(vocabulary * inputs);
+        Tensor out = device.logits("logits", rows, vocabulary);
+        float[] poison = new float[rows * vocabulary];
+        Arrays.fill(poison, Float.NaN);
+        device.write(out, poison);
+        Matrix head = device.matrix("head", 1, vocabulary, inputs, Tensors.rows(weights, vocabulary, inputs));
+        kernels.linear(out, holding(x, 1, rows, inputs), head);
+        double[] expected = Formulas.linear(x, weights, new float[vocabulary], 1, rows, inputs, vocabulary);
+        new Closeness(1e-5, fresh.seed).check("logits", expected, device.read(out), vocabulary);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1,1,8", "1,7,45", "3,33,24", "2,130,4096"})
+    void activationsFollowTheirEquations(int tracks, int rows, int cols) {
+        float[] gateUp = fresh.normal(tracks * rows * 2 * cols, 0, 2);
+        Tensor gated = poisoned(tracks, rows, cols);
+        kernels.siluMul(gated, holding(gateUp, tracks, rows, 2 * cols));
+        closeness.check("siluMul", Formulas.siluMul(gateUp, cols), device.read(gated), cols);
+
+        float[] x = fresh.normal(tracks * rows * cols, 0, 2);
+        Tensor inOut = holding(x, tracks, rows, cols);
+        kernels.gelu(inOut);
+        closeness.check("gelu", Formulas.gelu(x), device.read(inOut), cols);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1,24", "33,45", "130,64"})
+    void gatherOutputRowsPicksThem(int rows, int cols) {
+        float[] x = fresh.normal(rows * cols);
+        int[] picked = IntStream.range(0, rows).filter(row -> row % 3 == 0).toArray();
+        List<Draw> draws =
+                Arrays.stream(picked).mapToObj(row -> Draw.likeliest()).toList();
+        Tensor out = poisoned(1, picked.length, cols);
+        kernels.begin(batch(new int[rows], picked, draws));
+        kernels.gatherOutputRows(out, holding(x, 1, rows, cols));
+        float[] gathered = device.read(out);
+        for (int i = 0; i < gathered.length; i++) {
+            assertThat(gathered[i]).isEqualTo(x[picked[i / cols] * cols + i % cols]);
+        }
+    }
+
+    /** A buffer of many rows serves a smaller step: what lies behind the rows of the step, here NaN, does not count. */
+    @ParameterizedTest
+    @CsvSource({"1,1", "3,16", "2,33"})
+    void viewsServeSmallerSteps(int tracks, int rows) {
+        int cols = 40;
+        float[] weights = fresh.normal(tracks * cols * cols, 0, 1 / Math.sqrt(cols));
+        Tensor x = poisoned(tracks, 130, cols);
+        Tensor out = poisoned(tracks, 130, cols);
+        float[] values = fresh.normal(tracks * rows * cols);
+        device.write(x.firstRows(rows), values);
+        Matrix matrix = device.matrix("square", tracks, cols, cols, Tensors.rows(weights, cols, cols));
+        kernels.linear(out.firstRows(rows), x.firstRows(rows), matrix);
+        kernels.add(out.firstRows(rows), x.firstRows(rows));
+        double[] product = Formulas.linear(values, weights, new float[tracks * cols], tracks, rows, cols, cols);
+        for (int i = 0; i < product.length; i++) {
+            product[i] += values[i];
+        }
+        closeness.check("views", product, device.read(out.firstRows(rows)), cols);
+        for (int track = 0; track < tracks; track++) {
+            float[] alone = device.read(out.firstRows(rows).track(track));
+            assertThat(alone)
+                    .isEqualTo(Arrays.copyOfRange(
+                            device.read(out.firstRows(rows)), track * rows * cols, (track + 1) * rows * cols));
+        }
+    }
+}

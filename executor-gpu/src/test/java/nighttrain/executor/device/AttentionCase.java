@@ -1,0 +1,183 @@
+package nighttrain.executor.device;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import nighttrain.executor.device.Kernels.HeadNorms;
+
+/** One step of random sequences, whose earlier tokens are in the cache already, on shuffled pages that hold NaN elsewhere. */
+final class AttentionCase {
+    private static final int POSITIONS = 512;
+
+    /** {@code rotated}: dimensions of a head that turn; {@code norms}: whether heads are normed. */
+    record Heads(int tracks, int heads, int kvHeads, int dim, int rotated, boolean norms, int window) {
+        AttentionShape shape() {
+            return new AttentionShape(heads, kvHeads, dim, window);
+        }
+    }
+
+    /** Tokens of one sequence that are in the cache before the step, and its tokens in the step. */
+    record Part(int cached, int count) {
+        int end() {
+            return cached + count;
+        }
+    }
+
+    private final OneDevice on;
+    private final Heads heads;
+    private final AttentionShape shape;
+    private final List<Part> parts;
+    private final int[][] pageTables;
+    private final int pages;
+    /** [sequence][track]. */
+    private final AttentionReference[][] references;
+
+    private final KvPages kv;
+    private final Rotation rotation;
+    private final Optional<HeadNorms> norms;
+
+    AttentionCase(OneDevice on, Heads heads, List<Part> parts) {
+        this.on = on;
+        this.heads = heads;
+        this.shape = heads.shape();
+        this.parts = parts;
+        this.pages = 3 + parts.stream().mapToInt(part -> pagesOf(part.end())).sum();
+        this.pageTables = pageTables();
+        this.references = new AttentionReference[parts.size()][heads.tracks()];
+        int half = heads.rotated() / 2;
+        float[] cos = angles(half, true);
+        float[] sin = angles(half, false);
+        float[] queryNorm = on.fresh.normal(heads.tracks() * heads.dim(), 1, 0.3);
+        float[] keyNorm = on.fresh.normal(heads.tracks() * heads.dim(), 1, 0.3);
+        for (int s = 0; s < parts.size(); s++) {
+            for (int t = 0; t < heads.tracks(); t++) {
+                float[][] inputs = new float[parts.get(s).end()][];
+                Arrays.setAll(inputs, position -> on.fresh.normal(shape.qkvCols()));
+                references[s][t] = new AttentionReference(
+                        inputs, shape, cos, sin, half, ofTrack(queryNorm, t), ofTrack(keyNorm, t));
+            }
+        }
+        kv = on.device.kvPages("kv", heads.tracks(), pages, TestBackend.PAGE_TOKENS, heads.kvHeads(), heads.dim());
+        rotation = new Rotation(
+                on.device.constant("cos", 1, POSITIONS, half, cos), on.device.constant("sin", 1, POSITIONS, half, sin));
+        norms = heads.norms() ? Optional.of(new HeadNorms(normOf(queryNorm), normOf(keyNorm))) : Optional.empty();
+    }
+
+    private Optional<float[]> ofTrack(float[] weights, int track) {
+        float[] mine = Arrays.copyOfRange(weights, track * heads.dim(), (track + 1) * heads.dim());
+        return heads.norms() ? Optional.of(mine) : Optional.empty();
+    }
+
+    private Norm normOf(float[] weight) {
+        return new Norm(
+                on.device.constant("head norm", heads.tracks(), 1, heads.dim(), weight),
+                Optional.empty(),
+                AttentionReference.EPSILON);
+    }
+
+    private float[] angles(int half, boolean cosines) {
+        float[] angles = new float[POSITIONS * half];
+        for (int i = 0; i < angles.length; i++) {
+            double angle = i / half * Math.pow(100, -1.0 * (i % half) / half);
+            angles[i] = (float) (cosines ? Math.cos(angle) : Math.sin(angle));
+        }
+        return angles;
+    }
+
+    private int[][] pageTables() {
+        int[] order = on.fresh.shuffled(pages);
+        int[][] tables = new int[parts.size()][];
+        int next = 0;
+        for (int s = 0; s < tables.length; s++) {
+            int count = pagesOf(parts.get(s).end());
+            tables[s] = Arrays.copyOfRange(order, next, next + count);
+            next += count;
+        }
+        return tables;
+    }
+
+    void check() {
+        poisonPages();
+        List<Part> before = parts.stream().map(part -> new Part(0, part.cached)).toList();
+        if (before.stream().anyMatch(part -> part.count > 0)) {
+            store(before);
+        }
+        Tensor qkv = store(parts);
+        Tensor out = on.poisoned(heads.tracks(), tokens(parts), shape.queryCols());
+        on.kernels.attention(out, qkv, kv, shape);
+        float[] actualRows = on.device.read(qkv);
+        float[] queries = new float[heads.tracks() * tokens(parts) * shape.queryCols()];
+        double[] expectedQueries = new double[queries.length];
+        double[] expected = new double[queries.length];
+        int row = 0;
+        for (int t = 0; t < heads.tracks(); t++) {
+            for (int s = 0; s < parts.size(); s++) {
+                double[][] outputs = references[s][t].outputs(parts.get(s).cached);
+                for (int i = 0; i < outputs.length; i++, row++) {
+                    int to = row * shape.queryCols();
+                    double[] prepared = references[s][t].queries(parts.get(s).cached + i);
+                    System.arraycopy(outputs[i], 0, expected, to, shape.queryCols());
+                    System.arraycopy(prepared, 0, expectedQueries, to, shape.queryCols());
+                    System.arraycopy(actualRows, row * shape.qkvCols(), queries, to, shape.queryCols());
+                }
+            }
+        }
+        on.closeness.check("queries", expectedQueries, queries, shape.queryCols());
+        on.closeness.check("attention", expected, on.device.read(out), shape.queryCols());
+    }
+
+    /** Fills every slot with NaN, which must not matter where no token of the sequence is. */
+    private void poisonPages() {
+        int[] all = IntStream.range(0, pages).toArray();
+        int perStep = POSITIONS / TestBackend.PAGE_TOKENS;
+        for (int from = 0; from < pages; from += perStep) {
+            int[] some = Arrays.copyOfRange(all, from, Math.min(pages, from + perStep));
+            int count = some.length * TestBackend.PAGE_TOKENS;
+            on.kernels.begin(step(List.of(new Part(0, count)), new int[][] {some}));
+            on.kernels.rotateAndStore(on.poisoned(heads.tracks(), count, shape.qkvCols()), kv, shape, rotation, norms);
+        }
+    }
+
+    /** Rotates and stores the inputs of a step and returns them; those without tokens are not in it. */
+    private Tensor store(List<Part> step) {
+        List<Integer> there = IntStream.range(0, step.size())
+                .filter(s -> step.get(s).count > 0)
+                .boxed()
+                .toList();
+        float[] values = new float[heads.tracks() * tokens(step) * shape.qkvCols()];
+        int to = 0;
+        for (int t = 0; t < heads.tracks(); t++) {
+            for (int s : there) {
+                for (int i = step.get(s).cached; i < step.get(s).end(); i++, to += shape.qkvCols()) {
+                    System.arraycopy(references[s][t].inputs()[i], 0, values, to, shape.qkvCols());
+                }
+            }
+        }
+        Tensor qkv = on.holding(values, heads.tracks(), tokens(step), shape.qkvCols());
+        on.kernels.begin(step(
+                there.stream().map(step::get).toList(),
+                there.stream().map(s -> pageTables[s]).toArray(int[][]::new)));
+        on.kernels.rotateAndStore(qkv, kv, shape, rotation, norms);
+        return qkv;
+    }
+
+    private int tokens(List<Part> step) {
+        return step.stream().mapToInt(Part::count).sum();
+    }
+
+    private Batch step(List<Part> step, int[][] tables) {
+        int[] positions = step.stream()
+                .flatMapToInt(part -> IntStream.range(part.cached, part.end()))
+                .toArray();
+        int[] starts = new int[step.size() + 1];
+        for (int s = 0; s < step.size(); s++) {
+            starts[s + 1] = starts[s] + step.get(s).count;
+        }
+        return new Batch(new int[positions.length], positions, starts, tables, new int[0], List.of());
+    }
+
+    private static int pagesOf(int tokens) {
+        return (tokens + TestBackend.PAGE_TOKENS - 1) / TestBackend.PAGE_TOKENS;
+    }
+}

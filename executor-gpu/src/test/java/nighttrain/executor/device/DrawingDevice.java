@@ -1,0 +1,64 @@
+package nighttrain.executor.device;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import nighttrain.executor.request.SamplingParams;
+
+/** A device that draws from given logits. */
+abstract class DrawingDevice extends OneDevice {
+    static final float[] LOGITS = {0f, 1f, 3f, 2f, -1f, 2.5f};
+
+    /** Cumulated probabilities of fp32 weights are this close to those of float64. */
+    static final double CUMULATED = 1e-4;
+
+    private final Map<Integer, Tensor> buffers = new HashMap<>();
+
+    DrawingDevice(TestBackend backend) {
+        super(backend);
+    }
+
+    void checkCumulated(double[] probabilities, double uniform, int token) {
+        double before = Arrays.stream(probabilities, 0, token).sum();
+        assertThat(uniform)
+                .as("uniform number of token %d (seed %d)", token, fresh.seed)
+                .isBetween(before - CUMULATED, before + probabilities[token] + CUMULATED);
+    }
+
+    static SamplingParams sampling(double temperature, int topK, double topP, double minP) {
+        return new SamplingParams(1, temperature, topK, topP, minP, 1, 0, 0, -1, false, false);
+    }
+
+    static Draw plain(SamplingParams sampling, long seed) {
+        return new Draw(sampling, seed, new int[] {0}, 1, 1, Draw.NONE);
+    }
+
+    static <T> List<T> copies(T value, int count) {
+        return java.util.Collections.nCopies(count, value);
+    }
+
+    static int[] tokens(List<Drawn> drawn) {
+        return drawn.stream().mapToInt(Drawn::token).toArray();
+    }
+
+    /** One step that draws from every row. */
+    List<Drawn> draw(List<Draw> draws, List<float[]> rows) {
+        int vocabulary = rows.get(0).length;
+        float[] values = new float[rows.size() * vocabulary];
+        for (int i = 0; i < rows.size(); i++) {
+            System.arraycopy(rows.get(i), 0, values, i * vocabulary, vocabulary);
+        }
+        int room = vocabulary > 1_000 ? 64 : TestBackend.MAX_DRAWS;
+        Tensor logits = buffers.computeIfAbsent(vocabulary, v -> device.logits("logits", room, v))
+                .firstRows(rows.size());
+        device.write(logits, values);
+        kernels.begin(
+                batch(new int[rows.size()], IntStream.range(0, rows.size()).toArray(), draws));
+        kernels.draw(logits);
+        return kernels.drawn();
+    }
+}

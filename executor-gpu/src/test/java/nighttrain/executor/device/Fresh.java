@@ -1,0 +1,49 @@
+package nighttrain.executor.device;
+
+import java.util.List;
+import java.util.Random;
+import java.util.stream.IntStream;
+import nighttrain.io.checkpoint.Bfloat16;
+
+/** Random inputs, fresh in every run, all exact in bf16, so that every backend and the reference see the same numbers. */
+final class Fresh {
+    final long seed = System.nanoTime();
+    private final Random random = new Random(seed);
+
+    float[] normal(int count) {
+        return normal(count, 0, 1);
+    }
+
+    float[] normal(int count, double mean, double spread) {
+        float[] values = new float[count];
+        for (int i = 0; i < count; i++) {
+            values[i] = Bfloat16.toFloat(Bfloat16.of((float) (mean + spread * random.nextGaussian())));
+        }
+        return values;
+    }
+
+    /** fp32 values that are not rounded, as logits are: no two of them alike. */
+    float[] logits(int count) {
+        float[] values = new float[count];
+        for (int i = 0; i < count; i++) {
+            values[i] = (float) (3 * random.nextGaussian());
+        }
+        return values;
+    }
+
+    int below(int bound) {
+        return random.nextInt(bound);
+    }
+
+    int[] tokens(int count, int vocabulary) {
+        return random.ints(count, 0, vocabulary).toArray();
+    }
+
+    /** {@code 0 .. count - 1} in some order. */
+    int[] shuffled(int count) {
+        List<Integer> order =
+                new java.util.ArrayList<>(IntStream.range(0, count).boxed().toList());
+        java.util.Collections.shuffle(order, random);
+        return order.stream().mapToInt(Integer::intValue).toArray();
+    }
+}

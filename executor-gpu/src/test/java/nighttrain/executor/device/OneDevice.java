@@ -1,0 +1,55 @@
+package nighttrain.executor.device;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.TestInstance;
+
+/** A device that the tests of a class share, with what they all need of it. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+abstract class OneDevice {
+    final TestBackend backend;
+    final Fresh fresh = new Fresh();
+    final Closeness closeness;
+    Device device;
+    Kernels kernels;
+
+    OneDevice(TestBackend backend) {
+        this.backend = backend;
+        this.closeness = new Closeness(backend.tolerance(), fresh.seed);
+    }
+
+    @BeforeAll
+    void open() {
+        device = backend.open(1).get(0);
+        kernels = device.kernels();
+    }
+
+    @AfterAll
+    void close() {
+        device.close();
+    }
+
+    Tensor holding(float[] values, int tracks, int rows, int cols) {
+        return Tensors.holding(device, values, tracks, rows, cols);
+    }
+
+    Tensor poisoned(int tracks, int rows, int cols) {
+        float[] poison = new float[tracks * rows * cols];
+        Arrays.fill(poison, Float.NaN);
+        return holding(poison, tracks, rows, cols);
+    }
+
+    /** A step of one sequence that begins at position 0. */
+    static Batch batch(int[] tokens, int[] outputRows, List<Draw> draws) {
+        return new Batch(
+                tokens,
+                IntStream.range(0, tokens.length).toArray(),
+                new int[] {0, tokens.length},
+                new int[][] {IntStream.range(0, TestBackend.PAGES_PER_SEQUENCE).toArray()},
+                outputRows,
+                draws);
+    }
+}

@@ -1,0 +1,9 @@
+package nighttrain.executor.device.cpu;
+
+import nighttrain.executor.device.AbstractDrawScoresTest;
+
+class CpuDrawScoresTest extends AbstractDrawScoresTest {
+    CpuDrawScoresTest() {
+        super(new CpuBackend());
+    }
+}

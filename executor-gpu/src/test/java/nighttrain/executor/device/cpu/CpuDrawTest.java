@@ -1,0 +1,9 @@
+package nighttrain.executor.device.cpu;
+
+import nighttrain.executor.device.AbstractDrawTest;
+
+class CpuDrawTest extends AbstractDrawTest {
+    CpuDrawTest() {
+        super(new CpuBackend());
+    }
+}

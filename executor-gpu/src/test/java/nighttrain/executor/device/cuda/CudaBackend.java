@@ -1,0 +1,27 @@
+package nighttrain.executor.device.cuda;
+
+import java.util.List;
+import java.util.stream.IntStream;
+import nighttrain.executor.device.Device;
+import nighttrain.executor.device.TestBackend;
+
+/** bf16 on the GPUs from 0 on. */
+public final class CudaBackend implements TestBackend {
+    @Override
+    public List<Device> open(int ranks) {
+        return CudaDevices.ranks(
+                IntStream.range(0, ranks).boxed().toList(),
+                new StepLimits(MAX_TOKENS, MAX_SEQUENCES, MAX_DRAWS, PAGES_PER_SEQUENCE, PAGE_TOKENS));
+    }
+
+    @Override
+    public int maxRanks() {
+        return CudaDevices.count();
+    }
+
+    /** bf16 keeps 8 bits: rounding is off by 0.1 % in the mean, and a verb rounds a few times. */
+    @Override
+    public double tolerance() {
+        return 1e-2;
+    }
+}

@@ -1,0 +1,47 @@
+package nighttrain.executor.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.List;
+import nighttrain.executor.device.Batch;
+import nighttrain.executor.device.Draw;
+import nighttrain.executor.device.TestBackend;
+import nighttrain.executor.device.cuda.CudaBackend;
+import nighttrain.executor.model.Decoder;
+import nighttrain.executor.reference.RandomCheckpoint;
+import nighttrain.executor.reference.Shapes;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** A kernel that reads where no memory is: after it, no call to its context succeeds, so the context is made anew. */
+@Tag("gpu")
+@Tag("fault")
+class BrokenContextTest {
+    private static final Decoder.Limits LIMITS =
+            new Decoder.Limits(64, 8, 8, Shapes.POSITIONS, 64, TestBackend.PAGE_TOKENS);
+
+    @Test
+    void theDeviceCanBeOpenedAgain() {
+        RandomCheckpoint checkpoint = RandomCheckpoint.of(Shapes.DENSE.model());
+        CudaBackend gpus = new CudaBackend();
+        try (WorkerGroup workers = WorkerGroup.load("test", checkpoint, gpus.open(1), LIMITS)) {
+            assertThatThrownBy(() -> workers.run(step(Integer.MAX_VALUE)))
+                    .hasMessageStartingWith("rank 0 failed: ")
+                    .hasMessageContaining("CUDA_ERROR");
+        }
+        try (WorkerGroup again = WorkerGroup.load("test", checkpoint, gpus.open(1), LIMITS)) {
+            assertThat(again.run(step(3))).hasSize(1);
+        }
+    }
+
+    private static Batch step(int token) {
+        return new Batch(
+                new int[] {token, token},
+                new int[] {0, 1},
+                new int[] {0, 2},
+                new int[][] {{0}},
+                new int[] {1},
+                List.of(Draw.likeliest()));
+    }
+}
