@@ -103,6 +103,7 @@ final class CudaDevice implements Device {
         context.makeCurrent();
         DevicePointer base = memory.allocate(role, (long) values.length * Float.BYTES);
         JCudaDriver.cuMemcpyHtoD(base, Pointer.to(values), (long) values.length * Float.BYTES);
+        DeviceMemory.awaitWrites();
         return new CudaTensor(base, allocations++, 0, tracks, rows, cols, rows, (long) rows * cols, CudaTensor.FP32);
     }
 
@@ -127,6 +128,7 @@ final class CudaDevice implements Device {
         CudaMatrix matrix = (CudaMatrix) matrix(role, tracks, outputs, inputs, rows);
         DevicePointer biases = memory.allocate(role + ", bias", (long) bias.length * CudaTensor.BF16);
         JCudaDriver.cuMemcpyHtoD(biases, Pointer.to(rounded(bias)), (long) bias.length * CudaTensor.BF16);
+        DeviceMemory.awaitWrites();
         return new CudaMatrix(tracks, outputs, inputs, matrix.address(), biases.address());
     }
 
@@ -163,6 +165,7 @@ final class CudaDevice implements Device {
             Pointer from = t.elementBytes() == CudaTensor.FP32 ? Pointer.to(part) : Pointer.to(rounded(part));
             JCudaDriver.cuMemcpyHtoD(start(t, track), from, (long) slab * t.elementBytes());
         }
+        DeviceMemory.awaitWrites();
     }
 
     private static CUdeviceptr start(CudaTensor t, int track) {

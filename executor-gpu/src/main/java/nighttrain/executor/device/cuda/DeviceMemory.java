@@ -7,6 +7,7 @@ import java.util.Deque;
 import jcuda.CudaException;
 import jcuda.Pointer;
 import jcuda.driver.CUdeviceptr;
+import jcuda.driver.CUstream;
 import jcuda.driver.JCudaDriver;
 
 /** Everything one rank has allocated, on the GPU and pinned on the host; freed together, the last first. */
@@ -33,7 +34,16 @@ final class DeviceMemory implements AutoCloseable {
         }
         frees.push(() -> JCudaDriver.cuMemFree(pointer));
         JCudaDriver.cuMemsetD8(pointer, (byte) 0, size);
+        awaitWrites();
         return pointer;
+    }
+
+    /**
+     * Waits for what the host has filled or copied without naming a stream: such calls may return before the GPU has done them,
+     * and our streams do not wait for them.
+     */
+    static void awaitWrites() {
+        JCudaDriver.cuStreamSynchronize(new CUstream());
     }
 
     private static long mebibytes(long bytes) {
