@@ -31,7 +31,15 @@ class EngineCudaTest {
 
     /** Every greedy token is, by the CPU's fp32 logits of the text before it, as likely as the likeliest but for bf16's error. */
     @ParameterizedTest
-    @CsvSource({"llama-gqa,1", "qwen3,1", "gpt2,1", "phi,1", "mistral-sliding-window,2", "llama-gqa,2", "parallel-track,4"})
+    @CsvSource({
+        "llama-gqa,1",
+        "qwen3,1",
+        "gpt2,1",
+        "phi,1",
+        "mistral-sliding-window,2",
+        "llama-gqa,2",
+        "parallel-track,4"
+    })
     void greedyTextIsLikely(String name, int ranks) throws Exception {
         assumeThat(CudaDevices.count()).isGreaterThanOrEqualTo(ranks);
         List<Golden> goldens = Goldens.of(name);
@@ -39,7 +47,8 @@ class EngineCudaTest {
             List<int[]> texts = new ArrayList<>();
             try (Engine engine = Engines.open(config(Backend.CUDA, ranks, true), checkpoint)) {
                 List<GenerationRequest> requests = IntStream.range(0, 24)
-                        .mapToObj(i -> request(i, goldens.get(i % goldens.size()).ids(), SamplingParams.greedy(64)))
+                        .mapToObj(
+                                i -> request(i, goldens.get(i % goldens.size()).ids(), SamplingParams.greedy(64)))
                         .toList();
                 for (Generation answer : answers(engine, requests)) {
                     int[] prompt = requests.get((int) answer.id()).promptTokens();
@@ -60,11 +69,13 @@ class EngineCudaTest {
                     .toList();
             for (Generation scored : answers(exact, requests)) {
                 int prompt = goldens.get((int) scored.id() % goldens.size()).ids().length;
-                List<TokenLogprobs> answer =
-                        scored.promptLogprobs().subList(prompt - 1, scored.promptLogprobs().size());
-                assertThat(answer).hasSize(64).allSatisfy(token -> assertThat((double)
-                                token.likeliest().get(0).logprob() - token.logprob())
-                        .isLessThan(NEARLY));
+                List<TokenLogprobs> answer = scored.promptLogprobs()
+                        .subList(prompt - 1, scored.promptLogprobs().size());
+                assertThat(answer)
+                        .hasSize(64)
+                        .allSatisfy(token -> assertThat(
+                                        (double) token.likeliest().get(0).logprob() - token.logprob())
+                                .isLessThan(NEARLY));
             }
         }
     }
@@ -122,8 +133,7 @@ class EngineCudaTest {
     static void checkAnswers(Checkpoint checkpoint, int ranks) throws Exception {
         try (Engine engine = Engines.open(config(Backend.CUDA, ranks, true), checkpoint)) {
             int[] prompt = Goldens.of("llama-gqa").get(1).ids();
-            List<Generation> answers =
-                    answers(engine, List.of(request(1, prompt, SamplingParams.greedy(64))));
+            List<Generation> answers = answers(engine, List.of(request(1, prompt, SamplingParams.greedy(64))));
             assertThat(answers.get(0).tokens()).hasSize(64);
         }
     }

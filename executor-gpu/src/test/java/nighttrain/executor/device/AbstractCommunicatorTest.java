@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.TestInstance;
@@ -36,9 +37,15 @@ public abstract class AbstractCommunicatorTest {
         opened.values().forEach(devices -> devices.forEach(Device::close));
     }
 
-    private List<Device> devices(int ranks) {
+    /** On devices that tests share, until one of them fails. */
+    private <T> List<T> onAll(int ranks, Function<Device, T> work) {
         assumeThat(backend.maxRanks()).isGreaterThanOrEqualTo(ranks);
-        return opened.computeIfAbsent(ranks, backend::open);
+        try {
+            return Ranks.onAll(opened.computeIfAbsent(ranks, backend::open), work);
+        } catch (RuntimeException | Error e) {
+            opened.remove(ranks).forEach(Device::close);
+            throw e;
+        }
     }
 
     /** How large a sum is, and where it comes from. */
@@ -113,13 +120,12 @@ public abstract class AbstractCommunicatorTest {
     })
     void sumsReachEveryRank(int ranks, int tracks, int rows, int cols) {
         Size size = new Size(ranks, tracks, rows, cols);
-        List<Device> devices = devices(ranks);
         float[][] inputs = inputs(size);
         for (float scale : new float[] {1, 0.25f}) {
             check(
                     "out of place",
                     sum(inputs, size, scale),
-                    Ranks.onAll(devices, device -> {
+                    onAll(ranks, device -> {
                         Tensor in = input(device, inputs, size);
                         Tensor out = poisoned(device, size);
                         Tensor where =
@@ -132,7 +138,7 @@ public abstract class AbstractCommunicatorTest {
         check(
                 "where await says",
                 sum(inputs, size, 1),
-                Ranks.onAll(devices, device -> {
+                onAll(ranks, device -> {
                     Tensor in = input(device, inputs, size);
                     return device.read(device.communicator().allReduce(in).await());
                 }),
@@ -148,7 +154,7 @@ public abstract class AbstractCommunicatorTest {
         float[][] first = inputs(size);
         float[][] second = inputs(size);
         float[][] others = inputs(size);
-        List<List<float[]>> results = Ranks.onAll(devices(ranks), device -> {
+        List<List<float[]>> results = onAll(ranks, device -> {
             Tensor a = input(device, first, size);
             Tensor b = input(device, second, size);
             Tensor other = input(device, others, size);
@@ -194,7 +200,7 @@ public abstract class AbstractCommunicatorTest {
                 .mapToObj(i -> new Size(ranks, tracks, i % 3 == 0 ? 300 : 1 + fresh.below(60), 2048))
                 .toList();
         float[][] inputs = inputs(largest);
-        List<List<float[]>> results = Ranks.onAll(devices(ranks), device -> {
+        List<List<float[]>> results = onAll(ranks, device -> {
             Tensor[] in = {poisoned(device, largest), poisoned(device, largest), poisoned(device, largest)};
             Tensor[] out = {poisoned(device, largest), poisoned(device, largest)};
             List<float[]> sums = new ArrayList<>();
@@ -235,7 +241,7 @@ public abstract class AbstractCommunicatorTest {
         float[][] parts = IntStream.range(0, ranks)
                 .mapToObj(rank -> fresh.logits(rows * widths[rank]))
                 .toArray(float[][]::new);
-        float[] gathered = Ranks.onAll(devices(ranks), device -> {
+        float[] gathered = onAll(ranks, device -> {
                     int rank = device.communicator().rank();
                     Tensor part = device.logits("part", rows, widths[rank]);
                     Tensor out = device.logits("whole", rank == 0 ? rows : 0, whole);

@@ -58,7 +58,12 @@ class FailedLaunchTest {
     private static Batch prompt() {
         int[] positions = IntStream.range(0, 20).toArray();
         return new Batch(
-                positions, positions, new int[] {0, 20}, new int[][] {{5, 3}}, new int[] {19}, List.of(Draw.likeliest()));
+                positions,
+                positions,
+                new int[] {0, 20},
+                new int[][] {{5, 3}},
+                new int[] {19},
+                List.of(Draw.likeliest()));
     }
 
     /** {@code real}, where the first activation after {@code armed} is set is one of too many tracks. */
@@ -78,13 +83,14 @@ class FailedLaunchTest {
     }
 
     private static <T> T passing(Class<T> type, T real, Instead instead) {
-        return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, (self, method, arguments) -> {
-            Object answer = instead.of(method);
-            try {
-                return answer != null ? answer : method.invoke(real, arguments);
-            } catch (InvocationTargetException e) {
-                throw e.getCause();
-            }
-        }));
+        return type.cast(Proxy.newProxyInstance(
+                type.getClassLoader(), new Class<?>[] {type}, (self, method, arguments) -> {
+                    Object answer = instead.of(method);
+                    try {
+                        return answer != null ? answer : method.invoke(real, arguments);
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                }));
     }
 }

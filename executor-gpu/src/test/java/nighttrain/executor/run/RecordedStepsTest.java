@@ -59,7 +59,8 @@ class RecordedStepsTest {
                                 drawn(new StepRunner(decoder, device.recorder())));
                     })
                     .get(0);
-            assertThat(plainAndRecorded.get(0)).allSatisfy(step -> assertThat(step).isNotEmpty());
+            assertThat(plainAndRecorded.get(0))
+                    .allSatisfy(step -> assertThat(step).isNotEmpty());
             assertThat(plainAndRecorded.get(1)).isEqualTo(plainAndRecorded.get(0));
         } finally {
             devices.forEach(Device::close);
@@ -77,8 +78,8 @@ class RecordedStepsTest {
             for (int i = 0; i < STEPS; i++) {
                 int passed = i;
                 int[] from = IntStream.of(starts).map(start -> start + passed).toArray();
-                drawn.add(runner.run(
-                        step(from, IntStream.of(from).map(f -> f + 1).toArray())));
+                drawn.add(
+                        runner.run(step(from, IntStream.of(from).map(f -> f + 1).toArray())));
             }
         }
         return drawn;
