@@ -217,7 +217,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
                 .launch(
                         streams.main(),
                         new Kernel.Grid(
-                                blocks(to.cols() / vector(to.cols())), to.rows(), to.tracks(), ELEMENT_THREADS, 0),
+                                to.rows(), blocks(to.cols() / vector(to.cols())), to.tracks(), ELEMENT_THREADS, 0),
                         to.address(),
                         to.trackStride(),
                         from.address(),
