@@ -28,22 +28,33 @@ final class KernelCompiler {
     }
 
     private byte[] cachedOrCompiled(KernelSource source) {
-        String key = cache.key(version(), source, source.options(architecture));
+        List<String> options = source.options(architecture);
+        String key = cache.key(version(), source, options);
         return cache.find(key).orElseGet(() -> {
-            byte[] cubin = compile(source);
+            byte[] cubin = compile(source, options).cubin();
             cache.put(key, cubin);
             return cubin;
         });
     }
 
-    private String version() {
+    /** The compiler's, as {@code 13.0}. */
+    String version() {
         IntByReference major = new IntByReference();
         IntByReference minor = new IntByReference();
         nvrtc.nvrtcVersion(major, minor);
         return major.getValue() + "." + minor.getValue();
     }
 
-    private byte[] compile(KernelSource source) {
+    /**
+     * What came of a compilation.
+     *
+     * @param cubin machine code
+     * @param log what the compiler said, empty unless its options asked for more than machine code
+     */
+    record Compiled(byte[] cubin, String log) {}
+
+    /** Compiles, whatever was compiled before. */
+    Compiled compile(KernelSource source, List<String> compilerOptions) {
         List<String> headers =
                 KernelSource.HEADERS.stream().map(KernelSource::text).toList();
         PointerByReference program = new PointerByReference();
@@ -57,7 +68,7 @@ final class KernelCompiler {
                         KernelSource.HEADERS.toArray(String[]::new)),
                 "nvrtcCreateProgram");
         try {
-            String[] options = source.options(architecture).toArray(String[]::new);
+            String[] options = compilerOptions.toArray(String[]::new);
             if (nvrtc.nvrtcCompileProgram(program.getValue(), options.length, options) != 0) {
                 throw new IllegalStateException("cannot compile kernel: " + source.file() + " (" + architecture + ", "
                         + source.defines() + "): " + log(program.getValue()));
@@ -66,7 +77,7 @@ final class KernelCompiler {
             check(nvrtc.nvrtcGetCUBINSize(program.getValue(), size), "nvrtcGetCUBINSize");
             byte[] cubin = new byte[Math.toIntExact(size.getValue())];
             check(nvrtc.nvrtcGetCUBIN(program.getValue(), cubin), "nvrtcGetCUBIN");
-            return cubin;
+            return new Compiled(cubin, log(program.getValue()));
         } finally {
             nvrtc.nvrtcDestroyProgram(program);
         }
