@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 
 /** Compiles kernels for one GPU architecture, each once for all ranks, and remembers them on disk. */
 final class KernelCompiler {
@@ -31,7 +32,7 @@ final class KernelCompiler {
         List<String> options = source.options(architecture);
         String key = cache.key(version(), source, options);
         return cache.find(key).orElseGet(() -> {
-            byte[] cubin = compile(source, options).cubin();
+            byte[] cubin = compile(source, options, log -> {});
             cache.put(key, cubin);
             return cubin;
         });
@@ -46,15 +47,11 @@ final class KernelCompiler {
     }
 
     /**
-     * What came of a compilation.
+     * Compiles, whatever was compiled before.
      *
-     * @param cubin machine code
-     * @param log what the compiler said, empty unless its options asked for more than machine code
+     * @param log takes what the compiler says, nothing unless its options ask for more than machine code
      */
-    record Compiled(byte[] cubin, String log) {}
-
-    /** Compiles, whatever was compiled before. */
-    Compiled compile(KernelSource source, List<String> compilerOptions) {
+    byte[] compile(KernelSource source, List<String> compilerOptions, Consumer<String> log) {
         List<String> headers =
                 KernelSource.HEADERS.stream().map(KernelSource::text).toList();
         PointerByReference program = new PointerByReference();
@@ -77,7 +74,8 @@ final class KernelCompiler {
             check(nvrtc.nvrtcGetCUBINSize(program.getValue(), size), "nvrtcGetCUBINSize");
             byte[] cubin = new byte[Math.toIntExact(size.getValue())];
             check(nvrtc.nvrtcGetCUBIN(program.getValue(), cubin), "nvrtcGetCUBIN");
-            return new Compiled(cubin, log(program.getValue()));
+            log.accept(log(program.getValue()));
+            return cubin;
         } finally {
             nvrtc.nvrtcDestroyProgram(program);
         }
