@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 
 /** Compiles kernels for one GPU architecture, each once for all ranks, and remembers them on disk. */
 final class KernelCompiler {
@@ -28,22 +29,29 @@ final class KernelCompiler {
     }
 
     private byte[] cachedOrCompiled(KernelSource source) {
-        String key = cache.key(version(), source, source.options(architecture));
+        List<String> options = source.options(architecture);
+        String key = cache.key(version(), source, options);
         return cache.find(key).orElseGet(() -> {
-            byte[] cubin = compile(source);
+            byte[] cubin = compile(source, options, log -> {});
             cache.put(key, cubin);
             return cubin;
         });
     }
 
-    private String version() {
+    /** The compiler's, as {@code 13.0}. */
+    String version() {
         IntByReference major = new IntByReference();
         IntByReference minor = new IntByReference();
         nvrtc.nvrtcVersion(major, minor);
         return major.getValue() + "." + minor.getValue();
     }
 
-    private byte[] compile(KernelSource source) {
+    /**
+     * Compiles, whatever was compiled before.
+     *
+     * @param log takes what the compiler says, nothing unless its options ask for more than machine code
+     */
+    byte[] compile(KernelSource source, List<String> compilerOptions, Consumer<String> log) {
         List<String> headers =
                 KernelSource.HEADERS.stream().map(KernelSource::text).toList();
         PointerByReference program = new PointerByReference();
@@ -57,7 +65,7 @@ final class KernelCompiler {
                         KernelSource.HEADERS.toArray(String[]::new)),
                 "nvrtcCreateProgram");
         try {
-            String[] options = source.options(architecture).toArray(String[]::new);
+            String[] options = compilerOptions.toArray(String[]::new);
             if (nvrtc.nvrtcCompileProgram(program.getValue(), options.length, options) != 0) {
                 throw new IllegalStateException("cannot compile kernel: " + source.file() + " (" + architecture + ", "
                         + source.defines() + "): " + log(program.getValue()));
@@ -66,6 +74,7 @@ final class KernelCompiler {
             check(nvrtc.nvrtcGetCUBINSize(program.getValue(), size), "nvrtcGetCUBINSize");
             byte[] cubin = new byte[Math.toIntExact(size.getValue())];
             check(nvrtc.nvrtcGetCUBIN(program.getValue(), cubin), "nvrtcGetCUBIN");
+            log.accept(log(program.getValue()));
             return cubin;
         } finally {
             nvrtc.nvrtcDestroyProgram(program);

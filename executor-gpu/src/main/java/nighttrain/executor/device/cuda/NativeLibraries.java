@@ -3,15 +3,20 @@ package nighttrain.executor.device.cuda;
 import com.sun.jna.Library;
 import com.sun.jna.Native;
 import com.sun.jna.NativeLibrary;
+import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import nighttrain.io.UserError;
 
 /** NVIDIA's libraries by name, whichever of CUDA 13 or 12 is installed. */
 final class NativeLibraries {
     private static final List<String> VERSIONS = List.of(".so.13", ".so.12", ".so.2", ".so");
+
+    /** {@code RTLD_LAZY | RTLD_NODELETE} of dlfcn.h. */
+    private static final int STAYS_OPEN = 0x1001;
 
     private NativeLibraries() {}
 
@@ -21,13 +26,19 @@ final class NativeLibraries {
      * @throws UserError naming the library and the places that were searched
      */
     static <T extends Library> T load(String name, Class<T> binding) {
-        List<String> folders = folders();
+        return load(name, binding, folders());
+    }
+
+    /** As {@link #load(String, Class)}, from these folders and the system's. */
+    static <T extends Library> T load(String name, Class<T> binding, List<String> folders) {
         List<String> tried = new ArrayList<>();
         for (String version : VERSIONS) {
             String file = "lib" + name + version;
             folders.forEach(folder -> NativeLibrary.addSearchPath(file, folder));
             try {
-                return Native.load(file, binding);
+                T bound = Native.load(file, binding);
+                openBuiltins(name, NativeLibrary.getInstance(file).getFile());
+                return bound;
             } catch (UnsatisfiedLinkError e) {
                 tried.add(file);
             }
@@ -37,6 +48,16 @@ final class NativeLibraries {
                 "lib" + name,
                 "tried " + String.join(", ", tried) + " in LD_LIBRARY_PATH, " + String.join(", ", folders)
                         + " and the system's folders; install it, set CUDA_HOME, or use --backend cpu");
+    }
+
+    /** NVRTC opens {@code libnvrtc-builtins} by name alone, which fails in a folder that the system does not search. */
+    private static void openBuiltins(String name, File library) {
+        File[] builtins = library == null || library.getParentFile() == null
+                ? null
+                : library.getParentFile().listFiles((folder, file) -> file.startsWith("lib" + name + "-builtins.so"));
+        for (File file : builtins == null ? new File[0] : builtins) {
+            NativeLibrary.getInstance(file.getPath(), Map.of(Library.OPTION_OPEN_FLAGS, STAYS_OPEN));
+        }
     }
 
     /**

@@ -1,0 +1,63 @@
+package nighttrain.executor.device.cuda;
+
+import java.util.Map;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import nighttrain.executor.device.AttentionShape;
+import nighttrain.io.checkpoint.BlockConfig;
+import nighttrain.io.checkpoint.ModelConfig;
+
+/** The specialised kernels that the engine launches. */
+final class KernelUses {
+    private static final int PAGE_TOKENS = 16;
+    private static final int ROW_THREADS = 256;
+
+    private KernelUses() {}
+
+    /** What does not depend on the model: vectors where a width allows them and where it does not, every number of ranks. */
+    static Stream<KernelSource> ofEveryModel() {
+        Stream<KernelSource> rows = Stream.of("embed.cu", "elementwise.cu", "gather_rows.cu")
+                .flatMap(file -> Stream.of(1, 8).map(vector -> new KernelSource(file, Map.of("VECTOR", vector))));
+        Stream<KernelSource> sums = IntStream.rangeClosed(1, CudaCommunicator.MAX_RANKS)
+                .filter(ranks -> Integer.bitCount(ranks) == 1)
+                .mapToObj(ranks ->
+                        new KernelSource("all_reduce.cu", Map.of("RANKS", ranks, "BLOCKS", CudaCommunicator.BLOCKS)));
+        return Stream.of(rows, sums, Stream.of(new KernelSource("draw.cu", Map.of())))
+                .flatMap(sources -> sources);
+    }
+
+    /** What a model's widths and heads are compiled into, on Hopper or another GPU. */
+    static Stream<KernelSource> of(ModelConfig model, boolean hopper) {
+        return Stream.concat(
+                Stream.of(norm(model.hiddenSize(), model.block().norm()), rotation(model)),
+                attention(model.headDim(), model.heads() / model.kvHeads(), hopper));
+    }
+
+    static KernelSource norm(int cols, BlockConfig.Norm norm) {
+        int layer = norm == BlockConfig.Norm.LAYER ? 1 : 0;
+        return new KernelSource(
+                "norm.cu",
+                Map.of("VECTOR", cols % 8 == 0 ? 8 : 1, "COLS", cols, "THREADS", ROW_THREADS, "LAYER", layer));
+    }
+
+    private static KernelSource rotation(ModelConfig model) {
+        return new KernelSource(
+                "rotate_and_store.cu",
+                Map.of(
+                        "HEAD_DIM",
+                        model.headDim(),
+                        "ROTARY_HALF",
+                        model.block().rotary().dims() / 2,
+                        "PAGE_TOKENS",
+                        PAGE_TOKENS,
+                        "HEAD_NORMS",
+                        model.block().qkNorm() ? 1 : 0));
+    }
+
+    static Stream<KernelSource> attention(int headDim, int group, boolean hopper) {
+        Map<String, Integer> defines = Map.of("HEAD_DIM", headDim, "PAGE_TOKENS", PAGE_TOKENS, "GROUP", group);
+        String prefill = PrefillBlock.of(hopper, new AttentionShape(group, 1, headDim, 0), group)
+                .file();
+        return Stream.of(new KernelSource("attention_decode.cu", defines), new KernelSource(prefill, defines));
+    }
+}

@@ -1,0 +1,139 @@
+package nighttrain.executor.device.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import nighttrain.executor.Goldens;
+import nighttrain.io.UserError;
+import nighttrain.io.checkpoint.BlockConfig.Norm;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.checkpoint.ModelConfig;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Every kernel builds for every GPU generation, as models specialise them; no GPU is needed. NVRTC is taken from the folder in the system property {@code nighttrain.nvrtc}, and must then be there, or from
+ * the machine's CUDA.
+ */
+class KernelsCompileTest {
+    private static final String HOPPER = "sm_90a";
+
+    /**
+     * The most bytes of a thread's own memory that NVRTC 13.0 gives a file's kernels, which means that registers did not suffice;
+     * 0 for files not named.
+     */
+    private static final Map<String, Integer> STACK_BYTES = Map.of("attention_prefill.cu", 56, "draw.cu", 24);
+
+    private static final Pattern STACK = Pattern.compile("(\\d+) bytes stack frame");
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sm_80", HOPPER, "sm_100"})
+    @EnabledIf(value = "hasCompiler", disabledReason = "needs NVRTC of CUDA 12.8 or newer; .ci/run fetches one")
+    void everyKernelBuilds(String architecture, @TempDir Path cache) {
+        KernelCompiler compiler = new KernelCompiler(nvrtc(), architecture, new CubinCache(cache));
+        boolean recorded = compiler.version().equals("13.0");
+        List<String> faults = sources(architecture).parallelStream()
+                .map(source -> fault(compiler, source, architecture, recorded))
+                .filter(Objects::nonNull)
+                .toList();
+        assertThat(faults).isEmpty();
+    }
+
+    private static String fault(KernelCompiler compiler, KernelSource source, String architecture, boolean recorded) {
+        List<String> options = new ArrayList<>(source.options(architecture));
+        options.add("--ptxas-options=-v");
+        try {
+            StringBuilder log = new StringBuilder();
+            compiler.compile(source, options, log::append);
+            int stack = STACK.matcher(log)
+                    .results()
+                    .mapToInt(found -> Integer.parseInt(found.group(1)))
+                    .max()
+                    .orElseThrow(() -> new IllegalStateException("no report of registers: " + log));
+            return !recorded || stack <= STACK_BYTES.getOrDefault(source.file(), 0)
+                    ? null
+                    : source + ": " + stack + " bytes of stack";
+        } catch (IllegalStateException e) {
+            return e.getMessage();
+        }
+    }
+
+    @Test
+    void noKernelIsLeftOut() throws Exception {
+        Set<String> used = Stream.of(HOPPER, "sm_80")
+                .flatMap(architecture -> sources(architecture).stream())
+                .map(KernelSource::file)
+                .collect(Collectors.toSet());
+        Path folder = Path.of(KernelSource.class.getResource("/kernels").toURI());
+        try (Stream<Path> files = Files.list(folder)) {
+            assertThat(files.map(file -> file.getFileName().toString()).filter(name -> name.endsWith(".cu")))
+                    .containsExactlyInAnyOrderElementsOf(used);
+        }
+    }
+
+    private static Set<KernelSource> sources(String architecture) {
+        boolean hopper = architecture.equals(HOPPER);
+        Stream<KernelSource> ofModels = models().flatMap(model -> KernelUses.of(model, hopper));
+        return Stream.of(KernelUses.ofEveryModel(), ofModels, limits(hopper))
+                .flatMap(sources -> sources)
+                .collect(Collectors.toSet());
+    }
+
+    /** Phi-2's heads, the largest heads and groups, and a width that no vector divides. */
+    private static Stream<KernelSource> limits(boolean hopper) {
+        return Stream.of(
+                        KernelUses.attention(80, 1, hopper),
+                        KernelUses.attention(256, 32, hopper),
+                        Stream.of(KernelUses.norm(61, Norm.RMS)))
+                .flatMap(sources -> sources);
+    }
+
+    /** As few as have every kind of block, and the heads of the shapes that speeds are measured on. */
+    private static Stream<ModelConfig> models() {
+        Path conf = Path.of(System.getProperty("nighttrain.root"), "conf");
+        return Stream.concat(
+                        Stream.of("demo/model", "shapes/bench-100m", "shapes/dense-8b", "shapes/dense-30b")
+                                .map(conf::resolve),
+                        Stream.of("gpt2", "qwen3").map(Goldens::checkpoint))
+                .map(KernelsCompileTest::model);
+    }
+
+    private static ModelConfig model(Path folder) {
+        try (Checkpoint shape = Checkpoints.dummy(folder)) {
+            return shape.config();
+        }
+    }
+
+    static boolean hasCompiler() {
+        if (System.getProperty("nighttrain.nvrtc") != null) {
+            return true;
+        }
+        try {
+            String[] version =
+                    new KernelCompiler(nvrtc(), HOPPER, null).version().split("\\.", -1);
+            return 100 * Integer.parseInt(version[0]) + Integer.parseInt(version[1]) >= 1208;
+        } catch (UserError e) {
+            return false;
+        }
+    }
+
+    private static Nvrtc nvrtc() {
+        String folder = System.getProperty("nighttrain.nvrtc");
+        return folder == null
+                ? NativeLibraries.load("nvrtc", Nvrtc.class)
+                : NativeLibraries.load("nvrtc", Nvrtc.class, List.of(folder));
+    }
+}
