@@ -30,6 +30,7 @@ final class CudaAttention {
     private long partialFloats;
     private long arrivalInts;
     private Batch workOf;
+    private int workRows;
     private int workRowsPerToken;
     private int workCount;
 
@@ -145,10 +146,11 @@ final class CudaAttention {
 
     /** Blocks of packed query rows, those with the most keys to read first; made once a step. */
     private void prepareWork(int blockRows, int group) {
-        if (workOf == inputs.batch() && workRowsPerToken == group) {
+        if (workOf == inputs.batch() && workRows == blockRows && workRowsPerToken == group) {
             return;
         }
         workOf = inputs.batch();
+        workRows = blockRows;
         workRowsPerToken = group;
         long[] byCost = new long[limits.sequences() + (int) ((long) limits.tokens() * group / blockRows) + 1];
         workCount = 0;

@@ -99,8 +99,13 @@ public final class CudaDevices {
         }
         PeerGroup peers = new PeerGroup(ordinals.size());
         List<Device> devices = new ArrayList<>();
-        for (int rank = 0; rank < contexts.size(); rank++) {
-            devices.add(new CudaDevice(rank, contexts.get(rank), peers, libraries, limits, options));
+        try {
+            for (int rank = 0; rank < contexts.size(); rank++) {
+                devices.add(new CudaDevice(rank, contexts.get(rank), peers, libraries, limits, options));
+            }
+        } catch (RuntimeException | Error e) {
+            devices.forEach(Device::close);
+            throw e;
         }
         return List.copyOf(devices);
     }

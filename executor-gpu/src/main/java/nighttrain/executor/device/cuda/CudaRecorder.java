@@ -2,6 +2,7 @@ package nighttrain.executor.device.cuda;
 
 import java.util.ArrayList;
 import java.util.List;
+import jcuda.CudaException;
 import jcuda.driver.CUgraph;
 import jcuda.driver.CUgraphExec;
 import jcuda.driver.JCudaDriver;
@@ -26,14 +27,25 @@ final class CudaRecorder implements Recorder, AutoCloseable {
         JCudaDriver.cuStreamBeginCapture(stream, RELAXED);
         try {
             work.run();
-        } finally {
-            JCudaDriver.cuStreamEndCapture(streams.main(), graph);
+        } catch (RuntimeException | Error e) {
+            abandon(stream);
+            throw e;
         }
+        JCudaDriver.cuStreamEndCapture(streams.main(), graph);
         CUgraphExec executable = new CUgraphExec();
         JCudaDriver.cuGraphInstantiate(executable, graph, 0);
         JCudaDriver.cuGraphDestroy(graph);
         graphs.add(executable);
         return () -> JCudaDriver.cuGraphLaunch(executable, streams.main());
+    }
+
+    /** Ends a capture that has failed; that it says so again would hide the cause. */
+    private static void abandon(Stream stream) {
+        try {
+            JCudaDriver.cuStreamEndCapture(stream, new CUgraph());
+        } catch (CudaException e) {
+            // Known.
+        }
     }
 
     @Override

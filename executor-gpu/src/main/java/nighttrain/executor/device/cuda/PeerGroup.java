@@ -37,13 +37,11 @@ final class PeerGroup {
     }
 
     private CompletableFuture<Long> told(String topic, int rank) {
-        return told.computeIfAbsent(topic + " of " + rank, key -> {
-            CompletableFuture<Long> future = new CompletableFuture<>();
-            if (failed) {
-                future.completeExceptionally(new PeerFailedException());
-            }
-            return future;
-        });
+        CompletableFuture<Long> future = told.computeIfAbsent(topic + " of " + rank, key -> new CompletableFuture<>());
+        if (failed) { // looked at after the future can be found, so that fail() or we complete it
+            future.completeExceptionally(new PeerFailedException());
+        }
+        return future;
     }
 
     private static long await(CompletableFuture<Long> future, String topic, int rank) {
