@@ -163,11 +163,12 @@ extern "C" __global__ void local_sum(const Sum s) {
     write_tracks(s, i, packed(sum, s.scale));
 }
 
-// Rank 0 copies every rank's columns side by side: whole[row] = (part of rank 0, part of rank 1, ...). fp32.
+// Columns to rows: this rank's rows of every rank's part, side by side in order of ranks. fp32.
 struct Gather {
     Peers peers;
     float* whole;
     int cols[MAX_RANKS];
+    int first_row;
     int rows;
     int rank;
 };
@@ -176,33 +177,31 @@ template <typename T>
 __device__ __forceinline__ void copy_columns(const Gather& g, int column, int whole, const float* part, int cols) {
     constexpr int width = sizeof(T) / sizeof(float);
     for (int row = blockIdx.x; row < g.rows; row += BLOCKS) {
-        const T* from = reinterpret_cast<const T*>(part + (long long)row * cols);
+        const T* from = reinterpret_cast<const T*>(part + (long long)(g.first_row + row) * cols);
         T* to = reinterpret_cast<T*>(g.whole + (long long)row * whole + column);
         for (int c = threadIdx.x; c < cols / width; c += blockDim.x) to[c] = from[c];
     }
 }
 
-extern "C" __global__ void __launch_bounds__(512, 1) gather_columns(const Gather g) {
+extern "C" __global__ void __launch_bounds__(512, 1) gather_rows_of_rank(const Gather g) {
     unsigned long long start = now();
     unsigned epoch = g.peers.epochs[blockIdx.x] + 3; // odd, as sums
     if (!meet(g.peers, g.rank, epoch)) return;
-    if (g.rank == 0) {
-        int whole = 0;
-        bool aligned = true;
-        for (int r = 0; r < RANKS; r++) {
-            whole += g.cols[r];
-            aligned &= g.cols[r] % 4 == 0;
+    int whole = 0;
+    bool aligned = true;
+    for (int r = 0; r < RANKS; r++) {
+        whole += g.cols[r];
+        aligned &= g.cols[r] % 4 == 0;
+    }
+    int column = 0;
+    for (int r = 0; r < RANKS; r++) {
+        const float* part = reinterpret_cast<const float*>(g.peers.in[r]);
+        if (aligned) {
+            copy_columns<float4>(g, column, whole, part, g.cols[r]);
+        } else {
+            copy_columns<float>(g, column, whole, part, g.cols[r]);
         }
-        int column = 0;
-        for (int r = 0; r < RANKS; r++) {
-            const float* part = reinterpret_cast<const float*>(g.peers.in[r]);
-            if (aligned) {
-                copy_columns<float4>(g, column, whole, part, g.cols[r]);
-            } else {
-                copy_columns<float>(g, column, whole, part, g.cols[r]);
-            }
-            column += g.cols[r];
-        }
+        column += g.cols[r];
     }
     finish(g.peers, epoch, start);
 }

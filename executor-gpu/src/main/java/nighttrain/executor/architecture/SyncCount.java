@@ -74,7 +74,7 @@ public record SyncCount(int blocking, int overlapped) {
         }
 
         @Override
-        public void gatherColumns(Tensor whole, Tensor part) {
+        public Tensor gatherRows(Tensor whole, Tensor part) {
             throw new IllegalStateException("not part of an architecture");
         }
 

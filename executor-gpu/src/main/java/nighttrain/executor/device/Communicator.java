@@ -25,12 +25,13 @@ public interface Communicator {
     Pending allReduce(Tensor part);
 
     /**
-     * Rank 0's {@code whole} gets every rank's {@code part} side by side; elsewhere {@code whole} is left alone.
+     * Columns to rows: every rank gets the rows of its {@link RowShare} whole, all ranks' parts of them side by side. Returns
+     * where they are: in {@code whole}, or in {@code part} where there is one rank alone.
      *
-     * @param whole {@code [1, rows, sum of part cols]}
+     * @param whole {@code [1, rows of this rank, sum of part cols]}
      * @param part {@code [1, rows, cols]}; cols may differ between ranks
      */
-    void gatherColumns(Tensor whole, Tensor part);
+    Tensor gatherRows(Tensor whole, Tensor part);
 
     /** Nanoseconds this rank has waited for the others since it was opened. */
     long waitedNanos();

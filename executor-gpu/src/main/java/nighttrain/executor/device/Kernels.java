@@ -60,8 +60,8 @@ public interface Kernels {
     /** {@code out[i] = x[outputRows[i]]}; {@code x} and {@code out} of one track. */
     void gatherOutputRows(Tensor out, Tensor x);
 
-    /** Draws one token per output row from {@code logits [1, draws, vocabulary]}, which is consumed. */
-    void draw(Tensor logits);
+    /** Draws a token per row of {@code logits [1, rows, vocabulary]}, which is consumed: the step's draws from {@code first} on. */
+    void draw(Tensor logits, int first);
 
     /** The tokens that the last {@link #draw} drew; waits for the device. */
     List<Drawn> drawn();

@@ -10,6 +10,7 @@ import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Drawn;
 import nighttrain.executor.device.Kernels;
+import nighttrain.executor.device.RowShare;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.checkpoint.BlockConfig.Mlp;
 import nighttrain.io.checkpoint.Checkpoint;
@@ -91,16 +92,17 @@ public final class Decoder {
 
     /** Enqueues a forward pass of the shape that {@link #begin} was given, draws included. */
     public void enqueue(int tokens, int outputs) {
-        Tensor logits = forward(tokens, outputs);
-        if (ranks.rank() == 0) {
-            kernels.draw(logits);
-        }
+        kernels.draw(forward(tokens, outputs), share(outputs).from());
     }
 
-    /** Waits for the step; rank 0 returns a token per draw, the others none. */
+    /** Waits for the step and returns this rank's draws. */
     public List<Drawn> drawn() {
-        List<Drawn> drawn = kernels.drawn();
-        return ranks.rank() == 0 ? drawn : List.of();
+        return kernels.drawn();
+    }
+
+    /** Which of a step's {@code outputs} draws this rank makes. */
+    public RowShare share(int outputs) {
+        return RowShare.of(outputs, ranks.rank(), ranks.size());
     }
 
     /** The page that belongs to no sequence: where padding and warm-up put their keys and values. */
@@ -112,14 +114,14 @@ public final class Decoder {
         return limits;
     }
 
-    /** Logits of the batch's output rows, {@code [1, draws, vocabulary]}, whole on rank 0. */
+    /** Logits of the batch's output rows that this rank draws from, {@code [1, rows, vocabulary]}. */
     Tensor logits(Batch batch) {
         begin(batch);
         return forward(batch.size(), batch.outputRows().length);
     }
 
     private Tensor forward(int tokens, int outputs) {
-        Workspace step = workspace.forStep(tokens, outputs);
+        Workspace step = workspace.forStep(tokens, outputs, share(outputs).count());
         kernels.embed(step.stream(), weights.embedding());
         weights.positions().ifPresent(table -> kernels.addPositions(step.stream(), table));
         ResidualStream decoded = architecture.decode(
@@ -129,7 +131,6 @@ public final class Decoder {
         kernels.gatherOutputRows(step.outputRows(), decoded.settle().track(0));
         kernels.norm(step.outputNormed(), step.outputRows(), weights.finalNorm());
         kernels.linear(step.logitsPart(), step.outputNormed(), weights.head());
-        ranks.gatherColumns(step.logits(), step.logitsPart());
-        return step.logits();
+        return ranks.gatherRows(step.logits(), step.logitsPart());
     }
 }

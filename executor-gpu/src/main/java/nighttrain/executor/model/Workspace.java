@@ -2,6 +2,7 @@ package nighttrain.executor.model;
 
 import nighttrain.executor.architecture.Placement;
 import nighttrain.executor.device.Device;
+import nighttrain.executor.device.RowShare;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.checkpoint.BlockConfig;
 import nighttrain.io.checkpoint.ModelConfig;
@@ -33,7 +34,7 @@ record Workspace(
         int kvHeads = placement.share(model.kvHeads());
         int intermediate = placement.share(model.intermediateSize());
         boolean gatedMlp = model.block().mlp() == BlockConfig.Mlp.GATED_SILU;
-        boolean drawsHere = device.communicator().rank() == 0;
+        int drawsHere = RowShare.largest(maxDraws, device.communicator().size());
         return new Workspace(
                 device.tensor("residual stream", tracks, maxTokens, hidden),
                 device.tensor("normed stream", tracks, maxTokens, hidden),
@@ -47,11 +48,11 @@ record Workspace(
                 device.tensor("output rows", 1, maxDraws, hidden),
                 device.tensor("normed output rows", 1, maxDraws, hidden),
                 device.logits("logits of this rank", maxDraws, slice.size()),
-                device.logits("logits", drawsHere ? maxDraws : 0, model.vocabSize()));
+                device.logits("logits", drawsHere, model.vocabSize()));
     }
 
-    /** Views for a step of {@code tokens} tokens and {@code draws} draws. */
-    Workspace forStep(int tokens, int draws) {
+    /** Views for a step of {@code tokens} tokens and {@code draws} draws, {@code drawsHere} of them on this rank. */
+    Workspace forStep(int tokens, int draws, int drawsHere) {
         return new Workspace(
                 stream.firstRows(tokens),
                 normed.firstRows(tokens),
@@ -65,6 +66,6 @@ record Workspace(
                 outputRows.firstRows(draws),
                 outputNormed.firstRows(draws),
                 logitsPart.firstRows(draws),
-                logits.firstRows(Math.min(draws, logits.rows())));
+                logits.firstRows(drawsHere));
     }
 }

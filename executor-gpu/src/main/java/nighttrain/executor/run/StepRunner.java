@@ -27,6 +27,7 @@ final class StepRunner {
         this.recorder = recorder;
     }
 
+    /** Runs a step and returns this rank's part of its draws. */
     List<Drawn> run(Batch batch) {
         if (recorder.isEmpty() || !batch.isDecode()) {
             decoder.begin(batch);
@@ -44,7 +45,8 @@ final class StepRunner {
             recording.replay();
         }
         List<Drawn> drawn = decoder.drawn();
-        return drawn.subList(0, Math.min(drawn.size(), batch.size()));
+        int wanted = Math.max(0, batch.size() - decoder.share(size).from());
+        return drawn.subList(0, Math.min(drawn.size(), wanted));
     }
 
     /** The recorded size that serves {@code sequences}: at most an eighth more. */

@@ -46,7 +46,7 @@ public final class WorkerGroup implements AutoCloseable {
         return onAll(all);
     }
 
-    /** Waits for every rank and returns rank 0's result; a failure is thrown with the number of the rank that caused it. */
+    /** Waits for every rank and returns their draws in order; a failure is thrown with the number of the rank that caused it. */
     private static List<Drawn> onAll(List<CompletableFuture<List<Drawn>>> results) {
         RuntimeException failure = null;
         for (int rank = 0; rank < results.size(); rank++) {
@@ -59,7 +59,7 @@ public final class WorkerGroup implements AutoCloseable {
         if (failure != null) {
             throw failure;
         }
-        return results.get(0).join();
+        return results.stream().flatMap(result -> result.join().stream()).toList();
     }
 
     private static RuntimeException worse(RuntimeException failure, int rank, Throwable cause) {

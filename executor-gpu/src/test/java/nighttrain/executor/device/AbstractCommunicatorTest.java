@@ -233,7 +233,7 @@ public abstract class AbstractCommunicatorTest {
 
     @ParameterizedTest
     @CsvSource({"1,7,61", "2,1,61", "2,33,61", "2,7,1000", "4,1,61", "4,33,61", "4,130,1000"})
-    void columnsMeetOnRankZero(int ranks, int rows, int whole) {
+    void columnsBecomeRows(int ranks, int rows, int whole) {
         int width = (whole + ranks - 1) / ranks;
         int[] widths = IntStream.range(0, ranks)
                 .map(rank -> Math.min(width, whole - rank * width))
@@ -241,18 +241,22 @@ public abstract class AbstractCommunicatorTest {
         float[][] parts = IntStream.range(0, ranks)
                 .mapToObj(rank -> fresh.logits(rows * widths[rank]))
                 .toArray(float[][]::new);
-        float[] gathered = onAll(ranks, device -> {
-                    int rank = device.communicator().rank();
-                    Tensor part = device.logits("part", rows, widths[rank]);
-                    Tensor out = device.logits("whole", rank == 0 ? rows : 0, whole);
-                    device.write(part, parts[rank]);
-                    device.communicator().gatherColumns(out, part);
-                    return rank == 0 ? device.read(out) : device.read(part);
-                })
-                .get(0);
-        for (int i = 0; i < gathered.length; i++) {
-            int rank = i % whole / width;
-            assertThat(gathered[i]).isEqualTo(parts[rank][i / whole * widths[rank] + i % whole - rank * width]);
+        List<float[]> gathered = onAll(ranks, device -> {
+            int rank = device.communicator().rank();
+            Tensor part = device.logits("part", rows, widths[rank]);
+            Tensor out = device.logits("whole", RowShare.of(rows, rank, ranks).count(), whole);
+            device.write(part, parts[rank]);
+            return device.read(device.communicator().gatherRows(out, part));
+        });
+        for (int reader = 0; reader < ranks; reader++) {
+            RowShare share = RowShare.of(rows, reader, ranks);
+            assertThat(gathered.get(reader)).hasSize(share.count() * whole);
+            for (int i = 0; i < share.count() * whole; i++) {
+                int rank = i % whole / width;
+                int row = share.from() + i / whole;
+                assertThat(gathered.get(reader)[i])
+                        .isEqualTo(parts[rank][row * widths[rank] + i % whole - rank * width]);
+            }
         }
     }
 

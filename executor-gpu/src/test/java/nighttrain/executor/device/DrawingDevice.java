@@ -58,7 +58,7 @@ abstract class DrawingDevice extends OneDevice {
         device.write(logits, values);
         kernels.begin(
                 batch(new int[rows.size()], IntStream.range(0, rows.size()).toArray(), draws));
-        kernels.draw(logits);
+        kernels.draw(logits, 0);
         return kernels.drawn();
     }
 }

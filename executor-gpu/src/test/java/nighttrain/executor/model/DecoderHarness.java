@@ -8,7 +8,6 @@ import nighttrain.executor.device.Batch;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Draw;
 import nighttrain.executor.device.Ranks;
-import nighttrain.executor.device.Tensor;
 import nighttrain.executor.device.cpu.CpuDevice;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.io.checkpoint.Checkpoint;
@@ -44,16 +43,24 @@ final class DecoderHarness {
                 IntStream.range(0, pages).map(page -> pages - 1 - page).toArray();
         Batch batch = new Batch(ids, rows, new int[] {0, ids.length}, new int[][] {pageTable}, rows, draws);
         try {
-            return Ranks.onAll(devices, device -> logits(checkpoint, device, limits, batch))
-                    .get(0);
+            return concatenated(Ranks.onAll(devices, device -> logits(checkpoint, device, limits, batch)));
         } finally {
             devices.forEach(Device::close);
         }
     }
 
-    /** Rank 0's logits; the other ranks have none. */
+    /** The logits of one rank's share of the rows. */
     private static float[] logits(Checkpoint checkpoint, Device device, Decoder.Limits limits, Batch batch) {
-        Tensor logits = Decoder.load(checkpoint, device, limits).logits(batch);
-        return device.communicator().rank() == 0 ? device.read(logits) : new float[0];
+        return device.read(Decoder.load(checkpoint, device, limits).logits(batch));
+    }
+
+    private static float[] concatenated(List<float[]> parts) {
+        float[] all = new float[parts.stream().mapToInt(part -> part.length).sum()];
+        int at = 0;
+        for (float[] part : parts) {
+            System.arraycopy(part, 0, all, at, part.length);
+            at += part.length;
+        }
+        return all;
     }
 }

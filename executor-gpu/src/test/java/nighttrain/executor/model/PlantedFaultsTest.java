@@ -198,8 +198,8 @@ class PlantedFaultsTest {
                 }
 
                 @Override
-                public void gatherColumns(Tensor whole, Tensor part) {
-                    ranks.gatherColumns(whole, part);
+                public Tensor gatherRows(Tensor whole, Tensor part) {
+                    return ranks.gatherRows(whole, part);
                 }
 
                 @Override

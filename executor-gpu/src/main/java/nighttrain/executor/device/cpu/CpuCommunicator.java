@@ -3,6 +3,7 @@ package nighttrain.executor.device.cpu;
 import java.util.Arrays;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Pending;
+import nighttrain.executor.device.RowShare;
 import nighttrain.executor.device.Tensor;
 
 /**
@@ -89,21 +90,25 @@ final class CpuCommunicator implements Communicator {
     }
 
     @Override
-    public void gatherColumns(Tensor whole, Tensor part) {
+    public Tensor gatherRows(Tensor whole, Tensor part) {
+        if (size() == 1) {
+            return part;
+        }
         long start = System.nanoTime();
         exchange.publish(rank, (CpuTensor) part, 0);
-        if (rank == 0) {
-            CpuTensor out = (CpuTensor) whole;
-            int column = 0;
-            for (int r = 0; r < size(); r++) {
-                CpuTensor in = exchange.of(r);
-                for (int row = 0; row < in.rows(); row++) {
-                    System.arraycopy(in.data(), in.row(0, row), out.data(), out.row(0, row) + column, in.cols());
-                }
-                column += in.cols();
+        CpuTensor out = (CpuTensor) whole;
+        RowShare share = RowShare.of(part.rows(), rank, size());
+        int column = 0;
+        for (int r = 0; r < size(); r++) {
+            CpuTensor in = exchange.of(r);
+            for (int row = 0; row < share.count(); row++) {
+                System.arraycopy(
+                        in.data(), in.row(0, share.from() + row), out.data(), out.row(0, row) + column, in.cols());
             }
+            column += in.cols();
         }
         exchange.meet();
         waitedNanos += System.nanoTime() - start;
+        return whole;
     }
 }

@@ -197,12 +197,12 @@ final class CpuKernels implements Kernels {
     }
 
     @Override
-    public void draw(Tensor logits) {
+    public void draw(Tensor logits, int first) {
         CpuTensor in = (CpuTensor) logits;
-        Drawn[] tokens = new Drawn[batch.draws().size()];
+        Drawn[] tokens = new Drawn[in.rows()];
         team.run(
                 tokens.length,
-                i -> tokens[i] = CpuSampler.draw(batch.draws().get(i), in.data(), in.row(0, i), in.cols()));
+                i -> tokens[i] = CpuSampler.draw(batch.draws().get(first + i), in.data(), in.row(0, i), in.cols()));
         drawn = List.of(tokens);
         busyNanos += System.nanoTime() - begunNanos;
     }

@@ -2,9 +2,9 @@ package nighttrain.executor.device.cuda;
 
 import java.util.HashMap;
 import java.util.Map;
-import jcuda.driver.JCudaDriver;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Pending;
+import nighttrain.executor.device.RowShare;
 import nighttrain.executor.device.Tensor;
 
 /**
@@ -210,29 +210,21 @@ final class CudaCommunicator implements Communicator {
     }
 
     @Override
-    public void gatherColumns(Tensor whole, Tensor part) {
-        CudaTensor from = (CudaTensor) part;
-        CudaTensor to = (CudaTensor) whole;
+    public Tensor gatherRows(Tensor whole, Tensor part) {
         if (size() == 1) {
-            copy(to, from);
-            return;
+            return part;
         }
+        CudaTensor from = (CudaTensor) part;
         long[] in = addressesOf(from);
         long[] widths = addresses.computeIfAbsent(-1 - from.allocation(), key -> exchange("columns", from.cols()));
-        Struct gather = peers(in).pointer(to.address());
+        Struct gather = peers(in).pointer(((CudaTensor) whole).address());
         for (int r = 0; r < MAX_RANKS; r++) {
             gather.integer(r < widths.length ? (int) widths[r] : 0);
         }
-        gather.integer(from.rows()).integer(rank);
-        kernel("gather_columns").launch(streams.main(), Kernel.Grid.of(BLOCKS, 1, THREADS), gather);
-    }
-
-    private void copy(CudaTensor to, CudaTensor from) {
-        JCudaDriver.cuMemcpyDtoDAsync(
-                to.base().withByteOffset(to.offset() * to.elementBytes()),
-                from.base().withByteOffset(from.offset() * from.elementBytes()),
-                (long) from.rows() * from.cols() * from.elementBytes(),
-                streams.main());
+        RowShare share = RowShare.of(from.rows(), rank, size());
+        gather.integer(share.from()).integer(share.count()).integer(rank);
+        kernel("gather_rows_of_rank").launch(streams.main(), Kernel.Grid.of(BLOCKS, 1, THREADS), gather);
+        return whole;
     }
 
     /** Time in sums since the start, the wait for peers included, by the GPU's clock. */

@@ -12,6 +12,7 @@ import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Norm;
 import nighttrain.executor.device.PeerFailedException;
 import nighttrain.executor.device.Rotation;
+import nighttrain.executor.device.RowShare;
 import nighttrain.executor.device.Tensor;
 
 /** The verbs on one GPU, each a kernel of {@code /kernels} but for matrix products; bf16 with fp32 accumulation. */
@@ -27,6 +28,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final MatrixProducts products;
     private final CudaAttention attention;
     private final DrawResults results;
+    private RowShare drawn = new RowShare(0, 0);
     private final StepClock clock = new StepClock();
     private final CudaCommunicator ranks;
     private final CudaContext context;
@@ -246,14 +248,15 @@ final class CudaKernels implements Kernels, AutoCloseable {
     }
 
     @Override
-    public void draw(Tensor logits) {
+    public void draw(Tensor logits, int first) {
         CudaTensor x = (CudaTensor) logits;
+        drawn = new RowShare(first, x.rows());
         modules.get("draw", new KernelSource("draw.cu", Map.of()))
                 .launch(
                         streams.main(),
                         Kernel.Grid.of(x.rows(), 1, DRAW_THREADS),
                         x.address(),
-                        inputs.drawTable(),
+                        inputs.drawTable(first),
                         results.tokens(),
                         results.likely(),
                         x.cols());
@@ -263,12 +266,12 @@ final class CudaKernels implements Kernels, AutoCloseable {
     public List<Drawn> drawn() {
         clock.stop(streams.main());
         ranks.readClock();
-        List<Drawn> drawn = results.read(inputs.draws(), streams);
+        List<Drawn> tokens = results.read(inputs.draws().subList(drawn.from(), drawn.from() + drawn.count()), streams);
         clock.count();
         if (ranks.hasFailedPeer()) {
             throw new PeerFailedException();
         }
-        return drawn;
+        return tokens;
     }
 
     @Override

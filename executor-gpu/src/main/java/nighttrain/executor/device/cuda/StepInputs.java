@@ -154,8 +154,9 @@ final class StepInputs {
         return at(outputRows);
     }
 
-    long drawTable() {
-        return device.address() + draws.offset();
+    /** How the step's draws from {@code first} on are to be made. */
+    long drawTable(int first) {
+        return device.address() + draws.offset() + (long) first * DrawTable.INTS * Integer.BYTES;
     }
 
     long pageTables() {
