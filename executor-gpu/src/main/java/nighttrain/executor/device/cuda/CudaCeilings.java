@@ -31,7 +31,7 @@ final class CudaCeilings implements AutoCloseable {
         double copy = seconds(() -> JCudaDriver.cuMemcpyDtoDAsync(to, from, COPY_BYTES, streams.main()));
         CudaTensor x = square(random());
         CudaTensor out = square(memory.allocate("product", (long) SIDE * SIDE * CudaTensor.BF16));
-        CudaMatrix matrix = new CudaMatrix(1, SIDE, SIDE, random().address(), 0);
+        CudaMatrix matrix = new CudaMatrix(1, SIDE, SIDE, random().address(), 0, 0);
         double product = seconds(() -> products.run(out, x, matrix));
         return new Ceilings(2 * COPY_BYTES / copy, 2.0 * SIDE * SIDE * SIDE / product);
     }

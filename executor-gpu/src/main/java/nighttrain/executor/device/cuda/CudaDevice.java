@@ -120,7 +120,7 @@ final class CudaDevice implements Device {
         context.makeCurrent();
         DevicePointer base = memory.allocate(role, (long) tracks * outputs * inputs * CudaTensor.BF16);
         upload.run(base, tracks, outputs, inputs, rows);
-        return new CudaMatrix(tracks, outputs, inputs, base.address(), 0);
+        return new CudaMatrix(tracks, outputs, inputs, base.address(), 0, 0);
     }
 
     @Override
@@ -129,7 +129,8 @@ final class CudaDevice implements Device {
         DevicePointer biases = memory.allocate(role + ", bias", (long) bias.length * CudaTensor.BF16);
         JCudaDriver.cuMemcpyHtoD(biases, Pointer.to(rounded(bias)), (long) bias.length * CudaTensor.BF16);
         DeviceMemory.awaitWrites();
-        return new CudaMatrix(tracks, outputs, inputs, matrix.address(), biases.address());
+        CudaTensor exact = (CudaTensor) constant(role + ", bias", tracks, 1, outputs, bias);
+        return new CudaMatrix(tracks, outputs, inputs, matrix.address(), biases.address(), exact.address());
     }
 
     private static short[] rounded(float[] values) {

@@ -28,7 +28,6 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final MatrixProducts products;
     private final CudaAttention attention;
     private final DrawResults results;
-    private RowShare drawn = new RowShare(0, 0);
     private final StepClock clock = new StepClock();
     private final CudaCommunicator ranks;
     private final CudaContext context;
@@ -250,7 +249,6 @@ final class CudaKernels implements Kernels, AutoCloseable {
     @Override
     public void draw(Tensor logits, int first) {
         CudaTensor x = (CudaTensor) logits;
-        drawn = new RowShare(first, x.rows());
         modules.get("draw", new KernelSource("draw.cu", Map.of()))
                 .launch(
                         streams.main(),
@@ -266,7 +264,8 @@ final class CudaKernels implements Kernels, AutoCloseable {
     public List<Drawn> drawn() {
         clock.stop(streams.main());
         ranks.readClock();
-        List<Drawn> tokens = results.read(inputs.draws().subList(drawn.from(), drawn.from() + drawn.count()), streams);
+        RowShare share = RowShare.of(inputs.draws().size(), ranks.rank(), ranks.size());
+        List<Drawn> tokens = results.read(inputs.draws().subList(share.from(), share.from() + share.count()), streams);
         clock.count();
         if (ranks.hasFailedPeer()) {
             throw new PeerFailedException();

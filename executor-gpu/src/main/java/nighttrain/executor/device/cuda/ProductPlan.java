@@ -14,7 +14,7 @@ import java.util.function.ToDoubleFunction;
  */
 final class ProductPlan implements AutoCloseable {
     static final long WORKSPACE_BYTES = 64L << 20;
-    private static final int CANDIDATES = 8;
+    private static final int CANDIDATES = 24;
     private static final Memory ONE = scalar(1f);
     private static final Memory ZERO = scalar(0f);
 
@@ -57,14 +57,18 @@ final class ProductPlan implements AutoCloseable {
         set(CublasLt.DESC_TRANSA, CublasLt.TRANSPOSED);
         if (shape.hasBias) {
             set(CublasLt.DESC_EPILOGUE, CublasLt.EPILOGUE_BIAS);
-            set(CublasLt.DESC_BIAS_TYPE, CublasLt.TYPE_BF16);
+            set(CublasLt.DESC_BIAS_TYPE, outType());
             set(CublasLt.DESC_BIAS_BATCH_STRIDE, (long) shape.outputs);
         }
         long matrix = (long) shape.inputs * shape.outputs;
         this.weights = layout(CublasLt.TYPE_BF16, shape.inputs, shape.outputs, matrix);
         this.x = layout(CublasLt.TYPE_BF16, shape.inputs, shape.rows, shape.inStride);
-        int outType = shape.outBytes == CudaTensor.BF16 ? CublasLt.TYPE_BF16 : CublasLt.TYPE_FP32;
-        this.out = layout(outType, shape.outputs, shape.rows, shape.outStride);
+        this.out = layout(outType(), shape.outputs, shape.rows, shape.outStride);
+    }
+
+    /** Also that of the bias, which cuBLASLt wants alike. */
+    private int outType() {
+        return shape.outBytes == CudaTensor.BF16 ? CublasLt.TYPE_BF16 : CublasLt.TYPE_FP32;
     }
 
     private static Memory scalar(float value) {
@@ -150,7 +154,9 @@ final class ProductPlan implements AutoCloseable {
 
     void run(long outAddress, long xAddress, CudaMatrix matrix, Pointer workspace, Stream stream) {
         if (shape.hasBias) {
-            set(CublasLt.DESC_BIAS_POINTER, matrix.biasAddress());
+            set(
+                    CublasLt.DESC_BIAS_POINTER,
+                    outType() == CublasLt.TYPE_BF16 ? matrix.biasAddress() : matrix.biasFp32Address());
         }
         Pointer to = new Pointer(outAddress);
         check(
