@@ -3,6 +3,7 @@
 // share and reads the others' (bandwidth). Both read peers' memory directly.
 // Every launch has BLOCKS blocks, needed or not: then all blocks have met equally often, and one epoch serves all kernels.
 // Bytes over NVLink per rank of n bytes: one-shot (RANKS - 1) n, two-shot 2 (RANKS - 1) / RANKS n.
+// Measured on four H200: 8 KiB 4.6 us, 512 KiB 9.0, 2 MiB 17.1, 32 MiB 166 (two-shot from 768 KiB on).
 // Compile-time: RANKS, BLOCKS.
 #include "bf16.cuh"
 

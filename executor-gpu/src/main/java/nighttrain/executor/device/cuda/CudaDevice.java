@@ -31,6 +31,7 @@ final class CudaDevice implements Device {
     private final CudaRecorder recorder;
     private final WeightUpload upload;
     private final StepLimits limits;
+    private final CudaOptions options;
     private int allocations;
     private boolean closed;
 
@@ -43,6 +44,7 @@ final class CudaDevice implements Device {
             CudaOptions options) {
         this.context = context;
         this.limits = limits;
+        this.options = options;
         context.makeCurrent();
         this.streams = new Streams();
         this.modules = new KernelModules(libraries.compiler(context.architecture()));
@@ -74,9 +76,10 @@ final class CudaDevice implements Device {
         return communicator;
     }
 
+    /** None where the step's work is cut anew on the host each time: the prefill kernel's items do not replay. */
     @Override
     public Optional<Recorder> recorder() {
-        return Optional.of(recorder);
+        return options.deterministic() ? Optional.empty() : Optional.of(recorder);
     }
 
     @Override
