@@ -86,8 +86,8 @@ public record EngineConfig(
         }
     }
 
-    /** The same without sums over ranks: for benchmarks alone. */
-    public EngineConfig withoutSums() {
+    /** The same with other GPUs. */
+    public EngineConfig with(GpuConfig other) {
         return new EngineConfig(
                 backend,
                 ranks,
@@ -99,7 +99,7 @@ public record EngineConfig(
                 kvPages,
                 prefixCache,
                 threads,
-                gpu.withoutSums());
+                other);
     }
 
     /** What a user gets who asks for nothing. */

@@ -68,7 +68,12 @@ public final class Engines {
         return config.backend() == Backend.AUTO && CudaDevices.available();
     }
 
-    private static int maxModelLen(EngineConfig config, ModelConfig model) {
+    /**
+     * The longest prompt plus output that an engine will take, on any machine.
+     *
+     * @throws UserError where more was asked for than the model was trained for
+     */
+    public static int maxModelLen(EngineConfig config, ModelConfig model) {
         if (config.maxModelLen() > model.maxPositions()) {
             throw UserError.of(
                     "bad value of --max-model-len",

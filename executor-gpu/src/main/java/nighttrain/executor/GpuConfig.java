@@ -24,6 +24,11 @@ public record GpuConfig(List<Integer> devices, double memoryUtilization, boolean
         }
     }
 
+    /** The same on these GPUs. */
+    public GpuConfig on(List<Integer> numbers) {
+        return new GpuConfig(numbers, memoryUtilization, deterministic, skipSums);
+    }
+
     /** The same without sums over ranks. */
     public GpuConfig withoutSums() {
         return new GpuConfig(devices, memoryUtilization, deterministic, true);

@@ -30,9 +30,14 @@ final class ClosingSummary {
                 row("", "TTFT", "TPOT", "E2E"),
                 row("p50", times(summary, Percentiles::p50)),
                 row("p99", times(summary, Percentiles::p99)),
-                "  layout    " + summary.layout() + " (replicas x ranks), " + summary.architecture(),
+                "  layout    " + summary.layout() + " (replicas x ranks), " + summary.architecture() + devices(summary),
                 "  output    " + report.output().replaceFirst("^file:(?=/)", "") + " (results, metrics, summary.json)");
         return lines.stream().map(line -> line.stripTrailing() + "\n").collect(Collectors.joining());
+    }
+
+    private static String devices(Summary summary) {
+        int gpus = summary.throughput().gpus();
+        return gpus == 0 ? ", on the CPU" : ", on " + Figures.count(gpus, "GPU");
     }
 
     private static String headline(GenerateReport report) {

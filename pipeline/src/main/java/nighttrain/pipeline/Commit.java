@@ -1,12 +1,13 @@
 package nighttrain.pipeline;
 
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.DoubleSupplier;
-import nighttrain.executor.Backend;
-import nighttrain.executor.EnginePlan;
+import java.util.stream.Collectors;
 import nighttrain.io.table.Summary;
 import nighttrain.io.table.Throughput;
+import nighttrain.pipeline.feed.EngineMet;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.job.Versions;
 import nighttrain.pipeline.read.PromptTable;
@@ -28,14 +29,15 @@ final class Commit {
     private final PreparedJob job;
     private final String runId;
     private final JobFolder folder;
-    private final EnginePlan plan;
+    private final List<EngineMet> engines;
 
-    Commit(SparkSession spark, PreparedJob job, String runId) {
+    /** {@code engines}: those that ran. */
+    Commit(SparkSession spark, PreparedJob job, String runId, List<EngineMet> engines) {
         this.spark = spark;
         this.job = job;
         this.runId = runId;
         this.folder = job.folder();
-        this.plan = job.model().plan();
+        this.engines = engines;
     }
 
     GenerateReport write(
@@ -60,8 +62,8 @@ final class Commit {
                 figures.percentilesOf("tpot_ms"),
                 figures.percentilesOf("e2e_ms"),
                 commShare,
-                plan.layout(),
-                plan.architecture(),
+                engines.stream().map(EngineMet::layout).distinct().collect(Collectors.joining(", ")),
+                job.model().architecture(),
                 job.model().fingerprint(),
                 versions,
                 job.options().settings().asText());
@@ -81,8 +83,7 @@ final class Commit {
 
     /** Rates of this run alone: what earlier runs computed took other seconds. */
     private Throughput throughput(RowFigures figures, Earlier earlier, double seconds) {
-        int executors = Math.max(1, spark.sparkContext().statusTracker().getExecutorInfos().length - 1);
-        int gpus = plan.backend() == Backend.CUDA ? executors * plan.replicas() * plan.ranks() : 0;
+        int gpus = engines.stream().mapToInt(EngineMet::gpus).sum();
         return Throughput.of(
                 figures.promptTokens() - earlier.promptTokens(),
                 figures.outputTokens() - earlier.outputTokens(),

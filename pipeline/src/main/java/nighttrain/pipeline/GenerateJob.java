@@ -35,8 +35,12 @@ public final class GenerateJob {
 
     GenerateReport run(SparkSession spark, GenerateOptions options, InputSource source, ProgressListener progress) {
         long startNanos = System.nanoTime();
-        PreparedJob job =
-                PreparedJob.check(options, source, engines, spark.sessionState().newHadoopConf());
+        PreparedJob job = PreparedJob.check(
+                options,
+                source,
+                spark.sparkContext().isLocal(),
+                engines,
+                spark.sessionState().newHadoopConf());
         if (job.isComplete()) {
             return GenerateReport.ofComplete(job.folder(), options.output().maxRowErrors());
         }

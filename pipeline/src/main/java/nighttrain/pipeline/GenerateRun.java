@@ -56,20 +56,26 @@ final class GenerateRun {
                         spark.sparkContext(),
                         table.rows(),
                         options.samples(),
-                        job.model().plan().maxNumSeqs())
+                        options.engine().maxNumSeqs())
                 .deal(left);
         long outputs = table.rows() * options.samples();
+        FeedCounters counters = FeedCounters.in(spark.sparkContext());
         double generatingS =
-                outputs == earlier.outputs() ? 0 : feed(ordered, context(hadoop), outputs, earlier, progress);
-        return new Commit(spark, job, runId).write(table, journal, earlier, generatingS, this::elapsedS);
+                outputs == earlier.outputs() ? 0 : feed(ordered, context(hadoop), outputs, earlier, counters, progress);
+        return new Commit(spark, job, runId, counters.enginesMet())
+                .write(table, journal, earlier, generatingS, this::elapsedS);
     }
 
     /** Runs the model; how long that took, in seconds. */
     private double feed(
-            Dataset<Row> prompts, RunContext run, long outputs, Earlier earlier, ProgressListener listener) {
+            Dataset<Row> prompts,
+            RunContext run,
+            long outputs,
+            Earlier earlier,
+            FeedCounters counters,
+            ProgressListener listener) {
         long beganNanos = System.nanoTime();
         SparkContext context = spark.sparkContext();
-        FeedCounters counters = FeedCounters.in(context);
         FeedTask task = new FeedTask(FeedSpec.of(run, job.options()), counters);
         ProgressReporter.Goal goal = new ProgressReporter.Goal(outputs, earlier.outputs(), earlier.errors());
         context.setJobDescription("Night Train: generate");

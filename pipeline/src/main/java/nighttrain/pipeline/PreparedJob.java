@@ -34,11 +34,17 @@ record PreparedJob(
     /**
      * Checks a job.
      *
+     * @param enginesHere whether engines will run on this machine
      * @throws UserError for the first fault found
      */
-    static PreparedJob check(GenerateOptions options, InputSource source, EngineFactory engines, Configuration hadoop) {
+    static PreparedJob check(
+            GenerateOptions options,
+            InputSource source,
+            boolean enginesHere,
+            EngineFactory engines,
+            Configuration hadoop) {
         InputColumns columns = InputColumns.of(source.schema(), options, ResultColumns.names(options));
-        ModelFacts model = ModelFacts.check(options, needsChat(options, columns), engines);
+        ModelFacts model = ModelFacts.check(options, needsChat(options, columns), enginesHere, engines);
         JobFolder folder = JobFolder.of(options.output().path(), hadoop);
         options.input().path().ifPresent(input -> refuseWithin(input, folder));
         folder.refuseForeign();
@@ -48,7 +54,7 @@ record PreparedJob(
                 model.fingerprint(),
                 source.identity(columns.used()),
                 columns.prompt().origin(),
-                model.plan().maxModelLen());
+                model.maxModelLen());
         PreparedJob job = new PreparedJob(options, source, columns, model, folder, fingerprint);
         folder.fingerprint().ifPresent(job::refuseOtherThan);
         return job;

@@ -34,7 +34,7 @@ class OutputContentTest extends JobTest {
         assertThat(summary.e2eMs().p99()).isEqualTo(10);
         assertThat(summary.tpotMs().p90()).isBetween(1.0, 1.2);
         assertThat(summary.layout()).isEqualTo("1x1");
-        assertThat(summary.architecture()).isEqualTo("echo");
+        assertThat(summary.architecture()).isEqualTo("dense");
         assertThat(summary.versions()).containsKeys("night-train", "spark", "java");
         assertThat(summary.settings())
                 .containsEntry("maxTokens", "256")

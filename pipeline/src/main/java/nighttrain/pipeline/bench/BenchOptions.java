@@ -50,9 +50,7 @@ public record BenchOptions(
                 texts(given, values),
                 Path.of(values.get(Settings.MODEL)),
                 values.get(Settings.LOAD_FORMAT) == LoadFormat.DUMMY,
-                own(given, BenchSettings.SKIP_SUMS)
-                        ? GenerateOptions.engine(values).withoutSums()
-                        : GenerateOptions.engine(values),
+                engine(values, own(given, BenchSettings.SKIP_SUMS)),
                 new Workload(
                         own(given, BenchSettings.NUM_PROMPTS),
                         own(given, BenchSettings.INPUT_LEN),
@@ -61,6 +59,11 @@ public record BenchOptions(
                         own(given, BenchSettings.SEED)),
                 own(given, BenchSettings.WARMUP),
                 own(given, BenchSettings.REPEAT));
+    }
+
+    private static EngineConfig engine(SettingValues values, boolean skipSums) {
+        EngineConfig asked = GenerateOptions.engine(values);
+        return skipSums ? asked.with(asked.gpu().withoutSums()) : asked;
     }
 
     private static <T> T own(Map<String, Object> given, Setting<T> setting) {

@@ -14,6 +14,7 @@ public final class EngineHost {
     private static final EngineHost HERE = new EngineHost();
     private static final Duration CHANGE_TIMEOUT = Duration.ofMinutes(5);
 
+    private List<Integer> gpus = List.of();
     private HostedModel model;
     private final Map<String, RunOnExecutor> runs = new HashMap<>();
     private int leases;
@@ -41,6 +42,11 @@ public final class EngineHost {
         run.enter(model.engine());
         leases++;
         return new Lease(model, run);
+    }
+
+    /** Which GPUs are this executor's; none: all that it sees. */
+    synchronized void use(List<Integer> assigned) {
+        gpus = List.copyOf(assigned);
     }
 
     /** Opens an engine before the first task asks for it. */
@@ -77,7 +83,7 @@ public final class EngineHost {
             closeModel();
         }
         if (model == null) {
-            model = HostedModel.open(key, engines);
+            model = HostedModel.open(key, gpus, engines);
             failed = false;
         }
     }

@@ -23,6 +23,7 @@ final class EngineStarter implements ExecutorPlugin {
     @Override
     public void init(PluginContext plugin, Map<String, String> unused) {
         context = plugin;
+        EngineHost.here().use(AssignedGpus.of(plugin.resources()));
         SettingValues values =
                 SettingValues.of(key -> Optional.ofNullable(plugin.conf().get(key, null)));
         if (values.isSet(Settings.MODEL)) {

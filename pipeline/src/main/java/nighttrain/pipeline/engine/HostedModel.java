@@ -1,8 +1,10 @@
 package nighttrain.pipeline.engine;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import nighttrain.executor.Engine;
+import nighttrain.executor.EngineConfig;
 import nighttrain.io.text.ChatTemplate;
 import nighttrain.io.text.Tokenizer;
 
@@ -19,11 +21,13 @@ public final class HostedModel implements AutoCloseable {
         this.engine = engine;
     }
 
-    static HostedModel open(EngineKey key, EngineFactory engines) {
+    /** {@code gpus}: those that are ours; none: all that this process sees. */
+    static HostedModel open(EngineKey key, List<Integer> gpus, EngineFactory engines) {
+        EngineConfig config = key.config().with(key.config().gpu().on(gpus));
         Path dir = Path.of(key.model());
         Tokenizer tokenizer = Tokenizer.open(dir);
         try {
-            return new HostedModel(key, tokenizer, engines.open(key.config(), dir, key.dummyWeights()));
+            return new HostedModel(key, tokenizer, engines.open(config, dir, key.dummyWeights()));
         } catch (RuntimeException | Error failed) {
             tokenizer.close();
             throw failed;

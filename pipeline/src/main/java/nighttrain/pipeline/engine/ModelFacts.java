@@ -1,7 +1,8 @@
 package nighttrain.pipeline.engine;
 
 import java.nio.file.Path;
-import nighttrain.executor.EnginePlan;
+import nighttrain.executor.Engines;
+import nighttrain.executor.ModelFootprint;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.text.ChatTemplate;
@@ -12,16 +13,18 @@ import nighttrain.pipeline.settings.GenerateOptions;
  * What the driver knows of a model before any executor opens it.
  *
  * @param fingerprint names its content
- * @param plan what the asked-for engine comes to
+ * @param architecture its name and settings
+ * @param maxModelLen longest prompt plus output, in tokens
  */
-public record ModelFacts(String fingerprint, EnginePlan plan) {
+public record ModelFacts(String fingerprint, String architecture, int maxModelLen) {
     /**
      * Opens everything that executors will open, weights aside, and closes it again.
      *
      * @param chat whether the model's chat template is needed
+     * @param here whether the engine will run on this machine, so that what it lacks can be told before anything is written
      * @throws nighttrain.io.UserError for whatever is missing, broken or cannot work together
      */
-    public static ModelFacts check(GenerateOptions options, boolean chat, EngineFactory engines) {
+    public static ModelFacts check(GenerateOptions options, boolean chat, boolean here, EngineFactory engines) {
         Path dir = Path.of(options.model());
         try (Checkpoint checkpoint = options.dummyWeights() ? Checkpoints.dummy(dir) : Checkpoints.open(dir);
                 Tokenizer tokenizer = Tokenizer.open(dir)) {
@@ -29,8 +32,14 @@ public record ModelFacts(String fingerprint, EnginePlan plan) {
             if (chat) {
                 ChatTemplate.open(dir);
             }
-            EnginePlan plan = engines.plan(options.engine(), checkpoint.config());
-            return new ModelFacts(checkpoint.fingerprint(), plan);
+            Engines.check(options.engine(), checkpoint.config());
+            if (here) {
+                engines.plan(options.engine(), checkpoint.config());
+            }
+            return new ModelFacts(
+                    checkpoint.fingerprint(),
+                    ModelFootprint.of(checkpoint.config()).architecture(),
+                    Engines.maxModelLen(options.engine(), checkpoint.config()));
         }
     }
 }

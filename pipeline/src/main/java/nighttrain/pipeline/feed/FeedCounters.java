@@ -1,8 +1,10 @@
 package nighttrain.pipeline.feed;
 
 import java.io.Serializable;
+import java.util.List;
 import nighttrain.io.table.ResultRow;
 import org.apache.spark.SparkContext;
+import org.apache.spark.util.CollectionAccumulator;
 import org.apache.spark.util.LongAccumulator;
 
 /**
@@ -12,9 +14,14 @@ import org.apache.spark.util.LongAccumulator;
  * @param errors outputs that failed
  * @param promptTokens tokens of their prompts
  * @param outputTokens tokens of their texts
+ * @param engines that ran them
  */
 public record FeedCounters(
-        LongAccumulator rows, LongAccumulator errors, LongAccumulator promptTokens, LongAccumulator outputTokens)
+        LongAccumulator rows,
+        LongAccumulator errors,
+        LongAccumulator promptTokens,
+        LongAccumulator outputTokens,
+        CollectionAccumulator<EngineMet> engines)
         implements Serializable {
     /** New ones. */
     public static FeedCounters in(SparkContext spark) {
@@ -22,7 +29,17 @@ public record FeedCounters(
                 spark.longAccumulator("rows"),
                 spark.longAccumulator("row errors"),
                 spark.longAccumulator("prompt tokens"),
-                spark.longAccumulator("output tokens"));
+                spark.longAccumulator("output tokens"),
+                spark.collectionAccumulator("engines"));
+    }
+
+    /** The engines that ran, each once; none where nothing was left to do. */
+    public List<EngineMet> enginesMet() {
+        return engines.value().stream().distinct().toList();
+    }
+
+    void met(EngineMet engine) {
+        engines.add(engine);
     }
 
     void add(ResultRow row) {

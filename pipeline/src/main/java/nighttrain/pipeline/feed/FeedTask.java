@@ -24,6 +24,8 @@ public record FeedTask(FeedSpec spec, FeedCounters counters) implements ForeachP
             return;
         }
         try (EngineHost.Lease lease = EngineHost.here().lease(spec.context())) {
+            counters.met(
+                    EngineMet.of(lease.run().executor(), lease.model().engine().plan()));
             try {
                 feed(rows, lease.model(), lease.run());
             } catch (EngineException failed) {
