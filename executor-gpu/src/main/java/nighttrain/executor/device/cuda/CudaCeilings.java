@@ -2,7 +2,6 @@ package nighttrain.executor.device.cuda;
 
 import java.util.Random;
 import jcuda.Pointer;
-import jcuda.driver.CUevent;
 import jcuda.driver.JCudaDriver;
 import nighttrain.executor.device.Ceilings;
 import nighttrain.io.checkpoint.Bfloat16;
@@ -28,11 +27,12 @@ final class CudaCeilings implements AutoCloseable {
     Ceilings measure() {
         DevicePointer from = memory.allocate("copy", COPY_BYTES);
         DevicePointer to = memory.allocate("copy", COPY_BYTES);
-        double copy = seconds(() -> JCudaDriver.cuMemcpyDtoDAsync(to, from, COPY_BYTES, streams.main()));
+        double copy = GpuTimer.leastSeconds(
+                streams.main(), RUNS, () -> JCudaDriver.cuMemcpyDtoDAsync(to, from, COPY_BYTES, streams.main()));
         CudaTensor x = square(random());
         CudaTensor out = square(memory.allocate("product", (long) SIDE * SIDE * CudaTensor.BF16));
         CudaMatrix matrix = new CudaMatrix(1, SIDE, SIDE, random().address(), 0, 0);
-        double product = seconds(() -> products.run(out, x, matrix));
+        double product = GpuTimer.leastSeconds(streams.main(), RUNS, () -> products.run(out, x, matrix));
         return new Ceilings(2 * COPY_BYTES / copy, 2.0 * SIDE * SIDE * SIDE / product);
     }
 
@@ -53,26 +53,6 @@ final class CudaCeilings implements AutoCloseable {
 
     private static CudaTensor square(DevicePointer base) {
         return new CudaTensor(base, 0, 0, 1, SIDE, SIDE, SIDE, (long) SIDE * SIDE, CudaTensor.BF16);
-    }
-
-    private double seconds(Runnable work) {
-        CUevent start = new CUevent();
-        CUevent end = new CUevent();
-        JCudaDriver.cuEventCreate(start, 0);
-        JCudaDriver.cuEventCreate(end, 0);
-        double least = Double.POSITIVE_INFINITY;
-        for (int run = 0; run < RUNS; run++) {
-            JCudaDriver.cuEventRecord(start, streams.main());
-            work.run();
-            JCudaDriver.cuEventRecord(end, streams.main());
-            JCudaDriver.cuEventSynchronize(end);
-            float[] millis = new float[1];
-            JCudaDriver.cuEventElapsedTime(millis, start, end);
-            least = run == 0 ? least : Math.min(least, millis[0] / 1e3);
-        }
-        JCudaDriver.cuEventDestroy(start);
-        JCudaDriver.cuEventDestroy(end);
-        return least;
     }
 
     @Override

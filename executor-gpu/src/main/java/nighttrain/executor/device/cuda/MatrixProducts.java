@@ -4,8 +4,6 @@ import com.sun.jna.Pointer;
 import com.sun.jna.ptr.PointerByReference;
 import java.util.HashMap;
 import java.util.Map;
-import jcuda.driver.CUevent;
-import jcuda.driver.JCudaDriver;
 
 /**
  * {@code out[t] = x[t] W[t]^T + bias[t]} by cuBLASLt, strided over tracks; bf16 operands, fp32 accumulation. Rows are rounded up
@@ -76,7 +74,8 @@ final class MatrixProducts implements AutoCloseable {
         if (deterministic) {
             plan.adopt(models.computeIfAbsent(shape.withRows(DETERMINISTIC_ROWS), this::untimed));
         } else if (rows <= RECURRING_ROWS || rows >= largestStep) {
-            plan.choose(candidate -> seconds(candidate, out, x, matrix, stream));
+            plan.choose(candidate -> GpuTimer.leastSeconds(
+                    stream, TIMED_RUNS, () -> candidate.run(out.address(), x.address(), matrix, workspace, stream)));
         } else {
             plan.chooseUntimed();
         }
@@ -87,27 +86,6 @@ final class MatrixProducts implements AutoCloseable {
         ProductPlan plan = new ProductPlan(lt, handle, shape);
         plan.chooseUntimed();
         return plan;
-    }
-
-    /** The least of a few timed runs, after one that is not. */
-    private double seconds(ProductPlan plan, CudaTensor out, CudaTensor x, CudaMatrix matrix, Stream stream) {
-        CUevent start = new CUevent();
-        CUevent end = new CUevent();
-        JCudaDriver.cuEventCreate(start, 0);
-        JCudaDriver.cuEventCreate(end, 0);
-        double least = Double.POSITIVE_INFINITY;
-        for (int run = 0; run <= TIMED_RUNS; run++) {
-            JCudaDriver.cuEventRecord(start, stream);
-            plan.run(out.address(), x.address(), matrix, workspace, stream);
-            JCudaDriver.cuEventRecord(end, stream);
-            JCudaDriver.cuEventSynchronize(end);
-            float[] millis = new float[1];
-            JCudaDriver.cuEventElapsedTime(millis, start, end);
-            least = run == 0 ? least : Math.min(least, millis[0] / 1e3);
-        }
-        JCudaDriver.cuEventDestroy(start);
-        JCudaDriver.cuEventDestroy(end);
-        return least;
     }
 
     @Override
