@@ -19,13 +19,16 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * {@code kill -9} of the real command at ten moments of one job, each time run again: in the end every id once, and no row that a
- * run left in the journal computed by a later one.
+ * {@code kill -9} of the real command at moments of one job, each time run again: in the end every id once, and no row that a run
+ * left in the journal computed by a later one. Six moments; ten with {@code -Dnighttrain.kills=10}, a minute more.
  */
 class KillTest {
     private static final Duration PATIENCE = Duration.ofSeconds(120);
     private static final int ROWS = 200;
     private static final int MOST_ROWS_BETWEEN_KILLS = 25;
+
+    /** Five moments have names below; the others fall between rows. */
+    private static final int KILLS_BETWEEN_ROWS = Integer.getInteger("nighttrain.kills", 6) - 5;
 
     private final SplittableRandom random = new SplittableRandom(20261122);
     private final Set<JournalView.Key> finished = new HashSet<>();
@@ -53,7 +56,7 @@ class KillTest {
         killWhen("the JVM starts", () -> true);
         killWhen("Spark starts", () -> exists(folder, "blockmgr-"));
         killWhen("the job has a folder", () -> Files.exists(inner.resolve("job.json")));
-        for (int kill = 0; kill < 5; kill++) {
+        for (int kill = 0; kill < KILLS_BETWEEN_ROWS; kill++) {
             long rows = finished.size() + random.nextLong(1, MOST_ROWS_BETWEEN_KILLS);
             killWhen(rows + " rows are finished", () -> journal.rows() >= rows);
         }
