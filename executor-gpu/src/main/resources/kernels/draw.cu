@@ -175,6 +175,31 @@ __device__ int inverse_cumulative(const Weights& weight, unsigned cut, u64 targe
     return drawn;
 }
 
+// Of the tokens at `cut`, as many as bring those from it on to `count` stay, the lower ids first; the others get no weight.
+__device__ void drop_ties(float* row, int vocabulary, unsigned cut, int count) {
+    __shared__ int ties_of[32];
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    const int length = (vocabulary + 31) / 32, from = warp * length, to = min(vocabulary, from + length);
+    int above = 0, ties = 0;
+    for (int token = from + lane; token < to; token += 32) {
+        const unsigned key = order(row[token]);
+        above += key > cut;
+        ties += key == cut;
+    }
+    for (int l = 16; l > 0; l >>= 1) ties += __shfl_xor_sync(0xffffffffu, ties, l);
+    if (lane == 0) ties_of[warp] = ties;
+    int left = count - block_reduce(above, 0, [](int a, int b) { return a + b; });
+    for (int w = 0; w < warp; w++) left -= ties_of[w];
+    for (int start = from; start < to && ties > 0; start += 32) {
+        const int token = start + lane;
+        const bool tie = token < to && order(row[token]) == cut;
+        const unsigned all = __ballot_sync(0xffffffffu, tie);
+        if (tie && __popc(all & (1u << lane) - 1) >= left) row[token] = __int_as_float(0xff800000); // -inf
+        left -= __popc(all);
+    }
+    __syncthreads();
+}
+
 __device__ int sample(const Draw& d, float* row, int vocabulary, float max) {
     Weights weight{row, vocabulary, max, d.inverse_temperature};
     unsigned cut = 0;
@@ -182,6 +207,7 @@ __device__ int sample(const Draw& d, float* row, int vocabulary, float max) {
     u64 mass = weight.sum_from(0);
     if (d.top_k > 0 && d.top_k < vocabulary) {
         cut = select(row, vocabulary, cut, (u64)d.top_k, [](int) { return (u64)1; });
+        drop_ties(row, vocabulary, cut, d.top_k);
         mass = weight.sum_from(cut);
     }
     if (d.top_p < 1.0f) cut = select(row, vocabulary, cut, (u64)((double)d.top_p * mass), weight);
@@ -213,8 +239,8 @@ __device__ float raw_logit(const Draw& d, const float* row, int token) {
     return found;
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) draw(
-        float* logits, const Draw* draws, int* tokens, Likely* likely, int vocabulary) {
+extern "C" __global__ void __launch_bounds__(THREADS, 1) draw(
+        float* logits, const Draw* draws, int* tokens, int copies, int copy_stride, Likely* likely, int vocabulary) {
     const Draw d = draws[blockIdx.x];
     float* row = logits + (long long)blockIdx.x * vocabulary;
     u64 best = best_below(row, vocabulary, ~(u64)0);
@@ -241,7 +267,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) draw(
     }
     float logit = scored ? raw_logit(d, row, token) : 0.0f;
     if (threadIdx.x == 0) {
-        tokens[blockIdx.x] = token;
+        for (int c = 0; c < copies; c++) tokens[c * copy_stride + blockIdx.x] = token; // one for each rank to fetch
         likely[blockIdx.x].logprob = logit - log_total;
     }
 }

@@ -10,7 +10,7 @@ import java.util.stream.IntStream;
  * The inputs of one step: tokens of several sequences, laid end to end, some a single token (decode), some a piece of a
  * prompt (prefill).
  *
- * @param tokens token ids, {@code [tokens]}
+ * @param tokens token ids, {@code [tokens]}; or {@link #drawnBefore}, where a token is still being drawn
  * @param positions each token's position in its own sequence, {@code [tokens]}
  * @param queryStarts where each sequence's tokens begin, and the end of the last, {@code [sequences + 1]}
  * @param pageTables each sequence's pages of the KV cache in order of position, {@code [sequences][at least needed]}
@@ -19,6 +19,11 @@ import java.util.stream.IntStream;
  */
 public record Batch(
         int[] tokens, int[] positions, int[] queryStarts, int[][] pageTables, int[] outputRows, List<Draw> draws) {
+    /** Stands for the token that draw {@code draw} of the step before will have drawn: the device fills it in. */
+    public static int drawnBefore(int draw) {
+        return ~draw;
+    }
+
     /** Tokens in all. */
     public int size() {
         return tokens.length;

@@ -42,6 +42,14 @@ public interface Device extends AutoCloseable {
     /** A tensor's values, {@code [tracks, rows, cols]} row-major; waits for all work before. */
     float[] read(Tensor tensor);
 
+    /**
+     * How many steps may be under way when the host begins another: their draws, which it has not heard of, are then the inputs of
+     * rows that say so ({@link Batch#drawnBefore}). 0: each step lands before the next begins.
+     */
+    default int stepsAhead() {
+        return 0;
+    }
+
     /** Where the device can replay recorded work for less than it costs to enqueue it: its recorder. */
     Optional<Recorder> recorder();
 

@@ -1,14 +1,16 @@
 package nighttrain.executor.device;
 
-import java.util.List;
 import java.util.Optional;
 
 /**
- * Every operation of a forward pass, on one rank. Calls enqueue work in order; none returns a value the host may branch on,
- * except {@link #drawn}, which ends a step.
+ * Every operation of a forward pass, on one rank. Calls enqueue work in order; none returns a value the host may branch on:
+ * those come with the {@link Flight} that ends a step.
  */
 public interface Kernels {
-    /** Makes {@code batch} the inputs of the calls that follow. */
+    /**
+     * Makes {@code batch} the inputs of the calls that follow. At most {@link Device#stepsAhead} steps before it may still be under
+     * way.
+     */
     void begin(Batch batch);
 
     /** {@code out[t, i] = table[tokens[i]]} for every track t. */
@@ -63,8 +65,8 @@ public interface Kernels {
     /** Draws a token per row of {@code logits [1, rows, vocabulary]}, which is consumed: the step's draws from {@code first} on. */
     void draw(Tensor logits, int first);
 
-    /** The tokens that the last {@link #draw} drew; waits for the device. */
-    List<Drawn> drawn();
+    /** Ends the step: nothing that follows belongs to it. It lands with what its {@link #draw} drew. */
+    Flight end();
 
     /** Nanoseconds that the device has worked on steps so far, from their inputs to their draws. */
     long busyNanos();

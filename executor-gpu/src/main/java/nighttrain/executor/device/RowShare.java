@@ -12,6 +12,11 @@ public record RowShare(int from, int count) {
         return new RowShare(from, (int) ((long) rows * (rank + 1) / ranks) - from);
     }
 
+    /** The rank whose share row {@code row} is in. */
+    public static int ownerOf(int row, int rows, int ranks) {
+        return (int) (((row + 1L) * ranks + rows - 1) / rows) - 1;
+    }
+
     /** The most rows that any rank gets. */
     public static int largest(int rows, int ranks) {
         return (rows + ranks - 1) / ranks;

@@ -8,7 +8,7 @@ import nighttrain.executor.device.AttentionShape;
 import nighttrain.executor.device.Batch;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.Drawn;
+import nighttrain.executor.device.Flight;
 import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.RowShare;
 import nighttrain.executor.device.Tensor;
@@ -95,9 +95,9 @@ public final class Decoder {
         kernels.draw(forward(tokens, outputs), share(outputs).from());
     }
 
-    /** Waits for the step and returns this rank's draws. */
-    public List<Drawn> drawn() {
-        return kernels.drawn();
+    /** Ends the step, which lands with this rank's draws. */
+    public Flight end() {
+        return kernels.end();
     }
 
     /** Which of a step's {@code outputs} draws this rank makes. */

@@ -1,13 +1,12 @@
 package nighttrain.executor.run;
 
-import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.Supplier;
 import nighttrain.executor.device.Batch;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.Drawn;
+import nighttrain.executor.device.Flight;
 import nighttrain.executor.model.Decoder;
 import nighttrain.io.checkpoint.Checkpoint;
 
@@ -26,35 +25,40 @@ final class RankWorker implements AutoCloseable {
         });
     }
 
-    CompletableFuture<List<Drawn>> load(Checkpoint checkpoint, Decoder.Limits limits) {
+    CompletableFuture<StepRunner> load(Checkpoint checkpoint, Decoder.Limits limits) {
         return submit(() -> {
             runner = new StepRunner(Decoder.load(checkpoint, device, limits), device.recorder());
             runner.warmUp();
-            return List.of();
+            return runner;
         });
     }
 
-    CompletableFuture<List<Drawn>> run(Batch batch) {
-        return submit(() -> runner.run(batch));
+    /** Hands a step to the device. */
+    Flight launch(Batch batch) {
+        return runner.launch(batch);
     }
 
-    /** Runs a step on the calling thread. */
-    CompletableFuture<List<Drawn>> runHere(Batch batch) {
+    /** Does this rank's work on the calling thread. */
+    <T> CompletableFuture<T> here(Supplier<T> work) {
         try {
-            return CompletableFuture.completedFuture(runner.run(batch));
+            return CompletableFuture.completedFuture(work.get());
         } catch (RuntimeException | Error e) {
             device.close();
             return CompletableFuture.failedFuture(e);
         }
     }
 
-    /** A rank that fails closes its device at once, which releases the ranks that wait for it. */
-    private CompletableFuture<List<Drawn>> submit(Supplier<List<Drawn>> work) {
-        return CompletableFuture.supplyAsync(work, thread).whenComplete((drawn, failure) -> {
+    /** Does it on this rank's thread. A rank that fails closes its device at once, which releases the ranks that wait for it. */
+    <T> CompletableFuture<T> submit(Supplier<T> work) {
+        return CompletableFuture.supplyAsync(work, thread).whenComplete((done, failure) -> {
             if (failure != null) {
                 device.close();
             }
         });
+    }
+
+    int stepsAhead() {
+        return device.stepsAhead();
     }
 
     long busyNanos() {

@@ -1,6 +1,8 @@
 package nighttrain.executor.run;
 
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
@@ -9,13 +11,17 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import nighttrain.executor.device.Drawn;
+import nighttrain.executor.device.Flight;
 import nighttrain.executor.kv.PageAllocator;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.schedule.Scheduler;
 import nighttrain.executor.schedule.Sequence;
 import nighttrain.executor.schedule.Step;
 
-/** One copy of the model with its own queue, scheduler and KV cache: a thread that plans, runs and commits steps. */
+/**
+ * One copy of the model with its own queue, scheduler and KV cache: a thread that plans, launches and commits steps. Where the device
+ * runs ahead, it plans a step and prepares it while the one before is under way.
+ */
 public final class Replica implements AutoCloseable {
     private static final long IDLE_MILLIS = 20;
 
@@ -26,16 +32,17 @@ public final class Replica implements AutoCloseable {
     private final BlockingQueue<Arrival> arrivals = new LinkedBlockingQueue<>();
     private final AtomicInteger inFlight = new AtomicInteger();
     private final Map<Sequence, Listener> listeners = new IdentityHashMap<>();
+    private final Deque<UnderWay> underWay = new ArrayDeque<>();
     private final Thread loop;
     private volatile boolean closed;
     private volatile RuntimeException failure;
     private volatile ReplicaStats stats;
     private long promptTokens;
     private long cachedPromptTokens;
-    private long outputTokens;
     private long finishedCount;
     private long steps;
     private long stepNanos;
+    private long lastLanded = System.nanoTime();
 
     /** Hears what became of a sequence, on the replica's thread; must not block. */
     public interface Listener {
@@ -45,6 +52,8 @@ public final class Replica implements AutoCloseable {
     }
 
     private record Arrival(Sequence sequence, Listener listener) {}
+
+    private record UnderWay(Step step, Flight flight, long launchedNanos) {}
 
     /**
      * @param capacity most sequences taken and not yet finished
@@ -88,10 +97,13 @@ public final class Replica implements AutoCloseable {
                 admitArrivals();
                 scheduler.dropCancelled().forEach(this::forget);
                 Step step = scheduler.next();
-                if (step.isEmpty()) {
+                if (!step.isEmpty()) {
+                    launch(step);
+                }
+                if (underWay.size() > (step.isEmpty() ? 0 : workers.stepsAhead())) {
+                    land(underWay.remove());
+                } else if (underWay.isEmpty()) {
                     stats = snapshot();
-                } else {
-                    run(step);
                 }
             }
             fail(new IllegalStateException("the engine was closed"));
@@ -104,7 +116,7 @@ public final class Replica implements AutoCloseable {
 
     /** Waits for work only where there is none. */
     private void admitArrivals() throws InterruptedException {
-        if (scheduler.running() == 0 && scheduler.waiting() == 0) {
+        if (scheduler.running() == 0 && scheduler.waiting() == 0 && underWay.isEmpty()) {
             Arrival first = arrivals.poll(IDLE_MILLIS, TimeUnit.MILLISECONDS);
             if (first != null) {
                 admit(first);
@@ -120,16 +132,20 @@ public final class Replica implements AutoCloseable {
         scheduler.add(arrival.sequence());
     }
 
-    private void run(Step step) {
-        long start = System.nanoTime();
-        List<Drawn> drawn = workers.run(step.toBatch());
+    private void launch(Step step) {
+        long now = System.nanoTime();
+        underWay.add(new UnderWay(step, workers.launch(step.batch()), now));
+    }
+
+    private void land(UnderWay oldest) {
+        List<Drawn> drawn = oldest.flight().land();
         long now = System.nanoTime();
         steps++;
-        stepNanos += now - start;
-        outputTokens += step.draws();
+        stepNanos += now - Math.max(oldest.launchedNanos(), lastLanded);
+        lastLanded = now;
         List<Generation> generations = new ArrayList<>();
         List<Listener> heard = new ArrayList<>();
-        for (Sequence sequence : scheduler.commit(step, drawn, now)) {
+        for (Sequence sequence : scheduler.commit(oldest.step(), drawn, now)) {
             Generation generation = sequence.generation(now);
             finishedCount++;
             promptTokens += generation.promptTokens();
@@ -164,7 +180,7 @@ public final class Replica implements AutoCloseable {
                 scheduler.waiting() + arrivals.size(),
                 promptTokens,
                 cachedPromptTokens,
-                outputTokens,
+                scheduler.drawnTokens(),
                 finishedCount,
                 scheduler.preemptions(),
                 steps,

@@ -9,6 +9,7 @@ import java.util.stream.IntStream;
 import nighttrain.executor.device.Batch;
 import nighttrain.executor.device.Draw;
 import nighttrain.executor.device.Drawn;
+import nighttrain.executor.device.Flight;
 import nighttrain.executor.device.Recorder;
 import nighttrain.executor.device.Recorder.Recording;
 import nighttrain.executor.model.Decoder;
@@ -27,12 +28,12 @@ final class StepRunner {
         this.recorder = recorder;
     }
 
-    /** Runs a step and returns this rank's part of its draws. */
-    List<Drawn> run(Batch batch) {
+    /** Hands a step to the device; it lands with this rank's part of its draws. */
+    Flight launch(Batch batch) {
         if (recorder.isEmpty() || !batch.isDecode()) {
             decoder.begin(batch);
             decoder.enqueue(batch.size(), batch.outputRows().length);
-            return decoder.drawn();
+            return decoder.end();
         }
         int size = Math.min(bucket(batch.size()), decoder.limits().maxSequences());
         decoder.begin(batch.padded(size, decoder.scratchPage()));
@@ -44,9 +45,12 @@ final class StepRunner {
         } else {
             recording.replay();
         }
-        List<Drawn> drawn = decoder.drawn();
+        Flight padded = decoder.end();
         int wanted = Math.max(0, batch.size() - decoder.share(size).from());
-        return drawn.subList(0, Math.min(drawn.size(), wanted));
+        return () -> {
+            List<Drawn> drawn = padded.land();
+            return drawn.subList(0, Math.min(drawn.size(), wanted));
+        };
     }
 
     /** The recorded size that serves {@code sequences}: at most an eighth more. */
@@ -60,8 +64,9 @@ final class StepRunner {
         if (recorder.isPresent()) {
             Decoder.Limits limits = decoder.limits();
             int longest = Math.min(limits.maxTokens(), limits.maxPositions() - 1);
-            run(scratch(Math.max(1, Math.min(limits.maxTokens() / longest, limits.maxSequences())), longest));
-            run(scratch(limits.maxSequences(), 1));
+            launch(scratch(Math.max(1, Math.min(limits.maxTokens() / longest, limits.maxSequences())), longest))
+                    .land();
+            launch(scratch(limits.maxSequences(), 1)).land();
         }
     }
 

@@ -4,9 +4,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.function.IntFunction;
 import nighttrain.executor.device.Batch;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.Drawn;
+import nighttrain.executor.device.Flight;
 import nighttrain.executor.device.PeerFailedException;
 import nighttrain.executor.model.Decoder;
 import nighttrain.io.UserError;
@@ -26,7 +27,7 @@ public final class WorkerGroup implements AutoCloseable {
     public static WorkerGroup load(String name, Checkpoint checkpoint, List<Device> devices, Decoder.Limits limits) {
         WorkerGroup group = new WorkerGroup(name, devices);
         try {
-            onAll(group.workers.stream()
+            all(group.workers.stream()
                     .map(worker -> worker.load(checkpoint, limits))
                     .toList());
             return group;
@@ -36,18 +37,32 @@ public final class WorkerGroup implements AutoCloseable {
         }
     }
 
-    /** Runs a step on every rank, rank 0 on the caller's thread, and returns the tokens it drew. */
-    public List<Drawn> run(Batch batch) {
-        List<CompletableFuture<List<Drawn>>> others =
-                workers.stream().skip(1).map(worker -> worker.run(batch)).toList();
-        List<CompletableFuture<List<Drawn>>> all = new ArrayList<>();
-        all.add(workers.get(0).runHere(batch)); // a hand-over costs as much as scheduling does
-        all.addAll(others);
-        return onAll(all);
+    /** How many steps may be under way when another is launched. */
+    public int stepsAhead() {
+        return workers.get(0).stepsAhead();
     }
 
-    /** Waits for every rank and returns their draws in order; a failure is thrown with the number of the rank that caused it. */
-    private static List<Drawn> onAll(List<CompletableFuture<List<Drawn>>> results) {
+    /** Hands a step to every rank; it lands with the tokens that all of them drew. */
+    public Flight launch(Batch batch) {
+        List<Flight> flights = onAll(rank -> workers.get(rank).launch(batch));
+        return () -> onAll(rank -> flights.get(rank).land()).stream()
+                .flatMap(List::stream)
+                .toList();
+    }
+
+    /** Does work on every rank, rank 0 on the caller's thread: a hand-over costs as much as scheduling does. */
+    private <T> List<T> onAll(IntFunction<T> work) {
+        List<CompletableFuture<T>> results = new ArrayList<>();
+        for (int r = 1; r < workers.size(); r++) {
+            int rank = r;
+            results.add(workers.get(rank).submit(() -> work.apply(rank)));
+        }
+        results.add(0, workers.get(0).here(() -> work.apply(0)));
+        return all(results);
+    }
+
+    /** Waits for every rank and returns their results in order; a failure is thrown with the number of the rank that caused it. */
+    private static <T> List<T> all(List<CompletableFuture<T>> results) {
         RuntimeException failure = null;
         for (int rank = 0; rank < results.size(); rank++) {
             try {
@@ -59,7 +74,7 @@ public final class WorkerGroup implements AutoCloseable {
         if (failure != null) {
             throw failure;
         }
-        return results.stream().flatMap(result -> result.join().stream()).toList();
+        return results.stream().map(CompletableFuture::join).toList();
     }
 
     private static RuntimeException worse(RuntimeException failure, int rank, Throwable cause) {

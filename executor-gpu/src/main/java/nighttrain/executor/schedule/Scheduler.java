@@ -11,6 +11,10 @@ import nighttrain.executor.kv.PageAllocator;
  * Continuous batching (Orca, OSDI 2022) with chunked prefill: every step decodes all sequences that can, fills what is left of
  * its tokens with pieces of prompts, and admits waiting sequences while pages last. When pages run out the sequence that was
  * admitted last gives its own back and is computed again later. No device, no clock, one thread.
+ *
+ * <p>The next step may be planned while one is under way, in the belief that every sequence goes on with the token it is about to
+ * get. Where it turns out to have ended, its row of the next step is wasted and its draw ignored. Pages change hands at once: steps
+ * run one after the other, so what a wasted row writes is written before the next owner's step begins.
  */
 public final class Scheduler {
     private final StepBudget budget;
@@ -18,6 +22,7 @@ public final class Scheduler {
     private final Deque<Sequence> waiting = new ArrayDeque<>();
     private final List<Sequence> running = new ArrayList<>();
     private long preemptions;
+    private long drawnTokens;
 
     public Scheduler(StepBudget budget, PageAllocator pages) {
         this.budget = budget;
@@ -40,8 +45,19 @@ public final class Scheduler {
         return preemptions;
     }
 
-    /** Plans the next step; empty when there is nothing to do. */
+    /** Tokens that were drawn and wanted. */
+    public long drawnTokens() {
+        return drawnTokens;
+    }
+
+    /**
+     * Plans the next step, at most one being under way; empty when there is nothing to do, or nothing that could be done before that
+     * one is committed.
+     */
     public Step next() {
+        if (running.stream().anyMatch(Sequence::drawsByAwaited)) {
+            return Step.NONE;
+        }
         Plan plan = new Plan();
         long preemptionsBefore = preemptions;
         planRunning(plan, true);
@@ -49,7 +65,24 @@ public final class Scheduler {
         if (preemptions == preemptionsBefore) {
             admit(plan);
         }
-        return new Step(plan.slices);
+        Step step = Step.of(plan.slices);
+        begin(step);
+        return step;
+    }
+
+    /** From here on, what was planned counts as done. */
+    private void begin(Step step) {
+        int draws = 0;
+        for (Step.Slice slice : step.slices()) {
+            Sequence sequence = slice.sequence();
+            draws += slice.outputs();
+            if (slice.draws()) {
+                sequence.planned(slice.count(), draws - 1);
+            } else {
+                sequence.planned(slice.count());
+            }
+            pages.publish(sequence.pageTable(), sequence.tokens(), sequence.computedAndKnown());
+        }
     }
 
     /** Forgets the sequences that were cancelled, and returns them. */
@@ -60,7 +93,10 @@ public final class Scheduler {
         if (!dropped.isEmpty()) {
             running.removeAll(dropped);
             waiting.removeAll(dropped);
-            dropped.forEach(sequence -> pages.release(sequence.pageTable()));
+            dropped.forEach(sequence -> {
+                sequence.abandon();
+                pages.release(sequence.pageTable());
+            });
         }
         return dropped;
     }
@@ -75,7 +111,7 @@ public final class Scheduler {
     private void planRunning(Plan plan, boolean decodes) {
         for (int i = 0; i < running.size(); i++) {
             Sequence sequence = running.get(i);
-            if ((sequence.pending() == 1) == decodes) {
+            if (!isDrained(sequence) && (sequence.pending() == 1) == decodes) {
                 int count = plan.most(sequence);
                 if (count > 0 && makeRoom(sequence, sequence.computed() + count, plan)) {
                     plan.add(sequence, count);
@@ -84,9 +120,19 @@ public final class Scheduler {
         }
     }
 
-    /** Finds pages for {@code tokens} tokens, taking them from the latest of the others if need be. */
+    private boolean isDrained(Sequence sequence) {
+        return sequence.isDrained(budget.maxModelLen());
+    }
+
+    /**
+     * Finds pages for {@code tokens} tokens, taking them from the latest of the others if need be; not where another will give its own
+     * back after the step that is under way.
+     */
     private boolean makeRoom(Sequence sequence, int tokens, Plan plan) {
         while (!pages.extend(sequence.pageTable(), tokens)) {
+            if (running.stream().anyMatch(this::isDrained)) {
+                return false;
+            }
             Sequence last = running.get(running.size() - 1);
             plan.remove(last);
             preempt(last);
@@ -106,7 +152,8 @@ public final class Scheduler {
     }
 
     private void admit(Plan plan) {
-        while (!waiting.isEmpty() && running.size() < budget.maxSequences() && plan.tokensLeft > 0) {
+        int leaving = (int) running.stream().filter(this::isDrained).count();
+        while (!waiting.isEmpty() && running.size() - leaving < budget.maxSequences() && plan.tokensLeft > 0) {
             Sequence sequence = waiting.peekFirst();
             if (sequence.isScoring() && plan.scoredLeft == 0) {
                 return;
@@ -137,17 +184,12 @@ public final class Scheduler {
         List<Sequence> finished = new ArrayList<>();
         int next = 0;
         for (Step.Slice slice : step.slices()) {
-            Sequence sequence = slice.sequence();
-            for (int scored = slice.scored(); scored > 0; scored--) {
-                sequence.appendScore(drawn.get(next++));
-            }
-            sequence.advance(slice.count());
-            pages.publish(sequence.pageTable(), sequence.tokens(), sequence.computed());
-            if (slice.draws()) {
-                sequence.append(drawn.get(next++), budget.maxModelLen(), nowNanos);
-                if (sequence.isFinished()) {
-                    pages.release(sequence.pageTable());
-                    finished.add(sequence);
+            List<Drawn> own = drawn.subList(next, next + slice.outputs());
+            next += own.size();
+            if (slice.counts()) {
+                take(slice, own, nowNanos);
+                if (slice.sequence().isFinished()) {
+                    finished.add(slice.sequence());
                 }
             }
         }
@@ -155,6 +197,20 @@ public final class Scheduler {
             running.removeIf(Sequence::isFinished);
         }
         return finished;
+    }
+
+    private void take(Step.Slice slice, List<Drawn> drawn, long nowNanos) {
+        Sequence sequence = slice.sequence();
+        int scored = slice.scored();
+        drawn.subList(0, scored).forEach(sequence::appendScore);
+        if (slice.draws()) {
+            drawnTokens++;
+            sequence.append(drawn.get(scored), budget.maxModelLen(), nowNanos);
+            if (sequence.isFinished()) {
+                pages.publish(sequence.pageTable(), sequence.tokens(), sequence.computedAndKnown());
+                pages.release(sequence.pageTable());
+            }
+        }
     }
 
     /** A step in the making. */

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import nighttrain.executor.device.Batch;
 import nighttrain.executor.device.Draw;
 import nighttrain.executor.device.Drawn;
 import nighttrain.executor.kv.PageTable;
@@ -12,7 +13,11 @@ import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.TokenLogprobs;
 
-/** A request on its way through the engine: its tokens so far, and how many of them are in the KV cache. */
+/**
+ * A request on its way through the engine: its tokens so far, and how many of them are in the KV cache. What has been planned counts
+ * as done: steps run in the order of their plans, so later ones find it done. Only the tokens that steps under way draw are not
+ * known yet; they are awaited.
+ */
 public final class Sequence {
     private final GenerationRequest request;
     private final long submittedNanos;
@@ -23,6 +28,9 @@ public final class Sequence {
     private int[] tokens;
     private int length;
     private int computed;
+    private int awaited;
+    private int latestDraw;
+    private int life;
     private int cachedPromptTokens;
     private long firstTokenNanos;
     private FinishReason finishReason;
@@ -64,18 +72,57 @@ public final class Sequence {
         return pageTable;
     }
 
-    /** Leading tokens whose keys and values are in the cache. */
+    /** Leading tokens whose keys and values are in the cache once the steps planned so far have run. */
     int computed() {
         return computed;
     }
 
-    void advance(int count) {
+    /** Of these, those whose tokens are known. */
+    int computedAndKnown() {
+        return Math.min(computed, length);
+    }
+
+    /** {@code count} more tokens are in a step, which does not draw after them. */
+    void planned(int count) {
         computed += count;
+    }
+
+    /** {@code count} more tokens are in a step, whose draw {@code draw} comes after them. */
+    void planned(int count, int draw) {
+        computed += count;
+        awaited++;
+        latestDraw = draw;
     }
 
     /** Tokens still to be computed before the next can be drawn. */
     int pending() {
-        return length - computed;
+        return length + awaited - computed;
+    }
+
+    /** Whether no step remains to be planned: the last token that it may have is on its way. */
+    boolean isDrained(int maxModelLen) {
+        int expected = length + awaited;
+        return expected - promptLength >= request.sampling().maxTokens() || expected >= maxModelLen;
+    }
+
+    /** Whether the next draw depends on a token that is not known yet, other than through the cache. */
+    boolean drawsByAwaited() {
+        return awaited > 0 && request.sampling().hasPenalties();
+    }
+
+    /** A number that changes when all that was planned is void: its pages were taken away, or it came to its end. */
+    int life() {
+        return life;
+    }
+
+    private void endLife() {
+        life++;
+        awaited = 0;
+    }
+
+    /** The token at {@code position}, or how the device knows it. */
+    int tokenAt(int position) {
+        return position < length ? tokens[position] : Batch.drawnBefore(latestDraw);
     }
 
     /** Starts with {@code cached} tokens that were found in the cache. */
@@ -89,11 +136,17 @@ public final class Sequence {
     /** Its pages were taken away: all is to be computed again, its output kept. */
     void restart() {
         computed = 0;
+        endLife();
     }
 
-    /** How the next token is to be drawn. */
-    Draw draw() {
-        return new Draw(request.sampling(), request.seed(), tokens, promptLength, length, Draw.NONE);
+    /** Nobody waits for it any more. */
+    void abandon() {
+        endLife();
+    }
+
+    /** How the token at {@code position} is to be drawn. */
+    Draw draw(int position) {
+        return new Draw(request.sampling(), request.seed(), tokens, promptLength, position, Draw.NONE);
     }
 
     /** That the prompt token after position {@code row} is to be scored. */
@@ -124,6 +177,14 @@ public final class Sequence {
         if (firstTokenNanos == 0) {
             firstTokenNanos = nowNanos;
         }
+        awaited--;
+        take(drawn, maxModelLen);
+        if (isFinished()) {
+            endLife();
+        }
+    }
+
+    private void take(Drawn drawn, int maxModelLen) {
         boolean stopToken =
                 !request.sampling().ignoreEos() && request.stopTokens().contains(drawn.token());
         if (stopToken) {

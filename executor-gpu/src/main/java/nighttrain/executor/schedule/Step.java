@@ -5,25 +5,38 @@ import java.util.List;
 import nighttrain.executor.device.Batch;
 import nighttrain.executor.device.Draw;
 
-/** What one forward pass computes: a slice of every sequence in it. */
-public record Step(List<Slice> slices) {
+/**
+ * What one forward pass computes: a slice of every sequence in it.
+ *
+ * @param batch the same as the device reads it
+ */
+public record Step(List<Slice> slices, Batch batch) {
+    static final Step NONE = of(List.of());
+
     /**
      * Tokens {@code start .. start + count - 1} of a sequence; where they reach its end, a token is drawn.
      *
      * @param draws whether a token is drawn after them
+     * @param scoredFrom the first position whose successor is scored
+     * @param life the sequence's when this was planned
      */
-    public record Slice(Sequence sequence, int start, int count, boolean draws) {
-        /** The first position whose successor is scored. */
-        int scoredFrom() {
-            return Math.max(start, sequence.firstToScore());
+    public record Slice(Sequence sequence, int start, int count, boolean draws, int scoredFrom, int life) {
+        Slice(Sequence sequence, int start, int count, boolean draws) {
+            this(sequence, start, count, draws, Math.max(start, sequence.firstToScore()), sequence.life());
+        }
+
+        /** Whether what it computes is still wanted. */
+        boolean counts() {
+            return life == sequence.life();
         }
 
         /** How many positions have their successors scored: those of the prompt but its last. */
         int scored() {
-            return Math.max(0, Math.min(start + count, sequence.promptLength() - 1) - scoredFrom());
+            return Math.max(0, Math.min(start + count, sequence.promptLength() - 1) - scoredFrom);
         }
 
-        private int outputs() {
+        /** Draws of the step that are this slice's. */
+        int outputs() {
             return scored() + (draws ? 1 : 0);
         }
     }
@@ -32,13 +45,12 @@ public record Step(List<Slice> slices) {
         return slices.isEmpty();
     }
 
-    /** Tokens that the step adds to outputs. */
-    public int draws() {
-        return (int) slices.stream().filter(Slice::draws).count();
+    /** With these slices, none of which counts as planned yet. */
+    static Step of(List<Slice> slices) {
+        return new Step(slices, batch(slices));
     }
 
-    /** The step as the device reads it. */
-    public Batch toBatch() {
+    private static Batch batch(List<Slice> slices) {
         int size = slices.stream().mapToInt(Slice::count).sum();
         int[] tokens = new int[size];
         int[] positions = new int[size];
@@ -49,8 +61,8 @@ public record Step(List<Slice> slices) {
         int row = 0;
         for (int s = 0; s < slices.size(); s++) {
             Slice slice = slices.get(s);
-            System.arraycopy(slice.sequence().tokens(), slice.start(), tokens, row, slice.count());
             for (int i = 0; i < slice.count(); i++) {
+                tokens[row + i] = slice.sequence().tokenAt(slice.start() + i);
                 positions[row + i] = slice.start() + i;
             }
             for (int i = 0; i < slice.scored(); i++) {
@@ -62,7 +74,7 @@ public record Step(List<Slice> slices) {
             pageTables[s] = slice.sequence().pageTable().array();
             if (slice.draws()) {
                 outputRows[draws.size()] = row - 1;
-                draws.add(slice.sequence().draw());
+                draws.add(slice.sequence().draw(slice.start() + slice.count()));
             }
         }
         return new Batch(tokens, positions, queryStarts, pageTables, outputRows, draws);

@@ -55,11 +55,11 @@ class GpuAllReduceBenchmark {
             Recording recording = device.recorder().orElseThrow().record(sums);
             double least = Double.POSITIVE_INFINITY;
             for (int replay = 0; replay < REPLAYS; replay++) {
-                device.kernels().drawn();
+                device.kernels().end().land();
                 await(together);
                 long start = System.nanoTime();
                 recording.replay();
-                device.kernels().drawn();
+                device.kernels().end().land();
                 least = Math.min(least, (System.nanoTime() - start) / 1e3 / SUMS);
             }
             if (ranks.rank() == 0) {

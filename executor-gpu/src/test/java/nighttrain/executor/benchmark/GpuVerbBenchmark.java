@@ -96,10 +96,10 @@ class GpuVerbBenchmark {
         waiting = false;
         for (int round = 0; round < ROUNDS; round++) {
             decoder.begin(step);
-            device.kernels().drawn();
+            device.kernels().end().land();
             long start = System.nanoTime();
             decoder.enqueue(step.size(), outputs);
-            device.kernels().drawn();
+            device.kernels().end().land();
             whole = Math.min(whole, (System.nanoTime() - start) / 1e6);
         }
         double recorded = Double.POSITIVE_INFINITY;
@@ -109,10 +109,10 @@ class GpuVerbBenchmark {
             long start = System.nanoTime();
             decoder.begin(step);
             begin = Math.min(begin, (System.nanoTime() - start) / 1e6);
-            device.kernels().drawn();
+            device.kernels().end().land();
             start = System.nanoTime();
             recording.replay();
-            device.kernels().drawn();
+            device.kernels().end().land();
             recorded = Math.min(recorded, (System.nanoTime() - start) / 1e6);
         }
         nanosByVerb.clear();

@@ -44,22 +44,18 @@ class SchedulerBenchmark {
         List<Drawn> drawn = Collections.nCopies(SEQUENCES, new Drawn(1, Optional.empty()));
         scheduler.commit(scheduler.next(), drawn, 1);
         double[] plan = new double[STEPS];
-        double[] batch = new double[STEPS];
         double[] commit = new double[STEPS];
         for (int i = 0; i < STEPS; i++) {
             long start = System.nanoTime();
             Step step = scheduler.next();
             long planned = System.nanoTime();
-            step.toBatch();
-            long laidOut = System.nanoTime();
             scheduler.commit(step, drawn, 1);
             plan[i] = (planned - start) / 1e3;
-            batch[i] = (laidOut - planned) / 1e3;
-            commit[i] = (System.nanoTime() - laidOut) / 1e3;
+            commit[i] = (System.nanoTime() - planned) / 1e3;
         }
         System.out.printf(
-                "scheduler, %d sequences: plan %s, lay out %s, commit %s us (p50 / p99)%n",
-                scheduler.running(), percentiles(plan), percentiles(batch), percentiles(commit));
+                "scheduler, %d sequences: plan and lay out %s, commit %s us (p50 / p99)%n",
+                scheduler.running(), percentiles(plan), percentiles(commit));
     }
 
     private static String percentiles(double[] micros) {

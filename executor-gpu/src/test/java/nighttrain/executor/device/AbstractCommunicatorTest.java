@@ -276,7 +276,7 @@ public abstract class AbstractCommunicatorTest {
                 throw new IllegalStateException("planted");
             }
             device.communicator().allReduce(poisoned(device, size), in, 1f).await();
-            return device.kernels().drawn();
+            return device.kernels().end().land();
         });
         for (int rank = 0; rank < ranks; rank++) {
             CompletableFuture<Object> result = results.get(rank);

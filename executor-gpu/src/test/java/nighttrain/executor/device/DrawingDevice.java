@@ -59,6 +59,6 @@ abstract class DrawingDevice extends OneDevice {
         kernels.begin(
                 batch(new int[rows.size()], IntStream.range(0, rows.size()).toArray(), draws));
         kernels.draw(logits, 0);
-        return kernels.drawn();
+        return kernels.end().land();
     }
 }

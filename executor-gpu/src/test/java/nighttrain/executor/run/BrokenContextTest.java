@@ -26,12 +26,12 @@ class BrokenContextTest {
         RandomCheckpoint checkpoint = RandomCheckpoint.of(Shapes.DENSE.model());
         CudaBackend gpus = new CudaBackend();
         try (WorkerGroup workers = WorkerGroup.load("test", checkpoint, gpus.open(1), LIMITS)) {
-            assertThatThrownBy(() -> workers.run(step(Integer.MAX_VALUE)))
+            assertThatThrownBy(() -> workers.launch(step(Integer.MAX_VALUE)).land())
                     .hasMessageStartingWith("rank 0 failed: ")
                     .hasMessageContaining("CUDA_ERROR");
         }
         try (WorkerGroup again = WorkerGroup.load("test", checkpoint, gpus.open(1), LIMITS)) {
-            assertThat(again.run(step(3))).hasSize(1);
+            assertThat(again.launch(step(3)).land()).hasSize(1);
         }
     }
 

@@ -44,14 +44,14 @@ class FailedLaunchTest {
         devices.set(failing, failingAtGelu(devices.get(failing), armed));
         RandomCheckpoint checkpoint = RandomCheckpoint.of(shape.model());
         try (WorkerGroup workers = WorkerGroup.load("test", checkpoint, devices, LIMITS)) {
-            assertThat(workers.run(prompt())).hasSize(1);
+            assertThat(workers.launch(prompt()).land()).hasSize(1);
             armed.set(true);
-            assertThatThrownBy(() -> workers.run(prompt()))
+            assertThatThrownBy(() -> workers.launch(prompt()).land())
                     .hasMessageStartingWith(
                             "rank " + failing + " failed: java.lang.IllegalStateException: launch failed: gelu ");
         }
         try (WorkerGroup again = WorkerGroup.load("test", checkpoint, GPUS.open(ranks), LIMITS)) {
-            assertThat(again.run(prompt())).hasSize(1);
+            assertThat(again.launch(prompt()).land()).hasSize(1);
         }
     }
 

@@ -74,12 +74,13 @@ class RecordedStepsTest {
             int[] starts = IntStream.range(0, sequences)
                     .map(s -> 2 + s % (LONGEST_PROMPT - 1))
                     .toArray();
-            drawn.add(runner.run(step(new int[sequences], starts)));
+            drawn.add(runner.launch(step(new int[sequences], starts)).land());
             for (int i = 0; i < STEPS; i++) {
                 int passed = i;
                 int[] from = IntStream.of(starts).map(start -> start + passed).toArray();
-                drawn.add(
-                        runner.run(step(from, IntStream.of(from).map(f -> f + 1).toArray())));
+                drawn.add(runner.launch(
+                                step(from, IntStream.of(from).map(f -> f + 1).toArray()))
+                        .land());
             }
         }
         return drawn;

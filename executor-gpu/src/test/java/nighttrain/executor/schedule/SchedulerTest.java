@@ -116,7 +116,9 @@ class SchedulerTest {
                 assertThat(seen.put(slice.sequence(), 1))
                         .as("one slice a sequence")
                         .isNull();
-                assertThat(slice.start()).isEqualTo(slice.sequence().computed());
+                assertThat(slice.start() + slice.count())
+                        .as("planned is as good as computed")
+                        .isEqualTo(slice.sequence().computed());
                 assertThat(slice.draws())
                         .isEqualTo(slice.start() + slice.count()
                                 == slice.sequence().length());

@@ -1,10 +1,8 @@
 package nighttrain.executor.device.cuda;
 
-import java.nio.IntBuffer;
-import java.util.Arrays;
+import java.util.HashMap;
 import java.util.Map;
 import nighttrain.executor.device.AttentionShape;
-import nighttrain.executor.device.Batch;
 
 /** Attention of one rank: sequences with one token in the step go to the decode kernel, the others to the prefill kernel. */
 final class CudaAttention {
@@ -12,8 +10,6 @@ final class CudaAttention {
     private static final int DECODE_BLOCKS = 1;
 
     private static final int MAX_SPLITS = 64;
-    private static final int SMALLEST_PREFILL_BLOCK = 64;
-    private static final int LARGEST_GROUP = 32;
 
     private final KernelModules modules;
     private final Streams streams;
@@ -23,16 +19,12 @@ final class CudaAttention {
     private final int multiprocessors;
     private final boolean hopper;
     private final boolean deterministic;
-    private final DeviceMemory.Pinned hostWork;
-    private final DevicePointer work;
+    private final Map<PrefillBlock, PrefillWork> prefillWork = new HashMap<>();
     private DevicePointer partials;
     private DevicePointer arrivals;
     private long partialFloats;
     private long arrivalInts;
-    private Batch workOf;
-    private int workRows;
-    private int workRowsPerToken;
-    private int workCount;
+    private int turn;
 
     CudaAttention(
             CudaContext context,
@@ -50,9 +42,12 @@ final class CudaAttention {
         this.memory = memory;
         this.multiprocessors = context.multiprocessors();
         this.hopper = context.computeCapability() == 90;
-        long items = limits.sequences() + (long) limits.tokens() * LARGEST_GROUP / SMALLEST_PREFILL_BLOCK + 1;
-        this.hostWork = memory.pinned(items * 2 * Integer.BYTES);
-        this.work = memory.allocate("prefill work", items * 2 * Integer.BYTES);
+    }
+
+    /** Prepares for the step whose inputs were taken last: a recording finds here what is cut on the host. */
+    void begin(int stepTurn) {
+        turn = stepTurn;
+        prefillWork.values().forEach(work -> work.upload(turn, streams.main()));
     }
 
     void run(CudaTensor out, CudaTensor qkv, CudaKvPages pages, AttentionShape shape) {
@@ -134,40 +129,20 @@ final class CudaAttention {
 
     private void prefill(CudaTensor out, CudaTensor qkv, CudaKvPages pages, AttentionShape shape) {
         PrefillBlock block = PrefillBlock.of(hopper, shape, group(shape));
-        prepareWork(block.rows(), group(shape));
+        PrefillWork work = prefillWork.computeIfAbsent(block, first -> work(first, group(shape)));
         modules.get("attention_prefill", new KernelSource(block.file(), defines(shape)))
                 .withSharedBytes(block.sharedBytes())
                 .launch(
                         streams.main(),
-                        new Kernel.Grid(workCount, pages.keyHeads(), 1, block.threads(), block.sharedBytes()),
+                        new Kernel.Grid(work.count(), pages.keyHeads(), 1, block.threads(), block.sharedBytes()),
                         arguments(out, qkv, pages, shape),
-                        work.address());
+                        work.items());
     }
 
-    /** Blocks of packed query rows, those with the most keys to read first; made once a step. */
-    private void prepareWork(int blockRows, int group) {
-        if (workOf == inputs.batch() && workRows == blockRows && workRowsPerToken == group) {
-            return;
-        }
-        workOf = inputs.batch();
-        workRows = blockRows;
-        workRowsPerToken = group;
-        long[] byCost = new long[limits.sequences() + (int) ((long) limits.tokens() * group / blockRows) + 1];
-        workCount = 0;
-        for (int s = 0; s < workOf.sequences(); s++) {
-            int length = inputs.queryLength(s);
-            int blocks = length == 1 && !deterministic ? 0 : (length * group + blockRows - 1) / blockRows;
-            for (int b = 0; b < blocks; b++) {
-                long keys = inputs.context(s) - length + Math.min(length, (b + 1) * blockRows / group);
-                byCost[workCount++] = -keys << 40 | (long) s << 20 | b;
-            }
-        }
-        Arrays.sort(byCost, 0, workCount);
-        IntBuffer items = hostWork.view().asIntBuffer();
-        for (int i = 0; i < workCount; i++) {
-            items.put(2 * i, (int) (byCost[i] >> 20 & 0xfffff));
-            items.put(2 * i + 1, (int) (byCost[i] & 0xfffff));
-        }
-        hostWork.copyTo(work, (long) workCount * 2 * Integer.BYTES, streams.main());
+    /** Of a kernel that is used for the first time: this step's too. */
+    private PrefillWork work(PrefillBlock block, int group) {
+        PrefillWork work = new PrefillWork(inputs, limits, memory, block.rows(), group, deterministic ? 1 : 2);
+        work.upload(turn, streams.main());
+        return work;
     }
 }

@@ -53,7 +53,8 @@ final class CudaDevice implements Device {
         this.communicator = new CudaCommunicator(rank, peers, modules, streams, memory, options.skipSums());
         this.recorder = new CudaRecorder(streams);
         this.upload = new WeightUpload(streams, memory);
-        StepInputs inputs = new StepInputs(limits, memory);
+        DrawResults results = new DrawResults(limits.draws(), peers.ranks(), memory);
+        StepInputs inputs = new StepInputs(limits, memory, modules, results);
         this.kernels = new CudaKernels(
                 modules,
                 streams,
@@ -61,7 +62,7 @@ final class CudaDevice implements Device {
                 limits,
                 products,
                 new CudaAttention(context, modules, streams, inputs, limits, memory, options.deterministic()),
-                new DrawResults(limits.draws(), memory),
+                results,
                 communicator,
                 context);
     }
@@ -76,10 +77,15 @@ final class CudaDevice implements Device {
         return communicator;
     }
 
-    /** None where the step's work is cut anew on the host each time: the prefill kernel's items do not replay. */
     @Override
     public Optional<Recorder> recorder() {
-        return options.deterministic() ? Optional.empty() : Optional.of(recorder);
+        return Optional.of(recorder);
+    }
+
+    /** One: a step is planned and enqueued while the one before runs. */
+    @Override
+    public int stepsAhead() {
+        return StepTurns.COUNT - 1;
     }
 
     @Override
@@ -95,7 +101,7 @@ final class CudaDevice implements Device {
     /** Rows are padded to what matrix products compute. */
     private CudaTensor allocate(String role, int tracks, int rows, int cols, int elementBytes) {
         context.makeCurrent();
-        int capacity = MatrixProducts.padded(rows);
+        int capacity = products.padded(rows);
         long stride = ((long) capacity * cols + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
         DevicePointer base = memory.allocate(role, tracks * stride * elementBytes);
         return new CudaTensor(base, allocations++, 0, tracks, rows, cols, capacity, stride, elementBytes);

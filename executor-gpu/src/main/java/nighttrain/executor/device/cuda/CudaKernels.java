@@ -5,7 +5,9 @@ import java.util.Map;
 import java.util.Optional;
 import nighttrain.executor.device.AttentionShape;
 import nighttrain.executor.device.Batch;
+import nighttrain.executor.device.Draw;
 import nighttrain.executor.device.Drawn;
+import nighttrain.executor.device.Flight;
 import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.KvPages;
 import nighttrain.executor.device.Matrix;
@@ -28,7 +30,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final MatrixProducts products;
     private final CudaAttention attention;
     private final DrawResults results;
-    private final StepClock clock = new StepClock();
+    private final StepTurns turns = new StepTurns();
     private final CudaCommunicator ranks;
     private final CudaContext context;
 
@@ -53,13 +55,12 @@ final class CudaKernels implements Kernels, AutoCloseable {
         this.context = context;
     }
 
-    /** The host's buffers are written anew, so the copies of the step before must be over. */
     @Override
     public void begin(Batch batch) {
         context.makeCurrent();
-        streams.synchronize();
-        clock.start(streams.main());
-        inputs.upload(batch, streams.main());
+        int turn = turns.begin(streams);
+        inputs.upload(batch, turn, streams.main());
+        attention.begin(turn);
     }
 
     @Override
@@ -255,31 +256,42 @@ final class CudaKernels implements Kernels, AutoCloseable {
                         Kernel.Grid.of(x.rows(), 1, DRAW_THREADS),
                         x.address(),
                         inputs.drawTable(first),
-                        results.tokens(),
+                        results.own().address(),
+                        results.copies(),
+                        results.own().cols(),
                         results.likely(),
                         x.cols());
+        ranks.gatherRows(results.all(), results.own());
     }
 
     @Override
-    public List<Drawn> drawn() {
-        clock.stop(streams.main());
+    public Flight end() {
+        int turn = turns.now();
+        List<Draw> all = inputs.batch().draws();
+        RowShare share = RowShare.of(all.size(), ranks.rank(), ranks.size());
+        List<Draw> draws = all.subList(share.from(), share.from() + share.count());
+        results.fetch(draws, turn, streams.main());
         ranks.readClock();
-        RowShare share = RowShare.of(inputs.draws().size(), ranks.rank(), ranks.size());
-        List<Drawn> tokens = results.read(inputs.draws().subList(share.from(), share.from() + share.count()), streams);
-        clock.count();
+        turns.end(streams);
+        return () -> land(draws, turn);
+    }
+
+    private List<Drawn> land(List<Draw> draws, int turn) {
+        context.makeCurrent();
+        turns.await(turn);
         if (ranks.hasFailedPeer()) {
             throw new PeerFailedException();
         }
-        return tokens;
+        return results.read(draws, turn);
     }
 
     @Override
     public long busyNanos() {
-        return clock.busyNanos();
+        return turns.busyNanos();
     }
 
     @Override
     public void close() {
-        clock.close();
+        turns.close();
     }
 }

@@ -29,6 +29,11 @@ record CudaTensor(
         return base.address() + offset * elementBytes;
     }
 
+    /** Address of a row of the first track. */
+    long addressOfRow(int row) {
+        return address() + (long) row * cols * elementBytes;
+    }
+
     @Override
     public CudaTensor firstRows(int count) {
         if (count > capacityRows) {

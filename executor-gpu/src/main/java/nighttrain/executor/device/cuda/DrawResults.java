@@ -6,51 +6,96 @@ import java.util.List;
 import java.util.Optional;
 import nighttrain.executor.device.Draw;
 import nighttrain.executor.device.Drawn;
+import nighttrain.executor.device.RowShare;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.request.TokenLogprobs;
 
-/** What draw.cu wrote: a token per row, and its {@code Likely} struct where log-probabilities were asked for. */
+/**
+ * What draw.cu wrote: a token per row, and its {@code Likely} struct where log-probabilities were asked for. The tokens of all ranks
+ * stay on every GPU, for the next step to go on with.
+ */
 final class DrawResults {
     private static final int LIKELY_BYTES = Float.BYTES + SamplingParams.MAX_LOGPROBS * (Integer.BYTES + Float.BYTES);
 
-    private final int rows;
-    private final DevicePointer tokens;
-    private final DevicePointer likely;
-    private final DeviceMemory.Pinned hostTokens;
-    private final DeviceMemory.Pinned hostLikely;
+    /** What ranks know the tokens by; a number that no activation buffer has. */
+    private static final int ALLOCATION = 1 << 30;
 
-    DrawResults(int rows, DeviceMemory memory) {
-        this.rows = rows;
-        this.tokens = memory.allocate("drawn tokens", (long) rows * Integer.BYTES);
+    private final int ranks;
+    private final int rows;
+    private final CudaTensor own;
+    private final CudaTensor all;
+    private final DevicePointer likely;
+    private final DeviceMemory.Pinned[] hostTokens = new DeviceMemory.Pinned[StepTurns.COUNT];
+    private final DeviceMemory.Pinned[] hostLikely = new DeviceMemory.Pinned[StepTurns.COUNT];
+
+    /** For at most {@code draws} draws in a step of all ranks. */
+    DrawResults(int draws, int ranks, DeviceMemory memory) {
+        this.ranks = ranks;
+        this.rows = RowShare.largest(draws, ranks);
+        // A row for each rank to fetch, all alike: gathering rows gives every rank one row of each.
+        this.own = tokens(memory, ALLOCATION, ranks, rows);
+        this.all = ranks == 1 ? own : tokens(memory, ALLOCATION + 1, 1, ranks * rows);
         this.likely = memory.allocate("log-probabilities", (long) rows * LIKELY_BYTES);
-        this.hostTokens = memory.pinned((long) rows * Integer.BYTES);
-        this.hostLikely = memory.pinned((long) rows * LIKELY_BYTES);
+        for (int turn = 0; turn < StepTurns.COUNT; turn++) {
+            hostTokens[turn] = memory.pinned((long) rows * Integer.BYTES);
+            hostLikely[turn] = memory.pinned((long) rows * LIKELY_BYTES);
+        }
     }
 
-    long tokens() {
-        return tokens.address();
+    private static CudaTensor tokens(DeviceMemory memory, int allocation, int rows, int cols) {
+        DevicePointer base = memory.allocate("drawn tokens", (long) rows * cols * Integer.BYTES);
+        return new CudaTensor(base, allocation, 0, 1, rows, cols, rows, (long) rows * cols, Integer.BYTES);
+    }
+
+    /** This rank's tokens, {@link #copies} times. */
+    CudaTensor own() {
+        return own;
+    }
+
+    int copies() {
+        return ranks;
+    }
+
+    /** Where those of all ranks are to go. */
+    CudaTensor all() {
+        return all;
+    }
+
+    long allTokens() {
+        return all.address();
+    }
+
+    /** Where draw {@code draw} of a step that made {@code draws} lies among the tokens of all ranks. */
+    int placeOf(int draw, int draws) {
+        int rank = RowShare.ownerOf(draw, draws, ranks);
+        return rank * rows + draw - RowShare.of(draws, rank, ranks).from();
     }
 
     long likely() {
         return likely.address();
     }
 
-    /** Waits for the device and reads the answers to {@code draws}. */
-    List<Drawn> read(List<Draw> draws, Streams streams) {
+    /** Enqueues the copy of the answers to {@code draws} that {@link #read} reads. */
+    void fetch(List<Draw> draws, int turn, Stream stream) {
         if (draws.size() > rows) {
             throw new IllegalArgumentException("draws in a step: " + draws.size() + " (at most " + rows + ")");
         }
-        hostTokens.copyFrom(tokens, (long) draws.size() * Integer.BYTES, streams.main());
+        hostTokens[turn].copyFrom(own.base(), (long) draws.size() * Integer.BYTES, stream);
         if (draws.stream().anyMatch(DrawResults::wantsLogprobs)) {
-            hostLikely.copyFrom(likely, (long) draws.size() * LIKELY_BYTES, streams.main());
+            hostLikely[turn].copyFrom(likely, (long) draws.size() * LIKELY_BYTES, stream);
         }
-        streams.synchronize();
+    }
+
+    /** The answers to {@code draws}, once fetched. */
+    List<Drawn> read(List<Draw> draws, int turn) {
         List<Drawn> drawn = new ArrayList<>(draws.size());
         for (int i = 0; i < draws.size(); i++) {
-            int token = hostTokens.view().getInt(i * Integer.BYTES);
+            int token = hostTokens[turn].view().getInt(i * Integer.BYTES);
             drawn.add(new Drawn(
                     token,
-                    wantsLogprobs(draws.get(i)) ? Optional.of(logprobs(i, token, draws.get(i))) : Optional.empty()));
+                    wantsLogprobs(draws.get(i))
+                            ? Optional.of(logprobs(hostLikely[turn].view(), i, token, draws.get(i)))
+                            : Optional.empty()));
         }
         return drawn;
     }
@@ -59,8 +104,7 @@ final class DrawResults {
         return draw.sampling().logprobs() >= 0 || draw.given() != Draw.NONE;
     }
 
-    private TokenLogprobs logprobs(int row, int token, Draw draw) {
-        ByteBuffer view = hostLikely.view();
+    private static TokenLogprobs logprobs(ByteBuffer view, int row, int token, Draw draw) {
         int at = row * LIKELY_BYTES;
         int candidateTokens = at + Float.BYTES;
         int candidateLogprobs = candidateTokens + SamplingParams.MAX_LOGPROBS * Integer.BYTES;

@@ -15,24 +15,17 @@ final class DrawTable {
     private static final int PENALTY_BYTES = 16;
 
     private final DeviceMemory memory;
-    private final ByteBuffer table;
-    private final int offset;
     private DeviceMemory.Pinned hostPenalties;
     private DevicePointer penalties;
     private int room;
 
-    /** Writes to {@code table} from {@code offset} bytes on. */
-    DrawTable(DeviceMemory memory, ByteBuffer table, int offset) {
+    DrawTable(DeviceMemory memory) {
         this.memory = memory;
-        this.table = table.duplicate().order(ByteOrder.nativeOrder());
-        this.offset = offset;
     }
 
-    int offset() {
-        return offset;
-    }
-
-    void write(List<Draw> draws, Stream stream) {
+    /** Writes to {@code buffer} from {@code offset} bytes on; penalties travel by themselves. */
+    void write(List<Draw> draws, ByteBuffer buffer, int offset, Stream stream) {
+        ByteBuffer table = buffer.duplicate().order(ByteOrder.nativeOrder()).position(offset);
         int used = 0;
         for (int i = 0; i < draws.size(); i++) {
             Draw draw = draws.get(i);
@@ -43,7 +36,7 @@ final class DrawTable {
                 reserve(used + count);
                 writePenalties(counts, used);
             }
-            write(i, draw, used, count);
+            write(table, draw, used, count);
             used += count;
         }
         if (used > 0) {
@@ -86,9 +79,8 @@ final class DrawTable {
         penalties = memory.allocate("penalties", (long) room * PENALTY_BYTES);
     }
 
-    private void write(int index, Draw draw, int firstPenalty, int count) {
+    private static void write(ByteBuffer table, Draw draw, int firstPenalty, int count) {
         SamplingParams sampling = draw.sampling();
-        table.position(offset + index * BYTES);
         table.putDouble(draw.uniform());
         table.putLong((long) firstPenalty * PENALTY_BYTES);
         table.putFloat(sampling.isGreedy() ? 0f : (float) (1 / sampling.temperature()));

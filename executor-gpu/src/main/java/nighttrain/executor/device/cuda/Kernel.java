@@ -10,6 +10,7 @@ import jcuda.driver.JCudaDriver;
 final class Kernel {
     private final String name;
     private final CUfunction function;
+    private int sharedBytes;
 
     Kernel(String name, CUfunction function) {
         this.name = name;
@@ -18,8 +19,11 @@ final class Kernel {
 
     /** Allows more dynamic shared memory than the 48 KiB that every kernel may use. */
     Kernel withSharedBytes(int bytes) {
-        JCudaDriver.cuFuncSetAttribute(
-                function, CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, bytes);
+        if (bytes > sharedBytes) {
+            JCudaDriver.cuFuncSetAttribute(
+                    function, CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, bytes);
+            sharedBytes = bytes;
+        }
         return this;
     }
 

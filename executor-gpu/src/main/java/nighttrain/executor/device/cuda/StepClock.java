@@ -3,11 +3,10 @@ package nighttrain.executor.device.cuda;
 import jcuda.driver.CUevent;
 import jcuda.driver.JCudaDriver;
 
-/** How long the GPU works on steps, by its own events. */
+/** When a step begins and ends, by the GPU's own events. */
 final class StepClock implements AutoCloseable {
     private final CUevent start = new CUevent();
     private final CUevent end = new CUevent();
-    private long busyNanos;
     private boolean running;
 
     StepClock() {
@@ -24,18 +23,15 @@ final class StepClock implements AutoCloseable {
         JCudaDriver.cuEventRecord(end, stream);
     }
 
-    /** Adds the step that began with {@link #start}, once the stream has been waited for. */
-    void count() {
+    /** Waits for the end and returns how long the step took; 0 where it was asked before, or never began. */
+    long await() {
+        JCudaDriver.cuEventSynchronize(end);
+        float[] millis = new float[1];
         if (running) {
-            float[] millis = new float[1];
             JCudaDriver.cuEventElapsedTime(millis, start, end);
-            busyNanos += (long) (millis[0] * 1e6);
             running = false;
         }
-    }
-
-    long busyNanos() {
-        return busyNanos;
+        return (long) (millis[0] * 1e6);
     }
 
     @Override

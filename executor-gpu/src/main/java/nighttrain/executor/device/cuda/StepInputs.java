@@ -2,35 +2,40 @@ package nighttrain.executor.device.cuda;
 
 import java.nio.IntBuffer;
 import java.util.List;
-import jcuda.driver.CUDA_MEMCPY2D;
-import jcuda.driver.CUmemorytype;
-import jcuda.driver.JCudaDriver;
+import java.util.Map;
 import nighttrain.executor.device.Batch;
-import nighttrain.executor.device.Draw;
 
 /**
- * What varies from step to step, at addresses that never do, so that recordings can be replayed: one copy to the device for
- * everything of fixed length, and one for the page tables.
+ * What varies from step to step, at addresses that never do, so that recordings can be replayed. A step's inputs travel packed, in
+ * one copy; a kernel lays them out and fills in the tokens that the step before drew. The host's buffers take turns, so that a step
+ * can be packed while the one before has yet to be copied.
  */
 final class StepInputs {
+    private static final int BLOCKS = 64;
+    private static final int THREADS = 256;
+
     private final StepLimits limits;
-    private final DeviceMemory.Pinned host;
-    private final DevicePointer device;
-    private final DeviceMemory.Pinned hostTables;
-    private final DevicePointer deviceTables;
-    private final DrawTable draws;
+    private final KernelModules modules;
+    private final DrawResults results;
+    private final DeviceMemory.Pinned[] hosts = new DeviceMemory.Pinned[StepTurns.COUNT];
+    private final DrawTable[] draws = new DrawTable[StepTurns.COUNT];
+    private final DevicePointer packed;
+    private final DevicePointer fixed;
+    private final DevicePointer tables;
     private final int positions;
     private final int slots;
     private final int queryStarts;
     private final int contexts;
     private final int decodes;
     private final int outputRows;
-    private final int length;
+    private final int drawsAt;
     private Batch batch = new Batch(new int[0], new int[0], new int[1], new int[0][], new int[0], List.of());
     private int decodeCount;
 
-    StepInputs(StepLimits limits, DeviceMemory memory) {
+    StepInputs(StepLimits limits, DeviceMemory memory, KernelModules modules, DrawResults results) {
         this.limits = limits;
+        this.modules = modules;
+        this.results = results;
         int tokenRoom = even(limits.tokens());
         int sequenceRoom = even(limits.sequences() + 1);
         this.positions = tokenRoom;
@@ -39,64 +44,122 @@ final class StepInputs {
         this.contexts = queryStarts + sequenceRoom;
         this.decodes = contexts + sequenceRoom;
         this.outputRows = decodes + sequenceRoom;
-        int drawsAt = outputRows + even(limits.draws());
-        this.length = drawsAt + limits.draws() * DrawTable.INTS;
-        this.host = memory.pinned((long) length * Integer.BYTES);
-        this.device = memory.allocate("inputs of a step", (long) length * Integer.BYTES);
-        long tables = (long) limits.sequences() * limits.pagesPerSequence() * Integer.BYTES;
-        this.hostTables = memory.pinned(tables);
-        this.deviceTables = memory.allocate("page tables of a step", tables);
-        this.draws = new DrawTable(memory, host.view(), drawsAt * Integer.BYTES);
+        this.drawsAt = outputRows + even(limits.draws());
+        long fixedInts = drawsAt + (long) limits.draws() * DrawTable.INTS;
+        long tableInts = (long) limits.sequences() * limits.pagesPerSequence();
+        this.fixed = memory.allocate("inputs of a step", fixedInts * Integer.BYTES);
+        this.tables = memory.allocate("page tables of a step", tableInts * Integer.BYTES);
+        this.packed = memory.allocate("packed inputs of a step", (fixedInts + tableInts) * Integer.BYTES);
+        for (int turn = 0; turn < StepTurns.COUNT; turn++) {
+            hosts[turn] = memory.pinned((fixedInts + tableInts) * Integer.BYTES);
+            draws[turn] = new DrawTable(memory);
+        }
     }
 
     private static int even(int count) {
         return (count + 1) / 2 * 2;
     }
 
-    /** Puts a step's inputs on the device; the step before must be over. */
-    void upload(Batch next, Stream stream) {
+    /** Enqueues a step's inputs; the step that had this turn before must be over. */
+    void upload(Batch next, int turn, Stream stream) {
+        int rowsBefore = batch.draws().size();
         batch = next;
-        IntBuffer ints = host.view().asIntBuffer();
-        ints.put(0, next.tokens());
-        ints.put(positions, next.positions());
-        ints.put(queryStarts, next.queryStarts());
-        ints.put(outputRows, next.outputRows());
-        IntBuffer tables = hostTables.view().asIntBuffer();
-        int width = 1;
-        for (int s = 0; s < next.sequences(); s++) {
-            width = Math.max(width, pages(context(s)));
-        }
-        decodeCount = 0;
-        for (int s = 0; s < next.sequences(); s++) {
-            int[] table = next.pageTables()[s];
-            tables.put(s * width, table, 0, pages(context(s)));
-            ints.put(contexts + s, context(s));
-            for (int i = next.queryStarts()[s]; i < next.queryStarts()[s + 1]; i++) {
-                int position = next.positions()[i];
-                ints.put(
-                        slots + i,
-                        table[position / limits.pageTokens()] * limits.pageTokens() + position % limits.pageTokens());
-            }
-            if (queryLength(s) == 1) {
-                ints.put(decodes + decodeCount++, s);
-            }
-        }
-        draws.write(next.draws(), stream);
-        host.copyTo(device, (long) length * Integer.BYTES, stream);
-        copyTables(width, stream);
+        Packing packing = new Packing(hosts[turn].view().asIntBuffer());
+        packing.put(tokens(), tokensWithAddresses(rowsBefore));
+        packing.put(positions(), next.positions());
+        packing.put(slots(), slotsOfTokens());
+        packing.put(queryStarts(), next.queryStarts());
+        packing.put(contexts(), contextsAndDecodes());
+        packing.put(outputRows(), next.outputRows());
+        packing.skip(drawTable(0), next.draws().size() * DrawTable.INTS);
+        draws[turn].write(next.draws(), hosts[turn].view(), packing.lastFrom() * Integer.BYTES, stream);
+        Struct layout = packing.tables();
+        hosts[turn].copyTo(packed, (long) packing.at * Integer.BYTES, stream);
+        modules.get("lay_out", new KernelSource("step_inputs.cu", Map.of()))
+                .launch(stream, Kernel.Grid.of(BLOCKS, 1, THREADS), layout);
     }
 
-    private void copyTables(int width, Stream stream) {
-        CUDA_MEMCPY2D copy = new CUDA_MEMCPY2D();
-        copy.srcMemoryType = CUmemorytype.CU_MEMORYTYPE_HOST;
-        copy.srcHost = hostTables.pointer();
-        copy.srcPitch = (long) width * Integer.BYTES;
-        copy.dstMemoryType = CUmemorytype.CU_MEMORYTYPE_DEVICE;
-        copy.dstDevice = deviceTables;
-        copy.dstPitch = (long) limits.pagesPerSequence() * Integer.BYTES;
-        copy.WidthInBytes = (long) width * Integer.BYTES;
-        copy.Height = batch.sequences();
-        JCudaDriver.cuMemcpy2DAsync(copy, stream);
+    /** A step's tokens; of those that the step before drew, where the device has them. */
+    private int[] tokensWithAddresses(int rowsBefore) {
+        int[] tokens = batch.tokens();
+        for (int i = 0; i < tokens.length; i++) {
+            if (tokens[i] < 0) {
+                tokens = tokens == batch.tokens() ? tokens.clone() : tokens;
+                tokens[i] = ~results.placeOf(~tokens[i], rowsBefore);
+            }
+        }
+        return tokens;
+    }
+
+    private int[] slotsOfTokens() {
+        int[] slots = new int[batch.size()];
+        for (int s = 0; s < batch.sequences(); s++) {
+            int[] table = batch.pageTables()[s];
+            for (int i = batch.queryStarts()[s]; i < batch.queryStarts()[s + 1]; i++) {
+                int position = batch.positions()[i];
+                slots[i] = table[position / limits.pageTokens()] * limits.pageTokens() + position % limits.pageTokens();
+            }
+        }
+        return slots;
+    }
+
+    /** The sequences' contexts, and as far behind as on the device those with a single token. */
+    private int[] contextsAndDecodes() {
+        int room = decodes - contexts;
+        int[] both = new int[room + batch.sequences()];
+        decodeCount = 0;
+        for (int s = 0; s < batch.sequences(); s++) {
+            both[s] = context(s);
+            if (queryLength(s) == 1) {
+                both[room + decodeCount++] = s;
+            }
+        }
+        return both;
+    }
+
+    /** Writes segments one behind the other, and step_inputs.cu's {@code Layout} that says where they belong. */
+    private final class Packing {
+        private final IntBuffer ints;
+        private final Struct layout = new Struct().pointer(packed.address()).pointer(results.allTokens());
+        private int from;
+        private int at;
+
+        Packing(IntBuffer ints) {
+            this.ints = ints;
+        }
+
+        void put(long target, int[] values) {
+            ints.put(at, values);
+            skip(target, values.length);
+        }
+
+        /** Leaves room for {@code count} values. */
+        void skip(long target, int count) {
+            layout.pointer(target).integer(at).integer(count);
+            from = at;
+            at += count;
+        }
+
+        int lastFrom() {
+            return from;
+        }
+
+        /** The page tables, each as long as the longest context needs. */
+        Struct tables() {
+            int width = 1;
+            for (int s = 0; s < batch.sequences(); s++) {
+                width = Math.max(width, pages(context(s)));
+            }
+            layout.pointer(tables.address())
+                    .integer(limits.pagesPerSequence())
+                    .integer(at)
+                    .integer(width);
+            for (int s = 0; s < batch.sequences(); s++) {
+                ints.put(at + s * width, batch.pageTables()[s], 0, pages(context(s)));
+            }
+            at += width * batch.sequences();
+            return layout.integer(batch.sequences());
+        }
     }
 
     private int pages(int tokens) {
@@ -105,10 +168,6 @@ final class StepInputs {
 
     Batch batch() {
         return batch;
-    }
-
-    List<Draw> draws() {
-        return batch.draws();
     }
 
     /** Sequences with a single token in the step. */
@@ -127,7 +186,7 @@ final class StepInputs {
     }
 
     long tokens() {
-        return device.address();
+        return at(0);
     }
 
     long positions() {
@@ -156,14 +215,14 @@ final class StepInputs {
 
     /** How the step's draws from {@code first} on are to be made. */
     long drawTable(int first) {
-        return device.address() + draws.offset() + (long) first * DrawTable.INTS * Integer.BYTES;
+        return at(drawsAt + first * DrawTable.INTS);
     }
 
     long pageTables() {
-        return deviceTables.address();
+        return tables.address();
     }
 
     private long at(int index) {
-        return device.address() + (long) index * Integer.BYTES;
+        return fixed.address() + (long) index * Integer.BYTES;
     }
 }

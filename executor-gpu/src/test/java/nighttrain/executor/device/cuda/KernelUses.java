@@ -22,8 +22,9 @@ final class KernelUses {
                 .filter(ranks -> Integer.bitCount(ranks) == 1)
                 .mapToObj(ranks ->
                         new KernelSource("all_reduce.cu", Map.of("RANKS", ranks, "BLOCKS", CudaCommunicator.BLOCKS)));
-        return Stream.of(rows, sums, Stream.of(new KernelSource("draw.cu", Map.of())))
-                .flatMap(sources -> sources);
+        Stream<KernelSource> others =
+                Stream.of("draw.cu", "step_inputs.cu").map(file -> new KernelSource(file, Map.of()));
+        return Stream.of(rows, sums, others).flatMap(sources -> sources);
     }
 
     /** What a model's widths and heads are compiled into, on Hopper or another GPU. */

@@ -1,0 +1,37 @@
+// Lays out a step's inputs, which come packed in one copy, where the step's kernels read them; a token below 0 is ~i for the i-th
+// token that the step before drew. Grid: any. Bytes: every input once, read and written; about 40 KB at 256 sequences.
+constexpr int SEGMENTS = 7;
+
+struct Segment {
+    int* to;
+    int from; // in packed
+    int count;
+};
+
+struct Layout {
+    const int* packed;
+    const int* drawn;
+    Segment segments[SEGMENTS]; // the first: tokens
+    int* tables;                // a row per sequence
+    int table_stride;
+    int tables_from; // in packed, rows of table_width
+    int table_width;
+    int sequences;
+};
+
+extern "C" __global__ void lay_out(const Layout l) {
+    const int first = blockIdx.x * blockDim.x + threadIdx.x, threads = gridDim.x * blockDim.x;
+    for (int i = first; i < l.segments[0].count; i += threads) {
+        const int token = l.packed[l.segments[0].from + i];
+        l.segments[0].to[i] = token < 0 ? l.drawn[~token] : token;
+    }
+#pragma unroll
+    for (int s = 1; s < SEGMENTS; s++) {
+        for (int i = first; i < l.segments[s].count; i += threads) {
+            l.segments[s].to[i] = l.packed[l.segments[s].from + i];
+        }
+    }
+    for (int i = first; i < l.table_width * l.sequences; i += threads) {
+        l.tables[(long long)(i / l.table_width) * l.table_stride + i % l.table_width] = l.packed[l.tables_from + i];
+    }
+}

@@ -1,0 +1,158 @@
+package nighttrain.executor.schedule;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import nighttrain.executor.device.Drawn;
+import nighttrain.executor.kv.KvLayout;
+import nighttrain.executor.kv.PageAllocator;
+import nighttrain.executor.request.FinishReason;
+import nighttrain.executor.request.Generation;
+import nighttrain.executor.request.GenerationRequest;
+import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.StopCheck;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Planned a step ahead or not, on plenty of pages or few: every sequence gets the tokens of a loop that runs it alone. */
+class LookAheadTest {
+    private static final int PAGE_TOKENS = 3;
+    private static final int LONGEST = 50;
+
+    private final Random random = new Random(11);
+
+    private record UnderWay(Step step, List<Drawn> drawn) {}
+
+    /** What a run of the loop did beside answering. */
+    private static final class Loop {
+        final List<Generation> answers = new ArrayList<>();
+        int steps;
+        int wastedRows;
+        long preemptions;
+        long drawn;
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "0, 400, true",
+        "1, 400, true",
+        "1, 400, false",
+        "0, 24, true",
+        "1, 24, true",
+        "1, 24, false",
+        "1, 20, true"
+    })
+    void everySequenceGetsItsTokens(int ahead, int pages, boolean prefixCache) {
+        List<GenerationRequest> requests = new ArrayList<>();
+        for (int i = 0; i < 200; i++) {
+            requests.add(request(i, i % 7 == 0, i % 5 == 0, i % 3 == 0));
+        }
+        Loop loop = run(requests, ahead, pages, prefixCache, 40);
+        assertThat(loop.answers).hasSizeBetween(150, 199); // some are cancelled
+        loop.answers.forEach(answer -> check(requests.get((int) answer.id()), answer));
+        assertThat(loop.preemptions > 0).isEqualTo(pages < 100);
+    }
+
+    /** No stop but the length, pages for all: then nothing that is planned is in vain, and running ahead costs a step at most. */
+    @ParameterizedTest
+    @CsvSource({"1", "8", "200"})
+    void knownLengthsWasteNoRow(int count) {
+        List<GenerationRequest> requests = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            requests.add(request(i, false, false, false));
+        }
+        Loop plain = run(requests, 0, 400, true, 0);
+        Loop ahead = run(requests, 1, 400, true, 0);
+        assertThat(ahead.wastedRows).isZero();
+        assertThat(ahead.drawn).isEqualTo(plain.drawn);
+        assertThat(ahead.steps).isLessThanOrEqualTo(plain.steps + 1);
+        assertThat(ahead.answers).hasSize(count);
+    }
+
+    private Loop run(List<GenerationRequest> requests, int ahead, int pageCount, boolean prefixCache, int cancelOneIn) {
+        PageAllocator pages = new PageAllocator(new KvLayout(PAGE_TOKENS, pageCount), prefixCache);
+        Scheduler scheduler = new Scheduler(new StepBudget(6, 9, 5, LONGEST), pages);
+        TokenMachine machine = new TokenMachine(pageCount, PAGE_TOKENS);
+        Deque<UnderWay> underWay = new ArrayDeque<>();
+        Loop loop = new Loop();
+        List<Sequence> all = new ArrayList<>();
+        int dropped = 0;
+        while (loop.answers.size() + dropped < requests.size()) {
+            while (all.size() < requests.size() && (cancelOneIn == 0 || random.nextInt(3) == 0)) {
+                all.add(new Sequence(requests.get(all.size()), 0));
+                scheduler.add(all.get(all.size() - 1));
+            }
+            if (cancelOneIn > 0 && !all.isEmpty() && random.nextInt(cancelOneIn) == 0) {
+                all.get(random.nextInt(all.size())).cancel();
+            }
+            dropped += scheduler.dropCancelled().size();
+            Step step = scheduler.next();
+            if (!step.isEmpty()) {
+                underWay.add(new UnderWay(step, machine.run(step.batch())));
+                loop.steps++;
+            }
+            if (underWay.size() > (step.isEmpty() ? 0 : ahead)) {
+                UnderWay oldest = underWay.remove();
+                loop.wastedRows += (int) oldest.step().slices().stream()
+                        .filter(slice -> !slice.counts())
+                        .count();
+                scheduler
+                        .commit(oldest.step(), oldest.drawn(), 1)
+                        .forEach(sequence -> loop.answers.add(sequence.generation(1)));
+            }
+            assertThat(pages.isConsistent()).isTrue();
+        }
+        while (!underWay.isEmpty()) { // rows of sequences that have ended
+            UnderWay last = underWay.remove();
+            assertThat(scheduler.commit(last.step(), last.drawn(), 1)).isEmpty();
+        }
+        assertThat(pages.used()).isZero();
+        loop.preemptions = scheduler.preemptions();
+        loop.drawn = scheduler.drawnTokens();
+        return loop;
+    }
+
+    private GenerationRequest request(int id, boolean penalties, boolean scored, boolean stops) {
+        int[] prompt = new Random(id % 20).ints(1 + random.nextInt(25), 0, 3).toArray(); // prefixes in common
+        SamplingParams sampling =
+                new SamplingParams(1 + random.nextInt(30), 0, 0, 1, 0, penalties ? 1.5 : 1, 0, 0, -1, !stops, scored);
+        StopCheck check = stops && id % 2 == 0 ? token -> token % 17 == 3 : StopCheck.NEVER;
+        return new GenerationRequest(id, prompt, sampling, id % 4, Set.of(7, 8, 9), check);
+    }
+
+    /** Against the plainest loop there is. */
+    private static void check(GenerationRequest request, Generation answer) {
+        SamplingParams sampling = request.sampling();
+        int prompt = request.promptTokens().length;
+        int[] tokens = Arrays.copyOf(request.promptTokens(), LONGEST);
+        int length = prompt;
+        FinishReason reason = null;
+        while (reason == null) {
+            int token = TokenMachine.next(tokens, length, request.seed());
+            if (!sampling.ignoreEos() && request.stopTokens().contains(token)) {
+                reason = FinishReason.STOP;
+                break;
+            }
+            tokens[length++] = token;
+            if (request.stopCheck().stopsAfter(token)) {
+                reason = FinishReason.STOP;
+            } else if (length - prompt == sampling.maxTokens() || length == LONGEST) {
+                reason = FinishReason.LENGTH;
+            }
+        }
+        assertThat(answer.tokens()).isEqualTo(Arrays.copyOfRange(tokens, prompt, length));
+        assertThat(answer.finishReason()).isEqualTo(reason);
+        if (sampling.promptLogprobs()) {
+            assertThat(answer.promptLogprobs())
+                    .extracting(scored -> (int) scored.logprob())
+                    .isEqualTo(
+                            java.util.stream.IntStream.range(1, prompt).boxed().toList());
+        }
+    }
+}

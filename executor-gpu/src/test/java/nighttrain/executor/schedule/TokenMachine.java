@@ -1,0 +1,81 @@
+package nighttrain.executor.schedule;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import nighttrain.executor.device.Batch;
+import nighttrain.executor.device.Draw;
+import nighttrain.executor.device.Drawn;
+import nighttrain.executor.request.TokenLogprobs;
+
+/**
+ * A device whose model is a hash: a token follows from all tokens before it, as they lie in the pages of its sequence. Tokens
+ * "still being drawn" come from the draws of the step before, as on a GPU.
+ */
+final class TokenMachine {
+    static final int VOCABULARY = 50;
+
+    private final int[][] cache;
+    private final int pageTokens;
+    private int[] drawnBefore = new int[0];
+
+    TokenMachine(int pages, int pageTokens) {
+        this.cache = new int[pages][pageTokens];
+        this.pageTokens = pageTokens;
+    }
+
+    /** The token that comes after {@code tokens[0 .. length)}. */
+    static int next(int[] tokens, int length, long seed) {
+        long hash = seed;
+        for (int i = 0; i < length; i++) {
+            hash = (hash ^ tokens[i]) * 0x9E3779B97F4A7C15L;
+        }
+        return (int) Long.remainderUnsigned(hash ^ hash >>> 29, VOCABULARY);
+    }
+
+    List<Drawn> run(Batch batch) {
+        int[] tokens = Arrays.stream(batch.tokens())
+                .map(token -> token < 0 ? drawnBefore[~token] : token)
+                .toArray();
+        int[] sequenceOf = new int[tokens.length];
+        for (int s = 0; s < batch.sequences(); s++) {
+            for (int row = batch.queryStarts()[s]; row < batch.queryStarts()[s + 1]; row++) {
+                int position = batch.positions()[row];
+                cache[batch.pageTables()[s][position / pageTokens]][position % pageTokens] = tokens[row];
+                sequenceOf[row] = s;
+            }
+        }
+        List<Drawn> drawn = new ArrayList<>();
+        for (int i = 0; i < batch.outputRows().length; i++) {
+            int row = batch.outputRows()[i];
+            int[] seen = context(batch.pageTables()[sequenceOf[row]], batch.positions()[row] + 1);
+            drawn.add(draw(batch.draws().get(i), seen));
+        }
+        drawnBefore = drawn.stream().mapToInt(Drawn::token).toArray();
+        return drawn;
+    }
+
+    private int[] context(int[] pages, int length) {
+        int[] seen = new int[length];
+        for (int position = 0; position < length; position++) {
+            seen[position] = cache[pages[position / pageTokens]][position % pageTokens];
+        }
+        return seen;
+    }
+
+    private static Drawn draw(Draw draw, int[] seen) {
+        assertThat(draw.length()).isEqualTo(seen.length);
+        if (draw.given() != Draw.NONE) {
+            return new Drawn(draw.given(), Optional.of(new TokenLogprobs(draw.given(), seen.length, List.of())));
+        }
+        if (draw.sampling().hasPenalties()) {
+            assertThat(Arrays.copyOf(draw.history(), draw.length()))
+                    .as("what penalties go by")
+                    .isEqualTo(seen);
+        }
+        return new Drawn(next(seen, seen.length, draw.seed()), Optional.empty());
+    }
+}
