@@ -6,7 +6,6 @@ import java.util.Arrays;
 import java.util.Optional;
 import jcuda.CudaException;
 import jcuda.Pointer;
-import jcuda.driver.CUdeviceptr;
 import jcuda.driver.JCudaDriver;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
@@ -167,13 +166,9 @@ final class CudaDevice implements Device {
         for (int track = 0; track < t.tracks(); track++) {
             float[] part = Arrays.copyOfRange(values, track * slab, (track + 1) * slab);
             Pointer from = t.elementBytes() == CudaTensor.FP32 ? Pointer.to(part) : Pointer.to(rounded(part));
-            JCudaDriver.cuMemcpyHtoD(start(t, track), from, (long) slab * t.elementBytes());
+            JCudaDriver.cuMemcpyHtoD(t.start(track), from, (long) slab * t.elementBytes());
         }
         DeviceMemory.awaitWrites();
-    }
-
-    private static CUdeviceptr start(CudaTensor t, int track) {
-        return t.base().withByteOffset((t.offset() + track * t.trackStride()) * t.elementBytes());
     }
 
     @Override
@@ -185,7 +180,7 @@ final class CudaDevice implements Device {
         ByteBuffer bytes =
                 ByteBuffer.allocateDirect(Math.max(1, slab * t.elementBytes())).order(ByteOrder.nativeOrder());
         for (int track = 0; track < t.tracks(); track++) {
-            JCudaDriver.cuMemcpyDtoH(Pointer.to(bytes), start(t, track), (long) slab * t.elementBytes());
+            JCudaDriver.cuMemcpyDtoH(Pointer.to(bytes), t.start(track), (long) slab * t.elementBytes());
             for (int i = 0; i < slab; i++) {
                 values[track * slab + i] = t.elementBytes() == CudaTensor.FP32
                         ? bytes.getFloat(i * Float.BYTES)
@@ -210,9 +205,11 @@ final class CudaDevice implements Device {
         } catch (CudaException e) {
             broken = true;
         }
-        communicator.leave();
         if (!broken) {
             recorder.close();
+        }
+        communicator.leave();
+        if (!broken) {
             kernels.close();
             products.close();
             modules.close();
