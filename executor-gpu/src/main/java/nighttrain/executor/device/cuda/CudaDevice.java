@@ -4,7 +4,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.Optional;
-import jcuda.CudaException;
 import jcuda.Pointer;
 import jcuda.driver.JCudaDriver;
 import nighttrain.executor.device.Communicator;
@@ -75,10 +74,10 @@ final class CudaDevice implements Device {
         return communicator;
     }
 
-    /** None where the step's work is cut anew on the host each time: the prefill kernel's items do not replay. */
+    /** None where the step's work is cut anew on the host each time (the prefill kernel's items do not replay), or faults are sought. */
     @Override
     public Optional<Recorder> recorder() {
-        return options.deterministic() ? Optional.empty() : Optional.of(recorder);
+        return options.deterministic() || GpuFault.LAUNCHES_BLOCK ? Optional.empty() : Optional.of(recorder);
     }
 
     @Override
@@ -202,7 +201,7 @@ final class CudaDevice implements Device {
         boolean broken = false;
         try {
             streams.synchronize();
-        } catch (CudaException e) {
+        } catch (IllegalStateException e) {
             broken = true;
         }
         if (!broken) {

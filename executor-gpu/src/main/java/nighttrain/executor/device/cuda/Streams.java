@@ -1,5 +1,6 @@
 package nighttrain.executor.device.cuda;
 
+import jcuda.CudaException;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
 import jcuda.driver.CUstream;
@@ -110,13 +111,21 @@ final class Streams implements AutoCloseable {
 
     /** Waits on the host for everything enqueued. */
     void synchronize() {
-        JCudaDriver.cuStreamSynchronize(main());
+        await(main());
     }
 
     /** As {@link #synchronize}, and for sums that have not landed. */
     void drain() {
         synchronize();
-        JCudaDriver.cuStreamSynchronize(side);
+        await(side);
+    }
+
+    private static void await(Stream stream) {
+        try {
+            JCudaDriver.cuStreamSynchronize(stream);
+        } catch (CudaException e) {
+            throw GpuFault.of("the end of a step", e);
+        }
     }
 
     @Override
