@@ -1,22 +1,10 @@
 // out[t] = scale * sum of in over the tracks of all ranks, for every local track t; fp32 accumulation in the order of ranks, so
 // that every rank gets the same bits. One-shot: every rank reads all of every peer (latency); two-shot: every rank sums its own
 // share and reads the others' (bandwidth). Both read peers' memory directly.
-// Every launch has BLOCKS blocks, needed or not: then all blocks have met equally often, and one epoch serves all kernels.
 // Bytes over NVLink per rank of n bytes: one-shot (RANKS - 1) n, two-shot 2 (RANKS - 1) / RANKS n.
-// Measured on four H200: 8 KiB 4.6 us, 512 KiB 9.0, 2 MiB 17.1, 32 MiB 166 (two-shot from 768 KiB on).
+// Measured on four H200: 8 KiB 4.6 us, 512 KiB 9.0, 2 MiB 17.1, 32 MiB 166.
 // Compile-time: RANKS, BLOCKS.
-#include "bf16.cuh"
-
-constexpr int MAX_RANKS = 8;
-
-struct Peers {
-    uint4* in[MAX_RANKS];      // what is summed: each rank's input, or where it put the sum of its own tracks
-    uint4* reduced[MAX_RANKS]; // two-shot: each rank's share of the sum
-    unsigned* arrived[MAX_RANKS]; // [BLOCKS][MAX_RANKS] epochs
-    unsigned* epochs;             // [BLOCKS]: how often this rank's blocks have met
-    const volatile int* abort;    // in host memory: set when a rank has failed
-    unsigned long long* nanos;    // time spent in these kernels so far, waiting for peers included
-};
+#include "peers.cuh"
 
 struct Sum {
     Peers peers;
@@ -32,65 +20,6 @@ struct Sum {
     int closing; // the input may be written as soon as this is over
     long long staged_stride;
 };
-
-__device__ __forceinline__ void release(unsigned* address, unsigned value) {
-    asm volatile("st.release.sys.global.u32 [%0], %1;" ::"l"(address), "r"(value) : "memory");
-}
-
-__device__ __forceinline__ unsigned acquire(const unsigned* address) {
-    unsigned value;
-    asm volatile("ld.acquire.sys.global.u32 %0, [%1];" : "=r"(value) : "l"(address) : "memory");
-    return value;
-}
-
-// Meets the same block of every other rank; false where a rank has failed: then peers' memory may be gone already.
-__device__ __forceinline__ bool meet(const Peers& p, int rank, unsigned epoch) {
-    int failed = 0;
-    __syncthreads();
-    if (threadIdx.x < RANKS) {
-        release(p.arrived[threadIdx.x] + blockIdx.x * MAX_RANKS + rank, epoch);
-        const unsigned* mine = p.arrived[rank] + blockIdx.x * MAX_RANKS + threadIdx.x;
-        for (unsigned spins = 1; (int)(acquire(mine) - epoch) < 0; spins++) {
-            if (spins % 4096 == 0 && *p.abort) {
-                failed = 1;
-                break;
-            }
-        }
-    }
-    return !__syncthreads_or(failed);
-}
-
-__device__ __forceinline__ unsigned long long now() {
-    unsigned long long nanos;
-    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(nanos));
-    return nanos;
-}
-
-// Ends a kernel: the epoch that all its meetings came to, and the time it took, by the clock of the first block.
-__device__ __forceinline__ void finish(const Peers& p, unsigned epoch, unsigned long long start) {
-    if (threadIdx.x == 0) p.epochs[blockIdx.x] = epoch;
-    if (threadIdx.x == 0 && blockIdx.x == 0) *p.nanos += now() - start;
-}
-
-__device__ __forceinline__ void accumulate(float* sum, uint4 v) {
-    sum[0] += low_float(v.x), sum[1] += high_float(v.x), sum[2] += low_float(v.y), sum[3] += high_float(v.y);
-    sum[4] += low_float(v.z), sum[5] += high_float(v.z), sum[6] += low_float(v.w), sum[7] += high_float(v.w);
-}
-
-__device__ __forceinline__ uint4 packed(const float* x, float scale) {
-    return make_uint4(pack(x[0] * scale, x[1] * scale), pack(x[2] * scale, x[3] * scale),
-                      pack(x[4] * scale, x[5] * scale), pack(x[6] * scale, x[7] * scale));
-}
-
-__device__ __forceinline__ uint4 sum_of_ranks(uint4* const* in, long long at, float scale) {
-    uint4 parts[RANKS];
-#pragma unroll
-    for (int r = 0; r < RANKS; r++) parts[r] = in[r][at];
-    float sum[8] = {};
-#pragma unroll
-    for (int r = 0; r < RANKS; r++) accumulate(sum, parts[r]);
-    return packed(sum, scale);
-}
 
 __device__ __forceinline__ void write_tracks(const Sum& s, int at, uint4 v) {
     for (int t = 0; t < s.tracks; t++) s.out[t * s.out_track_stride + at] = v;
@@ -153,15 +82,6 @@ extern "C" __global__ void __launch_bounds__(512, 1) two_shot(const Sum s) {
     }
     if (s.closing) meet(s.peers, s.rank, epoch + 2);
     finish(s.peers, epoch + 2, start);
-}
-
-// Sums of tracks of one rank alone.
-extern "C" __global__ void local_sum(const Sum s) {
-    int i = blockIdx.x * blockDim.x + threadIdx.x;
-    if (i >= s.vectors) return;
-    float sum[8] = {};
-    for (int t = 0; t < s.tracks; t++) accumulate(sum, s.tracks_in[t * s.in_track_stride + i]);
-    write_tracks(s, i, packed(sum, s.scale));
 }
 
 // Columns to rows: this rank's rows of every rank's part, side by side in order of ranks. fp32.

@@ -3,16 +3,17 @@ package nighttrain.executor.architecture;
 import java.util.Optional;
 import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.Norm;
+import nighttrain.executor.device.Pending;
 import nighttrain.executor.device.Tensor;
 
 /**
  * The residual stream h, {@code [localTracks, tokens, hidden]}. {@link #add} only remembers its argument: the next norm folds
- * it in, so that architectures read like the maths and still run the fused add-and-norm kernel.
+ * it in, so that architectures read like the maths and still run the fused kernels: add and norm, or sum over ranks, add and norm.
  */
 public final class ResidualStream {
     private final Kernels kernels;
     private final Tensor h;
-    private Optional<Tensor> addend = Optional.empty();
+    private Optional<Pending> addend = Optional.empty();
 
     public ResidualStream(Kernels kernels, Tensor h) {
         this.kernels = kernels;
@@ -21,8 +22,13 @@ public final class ResidualStream {
 
     /** {@code h += y}; {@code y} must stay as it is until the next norm or {@link #settle}. */
     public void add(Tensor y) {
+        add(() -> y);
+    }
+
+    /** {@code h += sum}, which is awaited at the next norm or {@link #settle}. */
+    public void add(Pending sum) {
         settle();
-        addend = Optional.of(y);
+        addend = Optional.of(sum);
     }
 
     /** Whether h lives in {@code buffer}. */
@@ -32,7 +38,7 @@ public final class ResidualStream {
 
     /** h with everything added. */
     public Tensor settle() {
-        addend.ifPresent(y -> kernels.add(h, y));
+        addend.ifPresent(y -> kernels.add(h, y.await()));
         addend = Optional.empty();
         return h;
     }
@@ -40,7 +46,7 @@ public final class ResidualStream {
     /** {@code out = norm(h)}. */
     public void normInto(Tensor out, Norm norm) {
         if (addend.isPresent()) {
-            kernels.addNorm(out, h, addend.get(), norm);
+            addend.get().addNorm(kernels, out, h, norm);
             addend = Optional.empty();
         } else {
             kernels.norm(out, h, norm);

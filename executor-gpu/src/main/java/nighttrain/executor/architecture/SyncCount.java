@@ -25,7 +25,9 @@ public record SyncCount(int blocking, int overlapped) {
     /** Counts for a model of {@code layers} layers. */
     public static SyncCount of(Architecture architecture, int layers) {
         Tally tally = new Tally();
-        architecture.decode(new EmptyBlocks(layers, tally), new ResidualStream(NO_KERNELS, NOWHERE), tally);
+        architecture
+                .decode(new EmptyBlocks(layers, tally), new ResidualStream(NO_KERNELS, NOWHERE), tally)
+                .settle();
         return new SyncCount(tally.blocking, tally.overlapped);
     }
 
@@ -85,29 +87,31 @@ public record SyncCount(int blocking, int overlapped) {
     }
 
     private record EmptyBlocks(int layers, Tally tally) implements Blocks {
-        private Tensor ran() {
+        /** A module reads its stream, and then computes. */
+        private Tensor ran(ResidualStream h) {
+            h.settle();
             tally.module();
             return NOWHERE;
         }
 
         @Override
         public Tensor attention(int layer, ResidualStream h) {
-            return ran();
+            return ran(h);
         }
 
         @Override
         public Tensor mlp(int layer, ResidualStream h) {
-            return ran();
+            return ran(h);
         }
 
         @Override
         public Tensor attentionAndMlp(int layer, ResidualStream h) {
-            return ran();
+            return ran(h);
         }
 
         @Override
         public Tensor join(ResidualStream h) {
-            return ran();
+            return ran(h);
         }
 
         @Override

@@ -3,14 +3,11 @@ package nighttrain.executor.benchmark;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.stream.IntStream;
 import nighttrain.executor.device.Batch;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.Draw;
 import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Recorder.Recording;
@@ -32,7 +29,7 @@ import org.junit.jupiter.api.Timeout;
 @Tag("benchmark")
 @Timeout(600)
 class GpuVerbBenchmark {
-    private static final int PAGE_TOKENS = 16;
+    private static final int PAGE_TOKENS = Steps.PAGE_TOKENS;
     private static final int PREFILL_TOKENS = 8192;
     private static final int ROUNDS = 5;
 
@@ -55,39 +52,10 @@ class GpuVerbBenchmark {
                 device) {
             Decoder decoder = Decoder.load(checkpoint, timed(device), limits);
             System.out.printf("loaded in %.1f s%n", (System.nanoTime() - start) / 1e9);
-            measure("prefill, one sequence of 8192", device, decoder, prefill(1));
-            measure("prefill, 8 sequences of 1024", device, decoder, prefill(8));
-            measure("decode, batch " + batch + ", context " + context, device, decoder, decode());
+            measure("prefill, one sequence of 8192", device, decoder, Steps.prefill(1, PREFILL_TOKENS));
+            measure("prefill, 8 sequences of 1024", device, decoder, Steps.prefill(8, PREFILL_TOKENS / 8));
+            measure("decode, batch " + batch + ", context " + context, device, decoder, Steps.decode(batch, context));
         }
-    }
-
-    private Batch prefill(int sequences) {
-        int length = PREFILL_TOKENS / sequences;
-        return step(sequences, length, length);
-    }
-
-    private Batch decode() {
-        return step(batch, 1, context);
-    }
-
-    private static Batch step(int sequences, int length, int context) {
-        int perSequence = (context + PAGE_TOKENS - 1) / PAGE_TOKENS;
-        int[][] tables = new int[sequences][];
-        for (int s = 0; s < sequences; s++) {
-            int first = s * perSequence;
-            tables[s] = IntStream.range(first, first + perSequence).toArray();
-        }
-        Draw[] draws = new Draw[sequences];
-        Arrays.fill(draws, Draw.likeliest());
-        return new Batch(
-                IntStream.range(0, sequences * length).map(i -> i * 7 % 1000).toArray(),
-                IntStream.range(0, sequences * length)
-                        .map(i -> context - length + i % length)
-                        .toArray(),
-                IntStream.rangeClosed(0, sequences).map(s -> s * length).toArray(),
-                tables,
-                IntStream.range(0, sequences).map(s -> (s + 1) * length - 1).toArray(),
-                List.of(draws));
     }
 
     private void measure(String name, Device device, Decoder decoder, Batch step) {

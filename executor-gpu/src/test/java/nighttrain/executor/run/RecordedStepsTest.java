@@ -23,6 +23,7 @@ import nighttrain.executor.request.SamplingParams;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Decode steps replayed from recordings give the bits of those enqueued verb by verb, on the same device. */
@@ -48,9 +49,21 @@ class RecordedStepsTest {
     @ParameterizedTest
     @MethodSource("shapesAndRanks")
     void replaysChangeNoBit(Shapes shape, int ranks) {
-        assumeThat(GPUS.maxRanks()).isGreaterThanOrEqualTo(ranks);
+        replaysChangeNoBit(GPUS, shape, ranks);
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = Shapes.class,
+            names = {"DENSE", "LADDER", "TRACKS_MEAN"})
+    void nccl(Shapes shape) {
+        replaysChangeNoBit(CudaBackend.withNccl(), shape, 2);
+    }
+
+    private static void replaysChangeNoBit(CudaBackend gpus, Shapes shape, int ranks) {
+        assumeThat(gpus.maxRanks()).isGreaterThanOrEqualTo(ranks);
         RandomCheckpoint checkpoint = RandomCheckpoint.of(shape.model());
-        List<Device> devices = GPUS.open(ranks);
+        List<Device> devices = gpus.open(ranks);
         try {
             List<List<List<Drawn>>> plainAndRecorded = Ranks.onAll(devices, device -> {
                         Decoder decoder = Decoder.load(checkpoint, device, LIMITS);

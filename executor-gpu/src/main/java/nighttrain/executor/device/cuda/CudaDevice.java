@@ -4,9 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.Optional;
-import jcuda.CudaException;
 import jcuda.Pointer;
-import jcuda.driver.CUdeviceptr;
 import jcuda.driver.JCudaDriver;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
@@ -77,9 +75,10 @@ final class CudaDevice implements Device {
         return communicator;
     }
 
+    /** None where faults are sought. */
     @Override
     public Optional<Recorder> recorder() {
-        return Optional.of(recorder);
+        return GpuFault.LAUNCHES_BLOCK ? Optional.empty() : Optional.of(recorder);
     }
 
     /** One: a step is planned and enqueued while the one before runs. */
@@ -173,13 +172,9 @@ final class CudaDevice implements Device {
         for (int track = 0; track < t.tracks(); track++) {
             float[] part = Arrays.copyOfRange(values, track * slab, (track + 1) * slab);
             Pointer from = t.elementBytes() == CudaTensor.FP32 ? Pointer.to(part) : Pointer.to(rounded(part));
-            JCudaDriver.cuMemcpyHtoD(start(t, track), from, (long) slab * t.elementBytes());
+            JCudaDriver.cuMemcpyHtoD(t.start(track), from, (long) slab * t.elementBytes());
         }
         DeviceMemory.awaitWrites();
-    }
-
-    private static CUdeviceptr start(CudaTensor t, int track) {
-        return t.base().withByteOffset((t.offset() + track * t.trackStride()) * t.elementBytes());
     }
 
     @Override
@@ -191,7 +186,7 @@ final class CudaDevice implements Device {
         ByteBuffer bytes =
                 ByteBuffer.allocateDirect(Math.max(1, slab * t.elementBytes())).order(ByteOrder.nativeOrder());
         for (int track = 0; track < t.tracks(); track++) {
-            JCudaDriver.cuMemcpyDtoH(Pointer.to(bytes), start(t, track), (long) slab * t.elementBytes());
+            JCudaDriver.cuMemcpyDtoH(Pointer.to(bytes), t.start(track), (long) slab * t.elementBytes());
             for (int i = 0; i < slab; i++) {
                 values[track * slab + i] = t.elementBytes() == CudaTensor.FP32
                         ? bytes.getFloat(i * Float.BYTES)
@@ -213,12 +208,14 @@ final class CudaDevice implements Device {
         boolean broken = false;
         try {
             streams.synchronize();
-        } catch (CudaException e) {
+        } catch (IllegalStateException e) {
             broken = true;
+        }
+        if (!broken) {
+            recorder.close();
         }
         communicator.leave();
         if (!broken) {
-            recorder.close();
             kernels.close();
             products.close();
             modules.close();

@@ -89,15 +89,7 @@ public final class CudaDevices {
         count();
         CudaLibraries libraries = new CudaLibraries();
         List<CudaContext> contexts = ordinals.stream().map(CudaContext::new).toList();
-        for (CudaContext from : contexts) {
-            for (CudaContext to : contexts) {
-                if (from != to) {
-                    requireReach(from, to);
-                    from.reach(to);
-                }
-            }
-        }
-        PeerGroup peers = new PeerGroup(ordinals.size());
+        PeerGroup peers = new PeerGroup(ordinals.size(), Meeting.of(contexts, options.nccl()));
         List<Device> devices = new ArrayList<>();
         try {
             for (int rank = 0; rank < contexts.size(); rank++) {
@@ -108,14 +100,5 @@ public final class CudaDevices {
             throw e;
         }
         return List.copyOf(devices);
-    }
-
-    private static void requireReach(CudaContext from, CudaContext to) {
-        if (!from.canReach(to)) {
-            throw UserError.of(
-                    "GPUs cannot read each other's memory",
-                    from.ordinal() + " and " + to.ordinal(),
-                    "no peer access; use --ranks 1 with more --replicas");
-        }
     }
 }

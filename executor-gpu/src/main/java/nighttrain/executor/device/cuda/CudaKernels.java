@@ -28,6 +28,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final StepInputs inputs;
     private final StepLimits limits;
     private final MatrixProducts products;
+    private final NormRows norms;
     private final CudaAttention attention;
     private final DrawResults results;
     private final StepTurns turns = new StepTurns();
@@ -49,6 +50,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
         this.inputs = inputs;
         this.limits = limits;
         this.products = products;
+        this.norms = new NormRows(modules, streams);
         this.attention = attention;
         this.results = results;
         this.ranks = ranks;
@@ -91,48 +93,18 @@ final class CudaKernels implements Kernels, AutoCloseable {
     }
 
     /** Elements that a thread moves at a time. */
-    private static int vector(int cols) {
+    static int vector(int cols) {
         return cols % 8 == 0 ? 8 : 1;
     }
 
     @Override
     public void norm(Tensor out, Tensor x, Norm norm) {
-        normRows("norm_rows", (CudaTensor) out, (CudaTensor) x, (CudaTensor) x, norm);
+        norms.norm((CudaTensor) out, (CudaTensor) x, norm);
     }
 
     @Override
     public void addNorm(Tensor out, Tensor xInOut, Tensor y, Norm norm) {
-        normRows("add_norm_rows", (CudaTensor) out, (CudaTensor) xInOut, (CudaTensor) y, norm);
-    }
-
-    private void normRows(String name, CudaTensor out, CudaTensor x, CudaTensor y, Norm norm) {
-        CudaTensor weight = (CudaTensor) norm.weight();
-        CudaTensor bias = (CudaTensor) norm.bias().orElse(norm.weight());
-        KernelSource source = new KernelSource(
-                "norm.cu",
-                Map.of(
-                        "VECTOR",
-                        vector(x.cols()),
-                        "COLS",
-                        x.cols(),
-                        "THREADS",
-                        ROW_THREADS,
-                        "LAYER",
-                        norm.bias().isPresent() ? 1 : 0));
-        modules.get(name, source)
-                .launch(
-                        streams.main(),
-                        Kernel.Grid.of(x.rows(), x.tracks(), ROW_THREADS),
-                        new Struct()
-                                .pointer(out.address())
-                                .longs(out.trackStride())
-                                .pointer(x.address())
-                                .longs(x.trackStride())
-                                .pointer(y.address())
-                                .longs(y.trackStride())
-                                .pointer(weight.address())
-                                .pointer(bias.address())
-                                .number(norm.epsilon()));
+        norms.addNorm((CudaTensor) out, (CudaTensor) xInOut, (CudaTensor) y, norm);
     }
 
     @Override

@@ -1,5 +1,6 @@
 package nighttrain.executor.device.cuda;
 
+import jcuda.driver.CUdeviceptr;
 import nighttrain.executor.device.Tensor;
 
 /**
@@ -24,6 +25,9 @@ record CudaTensor(
     static final int BF16 = 2;
     static final int FP32 = 4;
 
+    /** Elements that kernels move at a time where rows need not be told apart; tracks have room for whole vectors. */
+    static final int VECTOR = 8;
+
     /** Address of the first element. */
     long address() {
         return base.address() + offset * elementBytes;
@@ -32,6 +36,26 @@ record CudaTensor(
     /** Address of a row of the first track. */
     long addressOfRow(int row) {
         return address() + (long) row * cols * elementBytes;
+    }
+
+    /** Where a track begins. */
+    CUdeviceptr start(int track) {
+        return base.withByteOffset((offset + track * trackStride) * elementBytes);
+    }
+
+    /** A tensor of its own that looks like this one, of which other ranks need not know. */
+    CudaTensor anotherAt(DevicePointer elsewhere) {
+        return new CudaTensor(elsewhere, -1, 0, tracks, capacityRows, cols, capacityRows, trackStride, elementBytes);
+    }
+
+    /** Vectors in a track's rows. */
+    int vectors() {
+        return (Math.multiplyExact(rows, cols) + VECTOR - 1) / VECTOR;
+    }
+
+    /** Bytes of a track's rows. */
+    long trackBytes() {
+        return (long) rows * cols * elementBytes;
     }
 
     @Override

@@ -57,7 +57,7 @@ final class Kernel {
                     Pointer.to(values),
                     null);
         } catch (CudaException e) {
-            throw new IllegalStateException("launch failed: " + name + " " + grid + " (" + e.getMessage() + ")", e);
+            throw GpuFault.of("launch of " + name + " " + grid, e);
         }
     }
 

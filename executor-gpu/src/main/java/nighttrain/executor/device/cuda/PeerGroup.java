@@ -2,6 +2,7 @@ package nighttrain.executor.device.cuda;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -14,12 +15,22 @@ final class PeerGroup {
     private static final long PATIENCE_SECONDS = 120;
 
     private final int ranks;
+    private final Optional<NcclGroup> nccl;
     private final Map<String, CompletableFuture<Long>> told = new ConcurrentHashMap<>();
     private final Map<Integer, Runnable> aborts = new HashMap<>();
     private volatile boolean failed;
+    private int left;
 
-    PeerGroup(int ranks) {
+    /**
+     * @param nccl how their data meet where they cannot read each other's memory
+     */
+    PeerGroup(int ranks, Optional<NcclGroup> nccl) {
         this.ranks = ranks;
+        this.nccl = nccl;
+    }
+
+    Optional<NcclGroup> nccl() {
+        return nccl;
     }
 
     int ranks() {
@@ -67,15 +78,19 @@ final class PeerGroup {
         aborts.put(rank, abort);
     }
 
-    /** The rank's memory is about to go. */
+    /** The rank's memory is about to go; its recordings have gone. */
     synchronized void leave(int rank) {
         aborts.remove(rank);
+        if (++left == ranks) {
+            nccl.ifPresent(NcclGroup::awaitEnd);
+        }
     }
 
     /** Releases all who wait, on the host and on the GPUs. */
     synchronized void fail() {
         failed = true;
         aborts.values().forEach(Runnable::run);
+        nccl.ifPresent(NcclGroup::abort);
         told.values().forEach(future -> future.completeExceptionally(new PeerFailedException()));
     }
 }

@@ -1,5 +1,6 @@
 package nighttrain.executor.device.cuda;
 
+import jcuda.CudaException;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
 import jcuda.driver.CUstream;
@@ -31,20 +32,28 @@ final class Streams implements AutoCloseable {
             this.launch = launch;
         }
 
+        /** Runs {@code instead} on the main stream in place of the sum, unless the sum needs the side stream. */
+        boolean landAs(Launch instead) {
+            if (heldBack != this || forked > 0) {
+                return false;
+            }
+            heldBack = null;
+            instead.on(main, false);
+            done = true;
+            return true;
+        }
+
         /** Orders the main stream's later work after the sum. */
         void land() {
             if (done) {
                 return;
             }
-            if (heldBack == this && forked == 0) {
-                heldBack = null;
-                launch.on(main, false);
-            } else {
+            if (!landAs(launch)) {
                 fork();
                 JCudaDriver.cuStreamWaitEvent(main, landed, 0);
                 forked--;
+                done = true;
             }
-            done = true;
         }
     }
 
@@ -102,7 +111,21 @@ final class Streams implements AutoCloseable {
 
     /** Waits on the host for everything enqueued. */
     void synchronize() {
-        JCudaDriver.cuStreamSynchronize(main());
+        await(main());
+    }
+
+    /** As {@link #synchronize}, and for sums that have not landed. */
+    void drain() {
+        synchronize();
+        await(side);
+    }
+
+    private static void await(Stream stream) {
+        try {
+            JCudaDriver.cuStreamSynchronize(stream);
+        } catch (CudaException e) {
+            throw GpuFault.of("the end of a step", e);
+        }
     }
 
     @Override

@@ -7,11 +7,27 @@ import nighttrain.executor.device.TestBackend;
 
 /** bf16 on the GPUs from 0 on. */
 public final class CudaBackend implements TestBackend {
+    private final CudaOptions options;
+
+    public CudaBackend() {
+        this(CudaOptions.defaults());
+    }
+
+    private CudaBackend(CudaOptions options) {
+        this.options = options;
+    }
+
+    /** The same, summing by NCCL. */
+    public static CudaBackend withNccl() {
+        return new CudaBackend(new CudaOptions(false, false, true));
+    }
+
     @Override
     public List<Device> open(int ranks) {
         return CudaDevices.ranks(
                 IntStream.range(0, ranks).boxed().toList(),
-                new StepLimits(MAX_TOKENS, MAX_SEQUENCES, MAX_DRAWS, PAGES_PER_SEQUENCE, PAGE_TOKENS));
+                new StepLimits(MAX_TOKENS, MAX_SEQUENCES, MAX_DRAWS, PAGES_PER_SEQUENCE, PAGE_TOKENS),
+                options);
     }
 
     @Override

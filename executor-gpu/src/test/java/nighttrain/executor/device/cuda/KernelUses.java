@@ -10,7 +10,6 @@ import nighttrain.io.checkpoint.ModelConfig;
 /** The specialised kernels that the engine launches. */
 final class KernelUses {
     private static final int PAGE_TOKENS = 16;
-    private static final int ROW_THREADS = 256;
 
     private KernelUses() {}
 
@@ -18,27 +17,33 @@ final class KernelUses {
     static Stream<KernelSource> ofEveryModel() {
         Stream<KernelSource> rows = Stream.of("embed.cu", "elementwise.cu", "gather_rows.cu")
                 .flatMap(file -> Stream.of(1, 8).map(vector -> new KernelSource(file, Map.of("VECTOR", vector))));
-        Stream<KernelSource> sums = IntStream.rangeClosed(1, CudaCommunicator.MAX_RANKS)
+        Stream<KernelSource> sums = IntStream.rangeClosed(2, PeerTransport.MAX_RANKS)
                 .filter(ranks -> Integer.bitCount(ranks) == 1)
-                .mapToObj(ranks ->
-                        new KernelSource("all_reduce.cu", Map.of("RANKS", ranks, "BLOCKS", CudaCommunicator.BLOCKS)));
-        Stream<KernelSource> others =
-                Stream.of("draw.cu", "step_inputs.cu").map(file -> new KernelSource(file, Map.of()));
+                .mapToObj(PeerTransport::source);
+        Stream<KernelSource> others = Stream.concat(
+                Stream.of(TrackSum.SOURCE, SumClock.SOURCE),
+                Stream.of("draw.cu", "step_inputs.cu").map(file -> new KernelSource(file, Map.of())));
         return Stream.of(rows, sums, others).flatMap(sources -> sources);
     }
 
     /** What a model's widths and heads are compiled into, on Hopper or another GPU. */
     static Stream<KernelSource> of(ModelConfig model, boolean hopper) {
-        return Stream.concat(
-                Stream.of(norm(model.hiddenSize(), model.block().norm()), rotation(model)),
-                attention(model.headDim(), model.heads() / model.kvHeads(), hopper));
+        BlockConfig.Norm norm = model.block().norm();
+        return Stream.of(
+                        Stream.of(norm(model.hiddenSize(), norm), rotation(model)),
+                        normOfSum(model.hiddenSize(), norm),
+                        attention(model.headDim(), model.heads() / model.kvHeads(), hopper))
+                .flatMap(sources -> sources);
     }
 
     static KernelSource norm(int cols, BlockConfig.Norm norm) {
-        int layer = norm == BlockConfig.Norm.LAYER ? 1 : 0;
-        return new KernelSource(
-                "norm.cu",
-                Map.of("VECTOR", cols % 8 == 0 ? 8 : 1, "COLS", cols, "THREADS", ROW_THREADS, "LAYER", layer));
+        return new KernelSource("norm.cu", NormRows.defines(cols, norm == BlockConfig.Norm.LAYER));
+    }
+
+    /** Where a sum over ranks goes into a norm. */
+    private static Stream<KernelSource> normOfSum(int cols, BlockConfig.Norm norm) {
+        return Stream.of(2, PeerTransport.MAX_RANKS)
+                .map(ranks -> PeerTransport.normSource(ranks, cols, norm == BlockConfig.Norm.LAYER));
     }
 
     private static KernelSource rotation(ModelConfig model) {

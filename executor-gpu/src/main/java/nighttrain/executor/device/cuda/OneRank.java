@@ -1,0 +1,16 @@
+package nighttrain.executor.device.cuda;
+
+import nighttrain.executor.device.Tensor;
+
+/** No peers: what is left to sum are the rank's own tracks. */
+record OneRank(TrackSum tracks) implements Transport {
+    @Override
+    public Streams.Launch sum(CudaTensor out, CudaTensor in, float scale) {
+        return (stream, overlapped) -> tracks.launch(stream, out, in, scale, out.tracks());
+    }
+
+    @Override
+    public Tensor gatherRows(CudaTensor whole, CudaTensor part, Stream stream) {
+        return part;
+    }
+}

@@ -1,0 +1,181 @@
+package nighttrain.executor.benchmark;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import nighttrain.executor.benchmark.SwitchedSums.Mode;
+import nighttrain.executor.device.Batch;
+import nighttrain.executor.device.Device;
+import nighttrain.executor.device.Recorder.Recording;
+import nighttrain.executor.device.cuda.CudaDevices;
+import nighttrain.executor.device.cuda.StepLimits;
+import nighttrain.executor.model.Decoder;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.Checkpoints;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Steps of one shape over all GPUs of this machine, random weights: as built, with sums and norms apart, and without sums (the bound
+ * that communication is held against), in turn; medians in milliseconds. A decode step is a recording.
+ */
+@Tag("gpu")
+@Tag("benchmark")
+@Timeout(300)
+class GpuArchitectureBenchmark {
+    private static final int PREFILL_TOKENS = 8192;
+    private static final int KV_TOKENS = 280_000;
+    private static final int SEQUENCES = 256;
+    private static final int LONGEST = 4224;
+    private static final int PREFILL_ROUNDS = 3;
+    private static final int DECODE_ROUNDS = 15;
+    private static final Decoder.Limits LIMITS = new Decoder.Limits(
+            PREFILL_TOKENS, SEQUENCES, SEQUENCES, LONGEST, KV_TOKENS / Steps.PAGE_TOKENS, Steps.PAGE_TOKENS);
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "dense-30b",
+                "track-30b-d8",
+                "track-30b-d4",
+                "track-30b-d2",
+                "ladder-30b",
+                "parallel-30b",
+                "kraken-30b"
+            })
+    void milliseconds(String shape) {
+        int gpus = Integer.getInteger("bench.gpus", CudaDevices.count());
+        List<Device> devices = CudaDevices.ranks(
+                IntStream.range(0, gpus).boxed().toList(),
+                new StepLimits(
+                        PREFILL_TOKENS, SEQUENCES, SEQUENCES, LONGEST / Steps.PAGE_TOKENS + 1, Steps.PAGE_TOKENS));
+        CyclicBarrier together = new CyclicBarrier(gpus);
+        try (Checkpoint checkpoint =
+                Checkpoints.dummy(Path.of(System.getProperty("nighttrain.root"), "conf", "shapes", shape))) {
+            List<CompletableFuture<Void>> ranks = devices.stream()
+                    .map(device -> CompletableFuture.runAsync(
+                            () -> new Rank(shape, checkpoint, device, together).run(),
+                            Executors.newSingleThreadExecutor()))
+                    .toList();
+            ranks.forEach(CompletableFuture::join);
+        } finally {
+            devices.forEach(Device::close);
+        }
+    }
+
+    private static final class Rank {
+        private final String shape;
+        private final Device device;
+        private final CyclicBarrier together;
+        private final SwitchedSums sums;
+        private final Decoder decoder;
+
+        private Rank(String shape, Checkpoint checkpoint, Device device, CyclicBarrier together) {
+            this.shape = shape;
+            this.device = device;
+            this.together = together;
+            this.sums = new SwitchedSums(device.communicator());
+            long start = System.nanoTime();
+            this.decoder = Decoder.load(checkpoint, sums.in(device), LIMITS);
+            say("loaded in %.1f s", (System.nanoTime() - start) / 1e9);
+        }
+
+        private void say(String what, Object... figures) {
+            if (sums.rank() == 0) {
+                System.out.println(shape + ": " + what.formatted(figures));
+            }
+        }
+
+        private void run() {
+            prefill("prefill 8 x 1024", Steps.prefill(8, 1024));
+            prefill("prefill 2 x 4096", Steps.prefill(2, 4096));
+            decode("decode 1 at 1088", Steps.decode(1, 1088));
+            decode("decode 64 at 1088", Steps.decode(64, 1088));
+            decode("decode 256 at 1088", Steps.decode(256, 1088));
+            decode("decode 64 at 4160", Steps.decode(64, 4160));
+        }
+
+        private void prefill(String name, Batch step) {
+            Map<Mode, Runnable> ways = new EnumMap<>(Mode.class);
+            for (Mode mode : Mode.values()) {
+                ways.put(mode, () -> {
+                    sums.set(mode);
+                    decoder.enqueue(step.size(), step.outputRows().length);
+                });
+            }
+            report(name, step, ways, PREFILL_ROUNDS);
+        }
+
+        private void decode(String name, Batch step) {
+            Map<Mode, Runnable> ways = new EnumMap<>(Mode.class);
+            for (Mode mode : Mode.values()) {
+                sums.set(mode);
+                decoder.begin(step);
+                decoder.enqueue(step.size(), step.size());
+                device.kernels().end().land();
+                Recording recording =
+                        device.recorder().orElseThrow().record(() -> decoder.enqueue(step.size(), step.size()));
+                ways.put(mode, recording::replay);
+            }
+            report(name, step, ways, DECODE_ROUNDS);
+        }
+
+        private void report(String name, Batch step, Map<Mode, Runnable> ways, int rounds) {
+            Map<Mode, List<Double>> millis = new EnumMap<>(Mode.class);
+            long waited = 0;
+            for (int round = 0; round <= rounds; round++) {
+                for (Mode mode : Mode.values()) {
+                    long before = sums.waitedNanos();
+                    double time = millis(step, ways.get(mode));
+                    waited += mode == Mode.AS_BUILT && round > 0 ? sums.waitedNanos() - before : 0;
+                    if (round > 0) {
+                        millis.computeIfAbsent(mode, key -> new ArrayList<>()).add(time);
+                    }
+                }
+            }
+            say(
+                    "%-20s %8.2f ms, apart %8.2f, without sums %8.2f (%.3f of it); in sums %.2f",
+                    name,
+                    median(millis, Mode.AS_BUILT),
+                    median(millis, Mode.APART_FROM_NORMS),
+                    median(millis, Mode.SKIPPED),
+                    median(millis, Mode.SKIPPED) / median(millis, Mode.AS_BUILT),
+                    waited / 1e6 / rounds);
+        }
+
+        private double millis(Batch step, Runnable way) {
+            decoder.begin(step);
+            device.kernels().end().land();
+            await();
+            long start = System.nanoTime();
+            way.run();
+            device.kernels().end().land();
+            return (System.nanoTime() - start) / 1e6;
+        }
+
+        private void await() {
+            try {
+                together.await(60, TimeUnit.SECONDS);
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+        }
+
+        private static double median(Map<Mode, List<Double>> millis, Mode mode) {
+            return millis.get(mode).stream()
+                    .sorted()
+                    .skip(millis.get(mode).size() / 2)
+                    .findFirst()
+                    .orElseThrow();
+        }
+    }
+}

@@ -1,0 +1,42 @@
+package nighttrain.executor.benchmark;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import nighttrain.executor.device.Batch;
+import nighttrain.executor.device.Draw;
+
+/** Steps of sequences that are alike. */
+final class Steps {
+    static final int PAGE_TOKENS = 16;
+
+    private Steps() {}
+
+    static Batch prefill(int sequences, int length) {
+        return step(sequences, length, length);
+    }
+
+    static Batch decode(int sequences, int context) {
+        return step(sequences, 1, context);
+    }
+
+    private static Batch step(int sequences, int length, int context) {
+        int perSequence = (context + PAGE_TOKENS - 1) / PAGE_TOKENS;
+        int[][] tables = new int[sequences][];
+        for (int s = 0; s < sequences; s++) {
+            int first = s * perSequence;
+            tables[s] = IntStream.range(first, first + perSequence).toArray();
+        }
+        Draw[] draws = new Draw[sequences];
+        Arrays.fill(draws, Draw.likeliest());
+        return new Batch(
+                IntStream.range(0, sequences * length).map(i -> i * 7 % 1000).toArray(),
+                IntStream.range(0, sequences * length)
+                        .map(i -> context - length + i % length)
+                        .toArray(),
+                IntStream.rangeClosed(0, sequences).map(s -> s * length).toArray(),
+                tables,
+                IntStream.range(0, sequences).map(s -> (s + 1) * length - 1).toArray(),
+                List.of(draws));
+    }
+}
