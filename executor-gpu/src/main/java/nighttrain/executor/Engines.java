@@ -117,7 +117,8 @@ public final class Engines {
                         GpuPlanning.gpusOf(number, config, plan),
                         GpuPlanning.stepLimits(plan, maxDraws),
                         new CudaOptions(config.gpu().skipSums(), config.gpu().deterministic()))
-                : CpuDevice.ranks(plan.ranks(), plan.threadsPerRank());
+                : CpuDevice.ranks(
+                        plan.ranks(), plan.threadsPerRank(), config.gpu().skipSums());
         WorkerGroup workers = WorkerGroup.load(
                 name,
                 checkpoint,
