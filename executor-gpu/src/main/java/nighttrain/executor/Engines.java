@@ -93,6 +93,13 @@ public final class Engines {
                 : Optional.empty();
     }
 
+    /** What an engine would run on here, in words: {@code Linux amd64, 16 processors, 4 x NVIDIA H200}. */
+    public static String machine(EngineConfig config) {
+        String host = System.getProperty("os.name") + " " + System.getProperty("os.arch") + ", "
+                + Runtime.getRuntime().availableProcessors() + " processors";
+        return runsOnGpu(config) ? host + ", " + CudaDevices.names() : host;
+    }
+
     /** Opens an engine; the checkpoint may be closed once this returns. */
     public static Engine open(EngineConfig config, Checkpoint checkpoint) {
         EnginePlan plan = plan(config, checkpoint.config());

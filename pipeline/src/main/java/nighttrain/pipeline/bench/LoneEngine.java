@@ -19,6 +19,7 @@ public final class LoneEngine implements AutoCloseable {
     private final ModelFootprint footprint;
     private final String fingerprint;
     private final int vocabulary;
+    private final int maxPositions;
     private final Optional<Roofline> roofline;
     private final double openS;
 
@@ -28,15 +29,17 @@ public final class LoneEngine implements AutoCloseable {
         this.footprint = footprint;
         this.fingerprint = checkpoint.fingerprint();
         this.vocabulary = checkpoint.config().vocabSize();
+        this.maxPositions = checkpoint.config().maxPositions();
         this.roofline = roofline;
         this.openS = openS;
     }
 
     /**
-     * Opens an engine for some loads.
+     * Opens an engine.
      *
      * @param model checkpoint directory
      * @param dummyWeights random weights instead of the checkpoint's
+     * @param loads that must fit, or it is not opened
      * @throws nighttrain.io.UserError for a model, a layout or lengths that cannot work, before any weight is read
      */
     public static LoneEngine open(Path model, boolean dummyWeights, EngineConfig config, List<? extends Load> loads) {
@@ -81,6 +84,15 @@ public final class LoneEngine implements AutoCloseable {
     /** Time that opening took, in seconds. */
     public double openS() {
         return openS;
+    }
+
+    /**
+     * Refuses what this engine would have to cut short.
+     *
+     * @throws nighttrain.io.UserError saying what is too long
+     */
+    public void checkFits(Load load) {
+        load.checkFits(plan().maxModelLen(), maxPositions);
     }
 
     /** Runs what is compiled or cached once, before the clock of a round of {@code load}. */

@@ -53,6 +53,11 @@ public record JobFolder(FileSystem fs, Path output) {
         return new Journal(fs, inner("journal"));
     }
 
+    /** Finished rounds of a comparison. */
+    public Path rounds() {
+        return inner("rounds");
+    }
+
     /** What identifies the job. */
     public Path jobFile() {
         return inner("job.json");
