@@ -50,6 +50,7 @@ public final class Compare {
             run.measure(choice);
             CompareResult result = run.result(facts.get("machine"));
             CompareTables.write(result, folder);
+            folder.writeReport(CompareReport.of(result));
             return result;
         }
     }
