@@ -102,6 +102,22 @@ public record EngineConfig(
                 other);
     }
 
+    /** The same on other devices. */
+    public EngineConfig withLayout(int otherReplicas, int otherRanks) {
+        return new EngineConfig(
+                backend,
+                otherRanks,
+                otherReplicas,
+                maxNumSeqs,
+                maxBatchTokens,
+                maxModelLen,
+                pageTokens,
+                kvPages,
+                prefixCache,
+                threads,
+                gpu);
+    }
+
     /** What a user gets who asks for nothing. */
     public static EngineConfig defaults() {
         return new EngineConfig(Backend.AUTO, 0, 0, 256, 0, 0, 16, 0, true, 0);

@@ -96,6 +96,13 @@ public final class Engines {
                 : Optional.empty();
     }
 
+    /** What an engine would run on here, in words: {@code Linux amd64, 16 processors, 4 x NVIDIA H200}. */
+    public static String machine(EngineConfig config) {
+        String host = System.getProperty("os.name") + " " + System.getProperty("os.arch") + ", "
+                + Runtime.getRuntime().availableProcessors() + " processors";
+        return runsOnGpu(config) ? host + ", " + CudaDevices.names() : host;
+    }
+
     /** Opens an engine; the checkpoint may be closed once this returns. */
     public static Engine open(EngineConfig config, Checkpoint checkpoint) {
         EnginePlan plan = plan(config, checkpoint.config());
@@ -127,7 +134,8 @@ public final class Engines {
                         GpuPlanning.gpusOf(number, config, plan),
                         GpuPlanning.stepLimits(plan, maxDraws),
                         new CudaOptions(config.gpu().skipSums(), config.gpu().deterministic()))
-                : CpuDevice.ranks(plan.ranks(), plan.threadsPerRank());
+                : CpuDevice.ranks(
+                        plan.ranks(), plan.threadsPerRank(), config.gpu().skipSums());
         WorkerGroup workers = WorkerGroup.load(
                 name,
                 checkpoint,

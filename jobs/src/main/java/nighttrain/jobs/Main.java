@@ -21,8 +21,11 @@ public final class Main {
 
     /** Runs a command without ending this process. */
     static ExitCode run(String[] args, Terminal terminal) {
-        List<Command> known =
-                List.of(new GenerateCommand(terminal), new InspectCommand(terminal), new BenchCommand(terminal));
+        List<Command> known = List.of(
+                new GenerateCommand(terminal),
+                new CompareCommand(terminal),
+                new InspectCommand(terminal),
+                new BenchCommand(terminal));
         CommandLine commands = new CommandLine(root());
         known.forEach(command -> commands.addSubcommand(command.spec()));
         Help.style(commands, terminal.columns());

@@ -30,6 +30,13 @@ final class ProgressBar implements ProgressListener, AutoCloseable {
         }
     }
 
+    /** Says something that stays. */
+    synchronized void line(String what) {
+        if (!closed) {
+            terminal.messages().println((terminal.redraws() ? CLEAR_LINE : "") + what);
+        }
+    }
+
     @Override
     public synchronized void at(Progress progress) {
         if (closed || progress.rowsTotal() == 0) {

@@ -19,7 +19,7 @@ final class Run {
 
     ExitCode generate(SparkConf conf, GenerateOptions options) throws IOException {
         try (ProgressBar bar = new ProgressBar(terminal);
-                StopSignals signals = new StopSignals(terminal, bar)) {
+                StopSignals signals = new StopSignals(terminal, bar, "rows")) {
             bar.phase("Starting Spark");
             SparkSession spark = Sessions.open(conf, options.settings());
             try {

@@ -1,10 +1,6 @@
 package nighttrain.jobs;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -22,30 +18,19 @@ final class SettingsFile {
 
     /** Setting to value (text, or a list of texts where the setting may be repeated), in the file's order. */
     static Map<String, Object> read(Path file) {
-        JsonNode root = parse(file);
+        YamlFile yaml = new YamlFile(file, "settings file", FORM);
+        JsonNode root = yaml.read();
         Map<String, Object> values = new LinkedHashMap<>();
         if (root.isMissingNode() || root.isNull()) {
             return values; // every line a comment
         }
         if (!root.isObject()) {
-            throw unreadable(file, FORM + "; found " + root.getNodeType(), null);
+            throw yaml.unreadable(FORM + "; found " + root.getNodeType(), null);
         }
         for (Map.Entry<String, JsonNode> entry : root.properties()) {
             values.put(entry.getKey(), value(file, entry.getKey(), entry.getValue()));
         }
         return values;
-    }
-
-    private static JsonNode parse(Path file) {
-        try {
-            return new YAMLMapper().readTree(Files.readString(file));
-        } catch (JsonProcessingException e) {
-            String line =
-                    e.getLocation() == null ? "" : " in line " + e.getLocation().getLineNr();
-            throw unreadable(file, FORM + "; mend it" + line, e);
-        } catch (IOException e) {
-            throw unreadable(file, "a local text file; check the path given to --config", e);
-        }
     }
 
     private static Object value(Path file, String setting, JsonNode value) {
@@ -69,9 +54,5 @@ final class SettingsFile {
 
     private static boolean isScalar(JsonNode value) {
         return value.isValueNode() && !value.isNull();
-    }
-
-    private static UserError unreadable(Path file, String hint, Exception cause) {
-        return UserError.of("cannot read the settings file", file, hint, cause);
     }
 }

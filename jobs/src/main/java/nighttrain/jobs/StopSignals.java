@@ -8,7 +8,7 @@ import sun.misc.Signal;
 import sun.misc.SignalHandler;
 
 /**
- * SIGINT and SIGTERM while a job runs. The first stops it in good order: finished rows are in the journal, so the same command
+ * SIGINT and SIGTERM while a job runs. The first stops it in good order: what is finished is in the journal, so the same command
  * goes on from there. The second, or twenty seconds, end the process at once; that loses nothing more.
  */
 final class StopSignals implements AutoCloseable {
@@ -16,14 +16,17 @@ final class StopSignals implements AutoCloseable {
 
     private final Terminal terminal;
     private final ProgressBar bar;
+    private final String kept;
     private final AtomicBoolean received = new AtomicBoolean();
     private final AtomicReference<Runnable> stop = new AtomicReference<>(StopSignals::exit);
     private final List<Signal> signals = List.of(new Signal("INT"), new Signal("TERM"));
     private final List<SignalHandler> before;
 
-    StopSignals(Terminal terminal, ProgressBar bar) {
+    /** @param kept what is in the journal: {@code rows} */
+    StopSignals(Terminal terminal, ProgressBar bar, String kept) {
         this.terminal = terminal;
         this.bar = bar;
+        this.kept = kept;
         before = signals.stream()
                 .map(signal -> Signal.handle(signal, this::handle))
                 .toList();
@@ -43,7 +46,7 @@ final class StopSignals implements AutoCloseable {
             exit();
         }
         bar.close();
-        terminal.messages().println("Stopping. Finished rows are kept: the same command goes on from here.");
+        terminal.messages().println("Stopping. Finished " + kept + " are kept: the same command goes on from here.");
         stop.get().run();
         try {
             Thread.sleep(PATIENCE_MS);

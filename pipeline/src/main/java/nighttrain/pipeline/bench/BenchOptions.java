@@ -56,6 +56,7 @@ public record BenchOptions(
                         own(given, BenchSettings.INPUT_LEN),
                         own(given, BenchSettings.INPUT_LEN_SPREAD),
                         own(given, BenchSettings.OUTPUT_LEN),
+                        own(given, BenchSettings.MAX_CONCURRENCY),
                         own(given, BenchSettings.SEED)),
                 own(given, BenchSettings.WARMUP),
                 own(given, BenchSettings.REPEAT));

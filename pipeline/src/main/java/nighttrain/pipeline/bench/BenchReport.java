@@ -1,6 +1,7 @@
 package nighttrain.pipeline.bench;
 
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import nighttrain.executor.EnginePlan;
 import nighttrain.executor.ModelFootprint;
@@ -34,25 +35,8 @@ public record BenchReport(
         return plan.replicas() * plan.ranks();
     }
 
-    /**
-     * Share of the devices' roofline that a round reached, 0 to 1: the least time for its tokens, batches as full as the engine
-     * allows and prompts of middling length, over the time it took.
-     */
-    public Optional<Double> rooflineShare(Round round) {
-        return roofline.map(best -> leastSeconds(best) / round.wallS());
-    }
-
-    private double leastSeconds(Roofline best) {
-        Workload workload = options.workload();
-        double length = (workload.shortest() + workload.longest()) / 2.0;
-        int replicas = plan.replicas();
-        double perReplica = (double) workload.numPrompts() / replicas;
-        double waves = Math.ceil(perReplica / plan.maxNumSeqs());
-        long batch = Math.round(perReplica / waves);
-        double prefillSteps = perReplica * length / plan.maxBatchTokens();
-        double prefill = prefillSteps * best.seconds(Roofline.Step.prefill(plan.maxBatchTokens(), length));
-        double decode = (workload.outputLen() - 1)
-                * best.seconds(Roofline.Step.decode(batch, length + workload.outputLen() / 2.0));
-        return prefill + waves * decode;
+    /** Every figure of a round, by name; null where there was nothing to measure. */
+    public Map<String, Double> figures(Round round) {
+        return RoundFigures.of(round, plan, roofline, options.workload().maxConcurrency());
     }
 }

@@ -21,6 +21,8 @@ public final class BenchSettings {
             "SHARE",
             "0.5: lengths uniform from half to one and a half times --input-len");
     public static final Setting<Integer> OUTPUT_LEN = whole("outputLen", 128, "tokens to generate for each prompt");
+    public static final Setting<Integer> MAX_CONCURRENCY =
+            whole("maxConcurrency", 0, "most requests under way at once; 0: as many as the engine takes");
     public static final Setting<Integer> WARMUP =
             whole("warmup", 1, "short rounds before the first measured one: one batch, few output tokens");
     public static final Setting<Integer> REPEAT = whole("repeat", 3, "measured rounds; their median is reported");
@@ -32,10 +34,10 @@ public final class BenchSettings {
             SettingType.SWITCH,
             false,
             "",
-            "on GPUs: leave out the sums over ranks, for the bound without communication");
+            "leave out the sums over ranks, for the bound without communication");
 
-    private static final List<Setting<?>> OWN =
-            List.of(NUM_PROMPTS, INPUT_LEN, INPUT_LEN_SPREAD, OUTPUT_LEN, WARMUP, REPEAT, SEED, SKIP_SUMS);
+    private static final List<Setting<?>> OWN = List.of(
+            NUM_PROMPTS, INPUT_LEN, INPUT_LEN_SPREAD, OUTPUT_LEN, MAX_CONCURRENCY, WARMUP, REPEAT, SEED, SKIP_SUMS);
 
     private BenchSettings() {}
 
@@ -46,7 +48,8 @@ public final class BenchSettings {
                 .toList();
     }
 
-    static List<Setting<?>> own() {
+    /** Those that are of a benchmark alone. */
+    public static List<Setting<?>> own() {
         return OWN;
     }
 

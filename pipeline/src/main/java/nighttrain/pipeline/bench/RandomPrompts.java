@@ -10,18 +10,18 @@ import java.util.stream.IntStream;
  * two tokens are a running number in base {@code vocabulary}, so the first token alone tells prompts apart until the vocabulary
  * is used up.
  */
-final class RandomPrompts {
+public final class RandomPrompts {
     private final int vocabulary;
     private final long seed;
     private long made;
 
-    RandomPrompts(int vocabulary, long seed) {
+    public RandomPrompts(int vocabulary, long seed) {
         this.vocabulary = vocabulary;
         this.seed = seed;
     }
 
     /** A round's prompts: the same lengths every time, other tokens than any before. */
-    List<int[]> of(Workload workload) {
+    public List<int[]> of(Workload workload) {
         Random lengths = new Random(seed);
         int shortest = workload.shortest();
         int lengthsPossible = (int) (workload.longest() - shortest) + 1;

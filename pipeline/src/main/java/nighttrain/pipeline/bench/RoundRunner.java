@@ -19,12 +19,17 @@ final class RoundRunner {
 
     private final Engine engine;
     private final int outputLen;
+    private final int maxConcurrency;
     private final SamplingParams sampling;
 
-    /** @param outputLen tokens of every output: greedy, and whatever token comes */
-    RoundRunner(Engine engine, int outputLen) {
+    /**
+     * @param outputLen tokens of every output: greedy, and whatever token comes
+     * @param maxConcurrency most requests under way at once; 0: as many as the engine takes
+     */
+    RoundRunner(Engine engine, int outputLen, int maxConcurrency) {
         this.engine = engine;
         this.outputLen = outputLen;
+        this.maxConcurrency = maxConcurrency > 0 ? maxConcurrency : Integer.MAX_VALUE;
         this.sampling = new SamplingParams(outputLen, 0, 0, 1, 0, 1, 0, 0, -1, true, false);
     }
 
@@ -40,7 +45,9 @@ final class RoundRunner {
         try (Engine.Session session = engine.session()) {
             int offered = 0;
             while (answers.size() < prompts.size()) {
-                while (offered < prompts.size() && session.offer(request(offered, prompts.get(offered)))) {
+                while (offered < prompts.size()
+                        && session.inFlight() < maxConcurrency
+                        && session.offer(request(offered, prompts.get(offered)))) {
                     offered++;
                 }
                 session.poll(WAIT).ifPresent(answers::add);

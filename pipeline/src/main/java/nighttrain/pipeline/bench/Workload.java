@@ -1,24 +1,27 @@
 package nighttrain.pipeline.bench;
 
+import java.util.List;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.settings.Setting;
 
 /**
- * What one round asks of the engine.
+ * Prompts of random tokens.
  *
  * @param numPrompts prompts
  * @param inputLen tokens of a prompt, or the middle of its lengths
  * @param inputLenSpread share of {@code inputLen} by which a prompt may be shorter or longer, 0 to 1
  * @param outputLen tokens generated for each prompt
+ * @param maxConcurrency most requests under way at once; 0: as many as the engine takes
  * @param seed of lengths and tokens
  */
-public record Workload(int numPrompts, int inputLen, double inputLenSpread, int outputLen, long seed) {
-    private static final int WARM_UP_TOKENS = 32;
-
+public record Workload(
+        int numPrompts, int inputLen, double inputLenSpread, int outputLen, int maxConcurrency, long seed)
+        implements Load {
     public Workload {
         atLeast(1, numPrompts, BenchSettings.NUM_PROMPTS);
         atLeast(1, inputLen, BenchSettings.INPUT_LEN);
         atLeast(1, outputLen, BenchSettings.OUTPUT_LEN);
+        atLeast(0, maxConcurrency, BenchSettings.MAX_CONCURRENCY);
         if (inputLenSpread < 0 || inputLenSpread > 1) {
             throw UserError.of(
                     "bad value of " + BenchSettings.INPUT_LEN_SPREAD.option(),
@@ -40,7 +43,7 @@ public record Workload(int numPrompts, int inputLen, double inputLenSpread, int 
         return Math.max(1, inputLen - spread());
     }
 
-    /** Tokens of the longest prompt that can come. */
+    @Override
     public long longest() {
         return (long) inputLen + spread();
     }
@@ -49,28 +52,19 @@ public record Workload(int numPrompts, int inputLen, double inputLenSpread, int 
         return (int) (inputLen * inputLenSpread);
     }
 
-    /**
-     * Refuses what an engine would have to cut short.
-     *
-     * @param maxModelLen longest prompt plus output that the engine takes, in tokens
-     * @param maxPositions longest that the model knows
-     */
-    void checkFits(int maxModelLen, int maxPositions) {
-        long needed = longest() + outputLen;
-        if (needed > maxModelLen) {
-            String limit = needed <= maxPositions
-                    ? "by --max-model-len; raise it, or lower"
-                    : "the model's context being " + maxPositions + "; lower";
-            throw UserError.of(
-                    "prompt and output too long",
-                    needed + " tokens",
-                    "at most " + maxModelLen + ", " + limit + " --input-len or --output-len");
-        }
+    @Override
+    public List<int[]> prompts(RandomPrompts random) {
+        return random.of(this);
     }
 
-    /** A short one that meets what this one will: full batches of its prompts, and some steps of decoding. */
-    Workload warmUp(int batch) {
+    @Override
+    public Workload warmUp(int batch) {
         return new Workload(
-                Math.min(numPrompts, batch), inputLen, inputLenSpread, Math.min(outputLen, WARM_UP_TOKENS), seed);
+                Math.min(numPrompts, batch),
+                inputLen,
+                inputLenSpread,
+                Math.min(outputLen, WARM_UP_TOKENS),
+                maxConcurrency,
+                seed);
     }
 }

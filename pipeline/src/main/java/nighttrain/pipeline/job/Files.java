@@ -9,15 +9,15 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
 /** Small text files on a Hadoop file system. */
-final class Files {
+public final class Files {
     private Files() {}
 
     /** Something that may fail as files do. */
-    interface Action<T> {
+    public interface Action<T> {
         T run() throws IOException;
     }
 
-    static <T> T unchecked(Action<T> action) {
+    public static <T> T unchecked(Action<T> action) {
         try {
             return action.run();
         } catch (IOException e) {
@@ -25,14 +25,15 @@ final class Files {
         }
     }
 
-    static String read(FileSystem fs, Path file) throws IOException {
+    /** The whole text. */
+    public static String read(FileSystem fs, Path file) throws IOException {
         try (FSDataInputStream in = fs.open(file)) {
             return new String(in.readAllBytes(), StandardCharsets.UTF_8);
         }
     }
 
     /** Whole or not at all. */
-    static void write(FileSystem fs, Path file, String text) throws IOException {
+    public static void write(FileSystem fs, Path file, String text) throws IOException {
         Path whole = new Path(file.getParent(), "_" + file.getName() + ".new");
         try (FSDataOutputStream out = fs.create(whole, true)) {
             out.write(text.getBytes(StandardCharsets.UTF_8));

@@ -48,9 +48,19 @@ public record JobFolder(FileSystem fs, Path output) {
         return new Path(output, "summary.json");
     }
 
+    /** The summary, drawn. */
+    public Path report() {
+        return new Path(output, "report.html");
+    }
+
     /** Finished rows that are not results yet. */
     public Journal journal() {
         return new Journal(fs, inner("journal"));
+    }
+
+    /** Finished rounds of a comparison. */
+    public Path rounds() {
+        return inner("rounds");
     }
 
     /** What identifies the job. */
@@ -88,6 +98,14 @@ public record JobFolder(FileSystem fs, Path output) {
     public void write(Fingerprint fingerprint) {
         Files.unchecked(() -> {
             Files.write(fs, jobFile(), fingerprint.toJson());
+            return null;
+        });
+    }
+
+    /** Writes {@link #report}, whole or not at all. */
+    public void writeReport(String html) {
+        Files.unchecked(() -> {
+            Files.write(fs, report(), html);
             return null;
         });
     }

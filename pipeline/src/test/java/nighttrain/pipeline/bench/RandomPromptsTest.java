@@ -18,7 +18,7 @@ class RandomPromptsTest {
         Set<Integer> firstTokens = new HashSet<>();
 
         for (int round = 0; round < 5; round++) {
-            prompts.of(new Workload(20, 8, 0, 1, 7)).forEach(prompt -> firstTokens.add(prompt[0]));
+            prompts.of(new Workload(20, 8, 0, 1, 0, 7)).forEach(prompt -> firstTokens.add(prompt[0]));
         }
 
         assertThat(firstTokens).hasSize(VOCABULARY);
@@ -28,7 +28,7 @@ class RandomPromptsTest {
     void twoTokensTellThemApartWhereTheVocabularyIsUsedUp() {
         Set<List<Integer>> beginnings = new HashSet<>();
 
-        for (int[] prompt : new RandomPrompts(VOCABULARY, -1).of(new Workload(1_000, 2, 0, 1, -1))) {
+        for (int[] prompt : new RandomPrompts(VOCABULARY, -1).of(new Workload(1_000, 2, 0, 1, 0, -1))) {
             assertThat(prompt).hasSize(2);
             beginnings.add(List.of(prompt[0], prompt[1]));
         }
@@ -38,7 +38,7 @@ class RandomPromptsTest {
 
     @Test
     void lengthsFillTheirRangeAndAreTheSameEveryRound() {
-        Workload workload = new Workload(500, 10, 0.5, 1, 3);
+        Workload workload = new Workload(500, 10, 0.5, 1, 0, 3);
         RandomPrompts prompts = new RandomPrompts(VOCABULARY, 3);
 
         List<Integer> lengths = lengths(prompts.of(workload));
@@ -50,7 +50,7 @@ class RandomPromptsTest {
     @Test
     void everyTokenIsOfTheVocabularyAndNearlyAllCome() {
         Set<Integer> tokens = new HashSet<>();
-        for (int[] prompt : new RandomPrompts(VOCABULARY, 0).of(new Workload(20, 100, 0, 1, 0))) {
+        for (int[] prompt : new RandomPrompts(VOCABULARY, 0).of(new Workload(20, 100, 0, 1, 0, 0))) {
             Arrays.stream(prompt).forEach(tokens::add);
         }
 
@@ -59,7 +59,7 @@ class RandomPromptsTest {
 
     @Test
     void theSeedDecides() {
-        Workload workload = new Workload(3, 6, 0, 1, 0);
+        Workload workload = new Workload(3, 6, 0, 1, 0, 0);
 
         int[][] prompts = prompts(1, workload);
 

@@ -24,7 +24,7 @@ class RoundRunnerTest {
         FakeScript script = engines.script();
         script.capacity.set(2);
 
-        Round round = new RoundRunner(engine, 3).run(prompts(11, 5));
+        Round round = new RoundRunner(engine, 3, 0).run(prompts(11, 5));
 
         assertThat(round.requests()).isEqualTo(11);
         assertThat(round.promptTokens()).isEqualTo(55);
@@ -35,8 +35,16 @@ class RoundRunnerTest {
     }
 
     @Test
+    void noMoreThanAskedForAreUnderWayAtOnce() throws Exception {
+        Round round = new RoundRunner(engine, 3, 2).run(prompts(7, 5));
+
+        assertThat(round.requests()).isEqualTo(7);
+        assertThat(engines.script().mostInFlight).hasValue(2);
+    }
+
+    @Test
     void anOutputOfAnotherLengthIsNoMeasurement() {
-        assertThatThrownBy(() -> new RoundRunner(engine, 6).run(prompts(1, 5)))
+        assertThatThrownBy(() -> new RoundRunner(engine, 6, 0).run(prompts(1, 5)))
                 .hasMessage("output of another length: 5 tokens (asked for 6)");
     }
 

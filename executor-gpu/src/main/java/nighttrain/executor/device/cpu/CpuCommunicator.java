@@ -14,11 +14,14 @@ import nighttrain.executor.device.Tensor;
 final class CpuCommunicator implements Communicator {
     private final int rank;
     private final RankExchange exchange;
+    private final boolean skipSums;
     private long waitedNanos;
 
-    CpuCommunicator(int rank, RankExchange exchange) {
+    /** @param skipSums hand every rank its own part back, for the time without sums; the values are wrong */
+    CpuCommunicator(int rank, RankExchange exchange, boolean skipSums) {
         this.rank = rank;
         this.exchange = exchange;
+        this.skipSums = skipSums;
     }
 
     @Override
@@ -50,6 +53,9 @@ final class CpuCommunicator implements Communicator {
     }
 
     private Pending sum(Tensor out, Tensor in, float scale) {
+        if (skipSums) {
+            return () -> in;
+        }
         return () -> {
             long start = System.nanoTime();
             if (size() > 1 || in.tracks() > 1 || scale != 1f || out != in) {

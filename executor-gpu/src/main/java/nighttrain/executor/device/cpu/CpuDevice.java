@@ -18,19 +18,24 @@ public final class CpuDevice implements Device {
     private final CpuCommunicator communicator;
     private final RankExchange exchange;
 
-    private CpuDevice(int rank, RankExchange exchange, int threads) {
+    private CpuDevice(int rank, RankExchange exchange, int threads, boolean skipSums) {
         this.team = new ThreadTeam("nighttrain-rank-" + rank, threads);
         this.kernels = new CpuKernels(team);
-        this.communicator = new CpuCommunicator(rank, exchange);
+        this.communicator = new CpuCommunicator(rank, exchange, skipSums);
         this.exchange = exchange;
     }
 
     /** The devices of one replica, which meet in their communicators; {@code threads} work on each rank. */
     public static List<Device> ranks(int ranks, int threads) {
+        return ranks(ranks, threads, false);
+    }
+
+    /** As above; {@code skipSums} leaves out the sums over ranks, for the bound that communication is held against. */
+    public static List<Device> ranks(int ranks, int threads, boolean skipSums) {
         RankExchange exchange = new RankExchange(ranks);
         List<Device> devices = new ArrayList<>();
         for (int rank = 0; rank < ranks; rank++) {
-            devices.add(new CpuDevice(rank, exchange, threads));
+            devices.add(new CpuDevice(rank, exchange, threads, skipSums));
         }
         return List.copyOf(devices);
     }

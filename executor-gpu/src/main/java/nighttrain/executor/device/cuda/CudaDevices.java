@@ -1,8 +1,13 @@
 package nighttrain.executor.device.cuda;
 
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
 import jcuda.CudaException;
+import jcuda.driver.CUdevice;
 import jcuda.driver.JCudaDriver;
 import nighttrain.executor.device.Ceilings;
 import nighttrain.executor.device.Device;
@@ -10,6 +15,8 @@ import nighttrain.io.UserError;
 
 /** The GPUs of this machine. */
 public final class CudaDevices {
+    private static final int NAME_BYTES = 256;
+
     private CudaDevices() {}
 
     /**
@@ -69,6 +76,21 @@ public final class CudaDevices {
         } finally {
             context.close(false);
         }
+    }
+
+    /** Every GPU that this process sees: {@code 4 x NVIDIA H200}. */
+    public static String names() {
+        Map<String, Integer> counts = new TreeMap<>();
+        for (int ordinal = 0; ordinal < count(); ordinal++) {
+            CUdevice device = new CUdevice();
+            JCudaDriver.cuDeviceGet(device, ordinal);
+            byte[] name = new byte[NAME_BYTES];
+            JCudaDriver.cuDeviceGetName(name, name.length, device);
+            counts.merge(new String(name, StandardCharsets.UTF_8).split("\0", 2)[0].strip(), 1, Integer::sum);
+        }
+        return counts.entrySet().stream()
+                .map(entry -> entry.getValue() + " x " + entry.getKey())
+                .collect(Collectors.joining(", "));
     }
 
     /** What one GPU gives at best; takes about a second and 3 GiB. */

@@ -1,0 +1,34 @@
+package nighttrain.jobs;
+
+import nighttrain.pipeline.compare.Cell;
+import nighttrain.pipeline.compare.CompareListener;
+import nighttrain.pipeline.compare.CompareResult;
+import nighttrain.pipeline.compare.FinishedRound;
+
+/** A line for every finished round, whose time may be minutes; what goes on meanwhile where a terminal redraws. */
+final class CompareProgress implements CompareListener {
+    private final Terminal terminal;
+    private final ProgressBar bar;
+
+    CompareProgress(Terminal terminal, ProgressBar bar) {
+        this.terminal = terminal;
+        this.bar = bar;
+    }
+
+    @Override
+    public void phase(String what) {
+        bar.phase(what);
+    }
+
+    @Override
+    public void measured(FinishedRound round, int done, int total) {
+        bar.line(String.format(
+                "%d of %d  %s: %s output tokens/s",
+                done, total, round.cell(), Figures.rate(round.figures().get(CompareResult.THROUGHPUT))));
+    }
+
+    @Override
+    public void failed(Cell cell, String why) {
+        bar.line("left out  " + cell + ": " + why);
+    }
+}

@@ -1,0 +1,22 @@
+package nighttrain.pipeline.compare;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import nighttrain.pipeline.bench.Round;
+
+/**
+ * A measured round of one cell.
+ *
+ * @param cell what was measured
+ * @param round which of its rounds, from 1
+ * @param at when it ended, in milliseconds since 1970
+ * @param engine that ran it
+ * @param measured counts and times
+ * @param figures by name, with units in it; null where there was nothing to measure
+ */
+public record FinishedRound(Cell cell, int round, long at, Opened engine, Round measured, Map<String, Double> figures) {
+    public FinishedRound {
+        figures = Collections.unmodifiableMap(new LinkedHashMap<>(figures));
+    }
+}

@@ -1,0 +1,38 @@
+package nighttrain.pipeline.report;
+
+import static j2html.TagCreator.details;
+import static j2html.TagCreator.div;
+import static j2html.TagCreator.figcaption;
+import static j2html.TagCreator.figure;
+import static j2html.TagCreator.iff;
+import static j2html.TagCreator.small;
+import static j2html.TagCreator.span;
+import static j2html.TagCreator.strong;
+import static j2html.TagCreator.summary;
+
+import j2html.tags.DomContent;
+import java.util.Map;
+
+/** A chart that report.js draws from the table behind it, so that a figure is on the page once, and readable without scripts. */
+final class Drawing {
+    private Drawing() {}
+
+    /** {@code hints}: what report.js must know beside the table's numbers, by the names of its data attributes. */
+    static DomContent of(String title, String note, Table numbers, Map<String, String> hints) {
+        var plot = div().withClass("plot")
+                .attr("role", "img")
+                .attr("aria-label", title + "; the numbers are in the table below");
+        hints.forEach((name, value) -> plot.attr("data-" + name, value));
+        return figure(
+                        figcaption(heading(title, note)),
+                        plot,
+                        details(
+                                summary("Table"),
+                                div(numbers.grid()).withClass("scroll").attr("tabindex", "0")))
+                .withClass(hints.get("kind"));
+    }
+
+    static DomContent heading(String title, String note) {
+        return span(strong(title), iff(!note.isEmpty(), small(note))).withClass("heading");
+    }
+}
