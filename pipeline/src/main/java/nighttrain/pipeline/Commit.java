@@ -5,6 +5,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.DoubleSupplier;
 import java.util.stream.Collectors;
+import nighttrain.io.table.Saved;
 import nighttrain.io.table.Summary;
 import nighttrain.io.table.Throughput;
 import nighttrain.pipeline.feed.EngineMet;
@@ -47,7 +48,7 @@ final class Commit {
         Path metrics = folder.scratch(runId, "metrics");
         RowFigures figures = new RowFigures();
         new ResultTable(table, journal, job.options()).write(results, provenance(versions), figures);
-        double commShare = new MetricsTable(journal.metrics()).write(metrics);
+        MetricsTable.Sums engineSums = new MetricsTable(journal.metrics()).write(metrics);
         folder.replace(results, folder.results());
         folder.replace(metrics, folder.metrics());
 
@@ -58,10 +59,11 @@ final class Commit {
                 figures.promptTokens(),
                 figures.outputTokens(),
                 throughput(figures, earlier, generatingS),
+                new Saved(engineSums.cachedPromptTokens(), 0, 0),
                 figures.percentilesOf("ttft_ms"),
                 figures.percentilesOf("tpot_ms"),
                 figures.percentilesOf("e2e_ms"),
-                commShare,
+                engineSums.commShare(),
                 engines.stream().map(EngineMet::layout).distinct().collect(Collectors.joining(", ")),
                 job.model().architecture(),
                 job.model().fingerprint(),

@@ -17,21 +17,35 @@ public final class MetricsTable {
         this.samples = samples;
     }
 
-    /** Writes one Parquet file in the order of time; returns the share of step time in which ranks waited for one another. */
-    public double write(Path folder) {
-        Observation times = new Observation("night-train-metrics");
+    /**
+     * What the counters add up to.
+     *
+     * @param commShare share of step time in which ranks waited for one another, 0 to 1
+     * @param cachedPromptTokens prompt tokens found in the prefix cache
+     */
+    public record Sums(double commShare, long cachedPromptTokens) {}
+
+    /** Writes one Parquet file in the order of time. */
+    public Sums write(Path folder) {
+        Observation sums = new Observation("night-train-metrics");
         samples.coalesce(1)
                 .sortWithinPartitions("at", "executor", "replica")
-                .observe(times, sum("comm_ms").as("comm_ms"), sum("step_ms").as("step_ms"))
+                .observe(
+                        sums,
+                        sum("comm_ms").as("comm_ms"),
+                        sum("step_ms").as("step_ms"),
+                        sum("cached_prompt_tokens").as("cached"))
                 .write()
                 .mode("overwrite")
                 .parquet(folder.toString());
-        Map<String, Object> sums = Observed.values(times);
-        double stepMs = number(sums.get("step_ms"));
-        return stepMs == 0 ? 0 : number(sums.get("comm_ms")) / stepMs;
+        Map<String, Object> seen = Observed.values(sums);
+        double stepMs = number(seen.get("step_ms")).doubleValue();
+        double commMs = number(seen.get("comm_ms")).doubleValue();
+        return new Sums(
+                stepMs == 0 ? 0 : commMs / stepMs, number(seen.get("cached")).longValue());
     }
 
-    private static double number(Object value) {
-        return value == null ? 0 : (Double) value;
+    private static Number number(Object value) {
+        return value == null ? 0 : (Number) value;
     }
 }
