@@ -2,6 +2,7 @@ package nighttrain.pipeline.engine;
 
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import nighttrain.pipeline.settings.SettingValues;
@@ -23,7 +24,9 @@ final class EngineStarter implements ExecutorPlugin {
     @Override
     public void init(PluginContext plugin, Map<String, String> unused) {
         context = plugin;
-        EngineHost.here().use(AssignedGpus.of(plugin.resources()));
+        List<Integer> gpus = AssignedGpus.of(plugin.resources());
+        LOG.info("GPUs of this executor: {}", gpus);
+        EngineHost.here().use(gpus);
         SettingValues values =
                 SettingValues.of(key -> Optional.ofNullable(plugin.conf().get(key, null)));
         if (values.isSet(Settings.MODEL)) {
