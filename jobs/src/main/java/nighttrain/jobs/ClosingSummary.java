@@ -1,10 +1,13 @@
 package nighttrain.jobs;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import nighttrain.io.table.Incidents;
 import nighttrain.io.table.Percentiles;
 import nighttrain.io.table.Summary;
 import nighttrain.pipeline.GenerateReport;
@@ -14,7 +17,7 @@ final class ClosingSummary {
     private ClosingSummary() {}
 
     static String of(GenerateReport report, Summary summary) {
-        List<String> lines = List.of(
+        List<String> lines = new ArrayList<>(List.of(
                 headline(report),
                 row("", "prompt", "output", "total"),
                 row(
@@ -31,8 +34,25 @@ final class ClosingSummary {
                 row("p50", times(summary, Percentiles::p50)),
                 row("p99", times(summary, Percentiles::p99)),
                 "  layout    " + summary.layout() + " (replicas x ranks), " + summary.architecture() + devices(summary),
-                "  output    " + report.output().replaceFirst("^file:(?=/)", "") + " (results, metrics, summary.json)");
+                "  output    " + report.output().replaceFirst("^file:(?=/)", "")
+                        + " (results, metrics, summary.json)"));
+        incidents(summary.incidents()).ifPresent(line -> lines.add(1, line));
         return lines.stream().map(line -> line.stripTrailing() + "\n").collect(Collectors.joining());
+    }
+
+    private static Optional<String> incidents(Incidents incidents) {
+        String list = Stream.of(
+                        told(incidents.executorsLost(), "executor", " lost"),
+                        told(incidents.tasksFailed(), "task", " begun again"),
+                        told(incidents.rowsRetried(), "row", " begun again"),
+                        told(incidents.rowsQuarantined(), "row", " quarantined"))
+                .flatMap(Optional::stream)
+                .collect(Collectors.joining(", "));
+        return Optional.of("  incidents " + list).filter(line -> !list.isEmpty());
+    }
+
+    private static Optional<String> told(long count, String what, String happened) {
+        return Optional.of(Figures.count(count, what) + happened).filter(text -> count > 0);
     }
 
     private static String devices(Summary summary) {

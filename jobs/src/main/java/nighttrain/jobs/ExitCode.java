@@ -10,7 +10,7 @@ enum ExitCode {
     BAD_INPUT(2),
     /** Finished, but more rows failed than {@code --max-row-errors} allows. */
     TOO_MANY_ROW_ERRORS(3),
-    /** Stopped by a signal with rows left: the same command goes on. */
+    /** Stopped by a signal, or by its deadline, with rows left: the same command goes on. */
     STOPPED(4);
 
     private final int code;

@@ -5,6 +5,7 @@ import nighttrain.io.table.Summary;
 import nighttrain.pipeline.GenerateJob;
 import nighttrain.pipeline.GenerateReport;
 import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.settings.Settings;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.SparkConf;
 import org.apache.spark.sql.SparkSession;
@@ -27,6 +28,9 @@ final class Run {
                 bar.phase("Looking at model and input");
                 GenerateReport report = new GenerateJob().run(spark, options, bar);
                 bar.close();
+                if (report.rowsLeft() > 0) {
+                    return stopped(report, options);
+                }
                 terminal.out().print(ClosingSummary.of(report, summary(spark, report)));
                 return exitCode(report, options);
             } catch (Exception e) { // Scala throws checked ones that no signature names
@@ -43,6 +47,14 @@ final class Run {
     private static Summary summary(SparkSession spark, GenerateReport report) throws IOException {
         Path file = new Path(report.output(), "summary.json");
         return Summary.read(file.getFileSystem(spark.sessionState().newHadoopConf()), file);
+    }
+
+    private ExitCode stopped(GenerateReport report, GenerateOptions options) {
+        terminal.messages()
+                .println("stopped in time: " + Figures.count(report.rowsLeft(), "row") + " of "
+                        + Figures.count(report.rows() + report.rowsLeft()) + " left (--deadline "
+                        + options.settings().get(Settings.DEADLINE) + "; the same command goes on from here)");
+        return ExitCode.STOPPED;
     }
 
     private ExitCode exitCode(GenerateReport report, GenerateOptions options) {

@@ -8,13 +8,20 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.engine.NightTrainPlugin;
+import nighttrain.pipeline.placement.StageGpus;
 import nighttrain.pipeline.settings.SettingValues;
 import org.apache.spark.SparkConf;
 import org.apache.spark.sql.SparkSession;
 
 /** Spark as it was asked for: embedded, on a cluster by {@code --master}, or as spark-submit has set it up. */
 final class Sessions {
-    private static final String EMBEDDED = "local[*]";
+    /**
+     * Times that a task may fail. Each row that ends what computes it costs its task two, each executor that dies may cost it
+     * one, and a long night has some of both: Spark's four are for tasks that take minutes.
+     */
+    private static final int TASK_FAILURES = 16;
+
+    private static final String EMBEDDED = "local[*," + TASK_FAILURES + "]";
 
     private Sessions() {}
 
@@ -27,7 +34,7 @@ final class Sessions {
         SparkConf conf = new SparkConf();
         if (!conf.contains("spark.master")) {
             conf.setMaster(master.orElse(EMBEDDED)).set("spark.ui.showConsoleProgress", "false");
-            if (isRemote(conf)) {
+            if (isRemote(conf) && !extra.containsKey("spark.executor.extraClassPath")) {
                 conf.set("spark.jars", jarOfThisBuild());
             }
         } else if (master.isPresent() && !master.get().equals(conf.get("spark.master"))) {
@@ -42,7 +49,10 @@ final class Sessions {
 
     /** Starts Spark, with the engine's plugin on every executor. */
     static SparkSession open(SparkConf conf, SettingValues settings) {
+        refuseTaskGpus(conf);
+        StageGpus.claim(conf);
         settings.asSparkConf().forEach(conf::set);
+        conf.setIfMissing("spark.task.maxFailures", String.valueOf(TASK_FAILURES));
         conf.set(
                 "spark.plugins",
                 Stream.concat(
@@ -52,6 +62,17 @@ final class Sessions {
                         .distinct()
                         .collect(Collectors.joining(",")));
         return SparkSession.builder().config(conf).getOrCreate();
+    }
+
+    /** Embedded Spark has no such resource, and would wait for it for ever; elsewhere slots would share the first GPU. */
+    private static void refuseTaskGpus(SparkConf conf) {
+        String key = "spark.task.resource.gpu.amount";
+        if (conf.contains(key)) {
+            throw UserError.of(
+                    "bad conf " + key,
+                    conf.get(key),
+                    "the engine has all GPUs of its executor, and tasks ask for none; leave it out");
+        }
     }
 
     static boolean isRemote(SparkConf conf) {

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /** A command in a process of its own; ended with the test, whatever becomes of that. */
 final class CommandProcess implements AutoCloseable {
@@ -58,6 +59,11 @@ final class CommandProcess implements AutoCloseable {
 
     boolean isAlive() {
         return process.isAlive();
+    }
+
+    /** Processes that it started and that are still there. */
+    Stream<ProcessHandle> children() {
+        return process.children();
     }
 
     /** {@code kill -9}. */

@@ -5,12 +5,14 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.DoubleSupplier;
 import java.util.stream.Collectors;
+import nighttrain.io.table.Incidents;
 import nighttrain.io.table.Saved;
 import nighttrain.io.table.Summary;
 import nighttrain.io.table.Throughput;
 import nighttrain.pipeline.feed.EngineMet;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.job.Versions;
+import nighttrain.pipeline.loss.Losses;
 import nighttrain.pipeline.read.PromptTable;
 import nighttrain.pipeline.skip.Earlier;
 import nighttrain.pipeline.skip.JournalTable;
@@ -31,14 +33,16 @@ final class Commit {
     private final String runId;
     private final JobFolder folder;
     private final List<EngineMet> engines;
+    private final Losses losses;
 
-    /** {@code engines}: those that ran. */
-    Commit(SparkSession spark, PreparedJob job, String runId, List<EngineMet> engines) {
+    /** {@code engines}: those that ran; {@code losses}: what happened to them. */
+    Commit(SparkSession spark, PreparedJob job, String runId, List<EngineMet> engines, Losses losses) {
         this.spark = spark;
         this.job = job;
         this.runId = runId;
         this.folder = job.folder();
         this.engines = engines;
+        this.losses = losses;
     }
 
     GenerateReport write(
@@ -67,6 +71,7 @@ final class Commit {
                 engines.stream().map(EngineMet::layout).distinct().collect(Collectors.joining(", ")),
                 job.model().architecture(),
                 job.model().fingerprint(),
+                new Incidents(losses.executors(), losses.tasks(), figures.retried(), figures.quarantined()),
                 versions,
                 job.options().settings().asText());
         summary.write(folder.fs(), folder.summary());

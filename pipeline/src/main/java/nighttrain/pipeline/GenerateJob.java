@@ -4,10 +4,12 @@ import nighttrain.pipeline.engine.EngineFactory;
 import nighttrain.pipeline.engine.RealEngines;
 import nighttrain.pipeline.job.JobLock;
 import nighttrain.pipeline.job.RunId;
+import nighttrain.pipeline.placement.FirstExecutor;
 import nighttrain.pipeline.progress.ProgressListener;
 import nighttrain.pipeline.read.InputReader;
 import nighttrain.pipeline.read.InputSource;
 import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.settings.Settings;
 import org.apache.spark.sql.SparkSession;
 
 /** Prompts in a table to completions in a table. */
@@ -30,6 +32,7 @@ public final class GenerateJob {
      * @throws nighttrain.io.UserError for what the user can mend; nothing was written then
      */
     public GenerateReport run(SparkSession spark, GenerateOptions options, ProgressListener progress) {
+        FirstExecutor.await(spark.sparkContext(), options.settings().get(Settings.EXECUTOR_WAIT));
         return run(spark, options, new InputReader(spark).open(options.input()), progress);
     }
 

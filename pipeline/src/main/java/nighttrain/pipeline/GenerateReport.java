@@ -4,14 +4,15 @@ import nighttrain.io.table.Percentiles;
 import nighttrain.io.table.Summary;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.settings.MaxRowErrors;
+import nighttrain.pipeline.skip.Earlier;
 
 /**
  * What a run came to.
  *
  * @param output the output directory
- * @param rows outputs in the results: input rows times samples
+ * @param rows finished outputs: input rows times samples, unless the run was stopped; what follows of them is 0 then
  * @param errors of these, failed
- * @param rowsLeft outputs not computed yet; 0 unless the run was stopped
+ * @param rowsLeft outputs not computed yet; 0 unless {@code --deadline} stopped the run, which then wrote no results
  * @param rowsFromEarlierRuns outputs that an earlier run had finished
  * @param wasComplete an earlier run had finished the job, and this one did nothing
  * @param tooManyErrors more rows failed than {@code --max-row-errors} allows
@@ -56,6 +57,27 @@ public record GenerateReport(
     static GenerateReport ofComplete(JobFolder folder, MaxRowErrors allowed) {
         Summary summary = Summary.read(folder.fs(), folder.summary());
         return of(folder, summary, summary.rows(), true, allowed);
+    }
+
+    /** Of a run that its deadline stopped: what is finished lies in the journal. */
+    static GenerateReport ofStopped(JobFolder folder, long outputs, long left, Earlier earlier, double wallS) {
+        Quantiles unknown = new Quantiles(null, null, null);
+        return new GenerateReport(
+                folder.output().toString(),
+                outputs - left,
+                0,
+                left,
+                earlier.outputs(),
+                false,
+                false,
+                wallS,
+                0,
+                0,
+                0,
+                0,
+                unknown,
+                unknown,
+                unknown);
     }
 
     private static GenerateReport of(

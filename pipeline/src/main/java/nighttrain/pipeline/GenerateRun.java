@@ -1,25 +1,16 @@
 package nighttrain.pipeline;
 
-import java.util.stream.Stream;
-import nighttrain.io.UserError;
+import java.time.ZonedDateTime;
 import nighttrain.pipeline.engine.EngineFactory;
 import nighttrain.pipeline.engine.EngineKey;
 import nighttrain.pipeline.engine.RunContext;
-import nighttrain.pipeline.feed.FeedCounters;
-import nighttrain.pipeline.feed.FeedSpec;
-import nighttrain.pipeline.feed.FeedTask;
-import nighttrain.pipeline.order.FeedOrder;
-import nighttrain.pipeline.progress.Heartbeat;
+import nighttrain.pipeline.loss.Losses;
 import nighttrain.pipeline.progress.ProgressListener;
-import nighttrain.pipeline.progress.ProgressReporter;
 import nighttrain.pipeline.read.PromptTable;
-import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.skip.Earlier;
 import nighttrain.pipeline.skip.JournalTable;
-import org.apache.spark.SparkContext;
 import org.apache.spark.broadcast.Broadcast;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.util.SerializableConfiguration;
 
@@ -42,7 +33,6 @@ final class GenerateRun {
     }
 
     GenerateReport go(ProgressListener progress) {
-        GenerateOptions options = job.options();
         // Once per run: it is large, and every task needs it.
         Broadcast<SerializableConfiguration> hadoop = SerializableConfiguration.broadcast(
                 spark.sparkContext(), spark.sessionState().newHadoopConf());
@@ -51,42 +41,24 @@ final class GenerateRun {
         PromptTable table = PromptTable.of(
                 job.source(), job.columns(), job.folder().staged(), job.folder().scratch(runId, "staged"));
         Earlier earlier = Earlier.in(journal);
-        Dataset<Row> left = Earlier.skip(table.prompts(), journal);
-        Dataset<Row> ordered = FeedOrder.of(
-                        spark.sparkContext(),
-                        table.rows(),
-                        options.samples(),
-                        options.engine().maxNumSeqs())
-                .deal(left);
-        long outputs = table.rows() * options.samples();
-        FeedCounters counters = FeedCounters.in(spark.sparkContext());
-        double generatingS =
-                outputs == earlier.outputs() ? 0 : feed(ordered, context(hadoop), outputs, earlier, counters, progress);
-        return new Commit(spark, job, runId, counters.enginesMet())
-                .write(table, journal, earlier, generatingS, this::elapsedS);
+        long outputs = table.rows() * job.options().samples();
+        Feeding feeding = new Feeding(spark, job, context(hadoop), endMs());
+        try (Losses losses = Losses.watch(spark.sparkContext())) {
+            double generatingS = outputs == earlier.outputs() ? 0 : feeding.go(table, journal, earlier, progress);
+            if (feeding.left() > 0) {
+                return GenerateReport.ofStopped(job.folder(), outputs, feeding.left(), earlier, elapsedS());
+            }
+            return new Commit(spark, job, runId, feeding.counters().enginesMet(), losses)
+                    .write(table, journal, earlier, generatingS, this::elapsedS);
+        }
     }
 
-    /** Runs the model; how long that took, in seconds. */
-    private double feed(
-            Dataset<Row> prompts,
-            RunContext run,
-            long outputs,
-            Earlier earlier,
-            FeedCounters counters,
-            ProgressListener listener) {
-        long beganNanos = System.nanoTime();
-        SparkContext context = spark.sparkContext();
-        FeedTask task = new FeedTask(FeedSpec.of(run, job.options()), counters);
-        ProgressReporter.Goal goal = new ProgressReporter.Goal(outputs, earlier.outputs(), earlier.errors());
-        context.setJobDescription("Night Train: generate");
-        try (ProgressReporter reporter = ProgressReporter.start(context, listener, goal, () -> ended(counters))) {
-            prompts.foreachPartition(task);
-        } catch (RuntimeException failed) {
-            throw userErrorIn(failed);
-        } finally {
-            context.setJobDescription(null);
-        }
-        return (System.nanoTime() - beganNanos) / NANOS_PER_S;
+    private long endMs() {
+        return job.options()
+                .settings()
+                .find(Settings.DEADLINE)
+                .map(deadline -> deadline.from(ZonedDateTime.now()).toEpochMilli())
+                .orElse(Long.MAX_VALUE);
     }
 
     private RunContext context(Broadcast<SerializableConfiguration> hadoop) {
@@ -98,25 +70,7 @@ final class GenerateRun {
                 hadoop);
     }
 
-    private Heartbeat ended(FeedCounters counters) {
-        return new Heartbeat(
-                runId,
-                "all",
-                counters.rows().value(),
-                counters.errors().value(),
-                counters.outputTokens().value());
-    }
-
     private double elapsedS() {
         return (System.nanoTime() - startNanos) / NANOS_PER_S;
-    }
-
-    /** What an executor found that the driver could not see, a model that is not on its disk for one, is the user's too. */
-    private static RuntimeException userErrorIn(RuntimeException failed) {
-        return Stream.<Throwable>iterate(failed, cause -> cause != null, Throwable::getCause)
-                .filter(UserError.class::isInstance)
-                .map(RuntimeException.class::cast)
-                .findFirst()
-                .orElse(failed);
     }
 }

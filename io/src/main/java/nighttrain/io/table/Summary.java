@@ -29,6 +29,7 @@ import org.apache.hadoop.fs.Path;
  * @param layout replicas x ranks
  * @param architecture as in the engine's plan
  * @param modelFingerprint of the checkpoint
+ * @param incidents what went wrong on the way
  * @param versions of Night Train, Spark, Java, ..., in the order given
  * @param settings every setting, defaults included, in the order given; a value may be null
  */
@@ -47,6 +48,7 @@ public record Summary(
         String layout,
         String architecture,
         String modelFingerprint,
+        Incidents incidents,
         Map<String, String> versions,
         Map<String, String> settings) {
     private static final ObjectMapper MAPPER = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);

@@ -34,6 +34,7 @@ final class SummaryJson {
         json.put("layout", summary.layout());
         json.put("architecture", summary.architecture());
         json.put("model_fingerprint", summary.modelFingerprint());
+        json.set("incidents", incidents(summary.incidents()));
         json.set("versions", texts(summary.versions()));
         json.set("settings", texts(summary.settings()));
         return json;
@@ -54,6 +55,23 @@ final class SummaryJson {
                 .put("p50", percentiles.p50())
                 .put("p90", percentiles.p90())
                 .put("p99", percentiles.p99());
+    }
+
+    private static ObjectNode incidents(Incidents incidents) {
+        return JsonNodeFactory.instance
+                .objectNode()
+                .put("executors_lost", incidents.executorsLost())
+                .put("tasks_failed", incidents.tasksFailed())
+                .put("rows_retried", incidents.rowsRetried())
+                .put("rows_quarantined", incidents.rowsQuarantined());
+    }
+
+    private static Incidents incidents(JsonNode json) {
+        return new Incidents(
+                json.required("executors_lost").asLong(),
+                json.required("tasks_failed").asLong(),
+                json.required("rows_retried").asLong(),
+                json.required("rows_quarantined").asLong());
     }
 
     private static ObjectNode texts(Map<String, String> texts) {
@@ -84,6 +102,7 @@ final class SummaryJson {
                 json.required("layout").asText(),
                 json.required("architecture").asText(),
                 json.required("model_fingerprint").asText(),
+                incidents(json.required("incidents")),
                 texts(json.required("versions")),
                 texts(json.required("settings")));
     }

@@ -50,6 +50,7 @@ class SummaryTest {
                 "1x2",
                 "dense",
                 "abc",
+                new Incidents(2, 9, 31, 1),
                 Map.of("night_train", "0.1.0"),
                 settings);
     }
@@ -88,8 +89,11 @@ class SummaryTest {
                         "layout",
                         "architecture",
                         "model_fingerprint",
+                        "incidents",
                         "versions",
                         "settings");
+        assertThat(json.get("incidents"))
+                .hasToString("{\"executors_lost\":2,\"tasks_failed\":9,\"rows_retried\":31,\"rows_quarantined\":1}");
         assertThat(json.get("total_tokens").asLong()).isEqualTo(150);
         assertThat(json.get("prompt_tokens_per_s").asDouble()).isEqualTo(40);
         assertThat(json.get("total_tokens_per_s").asDouble()).isEqualTo(60);
@@ -134,7 +138,23 @@ class SummaryTest {
     @Test
     void moreErrorsThanRows() {
         assertThatThrownBy(() -> new Summary(
-                        1, 2, 0, 0, 0, Throughput.of(0, 0, 0, 0), null, null, null, null, 0, "", "", "", Map.of(), Map.of()))
+                        1,
+                        2,
+                        0,
+                        0,
+                        0,
+                        Throughput.of(0, 0, 0, 0),
+                        null,
+                        null,
+                        null,
+                        null,
+                        0,
+                        "",
+                        "",
+                        "",
+                        Incidents.NONE,
+                        Map.of(),
+                        Map.of()))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("errors: 2 (0 to rows, 1)");
     }

@@ -18,7 +18,9 @@ public final class EngineHost {
     private HostedModel model;
     private final Map<String, RunOnExecutor> runs = new HashMap<>();
     private int leases;
+    private boolean alone;
     private boolean failed;
+    private volatile boolean leaving;
 
     private EngineHost() {}
 
@@ -31,8 +33,22 @@ public final class EngineHost {
      * Lends the engine to a task, which closes the lease when it ends. Opens the engine if it is not open, and again after it
      * failed; an engine of another model is closed first, once its tasks have ended.
      */
-    public synchronized Lease lease(RunContext context) throws InterruptedException {
-        provide(context.engine(), context.engines());
+    public Lease lease(RunContext context) throws InterruptedException {
+        return lease(context, false);
+    }
+
+    /** As {@link #lease}, and no other task has a lease meanwhile: those that are there are waited for, later ones wait. */
+    public Lease leaseAlone(RunContext context) throws InterruptedException {
+        return lease(context, true);
+    }
+
+    private synchronized Lease lease(RunContext context, boolean withoutCompany) throws InterruptedException {
+        do {
+            while (alone || (withoutCompany && leases > 0)) {
+                wait();
+            }
+            provide(context.engine(), context.engines());
+        } while (alone); // it may have waited, too
         RunOnExecutor run = runs.get(context.runId());
         if (run == null) {
             runs.values().removeIf(RunOnExecutor::isIdle);
@@ -41,12 +57,31 @@ public final class EngineHost {
         }
         run.enter(model.engine());
         leases++;
+        alone = withoutCompany;
         return new Lease(model, run);
     }
 
     /** Which GPUs are this executor's; none: all that it sees. */
     synchronized void use(List<Integer> assigned) {
         gpus = List.copyOf(assigned);
+    }
+
+    /** This executor will end soon: tasks take up no more rows, finish those that they have, and go elsewhere. */
+    void leave() {
+        leaving = true;
+    }
+
+    /** Whether this executor was told to end. */
+    public boolean isLeaving() {
+        return leaving;
+    }
+
+    /** Waits, for so long at most, until no task is at work here. */
+    synchronized void awaitIdle(Duration atMost) throws InterruptedException {
+        long deadline = System.nanoTime() + atMost.toNanos();
+        for (long left = atMost.toMillis(); leases > 0 && left > 0; left = (deadline - System.nanoTime()) / 1_000_000) {
+            wait(left);
+        }
     }
 
     /** Opens an engine before the first task asks for it. */
@@ -99,6 +134,7 @@ public final class EngineHost {
     private synchronized void end(Lease lease) {
         lease.run.leave();
         leases--;
+        alone = false;
         if (leases == 0 && failed) {
             closeModel();
         }

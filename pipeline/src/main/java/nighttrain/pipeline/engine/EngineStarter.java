@@ -2,8 +2,10 @@ package nighttrain.pipeline.engine;
 
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import nighttrain.pipeline.placement.StageGpus;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.tick.Ticker;
@@ -15,6 +17,9 @@ import org.slf4j.LoggerFactory;
 /** The executor's half of the plugin. */
 final class EngineStarter implements ExecutorPlugin {
     private static final Logger LOG = LoggerFactory.getLogger(EngineStarter.class);
+    /** What Spark calls the executor in local mode, whose signals are its command's. */
+    private static final String DRIVER = "driver";
+
     private static final Duration BEAT = Duration.ofMillis(500);
 
     private PluginContext context;
@@ -23,10 +28,16 @@ final class EngineStarter implements ExecutorPlugin {
     @Override
     public void init(PluginContext plugin, Map<String, String> unused) {
         context = plugin;
-        EngineHost.here().use(AssignedGpus.of(plugin.resources()));
+        List<Integer> gpus = AssignedGpus.of(plugin.resources());
+        LOG.info("GPUs of this executor: {}", gpus);
+        EngineHost.here().use(gpus);
+        if (!plugin.executorID().equals(DRIVER)) {
+            Farewell.onSignals(plugin.conf());
+        }
         SettingValues values =
                 SettingValues.of(key -> Optional.ofNullable(plugin.conf().get(key, null)));
-        if (values.isSet(Settings.MODEL)) {
+        if (values.isSet(Settings.MODEL)
+                && (!gpus.isEmpty() || StageGpus.of(plugin.conf()).isEmpty())) {
             // Beside what Spark does meanwhile: a model may take minutes to load, and its faults are told by the job.
             EngineKey key = EngineKey.of(values);
             Thread opener = new Thread(() -> open(key), "night-train-open");

@@ -14,6 +14,8 @@ import org.apache.spark.util.LongAccumulator;
  * @param errors outputs that failed
  * @param promptTokens tokens of their prompts
  * @param outputTokens tokens of their texts
+ * @param suspicious outputs left for the pass in which every row is alone
+ * @param left outputs left for another run
  * @param engines that ran them
  */
 public record FeedCounters(
@@ -21,6 +23,8 @@ public record FeedCounters(
         LongAccumulator errors,
         LongAccumulator promptTokens,
         LongAccumulator outputTokens,
+        LongAccumulator suspicious,
+        LongAccumulator left,
         CollectionAccumulator<EngineMet> engines)
         implements Serializable {
     /** New ones. */
@@ -30,6 +34,8 @@ public record FeedCounters(
                 spark.longAccumulator("row errors"),
                 spark.longAccumulator("prompt tokens"),
                 spark.longAccumulator("output tokens"),
+                spark.longAccumulator("suspicious rows"),
+                spark.longAccumulator("rows left"),
                 spark.collectionAccumulator("engines"));
     }
 

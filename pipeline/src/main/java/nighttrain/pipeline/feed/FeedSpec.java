@@ -11,6 +11,7 @@ import nighttrain.pipeline.settings.TruncateSide;
  * What tasks need to know; travels to executors.
  *
  * @param context run, engine and journal
+ * @param pass which rows, and until when
  * @param sampling how tokens are drawn
  * @param seed the job's
  * @param stop texts that end an output
@@ -20,6 +21,7 @@ import nighttrain.pipeline.settings.TruncateSide;
  */
 public record FeedSpec(
         RunContext context,
+        Pass pass,
         SamplingParams sampling,
         long seed,
         List<String> stop,
@@ -28,9 +30,10 @@ public record FeedSpec(
         boolean tokenIds)
         implements Serializable {
     /** That of a job's run. */
-    public static FeedSpec of(RunContext context, GenerateOptions options) {
+    public static FeedSpec of(RunContext context, Pass pass, GenerateOptions options) {
         return new FeedSpec(
                 context,
+                pass,
                 options.sampling(),
                 options.seed(),
                 options.stop(),

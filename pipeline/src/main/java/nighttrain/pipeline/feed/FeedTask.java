@@ -17,17 +17,20 @@ import org.apache.spark.sql.Row;
 /** What a Spark task does: feeds its rows to the executor's engine and journals what comes back. */
 public record FeedTask(FeedSpec spec, FeedCounters counters) implements ForeachPartitionFunction<Row> {
     private static final long serialVersionUID = 1L;
+    private static final long LEAVING_PAUSE_MS = 500;
 
     @Override
     public void call(Iterator<Row> rows) throws Exception {
         if (!rows.hasNext()) {
             return;
         }
-        try (EngineHost.Lease lease = EngineHost.here().lease(spec.context())) {
+        LastCall lastCall = new LastCall(spec.pass());
+        refuseLeaving();
+        try (EngineHost.Lease lease = lease(EngineHost.here())) {
             counters.met(
                     EngineMet.of(lease.run().executor(), lease.model().engine().plan()));
             try {
-                feed(rows, lease.model(), lease.run());
+                feed(rows, lease.model(), lease.run(), lastCall);
             } catch (EngineException failed) {
                 lease.engineFailed();
                 throw failed;
@@ -35,28 +38,43 @@ public record FeedTask(FeedSpec spec, FeedCounters counters) implements ForeachP
         }
     }
 
-    private void feed(Iterator<Row> rows, HostedModel model, RunOnExecutor run) throws InterruptedException {
-        TaskContext task = TaskContext.get();
-        Results results = new Results(model.tokenizer(), spec.tokenIds(), run.executor(), task.attemptNumber() + 1);
-        Iterator<PromptRow> prompts = unfinished(rows, TaskJournal.finishedBefore(spec.context(), task));
-        try (TaskJournal journal = TaskJournal.open(spec.context(), task);
+    private EngineHost.Lease lease(EngineHost host) throws InterruptedException {
+        return spec.pass().alone() ? host.leaseAlone(spec.context()) : host.lease(spec.context());
+    }
+
+    private void feed(Iterator<Row> rows, HostedModel model, RunOnExecutor run, LastCall lastCall)
+            throws InterruptedException {
+        Attempt attempt = new Attempt(spec.context(), spec.pass(), TaskContext.get());
+        Tries tries = attempt.tries();
+        Intake intake = new Intake(unfinished(rows, TaskJournal.finishedBefore(attempt)), spec.pass(), tries);
+        try (InFlight inFlight = new InFlight(attempt.tryLog(), spec.pass().alone());
+                TaskJournal journal = TaskJournal.open(attempt);
                 Engine.Session session = model.engine().session()) {
-            new Feeder(
-                            prompts,
-                            new Requests(model, spec),
-                            results,
-                            session,
-                            row -> {
-                                journal.append(row);
-                                run.finished(row);
-                                counters.add(row);
-                            },
-                            () -> {
-                                journal.pause();
-                                refuseKilled(task);
-                            })
-                    .run();
+            Feeder feeder = new Feeder(
+                    intake,
+                    new Requests(model, spec, tries),
+                    new Results(model.tokenizer(), spec.tokenIds(), run.executor(), tries),
+                    session,
+                    inFlight,
+                    lastCall,
+                    row -> {
+                        journal.append(row);
+                        run.finished(row);
+                        counters.add(row);
+                    },
+                    () -> {
+                        journal.pause();
+                        refuseKilled(attempt.task());
+                    });
+            try {
+                counters.left().add(feeder.run());
+            } catch (EngineException | Error died) {
+                inFlight.died();
+                throw died;
+            }
         }
+        counters.suspicious().add(intake.suspicious());
+        refuseLeaving();
     }
 
     private static Iterator<PromptRow> unfinished(Iterator<Row> rows, Set<PromptRow.Key> finished) {
@@ -70,6 +88,14 @@ public record FeedTask(FeedSpec spec, FeedCounters counters) implements ForeachP
     private static void refuseKilled(TaskContext task) {
         if (task.isInterrupted()) {
             throw new TaskKilledException("killed");
+        }
+    }
+
+    /** Spark starts a killed task again elsewhere and counts no failure. */
+    private static void refuseLeaving() throws InterruptedException {
+        if (EngineHost.here().isLeaving()) {
+            Thread.sleep(LEAVING_PAUSE_MS); // or Spark would send the task here again at once
+            throw new TaskKilledException("its executor is leaving");
         }
     }
 }

@@ -1,10 +1,11 @@
 package nighttrain.pipeline.feed;
 
 import java.time.Duration;
-import java.util.HashMap;
-import java.util.Iterator;
-import java.util.Map;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
+import java.util.Queue;
 import java.util.function.Consumer;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineException;
@@ -13,45 +14,51 @@ import nighttrain.io.UserError;
 import nighttrain.io.table.ResultRow;
 
 /**
- * One task's loop: offers rows while the engine takes them, and writes down answers as they come. Holds no more rows than the
- * engine does.
+ * One task's loop: takes rows up, offers them while the engine takes them, and writes down answers as they come. Holds no more
+ * rows than the engine does, and those few that it takes up together.
  */
 final class Feeder {
     private static final Duration WAIT = Duration.ofMillis(20);
     /** Offered at most before answers are looked at, so that they do not pile up when the engine is fast. */
     private static final int OFFERS_AT_ONCE = 64;
 
-    private final Iterator<PromptRow> rows;
+    private final Intake intake;
     private final Requests requests;
     private final Results results;
     private final Engine.Session session;
+    private final InFlight inFlight;
+    private final LastCall lastCall;
     private final Consumer<ResultRow> finished;
     private final Runnable pause;
-    private final Map<Long, Request> inFlight = new HashMap<>();
-    private Request refused;
+    private final Queue<Request> ready = new ArrayDeque<>();
 
     /**
      * @param finished takes a finished row
      * @param pause called when no answer is waiting; throws where the task is to end
      */
     Feeder(
-            Iterator<PromptRow> rows,
+            Intake intake,
             Requests requests,
             Results results,
             Engine.Session session,
+            InFlight inFlight,
+            LastCall lastCall,
             Consumer<ResultRow> finished,
             Runnable pause) {
-        this.rows = rows;
+        this.intake = intake;
         this.requests = requests;
         this.results = results;
         this.session = session;
+        this.inFlight = inFlight;
+        this.lastCall = lastCall;
         this.finished = finished;
         this.pause = pause;
     }
 
-    void run() throws InterruptedException {
-        while (refused != null || rows.hasNext() || !inFlight.isEmpty()) {
-            boolean offered = offer();
+    /** How many rows were left because time was up. */
+    long run() throws InterruptedException {
+        while (isAtWork()) {
+            boolean offered = !lastCall.isOver() && offer();
             boolean answered = take(Duration.ZERO);
             if (!answered) {
                 pause.run();
@@ -60,39 +67,59 @@ final class Feeder {
                 take(WAIT);
             }
         }
+        return inFlight.size() + intake.countRest();
+    }
+
+    private boolean isAtWork() {
+        if (lastCall.isOver()) {
+            return inFlight.size() > ready.size() && !lastCall.isPast();
+        }
+        return inFlight.size() > 0 || intake.hasNext();
     }
 
     private boolean offer() {
         int offers = 0;
-        while (offers < OFFERS_AT_ONCE && (refused != null || rows.hasNext())) {
-            Request next = refused != null ? refused : request(rows.next());
-            refused = null;
-            if (next == null) {
-                continue;
-            }
-            if (!session.offer(next.generation())) {
-                refused = next;
-                break;
-            }
-            inFlight.put(next.generation().id(), next);
+        while (offers < OFFERS_AT_ONCE
+                && isReady()
+                && session.offer(ready.element().generation())) {
+            ready.remove();
             offers++;
         }
         return offers > 0;
     }
 
-    /** The row's request; null where the row is finished already, having failed. */
-    private Request request(PromptRow row) {
+    /** Whether a row can be offered; takes some more up where none is left. */
+    private boolean isReady() {
+        while (ready.isEmpty() && intake.hasNext()) {
+            List<PromptRow> rows = intake.next(inFlight.size());
+            if (rows.isEmpty()) {
+                return false;
+            }
+            List<Request> taken = new ArrayList<>();
+            rows.forEach(row -> request(row).ifPresent(taken::add));
+            inFlight.begin(taken);
+            ready.addAll(taken);
+        }
+        return !ready.isEmpty();
+    }
+
+    /** The row's request; none where the row is finished already, having failed. */
+    private Optional<Request> request(PromptRow row) {
         try {
-            return requests.of(row);
+            return Optional.of(requests.of(row));
         } catch (RowFault fault) {
-            finished.accept(results.of(row, fault));
+            fail(row, fault);
         } catch (UserError | EngineException notTheRows) {
             throw notTheRows;
         } catch (RuntimeException unexpected) {
-            RowFault fault = new RowFault("bad_prompt", "prompt cannot be encoded: " + unexpected + " (mend the row)");
-            finished.accept(results.of(row, fault));
+            fail(row, new RowFault("bad_prompt", "prompt cannot be encoded: " + unexpected + " (mend the row)"));
         }
-        return null;
+        return Optional.empty();
+    }
+
+    private void fail(PromptRow row, RowFault fault) {
+        intake.ended(row);
+        finished.accept(results.of(row, fault));
     }
 
     /** Takes all answers that are there, waiting for the first; whether there was one. */
@@ -100,10 +127,17 @@ final class Feeder {
         Optional<Generation> answer = session.poll(atMost);
         boolean any = answer.isPresent();
         while (answer.isPresent()) {
-            Request request = inFlight.remove(answer.get().id());
-            finished.accept(results.of(request, answer.get()));
+            finish(answer.get());
             answer = session.poll(Duration.ZERO);
         }
         return any;
+    }
+
+    private void finish(Generation answer) {
+        Request request = inFlight.end(answer.id());
+        ResultRow row = results.of(request, answer);
+        finished.accept(row);
+        intake.ended(request.row());
+        lastCall.answered(row.e2eMs());
     }
 }

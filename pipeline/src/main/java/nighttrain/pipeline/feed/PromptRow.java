@@ -1,5 +1,6 @@
 package nighttrain.pipeline.feed;
 
+import java.io.Serializable;
 import nighttrain.pipeline.read.RowNames;
 import org.apache.spark.sql.Row;
 
@@ -15,7 +16,7 @@ import org.apache.spark.sql.Row;
  */
 record PromptRow(String file, long row, int sample, String id, String prompt, String messages) {
     /** What no other output has. */
-    record Key(String file, long row, int sample) {}
+    record Key(String file, long row, int sample) implements Serializable {}
 
     static PromptRow of(Row row) {
         return new PromptRow(

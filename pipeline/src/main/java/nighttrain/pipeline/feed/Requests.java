@@ -4,24 +4,30 @@ import java.util.Optional;
 import java.util.Set;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.StopCheck;
+import nighttrain.io.table.Incidents;
 import nighttrain.pipeline.engine.HostedModel;
 
 /** Rows to requests. Used by one task. */
 final class Requests {
     private final HostedModel model;
     private final FeedSpec spec;
+    private final Tries tries;
     private final PromptEncoder encoder;
     private final Set<Integer> endTokens;
     private long next;
 
-    Requests(HostedModel model, FeedSpec spec) {
+    Requests(HostedModel model, FeedSpec spec, Tries tries) {
         this.model = model;
+        this.tries = tries;
         this.spec = spec;
         this.encoder = new PromptEncoder(model, spec);
         this.endTokens = Set.copyOf(model.tokenizer().endTokens());
     }
 
     Request of(PromptRow row) throws RowFault {
+        if (tries.isGuilty(row)) {
+            throw quarantined(row);
+        }
         int[] tokens = encoder.encode(row);
         Optional<StopWatch> stop =
                 spec.stop().isEmpty() ? Optional.empty() : Optional.of(new StopWatch(model.tokenizer(), spec.stop()));
@@ -33,5 +39,13 @@ final class Requests {
                 endTokens,
                 stop.<StopCheck>map(watch -> watch).orElse(StopCheck.NEVER));
         return new Request(row, stop, generation);
+    }
+
+    private RowFault quarantined(PromptRow row) {
+        return new RowFault(
+                Incidents.QUARANTINED,
+                "row ends what computes it: tried " + tries.attempts(row) + " times, the last time alone (at most "
+                        + Tries.SUSPICIOUS_DEATHS + " times in company and once alone; the executors' logs may say why,"
+                        + " leave the row out or mend it)");
     }
 }

@@ -14,14 +14,13 @@ final class Results {
     private final Tokenizer tokenizer;
     private final boolean tokenIds;
     private final String executor;
-    private final int attempts;
+    private final Tries tries;
 
-    /** {@code attempts}: how often the task was started, this time included. */
-    Results(Tokenizer tokenizer, boolean tokenIds, String executor, int attempts) {
+    Results(Tokenizer tokenizer, boolean tokenIds, String executor, Tries tries) {
         this.tokenizer = tokenizer;
         this.tokenIds = tokenIds;
         this.executor = executor;
-        this.attempts = attempts;
+        this.tries = tries;
     }
 
     /** The row of an answered request. */
@@ -46,7 +45,7 @@ final class Results {
                 tokens.length == 0 ? null : ms(answer.submittedNanos(), answer.firstTokenNanos()),
                 tokens.length < 2 ? null : ms(answer.firstTokenNanos(), answer.finishedNanos()) / (tokens.length - 1),
                 ms(answer.submittedNanos(), answer.finishedNanos()),
-                attempts,
+                tries.attempts(row),
                 executor,
                 tokenIds ? tokens : null,
                 logprobs(answer.logprobs()),
@@ -77,7 +76,7 @@ final class Results {
                 null,
                 null,
                 null,
-                attempts,
+                tries.attempts(row),
                 executor,
                 null,
                 null,

@@ -7,9 +7,7 @@ import nighttrain.io.journal.Journal;
 import nighttrain.io.journal.JournalReader;
 import nighttrain.io.journal.JournalWriter;
 import nighttrain.io.table.ResultRow;
-import nighttrain.pipeline.engine.RunContext;
 import org.apache.hadoop.fs.FileStatus;
-import org.apache.spark.TaskContext;
 
 /** What one attempt of a task finishes, and what its earlier attempts had finished. */
 final class TaskJournal implements AutoCloseable {
@@ -24,19 +22,19 @@ final class TaskJournal implements AutoCloseable {
         this.writer = writer;
     }
 
-    static TaskJournal open(RunContext run, TaskContext task) {
-        return new TaskJournal(run.journal().results(prefix(run, task) + task.taskAttemptId()));
+    static TaskJournal open(Attempt attempt) {
+        return new TaskJournal(attempt.run().journal().results(attempt.name()));
     }
 
     /** What earlier attempts of this task finished in this run; what earlier runs finished never reaches a task. */
-    static Set<PromptRow.Key> finishedBefore(RunContext run, TaskContext task) {
+    static Set<PromptRow.Key> finishedBefore(Attempt attempt) {
         Set<PromptRow.Key> keys = new HashSet<>();
-        if (task.attemptNumber() == 0 && task.stageAttemptNumber() == 0) {
+        if (attempt.isFirst()) {
             return keys;
         }
-        Journal journal = run.journal();
+        Journal journal = attempt.run().journal();
         for (FileStatus file : journal.resultFiles()) {
-            if (file.getPath().getName().contains(prefix(run, task))) {
+            if (file.getPath().getName().contains(attempt.taskName())) {
                 try (JournalReader<ResultRow> rows = Journal.read(journal.fs(), file.getPath())) {
                     rows.forEachRemaining(row -> keys.add(new PromptRow.Key(row.file(), row.row(), row.sample())));
                 }
@@ -69,9 +67,5 @@ final class TaskJournal implements AutoCloseable {
     @Override
     public void close() {
         writer.close();
-    }
-
-    private static String prefix(RunContext run, TaskContext task) {
-        return String.format("%s-p%05d-", run.runId(), task.partitionId());
     }
 }

@@ -7,6 +7,7 @@ public enum SettingGroup {
     PROMPT("Prompt"),
     SAMPLING("Sampling"),
     OUTPUT("Output"),
+    TIME("Time"),
     ENGINE("Engine"),
     /** Of {@code bench} alone. */
     WORKLOAD("Workload");

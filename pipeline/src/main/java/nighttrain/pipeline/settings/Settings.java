@@ -5,6 +5,7 @@ import static nighttrain.pipeline.settings.SettingGroup.INPUT;
 import static nighttrain.pipeline.settings.SettingGroup.OUTPUT;
 import static nighttrain.pipeline.settings.SettingGroup.PROMPT;
 import static nighttrain.pipeline.settings.SettingGroup.SAMPLING;
+import static nighttrain.pipeline.settings.SettingGroup.TIME;
 import static nighttrain.pipeline.settings.SettingType.INTEGER;
 import static nighttrain.pipeline.settings.SettingType.LONG;
 import static nighttrain.pipeline.settings.SettingType.NAMES;
@@ -14,6 +15,7 @@ import static nighttrain.pipeline.settings.SettingType.TEXT;
 import static nighttrain.pipeline.settings.SettingType.TEXTS;
 import static nighttrain.pipeline.settings.SettingType.choice;
 
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import nighttrain.executor.Backend;
@@ -126,6 +128,19 @@ public final class Settings {
             "exit with code 3 when more rows fail",
             OUTPUT);
 
+    public static final Setting<Deadline> DEADLINE = optional(
+            "deadline",
+            Deadline.TYPE,
+            "TIME",
+            "end by then, such as 06:00 or 45m after the start; what is left goes on with the same command",
+            TIME);
+    public static final Setting<Duration> EXECUTOR_WAIT = of(
+            "executorWait",
+            Durations.TYPE,
+            Duration.ofSeconds(50),
+            "TIME",
+            "give up when the cluster starts no executor for so long",
+            TIME);
     public static final Setting<Backend> BACKEND =
             of("backend", choice(Backend.class), ASKED.backend(), "auto|cpu|cuda", "hardware to run on", ENGINE);
     public static final Setting<Integer> RANKS = new Setting<>(
@@ -197,6 +212,8 @@ public final class Settings {
             OVERWRITE,
             RESUME,
             MAX_ROW_ERRORS,
+            DEADLINE,
+            EXECUTOR_WAIT,
             BACKEND,
             RANKS,
             REPLICAS,

@@ -3,12 +3,14 @@ package nighttrain.pipeline.write;
 import static org.apache.spark.sql.functions.array;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.count;
+import static org.apache.spark.sql.functions.count_if;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.percentile_approx;
 import static org.apache.spark.sql.functions.sum;
 
 import java.util.List;
 import java.util.Map;
+import nighttrain.io.table.Incidents;
 import nighttrain.io.table.Percentiles;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
@@ -28,6 +30,8 @@ public final class RowFigures {
                 observation,
                 count(lit(1)).as("rows"),
                 count(col("error")).as("errors"),
+                count_if(col("attempts").gt(1)).as("retried"),
+                count_if(col("error").equalTo(Incidents.QUARANTINED)).as("quarantined"),
                 sum("prompt_tokens").as("prompt_tokens"),
                 sum("output_tokens").as("output_tokens"),
                 percentiles("ttft_ms"),
@@ -43,6 +47,16 @@ public final class RowFigures {
     /** Outputs that failed. */
     public long errors() {
         return whole("errors");
+    }
+
+    /** Outputs that were begun more than once. */
+    public long retried() {
+        return whole("retried");
+    }
+
+    /** Outputs that were given up since they ended what computed them. */
+    public long quarantined() {
+        return whole("quarantined");
     }
 
     /** Tokens of all prompts. */

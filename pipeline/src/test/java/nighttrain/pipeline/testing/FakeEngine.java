@@ -72,12 +72,20 @@ final class FakeEngine implements Engine {
         @Override
         public Optional<Generation> poll(Duration atMost) throws InterruptedException {
             failIfScripted();
+            failIfPoisoned();
             if (taken.isEmpty()) {
                 Thread.sleep(atMost.toMillis());
                 return Optional.empty();
             }
             Thread.sleep(script.answerMs.get());
             return Optional.of(answer(taken.remove()));
+        }
+
+        private void failIfPoisoned() {
+            if (taken.stream().anyMatch(request -> script.poison.contains(text(request.promptTokens())))) {
+                broken = true;
+                failIfScripted();
+            }
         }
 
         @Override

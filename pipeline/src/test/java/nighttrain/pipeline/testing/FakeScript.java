@@ -1,6 +1,7 @@
 package nighttrain.pipeline.testing;
 
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -11,6 +12,8 @@ public final class FakeScript {
     public final AtomicLong answersBeforeFailure = new AtomicLong(Long.MAX_VALUE);
     /** How often it fails. */
     public final AtomicInteger failures = new AtomicInteger(1);
+    /** Prompts that break the engine that took them. */
+    public final Set<String> poison = ConcurrentHashMap.newKeySet();
     /** Milliseconds that an answer takes. */
     public final AtomicLong answerMs = new AtomicLong();
     /** Requests that a session takes at a time. */

@@ -1,0 +1,122 @@
+package nighttrain.io.journal;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.Closeable;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.LinkedHashSet;
+import java.util.Set;
+import nighttrain.io.table.RowTry;
+import org.apache.hadoop.fs.FSDataOutputStream;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.StreamCapabilities;
+
+/**
+ * Which rows one attempt of a task has in flight, on disk before they are offered: what still lies there when the attempt is
+ * gone died with it. One JSON object a line; a file that has grown is replaced by one of the rows that are in flight now, so
+ * that all of them stay small. Used by one thread.
+ */
+public final class TryLog implements Closeable {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final int MOST_LINES = 4096;
+    /** Where a flush ends a file, as on S3, rows are written down this often at most; the first ones at once. */
+    private static final long INTERVAL_NANOS = Duration.ofSeconds(10).toNanos();
+
+    private final FileSystem fs;
+    private final Path dir;
+    private final String writerName;
+    private final Set<RowTry> inFlight = new LinkedHashSet<>();
+    private FSDataOutputStream out;
+    private Path file;
+    private int files;
+    private int lines;
+    private long writtenNanos = System.nanoTime() - INTERVAL_NANOS;
+
+    /** {@code writerName} tells attempts apart: letters, digits, {@code . _ -}. */
+    public TryLog(Journal journal, String writerName) {
+        this.fs = JournalFileSystem.raw(journal.fs());
+        this.dir = journal.dir();
+        this.writerName = writerName;
+    }
+
+    /** These are taken up: on disk when this returns, where the file system can flush. */
+    public void begin(Collection<RowTry> rows) {
+        inFlight.addAll(rows);
+        try {
+            if (out != null && lines < MOST_LINES) {
+                write(rows);
+            } else if (out != null || System.nanoTime() - writtenNanos >= INTERVAL_NANOS) {
+                replace();
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot write down what is in flight: " + dir, e);
+        }
+    }
+
+    /** This one is finished and journaled. */
+    public void end(RowTry row) {
+        inFlight.remove(row);
+    }
+
+    /** The attempt ends in good order: rows in flight, if any, are given back. */
+    public void release() {
+        Set<RowTry> back = new LinkedHashSet<>();
+        for (RowTry row : inFlight) {
+            back.add(new RowTry(row.file(), row.row(), row.sample(), row.alone(), true));
+        }
+        inFlight.clear();
+        inFlight.addAll(back);
+        try {
+            replace();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot give back what is in flight: " + dir, e);
+        }
+    }
+
+    /** Puts a file of what is in flight in the place of the one before. */
+    private void replace() throws IOException {
+        Path old = file;
+        close();
+        file = null;
+        if (!inFlight.isEmpty()) {
+            file = new Path(dir, TryFiles.PREFIX + writerName + "-" + files++ + TryFiles.SUFFIX);
+            out = fs.create(file, false);
+            lines = 0;
+            write(inFlight);
+        }
+        if (old != null) {
+            fs.delete(old, false);
+        }
+    }
+
+    private void write(Collection<RowTry> rows) throws IOException {
+        for (RowTry row : rows) {
+            out.write(line(row));
+            lines++;
+        }
+        if (out.hasCapability(StreamCapabilities.HFLUSH)) {
+            out.hflush();
+        } else {
+            close();
+        }
+        writtenNanos = System.nanoTime();
+    }
+
+    private static byte[] line(RowTry row) throws JsonProcessingException {
+        return (JSON.writeValueAsString(row) + "\n").getBytes(StandardCharsets.UTF_8);
+    }
+
+    /** Ends the file and leaves it where it is: what it names is in flight still, or died. */
+    @Override
+    public void close() throws IOException {
+        if (out != null) {
+            out.close();
+            out = null;
+        }
+    }
+}

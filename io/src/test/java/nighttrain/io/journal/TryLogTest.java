@@ -1,0 +1,92 @@
+package nighttrain.io.journal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.stream.IntStream;
+import nighttrain.io.table.RowTry;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TryLogTest {
+    @TempDir
+    java.nio.file.Path dir;
+
+    private Journal journal;
+
+    @BeforeEach
+    void open() throws IOException {
+        journal = new Journal(FileSystem.getLocal(new Configuration()), new Path(dir.toUri()));
+    }
+
+    @Test
+    void whatIsInFlightIsThereWhenItsWriterIsGone() {
+        TryLog log = new TryLog(journal, "run-p1-0"); // never closed, as if killed
+        log.begin(List.of(row(0), row(1)));
+        log.begin(List.of(row(2)));
+        assertThat(left("run-")).containsExactly(row(0), row(1), row(2));
+        assertThat(left("other-")).isEmpty();
+    }
+
+    @Test
+    void nothingIsLeftOfAnAttemptThatFinishedItsRows() throws IOException {
+        try (TryLog log = new TryLog(journal, "a")) {
+            log.begin(List.of(row(0), row(1)));
+            log.end(row(1));
+            log.end(row(0));
+            log.release();
+        }
+        assertThat(TryFiles.list(journal, "")).isEmpty();
+    }
+
+    @Test
+    void whatIsGivenBackIsToldFromWhatDied() throws IOException {
+        try (TryLog log = new TryLog(journal, "a")) {
+            log.begin(List.of(row(0), row(1)));
+            log.end(row(0));
+            log.release();
+        }
+        assertThat(left("a")).containsExactly(new RowTry("f, \"1\".parquet", 1, 0, false, true));
+    }
+
+    @Test
+    void filesStaySmallHoweverManyRowsThereAre() {
+        TryLog log = new TryLog(journal, "a");
+        for (int row = 0; row < 50_000; row++) {
+            log.begin(List.of(row(row)));
+            log.end(row(row - 9));
+        }
+        assertThat(TryFiles.list(journal, "")).hasSize(1);
+        List<RowTry> left = left("a");
+        assertThat(left)
+                .hasSizeLessThan(5000)
+                .containsAll(IntStream.range(49_992, 50_000)
+                        .mapToObj(TryLogTest::row)
+                        .toList());
+    }
+
+    @Test
+    void halfALineAtTheEndIsNoRow() throws IOException {
+        new TryLog(journal, "a").begin(List.of(row(0)));
+        java.nio.file.Path file = dir.resolve(TryFiles.list(journal, "a").get(0).getName());
+        Files.writeString(file, "{\"file\":\"f\",\"ro", StandardOpenOption.APPEND);
+        assertThat(left("a")).containsExactly(row(0));
+    }
+
+    private List<RowTry> left(String writers) {
+        return TryFiles.list(journal, writers).stream()
+                .flatMap(file -> TryFiles.read(journal.fs(), file).stream())
+                .toList();
+    }
+
+    private static RowTry row(int row) {
+        return new RowTry("f, \"1\".parquet", row, 0, false, false);
+    }
+}

@@ -1,0 +1,196 @@
+package nighttrain.jobs;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/**
+ * A master and workers of Spark's standalone cluster: real processes on the loopback device, of the tests' own class path.
+ * What they say lies in the folder; they end with the cluster.
+ */
+final class StandaloneCluster implements AutoCloseable {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
+    private static final String CLASS_PATH =
+            System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
+    /** What runs for seconds is not worth the second compiler's time. */
+    private static final List<String> SMALL_JVM = List.of(
+            "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dlog4j2.configurationFile=cluster-log4j2.properties");
+
+    private final Path folder;
+    private final int port = freePort();
+    private final int webPort = freePort();
+    private final List<ClusterWorker> workers = new ArrayList<>();
+    private CommandProcess master;
+
+    private StandaloneCluster(Path folder) {
+        this.folder = folder;
+    }
+
+    /** A master without workers. */
+    static StandaloneCluster start(Path folder) throws Exception {
+        StandaloneCluster cluster = new StandaloneCluster(folder);
+        Files.createDirectories(
+                folder.resolve("spark/jars")); // a SPARK_HOME, though all classes come by the class path
+        cluster.startMaster();
+        return cluster;
+    }
+
+    private void startMaster() throws Exception {
+        List<String> arguments = List.of(
+                "org.apache.spark.deploy.master.Master",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                String.valueOf(port),
+                "--webui-port",
+                String.valueOf(webPort));
+        master = java(environment(), List.of("-Xmx256m"), arguments);
+        master.awaitWhileAlive("the master answers", PATIENCE, () -> workersSeen() >= 0);
+    }
+
+    /** A worker more; {@code gpus} are the addresses of its GPUs, {@code 0,1}, or nothing. */
+    ClusterWorker addWorker(int cores, String gpus) throws Exception {
+        Map<String, String> environment = environment();
+        environment.put("NIGHTTRAIN_GPUS", gpus);
+        List<String> options = new ArrayList<>(List.of("-Xmx256m"));
+        if (!gpus.isEmpty()) {
+            options.add("-Dspark.worker.resource.gpu.amount=" + gpus.split(",").length);
+            options.add("-Dspark.worker.resource.gpu.discoveryScript=" + Project.CONF.resolve("discover-gpus.sh"));
+        }
+        int before = workersSeen();
+        Path home = Files.createTempDirectory(folder, "worker");
+        List<String> arguments = List.of(
+                "org.apache.spark.deploy.worker.Worker",
+                "--host",
+                "127.0.0.1",
+                "--webui-port",
+                "0",
+                "--cores",
+                String.valueOf(cores),
+                "--memory",
+                "4g",
+                "--work-dir",
+                home.toString(),
+                url());
+        ClusterWorker worker = new ClusterWorker(java(environment, options, arguments), home);
+        workers.add(worker);
+        worker.process().awaitWhileAlive("the worker is known to the master", PATIENCE, () -> workersSeen() > before);
+        return worker;
+    }
+
+    /** {@code nighttrain arguments} as a driver of this cluster, in a process of its own. */
+    CommandProcess driver(Map<String, String> conf, String... arguments) throws IOException {
+        List<String> options = new ArrayList<>(List.of("-Xmx1g"));
+        options.add("@" + Project.ROOT.resolve("jobs/target/jvm.options"));
+        options.add("-Dnighttrain.log=standard error");
+        Map<String, String> all = conf();
+        all.putAll(conf);
+        all.forEach((key, value) -> options.add("-D" + key + "=" + value));
+        List<String> main = new ArrayList<>(List.of("nighttrain.jobs.Main"));
+        main.addAll(List.of(arguments));
+        return java(environment(), options, main);
+    }
+
+    /** Spark conf of a driver: small executors of two task slots that take their classes from here. */
+    Map<String, String> conf() {
+        Map<String, String> conf = new LinkedHashMap<>();
+        conf.put("spark.master", url());
+        conf.put("spark.driver.host", "127.0.0.1");
+        conf.put("spark.local.dir", folder.resolve("local").toString());
+        conf.put("spark.ui.enabled", "false");
+        conf.put("spark.executor.cores", "2");
+        conf.put("spark.executor.memory", "512m");
+        conf.put("spark.executor.extraClassPath", CLASS_PATH);
+        conf.put("spark.executor.extraJavaOptions", String.join(" ", SMALL_JVM));
+        conf.put("spark.sql.shuffle.partitions", "4");
+        return conf;
+    }
+
+    String url() {
+        return "spark://127.0.0.1:" + port;
+    }
+
+    /** What the master tells of itself at {@code /json/}. */
+    JsonNode state() throws IOException {
+        return JSON.readTree(
+                URI.create("http://127.0.0.1:" + webPort + "/json/").toURL());
+    }
+
+    /** The JVMs of all executors. */
+    List<ProcessHandle> executors() {
+        return workers.stream().flatMap(ClusterWorker::executors).toList();
+    }
+
+    /** Workers alive, as the master sees them; -1 while it does not answer. */
+    private int workersSeen() {
+        try {
+            return state().required("aliveworkers").asInt();
+        } catch (IOException notYet) {
+            return -1;
+        }
+    }
+
+    private Map<String, String> environment() {
+        Map<String, String> environment = new LinkedHashMap<>();
+        environment.put("SPARK_LOCAL_IP", "127.0.0.1");
+        environment.put("SPARK_HOME", folder.resolve("spark").toString());
+        environment.put("SPARK_SCALA_VERSION", "2.13");
+        return environment;
+    }
+
+    private CommandProcess java(Map<String, String> environment, List<String> options, List<String> main)
+            throws IOException {
+        List<String> command = new ArrayList<>(
+                List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
+        command.addAll(SMALL_JVM);
+        command.addAll(options);
+        command.addAll(List.of("-cp", CLASS_PATH));
+        command.addAll(main);
+        return CommandProcess.start(folder, environment, command);
+    }
+
+    private static int freePort() {
+        try (ServerSocket socket = new ServerSocket(0)) {
+            return socket.getLocalPort();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** What its processes said, for a test that failed. */
+    String logs() throws IOException {
+        StringBuilder logs = new StringBuilder();
+        try (Stream<Path> files = Files.walk(folder)) {
+            for (Path file : files.filter(Files::isRegularFile).sorted().toList()) {
+                String name = file.getFileName().toString();
+                if (name.equals("stderr") || name.startsWith("messages")) {
+                    logs.append("== ")
+                            .append(folder.relativize(file))
+                            .append('\n')
+                            .append(Files.readString(file));
+                }
+            }
+        }
+        return logs.toString();
+    }
+
+    @Override
+    public void close() {
+        workers.forEach(ClusterWorker::close);
+        if (master != null) {
+            master.close();
+        }
+    }
+}

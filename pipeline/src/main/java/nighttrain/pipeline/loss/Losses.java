@@ -1,0 +1,62 @@
+package nighttrain.pipeline.loss;
+
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.regex.Pattern;
+import org.apache.spark.SparkContext;
+import org.apache.spark.TaskFailedReason;
+import org.apache.spark.TaskKilled;
+import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
+import org.apache.spark.scheduler.SparkListenerTaskEnd;
+
+/** What was lost on the cluster while a run was at work. */
+public final class Losses implements AutoCloseable {
+    /** Executors that were let go. */
+    private static final Pattern ON_PURPOSE = Pattern.compile("(?i)killed by driver|decommission");
+
+    private final SparkContext spark;
+    private final AtomicLong executors = new AtomicLong();
+    private final AtomicLong tasks = new AtomicLong();
+    private final SparkListener ears = new Ears();
+
+    private Losses(SparkContext spark) {
+        this.spark = spark;
+        spark.addSparkListener(ears);
+    }
+
+    /** From now on. */
+    public static Losses watch(SparkContext spark) {
+        return new Losses(spark);
+    }
+
+    /** Executors that went without having been sent away. */
+    public long executors() {
+        return executors.get();
+    }
+
+    /** Attempts of tasks that failed, with their executor or by themselves. */
+    public long tasks() {
+        return tasks.get();
+    }
+
+    @Override
+    public void close() {
+        spark.removeSparkListener(ears);
+    }
+
+    private final class Ears extends SparkListener {
+        @Override
+        public void onExecutorRemoved(SparkListenerExecutorRemoved removed) {
+            if (!ON_PURPOSE.matcher(removed.reason()).find()) {
+                executors.incrementAndGet();
+            }
+        }
+
+        @Override
+        public void onTaskEnd(SparkListenerTaskEnd end) {
+            if (end.reason() instanceof TaskFailedReason && !(end.reason() instanceof TaskKilled)) {
+                tasks.incrementAndGet();
+            }
+        }
+    }
+}

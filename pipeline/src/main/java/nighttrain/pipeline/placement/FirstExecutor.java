@@ -1,0 +1,100 @@
+package nighttrain.pipeline.placement;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
+import nighttrain.io.UserError;
+import nighttrain.pipeline.placement.StandaloneMaster.Worker;
+import org.apache.spark.SparkContext;
+import org.apache.spark.api.java.JavaFutureAction;
+import org.apache.spark.api.java.JavaSparkContext;
+
+/** Waits for a job's first executor: what no cluster can give ends in a line, not in a night of waiting. */
+public final class FirstExecutor {
+    /** How long workers may take to come up before it counts that none is large enough. */
+    private static final Duration GRACE = Duration.ofSeconds(10);
+
+    private final SparkContext spark;
+    private final ExecutorSize asked;
+
+    private FirstExecutor(SparkContext spark) {
+        this.spark = spark;
+        this.asked = ExecutorSize.asked(spark.getConf());
+    }
+
+    /**
+     * Returns when an executor is at work.
+     *
+     * @throws UserError where none comes within that time
+     */
+    public static void await(SparkContext spark, Duration atMost) {
+        if (!spark.isLocal()) {
+            new FirstExecutor(spark).await(atMost);
+        }
+    }
+
+    private void await(Duration atMost) {
+        JavaFutureAction<Void> anyTask = JavaSparkContext.fromSparkContext(spark)
+                .parallelize(List.of(0), 1)
+                .foreachAsync(nothing -> {});
+        try {
+            if (!ends(anyTask, GRACE.compareTo(atMost) < 0 ? GRACE : atMost)) {
+                refuseTooLarge();
+            }
+            if (!ends(anyTask, atMost.minus(GRACE))) {
+                throw late(atMost);
+            }
+        } finally {
+            anyTask.cancel(true);
+        }
+        refuseTooLarge(); // GPUs of a stage to come
+    }
+
+    private static boolean ends(JavaFutureAction<Void> task, Duration atMost) {
+        try {
+            task.get(Math.max(0, atMost.toMillis()), TimeUnit.MILLISECONDS);
+            return true;
+        } catch (TimeoutException notYet) {
+            return false;
+        } catch (ExecutionException failed) {
+            throw new IllegalStateException("the first task failed", failed.getCause());
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("stopped while waiting for an executor", stopped);
+        }
+    }
+
+    private void refuseTooLarge() {
+        Optional<List<Worker>> workers = StandaloneMaster.workers(spark);
+        if (workers.isPresent() && workers.get().stream().noneMatch(worker -> asked.fitsIn(worker.whole()))) {
+            throw UserError.of(
+                    "no worker can hold an executor",
+                    asked,
+                    "there are " + list(workers.get(), true) + "; ask for less by spark.executor.cores, .memory and"
+                            + " .resource.gpu.amount, or start such a worker");
+        }
+    }
+
+    private UserError late(Duration atMost) {
+        String free = StandaloneMaster.workers(spark)
+                .map(workers -> "free are " + list(workers, false) + "; wait for other jobs")
+                .orElse("the cluster manager knows why; wait for other jobs");
+        return UserError.of(
+                "no executor within " + atMost.toSeconds() + " s",
+                asked,
+                free + ", ask for less, or raise --executor-wait");
+    }
+
+    private static String list(List<Worker> workers, boolean whole) {
+        return workers.isEmpty()
+                ? "no workers"
+                : workers.stream()
+                        .map(worker -> (whole ? worker.whole() : worker.free()).toString())
+                        .distinct()
+                        .collect(Collectors.joining(" / "));
+    }
+}

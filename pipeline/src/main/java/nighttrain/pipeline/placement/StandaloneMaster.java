@@ -1,0 +1,74 @@
+package nighttrain.pipeline.placement;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import org.apache.spark.SparkContext;
+import org.apache.spark.SparkEnv;
+import org.apache.spark.deploy.DeployMessages;
+import org.apache.spark.deploy.master.WorkerInfo;
+import org.apache.spark.rpc.RpcAddress;
+import org.apache.spark.rpc.RpcEndpointRef;
+import org.apache.spark.rpc.RpcTimeout;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import scala.concurrent.duration.FiniteDuration;
+import scala.reflect.ClassTag$;
+
+/**
+ * What the master of a standalone cluster knows of its workers. Asked as its web page is made: nobody has to know that page's
+ * address.
+ */
+final class StandaloneMaster {
+    private static final Logger LOG = LoggerFactory.getLogger(StandaloneMaster.class);
+    private static final String URL = "spark://";
+    private static final RpcTimeout PATIENCE =
+            new RpcTimeout(FiniteDuration.apply(5, TimeUnit.SECONDS), "no setting of Spark's");
+
+    private StandaloneMaster() {}
+
+    /** A worker's whole size, and what of it nobody has. */
+    record Worker(ExecutorSize whole, ExecutorSize free) {
+        private static Worker of(WorkerInfo info) {
+            long gpus = info.resources()
+                    .get("gpu")
+                    .map(all -> all.addresses().length())
+                    .getOrElse(() -> 0);
+            Object freeGpus = info.resourcesAmountFree().get("gpu").getOrElse(() -> 0);
+            return new Worker(
+                    new ExecutorSize(info.cores(), info.memory(), gpus),
+                    new ExecutorSize(info.coresFree(), info.memoryFree(), ((Number) freeGpus).longValue()));
+        }
+    }
+
+    /** Workers alive; empty where the cluster is of another kind, or its master does not answer. */
+    static Optional<List<Worker>> workers(SparkContext spark) {
+        if (!spark.master().startsWith(URL)) {
+            return Optional.empty();
+        }
+        for (String address : spark.master().substring(URL.length()).split(",", -1)) {
+            try {
+                return Optional.of(ask(RpcAddress.fromSparkURL(URL + address)));
+            } catch (Exception silent) { // Scala throws checked ones that no signature names
+                LOG.info("the master at {} does not tell of its workers", address, silent);
+            }
+        }
+        return Optional.empty();
+    }
+
+    private static List<Worker> ask(RpcAddress address) {
+        RpcEndpointRef master = SparkEnv.get().rpcEnv().setupEndpointRef(address, "Master");
+        DeployMessages.MasterStateResponse state = master.askSync(
+                DeployMessages.RequestMasterState$.MODULE$,
+                PATIENCE,
+                ClassTag$.MODULE$.apply(DeployMessages.MasterStateResponse.class));
+        List<Worker> workers = new ArrayList<>();
+        for (WorkerInfo info : state.workers()) {
+            if (info.isAlive()) {
+                workers.add(Worker.of(info));
+            }
+        }
+        return workers;
+    }
+}

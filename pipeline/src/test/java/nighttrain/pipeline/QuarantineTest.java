@@ -1,0 +1,105 @@
+package nighttrain.pipeline;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import nighttrain.io.table.Summary;
+import nighttrain.pipeline.job.JobFolder;
+import nighttrain.pipeline.testing.JobTest;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.SparkException;
+import org.apache.spark.sql.Row;
+import org.junit.jupiter.api.Test;
+
+/** Rows that end the engine: the job goes on without them, and without blaming others. */
+class QuarantineTest extends JobTest {
+    private static final int ROWS = 60;
+
+    @Test
+    void rowsThatBreakTheEngineAreQuarantinedAndTheirCompanyIsNot() {
+        input(1, prompts(ROWS));
+        script().poison.addAll(List.of("prompt 30", "prompt 33"));
+        GenerateReport report = run();
+        assertThat(report.rows()).isEqualTo(ROWS);
+        assertThat(report.errors()).isEqualTo(2);
+        assertThat(quarantined()).containsExactly("prompt 30", "prompt 33");
+        assertThat(results().get(30).<String>getAs("error_message"))
+                .isEqualTo(
+                        "row ends what computes it: tried 3 times, the last time alone (at most 2 times in company and"
+                                + " once alone; the executors' logs may say why, leave the row out or mend it)");
+        assertThat(results().get(30).<Integer>getAs("attempts")).isEqualTo(3);
+        assertThat(results().get(59).<Integer>getAs("attempts")).isEqualTo(1);
+        assertThat(script().computed.values()).allMatch(times -> times.get() == 1);
+        assertThat(script().computed).hasSize(ROWS - 2);
+    }
+
+    @Test
+    void theSummaryTells() {
+        input(1, prompts(ROWS));
+        script().poison.add("prompt 2");
+        run();
+        JobFolder folder = JobFolder.of(output().toString(), new Configuration());
+        Summary summary = Summary.read(folder.fs(), folder.summary());
+        assertThat(summary.incidents().rowsQuarantined()).isEqualTo(1);
+        assertThat(summary.incidents().tasksFailed())
+                .as("its own task three times, and a neighbour on the same engine")
+                .isBetween(3L, 6L);
+        assertThat(summary.incidents().rowsRetried()).isBetween(1L, 40L);
+        assertThat(summary.incidents().executorsLost()).isZero();
+    }
+
+    /** Spark gives up a task here after three failures, and with it the job, as a death of the whole process would. */
+    @Test
+    void laterRunsKnowWhatEarlierOnesDiedOf() {
+        input(1, prompts(ROWS));
+        script().poison.addAll(List.of("prompt 0", "prompt 25", "prompt 50"));
+        List<Throwable> failures = new ArrayList<>();
+        while (failures.size() < 6 && !output().resolve("summary.json").toFile().exists()) {
+            try {
+                run();
+            } catch (Exception failed) {
+                failures.add(failed);
+            }
+        }
+        assertThat(failures)
+                .isNotEmpty()
+                .allSatisfy(failed -> assertThat(failed)
+                        .isInstanceOf(SparkException.class)
+                        .hasMessageContaining("the engine was told to fail"));
+        assertThat(quarantined()).containsExactly("prompt 0", "prompt 25", "prompt 50");
+        assertThat(script().computed).hasSize(ROWS - 3);
+        assertThat(script().computed.values()).allMatch(times -> times.get() == 1);
+    }
+
+    @Test
+    void aFailureOfTheTaskAloneBlamesNoRow() {
+        input(1, prompts(ROWS));
+        script().answerMs.set(20);
+        for (int run = 0; run < 3; run++) {
+            int before = script().computations();
+            Thread canceller = new Thread(() -> {
+                while (script().computations() < before + 5) {
+                    Thread.onSpinWait();
+                }
+                spark.sparkContext().cancelAllJobs();
+            });
+            canceller.start();
+            assertThatThrownBy(this::run).hasStackTraceContaining("cancelled");
+            while (script().openSessions.get() > 0) {
+                Thread.onSpinWait(); // Spark does not wait for the tasks of a cancelled job
+            }
+        }
+        script().answerMs.set(0);
+        assertThat(run().errors()).isZero();
+        assertThat(results()).extracting(row -> row.<Integer>getAs("attempts")).contains(4);
+    }
+
+    private List<String> quarantined() {
+        Stream<Row> rows = results().stream().filter(row -> "quarantined".equals(row.getAs("error")));
+        return rows.map(row -> "prompt " + row.<String>getAs("id").replaceAll(".*:", ""))
+                .toList();
+    }
+}
