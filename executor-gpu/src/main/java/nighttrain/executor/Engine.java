@@ -2,6 +2,7 @@ package nighttrain.executor;
 
 import java.time.Duration;
 import java.util.Optional;
+import nighttrain.executor.request.EngineStats;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
 
