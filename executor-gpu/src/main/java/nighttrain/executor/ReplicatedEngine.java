@@ -10,15 +10,13 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
-import java.util.function.ToIntFunction;
-import java.util.function.ToLongFunction;
 import nighttrain.executor.request.DeviceReading;
+import nighttrain.executor.request.EngineStats;
 import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.Generation.RequestError;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.run.Replica;
-import nighttrain.executor.run.ReplicaStats;
 import nighttrain.executor.schedule.Sequence;
 
 /** Copies of a model side by side; a request goes to the one with the least to do. */
@@ -48,29 +46,7 @@ final class ReplicatedEngine implements Engine {
 
     @Override
     public EngineStats stats() {
-        List<ReplicaStats> all = replicas.stream().map(Replica::stats).toList();
-        return new EngineStats(
-                total(all, ReplicaStats::running),
-                total(all, ReplicaStats::waiting),
-                sum(all, ReplicaStats::promptTokens),
-                sum(all, ReplicaStats::cachedPromptTokens),
-                sum(all, ReplicaStats::outputTokens),
-                sum(all, ReplicaStats::finished),
-                sum(all, ReplicaStats::preemptions),
-                sum(all, ReplicaStats::steps),
-                sum(all, ReplicaStats::stepNanos),
-                sum(all, ReplicaStats::busyNanos),
-                sum(all, ReplicaStats::commNanos),
-                total(all, ReplicaStats::kvUsed),
-                total(all, ReplicaStats::kvPages));
-    }
-
-    private static int total(List<ReplicaStats> all, ToIntFunction<ReplicaStats> field) {
-        return all.stream().mapToInt(field).sum();
-    }
-
-    private static long sum(List<ReplicaStats> all, ToLongFunction<ReplicaStats> field) {
-        return all.stream().mapToLong(field).sum();
+        return replicas.stream().map(Replica::stats).reduce(EngineStats::plus).orElseThrow();
     }
 
     @Override

@@ -14,6 +14,7 @@ import java.util.Set;
 import java.util.stream.IntStream;
 import nighttrain.executor.Goldens.Golden;
 import nighttrain.executor.device.cuda.CudaDevices;
+import nighttrain.executor.request.EngineStats;
 import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;

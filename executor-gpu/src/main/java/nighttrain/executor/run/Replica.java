@@ -13,6 +13,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import nighttrain.executor.device.Drawn;
 import nighttrain.executor.device.Flight;
 import nighttrain.executor.kv.PageAllocator;
+import nighttrain.executor.request.EngineStats;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.schedule.Scheduler;
 import nighttrain.executor.schedule.Sequence;
@@ -36,7 +37,7 @@ public final class Replica implements AutoCloseable {
     private final Thread loop;
     private volatile boolean closed;
     private volatile RuntimeException failure;
-    private volatile ReplicaStats stats;
+    private volatile EngineStats stats;
     private long promptTokens;
     private long cachedPromptTokens;
     private long finishedCount;
@@ -87,7 +88,7 @@ public final class Replica implements AutoCloseable {
         return inFlight.get();
     }
 
-    public ReplicaStats stats() {
+    public EngineStats stats() {
         return stats;
     }
 
@@ -174,8 +175,8 @@ public final class Replica implements AutoCloseable {
         workers.close();
     }
 
-    private ReplicaStats snapshot() {
-        return new ReplicaStats(
+    private EngineStats snapshot() {
+        return new EngineStats(
                 scheduler.running(),
                 scheduler.waiting() + arrivals.size(),
                 promptTokens,

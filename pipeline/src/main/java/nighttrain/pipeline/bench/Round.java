@@ -2,7 +2,7 @@ package nighttrain.pipeline.bench;
 
 import java.util.List;
 import java.util.function.ToLongFunction;
-import nighttrain.executor.EngineStats;
+import nighttrain.executor.request.EngineStats;
 import nighttrain.executor.request.Generation;
 import nighttrain.io.table.Percentiles;
 

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import nighttrain.executor.Engine;
-import nighttrain.executor.EngineStats;
+import nighttrain.executor.request.EngineStats;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.Generation.RequestError;
 import nighttrain.executor.request.GenerationRequest;

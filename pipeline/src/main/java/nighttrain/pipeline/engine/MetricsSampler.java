@@ -3,7 +3,7 @@ package nighttrain.pipeline.engine;
 import java.time.Duration;
 import java.time.Instant;
 import nighttrain.executor.Engine;
-import nighttrain.executor.EngineStats;
+import nighttrain.executor.request.EngineStats;
 import nighttrain.io.journal.JournalWriter;
 import nighttrain.io.table.MetricsRow;
 import nighttrain.pipeline.tick.Ticker;

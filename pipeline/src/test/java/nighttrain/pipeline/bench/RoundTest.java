@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.DoubleStream;
-import nighttrain.executor.EngineStats;
+import nighttrain.executor.request.EngineStats;
 import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.Generation;
 import nighttrain.io.table.Percentiles;

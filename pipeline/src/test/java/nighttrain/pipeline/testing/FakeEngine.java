@@ -13,7 +13,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineException;
 import nighttrain.executor.EnginePlan;
-import nighttrain.executor.EngineStats;
+import nighttrain.executor.request.EngineStats;
 import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;

@@ -1,7 +1,7 @@
-package nighttrain.executor;
+package nighttrain.executor.request;
 
 /**
- * An engine's counters since it was opened, over all replicas, read at one moment.
+ * Counters of an engine, or of one of its replicas, since it was opened, read at one moment.
  *
  * @param running sequences in the current steps
  * @param waiting requests taken but not yet running
@@ -30,4 +30,22 @@ public record EngineStats(
         long busyNanos,
         long commNanos,
         int kvUsed,
-        int kvPages) {}
+        int kvPages) {
+    /** Both together. */
+    public EngineStats plus(EngineStats other) {
+        return new EngineStats(
+                running + other.running,
+                waiting + other.waiting,
+                promptTokens + other.promptTokens,
+                cachedPromptTokens + other.cachedPromptTokens,
+                outputTokens + other.outputTokens,
+                finished + other.finished,
+                preemptions + other.preemptions,
+                steps + other.steps,
+                stepNanos + other.stepNanos,
+                busyNanos + other.busyNanos,
+                commNanos + other.commNanos,
+                kvUsed + other.kvUsed,
+                kvPages + other.kvPages);
+    }
+}
