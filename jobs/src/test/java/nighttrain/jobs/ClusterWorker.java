@@ -35,6 +35,19 @@ record ClusterWorker(CommandProcess process, Path home) implements AutoCloseable
         }
     }
 
+    /** The ids of its executors that wrote this to stderr. */
+    List<String> executorsThatSaid(String what) throws IOException {
+        try (Stream<Path> files = Files.walk(home)) {
+            List<String> ids = new ArrayList<>();
+            for (Path file : files.filter(it -> it.endsWith("stderr")).sorted().toList()) {
+                if (Files.readString(file).contains(what)) {
+                    ids.add(file.getParent().getFileName().toString());
+                }
+            }
+            return ids;
+        }
+    }
+
     @Override
     public void close() {
         executors().forEach(ProcessHandle::destroyForcibly);

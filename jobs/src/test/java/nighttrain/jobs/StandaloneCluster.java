@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SplittableRandom;
 import java.util.stream.Stream;
 
 /**
@@ -116,6 +117,11 @@ final class StandaloneCluster implements AutoCloseable {
         conf.put("spark.executor.extraJavaOptions", String.join(" ", SMALL_JVM));
         conf.put("spark.sql.shuffle.partitions", "4");
         return conf;
+    }
+
+    /** {@code kill -9} of one of the workers and its executors, as when a node is lost. */
+    void loseAWorker(SplittableRandom random) throws InterruptedException {
+        workers.remove(random.nextInt(workers.size())).lose();
     }
 
     String url() {
