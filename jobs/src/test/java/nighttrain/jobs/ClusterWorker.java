@@ -3,8 +3,8 @@ package nighttrain.jobs;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /**
@@ -24,28 +24,18 @@ record ClusterWorker(CommandProcess process, Path home) implements AutoCloseable
         process.kill();
     }
 
-    /** What the JVMs of its executors wrote to stderr, executor by executor. */
-    List<String> logs() throws IOException {
-        try (Stream<Path> files = Files.walk(home)) {
-            List<String> logs = new ArrayList<>();
-            for (Path file : files.filter(it -> it.endsWith("stderr")).sorted().toList()) {
-                logs.add(Files.readString(file));
-            }
-            return logs;
-        }
-    }
-
-    /** The ids of its executors that wrote this to stderr. */
-    List<String> executorsThatSaid(String what) throws IOException {
-        try (Stream<Path> files = Files.walk(home)) {
-            List<String> ids = new ArrayList<>();
-            for (Path file : files.filter(it -> it.endsWith("stderr")).sorted().toList()) {
-                if (Files.readString(file).contains(what)) {
-                    ids.add(file.getParent().getFileName().toString());
+    /** What the JVMs of an application's executors wrote to stderr here, by executor. */
+    Map<String, String> logs(String application) throws IOException {
+        Map<String, String> logs = new TreeMap<>();
+        Path executors = home.resolve(application);
+        if (Files.exists(executors)) {
+            try (Stream<Path> dirs = Files.list(executors)) {
+                for (Path dir : dirs.toList()) {
+                    logs.put(dir.getFileName().toString(), Files.readString(dir.resolve("stderr")));
                 }
             }
-            return ids;
         }
+        return logs;
     }
 
     @Override
