@@ -21,6 +21,12 @@ final class Sessions {
      */
     private static final int TASK_FAILURES = 16;
 
+    /** For jobs of a night on nodes that come and go, where a user says nothing else. */
+    private static final Map<String, String> DEFAULTS = Map.of(
+            "spark.task.maxFailures", String.valueOf(TASK_FAILURES),
+            "spark.stage.maxConsecutiveAttempts", "10",
+            "spark.decommission.enabled", "true");
+
     private static final String EMBEDDED = "local[*," + TASK_FAILURES + "]";
 
     private Sessions() {}
@@ -52,7 +58,8 @@ final class Sessions {
         refuseTaskGpus(conf);
         StageGpus.claim(conf);
         settings.asSparkConf().forEach(conf::set);
-        conf.setIfMissing("spark.task.maxFailures", String.valueOf(TASK_FAILURES));
+        DEFAULTS.forEach(conf::setIfMissing);
+        cutForExecutorsToCome(conf);
         conf.set(
                 "spark.plugins",
                 Stream.concat(
@@ -62,6 +69,15 @@ final class Sessions {
                         .distinct()
                         .collect(Collectors.joining(",")));
         return SparkSession.builder().config(conf).getOrCreate();
+    }
+
+    /** With dynamic allocation a job begins on few executors; tasks are cut for those that it may have when it feeds engines. */
+    private static void cutForExecutorsToCome(SparkConf conf) {
+        int most = conf.getInt("spark.dynamicAllocation.maxExecutors", Integer.MAX_VALUE);
+        int cores = conf.getInt("spark.executor.cores", 1);
+        if (conf.getBoolean("spark.dynamicAllocation.enabled", false) && most <= Integer.MAX_VALUE / cores) {
+            conf.setIfMissing("spark.default.parallelism", String.valueOf(most * cores));
+        }
     }
 
     /** Embedded Spark has no such resource, and would wait for it for ever; elsewhere slots would share the first GPU. */

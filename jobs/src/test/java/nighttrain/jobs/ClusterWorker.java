@@ -3,8 +3,8 @@ package nighttrain.jobs;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /**
@@ -24,15 +24,18 @@ record ClusterWorker(CommandProcess process, Path home) implements AutoCloseable
         process.kill();
     }
 
-    /** What the JVMs of its executors wrote to stderr, executor by executor. */
-    List<String> logs() throws IOException {
-        try (Stream<Path> files = Files.walk(home)) {
-            List<String> logs = new ArrayList<>();
-            for (Path file : files.filter(it -> it.endsWith("stderr")).sorted().toList()) {
-                logs.add(Files.readString(file));
+    /** What the JVMs of an application's executors wrote to stderr here, by executor. */
+    Map<String, String> logs(String application) throws IOException {
+        Map<String, String> logs = new TreeMap<>();
+        Path executors = home.resolve(application);
+        if (Files.exists(executors)) {
+            try (Stream<Path> dirs = Files.list(executors)) {
+                for (Path dir : dirs.toList()) {
+                    logs.put(dir.getFileName().toString(), Files.readString(dir.resolve("stderr")));
+                }
             }
-            return logs;
         }
+        return logs;
     }
 
     @Override

@@ -3,8 +3,10 @@ package nighttrain.jobs;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -33,7 +35,7 @@ class PlacementTest {
     void oneNodeWithGpusAndOneWithout() throws Exception {
         cluster = StandaloneCluster.start(folder);
         gpuNode = cluster.addWorker(4, "0,1,2,5");
-        cpuNode = cluster.addWorker(4, "");
+        cpuNode = cluster.addWorker(6, "");
     }
 
     @AfterAll
@@ -41,25 +43,64 @@ class PlacementTest {
         cluster.close();
     }
 
+    /** GPUs are asked for by the stage that feeds engines; what reads, sorts and writes runs where there are none. */
     @Test
     @Timeout(300)
-    void executorsShareAGpuNodeWithoutSharingGpus() throws Exception {
+    void onlyTheStageThatGeneratesHoldsGpusAndItsExecutorsShareNone() throws Exception {
         Path output = folder.resolve("out");
-        List<String> options = new ArrayList<>(TinyModel.OPTIONS);
-        options.addAll(List.of("--limit", "40", "--max-tokens", "4", "--id-column", "id"));
-        String[] command = Demo.command(
-                TinyModel.in(folder.resolve("model")), Project.DEMO_PROMPTS, output, options.toArray(String[]::new));
-        try (CommandProcess driver = cluster.driver(Map.of("spark.executor.resource.gpu.amount", "2"), command)) {
+        Map<String, String> conf = Map.of(
+                "spark.dynamicAllocation.enabled", "true",
+                "spark.dynamicAllocation.shuffleTracking.enabled", "true",
+                "spark.dynamicAllocation.initialExecutors", "1",
+                "spark.dynamicAllocation.maxExecutors", "2",
+                "spark.executor.resource.gpu.amount", "2");
+        try (CommandProcess driver = cluster.driver(conf, command(output))) {
             assertThat(driver.await(PATIENCE)).as(cluster.logs()).isZero();
         }
-        assertThat(assigned(gpuNode)).containsExactlyInAnyOrder("0, 1", "2, 5");
-        assertThat(cpuNode.logs()).as("executors of the node without GPUs").isEmpty();
-        assertThat(Results.rows(output, "executor")).hasSize(40);
+        String job = cluster.lastApplication();
+        assertThat(gpus(cpuNode, job)).doesNotContain("0, 1", "2, 5").contains("");
+        Map<String, String> ofGpuNode = gpuNode.logs(job);
+        assertThat(gpus(gpuNode, job)).filteredOn(gpus -> !gpus.isEmpty()).containsExactlyInAnyOrder("0, 1", "2, 5");
+        List<String> generating = Results.rows(output, "executor").stream()
+                .map(row -> row.getString(0))
+                .toList();
+        assertThat(generating)
+                .hasSize(40)
+                .allSatisfy(executor -> assertThat(ofGpuNode.get(executor))
+                        .as("log of executor %s", executor)
+                        .containsPattern("GPUs of this executor: \\[(0, 1|2, 5)]"));
     }
 
-    /** The GPUs that each executor of a node took. */
-    private static List<String> assigned(ClusterWorker node) throws IOException {
-        return node.logs().stream()
+    @Test
+    @Timeout(120)
+    void whatNoWorkerHasIsRefusedInOneLine() throws Exception {
+        List<String> more = new ArrayList<>(List.of("--conf", "spark.executor.resource.gpu.amount=8"));
+        cluster.conf().forEach((key, value) -> more.addAll(List.of("--conf", key + "=" + value)));
+        Instant start = Instant.now();
+        Outcome outcome = Outcome.of(command(folder.resolve("never"), more.toArray(String[]::new)));
+        assertThat(Duration.between(start, Instant.now())).isLessThan(Duration.ofSeconds(60));
+        assertThat(outcome.exitCode()).isEqualTo(ExitCode.BAD_INPUT);
+        assertThat(outcome.messages())
+                .containsExactly(
+                        "no worker can hold an executor: 2 cores, 512 MiB, 8 GPUs (there are 6 cores, 4,096 MiB, 0"
+                            + " GPUs / 4 cores, 4,096 MiB, 4 GPUs; ask for less by spark.executor.cores, .memory and"
+                            + " .resource.gpu.amount, or start such a worker)");
+        assertThat(folder.resolve("never")).doesNotExist();
+    }
+
+    private String[] command(Path output, String... more) throws IOException {
+        if (!Files.exists(folder.resolve("model"))) {
+            TinyModel.in(folder.resolve("model"));
+        }
+        List<String> options = new ArrayList<>(TinyModel.OPTIONS);
+        options.addAll(List.of("--limit", "40", "--max-tokens", "4", "--id-column", "id"));
+        options.addAll(List.of(more));
+        return Demo.command(folder.resolve("model"), Project.DEMO_PROMPTS, output, options.toArray(String[]::new));
+    }
+
+    /** The GPUs that each executor of an application took on a node. */
+    private static List<String> gpus(ClusterWorker node, String application) throws IOException {
+        return node.logs(application).values().stream()
                 .flatMap(log -> GPUS.matcher(log).results())
                 .map(found -> found.group(1))
                 .toList();

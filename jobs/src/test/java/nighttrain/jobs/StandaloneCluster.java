@@ -10,9 +10,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SplittableRandom;
 import java.util.stream.Stream;
 
 /**
@@ -114,8 +116,17 @@ final class StandaloneCluster implements AutoCloseable {
         conf.put("spark.executor.memory", "512m");
         conf.put("spark.executor.extraClassPath", CLASS_PATH);
         conf.put("spark.executor.extraJavaOptions", String.join(" ", SMALL_JVM));
-        conf.put("spark.sql.shuffle.partitions", "4");
+        conf.put("spark.sql.shuffle.partitions", "2");
+        // To compile and replan queries that run once takes longer than all the rest.
+        conf.put("spark.sql.adaptive.enabled", "false");
+        conf.put("spark.sql.codegen.wholeStage", "false");
+        conf.put("spark.sql.codegen.factoryMode", "NO_CODEGEN");
         return conf;
+    }
+
+    /** {@code kill -9} of one of the workers and its executors, as when a node is lost. */
+    void loseAWorker(SplittableRandom random) throws InterruptedException {
+        workers.remove(random.nextInt(workers.size())).lose();
     }
 
     String url() {
@@ -126,6 +137,15 @@ final class StandaloneCluster implements AutoCloseable {
     JsonNode state() throws IOException {
         return JSON.readTree(
                 URI.create("http://127.0.0.1:" + webPort + "/json/").toURL());
+    }
+
+    /** The id of the application that came last. */
+    String lastApplication() throws IOException {
+        JsonNode state = state();
+        return Stream.of("activeapps", "completedapps")
+                .flatMap(apps -> state.required(apps).findValuesAsText("id").stream())
+                .max(Comparator.naturalOrder())
+                .orElseThrow();
     }
 
     /** The JVMs of all executors. */

@@ -10,12 +10,30 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Ctrl-C, sent to the real command. */
+/** Ctrl-C, sent to the real command, and a deadline. */
 class StopTest {
     private static final Duration PATIENCE = Duration.ofSeconds(120);
 
     @TempDir
     Path folder;
+
+    @Test
+    void endsInTime() throws Exception {
+        List<String> options = new ArrayList<>(TinyModel.OPTIONS);
+        options.addAll(List.of("--max-num-seqs", "1", "--max-tokens", "64", "--deadline", "2s"));
+        Outcome outcome = Outcome.of(Demo.command(
+                TinyModel.in(folder.resolve("model")),
+                Project.DEMO_PROMPTS,
+                folder.resolve("out"),
+                options.toArray(String[]::new)));
+        assertThat(outcome.exitCode()).isEqualTo(ExitCode.STOPPED);
+        assertThat(outcome.out()).isEmpty();
+        assertThat(outcome.messages())
+                .singleElement()
+                .asString()
+                .matches("stopped in time: \\d+ rows of 500 left \\(--deadline 2s; the same command goes on from"
+                        + " here\\)");
+    }
 
     @Test
     @Timeout(300)

@@ -20,14 +20,22 @@ class UsageTest {
             value = {
                 "                              | no command: nighttrain alone (generate is one; see nighttrain --help)",
                 "quit                          | unknown command: quit (see nighttrain --help)",
-                "generate --modle m            | unknown option: --modle (did you mean --model?; see nighttrain generate --help)",
+                "generate --modle m            | unknown option: --modle (did you mean --model?; see nighttrain"
+                        + " generate --help)",
                 "generate m                    | unexpected argument: m (see nighttrain generate --help)",
-                "generate --top-k              | missing value: --top-k (a value follows the option; see nighttrain generate --help)",
+                "generate --top-k              | missing value: --top-k (a value follows the option; see nighttrain"
+                        + " generate --help)",
                 "generate --seed 1 --seed 2    | option given twice: --seed (once is allowed; leave one out)",
                 "generate --ranks two          | bad value of --ranks: two (a whole number; leave it out for 0)",
-                "generate --overwrite=maybe    | bad value of --overwrite: maybe (true or false; leave it out for false)",
-                "generate --conf spark.x       | bad value of --conf: spark.x (KEY=VALUE; for example spark.executor.memory=8g)",
-                "generate --conf spark.nighttrain.topK=x | bad value of --top-k: x (a whole number; leave it out for 0)",
+                "generate --overwrite=maybe    | bad value of --overwrite: maybe (true or false; leave it out for"
+                        + " false)",
+                "generate --conf spark.x       | bad value of --conf: spark.x (KEY=VALUE; for example"
+                        + " spark.executor.memory=8g)",
+                "generate --model m --input i --output o --conf spark.task.resource.gpu.amount=1 | bad conf"
+                    + " spark.task.resource.gpu.amount: 1 (the engine has all GPUs of its executor, and tasks ask for"
+                    + " none; leave it out)",
+                "generate --conf spark.nighttrain.topK=x | bad value of --top-k: x (a whole number; leave it out for"
+                        + " 0)",
             })
     void isToldInOneLine(String arguments, String message) {
         Outcome outcome = Outcome.of(arguments == null ? new String[0] : arguments.split(" +"));
@@ -41,7 +49,8 @@ class UsageTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "--max-tokens 0            | bad value of --max-tokens: 0 (at least 1; ask for fewer rows with --limit instead)",
+                "--max-tokens 0            | bad value of --max-tokens: 0 (at least 1; ask for fewer rows with --limit"
+                        + " instead)",
                 "--temperature -1          | bad value of --temperature: -1.0 (0 to 100; 0 is greedy)",
                 "--temperature hot         | bad value of --temperature: hot (a number; leave it out for 0.0)",
                 "--temperature NaN         | bad value of --temperature: NaN (a number; leave it out for 0.0)",

@@ -75,7 +75,14 @@ final class Feeding {
         Journal tries = job.folder().journal();
         Pass pass = new Pass(alone, Tries.in(tries, ""), endMs);
         FeedStage.of(spark, job.folder().scratch(run.runId(), "ordered"))
-                .run(ordered, new FeedTask(FeedSpec.of(run, pass, options), counters));
+                .run(
+                        alone && speculates() ? ordered.coalesce(1) : ordered,
+                        new FeedTask(FeedSpec.of(run, pass, options), counters));
+    }
+
+    /** Spark copies tasks that have others to be compared with; a copy would take the row that the first has for a deadly one. */
+    private boolean speculates() {
+        return spark.sparkContext().getConf().getBoolean("spark.speculation", false);
     }
 
     FeedCounters counters() {

@@ -1,5 +1,6 @@
 package nighttrain.pipeline;
 
+import nighttrain.io.UserError;
 import nighttrain.pipeline.engine.EngineFactory;
 import nighttrain.pipeline.engine.RealEngines;
 import nighttrain.pipeline.progress.ProgressListener;
@@ -18,7 +19,7 @@ public final class NightTrain {
      * hands back a table over what was written: using that table again never runs the model again. A second call with the
      * same table and options goes on where the first stopped, or does nothing.
      *
-     * @throws nighttrain.io.UserError for what the user can mend; nothing was written then
+     * @throws UserError for what the user can mend, nothing was written then; or where the deadline left rows
      */
     public static Dataset<Row> generate(Dataset<Row> prompts, GenerateOptions options) {
         return generate(prompts, options, new RealEngines());
@@ -28,6 +29,12 @@ public final class NightTrain {
         SparkSession spark = (SparkSession) prompts.sparkSession();
         GenerateReport report =
                 new GenerateJob(engines).run(spark, options, InputReader.of(prompts), ProgressListener.SILENT);
+        if (report.rowsLeft() > 0) {
+            throw UserError.of(
+                    "stopped in time",
+                    report.rowsLeft() + " rows left",
+                    "the deadline came; the same call goes on from here");
+        }
         return spark.read().parquet(report.output() + "/results");
     }
 }

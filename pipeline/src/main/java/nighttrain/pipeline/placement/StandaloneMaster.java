@@ -1,6 +1,7 @@
 package nighttrain.pipeline.placement;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -69,6 +70,8 @@ final class StandaloneMaster {
                 workers.add(Worker.of(info));
             }
         }
+        workers.sort(
+                Comparator.comparing((Worker worker) -> worker.whole().cores()).reversed());
         return workers;
     }
 }

@@ -68,6 +68,32 @@ class EngineHostTest {
         assertThat(engines.script().closed).hasValue(1);
     }
 
+    @Test
+    void whoMustBeAloneWaitsForOthersAndOthersWaitForIt() throws Exception {
+        CompletableFuture<EngineHost.Lease> alone;
+        CompletableFuture<EngineHost.Lease> later;
+        try (EngineHost.Lease first = host.lease(run("a"))) {
+            alone = CompletableFuture.supplyAsync(() -> leaseAlone("a"));
+            Assertions.assertThatThrownBy(() -> alone.get(200, TimeUnit.MILLISECONDS))
+                    .isInstanceOf(TimeoutException.class);
+        }
+        try (EngineHost.Lease only = alone.get(10, TimeUnit.SECONDS)) {
+            later = CompletableFuture.supplyAsync(() -> lease("a"));
+            Assertions.assertThatThrownBy(() -> later.get(200, TimeUnit.MILLISECONDS))
+                    .isInstanceOf(TimeoutException.class);
+        }
+        later.get(10, TimeUnit.SECONDS).close();
+    }
+
+    private EngineHost.Lease leaseAlone(String model) {
+        try {
+            return host.leaseAlone(run(model));
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException(stopped);
+        }
+    }
+
     private EngineHost.Lease lease(String model) {
         try {
             return host.lease(run(model));
