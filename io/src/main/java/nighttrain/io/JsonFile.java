@@ -20,6 +20,9 @@ public final class JsonFile {
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
             .build();
 
+    /** Ten times what the largest vocabularies take. */
+    private static final long MAX_FILE_BYTES = 256L << 20;
+
     private JsonFile() {}
 
     /**
@@ -49,6 +52,12 @@ public final class JsonFile {
                     "needed beside the weights; copy it from where the model came from");
         }
         try {
+            if (Files.size(file) > MAX_FILE_BYTES) {
+                throw UserError.of(
+                        "file too long",
+                        file,
+                        Files.size(file) + " bytes, at most " + MAX_FILE_BYTES + "; copy the file again");
+            }
             return Files.readAllBytes(file);
         } catch (IOException e) {
             throw UserError.of(

@@ -2,6 +2,7 @@ package nighttrain.jobs;
 
 import java.util.Optional;
 import nighttrain.io.UserError;
+import nighttrain.pipeline.StorageFault;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -20,6 +21,10 @@ final class Faults {
             return ExitCode.BAD_INPUT;
         }
         LOG.error("The command failed", fault);
+        if (fault instanceof StorageFault full) {
+            terminal.messages().println(full.getMessage());
+            return ExitCode.FAILED;
+        }
         terminal.messages().println("failed: " + firstLine(innermost(fault).toString()) + " (" + whereTheLogIs() + ")");
         return ExitCode.FAILED;
     }

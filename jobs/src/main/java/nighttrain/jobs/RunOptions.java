@@ -45,11 +45,17 @@ final class RunOptions {
         for (String entry : given.matchedOptionValue(CONF, List.<String>of())) {
             int equals = entry.indexOf('=');
             if (equals < 1) {
-                throw UserError.of("bad value of --conf", entry, "KEY=VALUE; for example spark.executor.memory=8g");
+                throw UserError.of(
+                        "bad value of --conf", secretsAside(entry), "KEY=VALUE; for example spark.executor.memory=8g");
             }
             conf.put(entry.substring(0, equals), entry.substring(equals + 1));
         }
         return conf;
+    }
+
+    /** A key whose value follows without its sign is a secret's as likely as any other's. */
+    private static String secretsAside(String entry) {
+        return entry.replaceFirst("(?i)^(.*?(?:secret|password|token|key)[\\w.]*)\\W.*", "$1 ***");
     }
 
     private static OptionSpec option(String name, String label, String help) {

@@ -7,7 +7,7 @@ import java.util.Optional;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EnginePlan;
-import nighttrain.executor.EngineStats;
+import nighttrain.executor.request.EngineStats;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.pipeline.engine.EngineFactory;

@@ -83,8 +83,8 @@ class PlacementTest {
         assertThat(outcome.messages())
                 .containsExactly(
                         "no worker can hold an executor: 2 cores, 512 MiB, 8 GPUs (there are 6 cores, 4,096 MiB, 0"
-                            + " GPUs / 4 cores, 4,096 MiB, 4 GPUs; ask for less by spark.executor.cores, .memory and"
-                            + " .resource.gpu.amount, or start such a worker)");
+                                + " GPUs / 4 cores, 4,096 MiB, 4 GPUs; ask for less by spark.executor.cores, .memory and"
+                                + " .resource.gpu.amount, or start such a worker)");
         assertThat(folder.resolve("never")).doesNotExist();
     }
 

@@ -32,8 +32,8 @@ class UsageTest {
                 "generate --conf spark.x       | bad value of --conf: spark.x (KEY=VALUE; for example"
                         + " spark.executor.memory=8g)",
                 "generate --model m --input i --output o --conf spark.task.resource.gpu.amount=1 | bad conf"
-                    + " spark.task.resource.gpu.amount: 1 (the engine has all GPUs of its executor, and tasks ask for"
-                    + " none; leave it out)",
+                        + " spark.task.resource.gpu.amount: 1 (the engine has all GPUs of its executor, and tasks ask for"
+                        + " none; leave it out)",
                 "generate --conf spark.nighttrain.topK=x | bad value of --top-k: x (a whole number; leave it out for"
                         + " 0)",
             })

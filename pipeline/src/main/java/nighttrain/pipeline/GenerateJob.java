@@ -54,6 +54,9 @@ public final class GenerateJob {
             }
             job.folder().write(job.fingerprint());
             return new GenerateRun(spark, job, engines, lock.run(), startNanos).go(progress);
+        } catch (Exception failed) { // Scala throws checked ones that no signature names
+            StorageFault.throwIfBehind(failed);
+            throw failed;
         }
     }
 }

@@ -87,10 +87,10 @@ class OutputFolderTest extends JobTest {
     void twoRunsAtOnceAreKeptApart() {
         input(1, prompts(1));
         JobFolder folder = JobFolder.of(output().toString(), new Configuration());
-        try (JobLock other = JobLock.take(folder, "other-run")) {
-            assertThat(other.run()).isEqualTo("other-run");
+        try (JobLock other = JobLock.take(folder, "0-other-run")) {
+            assertThat(other.run()).isEqualTo("0-other-run");
             assertThatThrownBy(this::run)
-                    .hasMessageMatching("output is in use: file:.*/output \\(by run other-run, process \\d+ on .*;"
+                    .hasMessageMatching("output is in use: file:.*/output \\(by run 0-other-run, process \\d+ on .*;"
                             + " wait for it or choose another --output\\)");
         }
         assertThat(run().rows()).isEqualTo(1);
@@ -102,7 +102,7 @@ class OutputFolderTest extends JobTest {
         Files.createDirectories(output().resolve("_nighttrain"));
         String host = java.net.InetAddress.getLocalHost().getHostName();
         Files.writeString(
-                output().resolve("_nighttrain/lock.json"),
+                output().resolve("_nighttrain/lock-dead.json"),
                 "{\"run\":\"dead\",\"host\":\"" + host + "\",\"pid\":999999999,\"processStartMs\":1}");
         assertThat(run().rows()).isEqualTo(1);
     }

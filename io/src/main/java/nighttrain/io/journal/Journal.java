@@ -13,8 +13,14 @@ import org.apache.hadoop.fs.Path;
  * up to their last whole record batch however their writer ended.
  */
 public record Journal(FileSystem fs, Path dir) {
-    /** How long flushes are put off where each of them ends a file. */
-    static final Duration ROLL_INTERVAL = Duration.ofSeconds(5);
+    /**
+     * How long flushes are put off where each of them ends a file. Until then (or 8192 rows, or 8 MiB) a kill loses what a
+     * task finished; more often, and a night's journal is too many files to read back soon.
+     */
+    static final Duration ROLL_INTERVAL = Duration.ofSeconds(10);
+
+    /** The same for engine counters, of which little is lost. */
+    static final Duration METRICS_ROLL_INTERVAL = Duration.ofMinutes(1);
 
     /**
      * A writer of finished rows. It never touches existing files.
@@ -22,17 +28,25 @@ public record Journal(FileSystem fs, Path dir) {
      * @param writerName tells writers apart: letters, digits, {@code . _ -}
      */
     public JournalWriter<ResultRow> results(String writerName) {
-        return writer(writerName, ResultFormat.INSTANCE);
+        return writer(writerName, ResultFormat.INSTANCE, ROLL_INTERVAL);
+    }
+
+    /**
+     * As {@link #results}, but rows are written and flushed, some milliseconds after they came, by another thread: a slow file
+     * system then holds nobody up.
+     */
+    public JournalWriter<ResultRow> resultsInBackground(String writerName) {
+        return new BackgroundJournalWriter<>(results(writerName), ResultFormat.INSTANCE, writerName);
     }
 
     /** A writer of engine counters; {@code writerName} as in {@link #results}. */
     public JournalWriter<MetricsRow> metrics(String writerName) {
-        return writer(writerName, MetricsFormat.INSTANCE);
+        return writer(writerName, MetricsFormat.INSTANCE, METRICS_ROLL_INTERVAL);
     }
 
-    private <T> JournalWriter<T> writer(String writerName, RowFormat<T> format) {
+    private <T> JournalWriter<T> writer(String writerName, RowFormat<T> format, Duration rollInterval) {
         return new ArrowJournalWriter<>(
-                new RollingFiles(fs, dir, format.prefix(), writerName), format, ROLL_INTERVAL, System::nanoTime);
+                new RollingFiles(fs, dir, format.prefix(), writerName), format, rollInterval, System::nanoTime);
     }
 
     /** Files with finished rows, by name; none where the folder does not exist. */

@@ -4,7 +4,10 @@ import java.io.Closeable;
 
 /** Appends rows to a journal. Used by one thread at a time; faults of the file system are {@link java.io.UncheckedIOException}. */
 public interface JournalWriter<T> extends Closeable {
-    /** Takes a row; it is safe after the next {@link #flush} (which comes by itself when much is buffered). */
+    /**
+     * Takes a row; it is safe after the next {@link #flush} (which comes by itself when much is buffered), unless the writer
+     * flushes on its own.
+     */
     void append(T row);
 
     /**

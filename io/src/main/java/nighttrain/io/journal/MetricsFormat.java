@@ -62,6 +62,11 @@ final class MetricsFormat implements RowFormat<MetricsRow> {
     }
 
     @Override
+    public long bytes(MetricsRow row) {
+        return 256;
+    }
+
+    @Override
     public MetricsRow read(RowReader columns) {
         // Arguments are evaluated from left to right, which is the schema's order.
         return new MetricsRow(

@@ -63,6 +63,21 @@ final class ResultFormat implements RowFormat<ResultRow> {
     }
 
     @Override
+    public long bytes(ResultRow row) {
+        long chars = chars(row.id())
+                + chars(row.text())
+                + chars(row.errorMessage())
+                + chars(row.logprobsJson())
+                + chars(row.promptLogprobsJson());
+        long tokenIds = row.tokenIds() == null ? 0 : row.tokenIds().length;
+        return 256 + chars + Integer.BYTES * tokenIds;
+    }
+
+    private static long chars(String text) {
+        return text == null ? 0 : text.length();
+    }
+
+    @Override
     public ResultRow read(RowReader columns) {
         // Arguments are evaluated from left to right, which is the schema's order.
         return new ResultRow(

@@ -12,6 +12,9 @@ interface RowFormat<T> {
     /** Puts every value of a row, in the schema's order. */
     void write(T row, RowWriter columns);
 
+    /** About what a row takes in memory. */
+    long bytes(T row);
+
     /** Takes every value of a row, in the schema's order. */
     T read(RowReader columns);
 }

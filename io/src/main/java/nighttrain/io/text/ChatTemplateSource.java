@@ -3,6 +3,7 @@ package nighttrain.io.text;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -40,6 +41,7 @@ record ChatTemplateSource(String template, Path file, Map<String, String> specia
         }
         Path file = modelDir.resolve(TEMPLATE_FILE);
         if (Files.exists(file)) {
+            refuseOutside(file, modelDir);
             return new ChatTemplateSource(new String(JsonFile.bytes(file), StandardCharsets.UTF_8), file, tokens);
         }
         String template = inConfig(json.path(KEY), config)
@@ -49,6 +51,28 @@ record ChatTemplateSource(String template, Path file, Map<String, String> specia
                         "messages and --system need " + TEMPLATE_FILE + " or " + KEY + " in " + SpecialTokens.FILE
                                 + "; add one or give plain prompts"));
         return new ChatTemplateSource(template, config, tokens);
+    }
+
+    /**
+     * What is in this file goes into prompts, and from there into results: a link in a model that somebody else made must not
+     * put a file of ours there. Links into the cache that the directory is part of are how Hugging Face downloads models.
+     */
+    private static void refuseOutside(Path file, Path modelDir) {
+        try {
+            Path real = file.toRealPath();
+            Path dir = modelDir.toRealPath();
+            boolean inCache = dir.getNameCount() > 2
+                    && dir.getParent().endsWith("snapshots")
+                    && real.startsWith(dir.getParent().resolveSibling("blobs"));
+            if (!real.startsWith(dir) && !inCache) {
+                throw UserError.of(
+                        "chat template outside of the model directory",
+                        file,
+                        "a link to " + real + "; copy the file there if you trust it");
+            }
+        } catch (IOException e) {
+            throw UserError.of("cannot read", file, "not even its place; check the file and its permissions", e);
+        }
     }
 
     private static Optional<String> inConfig(JsonNode value, Path config) {

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.util.HashMap;
 import java.util.Map;
 import nighttrain.io.JsonFile;
+import nighttrain.io.UserError;
 
 /**
  * What the native tokenizer does not tell about its own {@code tokenizer.json}.
@@ -18,6 +19,9 @@ import nighttrain.io.JsonFile;
  * @param addedTokens ids of tokens added to the vocabulary, special ones among them, by their text
  */
 record TokenizerFile(int vocabSize, Map<String, Integer> addedTokens) {
+    /** The largest vocabulary that a config may ask for. */
+    private static final int MAX_ID = (1 << 30) - 1;
+
     // Read as a stream: a vocabulary of a quarter million entries makes a large tree.
     private static final JsonFactory JSON = new ObjectMapper().getFactory();
 
@@ -27,7 +31,7 @@ record TokenizerFile(int vocabSize, Map<String, Integer> addedTokens) {
 
     static TokenizerFile parse(byte[] bytes, String name) {
         try (JsonParser json = JSON.createParser(bytes)) {
-            Scan scan = new Scan();
+            Scan scan = new Scan(name);
             scan.root(json);
             return new TokenizerFile(scan.maxId + 1, scan.addedTokens);
         } catch (JsonProcessingException e) {
@@ -39,7 +43,12 @@ record TokenizerFile(int vocabSize, Map<String, Integer> addedTokens) {
 
     private static final class Scan {
         private final Map<String, Integer> addedTokens = new HashMap<>();
+        private final String file;
         private int maxId = -1;
+
+        Scan(String file) {
+            this.file = file;
+        }
 
         private void root(JsonParser json) throws IOException {
             json.nextToken();
@@ -50,6 +59,8 @@ record TokenizerFile(int vocabSize, Map<String, Integer> addedTokens) {
                     added(json.readValueAsTree());
                 } else if (key.equals("model") && value == JsonToken.START_OBJECT) {
                     model(json);
+                } else if (StepLimits.PARTS.contains(key)) {
+                    StepLimits.check(key, json.readValueAsTree(), file);
                 } else {
                     json.skipChildren();
                 }
@@ -58,10 +69,19 @@ record TokenizerFile(int vocabSize, Map<String, Integer> addedTokens) {
 
         private void added(JsonNode tokens) {
             for (JsonNode token : tokens) {
-                int id = token.path("id").asInt(-1);
-                maxId = Math.max(maxId, id);
-                addedTokens.put(token.path("content").asText(), id);
+                String text = token.path("content").asText();
+                JsonNode id = token.path("id");
+                seen(text, id.isIntegralNumber() && id.canConvertToInt() ? id.intValue() : -1);
+                addedTokens.put(text, id.intValue());
             }
+        }
+
+        private void seen(String token, int id) {
+            if (id < 0 || id > MAX_ID) {
+                throw UserError.of(
+                        "bad token id in " + file, token, "0 to " + MAX_ID + " are ids; copy the file again");
+            }
+            maxId = Math.max(maxId, id);
         }
 
         private void model(JsonParser json) throws IOException {
@@ -80,8 +100,10 @@ record TokenizerFile(int vocabSize, Map<String, Integer> addedTokens) {
 
         private void idsByToken(JsonParser json) throws IOException {
             while (json.nextToken() == JsonToken.FIELD_NAME) {
-                json.nextToken();
-                maxId = Math.max(maxId, json.getValueAsInt(-1));
+                String token = json.currentName();
+                boolean isId = json.nextToken() == JsonToken.VALUE_NUMBER_INT
+                        && json.getNumberType() == JsonParser.NumberType.INT;
+                seen(token, isId ? json.getIntValue() : -1);
                 json.skipChildren();
             }
         }

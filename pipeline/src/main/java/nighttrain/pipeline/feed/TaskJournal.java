@@ -1,6 +1,5 @@
 package nighttrain.pipeline.feed;
 
-import java.time.Duration;
 import java.util.HashSet;
 import java.util.Set;
 import nighttrain.io.journal.Journal;
@@ -11,19 +10,14 @@ import org.apache.hadoop.fs.FileStatus;
 
 /** What one attempt of a task finishes, and what its earlier attempts had finished. */
 final class TaskJournal implements AutoCloseable {
-    private static final int FLUSH_ROWS = 256;
-    private static final long FLUSH_NANOS = Duration.ofMillis(25).toNanos();
-
     private final JournalWriter<ResultRow> writer;
-    private int unflushed;
-    private long flushedNanos = System.nanoTime();
 
     private TaskJournal(JournalWriter<ResultRow> writer) {
         this.writer = writer;
     }
 
     static TaskJournal open(Attempt attempt) {
-        return new TaskJournal(attempt.run().journal().results(attempt.name()));
+        return new TaskJournal(attempt.run().journal().resultsInBackground(attempt.name()));
     }
 
     /** What earlier attempts of this task finished in this run; what earlier runs finished never reaches a task. */
@@ -45,23 +39,11 @@ final class TaskJournal implements AutoCloseable {
 
     void append(ResultRow row) {
         writer.append(row);
-        unflushed++;
-        if (unflushed >= FLUSH_ROWS) {
-            flush();
-        }
     }
 
-    /** No more rows for the moment: a good time to make those that came safe. */
+    /** Throws where rows could not be written: rows are flushed by a thread of the writer's, so that the engine never waits. */
     void pause() {
-        if (unflushed > 0 && System.nanoTime() - flushedNanos >= FLUSH_NANOS) {
-            flush();
-        }
-    }
-
-    private void flush() {
         writer.flush();
-        unflushed = 0;
-        flushedNanos = System.nanoTime();
     }
 
     @Override

@@ -22,6 +22,8 @@ import org.apache.hadoop.fs.Path;
  */
 public record JobFolder(FileSystem fs, Path output) {
     private static final String INNER = "_nighttrain";
+    private static final String CLAIM_PREFIX = "lock-";
+    private static final String CLAIM_SUFFIX = ".json";
     private static final Set<String> OURS = Set.of("results", "metrics", "summary.json", "report.html", INNER);
 
     /** The folder of a job that writes to {@code output}; touches nothing. */
@@ -68,9 +70,24 @@ public record JobFolder(FileSystem fs, Path output) {
         return inner("job.json");
     }
 
-    /** Who works on the job at the moment. */
-    public Path lockFile() {
-        return inner("lock.json");
+    /** What a run says it works on the job with. */
+    Path claim(String runId) {
+        return inner(CLAIM_PREFIX + runId + CLAIM_SUFFIX);
+    }
+
+    /** What runs say they work on the job, by {@link #claim}. */
+    List<FileStatus> claims() throws IOException {
+        return List.of(fs.listStatus(new Path(output, INNER), path -> isClaim(path.getName())));
+    }
+
+    /** The run that wrote a claim. */
+    static String claimant(Path claim) {
+        String name = claim.getName();
+        return name.substring(CLAIM_PREFIX.length(), name.length() - CLAIM_SUFFIX.length());
+    }
+
+    private static boolean isClaim(String name) {
+        return name.startsWith(CLAIM_PREFIX) && name.endsWith(CLAIM_SUFFIX);
     }
 
     /** Input as Parquet, where it was not. */
@@ -94,8 +111,11 @@ public record JobFolder(FileSystem fs, Path output) {
                 fs.exists(jobFile()) ? Optional.of(Fingerprint.fromJson(Files.read(fs, jobFile()))) : Optional.empty());
     }
 
-    /** Puts a job's name on the folder. */
+    /** Puts a job's name on the folder. One that is there stays: a kill must not leave results without their name. */
     public void write(Fingerprint fingerprint) {
+        if (fingerprint().equals(Optional.of(fingerprint))) {
+            return;
+        }
         Files.unchecked(() -> {
             Files.write(fs, jobFile(), fingerprint.toJson());
             return null;
@@ -142,7 +162,7 @@ public record JobFolder(FileSystem fs, Path output) {
                     fs.delete(child.getPath(), true);
                 }
             }
-            clearInner(Set.of(lockFile().getName(), jobFile().getName()));
+            clearInner();
             return null;
         });
     }
@@ -150,19 +170,20 @@ public record JobFolder(FileSystem fs, Path output) {
     /** Deletes what only an unfinished job needs. */
     public void tidy() {
         Files.unchecked(() -> {
-            clearInner(Set.of(lockFile().getName(), jobFile().getName()));
+            clearInner();
             return null;
         });
     }
 
-    private void clearInner(Set<String> kept) throws IOException {
+    /** All but the job's name and the claims: those are their runs' own. */
+    private void clearInner() throws IOException {
         Path inner = new Path(output, INNER);
         if (!fs.exists(inner)) {
             return;
         }
         for (FileStatus child : fs.listStatus(inner)) {
             String name = child.getPath().getName();
-            if (!kept.contains(name) && !name.startsWith(".")) {
+            if (!name.equals(jobFile().getName()) && !isClaim(name) && !name.startsWith(".")) {
                 fs.delete(child.getPath(), true);
             }
         }

@@ -1,101 +1,74 @@
 package nighttrain.pipeline.job;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.FileNotFoundException;
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.UnknownHostException;
-import java.nio.charset.StandardCharsets;
+import java.io.InterruptedIOException;
 import java.time.Duration;
-import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
 import java.util.Optional;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.tick.Ticker;
-import org.apache.hadoop.fs.FSDataOutputStream;
-import org.apache.hadoop.fs.FileAlreadyExistsException;
-import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps two runs off one output. A run that was killed leaves its lock behind, which is then recognised as dead: on the same
- * machine by its process, elsewhere by a heartbeat that stopped. Should two runs meet all the same, nothing is lost: their
- * journal files have different names and results are written from all of them, each row once.
+ * Keeps two runs off one output, on any file system that lists what was written: every run writes a claim of its own, then
+ * looks who else has one. Whoever finds an elder's gives way; whoever finds a younger's waits for that to give way, and gives
+ * way itself where that does not, being settled. So no file need be created by one alone, which S3 cannot promise. A run that
+ * was killed leaves its claim behind, which is then recognised as dead: on the same machine by its process, elsewhere by a
+ * heartbeat that stopped. Should two runs meet all the same, nothing is lost: their journal files have different names and
+ * results are written from all of them, each row once.
  */
 public final class JobLock implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(JobLock.class);
-    private static final ObjectMapper JSON = new ObjectMapper();
     private static final Duration BEAT = Duration.ofSeconds(10);
     private static final Duration DEAD_AFTER = Duration.ofSeconds(60);
+    private static final Duration GIVING_WAY = Duration.ofSeconds(5);
+    private static final long LOOK_AGAIN_MS = 100;
 
-    private final FileSystem fs;
+    private final JobFolder folder;
     private final Path file;
-    private final Holder holder;
+    private final Claim mine;
     private final Ticker heart;
 
-    /** Who holds a lock: written into it. */
-    record Holder(String run, String host, long pid, long processStartMs) {
-        static Holder me(String run) {
-            ProcessHandle process = ProcessHandle.current();
-            return new Holder(run, hostName(), process.pid(), startMs(process));
-        }
-
-        boolean isAlive(long lastBeatMs) {
-            if (host.equals(hostName())) {
-                return ProcessHandle.of(pid)
-                        .filter(ProcessHandle::isAlive)
-                        .filter(process -> startMs(process) == processStartMs)
-                        .isPresent();
-            }
-            return System.currentTimeMillis() - lastBeatMs < DEAD_AFTER.toMillis();
-        }
-
-        private static long startMs(ProcessHandle process) {
-            return process.info().startInstant().map(Instant::toEpochMilli).orElse(0L);
-        }
-
-        private static String hostName() {
-            try {
-                return InetAddress.getLocalHost().getHostName();
-            } catch (UnknownHostException nameless) {
-                return "localhost";
-            }
-        }
-    }
-
-    private JobLock(FileSystem fs, Path file, Holder holder) {
-        this.fs = fs;
+    private JobLock(JobFolder folder, Path file, Claim mine) {
+        this.folder = folder;
         this.file = file;
-        this.holder = holder;
+        this.mine = mine;
         this.heart = Ticker.every(BEAT, "night-train-lock", this::beat);
     }
 
     /**
      * Takes the lock of a job.
      *
+     * @param run its name; they sort by age, as those of {@link RunId} do
      * @throws UserError where a living run has it
      */
     public static JobLock take(JobFolder folder, String run) {
-        Holder me = Holder.me(run);
+        Claim mine = Claim.mine(run);
+        Path file = folder.claim(run);
         return Files.unchecked(() -> {
-            Optional<Holder> other = read(folder.fs(), folder.lockFile());
-            if (other.isPresent() && other.get().isAlive(lastBeatMs(folder))) {
-                throw inUse(folder, other.get());
-            }
-            folder.fs().delete(folder.lockFile(), false);
             try {
-                create(folder.fs(), folder.lockFile(), me);
-            } catch (FileAlreadyExistsException raced) {
-                throw inUse(folder, read(folder.fs(), folder.lockFile()).orElse(me));
+                mine.write(folder.fs(), file);
+                Optional<Claim> settled = settledOther(folder, file);
+                if (settled.isPresent()) {
+                    throw inUse(folder, settled.get());
+                }
+                return new JobLock(folder, file, mine);
+            } catch (IOException | RuntimeException notTaken) {
+                folder.fs().delete(file, false);
+                throw notTaken;
             }
-            return new JobLock(folder.fs(), folder.lockFile(), me);
         });
     }
 
     /** The run that holds it. */
     public String run() {
-        return holder.run();
+        return mine.run();
     }
 
     /** Lets others have it. */
@@ -103,49 +76,74 @@ public final class JobLock implements AutoCloseable {
     public void close() {
         heart.close();
         try {
-            if (read(fs, file).filter(held -> held.run().equals(holder.run())).isPresent()) {
-                fs.delete(file, false);
-            }
-        } catch (IOException | UncheckedIOException kept) {
+            folder.fs().delete(file, false);
+        } catch (IOException kept) {
             LOG.warn("could not delete {}: it counts as dead once this process ends", file, kept);
         }
     }
 
+    /** Written again, since not every store lets a file's time be set. */
     private void beat() {
         try {
-            fs.setTimes(file, System.currentTimeMillis(), -1);
+            mine.write(folder.fs(), file);
         } catch (IOException missed) {
             LOG.warn("could not refresh {}", file, missed);
         }
     }
 
-    private static long lastBeatMs(JobFolder folder) throws IOException {
-        return folder.fs().getFileStatus(folder.lockFile()).getModificationTime();
+    /** The run that we give way to, if there is one. */
+    private static Optional<Claim> settledOther(JobFolder folder, Path mine) throws IOException {
+        long lookUntil = System.nanoTime() + GIVING_WAY.toNanos();
+        while (true) {
+            List<Claim> others = livingOthers(folder, mine);
+            Optional<Claim> eldest = others.stream().min(Comparator.comparing(Claim::run));
+            boolean elder = eldest.filter(other -> other.run().compareTo(JobFolder.claimant(mine)) < 0)
+                    .isPresent();
+            if (eldest.isEmpty() || elder || System.nanoTime() > lookUntil) {
+                return eldest;
+            }
+            pause();
+        }
     }
 
-    private static UserError inUse(JobFolder folder, Holder other) {
+    /** The claims of runs that live; those of dead ones are deleted. */
+    private static List<Claim> livingOthers(JobFolder folder, Path mine) throws IOException {
+        List<Claim> living = new ArrayList<>();
+        // Both times are the file system's: clocks of machines differ.
+        long nowMs = folder.fs().getFileStatus(mine).getModificationTime();
+        for (FileStatus other : folder.claims()) {
+            if (other.getPath().getName().equals(mine.getName())) {
+                continue;
+            }
+            try {
+                Claim claim = Claim.read(folder.fs(), other.getPath());
+                boolean beats = nowMs - other.getModificationTime() < DEAD_AFTER.toMillis();
+                if (claim.isOfThisHost() ? claim.isRunning() : beats) {
+                    living.add(claim);
+                } else {
+                    folder.fs().delete(other.getPath(), false);
+                }
+            } catch (FileNotFoundException gaveWay) {
+                LOG.debug("{} is gone", other.getPath(), gaveWay);
+            }
+        }
+        return living;
+    }
+
+    private static void pause() throws IOException {
+        try {
+            Thread.sleep(LOOK_AGAIN_MS);
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+            throw new InterruptedIOException("stopped while another run gave way");
+        }
+    }
+
+    private static UserError inUse(JobFolder folder, Claim other) {
         return UserError.of(
                 "output is in use",
                 folder.output(),
                 "by run " + other.run() + ", process " + other.pid() + " on " + other.host()
                         + "; wait for it or choose another --output");
-    }
-
-    private static void create(FileSystem fs, Path file, Holder holder) throws IOException {
-        fs.mkdirs(file.getParent());
-        try (FSDataOutputStream out = fs.create(file, false)) {
-            out.write(JSON.writeValueAsString(holder).getBytes(StandardCharsets.UTF_8));
-        }
-    }
-
-    private static Optional<Holder> read(FileSystem fs, Path file) throws IOException {
-        if (!fs.exists(file)) {
-            return Optional.empty();
-        }
-        try {
-            return Optional.of(JSON.readValue(Files.read(fs, file), Holder.class));
-        } catch (com.fasterxml.jackson.core.JsonProcessingException torn) {
-            return Optional.empty();
-        }
     }
 }

@@ -4,7 +4,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import nighttrain.io.UserError;
 
 /**
  * How a setting's value is written.
@@ -15,6 +18,9 @@ import java.util.stream.Collectors;
  * @param print value to the text that {@code parse} reads
  */
 public record SettingType<T>(String expected, Shape shape, Function<String, T> parse, Function<T, String> print) {
+    // Not a port, which a slash or nothing follows.
+    private static final Pattern PASSWORD = Pattern.compile("^([\\w+.-]+://[^/@:]+):(?!\\d+(/|$))[^@]*@");
+
     /** How often a value is given. */
     public enum Shape {
         /** On or off: {@code --overwrite}. */
@@ -26,6 +32,9 @@ public record SettingType<T>(String expected, Shape shape, Function<String, T> p
     }
 
     public static final SettingType<String> TEXT = one("text", Function.identity());
+    /** Any Hadoop path, but for one with a password in it: paths are printed, logged and written to the summary. */
+    public static final SettingType<String> PATH = one("a path", SettingType::path);
+
     public static final SettingType<Integer> INTEGER = one("a whole number", Integer::valueOf);
     public static final SettingType<Long> LONG = one("a whole number", Long::valueOf);
     public static final SettingType<Double> REAL = one("a number", SettingType::finite);
@@ -57,6 +66,18 @@ public record SettingType<T>(String expected, Shape shape, Function<String, T> p
 
     private static String label(Enum<?> constant) {
         return constant.name().toLowerCase(Locale.ROOT);
+    }
+
+    private static String path(String text) {
+        Matcher password = PASSWORD.matcher(text);
+        if (password.find()) {
+            throw UserError.of(
+                    "password in a path",
+                    password.group(1) + ":***",
+                    "paths are logged; give it as Hadoop's configuration instead, such as"
+                            + " spark.hadoop.fs.s3a.secret.key in a file of spark-submit's --properties-file");
+        }
+        return text;
     }
 
     private static double finite(String text) {

@@ -9,6 +9,7 @@ import static nighttrain.pipeline.settings.SettingGroup.TIME;
 import static nighttrain.pipeline.settings.SettingType.INTEGER;
 import static nighttrain.pipeline.settings.SettingType.LONG;
 import static nighttrain.pipeline.settings.SettingType.NAMES;
+import static nighttrain.pipeline.settings.SettingType.PATH;
 import static nighttrain.pipeline.settings.SettingType.REAL;
 import static nighttrain.pipeline.settings.SettingType.SWITCH;
 import static nighttrain.pipeline.settings.SettingType.TEXT;
@@ -26,7 +27,7 @@ public final class Settings {
     private static final EngineConfig ASKED = EngineConfig.defaults();
 
     public static final Setting<String> MODEL =
-            required("model", TEXT, "DIR", "checkpoint directory, at this path on every node", SettingGroup.MODEL);
+            required("model", PATH, "DIR", "checkpoint directory, at this path on every node", SettingGroup.MODEL);
     public static final Setting<LoadFormat> LOAD_FORMAT = of(
             "loadFormat",
             choice(LoadFormat.class),
@@ -43,7 +44,7 @@ public final class Settings {
             SettingGroup.MODEL);
 
     public static final Setting<String> INPUT_PATH =
-            optional("input", TEXT, "PATH", "prompts: a file, a directory or a pattern, any Hadoop URI", INPUT);
+            optional("input", PATH, "PATH", "prompts: a file, a directory or a pattern, any Hadoop URI", INPUT);
     public static final Setting<String> FORMAT =
             of("format", TEXT, "parquet", "NAME", "format of the input, any Spark source", INPUT);
     public static final Setting<List<String>> FORMAT_OPTION =
@@ -111,7 +112,7 @@ public final class Settings {
             of("ignoreEos", SWITCH, false, "", "go on to --max-tokens whatever the model says", SAMPLING);
 
     public static final Setting<String> OUTPUT_PATH =
-            required("output", TEXT, "PATH", "directory for results, any Hadoop URI", OUTPUT);
+            required("output", PATH, "PATH", "directory for results, any Hadoop URI", OUTPUT);
     public static final Setting<List<String>> KEEP_COLUMNS =
             of("keepColumns", NAMES, List.of(), "A,B", "input columns to copy to the results", OUTPUT);
     public static final Setting<Boolean> TOKEN_IDS =

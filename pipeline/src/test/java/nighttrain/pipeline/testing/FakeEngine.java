@@ -120,6 +120,7 @@ final class FakeEngine implements Engine {
         script.computed
                 .computeIfAbsent(text(request.promptTokens()), prompt -> new AtomicInteger())
                 .incrementAndGet();
+        script.answered();
         return new Generation(
                 request.id(),
                 tokens,

@@ -19,6 +19,9 @@ public final class FakeScript {
     /** Requests that a session takes at a time. */
     public final AtomicInteger capacity = new AtomicInteger(8);
 
+    private final Map<Integer, Runnable> answerActions = new ConcurrentHashMap<>();
+    private final AtomicInteger answers = new AtomicInteger();
+
     /** How often each prompt was computed. */
     public final Map<String, AtomicInteger> computed = new ConcurrentHashMap<>();
     /** Engines opened. */
@@ -31,6 +34,18 @@ public final class FakeScript {
     public final AtomicInteger mostInFlight = new AtomicInteger();
     /** Requests cancelled because their session closed before they were answered. */
     public final AtomicInteger cancelled = new AtomicInteger();
+
+    /** Has something done when that many answers were given. */
+    public void onAnswer(int number, Runnable action) {
+        answerActions.put(number, action);
+    }
+
+    void answered() {
+        Runnable action = answerActions.remove(answers.incrementAndGet());
+        if (action != null) {
+            action.run();
+        }
+    }
 
     /** Computations in all. */
     public int computations() {

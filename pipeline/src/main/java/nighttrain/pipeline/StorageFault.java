@@ -1,0 +1,72 @@
+package nighttrain.pipeline;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/**
+ * A file system that was full, or that the journal could not be written to, in the middle of a run: no fault of the job, and
+ * nothing that was finished is lost. The message is one line, {@code what failed: value (limit; way out)}.
+ */
+public final class StorageFault extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+    private static final String WAY_OUT = "run the same command again, which computes only what is not finished";
+
+    /** How file systems say it: POSIX, its quotas, HDFS's quotas, HDFS without a node that has room. */
+    private static final List<String> FULL = List.of(
+            "No space left on device",
+            "Disk quota exceeded",
+            "DiskSpace quota",
+            "NameSpace quota",
+            "could only be written to 0 of the");
+
+    private StorageFault(String message, Throwable cause) {
+        super(message, cause);
+    }
+
+    /** Throws where that is what is behind a failure: Spark wraps what tasks throw, some layers deep. */
+    static void throwIfBehind(Throwable failure) {
+        Optional<StorageFault> fault = behind(failure);
+        if (fault.isPresent()) {
+            throw fault.get();
+        }
+    }
+
+    private static Optional<StorageFault> behind(Throwable failure) {
+        List<Throwable> causes = Stream.iterate(failure, cause -> cause != null, Throwable::getCause)
+                .toList();
+        Optional<Throwable> full = causes.stream().filter(StorageFault::isFull).reduce((outer, inner) -> inner);
+        Optional<Throwable> journal =
+                causes.stream().filter(StorageFault::isOfTheJournal).findFirst();
+        if (journal.isPresent()) {
+            Throwable reason = full.orElse(journal.get().getCause());
+            String mend = full.isPresent() ? "make room there" : "mend that";
+            return Optional.of(new StorageFault(
+                    journal.get().getMessage() + " (" + firstLine(reason) + "; " + mend + ", then " + WAY_OUT + ")",
+                    failure));
+        }
+        return full.map(reason -> new StorageFault(
+                "cannot write: " + firstLine(reason)
+                        + " (no room in --output, or in Spark's spark.local.dir; make room," + " then " + WAY_OUT + ")",
+                failure));
+    }
+
+    private static boolean isFull(Throwable cause) {
+        return cause instanceof IOException
+                && cause.getMessage() != null
+                && FULL.stream().anyMatch(cause.getMessage()::contains);
+    }
+
+    private static boolean isOfTheJournal(Throwable cause) {
+        return cause instanceof UncheckedIOException
+                && cause.getMessage() != null
+                && cause.getMessage().matches("(?s)cannot (write|end) the journal: .*");
+    }
+
+    private static String firstLine(Throwable reason) {
+        String message = reason.getMessage() == null ? reason.toString() : reason.getMessage();
+        return message.lines().findFirst().orElse("").strip();
+    }
+}

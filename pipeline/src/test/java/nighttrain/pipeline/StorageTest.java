@@ -1,0 +1,131 @@
+package nighttrain.pipeline;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import nighttrain.io.journal.Journal;
+import nighttrain.io.journal.JournalReader;
+import nighttrain.io.table.ResultRow;
+import nighttrain.pipeline.job.JobFolder;
+import nighttrain.pipeline.settings.Settings;
+import nighttrain.pipeline.testing.JobTest;
+import nighttrain.pipeline.testing.ScriptedStore;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Jobs on file systems that fill up, dawdle, or are no file systems. */
+class StorageTest extends JobTest {
+    private static final int ROWS = 60;
+
+    private final ScriptedStore.Script store = ScriptedStore.in(spark);
+
+    @BeforeEach
+    void outputInTheStore() {
+        values = values.with(Settings.OUTPUT_PATH, ScriptedStore.uri(output()));
+    }
+
+    @Test
+    void aFullDiskLosesNothingThatWasFinished() {
+        input(2, prompts(ROWS));
+        script().answerMs.set(4);
+        script().onAnswer(20, () -> store.room.set(500));
+        assertThatThrownBy(this::run)
+                .isInstanceOf(StorageFault.class)
+                .hasMessageMatching("cannot write the journal: store:" + output() + "/_nighttrain/journal/results-\\S+"
+                        + " \\(No space left on device; make room there, then run the same command again, which computes"
+                        + " only what is not finished\\)");
+        assertThat(output().resolve("summary.json")).doesNotExist();
+        int finished = journaled();
+        assertThat(finished).isBetween(1, ROWS - 1);
+
+        store.room.set(Long.MAX_VALUE);
+        assertThat(run().rowsFromEarlierRuns()).isEqualTo(finished);
+        assertEveryRowOnce();
+    }
+
+    @Test
+    void aDiskThatIsFullWhenResultsAreWrittenIsToldToo() {
+        input(1, prompts(ROWS));
+        store.full = ".*/_nighttrain/tmp-.*/results/.*";
+        assertThatThrownBy(this::run)
+                .isInstanceOf(StorageFault.class)
+                .hasMessage("cannot write: No space left on device (no room in --output, or in Spark's spark.local.dir;"
+                        + " make room, then run the same command again, which computes only what is not finished)");
+        store.full = null;
+        assertThat(run().rowsFromEarlierRuns()).isEqualTo(ROWS);
+        assertEveryRowOnce();
+        assertThat(script().computations()).isEqualTo(ROWS);
+    }
+
+    @Test
+    void theEngineDoesNotWaitForASlowDisk() {
+        input(1, prompts(ROWS));
+        AtomicInteger waitedInVain = new AtomicInteger();
+        store.beforeFlush = () -> {
+            // The first flush of rows takes until the engine has answered everything.
+            long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+            while (script().computations() < ROWS && System.nanoTime() < end) {
+                Thread.onSpinWait();
+            }
+            if (script().computations() < ROWS) {
+                waitedInVain.incrementAndGet();
+            }
+        };
+        assertThat(run().rows()).isEqualTo(ROWS);
+        assertThat(waitedInVain).hasValue(0);
+        assertEveryRowOnce();
+    }
+
+    @Test
+    void objectsInThePlaceOfFiles() {
+        store.objects = true;
+        input(2, prompts(ROWS));
+        script().answersBeforeFailure.set(25);
+        script().failures.set(100);
+        assertThatThrownBy(this::run).hasStackTraceContaining("the engine was told to fail");
+        int finished = journaled();
+        assertThat(finished).isBetween(20, ROWS - 1);
+        script().failures.set(0);
+        assertThat(run().rowsFromEarlierRuns()).isEqualTo(finished);
+        assertEveryRowOnce();
+        assertThat(script().computed.values()).allMatch(times -> times.get() == 1);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"results", "metrics"})
+    void aCommitThatDiesWhileItCopiesIsDoneAgain(String folder) {
+        store.objects = true;
+        store.deadlyCopy = ".*/output/" + folder + "/part-.*";
+        input(2, prompts(ROWS));
+        assertThatThrownBy(this::run).hasStackTraceContaining("killed while it copied");
+        assertThat(output().resolve(folder)).isDirectory();
+        assertThat(output().resolve("summary.json")).doesNotExist();
+        store.deadlyCopy = null;
+        assertThat(run().rowsFromEarlierRuns()).isEqualTo(ROWS);
+        assertEveryRowOnce();
+        assertThat(script().computations()).isEqualTo(ROWS);
+    }
+
+    private void assertEveryRowOnce() {
+        assertThat(results()).extracting(row -> row.<String>getAs("text")).containsExactlyElementsOf(prompts(ROWS));
+    }
+
+    private int journaled() {
+        Journal journal = JobFolder.of(output().toString(), new Configuration()).journal();
+        int rows = 0;
+        for (FileStatus file : journal.resultFiles()) {
+            try (JournalReader<ResultRow> reader = Journal.read(journal.fs(), file.getPath())) {
+                for (; reader.hasNext(); reader.next()) {
+                    rows++;
+                }
+            }
+        }
+        return rows;
+    }
+}

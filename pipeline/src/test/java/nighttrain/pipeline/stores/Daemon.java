@@ -1,0 +1,115 @@
+package nighttrain.pipeline.stores;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
+
+/** A real server in a JVM of its own. */
+final class Daemon implements AutoCloseable {
+    private static final long START_S = 90;
+
+    private final Process process;
+    private final Path log;
+
+    private Daemon(Process process, Path log) {
+        this.process = process;
+        this.log = log;
+    }
+
+    /** Starts {@code main} with {@code classPath}; what it says goes to {@code log}. */
+    static Daemon start(Path log, String classPath, String main, String... arguments) {
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx256m",
+                "-XX:TieredStopAtLevel=1",
+                "-cp",
+                classPath,
+                main));
+        command.addAll(Arrays.asList(arguments));
+        try {
+            Process process = new ProcessBuilder(command)
+                    .redirectErrorStream(true)
+                    .redirectOutput(log.toFile())
+                    .start();
+            return new Daemon(process, log);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** A server that the build put there. */
+    static String jar(String name) {
+        Path jar = Path.of("target", "stores", name).toAbsolutePath();
+        if (!Files.exists(jar)) {
+            throw new IllegalStateException("no server: " + jar + " (run with -Pstores)");
+        }
+        return jar.toString();
+    }
+
+    static String testClassPath() {
+        return System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
+    }
+
+    static int freePort() {
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return socket.getLocalPort();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Waits until {@code ready} neither throws nor says no. */
+    void await(Callable<Boolean> ready) {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(START_S);
+        Exception last = null;
+        while (System.nanoTime() < end && process.isAlive()) {
+            try {
+                if (ready.call()) {
+                    return;
+                }
+                Thread.sleep(200);
+            } catch (Exception notYet) {
+                last = notYet;
+            }
+        }
+        throw new IllegalStateException("server did not start: " + said(), last);
+    }
+
+    /** Waits until it has ended. */
+    void awaitEnd() {
+        try {
+            if (!process.waitFor(START_S, TimeUnit.SECONDS) || process.exitValue() != 0) {
+                throw new IllegalStateException("server did not end well: " + said());
+            }
+        } catch (InterruptedException timedOut) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private String said() {
+        try {
+            return Files.readString(log);
+        } catch (IOException e) {
+            return e.toString();
+        }
+    }
+
+    /** Kills it as {@code kill -9} does. */
+    @Override
+    public void close() {
+        process.destroyForcibly();
+        try {
+            process.waitFor(START_S, TimeUnit.SECONDS);
+        } catch (InterruptedException timedOut) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}
