@@ -1,11 +1,11 @@
 package nighttrain.jobs;
 
-import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import nighttrain.io.table.Percentiles;
+import nighttrain.io.table.Saved;
 import nighttrain.io.table.Summary;
 import nighttrain.pipeline.GenerateReport;
 
@@ -14,7 +14,7 @@ final class ClosingSummary {
     private ClosingSummary() {}
 
     static String of(GenerateReport report, Summary summary) {
-        List<String> lines = List.of(
+        Stream<String> lines = Stream.of(
                 headline(report),
                 row("", "prompt", "output", "total"),
                 row(
@@ -30,9 +30,21 @@ final class ClosingSummary {
                 row("", "TTFT", "TPOT", "E2E"),
                 row("p50", times(summary, Percentiles::p50)),
                 row("p99", times(summary, Percentiles::p99)),
+                copied(summary),
                 "  layout    " + summary.layout() + " (replicas x ranks), " + summary.architecture() + devices(summary),
                 "  output    " + report.output().replaceFirst("^file:(?=/)", "") + " (results, metrics, summary.json)");
-        return lines.stream().map(line -> line.stripTrailing() + "\n").collect(Collectors.joining());
+        return lines.filter(line -> !line.isEmpty())
+                .map(line -> line.stripTrailing() + "\n")
+                .collect(Collectors.joining());
+    }
+
+    /** Empty where every row was computed. */
+    private static String copied(Summary summary) {
+        Saved saved = summary.saved();
+        return saved.copiedRows() == 0
+                ? ""
+                : "  copied    " + Figures.count(saved.copiedRows(), "row") + " of identical requests, "
+                        + Figures.count(saved.copiedTokens(), "token") + " not computed";
     }
 
     private static String devices(Summary summary) {

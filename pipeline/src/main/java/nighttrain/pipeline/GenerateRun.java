@@ -8,12 +8,14 @@ import nighttrain.pipeline.engine.RunContext;
 import nighttrain.pipeline.feed.FeedCounters;
 import nighttrain.pipeline.feed.FeedSpec;
 import nighttrain.pipeline.feed.FeedTask;
+import nighttrain.pipeline.order.Estimate;
 import nighttrain.pipeline.order.FeedOrder;
 import nighttrain.pipeline.progress.Heartbeat;
 import nighttrain.pipeline.progress.ProgressListener;
 import nighttrain.pipeline.progress.ProgressReporter;
 import nighttrain.pipeline.read.PromptTable;
 import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.skip.Duplicates;
 import nighttrain.pipeline.skip.Earlier;
 import nighttrain.pipeline.skip.JournalTable;
 import org.apache.spark.SparkContext;
@@ -50,30 +52,28 @@ final class GenerateRun {
 
         PromptTable table = PromptTable.of(
                 job.source(), job.columns(), job.folder().staged(), job.folder().scratch(runId, "staged"));
-        Earlier earlier = Earlier.in(journal);
-        Dataset<Row> left = Earlier.skip(table.prompts(), journal);
-        Dataset<Row> ordered = FeedOrder.of(
-                        spark.sparkContext(),
-                        table.rows(),
-                        options.samples(),
-                        options.engine().maxNumSeqs())
-                .deal(left);
-        long outputs = table.rows() * options.samples();
+        Duplicates duplicates = options.dedup()
+                ? Duplicates.among(table.prompts(), job.folder(), job.folder().scratch(runId, "duplicates"))
+                : Duplicates.none();
+        Earlier earlier = Earlier.in(journal, duplicates);
+        Dataset<Row> left = Earlier.skip(duplicates.leaveOut(table.prompts()), journal);
+        long outputs = table.rows() * options.samples() - duplicates.count();
         FeedCounters counters = FeedCounters.in(spark.sparkContext());
         double generatingS =
-                outputs == earlier.outputs() ? 0 : feed(ordered, context(hadoop), outputs, earlier, counters, progress);
+                outputs == earlier.outputs() ? 0 : feed(left, context(hadoop), outputs, earlier, counters, progress);
         return new Commit(spark, job, runId, counters.enginesMet())
-                .write(table, journal, earlier, generatingS, this::elapsedS);
+                .write(table, journal, duplicates, earlier, generatingS, this::elapsedS);
     }
 
     /** Runs the model; how long that took, in seconds. */
     private double feed(
-            Dataset<Row> prompts,
+            Dataset<Row> left,
             RunContext run,
             long outputs,
             Earlier earlier,
             FeedCounters counters,
             ProgressListener listener) {
+        Dataset<Row> prompts = order(left, outputs - earlier.outputs(), earlier).deal(left);
         long beganNanos = System.nanoTime();
         SparkContext context = spark.sparkContext();
         FeedTask task = new FeedTask(FeedSpec.of(run, job.options()), counters);
@@ -87,6 +87,13 @@ final class GenerateRun {
             context.setJobDescription(null);
         }
         return (System.nanoTime() - beganNanos) / NANOS_PER_S;
+    }
+
+    private FeedOrder order(Dataset<Row> left, long outputs, Earlier earlier) {
+        GenerateOptions options = job.options();
+        Estimate estimate = Estimate.of(
+                options.sampling().maxTokens(), job.model().maxModelLen(), earlier.outputs(), earlier.outputTokens());
+        return FeedOrder.of(left, outputs, estimate, options.engine().maxNumSeqs());
     }
 
     private RunContext context(Broadcast<SerializableConfiguration> hadoop) {
