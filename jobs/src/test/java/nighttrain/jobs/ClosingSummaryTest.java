@@ -33,17 +33,17 @@ class ClosingSummaryTest {
     @Test
     void saysWhatAPersonAsksFirst() {
         assertThat(ClosingSummary.of(report(37, false), SUMMARY)).isEqualTo("""
-                500 rows, 3 errors in 41.2 s (37 from earlier runs)
-                            prompt      output      total
-                  tokens    61,000      12,500      73,500
-                  tokens/s  1,525       313         1,838
-                            TTFT        TPOT        E2E
-                  p50       12.4 ms     -           417 ms
-                  p99       80.0 ms     -           1.23 s
-                  copied    120 rows of identical requests, 9,000 tokens not computed
-                  layout    1x2 (replicas x ranks), parallel_track(4 tracks, D=2, mean), on the CPU
-                  output    /tmp/night-train (results, metrics, summary.json)
-                """);
+            500 rows, 3 errors in 41.2 s (37 from earlier runs)
+                        prompt      output      total
+              tokens    61,000      12,500      73,500
+              tokens/s  1,525       313         1,838
+                        TTFT        TPOT        E2E
+              p50       12.4 ms     -           417 ms
+              p99       80.0 ms     -           1.23 s
+              copied    120 rows of identical requests, 9,000 tokens not computed
+              layout    1x2 (replicas x ranks), parallel_track(4 tracks, D=2, mean), on the CPU
+              output    /tmp/night-train (results, metrics, summary.json)
+            """);
     }
 
     @Test

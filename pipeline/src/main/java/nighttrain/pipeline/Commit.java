@@ -70,7 +70,10 @@ final class Commit {
                 new Saved(
                         engineSums.cachedPromptTokens(),
                         figures.rows() - computed.outputs(),
-                        figures.promptTokens() + figures.outputTokens() - computed.promptTokens() - computed.outputTokens()),
+                        figures.promptTokens()
+                                + figures.outputTokens()
+                                - computed.promptTokens()
+                                - computed.outputTokens()),
                 figures.percentilesOf("ttft_ms"),
                 figures.percentilesOf("tpot_ms"),
                 figures.percentilesOf("e2e_ms"),

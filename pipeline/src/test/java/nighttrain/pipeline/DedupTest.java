@@ -11,6 +11,7 @@ import java.util.stream.IntStream;
 import nighttrain.io.table.Saved;
 import nighttrain.io.table.Summary;
 import nighttrain.pipeline.job.JobFolder;
+import nighttrain.pipeline.settings.MaxRowErrors;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.testing.JobTest;
 import org.apache.hadoop.conf.Configuration;
@@ -92,7 +93,7 @@ class DedupTest extends JobTest {
     void errorsAreCopiedAndNullsNameTheirRows() {
         List<String> prompts = new ArrayList<>(Arrays.asList("", null, "a", "", null, "a"));
         input(1, prompts);
-        values = values.with(Settings.MAX_ROW_ERRORS, nighttrain.pipeline.settings.MaxRowErrors.share(1));
+        values = values.with(Settings.MAX_ROW_ERRORS, MaxRowErrors.share(1));
         GenerateReport report = run();
         assertThat(report.errors()).isEqualTo(4);
         assertThat(results())

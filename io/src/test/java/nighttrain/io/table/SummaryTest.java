@@ -134,7 +134,22 @@ class SummaryTest {
     @Test
     void moreErrorsThanRows() {
         assertThatThrownBy(() -> new Summary(
-                        1, 2, 0, 0, 0, Throughput.of(0, 0, 0, 0), null, null, null, null, 0, "", "", "", Map.of(), Map.of()))
+                        1,
+                        2,
+                        0,
+                        0,
+                        0,
+                        Throughput.of(0, 0, 0, 0),
+                        null,
+                        null,
+                        null,
+                        null,
+                        0,
+                        "",
+                        "",
+                        "",
+                        Map.of(),
+                        Map.of()))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("errors: 2 (0 to rows, 1)");
     }

@@ -28,9 +28,11 @@ final class Beginnings {
     private static final int[] CHARS = {64, 128, 256, 512, 1024, 2048, 4096};
     /** As many beginnings stay in every engine's cache whatever the order: those of templates and of few-shot examples. */
     private static final long FEW = 64;
+
     private static final double WORTH_IT = 0.125;
     /** Towards the end of the grouped part, tasks are this part of a slot's share: larger groups may be cut. */
     private static final int LARGE_PER_SLOT = 32;
+
     private static final int MOST_LARGE = 8192;
 
     private final double smallestLarge;

@@ -5,6 +5,7 @@ import static org.apache.spark.sql.functions.desc;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.udf;
 
+import java.util.Arrays;
 import java.util.stream.IntStream;
 import nighttrain.pipeline.read.RowNames;
 import org.apache.spark.SparkContext;
@@ -81,8 +82,6 @@ public final class FeedOrder {
                 .withColumn(GROUP, group)
                 .repartitionById(tasks(), task)
                 .sortWithinPartitions(col(GROUP), desc(TOKENS), col(RowNames.POSITION), col(RowNames.SAMPLE))
-                .select(java.util.Arrays.stream(prompts.columns())
-                        .map(functions::col)
-                        .toArray(Column[]::new));
+                .select(Arrays.stream(prompts.columns()).map(functions::col).toArray(Column[]::new));
     }
 }

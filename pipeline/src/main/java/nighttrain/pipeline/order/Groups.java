@@ -19,7 +19,8 @@ final class Groups implements Serializable {
 
     private Groups(int prefixChars, Map<Long, Double> shares) {
         this.prefixChars = prefixChars;
-        double all = Math.max(1, shares.values().stream().mapToDouble(share -> share).sum());
+        double all =
+                Math.max(1, shares.values().stream().mapToDouble(share -> share).sum());
         double at = 0;
         for (Map.Entry<Long, Double> share : new TreeMap<>(shares).entrySet()) {
             double width = share.getValue() / all;

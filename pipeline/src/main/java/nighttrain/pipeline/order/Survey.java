@@ -7,6 +7,7 @@ import static org.apache.spark.sql.functions.sum;
 import static org.apache.spark.sql.functions.udf;
 
 import java.util.Arrays;
+import java.util.Map;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Observation;
@@ -32,7 +33,7 @@ record Survey(Lengths lengths, Groups groups) {
         return new Survey(lengths, rule.groups(seen(beginnings)));
     }
 
-    private static java.util.Map<String, Object> seen(Observation observation) {
+    private static Map<String, Object> seen(Observation observation) {
         try {
             return observation.getAsJava();
         } catch (InterruptedException stopped) {

@@ -10,6 +10,7 @@ import static org.apache.spark.sql.functions.struct;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.read.RowNames;
 import org.apache.hadoop.fs.Path;
@@ -52,7 +53,8 @@ public final class Duplicates {
 
     /** A prompt that is null has no equal: its error names it. */
     private static Dataset<Row> search(Dataset<Row> prompts) {
-        Column request = sha2(coalesce(col(RowNames.PROMPT), col(RowNames.MESSAGES)).cast("binary"), 256);
+        Column request =
+                sha2(coalesce(col(RowNames.PROMPT), col(RowNames.MESSAGES)).cast("binary"), 256);
         WindowSpec alike = Window.partitionBy("request").orderBy(RowNames.POSITION, RowNames.SAMPLE);
         return prompts.select(names(List.of(KEY), RowNames.ID, RowNames.POSITION, request.as("request")))
                 .filter(col("request").isNotNull())
@@ -92,7 +94,7 @@ public final class Duplicates {
     }
 
     private static Column[] names(List<String> first, Object... more) {
-        return java.util.stream.Stream.concat(first.stream(), Arrays.stream(more))
+        return Stream.concat(first.stream(), Arrays.stream(more))
                 .map(it -> it instanceof Column column ? column : col((String) it))
                 .toArray(Column[]::new);
     }

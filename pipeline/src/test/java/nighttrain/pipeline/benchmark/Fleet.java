@@ -6,7 +6,6 @@ import static org.apache.spark.sql.functions.min;
 import static org.apache.spark.sql.functions.unix_millis;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import nighttrain.pipeline.GenerateJob;
@@ -38,7 +37,7 @@ public final class Fleet {
     public static void main(String[] args) throws IOException {
         Path dir = Path.of(args[0]);
         int engines = Integer.parseInt(args[2]);
-        try (SparkSession spark = session(args[1], dir)) {
+        try (SparkSession spark = LocalCluster.session(args[1], dir)) {
             boolean local = spark.sparkContext().isLocal();
             input(spark, dir, engines * Long.parseLong(args[3]));
             PacedEngines paced = new PacedEngines(STEP_MS, local ? engines : 1, "0", Integer.parseInt(args[4]));
@@ -56,19 +55,6 @@ public final class Fleet {
                     report.wallS(),
                     busyAtTheEnd(spark.read().parquet(report.output() + "/metrics"), engines, local));
         }
-    }
-
-    /** Whole executors as processes, by {@code local-cluster}, where the master says so. */
-    private static SparkSession session(String master, Path dir) throws IOException {
-        Files.createDirectories(dir.resolve("spark-home/jars"));
-        return SparkSession.builder()
-                .master(master)
-                .config("spark.ui.enabled", "false")
-                .config("spark.local.dir", dir.resolve("spark").toString())
-                .config("spark.executor.extraClassPath", System.getProperty("java.class.path"))
-                .config("spark.driver.host", "127.0.0.1")
-                .config("spark.driver.bindAddress", "127.0.0.1")
-                .getOrCreate();
     }
 
     private static void input(SparkSession spark, Path dir, long rows) {

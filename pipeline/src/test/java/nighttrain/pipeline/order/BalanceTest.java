@@ -33,7 +33,7 @@ class BalanceTest {
     }
 
     @Test
-    void manySmallTasksComeLastAndAllAreFew() {
+    void tasksAreFew() {
         int[] lengths = logNormal(120_000, Integer.MAX_VALUE);
         assertThat(new FeedSimulation(seen(lengths), lengths, new Slots(4, 4, 64), ONE_IS_SLOW)
                         .run()

@@ -1,6 +1,7 @@
 package nighttrain.pipeline.order;
 
 import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.count;
 import static org.apache.spark.sql.functions.countDistinct;
 import static org.apache.spark.sql.functions.max;
 import static org.apache.spark.sql.functions.min;
@@ -11,6 +12,7 @@ import java.util.Comparator;
 import java.util.List;
 import nighttrain.pipeline.testing.TestSpark;
 import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Test;
@@ -49,7 +51,8 @@ class FeedOrderTest {
     @Test
     void whatBeginsAlikeGoesToOneTask() {
         // 200 documents with ten questions each, in no order.
-        Dataset<Row> prompts = prompts(2000, "concat(repeat(sha2(cast(position * 7919 % 200 as string), 256), 4), uuid())");
+        Dataset<Row> prompts =
+                prompts(2000, "concat(repeat(sha2(cast(position * 7919 % 200 as string), 256), 4), uuid())");
         long documents = dealt(prompts)
                 .groupBy(col("prompt").substr(1, 256))
                 .agg(countDistinct("task").as("tasks"))
@@ -63,7 +66,8 @@ class FeedOrderTest {
         // Every other prompt is about the same document.
         Dataset<Row> prompts = prompts(
                 4000,
-                "concat(repeat(sha2(cast(if(position % 2 = 0, -1, position * 7919 % 200) as string), 256), 4), uuid())");
+                "concat(repeat(sha2(cast(if(position % 2 = 0, -1, position * 7919 % 200) as string), 256), 4),"
+                        + " uuid())");
         List<Row> tasks = tasks(prompts);
         assertThat(tasks).allMatch(task -> task.getLong(1) < 600);
     }
@@ -76,7 +80,7 @@ class FeedOrderTest {
         Dataset<Row> made = spark.range(0, rows, 1, 3)
                 .selectExpr("id as position", "0 as sample", text + " as prompt", "cast(null as string) as messages")
                 .selectExpr("*");
-        return spark.createDataset(made.collectAsList(), org.apache.spark.sql.Encoders.row(made.schema()));
+        return spark.createDataset(made.collectAsList(), Encoders.row(made.schema()));
     }
 
     private Dataset<Row> dealt(Dataset<Row> prompts) {
@@ -88,7 +92,7 @@ class FeedOrderTest {
         return dealt(prompts)
                 .selectExpr("task", "length(prompt) as chars")
                 .groupBy("task")
-                .agg(org.apache.spark.sql.functions.count("chars"), max("chars").as("longest"), min("chars").as("shortest"))
+                .agg(count("chars"), max("chars").as("longest"), min("chars").as("shortest"))
                 .orderBy("task")
                 .collectAsList();
     }

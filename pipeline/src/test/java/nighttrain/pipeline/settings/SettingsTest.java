@@ -12,52 +12,54 @@ import org.junit.jupiter.api.Test;
 
 class SettingsTest {
     private static final String DEFAULTS = """
-            --model
-            --load-format auto
-            --dtype auto
-            --input
-            --format parquet
-            --format-option []
-            --id-column
-            --limit
-            --prompt-column
-            --messages-column
-            --prompt
-            --prompt-file
-            --system
-            --truncate none
-            --max-tokens 256
-            --temperature 0.0
-            --top-p 1.0
-            --top-k 0
-            --min-p 0.0
-            --repetition-penalty 1.0
-            --presence-penalty 0.0
-            --frequency-penalty 0.0
-            --seed 0
-            --stop []
-            --n 1
-            --logprobs
-            --prompt-logprobs false
-            --ignore-eos false
-            --output
-            --keep-columns
-            --token-ids false
-            --overwrite false
-            --resume true
-            --max-row-errors 5%
-            --backend auto
-            --ranks 0
-            --replicas 0
-            --max-num-seqs 256
-            --max-num-batched-tokens 0
-            --max-model-len 0
-            --page-tokens 16
-            --kv-pages 0
-            --prefix-cache true
-            --threads 0
-            --gpu-memory-utilization 0.9
-            --deterministic false""";
+        --model
+        --load-format auto
+        --dtype auto
+        --input
+        --format parquet
+        --format-option []
+        --id-column
+        --limit
+        --prompt-column
+        --messages-column
+        --prompt
+        --prompt-file
+        --system
+        --truncate none
+        --max-tokens 256
+        --temperature 0.0
+        --top-p 1.0
+        --top-k 0
+        --min-p 0.0
+        --repetition-penalty 1.0
+        --presence-penalty 0.0
+        --frequency-penalty 0.0
+        --seed 0
+        --stop []
+        --n 1
+        --dedup false
+        --logprobs
+        --prompt-logprobs false
+        --ignore-eos false
+        --output
+        --keep-columns
+        --token-ids false
+        --overwrite false
+        --resume true
+        --max-row-errors 5%
+        --backend auto
+        --ranks 0
+        --replicas 0
+        --max-num-seqs 256
+        --max-num-batched-tokens 0
+        --max-model-len 0
+        --page-tokens 16
+        --kv-pages 0
+        --prefix-cache true
+        --threads 0
+        --gpu-memory-utilization 0.9
+        --deterministic false\
+        """;
 
     @Test
     void everyOptionAndItsDefault() {
