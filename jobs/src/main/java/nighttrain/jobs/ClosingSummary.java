@@ -9,6 +9,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import nighttrain.io.table.Incidents;
 import nighttrain.io.table.Percentiles;
+import nighttrain.io.table.Saved;
 import nighttrain.io.table.Summary;
 import nighttrain.pipeline.GenerateReport;
 
@@ -37,7 +38,14 @@ final class ClosingSummary {
                 "  output    " + report.output().replaceFirst("^file:(?=/)", "")
                         + " (results, metrics, summary.json)"));
         incidents(summary.incidents()).ifPresent(line -> lines.add(1, line));
+        copied(summary.saved()).ifPresent(line -> lines.add(lines.size() - 2, line));
         return lines.stream().map(line -> line.stripTrailing() + "\n").collect(Collectors.joining());
+    }
+
+    private static Optional<String> copied(Saved saved) {
+        return Optional.of("  copied    " + Figures.count(saved.copiedRows(), "row") + " of identical requests, "
+                        + Figures.count(saved.copiedTokens(), "token") + " not computed")
+                .filter(line -> saved.copiedRows() > 0);
     }
 
     private static Optional<String> incidents(Incidents incidents) {

@@ -23,7 +23,7 @@ class ClosingSummaryTest {
                 61_000,
                 12_500,
                 Throughput.of(61_000, 12_500, 40, 0),
-                new Saved(0, 0, 0),
+                new Saved(0, 120, 9_000),
                 new Percentiles(12.4, 20.0, 80.0),
                 new Percentiles(null, null, null),
                 new Percentiles(417.0, 900.0, 1_234.0),
@@ -46,6 +46,7 @@ class ClosingSummaryTest {
                         TTFT        TPOT        E2E
               p50       12.4 ms     -           417 ms
               p99       80.0 ms     -           1.23 s
+              copied    120 rows of identical requests, 9,000 tokens not computed
               layout    1x2 (replicas x ranks), parallel_track(4 tracks, D=2, mean), on the CPU
               output    /tmp/night-train (results, metrics, summary.json)
             """);

@@ -14,6 +14,7 @@ import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.job.Versions;
 import nighttrain.pipeline.loss.Losses;
 import nighttrain.pipeline.read.PromptTable;
+import nighttrain.pipeline.skip.Duplicates;
 import nighttrain.pipeline.skip.Earlier;
 import nighttrain.pipeline.skip.JournalTable;
 import nighttrain.pipeline.write.MetricsTable;
@@ -46,13 +47,20 @@ final class Commit {
     }
 
     GenerateReport write(
-            PromptTable table, JournalTable journal, Earlier earlier, double generatingS, DoubleSupplier elapsedS) {
+            PromptTable table,
+            JournalTable journal,
+            Duplicates duplicates,
+            Earlier earlier,
+            double generatingS,
+            DoubleSupplier elapsedS) {
         Map<String, String> versions = Versions.of(spark.sparkContext());
         Path results = folder.scratch(runId, "results");
         Path metrics = folder.scratch(runId, "metrics");
         RowFigures figures = new RowFigures();
-        new ResultTable(table, journal, job.options()).write(results, provenance(versions), figures);
+        new ResultTable(table, duplicates.answered(journal.results()), job.options())
+                .write(results, provenance(versions), figures);
         MetricsTable.Sums engineSums = new MetricsTable(journal.metrics()).write(metrics);
+        Earlier computed = computed(journal, duplicates, figures);
         folder.replace(results, folder.results());
         folder.replace(metrics, folder.metrics());
 
@@ -62,8 +70,14 @@ final class Commit {
                 elapsedS.getAsDouble(),
                 figures.promptTokens(),
                 figures.outputTokens(),
-                throughput(figures, earlier, generatingS),
-                new Saved(engineSums.cachedPromptTokens(), 0, 0),
+                throughput(computed, earlier, generatingS),
+                new Saved(
+                        engineSums.cachedPromptTokens(),
+                        figures.rows() - computed.outputs(),
+                        figures.promptTokens()
+                                + figures.outputTokens()
+                                - computed.promptTokens()
+                                - computed.outputTokens()),
                 figures.percentilesOf("ttft_ms"),
                 figures.percentilesOf("tpot_ms"),
                 figures.percentilesOf("e2e_ms"),
@@ -88,12 +102,19 @@ final class Commit {
         return provenance;
     }
 
+    /** What all runs computed: the results, or fewer where some are copies. */
+    private static Earlier computed(JournalTable journal, Duplicates duplicates, RowFigures figures) {
+        return duplicates.count() > 0
+                ? Earlier.in(journal, duplicates)
+                : new Earlier(figures.rows(), figures.errors(), figures.promptTokens(), figures.outputTokens());
+    }
+
     /** Rates of this run alone: what earlier runs computed took other seconds. */
-    private Throughput throughput(RowFigures figures, Earlier earlier, double seconds) {
+    private Throughput throughput(Earlier computed, Earlier earlier, double seconds) {
         int gpus = engines.stream().mapToInt(EngineMet::gpus).sum();
         return Throughput.of(
-                figures.promptTokens() - earlier.promptTokens(),
-                figures.outputTokens() - earlier.outputTokens(),
+                computed.promptTokens() - earlier.promptTokens(),
+                computed.outputTokens() - earlier.outputTokens(),
                 seconds,
                 gpus);
     }

@@ -2,19 +2,18 @@ package nighttrain.pipeline;
 
 import java.util.stream.Stream;
 import nighttrain.io.UserError;
-import nighttrain.io.journal.Journal;
 import nighttrain.pipeline.engine.RunContext;
 import nighttrain.pipeline.feed.FeedCounters;
 import nighttrain.pipeline.feed.FeedSpec;
 import nighttrain.pipeline.feed.FeedTask;
 import nighttrain.pipeline.feed.Pass;
 import nighttrain.pipeline.feed.Tries;
+import nighttrain.pipeline.order.Estimate;
 import nighttrain.pipeline.order.FeedOrder;
 import nighttrain.pipeline.placement.FeedStage;
 import nighttrain.pipeline.progress.Heartbeat;
 import nighttrain.pipeline.progress.ProgressListener;
 import nighttrain.pipeline.progress.ProgressReporter;
-import nighttrain.pipeline.read.PromptTable;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.skip.Earlier;
 import nighttrain.pipeline.skip.JournalTable;
@@ -42,18 +41,18 @@ final class Feeding {
         this.counters = FeedCounters.in(spark.sparkContext());
     }
 
-    /** Runs the model; how long that took, in seconds. */
-    double go(PromptTable table, JournalTable journal, Earlier earlier, ProgressListener listener) {
+    /** Runs the model on the prompts that the journal lacks, of {@code outputs} in all; how long that took, in seconds. */
+    double go(
+            Dataset<Row> prompts, long outputs, JournalTable journal, Earlier earlier, ProgressListener listener) {
         long beganNanos = System.nanoTime();
         SparkContext context = spark.sparkContext();
-        ProgressReporter.Goal goal =
-                new ProgressReporter.Goal(table.rows() * job.options().samples(), earlier.outputs(), earlier.errors());
+        ProgressReporter.Goal goal = new ProgressReporter.Goal(outputs, earlier.outputs(), earlier.errors());
         context.setJobDescription("Night Train: generate");
         try (ProgressReporter reporter = ProgressReporter.start(context, listener, goal, this::ended)) {
-            feed(table, journal, false);
+            feed(ordered(Earlier.skip(prompts, journal), outputs - earlier.outputs(), earlier), false);
             if (counters.suspicious().value() > 0 && counters.left().value() == 0) {
                 context.setJobDescription("Night Train: generate, one row at a time");
-                feed(table, journal, true);
+                feed(ordered(Earlier.skip(prompts, journal), counters.suspicious().value(), earlier), true);
                 counters.suspicious().reset();
             }
         } catch (RuntimeException failed) {
@@ -64,20 +63,20 @@ final class Feeding {
         return (System.nanoTime() - beganNanos) / NANOS_PER_S;
     }
 
-    private void feed(PromptTable table, JournalTable journal, boolean alone) {
+    private Dataset<Row> ordered(Dataset<Row> left, long outputs, Earlier earlier) {
         GenerateOptions options = job.options();
-        Dataset<Row> ordered = FeedOrder.of(
-                        spark.sparkContext(),
-                        table.rows(),
-                        options.samples(),
-                        options.engine().maxNumSeqs())
-                .deal(Earlier.skip(table.prompts(), journal));
-        Journal tries = job.folder().journal();
-        Pass pass = new Pass(alone, Tries.in(tries, ""), endMs);
+        Estimate estimate = Estimate.of(
+                options.sampling().maxTokens(), job.model().maxModelLen(), earlier.outputs(), earlier.outputTokens());
+        return FeedOrder.of(left, outputs, estimate, options.engine().maxNumSeqs())
+                .deal(left);
+    }
+
+    private void feed(Dataset<Row> ordered, boolean alone) {
+        Pass pass = new Pass(alone, Tries.in(job.folder().journal(), ""), endMs);
         FeedStage.of(spark, job.folder().scratch(run.runId(), "ordered"))
                 .run(
                         alone && speculates() ? ordered.coalesce(1) : ordered,
-                        new FeedTask(FeedSpec.of(run, pass, options), counters));
+                        new FeedTask(FeedSpec.of(run, pass, job.options()), counters));
     }
 
     /** Spark copies tasks that have others to be compared with; a copy would take the row that the first has for a deadly one. */

@@ -8,6 +8,7 @@ import nighttrain.pipeline.loss.Losses;
 import nighttrain.pipeline.progress.ProgressListener;
 import nighttrain.pipeline.read.PromptTable;
 import nighttrain.pipeline.settings.Settings;
+import nighttrain.pipeline.skip.Duplicates;
 import nighttrain.pipeline.skip.Earlier;
 import nighttrain.pipeline.skip.JournalTable;
 import org.apache.spark.broadcast.Broadcast;
@@ -40,16 +41,21 @@ final class GenerateRun {
 
         PromptTable table = PromptTable.of(
                 job.source(), job.columns(), job.folder().staged(), job.folder().scratch(runId, "staged"));
-        Earlier earlier = Earlier.in(journal);
-        long outputs = table.rows() * job.options().samples();
+        Duplicates duplicates = job.options().dedup()
+                ? Duplicates.among(table.prompts(), job.folder(), job.folder().scratch(runId, "duplicates"))
+                : Duplicates.none();
+        Earlier earlier = Earlier.in(journal, duplicates);
+        long outputs = table.rows() * job.options().samples() - duplicates.count();
         Feeding feeding = new Feeding(spark, job, context(hadoop), endMs());
         try (Losses losses = Losses.watch(spark.sparkContext())) {
-            double generatingS = outputs == earlier.outputs() ? 0 : feeding.go(table, journal, earlier, progress);
+            double generatingS = outputs == earlier.outputs()
+                    ? 0
+                    : feeding.go(duplicates.leaveOut(table.prompts()), outputs, journal, earlier, progress);
             if (feeding.left() > 0) {
                 return GenerateReport.ofStopped(job.folder(), outputs, feeding.left(), earlier, elapsedS());
             }
             return new Commit(spark, job, runId, feeding.counters().enginesMet(), losses)
-                    .write(table, journal, earlier, generatingS, this::elapsedS);
+                    .write(table, journal, duplicates, earlier, generatingS, this::elapsedS);
         }
     }
 

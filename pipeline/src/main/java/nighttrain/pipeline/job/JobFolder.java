@@ -95,6 +95,16 @@ public record JobFolder(FileSystem fs, Path output) {
         return inner("staged");
     }
 
+    /** Which outputs are copies of others, once that was found. */
+    public Path duplicates() {
+        return inner("duplicates");
+    }
+
+    /** Whether it was. */
+    public boolean hasDuplicates() {
+        return Files.unchecked(() -> fs.exists(duplicates()));
+    }
+
     /** A place for files that take their final name when they are whole. */
     public Path scratch(String runId, String what) {
         return new Path(inner("tmp-" + runId), what);

@@ -1,40 +1,87 @@
 package nighttrain.pipeline.order;
 
-import static org.apache.spark.sql.functions.expr;
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.desc;
+import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.udf;
 
+import java.util.Arrays;
+import java.util.stream.IntStream;
 import nighttrain.pipeline.read.RowNames;
 import org.apache.spark.SparkContext;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.DataTypes;
 
 /**
- * Which task computes which prompts, and in which order. A prompt's task follows from its place in the input and from the
- * number of tasks alone: a task that Spark starts again meets the same prompts.
- *
- * @param tasks how many tasks share the prompts
- * @param rows rows of the whole input
+ * Which task computes which prompts, and in which order: the longest first, and what begins alike together. A prompt's task
+ * follows from its own text, its position in the input and a few numbers that hold for the whole run: a task that Spark starts
+ * again meets the same prompts.
  */
-public record FeedOrder(int tasks, long rows) {
-    /** More waves balance better over executors, but every wave's end leaves an engine less than full. */
-    private static final int MOST_WAVES = 8;
-    /** A task should feed its engine this many full batches. */
-    private static final int BATCHES_PER_TASK = 4;
+public final class FeedOrder {
+    private static final String TOKENS = "_nt_tokens";
+    private static final String GROUP = "_nt_group";
 
-    /** For the executors that there are, whose engines run {@code maxNumSeqs} sequences at a time. */
-    public static FeedOrder of(SparkContext spark, long rows, int samples, int maxNumSeqs) {
-        int slots = Math.max(1, spark.defaultParallelism());
-        long enough = (long) slots * BATCHES_PER_TASK * maxNumSeqs;
-        long waves = Math.max(1, Math.min(MOST_WAVES, rows * samples / enough));
-        return new FeedOrder((int) Math.min(slots * waves, Math.max(1, rows)), rows);
+    private final Estimate estimate;
+    private final int prefixChars;
+    private final TaskOf taskOf;
+
+    private FeedOrder(Estimate estimate, Groups groups, TaskOf taskOf) {
+        this.estimate = estimate;
+        this.prefixChars = groups.prefixChars();
+        this.taskOf = taskOf;
     }
 
-    /** Deals the prompts out: neighbours stay together, since they often share a beginning. */
+    /**
+     * For the executors that there are, whose engines run {@code maxNumSeqs} sequences at a time.
+     *
+     * @param prompts those to be dealt, at least one
+     * @param rows how many they are
+     */
+    public static FeedOrder of(Dataset<Row> prompts, long rows, Estimate estimate, int maxNumSeqs) {
+        SparkContext spark = prompts.sparkSession().sparkContext();
+        Slots slots = Slots.of(spark, maxNumSeqs);
+        if (rows <= slots.queues()) {
+            return even((int) Math.min(slots.all(), rows), rows, estimate);
+        }
+        spark.setJobDescription("Night Train: survey prompts");
+        try {
+            return of(Survey.of(prompts, estimate, slots), estimate, slots);
+        } finally {
+            spark.setJobDescription(null);
+        }
+    }
+
+    private static FeedOrder of(Survey survey, Estimate estimate, Slots slots) {
+        Line line = Line.of(survey.lengths(), survey.groups());
+        return new FeedOrder(estimate, survey.groups(), new TaskOf(line, TaskSizes.ends(line, slots)));
+    }
+
+    /** Every slot gets as many: all that there is runs at once, so that there is nothing to survey. */
+    private static FeedOrder even(int tasks, long rows, Estimate estimate) {
+        Lengths alike = new Lengths();
+        alike.add(0, rows, rows);
+        double[] ends = IntStream.rangeClosed(1, tasks)
+                .mapToDouble(task -> (double) rows * task / tasks)
+                .toArray();
+        return new FeedOrder(estimate, Groups.none(), new TaskOf(Line.of(alike, Groups.none()), ends));
+    }
+
+    /** How many tasks share the prompts. */
+    public int tasks() {
+        return taskOf.tasks();
+    }
+
+    /** Deals the prompts out. Within a task groups come one after another, and what has no group the longest first. */
     public Dataset<Row> deal(Dataset<Row> prompts) {
-        return prompts.repartitionById(tasks, task()).sortWithinPartitions(RowNames.POSITION, RowNames.SAMPLE);
-    }
-
-    private Column task() {
-        return expr("cast(" + RowNames.POSITION + " * " + tasks + "L div " + rows + "L as int)");
+        Column group = prefixChars == 0 ? lit(0L) : Beginnings.group(prefixChars);
+        Column task = udf(taskOf, DataTypes.IntegerType).apply(col(TOKENS), col(GROUP), col(RowNames.POSITION));
+        return prompts.withColumn(TOKENS, estimate.tokens())
+                .withColumn(GROUP, group)
+                .repartitionById(tasks(), task)
+                .sortWithinPartitions(col(GROUP), desc(TOKENS), col(RowNames.POSITION), col(RowNames.SAMPLE))
+                .select(Arrays.stream(prompts.columns()).map(functions::col).toArray(Column[]::new));
     }
 }

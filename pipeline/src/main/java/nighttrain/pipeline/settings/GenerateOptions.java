@@ -19,6 +19,7 @@ import nighttrain.io.UserError;
  * @param seed seed of every random draw
  * @param stop texts that end an output
  * @param samples outputs per row
+ * @param dedup compute identical requests once
  * @param prompts where prompts come from
  * @param input where rows come from
  * @param output where results go
@@ -32,6 +33,7 @@ public record GenerateOptions(
         long seed,
         List<String> stop,
         int samples,
+        boolean dedup,
         PromptOptions prompts,
         InputOptions input,
         OutputOptions output) {
@@ -45,6 +47,12 @@ public record GenerateOptions(
         }
         if (samples < 1 || samples > MAX_SAMPLES) {
             throw UserError.of("bad value of --n", samples, "1 to " + MAX_SAMPLES + "; leave it out for 1");
+        }
+        if (dedup && !sampling.isGreedy()) {
+            throw UserError.of(
+                    "--dedup needs greedy sampling",
+                    "temperature " + sampling.temperature(),
+                    "each row draws a text of its own; leave out --dedup or --temperature");
         }
     }
 
@@ -64,6 +72,7 @@ public record GenerateOptions(
                 values.get(Settings.SEED),
                 values.get(Settings.STOP),
                 values.get(Settings.SAMPLES),
+                values.get(Settings.DEDUP),
                 PromptOptions.of(values),
                 InputOptions.of(values),
                 OutputOptions.of(values));

@@ -95,6 +95,8 @@ public final class Settings {
     public static final Setting<List<String>> STOP =
             of("stop", TEXTS, List.of(), "TEXT", "end the output before this text; may be repeated", SAMPLING);
     public static final Setting<Integer> SAMPLES = of("n", INTEGER, 1, "N", "outputs per row", SAMPLING);
+    public static final Setting<Boolean> DEDUP =
+            of("dedup", SWITCH, false, "", "compute identical requests once; greedy only", SAMPLING);
     public static final Setting<Integer> LOGPROBS = optional(
             "logprobs",
             INTEGER,
@@ -204,6 +206,7 @@ public final class Settings {
             SEED,
             STOP,
             SAMPLES,
+            DEDUP,
             LOGPROBS,
             PROMPT_LOGPROBS,
             IGNORE_EOS,

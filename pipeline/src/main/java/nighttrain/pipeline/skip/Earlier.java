@@ -21,12 +21,13 @@ public record Earlier(long outputs, long errors, long promptTokens, long outputT
     private static final String[] KEY = {"file", "row", "sample"};
     private static final Earlier NOTHING = new Earlier(0, 0, 0, 0);
 
-    /** Sums the journal up. */
-    public static Earlier in(JournalTable journal) {
+    /** Sums the journal up; copies have no part in it. */
+    public static Earlier in(JournalTable journal, Duplicates duplicates) {
         if (journal.isEmpty()) {
             return NOTHING;
         }
-        Row sums = journal.results()
+        Row sums = duplicates
+                .leaveOut(journal.results())
                 .dropDuplicates(KEY)
                 .agg(
                         count(lit(1)),

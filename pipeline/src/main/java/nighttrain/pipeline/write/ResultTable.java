@@ -27,12 +27,13 @@ public final class ResultTable {
     private static final long ROWS_PER_FILE = 100_000;
 
     private final PromptTable prompts;
-    private final JournalTable journal;
+    private final Dataset<Row> answers;
     private final GenerateOptions options;
 
-    public ResultTable(PromptTable prompts, JournalTable journal, GenerateOptions options) {
+    /** {@code answers}: journal rows, as {@link JournalTable#results} has them. */
+    public ResultTable(PromptTable prompts, Dataset<Row> answers, GenerateOptions options) {
         this.prompts = prompts;
-        this.journal = journal;
+        this.answers = answers;
         this.options = options;
     }
 
@@ -61,8 +62,7 @@ public final class ResultTable {
     private Dataset<Row> results() {
         DataType type = prompts.kept().schema().apply(RowNames.KEPT).dataType();
         Column position = col("start").plus(col(RowNames.ROW));
-        return journal.results()
-                .join(broadcast(prompts.fileStarts()), RowNames.FILE)
+        return answers.join(broadcast(prompts.fileStarts()), RowNames.FILE)
                 .filter(position.lt(lit(prompts.rows())))
                 .select(arranged(position, col(RowNames.SAMPLE), lit(null).cast(type), field -> col(field.name())));
     }

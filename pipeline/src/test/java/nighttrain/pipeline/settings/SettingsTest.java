@@ -37,6 +37,7 @@ class SettingsTest {
         --seed 0
         --stop []
         --n 1
+        --dedup false
         --logprobs
         --prompt-logprobs false
         --ignore-eos false

@@ -1,0 +1,42 @@
+package nighttrain.pipeline.benchmark;
+
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@link Fleet} of one executor and of four, of four of which one is slow, and of 1 and 32 engines in one process. */
+@Tag("benchmark")
+class FleetBenchmark {
+    private static final long MINUTES = 15;
+    private static final long ROWS_PER_ENGINE = 780;
+
+    @TempDir
+    private Path dir;
+
+    @Test
+    @Timeout(value = MINUTES, unit = TimeUnit.MINUTES)
+    void fourExecutorsBesideOne() throws Exception {
+        fleet("one", "local-cluster[1,4,512]", 1, ROWS_PER_ENGINE, 1);
+        fleet("four", "local-cluster[4,4,512]", 4, ROWS_PER_ENGINE, 1);
+    }
+
+    @Test
+    @Timeout(value = MINUTES, unit = TimeUnit.MINUTES)
+    void oneOfFourIsFourTimesSlower() throws Exception {
+        fleet("slow", "local-cluster[4,4,512]", 4, 1200, 4);
+    }
+
+    @Test
+    @Timeout(value = MINUTES, unit = TimeUnit.MINUTES)
+    void thirtyTwoEnginesBesideOne() throws Exception {
+        fleet("one", "local[4]", 1, ROWS_PER_ENGINE, 1);
+        fleet("thirty-two", "local[128]", 32, ROWS_PER_ENGINE, 1);
+    }
+
+    private void fleet(String name, Object... arguments) throws Exception {
+        OwnProcess.run("1g", Fleet.class, dir.resolve(name), arguments);
+    }
+}

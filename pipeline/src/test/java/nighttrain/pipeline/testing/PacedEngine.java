@@ -1,0 +1,106 @@
+package nighttrain.pipeline.testing;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import nighttrain.executor.Engine;
+import nighttrain.executor.EnginePlan;
+import nighttrain.executor.request.EngineStats;
+import nighttrain.executor.request.Generation;
+import nighttrain.executor.request.GenerationRequest;
+
+/** See {@link PacedEngines}. */
+final class PacedEngine implements Engine {
+    private final EnginePlan plan;
+    private final List<PacedReplica> replicas;
+
+    PacedEngine(EnginePlan plan, int side, Duration step) {
+        this.plan = plan;
+        this.replicas = IntStream.range(0, side)
+                .mapToObj(unused -> new PacedReplica(plan.maxNumSeqs() / side, step))
+                .toList();
+    }
+
+    @Override
+    public EnginePlan plan() {
+        return plan;
+    }
+
+    /** Goes to the engine with the fewest, as tasks go to executors with free slots. */
+    @Override
+    public synchronized Session session() {
+        PacedReplica idlest = replicas.stream()
+                .min(Comparator.comparingInt(PacedReplica::sessions))
+                .orElseThrow();
+        idlest.enter();
+        return new PacedSession(idlest);
+    }
+
+    @Override
+    public EngineStats stats() {
+        List<EngineStats> all = replicas.stream().map(PacedReplica::stats).toList();
+        return new EngineStats(
+                all.stream().mapToInt(EngineStats::running).sum(),
+                all.stream().mapToInt(EngineStats::waiting).sum(),
+                all.stream().mapToLong(EngineStats::promptTokens).sum(),
+                0,
+                all.stream().mapToLong(EngineStats::outputTokens).sum(),
+                all.stream().mapToLong(EngineStats::finished).sum(),
+                0,
+                all.stream().mapToLong(EngineStats::steps).sum(),
+                all.stream().mapToLong(EngineStats::stepNanos).sum(),
+                0,
+                0,
+                0,
+                1);
+    }
+
+    @Override
+    public void close() {
+        replicas.forEach(PacedReplica::close);
+    }
+
+    private static final class PacedSession implements Session {
+        private final PacedReplica replica;
+        private final BlockingQueue<Generation> answers = new LinkedBlockingQueue<>();
+        private final List<GenerationRequest> taken = new ArrayList<>();
+        private int inFlight;
+
+        PacedSession(PacedReplica replica) {
+            this.replica = replica;
+        }
+
+        @Override
+        public boolean offer(GenerationRequest request) {
+            boolean takes = replica.offer(request, answers::add);
+            if (takes) {
+                inFlight++;
+                taken.add(request);
+            }
+            return takes;
+        }
+
+        @Override
+        public Optional<Generation> poll(Duration atMost) throws InterruptedException {
+            Optional<Generation> answer = Optional.ofNullable(answers.poll(atMost.toNanos(), TimeUnit.NANOSECONDS));
+            inFlight -= answer.isPresent() ? 1 : 0;
+            return answer;
+        }
+
+        @Override
+        public int inFlight() {
+            return inFlight;
+        }
+
+        @Override
+        public void close() {
+            replica.leave(taken);
+        }
+    }
+}

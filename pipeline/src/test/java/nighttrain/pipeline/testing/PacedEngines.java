@@ -1,0 +1,49 @@
+package nighttrain.pipeline.testing;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import nighttrain.executor.Backend;
+import nighttrain.executor.Engine;
+import nighttrain.executor.EngineConfig;
+import nighttrain.executor.EnginePlan;
+import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.pipeline.engine.EngineFactory;
+import org.apache.spark.SparkEnv;
+
+/**
+ * Engines that take the time of a GPU without having one: a step lasts as long as it is told, and gives each of up to
+ * {@code maxNumSeqs} sequences one token, of its prompt or of its output, which is the prompt again.
+ *
+ * @param stepMs milliseconds of a step
+ * @param side engines that stand side by side in one process, where there are not as many executors
+ * @param slowExecutor executor whose steps last longer
+ * @param slowness how many times
+ */
+public record PacedEngines(int stepMs, int side, String slowExecutor, int slowness) implements EngineFactory {
+    @Override
+    public Engine open(EngineConfig config, Path model, boolean dummy) {
+        boolean slow = SparkEnv.get().executorId().equals(slowExecutor);
+        Duration step = Duration.ofMillis((long) stepMs * (slow ? slowness : 1));
+        return new PacedEngine(plan(config, config.maxModelLen()), side, step);
+    }
+
+    @Override
+    public EnginePlan plan(EngineConfig config, ModelConfig model) {
+        return plan(config, model.maxPositions());
+    }
+
+    private EnginePlan plan(EngineConfig config, int contextTokens) {
+        return new EnginePlan(
+                Backend.CPU,
+                "paced",
+                side,
+                1,
+                config.maxNumSeqs(),
+                config.maxNumSeqs(),
+                contextTokens,
+                config.pageTokens(),
+                1,
+                false,
+                1);
+    }
+}
