@@ -1,8 +1,10 @@
-"""Times Hugging Face transformers' `generate` on CPU, for comparison with the CPU engine on the same shape.
+"""Times Hugging Face transformers' `generate`, for comparison with the engine on the same shape and hardware.
 
     python notebooks/hf_generate_bench.py [--config conf/shapes/bench-100m/config.json] [--threads 2]
+    python notebooks/hf_generate_bench.py --config conf/shapes/dense-8b/config.json --device cuda --dtype bfloat16 \
+        --batch 256 --prompt-tokens 1024
 
-Random weights, fp32, greedy, one batch, no stop at an end token, KV cache on. Prints one JSON line: output tokens per
+Random weights, greedy, one batch, no stop at an end token, KV cache on. Prints one JSON line: output tokens per
 second (rows * new tokens / seconds, prefill included), the median of the timed runs after one warm-up, and each run.
 The load average tells whether the machine was idle: other processes' load must be near 0 for a fair figure.
 """
@@ -33,6 +35,8 @@ def timed_generate(model: torch.nn.Module, ids: torch.Tensor, new_tokens: int) -
         eos_token_id=None,
         pad_token_id=0,
     )
+    if ids.is_cuda:
+        torch.cuda.synchronize()
     seconds = time.perf_counter() - start
     assert output.shape == (ids.shape[0], ids.shape[1] + new_tokens), f"unexpected output: {tuple(output.shape)}"
     return seconds
@@ -46,13 +50,16 @@ def main() -> None:
     parser.add_argument("--new-tokens", type=int, default=128)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", default="float32")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(1)
     load_before = os.getloadavg()[0]
     config = AutoConfig.from_pretrained(arguments.config)
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
-    ids = torch.randint(config.vocab_size, (arguments.batch, arguments.prompt_tokens))
+    with torch.device(arguments.device):
+        model = AutoModelForCausalLM.from_config(config, dtype=getattr(torch, arguments.dtype)).eval()
+        ids = torch.randint(config.vocab_size, (arguments.batch, arguments.prompt_tokens))
     timed_generate(model, ids, arguments.new_tokens)  # warm-up
     seconds = [timed_generate(model, ids, arguments.new_tokens) for _ in range(arguments.runs)]
     tokens = arguments.batch * arguments.new_tokens
@@ -64,6 +71,8 @@ def main() -> None:
         "prompt_tokens": arguments.prompt_tokens,
         "new_tokens": arguments.new_tokens,
         "threads": arguments.threads,
+        "device": torch.cuda.get_device_name() if arguments.device == "cuda" else arguments.device,
+        "dtype": arguments.dtype,
         "attention": model.config._attn_implementation,
         "load_before": round(load_before, 2),
         "load_after": round(os.getloadavg()[0], 2),

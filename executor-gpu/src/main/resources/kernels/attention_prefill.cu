@@ -47,7 +47,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE ? 1 : 2)
     const int warp_first = position(warp_row);
     const int warp_last = warp_first + (WARP_ROWS + GROUP - 2) / GROUP; // or one before it
     const int window = a.window > 0 ? a.window : 1 << 30;
-    const int begin = max(0, position(first_row) - window + 1) / 16 * 16; // pages before it may be gone
+    // Tiles begin at multiples of their size, so that a row is summed in the same pieces whatever rows its block has.
+    const int begin = max(0, position(first_row) - window + 1) / TILE_TOKENS * TILE_TOKENS;
     const int end = position(min(first_row + BLOCK_ROWS, rows) - 1) + 1;
 
     const unsigned queries = shared_address(shared);

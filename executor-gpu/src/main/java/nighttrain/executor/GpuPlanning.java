@@ -34,14 +34,11 @@ final class GpuPlanning {
             throw UserError.of(
                     "bad value of --page-tokens", config.pageTokens(), "a multiple of " + PAGE_UNIT + " on GPUs");
         }
-        if (config.gpu().deterministic()) {
-            throw UserError.of(
-                    "bad value of --deterministic", true, "not on GPUs yet; leave it out, or use --backend cpu");
-        }
         int maxBatchTokens =
                 config.maxBatchTokens() > 0 ? config.maxBatchTokens() : Math.max(BATCH_TOKENS, config.maxNumSeqs());
         List<Integer> gpus = gpus(config);
-        Room room = new Room(config, model, maxBatchTokens, config.maxNumSeqs() + scoredPerStep, gpus);
+        Room room = new Room(
+                config, model, maxBatchTokens, config.maxNumSeqs() + scoredPerStep, budget(gpus, config.gpu()));
         int ranks = config.ranks() > 0 ? config.ranks() : fewestRanks(room, gpus.size());
         int replicas = config.replicas() > 0 ? config.replicas() : gpus.size() / ranks;
         if (replicas * ranks > gpus.size() || replicas == 0) {
@@ -108,23 +105,22 @@ final class GpuPlanning {
         throw UserError.of(
                 "model does not fit the GPUs",
                 (room.weightBytes(1) >> 30) + " GiB of weights",
-                "on " + gpus + " GPUs " + (room.budget() >> 30) + " GiB each may be used; use more GPUs, raise"
+                "on " + gpus + " GPUs " + (room.budget >> 30) + " GiB each may be used; use more GPUs, raise"
                         + " --gpu-memory-utilization, or lower --max-num-seqs or --max-num-batched-tokens");
     }
 
-    /** The memory of one GPU of several alike, and what a rank would take of it. */
-    private record Room(EngineConfig config, ModelConfig model, int maxTokens, int maxDraws, List<Integer> gpus) {
-        /** What the engine may fill. */
-        long budget() {
-            return gpus.stream()
-                    .map(CudaDevices::memory)
-                    .mapToLong(
-                            memory -> (long) (memory.totalBytes() * config.gpu().memoryUtilization())
-                                    - (memory.totalBytes() - memory.freeBytes()))
-                    .min()
-                    .orElse(0);
-        }
+    /** What the engine may fill of the GPU that has the least free; asking opens a context on each. */
+    private static long budget(List<Integer> gpus, GpuConfig config) {
+        return gpus.stream()
+                .map(CudaDevices::memory)
+                .mapToLong(memory -> (long) (memory.totalBytes() * config.memoryUtilization())
+                        - (memory.totalBytes() - memory.freeBytes()))
+                .min()
+                .orElse(0);
+    }
 
+    /** The memory of one GPU of several alike, and what a rank would take of it. */
+    private record Room(EngineConfig config, ModelConfig model, int maxTokens, int maxDraws, long budget) {
         boolean canBeCut(int ranks) {
             try {
                 Architecture.of(model).checkRanks(model, ranks);
@@ -140,7 +136,7 @@ final class GpuPlanning {
 
         long kvBytes(int ranks) {
             long activations = WorkspaceSize.bytes(model, ranks, maxTokens, maxDraws);
-            return Math.max(0, budget() - weightBytes(ranks) - activations - RESERVE_BYTES);
+            return Math.max(0, budget - weightBytes(ranks) - activations - RESERVE_BYTES);
         }
 
         boolean isUseful(int ranks) {

@@ -41,20 +41,25 @@ final class RankWorker implements AutoCloseable {
     /** Does this rank's work on the calling thread. */
     <T> CompletableFuture<T> here(Supplier<T> work) {
         try {
-            return CompletableFuture.completedFuture(work.get());
+            return CompletableFuture.completedFuture(closingOnFailure(work));
         } catch (RuntimeException | Error e) {
-            device.close();
             return CompletableFuture.failedFuture(e);
         }
     }
 
-    /** Does it on this rank's thread. A rank that fails closes its device at once, which releases the ranks that wait for it. */
+    /** Does it on this rank's thread. */
     <T> CompletableFuture<T> submit(Supplier<T> work) {
-        return CompletableFuture.supplyAsync(work, thread).whenComplete((done, failure) -> {
-            if (failure != null) {
-                device.close();
-            }
-        });
+        return CompletableFuture.supplyAsync(() -> closingOnFailure(work), thread);
+    }
+
+    /** A rank that fails closes its device at once, which releases the ranks that wait for it. */
+    private <T> T closingOnFailure(Supplier<T> work) {
+        try {
+            return work.get();
+        } catch (RuntimeException | Error e) {
+            device.close();
+            throw e;
+        }
     }
 
     int stepsAhead() {

@@ -58,14 +58,14 @@ public final class Scheduler {
         if (running.stream().anyMatch(Sequence::drawsByAwaited)) {
             return Step.NONE;
         }
-        Plan plan = new Plan();
+        StepPlan plan = new StepPlan(budget, running.size());
         long preemptionsBefore = preemptions;
         planRunning(plan, true);
         planRunning(plan, false);
         if (preemptions == preemptionsBefore) {
             admit(plan);
         }
-        Step step = Step.of(plan.slices);
+        Step step = Step.of(plan.slices());
         begin(step);
         return step;
     }
@@ -108,7 +108,7 @@ public final class Scheduler {
     }
 
     /** Decodes first, so that a long prompt never makes a running sequence wait; then pieces of prompts. */
-    private void planRunning(Plan plan, boolean decodes) {
+    private void planRunning(StepPlan plan, boolean decodes) {
         for (int i = 0; i < running.size(); i++) {
             Sequence sequence = running.get(i);
             if (!isDrained(sequence) && (sequence.pending() == 1) == decodes) {
@@ -128,7 +128,7 @@ public final class Scheduler {
      * Finds pages for {@code tokens} tokens, taking them from the latest of the others if need be; not where another will give its own
      * back after the step that is under way.
      */
-    private boolean makeRoom(Sequence sequence, int tokens, Plan plan) {
+    private boolean makeRoom(Sequence sequence, int tokens, StepPlan plan) {
         while (!pages.extend(sequence.pageTable(), tokens)) {
             if (running.stream().anyMatch(this::isDrained)) {
                 return false;
@@ -151,11 +151,11 @@ public final class Scheduler {
         preemptions++;
     }
 
-    private void admit(Plan plan) {
+    private void admit(StepPlan plan) {
         int leaving = (int) running.stream().filter(this::isDrained).count();
-        while (!waiting.isEmpty() && running.size() - leaving < budget.maxSequences() && plan.tokensLeft > 0) {
+        while (!waiting.isEmpty() && running.size() - leaving < budget.maxSequences() && plan.hasTokensLeft()) {
             Sequence sequence = waiting.peekFirst();
-            if (sequence.isScoring() && plan.scoredLeft == 0) {
+            if (sequence.isScoring() && !plan.hasScoresLeft()) {
                 return;
             }
             if (!sequence.isScoring()) { // what is scored must be computed, cached or not
@@ -209,36 +209,6 @@ public final class Scheduler {
             if (sequence.isFinished()) {
                 pages.publish(sequence.pageTable(), sequence.tokens(), sequence.computedAndKnown());
                 pages.release(sequence.pageTable());
-            }
-        }
-    }
-
-    /** A step in the making. */
-    private final class Plan {
-        private final List<Step.Slice> slices = new ArrayList<>(running.size());
-        private int tokensLeft = budget.maxTokens();
-        private int scoredLeft = budget.maxScored();
-
-        /** The most of a sequence's pending tokens that still fit. */
-        int most(Sequence sequence) {
-            int fitting = Math.min(sequence.pending(), tokensLeft);
-            return sequence.isScoring() ? Math.min(fitting, scoredLeft) : fitting;
-        }
-
-        void add(Sequence sequence, int count) {
-            Step.Slice slice = new Step.Slice(sequence, sequence.computed(), count, count == sequence.pending());
-            slices.add(slice);
-            tokensLeft -= count;
-            scoredLeft -= slice.scored();
-        }
-
-        void remove(Sequence sequence) {
-            for (int i = slices.size() - 1; i >= 0; i--) {
-                if (slices.get(i).sequence() == sequence) {
-                    tokensLeft += slices.get(i).count();
-                    scoredLeft += slices.remove(i).scored();
-                    return;
-                }
             }
         }
     }

@@ -6,7 +6,9 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import nighttrain.executor.Roofline;
 import nighttrain.executor.device.Batch;
+import nighttrain.executor.device.Ceilings;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.Matrix;
@@ -46,6 +48,7 @@ class GpuVerbBenchmark {
                 PREFILL_TOKENS, batch, batch, Math.max(PREFILL_TOKENS, context + 64), pages, PAGE_TOKENS);
         StepLimits stepLimits =
                 new StepLimits(PREFILL_TOKENS, batch, batch, limits.maxPositions() / PAGE_TOKENS + 1, PAGE_TOKENS);
+        Ceilings ceilings = CudaDevices.ceilings(0);
         Device device = CudaDevices.ranks(List.of(0), stepLimits).get(0);
         long start = System.nanoTime();
         try (Checkpoint checkpoint = Checkpoints.dummy(shape);
@@ -54,11 +57,22 @@ class GpuVerbBenchmark {
             System.out.printf("loaded in %.1f s%n", (System.nanoTime() - start) / 1e9);
             measure("prefill, one sequence of 8192", device, decoder, Steps.prefill(1, PREFILL_TOKENS));
             measure("prefill, 8 sequences of 1024", device, decoder, Steps.prefill(8, PREFILL_TOKENS / 8));
-            measure("decode, batch " + batch + ", context " + context, device, decoder, Steps.decode(batch, context));
+            String decode = "decode, batch " + batch + ", context " + context;
+            double decoded = measure(decode, device, decoder, Steps.decode(batch, context));
+            Roofline roofline = new Roofline(checkpoint.config(), 1, ceilings);
+            double bound = 1e3 * roofline.seconds(Roofline.Step.decode(batch, context));
+            System.out.printf(
+                    "decode: %.2f ms of at least %.2f, %.2f of the roofline (copy %.2f TB/s, bf16 product %.0f TFLOP/s)%n",
+                    decoded,
+                    bound,
+                    bound / decoded,
+                    ceilings.bytesPerSecond() / 1e12,
+                    ceilings.flopsPerSecond() / 1e12);
         }
     }
 
-    private void measure(String name, Device device, Decoder decoder, Batch step) {
+    /** Returns the milliseconds of the recorded step. */
+    private double measure(String name, Device device, Decoder decoder, Batch step) {
         int outputs = step.outputRows().length;
         double whole = Double.POSITIVE_INFINITY;
         waiting = false;
@@ -92,6 +106,7 @@ class GpuVerbBenchmark {
         nanosByVerb.forEach((verb, sumAndCount) -> System.out.printf(
                 "  %-34s %4d x %8.1f us = %8.2f ms%n",
                 verb, sumAndCount[1] / ROUNDS, sumAndCount[0] / 1e3 / sumAndCount[1], sumAndCount[0] / 1e6 / ROUNDS));
+        return recorded;
     }
 
     private boolean waiting;

@@ -84,6 +84,20 @@ public abstract class AbstractDrawTest extends DrawingDevice {
         assertThat(seen(sampling(1, 6, 1, 0))).hasSize(6);
     }
 
+    /** Of equals at the k-th place the lower ids stay. */
+    @ParameterizedTest
+    @CsvSource({"6,3", "1000,41", "50257,700"})
+    void topKKeepsExactlyKOfEquals(int vocabulary, int topK) {
+        float[] row = new float[vocabulary];
+        row[vocabulary - 1] = 2;
+        List<Draw> draws = LongStream.range(0, 50)
+                .mapToObj(seed -> plain(sampling(3, topK, 1, 0), seed))
+                .toList();
+        int[] drawn = tokens(draw(draws, copies(row, draws.size())));
+        assertThat(Arrays.stream(drawn).boxed()).allMatch(token -> token < topK - 1 || token == vocabulary - 1);
+        assertThat(Arrays.stream(drawn).distinct().count()).isGreaterThan(1);
+    }
+
     @ParameterizedTest
     @CsvSource({
         "1000,1,5,1,0",

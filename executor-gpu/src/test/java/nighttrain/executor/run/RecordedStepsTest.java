@@ -41,6 +41,9 @@ class RecordedStepsTest {
     private static final SamplingParams GREEDY_WITH_LOGPROBS =
             new SamplingParams(1, 0, 0, 1, 0, 1, 0, 0, 3, false, false);
 
+    /** One rank's draws, step by step. */
+    private record PlainAndRecorded(List<List<Drawn>> plain, List<List<Drawn>> recorded) {}
+
     static Stream<Arguments> shapesAndRanks() {
         return Stream.of(Shapes.DENSE, Shapes.LADDER, Shapes.TRACKS_MEAN, Shapes.KRAKEN)
                 .flatMap(shape -> Stream.of(1, 2, 4).map(ranks -> Arguments.of(shape, ranks)));
@@ -65,16 +68,20 @@ class RecordedStepsTest {
         RandomCheckpoint checkpoint = RandomCheckpoint.of(shape.model());
         List<Device> devices = gpus.open(ranks);
         try {
-            List<List<List<Drawn>>> plainAndRecorded = Ranks.onAll(devices, device -> {
-                        Decoder decoder = Decoder.load(checkpoint, device, LIMITS);
-                        return List.of(
-                                drawn(new StepRunner(decoder, Optional.empty())),
-                                drawn(new StepRunner(decoder, device.recorder())));
-                    })
-                    .get(0);
-            assertThat(plainAndRecorded.get(0))
-                    .allSatisfy(step -> assertThat(step).isNotEmpty());
-            assertThat(plainAndRecorded.get(1)).isEqualTo(plainAndRecorded.get(0));
+            List<PlainAndRecorded> ofRanks = Ranks.onAll(devices, device -> {
+                Decoder decoder = Decoder.load(checkpoint, device, LIMITS);
+                return new PlainAndRecorded(
+                        drawn(new StepRunner(decoder, Optional.empty())),
+                        drawn(new StepRunner(decoder, device.recorder())));
+            });
+            int draws = ofRanks.stream()
+                    .flatMap(rank -> rank.plain.stream())
+                    .mapToInt(List::size)
+                    .sum();
+            assertThat(draws)
+                    .as("every rank draws its share")
+                    .isEqualTo((1 + STEPS) * IntStream.of(BATCHES).sum());
+            assertThat(ofRanks).allSatisfy(rank -> assertThat(rank.recorded).isEqualTo(rank.plain));
         } finally {
             devices.forEach(Device::close);
         }

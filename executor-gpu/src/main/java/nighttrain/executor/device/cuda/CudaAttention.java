@@ -19,12 +19,15 @@ final class CudaAttention {
     private final int multiprocessors;
     private final boolean hopper;
     private final boolean deterministic;
-    private final Map<PrefillBlock, PrefillWork> prefillWork = new HashMap<>();
+    private final Map<Cut, PrefillWork> prefillWork = new HashMap<>();
     private DevicePointer partials;
     private DevicePointer arrivals;
     private long partialFloats;
     private long arrivalInts;
     private int turn;
+
+    /** How a prefill kernel cuts a sequence: rows of a block, query heads that share a key head. */
+    private record Cut(int blockRows, int group) {}
 
     CudaAttention(
             CudaContext context,
@@ -129,7 +132,7 @@ final class CudaAttention {
 
     private void prefill(CudaTensor out, CudaTensor qkv, CudaKvPages pages, AttentionShape shape) {
         PrefillBlock block = PrefillBlock.of(hopper, shape, group(shape));
-        PrefillWork work = prefillWork.computeIfAbsent(block, first -> work(first, group(shape)));
+        PrefillWork work = prefillWork.computeIfAbsent(new Cut(block.rows(), group(shape)), this::work);
         modules.get("attention_prefill", new KernelSource(block.file(), defines(shape)))
                 .withSharedBytes(block.sharedBytes())
                 .launch(
@@ -139,9 +142,9 @@ final class CudaAttention {
                         work.items());
     }
 
-    /** Of a kernel that is used for the first time: this step's too. */
-    private PrefillWork work(PrefillBlock block, int group) {
-        PrefillWork work = new PrefillWork(inputs, limits, memory, block.rows(), group, deterministic ? 1 : 2);
+    /** Of a cut that comes up for the first time: this step's too. */
+    private PrefillWork work(Cut cut) {
+        PrefillWork work = new PrefillWork(inputs, limits, memory, cut.blockRows, cut.group, deterministic ? 1 : 2);
         work.upload(turn, streams.main());
         return work;
     }

@@ -19,7 +19,14 @@ final class CudaContext {
     CudaContext(int ordinal) {
         this.ordinal = ordinal;
         JCudaDriver.cuDeviceGet(device, ordinal);
-        JCudaDriver.cuDevicePrimaryCtxRetain(context, device);
+        try {
+            JCudaDriver.cuDevicePrimaryCtxRetain(context, device);
+        } catch (CudaException e) {
+            throw new IllegalStateException(
+                    "GPU " + ordinal + " cannot be used by this process: " + e.getMessage()
+                            + " (after a kernel's bad access no GPU works in the same process any more; start a new one)",
+                    e);
+        }
     }
 
     int ordinal() {

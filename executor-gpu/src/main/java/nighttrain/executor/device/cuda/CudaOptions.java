@@ -4,8 +4,8 @@ package nighttrain.executor.device.cuda;
  * How GPUs compute.
  *
  * @param skipSums leave out the sums over ranks, for the bound that communication is held against
- * @param deterministic the same operations in the same order for a token whatever else is in its step: one algorithm per matrix,
- *     one attention kernel
+ * @param deterministic the same operations in the same order for a token whatever else is in its step: products
+ *     of one number of rows, one attention kernel
  * @param nccl sum by NCCL even where GPUs can read each other's memory
  */
 public record CudaOptions(boolean skipSums, boolean deterministic, boolean nccl) {

@@ -9,6 +9,9 @@ import java.util.Map;
  * {@code out[t] = x[t] W[t]^T + bias[t]} by cuBLASLt, strided over tracks; bf16 operands, fp32 accumulation. Rows are rounded up
  * to a few sizes, so that plans are few; what the extra rows hold is never read. Plans are chosen by timing where a step's size
  * comes back (decode and whole prefill steps), by cuBLASLt's own guess elsewhere.
+ *
+ * <p>Where a token's sums must not depend on its company, every product is cut into products of one number of rows, all by one
+ * algorithm, the same on every run.
  */
 final class MatrixProducts implements AutoCloseable {
     private static final int TIMED_RUNS = 3;
@@ -16,7 +19,7 @@ final class MatrixProducts implements AutoCloseable {
     /** Steps of up to this many rows are decode steps, which recur at every size. */
     private static final int RECURRING_ROWS = 512;
 
-    /** The step whose algorithms serve all steps where a token's sums must not depend on its company. */
+    /** Rows of every product where a token's sums must not depend on its company: fewer cost decode steps less, more prefill. */
     private static final int DETERMINISTIC_ROWS = 256;
 
     private final CublasLt lt;
@@ -26,7 +29,6 @@ final class MatrixProducts implements AutoCloseable {
     private final int largestStep;
     private final boolean deterministic;
     private final Map<ProductPlan.Shape, ProductPlan> plans = new HashMap<>();
-    private final Map<ProductPlan.Shape, ProductPlan> models = new HashMap<>();
 
     MatrixProducts(CublasLt lt, Streams streams, DeviceMemory memory, int largestStep, boolean deterministic) {
         this.deterministic = deterministic;
@@ -44,18 +46,22 @@ final class MatrixProducts implements AutoCloseable {
     }
 
     /** Rows that a product of {@code rows} rows computes. */
-    static int padded(int rows) {
-        int unit = rows <= 16 ? 1 : rows <= 64 ? 8 : rows <= 512 ? 16 : 128;
+    int padded(int rows) {
+        int unit = deterministic ? DETERMINISTIC_ROWS : rows <= 16 ? 1 : rows <= 64 ? 8 : rows <= 512 ? 16 : 128;
         return (rows + unit - 1) / unit * unit;
     }
 
     void run(CudaTensor out, CudaTensor x, CudaMatrix matrix) {
         Stream stream = streams.main();
-        plan(out, x, matrix, stream).run(out.address(), x.address(), matrix, workspace, stream);
+        int rows = Math.min(padded(x.rows()), Math.min(x.capacityRows(), out.capacityRows()));
+        int piece = deterministic ? DETERMINISTIC_ROWS : rows;
+        ProductPlan plan = plan(piece, out, x, matrix, stream);
+        for (int from = 0; from < rows; from += piece) {
+            plan.run(out.addressOfRow(from), x.addressOfRow(from), matrix, workspace, stream);
+        }
     }
 
-    private ProductPlan plan(CudaTensor out, CudaTensor x, CudaMatrix matrix, Stream stream) {
-        int rows = Math.min(padded(x.rows()), Math.min(x.capacityRows(), out.capacityRows()));
+    private ProductPlan plan(int rows, CudaTensor out, CudaTensor x, CudaMatrix matrix, Stream stream) {
         ProductPlan.Shape shape = new ProductPlan.Shape(
                 rows,
                 matrix.outputs(),
@@ -71,9 +77,7 @@ final class MatrixProducts implements AutoCloseable {
         }
         ProductPlan plan = new ProductPlan(lt, handle, shape);
         plans.put(shape, plan);
-        if (deterministic) {
-            plan.adopt(models.computeIfAbsent(shape.withRows(DETERMINISTIC_ROWS), this::untimed));
-        } else if (rows <= RECURRING_ROWS || rows >= largestStep) {
+        if (!deterministic && (rows <= RECURRING_ROWS || rows >= largestStep)) {
             plan.choose(candidate -> GpuTimer.leastSeconds(
                     stream, TIMED_RUNS, () -> candidate.run(out.address(), x.address(), matrix, workspace, stream)));
         } else {
@@ -82,16 +86,9 @@ final class MatrixProducts implements AutoCloseable {
         return plan;
     }
 
-    private ProductPlan untimed(ProductPlan.Shape shape) {
-        ProductPlan plan = new ProductPlan(lt, handle, shape);
-        plan.chooseUntimed();
-        return plan;
-    }
-
     @Override
     public void close() {
         plans.values().forEach(ProductPlan::close);
-        models.values().forEach(ProductPlan::close);
         lt.cublasLtDestroy(handle);
     }
 }

@@ -31,11 +31,7 @@ final class ProductPlan implements AutoCloseable {
             long inStride,
             long outStride,
             int outBytes,
-            boolean hasBias) {
-        Shape withRows(int other) {
-            return new Shape(other, outputs, inputs, tracks, inStride, outStride, outBytes, hasBias);
-        }
-    }
+            boolean hasBias) {}
 
     private final CublasLt lt;
     private final Pointer handle;
@@ -122,11 +118,6 @@ final class ProductPlan implements AutoCloseable {
     /** Takes what cuBLASLt thinks best. */
     void chooseUntimed() {
         algorithm = candidates().get(0);
-    }
-
-    /** Takes the algorithm of another plan, so that sums are added in its order. */
-    void adopt(ProductPlan other) {
-        algorithm = other.algorithm;
     }
 
     private List<Pointer> candidates() {

@@ -1,6 +1,5 @@
 package nighttrain.executor.device.cuda;
 
-import java.nio.IntBuffer;
 import java.util.List;
 import java.util.Map;
 import nighttrain.executor.device.Batch;
@@ -64,19 +63,20 @@ final class StepInputs {
     void upload(Batch next, int turn, Stream stream) {
         int rowsBefore = batch.draws().size();
         batch = next;
-        Packing packing = new Packing(hosts[turn].view().asIntBuffer());
+        PackedInputs packing =
+                new PackedInputs(hosts[turn].view().asIntBuffer(), packed.address(), results.allTokens());
         packing.put(tokens(), tokensWithAddresses(rowsBefore));
         packing.put(positions(), next.positions());
         packing.put(slots(), slotsOfTokens());
         packing.put(queryStarts(), next.queryStarts());
         packing.put(contexts(), contextsAndDecodes());
         packing.put(outputRows(), next.outputRows());
-        packing.skip(drawTable(0), next.draws().size() * DrawTable.INTS);
-        draws[turn].write(next.draws(), hosts[turn].view(), packing.lastFrom() * Integer.BYTES, stream);
-        Struct layout = packing.tables();
-        hosts[turn].copyTo(packed, (long) packing.at * Integer.BYTES, stream);
+        int drawsFrom = packing.skip(drawTable(0), next.draws().size() * DrawTable.INTS);
+        draws[turn].write(next.draws(), hosts[turn].view(), drawsFrom * Integer.BYTES, stream);
+        packTables(packing);
+        hosts[turn].copyTo(packed, (long) packing.size() * Integer.BYTES, stream);
         modules.get("lay_out", new KernelSource("step_inputs.cu", Map.of()))
-                .launch(stream, Kernel.Grid.of(BLOCKS, 1, THREADS), layout);
+                .launch(stream, Kernel.Grid.of(BLOCKS, 1, THREADS), packing.layout());
     }
 
     /** A step's tokens; of those that the step before drew, where the device has them. */
@@ -117,48 +117,15 @@ final class StepInputs {
         return both;
     }
 
-    /** Writes segments one behind the other, and step_inputs.cu's {@code Layout} that says where they belong. */
-    private final class Packing {
-        private final IntBuffer ints;
-        private final Struct layout = new Struct().pointer(packed.address()).pointer(results.allTokens());
-        private int from;
-        private int at;
-
-        Packing(IntBuffer ints) {
-            this.ints = ints;
+    /** The page tables, each as long as the longest context needs. */
+    private void packTables(PackedInputs packing) {
+        int width = 1;
+        for (int s = 0; s < batch.sequences(); s++) {
+            width = Math.max(width, pages(context(s)));
         }
-
-        void put(long target, int[] values) {
-            ints.put(at, values);
-            skip(target, values.length);
-        }
-
-        /** Leaves room for {@code count} values. */
-        void skip(long target, int count) {
-            layout.pointer(target).integer(at).integer(count);
-            from = at;
-            at += count;
-        }
-
-        int lastFrom() {
-            return from;
-        }
-
-        /** The page tables, each as long as the longest context needs. */
-        Struct tables() {
-            int width = 1;
-            for (int s = 0; s < batch.sequences(); s++) {
-                width = Math.max(width, pages(context(s)));
-            }
-            layout.pointer(tables.address())
-                    .integer(limits.pagesPerSequence())
-                    .integer(at)
-                    .integer(width);
-            for (int s = 0; s < batch.sequences(); s++) {
-                ints.put(at + s * width, batch.pageTables()[s], 0, pages(context(s)));
-            }
-            at += width * batch.sequences();
-            return layout.integer(batch.sequences());
+        packing.beginTables(pageTables(), limits.pagesPerSequence(), width, batch.sequences());
+        for (int s = 0; s < batch.sequences(); s++) {
+            packing.putTable(batch.pageTables()[s], pages(context(s)));
         }
     }
 

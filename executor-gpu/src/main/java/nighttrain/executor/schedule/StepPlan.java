@@ -1,0 +1,52 @@
+package nighttrain.executor.schedule;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** A step in the making: its slices so far, and what is left of the budget. */
+final class StepPlan {
+    private final List<Step.Slice> slices;
+    private int tokensLeft;
+    private int scoredLeft;
+
+    StepPlan(StepBudget budget, int expectedSlices) {
+        this.slices = new ArrayList<>(expectedSlices);
+        this.tokensLeft = budget.maxTokens();
+        this.scoredLeft = budget.maxScored();
+    }
+
+    List<Step.Slice> slices() {
+        return slices;
+    }
+
+    boolean hasTokensLeft() {
+        return tokensLeft > 0;
+    }
+
+    boolean hasScoresLeft() {
+        return scoredLeft > 0;
+    }
+
+    /** The most of a sequence's pending tokens that still fit. */
+    int most(Sequence sequence) {
+        int fitting = Math.min(sequence.pending(), tokensLeft);
+        return sequence.isScoring() ? Math.min(fitting, scoredLeft) : fitting;
+    }
+
+    void add(Sequence sequence, int count) {
+        Step.Slice slice = new Step.Slice(sequence, sequence.computed(), count, count == sequence.pending());
+        slices.add(slice);
+        tokensLeft -= count;
+        scoredLeft -= slice.scored();
+    }
+
+    void remove(Sequence sequence) {
+        for (int i = slices.size() - 1; i >= 0; i--) {
+            if (slices.get(i).sequence() == sequence) {
+                tokensLeft += slices.get(i).count();
+                scoredLeft += slices.remove(i).scored();
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+package nighttrain.executor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
+
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import java.util.stream.IntStream;
+import nighttrain.executor.device.cuda.CudaDevices;
+import nighttrain.executor.request.Generation;
+import nighttrain.executor.request.GenerationRequest;
+import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.StopCheck;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.Checkpoints;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** {@code --deterministic}: a row's tokens and the bits of their log-probabilities are the same alone and in a batch of 256. */
+@Tag("gpu")
+class DeterministicCudaTest {
+    private static final int CROWD = 256;
+
+    @ParameterizedTest
+    @CsvSource({
+        "llama-gqa,1,512",
+        "llama-gqa,1,4096",
+        "qwen3,1,512",
+        "gpt2,1,512",
+        "mistral-sliding-window,1,300",
+        "llama-gqa,2,512",
+        "parallel-track,2,512"
+    })
+    void aloneAndInACrowd(String name, int ranks, int batchTokens) throws Exception {
+        assumeThat(CudaDevices.count()).isGreaterThanOrEqualTo(ranks);
+        EngineConfig config = new EngineConfig(Backend.CUDA, ranks, 1, CROWD, batchTokens, 0, 16, 4_096, true, 2)
+                .with(new GpuConfig(List.of(), 0.9, true, false));
+        try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint(name));
+                Engine engine = Engines.open(config, checkpoint)) {
+            List<GenerationRequest> requests =
+                    IntStream.range(0, CROWD).mapToObj(i -> request(i)).toList();
+            Generation[] crowd = new Generation[CROWD];
+            answer(engine, requests, crowd);
+            for (int i = 0; i < CROWD; i += 25) {
+                Generation[] alone = new Generation[CROWD];
+                answer(engine, List.of(requests.get(i)), alone);
+                assertThat(alone[i].tokens()).as("row %d", i).isEqualTo(crowd[i].tokens());
+                assertThat(alone[i].logprobs()).as("row %d", i).isEqualTo(crowd[i].logprobs());
+            }
+            assertThat(Arrays.stream(crowd)
+                            .map(g -> Arrays.toString(g.tokens()))
+                            .distinct())
+                    .hasSizeGreaterThan(CROWD / 2);
+        }
+    }
+
+    /** Every second one greedy; prompts of 1 to 150 tokens. */
+    private static GenerationRequest request(int i) {
+        Random random = new Random(i);
+        int[] prompt = random.ints(1 + random.nextInt(150), 0, 96).toArray();
+        SamplingParams sampling = new SamplingParams(60, i % 2, 0, i % 3 == 0 ? 0.9 : 1, 0, 1, 0, 0, 2, true, false);
+        return new GenerationRequest(i, prompt, sampling, i, Set.of(), StopCheck.NEVER);
+    }
+
+    private static void answer(Engine engine, List<GenerationRequest> requests, Generation[] answers)
+            throws InterruptedException {
+        try (Engine.Session session = engine.session()) {
+            for (GenerationRequest request : requests) {
+                assertThat(session.offer(request)).isTrue();
+            }
+            for (int left = requests.size(); left > 0; left--) {
+                Generation answer = session.poll(Duration.ofSeconds(60)).orElseThrow();
+                answers[(int) answer.id()] = answer;
+            }
+        }
+    }
+}
