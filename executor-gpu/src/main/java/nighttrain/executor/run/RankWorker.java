@@ -41,20 +41,28 @@ final class RankWorker implements AutoCloseable {
     /** Runs a step on the calling thread. */
     CompletableFuture<List<Drawn>> runHere(Batch batch) {
         try {
-            return CompletableFuture.completedFuture(runner.run(batch));
+            return CompletableFuture.completedFuture(closingOnFailure(() -> runner.run(batch)));
         } catch (RuntimeException | Error e) {
-            device.close();
             return CompletableFuture.failedFuture(e);
         }
     }
 
-    /** A rank that fails closes its device at once, which releases the ranks that wait for it. */
     private CompletableFuture<List<Drawn>> submit(Supplier<List<Drawn>> work) {
-        return CompletableFuture.supplyAsync(work, thread).whenComplete((drawn, failure) -> {
-            if (failure != null) {
-                device.close();
-            }
-        });
+        return CompletableFuture.supplyAsync(() -> closingOnFailure(work), thread);
+    }
+
+    /** A rank that fails closes its device at once, which releases the ranks that wait for it. */
+    private List<Drawn> closingOnFailure(Supplier<List<Drawn>> work) {
+        try {
+            return work.get();
+        } catch (RuntimeException e) {
+            RuntimeException explained = device.explained(e);
+            device.close();
+            throw explained;
+        } catch (Error e) {
+            device.close();
+            throw e;
+        }
     }
 
     long busyNanos() {

@@ -65,19 +65,27 @@ class RecordedStepsTest {
         RandomCheckpoint checkpoint = RandomCheckpoint.of(shape.model());
         List<Device> devices = gpus.open(ranks);
         try {
-            List<List<List<Drawn>>> plainAndRecorded = Ranks.onAll(devices, device -> {
-                        Decoder decoder = Decoder.load(checkpoint, device, LIMITS);
-                        return List.of(
-                                drawn(new StepRunner(decoder, Optional.empty())),
-                                drawn(new StepRunner(decoder, device.recorder())));
-                    })
-                    .get(0);
-            assertThat(plainAndRecorded.get(0))
-                    .allSatisfy(step -> assertThat(step).isNotEmpty());
-            assertThat(plainAndRecorded.get(1)).isEqualTo(plainAndRecorded.get(0));
+            List<List<List<List<Drawn>>>> byRank = Ranks.onAll(devices, device -> {
+                Decoder decoder = Decoder.load(checkpoint, device, LIMITS);
+                return List.of(
+                        drawn(new StepRunner(decoder, Optional.empty())),
+                        drawn(new StepRunner(decoder, device.recorder())));
+            });
+            List<List<Drawn>> plain = ofAllRanks(byRank, 0);
+            assertThat(plain).allSatisfy(step -> assertThat(step).isNotEmpty());
+            assertThat(ofAllRanks(byRank, 1)).isEqualTo(plain);
         } finally {
             devices.forEach(Device::close);
         }
+    }
+
+    /** Each step's draws; every rank made its share of them. */
+    private static List<List<Drawn>> ofAllRanks(List<List<List<List<Drawn>>>> byRank, int run) {
+        return IntStream.range(0, byRank.get(0).get(run).size())
+                .mapToObj(step -> byRank.stream()
+                        .flatMap(rank -> rank.get(run).get(step).stream())
+                        .toList())
+                .toList();
     }
 
     /** What every step draws, for every size of batch: a prompt each, then token after token, the same whatever was drawn. */

@@ -19,7 +19,14 @@ final class CudaContext {
     CudaContext(int ordinal) {
         this.ordinal = ordinal;
         JCudaDriver.cuDeviceGet(device, ordinal);
-        JCudaDriver.cuDevicePrimaryCtxRetain(context, device);
+        try {
+            JCudaDriver.cuDevicePrimaryCtxRetain(context, device);
+        } catch (CudaException e) {
+            throw new IllegalStateException(
+                    "cannot open GPU " + ordinal + ": " + e.getMessage()
+                            + " (after a fault inside a kernel CUDA serves this process no more; start it anew)",
+                    e);
+        }
     }
 
     int ordinal() {
@@ -70,7 +77,7 @@ final class CudaContext {
         }
     }
 
-    /** Gives the context back; after a fault that no later call survives, {@code broken}, it is made anew for the next user. */
+    /** Gives the context back; after a fault that no later call survives, {@code broken}, what it held is freed. */
     void close(boolean broken) {
         if (broken) {
             JCudaDriver.cuDevicePrimaryCtxReset(device);
