@@ -1,10 +1,25 @@
 // out[t] = scale * sum of in over the tracks of all ranks, for every local track t; fp32 accumulation in the order of ranks, so
 // that every rank gets the same bits. One-shot: every rank reads all of every peer (latency); two-shot: every rank sums its own
 // share and reads the others' (bandwidth). Both read peers' memory directly.
+// BLOCKS meeting places, of which a block keeps several where a launch has fewer blocks, so that it leaves multiprocessors to other
+// work: every launch meets at all of them equally often, and one epoch serves all kernels.
 // Bytes over NVLink per rank of n bytes: one-shot (RANKS - 1) n, two-shot 2 (RANKS - 1) / RANKS n.
 // Measured on four H200: 8 KiB 4.6 us, 512 KiB 9.0, 2 MiB 17.1, 32 MiB 166.
 // Compile-time: RANKS, BLOCKS.
-#include "peers.cuh"
+#include "clock.cuh"
+#include "sums.cuh"
+
+constexpr int MAX_RANKS = 8;
+constexpr int AHEAD = RANKS <= 2 ? 4 : RANKS <= 4 ? 2 : 1; // vectors of a thread whose loads are under way together
+
+struct Peers {
+    uint4* in[MAX_RANKS];      // what is summed: each rank's input, or where it put the sum of its own tracks
+    uint4* reduced[MAX_RANKS]; // two-shot: each rank's share of the sum
+    unsigned* arrived[MAX_RANKS]; // [BLOCKS][MAX_RANKS] epochs
+    unsigned* epochs;             // [BLOCKS]: how often this rank's blocks have met
+    const volatile int* abort;    // in host memory: set when a rank has failed
+    unsigned long long* nanos;    // time spent in these kernels so far, waiting for peers included
+};
 
 struct Sum {
     Peers peers;
@@ -21,13 +36,84 @@ struct Sum {
     long long staged_stride;
 };
 
+__device__ __forceinline__ void release(unsigned* address, unsigned value) {
+    asm volatile("st.release.sys.global.u32 [%0], %1;" ::"l"(address), "r"(value) : "memory");
+}
+
+__device__ __forceinline__ unsigned acquire(const unsigned* address) {
+    unsigned value;
+    asm volatile("ld.acquire.sys.global.u32 %0, [%1];" : "=r"(value) : "l"(address) : "memory");
+    return value;
+}
+
+// Meets the same block of every other rank at this block's places; false where a rank has failed: then peers' memory may be gone already.
+__device__ __forceinline__ bool meet(const Peers& p, int rank, unsigned epoch) {
+    int failed = 0;
+    __syncthreads();
+    int place = blockIdx.x + threadIdx.x / RANKS * gridDim.x, peer = threadIdx.x % RANKS;
+    if (place < BLOCKS) {
+        release(p.arrived[peer] + place * MAX_RANKS + rank, epoch);
+        const unsigned* mine = p.arrived[rank] + place * MAX_RANKS + peer;
+        for (unsigned spins = 1; (int)(acquire(mine) - epoch) < 0; spins++) {
+            if (spins % 4096 == 0 && *p.abort) {
+                failed = 1;
+                break;
+            }
+        }
+    }
+    return !__syncthreads_or(failed);
+}
+
+// Ends a kernel: the epoch that all its meetings came to, and the time it took, by the clock of the first block.
+__device__ __forceinline__ void finish(const Peers& p, unsigned epoch, unsigned long long start) {
+    for (int place = blockIdx.x + threadIdx.x * gridDim.x; place < BLOCKS; place += blockDim.x * gridDim.x) {
+        p.epochs[place] = epoch;
+    }
+    if (threadIdx.x == 0 && blockIdx.x == 0) *p.nanos += now() - start;
+}
+
+// Loads this thread's vectors of count, AHEAD at a time, and then uses them: load(i) and use(i, what was loaded).
+template <typename T, typename Load, typename Use>
+__device__ __forceinline__ void each(int count, const Load& load, const Use& use) {
+    int stride = gridDim.x * blockDim.x;
+    for (int first = blockIdx.x * blockDim.x + threadIdx.x; first < count; first += AHEAD * stride) {
+        T loaded[AHEAD];
+#pragma unroll
+        for (int a = 0; a < AHEAD; a++) {
+            if (first + a * stride < count) loaded[a] = load(first + a * stride);
+        }
+#pragma unroll
+        for (int a = 0; a < AHEAD; a++) {
+            if (first + a * stride < count) use(first + a * stride, loaded[a]);
+        }
+    }
+}
+
+struct Parts {
+    uint4 of[RANKS];
+};
+
+__device__ __forceinline__ Parts load_parts(uint4* const* in, long long at) {
+    Parts parts;
+#pragma unroll
+    for (int r = 0; r < RANKS; r++) parts.of[r] = in[r][at];
+    return parts;
+}
+
+__device__ __forceinline__ uint4 sum_of(const Parts& parts, float scale) {
+    float sum[8] = {};
+#pragma unroll
+    for (int r = 0; r < RANKS; r++) accumulate(sum, parts.of[r]);
+    return packed(sum, scale);
+}
+
 __device__ __forceinline__ void write_tracks(const Sum& s, int at, uint4 v) {
     for (int t = 0; t < s.tracks; t++) s.out[t * s.out_track_stride + at] = v;
 }
 
 // The sum of this rank's own tracks, where its peers read it.
 __device__ __forceinline__ void stage(const Sum& s, uint4* to, int from, int count) {
-    for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += BLOCKS * blockDim.x) {
+    for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x) {
         float sum[8] = {};
         for (int t = 0; t < s.tracks; t++) accumulate(sum, s.tracks_in[t * s.in_track_stride + from + i]);
         to[from + i] = packed(sum, 1.0f);
@@ -48,9 +134,9 @@ extern "C" __global__ void __launch_bounds__(512, 1) one_shot(const Sum s) {
     inputs(s, epoch, in);
     if (s.staged) stage(s, s.peers.in[s.rank] + (epoch & 1) * s.staged_stride, 0, s.vectors);
     if (!meet(s.peers, s.rank, ++epoch)) return;
-    for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < s.vectors; i += BLOCKS * blockDim.x) {
-        write_tracks(s, i, sum_of_ranks(in, i, s.scale));
-    }
+    each<Parts>(
+        s.vectors, [&](int i) { return load_parts(in, i); },
+        [&](int i, const Parts& parts) { write_tracks(s, i, sum_of(parts, s.scale)); });
     if (s.closing) meet(s.peers, s.rank, epoch + 2);
     finish(s.peers, epoch + 2, start); // three in all: odd, so that the staged buffers take turns
 }
@@ -69,16 +155,16 @@ extern "C" __global__ void __launch_bounds__(512, 1) two_shot(const Sum s) {
     }
     if (!meet(s.peers, s.rank, ++epoch)) return;
     int from = min(s.vectors, s.rank * share), count = min(share, s.vectors - from);
-    for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += BLOCKS * blockDim.x) {
-        s.peers.reduced[s.rank][from + i] = sum_of_ranks(in, from + i, s.scale);
-    }
+    each<Parts>(
+        count, [&](int i) { return load_parts(in, from + i); },
+        [&](int i, const Parts& parts) { s.peers.reduced[s.rank][from + i] = sum_of(parts, s.scale); });
     if (!meet(s.peers, s.rank, epoch + 1)) return;
     for (int k = 0; k < RANKS; k++) {
         int r = (s.rank + k) % RANKS; // not all ranks at the same peer
         int first = min(s.vectors, r * share), length = min(share, s.vectors - first);
-        for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < length; i += BLOCKS * blockDim.x) {
-            write_tracks(s, first + i, s.peers.reduced[r][first + i]);
-        }
+        each<uint4>(
+            length, [&](int i) { return s.peers.reduced[r][first + i]; },
+            [&](int i, uint4 sum) { write_tracks(s, first + i, sum); });
     }
     if (s.closing) meet(s.peers, s.rank, epoch + 2);
     finish(s.peers, epoch + 2, start);

@@ -10,8 +10,8 @@ public record DenseTensorParallel() implements Architecture {
     @Override
     public ResidualStream decode(Blocks blocks, ResidualStream h, Communicator ranks) {
         for (int layer = 0; layer < blocks.layers(); layer++) {
-            h.add(ranks.allReduce(blocks.attention(layer, h)));
-            h.add(ranks.allReduce(blocks.mlp(layer, h)));
+            h.add(ranks.allReduce(blocks.attention(layer, h)).await());
+            h.add(ranks.allReduce(blocks.mlp(layer, h)).await());
         }
         return h;
     }

@@ -10,7 +10,7 @@ public record ParallelBlock() implements Architecture {
     @Override
     public ResidualStream decode(Blocks blocks, ResidualStream h, Communicator ranks) {
         for (int layer = 0; layer < blocks.layers(); layer++) {
-            h.add(ranks.allReduce(blocks.attentionAndMlp(layer, h)));
+            h.add(ranks.allReduce(blocks.attentionAndMlp(layer, h)).await());
         }
         return h;
     }

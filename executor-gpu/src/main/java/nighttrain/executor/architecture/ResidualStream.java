@@ -3,17 +3,16 @@ package nighttrain.executor.architecture;
 import java.util.Optional;
 import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.Norm;
-import nighttrain.executor.device.Pending;
 import nighttrain.executor.device.Tensor;
 
 /**
  * The residual stream h, {@code [localTracks, tokens, hidden]}. {@link #add} only remembers its argument: the next norm folds
- * it in, so that architectures read like the maths and still run the fused kernels: add and norm, or sum over ranks, add and norm.
+ * it in, so that architectures read like the maths and still run the fused add-and-norm kernel.
  */
 public final class ResidualStream {
     private final Kernels kernels;
     private final Tensor h;
-    private Optional<Pending> addend = Optional.empty();
+    private Optional<Tensor> addend = Optional.empty();
 
     public ResidualStream(Kernels kernels, Tensor h) {
         this.kernels = kernels;
@@ -22,13 +21,8 @@ public final class ResidualStream {
 
     /** {@code h += y}; {@code y} must stay as it is until the next norm or {@link #settle}. */
     public void add(Tensor y) {
-        add(() -> y);
-    }
-
-    /** {@code h += sum}, which is awaited at the next norm or {@link #settle}. */
-    public void add(Pending sum) {
         settle();
-        addend = Optional.of(sum);
+        addend = Optional.of(y);
     }
 
     /** Whether h lives in {@code buffer}. */
@@ -38,7 +32,7 @@ public final class ResidualStream {
 
     /** h with everything added. */
     public Tensor settle() {
-        addend.ifPresent(y -> kernels.add(h, y.await()));
+        addend.ifPresent(y -> kernels.add(h, y));
         addend = Optional.empty();
         return h;
     }
@@ -46,7 +40,7 @@ public final class ResidualStream {
     /** {@code out = norm(h)}. */
     public void normInto(Tensor out, Norm norm) {
         if (addend.isPresent()) {
-            addend.get().addNorm(kernels, out, h, norm);
+            kernels.addNorm(out, h, addend.get(), norm);
             addend = Optional.empty();
         } else {
             kernels.norm(out, h, norm);

@@ -25,9 +25,7 @@ public record SyncCount(int blocking, int overlapped) {
     /** Counts for a model of {@code layers} layers. */
     public static SyncCount of(Architecture architecture, int layers) {
         Tally tally = new Tally();
-        architecture
-                .decode(new EmptyBlocks(layers, tally), new ResidualStream(NO_KERNELS, NOWHERE), tally)
-                .settle();
+        architecture.decode(new EmptyBlocks(layers, tally), new ResidualStream(NO_KERNELS, NOWHERE), tally);
         return new SyncCount(tally.blocking, tally.overlapped);
     }
 
@@ -87,31 +85,29 @@ public record SyncCount(int blocking, int overlapped) {
     }
 
     private record EmptyBlocks(int layers, Tally tally) implements Blocks {
-        /** A module reads its stream, and then computes. */
-        private Tensor ran(ResidualStream h) {
-            h.settle();
+        private Tensor ran() {
             tally.module();
             return NOWHERE;
         }
 
         @Override
         public Tensor attention(int layer, ResidualStream h) {
-            return ran(h);
+            return ran();
         }
 
         @Override
         public Tensor mlp(int layer, ResidualStream h) {
-            return ran(h);
+            return ran();
         }
 
         @Override
         public Tensor attentionAndMlp(int layer, ResidualStream h) {
-            return ran(h);
+            return ran();
         }
 
         @Override
         public Tensor join(ResidualStream h) {
-            return ran(h);
+            return ran();
         }
 
         @Override

@@ -53,6 +53,11 @@ public interface Device extends AutoCloseable {
     /** Where the device can replay recorded work for less than it costs to enqueue it: its recorder. */
     Optional<Recorder> recorder();
 
+    /** {@code failure} of work on this device, with what the device knows of it. */
+    default RuntimeException explained(RuntimeException failure) {
+        return failure;
+    }
+
     @Override
     void close();
 }

@@ -56,7 +56,11 @@ final class RankWorker implements AutoCloseable {
     private <T> T closingOnFailure(Supplier<T> work) {
         try {
             return work.get();
-        } catch (RuntimeException | Error e) {
+        } catch (RuntimeException e) {
+            RuntimeException explained = device.explained(e);
+            device.close();
+            throw explained;
+        } catch (Error e) {
             device.close();
             throw e;
         }

@@ -7,17 +7,16 @@ import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Pending;
 import nighttrain.executor.device.Tensor;
 
-/** A device's communicator whose sums can be left out, or kept apart from the norms behind them, without loading weights anew. */
+/** A device's communicator whose sums can be left out, without loading weights anew. */
 final class SwitchedSums implements Communicator {
     /** How sums are made. */
     enum Mode {
-        AS_BUILT,
-        APART_FROM_NORMS,
+        MADE,
         SKIPPED
     }
 
     private final Communicator real;
-    private Mode mode = Mode.AS_BUILT;
+    private Mode mode = Mode.MADE;
 
     SwitchedSums(Communicator real) {
         this.real = real;
@@ -46,11 +45,7 @@ final class SwitchedSums implements Communicator {
 
     @Override
     public Pending allReduce(Tensor part) {
-        if (mode == Mode.SKIPPED) {
-            return () -> part;
-        }
-        Pending sum = real.allReduce(part);
-        return mode == Mode.AS_BUILT ? sum : sum::await;
+        return mode == Mode.SKIPPED ? () -> part : real.allReduce(part);
     }
 
     @Override

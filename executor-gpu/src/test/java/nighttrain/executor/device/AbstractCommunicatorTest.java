@@ -9,7 +9,6 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
@@ -190,51 +189,6 @@ public abstract class AbstractCommunicatorTest {
             closeness.check(
                     "beside the sums", Formulas.gelu(doubled), results.get(rank).get(2), cols);
         }
-    }
-
-    /** Where the sum is only added to a stream that is then normed; the bits are those of sum, addition and norm apart. */
-    @ParameterizedTest
-    @CsvSource({
-        "1,7,48,false",
-        "2,1,24,false",
-        "2,7,45,true",
-        "2,33,1000,true",
-        "2,203,2048,false",
-        "2,1024,2048,true",
-        "4,1,24,true",
-        "4,33,1000,false",
-        "4,203,2048,false"
-    })
-    void sumsGoIntoNorms(int ranks, int rows, int cols, boolean layer) {
-        Size size = new Size(ranks, 1, rows, cols);
-        float[][] inputs = inputs(size);
-        float[] stream = fresh.normal(size.perRank());
-        float[] weight = fresh.normal(cols, 1, 0.5);
-        Optional<float[]> bias = layer ? Optional.of(fresh.normal(cols)) : Optional.empty();
-        List<List<float[]>> results = onAll(ranks, device -> {
-            Norm norm = new Norm(
-                    device.constant("weight", 1, 1, cols, weight),
-                    bias.map(values -> device.constant("bias", 1, 1, cols, values)),
-                    1e-5f);
-            Tensor x = Tensors.holding(device, stream, 1, rows, cols);
-            Tensor out = poisoned(device, size);
-            device.communicator().allReduce(input(device, inputs, size)).addNorm(device.kernels(), out, x, norm);
-            Tensor plainX = Tensors.holding(device, stream, 1, rows, cols);
-            Tensor plain = poisoned(device, size);
-            Tensor sum =
-                    device.communicator().allReduce(input(device, inputs, size)).await();
-            device.kernels().addNorm(plain, plainX, sum, norm);
-            assertThat(device.read(x)).isEqualTo(device.read(plainX));
-            assertThat(device.read(out)).isEqualTo(device.read(plain));
-            return List.of(device.read(x), device.read(out));
-        });
-        double[] sum = sum(inputs, size, 1);
-        for (int i = 0; i < sum.length; i++) {
-            sum[i] += stream[i];
-        }
-        check("x", sum, results.stream().map(r -> r.get(0)).toList(), size);
-        double[] normed = Formulas.norm(sum, rows, cols, weight, bias, 1e-5);
-        check("norm", normed, results.stream().map(r -> r.get(1)).toList(), size);
     }
 
     /** A step has many sums in a row, of the same buffers and of changing sizes. */

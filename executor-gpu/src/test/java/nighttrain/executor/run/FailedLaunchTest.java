@@ -48,7 +48,7 @@ class FailedLaunchTest {
             armed.set(true);
             assertThatThrownBy(() -> workers.launch(prompt()).land())
                     .hasMessageStartingWith(
-                            "rank " + failing + " failed: java.lang.IllegalStateException: launch of gelu ");
+                            "rank " + failing + " failed: java.lang.IllegalStateException: launch failed: gelu ");
         }
         try (WorkerGroup again = WorkerGroup.load("test", checkpoint, GPUS.open(ranks), LIMITS)) {
             assertThat(again.launch(prompt()).land()).hasSize(1);

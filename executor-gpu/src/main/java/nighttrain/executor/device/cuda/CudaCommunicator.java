@@ -3,8 +3,6 @@ package nighttrain.executor.device.cuda;
 import java.util.HashMap;
 import java.util.Map;
 import nighttrain.executor.device.Communicator;
-import nighttrain.executor.device.Kernels;
-import nighttrain.executor.device.Norm;
 import nighttrain.executor.device.Pending;
 import nighttrain.executor.device.Tensor;
 
@@ -54,11 +52,7 @@ final class CudaCommunicator implements Communicator {
         if (to.address() == from.address()) {
             throw new IllegalArgumentException("a sum over its own input (peers may still read it)");
         }
-        if (skipSums) {
-            return () -> in;
-        }
-        Streams.Travelling sum = streams.start(transport.sum(to, from, scale));
-        return () -> landed(sum, to);
+        return skipSums ? () -> in : start(to, from, scale);
     }
 
     @Override
@@ -67,42 +61,15 @@ final class CudaCommunicator implements Communicator {
         if (skipSums || size() == 1 && from.tracks() == 1) {
             return () -> part;
         }
-        CudaTensor to = sumOf(from);
-        return new OwnSum(from, to, streams.start(transport.sum(to, from, 1f)));
+        return start(sumOf(from), from, 1f);
     }
 
-    private static Tensor landed(Streams.Travelling sum, CudaTensor out) {
-        sum.land();
-        return out;
-    }
-
-    /** A sum into a buffer of our own, which nobody misses where a kernel adds it to the stream and norms that. */
-    private final class OwnSum implements Pending {
-        private final CudaTensor in;
-        private final CudaTensor out;
-        private final Streams.Travelling sum;
-
-        private OwnSum(CudaTensor in, CudaTensor out, Streams.Travelling sum) {
-            this.in = in;
-            this.out = out;
-            this.sum = sum;
-        }
-
-        @Override
-        public Tensor await() {
-            return landed(sum, out);
-        }
-
-        @Override
-        public void addNorm(Kernels kernels, Tensor normed, Tensor x, Norm norm) {
-            boolean fused = transport
-                    .addNorm((CudaTensor) normed, (CudaTensor) x, in, norm)
-                    .map(sum::landAs)
-                    .orElse(false);
-            if (!fused) {
-                Pending.super.addNorm(kernels, normed, x, norm);
-            }
-        }
+    private Pending start(CudaTensor out, CudaTensor in, float scale) {
+        Streams.Travelling sum = streams.start(transport.sum(out, in, scale));
+        return () -> {
+            sum.land();
+            return out;
+        };
     }
 
     /** The buffer that a part's sums go to. */

@@ -77,7 +77,7 @@ final class CudaContext {
         }
     }
 
-    /** Gives the context back; after a fault that no later call survives, {@code broken}, it is made anew for the next user. */
+    /** Gives the context back; after a fault that no later call survives, {@code broken}, what it held is freed. */
     void close(boolean broken) {
         if (broken) {
             JCudaDriver.cuDevicePrimaryCtxReset(device);

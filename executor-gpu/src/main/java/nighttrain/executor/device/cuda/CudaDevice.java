@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.Optional;
+import jcuda.CudaException;
 import jcuda.Pointer;
 import jcuda.driver.JCudaDriver;
 import nighttrain.executor.device.Communicator;
@@ -196,6 +197,11 @@ final class CudaDevice implements Device {
         return values;
     }
 
+    @Override
+    public RuntimeException explained(RuntimeException failure) {
+        return GpuFault.explained(failure);
+    }
+
     /** Releases the peers that wait for this rank, then frees everything. */
     @Override
     public synchronized void close() {
@@ -208,7 +214,7 @@ final class CudaDevice implements Device {
         boolean broken = false;
         try {
             streams.synchronize();
-        } catch (IllegalStateException e) {
+        } catch (CudaException e) {
             broken = true;
         }
         if (!broken) {

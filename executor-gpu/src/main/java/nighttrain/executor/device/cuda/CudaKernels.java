@@ -99,12 +99,12 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public void norm(Tensor out, Tensor x, Norm norm) {
-        norms.norm((CudaTensor) out, (CudaTensor) x, norm);
+        norms.run("norm_rows", (CudaTensor) out, (CudaTensor) x, (CudaTensor) x, norm);
     }
 
     @Override
     public void addNorm(Tensor out, Tensor xInOut, Tensor y, Norm norm) {
-        norms.addNorm((CudaTensor) out, (CudaTensor) xInOut, (CudaTensor) y, norm);
+        norms.run("add_norm_rows", (CudaTensor) out, (CudaTensor) xInOut, (CudaTensor) y, norm);
     }
 
     @Override

@@ -57,7 +57,7 @@ final class Kernel {
                     Pointer.to(values),
                     null);
         } catch (CudaException e) {
-            throw GpuFault.of("launch of " + name + " " + grid, e);
+            throw new IllegalStateException("launch failed: " + name + " " + grid + " (" + e.getMessage() + ")", e);
         }
     }
 

@@ -1,9 +1,6 @@
 package nighttrain.executor.device.cuda;
 
-import java.util.HashMap;
 import java.util.Map;
-import java.util.Optional;
-import nighttrain.executor.device.Norm;
 import nighttrain.executor.device.RowShare;
 import nighttrain.executor.device.Tensor;
 
@@ -15,7 +12,11 @@ final class PeerTransport implements Transport {
     static final int BLOCKS = 64;
     static final int MAX_RANKS = 8;
     private static final int VECTOR_BYTES = CudaTensor.VECTOR * CudaTensor.BF16;
-    private static final Kernel.Grid GRID = Kernel.Grid.of(BLOCKS, 1, 512);
+    private static final int THREADS = 512;
+    private static final Kernel.Grid WHOLE = Kernel.Grid.of(BLOCKS, 1, THREADS);
+
+    /** So few that work beside the sum keeps most multiprocessors; with half of them sums took too long. */
+    private static final Kernel.Grid BESIDE = Kernel.Grid.of(BLOCKS / 2, 1, THREADS);
 
     private final int rank;
     private final int size;
@@ -63,7 +64,7 @@ final class PeerTransport implements Transport {
         Kernel kernel = kernel(name);
         return (stream, overlapped) -> kernel.launch(
                 stream,
-                GRID,
+                overlapped ? BESIDE : WHOLE,
                 peers(read, shares, met)
                         .pointer(out.address())
                         .pointer(in.address())
@@ -76,28 +77,6 @@ final class PeerTransport implements Transport {
                         .integer(staged ? 1 : 0)
                         .integer(overlapped ? 1 : 0)
                         .longs(stagedStride));
-    }
-
-    /** Rows of whole vectors, and no more of them than go in one shot. */
-    @Override
-    public Optional<Streams.Launch> addNorm(CudaTensor out, CudaTensor x, CudaTensor in, Norm norm) {
-        if (in.tracks() > 1 || in.cols() % CudaTensor.VECTOR != 0 || threshold.isKnownReached(in.trackBytes())) {
-            return Optional.empty();
-        }
-        Kernel kernel = modules.get(
-                "add_norm_of_sum", normSource(size, in.cols(), norm.bias().isPresent()));
-        long[] read = buffers.of(in);
-        return Optional.of((stream, overlapped) -> kernel.launch(
-                stream,
-                Kernel.Grid.of(BLOCKS, 1, NormRows.THREADS),
-                NormRows.write(
-                        peers(read, new long[0], flags()).integer(in.rows()).integer(rank), out, x, norm)));
-    }
-
-    static KernelSource normSource(int ranks, int cols, boolean layer) {
-        Map<String, Integer> defines = new HashMap<>(NormRows.defines(cols, layer));
-        defines.putAll(Map.of("RANKS", ranks, "BLOCKS", BLOCKS));
-        return new KernelSource("add_norm_of_sum.cu", defines);
     }
 
     private static long capacity(CudaTensor in) {
@@ -138,7 +117,7 @@ final class PeerTransport implements Transport {
         }
         RowShare share = RowShare.of(part.rows(), rank, size);
         gather.integer(share.from()).integer(share.count()).integer(rank);
-        kernel("gather_rows_of_rank").launch(stream, GRID, gather);
+        kernel("gather_rows_of_rank").launch(stream, WHOLE, gather);
         return whole;
     }
 }

@@ -1,6 +1,5 @@
 package nighttrain.executor.device.cuda;
 
-import jcuda.CudaException;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
 import jcuda.driver.CUstream;
@@ -32,28 +31,20 @@ final class Streams implements AutoCloseable {
             this.launch = launch;
         }
 
-        /** Runs {@code instead} on the main stream in place of the sum, unless the sum needs the side stream. */
-        boolean landAs(Launch instead) {
-            if (heldBack != this || forked > 0) {
-                return false;
-            }
-            heldBack = null;
-            instead.on(main, false);
-            done = true;
-            return true;
-        }
-
         /** Orders the main stream's later work after the sum. */
         void land() {
             if (done) {
                 return;
             }
-            if (!landAs(launch)) {
+            if (heldBack == this && forked == 0) {
+                heldBack = null;
+                launch.on(main, false);
+            } else {
                 fork();
                 JCudaDriver.cuStreamWaitEvent(main, landed, 0);
                 forked--;
-                done = true;
             }
+            done = true;
         }
     }
 
@@ -65,7 +56,9 @@ final class Streams implements AutoCloseable {
 
     Streams() {
         JCudaDriver.cuStreamCreate(main, CUstream_flags.CU_STREAM_NON_BLOCKING);
-        JCudaDriver.cuStreamCreate(side, CUstream_flags.CU_STREAM_NON_BLOCKING);
+        int[] highest = new int[1];
+        JCudaDriver.cuCtxGetStreamPriorityRange(new int[1], highest);
+        JCudaDriver.cuStreamCreateWithPriority(side, CUstream_flags.CU_STREAM_NON_BLOCKING, highest[0]);
         for (int i = 0; i < EVENTS; i++) {
             events[i] = new CUevent();
             JCudaDriver.cuEventCreate(events[i], CUevent_flags.CU_EVENT_DISABLE_TIMING);
@@ -111,21 +104,13 @@ final class Streams implements AutoCloseable {
 
     /** Waits on the host for everything enqueued. */
     void synchronize() {
-        await(main());
+        JCudaDriver.cuStreamSynchronize(main());
     }
 
     /** As {@link #synchronize}, and for sums that have not landed. */
     void drain() {
         synchronize();
-        await(side);
-    }
-
-    private static void await(Stream stream) {
-        try {
-            JCudaDriver.cuStreamSynchronize(stream);
-        } catch (CudaException e) {
-            throw GpuFault.of("the end of a step", e);
-        }
+        JCudaDriver.cuStreamSynchronize(side);
     }
 
     @Override

@@ -38,11 +38,6 @@ final class TwoShotThreshold {
             found = twoShotWins(sums);
             candidate = found ? candidate : candidate * 3 / 2;
         }
-        return isKnownReached(bytes);
-    }
-
-    /** By what has been measured so far. */
-    boolean isKnownReached(long bytes) {
         return found && bytes >= candidate;
     }
 

@@ -28,22 +28,13 @@ final class KernelUses {
 
     /** What a model's widths and heads are compiled into, on Hopper or another GPU. */
     static Stream<KernelSource> of(ModelConfig model, boolean hopper) {
-        BlockConfig.Norm norm = model.block().norm();
-        return Stream.of(
-                        Stream.of(norm(model.hiddenSize(), norm), rotation(model)),
-                        normOfSum(model.hiddenSize(), norm),
-                        attention(model.headDim(), model.heads() / model.kvHeads(), hopper))
-                .flatMap(sources -> sources);
+        return Stream.concat(
+                Stream.of(norm(model.hiddenSize(), model.block().norm()), rotation(model)),
+                attention(model.headDim(), model.heads() / model.kvHeads(), hopper));
     }
 
     static KernelSource norm(int cols, BlockConfig.Norm norm) {
-        return new KernelSource("norm.cu", NormRows.defines(cols, norm == BlockConfig.Norm.LAYER));
-    }
-
-    /** Where a sum over ranks goes into a norm. */
-    private static Stream<KernelSource> normOfSum(int cols, BlockConfig.Norm norm) {
-        return Stream.of(2, PeerTransport.MAX_RANKS)
-                .map(ranks -> PeerTransport.normSource(ranks, cols, norm == BlockConfig.Norm.LAYER));
+        return NormRows.source(cols, norm == BlockConfig.Norm.LAYER);
     }
 
     private static KernelSource rotation(ModelConfig model) {
