@@ -56,8 +56,7 @@ final class StandaloneMaster {
                 workers.add(size(info));
             }
         }
-        workers.sort(
-                Comparator.comparing((Worker worker) -> worker.whole().cores()).reversed());
+        workers.sort(Comparator.comparing(ExecutorSize::cores).reversed());
         return workers;
     }
 
