@@ -47,6 +47,8 @@ class ClusterTest {
     private StandaloneCluster cluster;
     private Path output;
     private JournalView journal;
+    /** Executors that were killed. */
+    private int lost;
 
     @BeforeEach
     void aCluster() throws Exception {
@@ -107,8 +109,6 @@ class ClusterTest {
                 .isBetween(1L, (long) lost * IN_FLIGHT_PER_EXECUTOR);
         assertThat(seen).as("seen in the journal").hasSizeGreaterThan(ROWS / 2);
     }
-
-    private int lost;
 
     private void killAnExecutor() {
         List<ProcessHandle> executors = cluster.executors();
