@@ -76,6 +76,7 @@ class ClusterTest {
                 driver.awaitWhileAlive(rows + " rows are finished", PATIENCE, () -> journal.rows() >= rows);
                 if (SOAK && kill % 5 == 0) {
                     driver.kill();
+                    lost += WORKERS; // its executors end with it
                     driver = driver(input);
                 } else if (kill % 2 == 0) {
                     loseAWorker();
