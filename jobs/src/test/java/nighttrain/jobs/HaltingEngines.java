@@ -18,6 +18,7 @@ import nighttrain.pipeline.engine.RealEngines;
  *
  * @param poison the tokens that such a prompt has in a row
  */
+@SuppressWarnings("ArrayRecordComponent") // compared by its elements, here alone
 record HaltingEngines(int[] poison) implements EngineFactory {
     private static final long serialVersionUID = 1L;
 

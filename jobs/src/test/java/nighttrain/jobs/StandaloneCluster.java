@@ -45,6 +45,8 @@ final class StandaloneCluster implements AutoCloseable {
         StandaloneCluster cluster = new StandaloneCluster(folder);
         Files.createDirectories(
                 folder.resolve("spark/jars")); // a SPARK_HOME, though all classes come by the class path
+        Runtime.getRuntime()
+                .addShutdownHook(new Thread(cluster::close)); // a test that was killed leaves nothing behind
         cluster.startMaster();
         return cluster;
     }

@@ -8,7 +8,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.Collectors;
 import nighttrain.io.UserError;
-import nighttrain.pipeline.placement.StandaloneMaster.Worker;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.JavaFutureAction;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -17,6 +16,9 @@ import org.apache.spark.api.java.JavaSparkContext;
 public final class FirstExecutor {
     /** How long workers may take to come up before it counts that none is large enough. */
     private static final Duration GRACE = Duration.ofSeconds(10);
+
+    /** A worker that is large enough and busy, or slow, is worth more patience than a cluster of which nothing is known. */
+    private static final int LONGER_WHERE_IT_FITS = 6;
 
     private final SparkContext spark;
     private final ExecutorSize asked;
@@ -43,10 +45,10 @@ public final class FirstExecutor {
                 .foreachAsync(nothing -> {});
         try {
             if (!ends(anyTask, GRACE.compareTo(atMost) < 0 ? GRACE : atMost)) {
-                refuseTooLarge();
-            }
-            if (!ends(anyTask, atMost.minus(GRACE))) {
-                throw late(atMost);
+                Duration patience = refuseTooLarge() ? atMost.multipliedBy(LONGER_WHERE_IT_FITS) : atMost;
+                if (!ends(anyTask, patience.minus(GRACE))) {
+                    throw late(patience);
+                }
             }
         } finally {
             anyTask.cancel(true);
@@ -68,33 +70,30 @@ public final class FirstExecutor {
         }
     }
 
-    private void refuseTooLarge() {
-        Optional<List<Worker>> workers = StandaloneMaster.workers(spark);
-        if (workers.isPresent() && workers.get().stream().noneMatch(worker -> asked.fitsIn(worker.whole()))) {
+    /** Whether there is known to be a worker that is large enough, in use by others perhaps. */
+    private boolean refuseTooLarge() {
+        Optional<List<ExecutorSize>> workers = StandaloneMaster.workers(spark);
+        if (workers.isPresent() && workers.get().stream().noneMatch(asked::fitsIn)) {
             throw UserError.of(
                     "no worker can hold an executor",
                     asked,
-                    "there are " + list(workers.get(), true) + "; ask for less by spark.executor.cores, .memory and"
+                    "there are " + list(workers.get()) + "; ask for less by spark.executor.cores, .memory and"
                             + " .resource.gpu.amount, or start such a worker");
         }
+        return workers.isPresent();
     }
 
-    private UserError late(Duration atMost) {
-        String free = StandaloneMaster.workers(spark)
-                .map(workers -> "free are " + list(workers, false) + "; wait for other jobs")
-                .orElse("the cluster manager knows why; wait for other jobs");
+    private UserError late(Duration waited) {
         return UserError.of(
-                "no executor within " + atMost.toSeconds() + " s",
+                "no executor within " + waited.toSeconds() + " s",
                 asked,
-                free + ", ask for less, or raise --executor-wait");
+                "the cluster has none to give, or is slow; wait for other jobs, ask for less, or raise"
+                        + " --executor-wait");
     }
 
-    private static String list(List<Worker> workers, boolean whole) {
+    private static String list(List<ExecutorSize> workers) {
         return workers.isEmpty()
                 ? "no workers"
-                : workers.stream()
-                        .map(worker -> (whole ? worker.whole() : worker.free()).toString())
-                        .distinct()
-                        .collect(Collectors.joining(" / "));
+                : workers.stream().map(ExecutorSize::toString).distinct().collect(Collectors.joining(" / "));
     }
 }

@@ -29,22 +29,8 @@ final class StandaloneMaster {
 
     private StandaloneMaster() {}
 
-    /** A worker's whole size, and what of it nobody has. */
-    record Worker(ExecutorSize whole, ExecutorSize free) {
-        private static Worker of(WorkerInfo info) {
-            long gpus = info.resources()
-                    .get("gpu")
-                    .map(all -> all.addresses().length())
-                    .getOrElse(() -> 0);
-            Object freeGpus = info.resourcesAmountFree().get("gpu").getOrElse(() -> 0);
-            return new Worker(
-                    new ExecutorSize(info.cores(), info.memory(), gpus),
-                    new ExecutorSize(info.coresFree(), info.memoryFree(), ((Number) freeGpus).longValue()));
-        }
-    }
-
-    /** Workers alive; empty where the cluster is of another kind, or its master does not answer. */
-    static Optional<List<Worker>> workers(SparkContext spark) {
+    /** Sizes of the workers alive, the largest first; what of them is in use, the master does not send. Empty where the cluster is of another kind, or its master does not answer. */
+    static Optional<List<ExecutorSize>> workers(SparkContext spark) {
         if (!spark.master().startsWith(URL)) {
             return Optional.empty();
         }
@@ -58,20 +44,25 @@ final class StandaloneMaster {
         return Optional.empty();
     }
 
-    private static List<Worker> ask(RpcAddress address) {
+    private static List<ExecutorSize> ask(RpcAddress address) {
         RpcEndpointRef master = SparkEnv.get().rpcEnv().setupEndpointRef(address, "Master");
         DeployMessages.MasterStateResponse state = master.askSync(
                 DeployMessages.RequestMasterState$.MODULE$,
                 PATIENCE,
                 ClassTag$.MODULE$.apply(DeployMessages.MasterStateResponse.class));
-        List<Worker> workers = new ArrayList<>();
+        List<ExecutorSize> workers = new ArrayList<>();
         for (WorkerInfo info : state.workers()) {
             if (info.isAlive()) {
-                workers.add(Worker.of(info));
+                workers.add(size(info));
             }
         }
-        workers.sort(
-                Comparator.comparing((Worker worker) -> worker.whole().cores()).reversed());
+        workers.sort(Comparator.comparing(ExecutorSize::cores).reversed());
         return workers;
+    }
+
+    private static ExecutorSize size(WorkerInfo info) {
+        long gpus =
+                info.resources().get("gpu").map(all -> all.addresses().length()).getOrElse(() -> 0);
+        return new ExecutorSize(info.cores(), info.memory(), gpus);
     }
 }
