@@ -50,6 +50,11 @@ final class Commit {
         double commShare = new MetricsTable(journal.metrics()).write(metrics);
         folder.replace(results, folder.results());
         folder.replace(metrics, folder.metrics());
+        if (job.options().input().isBatch()) {
+            Path responses = folder.scratch(runId, "responses");
+            new ResultTable(table, journal, job.options()).writeResponses(responses);
+            folder.replace(responses, folder.responses());
+        }
 
         Summary summary = new Summary(
                 figures.rows(),

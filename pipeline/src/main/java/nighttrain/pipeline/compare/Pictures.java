@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
-import java.util.stream.IntStream;
 import nighttrain.pipeline.report.BarChart;
 import nighttrain.pipeline.report.BarChart.Bar;
 import nighttrain.pipeline.report.BarChart.Group;
@@ -86,8 +85,11 @@ final class Pictures {
     }
 
     BarChart drift() {
-        List<Bar> bars = IntStream.rangeClosed(1, result.comparison().rounds())
-                .mapToObj(this::drift)
+        List<Bar> bars = result.rounds().stream()
+                .map(FinishedRound::round)
+                .distinct()
+                .sorted()
+                .map(this::drift)
                 .flatMap(Optional::stream)
                 .toList();
         return new BarChart("Rounds", "", "round", "of the median", List.of(new Group("", bars)));
