@@ -41,7 +41,8 @@ class BatchFileTest extends JobTest {
                 .containsExactly("c", "a", "batch.jsonl:2", "b", "tools", "many", "hot", "embed", "last");
         assertThat(lines.get(0).at("/response/body/choices/0/text").asText()).isEqualTo("hell");
         assertThat(lines.get(0).at("/response/body/object").asText()).isEqualTo("text_completion");
-        assertThat(lines.get(0).at("/response/body/choices/0/finish_reason").asText()).isEqualTo("length");
+        assertThat(lines.get(0).at("/response/body/choices/0/finish_reason").asText())
+                .isEqualTo("length");
         assertThat(lines.get(0).at("/response/body/usage").toString())
                 .isEqualTo("{\"prompt_tokens\":5,\"completion_tokens\":4,\"total_tokens\":9}");
         assertThat(lines.get(0).get("error").isNull()).isTrue();
@@ -59,15 +60,17 @@ class BatchFileTest extends JobTest {
         run();
 
         List<JsonNode> lines = responses();
-        assertThat(message(lines.get(2))).startsWith("line 3: not JSON: ").endsWith(" (one object a line; mend the line)");
+        assertThat(message(lines.get(2)))
+                .startsWith("line 3: not JSON: ")
+                .endsWith(" (one object a line; mend the line)");
         assertThat(message(lines.get(4)))
                 .isEqualTo("line 5: unsupported parameter: tools [{}] (it would change the answer; leave it out)");
         assertThat(message(lines.get(5)))
                 .isEqualTo("line 6: unsupported parameter: n 2 (1 alone is supported; leave it out)");
-        assertThat(message(lines.get(6)))
-                .isEqualTo("line 7: bad value of --temperature: -1.0 (0 to 100; 0 is greedy)");
+        assertThat(message(lines.get(6))).isEqualTo("line 7: bad value of --temperature: -1.0 (0 to 100; 0 is greedy)");
         assertThat(message(lines.get(7)))
-                .isEqualTo("line 8: unknown url: /v1/embeddings (/v1/chat/completions or /v1/completions; mend the line)");
+                .isEqualTo(
+                        "line 8: unknown url: /v1/embeddings (/v1/chat/completions or /v1/completions; mend the line)");
         assertThat(lines.get(4).at("/error/code").asText()).isEqualTo("unsupported_parameter");
         assertThat(lines.get(4).at("/response/status_code").asInt()).isEqualTo(400);
     }
@@ -88,7 +91,8 @@ class BatchFileTest extends JobTest {
         batch(LINES);
         values = values.with(Settings.SYSTEM, "be brief");
 
-        refuses("not with a batch file: a source of prompts or --system (each line brings its own request; leave it out)");
+        refuses(
+                "not with a batch file: a source of prompts or --system (each line brings its own request; leave it out)");
     }
 
     private void batch(List<String> lines) throws IOException {
@@ -117,6 +121,7 @@ class BatchFileTest extends JobTest {
     }
 
     private static String request(String id, String url, String body) {
-        return "{\"custom_id\": \"%s\", \"method\": \"POST\", \"url\": \"%s\", \"body\": {%s}}".formatted(id, url, body);
+        return "{\"custom_id\": \"%s\", \"method\": \"POST\", \"url\": \"%s\", \"body\": {%s}}"
+                .formatted(id, url, body);
     }
 }

@@ -68,8 +68,8 @@ final class CompareReport {
     }
 
     private Table cells() {
-        List<Column> columns = new ArrayList<>(List.of(
-                Column.text("model and layout"), Column.text("workload"), Column.figures("rounds")));
+        List<Column> columns = new ArrayList<>(
+                List.of(Column.text("model and layout"), Column.text("workload"), Column.figures("rounds")));
         List.of(
                         "output tokens/s",
                         "min",

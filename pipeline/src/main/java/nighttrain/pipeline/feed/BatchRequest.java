@@ -30,9 +30,27 @@ record BatchRequest(String prompt, String messages, SamplingParams sampling, Lis
 
     /** What is understood; anything else in a body would change the answer, so its line is refused rather than half obeyed. */
     private static final Set<String> KNOWN = Set.of(
-            "messages", "prompt", "max_tokens", "max_completion_tokens", "temperature", "top_p", "top_k", "min_p",
-            "presence_penalty", "frequency_penalty", "repetition_penalty", "seed", "stop", "ignore_eos",
-            "model", "user", "metadata", "store", "service_tier", "n", "stream");
+            "messages",
+            "prompt",
+            "max_tokens",
+            "max_completion_tokens",
+            "temperature",
+            "top_p",
+            "top_k",
+            "min_p",
+            "presence_penalty",
+            "frequency_penalty",
+            "repetition_penalty",
+            "seed",
+            "stop",
+            "ignore_eos",
+            "model",
+            "user",
+            "metadata",
+            "store",
+            "service_tier",
+            "n",
+            "stream");
 
     /** Of these, one value alone is understood: the one that asks for nothing. */
     private static final Map<String, String> ONLY = Map.of("n", "1", "stream", "false");
@@ -58,10 +76,18 @@ record BatchRequest(String prompt, String messages, SamplingParams sampling, Lis
         try {
             request = JSON.readTree(line);
         } catch (JsonProcessingException broken) {
-            throw bad(number, "not JSON", broken.getOriginalMessage().lines().findFirst().orElse(""), "one object a line");
+            throw bad(
+                    number,
+                    "not JSON",
+                    broken.getOriginalMessage().lines().findFirst().orElse(""),
+                    "one object a line");
         }
         if (!request.path("custom_id").isTextual()) {
-            throw bad(number, "no custom_id", request.path("custom_id").toString(), "a text that names the request is needed");
+            throw bad(
+                    number,
+                    "no custom_id",
+                    request.path("custom_id").toString(),
+                    "a text that names the request is needed");
         }
         String url = request.path("url").asText();
         if (!url.equals(CHAT) && !url.equals(COMPLETION)) {
@@ -70,13 +96,18 @@ record BatchRequest(String prompt, String messages, SamplingParams sampling, Lis
         String needed = url.equals(CHAT) ? "messages" : "prompt";
         JsonNode asked = request.path("body").path(needed);
         if (needed.equals("messages") ? !asked.isArray() : !asked.isTextual()) {
-            throw bad(number, "no " + needed + " in body", asked.toString(), needed.equals("prompt") ? "one text" : "a list of messages");
+            throw bad(
+                    number,
+                    "no " + needed + " in body",
+                    asked.toString(),
+                    needed.equals("prompt") ? "one text" : "a list of messages");
         }
         return request.get("body");
     }
 
     private static RowFault bad(long number, String what, String value, String hint) {
-        return new RowFault("bad_request", "line " + number + ": " + what + ": " + value + " (" + hint + "; mend the line)");
+        return new RowFault(
+                "bad_request", "line " + number + ": " + what + ": " + value + " (" + hint + "; mend the line)");
     }
 
     /** The body of a line, whose numbers are read one by one. */
@@ -106,12 +137,15 @@ record BatchRequest(String prompt, String messages, SamplingParams sampling, Lis
             for (Map.Entry<String, JsonNode> entry : node.properties()) {
                 String name = entry.getKey();
                 String value = entry.getValue().asText();
-                boolean obeyed = KNOWN.contains(name) && ONLY.getOrDefault(name, value).equals(value);
+                boolean obeyed =
+                        KNOWN.contains(name) && ONLY.getOrDefault(name, value).equals(value);
                 if (!obeyed && !entry.getValue().isNull()) {
                     throw new RowFault(
                             "unsupported_parameter",
                             "line " + number + ": unsupported parameter: " + name + " " + entry.getValue() + " ("
-                                    + Optional.ofNullable(ONLY.get(name)).map(only -> only + " alone is supported").orElse("it would change the answer")
+                                    + Optional.ofNullable(ONLY.get(name))
+                                            .map(only -> only + " alone is supported")
+                                            .orElse("it would change the answer")
                                     + "; leave it out)");
                 }
             }

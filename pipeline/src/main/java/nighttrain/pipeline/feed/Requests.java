@@ -29,8 +29,7 @@ final class Requests {
 
     private Request ofBatch(PromptRow row) throws RowFault {
         BatchRequest line = BatchRequest.parse(row.prompt(), row.row() + 1, spec.sampling(), spec.stop());
-        PromptRow asked =
-                new PromptRow(row.file(), row.row(), row.sample(), row.id(), line.prompt(), line.messages());
+        PromptRow asked = new PromptRow(row.file(), row.row(), row.sample(), row.id(), line.prompt(), line.messages());
         return request(row, asked, line.sampling(), line.stop(), line.seed().orElse(spec.seed()));
     }
 

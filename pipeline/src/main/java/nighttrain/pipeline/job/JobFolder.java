@@ -22,7 +22,8 @@ import org.apache.hadoop.fs.Path;
  */
 public record JobFolder(FileSystem fs, Path output) {
     private static final String INNER = "_nighttrain";
-    private static final Set<String> OURS = Set.of("results", "metrics", "responses", "summary.json", "report.html", INNER);
+    private static final Set<String> OURS =
+            Set.of("results", "metrics", "responses", "summary.json", "report.html", INNER);
 
     /** The folder of a job that writes to {@code output}; touches nothing. */
     public static JobFolder of(String output, Configuration hadoop) {

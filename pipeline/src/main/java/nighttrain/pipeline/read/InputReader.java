@@ -19,7 +19,8 @@ import org.apache.spark.sql.SparkSession;
 public final class InputReader {
     private static final String PARQUET = "parquet";
     /** Formats whose rows know their file. */
-    private static final Set<String> FILE_FORMATS = Set.of("csv", "json", "orc", "text", "avro", "xml", "binaryfile", InputOptions.OPENAI_BATCH);
+    private static final Set<String> FILE_FORMATS =
+            Set.of("csv", "json", "orc", "text", "avro", "xml", "binaryfile", InputOptions.OPENAI_BATCH);
 
     private final SparkSession spark;
     private final Configuration hadoop;
