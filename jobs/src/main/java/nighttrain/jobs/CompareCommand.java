@@ -77,7 +77,7 @@ final class CompareCommand implements Command {
                 StopSignals signals = new StopSignals(terminal, bar, "rounds")) {
             signals.onStop(Thread.currentThread()::interrupt);
             CompareResult result = new Compare(comparison, folder)
-                    .run(choice, given.hasMatchedOption(OVERWRITE), new CompareProgress(terminal, bar));
+                    .run(choice, given.hasMatchedOption(OVERWRITE), new CompareProgress(bar));
             bar.close();
             terminal.out().print(CompareTable.of(result, folder.output().toUri().getPath()));
             return result.isBroken() ? ExitCode.TOO_MANY_ROW_ERRORS : ExitCode.FINISHED;

@@ -1,17 +1,14 @@
 package nighttrain.jobs;
 
-import nighttrain.pipeline.compare.Cell;
 import nighttrain.pipeline.compare.CompareListener;
 import nighttrain.pipeline.compare.CompareResult;
 import nighttrain.pipeline.compare.FinishedRound;
 
 /** A line for every finished round, whose time may be minutes; what goes on meanwhile where a terminal redraws. */
 final class CompareProgress implements CompareListener {
-    private final Terminal terminal;
     private final ProgressBar bar;
 
-    CompareProgress(Terminal terminal, ProgressBar bar) {
-        this.terminal = terminal;
+    CompareProgress(ProgressBar bar) {
         this.bar = bar;
     }
 
@@ -28,7 +25,7 @@ final class CompareProgress implements CompareListener {
     }
 
     @Override
-    public void failed(Cell cell, String why) {
-        bar.line("left out  " + cell + ": " + why);
+    public void failed(String what, String why) {
+        bar.line("left out  " + what + ": " + why);
     }
 }

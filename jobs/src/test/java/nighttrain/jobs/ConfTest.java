@@ -18,6 +18,9 @@ import java.util.stream.Stream;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.text.Tokenizer;
+import nighttrain.pipeline.compare.Comparison;
+import nighttrain.pipeline.compare.Contender;
+import nighttrain.pipeline.compare.NamedLoad;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
@@ -53,6 +56,10 @@ class ConfTest {
         String kind = relative.getName(0) + "/" + relative.getFileName();
         if (kind.startsWith("jobs/") && kind.endsWith(".yaml")) {
             loadsAsSettings(file);
+        } else if (kind.equals("compare/published.yaml")) {
+            assertThat(ComparisonReader.published(file)).isNotEmpty();
+        } else if (kind.startsWith("compare/") && kind.endsWith(".yaml")) {
+            loadsAsComparison(file);
         } else if (kind.startsWith("cluster/") && kind.endsWith(".properties")) {
             loadsAsSparkConf(file);
         } else if (kind.endsWith("/config.json")) {
@@ -77,6 +84,20 @@ class ConfTest {
         assertThat(GenerateOptions.of(SettingValues.resolve(Map.of(), key -> Optional.empty(), given))
                         .model())
                 .isEqualTo(given.get(Settings.MODEL.name()));
+    }
+
+    /** And what it sets beside published figures is there to be set beside them. */
+    private static void loadsAsComparison(Path file) throws IOException {
+        Comparison comparison = ComparisonReader.read(file);
+        for (Contender contender : comparison.contenders()) {
+            loadsAsModel(contender.model());
+        }
+        List<String> loads = comparison.loads().stream().map(NamedLoad::name).toList();
+        assertThat(comparison.published())
+                .allSatisfy(table -> assertThat(table.rows())
+                        .allSatisfy(row -> assertThat(row.load().isEmpty() || loads.contains(row.load()))
+                                .as(row.toString())
+                                .isTrue()));
     }
 
     private static void loadsAsSparkConf(Path file) throws IOException {

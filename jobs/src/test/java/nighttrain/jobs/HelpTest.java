@@ -16,8 +16,9 @@ class HelpTest {
         List<String> lines = outcome.out().lines().toList();
         List<String> commands = lines.subList(lines.indexOf("Commands:") + 1, lines.size());
         assertThat(commands.get(0)).startsWith("  generate ");
-        assertThat(commands.get(1)).startsWith("  inspect ");
-        assertThat(commands.get(2)).startsWith("  bench ");
+        assertThat(commands.get(1)).startsWith("  compare ");
+        assertThat(commands.get(2)).startsWith("  inspect ");
+        assertThat(commands.get(3)).startsWith("  bench ");
         assertThat(outcome.exitCode()).isEqualTo(ExitCode.FINISHED);
         assertThat(outcome.messages()).isEmpty();
     }
@@ -40,6 +41,16 @@ class HelpTest {
                 .contains("--model", "--load-format", "--tensor-parallel-size", "--threads", "--num-prompts", "--json")
                 .doesNotContain("--input", "--temperature", "--output", "--master");
         assertThat(help.lines()).contains("Model", "Workload", "Engine", "This run");
+    }
+
+    @Test
+    void ofCompareSaysHowItGoesOn() {
+        String help = Outcome.of("compare", "--help").out();
+
+        assertThat(help.split("[\\s,]+"))
+                .contains("--config", "--output", "--overwrite", "--models", "--layouts", "--workloads");
+        assertThat(help).contains("goes on after its last finished round");
+        assertThat(help.lines()).allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(110));
     }
 
     @Test

@@ -63,6 +63,11 @@ final class Commit {
         Earlier computed = computed(journal, duplicates, figures);
         folder.replace(results, folder.results());
         folder.replace(metrics, folder.metrics());
+        if (job.options().input().isBatch()) {
+            Path responses = folder.scratch(runId, "responses");
+            new ResultTable(table, journal, job.options()).writeResponses(responses);
+            folder.replace(responses, folder.responses());
+        }
 
         Summary summary = new Summary(
                 figures.rows(),

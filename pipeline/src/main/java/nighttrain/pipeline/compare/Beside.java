@@ -3,6 +3,7 @@ package nighttrain.pipeline.compare;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.ToDoubleFunction;
 import nighttrain.pipeline.report.BarChart;
 import nighttrain.pipeline.report.BarChart.Bar;
 import nighttrain.pipeline.report.BarChart.Group;
@@ -72,7 +73,8 @@ final class Beside {
         row.values().forEach((name, value) -> {
             if (!name.equals(first)) {
                 ours(name, row.load()).ifPresent(bars::add);
-                bars.add(Bar.of(name + ", published (" + row.system() + ")", isTime() ? base / value : value / base));
+                double ratio = isTime() ? base / value : value / base;
+                bars.add(bar(name + ", published (" + row.system() + ")", Spread.of(new double[] {ratio})));
             }
         });
         return bars;
@@ -86,12 +88,15 @@ final class Beside {
                 .toList();
         return ratios.isEmpty()
                 ? Optional.empty()
-                : Optional.of(new Bar(
+                : Optional.of(bar(
                         name + ", ours",
-                        mean(ratios.stream().mapToDouble(Spread::median).toArray()),
-                        mean(ratios.stream().mapToDouble(Spread::min).toArray()),
-                        mean(ratios.stream().mapToDouble(Spread::max).toArray()),
-                        ""));
+                        new Spread(
+                                mean(ratios, Spread::median), mean(ratios, Spread::min), mean(ratios, Spread::max))));
+    }
+
+    private static Bar bar(String name, Spread spread) {
+        Spread rounded = spread.in(1);
+        return new Bar(name, rounded.median(), rounded.min(), rounded.max(), "");
     }
 
     private Optional<Spread> ratio(String name, String load) {
@@ -110,11 +115,8 @@ final class Beside {
         return table.figure().endsWith("_ms");
     }
 
-    private static double mean(double[] ratios) {
-        double logs = 0;
-        for (double ratio : ratios) {
-            logs += Math.log(ratio);
-        }
-        return Math.exp(logs / ratios.length);
+    private static double mean(List<Spread> ratios, ToDoubleFunction<Spread> which) {
+        return Math.exp(
+                ratios.stream().mapToDouble(which).map(Math::log).average().orElseThrow());
     }
 }

@@ -1,5 +1,6 @@
 package nighttrain.pipeline.compare;
 
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -46,13 +47,19 @@ public final class Compare {
             }
             writeFacts(facts, overwrite);
             RoundJournal journal = new RoundJournal(folder);
-            CompareRun run = new CompareRun(comparison, journal.read(), journal::add, vocabulary, listener);
-            run.measure(choice);
-            CompareResult result = run.result(facts.get("machine"));
-            CompareTables.write(result, folder);
-            folder.writeReport(CompareReport.of(result));
-            return result;
+            CompareRun run = new CompareRun(comparison, choice, journal.read(), journal::add, vocabulary, listener);
+            try {
+                run.measure();
+            } finally { // what was measured before a stop is worth a look, too
+                write(run.result(facts.get("machine")));
+            }
+            return run.result(facts.get("machine"));
         }
+    }
+
+    private void write(CompareResult result) {
+        CompareTables.write(result, folder);
+        folder.writeReport(CompareReport.of(result));
     }
 
     /** The smallest vocabulary: prompts made of it are the same for every model. */
@@ -75,10 +82,7 @@ public final class Compare {
     }
 
     private static void checkTokens(String name, FixedPrompts table, int vocabulary) {
-        int largest = table.tokens().stream()
-                .flatMapToInt(java.util.Arrays::stream)
-                .max()
-                .orElse(0);
+        int largest = table.tokens().stream().flatMapToInt(Arrays::stream).max().orElse(0);
         if (largest >= vocabulary) {
             throw UserError.of(
                     "token outside the vocabulary",

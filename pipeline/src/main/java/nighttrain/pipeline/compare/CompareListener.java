@@ -8,11 +8,11 @@ public interface CompareListener {
     /**
      * A round was measured.
      *
-     * @param done rounds that are there, earlier runs' included
-     * @param total rounds in all, of cells that did not fail
+     * @param done rounds of this run
+     * @param total rounds that this run has, as far as is known
      */
     void measured(FinishedRound round, int done, int total);
 
-    /** A cell cannot be measured, and why. */
-    void failed(Cell cell, String why);
+    /** A cell, or all of an engine, cannot be measured, and why. */
+    void failed(String what, String why);
 }

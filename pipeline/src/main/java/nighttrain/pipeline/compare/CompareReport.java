@@ -68,8 +68,8 @@ final class CompareReport {
     }
 
     private Table cells() {
-        List<Column> columns = new ArrayList<>(List.of(
-                Column.text("workload"), Column.text("layout"), Column.text("model"), Column.figures("rounds")));
+        List<Column> columns = new ArrayList<>(
+                List.of(Column.text("model and layout"), Column.text("workload"), Column.figures("rounds")));
         List.of(
                         "output tokens/s",
                         "min",
@@ -91,9 +91,8 @@ final class CompareReport {
 
     private List<String> row(CellResult cell) {
         List<String> row = new ArrayList<>(List.of(
+                cell.cell().visit().toString(),
                 cell.cell().load(),
-                cell.cell().layout().toString(),
-                cell.cell().contender(),
                 String.valueOf(cell.rounds().size())));
         row.add(Numbers.figure(median(cell, CompareResult.THROUGHPUT)));
         row.add(Numbers.figure(

@@ -5,6 +5,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.bench.Load;
 import nighttrain.pipeline.bench.LoneEngine;
@@ -21,30 +23,34 @@ final class CompareRun {
     private static final Logger LOG = LoggerFactory.getLogger(CompareRun.class);
 
     private final Comparison comparison;
+    private final Choice choice;
     private final List<FinishedRound> finished;
     private final Consumer<FinishedRound> journal;
     private final int vocabulary;
     private final CompareListener listener;
     private final Map<Cell, Failure> failures = new LinkedHashMap<>();
+    private int done;
 
     CompareRun(
             Comparison comparison,
+            Choice choice,
             List<FinishedRound> earlier,
             Consumer<FinishedRound> journal,
             int vocabulary,
             CompareListener listener) {
         this.comparison = comparison;
+        this.choice = choice;
         this.finished = new ArrayList<>(earlier);
         this.journal = journal;
         this.vocabulary = vocabulary;
         this.listener = listener;
     }
 
-    void measure(Choice choice) throws InterruptedException {
+    void measure() throws InterruptedException {
         for (int round = 1; round <= comparison.rounds(); round++) {
             for (Visit visit : comparison.visits()) {
                 if (choice.has(visit)) {
-                    visit(round, visit, missing(round, visit, choice));
+                    visit(round, visit, missing(round, visit));
                 }
             }
         }
@@ -54,7 +60,7 @@ final class CompareRun {
         return new CompareResult(comparison, machine, finished, failures);
     }
 
-    private List<NamedLoad> missing(int round, Visit visit, Choice choice) {
+    private List<NamedLoad> missing(int round, Visit visit) {
         return comparison.loads().stream()
                 .filter(choice::has)
                 .filter(load -> !failures.containsKey(new Cell(visit, load.name())))
@@ -64,23 +70,21 @@ final class CompareRun {
 
     private boolean isFinished(int round, Cell cell) {
         return finished.stream()
-                .anyMatch(done -> done.round() == round && done.cell().equals(cell));
+                .anyMatch(ended -> ended.round() == round && ended.cell().equals(cell));
     }
 
     /** Measures one round of each of {@code loads}; a load that breaks the engine costs the others another opening. */
     private void visit(int round, Visit visit, List<NamedLoad> loads) throws InterruptedException {
         int next = 0;
         while (next < loads.size()) {
-            List<NamedLoad> left = loads.subList(next, loads.size());
             listener.phase("Round " + round + " of " + comparison.rounds() + ": opening " + visit);
             try (LoneEngine engine = open(visit)) {
-                next += measure(round, visit, engine, left);
+                next += measure(round, visit, engine, loads.subList(next, loads.size()));
             } catch (UserError refused) {
-                left.forEach(
-                        load -> fail(new Cell(visit, load.name()), new Failure(refused.getMessage(), true), refused));
+                fail(visit, loads.subList(next, loads.size()), new Failure(refused.getMessage(), true), refused);
                 return;
             } catch (RuntimeException | LinkageError broken) {
-                left.forEach(load -> fail(new Cell(visit, load.name()), fault(broken), broken));
+                fail(visit, loads.subList(next, loads.size()), fault(broken), broken);
                 return;
             }
         }
@@ -105,9 +109,9 @@ final class CompareRun {
             try {
                 measure(round, cell, engine, loads.get(i).load(), prompts.get(cell.load()), random);
             } catch (UserError refused) {
-                fail(cell, new Failure(refused.getMessage(), true), refused);
+                fail(cell.visit(), List.of(loads.get(i)), new Failure(refused.getMessage(), true), refused);
             } catch (RuntimeException broken) {
-                fail(cell, fault(broken), broken);
+                fail(cell.visit(), List.of(loads.get(i)), fault(broken), broken);
                 return i + 1;
             }
         }
@@ -123,22 +127,29 @@ final class CompareRun {
         }
         listener.phase("Round " + round + " of " + comparison.rounds() + ": " + cell);
         Round measured = engine.run(load, prompts);
-        FinishedRound done = new FinishedRound(
+        FinishedRound ended = new FinishedRound(
                 cell, round, System.currentTimeMillis(), Opened.of(engine), measured, engine.figures(measured, load));
-        journal.accept(done);
-        finished.add(done);
-        listener.measured(done, finished.size(), total());
+        journal.accept(ended);
+        finished.add(ended);
+        done++;
+        listener.measured(ended, done, done + left());
     }
 
-    private int total() {
-        int cells = comparison.visits().size() * comparison.loads().size() - failures.size();
-        return Math.max(finished.size(), cells * comparison.rounds());
+    /** What this run still has to measure. */
+    private int left() {
+        return IntStream.rangeClosed(1, comparison.rounds())
+                .map(round -> comparison.visits().stream()
+                        .filter(choice::has)
+                        .mapToInt(visit -> missing(round, visit).size())
+                        .sum())
+                .sum();
     }
 
-    private void fail(Cell cell, Failure failure, Throwable cause) {
-        LOG.warn("{} has no figures", cell, cause);
-        failures.put(cell, failure);
-        listener.failed(cell, failure.why());
+    private void fail(Visit visit, List<NamedLoad> loads, Failure failure, Throwable cause) {
+        loads.forEach(load -> failures.put(new Cell(visit, load.name()), failure));
+        String what = visit + ", " + loads.stream().map(NamedLoad::name).collect(Collectors.joining(" and "));
+        LOG.warn("{} has no figures", what, cause);
+        listener.failed(what, failure.why());
     }
 
     private static Failure fault(Throwable broken) {

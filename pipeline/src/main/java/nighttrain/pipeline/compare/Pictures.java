@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
-import java.util.stream.IntStream;
 import nighttrain.pipeline.report.BarChart;
 import nighttrain.pipeline.report.BarChart.Bar;
 import nighttrain.pipeline.report.BarChart.Group;
@@ -15,6 +14,8 @@ import nighttrain.pipeline.report.Numbers;
 final class Pictures {
     static final String DRIFT =
             "Throughput of all cells in each round, beside each cell's own median: 1 in every round where the machine stayed as it was.";
+
+    private static final double PERCENT = 0.01;
 
     private final CompareResult result;
 
@@ -36,28 +37,36 @@ final class Pictures {
                 loads(false),
                 cell -> result.baseline(cell.cell().load())
                         .spread(CompareResult.THROUGHPUT)
-                        .flatMap(base ->
-                                cell.spread(CompareResult.THROUGHPUT).map(mine -> bar(cell, mine, base.median()))));
+                        .flatMap(base -> cell.spread(CompareResult.THROUGHPUT)
+                                .map(mine -> bar(
+                                        cell, mine.in(base.median()), Numbers.figure(mine.median()) + " tokens/s"))));
     }
 
     BarChart ttft() {
-        return figure("Time to first token, p50", "ms", "ttft_p50_ms", loads(true));
+        return millis("Time to first token, p50", "ttft_p50_ms");
     }
 
     BarChart tpot() {
-        return figure("Time per output token after the first, p50", "ms", "tpot_p50_ms", loads(true));
+        return millis("Time per output token after the first, p50", "tpot_p50_ms");
     }
 
     List<Block> communication() {
         List<Block> charts = new ArrayList<>();
-        charts.add(figure("Share of step time spent in sums", "of 1", "comm_share", names()));
+        charts.add(chart(
+                "Share of step time spent in sums",
+                "%",
+                names(),
+                cell -> cell.cell().layout().ranks() == 1
+                        ? Optional.empty()
+                        : cell.spread("comm_share").map(share -> bar(cell, share.in(PERCENT), ""))));
         if (result.comparison().bounds()) {
             charts.add(chart(
-                    "Throughput without communication reached",
-                    "of the bound",
+                    "Throughput, beside the same without sums",
+                    "%",
                     names(),
                     cell -> result.ofBound(cell)
-                            .map(share -> Bar.of(cell.cell().visit().toString(), share))));
+                            .map(share ->
+                                    bar(cell, Spread.of(new double[] {share}).in(PERCENT), ""))));
         }
         return charts;
     }
@@ -67,13 +76,20 @@ final class Pictures {
         boolean known = result.cells().stream()
                 .anyMatch(cell -> cell.spread("roofline_share").isPresent());
         return known
-                ? Optional.of(figure("Least possible time by the time taken", "of 1", "roofline_share", names()))
+                ? Optional.of(chart(
+                        "Least possible time, by the time taken",
+                        "%",
+                        names(),
+                        cell -> cell.spread("roofline_share").map(share -> bar(cell, share.in(PERCENT), ""))))
                 : Optional.empty();
     }
 
     BarChart drift() {
-        List<Bar> bars = IntStream.rangeClosed(1, result.comparison().rounds())
-                .mapToObj(this::drift)
+        List<Bar> bars = result.rounds().stream()
+                .map(FinishedRound::round)
+                .distinct()
+                .sorted()
+                .map(this::drift)
                 .flatMap(Optional::stream)
                 .toList();
         return new BarChart("Rounds", "", "round", "of the median", List.of(new Group("", bars)));
@@ -88,18 +104,13 @@ final class Pictures {
         if (ratios.length == 0) {
             return Optional.empty();
         }
-        Spread spread = Spread.of(ratios);
+        Spread spread = Spread.of(ratios).in(1);
         return Optional.of(new Bar(String.valueOf(round), spread.median(), spread.min(), spread.max(), ""));
     }
 
-    private BarChart figure(String title, String unit, String name, List<String> loads) {
-        return chart(
-                title,
-                unit,
-                loads,
-                cell -> cell.spread(name)
-                        .map(spread -> new Bar(
-                                cell.cell().visit().toString(), spread.median(), spread.min(), spread.max(), "")));
+    /** Under loads that are held back: where all comes at once, a time tells of the queue. Of all, where none is held back. */
+    private BarChart millis(String title, String figure) {
+        return chart(title, "ms", loads(true), cell -> cell.spread(figure).map(spread -> bar(cell, spread.in(1), "")));
     }
 
     private BarChart chart(String title, String unit, List<String> loads, Function<CellResult, Optional<Bar>> bar) {
@@ -115,13 +126,8 @@ final class Pictures {
         return new BarChart(title, "", "model and layout", unit, groups);
     }
 
-    private static Bar bar(CellResult cell, Spread spread, double base) {
-        return new Bar(
-                cell.cell().visit().toString(),
-                spread.median() / base,
-                spread.min() / base,
-                spread.max() / base,
-                Numbers.figure(spread.median()) + " tokens/s");
+    private static Bar bar(CellResult cell, Spread spread, String note) {
+        return new Bar(cell.cell().visit().toString(), spread.median(), spread.min(), spread.max(), note);
     }
 
     private List<String> names() {

@@ -16,7 +16,7 @@ final class RoundJournal {
     private static final JsonMapper JSON = new JsonMapper();
 
     private final JobFolder folder;
-    private int files;
+    private int last;
 
     RoundJournal(JobFolder folder) {
         this.folder = folder;
@@ -35,7 +35,7 @@ final class RoundJournal {
 
     void add(FinishedRound round) {
         Files.unchecked(() -> {
-            Path file = new Path(folder.rounds(), String.format("%06d.json", ++files));
+            Path file = new Path(folder.rounds(), String.format("%06d.json", ++last));
             Files.write(folder.fs(), file, JSON.writeValueAsString(round));
             return null;
         });
@@ -47,7 +47,7 @@ final class RoundJournal {
                 .filter(file -> !file.getPath().getName().startsWith("_"))
                 .sorted(Comparator.comparing(file -> file.getPath().getName()))
                 .toList();
-        files = found.size();
+        found.forEach(file -> last = Integer.parseInt(file.getPath().getName().replace(".json", "")));
         return found;
     }
 }

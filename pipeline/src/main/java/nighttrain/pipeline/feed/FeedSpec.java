@@ -18,6 +18,7 @@ import nighttrain.pipeline.settings.TruncateSide;
  * @param system message put before every prompt; null for none
  * @param truncate what becomes of prompts longer than the context
  * @param tokenIds whether results carry token ids
+ * @param requests whether prompts are requests of an OpenAI batch file
  */
 public record FeedSpec(
         RunContext context,
@@ -27,7 +28,8 @@ public record FeedSpec(
         List<String> stop,
         String system,
         TruncateSide truncate,
-        boolean tokenIds)
+        boolean tokenIds,
+        boolean requests)
         implements Serializable {
     /** That of a job's run. */
     public static FeedSpec of(RunContext context, Pass pass, GenerateOptions options) {
@@ -39,6 +41,7 @@ public record FeedSpec(
                 options.stop(),
                 options.prompts().system().orElse(null),
                 options.prompts().truncate(),
-                options.output().tokenIds());
+                options.output().tokenIds(),
+                options.input().isBatch());
     }
 }

@@ -1,8 +1,10 @@
 package nighttrain.pipeline.feed;
 
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import nighttrain.executor.request.GenerationRequest;
+import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.request.StopCheck;
 import nighttrain.io.table.Incidents;
 import nighttrain.pipeline.engine.HostedModel;
@@ -28,14 +30,25 @@ final class Requests {
         if (tries.isGuilty(row)) {
             throw quarantined(row);
         }
-        int[] tokens = encoder.encode(row);
+        return spec.requests() ? ofBatch(row) : request(row, row, spec.sampling(), spec.stop(), spec.seed());
+    }
+
+    private Request ofBatch(PromptRow row) throws RowFault {
+        BatchRequest line = BatchRequest.parse(row.prompt(), row.row() + 1, spec.sampling(), spec.stop());
+        PromptRow asked = new PromptRow(row.file(), row.row(), row.sample(), row.id(), line.prompt(), line.messages());
+        return request(row, asked, line.sampling(), line.stop(), line.seed().orElse(spec.seed()));
+    }
+
+    private Request request(PromptRow row, PromptRow asked, SamplingParams sampling, List<String> stopTexts, long seed)
+            throws RowFault {
+        int[] tokens = encoder.encode(asked);
         Optional<StopWatch> stop =
-                spec.stop().isEmpty() ? Optional.empty() : Optional.of(new StopWatch(model.tokenizer(), spec.stop()));
+                stopTexts.isEmpty() ? Optional.empty() : Optional.of(new StopWatch(model.tokenizer(), stopTexts));
         GenerationRequest generation = new GenerationRequest(
                 next++,
                 tokens,
-                spec.sampling(),
-                RowSeed.of(spec.seed(), row.id(), row.sample()),
+                sampling,
+                RowSeed.of(seed, row.id(), row.sample()),
                 endTokens,
                 stop.<StopCheck>map(watch -> watch).orElse(StopCheck.NEVER));
         return new Request(row, stop, generation);

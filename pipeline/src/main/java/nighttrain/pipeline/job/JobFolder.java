@@ -24,7 +24,8 @@ public record JobFolder(FileSystem fs, Path output) {
     private static final String INNER = "_nighttrain";
     private static final String CLAIM_PREFIX = "lock-";
     private static final String CLAIM_SUFFIX = ".json";
-    private static final Set<String> OURS = Set.of("results", "metrics", "summary.json", "report.html", INNER);
+    private static final Set<String> OURS =
+            Set.of("results", "metrics", "responses", "summary.json", "report.html", INNER);
 
     /** The folder of a job that writes to {@code output}; touches nothing. */
     public static JobFolder of(String output, Configuration hadoop) {
@@ -38,6 +39,11 @@ public record JobFolder(FileSystem fs, Path output) {
     /** Result files; readable when the job is complete. */
     public Path results() {
         return new Path(output, "results");
+    }
+
+    /** Answers to a batch file, as lines of JSON; readable when the job is complete. */
+    public Path responses() {
+        return new Path(output, "responses");
     }
 
     /** Engine counters; readable when the job is complete. */

@@ -49,11 +49,24 @@ public record InputColumns(PromptColumns prompt, Optional<String> id, List<Strin
         }
         options.input().idColumn().ifPresent(name -> checkId(schema, name));
         return new InputColumns(
-                PromptColumns.of(schema, options.prompts()),
+                prompts(schema, options),
                 options.input().idColumn(),
                 kept,
                 options.samples(),
                 options.input().limit().orElse(Long.MAX_VALUE));
+    }
+
+    private static PromptColumns prompts(StructType schema, GenerateOptions options) {
+        if (!options.input().isBatch()) {
+            return PromptColumns.of(schema, options.prompts());
+        }
+        if (options.prompts().isGiven() || options.samples() > 1) {
+            throw UserError.of(
+                    "not with a batch file",
+                    options.samples() > 1 ? "--n" : "a source of prompts or --system",
+                    "each line brings its own request; leave it out");
+        }
+        return PromptColumns.requests();
     }
 
     /** Input columns in use, each once. */

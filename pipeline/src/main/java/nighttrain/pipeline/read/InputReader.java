@@ -19,7 +19,8 @@ import org.apache.spark.sql.SparkSession;
 public final class InputReader {
     private static final String PARQUET = "parquet";
     /** Formats whose rows know their file. */
-    private static final Set<String> FILE_FORMATS = Set.of("csv", "json", "orc", "text", "avro", "xml", "binaryfile");
+    private static final Set<String> FILE_FORMATS =
+            Set.of("csv", "json", "orc", "text", "avro", "xml", "binaryfile", InputOptions.OPENAI_BATCH);
 
     private final SparkSession spark;
     private final Configuration hadoop;
@@ -64,6 +65,9 @@ public final class InputReader {
     }
 
     private Dataset<Row> load(InputOptions options) {
+        if (options.isBatch()) {
+            return BatchLines.table(spark, options.path().orElseThrow());
+        }
         Map<String, String> formatOptions = new HashMap<>();
         if (options.format().equalsIgnoreCase("csv")) {
             // A table without names for its columns is of no use here.

@@ -54,6 +54,12 @@ public record PromptColumns(Column prompt, Column messages, boolean isConversati
                                 "are the input's columns; name one by --prompt-column or --messages-column, or give --prompt")));
     }
 
+    /** The lines of a batch file, which are looked into where they are computed. */
+    static PromptColumns requests() {
+        return new PromptColumns(
+                Columns.quoted(RowNames.REQUEST), none(), false, Set.of(RowNames.REQUEST), "batch requests");
+    }
+
     private static PromptColumns text(StructType schema, String name) {
         DataType type = Columns.type(schema, name, "--prompt-column");
         if (!type.equals(DataTypes.StringType)) {

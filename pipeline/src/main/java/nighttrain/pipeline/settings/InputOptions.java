@@ -20,11 +20,23 @@ public record InputOptions(
         Map<String, String> formatOptions,
         Optional<String> idColumn,
         Optional<Long> limit) {
+    /** The format of OpenAI's batch files: a request a line. */
+    public static final String OPENAI_BATCH = "openai-batch";
+
     public InputOptions {
         formatOptions = Map.copyOf(formatOptions);
         limit.filter(rows -> rows < 1).ifPresent(rows -> {
             throw UserError.of("bad value of --limit", rows, "at least 1; leave it out for all rows");
         });
+    }
+
+    /** Whether rows are requests of an OpenAI batch file. */
+    public boolean isBatch() {
+        return isBatch(format);
+    }
+
+    static boolean isBatch(String format) {
+        return format.equalsIgnoreCase(OPENAI_BATCH);
     }
 
     static InputOptions of(SettingValues values) {
@@ -40,7 +52,8 @@ public record InputOptions(
                 values.find(Settings.INPUT_PATH),
                 values.get(Settings.FORMAT),
                 options,
-                values.find(Settings.ID_COLUMN),
+                values.find(Settings.ID_COLUMN)
+                        .or(() -> isBatch(values.get(Settings.FORMAT)) ? Optional.of("custom_id") : Optional.empty()),
                 values.find(Settings.LIMIT));
     }
 }

@@ -1,6 +1,7 @@
 package nighttrain.pipeline.settings;
 
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * Where results go and what they carry.
@@ -23,10 +24,17 @@ public record OutputOptions(
         keepColumns = List.copyOf(keepColumns);
     }
 
+    /** The answers to a batch's requests depend on what was asked for. */
+    private static List<String> keepColumns(SettingValues values) {
+        List<String> asked = values.get(Settings.KEEP_COLUMNS);
+        boolean addUrl = InputOptions.isBatch(values.get(Settings.FORMAT)) && !asked.contains("url");
+        return addUrl ? Stream.concat(Stream.of("url"), asked.stream()).toList() : asked;
+    }
+
     static OutputOptions of(SettingValues values) {
         return new OutputOptions(
                 values.get(Settings.OUTPUT_PATH),
-                values.get(Settings.KEEP_COLUMNS),
+                keepColumns(values),
                 values.get(Settings.TOKEN_IDS),
                 values.get(Settings.OVERWRITE),
                 values.get(Settings.RESUME),

@@ -24,6 +24,11 @@ public record PromptOptions(
         Optional<String> template,
         Optional<String> system,
         TruncateSide truncate) {
+    /** Whether anything says where prompts come from or what stands before them. */
+    public boolean isGiven() {
+        return Stream.of(column, messagesColumn, template, system).anyMatch(Optional::isPresent);
+    }
+
     static PromptOptions of(SettingValues values) {
         List<String> given = Stream.of(
                         Settings.PROMPT_COLUMN, Settings.MESSAGES_COLUMN, Settings.PROMPT_TEXT, Settings.PROMPT_FILE)

@@ -46,7 +46,7 @@ public final class Settings {
     public static final Setting<String> INPUT_PATH =
             optional("input", PATH, "PATH", "prompts: a file, a directory or a pattern, any Hadoop URI", INPUT);
     public static final Setting<String> FORMAT =
-            of("format", TEXT, "parquet", "NAME", "format of the input, any Spark source", INPUT);
+            of("format", TEXT, "parquet", "NAME", "format of the input: openai-batch, or any Spark source", INPUT);
     public static final Setting<List<String>> FORMAT_OPTION =
             of("formatOption", TEXTS, List.of(), "K=V", "an option of that format; may be repeated", INPUT);
     public static final Setting<String> ID_COLUMN = optional(

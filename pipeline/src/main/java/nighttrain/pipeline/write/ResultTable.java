@@ -48,6 +48,11 @@ public final class ResultTable {
         writer.save(folder.toString());
     }
 
+    /** Writes what came of a batch file's requests as such files have it, a line for a line, in their order. */
+    public void writeResponses(Path folder) {
+        merged().select(BatchResponses.line(options.model())).write().text(folder.toString());
+    }
+
     /** One shuffle brings input rows and journal rows to where their place in the input says. */
     private Dataset<Row> merged() {
         Dataset<Row> both = results().union(inputs());
