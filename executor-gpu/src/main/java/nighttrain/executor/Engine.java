@@ -1,7 +1,9 @@
 package nighttrain.executor;
 
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
+import nighttrain.executor.request.DeviceReading;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
 
@@ -15,6 +17,11 @@ public interface Engine extends AutoCloseable {
 
     /** Counters at this moment. */
     EngineStats stats();
+
+    /** What the engine's GPUs say of themselves at this moment; none on CPUs, or where the driver's NVML is missing. Takes milliseconds. */
+    default List<DeviceReading> devices() {
+        return List.of();
+    }
 
     /** Ends what runs, frees every device. */
     @Override

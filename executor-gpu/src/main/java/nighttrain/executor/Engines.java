@@ -3,14 +3,17 @@ package nighttrain.executor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.cpu.CpuDevice;
 import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.executor.device.cuda.CudaOptions;
+import nighttrain.executor.device.cuda.GpuReadings;
 import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.kv.PageAllocator;
 import nighttrain.executor.model.Decoder;
+import nighttrain.executor.request.DeviceReading;
 import nighttrain.executor.run.Replica;
 import nighttrain.executor.run.WorkerGroup;
 import nighttrain.executor.schedule.Scheduler;
@@ -106,7 +109,14 @@ public final class Engines {
             throw e;
         }
         return new ReplicatedEngine(
-                plan, new RequestCheck(checkpoint.config().vocabSize(), plan.maxModelLen()), replicas);
+                plan,
+                new RequestCheck(checkpoint.config().vocabSize(), plan.maxModelLen()),
+                replicas,
+                readings(config, plan));
+    }
+
+    private static Supplier<List<DeviceReading>> readings(EngineConfig config, EnginePlan plan) {
+        return plan.backend() == Backend.CUDA ? GpuReadings.of(GpuPlanning.gpusOf(config, plan))::read : List::of;
     }
 
     private static Replica replica(int number, EngineConfig config, EnginePlan plan, Checkpoint checkpoint) {

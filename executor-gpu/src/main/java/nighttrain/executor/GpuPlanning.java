@@ -84,6 +84,11 @@ final class GpuPlanning {
         return gpus(config).subList(replica * plan.ranks(), (replica + 1) * plan.ranks());
     }
 
+    /** The GPUs of all replicas. */
+    static List<Integer> gpusOf(EngineConfig config, EnginePlan plan) {
+        return gpus(config).subList(0, plan.replicas() * plan.ranks());
+    }
+
     static StepLimits stepLimits(EnginePlan plan, int maxDraws) {
         return new StepLimits(
                 plan.maxBatchTokens(),

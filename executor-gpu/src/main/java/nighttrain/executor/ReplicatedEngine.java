@@ -9,8 +9,10 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import java.util.function.ToIntFunction;
 import java.util.function.ToLongFunction;
+import nighttrain.executor.request.DeviceReading;
 import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.Generation.RequestError;
@@ -24,11 +26,14 @@ final class ReplicatedEngine implements Engine {
     private final EnginePlan plan;
     private final RequestCheck check;
     private final List<Replica> replicas;
+    private final Supplier<List<DeviceReading>> devices;
 
-    ReplicatedEngine(EnginePlan plan, RequestCheck check, List<Replica> replicas) {
+    ReplicatedEngine(
+            EnginePlan plan, RequestCheck check, List<Replica> replicas, Supplier<List<DeviceReading>> devices) {
         this.plan = plan;
         this.check = check;
         this.replicas = List.copyOf(replicas);
+        this.devices = devices;
     }
 
     @Override
@@ -66,6 +71,11 @@ final class ReplicatedEngine implements Engine {
 
     private static long sum(List<ReplicaStats> all, ToLongFunction<ReplicaStats> field) {
         return all.stream().mapToLong(field).sum();
+    }
+
+    @Override
+    public List<DeviceReading> devices() {
+        return devices.get();
     }
 
     @Override

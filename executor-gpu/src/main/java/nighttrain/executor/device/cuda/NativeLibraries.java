@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import nighttrain.io.UserError;
 
 /** NVIDIA's libraries by name, whichever of CUDA 13 or 12 is installed. */
@@ -48,6 +49,15 @@ final class NativeLibraries {
                 "lib" + name,
                 "tried " + String.join(", ", tried) + " in LD_LIBRARY_PATH, " + String.join(", ", folders)
                         + " and the system's folders; install it, set CUDA_HOME, or use --backend cpu");
+    }
+
+    /** Binds a library of the driver by its file's name, where there is one. */
+    static <T extends Library> Optional<T> find(String file, Class<T> binding) {
+        try {
+            return Optional.of(Native.load(file, binding));
+        } catch (UnsatisfiedLinkError e) {
+            return Optional.empty();
+        }
     }
 
     /** NVRTC opens {@code libnvrtc-builtins} by name alone, which fails in a folder that the system does not search. */
