@@ -11,6 +11,8 @@ import nighttrain.pipeline.feed.EngineMet;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.job.Versions;
 import nighttrain.pipeline.read.PromptTable;
+import nighttrain.pipeline.report.Page;
+import nighttrain.pipeline.runreport.RunReport;
 import nighttrain.pipeline.skip.Earlier;
 import nighttrain.pipeline.skip.JournalTable;
 import nighttrain.pipeline.write.MetricsTable;
@@ -18,6 +20,8 @@ import nighttrain.pipeline.write.ResultTable;
 import nighttrain.pipeline.write.RowFigures;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.SparkSession;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Turns the journal of a job into what users read. May be killed at any point: files take their names when they are whole,
@@ -25,6 +29,8 @@ import org.apache.spark.sql.SparkSession;
  * to do this again.
  */
 final class Commit {
+    private static final Logger LOG = LoggerFactory.getLogger(Commit.class);
+
     private final SparkSession spark;
     private final PreparedJob job;
     private final String runId;
@@ -47,7 +53,7 @@ final class Commit {
         Path metrics = folder.scratch(runId, "metrics");
         RowFigures figures = new RowFigures();
         new ResultTable(table, journal, job.options()).write(results, provenance(versions), figures);
-        double commShare = new MetricsTable(journal.metrics()).write(metrics);
+        MetricsTable.Written written = new MetricsTable(journal.metrics()).write(metrics);
         folder.replace(results, folder.results());
         folder.replace(metrics, folder.metrics());
 
@@ -61,16 +67,27 @@ final class Commit {
                 figures.percentilesOf("ttft_ms"),
                 figures.percentilesOf("tpot_ms"),
                 figures.percentilesOf("e2e_ms"),
-                commShare,
+                written.commShare(),
                 engines.stream().map(EngineMet::layout).distinct().collect(Collectors.joining(", ")),
                 job.model().architecture(),
                 job.model().fingerprint(),
                 versions,
                 job.options().settings().asText());
+        draw(summary, figures, written);
         summary.write(folder.fs(), folder.summary());
         folder.tidy();
         return GenerateReport.of(
                 folder, summary, earlier.outputs(), job.options().output().maxRowErrors());
+    }
+
+    /** A picture that cannot be drawn is no reason to give up a night's rows. */
+    private void draw(Summary summary, RowFigures figures, MetricsTable.Written written) {
+        try {
+            Page page = RunReport.of(spark, folder.results(), folder.metrics(), summary, figures, written);
+            folder.writeReport(page.render());
+        } catch (RuntimeException undrawn) {
+            LOG.warn("report.html was not written; results, metrics and summary.json are whole", undrawn);
+        }
     }
 
     private Map<String, String> provenance(Map<String, String> versions) {

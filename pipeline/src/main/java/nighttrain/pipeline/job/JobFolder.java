@@ -48,6 +48,11 @@ public record JobFolder(FileSystem fs, Path output) {
         return new Path(output, "summary.json");
     }
 
+    /** The summary, drawn. */
+    public Path report() {
+        return new Path(output, "report.html");
+    }
+
     /** Finished rows that are not results yet. */
     public Journal journal() {
         return new Journal(fs, inner("journal"));
@@ -88,6 +93,14 @@ public record JobFolder(FileSystem fs, Path output) {
     public void write(Fingerprint fingerprint) {
         Files.unchecked(() -> {
             Files.write(fs, jobFile(), fingerprint.toJson());
+            return null;
+        });
+    }
+
+    /** Writes {@link #report}, whole or not at all. */
+    public void writeReport(String html) {
+        Files.unchecked(() -> {
+            Files.write(fs, report(), html);
             return null;
         });
     }

@@ -1,6 +1,10 @@
 package nighttrain.pipeline.write;
 
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.max;
+import static org.apache.spark.sql.functions.min;
 import static org.apache.spark.sql.functions.sum;
+import static org.apache.spark.sql.functions.unix_millis;
 
 import java.util.Map;
 import org.apache.hadoop.fs.Path;
@@ -12,26 +16,46 @@ import org.apache.spark.sql.Row;
 public final class MetricsTable {
     private final Dataset<Row> samples;
 
+    /**
+     * What the samples tell in all.
+     *
+     * @param commShare share of step time in which ranks waited for one another, 0 to 1
+     * @param startMs when the first interval began, in ms since 1970; where there are no samples, as {@code endMs}
+     * @param endMs when the last one ended
+     */
+    public record Written(double commShare, long startMs, long endMs) {
+        /** Of no samples. */
+        public static final Written NOTHING = new Written(0, 0, 0);
+    }
+
     /** {@code samples}: as the journal has them. */
     public MetricsTable(Dataset<Row> samples) {
         this.samples = samples;
     }
 
-    /** Writes one Parquet file in the order of time; returns the share of step time in which ranks waited for one another. */
-    public double write(Path folder) {
+    /** Writes one Parquet file in the order of time. */
+    public Written write(Path folder) {
         Observation times = new Observation("night-train-metrics");
         samples.coalesce(1)
                 .sortWithinPartitions("at", "executor", "replica")
-                .observe(times, sum("comm_ms").as("comm_ms"), sum("step_ms").as("step_ms"))
+                .observe(
+                        times,
+                        sum("comm_ms").as("comm_ms"),
+                        sum("step_ms").as("step_ms"),
+                        min(unix_millis(col("at")).minus(col("interval_ms"))).as("start_ms"),
+                        max(unix_millis(col("at"))).as("end_ms"))
                 .write()
                 .mode("overwrite")
                 .parquet(folder.toString());
-        Map<String, Object> sums = Observed.values(times);
-        double stepMs = number(sums.get("step_ms"));
-        return stepMs == 0 ? 0 : number(sums.get("comm_ms")) / stepMs;
+        return written(Observed.values(times));
     }
 
-    private static double number(Object value) {
-        return value == null ? 0 : (Double) value;
+    private static Written written(Map<String, Object> seen) {
+        if (seen.get("start_ms") == null) {
+            return Written.NOTHING;
+        }
+        double stepMs = (Double) seen.get("step_ms");
+        double commShare = stepMs == 0 ? 0 : (Double) seen.get("comm_ms") / stepMs;
+        return new Written(commShare, (Long) seen.get("start_ms"), (Long) seen.get("end_ms"));
     }
 }
