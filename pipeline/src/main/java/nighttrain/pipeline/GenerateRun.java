@@ -9,7 +9,6 @@ import nighttrain.pipeline.feed.FeedCounters;
 import nighttrain.pipeline.feed.FeedSpec;
 import nighttrain.pipeline.feed.FeedTask;
 import nighttrain.pipeline.order.FeedOrder;
-import nighttrain.pipeline.progress.Heartbeat;
 import nighttrain.pipeline.progress.ProgressListener;
 import nighttrain.pipeline.progress.ProgressReporter;
 import nighttrain.pipeline.read.PromptTable;
@@ -77,9 +76,10 @@ final class GenerateRun {
         long beganNanos = System.nanoTime();
         SparkContext context = spark.sparkContext();
         FeedTask task = new FeedTask(FeedSpec.of(run, job.options()), counters);
-        ProgressReporter.Goal goal = new ProgressReporter.Goal(outputs, earlier.outputs(), earlier.errors());
+        ProgressReporter.Goal goal = new ProgressReporter.Goal(
+                runId, job.folder().output().toString(), outputs, earlier.outputs(), earlier.errors());
         context.setJobDescription("Night Train: generate");
-        try (ProgressReporter reporter = ProgressReporter.start(context, listener, goal, () -> ended(counters))) {
+        try (ProgressReporter reporter = ProgressReporter.start(context, listener, goal, counters::done)) {
             prompts.foreachPartition(task);
         } catch (RuntimeException failed) {
             throw userErrorIn(failed);
@@ -96,15 +96,6 @@ final class GenerateRun {
                 engines,
                 job.folder().journal().dir().toString(),
                 hadoop);
-    }
-
-    private Heartbeat ended(FeedCounters counters) {
-        return new Heartbeat(
-                runId,
-                "all",
-                counters.rows().value(),
-                counters.errors().value(),
-                counters.outputTokens().value());
     }
 
     private double elapsedS() {
