@@ -39,7 +39,7 @@ class ClosingSummaryTest {
                   p50       12.4 ms     -           417 ms
                   p99       80.0 ms     -           1.23 s
                   layout    1x2 (replicas x ranks), parallel_track(4 tracks, D=2, mean), on the CPU
-                  output    /tmp/night-train (results, metrics, summary.json)
+                  output    /tmp/night-train (results, metrics, summary.json, report.html)
                 """);
     }
 
