@@ -31,7 +31,8 @@ final class ClosingSummary {
                 row("p50", times(summary, Percentiles::p50)),
                 row("p99", times(summary, Percentiles::p99)),
                 "  layout    " + summary.layout() + " (replicas x ranks), " + summary.architecture() + devices(summary),
-                "  output    " + report.output().replaceFirst("^file:(?=/)", "") + " (results, metrics, summary.json, report.html)");
+                "  output    " + report.output().replaceFirst("^file:(?=/)", "")
+                        + " (results, metrics, summary.json, report.html)");
         return lines.stream().map(line -> line.stripTrailing() + "\n").collect(Collectors.joining());
     }
 

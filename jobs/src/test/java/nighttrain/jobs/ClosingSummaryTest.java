@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Map;
 import nighttrain.io.table.Percentiles;
+import nighttrain.io.table.Saved;
 import nighttrain.io.table.Summary;
 import nighttrain.io.table.Throughput;
 import nighttrain.pipeline.GenerateReport;
@@ -18,6 +19,7 @@ class ClosingSummaryTest {
             61_000,
             12_500,
             Throughput.of(61_000, 12_500, 40, 0),
+            new Saved(0, 0, 0),
             new Percentiles(12.4, 20.0, 80.0),
             new Percentiles(null, null, null),
             new Percentiles(417.0, 900.0, 1_234.0),

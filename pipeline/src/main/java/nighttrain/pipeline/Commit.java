@@ -5,6 +5,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.DoubleSupplier;
 import java.util.stream.Collectors;
+import nighttrain.io.table.Saved;
 import nighttrain.io.table.Summary;
 import nighttrain.io.table.Throughput;
 import nighttrain.pipeline.feed.EngineMet;
@@ -50,12 +51,10 @@ final class Commit {
             PromptTable table, JournalTable journal, Earlier earlier, double generatingS, DoubleSupplier elapsedS) {
         Map<String, String> versions = Versions.of(spark.sparkContext());
         Path results = folder.scratch(runId, "results");
-        Path metrics = folder.scratch(runId, "metrics");
         RowFigures figures = new RowFigures();
         new ResultTable(table, journal, job.options()).write(results, provenance(versions), figures);
-        MetricsTable.Written written = new MetricsTable(journal.metrics()).write(metrics);
         folder.replace(results, folder.results());
-        folder.replace(metrics, folder.metrics());
+        MetricsTable.Sums engineSums = writeMetrics(journal);
 
         Summary summary = new Summary(
                 figures.rows(),
@@ -64,29 +63,43 @@ final class Commit {
                 figures.promptTokens(),
                 figures.outputTokens(),
                 throughput(figures, earlier, generatingS),
+                new Saved(engineSums.cachedPromptTokens(), 0, 0),
                 figures.percentilesOf("ttft_ms"),
                 figures.percentilesOf("tpot_ms"),
                 figures.percentilesOf("e2e_ms"),
-                written.commShare(),
+                engineSums.commShare(),
                 engines.stream().map(EngineMet::layout).distinct().collect(Collectors.joining(", ")),
                 job.model().architecture(),
                 job.model().fingerprint(),
                 versions,
                 job.options().settings().asText());
-        draw(summary, figures, written);
+        draw(summary, figures, engineSums);
         summary.write(folder.fs(), folder.summary());
         folder.tidy();
         return GenerateReport.of(
                 folder, summary, earlier.outputs(), job.options().output().maxRowErrors());
     }
 
-    /** A picture that cannot be drawn is no reason to give up a night's rows. */
-    private void draw(Summary summary, RowFigures figures, MetricsTable.Written written) {
+    /** Counters that cannot be written are no reason to give up a night's rows. */
+    private MetricsTable.Sums writeMetrics(JournalTable journal) {
+        Path metrics = folder.scratch(runId, "metrics");
         try {
-            Page page = RunReport.of(spark, folder.results(), folder.metrics(), summary, figures, written);
+            MetricsTable.Sums sums = new MetricsTable(journal.metrics()).write(metrics);
+            folder.replace(metrics, folder.metrics());
+            return sums;
+        } catch (Exception unwritten) { // Scala throws checked ones that no signature names
+            LOG.warn("the metrics table was not written; the results are whole", unwritten);
+            return MetricsTable.Sums.NOTHING;
+        }
+    }
+
+    /** Nor is a picture that cannot be drawn. */
+    private void draw(Summary summary, RowFigures figures, MetricsTable.Sums sums) {
+        try {
+            Page page = RunReport.of(spark, folder.results(), folder.metrics(), summary, figures, sums);
             folder.writeReport(page.render());
-        } catch (RuntimeException undrawn) {
-            LOG.warn("report.html was not written; results, metrics and summary.json are whole", undrawn);
+        } catch (Exception undrawn) { // Scala throws checked ones that no signature names
+            LOG.warn("report.html was not written; the results and summary.json are whole", undrawn);
         }
     }
 

@@ -28,9 +28,8 @@ import org.junit.jupiter.api.io.TempDir;
 class LiveMetricsTest extends JobTest {
     private static final int ROWS = 60;
     private static final Duration SECONDS = Duration.ofSeconds(20);
-    private static final HttpClient HTTP = HttpClient.newBuilder()
-            .followRedirects(HttpClient.Redirect.NORMAL)
-            .build();
+    private static final HttpClient HTTP =
+            HttpClient.newBuilder().followRedirects(HttpClient.Redirect.NORMAL).build();
 
     @TempDir
     private static Path events;

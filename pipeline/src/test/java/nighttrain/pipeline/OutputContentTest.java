@@ -84,6 +84,7 @@ class OutputContentTest extends JobTest {
                         "running",
                         "waiting",
                         "prompt_tokens",
+                        "cached_prompt_tokens",
                         "output_tokens",
                         "steps",
                         "step_ms",

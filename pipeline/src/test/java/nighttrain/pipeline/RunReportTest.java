@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -12,6 +13,7 @@ import java.util.Optional;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
+import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.testing.Browser;
 import nighttrain.pipeline.testing.JobTest;
@@ -43,6 +45,25 @@ class RunReportTest extends JobTest {
         assertThat(rowsIn(html, "Time to first token (TTFT)")).isEqualTo(60);
         assertThat(List.of("Output tokens per second", "Throughput")).allMatch(html::contains);
         opensWithoutComplaint(report);
+    }
+
+    @Test
+    void aReportThatCannotBeWrittenHarmsNoRow() {
+        input(1, prompts(40));
+        script().answerMs.set(40);
+        GenerateReport done = new GenerateJob(engines).run(spark, GenerateOptions.of(values), progress -> block());
+        assertThat(done.rows()).isEqualTo(40);
+        assertThat(results()).hasSize(40);
+        assertThat(output().resolve("summary.json")).exists();
+        assertThat(output().resolve("report.html")).as("what is in its way").isDirectory();
+    }
+
+    private void block() {
+        try {
+            Files.createDirectories(output().resolve("report.html/in-the-way"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** Sums up the last column of the table behind a histogram. */

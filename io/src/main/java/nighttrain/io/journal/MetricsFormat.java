@@ -17,6 +17,7 @@ final class MetricsFormat implements RowFormat<MetricsRow> {
             Columns.int32("running"),
             Columns.int32("waiting"),
             Columns.int64("prompt_tokens"),
+            Columns.int64("cached_prompt_tokens"),
             Columns.int64("output_tokens"),
             Columns.int64("steps"),
             Columns.float64("step_ms"),
@@ -48,6 +49,7 @@ final class MetricsFormat implements RowFormat<MetricsRow> {
         columns.int32(row.running());
         columns.int32(row.waiting());
         columns.int64(row.promptTokens());
+        columns.int64(row.cachedPromptTokens());
         columns.int64(row.outputTokens());
         columns.int64(row.steps());
         columns.float64(row.stepMs());
@@ -69,6 +71,7 @@ final class MetricsFormat implements RowFormat<MetricsRow> {
                 columns.int64(),
                 columns.int32(),
                 columns.int32(),
+                columns.int64(),
                 columns.int64(),
                 columns.int64(),
                 columns.int64(),

@@ -12,6 +12,7 @@ import java.time.Instant;
  * @param running sequences in the current step
  * @param waiting requests queued
  * @param promptTokens prefilled during the interval
+ * @param cachedPromptTokens of these, found in the prefix cache
  * @param outputTokens generated during the interval
  * @param steps forward passes during the interval
  * @param stepMs time spent in them
@@ -30,6 +31,7 @@ public record MetricsRow(
         int running,
         int waiting,
         long promptTokens,
+        long cachedPromptTokens,
         long outputTokens,
         long steps,
         double stepMs,

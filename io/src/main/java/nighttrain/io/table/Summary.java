@@ -21,6 +21,7 @@ import org.apache.hadoop.fs.Path;
  * @param promptTokens prompt tokens of all rows
  * @param outputTokens output tokens of all rows
  * @param throughput rates of this run
+ * @param saved what was answered without being computed
  * @param ttftMs submission to first token, in ms
  * @param tpotMs time per token after the first, in ms
  * @param e2eMs submission to last token, in ms
@@ -38,6 +39,7 @@ public record Summary(
         long promptTokens,
         long outputTokens,
         Throughput throughput,
+        Saved saved,
         Percentiles ttftMs,
         Percentiles tpotMs,
         Percentiles e2eMs,

@@ -23,6 +23,10 @@ final class SummaryJson {
         putRate(json, "prompt_tokens", throughput, throughput.promptTokensPerS());
         putRate(json, "output_tokens", throughput, throughput.outputTokensPerS());
         putRate(json, "total_tokens", throughput, throughput.totalTokensPerS());
+        Saved saved = summary.saved();
+        json.put("cached_prompt_tokens", saved.cachedPromptTokens());
+        json.put("copied_rows", saved.copiedRows());
+        json.put("copied_tokens", saved.copiedTokens());
         json.set("ttft_ms", percentiles(summary.ttftMs()));
         json.set("tpot_ms", percentiles(summary.tpotMs()));
         json.set("e2e_ms", percentiles(summary.e2eMs()));
@@ -69,6 +73,10 @@ final class SummaryJson {
                         json.required("prompt_tokens_per_s").asDouble(),
                         json.required("output_tokens_per_s").asDouble(),
                         json.required("gpus").asInt()),
+                new Saved(
+                        json.required("cached_prompt_tokens").asLong(),
+                        json.required("copied_rows").asLong(),
+                        json.required("copied_tokens").asLong()),
                 percentiles(json.required("ttft_ms")),
                 percentiles(json.required("tpot_ms")),
                 percentiles(json.required("e2e_ms")),

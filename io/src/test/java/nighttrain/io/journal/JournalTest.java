@@ -168,6 +168,7 @@ class JournalTest {
                 3,
                 4,
                 5,
+                2,
                 6,
                 7,
                 8.5,
@@ -178,7 +179,7 @@ class JournalTest {
                 null,
                 null);
         MetricsRow gpu = new MetricsRow(
-                "e", 1, Instant.ofEpochMilli(0), 500, 3, 4, 5, 6, 7, 8.5, 0.25, 9, 10, 0.5, 1L << 37, 412.5);
+                "e", 1, Instant.ofEpochMilli(0), 500, 3, 4, 5, 2, 6, 7, 8.5, 0.25, 9, 10, 0.5, 1L << 37, 412.5);
         try (JournalWriter<MetricsRow> metrics = journal.metrics("m")) {
             metrics.append(cpu);
             metrics.append(gpu);
@@ -215,9 +216,9 @@ class JournalTest {
     void aRowThatCannotBeWrittenLeavesTheOthers() {
         try (JournalWriter<MetricsRow> metrics = journal.metrics("m")) {
             assertThatThrownBy(() -> metrics.append(null)).isInstanceOf(NullPointerException.class);
-            MetricsRow row = new MetricsRow("e", 0, Instant.EPOCH, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, null, null, null);
+            MetricsRow row = new MetricsRow("e", 0, Instant.EPOCH, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, null, null, null);
             metrics.append(row);
-            MetricsRow noTime = new MetricsRow("e", 0, null, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, null, null, null);
+            MetricsRow noTime = new MetricsRow("e", 0, null, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, null, null, null);
             assertThatThrownBy(() -> metrics.append(noTime)).isInstanceOf(NullPointerException.class);
             metrics.append(row);
         }
@@ -249,7 +250,7 @@ class JournalTest {
     @Test
     void otherColumnsAreRefused() {
         try (JournalWriter<MetricsRow> metrics = journal.metrics("m")) {
-            metrics.append(new MetricsRow("e", 0, Instant.EPOCH, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, null, null, null));
+            metrics.append(new MetricsRow("e", 0, Instant.EPOCH, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, null, null, null));
         }
         Path file = journal.metricFiles().get(0).getPath();
         assertThatThrownBy(() -> Rows.readAll(fs, file))

@@ -42,6 +42,7 @@ class SummaryTest {
                 100,
                 50,
                 Throughput.of(80, 40, 2, gpus),
+                new Saved(30, 2, 20),
                 new Percentiles(1.0, 2.0, 3.5),
                 new Percentiles(null, null, null),
                 new Percentiles(4.0, 5.0, 6.0),
@@ -77,6 +78,9 @@ class SummaryTest {
                         "output_tokens_per_s_per_gpu",
                         "total_tokens_per_s",
                         "total_tokens_per_s_per_gpu",
+                        "cached_prompt_tokens",
+                        "copied_rows",
+                        "copied_tokens",
                         "ttft_ms",
                         "tpot_ms",
                         "e2e_ms",
@@ -130,7 +134,22 @@ class SummaryTest {
     @Test
     void moreErrorsThanRows() {
         assertThatThrownBy(() -> new Summary(
-                        1, 2, 0, 0, 0, Throughput.of(0, 0, 0, 0), null, null, null, 0, "", "", "", Map.of(), Map.of()))
+                        1,
+                        2,
+                        0,
+                        0,
+                        0,
+                        Throughput.of(0, 0, 0, 0),
+                        null,
+                        null,
+                        null,
+                        null,
+                        0,
+                        "",
+                        "",
+                        "",
+                        Map.of(),
+                        Map.of()))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("errors: 2 (0 to rows, 1)");
     }

@@ -56,6 +56,7 @@ final class MetricsSampler implements AutoCloseable {
                 now.running(),
                 now.waiting(),
                 now.promptTokens() - before.promptTokens(),
+                now.cachedPromptTokens() - before.cachedPromptTokens(),
                 now.outputTokens() - before.outputTokens(),
                 now.steps() - before.steps(),
                 (now.stepNanos() - before.stepNanos()) / NANOS_PER_MS,

@@ -37,7 +37,7 @@ record Activity(double stretchS, int stretches, Map<String, Map<Measure, List<Do
             Comparator.comparingInt(String::length).thenComparing(Comparator.naturalOrder());
 
     /** From the metrics table; one task reads it, as one task wrote it. */
-    static Activity in(Dataset<Row> samples, MetricsTable.Written span) {
+    static Activity in(Dataset<Row> samples, MetricsTable.Sums span) {
         double seconds = (span.endMs() - span.startMs()) / MS_PER_S;
         long stretchS = LongStream.of(STRETCHES_S)
                 .filter(s -> seconds <= s * MOST)

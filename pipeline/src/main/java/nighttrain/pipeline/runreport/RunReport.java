@@ -36,11 +36,11 @@ public final class RunReport {
             Path metrics,
             Summary summary,
             RowFigures figures,
-            MetricsTable.Written written) {
+            MetricsTable.Sums sums) {
         List<Section> sections = new ArrayList<>();
         sections.add(inShort(summary));
-        if (written.endMs() > written.startMs()) {
-            Activity activity = Activity.in(spark.read().parquet(metrics.toString()), written);
+        if (sums.endMs() > sums.startMs()) {
+            Activity activity = Activity.in(spark.read().parquet(metrics.toString()), sums);
             sections.add(ActivitySections.throughput(activity));
             sections.addAll(DistributionSections.of(figures));
             sections.add(ActivitySections.executors(activity));
@@ -66,25 +66,21 @@ public final class RunReport {
 
     private static Section inShort(Summary summary) {
         double errorShare = summary.rows() == 0 ? 0 : (double) summary.errors() / summary.rows();
-        return new Section(
-                "In short",
-                "",
-                List.of(
-                        new Tiles(List.of(
-                                new Tile("Rows", count(summary.rows()), ""),
-                                new Tile("Errors", count(summary.errors()), percent(errorShare) + " of the rows"),
-                                new Tile(
-                                        "Duration", millis(summary.wallS() * 1000), "of the run that finished the job"),
-                                new Tile(
-                                        "Prompt tokens",
-                                        count(summary.promptTokens()),
-                                        rate(summary.throughput().promptTokensPerS())),
-                                new Tile(
-                                        "Output tokens",
-                                        count(summary.outputTokens()),
-                                        rate(summary.throughput().outputTokensPerS())),
-                                new Tile("Communication", percent(summary.commShare()), "of step time"))),
-                        Table.of("", "", "", facts(summary))));
+        List<Tile> tiles = List.of(
+                new Tile("Rows", count(summary.rows()), ""),
+                new Tile("Errors", count(summary.errors()), percent(errorShare) + " of the rows"),
+                new Tile("Duration", millis(summary.wallS() * 1000), "of the run that finished the job"),
+                new Tile(
+                        "Prompt tokens",
+                        count(summary.promptTokens()),
+                        rate(summary.throughput().promptTokensPerS())),
+                new Tile(
+                        "Output tokens",
+                        count(summary.outputTokens()),
+                        rate(summary.throughput().outputTokensPerS())),
+                new Tile("Found in the prefix cache", count(summary.saved().cachedPromptTokens()), "prompt tokens"),
+                new Tile("Communication", percent(summary.commShare()), "of step time"));
+        return new Section("In short", "", List.of(new Tiles(tiles), Table.of("", "", "", facts(summary))));
     }
 
     private static String rate(double tokensPerS) {

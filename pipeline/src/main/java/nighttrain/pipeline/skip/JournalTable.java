@@ -57,6 +57,7 @@ public final class JournalTable {
             .add("running", DataTypes.IntegerType)
             .add("waiting", DataTypes.IntegerType)
             .add("prompt_tokens", DataTypes.LongType)
+            .add("cached_prompt_tokens", DataTypes.LongType)
             .add("output_tokens", DataTypes.LongType)
             .add("steps", DataTypes.LongType)
             .add("step_ms", DataTypes.DoubleType)
@@ -160,6 +161,7 @@ public final class JournalTable {
                 it.running(),
                 it.waiting(),
                 it.promptTokens(),
+                it.cachedPromptTokens(),
                 it.outputTokens(),
                 it.steps(),
                 it.stepMs(),

@@ -17,15 +17,16 @@ public final class MetricsTable {
     private final Dataset<Row> samples;
 
     /**
-     * What the samples tell in all.
+     * What the counters add up to.
      *
      * @param commShare share of step time in which ranks waited for one another, 0 to 1
+     * @param cachedPromptTokens prompt tokens found in the prefix cache
      * @param startMs when the first interval began, in ms since 1970; where there are no samples, as {@code endMs}
      * @param endMs when the last one ended
      */
-    public record Written(double commShare, long startMs, long endMs) {
+    public record Sums(double commShare, long cachedPromptTokens, long startMs, long endMs) {
         /** Of no samples. */
-        public static final Written NOTHING = new Written(0, 0, 0);
+        public static final Sums NOTHING = new Sums(0, 0, 0, 0);
     }
 
     /** {@code samples}: as the journal has them. */
@@ -34,7 +35,7 @@ public final class MetricsTable {
     }
 
     /** Writes one Parquet file in the order of time. */
-    public Written write(Path folder) {
+    public Sums write(Path folder) {
         Observation times = new Observation("night-train-metrics");
         samples.coalesce(1)
                 .sortWithinPartitions("at", "executor", "replica")
@@ -42,20 +43,21 @@ public final class MetricsTable {
                         times,
                         sum("comm_ms").as("comm_ms"),
                         sum("step_ms").as("step_ms"),
+                        sum("cached_prompt_tokens").as("cached"),
                         min(unix_millis(col("at")).minus(col("interval_ms"))).as("start_ms"),
                         max(unix_millis(col("at"))).as("end_ms"))
                 .write()
                 .mode("overwrite")
                 .parquet(folder.toString());
-        return written(Observed.values(times));
+        return sums(Observed.values(times));
     }
 
-    private static Written written(Map<String, Object> seen) {
+    private static Sums sums(Map<String, Object> seen) {
         if (seen.get("start_ms") == null) {
-            return Written.NOTHING;
+            return Sums.NOTHING;
         }
         double stepMs = (Double) seen.get("step_ms");
         double commShare = stepMs == 0 ? 0 : (Double) seen.get("comm_ms") / stepMs;
-        return new Written(commShare, (Long) seen.get("start_ms"), (Long) seen.get("end_ms"));
+        return new Sums(commShare, (Long) seen.get("cached"), (Long) seen.get("start_ms"), (Long) seen.get("end_ms"));
     }
 }

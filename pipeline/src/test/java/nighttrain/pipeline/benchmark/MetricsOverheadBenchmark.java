@@ -34,7 +34,12 @@ class MetricsOverheadBenchmark {
     private static final Path DEMO = Path.of(System.getProperty("nighttrain.root"), "conf", "demo");
     /** Beginnings of the names of our own threads, and of those of Spark that carry or show what ours tell. */
     private static final List<String> WATCHING = List.of(
-            "night-train-metrics", "night-train-heartbeat", "night-train-progress", "spark-listener", "dispatcher-Plugin", "SparkUI");
+            "night-train-metrics",
+            "night-train-heartbeat",
+            "night-train-progress",
+            "spark-listener",
+            "dispatcher-Plugin",
+            "SparkUI");
 
     @TempDir
     private Path dir;

@@ -15,8 +15,7 @@ final class ThreadCpu implements AutoCloseable {
     private record Used(String name, long beforeNanos, long nanos) {}
 
     private final ThreadMXBean threads = ManagementFactory.getThreadMXBean();
-    private final OperatingSystemMXBean process =
-            (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+    private final OperatingSystemMXBean process = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
     private final Map<Long, Used> used = new ConcurrentHashMap<>();
     private final long processBeforeNanos = process.getProcessCpuTime();
     private final Ticker ticker;
