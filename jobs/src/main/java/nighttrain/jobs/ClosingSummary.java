@@ -36,7 +36,7 @@ final class ClosingSummary {
                 row("p99", times(summary, Percentiles::p99)),
                 "  layout    " + summary.layout() + " (replicas x ranks), " + summary.architecture() + devices(summary),
                 "  output    " + report.output().replaceFirst("^file:(?=/)", "")
-                        + " (results, metrics, summary.json)"));
+                        + " (results, metrics, summary.json, report.html)"));
         incidents(summary.incidents()).ifPresent(line -> lines.add(1, line));
         copied(summary.saved()).ifPresent(line -> lines.add(lines.size() - 2, line));
         return lines.stream().map(line -> line.stripTrailing() + "\n").collect(Collectors.joining());

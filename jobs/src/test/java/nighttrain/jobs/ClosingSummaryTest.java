@@ -48,7 +48,7 @@ class ClosingSummaryTest {
               p99       80.0 ms     -           1.23 s
               copied    120 rows of identical requests, 9,000 tokens not computed
               layout    1x2 (replicas x ranks), parallel_track(4 tracks, D=2, mean), on the CPU
-              output    /tmp/night-train (results, metrics, summary.json)
+              output    /tmp/night-train (results, metrics, summary.json, report.html)
             """);
     }
 

@@ -14,6 +14,8 @@ import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.job.Versions;
 import nighttrain.pipeline.loss.Losses;
 import nighttrain.pipeline.read.PromptTable;
+import nighttrain.pipeline.report.Page;
+import nighttrain.pipeline.runreport.RunReport;
 import nighttrain.pipeline.skip.Duplicates;
 import nighttrain.pipeline.skip.Earlier;
 import nighttrain.pipeline.skip.JournalTable;
@@ -22,6 +24,8 @@ import nighttrain.pipeline.write.ResultTable;
 import nighttrain.pipeline.write.RowFigures;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.SparkSession;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Turns the journal of a job into what users read. May be killed at any point: files take their names when they are whole,
@@ -29,6 +33,8 @@ import org.apache.spark.sql.SparkSession;
  * to do this again.
  */
 final class Commit {
+    private static final Logger LOG = LoggerFactory.getLogger(Commit.class);
+
     private final SparkSession spark;
     private final PreparedJob job;
     private final String runId;
@@ -47,7 +53,7 @@ final class Commit {
     }
 
     GenerateReport write(
-            PromptTable table,
+            PromptTable prompts,
             JournalTable journal,
             Duplicates duplicates,
             Earlier earlier,
@@ -55,19 +61,17 @@ final class Commit {
             DoubleSupplier elapsedS) {
         Map<String, String> versions = Versions.of(spark.sparkContext());
         Path results = folder.scratch(runId, "results");
-        Path metrics = folder.scratch(runId, "metrics");
         RowFigures figures = new RowFigures();
-        new ResultTable(table, duplicates.answered(journal.results()), job.options())
-                .write(results, provenance(versions), figures);
-        MetricsTable.Sums engineSums = new MetricsTable(journal.metrics()).write(metrics);
+        ResultTable table = new ResultTable(prompts, duplicates.answered(journal.results()), job.options());
+        table.write(results, provenance(versions), figures);
         Earlier computed = computed(journal, duplicates, figures);
         folder.replace(results, folder.results());
-        folder.replace(metrics, folder.metrics());
         if (job.options().input().isBatch()) {
             Path responses = folder.scratch(runId, "responses");
-            new ResultTable(table, journal, job.options()).writeResponses(responses);
+            table.writeResponses(responses);
             folder.replace(responses, folder.responses());
         }
+        MetricsTable.Sums engineSums = writeMetrics(journal);
 
         Summary summary = new Summary(
                 figures.rows(),
@@ -93,10 +97,34 @@ final class Commit {
                 new Incidents(losses.executors(), losses.tasks(), figures.retried(), figures.quarantined()),
                 versions,
                 job.options().settings().asText());
+        draw(summary, figures, engineSums);
         summary.write(folder.fs(), folder.summary());
         folder.tidy();
         return GenerateReport.of(
                 folder, summary, earlier.outputs(), job.options().output().maxRowErrors());
+    }
+
+    /** Counters that cannot be written are no reason to give up a night's rows. */
+    private MetricsTable.Sums writeMetrics(JournalTable journal) {
+        Path metrics = folder.scratch(runId, "metrics");
+        try {
+            MetricsTable.Sums sums = new MetricsTable(journal.metrics()).write(metrics);
+            folder.replace(metrics, folder.metrics());
+            return sums;
+        } catch (Exception unwritten) { // Scala throws checked ones that no signature names
+            LOG.warn("the metrics table was not written; the results are whole", unwritten);
+            return MetricsTable.Sums.NOTHING;
+        }
+    }
+
+    /** Nor is a picture that cannot be drawn. */
+    private void draw(Summary summary, RowFigures figures, MetricsTable.Sums sums) {
+        try {
+            Page page = RunReport.of(spark, folder.results(), folder.metrics(), summary, figures, sums);
+            folder.writeReport(page.render());
+        } catch (Exception undrawn) { // Scala throws checked ones that no signature names
+            LOG.warn("report.html was not written; the results and summary.json are whole", undrawn);
+        }
     }
 
     private Map<String, String> provenance(Map<String, String> versions) {

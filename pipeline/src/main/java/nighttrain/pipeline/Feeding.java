@@ -11,7 +11,6 @@ import nighttrain.pipeline.feed.Tries;
 import nighttrain.pipeline.order.Estimate;
 import nighttrain.pipeline.order.FeedOrder;
 import nighttrain.pipeline.placement.FeedStage;
-import nighttrain.pipeline.progress.Heartbeat;
 import nighttrain.pipeline.progress.ProgressListener;
 import nighttrain.pipeline.progress.ProgressReporter;
 import nighttrain.pipeline.settings.GenerateOptions;
@@ -42,17 +41,22 @@ final class Feeding {
     }
 
     /** Runs the model on the prompts that the journal lacks, of {@code outputs} in all; how long that took, in seconds. */
-    double go(
-            Dataset<Row> prompts, long outputs, JournalTable journal, Earlier earlier, ProgressListener listener) {
+    double go(Dataset<Row> prompts, long outputs, JournalTable journal, Earlier earlier, ProgressListener listener) {
         long beganNanos = System.nanoTime();
         SparkContext context = spark.sparkContext();
-        ProgressReporter.Goal goal = new ProgressReporter.Goal(outputs, earlier.outputs(), earlier.errors());
+        ProgressReporter.Goal goal = new ProgressReporter.Goal(
+                run.runId(), job.folder().output().toString(), outputs, earlier.outputs(), earlier.errors());
         context.setJobDescription("Night Train: generate");
-        try (ProgressReporter reporter = ProgressReporter.start(context, listener, goal, this::ended)) {
+        try (ProgressReporter reporter = ProgressReporter.start(context, listener, goal, counters::done)) {
             feed(ordered(Earlier.skip(prompts, journal), outputs - earlier.outputs(), earlier), false);
             if (counters.suspicious().value() > 0 && counters.left().value() == 0) {
                 context.setJobDescription("Night Train: generate, one row at a time");
-                feed(ordered(Earlier.skip(prompts, journal), counters.suspicious().value(), earlier), true);
+                feed(
+                        ordered(
+                                Earlier.skip(prompts, journal),
+                                counters.suspicious().value(),
+                                earlier),
+                        true);
                 counters.suspicious().reset();
             }
         } catch (RuntimeException failed) {
@@ -91,15 +95,6 @@ final class Feeding {
     /** Outputs that the deadline left to another run. */
     long left() {
         return counters.left().value() + counters.suspicious().value();
-    }
-
-    private Heartbeat ended() {
-        return new Heartbeat(
-                run.runId(),
-                "all",
-                counters.rows().value(),
-                counters.errors().value(),
-                counters.outputTokens().value());
     }
 
     /** What an executor found that the driver could not see, a model that is not on its disk for one, is the user's too. */

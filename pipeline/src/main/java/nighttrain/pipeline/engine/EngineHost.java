@@ -97,6 +97,8 @@ public final class EngineHost {
     /** Closes the engine when its last task has ended; later tasks would open it again. */
     synchronized void close() {
         failed = true;
+        // The next application of this process has not done what they did.
+        runs.values().removeIf(RunOnExecutor::isIdle);
         if (leases == 0) {
             closeModel();
         }

@@ -47,6 +47,7 @@ final class MetricsSampler implements AutoCloseable {
     }
 
     private MetricsRow row(EngineStats now, long nowNanos) {
+        GpuTotals gpus = GpuTotals.of(engine.devices());
         return new MetricsRow(
                 executor,
                 0,
@@ -62,9 +63,9 @@ final class MetricsSampler implements AutoCloseable {
                 (now.commNanos() - before.commNanos()) / NANOS_PER_MS,
                 now.kvUsed(),
                 now.kvPages(),
-                null,
-                null,
-                null);
+                gpus.utilization(),
+                gpus.memoryBytes(),
+                gpus.watts());
     }
 
     /** Takes a last sample. */

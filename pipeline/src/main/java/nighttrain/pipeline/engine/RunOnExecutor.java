@@ -2,8 +2,12 @@ package nighttrain.pipeline.engine;
 
 import java.util.concurrent.atomic.LongAdder;
 import nighttrain.executor.Engine;
+import nighttrain.executor.request.EngineStats;
 import nighttrain.io.table.ResultRow;
 import nighttrain.pipeline.progress.Heartbeat;
+import nighttrain.pipeline.progress.Heartbeat.Done;
+import nighttrain.pipeline.progress.Heartbeat.Load;
+import nighttrain.pipeline.progress.Pace;
 import org.apache.spark.SparkEnv;
 
 /** What one run does on this executor: counts finished rows, and samples the engine while tasks are at work. */
@@ -12,6 +16,8 @@ public final class RunOnExecutor {
     private final String executor = SparkEnv.get().executorId();
     private final LongAdder rows = new LongAdder();
     private final LongAdder errors = new LongAdder();
+    private final LongAdder promptTokens = new LongAdder();
+    private final Pace pace = new Pace();
     private Engine engine;
     private long engineTokensBefore;
     private long tokensOfClosedEngines;
@@ -36,6 +42,7 @@ public final class RunOnExecutor {
     /** A row is in the journal. */
     public void finished(ResultRow row) {
         rows.increment();
+        promptTokens.add(row.promptTokens());
         if (row.error() != null) {
             errors.increment();
         }
@@ -70,7 +77,19 @@ public final class RunOnExecutor {
 
     /** Where it stands now. */
     synchronized Heartbeat heartbeat() {
-        long tokens = tokensOfClosedEngines + engine.stats().outputTokens() - engineTokensBefore;
-        return new Heartbeat(context.runId(), executor, rows.sum(), errors.sum(), tokens);
+        EngineStats stats = engine.stats();
+        long tokens = tokensOfClosedEngines + stats.outputTokens() - engineTokensBefore;
+        return new Heartbeat(
+                context.runId(),
+                executor,
+                System.currentTimeMillis(),
+                new Done(rows.sum(), errors.sum(), promptTokens.sum(), tokens),
+                new Load(
+                        stats.running(),
+                        stats.waiting(),
+                        stats.kvUsed(),
+                        stats.kvPages(),
+                        pace.at(System.nanoTime(), tokens)),
+                false);
     }
 }

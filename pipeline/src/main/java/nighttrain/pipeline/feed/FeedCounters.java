@@ -3,6 +3,7 @@ package nighttrain.pipeline.feed;
 import java.io.Serializable;
 import java.util.List;
 import nighttrain.io.table.ResultRow;
+import nighttrain.pipeline.progress.Heartbeat.Done;
 import org.apache.spark.SparkContext;
 import org.apache.spark.util.CollectionAccumulator;
 import org.apache.spark.util.LongAccumulator;
@@ -42,6 +43,11 @@ public record FeedCounters(
     /** The engines that ran, each once; none where nothing was left to do. */
     public List<EngineMet> enginesMet() {
         return engines.value().stream().distinct().toList();
+    }
+
+    /** What ended tasks have done. */
+    public Done done() {
+        return new Done(rows.value(), errors.value(), promptTokens.value(), outputTokens.value());
     }
 
     void met(EngineMet engine) {

@@ -4,20 +4,85 @@ import java.io.Serializable;
 import org.apache.spark.scheduler.SparkListenerEvent;
 
 /**
- * What one executor has done for a run so far. Executors send it to the driver's plugin, which puts it on Spark's listener
- * bus, where the run's driver listens: Spark's own accumulators tell nothing before a task ends.
+ * What one executor has done for a run so far, and what its engine is at. Executors send it to the driver's plugin, which puts
+ * it on Spark's listener bus, where the run's driver and the Spark UI listen: Spark's own accumulators tell nothing before a
+ * task ends.
  *
  * @param runId the run
- * @param executor the executor
- * @param rows outputs finished, errors included
- * @param errors outputs that failed
- * @param outputTokens tokens generated, those of unfinished rows included
+ * @param executor the executor; {@link #ALL} for all of them together
+ * @param atMs when, in ms since 1970
+ * @param done what it has done
+ * @param load what its engine is at
+ * @param kept whether it goes into Spark's event log, for the history server; twice a second would be too much
  */
-public record Heartbeat(String runId, String executor, long rows, long errors, long outputTokens)
+public record Heartbeat(String runId, String executor, long atMs, Done done, Load load, boolean kept)
         implements Serializable, SparkListenerEvent {
-    /** Twice a second is too much for Spark's event log. */
+    /** Stands where an executor's name does. */
+    public static final String ALL = "all";
+
+    /**
+     * What was done.
+     *
+     * @param rows outputs finished, errors included
+     * @param errors outputs that failed
+     * @param promptTokens tokens of the prompts of finished rows
+     * @param outputTokens tokens generated, those of unfinished rows included
+     */
+    public record Done(long rows, long errors, long promptTokens, long outputTokens) implements Serializable {
+        public static final Done NOTHING = new Done(0, 0, 0, 0);
+
+        public Done plus(Done more) {
+            return new Done(
+                    rows + more.rows,
+                    errors + more.errors,
+                    promptTokens + more.promptTokens,
+                    outputTokens + more.outputTokens);
+        }
+
+        /** The further of the two, figure by figure. */
+        public Done max(Done other) {
+            return new Done(
+                    Math.max(rows, other.rows),
+                    Math.max(errors, other.errors),
+                    Math.max(promptTokens, other.promptTokens),
+                    Math.max(outputTokens, other.outputTokens));
+        }
+    }
+
+    /**
+     * What an engine is at.
+     *
+     * @param running sequences in the current steps
+     * @param waiting requests taken but not yet running
+     * @param kvUsed pages of the KV cache in use
+     * @param kvPages pages in all
+     * @param tokensPerS output tokens per second, lately
+     */
+    public record Load(int running, int waiting, int kvUsed, int kvPages, double tokensPerS) implements Serializable {
+        public static final Load NONE = new Load(0, 0, 0, 0, 0);
+
+        public Load plus(Load more) {
+            return new Load(
+                    running + more.running,
+                    waiting + more.waiting,
+                    kvUsed + more.kvUsed,
+                    kvPages + more.kvPages,
+                    tokensPerS + more.tokensPerS);
+        }
+
+        /** Share of the pages in use, 0 to 1. */
+        public double kvUse() {
+            return kvPages == 0 ? 0 : (double) kvUsed / kvPages;
+        }
+    }
+
+    /** The same, for the event log too. */
+    public Heartbeat keep() {
+        return new Heartbeat(runId, executor, atMs, done, load, true);
+    }
+
     @Override
     public boolean logEvent() {
-        return false;
+        return kept;
     }
 }

@@ -12,6 +12,7 @@ import static j2html.TagCreator.summary;
 
 import j2html.tags.DomContent;
 import java.util.Map;
+import java.util.TreeMap;
 
 /** A chart that report.js draws from the table behind it, so that a figure is on the page once, and readable without scripts. */
 final class Drawing {
@@ -22,7 +23,7 @@ final class Drawing {
         var plot = div().withClass("plot")
                 .attr("role", "img")
                 .attr("aria-label", title + "; the numbers are in the table below");
-        hints.forEach((name, value) -> plot.attr("data-" + name, value));
+        new TreeMap<>(hints).forEach((name, value) -> plot.attr("data-" + name, value));
         return figure(
                         figcaption(heading(title, note)),
                         plot,

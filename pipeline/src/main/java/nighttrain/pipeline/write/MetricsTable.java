@@ -1,6 +1,10 @@
 package nighttrain.pipeline.write;
 
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.max;
+import static org.apache.spark.sql.functions.min;
 import static org.apache.spark.sql.functions.sum;
+import static org.apache.spark.sql.functions.unix_millis;
 
 import java.util.Map;
 import org.apache.hadoop.fs.Path;
@@ -12,40 +16,48 @@ import org.apache.spark.sql.Row;
 public final class MetricsTable {
     private final Dataset<Row> samples;
 
-    /** {@code samples}: as the journal has them. */
-    public MetricsTable(Dataset<Row> samples) {
-        this.samples = samples;
-    }
-
     /**
      * What the counters add up to.
      *
      * @param commShare share of step time in which ranks waited for one another, 0 to 1
      * @param cachedPromptTokens prompt tokens found in the prefix cache
+     * @param startMs when the first interval began, in ms since 1970; where there are no samples, as {@code endMs}
+     * @param endMs when the last one ended
      */
-    public record Sums(double commShare, long cachedPromptTokens) {}
+    public record Sums(double commShare, long cachedPromptTokens, long startMs, long endMs) {
+        /** Of no samples. */
+        public static final Sums NOTHING = new Sums(0, 0, 0, 0);
+    }
+
+    /** {@code samples}: as the journal has them. */
+    public MetricsTable(Dataset<Row> samples) {
+        this.samples = samples;
+    }
 
     /** Writes one Parquet file in the order of time. */
     public Sums write(Path folder) {
-        Observation sums = new Observation("night-train-metrics");
+        Observation times = new Observation("night-train-metrics");
         samples.coalesce(1)
                 .sortWithinPartitions("at", "executor", "replica")
                 .observe(
-                        sums,
+                        times,
                         sum("comm_ms").as("comm_ms"),
                         sum("step_ms").as("step_ms"),
-                        sum("cached_prompt_tokens").as("cached"))
+                        sum("cached_prompt_tokens").as("cached"),
+                        min(unix_millis(col("at")).minus(col("interval_ms"))).as("start_ms"),
+                        max(unix_millis(col("at"))).as("end_ms"))
                 .write()
                 .mode("overwrite")
                 .parquet(folder.toString());
-        Map<String, Object> seen = Observed.values(sums);
-        double stepMs = number(seen.get("step_ms")).doubleValue();
-        double commMs = number(seen.get("comm_ms")).doubleValue();
-        return new Sums(
-                stepMs == 0 ? 0 : commMs / stepMs, number(seen.get("cached")).longValue());
+        return sums(Observed.values(times));
     }
 
-    private static Number number(Object value) {
-        return value == null ? 0 : (Number) value;
+    private static Sums sums(Map<String, Object> seen) {
+        if (seen.get("start_ms") == null) {
+            return Sums.NOTHING;
+        }
+        double stepMs = (Double) seen.get("step_ms");
+        double commShare = stepMs == 0 ? 0 : (Double) seen.get("comm_ms") / stepMs;
+        return new Sums(commShare, (Long) seen.get("cached"), (Long) seen.get("start_ms"), (Long) seen.get("end_ms"));
     }
 }

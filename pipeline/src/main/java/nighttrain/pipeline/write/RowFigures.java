@@ -1,15 +1,17 @@
 package nighttrain.pipeline.write;
 
-import static org.apache.spark.sql.functions.array;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.count;
 import static org.apache.spark.sql.functions.count_if;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.percentile_approx;
 import static org.apache.spark.sql.functions.sum;
+import static org.apache.spark.sql.functions.when;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.stream.IntStream;
 import nighttrain.io.table.Incidents;
 import nighttrain.io.table.Percentiles;
 import org.apache.spark.sql.Column;
@@ -34,9 +36,16 @@ public final class RowFigures {
                 count_if(col("error").equalTo(Incidents.QUARANTINED)).as("quarantined"),
                 sum("prompt_tokens").as("prompt_tokens"),
                 sum("output_tokens").as("output_tokens"),
-                percentiles("ttft_ms"),
-                percentiles("tpot_ms"),
-                percentiles("e2e_ms"));
+                count(col("ttft_ms")).as(counted("ttft_ms")),
+                count(col("tpot_ms")).as(counted("tpot_ms")),
+                count(col("e2e_ms")).as(counted("e2e_ms")),
+                count(lengths("prompt_tokens")).as(counted("prompt_tokens")),
+                count(lengths("output_tokens")).as(counted("output_tokens")),
+                thousandths(col("ttft_ms")).as(spread("ttft_ms")),
+                thousandths(col("tpot_ms")).as(spread("tpot_ms")),
+                thousandths(col("e2e_ms")).as(spread("e2e_ms")),
+                thousandths(lengths("prompt_tokens")).as(spread("prompt_tokens")),
+                thousandths(lengths("output_tokens")).as(spread("output_tokens")));
     }
 
     /** Outputs, errors included. */
@@ -71,12 +80,23 @@ public final class RowFigures {
 
     /** Percentiles of {@code ttft_ms}, {@code tpot_ms} or {@code e2e_ms}. */
     public Percentiles percentilesOf(String column) {
-        Object values = seen().get(column);
+        return distributionOf(column)
+                .map(them -> new Percentiles(them.quantile(0.5), them.quantile(0.9), them.quantile(0.99)))
+                .orElse(new Percentiles(null, null, null));
+    }
+
+    /**
+     * How the values of one of these columns, or of {@code prompt_tokens} or {@code output_tokens}, are spread over the rows
+     * without error; empty where there is none.
+     */
+    public Optional<Distribution> distributionOf(String column) {
+        Object values = seen().get(spread(column));
         if (values == null) {
-            return new Percentiles(null, null, null);
+            return Optional.empty();
         }
         List<?> found = values instanceof Seq<?> seq ? CollectionConverters.asJava(seq) : (List<?>) values;
-        return new Percentiles((Double) found.get(0), (Double) found.get(1), (Double) found.get(2));
+        return Optional.of(
+                new Distribution(found.stream().map(Double.class::cast).toList(), whole(counted(column))));
     }
 
     private long whole(String name) {
@@ -88,8 +108,22 @@ public final class RowFigures {
         return Observed.values(observation);
     }
 
-    private static Column percentiles(String column) {
-        return percentile_approx(col(column), array(lit(0.5), lit(0.9), lit(0.99)), lit(ACCURACY))
-                .as(column);
+    private static Column lengths(String column) {
+        return when(col("error").isNull(), col(column));
+    }
+
+    private static Column thousandths(Column values) {
+        double[] shares = IntStream.rangeClosed(0, Distribution.PARTS)
+                .mapToDouble(i -> (double) i / Distribution.PARTS)
+                .toArray();
+        return percentile_approx(values.cast("double"), lit(shares), lit(ACCURACY));
+    }
+
+    private static String counted(String column) {
+        return column + "_counted";
+    }
+
+    private static String spread(String column) {
+        return column + "_spread";
     }
 }

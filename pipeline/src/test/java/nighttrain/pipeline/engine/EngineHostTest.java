@@ -48,7 +48,7 @@ class EngineHostTest {
         }
         assertThat(engines.script().closed).hasValue(1);
         try (EngineHost.Lease lease = host.lease(run("a"))) {
-            assertThat(lease.run().heartbeat().outputTokens()).isZero();
+            assertThat(lease.run().heartbeat().done().outputTokens()).isZero();
         }
         assertThat(engines.script().opened).hasValue(2);
     }

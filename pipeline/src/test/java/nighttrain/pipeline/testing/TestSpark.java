@@ -8,6 +8,11 @@ public final class TestSpark {
 
     /** Takes queries as they are: to compile and replan those of many tiny jobs takes longer than all the rest. */
     public static SparkSession session() {
+        return builder().getOrCreate();
+    }
+
+    /** Its configuration, for tests that need more and a Spark of their own. */
+    public static SparkSession.Builder builder() {
         return SparkSession.builder()
                 .master("local[2,3]")
                 .appName("night-train-tests")
@@ -17,8 +22,7 @@ public final class TestSpark {
                 .config("spark.sql.adaptive.enabled", "false")
                 .config("spark.sql.codegen.wholeStage", "false")
                 .config("spark.sql.codegen.factoryMode", "NO_CODEGEN")
-                .config("spark.plugins", "nighttrain.pipeline.engine.NightTrainPlugin")
-                .getOrCreate();
+                .config("spark.plugins", "nighttrain.pipeline.engine.NightTrainPlugin");
     }
 
     /** The same Spark, which compiles and replans queries as users' does. */

@@ -17,8 +17,8 @@ import java.util.TreeMap;
  */
 record KernelSource(String file, Map<String, Integer> defines) {
     /** What kernel files include; small, so every program gets all. */
-    static final List<String> HEADERS =
-            List.of("bf16.cuh", "rows.cuh", "sums.cuh", "clock.cuh", "attention.cuh", "attention_mma.cuh", "hopper.cuh");
+    static final List<String> HEADERS = List.of(
+            "bf16.cuh", "rows.cuh", "sums.cuh", "clock.cuh", "attention.cuh", "attention_mma.cuh", "hopper.cuh");
 
     KernelSource {
         defines = Map.copyOf(defines);

@@ -1,0 +1,103 @@
+package nighttrain.pipeline.runreport;
+
+import static nighttrain.pipeline.report.Numbers.count;
+import static nighttrain.pipeline.report.Numbers.figure;
+import static nighttrain.pipeline.report.Numbers.millis;
+import static nighttrain.pipeline.report.Numbers.percent;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import nighttrain.io.table.Summary;
+import nighttrain.pipeline.report.Page;
+import nighttrain.pipeline.report.Section;
+import nighttrain.pipeline.report.Table;
+import nighttrain.pipeline.report.Tiles;
+import nighttrain.pipeline.report.Tiles.Tile;
+import nighttrain.pipeline.write.MetricsTable;
+import nighttrain.pipeline.write.RowFigures;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.SparkSession;
+
+/** What a job came to, drawn: {@code report.html}, from what was written and what was counted while it was. */
+public final class RunReport {
+    private RunReport() {}
+
+    /**
+     * Draws a finished job.
+     *
+     * @param results the result files
+     * @param metrics the metrics file
+     */
+    public static Page of(
+            SparkSession spark,
+            Path results,
+            Path metrics,
+            Summary summary,
+            RowFigures figures,
+            MetricsTable.Sums sums) {
+        List<Section> sections = new ArrayList<>();
+        sections.add(inShort(summary));
+        if (sums.endMs() > sums.startMs()) {
+            Activity activity = Activity.in(spark.read().parquet(metrics.toString()), sums);
+            sections.add(ActivitySections.throughput(activity));
+            sections.addAll(DistributionSections.of(figures));
+            sections.add(ActivitySections.executors(activity));
+        } else {
+            sections.addAll(DistributionSections.of(figures));
+        }
+        if (summary.errors() > 0) {
+            sections.add(ErrorSection.of(ErrorClass.in(spark.read().parquet(results.toString())), summary.rows()));
+        }
+        sections.add(new Section(
+                "Settings",
+                "Every setting of the job, defaults included.",
+                List.of(Table.of("", "setting", "value", summary.settings()))));
+        return new Page("Night Train: " + count(summary.rows()) + " rows", lead(summary), sections, foot(summary));
+    }
+
+    private static String lead(Summary summary) {
+        int gpus = summary.throughput().gpus();
+        return summary.architecture() + ", "
+                + (summary.layout().isEmpty() ? "" : summary.layout() + " (replicas x ranks), ")
+                + (gpus == 0 ? "on the CPU" : gpus == 1 ? "on 1 GPU" : "on " + count(gpus) + " GPUs");
+    }
+
+    private static Section inShort(Summary summary) {
+        double errorShare = summary.rows() == 0 ? 0 : (double) summary.errors() / summary.rows();
+        List<Tile> tiles = List.of(
+                new Tile("Rows", count(summary.rows()), ""),
+                new Tile("Errors", count(summary.errors()), percent(errorShare) + " of the rows"),
+                new Tile("Duration", millis(summary.wallS() * 1000), "of the run that finished the job"),
+                new Tile(
+                        "Prompt tokens",
+                        count(summary.promptTokens()),
+                        rate(summary.throughput().promptTokensPerS())),
+                new Tile(
+                        "Output tokens",
+                        count(summary.outputTokens()),
+                        rate(summary.throughput().outputTokensPerS())),
+                new Tile("Found in the prefix cache", count(summary.saved().cachedPromptTokens()), "prompt tokens"),
+                new Tile("Communication", percent(summary.commShare()), "of step time"));
+        return new Section("In short", "", List.of(new Tiles(tiles), Table.of("", "", "", facts(summary))));
+    }
+
+    private static String rate(double tokensPerS) {
+        return figure(tokensPerS) + " tokens/s";
+    }
+
+    private static Map<String, String> facts(Summary summary) {
+        Map<String, String> facts = new LinkedHashMap<>();
+        facts.put("architecture", summary.architecture());
+        facts.put("layout", summary.layout());
+        facts.put("model fingerprint", summary.modelFingerprint());
+        summary.versions().forEach((name, version) -> facts.put("version of " + name, version));
+        return facts;
+    }
+
+    private static String foot(Summary summary) {
+        return "Written by Night Train " + summary.versions().getOrDefault("night-train", "")
+                + ". Rates are those of the run that finished the job; rows and tokens are those of the whole job.";
+    }
+}

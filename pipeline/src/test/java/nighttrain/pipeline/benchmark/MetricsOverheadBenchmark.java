@@ -1,0 +1,103 @@
+package nighttrain.pipeline.benchmark;
+
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import nighttrain.pipeline.GenerateJob;
+import nighttrain.pipeline.progress.ProgressListener;
+import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.settings.SettingValues;
+import nighttrain.pipeline.settings.Settings;
+import nighttrain.pipeline.testing.TestSpark;
+import nighttrain.pipeline.tick.Ticker;
+import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * CPU time of every thread that only watches (sampler, heartbeats, progress, all of Spark's listeners, its UI with someone
+ * looking every five seconds and Prometheus every second) as a share of the whole process, while the demo model answers its
+ * 500 prompts.
+ */
+@Tag("benchmark")
+@Tag("engine")
+class MetricsOverheadBenchmark {
+    private static final Path DEMO = Path.of(System.getProperty("nighttrain.root"), "conf", "demo");
+    /** Beginnings of the names of our own threads, and of those of Spark that carry or show what ours tell. */
+    private static final List<String> WATCHING = List.of(
+            "night-train-metrics",
+            "night-train-heartbeat",
+            "night-train-progress",
+            "spark-listener",
+            "dispatcher-Plugin",
+            "SparkUI");
+
+    @TempDir
+    private Path dir;
+
+    @Test
+    @Timeout(value = 20, unit = TimeUnit.MINUTES)
+    void shareOfCpuTime() {
+        TestSpark.session().stop();
+        SparkSession spark = TestSpark.builder()
+                .config("spark.ui.enabled", "true")
+                .config("spark.ui.port", "0")
+                .config("spark.eventLog.enabled", "true")
+                .config("spark.eventLog.dir", dir.toUri().toString())
+                .config(
+                        "spark.metrics.conf.driver.sink.prometheusServlet.class",
+                        "org.apache.spark.metrics.sink.PrometheusServlet")
+                .config("spark.metrics.conf.driver.sink.prometheusServlet.path", "/metrics/prometheus")
+                .getOrCreate();
+        String ui = spark.sparkContext().uiWebUrl().get();
+        try (ThreadCpu cpu = new ThreadCpu();
+                Ticker scraper = every(1, ui + "/metrics/prometheus/");
+                Ticker viewer = every(5, ui + "/nighttrain/")) {
+            new GenerateJob().run(spark, options(), ProgressListener.SILENT);
+            tell(cpu.seconds(), cpu.processSeconds());
+        }
+        spark.stop();
+    }
+
+    private GenerateOptions options() {
+        return GenerateOptions.of(SettingValues.none()
+                .with(Settings.MODEL, DEMO.resolve("model").toString())
+                .with(Settings.INPUT_PATH, DEMO.resolve("prompts.parquet").toString())
+                .with(Settings.OUTPUT_PATH, dir.resolve("out").toString())
+                .with(Settings.THREADS, 2));
+    }
+
+    private static Ticker every(int seconds, String address) {
+        HttpClient http = HttpClient.newHttpClient();
+        HttpRequest request = HttpRequest.newBuilder(URI.create(address)).build();
+        return Ticker.every(Duration.ofSeconds(seconds), "onlooker", () -> {
+            try {
+                http.send(request, HttpResponse.BodyHandlers.discarding());
+            } catch (IOException | InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+        });
+    }
+
+    private static void tell(Map<String, Double> seconds, double processSeconds) {
+        double watching = 0;
+        for (Map.Entry<String, Double> thread : seconds.entrySet()) {
+            if (WATCHING.stream().anyMatch(thread.getKey()::startsWith)) {
+                watching += thread.getValue();
+                System.out.printf("%-40s %.3f s%n", thread.getKey(), thread.getValue());
+            }
+        }
+        System.out.printf(
+                "watching %.2f s of %.1f s of CPU time: %.2f %%%n",
+                watching, processSeconds, 100 * watching / processSeconds);
+    }
+}
