@@ -33,7 +33,7 @@ import org.junit.jupiter.api.io.TempDir;
 @EnabledIfSystemProperty(named = "nighttrain.soak", matches = "\\d+")
 @Timeout(600)
 class ClusterFaultsTest {
-    private static final Duration PATIENCE = Duration.ofSeconds(300);
+    private static final Duration PATIENCE = Duration.ofMinutes(5);
     private static final int ROWS = 200;
 
     @TempDir

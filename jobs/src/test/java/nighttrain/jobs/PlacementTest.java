@@ -22,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class PlacementTest {
     private static final Pattern GPUS = Pattern.compile("GPUs of this executor: \\[(.*?)]");
-    private static final Duration PATIENCE = Duration.ofSeconds(240);
+    private static final Duration PATIENCE = Duration.ofMinutes(4);
 
     @TempDir
     static Path folder;

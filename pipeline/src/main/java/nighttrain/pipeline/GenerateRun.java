@@ -1,5 +1,6 @@
 package nighttrain.pipeline;
 
+import java.time.ZoneId;
 import java.time.ZonedDateTime;
 import nighttrain.pipeline.engine.EngineFactory;
 import nighttrain.pipeline.engine.EngineKey;
@@ -63,7 +64,8 @@ final class GenerateRun {
         return job.options()
                 .settings()
                 .find(Settings.DEADLINE)
-                .map(deadline -> deadline.from(ZonedDateTime.now()).toEpochMilli())
+                .map(deadline ->
+                        deadline.from(ZonedDateTime.now(ZoneId.systemDefault())).toEpochMilli())
                 .orElse(Long.MAX_VALUE);
     }
 
