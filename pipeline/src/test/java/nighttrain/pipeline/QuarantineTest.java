@@ -19,13 +19,13 @@ class QuarantineTest extends JobTest {
     private static final int ROWS = 60;
 
     @Test
-    void rowsThatBreakTheEngineAreQuarantinedAndTheirCompanyIsNot() {
+    void aRowThatBreaksTheEngineIsQuarantinedAndItsCompanyIsNot() {
         input(1, prompts(ROWS));
-        script().poison.addAll(List.of("prompt 30", "prompt 33"));
+        script().poison.add("prompt 30");
         GenerateReport report = run();
         assertThat(report.rows()).isEqualTo(ROWS);
-        assertThat(report.errors()).isEqualTo(2);
-        assertThat(quarantined()).containsExactly("prompt 30", "prompt 33");
+        assertThat(report.errors()).isEqualTo(1);
+        assertThat(quarantined()).containsExactly("prompt 30");
         assertThat(results().get(30).<String>getAs("error_message"))
                 .isEqualTo(
                         "row ends what computes it: tried 3 times, the last time alone (at most 2 times in company and"
@@ -33,7 +33,7 @@ class QuarantineTest extends JobTest {
         assertThat(results().get(30).<Integer>getAs("attempts")).isEqualTo(3);
         assertThat(results().get(59).<Integer>getAs("attempts")).isEqualTo(1);
         assertThat(script().computed.values()).allMatch(times -> times.get() == 1);
-        assertThat(script().computed).hasSize(ROWS - 2);
+        assertThat(script().computed).hasSize(ROWS - 1);
     }
 
     @Test

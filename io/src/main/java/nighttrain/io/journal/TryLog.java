@@ -54,7 +54,7 @@ public final class TryLog implements Closeable {
                 replace();
             }
         } catch (IOException e) {
-            throw new UncheckedIOException("cannot write down what is in flight: " + dir, e);
+            throw new UncheckedIOException("cannot write the journal: " + name(), e);
         }
     }
 
@@ -74,7 +74,7 @@ public final class TryLog implements Closeable {
         try {
             replace();
         } catch (IOException e) {
-            throw new UncheckedIOException("cannot give back what is in flight: " + dir, e);
+            throw new UncheckedIOException("cannot end the journal: " + name(), e);
         }
     }
 
@@ -84,7 +84,7 @@ public final class TryLog implements Closeable {
         close();
         file = null;
         if (!inFlight.isEmpty()) {
-            file = new Path(dir, TryFiles.PREFIX + writerName + "-" + files++ + TryFiles.SUFFIX);
+            file = name().suffix("-" + files++ + TryFiles.SUFFIX);
             out = fs.create(file, false);
             lines = 0;
             write(inFlight);
@@ -92,6 +92,10 @@ public final class TryLog implements Closeable {
         if (old != null) {
             fs.delete(old, false);
         }
+    }
+
+    private Path name() {
+        return new Path(dir, TryFiles.PREFIX + writerName);
     }
 
     private void write(Collection<RowTry> rows) throws IOException {

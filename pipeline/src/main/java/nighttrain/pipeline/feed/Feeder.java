@@ -97,7 +97,9 @@ final class Feeder {
             }
             List<Request> taken = new ArrayList<>();
             rows.forEach(row -> request(row).ifPresent(taken::add));
+            long beganNanos = System.nanoTime();
             inFlight.begin(taken);
+            intake.wroteDown(System.nanoTime() - beganNanos);
             ready.addAll(taken);
         }
         return !ready.isEmpty();

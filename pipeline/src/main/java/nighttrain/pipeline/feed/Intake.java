@@ -1,5 +1,6 @@
 package nighttrain.pipeline.feed;
 
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -14,7 +15,9 @@ import java.util.Set;
  * alone.
  */
 final class Intake {
-    private static final int TAKEN_AT_ONCE = 16;
+    private static final int FEWEST_AT_ONCE = 16;
+    private static final int MOST_AT_ONCE = 256;
+    private static final long SLOW_NANOS = Duration.ofMillis(20).toNanos();
     private static final int MOST_THAT_SAW_A_DEATH = 8;
 
     private final Iterator<PromptRow> rows;
@@ -22,6 +25,7 @@ final class Intake {
     private final Tries tries;
     private final Deque<PromptRow> waiting = new ArrayDeque<>();
     private final Set<PromptRow.Key> sawADeath = new HashSet<>();
+    private int atOnce = FEWEST_AT_ONCE;
     private long suspicious;
 
     Intake(Iterator<PromptRow> rows, Pass pass, Tries tries) {
@@ -43,10 +47,10 @@ final class Intake {
             }
             return taken;
         }
-        while (taken.size() < TAKEN_AT_ONCE && !waiting.isEmpty() && sawADeath.size() < MOST_THAT_SAW_A_DEATH) {
+        while (taken.size() < atOnce && !waiting.isEmpty() && sawADeath.size() < MOST_THAT_SAW_A_DEATH) {
             taken.add(careful(waiting.remove()));
         }
-        while (taken.size() < TAKEN_AT_ONCE && rows.hasNext()) {
+        while (taken.size() < atOnce && rows.hasNext()) {
             consider(rows.next(), taken);
         }
         return taken;
@@ -67,6 +71,13 @@ final class Intake {
     private PromptRow careful(PromptRow row) {
         sawADeath.add(row.key());
         return row;
+    }
+
+    /** Writing down what was taken up took so long: where that is slow, more rows share it, and the engine's queue outlasts it. */
+    void wroteDown(long nanos) {
+        if (nanos > SLOW_NANOS) {
+            atOnce = Math.min(MOST_AT_ONCE, 2 * atOnce);
+        }
     }
 
     void ended(PromptRow row) {

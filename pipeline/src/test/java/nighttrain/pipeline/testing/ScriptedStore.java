@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.net.URI;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FileUtil;
@@ -26,8 +27,8 @@ public final class ScriptedStore extends RawLocalFileSystem {
         public final AtomicLong room = new AtomicLong();
         /** Where there is no room at all, by a pattern of paths; null for nowhere. */
         public volatile String full;
-        /** Done before every flush. */
-        public volatile Runnable beforeFlush;
+        /** Done before every flush, of that file. */
+        public volatile Consumer<Path> beforeFlush;
         /** What is there only once it is closed cannot be flushed; a folder is renamed by copying one file after another. */
         public volatile boolean objects;
         /** Who renames by copying dies at this file, by a pattern of its new path; null for nobody. */
@@ -36,7 +37,7 @@ public final class ScriptedStore extends RawLocalFileSystem {
         private void forget() {
             room.set(Long.MAX_VALUE);
             full = null;
-            beforeFlush = () -> {};
+            beforeFlush = file -> {};
             objects = false;
             deadlyCopy = null;
         }
@@ -150,7 +151,7 @@ public final class ScriptedStore extends RawLocalFileSystem {
 
         @Override
         public void hflush() throws IOException {
-            SCRIPT.beforeFlush.run();
+            SCRIPT.beforeFlush.accept(file);
             ((FSDataOutputStream) out).hflush();
         }
 
