@@ -11,6 +11,7 @@ import nighttrain.pipeline.engine.NightTrainPlugin;
 import nighttrain.pipeline.placement.StageGpus;
 import nighttrain.pipeline.settings.SettingValues;
 import org.apache.spark.SparkConf;
+import org.apache.spark.SparkContext;
 import org.apache.spark.sql.SparkSession;
 
 /** Spark as it was asked for: embedded, on a cluster by {@code --master}, or as spark-submit has set it up. */
@@ -68,7 +69,10 @@ final class Sessions {
                         .filter(name -> !name.isBlank())
                         .distinct()
                         .collect(Collectors.joining(",")));
-        return SparkSession.builder().config(conf).getOrCreate();
+        // By a context: a session's builder would read system properties again, and with them what was taken out of the
+        // conf.
+        SparkContext.getOrCreate(conf);
+        return SparkSession.builder().getOrCreate();
     }
 
     /** With dynamic allocation a job begins on few executors; tasks are cut for those that it may have when it feeds engines. */

@@ -29,7 +29,7 @@ class StopTest {
         assertThat(outcome.exitCode()).isEqualTo(ExitCode.STOPPED);
         assertThat(outcome.out()).isEmpty();
         assertThat(outcome.messages())
-                .singleElement()
+                .last()
                 .asString()
                 .matches("stopped in time: \\d+ rows of 500 left \\(--deadline 2s; the same command goes on from"
                         + " here\\)");
