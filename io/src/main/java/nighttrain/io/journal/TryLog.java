@@ -24,7 +24,7 @@ import org.apache.hadoop.fs.StreamCapabilities;
 public final class TryLog implements Closeable {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int MOST_LINES = 4096;
-    /** Where a flush ends a file, as on S3, rows are written down this often at most; the first ones at once. */
+    /** Where a flush ends a file, as on S3, rows are written down this often at most; those that have no company at once. */
     private static final long INTERVAL_NANOS = Duration.ofSeconds(10).toNanos();
 
     private final FileSystem fs;
@@ -46,11 +46,13 @@ public final class TryLog implements Closeable {
 
     /** These are taken up: on disk when this returns, where the file system can flush. */
     public void begin(Collection<RowTry> rows) {
+        // Whoever was in flight before is finished, and must not be taken for one that dies with these.
+        boolean anew = inFlight.isEmpty();
         inFlight.addAll(rows);
         try {
-            if (out != null && lines < MOST_LINES) {
+            if (out != null && !anew && lines < MOST_LINES) {
                 write(rows);
-            } else if (out != null || System.nanoTime() - writtenNanos >= INTERVAL_NANOS) {
+            } else if (out != null || anew || System.nanoTime() - writtenNanos >= INTERVAL_NANOS) {
                 replace();
             }
         } catch (IOException e) {

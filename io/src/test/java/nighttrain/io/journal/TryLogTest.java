@@ -56,6 +56,16 @@ class TryLogTest {
         assertThat(left("a")).containsExactly(new RowTry("f, \"1\".parquet", 1, 0, false, true));
     }
 
+    /** It would be taken for the one that ended its executor while alone. */
+    @Test
+    void whoIsFinishedIsNotThereWithTheNextThatIsAlone() {
+        TryLog log = new TryLog(journal, "a");
+        log.begin(List.of(row(0)));
+        log.end(row(0));
+        log.begin(List.of(row(1)));
+        assertThat(left("a")).containsExactly(row(1));
+    }
+
     @Test
     void filesStaySmallHoweverManyRowsThereAre() {
         TryLog log = new TryLog(journal, "a");
