@@ -170,8 +170,18 @@ public final class Scheduler {
             }
             waiting.removeFirst();
             running.add(sequence);
-            plan.add(sequence, plan.most(sequence));
+            begin(sequence, plan);
         }
+    }
+
+    /**
+     * Its first slice. What that fills can be shared by those admitted after it to the same step: of every layer, all tokens' keys and
+     * values are stored before any token attends.
+     */
+    private void begin(Sequence sequence, StepPlan plan) {
+        int count = plan.most(sequence);
+        plan.add(sequence, count);
+        pages.publish(sequence.pageTable(), sequence.tokens(), sequence.computed() + count);
     }
 
     private boolean fits(Sequence sequence, int reserve) {

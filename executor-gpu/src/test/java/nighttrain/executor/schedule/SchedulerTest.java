@@ -3,12 +3,14 @@ package nighttrain.executor.schedule;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.stream.IntStream;
 import nighttrain.executor.device.Drawn;
 import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.kv.PageAllocator;
@@ -39,7 +41,7 @@ class SchedulerTest {
 
     @Test
     void neverExceedsTheBudgetAndFillsIt() {
-        Scheduler scheduler = scheduler(new StepBudget(4, 16, 64, 100), 200, true);
+        Scheduler scheduler = scheduler(new StepBudget(4, 16, 64, 100), 200, false);
         for (int i = 0; i < 10; i++) {
             add(scheduler, 10, 10);
         }
@@ -52,6 +54,33 @@ class SchedulerTest {
         }
         assertThat(scheduler.running()).isEqualTo(4);
         assertThat(scheduler.waiting()).isEqualTo(6);
+    }
+
+    @Test
+    void promptsOfOneStepShareWhatTheyBeginWith() {
+        PageAllocator pages = new PageAllocator(new KvLayout(4, 50), true);
+        Scheduler scheduler = new Scheduler(new StepBudget(4, 40, 64, 100), pages);
+        int[] beginning = new Random(1).ints(11, 1, 50).toArray();
+        List<Sequence> alike = IntStream.range(0, 3)
+                .mapToObj(i -> add(
+                        scheduler,
+                        5,
+                        IntStream.concat(Arrays.stream(beginning), IntStream.of(i, i, i, i))
+                                .toArray()))
+                .toList();
+        Step step = scheduler.next();
+        assertThat(step.slices())
+                .containsExactly(
+                        new Step.Slice(alike.get(0), 0, 15, true),
+                        new Step.Slice(alike.get(1), 8, 7, true),
+                        new Step.Slice(alike.get(2), 8, 7, true));
+        assertThat(pages.used()).as("two shared pages, two of each").isEqualTo(8);
+        TokenMachine machine = new TokenMachine(50, 4);
+        List<Drawn> drawn = machine.run(step.batch());
+        for (int i = 0; i < alike.size(); i++) {
+            int[] prompt = alike.get(i).request().promptTokens();
+            assertThat(drawn.get(i).token()).isEqualTo(TokenMachine.next(prompt, prompt.length, 1));
+        }
     }
 
     @Test
@@ -137,7 +166,13 @@ class SchedulerTest {
     }
 
     private static Sequence add(Scheduler scheduler, int promptTokens, int maxTokens) {
-        int[] prompt = new Random(promptTokens).ints(promptTokens, 1, 50).toArray();
+        return add(
+                scheduler,
+                maxTokens,
+                new Random(promptTokens).ints(promptTokens, 1, 50).toArray());
+    }
+
+    private static Sequence add(Scheduler scheduler, int maxTokens, int[] prompt) {
         Sequence sequence = new Sequence(
                 new GenerationRequest(1, prompt, SamplingParams.greedy(maxTokens), 1, Set.of(EOS), StopCheck.NEVER), 0);
         scheduler.add(sequence);
