@@ -3,6 +3,7 @@ package nighttrain.jobs;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
@@ -40,8 +41,8 @@ record HaltingEngines(int[] poison) implements EngineFactory {
         }
 
         @Override
-        public EngineStats stats() {
-            return engine.stats();
+        public List<EngineStats> replicaStats() {
+            return engine.replicaStats();
         }
 
         @Override
