@@ -41,7 +41,9 @@ public final class EngineFault extends RunFault {
 
     /** Where its end came first. */
     private static Optional<String> seenFromOutside(Throwable failure) {
-        return causes(failure).anyMatch(cause -> ENDED.matcher(String.valueOf(cause.getMessage())).find())
+        return causes(failure)
+                        .anyMatch(cause -> ENDED.matcher(String.valueOf(cause.getMessage()))
+                                .find())
                 ? Optional.of("executors ended with exit code " + BrokenProcess.EXIT_CODE)
                 : Optional.empty();
     }
