@@ -5,8 +5,9 @@ import java.util.Map;
 
 /** What JVMs and queries that run once, for seconds, are given: preparing them well would take longer than all the rest. */
 final class BriefRun {
-    /** No second compiler, no collector's threads: the pom's {@code jvm.brief}. */
-    static final List<String> JVM_FLAGS = List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC");
+    /** The pom's {@code jvm.brief}. */
+    static final List<String> JVM_FLAGS = List.of(
+            System.getProperty("nighttrain.jvm.brief", "-XX:+UseSerialGC").split(" "));
 
     /** No page to look at, no query compiled or planned again. Spark as users have it is the subject of {@link SparkSubmitIT}. */
     static final Map<String, String> SPARK_CONF = Map.of(
