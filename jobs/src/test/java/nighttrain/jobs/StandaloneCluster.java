@@ -26,9 +26,9 @@ final class StandaloneCluster implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final String CLASS_PATH =
             System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
-    /** What runs for seconds is not worth the second compiler's time. */
-    private static final List<String> SMALL_JVM = List.of(
-            "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dlog4j2.configurationFile=cluster-log4j2.properties");
+    private static final List<String> JVM_FLAGS = Stream.concat(
+                    BriefRun.JVM_FLAGS.stream(), Stream.of("-Dlog4j2.configurationFile=cluster-log4j2.properties"))
+            .toList();
 
     private final Path folder;
     private final int port = freePort();
@@ -109,20 +109,14 @@ final class StandaloneCluster implements AutoCloseable {
 
     /** Spark conf of a driver: small executors of two task slots that take their classes from here. */
     Map<String, String> conf() {
-        Map<String, String> conf = new LinkedHashMap<>();
+        Map<String, String> conf = new LinkedHashMap<>(BriefRun.SPARK_CONF);
         conf.put("spark.master", url());
         conf.put("spark.driver.host", "127.0.0.1");
         conf.put("spark.local.dir", folder.resolve("local").toString());
-        conf.put("spark.ui.enabled", "false");
         conf.put("spark.executor.cores", "2");
         conf.put("spark.executor.memory", "512m");
         conf.put("spark.executor.extraClassPath", CLASS_PATH);
-        conf.put("spark.executor.extraJavaOptions", String.join(" ", SMALL_JVM));
-        conf.put("spark.sql.shuffle.partitions", "2");
-        // To compile and replan queries that run once takes longer than all the rest.
-        conf.put("spark.sql.adaptive.enabled", "false");
-        conf.put("spark.sql.codegen.wholeStage", "false");
-        conf.put("spark.sql.codegen.factoryMode", "NO_CODEGEN");
+        conf.put("spark.executor.extraJavaOptions", String.join(" ", JVM_FLAGS));
         return conf;
     }
 
@@ -176,7 +170,7 @@ final class StandaloneCluster implements AutoCloseable {
             throws IOException {
         List<String> command = new ArrayList<>(
                 List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
-        command.addAll(SMALL_JVM);
+        command.addAll(JVM_FLAGS);
         command.addAll(options);
         command.addAll(List.of("-cp", CLASS_PATH));
         command.addAll(main);
