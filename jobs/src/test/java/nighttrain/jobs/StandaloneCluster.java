@@ -11,9 +11,11 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 
@@ -61,7 +63,7 @@ final class StandaloneCluster implements AutoCloseable {
                 "--webui-port",
                 String.valueOf(webPort));
         master = java(environment(), List.of("-Xmx256m"), arguments);
-        master.awaitWhileAlive("the master answers", PATIENCE, () -> workersSeen() >= 0);
+        master.awaitWhileAlive("the master answers", PATIENCE, this::answers);
     }
 
     /** A worker more; {@code gpus} are the addresses of its GPUs, {@code 0,1}, or nothing. */
@@ -73,7 +75,7 @@ final class StandaloneCluster implements AutoCloseable {
             options.add("-Dspark.worker.resource.gpu.amount=" + gpus.split(",").length);
             options.add("-Dspark.worker.resource.gpu.discoveryScript=" + Project.CONF.resolve("discover-gpus.sh"));
         }
-        int before = workersSeen();
+        Set<String> before = workersSeen();
         Path home = Files.createTempDirectory(folder, "worker");
         List<String> arguments = List.of(
                 "org.apache.spark.deploy.worker.Worker",
@@ -90,7 +92,9 @@ final class StandaloneCluster implements AutoCloseable {
                 url());
         ClusterWorker worker = new ClusterWorker(java(environment, options, arguments), home);
         workers.add(worker);
-        worker.process().awaitWhileAlive("the worker is known to the master", PATIENCE, () -> workersSeen() > before);
+        worker.process()
+                .awaitWhileAlive(
+                        "the worker is known to the master", PATIENCE, () -> !before.containsAll(workersSeen()));
         return worker;
     }
 
@@ -149,13 +153,20 @@ final class StandaloneCluster implements AutoCloseable {
         return workers.stream().flatMap(ClusterWorker::executors).toList();
     }
 
-    /** Workers alive, as the master sees them; -1 while it does not answer. */
-    private int workersSeen() {
+    private boolean answers() {
         try {
-            return state().required("aliveworkers").asInt();
+            return state().isObject();
         } catch (IOException notYet) {
-            return -1;
+            return false;
         }
+    }
+
+    /** Names of the workers that have ever come, as the master remembers them. */
+    private Set<String> workersSeen() throws IOException {
+        Set<String> names = new HashSet<>();
+        state().required("workers")
+                .forEach(worker -> names.add(worker.required("id").asText()));
+        return names;
     }
 
     private Map<String, String> environment() {
