@@ -10,14 +10,14 @@ import org.junit.jupiter.api.Test;
 
 /** A run that ends in time, and the night after. */
 class DeadlineTest extends JobTest {
-    private static final int ROWS = 200;
-    private static final Duration WINDOW = Duration.ofSeconds(3);
+    private static final int ROWS = 300;
+    private static final Duration WINDOW = Duration.ofSeconds(6);
 
     @Test
     void whatIsLeftGoesOnInTheNextWindow() {
         input(2, prompts(ROWS));
         script().answerMs.set(100);
-        values = values.with(Settings.DEADLINE, Settings.DEADLINE.parse("3s"));
+        values = values.with(Settings.DEADLINE, Settings.DEADLINE.parse("6s"));
         Instant start = Instant.now();
         GenerateReport first = run();
         assertThat(Duration.between(start, Instant.now())).isBetween(WINDOW.dividedBy(2), WINDOW.multipliedBy(3));
