@@ -14,6 +14,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class CompareReportTest {
+    private static final int PHONE_PX = 360;
+
     private static final MadeResult MADE = new MadeResult()
             .with("dense", "1x4", 1000, 1000)
             .with("track-d8", "1x4", 1160, 1180)
@@ -50,10 +52,13 @@ class CompareReportTest {
                 .isPresent();
         Path file = Files.writeString(folder.resolve("report.html"), CompareReport.of(MADE.result()));
 
-        Browser.Opened opened = browser.get().open(file, 390, folder);
+        Browser.Opened opened = browser.get().open(file, PHONE_PX, folder);
 
         assertThat(opened.console()).isEmpty();
         assertThat(opened.dom()).contains("Beside published figures");
+        assertThat(browser.get().contentWidth(file, PHONE_PX, folder))
+                .as("nothing to scroll sideways")
+                .isLessThanOrEqualTo(PHONE_PX);
     }
 
     private static PublishedTable table(String figure, double dense, double track) {

@@ -9,12 +9,16 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** A Chromium without a window: the one that {@code CHROMIUM} names, else the first on the PATH. */
 public record Browser(Path program) {
     private static final List<String> NAMES = List.of("chromium", "chromium-browser", "google-chrome", "chrome");
     private static final long SECONDS = 60;
+    /** More than any frame's width. */
+    private static final int FRAME_ROOM = 1600;
 
     /**
      * What a page became.
@@ -36,7 +40,7 @@ public record Browser(Path program) {
                 .map(Browser::new);
     }
 
-    /** Opens a file with no network, in a window that wide. */
+    /** Opens a file with no network, in a window that wide; Chromium makes none of less than 500 pixels. */
     public Opened open(Path page, int widthPx, Path scratch) throws IOException, InterruptedException {
         Path dom = scratch.resolve("dom.html");
         Path messages = scratch.resolve("browser.log");
@@ -46,6 +50,7 @@ public record Browser(Path program) {
                 "--no-sandbox",
                 "--disable-gpu",
                 "--disable-dev-shm-usage",
+                "--allow-file-access-from-files",
                 "--host-resolver-rules=MAP * ~NOTFOUND",
                 "--user-data-dir=" + scratch.resolve("profile"),
                 "--window-size=" + widthPx + ",900",
@@ -69,5 +74,21 @@ public record Browser(Path program) {
                     Files.readString(dom),
                     lines.filter(line -> line.contains("CONSOLE")).toList());
         }
+    }
+
+    /**
+     * How wide a page's content is where a reader has that much room, in pixels: more than that, and it must be scrolled sideways.
+     * Measured in a frame, which may be as narrow as a phone.
+     */
+    public int contentWidth(Path page, int widthPx, Path scratch) throws IOException, InterruptedException {
+        String measure = "document.body.dataset.width = this.contentDocument.documentElement.scrollWidth";
+        Path frame = Files.writeString(
+                scratch.resolve("frame.html"),
+                "<!DOCTYPE html><body><iframe src='" + page.toUri() + "' style='border: 0; width: " + widthPx
+                        + "px' onload='" + measure + "'></iframe></body>");
+        Matcher width = Pattern.compile("data-width=\"(\\d+)\"")
+                .matcher(open(frame, FRAME_ROOM, scratch).dom());
+        assertThat(width.find()).as("the page was measured").isTrue();
+        return Integer.parseInt(width.group(1));
     }
 }
