@@ -2,6 +2,7 @@ package nighttrain.pipeline.benchmark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
@@ -23,11 +24,22 @@ final class OwnProcess {
         command.addAll(List.of("-Xmx" + heap, "-Dio.netty.tryReflectionSetAccessible=true", "-cp", classPath()));
         command.addAll(List.of(main.getName(), dir.toString()));
         Stream.of(arguments).map(String::valueOf).forEach(command::add);
-        ProcessBuilder process = new ProcessBuilder(command).inheritIO();
+        ProcessBuilder process = new ProcessBuilder(command).redirectErrorStream(true);
         process.environment().put("SPARK_SCALA_VERSION", "2.13");
         process.environment().put("SPARK_HOME", LocalCluster.home(dir).toString());
         process.environment().put("SPARK_LOCAL_IP", "127.0.0.1");
-        assertThat(process.start().waitFor()).isZero();
+        Process started = process.start();
+        tell(started);
+        assertThat(started.waitFor()).isZero();
+    }
+
+    /** Line by line as they come: what it inherited, Surefire would take for a damaged message and keep back. */
+    private static void tell(Process process) throws IOException {
+        try (BufferedReader lines = process.inputReader()) {
+            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                System.out.println(line);
+            }
+        }
     }
 
     private static String classPath() {
