@@ -82,8 +82,8 @@ class ClusterFaultsTest {
         List<Row> quarantined = Results.rows(output, "id", "error", "attempts").stream()
                 .filter(row -> !row.isNullAt(1))
                 .toList();
-        assertThat(quarantined).extracting(Row::toString).containsExactly("[prompts.parquet:77,quarantined,3]");
-        assertThat(summary().incidents().executorsLost()).isEqualTo(3);
+        assertThat(quarantined).extracting(Row::toString).containsExactly("[prompts.parquet:77,quarantined,4]");
+        assertThat(summary().incidents().executorsLost()).isEqualTo(4);
         assertThat(summary().incidents().rowsQuarantined()).isEqualTo(1);
     }
 
