@@ -82,8 +82,8 @@ class ClusterFaultsTest {
         List<Row> quarantined = Results.rows(output, "id", "error", "attempts").stream()
                 .filter(row -> !row.isNullAt(1))
                 .toList();
-        assertThat(quarantined).extracting(Row::toString).containsExactly("[prompts.parquet:77,quarantined,3]");
-        assertThat(summary().incidents().executorsLost()).isEqualTo(3);
+        assertThat(quarantined).extracting(Row::toString).containsExactly("[prompts.parquet:77,quarantined,4]");
+        assertThat(summary().incidents().executorsLost()).isEqualTo(4);
         assertThat(summary().incidents().rowsQuarantined()).isEqualTo(1);
     }
 
@@ -127,9 +127,10 @@ class ClusterFaultsTest {
         Map<String, String> conf = Map.of("spark.decommission.enabled", "true");
         try (CommandProcess driver = driver(conf)) {
             driver.awaitWhileAlive("rows are finished", PATIENCE, () -> journal.rows() > 20);
-            signal("TERM", cluster.executors().get(0));
+            List<ProcessHandle> atWork = cluster.executors(); // not one that only starts, and hears no signal yet
+            signal("TERM", atWork.get(0));
             driver.awaitWhileAlive("more rows are finished", PATIENCE, () -> journal.rows() > 80);
-            signal("PWR", cluster.executors().get(0));
+            signal("PWR", atWork.get(1));
             while (driver.isAlive()) {
                 assertThat(keys()).as("finished rows that were computed again").doesNotHaveDuplicates();
                 Thread.sleep(200);

@@ -112,6 +112,7 @@ final class Commit {
             folder.replace(metrics, folder.metrics());
             return sums;
         } catch (Exception unwritten) { // Scala throws checked ones that no signature names
+            Cancelled.throwIfBehind(unwritten);
             LOG.warn("the metrics table was not written; the results are whole", unwritten);
             return MetricsTable.Sums.NOTHING;
         }
@@ -123,6 +124,7 @@ final class Commit {
             Page page = RunReport.of(spark, folder.results(), folder.metrics(), summary, figures, sums);
             folder.writeReport(page.render());
         } catch (Exception undrawn) { // Scala throws checked ones that no signature names
+            Cancelled.throwIfBehind(undrawn);
             LOG.warn("report.html was not written; the results and summary.json are whole", undrawn);
         }
     }

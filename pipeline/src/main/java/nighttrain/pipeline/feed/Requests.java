@@ -57,8 +57,9 @@ final class Requests {
     private RowFault quarantined(PromptRow row) {
         return new RowFault(
                 Incidents.QUARANTINED,
-                "row ends what computes it: tried " + tries.attempts(row) + " times, the last time alone (at most "
-                        + Tries.SUSPICIOUS_DEATHS + " times in company and once alone; the executors' logs may say why,"
-                        + " leave the row out or mend it)");
+                "row ends what computes it: tried " + tries.attempts(row) + " times, the last "
+                        + Tries.PROVING_DEATHS + " alone (limit " + Tries.SUSPICIOUS_DEATHS + " in company, then "
+                        + Tries.PROVING_DEATHS
+                        + " alone; the executors' logs may say why, leave the row out or mend it)");
     }
 }

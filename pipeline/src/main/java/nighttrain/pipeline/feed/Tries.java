@@ -19,6 +19,9 @@ public record Tries(Map<PromptRow.Key, Count> counts) implements Serializable {
     /** A row that was in flight at so many deaths may be their cause, and is tried again without company. */
     static final int SUSPICIOUS_DEATHS = 2;
 
+    /** One may be a node's that was lost, or a job's that was stopped, just then. */
+    static final int PROVING_DEATHS = 2;
+
     private static final Count NEVER = new Count(0, 0, 0);
 
     /**
@@ -84,6 +87,6 @@ public record Tries(Map<PromptRow.Key, Count> counts) implements Serializable {
 
     /** Whether it is known to end what computes it. */
     boolean isGuilty(PromptRow row) {
-        return of(row).deathsAlone() > 0;
+        return of(row).deathsAlone() >= PROVING_DEATHS;
     }
 }

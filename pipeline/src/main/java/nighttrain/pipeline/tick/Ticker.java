@@ -8,16 +8,21 @@ import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Does something again and again on a daemon thread of its own; what fails once is logged and done again. */
+/**
+ * Does something again and again on a daemon thread of its own. What fails is done again; of failures in a row the first is
+ * logged, and their number.
+ */
 public final class Ticker implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Ticker.class);
     private static final long END_MS = 5000;
 
     private final ScheduledExecutorService thread;
+    private final Beat beat;
     private final ScheduledFuture<?> ticking;
 
-    private Ticker(ScheduledExecutorService thread, ScheduledFuture<?> ticking) {
+    private Ticker(ScheduledExecutorService thread, Beat beat, ScheduledFuture<?> ticking) {
         this.thread = thread;
+        this.beat = beat;
         this.ticking = ticking;
     }
 
@@ -29,15 +34,40 @@ public final class Ticker implements AutoCloseable {
             return daemon;
         });
         long ms = interval.toMillis();
-        return new Ticker(
-                thread, thread.scheduleAtFixedRate(() -> guarded(threadName, action), ms, ms, TimeUnit.MILLISECONDS));
+        Beat beat = new Beat(threadName, action);
+        return new Ticker(thread, beat, thread.scheduleAtFixedRate(beat, ms, ms, TimeUnit.MILLISECONDS));
     }
 
-    private static void guarded(String name, Runnable action) {
-        try {
-            action.run();
-        } catch (RuntimeException failed) {
-            LOG.warn("{} missed a beat", name, failed);
+    /** One time, on the ticker's thread. */
+    private static final class Beat implements Runnable {
+        private final String name;
+        private final Runnable action;
+        private volatile long missed;
+
+        Beat(String name, Runnable action) {
+            this.name = name;
+            this.action = action;
+        }
+
+        @Override
+        public void run() {
+            try {
+                action.run();
+            } catch (RuntimeException failed) {
+                if (missed == 0) {
+                    LOG.warn("{} missed a beat; those that follow are counted", name, failed);
+                }
+                missed = missed + 1; // by this thread alone
+                return;
+            }
+            tellMissed();
+            missed = 0;
+        }
+
+        void tellMissed() {
+            if (missed > 0) {
+                LOG.warn("{} missed {} beats in a row", name, missed);
+            }
         }
     }
 
@@ -50,6 +80,7 @@ public final class Ticker implements AutoCloseable {
             if (!thread.awaitTermination(END_MS, TimeUnit.MILLISECONDS)) {
                 LOG.warn("still busy after {} ms", END_MS);
             }
+            beat.tellMissed();
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
         }
