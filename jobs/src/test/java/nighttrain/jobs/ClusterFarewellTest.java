@@ -15,6 +15,7 @@ import nighttrain.io.journal.Journal;
 import nighttrain.io.journal.TryFiles;
 import nighttrain.io.table.RowTry;
 import nighttrain.pipeline.GenerateJob;
+import nighttrain.pipeline.engine.NightTrainPlugin;
 import nighttrain.pipeline.progress.ProgressListener;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.SettingValues;
@@ -39,7 +40,7 @@ class ClusterFarewellTest {
         TinyModel.in(folder.resolve("model"));
         try (StandaloneCluster cluster = StandaloneCluster.start(folder)) {
             cluster.addWorker(2, "");
-            SparkConf conf = new SparkConf().setAppName("farewell");
+            SparkConf conf = new SparkConf().setAppName("farewell").set("spark.plugins", NightTrainPlugin.class.getName());
             cluster.conf().forEach(conf::set);
             try (SparkSession spark = SparkSession.builder().config(conf).getOrCreate()) {
                 CompletableFuture<?> job = CompletableFuture.runAsync(() -> new GenerateJob(new MuteEngines())
