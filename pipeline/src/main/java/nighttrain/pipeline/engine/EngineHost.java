@@ -21,6 +21,7 @@ public final class EngineHost {
     private boolean alone;
     private boolean failed;
     private volatile boolean leaving;
+    private volatile boolean overdue;
 
     private EngineHost() {}
 
@@ -74,6 +75,16 @@ public final class EngineHost {
     /** Whether this executor was told to end. */
     public boolean isLeaving() {
         return leaving;
+    }
+
+    /** It ends now: tasks give back the rows that they still have, so that its end is not held against these. */
+    void giveBack() {
+        overdue = true;
+    }
+
+    /** Whether there is no time left to finish what was taken up. */
+    public boolean isOverdue() {
+        return overdue;
     }
 
     /** Waits, for so long at most, until no task is at work here. */

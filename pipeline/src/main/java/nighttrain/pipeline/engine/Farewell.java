@@ -9,37 +9,41 @@ import sun.misc.SignalHandler;
 
 /**
  * What an executor does when it is told to go. Its tasks take up no more rows, finish and journal those that they have, and give
- * back what is left; then follows what Spark, or the JVM, does on that signal.
+ * back what is left, what takes too long included; then follows what Spark, or the JVM, does on that signal.
  */
 final class Farewell {
     private static final Logger LOG = LoggerFactory.getLogger(Farewell.class);
     /** Workers, YARN and Kubernetes send SIGKILL 10 to 30 seconds after SIGTERM. */
     private static final Duration AFTER_TERM = Duration.ofSeconds(8);
+    /** Giving back is a small file for each task. */
+    private static final Duration TO_GIVE_BACK = Duration.ofSeconds(1);
 
     private Farewell() {}
 
     /** From now on; Spark must have set its own handlers already. */
     static void onSignals(SparkConf conf) {
-        on("TERM", AFTER_TERM);
+        on("TERM", Farewell::finishOrGiveBack);
         if (conf.getBoolean("spark.decommission.enabled", false)) {
             // Spark goes on until the tasks have ended, for as long as it is configured to.
-            on(conf.get("spark.executor.decommission.signal", "PWR"), Duration.ZERO);
+            on(conf.get("spark.executor.decommission.signal", "PWR"), () -> {});
         }
     }
 
-    private static void on(String name, Duration patience) {
+    private static void on(String name, Runnable then) {
         SignalHandler[] before = new SignalHandler[1];
         before[0] = Signal.handle(new Signal(name), signal -> {
             LOG.info("SIG{}: this executor takes up no more rows", name);
             EngineHost.here().leave();
-            awaitIdle(patience);
+            then.run();
             before[0].handle(signal);
         });
     }
 
-    private static void awaitIdle(Duration patience) {
+    private static void finishOrGiveBack() {
         try {
-            EngineHost.here().awaitIdle(patience);
+            EngineHost.here().awaitIdle(AFTER_TERM);
+            EngineHost.here().giveBack();
+            EngineHost.here().awaitIdle(TO_GIVE_BACK);
         } catch (InterruptedException hurried) {
             Thread.currentThread().interrupt();
         }

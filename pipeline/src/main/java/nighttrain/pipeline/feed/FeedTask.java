@@ -69,6 +69,7 @@ public record FeedTask(FeedSpec spec, FeedCounters counters) implements ForeachP
                     () -> {
                         journal.pause();
                         refuseKilled(attempt.task());
+                        refuseOverdue();
                     });
             try {
                 counters.left().add(feeder.run());
@@ -92,6 +93,12 @@ public record FeedTask(FeedSpec spec, FeedCounters counters) implements ForeachP
     private static void refuseKilled(TaskContext task) {
         if (task.isInterrupted()) {
             throw new TaskKilledException("killed");
+        }
+    }
+
+    private static void refuseOverdue() {
+        if (EngineHost.here().isOverdue()) {
+            throw new TaskKilledException("its executor ends");
         }
     }
 

@@ -14,7 +14,8 @@ import java.util.concurrent.TimeUnit;
 
 /** A real server in a JVM of its own. */
 final class Daemon implements AutoCloseable {
-    private static final long START_S = 90;
+    /** A guard against what never starts: a namenode takes 8 s of a processor, beside three others and a build. */
+    private static final long START_S = 300;
 
     private final Process process;
     private final Path log;
