@@ -40,7 +40,8 @@ class ClusterFarewellTest {
         TinyModel.in(folder.resolve("model"));
         try (StandaloneCluster cluster = StandaloneCluster.start(folder)) {
             cluster.addWorker(2, "");
-            SparkConf conf = new SparkConf().setAppName("farewell").set("spark.plugins", NightTrainPlugin.class.getName());
+            SparkConf conf =
+                    new SparkConf().setAppName("farewell").set("spark.plugins", NightTrainPlugin.class.getName());
             cluster.conf().forEach(conf::set);
             try (SparkSession spark = SparkSession.builder().config(conf).getOrCreate()) {
                 CompletableFuture<?> job = CompletableFuture.runAsync(() -> new GenerateJob(new MuteEngines())
