@@ -66,7 +66,7 @@ class ClusterFaultsTest {
     @ParameterizedTest
     @EnumSource
     void aPromptThatEndsItsProcessIsQuarantinedAlone(DeadlyEngines.Death death) throws Exception {
-        try (SparkSession spark = session();
+        try (SparkSession spark = session(16);
                 Tokenizer tokenizer = Tokenizer.open(Project.DEMO_MODEL)) {
             String prompt = spark.read()
                     .parquet(Project.DEMO_PROMPTS.toString())
@@ -89,7 +89,7 @@ class ClusterFaultsTest {
 
     @Test
     void gpusThatServeNoProcessEndTheJob() throws IOException {
-        try (SparkSession spark = session()) {
+        try (SparkSession spark = session(4)) {
             GenerateJob job =
                     new GenerateJob(new DeadlyEngines(DeadlyEngines.AT_ONCE, DeadlyEngines.Death.LOSE_DEVICE));
             assertThatThrownBy(() -> job.run(spark, GenerateOptions.of(settings()), ProgressListener.SILENT))
@@ -100,8 +100,9 @@ class ClusterFaultsTest {
         assertThat(cluster.logs()).contains("executor ends with exit code 90");
     }
 
-    private SparkSession session() {
-        SparkConf conf = new SparkConf().setAppName("faults").set("spark.task.maxFailures", "4");
+    private SparkSession session(int maxFailures) {
+        SparkConf conf =
+                new SparkConf().setAppName("faults").set("spark.task.maxFailures", String.valueOf(maxFailures));
         cluster.conf().forEach(conf::set);
         return SparkSession.builder().config(conf).getOrCreate();
     }
