@@ -50,6 +50,11 @@ public record GpuMemory(
         return weightBytes + activationBytes + RESERVE_BYTES + kvBytesPerToken * usefulTokens;
     }
 
+    /** What an engine of {@code plan} fills of one GPU. */
+    public long usedBytes(EnginePlan plan) {
+        return weightBytes + activationBytes + RESERVE_BYTES + kvBytesPerToken * plan.pageTokens() * plan.kvPages();
+    }
+
     /** Whether a full batch makes headway in it. */
     public boolean isUseful() {
         return kvBytes() >= kvBytesPerToken * usefulTokens;

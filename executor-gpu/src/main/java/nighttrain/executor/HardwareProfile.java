@@ -73,6 +73,11 @@ public record HardwareProfile(
                 BF16_BYTES);
     }
 
+    /** Whether it is the processors here. */
+    public boolean isCpu() {
+        return elementBytes == Float.BYTES;
+    }
+
     /** The rates that operations reach. */
     Ceilings reached() {
         return new Ceilings(bytesPerSecond * copyShare, flopsPerSecond * matrixShare);

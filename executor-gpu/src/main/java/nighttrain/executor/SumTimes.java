@@ -36,13 +36,10 @@ public final class SumTimes {
         return !secondsByRanks.isEmpty();
     }
 
-    /** Seconds of one sum; 0 for one rank. */
+    /** Seconds of one sum; 0 for one rank, and where none was measured. */
     public double seconds(int ranks, double bytes) {
-        if (ranks == 1) {
+        if (ranks == 1 || secondsByRanks.isEmpty()) {
             return 0;
-        }
-        if (secondsByRanks.isEmpty()) {
-            throw new IllegalStateException("sums between such devices were never measured");
         }
         Map.Entry<Integer, TreeMap<Long, Double>> measured = secondsByRanks.ceilingEntry(ranks);
         return at(bytes, measured == null ? secondsByRanks.lastEntry().getValue() : measured.getValue());
