@@ -3,6 +3,7 @@ package nighttrain.pipeline.plan;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import nighttrain.io.table.Planned;
 
 /**
  * What a plan says of the run that follows it, to be held against what that came to.
@@ -35,6 +36,11 @@ public record Prediction(
                 plan.outputTokensPerS(),
                 plan.generatingS(),
                 plan.wallS());
+    }
+
+    /** For the summary of that run. */
+    public Planned planned() {
+        return new Planned(outputTokens, outputTokensPerS, wallS);
     }
 
     /** The first keys of a plan's file. */
