@@ -16,8 +16,13 @@ public interface Engine extends AutoCloseable {
     /** A submitter of its own; each task of an executor opens one. */
     Session session();
 
-    /** Counters at this moment. */
-    EngineStats stats();
+    /** Counters of each replica at this moment; replica r has the r-th part of {@link #devices}. */
+    List<EngineStats> replicaStats();
+
+    /** Counters of all replicas together. */
+    default EngineStats stats() {
+        return replicaStats().stream().reduce(EngineStats::plus).orElseThrow();
+    }
 
     /** What the engine's GPUs say of themselves at this moment; none on CPUs, or where the driver's NVML is missing. Takes milliseconds. */
     default List<DeviceReading> devices() {

@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.stream.IntStream;
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.device.cuda.CudaDevices;
-import nighttrain.executor.device.cuda.StepLimits;
+import nighttrain.executor.device.cuda.step.StepLimits;
 import nighttrain.executor.kv.KvLayout;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.ModelConfig;

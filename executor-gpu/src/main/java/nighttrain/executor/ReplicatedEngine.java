@@ -45,8 +45,8 @@ final class ReplicatedEngine implements Engine {
     }
 
     @Override
-    public EngineStats stats() {
-        return replicas.stream().map(Replica::stats).reduce(EngineStats::plus).orElseThrow();
+    public List<EngineStats> replicaStats() {
+        return replicas.stream().map(Replica::stats).toList();
     }
 
     @Override

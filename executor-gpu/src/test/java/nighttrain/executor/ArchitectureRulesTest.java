@@ -36,7 +36,7 @@ class ArchitectureRulesTest {
                 .layer("device.cpu")
                 .definedBy("nighttrain.executor.device.cpu")
                 .layer("device.cuda")
-                .definedBy("nighttrain.executor.device.cuda")
+                .definedBy("nighttrain.executor.device.cuda..")
                 .whereLayer("root")
                 .mayNotBeAccessedByAnyLayer()
                 .whereLayer("run")
@@ -53,6 +53,39 @@ class ArchitectureRulesTest {
                 .mayOnlyBeAccessedByLayers("root")
                 .whereLayer("device.cuda")
                 .mayOnlyBeAccessedByLayers("root")
+                .check(CLASSES);
+    }
+
+    @Test
+    void roomsOfTheGpuBackend() {
+        layeredArchitecture()
+                .consideringOnlyDependenciesInLayers()
+                .layer("cuda")
+                .definedBy("nighttrain.executor.device.cuda")
+                .layer("step")
+                .definedBy("nighttrain.executor.device.cuda.step")
+                .layer("product")
+                .definedBy("nighttrain.executor.device.cuda.product")
+                .layer("collective")
+                .definedBy("nighttrain.executor.device.cuda.collective")
+                .layer("tensor")
+                .definedBy("nighttrain.executor.device.cuda.tensor")
+                .layer("kernel")
+                .definedBy("nighttrain.executor.device.cuda.kernel")
+                .layer("driver")
+                .definedBy("nighttrain.executor.device.cuda.driver")
+                .whereLayer("cuda")
+                .mayNotBeAccessedByAnyLayer()
+                .whereLayer("step")
+                .mayOnlyBeAccessedByLayers("cuda")
+                .whereLayer("product")
+                .mayOnlyBeAccessedByLayers("cuda")
+                .whereLayer("collective")
+                .mayOnlyBeAccessedByLayers("cuda")
+                .whereLayer("tensor")
+                .mayOnlyBeAccessedByLayers("cuda", "step", "product", "collective")
+                .whereLayer("kernel")
+                .mayOnlyBeAccessedByLayers("cuda", "step", "product", "collective")
                 .check(CLASSES);
     }
 

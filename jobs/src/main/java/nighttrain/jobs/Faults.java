@@ -2,7 +2,7 @@ package nighttrain.jobs;
 
 import java.util.Optional;
 import nighttrain.io.UserError;
-import nighttrain.pipeline.StorageFault;
+import nighttrain.pipeline.RunFault;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -21,8 +21,8 @@ final class Faults {
             return ExitCode.BAD_INPUT;
         }
         LOG.error("The command failed", fault);
-        if (fault instanceof StorageFault full) {
-            terminal.messages().println(full.getMessage());
+        if (fault instanceof RunFault known) {
+            terminal.messages().println(known.getMessage());
             return ExitCode.FAILED;
         }
         terminal.messages().println("failed: " + firstLine(innermost(fault).toString()) + " (" + whereTheLogIs() + ")");

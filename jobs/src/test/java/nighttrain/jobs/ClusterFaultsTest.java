@@ -1,7 +1,9 @@
 package nighttrain.jobs;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -12,6 +14,7 @@ import java.util.Map;
 import java.util.Optional;
 import nighttrain.io.table.Summary;
 import nighttrain.io.text.Tokenizer;
+import nighttrain.pipeline.EngineFault;
 import nighttrain.pipeline.GenerateJob;
 import nighttrain.pipeline.GenerateReport;
 import nighttrain.pipeline.progress.ProgressListener;
@@ -28,6 +31,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Rarer faults on a real cluster; with {@code -Dnighttrain.soak}, since every one of them costs some executors. */
 @EnabledIfSystemProperty(named = "nighttrain.soak", matches = "\\d+")
@@ -58,11 +63,10 @@ class ClusterFaultsTest {
         cluster.close();
     }
 
-    @Test
-    void aPromptThatEndsItsProcessIsQuarantinedAlone() throws Exception {
-        SparkConf conf = new SparkConf().setAppName("poison").set("spark.task.maxFailures", "16");
-        cluster.conf().forEach(conf::set);
-        try (SparkSession spark = SparkSession.builder().config(conf).getOrCreate();
+    @ParameterizedTest
+    @EnumSource
+    void aPromptThatEndsItsProcessIsQuarantinedAlone(DeadlyEngines.Death death) throws Exception {
+        try (SparkSession spark = session();
                 Tokenizer tokenizer = Tokenizer.open(Project.DEMO_MODEL)) {
             String prompt = spark.read()
                     .parquet(Project.DEMO_PROMPTS.toString())
@@ -70,7 +74,7 @@ class ClusterFaultsTest {
                     .collectAsList()
                     .get(77)
                     .getAs("prompt");
-            GenerateReport report = new GenerateJob(new HaltingEngines(tokenizer.encode(prompt, true)))
+            GenerateReport report = new GenerateJob(new DeadlyEngines(tokenizer.encode(prompt, true), death))
                     .run(spark, GenerateOptions.of(settings()), ProgressListener.SILENT);
             assertThat(report.rows()).isEqualTo(ROWS);
             assertThat(report.errors()).isEqualTo(1);
@@ -81,6 +85,25 @@ class ClusterFaultsTest {
         assertThat(quarantined).extracting(Row::toString).containsExactly("[prompts.parquet:77,quarantined,3]");
         assertThat(summary().incidents().executorsLost()).isEqualTo(3);
         assertThat(summary().incidents().rowsQuarantined()).isEqualTo(1);
+    }
+
+    @Test
+    void gpusThatServeNoProcessEndTheJob() throws IOException {
+        try (SparkSession spark = session()) {
+            GenerateJob job =
+                    new GenerateJob(new DeadlyEngines(DeadlyEngines.AT_ONCE, DeadlyEngines.Death.LOSE_DEVICE));
+            assertThatThrownBy(() -> job.run(spark, GenerateOptions.of(settings()), ProgressListener.SILENT))
+                    .isInstanceOf(EngineFault.class)
+                    .hasMessageMatching("GPUs served no process for long: .*"
+                            + " \\(every try of a task ended so; .*, then run the same command again.*\\)");
+        }
+        assertThat(cluster.logs()).contains("executor ends with exit code 90");
+    }
+
+    private SparkSession session() {
+        SparkConf conf = new SparkConf().setAppName("faults").set("spark.task.maxFailures", "4");
+        cluster.conf().forEach(conf::set);
+        return SparkSession.builder().config(conf).getOrCreate();
     }
 
     @Test

@@ -11,7 +11,7 @@ final class Demo {
     static String[] command(Path model, Path input, Path output, String... options) {
         List<String> arguments = new ArrayList<>(List.of(
                 "generate", "--model", model.toString(), "--input", input.toString(), "--output", output.toString()));
-        arguments.addAll(List.of("--conf", "spark.ui.enabled=false"));
+        BriefRun.SPARK_CONF.forEach((key, value) -> arguments.addAll(List.of("--conf", key + "=" + value)));
         arguments.addAll(List.of(options));
         return arguments.toArray(String[]::new);
     }

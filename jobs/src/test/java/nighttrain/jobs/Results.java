@@ -37,11 +37,11 @@ final class Results {
     }
 
     private static <T> T withSpark(Function<SparkSession, T> use) {
-        SparkSession spark = SparkSession.builder()
+        SparkSession.Builder builder = SparkSession.builder()
                 .master("local[1]")
-                .config("spark.ui.enabled", false)
-                .config("spark.sql.warehouse.dir", System.getProperty("java.io.tmpdir"))
-                .getOrCreate();
+                .config("spark.sql.warehouse.dir", System.getProperty("java.io.tmpdir"));
+        BriefRun.SPARK_CONF.forEach(builder::config);
+        SparkSession spark = builder.getOrCreate();
         try {
             return use.apply(spark);
         } finally {

@@ -11,9 +11,11 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 
@@ -26,9 +28,9 @@ final class StandaloneCluster implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final String CLASS_PATH =
             System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
-    /** What runs for seconds is not worth the second compiler's time. */
-    private static final List<String> SMALL_JVM = List.of(
-            "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dlog4j2.configurationFile=cluster-log4j2.properties");
+    private static final List<String> JVM_FLAGS = Stream.concat(
+                    BriefRun.JVM_FLAGS.stream(), Stream.of("-Dlog4j2.configurationFile=cluster-log4j2.properties"))
+            .toList();
 
     private final Path folder;
     private final int port = freePort();
@@ -61,7 +63,7 @@ final class StandaloneCluster implements AutoCloseable {
                 "--webui-port",
                 String.valueOf(webPort));
         master = java(environment(), List.of("-Xmx256m"), arguments);
-        master.awaitWhileAlive("the master answers", PATIENCE, () -> workersSeen() >= 0);
+        master.awaitWhileAlive("the master answers", PATIENCE, this::answers);
     }
 
     /** A worker more; {@code gpus} are the addresses of its GPUs, {@code 0,1}, or nothing. */
@@ -73,7 +75,7 @@ final class StandaloneCluster implements AutoCloseable {
             options.add("-Dspark.worker.resource.gpu.amount=" + gpus.split(",").length);
             options.add("-Dspark.worker.resource.gpu.discoveryScript=" + Project.CONF.resolve("discover-gpus.sh"));
         }
-        int before = workersSeen();
+        Set<String> before = workersSeen();
         Path home = Files.createTempDirectory(folder, "worker");
         List<String> arguments = List.of(
                 "org.apache.spark.deploy.worker.Worker",
@@ -90,7 +92,9 @@ final class StandaloneCluster implements AutoCloseable {
                 url());
         ClusterWorker worker = new ClusterWorker(java(environment, options, arguments), home);
         workers.add(worker);
-        worker.process().awaitWhileAlive("the worker is known to the master", PATIENCE, () -> workersSeen() > before);
+        worker.process()
+                .awaitWhileAlive(
+                        "the worker is known to the master", PATIENCE, () -> !before.containsAll(workersSeen()));
         return worker;
     }
 
@@ -109,20 +113,14 @@ final class StandaloneCluster implements AutoCloseable {
 
     /** Spark conf of a driver: small executors of two task slots that take their classes from here. */
     Map<String, String> conf() {
-        Map<String, String> conf = new LinkedHashMap<>();
+        Map<String, String> conf = new LinkedHashMap<>(BriefRun.SPARK_CONF);
         conf.put("spark.master", url());
         conf.put("spark.driver.host", "127.0.0.1");
         conf.put("spark.local.dir", folder.resolve("local").toString());
-        conf.put("spark.ui.enabled", "false");
         conf.put("spark.executor.cores", "2");
         conf.put("spark.executor.memory", "512m");
         conf.put("spark.executor.extraClassPath", CLASS_PATH);
-        conf.put("spark.executor.extraJavaOptions", String.join(" ", SMALL_JVM));
-        conf.put("spark.sql.shuffle.partitions", "2");
-        // To compile and replan queries that run once takes longer than all the rest.
-        conf.put("spark.sql.adaptive.enabled", "false");
-        conf.put("spark.sql.codegen.wholeStage", "false");
-        conf.put("spark.sql.codegen.factoryMode", "NO_CODEGEN");
+        conf.put("spark.executor.extraJavaOptions", String.join(" ", JVM_FLAGS));
         return conf;
     }
 
@@ -155,13 +153,20 @@ final class StandaloneCluster implements AutoCloseable {
         return workers.stream().flatMap(ClusterWorker::executors).toList();
     }
 
-    /** Workers alive, as the master sees them; -1 while it does not answer. */
-    private int workersSeen() {
+    private boolean answers() {
         try {
-            return state().required("aliveworkers").asInt();
+            return state().isObject();
         } catch (IOException notYet) {
-            return -1;
+            return false;
         }
+    }
+
+    /** Names of the workers that have ever come, as the master remembers them. */
+    private Set<String> workersSeen() throws IOException {
+        Set<String> names = new HashSet<>();
+        state().required("workers")
+                .forEach(worker -> names.add(worker.required("id").asText()));
+        return names;
     }
 
     private Map<String, String> environment() {
@@ -176,7 +181,7 @@ final class StandaloneCluster implements AutoCloseable {
             throws IOException {
         List<String> command = new ArrayList<>(
                 List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
-        command.addAll(SMALL_JVM);
+        command.addAll(JVM_FLAGS);
         command.addAll(options);
         command.addAll(List.of("-cp", CLASS_PATH));
         command.addAll(main);

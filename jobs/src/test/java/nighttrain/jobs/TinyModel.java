@@ -38,11 +38,11 @@ final class TinyModel {
     /** Random weights never say stop, and would not mean it. */
     static final List<String> OPTIONS = List.of("--load-format", "dummy", "--ignore-eos");
 
-    /** For the JVM: what runs for seconds is not worth the second compiler's time, nor a collector's threads. Files of killed processes go with the test. */
+    /** For the JVM of a command. Files of killed processes go with the test. */
     static Map<String, String> environment(Path folder) {
         return Map.of(
                 "NIGHTTRAIN_JAVA_OPTS",
-                "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx1g -Djava.io.tmpdir=" + folder,
+                String.join(" ", BriefRun.JVM_FLAGS) + " -Xmx1g -Djava.io.tmpdir=" + folder,
                 "NIGHTTRAIN_LOG_DIR",
                 folder.toString());
     }

@@ -55,7 +55,7 @@ public final class GenerateJob {
             job.folder().write(job.fingerprint());
             return new GenerateRun(spark, job, engines, lock.run(), startNanos).go(progress);
         } catch (Exception failed) { // Scala throws checked ones that no signature names
-            StorageFault.throwIfBehind(failed);
+            RunFault.throwIfBehind(failed);
             throw failed;
         }
     }

@@ -6,13 +6,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/**
- * A file system that was full, or that the journal could not be written to, in the middle of a run: no fault of the job, and
- * nothing that was finished is lost. The message is one line, {@code what failed: value (limit; way out)}.
- */
-public final class StorageFault extends RuntimeException {
+/** A file system that was full, or that the journal could not be written to. */
+public final class StorageFault extends RunFault {
     private static final long serialVersionUID = 1L;
-    private static final String WAY_OUT = "run the same command again, which computes only what is not finished";
 
     /** How file systems say it: POSIX, its quotas, HDFS's quotas, HDFS without a node that has room. */
     private static final List<String> FULL = List.of(
@@ -26,7 +22,6 @@ public final class StorageFault extends RuntimeException {
         super(message, cause);
     }
 
-    /** Throws where that is what is behind a failure: Spark wraps what tasks throw, some layers deep. */
     static void throwIfBehind(Throwable failure) {
         Optional<StorageFault> fault = behind(failure);
         if (fault.isPresent()) {

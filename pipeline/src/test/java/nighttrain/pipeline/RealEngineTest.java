@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("engine")
 class RealEngineTest {
     private static final Path DEMO = Path.of(System.getProperty("nighttrain.root"), "conf", "demo");
-    private static final long ROWS = 24;
+    private static final long ROWS = 12;
 
     private final SparkSession spark = TestSpark.compiling();
 
@@ -39,7 +39,7 @@ class RealEngineTest {
                 .with(Settings.MODEL, DEMO.resolve("model").toString())
                 .with(Settings.INPUT_PATH, DEMO.resolve("prompts.parquet").toString())
                 .with(Settings.LIMIT, ROWS)
-                .with(Settings.MAX_TOKENS, 12)
+                .with(Settings.MAX_TOKENS, 8)
                 .with(Settings.THREADS, 2);
     }
 

@@ -13,7 +13,7 @@ import nighttrain.executor.device.Recorder.Recording;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.executor.device.cuda.CudaOptions;
-import nighttrain.executor.device.cuda.StepLimits;
+import nighttrain.executor.device.cuda.step.StepLimits;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;

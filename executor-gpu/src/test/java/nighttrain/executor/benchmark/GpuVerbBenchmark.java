@@ -15,7 +15,7 @@ import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Recorder.Recording;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.device.cuda.CudaDevices;
-import nighttrain.executor.device.cuda.StepLimits;
+import nighttrain.executor.device.cuda.step.StepLimits;
 import nighttrain.executor.model.Decoder;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;

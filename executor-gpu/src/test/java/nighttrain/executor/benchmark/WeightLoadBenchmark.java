@@ -15,7 +15,7 @@ import java.util.Random;
 import java.util.stream.IntStream;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.cuda.CudaDevices;
-import nighttrain.executor.device.cuda.StepLimits;
+import nighttrain.executor.device.cuda.step.StepLimits;
 import nighttrain.executor.model.Decoder;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;

@@ -1,6 +1,7 @@
 package nighttrain.executor.reference;
 
 import java.util.Arrays;
+import java.util.stream.IntStream;
 import nighttrain.io.checkpoint.ArchitectureConfig;
 import nighttrain.io.checkpoint.ArchitectureConfig.Tracks.Combine;
 import nighttrain.io.checkpoint.BlockConfig;
@@ -30,16 +31,25 @@ public final class Textbook {
                 model.block().headBias());
     }
 
-    /** Greedy continuation of {@code ids} by {@code count} tokens. */
-    public int[] greedy(int[] ids, int count) {
-        int[] all = Arrays.copyOf(ids, ids.length + count);
-        for (int n = ids.length; n < all.length; n++) {
-            double[] last = logits(Arrays.copyOf(all, n))[n - 1];
-            for (int token = 1; token < last.length; token++) {
-                all[n] = last[token] > last[all[n]] ? token : all[n];
-            }
+    /**
+     * The greedy choice in the place of every token of {@code text}, after the prompt and the text until there. The greedy text is
+     * the one whose tokens are these choices: one look at all of it instead of one for each token.
+     */
+    public int[] choices(int[] prompt, int[] text) {
+        int[] all = Arrays.copyOf(prompt, prompt.length + text.length);
+        System.arraycopy(text, 0, all, prompt.length, text.length);
+        double[][] logits = logits(all);
+        return IntStream.range(prompt.length - 1, all.length - 1)
+                .map(n -> largest(logits[n]))
+                .toArray();
+    }
+
+    private static int largest(double[] logits) {
+        int largest = 0;
+        for (int token = 1; token < logits.length; token++) {
+            largest = logits[token] > logits[largest] ? token : largest;
         }
-        return Arrays.copyOfRange(all, ids.length, all.length);
+        return largest;
     }
 
     private double[][] decode(double[][] h) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
 import nighttrain.executor.device.Batch;
+import nighttrain.executor.device.DeviceLostException;
 import nighttrain.executor.device.Draw;
 import nighttrain.executor.device.TestBackend;
 import nighttrain.executor.device.cuda.CudaBackend;
@@ -28,6 +29,7 @@ class BrokenContextTest {
         CudaBackend gpus = new CudaBackend();
         try (WorkerGroup workers = WorkerGroup.load("test", checkpoint, gpus.open(1), LIMITS)) {
             assertThatThrownBy(() -> workers.launch(step(Integer.MAX_VALUE)).land())
+                    .hasCauseInstanceOf(DeviceLostException.class)
                     .hasMessageStartingWith("rank 0 failed: ")
                     .hasMessageContaining("CUDA_ERROR")
                     .hasMessageContaining(LAUNCHES_BLOCK ? "launch failed: embed " : "CUDA_LAUNCH_BLOCKING=1");

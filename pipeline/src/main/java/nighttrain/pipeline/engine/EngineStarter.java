@@ -18,7 +18,7 @@ import org.slf4j.LoggerFactory;
 final class EngineStarter implements ExecutorPlugin {
     private static final Logger LOG = LoggerFactory.getLogger(EngineStarter.class);
     /** What Spark calls the executor in local mode, whose signals are its command's. */
-    private static final String DRIVER = "driver";
+    static final String DRIVER = "driver";
 
     private static final Duration BEAT = Duration.ofMillis(500);
 

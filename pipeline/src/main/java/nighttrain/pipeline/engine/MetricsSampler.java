@@ -2,7 +2,9 @@ package nighttrain.pipeline.engine;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import nighttrain.executor.Engine;
+import nighttrain.executor.request.DeviceReading;
 import nighttrain.executor.request.EngineStats;
 import nighttrain.io.journal.JournalWriter;
 import nighttrain.io.table.MetricsRow;
@@ -20,14 +22,14 @@ final class MetricsSampler implements AutoCloseable {
     private final String executor;
     private final JournalWriter<MetricsRow> journal;
     private final Ticker ticker;
-    private EngineStats before;
+    private List<EngineStats> before;
     private long beforeNanos;
 
-    private MetricsSampler(Engine engine, String executor, JournalWriter<MetricsRow> journal) {
+    MetricsSampler(Engine engine, String executor, JournalWriter<MetricsRow> journal) {
         this.engine = engine;
         this.executor = executor;
         this.journal = journal;
-        this.before = engine.stats();
+        this.before = engine.replicaStats();
         this.beforeNanos = System.nanoTime();
         this.ticker = Ticker.every(INTERVAL, "night-train-metrics", this::sample);
     }
@@ -38,29 +40,40 @@ final class MetricsSampler implements AutoCloseable {
     }
 
     private synchronized void sample() {
-        EngineStats now = engine.stats();
+        List<EngineStats> now = engine.replicaStats();
         long nowNanos = System.nanoTime();
-        journal.append(row(now, nowNanos));
+        long intervalMs = Math.round((nowNanos - beforeNanos) / NANOS_PER_MS);
+        Instant at = Instant.now();
+        List<DeviceReading> devices = engine.devices();
+        for (int replica = 0; replica < now.size(); replica++) {
+            GpuTotals gpus = GpuTotals.of(devicesOf(replica, now.size(), devices));
+            journal.append(row(replica, at, intervalMs, before.get(replica), now.get(replica), gpus));
+        }
         journal.flush();
         before = now;
         beforeNanos = nowNanos;
     }
 
-    private MetricsRow row(EngineStats now, long nowNanos) {
-        GpuTotals gpus = GpuTotals.of(engine.devices());
+    private static List<DeviceReading> devicesOf(int replica, int replicas, List<DeviceReading> devices) {
+        int each = devices.size() / replicas;
+        return devices.subList(replica * each, (replica + 1) * each);
+    }
+
+    private MetricsRow row(
+            int replica, Instant at, long intervalMs, EngineStats earlier, EngineStats now, GpuTotals gpus) {
         return new MetricsRow(
                 executor,
-                0,
-                Instant.now(),
-                Math.round((nowNanos - beforeNanos) / NANOS_PER_MS),
+                replica,
+                at,
+                intervalMs,
                 now.running(),
                 now.waiting(),
-                now.promptTokens() - before.promptTokens(),
-                now.cachedPromptTokens() - before.cachedPromptTokens(),
-                now.outputTokens() - before.outputTokens(),
-                now.steps() - before.steps(),
-                (now.stepNanos() - before.stepNanos()) / NANOS_PER_MS,
-                (now.commNanos() - before.commNanos()) / NANOS_PER_MS,
+                now.promptTokens() - earlier.promptTokens(),
+                now.cachedPromptTokens() - earlier.cachedPromptTokens(),
+                now.outputTokens() - earlier.outputTokens(),
+                now.steps() - earlier.steps(),
+                (now.stepNanos() - earlier.stepNanos()) / NANOS_PER_MS,
+                (now.commNanos() - earlier.commNanos()) / NANOS_PER_MS,
                 now.kvUsed(),
                 now.kvPages(),
                 gpus.utilization(),

@@ -6,6 +6,7 @@ import java.util.Spliterators;
 import java.util.stream.StreamSupport;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineException;
+import nighttrain.pipeline.engine.BrokenProcess;
 import nighttrain.pipeline.engine.EngineHost;
 import nighttrain.pipeline.engine.HostedModel;
 import nighttrain.pipeline.engine.RunOnExecutor;
@@ -35,6 +36,9 @@ public record FeedTask(FeedSpec spec, FeedCounters counters) implements ForeachP
                 lease.engineFailed();
                 throw failed;
             }
+        } catch (RuntimeException failed) {
+            BrokenProcess.endIfBehind(failed);
+            throw failed;
         }
     }
 

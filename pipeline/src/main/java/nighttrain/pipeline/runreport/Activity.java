@@ -1,5 +1,6 @@
 package nighttrain.pipeline.runreport;
 
+import static org.apache.spark.sql.functions.avg;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.floor;
 import static org.apache.spark.sql.functions.lit;
@@ -11,6 +12,7 @@ import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
@@ -19,6 +21,7 @@ import nighttrain.pipeline.write.MetricsTable;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.functions;
 
 /**
  * What executors did over time, in stretches of equal length: few enough to draw, however long the run.
@@ -31,6 +34,8 @@ record Activity(double stretchS, int stretches, Map<String, Map<Measure, List<Do
     private static final int MOST = 240;
     /** Samples come about every second: in two there is always one. */
     private static final long[] STRETCHES_S = {2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600};
+
+    private static final Set<String> NOT_SUMMED = Set.of("executor", "replica", "at", "interval_ms", "gpu_util");
 
     private static final double MS_PER_S = 1000;
     private static final Comparator<String> BY_NUMBER =
@@ -47,11 +52,21 @@ record Activity(double stretchS, int stretches, Map<String, Map<Measure, List<Do
         Column middle = unix_millis(col("at")).minus(col("interval_ms").divide(lit(2)));
         Column stretch = floor(middle.minus(lit(span.startMs())).divide(lit(stretchS * MS_PER_S)));
         Column[] values = Stream.of(Measure.values()).map(Measure::aggregate).toArray(Column[]::new);
-        List<Row> rows = samples.coalesce(1)
+        List<Row> rows = engines(samples.coalesce(1))
                 .groupBy(col("executor"), stretch.cast("int").as("stretch"))
                 .agg(values[0], java.util.Arrays.copyOfRange(values, 1, values.length))
                 .collectAsList();
         return new Activity(stretchS, stretches, lanes(rows, stretches));
+    }
+
+    /** An executor's replicas together: they are sampled at the same moments. */
+    private static Dataset<Row> engines(Dataset<Row> replicas) {
+        Column[] sums = Stream.of(replicas.columns())
+                .filter(column -> !NOT_SUMMED.contains(column))
+                .map(column -> functions.sum(column).as(column))
+                .toArray(Column[]::new);
+        return replicas.groupBy("executor", "at", "interval_ms")
+                .agg(avg("gpu_util").as("gpu_util"), sums);
     }
 
     private static Map<String, Map<Measure, List<Double>>> lanes(List<Row> rows, int stretches) {

@@ -51,8 +51,8 @@ record NoOpEngines() implements EngineFactory {
         }
 
         @Override
-        public EngineStats stats() {
-            return new EngineStats(0, 0, 0, 0, outputTokens.get(), answers.get(), 0, 0, 0, 0, 0, 0, 1);
+        public List<EngineStats> replicaStats() {
+            return List.of(new EngineStats(0, 0, 0, 0, outputTokens.get(), answers.get(), 0, 0, 0, 0, 0, 0, 1));
         }
 
         @Override

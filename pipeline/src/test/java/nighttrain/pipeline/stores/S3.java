@@ -20,7 +20,7 @@ final class S3 implements AutoCloseable {
         endpoint = "http://127.0.0.1:" + Daemon.freePort();
         Path properties = Files.writeString(
                 dir.resolve("s3proxy.properties"),
-                "s3proxy.authorization=none\ns3proxy.endpoint=" + endpoint
+                "s3proxy.authorization=none\ns3proxy.ignore-unknown-headers=true\ns3proxy.endpoint=" + endpoint
                         + "\njclouds.provider=transient\njclouds.identity=x\njclouds.credential=y\n");
         // Alone on its class path: it brings all it needs.
         server = Daemon.start(

@@ -45,10 +45,10 @@ final class FakeEngine implements Engine {
     }
 
     @Override
-    public EngineStats stats() {
+    public List<EngineStats> replicaStats() {
         long done = finished.get();
-        return new EngineStats(
-                0, 0, promptTokens.get(), 0, outputTokens.get(), done, 0, done, done * 1000, done * 900, 0, 0, 1);
+        return List.of(new EngineStats(
+                0, 0, promptTokens.get(), 0, outputTokens.get(), done, 0, done, done * 1000, done * 900, 0, 0, 1));
     }
 
     @Override

@@ -43,22 +43,8 @@ final class PacedEngine implements Engine {
     }
 
     @Override
-    public EngineStats stats() {
-        List<EngineStats> all = replicas.stream().map(PacedReplica::stats).toList();
-        return new EngineStats(
-                all.stream().mapToInt(EngineStats::running).sum(),
-                all.stream().mapToInt(EngineStats::waiting).sum(),
-                all.stream().mapToLong(EngineStats::promptTokens).sum(),
-                0,
-                all.stream().mapToLong(EngineStats::outputTokens).sum(),
-                all.stream().mapToLong(EngineStats::finished).sum(),
-                0,
-                all.stream().mapToLong(EngineStats::steps).sum(),
-                all.stream().mapToLong(EngineStats::stepNanos).sum(),
-                0,
-                0,
-                0,
-                1);
+    public List<EngineStats> replicaStats() {
+        return replicas.stream().map(PacedReplica::stats).toList();
     }
 
     @Override

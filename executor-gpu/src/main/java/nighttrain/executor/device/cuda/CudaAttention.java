@@ -3,6 +3,20 @@ package nighttrain.executor.device.cuda;
 import java.util.HashMap;
 import java.util.Map;
 import nighttrain.executor.device.AttentionShape;
+import nighttrain.executor.device.cuda.driver.CudaContext;
+import nighttrain.executor.device.cuda.driver.DeviceMemory;
+import nighttrain.executor.device.cuda.driver.DevicePointer;
+import nighttrain.executor.device.cuda.driver.Streams;
+import nighttrain.executor.device.cuda.kernel.Kernel;
+import nighttrain.executor.device.cuda.kernel.KernelModules;
+import nighttrain.executor.device.cuda.kernel.KernelSource;
+import nighttrain.executor.device.cuda.kernel.Struct;
+import nighttrain.executor.device.cuda.step.DecodeRing;
+import nighttrain.executor.device.cuda.step.PrefillWork;
+import nighttrain.executor.device.cuda.step.StepInputs;
+import nighttrain.executor.device.cuda.step.StepLimits;
+import nighttrain.executor.device.cuda.tensor.CudaKvPages;
+import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /** Attention of one rank: sequences with one token in the step go to the decode kernel, the others to the prefill kernel. */
 final class CudaAttention {

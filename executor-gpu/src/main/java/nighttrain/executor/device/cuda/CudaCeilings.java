@@ -4,6 +4,14 @@ import java.util.Random;
 import jcuda.Pointer;
 import jcuda.driver.JCudaDriver;
 import nighttrain.executor.device.Ceilings;
+import nighttrain.executor.device.cuda.driver.CudaContext;
+import nighttrain.executor.device.cuda.driver.DeviceMemory;
+import nighttrain.executor.device.cuda.driver.DevicePointer;
+import nighttrain.executor.device.cuda.driver.GpuTimer;
+import nighttrain.executor.device.cuda.driver.Streams;
+import nighttrain.executor.device.cuda.product.MatrixProducts;
+import nighttrain.executor.device.cuda.tensor.CudaMatrix;
+import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.io.checkpoint.Bfloat16;
 
 /** Measures a GPU's copy rate and its bf16 matrix rate, the best of a few runs each. */

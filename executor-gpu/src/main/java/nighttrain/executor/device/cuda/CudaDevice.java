@@ -14,6 +14,23 @@ import nighttrain.executor.device.KvPages;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Recorder;
 import nighttrain.executor.device.Tensor;
+import nighttrain.executor.device.cuda.collective.CudaCommunicator;
+import nighttrain.executor.device.cuda.collective.PeerGroup;
+import nighttrain.executor.device.cuda.driver.CudaContext;
+import nighttrain.executor.device.cuda.driver.CudaRecorder;
+import nighttrain.executor.device.cuda.driver.DeviceMemory;
+import nighttrain.executor.device.cuda.driver.DevicePointer;
+import nighttrain.executor.device.cuda.driver.Streams;
+import nighttrain.executor.device.cuda.kernel.KernelModules;
+import nighttrain.executor.device.cuda.product.MatrixProducts;
+import nighttrain.executor.device.cuda.step.DrawResults;
+import nighttrain.executor.device.cuda.step.StepInputs;
+import nighttrain.executor.device.cuda.step.StepLimits;
+import nighttrain.executor.device.cuda.step.StepTurns;
+import nighttrain.executor.device.cuda.tensor.CudaKvPages;
+import nighttrain.executor.device.cuda.tensor.CudaMatrix;
+import nighttrain.executor.device.cuda.tensor.CudaTensor;
+import nighttrain.executor.device.cuda.tensor.WeightUpload;
 import nighttrain.io.checkpoint.Bfloat16;
 
 /** One NVIDIA GPU as one rank sees it. */

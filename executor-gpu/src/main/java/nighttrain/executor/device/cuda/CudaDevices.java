@@ -11,6 +11,11 @@ import jcuda.driver.CUdevice;
 import jcuda.driver.JCudaDriver;
 import nighttrain.executor.device.Ceilings;
 import nighttrain.executor.device.Device;
+import nighttrain.executor.device.cuda.collective.Meeting;
+import nighttrain.executor.device.cuda.collective.PeerGroup;
+import nighttrain.executor.device.cuda.driver.CudaContext;
+import nighttrain.executor.device.cuda.driver.NativeLibraries;
+import nighttrain.executor.device.cuda.step.StepLimits;
 import nighttrain.io.UserError;
 
 /** The GPUs of this machine. */
@@ -111,7 +116,7 @@ public final class CudaDevices {
         count();
         CudaLibraries libraries = new CudaLibraries();
         List<CudaContext> contexts = ordinals.stream().map(CudaContext::new).toList();
-        PeerGroup peers = new PeerGroup(ordinals.size(), Meeting.of(contexts, options.nccl()));
+        PeerGroup peers = new PeerGroup(ordinals.size(), Meeting.of(contexts, options.nccl(), options.deterministic()));
         List<Device> devices = new ArrayList<>();
         try {
             for (int rank = 0; rank < contexts.size(); rank++) {

@@ -16,6 +16,21 @@ import nighttrain.executor.device.PeerFailedException;
 import nighttrain.executor.device.Rotation;
 import nighttrain.executor.device.RowShare;
 import nighttrain.executor.device.Tensor;
+import nighttrain.executor.device.cuda.collective.CudaCommunicator;
+import nighttrain.executor.device.cuda.driver.CudaContext;
+import nighttrain.executor.device.cuda.driver.Streams;
+import nighttrain.executor.device.cuda.kernel.Kernel;
+import nighttrain.executor.device.cuda.kernel.KernelModules;
+import nighttrain.executor.device.cuda.kernel.KernelSource;
+import nighttrain.executor.device.cuda.kernel.Struct;
+import nighttrain.executor.device.cuda.product.MatrixProducts;
+import nighttrain.executor.device.cuda.step.DrawResults;
+import nighttrain.executor.device.cuda.step.StepInputs;
+import nighttrain.executor.device.cuda.step.StepLimits;
+import nighttrain.executor.device.cuda.step.StepTurns;
+import nighttrain.executor.device.cuda.tensor.CudaKvPages;
+import nighttrain.executor.device.cuda.tensor.CudaMatrix;
+import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /** The verbs on one GPU, each a kernel of {@code /kernels} but for matrix products; bf16 with fp32 accumulation. */
 final class CudaKernels implements Kernels, AutoCloseable {

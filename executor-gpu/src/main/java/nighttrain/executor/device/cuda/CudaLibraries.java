@@ -2,6 +2,11 @@ package nighttrain.executor.device.cuda;
 
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import nighttrain.executor.device.cuda.driver.NativeLibraries;
+import nighttrain.executor.device.cuda.kernel.CubinCache;
+import nighttrain.executor.device.cuda.kernel.KernelCompiler;
+import nighttrain.executor.device.cuda.kernel.Nvrtc;
+import nighttrain.executor.device.cuda.product.CublasLt;
 
 /** What all ranks share: the bound libraries, and compiled kernels. */
 final class CudaLibraries {

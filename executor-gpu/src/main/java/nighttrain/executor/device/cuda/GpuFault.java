@@ -2,6 +2,7 @@ package nighttrain.executor.device.cuda;
 
 import jcuda.CudaException;
 import jcuda.driver.JCudaDriver;
+import nighttrain.executor.device.DeviceLostException;
 
 /**
  * A fault inside a kernel surfaces at a later call, which had no part in it. CUDA's own variable makes every launch wait for its
@@ -13,14 +14,16 @@ final class GpuFault {
 
     private GpuFault() {}
 
-    /** {@code failure}, or one that says how to find the kernel to blame. */
+    /** {@code failure}; where it leaves no call to this process, one that says so and how to find the kernel to blame. */
     static RuntimeException explained(RuntimeException failure) {
-        return LAUNCHES_BLOCK || !isContextBroken()
-                ? failure
-                : new IllegalStateException(
-                        "a kernel failed: " + failure.getMessage()
-                                + " (found out late; CUDA_LAUNCH_BLOCKING=1 in the environment names the kernel)",
-                        failure);
+        if (!isContextBroken()) {
+            return failure;
+        }
+        String message = LAUNCHES_BLOCK
+                ? failure.getMessage()
+                : "a kernel failed: " + failure.getMessage()
+                        + " (found out late; CUDA_LAUNCH_BLOCKING=1 in the environment names the kernel)";
+        return new DeviceLostException(message, failure);
     }
 
     /** After a fault in a kernel no call to its context succeeds. */

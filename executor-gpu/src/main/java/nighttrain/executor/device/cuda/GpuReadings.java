@@ -12,6 +12,8 @@ import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import jcuda.driver.CUdevice;
 import jcuda.driver.JCudaDriver;
+import nighttrain.executor.device.cuda.driver.NativeLibraries;
+import nighttrain.executor.device.cuda.driver.Nvml;
 import nighttrain.executor.request.DeviceReading;
 
 /** Asks GPUs how busy, full and hot they are; nothing where NVML is missing. Safe for use by several threads. */

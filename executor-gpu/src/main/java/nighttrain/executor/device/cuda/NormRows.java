@@ -2,6 +2,12 @@ package nighttrain.executor.device.cuda;
 
 import java.util.Map;
 import nighttrain.executor.device.Norm;
+import nighttrain.executor.device.cuda.driver.Streams;
+import nighttrain.executor.device.cuda.kernel.Kernel;
+import nighttrain.executor.device.cuda.kernel.KernelModules;
+import nighttrain.executor.device.cuda.kernel.KernelSource;
+import nighttrain.executor.device.cuda.kernel.Struct;
+import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /** Norms of rows, a row to a block: how their kernels are specialised and called. */
 record NormRows(KernelModules modules, Streams streams) {

@@ -1,6 +1,8 @@
 package nighttrain.executor.device.cuda;
 
 import nighttrain.executor.device.AttentionShape;
+import nighttrain.executor.device.cuda.tensor.CudaKvPages;
+import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /** Which prefill kernel serves a shape, and its launch shape, derived as there. */
 record PrefillBlock(String file, int rows, int threads, int sharedBytes) {

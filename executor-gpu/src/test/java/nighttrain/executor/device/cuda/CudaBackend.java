@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.stream.IntStream;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.TestBackend;
+import nighttrain.executor.device.cuda.step.StepLimits;
 
 /** bf16 on the GPUs from 0 on. */
 public final class CudaBackend implements TestBackend {

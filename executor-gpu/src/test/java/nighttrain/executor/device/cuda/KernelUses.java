@@ -4,6 +4,10 @@ import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import nighttrain.executor.device.AttentionShape;
+import nighttrain.executor.device.cuda.collective.PeerTransport;
+import nighttrain.executor.device.cuda.collective.SumClock;
+import nighttrain.executor.device.cuda.collective.TrackSum;
+import nighttrain.executor.device.cuda.kernel.KernelSource;
 import nighttrain.io.checkpoint.BlockConfig;
 import nighttrain.io.checkpoint.ModelConfig;
 

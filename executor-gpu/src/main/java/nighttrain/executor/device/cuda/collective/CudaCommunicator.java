@@ -1,0 +1,116 @@
+package nighttrain.executor.device.cuda.collective;
+
+import java.util.HashMap;
+import java.util.Map;
+import nighttrain.executor.device.Communicator;
+import nighttrain.executor.device.Pending;
+import nighttrain.executor.device.Tensor;
+import nighttrain.executor.device.cuda.driver.DeviceMemory;
+import nighttrain.executor.device.cuda.driver.Streams;
+import nighttrain.executor.device.cuda.kernel.KernelModules;
+import nighttrain.executor.device.cuda.tensor.CudaTensor;
+
+/** Which sums are made, on which stream and into which buffers; how they reach the other ranks is the {@link Transport}'s. */
+public final class CudaCommunicator implements Communicator {
+    private final int rank;
+    private final PeerGroup peers;
+    private final Transport transport;
+    private final SumClock clock;
+    private final Streams streams;
+    private final DeviceMemory memory;
+    private final boolean skipSums;
+    private final Map<Integer, CudaTensor> sums = new HashMap<>();
+
+    public CudaCommunicator(
+            int rank, PeerGroup peers, KernelModules modules, Streams streams, DeviceMemory memory, boolean skipSums) {
+        this.rank = rank;
+        this.peers = peers;
+        this.streams = streams;
+        this.memory = memory;
+        this.skipSums = skipSums;
+        this.clock = new SumClock(modules, memory);
+        TrackSum tracks = new TrackSum(modules);
+        if (peers.ranks() == 1) {
+            this.transport = new OneRank(tracks);
+        } else if (peers.nccl().isPresent()) {
+            this.transport = new NcclTransport(rank, peers, tracks, memory, clock);
+        } else {
+            this.transport = new PeerTransport(rank, peers, modules, streams, memory, clock);
+        }
+    }
+
+    @Override
+    public int rank() {
+        return rank;
+    }
+
+    @Override
+    public int size() {
+        return peers.ranks();
+    }
+
+    @Override
+    public Pending allReduce(Tensor out, Tensor in, float scale) {
+        CudaTensor to = (CudaTensor) out;
+        CudaTensor from = (CudaTensor) in;
+        if (to.address() == from.address()) {
+            throw new IllegalArgumentException("a sum over its own input (peers may still read it)");
+        }
+        return skipSums ? () -> in : start(to, from, scale);
+    }
+
+    @Override
+    public Pending allReduce(Tensor part) {
+        CudaTensor from = (CudaTensor) part;
+        if (skipSums || size() == 1 && from.tracks() == 1) {
+            return () -> part;
+        }
+        return start(sumOf(from), from, 1f);
+    }
+
+    private Pending start(CudaTensor out, CudaTensor in, float scale) {
+        Streams.Travelling sum = streams.start(transport.sum(out, in, scale));
+        return () -> {
+            sum.land();
+            return out;
+        };
+    }
+
+    /** The buffer that a part's sums go to. */
+    private CudaTensor sumOf(CudaTensor part) {
+        return sums.computeIfAbsent(
+                        part.allocation(),
+                        allocation -> part.anotherAt(memory.allocate(
+                                "sum over ranks", part.tracks() * part.trackStride() * part.elementBytes())))
+                .firstRows(part.rows());
+    }
+
+    @Override
+    public Tensor gatherRows(Tensor whole, Tensor part) {
+        return transport.gatherRows((CudaTensor) whole, (CudaTensor) part, streams.main());
+    }
+
+    /** Time in sums since the start, the wait for peers included, by the GPU's clock. */
+    @Override
+    public long waitedNanos() {
+        return clock.nanos();
+    }
+
+    /** Enqueues the copy that {@link #waitedNanos} reads. */
+    public void readClock() {
+        clock.read(streams.main());
+    }
+
+    public boolean hasFailedPeer() {
+        return peers.hasFailed();
+    }
+
+    /** Ends every rank's waiting; the first to close a rank ends the replica. */
+    public void abort() {
+        peers.fail();
+    }
+
+    public void leave() {
+        peers.leave(rank);
+    }
+}

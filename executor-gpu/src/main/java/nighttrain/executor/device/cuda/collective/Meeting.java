@@ -1,0 +1,73 @@
+package nighttrain.executor.device.cuda.collective;
+
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+import nighttrain.executor.device.cuda.driver.CudaContext;
+import nighttrain.executor.device.cuda.driver.NativeLibraries;
+import nighttrain.io.UserError;
+
+/** Decides how GPUs meet: by reading each other's memory where all can, by NCCL where one cannot. */
+public final class Meeting {
+    private Meeting() {}
+
+    /**
+     * NCCL's group, or none where peers have been given access to each other.
+     *
+     * @throws UserError where neither works
+     */
+    public static Optional<NcclGroup> of(List<CudaContext> gpus, boolean preferNccl, boolean deterministic) {
+        if (gpus.size() == 1) {
+            return Optional.empty();
+        }
+        Optional<Pair> apart = pairs(gpus).filter(pair -> !pair.canReach()).findFirst();
+        if (preferNccl || apart.isPresent()) {
+            if (deterministic) {
+                refuseUnorderedSums(gpus.size());
+            }
+            List<Integer> ordinals = gpus.stream().map(CudaContext::ordinal).toList();
+            return Optional.of(new NcclGroup(load(apart.map(Pair::toString).orElse("NCCL_P2P_DISABLE=1")), ordinals));
+        }
+        pairs(gpus).forEach(pair -> pair.from.reach(pair.to));
+        return Optional.empty();
+    }
+
+    private record Pair(CudaContext from, CudaContext to) {
+        boolean canReach() {
+            return from.canReach(to);
+        }
+
+        @Override
+        public String toString() {
+            return from.ordinal() + " and " + to.ordinal();
+        }
+    }
+
+    private static Stream<Pair> pairs(List<CudaContext> gpus) {
+        return gpus.stream()
+                .flatMap(from -> gpus.stream().filter(to -> to != from).map(to -> new Pair(from, to)));
+    }
+
+    /** NCCL's order of summing depends on how much is summed at once; of two parts there is but one order. */
+    static void refuseUnorderedSums(int ranks) {
+        if (ranks > 2) {
+            throw UserError.of(
+                    "--deterministic cannot hold on ranks that sum by NCCL",
+                    ranks,
+                    "at most 2, since these GPUs cannot read each other's memory; use fewer --ranks, or leave it out");
+        }
+    }
+
+    static Nccl load(String apart) {
+        try {
+            return NativeLibraries.load("nccl", Nccl.class);
+        } catch (UserError e) {
+            throw UserError.of(
+                    "GPUs cannot read each other's memory",
+                    apart,
+                    "no peer access, and NCCL is not there either; install NCCL 2 where the loader finds libnccl.so.2,"
+                            + " or use --ranks 1 with more --replicas",
+                    e);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+package nighttrain.executor.device.cuda.collective;
+
+import java.util.Map;
+import nighttrain.executor.device.RowShare;
+import nighttrain.executor.device.Tensor;
+import nighttrain.executor.device.cuda.driver.DeviceMemory;
+import nighttrain.executor.device.cuda.driver.DevicePointer;
+import nighttrain.executor.device.cuda.driver.Stream;
+import nighttrain.executor.device.cuda.driver.Streams;
+import nighttrain.executor.device.cuda.kernel.Kernel;
+import nighttrain.executor.device.cuda.kernel.KernelModules;
+import nighttrain.executor.device.cuda.kernel.KernelSource;
+import nighttrain.executor.device.cuda.kernel.Struct;
+import nighttrain.executor.device.cuda.tensor.CudaTensor;
+
+/**
+ * Kernels that read peers' memory: one-shot where latency counts, two-shot where bandwidth does. The host never waits: ranks meet
+ * by flags in device memory.
+ */
+public final class PeerTransport implements Transport {
+    static final int BLOCKS = 64;
+    public static final int MAX_RANKS = 8;
+    private static final int VECTOR_BYTES = CudaTensor.VECTOR * CudaTensor.BF16;
+    private static final int THREADS = 512;
+    private static final Kernel.Grid WHOLE = Kernel.Grid.of(BLOCKS, 1, THREADS);
+
+    /** So few that work beside the sum keeps most multiprocessors; with half of them sums took too long. */
+    private static final Kernel.Grid BESIDE = Kernel.Grid.of(BLOCKS / 2, 1, THREADS);
+
+    private final int rank;
+    private final int size;
+    private final KernelModules modules;
+    private final PeerBuffers buffers;
+    private final TwoShotThreshold threshold;
+    private final SumClock clock;
+    private final DevicePointer flags;
+    private final DevicePointer epochs;
+    private final DeviceMemory.Pinned abort;
+    private long[] allFlags;
+
+    PeerTransport(
+            int rank, PeerGroup peers, KernelModules modules, Streams streams, DeviceMemory memory, SumClock clock) {
+        this.rank = rank;
+        this.size = peers.ranks();
+        this.modules = modules;
+        this.clock = clock;
+        this.buffers = new PeerBuffers(rank, peers, memory);
+        this.threshold = new TwoShotThreshold(streams, buffers);
+        this.flags = memory.allocate("flags of ranks", (long) BLOCKS * MAX_RANKS * Integer.BYTES);
+        this.epochs = memory.allocate("epochs of ranks", (long) BLOCKS * Integer.BYTES);
+        this.abort = memory.pinned(Integer.BYTES);
+        peers.enter(rank, () -> abort.view().putInt(0, 1));
+    }
+
+    @Override
+    public Streams.Launch sum(CudaTensor out, CudaTensor in, float scale) {
+        return launch(isTwoShot(out, in, scale) ? "two_shot" : "one_shot", out, in, scale, in.vectors());
+    }
+
+    private boolean isTwoShot(CudaTensor out, CudaTensor in, float scale) {
+        return threshold.isReached(
+                in.trackBytes(),
+                capacity(in),
+                (kernel, bytes) -> launch(kernel, out, in, scale, (int) (bytes / VECTOR_BYTES)));
+    }
+
+    private Streams.Launch launch(String name, CudaTensor out, CudaTensor in, float scale, int vectors) {
+        boolean staged = in.tracks() > 1;
+        long[] read = staged ? buffers.staged(capacity(in)) : buffers.of(in);
+        long[] shares = name.equals("two_shot") ? buffers.shares(capacity(in)) : new long[0];
+        long[] met = flags();
+        long stagedStride = staged ? buffers.stagedBytes() / VECTOR_BYTES : 0;
+        Kernel kernel = kernel(name);
+        return (stream, overlapped) -> kernel.launch(
+                stream,
+                overlapped ? BESIDE : WHOLE,
+                peers(read, shares, met)
+                        .pointer(out.address())
+                        .pointer(in.address())
+                        .longs(out.trackStride() / CudaTensor.VECTOR)
+                        .longs(in.trackStride() / CudaTensor.VECTOR)
+                        .integer(in.tracks())
+                        .integer(vectors)
+                        .integer(rank)
+                        .number(scale)
+                        .integer(staged ? 1 : 0)
+                        .integer(overlapped ? 1 : 0)
+                        .longs(stagedStride));
+    }
+
+    private static long capacity(CudaTensor in) {
+        return in.trackStride() * CudaTensor.BF16;
+    }
+
+    private Kernel kernel(String name) {
+        return modules.get(name, source(size));
+    }
+
+    public static KernelSource source(int ranks) {
+        return new KernelSource("all_reduce.cu", Map.of("RANKS", ranks, "BLOCKS", BLOCKS));
+    }
+
+    private long[] flags() {
+        if (allFlags == null) {
+            allFlags = buffers.exchange("flags", flags.address());
+        }
+        return allFlags;
+    }
+
+    private Struct peers(long[] in, long[] shares, long[] met) {
+        return new Struct()
+                .pointers(in, MAX_RANKS)
+                .pointers(shares, MAX_RANKS)
+                .pointers(met, MAX_RANKS)
+                .pointer(epochs.address())
+                .pointer(abort.deviceAddress())
+                .pointer(clock.address());
+    }
+
+    @Override
+    public Tensor gatherRows(CudaTensor whole, CudaTensor part, Stream stream) {
+        long[] widths = buffers.widths(part);
+        Struct gather = peers(buffers.of(part), new long[0], flags()).pointer(whole.address());
+        for (int r = 0; r < MAX_RANKS; r++) {
+            gather.integer(r < widths.length ? (int) widths[r] : 0);
+        }
+        RowShare share = RowShare.of(part.rows(), rank, size);
+        gather.integer(share.from()).integer(share.count()).integer(rank);
+        kernel("gather_rows_of_rank").launch(stream, WHOLE, gather);
+        return whole;
+    }
+}

@@ -1,0 +1,87 @@
+package nighttrain.executor.device.cuda.driver;
+
+import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR;
+import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR;
+import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
+
+import jcuda.CudaException;
+import jcuda.driver.CUcontext;
+import jcuda.driver.CUdevice;
+import jcuda.driver.CUresult;
+import jcuda.driver.JCudaDriver;
+
+/** One GPU's primary context, which libraries on the runtime API share. */
+public final class CudaContext {
+    private final int ordinal;
+    private final CUdevice device = new CUdevice();
+    private final CUcontext context = new CUcontext();
+
+    public CudaContext(int ordinal) {
+        this.ordinal = ordinal;
+        JCudaDriver.cuDeviceGet(device, ordinal);
+        try {
+            JCudaDriver.cuDevicePrimaryCtxRetain(context, device);
+        } catch (CudaException e) {
+            throw new IllegalStateException(
+                    "GPU " + ordinal + " cannot be used by this process: " + e.getMessage()
+                            + " (after a kernel's bad access no GPU works in the same process any more; start a new one)",
+                    e);
+        }
+    }
+
+    public int ordinal() {
+        return ordinal;
+    }
+
+    /** Makes this GPU the one that the calling thread talks to. */
+    public void makeCurrent() {
+        JCudaDriver.cuCtxSetCurrent(context);
+    }
+
+    public int multiprocessors() {
+        return attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+    }
+
+    public int computeCapability() {
+        return 10 * attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
+                + attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+    }
+
+    /** What NVRTC calls this GPU; Hopper's own instructions want the a. */
+    public String architecture() {
+        int capability = computeCapability();
+        return "sm_" + capability + (capability == 90 ? "a" : "");
+    }
+
+    private int attribute(int which) {
+        int[] value = new int[1];
+        JCudaDriver.cuDeviceGetAttribute(value, which, device);
+        return value[0];
+    }
+
+    public boolean canReach(CudaContext peer) {
+        int[] can = new int[1];
+        JCudaDriver.cuDeviceCanAccessPeer(can, device, peer.device);
+        return can[0] != 0;
+    }
+
+    /** Lets this GPU's kernels read the peer's memory. */
+    public void reach(CudaContext peer) {
+        makeCurrent();
+        try {
+            JCudaDriver.cuCtxEnablePeerAccess(peer.context, 0);
+        } catch (CudaException e) {
+            if (!e.getMessage().contains(CUresult.stringFor(CUresult.CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED))) {
+                throw e;
+            }
+        }
+    }
+
+    /** Gives the context back; after a fault that no later call survives, {@code broken}, what it held is freed. */
+    public void close(boolean broken) {
+        if (broken) {
+            JCudaDriver.cuDevicePrimaryCtxReset(device);
+        }
+        JCudaDriver.cuDevicePrimaryCtxRelease(device);
+    }
+}

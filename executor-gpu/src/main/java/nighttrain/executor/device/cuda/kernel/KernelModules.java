@@ -1,0 +1,43 @@
+package nighttrain.executor.device.cuda.kernel;
+
+import java.util.HashMap;
+import java.util.Map;
+import jcuda.driver.CUfunction;
+import jcuda.driver.CUmodule;
+import jcuda.driver.JCudaDriver;
+
+/** The kernels loaded on one GPU, each on its first use. */
+public final class KernelModules implements AutoCloseable {
+    private final KernelCompiler compiler;
+    private final Map<KernelSource, CUmodule> modules = new HashMap<>();
+    private final Map<Key, Kernel> kernels = new HashMap<>();
+
+    private record Key(String name, KernelSource source) {}
+
+    public KernelModules(KernelCompiler compiler) {
+        this.compiler = compiler;
+    }
+
+    /** The function {@code name} of a kernel file. */
+    public Kernel get(String name, KernelSource source) {
+        return kernels.computeIfAbsent(new Key(name, source), this::find);
+    }
+
+    private Kernel find(Key key) {
+        CUmodule module = modules.computeIfAbsent(key.source, source -> {
+            CUmodule loaded = new CUmodule();
+            JCudaDriver.cuModuleLoadData(loaded, compiler.cubin(source));
+            return loaded;
+        });
+        CUfunction function = new CUfunction();
+        JCudaDriver.cuModuleGetFunction(function, module, key.name);
+        return new Kernel(key.name, function);
+    }
+
+    @Override
+    public void close() {
+        modules.values().forEach(JCudaDriver::cuModuleUnload);
+        modules.clear();
+        kernels.clear();
+    }
+}

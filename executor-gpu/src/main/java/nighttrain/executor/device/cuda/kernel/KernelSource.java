@@ -1,0 +1,48 @@
+package nighttrain.executor.device.cuda.kernel;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * A kernel file and what it is specialised for.
+ *
+ * @param file name under {@code /kernels}
+ * @param defines compile-time constants
+ */
+public record KernelSource(String file, Map<String, Integer> defines) {
+    /** What kernel files include; small, so every program gets all. */
+    static final List<String> HEADERS = List.of(
+            "bf16.cuh", "rows.cuh", "sums.cuh", "clock.cuh", "attention.cuh", "attention_mma.cuh", "hopper.cuh");
+
+    public KernelSource {
+        defines = Map.copyOf(defines);
+    }
+
+    String text() {
+        return text(file);
+    }
+
+    static String text(String name) {
+        try (InputStream in = KernelSource.class.getResourceAsStream("/kernels/" + name)) {
+            if (in == null) {
+                throw new IllegalStateException("kernel not in the jar: " + name);
+            }
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read kernel: " + name, e);
+        }
+    }
+
+    /** The compiler's options, in a fixed order. */
+    public List<String> options(String architecture) {
+        List<String> options = new ArrayList<>(List.of("--gpu-architecture=" + architecture, "--std=c++17"));
+        new TreeMap<>(defines).forEach((name, value) -> options.add("-D" + name + "=" + value));
+        return options;
+    }
+}

@@ -1,0 +1,81 @@
+package nighttrain.executor.device.cuda.product;
+
+import com.sun.jna.Library;
+import com.sun.jna.Pointer;
+import com.sun.jna.ptr.IntByReference;
+import com.sun.jna.ptr.PointerByReference;
+
+/** NVIDIA's matrix products; functions and constants as in cublasLt.h. */
+public interface CublasLt extends Library {
+    int COMPUTE_32F = 68;
+    int TYPE_FP32 = 0;
+    int TYPE_BF16 = 14;
+
+    int DESC_TRANSA = 3;
+    int DESC_EPILOGUE = 7;
+    int DESC_BIAS_POINTER = 8;
+    int DESC_BIAS_BATCH_STRIDE = 10;
+    int DESC_BIAS_TYPE = 26;
+    int EPILOGUE_BIAS = 4;
+    int TRANSPOSED = 1;
+
+    int LAYOUT_BATCH_COUNT = 5;
+    int LAYOUT_BATCH_STRIDE = 6;
+
+    int PREFERENCE_MAX_WORKSPACE = 1;
+
+    /** Bytes of one cublasLtMatmulHeuristicResult_t, whose first part is the algorithm. */
+    int RESULT_BYTES = 96;
+
+    int cublasLtCreate(PointerByReference handle);
+
+    int cublasLtDestroy(Pointer handle);
+
+    int cublasLtMatmulDescCreate(PointerByReference desc, int computeType, int scaleType);
+
+    int cublasLtMatmulDescSetAttribute(Pointer desc, int attribute, Pointer value, long bytes);
+
+    int cublasLtMatrixLayoutCreate(PointerByReference layout, int type, long rows, long cols, long leadingDimension);
+
+    int cublasLtMatrixLayoutSetAttribute(Pointer layout, int attribute, Pointer value, long bytes);
+
+    int cublasLtMatmulPreferenceCreate(PointerByReference preference);
+
+    int cublasLtMatmulPreferenceSetAttribute(Pointer preference, int attribute, Pointer value, long bytes);
+
+    int cublasLtMatmulPreferenceDestroy(Pointer preference);
+
+    int cublasLtMatmulDescDestroy(Pointer desc);
+
+    int cublasLtMatrixLayoutDestroy(Pointer layout);
+
+    int cublasLtMatmulAlgoGetHeuristic(
+            Pointer handle,
+            Pointer desc,
+            Pointer a,
+            Pointer b,
+            Pointer c,
+            Pointer d,
+            Pointer preference,
+            int requested,
+            Pointer results,
+            IntByReference returned);
+
+    int cublasLtMatmul(
+            Pointer handle,
+            Pointer desc,
+            Pointer alpha,
+            Pointer a,
+            Pointer aLayout,
+            Pointer b,
+            Pointer bLayout,
+            Pointer beta,
+            Pointer c,
+            Pointer cLayout,
+            Pointer d,
+            Pointer dLayout,
+            Pointer algorithm,
+            Pointer workspace,
+            long workspaceBytes,
+            Pointer stream);
+}

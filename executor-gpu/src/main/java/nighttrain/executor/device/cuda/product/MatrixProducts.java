@@ -1,0 +1,100 @@
+package nighttrain.executor.device.cuda.product;
+
+import com.sun.jna.Pointer;
+import com.sun.jna.ptr.PointerByReference;
+import java.util.HashMap;
+import java.util.Map;
+import nighttrain.executor.device.cuda.driver.DeviceMemory;
+import nighttrain.executor.device.cuda.driver.GpuTimer;
+import nighttrain.executor.device.cuda.driver.Stream;
+import nighttrain.executor.device.cuda.driver.Streams;
+import nighttrain.executor.device.cuda.tensor.CudaMatrix;
+import nighttrain.executor.device.cuda.tensor.CudaTensor;
+
+/**
+ * {@code out[t] = x[t] W[t]^T + bias[t]} by cuBLASLt, strided over tracks; bf16 operands, fp32 accumulation. Rows are rounded up
+ * to a few sizes, so that plans are few; what the extra rows hold is never read. Plans are chosen by timing where a step's size
+ * comes back (decode and whole prefill steps), by cuBLASLt's own guess elsewhere.
+ *
+ * <p>Where a token's sums must not depend on its company, every product is cut into products of one number of rows, all by one
+ * algorithm, the same on every run.
+ */
+public final class MatrixProducts implements AutoCloseable {
+    private static final int TIMED_RUNS = 3;
+
+    /** Steps of up to this many rows are decode steps, which recur at every size. */
+    private static final int RECURRING_ROWS = 512;
+
+    /** Rows of every product where a token's sums must not depend on its company: fewer cost decode steps less, more prefill. */
+    private static final int DETERMINISTIC_ROWS = 256;
+
+    private final CublasLt lt;
+    private final Pointer handle;
+    private final Pointer workspace;
+    private final Streams streams;
+    private final int largestStep;
+    private final boolean deterministic;
+    private final Map<ProductPlan.Shape, ProductPlan> plans = new HashMap<>();
+
+    public MatrixProducts(CublasLt lt, Streams streams, DeviceMemory memory, int largestStep, boolean deterministic) {
+        this.deterministic = deterministic;
+        this.lt = lt;
+        this.streams = streams;
+        this.largestStep = largestStep;
+        PointerByReference made = new PointerByReference();
+        int status = lt.cublasLtCreate(made);
+        if (status != 0) {
+            throw new IllegalStateException("cublasLtCreate failed: cuBLASLt status " + status);
+        }
+        this.handle = made.getValue();
+        this.workspace = new Pointer(memory.allocate("workspace of matrix products", ProductPlan.WORKSPACE_BYTES)
+                .address());
+    }
+
+    /** Rows that a product of {@code rows} rows computes. */
+    public int padded(int rows) {
+        int unit = deterministic ? DETERMINISTIC_ROWS : rows <= 16 ? 1 : rows <= 64 ? 8 : rows <= 512 ? 16 : 128;
+        return (rows + unit - 1) / unit * unit;
+    }
+
+    public void run(CudaTensor out, CudaTensor x, CudaMatrix matrix) {
+        Stream stream = streams.main();
+        int rows = Math.min(padded(x.rows()), Math.min(x.capacityRows(), out.capacityRows()));
+        int piece = deterministic ? DETERMINISTIC_ROWS : rows;
+        ProductPlan plan = plan(piece, out, x, matrix, stream);
+        for (int from = 0; from < rows; from += piece) {
+            plan.run(out.addressOfRow(from), x.addressOfRow(from), matrix, workspace, stream);
+        }
+    }
+
+    private ProductPlan plan(int rows, CudaTensor out, CudaTensor x, CudaMatrix matrix, Stream stream) {
+        ProductPlan.Shape shape = new ProductPlan.Shape(
+                rows,
+                matrix.outputs(),
+                matrix.inputs(),
+                matrix.tracks(),
+                x.trackStride(),
+                out.trackStride(),
+                out.elementBytes(),
+                matrix.biasAddress() != 0);
+        ProductPlan known = plans.get(shape);
+        if (known != null) {
+            return known;
+        }
+        ProductPlan plan = new ProductPlan(lt, handle, shape);
+        plans.put(shape, plan);
+        if (!deterministic && (rows <= RECURRING_ROWS || rows >= largestStep)) {
+            plan.choose(candidate -> GpuTimer.leastSeconds(
+                    stream, TIMED_RUNS, () -> candidate.run(out.address(), x.address(), matrix, workspace, stream)));
+        } else {
+            plan.chooseUntimed();
+        }
+        return plan;
+    }
+
+    @Override
+    public void close() {
+        plans.values().forEach(ProductPlan::close);
+        lt.cublasLtDestroy(handle);
+    }
+}

@@ -1,0 +1,190 @@
+package nighttrain.executor.device.cuda.product;
+
+import com.sun.jna.Memory;
+import com.sun.jna.Pointer;
+import com.sun.jna.ptr.IntByReference;
+import com.sun.jna.ptr.PointerByReference;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.ToDoubleFunction;
+import nighttrain.executor.device.cuda.driver.Stream;
+import nighttrain.executor.device.cuda.tensor.CudaMatrix;
+import nighttrain.executor.device.cuda.tensor.CudaTensor;
+
+/**
+ * How one shape of product runs: cuBLASLt's descriptors and the algorithm chosen for them. Column-major to cuBLAS, row-major to
+ * us: {@code out^T = W^T^T x^T}, with W transposed.
+ */
+public final class ProductPlan implements AutoCloseable {
+    static final long WORKSPACE_BYTES = 64L << 20;
+    private static final int CANDIDATES = 24;
+    private static final Memory ONE = scalar(1f);
+    private static final Memory ZERO = scalar(0f);
+
+    /**
+     * @param rows rows of x and out
+     * @param tracks products side by side
+     * @param outBytes size of an element of out
+     */
+    record Shape(
+            int rows,
+            int outputs,
+            int inputs,
+            int tracks,
+            long inStride,
+            long outStride,
+            int outBytes,
+            boolean hasBias) {}
+
+    private final CublasLt lt;
+    private final Pointer handle;
+    private final Shape shape;
+    private final Pointer desc;
+    private final Pointer weights;
+    private final Pointer x;
+    private final Pointer out;
+    private final Memory bias = new Memory(Long.BYTES);
+    private Pointer algorithm = Pointer.NULL;
+
+    ProductPlan(CublasLt lt, Pointer handle, Shape shape) {
+        this.lt = lt;
+        this.handle = handle;
+        this.shape = shape;
+        PointerByReference made = new PointerByReference();
+        check(lt.cublasLtMatmulDescCreate(made, CublasLt.COMPUTE_32F, CublasLt.TYPE_FP32), "cublasLtMatmulDescCreate");
+        this.desc = made.getValue();
+        set(CublasLt.DESC_TRANSA, CublasLt.TRANSPOSED);
+        if (shape.hasBias) {
+            set(CublasLt.DESC_EPILOGUE, CublasLt.EPILOGUE_BIAS);
+            set(CublasLt.DESC_BIAS_TYPE, outType());
+            set(CublasLt.DESC_BIAS_BATCH_STRIDE, (long) shape.outputs);
+        }
+        long matrix = (long) shape.inputs * shape.outputs;
+        this.weights = layout(CublasLt.TYPE_BF16, shape.inputs, shape.outputs, matrix);
+        this.x = layout(CublasLt.TYPE_BF16, shape.inputs, shape.rows, shape.inStride);
+        this.out = layout(outType(), shape.outputs, shape.rows, shape.outStride);
+    }
+
+    /** Also that of the bias, which cuBLASLt wants alike. */
+    private int outType() {
+        return shape.outBytes == CudaTensor.BF16 ? CublasLt.TYPE_BF16 : CublasLt.TYPE_FP32;
+    }
+
+    private static Memory scalar(float value) {
+        Memory memory = new Memory(Float.BYTES);
+        memory.setFloat(0, value);
+        return memory;
+    }
+
+    private void set(int attribute, int value) {
+        Memory memory = new Memory(Integer.BYTES);
+        memory.setInt(0, value);
+        check(
+                lt.cublasLtMatmulDescSetAttribute(desc, attribute, memory, Integer.BYTES),
+                "setting a product's attribute");
+    }
+
+    private void set(int attribute, long value) {
+        bias.setLong(0, value);
+        check(lt.cublasLtMatmulDescSetAttribute(desc, attribute, bias, Long.BYTES), "setting a product's attribute");
+    }
+
+    private Pointer layout(int type, long rows, long cols, long stride) {
+        PointerByReference made = new PointerByReference();
+        check(lt.cublasLtMatrixLayoutCreate(made, type, rows, cols, rows), "cublasLtMatrixLayoutCreate");
+        if (shape.tracks > 1) {
+            Memory value = new Memory(Long.BYTES);
+            value.setInt(0, shape.tracks);
+            lt.cublasLtMatrixLayoutSetAttribute(made.getValue(), CublasLt.LAYOUT_BATCH_COUNT, value, Integer.BYTES);
+            value.setLong(0, stride);
+            lt.cublasLtMatrixLayoutSetAttribute(made.getValue(), CublasLt.LAYOUT_BATCH_STRIDE, value, Long.BYTES);
+        }
+        return made.getValue();
+    }
+
+    /** Takes the candidate that costs least; {@code cost} runs the plan with the one at hand. */
+    void choose(ToDoubleFunction<ProductPlan> cost) {
+        List<Pointer> candidates = candidates();
+        double least = Double.POSITIVE_INFINITY;
+        Pointer best = candidates.get(0);
+        for (Pointer candidate : candidates) {
+            algorithm = candidate;
+            double seconds = candidates.size() == 1 ? 0 : cost.applyAsDouble(this);
+            if (seconds < least) {
+                least = seconds;
+                best = candidate;
+            }
+        }
+        algorithm = best;
+    }
+
+    /** Takes what cuBLASLt thinks best. */
+    void chooseUntimed() {
+        algorithm = candidates().get(0);
+    }
+
+    private List<Pointer> candidates() {
+        PointerByReference preference = new PointerByReference();
+        check(lt.cublasLtMatmulPreferenceCreate(preference), "cublasLtMatmulPreferenceCreate");
+        Memory bytes = new Memory(Long.BYTES);
+        bytes.setLong(0, WORKSPACE_BYTES);
+        lt.cublasLtMatmulPreferenceSetAttribute(
+                preference.getValue(), CublasLt.PREFERENCE_MAX_WORKSPACE, bytes, Long.BYTES);
+        Memory results = new Memory((long) CublasLt.RESULT_BYTES * CANDIDATES);
+        IntByReference found = new IntByReference();
+        int status = lt.cublasLtMatmulAlgoGetHeuristic(
+                handle, desc, weights, x, out, out, preference.getValue(), CANDIDATES, results, found);
+        lt.cublasLtMatmulPreferenceDestroy(preference.getValue());
+        if (status != 0 || found.getValue() == 0) {
+            throw new IllegalStateException(
+                    "no algorithm for a product: " + shape + " (cuBLASLt status " + status + ")");
+        }
+        List<Pointer> candidates = new ArrayList<>();
+        for (int i = 0; i < found.getValue(); i++) {
+            candidates.add(results.share((long) i * CublasLt.RESULT_BYTES));
+        }
+        return candidates;
+    }
+
+    void run(long outAddress, long xAddress, CudaMatrix matrix, Pointer workspace, Stream stream) {
+        if (shape.hasBias) {
+            set(
+                    CublasLt.DESC_BIAS_POINTER,
+                    outType() == CublasLt.TYPE_BF16 ? matrix.biasAddress() : matrix.biasFp32Address());
+        }
+        Pointer to = new Pointer(outAddress);
+        check(
+                lt.cublasLtMatmul(
+                        handle,
+                        desc,
+                        ONE,
+                        new Pointer(matrix.address()),
+                        weights,
+                        new Pointer(xAddress),
+                        x,
+                        ZERO,
+                        to,
+                        out,
+                        to,
+                        out,
+                        algorithm,
+                        workspace,
+                        WORKSPACE_BYTES,
+                        stream.handle()),
+                "matrix product " + shape);
+    }
+
+    private static void check(int status, String what) {
+        if (status != 0) {
+            throw new IllegalStateException(what + " failed: cuBLASLt status " + status);
+        }
+    }
+
+    @Override
+    public void close() {
+        lt.cublasLtMatrixLayoutDestroy(weights);
+        lt.cublasLtMatrixLayoutDestroy(x);
+        lt.cublasLtMatrixLayoutDestroy(out);
+        lt.cublasLtMatmulDescDestroy(desc);
+    }
+}

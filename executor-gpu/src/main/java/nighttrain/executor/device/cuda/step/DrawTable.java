@@ -1,0 +1,100 @@
+package nighttrain.executor.device.cuda.step;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import nighttrain.executor.device.Draw;
+import nighttrain.executor.device.cuda.driver.DeviceMemory;
+import nighttrain.executor.device.cuda.driver.DevicePointer;
+import nighttrain.executor.device.cuda.driver.Stream;
+import nighttrain.executor.request.SamplingParams;
+
+/** How each output row is to be drawn, as draw.cu's {@code Draw} and {@code Penalty} structs. */
+public final class DrawTable {
+    private static final int BYTES = 56;
+    static final int INTS = BYTES / Integer.BYTES;
+    private static final int PENALTY_BYTES = 16;
+
+    private final DeviceMemory memory;
+    private DeviceMemory.Pinned hostPenalties;
+    private DevicePointer penalties;
+    private int room;
+
+    DrawTable(DeviceMemory memory) {
+        this.memory = memory;
+    }
+
+    /** Writes to {@code buffer} from {@code offset} bytes on; penalties travel by themselves. */
+    void write(List<Draw> draws, ByteBuffer buffer, int offset, Stream stream) {
+        ByteBuffer table = buffer.duplicate().order(ByteOrder.nativeOrder()).position(offset);
+        int used = 0;
+        for (int i = 0; i < draws.size(); i++) {
+            Draw draw = draws.get(i);
+            int count = 0;
+            if (draw.sampling().hasPenalties() && draw.given() == Draw.NONE) {
+                Map<Integer, Integer> counts = outputCounts(draw);
+                count = counts.size();
+                reserve(used + count);
+                writePenalties(counts, used);
+            }
+            write(table, draw, used, count);
+            used += count;
+        }
+        if (used > 0) {
+            // A larger buffer may have taken the place of the one that the rows before were told of.
+            for (int i = 0; i < draws.size(); i++) {
+                int at = offset + i * BYTES;
+                table.putLong(at + 8, penalties.address() + table.getLong(at + 8));
+            }
+            hostPenalties.copyTo(penalties, (long) used * PENALTY_BYTES, stream);
+        }
+    }
+
+    /** Tokens so far, with how often each is in the output. */
+    private static Map<Integer, Integer> outputCounts(Draw draw) {
+        Map<Integer, Integer> counts = new HashMap<>();
+        for (int i = 0; i < draw.length(); i++) {
+            counts.merge(draw.history()[i], i < draw.promptLength() ? 0 : 1, Integer::sum);
+        }
+        return counts;
+    }
+
+    private void writePenalties(Map<Integer, Integer> counts, int from) {
+        int at = from * PENALTY_BYTES;
+        for (Map.Entry<Integer, Integer> entry : counts.entrySet()) {
+            hostPenalties.view().putInt(at, entry.getKey()).putInt(at + 4, entry.getValue());
+            at += PENALTY_BYTES;
+        }
+    }
+
+    private void reserve(int entries) {
+        if (entries <= room) {
+            return;
+        }
+        room = Math.max(4096, 2 * entries);
+        DeviceMemory.Pinned larger = memory.pinned((long) room * PENALTY_BYTES);
+        if (hostPenalties != null) {
+            larger.view().put(0, hostPenalties.view(), 0, hostPenalties.view().capacity());
+        }
+        hostPenalties = larger;
+        penalties = memory.allocate("penalties", (long) room * PENALTY_BYTES);
+    }
+
+    private static void write(ByteBuffer table, Draw draw, int firstPenalty, int count) {
+        SamplingParams sampling = draw.sampling();
+        table.putDouble(draw.uniform());
+        table.putLong((long) firstPenalty * PENALTY_BYTES);
+        table.putFloat(sampling.isGreedy() ? 0f : (float) (1 / sampling.temperature()));
+        table.putFloat((float) sampling.topP());
+        table.putFloat((float) sampling.minP());
+        table.putFloat((float) sampling.repetitionPenalty());
+        table.putFloat((float) sampling.presencePenalty());
+        table.putFloat((float) sampling.frequencyPenalty());
+        table.putInt(sampling.topK());
+        table.putInt(count);
+        table.putInt(sampling.logprobs());
+        table.putInt(draw.given());
+    }
+}

@@ -1,0 +1,54 @@
+package nighttrain.executor.device.cuda.step;
+
+import java.nio.IntBuffer;
+import nighttrain.executor.device.cuda.kernel.Struct;
+
+/** Writes a step's inputs one behind the other, and step_inputs.cu's {@code Layout}, which says where each belongs. */
+public final class PackedInputs {
+    private final IntBuffer ints;
+    private final Struct layout;
+    private int size;
+    private int tableWidth;
+
+    /**
+     * @param packed where the device will have {@code ints}
+     * @param drawn where it has the tokens that the step before drew
+     */
+    PackedInputs(IntBuffer ints, long packed, long drawn) {
+        this.ints = ints;
+        this.layout = new Struct().pointer(packed).pointer(drawn);
+    }
+
+    /** Adds {@code values}, which belong at {@code target}. */
+    void put(long target, int[] values) {
+        ints.put(skip(target, values.length), values);
+    }
+
+    /** Leaves room for {@code count} values, which belong at {@code target}, and returns where. */
+    int skip(long target, int count) {
+        int from = size;
+        layout.pointer(target).integer(from).integer(count);
+        size += count;
+        return from;
+    }
+
+    /** After all else: {@code count} page tables of {@code width} entries, which belong {@code stride} apart from {@code target} on. */
+    void beginTables(long target, int stride, int width, int count) {
+        layout.pointer(target).integer(stride).integer(size).integer(width).integer(count);
+        tableWidth = width;
+    }
+
+    void putTable(int[] table, int entries) {
+        ints.put(size, table, 0, entries);
+        size += tableWidth;
+    }
+
+    /** Values so far. */
+    int size() {
+        return size;
+    }
+
+    Struct layout() {
+        return layout;
+    }
+}

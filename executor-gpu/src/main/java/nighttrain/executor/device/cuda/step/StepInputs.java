@@ -1,0 +1,201 @@
+package nighttrain.executor.device.cuda.step;
+
+import java.util.List;
+import java.util.Map;
+import nighttrain.executor.device.Batch;
+import nighttrain.executor.device.cuda.driver.DeviceMemory;
+import nighttrain.executor.device.cuda.driver.DevicePointer;
+import nighttrain.executor.device.cuda.driver.Stream;
+import nighttrain.executor.device.cuda.kernel.Kernel;
+import nighttrain.executor.device.cuda.kernel.KernelModules;
+import nighttrain.executor.device.cuda.kernel.KernelSource;
+
+/**
+ * What varies from step to step, at addresses that never do, so that recordings can be replayed. A step's inputs travel packed, in
+ * one copy; a kernel lays them out and fills in the tokens that the step before drew. The host's buffers take turns, so that a step
+ * can be packed while the one before has yet to be copied.
+ */
+public final class StepInputs {
+    private static final int BLOCKS = 64;
+    private static final int THREADS = 256;
+
+    private final StepLimits limits;
+    private final KernelModules modules;
+    private final DrawResults results;
+    private final DeviceMemory.Pinned[] hosts = new DeviceMemory.Pinned[StepTurns.COUNT];
+    private final DrawTable[] draws = new DrawTable[StepTurns.COUNT];
+    private final DevicePointer packed;
+    private final DevicePointer fixed;
+    private final DevicePointer tables;
+    private final int positions;
+    private final int slots;
+    private final int queryStarts;
+    private final int contexts;
+    private final int decodes;
+    private final int outputRows;
+    private final int drawsAt;
+    private Batch batch = new Batch(new int[0], new int[0], new int[1], new int[0][], new int[0], List.of());
+    private int decodeCount;
+
+    public StepInputs(StepLimits limits, DeviceMemory memory, KernelModules modules, DrawResults results) {
+        this.limits = limits;
+        this.modules = modules;
+        this.results = results;
+        int tokenRoom = even(limits.tokens());
+        int sequenceRoom = even(limits.sequences() + 1);
+        this.positions = tokenRoom;
+        this.slots = 2 * tokenRoom;
+        this.queryStarts = 3 * tokenRoom;
+        this.contexts = queryStarts + sequenceRoom;
+        this.decodes = contexts + sequenceRoom;
+        this.outputRows = decodes + sequenceRoom;
+        this.drawsAt = outputRows + even(limits.draws());
+        long fixedInts = drawsAt + (long) limits.draws() * DrawTable.INTS;
+        long tableInts = (long) limits.sequences() * limits.pagesPerSequence();
+        this.fixed = memory.allocate("inputs of a step", fixedInts * Integer.BYTES);
+        this.tables = memory.allocate("page tables of a step", tableInts * Integer.BYTES);
+        this.packed = memory.allocate("packed inputs of a step", (fixedInts + tableInts) * Integer.BYTES);
+        for (int turn = 0; turn < StepTurns.COUNT; turn++) {
+            hosts[turn] = memory.pinned((fixedInts + tableInts) * Integer.BYTES);
+            draws[turn] = new DrawTable(memory);
+        }
+    }
+
+    private static int even(int count) {
+        return (count + 1) / 2 * 2;
+    }
+
+    /** Enqueues a step's inputs; the step that had this turn before must be over. */
+    public void upload(Batch next, int turn, Stream stream) {
+        int rowsBefore = batch.draws().size();
+        batch = next;
+        PackedInputs packing =
+                new PackedInputs(hosts[turn].view().asIntBuffer(), packed.address(), results.allTokens());
+        packing.put(tokens(), tokensWithAddresses(rowsBefore));
+        packing.put(positions(), next.positions());
+        packing.put(slots(), slotsOfTokens());
+        packing.put(queryStarts(), next.queryStarts());
+        packing.put(contexts(), contextsAndDecodes());
+        packing.put(outputRows(), next.outputRows());
+        int drawsFrom = packing.skip(drawTable(0), next.draws().size() * DrawTable.INTS);
+        draws[turn].write(next.draws(), hosts[turn].view(), drawsFrom * Integer.BYTES, stream);
+        packTables(packing);
+        hosts[turn].copyTo(packed, (long) packing.size() * Integer.BYTES, stream);
+        modules.get("lay_out", new KernelSource("step_inputs.cu", Map.of()))
+                .launch(stream, Kernel.Grid.of(BLOCKS, 1, THREADS), packing.layout());
+    }
+
+    /** A step's tokens; of those that the step before drew, where the device has them. */
+    private int[] tokensWithAddresses(int rowsBefore) {
+        int[] tokens = batch.tokens();
+        for (int i = 0; i < tokens.length; i++) {
+            if (tokens[i] < 0) {
+                tokens = tokens == batch.tokens() ? tokens.clone() : tokens;
+                tokens[i] = ~results.placeOf(~tokens[i], rowsBefore);
+            }
+        }
+        return tokens;
+    }
+
+    private int[] slotsOfTokens() {
+        int[] slots = new int[batch.size()];
+        for (int s = 0; s < batch.sequences(); s++) {
+            int[] table = batch.pageTables()[s];
+            for (int i = batch.queryStarts()[s]; i < batch.queryStarts()[s + 1]; i++) {
+                int position = batch.positions()[i];
+                slots[i] = table[position / limits.pageTokens()] * limits.pageTokens() + position % limits.pageTokens();
+            }
+        }
+        return slots;
+    }
+
+    /** The sequences' contexts, and as far behind as on the device those with a single token. */
+    private int[] contextsAndDecodes() {
+        int room = decodes - contexts;
+        int[] both = new int[room + batch.sequences()];
+        decodeCount = 0;
+        for (int s = 0; s < batch.sequences(); s++) {
+            both[s] = context(s);
+            if (queryLength(s) == 1) {
+                both[room + decodeCount++] = s;
+            }
+        }
+        return both;
+    }
+
+    /** The page tables, each as long as the longest context needs. */
+    private void packTables(PackedInputs packing) {
+        int width = 1;
+        for (int s = 0; s < batch.sequences(); s++) {
+            width = Math.max(width, pages(context(s)));
+        }
+        packing.beginTables(pageTables(), limits.pagesPerSequence(), width, batch.sequences());
+        for (int s = 0; s < batch.sequences(); s++) {
+            packing.putTable(batch.pageTables()[s], pages(context(s)));
+        }
+    }
+
+    private int pages(int tokens) {
+        return (tokens + limits.pageTokens() - 1) / limits.pageTokens();
+    }
+
+    public Batch batch() {
+        return batch;
+    }
+
+    /** Sequences with a single token in the step. */
+    public int decodeCount() {
+        return decodeCount;
+    }
+
+    /** Tokens of a sequence in the step. */
+    int queryLength(int sequence) {
+        return batch.queryStarts()[sequence + 1] - batch.queryStarts()[sequence];
+    }
+
+    /** Tokens of a sequence in the cache, this step's included. */
+    int context(int sequence) {
+        return batch.positions()[batch.queryStarts()[sequence + 1] - 1] + 1;
+    }
+
+    public long tokens() {
+        return at(0);
+    }
+
+    public long positions() {
+        return at(positions);
+    }
+
+    public long slots() {
+        return at(slots);
+    }
+
+    public long queryStarts() {
+        return at(queryStarts);
+    }
+
+    public long contexts() {
+        return at(contexts);
+    }
+
+    public long decodes() {
+        return at(decodes);
+    }
+
+    public long outputRows() {
+        return at(outputRows);
+    }
+
+    /** How the step's draws from {@code first} on are to be made. */
+    public long drawTable(int first) {
+        return at(drawsAt + first * DrawTable.INTS);
+    }
+
+    public long pageTables() {
+        return tables.address();
+    }
+
+    private long at(int index) {
+        return fixed.address() + (long) index * Integer.BYTES;
+    }
+}

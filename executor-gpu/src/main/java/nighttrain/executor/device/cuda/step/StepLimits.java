@@ -1,0 +1,12 @@
+package nighttrain.executor.device.cuda.step;
+
+/**
+ * The largest step that a device prepares for.
+ *
+ * @param tokens most tokens in a step
+ * @param sequences most sequences in a step
+ * @param draws most tokens drawn or scored in a step
+ * @param pagesPerSequence most pages of one sequence
+ * @param pageTokens tokens in a page
+ */
+public record StepLimits(int tokens, int sequences, int draws, int pagesPerSequence, int pageTokens) {}

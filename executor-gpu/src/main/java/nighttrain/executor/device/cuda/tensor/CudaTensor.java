@@ -1,0 +1,75 @@
+package nighttrain.executor.device.cuda.tensor;
+
+import jcuda.driver.CUdeviceptr;
+import nighttrain.executor.device.Tensor;
+import nighttrain.executor.device.cuda.driver.DevicePointer;
+
+/**
+ * bf16, or fp32 for logits and constants, on one GPU. Track t's row r begins {@code offset + t * trackStride + r * cols}
+ * elements from the base.
+ *
+ * @param allocation number of the allocation on its rank; equal on all ranks for the same role
+ * @param capacityRows rows that each track has room for, behind a view of fewer
+ * @param trackStride distance between tracks, in elements, a multiple of 8
+ */
+public record CudaTensor(
+        DevicePointer base,
+        int allocation,
+        long offset,
+        int tracks,
+        int rows,
+        int cols,
+        int capacityRows,
+        long trackStride,
+        int elementBytes)
+        implements Tensor {
+    public static final int BF16 = 2;
+    public static final int FP32 = 4;
+
+    /** Elements that kernels move at a time where rows need not be told apart; tracks have room for whole vectors. */
+    public static final int VECTOR = 8;
+
+    /** Address of the first element. */
+    public long address() {
+        return base.address() + offset * elementBytes;
+    }
+
+    /** Address of a row of the first track. */
+    public long addressOfRow(int row) {
+        return address() + (long) row * cols * elementBytes;
+    }
+
+    /** Where a track begins. */
+    public CUdeviceptr start(int track) {
+        return base.withByteOffset((offset + track * trackStride) * elementBytes);
+    }
+
+    /** A tensor of its own that looks like this one, of which other ranks need not know. */
+    public CudaTensor anotherAt(DevicePointer elsewhere) {
+        return new CudaTensor(elsewhere, -1, 0, tracks, capacityRows, cols, capacityRows, trackStride, elementBytes);
+    }
+
+    /** Vectors in a track's rows. */
+    public int vectors() {
+        return (Math.multiplyExact(rows, cols) + VECTOR - 1) / VECTOR;
+    }
+
+    /** Bytes of a track's rows. */
+    public long trackBytes() {
+        return (long) rows * cols * elementBytes;
+    }
+
+    @Override
+    public CudaTensor firstRows(int count) {
+        if (count > capacityRows) {
+            throw new IllegalArgumentException("rows of a view: " + count + " (at most " + capacityRows + ")");
+        }
+        return new CudaTensor(base, allocation, offset, tracks, count, cols, capacityRows, trackStride, elementBytes);
+    }
+
+    @Override
+    public CudaTensor track(int track) {
+        return new CudaTensor(
+                base, allocation, offset + track * trackStride, 1, rows, cols, capacityRows, trackStride, elementBytes);
+    }
+}

@@ -1,0 +1,69 @@
+package nighttrain.executor.device.cuda.tensor;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.ShortBuffer;
+import java.util.stream.IntStream;
+import jcuda.driver.CUevent;
+import jcuda.driver.CUevent_flags;
+import jcuda.driver.JCudaDriver;
+import nighttrain.executor.device.Matrix;
+import nighttrain.executor.device.cuda.driver.DeviceMemory;
+import nighttrain.executor.device.cuda.driver.DevicePointer;
+import nighttrain.executor.device.cuda.driver.Streams;
+
+/**
+ * Weights from the mapped file straight into pinned buffers, and from there to the GPU: while one buffer travels, all cores
+ * fill the next.
+ */
+public final class WeightUpload {
+    private static final int BUFFERS = 3;
+    private static final int BUFFER_BYTES = 32 << 20;
+
+    private final Streams streams;
+    private final DeviceMemory.Pinned[] buffers = new DeviceMemory.Pinned[BUFFERS];
+    private final CUevent[] travelled = new CUevent[BUFFERS];
+    private int next;
+
+    public WeightUpload(Streams streams, DeviceMemory memory) {
+        this.streams = streams;
+        for (int i = 0; i < BUFFERS; i++) {
+            buffers[i] = memory.pinned(BUFFER_BYTES);
+            travelled[i] = new CUevent();
+            JCudaDriver.cuEventCreate(travelled[i], CUevent_flags.CU_EVENT_DISABLE_TIMING);
+        }
+    }
+
+    /** Fills {@code target} with {@code [tracks, outputs, inputs]} values as bf16. */
+    public void run(DevicePointer target, int tracks, int outputs, int inputs, Matrix.Rows rows) {
+        int rowBytes = inputs * CudaTensor.BF16;
+        int rowsPerBuffer = BUFFER_BYTES / rowBytes;
+        if (rowsPerBuffer == 0) {
+            throw new IllegalArgumentException(
+                    "row of a matrix: " + inputs + " inputs (at most " + BUFFER_BYTES / 2 + ")");
+        }
+        int all = Math.multiplyExact(tracks, outputs);
+        for (int from = 0; from < all; from += rowsPerBuffer) {
+            int count = Math.min(rowsPerBuffer, all - from);
+            JCudaDriver.cuEventSynchronize(travelled[next]);
+            fill(buffers[next].view(), from, count, outputs, inputs, rows);
+            JCudaDriver.cuMemcpyHtoDAsync(
+                    target.withByteOffset((long) from * rowBytes),
+                    buffers[next].pointer(),
+                    (long) count * rowBytes,
+                    streams.main());
+            JCudaDriver.cuEventRecord(travelled[next], streams.main());
+            next = (next + 1) % BUFFERS;
+        }
+    }
+
+    private static void fill(ByteBuffer buffer, int from, int count, int outputs, int inputs, Matrix.Rows rows) {
+        int rowBytes = inputs * CudaTensor.BF16;
+        IntStream.range(0, count).parallel().forEach(i -> {
+            ShortBuffer row = buffer.slice(i * rowBytes, rowBytes)
+                    .order(ByteOrder.nativeOrder())
+                    .asShortBuffer();
+            rows.readBfloat16((from + i) / outputs, (from + i) % outputs, inputs, row);
+        });
+    }
+}

@@ -1,0 +1,128 @@
+package nighttrain.jobs;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import nighttrain.executor.Engine;
+import nighttrain.executor.EngineConfig;
+import nighttrain.executor.EngineException;
+import nighttrain.executor.EnginePlan;
+import nighttrain.executor.device.DeviceLostException;
+import nighttrain.executor.request.EngineStats;
+import nighttrain.executor.request.Generation;
+import nighttrain.executor.request.GenerationRequest;
+import nighttrain.pipeline.engine.EngineFactory;
+import nighttrain.pipeline.engine.RealEngines;
+
+/**
+ * The real engine, and a prompt that is its process's last.
+ *
+ * @param poison the tokens that such a prompt has in a row; {@link #AT_ONCE}: no prompt is needed
+ * @param death what it does
+ */
+@SuppressWarnings("ArrayRecordComponent") // compared by its elements, here alone
+record DeadlyEngines(int[] poison, Death death) implements EngineFactory {
+    private static final long serialVersionUID = 1L;
+
+    /** What becomes of a process. */
+    enum Death {
+        /** It is gone, as after a fault in a native library. */
+        HALT,
+        /** It goes on, but its driver serves it no more, as after a kernel's bad access. */
+        LOSE_DEVICE
+    }
+
+    static final int[] AT_ONCE = {};
+
+    /** As CUDA's driver knows it, of a whole process. */
+    private static volatile boolean deviceLost;
+
+    @Override
+    public Engine open(EngineConfig config, Path model, boolean dummy) {
+        if (poison.length == 0) {
+            die();
+        }
+        refuseLost();
+        return new Deadly(new RealEngines().open(config, model, dummy));
+    }
+
+    private static void refuseLost() {
+        if (deviceLost) {
+            throw new EngineException(
+                    "the engine has failed",
+                    new DeviceLostException("a kernel failed: CUDA_ERROR_ILLEGAL_ADDRESS", null));
+        }
+    }
+
+    private void die() {
+        switch (death) {
+            case HALT -> Runtime.getRuntime().halt(139);
+            case LOSE_DEVICE -> deviceLost = true;
+        }
+    }
+
+    private final class Deadly implements Engine {
+        private final Engine engine;
+
+        Deadly(Engine engine) {
+            this.engine = engine;
+        }
+
+        @Override
+        public EnginePlan plan() {
+            return engine.plan();
+        }
+
+        @Override
+        public List<EngineStats> replicaStats() {
+            return engine.replicaStats();
+        }
+
+        @Override
+        public void close() {
+            engine.close();
+        }
+
+        @Override
+        public Session session() {
+            Session session = engine.session();
+            return new Session() {
+                @Override
+                public boolean offer(GenerationRequest request) {
+                    if (isPoison(request.promptTokens())) {
+                        die();
+                    }
+                    refuseLost();
+                    return session.offer(request);
+                }
+
+                @Override
+                public Optional<Generation> poll(Duration atMost) throws InterruptedException {
+                    refuseLost();
+                    return session.poll(atMost);
+                }
+
+                @Override
+                public int inFlight() {
+                    return session.inFlight();
+                }
+
+                @Override
+                public void close() {
+                    session.close();
+                }
+            };
+        }
+    }
+
+    private boolean isPoison(int[] prompt) {
+        for (int at = 0; at + poison.length <= prompt.length; at++) {
+            if (Arrays.equals(prompt, at, at + poison.length, poison, 0, poison.length)) {
+                return true;
+            }
+        }
+        return false;
+    }
+}
