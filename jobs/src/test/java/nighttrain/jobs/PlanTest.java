@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import nighttrain.io.text.Tokenizer;
@@ -106,23 +106,17 @@ class PlanTest {
 
     @Test
     void aModelThatFitsNowhere() throws Exception {
-        ObjectNode config = (ObjectNode) JSON.readTree(model.resolve("config.json").toFile());
-        config.put("hidden_size", 8192)
-                .put("intermediate_size", 32768)
-                .put("num_hidden_layers", 80)
-                .put("num_attention_heads", 64)
-                .put("num_key_value_heads", 8)
-                .put("head_dim", 128);
-        JSON.writeValue(model.resolve("config.json").toFile(), config);
+        Path shape = Project.CONF.resolve("shapes/dense-30b/config.json");
+        Files.copy(shape, model.resolve("config.json"), StandardCopyOption.REPLACE_EXISTING);
 
-        Outcome outcome = plan("--hardware", "h100", "--gpus-per-node", "2", "--sample", "20");
+        Outcome outcome = plan("--hardware", "h100", "--sample", "20");
 
         assertThat(outcome.exitCode()).isEqualTo(ExitCode.BAD_INPUT);
         assertThat(outcome.messages()).singleElement().satisfies(line -> assertThat(line)
-                .startsWith("model fits no layout: 2 x NVIDIA H100 80GB HBM3 (")
+                .startsWith("model fits no layout: 1 x NVIDIA H100 80GB HBM3 (")
                 .contains("does not fit: ")
-                .contains("--gpus-per-node ")
-                .endsWith("would fit it)"));
+                .contains("; --max-num-seqs ")
+                .endsWith("--gpus-per-node 2 would fit it)"));
     }
 
     private static void assertRefused(Outcome outcome, String message) {

@@ -54,7 +54,6 @@ record Options(
     private Option option(Layout layout) {
         EngineConfig asked = config.withLayout(layout.replicas(), layout.ranks());
         try {
-            EnginePlan plan = Engines.planOn(hardware, gpus, asked, model);
             GpuMemory memory = Engines.memoryOn(hardware, layout.ranks(), asked, model);
             if (config.kvPages() == 0 && !memory.isUseful()) {
                 return new Option(layout, Optional.empty(), tooLarge(memory, asked, layout.ranks()));
@@ -63,6 +62,7 @@ record Options(
                 return new Option(
                         layout, Optional.empty(), "sums between these GPUs were never measured; give --hardware");
             }
+            EnginePlan plan = Engines.planOn(hardware, gpus, asked, model);
             StepTime time = new StepTime(model, layout.ranks(), hardware);
             Expected expected = expected(sample, plan, time, nodes, pace, memory.usedBytes(plan));
             return new Option(layout, Optional.of(expected), why(layout, expected));
