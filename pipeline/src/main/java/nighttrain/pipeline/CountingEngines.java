@@ -46,8 +46,8 @@ record CountingEngines() implements EngineFactory {
         }
 
         @Override
-        public EngineStats stats() {
-            return new EngineStats(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
+        public List<EngineStats> replicaStats() {
+            return List.of(new EngineStats(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1));
         }
 
         @Override
