@@ -129,8 +129,8 @@ class StepTimeTest {
     void theProcessorsHereAreMeasured() {
         EngineConfig config = new EngineConfig(Backend.CPU, 0, 0, 16, 0, 0, 16, 64, true, 1);
         HardwareProfile here = Engines.measured(config, Engines.plan(config, shape("dense-tiny")));
-        assertThat(here.bytesPerSecond()).isBetween(1e8, 1e13);
-        assertThat(here.flopsPerSecond()).isBetween(1e8, 1e14);
+        assertThat(here.bytesPerSecond()).isBetween(1e6, 1e13);
+        assertThat(here.flopsPerSecond()).isBetween(1e5, 1e14);
         assertThat(here.elementBytes()).isEqualTo(4);
         assertThat(here.sums().isKnown()).isFalse();
     }

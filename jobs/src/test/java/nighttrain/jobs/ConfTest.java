@@ -60,8 +60,8 @@ class ConfTest {
             assertThat(HardwareReader.read(file.toString()).sums().isKnown()).isTrue();
         } else if (kind.equals("prices.yaml/prices.yaml")) {
             assertThat(HardwareReader.names())
-                    .allSatisfy(name ->
-                            assertThat(HardwareReader.price(file, name)).isPositive());
+                    .allSatisfy(
+                            name -> assertThat(HardwareReader.price(file, name)).isPositive());
         } else if (kind.equals("compare/published.yaml")) {
             assertThat(ComparisonReader.published(file)).isNotEmpty();
         } else if (kind.startsWith("compare/") && kind.endsWith(".yaml")) {

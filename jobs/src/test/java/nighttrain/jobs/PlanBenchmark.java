@@ -26,7 +26,8 @@ class PlanBenchmark {
         String output = folder.resolve("run").toString();
         run("plan", "--json", plan);
         run("generate", "--plan", plan, "--output", output);
-        JsonNode summary = new ObjectMapper().readTree(folder.resolve("run/summary.json").toFile());
+        JsonNode summary =
+                new ObjectMapper().readTree(folder.resolve("run/summary.json").toFile());
         System.out.printf(
                 "predicted over actual: %.2f of output tokens/s, %.2f of wall time, %.2f of output tokens%n%s%n",
                 summary.at("/plan/output_tokens_per_s/ratio").asDouble(),

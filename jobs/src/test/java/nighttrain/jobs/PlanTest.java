@@ -38,8 +38,22 @@ class PlanTest {
     void onAThousandNodesThatAreNotHere() throws Exception {
         Path file = folder.resolve("plan.json");
         Outcome outcome = plan(
-                "--hardware", "h100", "--gpus-per-node", "8", "--nodes", "1000", "--prices", prices(), "--max-tokens",
-                "16", "--sample", "500", "--max-num-seqs", "64", "--json", file.toString());
+                "--hardware",
+                "h100",
+                "--gpus-per-node",
+                "8",
+                "--nodes",
+                "1000",
+                "--prices",
+                prices(),
+                "--max-tokens",
+                "16",
+                "--sample",
+                "500",
+                "--max-num-seqs",
+                "64",
+                "--json",
+                file.toString());
 
         assertThat(outcome.messages()).isEmpty();
         JsonNode json = JSON.readTree(file.toFile());
@@ -50,7 +64,8 @@ class PlanTest {
                 .isCloseTo(2.5 * json.get("gpu_hours").asDouble(), within(1e-9));
         assertThat(json.get("gpu_hours").asDouble())
                 .isCloseTo(8000 * json.get("wall_s").asDouble() / 3600, within(1e-9));
-        assertThat(json.get("options").findValuesAsText("layout")).containsExactlyInAnyOrder("8x1", "4x2", "2x4", "1x8");
+        assertThat(json.get("options").findValuesAsText("layout"))
+                .containsExactlyInAnyOrder("8x1", "4x2", "2x4", "1x8");
         assertThat(json.at("/options/0/layout").asText()).isEqualTo("8x1");
         assertThat(json.at("/options/0/why").asText()).contains("no sums between GPUs");
         assertThat(json.at("/simulation/tasks").asInt()).isEqualTo(ROWS);
@@ -64,7 +79,16 @@ class PlanTest {
         Path file = folder.resolve("plan.json");
         List<String> options = new ArrayList<>(TinyModel.OPTIONS);
         options.addAll(List.of(
-                "--backend", "cpu", "--max-tokens", "8", "--sample", "60", "--max-num-seqs", "32", "--json", file.toString()));
+                "--backend",
+                "cpu",
+                "--max-tokens",
+                "8",
+                "--sample",
+                "60",
+                "--max-num-seqs",
+                "32",
+                "--json",
+                file.toString()));
         Outcome outcome = plan(options.toArray(String[]::new));
 
         assertThat(outcome.messages()).isEmpty();
@@ -73,7 +97,8 @@ class PlanTest {
         assertThat((double) json.get("prompt_tokens").asLong() / promptTokens()).isCloseTo(1, within(0.1));
         assertThat(json.at("/calibration/measured").asBoolean()).isTrue();
         assertThat(json.at("/calibration/pace").asDouble()).isPositive();
-        assertThat(json.get("wall_s").asDouble()).isGreaterThan(json.get("generating_s").asDouble());
+        assertThat(json.get("wall_s").asDouble())
+                .isGreaterThan(json.get("generating_s").asDouble());
         assertThat(json.get("layout").asText()).isEqualTo("1x1");
         assertThat(json.at("/sample/rows").asInt()).isEqualTo(60);
     }
@@ -97,7 +122,11 @@ class PlanTest {
     void noRows() throws Exception {
         Path empty = folder.resolve("empty.parquet");
         try (SparkSession spark = SparkSession.builder().master("local[1]").getOrCreate()) {
-            spark.read().parquet(Project.DEMO_PROMPTS.toString()).limit(0).write().parquet(empty.toString());
+            spark.read()
+                    .parquet(Project.DEMO_PROMPTS.toString())
+                    .limit(0)
+                    .write()
+                    .parquet(empty.toString());
         }
         assertRefused(
                 Outcome.of("plan", "--model", model.toString(), "--input", empty.toString(), "--hardware", "h100"),
@@ -112,11 +141,13 @@ class PlanTest {
         Outcome outcome = plan("--hardware", "h100", "--sample", "20");
 
         assertThat(outcome.exitCode()).isEqualTo(ExitCode.BAD_INPUT);
-        assertThat(outcome.messages()).singleElement().satisfies(line -> assertThat(line)
-                .startsWith("model fits no layout: 1 x NVIDIA H100 80GB HBM3 (")
-                .contains("does not fit: ")
-                .contains("; --max-num-seqs ")
-                .endsWith("--gpus-per-node 2 would fit it)"));
+        assertThat(outcome.messages())
+                .singleElement()
+                .satisfies(line -> assertThat(line)
+                        .startsWith("model fits no layout: 1 x NVIDIA H100 80GB HBM3 (")
+                        .contains("does not fit: ")
+                        .contains("; --max-num-seqs ")
+                        .endsWith("--gpus-per-node 2 would fit it)"));
     }
 
     private static void assertRefused(Outcome outcome, String message) {

@@ -20,7 +20,6 @@ import nighttrain.pipeline.plan.Planner;
 import nighttrain.pipeline.plan.Planner.Names;
 import nighttrain.pipeline.plan.Sample;
 import nighttrain.pipeline.settings.GenerateOptions;
-import nighttrain.pipeline.settings.LoadFormat;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
 import org.apache.spark.sql.SparkSession;

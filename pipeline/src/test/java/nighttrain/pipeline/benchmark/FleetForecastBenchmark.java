@@ -38,13 +38,26 @@ class FleetForecastBenchmark {
         List<Kind> kinds = kinds(rows);
         List<Cut> cuts = Cuts.of(kinds, executors, SLOTS, SEQUENCES);
         FleetForecast forecast = FleetSimulation.run(Fleet.healthy(executors, SLOTS, SEQUENCES), cuts);
-        double tokens = kinds.stream().mapToDouble(kind -> kind.rows() * kind.seconds() / STEP_S).sum();
+        double tokens = kinds.stream()
+                .mapToDouble(kind -> kind.rows() * kind.seconds() / STEP_S)
+                .sum();
         System.out.printf(
                 "%d executors, simulated: %d rows, %.1f tokens/s, %.1f s of generating, busy %.3f, %d tasks%n",
-                executors, rows, tokens / forecast.seconds(), forecast.seconds(), forecast.busyShare(), forecast.tasks());
+                executors,
+                rows,
+                tokens / forecast.seconds(),
+                forecast.seconds(),
+                forecast.busyShare(),
+                forecast.tasks());
         String master = "local-cluster[" + executors + "," + SLOTS + "," + LocalCluster.EXECUTOR_MIB + "]";
         OwnProcess.run(
-                "1g", nighttrain.pipeline.benchmark.Fleet.class, dir.resolve("fleet"), master, executors, ROWS_PER_ENGINE, 1);
+                "1g",
+                nighttrain.pipeline.benchmark.Fleet.class,
+                dir.resolve("fleet"),
+                master,
+                executors,
+                ROWS_PER_ENGINE,
+                1);
     }
 
     /** Prompts as the fleet's, each byte a token, an answer of one token, and a step for each. */

@@ -34,7 +34,10 @@ class FleetSimulationTest {
         assertThat(cuts.stream().mapToDouble(Cut::rows).sum()).isCloseTo(20_000, within(1e-3));
         assertThat(work(cuts))
                 .isCloseTo(
-                        kinds.stream().mapToDouble(kind -> kind.rows() * kind.work()).sum(), within(1e-3));
+                        kinds.stream()
+                                .mapToDouble(kind -> kind.rows() * kind.work())
+                                .sum(),
+                        within(1e-3));
     }
 
     @Test
@@ -50,17 +53,16 @@ class FleetSimulationTest {
     @Test
     void aSlowExecutorDoesLessAndHoldsTheEndALittle() {
         List<Cut> cuts = cuts(120_000, 4);
-        FleetForecast forecast =
-                FleetSimulation.run(new Fleet(4, SLOTS, SEQUENCES, 0.1, 0, 0.25, 4, 0, 0), cuts);
+        FleetForecast forecast = FleetSimulation.run(new Fleet(4, SLOTS, SEQUENCES, 0.1, 0, 0.25, 4, 0, 0), cuts);
         assertThat(forecast.seconds()).isBetween(work(cuts) / 3.25, 1.1 * work(cuts) / 3.25);
     }
 
     @Test
     void whoFailsIsDoneAgainByOthers() {
         List<Cut> cuts = cuts(400_000, 4);
-        double healthy = FleetSimulation.run(Fleet.healthy(4, SLOTS, SEQUENCES), cuts).seconds();
-        FleetForecast failing =
-                FleetSimulation.run(new Fleet(4, SLOTS, SEQUENCES, 0.1, 0, 0, 1, 50, 600), cuts);
+        double healthy =
+                FleetSimulation.run(Fleet.healthy(4, SLOTS, SEQUENCES), cuts).seconds();
+        FleetForecast failing = FleetSimulation.run(new Fleet(4, SLOTS, SEQUENCES, 0.1, 0, 0, 1, 50, 600), cuts);
         double lifetimes = failing.seconds() * 4 * 50 / 86_400;
         assertThat(failing.failures()).isBetween((int) (lifetimes / 2), (int) (2 * lifetimes) + 2);
         assertThat(failing.seconds()).isBetween(1.05 * healthy, 3 * healthy);

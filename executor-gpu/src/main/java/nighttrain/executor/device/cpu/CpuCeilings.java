@@ -4,11 +4,14 @@ import java.util.Arrays;
 import java.util.Optional;
 import nighttrain.executor.device.Ceilings;
 
-/** Measures what the threads of one rank give: a copy out of memory and an fp32 matrix product, the best of a few runs each. */
+/**
+ * Measures what the threads of one rank give: a copy out of memory and an fp32 matrix product, the best of what half a second allows.
+ * In a process that has just started code is slow, and the figures are low; they are there to be calibrated.
+ */
 final class CpuCeilings {
     private static final int COPY_FLOATS = 1 << 24;
-    private static final int SIDE = 512;
-    private static final int RUNS = 8;
+    private static final int SIDE = 128;
+    private static final long ENOUGH_NANOS = 500_000_000;
 
     private final ThreadTeam team;
 
@@ -42,7 +45,8 @@ final class CpuCeilings {
 
     private static double leastSeconds(Runnable work) {
         long least = Long.MAX_VALUE;
-        for (int run = 0; run < RUNS; run++) {
+        long began = System.nanoTime();
+        while (least == Long.MAX_VALUE || System.nanoTime() - began < ENOUGH_NANOS) {
             long start = System.nanoTime();
             work.run();
             least = Math.min(least, System.nanoTime() - start);
