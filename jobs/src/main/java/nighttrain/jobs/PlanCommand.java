@@ -34,9 +34,7 @@ final class PlanCommand implements Command {
     public CommandSpec spec() {
         CommandSpec command = CommandSpec.create().name("plan");
         command.usageMessage()
-                .description(
-                        "Tells what a job will take: samples the input, tries some rows on the hardware that is here (or"
-                                + " takes a profile of other hardware), and forecasts the rest.")
+                .description("Tells what a job will take: tokens, layouts, time, GPU-hours, cost.")
                 .customSynopsis("nighttrain plan --model DIR --input PATH [options]")
                 .sortOptions(false);
         Map<String, List<OptionSpec>> options = SettingOptions.byHeading(PlanSettings.all());

@@ -20,6 +20,7 @@ import nighttrain.pipeline.plan.Planner;
 import nighttrain.pipeline.plan.Planner.Names;
 import nighttrain.pipeline.plan.Sample;
 import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.settings.LoadFormat;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
 import org.apache.spark.sql.SparkSession;
@@ -43,15 +44,16 @@ public final class PlanJob {
         this.options = options;
         SettingValues values = options.job()
                 .with(Settings.OUTPUT_PATH, scratch.resolve("trial").toString());
-        this.job = GenerateOptions.of(values);
+        // A profile's model need have no weights here: nothing is computed.
+        this.job = GenerateOptions.of(
+                options.hardware().isPresent() ? values.with(Settings.LOAD_FORMAT, LoadFormat.DUMMY) : values);
         this.phase = phase;
     }
 
     /** @throws nighttrain.io.UserError for whatever would end the job itself, and for a model that fits nowhere */
     public Plan run() {
-        try (Checkpoint checkpoint = job.dummyWeights() || options.hardware().isPresent()
-                ? Checkpoints.dummy(Path.of(job.model()))
-                : Checkpoints.open(Path.of(job.model()))) {
+        Path model = Path.of(job.model());
+        try (Checkpoint checkpoint = job.dummyWeights() ? Checkpoints.dummy(model) : Checkpoints.open(model)) {
             return options.hardware().isPresent()
                     ? byProfile(options.hardware().get(), checkpoint)
                     : byTrial(checkpoint);

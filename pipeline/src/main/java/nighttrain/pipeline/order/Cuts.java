@@ -1,7 +1,10 @@
 package nighttrain.pipeline.order;
 
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.IntStream;
 import nighttrain.pipeline.order.Line.Stretch;
 
@@ -34,13 +37,21 @@ public final class Cuts {
 
     private final Lengths lengths = new Lengths();
     private final Cut[] byClass = new Cut[LengthClass.COUNT];
+    private final double rows;
 
     private Cuts(List<Kind> kinds) {
+        double[] tokens = new double[LengthClass.COUNT];
         for (Kind kind : kinds) {
             int lengthClass = LengthClass.of(kind.estimatedTokens());
-            lengths.add(lengthClass, Math.round(kind.rows()), Math.round(kind.rows() * kind.estimatedTokens()));
+            tokens[lengthClass] += kind.rows() * kind.estimatedTokens();
             Cut before = byClass[lengthClass] == null ? NOTHING : byClass[lengthClass];
             byClass[lengthClass] = before.plus(new Cut(kind.rows(), kind.rows() * kind.work(), kind.seconds()), 1);
+        }
+        this.rows = kinds.stream().mapToDouble(Kind::rows).sum();
+        for (int next = 0; next < LengthClass.COUNT; next++) {
+            if (byClass[next] != null) {
+                lengths.add(next, atLeastOne(byClass[next].rows()), atLeastOne(tokens[next]));
+            }
         }
     }
 
@@ -56,28 +67,31 @@ public final class Cuts {
     }
 
     private List<Cut> along(Slots slots) {
+        if (rows <= slots.queues()) {
+            return even((int) Math.max(1, Math.min(slots.all(), rows)));
+        }
         Line line = Line.of(lengths, Groups.none());
-        double rows = line.stretches().stream().mapToLong(Stretch::rows).sum();
-        double[] ends =
-                rows <= slots.queues() ? even(line, (int) Math.min(slots.all(), rows)) : TaskSizes.ends(line, slots);
         List<Cut> filled = IntStream.iterate(LengthClass.COUNT - 1, next -> next >= 0, next -> next - 1)
-                .filter(next -> lengths.rows(next) > 0)
+                .filter(next -> byClass[next] != null)
                 .mapToObj(next -> byClass[next])
                 .toList();
         List<Cut> cuts = new ArrayList<>();
         double from = 0;
-        for (double to : ends) {
+        for (double to : TaskSizes.ends(line, slots)) {
             cuts.add(between(from, to, line.stretches(), filled));
             from = to;
         }
         return cuts;
     }
 
-    /** As {@link FeedOrder} does where all that there is runs at once. */
-    private static double[] even(Line line, int tasks) {
-        return IntStream.rangeClosed(1, tasks)
-                .mapToDouble(task -> line.tokens() * task / tasks)
-                .toArray();
+    /** As {@link FeedOrder} does where all that there is runs at once: some of everything in each. */
+    private List<Cut> even(int tasks) {
+        Cut all = Arrays.stream(byClass).filter(Objects::nonNull).reduce(NOTHING, (sum, cut) -> sum.plus(cut, 1));
+        return Collections.nCopies(tasks, NOTHING.plus(all, 1.0 / tasks));
+    }
+
+    private static long atLeastOne(double number) {
+        return Math.max(1, Math.round(number));
     }
 
     private static Cut between(double from, double to, List<Stretch> stretches, List<Cut> filled) {
