@@ -80,8 +80,8 @@ class FleetSimulationTest {
 
     @Test
     void aHundredNodesAreBusyMostOfTheTime() {
-        FleetForecast forecast = FleetSimulation.run(
-                new Fleet(100, SLOTS, SEQUENCES, 0.1, 60, 0.02, 2, 0.1, 120), cuts(2_000_000, 100));
+        FleetForecast forecast =
+                FleetSimulation.run(new Fleet(100, SLOTS, SEQUENCES, 0.1, 60, 0.02, 2, 0.1, 120), cuts(2_000_000, 100));
         assertThat(forecast.tasks()).isBetween(1000, 4096);
         assertThat(forecast.busyShare()).isBetween(0.8, 1.0);
     }
