@@ -118,6 +118,22 @@ public record EngineConfig(
                 gpu);
     }
 
+    /** The same with another number of sequences in a step. */
+    public EngineConfig withMaxNumSeqs(int other) {
+        return new EngineConfig(
+                backend,
+                ranks,
+                replicas,
+                other,
+                maxBatchTokens,
+                maxModelLen,
+                pageTokens,
+                kvPages,
+                prefixCache,
+                threads,
+                gpu);
+    }
+
     /** What a user gets who asks for nothing. */
     public static EngineConfig defaults() {
         return new EngineConfig(Backend.AUTO, 0, 0, 256, 0, 0, 16, 0, true, 0);

@@ -63,6 +63,26 @@ public final class Engines {
                 : CpuPlanning.plan(config, model, maxModelLen);
     }
 
+    /**
+     * What {@code config} comes to on GPUs that need not be here, all of their memory free.
+     *
+     * @throws UserError where it cannot be had
+     */
+    public static EnginePlan planOn(HardwareProfile hardware, int gpus, EngineConfig config, ModelConfig model) {
+        check(config, model);
+        GpuPlanning.Room room = new GpuPlanning.Room(gpus, budgetBytes(hardware, config));
+        return GpuPlanning.plan(config, model, maxModelLen(config, model), SCORED_PER_STEP, room);
+    }
+
+    /** What one of {@code ranks} ranks would take of a GPU that need not be here. */
+    public static GpuMemory memoryOn(HardwareProfile hardware, int ranks, EngineConfig config, ModelConfig model) {
+        return GpuPlanning.memory(config, model, ranks, SCORED_PER_STEP, budgetBytes(hardware, config));
+    }
+
+    private static long budgetBytes(HardwareProfile hardware, EngineConfig config) {
+        return (long) (hardware.memoryBytes() * config.gpu().memoryUtilization());
+    }
+
     private static boolean runsOnGpu(EngineConfig config) {
         if (config.backend() == Backend.CUDA) {
             CudaDevices.require();
@@ -94,6 +114,16 @@ public final class Engines {
                         plan.ranks(),
                         CudaDevices.ceilings(GpuPlanning.gpusOf(0, config, plan).get(0))))
                 : Optional.empty();
+    }
+
+    /** What the devices of {@code plan} give, measured on the first; takes seconds. Call it before {@link #open}. */
+    public static HardwareProfile measured(EngineConfig config, EnginePlan plan) {
+        if (plan.backend() == Backend.CPU) {
+            return HardwareProfile.ofCpu(CpuDevice.ceilings(plan.threadsPerRank()));
+        }
+        int gpu = GpuPlanning.gpusOf(0, config, plan).get(0);
+        return HardwareProfile.ofGpu(
+                CudaDevices.names(), CudaDevices.memory(gpu).totalBytes(), CudaDevices.ceilings(gpu));
     }
 
     /** What an engine would run on here, in words: {@code Linux amd64, 16 processors, 4 x NVIDIA H200}. */

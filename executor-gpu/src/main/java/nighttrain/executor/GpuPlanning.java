@@ -6,7 +6,6 @@ import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.executor.device.cuda.step.StepLimits;
 import nighttrain.executor.kv.KvLayout;
-import nighttrain.executor.model.WorkspaceSize;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.ModelConfig;
 
@@ -19,55 +18,61 @@ final class GpuPlanning {
     private static final int BATCH_TOKENS = 8192;
 
     private static final int PAGE_UNIT = 16;
-    private static final int BF16 = 2;
-
-    /** For libraries, kernels, recordings and the attention's partial results. */
-    private static final long RESERVE_BYTES = 2L << 30;
-
-    /** Tokens that every sequence of a full batch should find room for, for a layout to count as fitting. */
-    private static final int USEFUL_TOKENS = 256;
 
     private GpuPlanning() {}
 
+    /**
+     * GPUs that are alike.
+     *
+     * @param count how many
+     * @param budgetBytes of each that the engine may fill
+     */
+    record Room(int count, long budgetBytes) {}
+
+    /** On this machine's GPUs. */
     static EnginePlan plan(EngineConfig config, ModelConfig model, int maxModelLen, int scoredPerStep) {
+        List<Integer> gpus = gpus(config);
+        return plan(config, model, maxModelLen, scoredPerStep, new Room(gpus.size(), budget(gpus, config.gpu())));
+    }
+
+    /** On GPUs that need not be here. */
+    static EnginePlan plan(EngineConfig config, ModelConfig model, int maxModelLen, int scoredPerStep, Room room) {
         if (config.pageTokens() % PAGE_UNIT != 0) {
             throw UserError.of(
                     "bad value of --page-tokens", config.pageTokens(), "a multiple of " + PAGE_UNIT + " on GPUs");
         }
-        int maxBatchTokens =
-                config.maxBatchTokens() > 0 ? config.maxBatchTokens() : Math.max(BATCH_TOKENS, config.maxNumSeqs());
-        List<Integer> gpus = gpus(config);
-        Room room = new Room(
-                config, model, maxBatchTokens, config.maxNumSeqs() + scoredPerStep, budget(gpus, config.gpu()));
-        int ranks = config.ranks() > 0 ? config.ranks() : fewestRanks(room, gpus.size());
-        int replicas = config.replicas() > 0 ? config.replicas() : gpus.size() / ranks;
-        if (replicas * ranks > gpus.size() || replicas == 0) {
+        int ranks = config.ranks() > 0 ? config.ranks() : fewestRanks(config, model, scoredPerStep, room);
+        int replicas = config.replicas() > 0 ? config.replicas() : room.count() / ranks;
+        if (replicas * ranks > room.count() || replicas == 0) {
             throw UserError.of(
                     "not enough GPUs",
                     Math.max(1, replicas) * ranks,
-                    gpus.size() + " are here; lower --ranks or --replicas");
+                    room.count() + " are here; lower --ranks or --replicas");
         }
-        KvLayout kv = config.kvPages() > 0
-                ? new KvLayout(config.pageTokens(), config.kvPages())
-                : KvLayout.fitting(
-                        model,
-                        config.pageTokens(),
-                        room.kvBytes(ranks) * ranks,
-                        BF16,
-                        config.maxNumSeqs(),
-                        maxModelLen);
+        KvLayout kv = memory(config, model, ranks, scoredPerStep, room.budgetBytes())
+                .pages(config, model, ranks, maxModelLen);
         return new EnginePlan(
                 Backend.CUDA,
                 Architecture.of(model).label(),
                 replicas,
                 ranks,
                 config.maxNumSeqs(),
-                maxBatchTokens,
+                maxBatchTokens(config),
                 maxModelLen,
                 kv.pageTokens(),
                 kv.pages(),
                 config.prefixCache(),
                 1);
+    }
+
+    /** What a rank takes of a GPU. */
+    static GpuMemory memory(EngineConfig config, ModelConfig model, int ranks, int scoredPerStep, long budgetBytes) {
+        return GpuMemory.of(
+                config, model, ranks, maxBatchTokens(config), config.maxNumSeqs() + scoredPerStep, budgetBytes);
+    }
+
+    private static int maxBatchTokens(EngineConfig config) {
+        return config.maxBatchTokens() > 0 ? config.maxBatchTokens() : Math.max(BATCH_TOKENS, config.maxNumSeqs());
     }
 
     private static List<Integer> gpus(EngineConfig config) {
@@ -96,17 +101,30 @@ final class GpuPlanning {
     }
 
     /** Replicas need no communication at all, so the fewest ranks whose memory holds the model and a useful KV cache. */
-    private static int fewestRanks(Room room, int gpus) {
-        for (int ranks = 1; ranks <= gpus; ranks++) {
-            if (gpus % ranks == 0 && room.canBeCut(ranks) && room.isUseful(ranks)) {
+    private static int fewestRanks(EngineConfig config, ModelConfig model, int scoredPerStep, Room room) {
+        for (int ranks = 1; ranks <= room.count(); ranks++) {
+            if (room.count() % ranks == 0
+                    && canBeCut(model, ranks)
+                    && memory(config, model, ranks, scoredPerStep, room.budgetBytes())
+                            .isUseful()) {
                 return ranks;
             }
         }
+        long weightBytes = HardwareProfile.BF16_BYTES * ModelFootprint.parametersPerRank(model, 1);
         throw UserError.of(
                 "model does not fit the GPUs",
-                (room.weightBytes(1) >> 30) + " GiB of weights",
-                "on " + gpus + " GPUs " + (room.budget >> 30) + " GiB each may be used; use more GPUs, raise"
-                        + " --gpu-memory-utilization, or lower --max-num-seqs or --max-num-batched-tokens");
+                (weightBytes >> 30) + " GiB of weights",
+                "on " + room.count() + " GPUs " + (room.budgetBytes() >> 30) + " GiB each may be used; use more GPUs,"
+                        + " raise --gpu-memory-utilization, or lower --max-num-seqs or --max-num-batched-tokens");
+    }
+
+    private static boolean canBeCut(ModelConfig model, int ranks) {
+        try {
+            Architecture.of(model).checkRanks(model, ranks);
+            return true;
+        } catch (UserError e) {
+            return false;
+        }
     }
 
     /** What the engine may fill of the GPU that has the least free; asking opens a context on each. */
@@ -117,31 +135,5 @@ final class GpuPlanning {
                         - (memory.totalBytes() - memory.freeBytes()))
                 .min()
                 .orElse(0);
-    }
-
-    /** The memory of one GPU of several alike, and what a rank would take of it. */
-    private record Room(EngineConfig config, ModelConfig model, int maxTokens, int maxDraws, long budget) {
-        boolean canBeCut(int ranks) {
-            try {
-                Architecture.of(model).checkRanks(model, ranks);
-                return true;
-            } catch (UserError e) {
-                return false;
-            }
-        }
-
-        long weightBytes(int ranks) {
-            return BF16 * ModelFootprint.parametersPerRank(model, ranks);
-        }
-
-        long kvBytes(int ranks) {
-            long activations = WorkspaceSize.bytes(model, ranks, maxTokens, maxDraws);
-            return Math.max(0, budget - weightBytes(ranks) - activations - RESERVE_BYTES);
-        }
-
-        boolean isUseful(int ranks) {
-            long perRank = model.kvElementsPerToken() * BF16 / ranks;
-            return kvBytes(ranks) >= perRank * USEFUL_TOKENS * config.maxNumSeqs();
-        }
     }
 }

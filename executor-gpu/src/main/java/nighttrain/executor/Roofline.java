@@ -7,23 +7,30 @@ import nighttrain.io.checkpoint.BlockConfig;
 import nighttrain.io.checkpoint.ModelConfig;
 
 /**
- * The least time that a step could take on one rank in bf16, communication apart: the sum over its operations of the larger of
+ * The least time that a step could take on one rank, communication apart: the sum over its operations of the larger of
  * bytes at the copy rate and FLOPs at the matrix rate (Williams et al., CACM 2009). Every operand is counted once.
  */
 public final class Roofline {
-    private static final int BF16 = 2;
     private static final int FP32 = 4;
 
     private final ModelConfig model;
     private final Placement placement;
     private final int ranks;
     private final Ceilings ceilings;
+    private final int elementBytes;
 
+    /** In bf16. */
     public Roofline(ModelConfig model, int ranks, Ceilings ceilings) {
+        this(model, ranks, ceilings, HardwareProfile.BF16_BYTES);
+    }
+
+    /** {@code elementBytes}: of a weight, an activation, a key or a value. */
+    Roofline(ModelConfig model, int ranks, Ceilings ceilings, int elementBytes) {
         this.model = model;
         this.placement = Architecture.of(model).placement(0, ranks);
         this.ranks = ranks;
         this.ceilings = ceilings;
+        this.elementBytes = elementBytes;
     }
 
     /** Of a large copy, read and written. */
@@ -31,7 +38,7 @@ public final class Roofline {
         return ceilings.bytesPerSecond();
     }
 
-    /** Of a large bf16 matrix product. */
+    /** Of a large matrix product. */
     public double matrixFlopsPerSecond() {
         return ceilings.flopsPerSecond();
     }
@@ -75,7 +82,7 @@ public final class Roofline {
         long vocabulary = (model.vocabSize() + ranks - 1) / ranks;
         double head = operation(
                 2.0 * step.draws * hidden * vocabulary,
-                ((double) hidden * vocabulary + (double) step.draws * hidden) * BF16
+                ((double) hidden * vocabulary + (double) step.draws * hidden) * elementBytes
                         + (double) step.draws * vocabulary * FP32);
         return model.layers() * layer + head + memory(step.tokens * 2.0 * hidden);
     }
@@ -83,18 +90,20 @@ public final class Roofline {
     private double linear(double rows, double outputs, double inputs) {
         int tracks = placement.localTracks();
         return operation(
-                2 * tracks * rows * outputs * inputs, tracks * (outputs * inputs + rows * (outputs + inputs)) * BF16);
+                2 * tracks * rows * outputs * inputs,
+                tracks * (outputs * inputs + rows * (outputs + inputs)) * elementBytes);
     }
 
     private double attention(Step step, double heads, double keyHeads) {
         int tracks = placement.localTracks();
         return operation(
-                4 * tracks * step.pairs * heads, tracks * (2 * step.keys * keyHeads + 2 * step.tokens * heads) * BF16);
+                4 * tracks * step.pairs * heads,
+                tracks * (2 * step.keys * keyHeads + 2 * step.tokens * heads) * elementBytes);
     }
 
     /** Reading and writing {@code elements} of every local track. */
     private double memory(double elements) {
-        return operation(0, placement.localTracks() * elements * BF16);
+        return operation(0, placement.localTracks() * elements * elementBytes);
     }
 
     private double operation(double flops, double bytes) {

@@ -24,6 +24,7 @@ public final class Main {
         List<Command> known = List.of(
                 new GenerateCommand(terminal),
                 new CompareCommand(terminal),
+                new PlanCommand(terminal),
                 new InspectCommand(terminal),
                 new BenchCommand(terminal));
         CommandLine commands = new CommandLine(root());

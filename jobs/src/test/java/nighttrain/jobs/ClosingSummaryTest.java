@@ -3,6 +3,7 @@ package nighttrain.jobs;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Map;
+import java.util.Optional;
 import nighttrain.io.table.Incidents;
 import nighttrain.io.table.Percentiles;
 import nighttrain.io.table.Saved;
@@ -32,6 +33,7 @@ class ClosingSummaryTest {
                 "parallel_track(4 tracks, D=2, mean)",
                 "f00d",
                 incidents,
+                Optional.empty(),
                 Map.of(),
                 Map.of());
     }

@@ -56,6 +56,12 @@ class ConfTest {
         String kind = relative.getName(0) + "/" + relative.getFileName();
         if (kind.startsWith("jobs/") && kind.endsWith(".yaml")) {
             loadsAsSettings(file);
+        } else if (kind.startsWith("hardware/")) {
+            assertThat(HardwareReader.read(file.toString()).sums().isKnown()).isTrue();
+        } else if (kind.equals("prices.yaml/prices.yaml")) {
+            assertThat(HardwareReader.names())
+                    .allSatisfy(
+                            name -> assertThat(HardwareReader.price(file, name)).isPositive());
         } else if (kind.equals("compare/published.yaml")) {
             assertThat(ComparisonReader.published(file)).isNotEmpty();
         } else if (kind.startsWith("compare/") && kind.endsWith(".yaml")) {

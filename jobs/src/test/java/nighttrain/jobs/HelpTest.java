@@ -17,8 +17,9 @@ class HelpTest {
         List<String> commands = lines.subList(lines.indexOf("Commands:") + 1, lines.size());
         assertThat(commands.get(0)).startsWith("  generate ");
         assertThat(commands.get(1)).startsWith("  compare ");
-        assertThat(commands.get(2)).startsWith("  inspect ");
-        assertThat(commands.get(3)).startsWith("  bench ");
+        assertThat(commands.get(2)).startsWith("  plan ");
+        assertThat(commands.get(3)).startsWith("  inspect ");
+        assertThat(commands.get(4)).startsWith("  bench ");
         assertThat(outcome.exitCode()).isEqualTo(ExitCode.FINISHED);
         assertThat(outcome.messages()).isEmpty();
     }

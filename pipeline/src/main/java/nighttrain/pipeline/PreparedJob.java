@@ -1,15 +1,19 @@
 package nighttrain.pipeline;
 
 import java.util.List;
+import java.util.Optional;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.engine.EngineFactory;
 import nighttrain.pipeline.engine.ModelFacts;
 import nighttrain.pipeline.job.Fingerprint;
 import nighttrain.pipeline.job.JobFingerprints;
 import nighttrain.pipeline.job.JobFolder;
+import nighttrain.pipeline.plan.PlanFile;
+import nighttrain.pipeline.plan.Prediction;
 import nighttrain.pipeline.read.InputColumns;
 import nighttrain.pipeline.read.InputSource;
 import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.write.ResultColumns;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
@@ -23,6 +27,7 @@ import org.apache.hadoop.fs.Path;
  * @param model what the driver knows of the model
  * @param folder where everything goes
  * @param fingerprint what identifies the job
+ * @param prediction what a plan says of it
  */
 record PreparedJob(
         GenerateOptions options,
@@ -30,7 +35,8 @@ record PreparedJob(
         InputColumns columns,
         ModelFacts model,
         JobFolder folder,
-        Fingerprint fingerprint) {
+        Fingerprint fingerprint,
+        Optional<Prediction> prediction) {
     /**
      * Checks a job.
      *
@@ -43,6 +49,7 @@ record PreparedJob(
             boolean enginesHere,
             EngineFactory engines,
             Configuration hadoop) {
+        Optional<Prediction> prediction = options.settings().find(Settings.PLAN).map(PlanFile::read);
         InputColumns columns = InputColumns.of(source.schema(), options, ResultColumns.names(options));
         ModelFacts model = ModelFacts.check(options, needsChat(options, columns), enginesHere, engines);
         JobFolder folder = JobFolder.of(options.output().path(), hadoop);
@@ -55,7 +62,7 @@ record PreparedJob(
                 source.identity(columns.used()),
                 columns.prompt().origin(),
                 model.maxModelLen());
-        PreparedJob job = new PreparedJob(options, source, columns, model, folder, fingerprint);
+        PreparedJob job = new PreparedJob(options, source, columns, model, folder, fingerprint, prediction);
         folder.fingerprint().ifPresent(job::refuseOtherThan);
         return job;
     }

@@ -8,6 +8,7 @@ import java.io.UncheckedIOException;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import nighttrain.io.JsonFile;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -30,6 +31,7 @@ import org.apache.hadoop.fs.Path;
  * @param architecture as in the engine's plan
  * @param modelFingerprint of the checkpoint
  * @param incidents what went wrong on the way
+ * @param planned what a plan had said of this run, where there was one
  * @param versions of Night Train, Spark, Java, ..., in the order given
  * @param settings every setting, defaults included, in the order given; a value may be null
  */
@@ -49,6 +51,7 @@ public record Summary(
         String architecture,
         String modelFingerprint,
         Incidents incidents,
+        Optional<Planned> planned,
         Map<String, String> versions,
         Map<String, String> settings) {
     private static final ObjectMapper MAPPER = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);

@@ -5,9 +5,15 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /** The keys of {@code summary.json}, in the order in which they are written. */
 final class SummaryJson {
+    private static final String OUTPUT_TOKENS = "output_tokens";
+    private static final String OUTPUT_TOKENS_PER_S = "output_tokens_per_s";
+    private static final String WALL_S = "wall_s";
+    private static final String PREDICTED = "predicted";
+
     private SummaryJson() {}
 
     static ObjectNode write(Summary summary) {
@@ -35,6 +41,7 @@ final class SummaryJson {
         json.put("architecture", summary.architecture());
         json.put("model_fingerprint", summary.modelFingerprint());
         json.set("incidents", incidents(summary.incidents()));
+        summary.planned().ifPresent(planned -> json.set("plan", plan(planned, summary)));
         json.set("versions", texts(summary.versions()));
         json.set("settings", texts(summary.settings()));
         return json;
@@ -64,6 +71,32 @@ final class SummaryJson {
                 .put("tasks_failed", incidents.tasksFailed())
                 .put("rows_retried", incidents.rowsRetried())
                 .put("rows_quarantined", incidents.rowsQuarantined());
+    }
+
+    /** Beside what it came to. */
+    private static ObjectNode plan(Planned planned, Summary summary) {
+        ObjectNode json = JsonNodeFactory.instance.objectNode();
+        putBoth(json, OUTPUT_TOKENS, planned.outputTokens(), summary.outputTokens());
+        putBoth(
+                json,
+                OUTPUT_TOKENS_PER_S,
+                planned.outputTokensPerS(),
+                summary.throughput().outputTokensPerS());
+        putBoth(json, WALL_S, planned.wallS(), summary.wallS());
+        return json;
+    }
+
+    private static void putBoth(ObjectNode json, String what, double predicted, double actual) {
+        json.putObject(what).put(PREDICTED, predicted).put("actual", actual).put("ratio", predicted / actual);
+    }
+
+    private static Optional<Planned> planned(JsonNode json) {
+        return json.isMissingNode()
+                ? Optional.empty()
+                : Optional.of(new Planned(
+                        json.required(OUTPUT_TOKENS).required(PREDICTED).asLong(),
+                        json.required(OUTPUT_TOKENS_PER_S).required(PREDICTED).asDouble(),
+                        json.required(WALL_S).required(PREDICTED).asDouble()));
     }
 
     private static Incidents incidents(JsonNode json) {
@@ -103,6 +136,7 @@ final class SummaryJson {
                 json.required("architecture").asText(),
                 json.required("model_fingerprint").asText(),
                 incidents(json.required("incidents")),
+                planned(json.path("plan")),
                 texts(json.required("versions")),
                 texts(json.required("settings")));
     }

@@ -10,6 +10,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import nighttrain.io.UserError;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
@@ -51,6 +52,7 @@ class SummaryTest {
                 "dense",
                 "abc",
                 new Incidents(2, 9, 31, 1),
+                Optional.of(new Planned(60, 25, 2)),
                 Map.of("night_train", "0.1.0"),
                 settings);
     }
@@ -90,10 +92,15 @@ class SummaryTest {
                         "architecture",
                         "model_fingerprint",
                         "incidents",
+                        "plan",
                         "versions",
                         "settings");
         assertThat(json.get("incidents"))
                 .hasToString("{\"executors_lost\":2,\"tasks_failed\":9,\"rows_retried\":31,\"rows_quarantined\":1}");
+        assertThat(json.get("plan"))
+                .hasToString("{\"output_tokens\":{\"predicted\":60.0,\"actual\":50.0,\"ratio\":1.2},"
+                        + "\"output_tokens_per_s\":{\"predicted\":25.0,\"actual\":20.0,\"ratio\":1.25},"
+                        + "\"wall_s\":{\"predicted\":2.0,\"actual\":2.5,\"ratio\":0.8}}");
         assertThat(json.get("total_tokens").asLong()).isEqualTo(150);
         assertThat(json.get("prompt_tokens_per_s").asDouble()).isEqualTo(40);
         assertThat(json.get("total_tokens_per_s").asDouble()).isEqualTo(60);
@@ -153,6 +160,7 @@ class SummaryTest {
                         "",
                         "",
                         Incidents.NONE,
+                        Optional.empty(),
                         Map.of(),
                         Map.of()))
                 .isInstanceOf(IllegalArgumentException.class)

@@ -10,7 +10,9 @@ public enum SettingGroup {
     TIME("Time"),
     ENGINE("Engine"),
     /** Of {@code bench} alone. */
-    WORKLOAD("Workload");
+    WORKLOAD("Workload"),
+    /** Of {@code plan} alone. */
+    PLAN("Plan");
 
     private final String title;
 

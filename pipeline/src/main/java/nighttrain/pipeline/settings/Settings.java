@@ -137,6 +137,8 @@ public final class Settings {
             "TIME",
             "end by then, such as 06:00 or 45m after the start; what is left goes on with the same command",
             TIME);
+    public static final Setting<String> PLAN = optional(
+            "plan", PATH, "FILE", "a file of plan --json; summary.json sets it beside what the run came to", TIME);
     public static final Setting<Duration> EXECUTOR_WAIT = of(
             "executorWait",
             Durations.TYPE,
@@ -217,6 +219,7 @@ public final class Settings {
             RESUME,
             MAX_ROW_ERRORS,
             DEADLINE,
+            PLAN,
             EXECUTOR_WAIT,
             BACKEND,
             RANKS,

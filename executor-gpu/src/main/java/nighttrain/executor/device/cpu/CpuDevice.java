@@ -3,6 +3,7 @@ package nighttrain.executor.device.cpu;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import nighttrain.executor.device.Ceilings;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Kernels;
@@ -38,6 +39,11 @@ public final class CpuDevice implements Device {
             devices.add(new CpuDevice(rank, exchange, threads, skipSums));
         }
         return List.copyOf(devices);
+    }
+
+    /** What the {@code threads} threads of a rank give at best; takes some tenths of a second. */
+    public static Ceilings ceilings(int threads) {
+        return CpuCeilings.measure(threads);
     }
 
     @Override

@@ -1,0 +1,110 @@
+package nighttrain.executor;
+
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import nighttrain.executor.device.Drawn;
+import nighttrain.executor.kv.KvLayout;
+import nighttrain.executor.kv.PageAllocator;
+import nighttrain.executor.request.GenerationRequest;
+import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.StopCheck;
+import nighttrain.executor.schedule.Scheduler;
+import nighttrain.executor.schedule.Sequence;
+import nighttrain.executor.schedule.Step;
+import nighttrain.executor.schedule.StepBudget;
+
+/**
+ * One replica at work without a device: the engine's own scheduler and pages decide what goes into every step, and a {@link StepTime}
+ * says how long it would take.
+ *
+ * @param seconds first step to last token
+ * @param steps forward passes
+ * @param promptTokens of all requests
+ * @param cachedPromptTokens of these, found in the prefix cache
+ * @param outputTokens of all requests
+ * @param preemptions times that a sequence had to give its pages back
+ * @param summingS seconds that ranks wait for one another's sums
+ */
+public record Forecast(
+        double seconds,
+        long steps,
+        long promptTokens,
+        long cachedPromptTokens,
+        long outputTokens,
+        long preemptions,
+        double summingS) {
+    /**
+     * A prompt and the length of its answer.
+     *
+     * @param prompt token ids, at least one; of these only which are equal matters
+     * @param outputTokens at least one
+     */
+    public record Request(int[] prompt, int outputTokens) {}
+
+    /** Lets one replica of {@code plan} answer {@code requests}, all of them there from the start, in this order. */
+    public static Forecast of(EnginePlan plan, StepTime time, List<Request> requests) {
+        Scheduler scheduler = new Scheduler(
+                new StepBudget(plan.maxNumSeqs(), plan.maxBatchTokens(), 0, plan.maxModelLen()),
+                new PageAllocator(new KvLayout(plan.pageTokens(), plan.kvPages()), plan.prefixCache()));
+        for (int i = 0; i < requests.size(); i++) {
+            scheduler.add(sequence(i, requests.get(i)));
+        }
+        Tally tally = new Tally();
+        for (Step step = scheduler.next(); !step.isEmpty(); step = scheduler.next()) {
+            tally.add(step, time);
+            tally.finish(scheduler.commit(step, drawn(step), 0));
+        }
+        return tally.forecast(scheduler.preemptions());
+    }
+
+    private static Sequence sequence(int id, Request request) {
+        SamplingParams exact = new SamplingParams(request.outputTokens(), 0, 0, 1, 0, 1, 0, 0, -1, true, false);
+        return new Sequence(new GenerationRequest(id, request.prompt(), exact, id, Set.of(), StopCheck.NEVER), 0);
+    }
+
+    private static List<Drawn> drawn(Step step) {
+        return step.slices().stream()
+                .filter(Step.Slice::draws)
+                .map(slice -> new Drawn(0, Optional.empty()))
+                .toList();
+    }
+
+    private static final class Tally {
+        private double seconds;
+        private double summingS;
+        private long steps;
+        private long promptTokens;
+        private long cachedPromptTokens;
+        private long outputTokens;
+
+        void add(Step step, StepTime time) {
+            long tokens = 0;
+            long draws = 0;
+            double keys = 0;
+            double pairs = 0;
+            for (Step.Slice slice : step.slices()) {
+                tokens += slice.count();
+                draws += slice.draws() ? 1 : 0;
+                keys += slice.start() + slice.count();
+                pairs += slice.count() * (slice.start() + (slice.count() + 1) / 2.0);
+            }
+            Roofline.Step whole = new Roofline.Step(tokens, draws, keys, pairs);
+            seconds += time.seconds(whole);
+            summingS += time.summingSeconds(whole);
+            steps++;
+        }
+
+        void finish(List<Sequence> finished) {
+            finished.stream().map(sequence -> sequence.generation(0)).forEach(answer -> {
+                promptTokens += answer.promptTokens();
+                cachedPromptTokens += answer.cachedPromptTokens();
+                outputTokens += answer.tokens().length;
+            });
+        }
+
+        Forecast forecast(long preemptions) {
+            return new Forecast(seconds, steps, promptTokens, cachedPromptTokens, outputTokens, preemptions, summingS);
+        }
+    }
+}

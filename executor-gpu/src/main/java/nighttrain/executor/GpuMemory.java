@@ -1,0 +1,75 @@
+package nighttrain.executor;
+
+import nighttrain.executor.architecture.Architecture;
+import nighttrain.executor.kv.KvLayout;
+import nighttrain.executor.model.WorkspaceSize;
+import nighttrain.io.UserError;
+import nighttrain.io.checkpoint.ModelConfig;
+
+/**
+ * The memory of one GPU of several alike, and what one of {@code ranks} ranks takes of it.
+ *
+ * @param budgetBytes that the engine may fill
+ * @param weightBytes of the rank's share of the model
+ * @param activationBytes of a step at its largest
+ * @param kvBytesPerToken of the rank's share of one token's keys and values
+ * @param usefulTokens of KV cache, over all sequences, with which a full batch makes headway
+ */
+public record GpuMemory(
+        long budgetBytes, long weightBytes, long activationBytes, long kvBytesPerToken, long usefulTokens) {
+    /** For libraries, kernels, recordings and the attention's partial results. */
+    public static final long RESERVE_BYTES = 2L << 30;
+
+    /** Tokens that every sequence of a full batch should find room for, for a layout to count as fitting. */
+    private static final int USEFUL_TOKENS = 256;
+
+    /**
+     * Of a model on {@code ranks} ranks.
+     *
+     * @param maxTokens in a step
+     * @param maxDraws in a step
+     * @throws UserError where the model cannot be cut into so many
+     */
+    static GpuMemory of(EngineConfig config, ModelConfig model, int ranks, int maxTokens, int maxDraws, long budget) {
+        Architecture.of(model).checkRanks(model, ranks);
+        return new GpuMemory(
+                budget,
+                HardwareProfile.BF16_BYTES * ModelFootprint.parametersPerRank(model, ranks),
+                WorkspaceSize.bytes(model, ranks, maxTokens, maxDraws),
+                model.kvElementsPerToken() * HardwareProfile.BF16_BYTES / ranks,
+                (long) USEFUL_TOKENS * config.maxNumSeqs());
+    }
+
+    /** What is left for keys and values. */
+    public long kvBytes() {
+        return Math.max(0, budgetBytes - weightBytes - activationBytes - RESERVE_BYTES);
+    }
+
+    /** What must be there for the layout to count as fitting. */
+    public long neededBytes() {
+        return weightBytes + activationBytes + RESERVE_BYTES + kvBytesPerToken * usefulTokens;
+    }
+
+    /** What an engine of {@code plan} fills of one GPU. */
+    public long usedBytes(EnginePlan plan) {
+        return weightBytes + activationBytes + RESERVE_BYTES + kvBytesPerToken * plan.pageTokens() * plan.kvPages();
+    }
+
+    /** Whether a full batch makes headway in it. */
+    public boolean isUseful() {
+        return kvBytes() >= kvBytesPerToken * usefulTokens;
+    }
+
+    /** The pages of one replica's KV cache. */
+    KvLayout pages(EngineConfig config, ModelConfig model, int ranks, int maxModelLen) {
+        return config.kvPages() > 0
+                ? new KvLayout(config.pageTokens(), config.kvPages())
+                : KvLayout.fitting(
+                        model,
+                        config.pageTokens(),
+                        kvBytes() * ranks,
+                        HardwareProfile.BF16_BYTES,
+                        config.maxNumSeqs(),
+                        maxModelLen);
+    }
+}

@@ -1,0 +1,46 @@
+package nighttrain.executor;
+
+import nighttrain.executor.architecture.Architecture;
+import nighttrain.executor.architecture.SyncCount;
+import nighttrain.io.checkpoint.ModelConfig;
+
+/**
+ * The time that a step is expected to take: the roofline at the rates that operations reach, the sums over ranks that nothing hides,
+ * and the
+ * starts and ends of kernels. A sum that travels beside a module costs only what it is longer.
+ */
+public final class StepTime {
+    private final Roofline roofline;
+    private final HardwareProfile hardware;
+    private final SyncCount syncs;
+    private final ModelConfig model;
+    private final int ranks;
+
+    public StepTime(ModelConfig model, int ranks, HardwareProfile hardware) {
+        this.model = model;
+        this.ranks = ranks;
+        this.hardware = hardware;
+        this.roofline = new Roofline(model, ranks, hardware.reached(), hardware.elementBytes());
+        this.syncs = SyncCount.of(Architecture.of(model), model.layers());
+    }
+
+    /** Seconds of {@code step}. */
+    public double seconds(Roofline.Step step) {
+        double computing = roofline.seconds(step);
+        return computing + summing(step.tokens(), computing) + model.layers() * hardware.layerOverheadS();
+    }
+
+    /** Of these, seconds that ranks wait for one another's sums. */
+    public double summingSeconds(Roofline.Step step) {
+        return summing(step.tokens(), roofline.seconds(step));
+    }
+
+    private double summing(long tokens, double computing) {
+        if (ranks == 1) {
+            return 0;
+        }
+        double sum = hardware.sums().seconds(ranks, (double) tokens * model.hiddenSize() * hardware.elementBytes());
+        double module = computing / (2.0 * model.layers());
+        return syncs.blocking() * sum + syncs.overlapped() * Math.max(0, sum - module);
+    }
+}

@@ -1,0 +1,151 @@
+package nighttrain.executor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import nighttrain.executor.Roofline.Step;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.checkpoint.ModelConfig;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Steps and rounds that were measured (executor-gpu/BENCHMARKS.md), beside what is forecast for them. */
+class StepTimeTest {
+    private static final SumTimes TWO_RANKS = new SumTimes(Map.of(
+            2,
+            Map.of(
+                    8L << 10,
+                    5.4e-6,
+                    128L << 10,
+                    5.5e-6,
+                    512L << 10,
+                    6.5e-6,
+                    1L << 20,
+                    8.0e-6,
+                    2L << 20,
+                    11.2e-6,
+                    8L << 20,
+                    30.6e-6,
+                    32L << 20,
+                    106.9e-6)));
+    private static final HardwareProfile H100 =
+            new HardwareProfile("NVIDIA H100", 80L << 30, 2.98e12, 783e12, 1.0, 0.85, 40e-6, TWO_RANKS, 2);
+    private static final HardwareProfile H200 =
+            new HardwareProfile("NVIDIA H200", 140L << 30, 4.22e12, 790e12, 1.0, 0.85, 40e-6, SumTimes.unknown(), 2);
+
+    @ParameterizedTest
+    @CsvSource({
+        "dense-8b,     1, decode,  128, 2048, 17.82",
+        "dense-8b,     1, prefill, 8192, 1024, 188",
+        "dense-8b,     1, prefill, 8192, 8192, 206",
+        "dense-30b,    2, prefill, 8192, 1024, 418.3",
+        "dense-30b,    2, prefill, 8192, 4096, 433.3",
+        "dense-30b,    2, decode,  1,   1088, 12.79",
+        "dense-30b,    2, decode,  64,  1088, 15.60",
+        "dense-30b,    2, decode,  256, 1088, 25.39",
+        "dense-30b,    2, decode,  64,  4160, 21.78",
+        "track-30b-d8, 2, prefill, 8192, 1024, 418.6",
+        "track-30b-d8, 2, decode,  64,  1088, 15.00",
+        "track-30b-d8, 2, decode,  256, 1088, 25.11",
+        "ladder-30b,   2, prefill, 8192, 1024, 387.6",
+        "ladder-30b,   2, decode,  64,  1088, 15.13",
+        "kraken-30b,   2, decode,  64,  1088, 15.59",
+        "kraken-30b,   2, decode,  256, 1088, 26.36",
+    })
+    void stepsOfH100s(String shape, int ranks, String kind, long size, double length, double measuredMs) {
+        Step step = kind.equals("decode") ? Step.decode(size, length) : Step.prefill(size, length);
+        double ms = 1e3 * new StepTime(shape(shape), ranks, H100).seconds(step);
+        assertThat(ms / measuredMs).isCloseTo(1, within(0.08));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1024, 128, 4019", "2048, 128, 2025", "128, 512, 19293"})
+    void wholeRoundsOfAnH200(int promptTokens, int outputTokens, double measuredTokensPerS) {
+        ModelConfig model = shape("dense-8b");
+        EnginePlan plan = Engines.planOn(H200, 1, EngineConfig.defaults(), model);
+        Forecast forecast = Forecast.of(plan, new StepTime(model, 1, H200), alike(256, promptTokens, outputTokens));
+        assertThat(forecast.outputTokens()).isEqualTo(256L * outputTokens);
+        assertThat(forecast.outputTokens() / forecast.seconds() / measuredTokensPerS)
+                .isCloseTo(1, within(0.13));
+    }
+
+    @Test
+    void aSharedBeginningIsComputedOnce() {
+        ModelConfig model = shape("dense-8b");
+        EnginePlan plan = Engines.planOn(H200, 1, EngineConfig.defaults(), model);
+        List<Forecast.Request> same = Collections.nCopies(512, new Forecast.Request(new int[1024], 8));
+        Forecast forecast = Forecast.of(plan, new StepTime(model, 1, H200), same);
+        assertThat((double) forecast.cachedPromptTokens() / forecast.promptTokens())
+                .isGreaterThan(0.4);
+        assertThat(forecast.seconds())
+                .isLessThan(0.7
+                        * Forecast.of(plan, new StepTime(model, 1, H200), alike(512, 1024, 8))
+                                .seconds());
+    }
+
+    @Test
+    void sumsThatTravelBesideModulesCostLess() {
+        Step step = Step.decode(64, 1088);
+        double dense = new StepTime(shape("dense-30b"), 2, H100).summingSeconds(step);
+        assertThat(new StepTime(shape("ladder-30b"), 2, H100).summingSeconds(step))
+                .isLessThan(dense / 10);
+        assertThat(new StepTime(shape("dense-30b"), 1, H100).summingSeconds(step))
+                .isZero();
+    }
+
+    @Test
+    void sumsBetweenAndBeyondMeasuredSizes() {
+        assertThat(TWO_RANKS.seconds(2, 100)).isEqualTo(5.4e-6);
+        assertThat(TWO_RANKS.seconds(2, 5 << 20)).isCloseTo((11.2e-6 + 30.6e-6) / 2, within(1e-9));
+        assertThat(TWO_RANKS.seconds(2, 56 << 20)).isCloseTo(106.9e-6 + 76.3e-6, within(1e-9));
+        assertThat(TWO_RANKS.seconds(4, 100)).isEqualTo(5.4e-6);
+        assertThat(TWO_RANKS.hasMeasured(4)).isFalse();
+        assertThat(SumTimes.unknown().isKnown()).isFalse();
+    }
+
+    @Test
+    void memoryOfAGpuThatIsNotHere() {
+        ModelConfig model = shape("dense-30b");
+        GpuMemory one = Engines.memoryOn(H100, 1, EngineConfig.defaults(), model);
+        GpuMemory two = Engines.memoryOn(H100, 2, EngineConfig.defaults(), model);
+        assertThat(one.isUseful()).isFalse();
+        assertThat(two.weightBytes()).isLessThan(one.weightBytes() * 6 / 10);
+        assertThat(Engines.planOn(H100, 8, EngineConfig.defaults(), model).ranks())
+                .isEqualTo(two.isUseful() ? 2 : 4);
+        assertThatThrownBy(() -> Engines.planOn(H100, 1, EngineConfig.defaults(), model))
+                .hasMessageContaining("model does not fit the GPUs: 5")
+                .hasMessageContaining("use more GPUs");
+    }
+
+    @Test
+    void theProcessorsHereAreMeasured() {
+        EngineConfig config = new EngineConfig(Backend.CPU, 0, 0, 16, 0, 0, 16, 64, true, 1);
+        HardwareProfile here = Engines.measured(config, Engines.plan(config, shape("dense-tiny")));
+        assertThat(here.bytesPerSecond()).isBetween(1e6, 1e13);
+        assertThat(here.flopsPerSecond()).isBetween(1e5, 1e14);
+        assertThat(here.elementBytes()).isEqualTo(4);
+        assertThat(here.sums().isKnown()).isFalse();
+    }
+
+    private static List<Forecast.Request> alike(int count, int promptTokens, int outputTokens) {
+        return IntStream.range(0, count)
+                .mapToObj(row -> new Forecast.Request(
+                        IntStream.range(0, promptTokens).map(i -> row + i).toArray(), outputTokens))
+                .toList();
+    }
+
+    private static ModelConfig shape(String name) {
+        try (Checkpoint shape =
+                Checkpoints.dummy(Path.of(System.getProperty("nighttrain.root"), "conf", "shapes", name))) {
+            return shape.config();
+        }
+    }
+}

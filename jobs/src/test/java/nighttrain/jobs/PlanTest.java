@@ -1,0 +1,179 @@
+package nighttrain.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
+import nighttrain.io.text.Tokenizer;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code plan} of the demo's prompts, for hardware that is here and that is not; its counts against counts of our own. */
+@Timeout(120)
+class PlanTest {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final int ROWS = 500;
+
+    @TempDir
+    Path folder;
+
+    private Path model;
+
+    @BeforeEach
+    void makeModel() throws Exception {
+        model = TinyModel.in(folder.resolve("model"));
+    }
+
+    @Test
+    void onAThousandNodesThatAreNotHere() throws Exception {
+        Path file = folder.resolve("plan.json");
+        Outcome outcome = plan(
+                "--hardware",
+                "h100",
+                "--gpus-per-node",
+                "8",
+                "--nodes",
+                "1000",
+                "--prices",
+                prices(),
+                "--max-tokens",
+                "16",
+                "--sample",
+                "500",
+                "--max-num-seqs",
+                "64",
+                "--json",
+                file.toString());
+
+        assertThat(outcome.messages()).isEmpty();
+        JsonNode json = JSON.readTree(file.toFile());
+        assertThat(json.get("rows").asLong()).isEqualTo(ROWS);
+        assertThat(json.get("prompt_tokens").asLong()).isEqualTo(promptTokens());
+        assertThat(json.get("output_tokens").asLong()).isEqualTo(16L * ROWS);
+        assertThat(json.get("usd").asDouble())
+                .isCloseTo(2.5 * json.get("gpu_hours").asDouble(), within(1e-9));
+        assertThat(json.get("gpu_hours").asDouble())
+                .isCloseTo(8000 * json.get("wall_s").asDouble() / 3600, within(1e-9));
+        assertThat(json.get("options").findValuesAsText("layout"))
+                .containsExactlyInAnyOrder("8x1", "4x2", "2x4", "1x8");
+        assertThat(json.at("/options/0/layout").asText()).isEqualTo("8x1");
+        assertThat(json.at("/options/0/why").asText()).contains("no sums between GPUs");
+        assertThat(json.at("/simulation/tasks").asInt()).isEqualTo(ROWS);
+        assertThat(outcome.out())
+                .contains("500 rows: 44,667 prompt and 8,000 output tokens")
+                .contains("on        1,000 nodes, each 8 x NVIDIA H100");
+    }
+
+    @Test
+    void hereAfterATrial() throws Exception {
+        Path file = folder.resolve("plan.json");
+        List<String> options = new ArrayList<>(TinyModel.OPTIONS);
+        options.addAll(List.of(
+                "--backend",
+                "cpu",
+                "--max-tokens",
+                "8",
+                "--sample",
+                "60",
+                "--max-num-seqs",
+                "32",
+                "--json",
+                file.toString()));
+        Outcome outcome = plan(options.toArray(String[]::new));
+
+        assertThat(outcome.messages()).isEmpty();
+        JsonNode json = JSON.readTree(file.toFile());
+        assertThat(json.get("output_tokens").asLong()).isEqualTo(8L * ROWS);
+        assertThat((double) json.get("prompt_tokens").asLong() / promptTokens()).isCloseTo(1, within(0.1));
+        assertThat(json.at("/calibration/measured").asBoolean()).isTrue();
+        assertThat(json.at("/calibration/pace").asDouble()).isPositive();
+        assertThat(json.get("wall_s").asDouble())
+                .isGreaterThan(json.get("generating_s").asDouble());
+        assertThat(json.get("layout").asText()).isEqualTo("1x1");
+        assertThat(json.at("/sample/rows").asInt()).isEqualTo(60);
+    }
+
+    @Test
+    void hardwareThatNobodyKnows() {
+        assertRefused(
+                plan("--hardware", "b300"),
+                "unknown hardware: b300 (there are h100, h200; or give a file like those of conf/hardware)");
+    }
+
+    @Test
+    void noPrice() throws Exception {
+        Path file = Files.writeString(folder.resolve("prices.yaml"), "h200: 3.5\n");
+        assertRefused(
+                plan("--hardware", "h100", "--prices", file.toString()),
+                "no price: h100 (USD per hour is needed, and " + file + " has h200; add h100)");
+    }
+
+    @Test
+    void noRows() throws Exception {
+        Path empty = folder.resolve("empty.parquet");
+        try (SparkSession spark = SparkSession.builder().master("local[1]").getOrCreate()) {
+            spark.read()
+                    .parquet(Project.DEMO_PROMPTS.toString())
+                    .limit(0)
+                    .write()
+                    .parquet(empty.toString());
+        }
+        assertRefused(
+                Outcome.of("plan", "--model", model.toString(), "--input", empty.toString(), "--hardware", "h100"),
+                "input has no rows: " + empty + " (at least 1 is needed; check --input)");
+    }
+
+    @Test
+    void aModelThatFitsNowhere() throws Exception {
+        Path shape = Project.CONF.resolve("shapes/dense-30b/config.json");
+        Files.copy(shape, model.resolve("config.json"), StandardCopyOption.REPLACE_EXISTING);
+
+        Outcome outcome = plan("--hardware", "h100", "--sample", "20");
+
+        assertThat(outcome.exitCode()).isEqualTo(ExitCode.BAD_INPUT);
+        assertThat(outcome.messages())
+                .singleElement()
+                .satisfies(line -> assertThat(line)
+                        .startsWith("model fits no layout: 1 x NVIDIA H100 80GB HBM3 (")
+                        .contains("does not fit: ")
+                        .contains("; --max-num-seqs ")
+                        .endsWith("--gpus-per-node 2 would fit it)"));
+    }
+
+    private static void assertRefused(Outcome outcome, String message) {
+        assertThat(outcome.messages()).containsExactly(message);
+        assertThat(outcome.exitCode()).isEqualTo(ExitCode.BAD_INPUT);
+        assertThat(outcome.out()).isEmpty();
+    }
+
+    private Outcome plan(String... options) {
+        List<String> all = new ArrayList<>(
+                List.of("plan", "--model", model.toString(), "--input", Project.DEMO_PROMPTS.toString()));
+        all.addAll(List.of(options));
+        return Outcome.of(all.toArray(String[]::new));
+    }
+
+    private static String prices() {
+        return Project.CONF.resolve("prices.yaml").toString();
+    }
+
+    private long promptTokens() throws Exception {
+        try (SparkSession spark = SparkSession.builder().master("local[1]").getOrCreate();
+                Tokenizer tokenizer = Tokenizer.open(model)) {
+            return spark.read().parquet(Project.DEMO_PROMPTS.toString()).select("prompt").collectAsList().stream()
+                    .map((Row row) -> row.getString(0))
+                    .mapToLong(prompt -> tokenizer.encode(prompt, true).length)
+                    .sum();
+        }
+    }
+}

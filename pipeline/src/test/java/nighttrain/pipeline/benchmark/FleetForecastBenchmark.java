@@ -1,0 +1,75 @@
+package nighttrain.pipeline.benchmark;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import nighttrain.pipeline.order.Cuts;
+import nighttrain.pipeline.order.Cuts.Cut;
+import nighttrain.pipeline.order.Cuts.Kind;
+import nighttrain.pipeline.plan.Fleet;
+import nighttrain.pipeline.plan.FleetForecast;
+import nighttrain.pipeline.plan.FleetSimulation;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** {@link nighttrain.pipeline.benchmark.Fleet} of 1, 2 and 4 executors, beside what the simulation of a plan says of it. */
+@Tag("benchmark")
+class FleetForecastBenchmark {
+    private static final int ROWS_PER_ENGINE = Integer.getInteger("fleet.rows", 390);
+    private static final int SEQUENCES = 16;
+    private static final int SLOTS = 4;
+    private static final double STEP_S = 0.05;
+    private static final int CHARS_PER_TOKEN = 4;
+    private static final int DRAWN = 100_000;
+
+    @TempDir
+    private Path dir;
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 4})
+    @Timeout(value = 10, unit = TimeUnit.MINUTES)
+    void besideTheSimulation(int executors) throws Exception {
+        int rows = executors * ROWS_PER_ENGINE;
+        List<Kind> kinds = kinds(rows);
+        List<Cut> cuts = Cuts.of(kinds, executors, SLOTS, SEQUENCES);
+        FleetForecast forecast = FleetSimulation.run(Fleet.healthy(executors, SLOTS, SEQUENCES), cuts);
+        double tokens = kinds.stream()
+                .mapToDouble(kind -> kind.rows() * kind.seconds() / STEP_S)
+                .sum();
+        System.out.printf(
+                "%d executors, simulated: %d rows, %.1f tokens/s, %.1f s of generating, busy %.3f, %d tasks%n",
+                executors,
+                rows,
+                tokens / forecast.seconds(),
+                forecast.seconds(),
+                forecast.busyShare(),
+                forecast.tasks());
+        String master = "local-cluster[" + executors + "," + SLOTS + "," + LocalCluster.EXECUTOR_MIB + "]";
+        OwnProcess.run(
+                "1g",
+                nighttrain.pipeline.benchmark.Fleet.class,
+                dir.resolve("fleet"),
+                master,
+                executors,
+                ROWS_PER_ENGINE,
+                1);
+    }
+
+    /** Prompts as the fleet's, each byte a token, an answer of one token, and a step for each. */
+    private static List<Kind> kinds(int rows) {
+        Random random = new Random(1);
+        return IntStream.range(0, DRAWN)
+                .map(unused -> (int) Math.min(500, 1 + 24 * Math.exp(random.nextGaussian())))
+                .mapToObj(length -> new Kind(
+                        (length + CHARS_PER_TOKEN - 1) / CHARS_PER_TOKEN + 1,
+                        (double) rows / DRAWN,
+                        (length + 1) * STEP_S / SEQUENCES,
+                        (length + 1) * STEP_S))
+                .toList();
+    }
+}
