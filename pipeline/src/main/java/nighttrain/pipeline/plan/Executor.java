@@ -76,8 +76,8 @@ final class Executor {
                 task.left -= passed * rate(task, sequences);
                 if (task.left <= 1e-9) {
                     task.left = 0;
-                    task.endsAt = Math.max(
-                            at + task.cut.lastS() / 2 / speed, task.startsAt + task.cut.longestS() / speed);
+                    task.endsAt =
+                            Math.max(at + task.cut.lastS() / 2 / speed, task.startsAt + task.cut.longestS() / speed);
                 }
             }
         }

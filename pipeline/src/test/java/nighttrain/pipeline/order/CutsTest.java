@@ -23,7 +23,8 @@ class CutsTest {
     private static final int LAUNCH_STEPS = 2;
 
     @ParameterizedTest
-    @CsvSource({"1, 8000, 1", "2, 8000, 1", "4, 8000, 1", "4, 8000, 4", "4, 500, 1", "8, 2000, 1"}) // the slow one gets the longest rows, the worst that can be
+    @CsvSource({"1, 8000, 1", "2, 8000, 1", "4, 8000, 1", "4, 8000, 4", "4, 500, 1", "8, 2000, 1"
+    }) // the slow one gets the longest rows, the worst that can be
     void tasksTakeAsLongAsTheirRows(int executors, int rowsPerExecutor, int slownessOfOne) {
         int[] lengths = logNormal(executors * rowsPerExecutor);
         int[] slowness = new int[executors];
