@@ -81,11 +81,7 @@ final class PlanTable {
             line("GPU-hours", Figures.rate(plan.gpuHours()));
         }
         plan.usd().ifPresent(usd -> line("cost", Figures.rate(usd) + " USD"));
-        line(
-                "by",
-                plan.calibration().isMeasured()
-                        ? "a trial here: " + Figures.rate(plan.calibration().pace()) + " times what the roofline says"
-                        : "the hardware's profile; no trial");
+        line("by", plan.calibration().isMeasured() ? "a trial on what is here" : "the hardware's profile; no trial");
     }
 
     private void fleet(FleetForecast fleet) {

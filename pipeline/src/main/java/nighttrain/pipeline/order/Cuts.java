@@ -1,7 +1,6 @@
 package nighttrain.pipeline.order;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
@@ -25,15 +24,27 @@ public final class Cuts {
      *
      * @param rows how many
      * @param work of all, in seconds of an engine that is full
-     * @param longestS from the first step to the last of its longest row
+     * @param longestS from the first step to the last of its longest row, which comes first
+     * @param lastS the same of the longest among those that come last
      */
-    public record Cut(double rows, double work, double longestS) {
-        private Cut plus(Cut other, double share) {
-            return new Cut(rows + share * other.rows, work + share * other.work, Math.max(longestS, other.longestS));
+    public record Cut(double rows, double work, double longestS, double lastS) {
+        /** This and, after it, so much of another. */
+        private Cut then(Cut other, double share) {
+            return new Cut(
+                    rows + share * other.rows,
+                    work + share * other.work,
+                    Math.max(longestS, other.longestS),
+                    other.lastS);
+        }
+
+        /** With some more among its rows. */
+        private Cut with(Kind kind) {
+            double longest = Math.max(longestS, kind.seconds());
+            return new Cut(rows + kind.rows(), work + kind.rows() * kind.work(), longest, longest);
         }
     }
 
-    private static final Cut NOTHING = new Cut(0, 0, 0);
+    private static final Cut NOTHING = new Cut(0, 0, 0, 0);
 
     private final Lengths lengths = new Lengths();
     private final Cut[] byClass = new Cut[LengthClass.COUNT];
@@ -44,8 +55,7 @@ public final class Cuts {
         for (Kind kind : kinds) {
             int lengthClass = LengthClass.of(kind.estimatedTokens());
             tokens[lengthClass] += kind.rows() * kind.estimatedTokens();
-            Cut before = byClass[lengthClass] == null ? NOTHING : byClass[lengthClass];
-            byClass[lengthClass] = before.plus(new Cut(kind.rows(), kind.rows() * kind.work(), kind.seconds()), 1);
+            byClass[lengthClass] = (byClass[lengthClass] == null ? NOTHING : byClass[lengthClass]).with(kind);
         }
         this.rows = kinds.stream().mapToDouble(Kind::rows).sum();
         for (int next = 0; next < LengthClass.COUNT; next++) {
@@ -71,14 +81,10 @@ public final class Cuts {
             return even((int) Math.max(1, Math.min(slots.all(), rows)));
         }
         Line line = Line.of(lengths, Groups.none());
-        List<Cut> filled = IntStream.iterate(LengthClass.COUNT - 1, next -> next >= 0, next -> next - 1)
-                .filter(next -> byClass[next] != null)
-                .mapToObj(next -> byClass[next])
-                .toList();
         List<Cut> cuts = new ArrayList<>();
         double from = 0;
         for (double to : TaskSizes.ends(line, slots)) {
-            cuts.add(between(from, to, line.stretches(), filled));
+            cuts.add(between(from, to, line.stretches(), longestFirst()));
             from = to;
         }
         return cuts;
@@ -86,8 +92,18 @@ public final class Cuts {
 
     /** As {@link FeedOrder} does where all that there is runs at once: some of everything in each. */
     private List<Cut> even(int tasks) {
-        Cut all = Arrays.stream(byClass).filter(Objects::nonNull).reduce(NOTHING, (sum, cut) -> sum.plus(cut, 1));
-        return Collections.nCopies(tasks, NOTHING.plus(all, 1.0 / tasks));
+        Cut each = NOTHING;
+        for (Cut some : longestFirst()) {
+            each = each.then(some, 1.0 / tasks);
+        }
+        return Collections.nCopies(tasks, each);
+    }
+
+    private List<Cut> longestFirst() {
+        return IntStream.iterate(LengthClass.COUNT - 1, next -> next >= 0, next -> next - 1)
+                .mapToObj(next -> byClass[next])
+                .filter(Objects::nonNull)
+                .toList();
     }
 
     private static long atLeastOne(double number) {
@@ -100,7 +116,7 @@ public final class Cuts {
             Stretch stretch = stretches.get(i);
             double share = (Math.min(to, stretch.to()) - Math.max(from, stretch.from())) / stretch.tokens();
             if (share > 0) {
-                cut = cut.plus(filled.get(i), share);
+                cut = cut.then(filled.get(i), share);
             }
         }
         return cut;

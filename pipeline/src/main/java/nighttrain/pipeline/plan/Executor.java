@@ -7,7 +7,7 @@ import nighttrain.pipeline.order.Cuts.Cut;
 
 /**
  * An executor of a simulation. A task is launched, then works with the others on the engine, each by the sequences that it can keep
- * running; then it waits for its longest row while the others have the engine.
+ * running; then it waits for its last rows, or for its longest, while the others have the engine.
  */
 final class Executor {
     private final Fleet fleet;
@@ -76,7 +76,8 @@ final class Executor {
                 task.left -= passed * rate(task, sequences);
                 if (task.left <= 1e-9) {
                     task.left = 0;
-                    task.endsAt = at + task.cut.longestS() / speed / 2;
+                    task.endsAt =
+                            Math.max(at + task.cut.lastS() / 2 / speed, task.startsAt + task.cut.longestS() / speed);
                 }
             }
         }
@@ -105,7 +106,7 @@ final class Executor {
         double perRow = task.cut.work() / task.cut.rows();
         double inFlight = Math.min(task.cut.rows(), (double) fleet.maxNumSeqs() / fleet.slots());
         double work = Math.min(task.cut.work(), task.left + inFlight * perRow / 2);
-        return new Cut(work / perRow, work, task.cut.longestS());
+        return new Cut(work / perRow, work, task.cut.longestS(), task.cut.lastS());
     }
 
     /** When something will begin or end here if nothing else happens; never, where there is nothing to do. */
