@@ -48,6 +48,7 @@ class SettingsTest {
         --resume true
         --max-row-errors 5%
         --deadline
+        --plan
         --executor-wait 50s
         --backend auto
         --ranks 0

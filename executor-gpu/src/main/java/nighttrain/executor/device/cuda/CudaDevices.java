@@ -42,6 +42,12 @@ public final class CudaDevices {
                     "the NVIDIA driver does not start",
                     e.getMessage(),
                     "see nvidia-smi; repair the driver, or use --backend cpu");
+        } catch (UnsatisfiedLinkError e) {
+            throw UserError.of(
+                    "JCuda's native library does not load",
+                    e.getMessage().lines().findFirst().orElse(""),
+                    "jcuda-natives for this platform must be on the class path, and TMPDIR writable and executable; or use --backend cpu",
+                    e);
         }
     }
 
