@@ -6,8 +6,7 @@ import nighttrain.io.checkpoint.ModelConfig;
 
 /**
  * The time that a step is expected to take: the roofline at the rates that operations reach, the sums over ranks that nothing hides,
- * and the
- * starts and ends of kernels. A sum that travels beside a module costs only what it is longer.
+ * and the starts and ends of kernels. A sum that travels beside a module costs only what it is longer.
  */
 public final class StepTime {
     private final Roofline roofline;

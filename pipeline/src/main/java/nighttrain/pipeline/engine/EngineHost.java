@@ -5,6 +5,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import nighttrain.executor.EngineException;
+import nighttrain.io.checkpoint.ModelConfig;
 
 /**
  * The one engine of this executor, shared by all its tasks. The only global of Night Train: Spark gives tasks no other way to
@@ -98,6 +99,21 @@ public final class EngineHost {
     /** Opens an engine before the first task asks for it. */
     synchronized void prepare(EngineKey key, EngineFactory engines) throws InterruptedException {
         provide(key, engines);
+    }
+
+    /**
+     * Checks that an engine can be opened here. One that is open already has shown it, and holds the memory that a second look would
+     * miss; an idle one of another model is closed, since the next lease would close it anyway.
+     *
+     * @throws nighttrain.io.UserError for what cannot work
+     */
+    synchronized void check(EngineKey key, EngineFactory engines, ModelConfig config) {
+        boolean open = model != null && !failed && model.key().equals(key);
+        if (open || leases > 0) {
+            return;
+        }
+        closeModel();
+        engines.plan(key.config(), config);
     }
 
     /** Counters of the runs at work here, and of the last one. */

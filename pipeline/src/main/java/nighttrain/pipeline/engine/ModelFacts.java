@@ -34,7 +34,7 @@ public record ModelFacts(String fingerprint, String architecture, int maxModelLe
             }
             Engines.check(options.engine(), checkpoint.config());
             if (here) {
-                engines.plan(options.engine(), checkpoint.config());
+                EngineHost.here().check(EngineKey.of(options), engines, checkpoint.config());
             }
             return new ModelFacts(
                     checkpoint.fingerprint(),

@@ -19,7 +19,9 @@ final class TaskSizes {
     /** An attempt that is lost, and the keys that the next one must know, stay bounded. */
     private static final long MOST_ROWS = 250_000;
     /** Every reading task writes to every one of these. */
-    private static final int MOST_TASKS = 4096;
+    private static final int MANY_TASKS = 4096;
+    /** So many for each slot there may be all the same, or hundreds of executors would come out uneven. */
+    private static final int MANY_PER_SLOT = 8;
 
     private TaskSizes() {}
 
@@ -27,7 +29,8 @@ final class TaskSizes {
     static double[] ends(Line line, Slots slots) {
         double smallest = SMALLEST * line.tokens() / slots.all();
         List<Double> ends = cut(line, slots, smallest);
-        while (ends.size() > MOST_TASKS && smallest < line.tokens()) {
+        int most = Math.max(MANY_TASKS, MANY_PER_SLOT * slots.all());
+        while (ends.size() > most && smallest < line.tokens()) {
             smallest *= 2;
             ends = cut(line, slots, smallest);
         }

@@ -109,10 +109,10 @@ final class Executor {
         return new Cut(work / perRow, work, task.cut.longestS(), task.cut.lastS());
     }
 
-    /** When something will begin or end here if nothing else happens; never, where there is nothing to do. */
+    /** When something will begin or end here if nothing else happens. */
     double nextChange() {
         if (running.isEmpty()) {
-            return now < upFrom ? upFrom : Double.POSITIVE_INFINITY;
+            return now < upFrom ? upFrom : failsAt;
         }
         double sequences = sequences(now);
         double next = failsAt;

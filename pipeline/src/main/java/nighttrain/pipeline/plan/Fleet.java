@@ -10,7 +10,7 @@ import nighttrain.io.UserError;
  * @param maxNumSeqs sequences that an engine runs at a time, over its replicas
  * @param launchS seconds from a task's end to the next one's first row
  * @param spreadS seconds over which executors come, one after the other
- * @param slowShare of the executors, 0 to 1
+ * @param slowShare of the executors, 0 to 1: the first, which get the longest rows, the worst that can be
  * @param slowness how many times slower those are
  * @param failuresPerDay of one executor
  * @param restartS seconds until another takes its place
@@ -30,7 +30,8 @@ public record Fleet(
             throw new IllegalArgumentException(
                     "fleet: " + executors + " x " + slots + " x " + maxNumSeqs + " (each at least 1)");
         }
-        check(launchS >= 0 && spreadS >= 0 && restartS >= 0, "seconds", Math.min(launchS, spreadS), "0 or more");
+        check(spreadS >= 0, PlanSettings.SPREAD_S.option(), spreadS, "0 or more seconds");
+        check(restartS >= 0, PlanSettings.RESTART_S.option(), restartS, "0 or more seconds");
         check(slowShare >= 0 && slowShare <= 1, PlanSettings.SLOW_SHARE.option(), slowShare, "0 to 1");
         check(slowness >= 1, PlanSettings.SLOWNESS.option(), slowness, "at least 1, how many times slower");
         check(

@@ -63,7 +63,10 @@ public final class FleetSimulation {
         executor.advance(now);
         if (executor.failsAt() <= now) {
             failures++;
-            executor.fail(now + fleet.restartS(), lifetime()).forEach(pending::addFirst);
+            List<Cut> back = executor.fail(now + fleet.restartS(), lifetime());
+            for (int i = back.size() - 1; i >= 0; i--) {
+                pending.addFirst(back.get(i));
+            }
             executors.stream().filter(Executor::isIdle).forEach(idle -> wake(idle, now));
         }
         executor.take(pending, now);

@@ -7,6 +7,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import nighttrain.executor.EngineConfig;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.pipeline.testing.FakeEngines;
 import nighttrain.pipeline.testing.TestSpark;
 import nighttrain.pipeline.testing.TinyModel;
@@ -83,6 +85,28 @@ class EngineHostTest {
                     .isInstanceOf(TimeoutException.class);
         }
         later.get(10, TimeUnit.SECONDS).close();
+    }
+
+    /** On GPUs the memory that an open engine holds would be missing from the plan of the next. */
+    @Test
+    void aCheckTrustsTheEngineThatIsOpenAndClosesAnIdleOtherOne() throws InterruptedException {
+        RunContext one = run("a");
+        RunContext other = run("b");
+        try (EngineHost.Lease lease = host.lease(one)) {
+            check(other);
+            assertThat(lease.model().engine().plan().maxNumSeqs()).isPositive();
+        }
+        check(one);
+        assertThat(engines.script().closed).hasValue(0);
+        check(other);
+        assertThat(engines.script().closed).hasValue(1);
+    }
+
+    private void check(RunContext run) {
+        Path model = Path.of(run.engine().model());
+        try (Checkpoint checkpoint = Checkpoints.dummy(model)) {
+            host.check(run.engine(), engines, checkpoint.config());
+        }
     }
 
     private EngineHost.Lease leaseAlone(String model) {
