@@ -9,19 +9,19 @@ import java.util.List;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.progress.ProgressListener;
 import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.settings.LoadFormat;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.testing.TestSpark;
+import nighttrain.pipeline.testing.TinyModel;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The demo model on the real engine, in a Spark set up as users' are. */
-@Tag("engine")
+/** The demo's architecture with next to no weights on the real engine, in a Spark set up as users' are. */
 class RealEngineTest {
     private static final Path DEMO = Path.of(System.getProperty("nighttrain.root"), "conf", "demo");
     private static final long ROWS = 12;
@@ -36,7 +36,11 @@ class RealEngineTest {
     @BeforeEach
     void settings() {
         values = SettingValues.none()
-                .with(Settings.MODEL, DEMO.resolve("model").toString())
+                .with(
+                        Settings.MODEL,
+                        TinyModel.like(DEMO.resolve("model"), dir.resolve("model")).toString())
+                .with(Settings.LOAD_FORMAT, LoadFormat.DUMMY)
+                .with(Settings.IGNORE_EOS, true)
                 .with(Settings.INPUT_PATH, DEMO.resolve("prompts.parquet").toString())
                 .with(Settings.LIMIT, ROWS)
                 .with(Settings.MAX_TOKENS, 8)

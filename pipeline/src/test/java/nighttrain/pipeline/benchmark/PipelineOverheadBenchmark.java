@@ -30,7 +30,6 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What the pipeline costs: output tokens/s of a job over those of the bare engine on the same requests, in turn. */
 @Tag("benchmark")
-@Tag("engine")
 class PipelineOverheadBenchmark {
     private static final Path DEMO = Path.of(System.getProperty("nighttrain.root"), "conf", "demo");
     private static final int ROUNDS = 4;

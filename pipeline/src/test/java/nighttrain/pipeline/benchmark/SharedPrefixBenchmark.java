@@ -35,7 +35,6 @@ import org.junit.jupiter.api.Timeout;
  * in the prefix cache when engines get quarters of the input, and when they get the order's tasks in turn.
  */
 @Tag("benchmark")
-@Tag("engine")
 class SharedPrefixBenchmark {
     private static final Path DEMO = Path.of(System.getProperty("nighttrain.root"), "conf", "demo");
     private static final int DOCUMENTS = 70;

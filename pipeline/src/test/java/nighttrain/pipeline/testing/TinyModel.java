@@ -1,5 +1,6 @@
 package nighttrain.pipeline.testing;
 
+import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -14,6 +15,14 @@ public final class TinyModel {
     public static final int CONTEXT_TOKENS = 64;
     public static final int END_TOKEN = 256;
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final Map<String, Integer> SIZES = Map.of(
+            "hidden_size", 16,
+            "intermediate_size", 32,
+            "num_hidden_layers", 2,
+            "num_attention_heads", 2,
+            "num_key_value_heads", 1,
+            "head_dim", 8,
+            "num_tracks", 2);
 
     private TinyModel() {}
 
@@ -30,6 +39,23 @@ public final class TinyModel {
             write(dir, "tokenizer.json", tokenizer());
             write(dir, "tokenizer_config.json", Map.of("chat_template", chatTemplate(), "eos_token", "<|end|>"));
             write(dir, "generation_config.json", Map.of("eos_token_id", END_TOKEN));
+            return dir;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Writes one of the architecture and the tokenizer of {@code model}, with next to no weights. */
+    public static Path like(Path model, Path dir) {
+        try {
+            Files.createDirectories(dir);
+            for (String file : List.of("tokenizer.json", "tokenizer_config.json", "generation_config.json")) {
+                Files.copy(model.resolve(file), dir.resolve(file));
+            }
+            Map<String, Object> config =
+                    JSON.readValue(model.resolve("config.json").toFile(), new TypeReference<>() {});
+            config.putAll(SIZES);
+            write(dir, "config.json", config);
             return dir;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
