@@ -24,12 +24,11 @@ import org.apache.spark.sql.SparkSession;
  * Executors with paced engines and prompts of log-normal lengths; says how many tokens per second came of them, how many rows
  * each did, and how busy the healthy ones were in the last twentieth of the time. A small job before it has every engine open
  * and its code compiled. Arguments: scratch directory, Spark master, engines in all, rows per engine, how many times slower
- * executor 0 is.
+ * executor 0 is, milliseconds of a step.
  */
 public final class Fleet {
     private static final int CONTEXT_TOKENS = 1024;
     private static final int SEQUENCES = 16;
-    private static final int STEP_MS = 50;
     private static final double LAST = 0.05;
 
     private final SparkSession spark;
@@ -37,11 +36,11 @@ public final class Fleet {
     private final int engines;
     private final PacedEngines paced;
 
-    private Fleet(SparkSession spark, Path dir, int engines, int slowness) {
+    private Fleet(SparkSession spark, Path dir, int engines, int slowness, int stepMs) {
         this.spark = spark;
         this.dir = dir;
         this.engines = engines;
-        this.paced = new PacedEngines(STEP_MS, isLocal() ? engines : 1, "0", slowness);
+        this.paced = new PacedEngines(stepMs, isLocal() ? engines : 1, "0", slowness);
     }
 
     public static void main(String[] args) throws IOException, InterruptedException {
@@ -49,7 +48,7 @@ public final class Fleet {
         int engines = Integer.parseInt(args[2]);
         try (SparkSession spark = LocalCluster.session(args[1], dir)) {
             LocalCluster.awaitExecutors(spark, engines);
-            Fleet fleet = new Fleet(spark, dir, engines, Integer.parseInt(args[4]));
+            Fleet fleet = new Fleet(spark, dir, engines, Integer.parseInt(args[4]), Integer.parseInt(args[5]));
             fleet.run("warm", 2L * SEQUENCES * engines);
             fleet.tell(args[1], fleet.run("measured", Long.parseLong(args[3]) * engines));
         }
@@ -94,10 +93,11 @@ public final class Fleet {
                 samples.agg(min(col("ms").minus(col("interval_ms"))), max("ms")).head();
         double seconds = (times.getLong(1) - times.getLong(0)) / 1e3;
         System.out.printf(
-                "%s, %d engines: %d rows (%s), %.1f tokens/s in %.1f s of steps, %.1f while generating, %.1f s in all;"
+                "%s, %d engines, steps of %s ms: %d rows (%s), %.1f tokens/s in %.1f s of steps, %.1f while generating, %.1f s in all;"
                         + " busy %.3f, at the end %.3f%n",
                 master,
                 engines,
+                paced.stepMs(),
                 report.rows(),
                 rowsByExecutor(report),
                 (report.promptTokens() + report.outputTokens()) / seconds,
