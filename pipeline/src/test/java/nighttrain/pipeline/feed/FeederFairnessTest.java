@@ -33,10 +33,14 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(60)
 class FeederFairnessTest {
     private static final int LATE_ROWS = 100;
+    /** Long, so that threads get their turn within it on a machine that is busy. */
+    private static final int STEP_MS = 15;
+
     private static final Pass PASS = new Pass(false, new Tries(Map.of()), Long.MAX_VALUE);
 
     private final AtomicInteger early = new AtomicInteger();
     private final AtomicInteger late = new AtomicInteger();
+    private final AtomicInteger earlyAtLatesFirst = new AtomicInteger();
     private final AtomicBoolean ended = new AtomicBoolean();
 
     @TempDir
@@ -51,14 +55,13 @@ class FeederFairnessTest {
             while (early.get() < LATE_ROWS) {
                 Thread.sleep(1);
             }
-            int before = early.get();
             feed(lease, run, "late", LATE_ROWS, late);
-            int meanwhile = early.get() - before;
+            int meanwhile = early.get() - earlyAtLatesFirst.get();
             ended.set(true);
             assertThat(endless.handle((nothing, stopped) -> stopped.getCause()).get(10, TimeUnit.SECONDS))
                     .isInstanceOf(CancellationException.class);
             assertThat(late).hasValue(LATE_ROWS);
-            assertThat(meanwhile).isBetween(LATE_ROWS / 2, 2 * LATE_ROWS);
+            assertThat(meanwhile).isBetween(LATE_ROWS / 3, 3 * LATE_ROWS);
         }
     }
 
@@ -80,11 +83,18 @@ class FeederFairnessTest {
                             session,
                             inFlight,
                             new LastCall(PASS),
-                            row -> finished.incrementAndGet(),
+                            row -> count(finished),
                             this::refuseEnded)
                     .run();
         } catch (InterruptedException stopped) {
             throw new IllegalStateException(stopped);
+        }
+    }
+
+    /** A late feeder's start is not the engine's doing. */
+    private void count(AtomicInteger finished) {
+        if (finished.incrementAndGet() == 1 && finished == late) {
+            earlyAtLatesFirst.set(early.get());
         }
     }
 
@@ -100,7 +110,7 @@ class FeederFairnessTest {
         return new RunContext(
                 "run-of-" + dir.getFileName(),
                 new EngineKey(model.toString(), true, config),
-                new PacedEngines(5, 1, "none", 1),
+                new PacedEngines(STEP_MS, 1, "none", 1),
                 dir.resolve("journal").toString(),
                 SerializableConfiguration.broadcast(TestSpark.session().sparkContext(), new Configuration()));
     }
