@@ -11,6 +11,7 @@ import nighttrain.executor.ModelFootprint;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.pipeline.engine.CountingEngines;
 import nighttrain.pipeline.engine.RealEngines;
 import nighttrain.pipeline.plan.Calibration;
 import nighttrain.pipeline.plan.Length;

@@ -115,12 +115,8 @@ final class BackgroundJournalWriter<T> implements JournalWriter<T> {
 
     private void write() {
         try (writer) {
-            while (true) {
-                List<T> rows = take();
-                if (rows.isEmpty() && isEnding()) {
-                    return;
-                }
-                rows.forEach(writer::append);
+            while (!isDone()) {
+                take().forEach(writer::append);
                 // Without new rows too: an earlier flush may have been put off.
                 writer.flush();
             }
@@ -144,8 +140,9 @@ final class BackgroundJournalWriter<T> implements JournalWriter<T> {
         return rows;
     }
 
-    private synchronized boolean isEnding() {
-        return ending;
+    /** Asked in one breath: a row that comes just before the end is among those that wait, whenever that is. */
+    private synchronized boolean isDone() {
+        return ending && waiting.isEmpty();
     }
 
     private synchronized void fail(Throwable failed) {

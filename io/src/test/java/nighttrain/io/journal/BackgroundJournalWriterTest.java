@@ -8,13 +8,22 @@ import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
 import nighttrain.io.table.ResultRow;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 class BackgroundJournalWriterTest {
     private static final int MOST = BackgroundJournalWriter.MAX_WAITING_ROWS;
+
+    private static final int TASKS = 256;
+    private static final int WRITERS = 10;
 
     private final Disk disk = new Disk();
 
@@ -122,6 +131,31 @@ class BackgroundJournalWriterTest {
             }
         }
         assertThat(disk.rows).hasSize(1);
+    }
+
+    /** The writer's thread looks up every 25 ms: rows that come just then, and the end right after them. */
+    @Test
+    @Timeout(60)
+    void aRowJustBeforeTheEndIsWritten() throws Exception {
+        disk.go.countDown();
+        ExecutorService tasks = Executors.newFixedThreadPool(TASKS);
+        List<Future<?>> ends = IntStream.range(0, TASKS)
+                .<Future<?>>mapToObj(task -> tasks.submit(this::writeRowsThatComeJustBeforeTheEnd))
+                .toList();
+        for (Future<?> end : ends) {
+            end.get();
+        }
+        tasks.shutdown();
+        assertThat(disk.rows).hasSize(TASKS * WRITERS);
+    }
+
+    private void writeRowsThatComeJustBeforeTheEnd() {
+        for (int i = 0; i < WRITERS; i++) {
+            try (JournalWriter<ResultRow> writer = writer()) {
+                LockSupport.parkNanos(25_000_000L + ThreadLocalRandom.current().nextInt(1_000_000));
+                writer.append(Rows.row(i));
+            }
+        }
     }
 
     @Test

@@ -3,6 +3,8 @@ package nighttrain.pipeline.engine;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.io.text.ChatTemplate;
@@ -13,6 +15,7 @@ public final class HostedModel implements AutoCloseable {
     private final EngineKey key;
     private final Tokenizer tokenizer;
     private final Engine engine;
+    private final Set<FairSession> sessions = ConcurrentHashMap.newKeySet();
     private Optional<ChatTemplate> chatTemplate = Optional.empty();
 
     private HostedModel(EngineKey key, Tokenizer tokenizer, Engine engine) {
@@ -40,6 +43,11 @@ public final class HostedModel implements AutoCloseable {
 
     public Engine engine() {
         return engine;
+    }
+
+    /** A submitter of its own for each task; where the engine has no room for all, they share it evenly. */
+    public Engine.Session session() {
+        return FairSession.among(sessions, engine.session());
     }
 
     public Tokenizer tokenizer() {

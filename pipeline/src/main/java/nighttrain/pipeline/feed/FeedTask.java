@@ -53,7 +53,7 @@ public record FeedTask(FeedSpec spec, FeedCounters counters) implements ForeachP
         Intake intake = new Intake(unfinished(rows, TaskJournal.finishedBefore(attempt)), spec.pass(), tries);
         try (InFlight inFlight = new InFlight(attempt.tryLog(), spec.pass().alone());
                 TaskJournal journal = TaskJournal.open(attempt);
-                Engine.Session session = model.engine().session()) {
+                Engine.Session session = model.session()) {
             Feeder feeder = new Feeder(
                     intake,
                     new Requests(model, spec, tries),

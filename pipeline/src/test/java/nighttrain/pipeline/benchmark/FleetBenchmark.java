@@ -12,6 +12,7 @@ import org.junit.jupiter.api.io.TempDir;
 class FleetBenchmark {
     private static final long MINUTES = 15;
     private static final long ROWS_PER_ENGINE = 780;
+    private static final int STEP_MS = 50;
 
     @TempDir
     private Path dir;
@@ -19,21 +20,21 @@ class FleetBenchmark {
     @Test
     @Timeout(value = MINUTES, unit = TimeUnit.MINUTES)
     void fourExecutorsBesideOne() throws Exception {
-        fleet("one", "local-cluster[1,4,512]", 1, ROWS_PER_ENGINE, 1);
-        fleet("four", "local-cluster[4,4,512]", 4, ROWS_PER_ENGINE, 1);
+        fleet("one", "local-cluster[1,4,512]", 1, ROWS_PER_ENGINE, 1, STEP_MS);
+        fleet("four", "local-cluster[4,4,512]", 4, ROWS_PER_ENGINE, 1, STEP_MS);
     }
 
     @Test
     @Timeout(value = MINUTES, unit = TimeUnit.MINUTES)
     void oneOfFourIsFourTimesSlower() throws Exception {
-        fleet("slow", "local-cluster[4,4,512]", 4, 1200, 4);
+        fleet("slow", "local-cluster[4,4,512]", 4, 6000, 4, 10);
     }
 
     @Test
     @Timeout(value = MINUTES, unit = TimeUnit.MINUTES)
     void thirtyTwoEnginesBesideOne() throws Exception {
-        fleet("one", "local[4]", 1, ROWS_PER_ENGINE, 1);
-        fleet("thirty-two", "local[128]", 32, ROWS_PER_ENGINE, 1);
+        fleet("one", "local[4]", 1, ROWS_PER_ENGINE, 1, STEP_MS);
+        fleet("thirty-two", "local[128]", 32, ROWS_PER_ENGINE, 1, STEP_MS);
     }
 
     private void fleet(String name, Object... arguments) throws Exception {

@@ -23,7 +23,8 @@ class FleetForecastBenchmark {
     private static final int ROWS_PER_ENGINE = Integer.getInteger("fleet.rows", 390);
     private static final int SEQUENCES = 16;
     private static final int SLOTS = 4;
-    private static final double STEP_S = 0.05;
+    private static final int STEP_MS = 50;
+    private static final double STEP_S = STEP_MS / 1e3;
     private static final int CHARS_PER_TOKEN = 4;
     private static final int DRAWN = 100_000;
 
@@ -57,7 +58,8 @@ class FleetForecastBenchmark {
                 master,
                 executors,
                 ROWS_PER_ENGINE,
-                1);
+                1,
+                STEP_MS);
     }
 
     /** Prompts as the fleet's, each byte a token, an answer of one token, and a step for each. */

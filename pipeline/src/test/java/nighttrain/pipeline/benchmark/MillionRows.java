@@ -7,12 +7,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import nighttrain.pipeline.GenerateJob;
 import nighttrain.pipeline.GenerateReport;
+import nighttrain.pipeline.engine.CountingEngines;
 import nighttrain.pipeline.progress.ProgressListener;
 import nighttrain.pipeline.settings.GenerateOptions;
-import nighttrain.pipeline.settings.LoadFormat;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
-import nighttrain.pipeline.testing.TinyModel;
+import nighttrain.pipeline.testing.TinyJob;
 import org.apache.spark.sql.SparkSession;
 
 /** Sends rows through the pipeline with an engine that does nothing; arguments: scratch directory, rows. */
@@ -41,17 +41,10 @@ public final class MillionRows {
     }
 
     private static void measure(SparkSession spark, Path dir, long rows) {
-        SettingValues values = SettingValues.none()
-                .with(
-                        Settings.MODEL,
-                        TinyModel.in(dir.resolve("model"), CONTEXT_TOKENS).toString())
-                .with(Settings.LOAD_FORMAT, LoadFormat.DUMMY)
-                .with(Settings.INPUT_PATH, dir.resolve("input").toString())
-                .with(Settings.OUTPUT_PATH, dir.resolve("output").toString())
-                .with(Settings.MAX_TOKENS, OUTPUT_TOKENS);
+        SettingValues values = TinyJob.in(dir, CONTEXT_TOKENS).with(Settings.MAX_TOKENS, OUTPUT_TOKENS);
         long startNanos = System.nanoTime();
         GenerateReport report =
-                new GenerateJob(new NoOpEngines()).run(spark, GenerateOptions.of(values), ProgressListener.SILENT);
+                new GenerateJob(new CountingEngines()).run(spark, GenerateOptions.of(values), ProgressListener.SILENT);
         double seconds = (System.nanoTime() - startNanos) / 1e9;
         long distinct = spark.read()
                 .parquet(report.output() + "/results")

@@ -128,7 +128,8 @@ final class FeedSimulation {
                     slot.freeFrom = now + LAUNCH_STEPS;
                 }
             }
-            // Tasks are threads: which of them finds room in the engine first is chance.
+            // Tasks are threads: which of them finds room in the engine first is chance. (Their sessions share it more
+            // evenly.)
             Collections.shuffle(mine, random);
             mine.stream().filter(slot -> now >= slot.freeFrom).forEach(this::offer);
             while (running.size() < slots.maxNumSeqs() && !waiting.isEmpty()) {

@@ -10,9 +10,7 @@ import nighttrain.pipeline.GenerateJob;
 import nighttrain.pipeline.GenerateReport;
 import nighttrain.pipeline.progress.ProgressListener;
 import nighttrain.pipeline.settings.GenerateOptions;
-import nighttrain.pipeline.settings.LoadFormat;
 import nighttrain.pipeline.settings.SettingValues;
-import nighttrain.pipeline.settings.Settings;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
@@ -35,11 +33,7 @@ public abstract class JobTest {
 
     @BeforeEach
     void settings() {
-        values = SettingValues.none()
-                .with(Settings.MODEL, TinyModel.in(dir.resolve("model")).toString())
-                .with(Settings.LOAD_FORMAT, LoadFormat.DUMMY)
-                .with(Settings.INPUT_PATH, dir.resolve("input").toString())
-                .with(Settings.OUTPUT_PATH, output().toString());
+        values = TinyJob.in(dir, TinyModel.CONTEXT_TOKENS);
     }
 
     protected Path output() {

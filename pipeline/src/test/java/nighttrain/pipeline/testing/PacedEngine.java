@@ -32,14 +32,9 @@ final class PacedEngine implements Engine {
         return plan;
     }
 
-    /** Goes to the engine with the fewest, as tasks go to executors with free slots. */
     @Override
-    public synchronized Session session() {
-        PacedReplica idlest = replicas.stream()
-                .min(Comparator.comparingInt(PacedReplica::sessions))
-                .orElseThrow();
-        idlest.enter();
-        return new PacedSession(idlest);
+    public Session session() {
+        return new PacedSession();
     }
 
     @Override
@@ -52,19 +47,18 @@ final class PacedEngine implements Engine {
         replicas.forEach(PacedReplica::close);
     }
 
-    private static final class PacedSession implements Session {
-        private final PacedReplica replica;
+    private final class PacedSession implements Session {
         private final BlockingQueue<Generation> answers = new LinkedBlockingQueue<>();
         private final List<GenerationRequest> taken = new ArrayList<>();
         private int inFlight;
 
-        PacedSession(PacedReplica replica) {
-            this.replica = replica;
-        }
-
+        /** Goes to the replica with the least to do, as in a real engine. */
         @Override
         public boolean offer(GenerationRequest request) {
-            boolean takes = replica.offer(request, answers::add);
+            PacedReplica idlest = replicas.stream()
+                    .min(Comparator.comparingInt(PacedReplica::inFlight))
+                    .orElseThrow();
+            boolean takes = idlest.offer(request, answers::add);
             if (takes) {
                 inFlight++;
                 taken.add(request);
@@ -86,7 +80,7 @@ final class PacedEngine implements Engine {
 
         @Override
         public void close() {
-            replica.leave(taken);
+            replicas.forEach(replica -> replica.drop(taken));
         }
     }
 }

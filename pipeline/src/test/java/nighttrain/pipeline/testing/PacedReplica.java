@@ -22,7 +22,6 @@ final class PacedReplica {
     private final Deque<Sequence> waiting = new ArrayDeque<>();
     private final List<Sequence> running = new ArrayList<>();
     private final Thread loop = new Thread(this::loop, "paced-engine");
-    private int sessions;
     private long promptTokens;
     private long outputTokens;
     private long finished;
@@ -69,23 +68,18 @@ final class PacedReplica {
         loop.start();
     }
 
-    synchronized int sessions() {
-        return sessions;
+    synchronized int inFlight() {
+        return waiting.size() + running.size();
     }
 
-    synchronized void enter() {
-        sessions++;
-    }
-
-    synchronized void leave(Collection<GenerationRequest> cancelled) {
-        sessions--;
+    synchronized void drop(Collection<GenerationRequest> cancelled) {
         waiting.removeIf(sequence -> cancelled.contains(sequence.request));
         running.removeIf(sequence -> cancelled.contains(sequence.request));
     }
 
     /** Takes a batch and another one that waits. */
     synchronized boolean offer(GenerationRequest request, Consumer<Generation> answer) {
-        return waiting.size() + running.size() < 2 * maxNumSeqs && waiting.add(new Sequence(request, answer));
+        return inFlight() < 2 * maxNumSeqs && waiting.add(new Sequence(request, answer));
     }
 
     synchronized EngineStats stats() {

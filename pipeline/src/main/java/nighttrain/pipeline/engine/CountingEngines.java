@@ -1,4 +1,4 @@
-package nighttrain.pipeline;
+package nighttrain.pipeline.engine;
 
 import java.nio.file.Path;
 import java.time.Duration;
@@ -18,13 +18,12 @@ import nighttrain.executor.request.GenerationRequest;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.checkpoint.ModelConfig;
-import nighttrain.pipeline.engine.EngineFactory;
 
 /**
  * Engines that compute nothing: every answer is as long as it may be. So the lengths of prompts are those that a run would see, template,
  * truncation and refused rows included, where no engine can be.
  */
-record CountingEngines() implements EngineFactory {
+public record CountingEngines() implements EngineFactory {
     @Override
     public Engine open(EngineConfig config, Path model, boolean dummy) {
         try (Checkpoint shape = Checkpoints.dummy(model)) {

@@ -1,0 +1,117 @@
+package nighttrain.pipeline.feed;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.LongStream;
+import nighttrain.executor.Backend;
+import nighttrain.executor.Engine;
+import nighttrain.executor.EngineConfig;
+import nighttrain.executor.request.SamplingParams;
+import nighttrain.io.journal.TryLog;
+import nighttrain.pipeline.engine.EngineHost;
+import nighttrain.pipeline.engine.EngineKey;
+import nighttrain.pipeline.engine.RunContext;
+import nighttrain.pipeline.settings.TruncateSide;
+import nighttrain.pipeline.testing.PacedEngines;
+import nighttrain.pipeline.testing.TestSpark;
+import nighttrain.pipeline.testing.TinyModel;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.util.SerializableConfiguration;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Two tasks at one engine that has no room for all of their rows. */
+@Timeout(60)
+class FeederFairnessTest {
+    private static final int LATE_ROWS = 100;
+    /** Long, so that threads get their turn within it on a machine that is busy. */
+    private static final int STEP_MS = 15;
+
+    private static final Pass PASS = new Pass(false, new Tries(Map.of()), Long.MAX_VALUE);
+
+    private final AtomicInteger early = new AtomicInteger();
+    private final AtomicInteger late = new AtomicInteger();
+    private final AtomicInteger earlyAtLatesFirst = new AtomicInteger();
+    private final AtomicBoolean ended = new AtomicBoolean();
+
+    @TempDir
+    private Path dir;
+
+    @Test
+    void theOneThatComesLateGetsItsHalf() throws Exception {
+        RunContext run = run();
+        try (EngineHost.Lease lease = EngineHost.here().lease(run)) {
+            CompletableFuture<Void> endless =
+                    CompletableFuture.runAsync(() -> feed(lease, run, "early", Long.MAX_VALUE, early));
+            while (early.get() < LATE_ROWS) {
+                Thread.sleep(1);
+            }
+            feed(lease, run, "late", LATE_ROWS, late);
+            int meanwhile = early.get() - earlyAtLatesFirst.get();
+            ended.set(true);
+            assertThat(endless.handle((nothing, stopped) -> stopped.getCause()).get(10, TimeUnit.SECONDS))
+                    .isInstanceOf(CancellationException.class);
+            assertThat(late).hasValue(LATE_ROWS);
+            assertThat(meanwhile).isBetween(LATE_ROWS / 3, 3 * LATE_ROWS);
+        }
+    }
+
+    private void feed(EngineHost.Lease lease, RunContext run, String name, long rows, AtomicInteger finished) {
+        FeedSpec spec =
+                new FeedSpec(run, PASS, SamplingParams.greedy(2), 0, List.of(), null, TruncateSide.NONE, false, false);
+        Intake intake = new Intake(
+                LongStream.range(0, rows)
+                        .mapToObj(row -> new PromptRow(name, row, 0, name + row, "ab", null))
+                        .iterator(),
+                PASS,
+                PASS.tries());
+        try (InFlight inFlight = new InFlight(new TryLog(run.journal(), name), false);
+                Engine.Session session = lease.model().session()) {
+            new Feeder(
+                            intake,
+                            new Requests(lease.model(), spec, PASS.tries()),
+                            new Results(lease.model().tokenizer(), false, name, PASS.tries()),
+                            session,
+                            inFlight,
+                            new LastCall(PASS),
+                            row -> count(finished),
+                            this::refuseEnded)
+                    .run();
+        } catch (InterruptedException stopped) {
+            throw new IllegalStateException(stopped);
+        }
+    }
+
+    /** A late feeder's start is not the engine's doing. */
+    private void count(AtomicInteger finished) {
+        if (finished.incrementAndGet() == 1 && finished == late) {
+            earlyAtLatesFirst.set(early.get());
+        }
+    }
+
+    private void refuseEnded() {
+        if (ended.get()) {
+            throw new CancellationException("ended");
+        }
+    }
+
+    private RunContext run() {
+        Path model = TinyModel.in(dir.resolve("model"));
+        EngineConfig config = new EngineConfig(Backend.CPU, 0, 1, 8, 0, TinyModel.CONTEXT_TOKENS, 16, 0, false, 1);
+        return new RunContext(
+                "run-of-" + dir.getFileName(),
+                new EngineKey(model.toString(), true, config),
+                new PacedEngines(STEP_MS, 1, "none", 1),
+                dir.resolve("journal").toString(),
+                SerializableConfiguration.broadcast(TestSpark.session().sparkContext(), new Configuration()));
+    }
+}

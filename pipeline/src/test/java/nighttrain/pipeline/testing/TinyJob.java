@@ -1,0 +1,22 @@
+package nighttrain.pipeline.testing;
+
+import java.nio.file.Path;
+import nighttrain.pipeline.settings.LoadFormat;
+import nighttrain.pipeline.settings.SettingValues;
+import nighttrain.pipeline.settings.Settings;
+
+/** Settings of a job of a {@link TinyModel} that has all it needs in one folder: {@code model}, {@code input} and {@code output}. */
+public final class TinyJob {
+    private TinyJob() {}
+
+    /** Writes the model, too. */
+    public static SettingValues in(Path dir, int contextTokens) {
+        return SettingValues.none()
+                .with(
+                        Settings.MODEL,
+                        TinyModel.in(dir.resolve("model"), contextTokens).toString())
+                .with(Settings.LOAD_FORMAT, LoadFormat.DUMMY)
+                .with(Settings.INPUT_PATH, dir.resolve("input").toString())
+                .with(Settings.OUTPUT_PATH, dir.resolve("output").toString());
+    }
+}
