@@ -29,7 +29,6 @@ import org.junit.jupiter.api.io.TempDir;
  * whole process, while the demo model answers its 500 prompts many times over: in a short run all of it runs for the first time.
  */
 @Tag("benchmark")
-@Tag("engine")
 class MetricsOverheadBenchmark {
     private static final int TIMES = Integer.getInteger("overhead.times", 12);
     private static final Path DEMO = Path.of(System.getProperty("nighttrain.root"), "conf", "demo");
