@@ -50,8 +50,9 @@ class FullDiskTest {
             assertThat(process.await(PATIENCE)).as(process.messages()).isZero();
             assertThat(process.messages())
                     .containsOnlyOnce("cannot ")
-                    .containsPattern("(?m)^cannot (write|end).*No space left on device.*make room.*, then run the same command again,"
-                            + " which computes only what is not finished\\)$")
+                    .containsPattern(
+                            "(?m)^cannot (write|end).*No space left on device.*make room.*, then run the same command again,"
+                                    + " which computes only what is not finished\\)$")
                     .doesNotContain("Exception");
             assertThat(process.out())
                     .startsWith("exit code 1\n500 rows, 0 errors in ")

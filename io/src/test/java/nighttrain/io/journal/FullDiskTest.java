@@ -65,7 +65,12 @@ class FullDiskTest {
 
         @Override
         public FSDataOutputStream create(
-                Path file, boolean overwrite, int bufferBytes, short replication, long blockBytes, Progressable progress)
+                Path file,
+                boolean overwrite,
+                int bufferBytes,
+                short replication,
+                long blockBytes,
+                Progressable progress)
                 throws IOException {
             Path where = full ? new Path("/dev/full") : file;
             return super.create(where, overwrite || full, bufferBytes, replication, blockBytes, progress);
