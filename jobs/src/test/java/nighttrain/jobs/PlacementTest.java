@@ -2,6 +2,7 @@ package nighttrain.jobs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,7 +17,10 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Where executors land, and on which GPUs: a node with four GPUs and one without, on a real cluster. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -54,10 +58,15 @@ class PlacementTest {
                 "spark.dynamicAllocation.initialExecutors", "1",
                 "spark.dynamicAllocation.maxExecutors", "2",
                 "spark.executor.resource.gpu.amount", "2");
+        String job;
         try (CommandProcess driver = cluster.driver(conf, command(output))) {
+            driver.awaitWhileAlive("all GPUs are taken", PATIENCE, () -> takenGpus() == 4);
+            job = cluster.lastApplication();
+            driver.signal("STOP"); // nothing that it has is given back meanwhile
+            refusesWhatOthersHave();
+            driver.signal("CONT");
             assertThat(driver.await(PATIENCE)).as(cluster.logs()).isZero();
         }
-        String job = cluster.lastApplication();
         assertThat(gpus(cpuNode, job)).doesNotContain("0, 1", "2, 5").contains("");
         Map<String, String> ofGpuNode = gpuNode.logs(job);
         assertThat(gpus(gpuNode, job)).filteredOn(gpus -> !gpus.isEmpty()).containsExactlyInAnyOrder("0, 1", "2, 5");
@@ -71,21 +80,69 @@ class PlacementTest {
                         .containsPattern("GPUs of this executor: \\[(0, 1|2, 5)]"));
     }
 
+    /** Nor where all of a job holds them; with {@code -Dnighttrain.soak}, since it takes six executors. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            2 | 0, 1; 2, 5
+            1 | 0; 1; 2; 5""")
+    @EnabledIfSystemProperty(named = "nighttrain.soak", matches = "\\d+")
+    @Timeout(300)
+    void executorsOfOneNodeShareNoGpu(int each, String taken) throws Exception {
+        Map<String, String> conf = Map.of(
+                "spark.cores.max", "4",
+                "spark.executor.cores", String.valueOf(each),
+                "spark.executor.resource.gpu.amount", String.valueOf(each),
+                "spark.scheduler.minRegisteredResourcesRatio", "1.0",
+                "spark.scheduler.maxRegisteredResourcesWaitingTime", "2m");
+        try (CommandProcess driver = cluster.driver(conf, command(folder.resolve("static-" + each)))) {
+            assertThat(driver.await(PATIENCE)).as(cluster.logs()).isZero();
+        }
+        String job = cluster.lastApplication();
+        assertThat(gpus(cpuNode, job)).isEmpty();
+        assertThat(gpus(gpuNode, job)).containsExactlyInAnyOrder(taken.split("; "));
+    }
+
+    private void refusesWhatOthersHave() throws IOException {
+        assertThat(refusal("spark.executor.resource.gpu.amount=2", "--executor-wait", "1s"))
+                .containsExactly(
+                        "no executor within 1 s: 2 cores, 512 MiB, 2 GPUs (there are 6 cores, 4,096 MiB, 0 GPUs / 4"
+                                + " cores, 4,096 MiB, 4 GPUs, in use by night-train; wait for that, ask for less, or"
+                                + " raise --executor-wait)");
+    }
+
     @Test
     @Timeout(120)
     void whatNoWorkerHasIsRefusedInOneLine() throws Exception {
-        List<String> more = new ArrayList<>(List.of("--conf", "spark.executor.resource.gpu.amount=8"));
-        cluster.conf().forEach((key, value) -> more.addAll(List.of("--conf", key + "=" + value)));
         Instant start = Instant.now();
-        Outcome outcome = Outcome.of(command(folder.resolve("never"), more.toArray(String[]::new)));
-        assertThat(Duration.between(start, Instant.now())).isLessThan(Duration.ofSeconds(60));
-        assertThat(outcome.exitCode()).isEqualTo(ExitCode.BAD_INPUT);
-        assertThat(outcome.messages())
+        assertThat(refusal("spark.executor.resource.gpu.amount=8"))
                 .containsExactly(
                         "no worker can hold an executor: 2 cores, 512 MiB, 8 GPUs (there are 6 cores, 4,096 MiB, 0"
                                 + " GPUs / 4 cores, 4,096 MiB, 4 GPUs; ask for less by spark.executor.cores, .memory and"
                                 + " .resource.gpu.amount, or start such a worker)");
+        assertThat(Duration.between(start, Instant.now())).isLessThan(Duration.ofSeconds(60));
         assertThat(folder.resolve("never")).doesNotExist();
+    }
+
+    /** What a command says that gets no executor. */
+    private List<String> refusal(String conf, String... options) throws IOException {
+        List<String> more = new ArrayList<>(List.of(options));
+        more.addAll(List.of("--conf", conf));
+        cluster.conf().forEach((key, value) -> more.addAll(List.of("--conf", key + "=" + value)));
+        Outcome outcome = Outcome.of(command(folder.resolve("never"), more.toArray(String[]::new)));
+        assertThat(outcome.exitCode()).isEqualTo(ExitCode.BAD_INPUT);
+        return outcome.messages();
+    }
+
+    /** Of all nodes, by all applications. */
+    private int takenGpus() throws IOException {
+        int taken = 0;
+        for (JsonNode worker : cluster.state().required("workers")) {
+            taken += worker.required("resourcesused")
+                    .path("gpu")
+                    .path("addresses")
+                    .size();
+        }
+        return taken;
     }
 
     private String[] command(Path output, String... more) throws IOException {

@@ -25,7 +25,9 @@ import java.util.stream.Stream;
  */
 final class StandaloneCluster implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final Duration PATIENCE = Duration.ofSeconds(60);
+    /** A guard against what never starts; a worker takes seconds of a processor, beside executors and other builds. */
+    private static final Duration PATIENCE = Duration.ofMinutes(5);
+
     private static final String CLASS_PATH =
             System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
     private static final List<String> JVM_FLAGS = Stream.concat(
@@ -117,6 +119,7 @@ final class StandaloneCluster implements AutoCloseable {
         conf.put("spark.master", url());
         conf.put("spark.driver.host", "127.0.0.1");
         conf.put("spark.local.dir", folder.resolve("local").toString());
+        conf.put("spark.nighttrain.executorWait", "5m"); // builds share their processors
         conf.put("spark.executor.cores", "2");
         conf.put("spark.executor.memory", "512m");
         conf.put("spark.executor.extraClassPath", CLASS_PATH);

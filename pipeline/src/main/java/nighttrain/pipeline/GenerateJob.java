@@ -10,6 +10,7 @@ import nighttrain.pipeline.read.InputReader;
 import nighttrain.pipeline.read.InputSource;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.Settings;
+import org.apache.hadoop.fs.FSError;
 import org.apache.spark.sql.SparkSession;
 
 /** Prompts in a table to completions in a table. */
@@ -54,7 +55,7 @@ public final class GenerateJob {
             }
             job.folder().write(job.fingerprint());
             return new GenerateRun(spark, job, engines, lock.run(), startNanos).go(progress);
-        } catch (Exception failed) { // Scala throws checked ones that no signature names
+        } catch (Exception | FSError failed) { // Scala throws checked ones that no signature names
             RunFault.throwIfBehind(failed);
             throw failed;
         }

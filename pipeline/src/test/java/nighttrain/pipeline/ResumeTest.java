@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.HashSet;
 import java.util.Set;
-import java.util.function.BooleanSupplier;
 import nighttrain.io.journal.Journal;
 import nighttrain.io.journal.JournalReader;
 import nighttrain.io.table.ResultRow;
@@ -58,15 +57,7 @@ class ResumeTest extends JobTest {
     void aCancelledRunKeepsWhatItFinished() throws InterruptedException {
         input(1, prompts(ROWS));
         script().answerMs.set(50);
-        Thread canceller = new Thread(() -> {
-            await(() -> script().computations() >= 10);
-            spark.sparkContext().cancelAllJobs();
-        });
-        canceller.start();
-        assertThatThrownBy(this::run).hasStackTraceContaining("cancelled");
-        canceller.join();
-        // Spark does not wait for the tasks of a cancelled job.
-        await(() -> script().openSessions.get() == 0);
+        runAndCancelAfter(10);
         assertThat(script().cancelled.get()).isPositive();
 
         script().answerMs.set(0);
@@ -101,16 +92,6 @@ class ResumeTest extends JobTest {
         script().failures.set(0);
         assertThat(run().rows()).isEqualTo(5);
         assertThat(results()).extracting(row -> row.<String>getAs("text")).containsExactlyElementsOf(prompts(5));
-    }
-
-    private static void await(BooleanSupplier condition) {
-        try {
-            while (!condition.getAsBoolean()) {
-                Thread.sleep(10);
-            }
-        } catch (InterruptedException timedOut) {
-            Thread.currentThread().interrupt();
-        }
     }
 
     private Set<Long> journaled() {

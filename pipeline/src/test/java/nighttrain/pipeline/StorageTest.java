@@ -3,11 +3,14 @@ package nighttrain.pipeline;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import nighttrain.io.journal.Journal;
 import nighttrain.io.journal.JournalReader;
+import nighttrain.io.journal.TryFiles;
 import nighttrain.io.table.ResultRow;
+import nighttrain.io.table.RowTry;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.testing.JobTest;
@@ -42,6 +45,7 @@ class StorageTest extends JobTest {
         assertThat(output().resolve("summary.json")).doesNotExist();
         int finished = journaled();
         assertThat(finished).isBetween(1, ROWS - 1);
+        assertThat(triesThatDied()).isEmpty();
 
         store.room.set(Long.MAX_VALUE);
         assertThat(run().rowsFromEarlierRuns()).isEqualTo(finished);
@@ -125,6 +129,14 @@ class StorageTest extends JobTest {
 
     private void assertEveryRowOnce() {
         assertThat(results()).extracting(row -> row.<String>getAs("text")).containsExactlyElementsOf(prompts(ROWS));
+    }
+
+    private List<RowTry> triesThatDied() {
+        Journal journal = JobFolder.of(output().toString(), new Configuration()).journal();
+        return TryFiles.list(journal, "").stream()
+                .flatMap(file -> TryFiles.read(journal.fs(), file).stream())
+                .filter(row -> !row.released())
+                .toList();
     }
 
     private int journaled() {

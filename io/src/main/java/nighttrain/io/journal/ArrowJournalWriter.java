@@ -9,6 +9,7 @@ import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.ipc.ArrowStreamWriter;
 import org.apache.hadoop.fs.FSDataOutputStream;
+import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.StreamCapabilities;
 
 /** Rows to Arrow IPC streams, one record batch per flush. */
@@ -94,10 +95,10 @@ final class ArrowJournalWriter<T> implements JournalWriter<T> {
                 endFile();
                 lastRollNanos = nanoClock.getAsLong();
             }
-        } catch (IOException e) {
+        } catch (IOException | FSError e) {
             // The file may end in half a batch now: what came after that would never be read.
             state = State.FAILED;
-            throw new UncheckedIOException("cannot write the journal: " + files, e);
+            throw new UncheckedIOException("cannot write the journal: " + files, JournalFileSystem.fault(e));
         }
     }
 
@@ -132,8 +133,8 @@ final class ArrowJournalWriter<T> implements JournalWriter<T> {
                     endFile();
                 }
             }
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot end the journal: " + files, e);
+        } catch (IOException | FSError e) {
+            throw new UncheckedIOException("cannot end the journal: " + files, JournalFileSystem.fault(e));
         } finally {
             state = State.CLOSED;
         }

@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import org.apache.hadoop.fs.ChecksumFileSystem;
+import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -23,6 +24,12 @@ final class JournalFileSystem {
      */
     static FileSystem raw(FileSystem fs) {
         return fs instanceof ChecksumFileSystem checksummed ? checksummed.getRawFileSystem() : fs;
+    }
+
+    /** A fault of a local disk, which Hadoop throws as an {@link FSError}, as if the program were at fault; others as they are. */
+    static IOException fault(Throwable thrown) {
+        Throwable fault = thrown instanceof FSError ? thrown.getCause() : thrown;
+        return fault instanceof IOException io ? io : new IOException(fault);
     }
 
     /** Journal files of one kind, by name. */

@@ -12,6 +12,7 @@ import java.util.LinkedHashSet;
 import java.util.Set;
 import nighttrain.io.table.RowTry;
 import org.apache.hadoop.fs.FSDataOutputStream;
+import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.StreamCapabilities;
@@ -55,8 +56,8 @@ public final class TryLog implements Closeable {
             } else if (out != null || anew || System.nanoTime() - writtenNanos >= INTERVAL_NANOS) {
                 replace();
             }
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot write the journal: " + name(), e);
+        } catch (IOException | FSError e) {
+            throw new UncheckedIOException("cannot write the journal: " + name(), JournalFileSystem.fault(e));
         }
     }
 
@@ -75,24 +76,30 @@ public final class TryLog implements Closeable {
         inFlight.addAll(back);
         try {
             replace();
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot end the journal: " + name(), e);
+        } catch (IOException | FSError e) {
+            throw new UncheckedIOException("cannot end the journal: " + name(), JournalFileSystem.fault(e));
         }
     }
 
-    /** Puts a file of what is in flight in the place of the one before. */
+    /**
+     * Puts a file of what is in flight in the place of the one before. That goes in any case: on a full disk rows are rather
+     * not counted than held to have seen a death.
+     */
     private void replace() throws IOException {
         Path old = file;
-        close();
-        file = null;
-        if (!inFlight.isEmpty()) {
-            file = name().suffix("-" + files++ + TryFiles.SUFFIX);
-            out = fs.create(file, false);
-            lines = 0;
-            write(inFlight);
-        }
-        if (old != null) {
-            fs.delete(old, false);
+        try {
+            close();
+            file = null;
+            if (!inFlight.isEmpty()) {
+                file = name().suffix("-" + files++ + TryFiles.SUFFIX);
+                out = fs.create(file, false);
+                lines = 0;
+                write(inFlight);
+            }
+        } finally {
+            if (old != null) {
+                fs.delete(old, false);
+            }
         }
     }
 
@@ -120,9 +127,14 @@ public final class TryLog implements Closeable {
     /** Ends the file and leaves it where it is: what it names is in flight still, or died. */
     @Override
     public void close() throws IOException {
-        if (out != null) {
-            out.close();
-            out = null;
+        FSDataOutputStream ending = out;
+        out = null;
+        try {
+            if (ending != null) {
+                ending.close();
+            }
+        } catch (FSError e) {
+            throw JournalFileSystem.fault(e);
         }
     }
 }

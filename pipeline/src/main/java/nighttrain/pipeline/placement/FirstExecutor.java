@@ -6,7 +6,6 @@ import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.stream.Collectors;
 import nighttrain.io.UserError;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.JavaFutureAction;
@@ -16,9 +15,6 @@ import org.apache.spark.api.java.JavaSparkContext;
 public final class FirstExecutor {
     /** How long workers may take to come up before it counts that none is large enough. */
     private static final Duration GRACE = Duration.ofSeconds(10);
-
-    /** A worker that is large enough and busy, or slow, is worth more patience than a cluster of which nothing is known. */
-    private static final int LONGER_WHERE_IT_FITS = 6;
 
     private final SparkContext spark;
     private final ExecutorSize asked;
@@ -40,14 +36,15 @@ public final class FirstExecutor {
     }
 
     private void await(Duration atMost) {
+        Duration grace = atMost.compareTo(GRACE) < 0 ? atMost : GRACE;
         JavaFutureAction<Void> anyTask = JavaSparkContext.fromSparkContext(spark)
                 .parallelize(List.of(0), 1)
                 .foreachAsync(nothing -> {});
         try {
-            if (!ends(anyTask, GRACE.compareTo(atMost) < 0 ? GRACE : atMost)) {
-                Duration patience = refuseTooLarge() ? atMost.multipliedBy(LONGER_WHERE_IT_FITS) : atMost;
-                if (!ends(anyTask, patience.minus(GRACE))) {
-                    throw late(patience);
+            if (!ends(anyTask, grace)) {
+                refuseTooLarge();
+                if (!ends(anyTask, atMost.minus(grace))) {
+                    throw late(atMost);
                 }
             }
         } finally {
@@ -70,30 +67,31 @@ public final class FirstExecutor {
         }
     }
 
-    /** Whether there is known to be a worker that is large enough, in use by others perhaps. */
-    private boolean refuseTooLarge() {
-        Optional<List<ExecutorSize>> workers = StandaloneMaster.workers(spark);
-        if (workers.isPresent() && workers.get().stream().noneMatch(asked::fitsIn)) {
+    private void refuseTooLarge() {
+        Optional<ClusterState> cluster = StandaloneMaster.state(spark);
+        if (cluster.isPresent() && cluster.get().workers().stream().noneMatch(asked::fitsIn)) {
             throw UserError.of(
                     "no worker can hold an executor",
                     asked,
-                    "there are " + list(workers.get()) + "; ask for less by spark.executor.cores, .memory and"
+                    "there are " + cluster.get().sizes() + "; ask for less by spark.executor.cores, .memory and"
                             + " .resource.gpu.amount, or start such a worker");
         }
-        return workers.isPresent();
     }
 
     private UserError late(Duration waited) {
         return UserError.of(
                 "no executor within " + waited.toSeconds() + " s",
                 asked,
-                "the cluster has none to give, or is slow; wait for other jobs, ask for less, or raise"
-                        + " --executor-wait");
+                StandaloneMaster.state(spark)
+                                .map(FirstExecutor::whoHasIt)
+                                .orElse("the cluster has none to give, or is slow; wait for other jobs")
+                        + ", ask for less, or raise --executor-wait");
     }
 
-    private static String list(List<ExecutorSize> workers) {
-        return workers.isEmpty()
-                ? "no workers"
-                : workers.stream().map(ExecutorSize::toString).distinct().collect(Collectors.joining(" / "));
+    private static String whoHasIt(ClusterState cluster) {
+        String have = "there are " + cluster.sizes();
+        return cluster.others().isEmpty()
+                ? have + ", and no other application: the workers' logs tell why executors do not start; mend that"
+                : have + ", in use by " + String.join(", ", cluster.others()) + "; wait for that";
     }
 }

@@ -1,8 +1,7 @@
 package nighttrain.pipeline.placement;
 
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.apache.spark.SparkContext;
@@ -18,7 +17,7 @@ import scala.concurrent.duration.FiniteDuration;
 import scala.reflect.ClassTag$;
 
 /**
- * What the master of a standalone cluster knows of its workers. Asked as its web page is made: nobody has to know that page's
+ * What the master of a standalone cluster knows. Asked as its web page is made: nobody has to know that page's
  * address.
  */
 final class StandaloneMaster {
@@ -29,14 +28,14 @@ final class StandaloneMaster {
 
     private StandaloneMaster() {}
 
-    /** Sizes of the workers alive, the largest first; what of them is in use, the master does not send. Empty where the cluster is of another kind, or its master does not answer. */
-    static Optional<List<ExecutorSize>> workers(SparkContext spark) {
+    /** Empty where the cluster is of another kind, or its master does not answer. */
+    static Optional<ClusterState> state(SparkContext spark) {
         if (!spark.master().startsWith(URL)) {
             return Optional.empty();
         }
         for (String address : spark.master().substring(URL.length()).split(",", -1)) {
             try {
-                return Optional.of(ask(RpcAddress.fromSparkURL(URL + address)));
+                return Optional.of(state(ask(RpcAddress.fromSparkURL(URL + address)), spark.applicationId()));
             } catch (Exception silent) { // Scala throws checked ones that no signature names
                 LOG.info("the master at {} does not tell of its workers", address, silent);
             }
@@ -44,20 +43,26 @@ final class StandaloneMaster {
         return Optional.empty();
     }
 
-    private static List<ExecutorSize> ask(RpcAddress address) {
+    private static DeployMessages.MasterStateResponse ask(RpcAddress address) {
         RpcEndpointRef master = SparkEnv.get().rpcEnv().setupEndpointRef(address, "Master");
-        DeployMessages.MasterStateResponse state = master.askSync(
+        return master.askSync(
                 DeployMessages.RequestMasterState$.MODULE$,
                 PATIENCE,
                 ClassTag$.MODULE$.apply(DeployMessages.MasterStateResponse.class));
-        List<ExecutorSize> workers = new ArrayList<>();
-        for (WorkerInfo info : state.workers()) {
-            if (info.isAlive()) {
-                workers.add(size(info));
-            }
-        }
-        workers.sort(Comparator.comparing(ExecutorSize::cores).reversed());
-        return workers;
+    }
+
+    private static ClusterState state(DeployMessages.MasterStateResponse told, String own) {
+        return new ClusterState(
+                Arrays.stream(told.workers())
+                        .filter(WorkerInfo::isAlive)
+                        .map(StandaloneMaster::size)
+                        .sorted(Comparator.comparing(ExecutorSize::cores).reversed())
+                        .toList(),
+                Arrays.stream(told.activeApps())
+                        .filter(application -> !application.id().equals(own))
+                        .map(application -> application.desc().name())
+                        .distinct()
+                        .toList());
     }
 
     private static ExecutorSize size(WorkerInfo info) {

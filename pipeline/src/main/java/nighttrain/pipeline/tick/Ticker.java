@@ -53,7 +53,7 @@ public final class Ticker implements AutoCloseable {
         public void run() {
             try {
                 action.run();
-            } catch (RuntimeException failed) {
+            } catch (RuntimeException | Error failed) { // a full local disk is an Error to Hadoop
                 if (missed == 0) {
                     LOG.warn("{} missed a beat; those that follow are counted", name, failed);
                 }

@@ -8,11 +8,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** On HDFS: what was flushed survives a kill at once, under the dead writer's lease. */
@@ -22,6 +24,7 @@ class HdfsTest extends StoreTest {
     private final String folder = hdfs.uri() + "/" + UUID.randomUUID();
 
     @BeforeAll
+    @Timeout(value = 10, unit = TimeUnit.MINUTES)
     static void start(@TempDir Path dir) throws IOException {
         hdfs = new Hdfs(dir);
     }

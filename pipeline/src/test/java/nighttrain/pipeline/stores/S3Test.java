@@ -4,8 +4,10 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** On an S3-compatible store: nothing can be appended to, so a kill loses what the open file has. */
@@ -15,6 +17,7 @@ class S3Test extends StoreTest {
     private final String folder = "s3a://" + S3.BUCKET + "/" + UUID.randomUUID();
 
     @BeforeAll
+    @Timeout(value = 10, unit = TimeUnit.MINUTES)
     static void start(@TempDir Path dir) throws IOException {
         s3 = new S3(dir);
     }

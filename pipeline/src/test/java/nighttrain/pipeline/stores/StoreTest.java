@@ -34,9 +34,11 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** Input, journal and output on a real store. */
 @Tag("stores")
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 abstract class StoreTest extends JobTest {
     static final int ROWS = 200;
 
@@ -50,6 +52,7 @@ abstract class StoreTest extends JobTest {
     abstract double atRiskS();
 
     @BeforeEach
+    @Timeout(value = 5, unit = TimeUnit.MINUTES)
     void inputInTheStore() {
         conf().forEach(spark.sparkContext().hadoopConfiguration()::set);
         input(2, prompts(ROWS));

@@ -1,8 +1,11 @@
 package nighttrain.pipeline.testing;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import nighttrain.io.UserError;
@@ -11,6 +14,7 @@ import nighttrain.pipeline.GenerateReport;
 import nighttrain.pipeline.progress.ProgressListener;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.SettingValues;
+import org.apache.spark.SparkExecutorInfo;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
@@ -23,6 +27,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What tests of jobs need: a model directory, an engine, an input and an output. */
 public abstract class JobTest {
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
+
     protected final SparkSession spark = TestSpark.session();
     protected final FakeEngines engines = FakeEngines.create();
 
@@ -46,6 +52,33 @@ public abstract class JobTest {
 
     protected GenerateReport run() {
         return new GenerateJob(engines).run(spark, GenerateOptions.of(values), ProgressListener.SILENT);
+    }
+
+    /** Runs the job until that many answers more are there, then cancels it; waits for its tasks, as Spark does not. */
+    protected void runAndCancelAfter(int answers) throws InterruptedException {
+        script().onAnswer(script().computations() + answers, this::cancel);
+        assertThatThrownBy(this::run).hasStackTraceContaining("cancelled");
+        long end = System.nanoTime() + PATIENCE.toNanos();
+        while (runningTasks() > 0) {
+            assertThat(System.nanoTime()).as("in time until its tasks end").isLessThan(end);
+            Thread.sleep(10);
+        }
+    }
+
+    /** In a task, which does not end before the cancelling has reached it. */
+    private void cancel() {
+        spark.sparkContext().cancelAllJobs();
+        try {
+            Thread.sleep(PATIENCE.toMillis());
+        } catch (InterruptedException cancelled) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private int runningTasks() {
+        return Arrays.stream(spark.sparkContext().statusTracker().getExecutorInfos())
+                .mapToInt(SparkExecutorInfo::numRunningTasks)
+                .sum();
     }
 
     /** The results in the order in which they lie in the files. */

@@ -1,0 +1,79 @@
+package nighttrain.io.journal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.util.List;
+import nighttrain.io.table.ResultRow;
+import nighttrain.io.table.RowTry;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSDataOutputStream;
+import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.RawLocalFileSystem;
+import org.apache.hadoop.util.Progressable;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A local disk that is full: to Hadoop an error of the program, to a journal a fault of its file system as any other. */
+@EnabledOnOs(OS.LINUX)
+class FullDiskTest {
+    @TempDir
+    java.nio.file.Path dir;
+
+    private final Disk disk = new Disk();
+    private Journal journal;
+
+    @BeforeEach
+    void open() throws IOException {
+        disk.initialize(URI.create("file:///"), new Configuration());
+        journal = new Journal(disk, new Path(dir.toUri()));
+    }
+
+    @Test
+    void failsWhoWritesRows() {
+        disk.full = true;
+        JournalWriter<ResultRow> writer = journal.results("a");
+        writer.append(Rows.row(0));
+        assertThatThrownBy(writer::flush)
+                .isInstanceOf(UncheckedIOException.class)
+                .hasMessageStartingWith("cannot write the journal: ")
+                .hasRootCauseMessage("No space left on device");
+    }
+
+    @Test
+    void isHeldAgainstNoRow() {
+        TryLog log = new TryLog(journal, "a");
+        log.begin(List.of(new RowTry("f", 0, 0, false, false)));
+        assertThat(TryFiles.list(journal, "")).hasSize(1);
+        disk.full = true;
+        assertThatThrownBy(log::release)
+                .isInstanceOf(UncheckedIOException.class)
+                .hasMessageStartingWith("cannot end the journal: ")
+                .hasRootCauseMessage("No space left on device");
+        assertThat(TryFiles.list(journal, "")).isEmpty();
+    }
+
+    /** New files have no room from some time on. */
+    private static final class Disk extends RawLocalFileSystem {
+        private boolean full;
+
+        @Override
+        public FSDataOutputStream create(
+                Path file,
+                boolean overwrite,
+                int bufferBytes,
+                short replication,
+                long blockBytes,
+                Progressable progress)
+                throws IOException {
+            Path where = full ? new Path("/dev/full") : file;
+            return super.create(where, overwrite || full, bufferBytes, replication, blockBytes, progress);
+        }
+    }
+}
