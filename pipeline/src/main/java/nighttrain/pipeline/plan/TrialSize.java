@@ -52,6 +52,6 @@ public record TrialSize(int rows, int least) {
             return most;
         }
         double share = (hardware.isCpu() ? CPU_S : GPU_S) / forecastS.applyAsDouble(most);
-        return Math.max(fewest, (int) (most * Math.min(1, share)));
+        return Math.max(fewest, (int) Math.round(most * Math.min(1, share)));
     }
 }
