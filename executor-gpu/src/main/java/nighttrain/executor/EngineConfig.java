@@ -88,50 +88,32 @@ public record EngineConfig(
 
     /** The same with other GPUs. */
     public EngineConfig with(GpuConfig other) {
-        return new EngineConfig(
-                backend,
-                ranks,
-                replicas,
-                maxNumSeqs,
-                maxBatchTokens,
-                maxModelLen,
-                pageTokens,
-                kvPages,
-                prefixCache,
-                threads,
-                other);
+        return copy(replicas, ranks, maxNumSeqs, other);
     }
 
     /** The same on other devices. */
     public EngineConfig withLayout(int otherReplicas, int otherRanks) {
-        return new EngineConfig(
-                backend,
-                otherRanks,
-                otherReplicas,
-                maxNumSeqs,
-                maxBatchTokens,
-                maxModelLen,
-                pageTokens,
-                kvPages,
-                prefixCache,
-                threads,
-                gpu);
+        return copy(otherReplicas, otherRanks, maxNumSeqs, gpu);
     }
 
     /** The same with another number of sequences in a step. */
     public EngineConfig withMaxNumSeqs(int other) {
+        return copy(replicas, ranks, other, gpu);
+    }
+
+    private EngineConfig copy(int otherReplicas, int otherRanks, int otherMaxNumSeqs, GpuConfig otherGpu) {
         return new EngineConfig(
                 backend,
-                ranks,
-                replicas,
-                other,
+                otherRanks,
+                otherReplicas,
+                otherMaxNumSeqs,
                 maxBatchTokens,
                 maxModelLen,
                 pageTokens,
                 kvPages,
                 prefixCache,
                 threads,
-                gpu);
+                otherGpu);
     }
 
     /** What a user gets who asks for nothing. */

@@ -1,5 +1,7 @@
 package nighttrain.executor;
 
+import java.io.Serializable;
+
 /**
  * What an engine settled on: nothing here is "automatic" any more.
  *
@@ -26,7 +28,8 @@ public record EnginePlan(
         int pageTokens,
         int kvPages,
         boolean prefixCache,
-        int threadsPerRank) {
+        int threadsPerRank)
+        implements Serializable {
     /** {@code replicas x ranks}, as users write it. */
     public String layout() {
         return replicas + "x" + ranks;

@@ -1,5 +1,6 @@
 package nighttrain.executor;
 
+import java.io.Serializable;
 import nighttrain.executor.device.Ceilings;
 import nighttrain.io.UserError;
 
@@ -25,7 +26,8 @@ public record HardwareProfile(
         double matrixShare,
         double layerOverheadS,
         SumTimes sums,
-        int elementBytes) {
+        int elementBytes)
+        implements Serializable {
     /** Of a number on GPUs. */
     public static final int BF16_BYTES = 2;
 

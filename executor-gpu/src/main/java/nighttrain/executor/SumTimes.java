@@ -1,5 +1,6 @@
 package nighttrain.executor;
 
+import java.io.Serializable;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -7,7 +8,9 @@ import java.util.TreeMap;
  * How long an all-reduce takes, by ranks and by the bytes that each contributes: measured points, straight lines between them and
  * beyond the last. A number of ranks that was not measured has the times of the next larger one that was, else of the largest.
  */
-public final class SumTimes {
+public final class SumTimes implements Serializable {
+    private static final long serialVersionUID = 1L;
+
     private final TreeMap<Integer, TreeMap<Long, Double>> secondsByRanks = new TreeMap<>();
 
     /** {@code seconds}: of one sum, by ranks and bytes; nothing where none was measured. */

@@ -1,6 +1,5 @@
 package nighttrain.jobs;
 
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -14,8 +13,6 @@ import picocli.CommandLine.ParseResult;
 
 /** {@code nighttrain bench}: how fast the engine alone is on random prompts. */
 final class BenchCommand implements Command {
-    private static final String JSON = "--json";
-
     private final Terminal terminal;
 
     BenchCommand(Terminal terminal) {
@@ -31,22 +28,15 @@ final class BenchCommand implements Command {
                 .customSynopsis("nighttrain bench --model DIR [options]")
                 .sortOptions(false);
         Map<String, List<OptionSpec>> options = SettingOptions.byHeading(BenchSettings.all());
-        OptionSpec json = OptionSpec.builder(JSON)
-                .type(Path.class)
-                .paramLabel("FILE")
-                .description("write every figure of every round to this local file, too; an old one is replaced")
-                .build();
-        options.put("This run", List.of(json, Help.option()));
-        options.values().forEach(group -> group.forEach(command::addOption));
-        Help.group(command, options);
+        options.put("This run", List.of(JsonFile.option("every figure of every round"), Help.option()));
+        Help.addOptions(command, options);
         return command;
     }
 
     @Override
     public ExitCode run(ParseResult given) throws InterruptedException {
         BenchOptions options = BenchOptions.of(SettingOptions.given(given, BenchSettings.all()));
-        Optional<BenchFile> file =
-                Optional.<Path>ofNullable(given.matchedOptionValue(JSON, null)).map(BenchFile::at);
+        Optional<JsonFile> file = JsonFile.of(given);
         BenchReport report;
         try (ProgressBar bar = new ProgressBar(terminal)) {
             report = Bench.run(options, bar::phase);

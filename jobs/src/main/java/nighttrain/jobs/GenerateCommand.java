@@ -36,8 +36,7 @@ final class GenerateCommand implements Command {
                         "run again.");
         Map<String, List<OptionSpec>> options = SettingOptions.byHeading(Settings.all());
         options.put("This run", RunOptions.all());
-        options.values().forEach(group -> group.forEach(command::addOption));
-        Help.group(command, options);
+        Help.addOptions(command, options);
         return command;
     }
 

@@ -38,8 +38,9 @@ final class Help {
                 .setHelpFactory(Spaced::new);
     }
 
-    /** Shows a command's options under headings, in this order. */
-    static void group(CommandSpec command, Map<String, List<OptionSpec>> byHeading) {
+    /** Gives a command its options, which its help shows under headings, in this order. */
+    static void addOptions(CommandSpec command, Map<String, List<OptionSpec>> byHeading) {
+        byHeading.values().forEach(options -> options.forEach(command::addOption));
         command.usageMessage().sectionMap().put(UsageMessageSpec.SECTION_KEY_OPTION_LIST, help -> {
             StringBuilder text = new StringBuilder();
             byHeading.forEach((heading, options) -> {

@@ -1,19 +1,19 @@
 package nighttrain.jobs;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import nighttrain.executor.HardwareProfile;
+import nighttrain.io.UserError;
 import nighttrain.pipeline.PlanJob;
 import nighttrain.pipeline.plan.Plan;
 import nighttrain.pipeline.plan.PlanOptions;
 import nighttrain.pipeline.plan.PlanSettings;
 import nighttrain.pipeline.settings.SettingValues;
-import org.apache.hadoop.fs.FileUtil;
+import nighttrain.pipeline.settings.Settings;
+import org.apache.spark.SparkConf;
 import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -21,7 +21,6 @@ import picocli.CommandLine.ParseResult;
 
 /** {@code nighttrain plan}: what a job will take, before it is run. */
 final class PlanCommand implements Command {
-    private static final String JSON = "--json";
     private static final String CPU = "cpu";
 
     private final Terminal terminal;
@@ -38,49 +37,63 @@ final class PlanCommand implements Command {
                 .customSynopsis("nighttrain plan --model DIR --input PATH [options]")
                 .sortOptions(false);
         Map<String, List<OptionSpec>> options = SettingOptions.byHeading(PlanSettings.all());
-        OptionSpec json = OptionSpec.builder(JSON)
-                .type(Path.class)
-                .paramLabel("FILE")
-                .description("write the plan to this local file, too, for generate --plan; an old one is replaced")
-                .build();
-        options.put("This run", List.of(json, Help.option()));
-        options.values().forEach(group -> group.forEach(command::addOption));
-        Help.group(command, options);
+        options.put(
+                "This run",
+                List.of(
+                        JsonFile.option("the plan, for generate --plan,"),
+                        RunOptions.master("Spark inside this process"),
+                        RunOptions.conf(""),
+                        Help.option()));
+        Help.addOptions(command, options);
         return command;
     }
 
     @Override
-    public ExitCode run(ParseResult parsed) throws IOException {
-        Map<String, Object> given = new LinkedHashMap<>(SettingOptions.given(parsed, PlanSettings.all()));
-        PlanOptions options = options(given);
-        Optional<BenchFile> file =
-                Optional.<Path>ofNullable(parsed.matchedOptionValue(JSON, null)).map(BenchFile::at);
-        Path scratch = Files.createTempDirectory("nighttrain-plan");
+    public ExitCode run(ParseResult parsed) throws IOException, InterruptedException {
+        SparkConf conf = Sessions.conf(RunOptions.master(parsed), RunOptions.conf(parsed));
+        SettingValues job = SettingValues.resolve(
+                SettingOptions.given(parsed, PlanSettings.ofTheJob()),
+                key -> Optional.ofNullable(conf.get(key, null)),
+                Map.of());
+        Map<String, Object> own = SettingOptions.given(parsed, PlanSettings.own());
+        PlanOptions options = options(own, job);
+        Optional<String> scratch = PlanOptions.find(own, PlanSettings.SCRATCH);
+        requireScratch(conf, scratch);
+        Optional<JsonFile> file = JsonFile.of(parsed);
         try (ProgressBar bar = new ProgressBar(terminal)) {
-            Plan plan = plan(options, scratch, bar);
+            Plan plan = plan(conf, options, scratch, bar);
             bar.close();
             terminal.out().print(PlanTable.of(plan));
             file.ifPresent(json -> json.write(PlanJson.of(plan)));
             return ExitCode.FINISHED;
-        } finally {
-            FileUtil.fullyDelete(scratch.toFile());
         }
     }
 
-    private static PlanOptions options(Map<String, Object> given) {
-        Optional<String> hardware = PlanOptions.find(given, PlanSettings.HARDWARE);
+    private static PlanOptions options(Map<String, Object> own, SettingValues job) {
+        Optional<String> hardware = PlanOptions.find(own, PlanSettings.HARDWARE);
         Optional<HardwareProfile> profile = hardware.map(HardwareReader::read);
-        Optional<Double> usd = PlanOptions.find(given, PlanSettings.PRICES)
+        Optional<Double> usd = PlanOptions.find(own, PlanSettings.PRICES)
                 .map(prices -> HardwareReader.price(Path.of(prices), hardware.orElse(CPU)));
-        return PlanOptions.of(given, profile, usd);
+        return PlanOptions.of(own, job, profile, usd);
+    }
+
+    private static void requireScratch(SparkConf conf, Optional<String> scratch) {
+        if (Sessions.isRemote(conf) && scratch.isEmpty()) {
+            throw UserError.of(
+                    "missing option",
+                    PlanSettings.SCRATCH.option(),
+                    "executors of a cluster keep the trial's rows in it; give a folder that they reach");
+        }
     }
 
     /** Spark opens no engine of its own accord: the trial does, where there is one. */
-    private static Plan plan(PlanOptions options, Path scratch, ProgressBar bar) {
+    private static Plan plan(SparkConf conf, PlanOptions options, Optional<String> parent, ProgressBar bar)
+            throws IOException, InterruptedException {
         bar.phase("Starting Spark");
-        SparkSession spark = Sessions.open(Sessions.conf(Optional.empty(), Map.of()), SettingValues.none());
-        try {
-            return new PlanJob(spark, options, scratch, bar::phase).run();
+        SparkSession spark = Sessions.openToMeasure(conf, options.job().get(Settings.EXECUTOR_WAIT));
+        try (ScratchFolder scratch =
+                ScratchFolder.in(parent, spark.sessionState().newHadoopConf())) {
+            return new PlanJob(spark, options, scratch.path().toString(), bar::phase).run();
         } finally {
             spark.stop();
         }

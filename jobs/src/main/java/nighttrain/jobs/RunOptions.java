@@ -18,18 +18,25 @@ final class RunOptions {
 
     static List<OptionSpec> all() {
         return List.of(
-                option(
-                        MASTER,
-                        "M",
-                        "cluster to run on, such as spark://host:7077 (default: Spark inside this process)"),
-                OptionSpec.builder(CONF)
-                        .paramLabel("K=V")
-                        .type(List.class)
-                        .auxiliaryTypes(String.class)
-                        .description("Spark conf; may be repeated; settings too, as spark.nighttrain.maxTokens=64")
-                        .build(),
+                master("Spark inside this process"),
+                conf("; settings too, as spark.nighttrain.maxTokens=64"),
                 option(CONFIG, "FILE", "YAML file with settings, such as maxTokens: 64; conf and options win over it"),
                 Help.option());
+    }
+
+    /** @param otherwise where it runs without */
+    static OptionSpec master(String otherwise) {
+        return option(MASTER, "M", "cluster to run on, such as spark://host:7077 (default: " + otherwise + ")");
+    }
+
+    /** @param more what else it takes */
+    static OptionSpec conf(String more) {
+        return OptionSpec.builder(CONF)
+                .paramLabel("K=V")
+                .type(List.class)
+                .auxiliaryTypes(String.class)
+                .description("Spark conf; may be repeated" + more)
+                .build();
     }
 
     static Optional<String> master(ParseResult given) {
@@ -58,7 +65,8 @@ final class RunOptions {
         return entry.replaceFirst("(?i)^(.*?(?:secret|password|token|key)[\\w.]*)\\W.*", "$1 ***");
     }
 
-    private static OptionSpec option(String name, String label, String help) {
+    /** One of a text. */
+    static OptionSpec option(String name, String label, String help) {
         return OptionSpec.builder(name)
                 .paramLabel(label)
                 .type(String.class)

@@ -2,12 +2,15 @@ package nighttrain.jobs;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.engine.NightTrainPlugin;
+import nighttrain.pipeline.placement.FirstExecutor;
+import nighttrain.pipeline.placement.LoneExecutor;
 import nighttrain.pipeline.placement.StageGpus;
 import nighttrain.pipeline.settings.SettingValues;
 import org.apache.spark.SparkConf;
@@ -73,6 +76,19 @@ final class Sessions {
         // conf.
         SparkContext.getOrCreate(conf);
         return SparkSession.builder().getOrCreate();
+    }
+
+    /** As {@link #open}, with one executor, which is there: what measures wants no other beside it. It opens no engine unasked. */
+    static SparkSession openToMeasure(SparkConf conf, Duration executorWait) {
+        LoneExecutor.claim(conf);
+        SparkSession spark = open(conf, SettingValues.none());
+        try {
+            FirstExecutor.await(spark.sparkContext(), executorWait);
+            return spark;
+        } catch (RuntimeException none) {
+            spark.stop();
+            throw none;
+        }
     }
 
     /** With dynamic allocation a job begins on few executors; tasks are cut for those that it may have when it feeds engines. */

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -14,7 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** conf/compare/smoke.yaml as people run it, stopped on the way by Ctrl-C. */
+/** {@code compare} as people run it, in a process of its own: conf/compare/smoke.yaml to its end, and Ctrl-C on the way. */
 class CompareSmokeTest {
     private static final Duration PATIENCE = Duration.ofSeconds(150);
     private static final int CELLS = 2 * 5 * 3; // loads, models, layouts: one of them without sums, too
@@ -22,28 +23,19 @@ class CompareSmokeTest {
     @TempDir
     Path folder;
 
+    /** By the launcher's JVM and its good compiler, without which the engine's matrix product is slow beyond use. */
     @Test
-    @Timeout(400)
-    void everyArchitectureIsMeasuredThoughItWasStoppedOnTheWay() throws Exception {
-        try (CommandProcess first = compare()) {
-            first.awaitWhileAlive(
-                    "three rounds are there", PATIENCE, () -> journaled().size() >= 3);
-            first.signal("INT");
-            assertThat(first.await(PATIENCE)).as(first.messages()).isEqualTo(ExitCode.STOPPED.code());
-            assertThat(first.messages())
-                    .contains("Stopping. Finished rounds are kept: the same command goes on from here.");
+    @Timeout(200)
+    void everyArchitectureIsMeasured() throws Exception {
+        Map<String, String> environment =
+                Map.of("NIGHTTRAIN_JAVA_OPTS", "-Xmx1g", "NIGHTTRAIN_LOG_DIR", folder.toString());
+        try (CommandProcess smoke = compare(environment, Project.CONF.resolve("compare/smoke.yaml"))) {
+            assertThat(smoke.await(PATIENCE)).as(smoke.messages()).isEqualTo(ExitCode.FINISHED.code());
+            assertThat(smoke.messages().lines().filter(line -> line.endsWith(" output tokens/s")))
+                    .hasSize(2 * CELLS);
+            assertThat(smoke.out()).contains("\n  1x2    kraken ", "\n  2x1    ladder ");
         }
-        int kept = journaled().size();
-        assertThat(kept).isBetween(3, 2 * CELLS - 1);
-        assertThat(folder.resolve("out/report.html")).exists();
-
-        try (CommandProcess second = compare()) {
-            assertThat(second.await(PATIENCE)).as(second.messages()).isEqualTo(ExitCode.FINISHED.code());
-            assertThat(second.messages().lines().filter(line -> line.endsWith(" output tokens/s")))
-                    .hasSize(2 * CELLS - kept);
-            assertThat(second.out()).contains("\n  1x2    kraken ", "\n  2x1    ladder ");
-        }
-        assertThat(Lines.of(folder.resolve("out/metrics/rounds.parquet")))
+        assertThat(rounds())
                 .hasSize(2 * CELLS)
                 .allSatisfy(
                         round -> assertThat(round.number("output_tokens_per_s")).isPositive());
@@ -52,16 +44,42 @@ class CompareSmokeTest {
                 .noneMatch(cell -> cell.has("error"));
     }
 
-    /** By the launcher's JVM and its good compiler, without which the engine's matrix product is slow beyond use. */
-    private CommandProcess compare() throws IOException {
+    /** How it goes on from there is {@link CompareTest}'s subject. */
+    @Test
+    @Timeout(200)
+    void ctrlCKeepsWhatIsFinished() throws Exception {
+        TinyModel.in(folder.resolve("model"));
+        Path endless = Files.writeString(folder.resolve("endless.yaml"), """
+                models: {toy: model}
+                layouts: [1x1]
+                workloads: [{numPrompts: 2, inputLen: 8, outputLen: 3}]
+                settings: {loadFormat: dummy, backend: cpu, threads: 1, maxNumSeqs: 2, repeat: 2000}
+                """);
+        try (CommandProcess stopped = compare(TinyModel.environment(folder), endless)) {
+            stopped.awaitWhileAlive(
+                    "three rounds are there", PATIENCE, () -> journaled().size() >= 3);
+            stopped.signal("INT");
+            assertThat(stopped.await(PATIENCE)).as(stopped.messages()).isEqualTo(ExitCode.STOPPED.code());
+            assertThat(stopped.messages())
+                    .contains("Stopping. Finished rounds are kept: the same command goes on from here.");
+        }
+        assertThat(rounds()).hasSize(journaled().size()).hasSizeGreaterThanOrEqualTo(3);
+        assertThat(folder.resolve("out/report.html")).exists();
+    }
+
+    private CommandProcess compare(Map<String, String> environment, Path config) throws IOException {
         return CommandProcess.nighttrain(
                 folder,
-                Map.of("NIGHTTRAIN_JAVA_OPTS", "-Xmx1g", "NIGHTTRAIN_LOG_DIR", folder.toString()),
+                environment,
                 "compare",
                 "--config",
-                Project.CONF.resolve("compare/smoke.yaml").toString(),
+                config.toString(),
                 "--output",
                 folder.resolve("out").toString());
+    }
+
+    private List<Lines.Line> rounds() throws IOException {
+        return Lines.of(folder.resolve("out/metrics/rounds.parquet"));
     }
 
     private Set<String> journaled() throws IOException {

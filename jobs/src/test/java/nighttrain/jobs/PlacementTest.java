@@ -145,14 +145,66 @@ class PlacementTest {
         return taken;
     }
 
+    /** Two machines' figures are no comparison: it takes one executor, and that one's GPUs. */
+    @Test
+    @Timeout(180)
+    void aComparisonMeasuresOnOneExecutor() throws Exception {
+        Path output = folder.resolve("compared");
+        List<String> command = new ArrayList<>(List.of(
+                "compare",
+                "--config",
+                comparison().toString(),
+                "--output",
+                output.toString(),
+                "--master",
+                cluster.url(),
+                "--conf",
+                "spark.executor.resource.gpu.amount=2",
+                "--conf",
+                "spark.executor.instances=2"));
+        cluster.conf().forEach((key, value) -> command.addAll(List.of("--conf", key + "=" + value)));
+        Outcome outcome = Outcome.of(command.toArray(String[]::new));
+
+        assertThat(outcome.exitCode())
+                .as("%s%s", outcome.messages(), cluster.logs())
+                .isEqualTo(ExitCode.FINISHED);
+        assertThat(outcome.messages())
+                .contains(
+                        "left out  toy 1x2, long: prompt and output too long: 513 tokens (at most 512, the model's context"
+                                + " being 512; lower --input-len or --output-len)")
+                .filteredOn(line -> line.endsWith(" output tokens/s"))
+                .hasSize(4)
+                .last()
+                .asString()
+                .startsWith("4 of 4  toy 2x1, 8/3: ");
+        assertThat(Lines.of(output.resolve("metrics/rounds.parquet"))).hasSize(4);
+        String job = cluster.lastApplication();
+        assertThat(gpus(gpuNode, job)).singleElement().isIn("0, 1", "2, 5");
+        assertThat(gpus(cpuNode, job)).isEmpty();
+    }
+
+    private Path comparison() throws IOException {
+        return Files.writeString(folder.resolve("toys.yaml"), """
+                models: {toy: %s}
+                layouts: [1x2, 2x1]
+                workloads:
+                  - {numPrompts: 2, inputLen: 8, outputLen: 3}
+                  - {name: long, numPrompts: 1, inputLen: 510, outputLen: 3}
+                settings: {loadFormat: dummy, backend: cpu, threads: 1, maxNumSeqs: 2, pageTokens: 1, repeat: 2}
+                bound: false
+                """.formatted(model()));
+    }
+
+    private Path model() throws IOException {
+        Path model = folder.resolve("model");
+        return Files.exists(model) ? model : TinyModel.in(model);
+    }
+
     private String[] command(Path output, String... more) throws IOException {
-        if (!Files.exists(folder.resolve("model"))) {
-            TinyModel.in(folder.resolve("model"));
-        }
         List<String> options = new ArrayList<>(TinyModel.OPTIONS);
         options.addAll(List.of("--limit", "40", "--max-tokens", "4", "--id-column", "id"));
         options.addAll(List.of(more));
-        return Demo.command(folder.resolve("model"), Project.DEMO_PROMPTS, output, options.toArray(String[]::new));
+        return Demo.command(model(), Project.DEMO_PROMPTS, output, options.toArray(String[]::new));
     }
 
     /** The GPUs that each executor of an application took on a node. */

@@ -5,15 +5,16 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import nighttrain.io.text.Tokenizer;
-import org.apache.spark.sql.Row;
-import org.apache.spark.sql.SparkSession;
-import org.junit.jupiter.api.BeforeEach;
+import org.apache.parquet.hadoop.example.ExampleParquetWriter;
+import org.apache.parquet.schema.MessageType;
+import org.apache.parquet.schema.MessageTypeParser;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -25,13 +26,15 @@ class PlanTest {
     private static final int ROWS = 500;
 
     @TempDir
-    Path folder;
+    static Path folder;
 
-    private Path model;
+    private static Path model;
+    private static long promptTokens;
 
-    @BeforeEach
-    void makeModel() throws Exception {
+    @BeforeAll
+    static void makeModel() throws IOException {
         model = TinyModel.in(folder.resolve("model"));
+        promptTokens = promptTokens();
     }
 
     @Test
@@ -58,7 +61,7 @@ class PlanTest {
         assertThat(outcome.messages()).isEmpty();
         JsonNode json = JSON.readTree(file.toFile());
         assertThat(json.get("rows").asLong()).isEqualTo(ROWS);
-        assertThat(json.get("prompt_tokens").asLong()).isEqualTo(promptTokens());
+        assertThat(json.get("prompt_tokens").asLong()).isEqualTo(promptTokens);
         assertThat(json.get("output_tokens").asLong()).isEqualTo(16L * ROWS);
         assertThat(json.get("usd").asDouble())
                 .isCloseTo(2.5 * json.get("gpu_hours").asDouble(), within(1e-9));
@@ -94,7 +97,7 @@ class PlanTest {
         assertThat(outcome.messages()).isEmpty();
         JsonNode json = JSON.readTree(file.toFile());
         assertThat(json.get("output_tokens").asLong()).isEqualTo(8L * ROWS);
-        assertThat((double) json.get("prompt_tokens").asLong() / promptTokens()).isCloseTo(1, within(0.1));
+        assertThat((double) json.get("prompt_tokens").asLong() / promptTokens).isCloseTo(1, within(0.1));
         assertThat(json.at("/calibration/measured").asBoolean()).isTrue();
         assertThat(json.at("/calibration/pace").asDouble()).isPositive();
         assertThat(json.get("wall_s").asDouble())
@@ -119,35 +122,24 @@ class PlanTest {
     }
 
     @Test
-    void noRows() throws Exception {
+    void noRows() throws IOException {
         Path empty = folder.resolve("empty.parquet");
-        try (SparkSession spark = SparkSession.builder().master("local[1]").getOrCreate()) {
-            spark.read()
-                    .parquet(Project.DEMO_PROMPTS.toString())
-                    .limit(0)
-                    .write()
-                    .parquet(empty.toString());
-        }
+        MessageType prompts = MessageTypeParser.parseMessageType("message rows { required binary prompt (STRING); }");
+        ExampleParquetWriter.builder(new org.apache.hadoop.fs.Path(empty.toUri()))
+                .withType(prompts)
+                .build()
+                .close();
         assertRefused(
                 Outcome.of("plan", "--model", model.toString(), "--input", empty.toString(), "--hardware", "h100"),
                 "input has no rows: " + empty + " (at least 1 is needed; check --input)");
     }
 
     @Test
-    void aModelThatFitsNowhere() throws Exception {
-        Path shape = Project.CONF.resolve("shapes/dense-30b/config.json");
-        Files.copy(shape, model.resolve("config.json"), StandardCopyOption.REPLACE_EXISTING);
-
-        Outcome outcome = plan("--hardware", "h100", "--sample", "20");
-
-        assertThat(outcome.exitCode()).isEqualTo(ExitCode.BAD_INPUT);
-        assertThat(outcome.messages())
-                .singleElement()
-                .satisfies(line -> assertThat(line)
-                        .startsWith("model fits no layout: 1 x NVIDIA H100 80GB HBM3 (")
-                        .contains("does not fit: ")
-                        .contains("; --max-num-seqs ")
-                        .endsWith("--gpus-per-node 2 would fit it)"));
+    void aClusterNeedsAFolderThatItReaches() {
+        assertRefused(
+                plan("--master", "spark://127.0.0.1:1", "--conf", "spark.executor.extraClassPath=x"),
+                "missing option: --scratch (executors of a cluster keep the trial's rows in it; give a folder that they"
+                        + " reach)");
     }
 
     private static void assertRefused(Outcome outcome, String message) {
@@ -159,6 +151,7 @@ class PlanTest {
     private Outcome plan(String... options) {
         List<String> all = new ArrayList<>(
                 List.of("plan", "--model", model.toString(), "--input", Project.DEMO_PROMPTS.toString()));
+        BriefRun.SPARK_CONF.forEach((key, value) -> all.addAll(List.of("--conf", key + "=" + value)));
         all.addAll(List.of(options));
         return Outcome.of(all.toArray(String[]::new));
     }
@@ -167,12 +160,10 @@ class PlanTest {
         return Project.CONF.resolve("prices.yaml").toString();
     }
 
-    private long promptTokens() throws Exception {
-        try (SparkSession spark = SparkSession.builder().master("local[1]").getOrCreate();
-                Tokenizer tokenizer = Tokenizer.open(model)) {
-            return spark.read().parquet(Project.DEMO_PROMPTS.toString()).select("prompt").collectAsList().stream()
-                    .map((Row row) -> row.getString(0))
-                    .mapToLong(prompt -> tokenizer.encode(prompt, true).length)
+    private static long promptTokens() throws IOException {
+        try (Tokenizer tokenizer = Tokenizer.open(Project.DEMO_MODEL)) {
+            return Lines.of(Project.DEMO_PROMPTS).stream()
+                    .mapToLong(line -> tokenizer.encode(line.text("prompt"), true).length)
                     .sum();
         }
     }

@@ -5,14 +5,15 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 import nighttrain.executor.EnginePlan;
-import nighttrain.executor.Engines;
 import nighttrain.executor.HardwareProfile;
 import nighttrain.executor.ModelFootprint;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.checkpoint.ModelConfig;
 import nighttrain.pipeline.engine.CountingEngines;
+import nighttrain.pipeline.engine.EngineKey;
 import nighttrain.pipeline.engine.RealEngines;
+import nighttrain.pipeline.placement.LoneExecutor;
 import nighttrain.pipeline.plan.Calibration;
 import nighttrain.pipeline.plan.Length;
 import nighttrain.pipeline.plan.Plan;
@@ -20,6 +21,7 @@ import nighttrain.pipeline.plan.PlanOptions;
 import nighttrain.pipeline.plan.Planner;
 import nighttrain.pipeline.plan.Planner.Names;
 import nighttrain.pipeline.plan.Sample;
+import nighttrain.pipeline.plan.TrialSize;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.LoadFormat;
 import nighttrain.pipeline.settings.SettingValues;
@@ -34,25 +36,26 @@ public final class PlanJob {
     private final SparkSession spark;
     private final PlanOptions options;
     private final GenerateOptions job;
+    private final TrialSize size;
     private final Consumer<String> phase;
 
     /**
-     * @param scratch a local folder for the trial's files
+     * @param scratch a folder for the trial's files that executors reach, too
      * @param phase hears what is going on, in a few words
      */
-    public PlanJob(SparkSession spark, PlanOptions options, Path scratch, Consumer<String> phase) {
+    public PlanJob(SparkSession spark, PlanOptions options, String scratch, Consumer<String> phase) {
         this.spark = spark;
         this.options = options;
-        SettingValues values = options.job()
-                .with(Settings.OUTPUT_PATH, scratch.resolve("trial").toString());
+        SettingValues values = options.job().with(Settings.OUTPUT_PATH, scratch + "/trial");
         // A profile's model need have no weights here: nothing is computed.
         this.job = GenerateOptions.of(
                 options.hardware().isPresent() ? values.with(Settings.LOAD_FORMAT, LoadFormat.DUMMY) : values);
+        this.size = TrialSize.of(options.sampleRows(), job.engine().maxNumSeqs());
         this.phase = phase;
     }
 
     /** @throws nighttrain.io.UserError for whatever would end the job itself, and for a model that fits nowhere */
-    public Plan run() {
+    public Plan run() throws InterruptedException {
         Path model = Path.of(job.model());
         try (Checkpoint checkpoint = job.dummyWeights() ? Checkpoints.dummy(model) : Checkpoints.open(model)) {
             return options.hardware().isPresent()
@@ -62,15 +65,13 @@ public final class PlanJob {
     }
 
     private Plan byProfile(HardwareProfile hardware, Checkpoint checkpoint) {
-        phase.accept("Reading a sample of the input");
-        SampledRows rows = SampledRows.of(spark, job, options.sampleRows());
+        SampledRows rows = sampledRows();
         Trial trial = new Trial(spark, job, new CountingEngines());
         Trial.Outcome counted = trial.run("counted", rows.all());
-        List<Length> lengths = earlierLengths().orElse(counted.lengths());
         Sample sample = new Sample(
                 rows.outputs(),
                 counted.errorShare(),
-                lengths,
+                earlierLengths().orElse(counted.lengths()),
                 0,
                 options.fromRun().isPresent() ? "an earlier run" : "--max-tokens, the most there can be");
         int gpus = options.gpusPerNode().orElse(1);
@@ -78,18 +79,22 @@ public final class PlanJob {
                 .onGpus(hardware, gpus, options, names(checkpoint, gpus + " x " + hardware.name()));
     }
 
-    private Plan byTrial(Checkpoint checkpoint) {
-        phase.accept("Measuring this machine");
+    private Plan byTrial(Checkpoint checkpoint) throws InterruptedException {
+        phase.accept("Measuring the hardware");
         ModelConfig model = checkpoint.config();
-        EnginePlan plan = Engines.plan(job.engine(), model);
-        HardwareProfile here = Engines.measured(job.engine(), plan);
-        phase.accept("Reading a sample of the input");
-        SampledRows rows = SampledRows.of(spark, job, options.sampleRows());
+        EngineKey key = EngineKey.of(job);
+        Testbed bed = new LoneExecutor(spark.sparkContext()).call(() -> Testbed.here(key));
+        EnginePlan plan = bed.plan();
+        HardwareProfile hardware = bed.hardware();
+        SampledRows rows = sampledRows();
         Trial trial = new Trial(spark, job, new RealEngines());
-        phase.accept("Trying " + rows.size() + " rows");
-        Trial.Outcome cold = trial.run("cold", rows.firstThird());
-        Trial.Outcome warm = trial.run("warm", rows.rest());
-        Calibration calibration = Calibration.of(cold.run(plan, model, here), warm.run(plan, model, here));
+        int few = size.cold(rows.size());
+        phase.accept("Trying " + few + " rows");
+        Trial.Outcome cold = trial.run("cold", rows.first(few));
+        int more = size.warm(rows.size(), hardware, count -> cold.forecastS(count, plan, model, hardware));
+        phase.accept("Trying " + more + " rows more");
+        Trial.Outcome warm = trial.run("warm", rows.after(few, more));
+        Calibration calibration = Calibration.of(cold.run(plan, model, hardware), warm.run(plan, model, hardware));
         Trial.Outcome both = cold.and(warm);
         Sample sample = new Sample(
                 rows.outputs(),
@@ -98,14 +103,20 @@ public final class PlanJob {
                 both.sharedTokens(),
                 options.fromRun().isPresent() ? "an earlier run" : "the trial");
         Planner planner = planner(model, sample, calibration);
-        Names names = names(checkpoint, Engines.machine(job.engine()));
-        return here.isCpu()
-                ? planner.asTried(plan, here, options, names)
-                : planner.onGpus(here, options.gpusPerNode().orElse(plan.replicas() * plan.ranks()), options, names);
+        Names names = names(checkpoint, bed.machine());
+        return hardware.isCpu()
+                ? planner.asTried(plan, hardware, options, names)
+                : planner.onGpus(
+                        hardware, options.gpusPerNode().orElse(plan.replicas() * plan.ranks()), options, names);
+    }
+
+    private SampledRows sampledRows() {
+        phase.accept("Reading a sample of the input");
+        return SampledRows.of(spark, job, size.rows());
     }
 
     private Optional<List<Length>> earlierLengths() {
-        return options.fromRun().map(run -> Trial.lengths(spark, run, options.sampleRows()));
+        return options.fromRun().map(run -> Trial.lengths(spark, run, size.rows()));
     }
 
     private Planner planner(ModelConfig model, Sample sample, Calibration calibration) {

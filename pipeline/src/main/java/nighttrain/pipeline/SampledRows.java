@@ -44,20 +44,16 @@ record SampledRows(SparkSession spark, StructType schema, long outputs, List<Row
     }
 
     Dataset<Row> all() {
-        return table(rows);
+        return first(rows.size());
     }
 
-    /** At least one row. */
-    Dataset<Row> firstThird() {
-        return table(rows.subList(0, Math.max(1, rows.size() / 3)));
+    Dataset<Row> first(int count) {
+        return spark.createDataFrame(rows.subList(0, count), schema);
     }
 
-    /** At least one row; the only one, where there is but one. */
-    Dataset<Row> rest() {
-        return table(rows.subList(Math.min(rows.size() - 1, Math.max(1, rows.size() / 3)), rows.size()));
-    }
-
-    private Dataset<Row> table(List<Row> some) {
-        return spark.createDataFrame(some, schema);
+    /** {@code count} rows after the first {@code before}; the last row, where there are none. */
+    Dataset<Row> after(int before, int count) {
+        int from = Math.min(before, rows.size() - 1);
+        return spark.createDataFrame(rows.subList(from, Math.max(from + 1, before + count)), schema);
     }
 }

@@ -68,8 +68,12 @@ final class Trial {
 
         /** Beside what an engine of {@code plan} is forecast to take for it. */
         Calibration.Run run(EnginePlan plan, ModelConfig model, HardwareProfile hardware) {
-            return new Calibration.Run(
-                    wallS, generatingS, Planner.forecastS(lengths, sharedTokens(), plan, model, hardware));
+            return new Calibration.Run(wallS, generatingS, forecastS(lengths.size(), plan, model, hardware));
+        }
+
+        /** Seconds that so many rows like these are forecast to take. */
+        double forecastS(int rows, EnginePlan plan, ModelConfig model, HardwareProfile hardware) {
+            return Planner.forecastS(rows, lengths, sharedTokens(), plan, model, hardware);
         }
     }
 

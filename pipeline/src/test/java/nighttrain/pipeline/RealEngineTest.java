@@ -38,7 +38,8 @@ class RealEngineTest {
         values = SettingValues.none()
                 .with(
                         Settings.MODEL,
-                        TinyModel.like(DEMO.resolve("model"), dir.resolve("model")).toString())
+                        TinyModel.like(DEMO.resolve("model"), dir.resolve("model"))
+                                .toString())
                 .with(Settings.LOAD_FORMAT, LoadFormat.DUMMY)
                 .with(Settings.IGNORE_EOS, true)
                 .with(Settings.INPUT_PATH, DEMO.resolve("prompts.parquet").toString())

@@ -1,10 +1,11 @@
 package nighttrain.pipeline.bench;
 
+import java.io.Serializable;
 import java.util.List;
 import nighttrain.io.UserError;
 
 /** What one round asks of the engine. */
-public sealed interface Load permits Workload, FixedPrompts {
+public sealed interface Load extends Serializable permits Workload, FixedPrompts {
     /** Output tokens of each request in a warm-up, at most. */
     int WARM_UP_TOKENS = 32;
 

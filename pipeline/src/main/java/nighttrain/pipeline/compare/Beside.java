@@ -46,7 +46,11 @@ final class Beside {
             }
         }
         return new BarChart(
-                "Times as fast as " + first, table.figure(), "model, and who measured", "times", merged(groups));
+                "Times as fast as " + first,
+                "by " + table.figure().replace('_', ' '),
+                "model, and who measured",
+                "times",
+                merged(groups));
     }
 
     /** Groups of one heading become one, and what stands in it twice, once. */

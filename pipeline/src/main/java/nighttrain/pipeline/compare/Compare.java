@@ -4,7 +4,6 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import nighttrain.executor.Engines;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
@@ -18,10 +17,13 @@ import nighttrain.pipeline.job.RunId;
 public final class Compare {
     private final Comparison comparison;
     private final JobFolder folder;
+    private final Site site;
 
-    public Compare(Comparison comparison, JobFolder folder) {
+    /** {@code site}: where engines stand. */
+    public Compare(Comparison comparison, JobFolder folder, Site site) {
         this.comparison = comparison;
         this.folder = folder;
+        this.site = site;
     }
 
     /**
@@ -38,7 +40,7 @@ public final class Compare {
         Map<String, String> facts = new LinkedHashMap<>();
         int vocabulary = checkModels(facts);
         facts.putAll(comparison.facts());
-        facts.put("machine", Engines.machine(comparison.engine()));
+        facts.put("machine", site.machine(comparison.engine()));
         try (JobLock lock = JobLock.take(folder, RunId.next())) {
             if (overwrite) {
                 folder.clear();
@@ -47,7 +49,8 @@ public final class Compare {
             }
             writeFacts(facts, overwrite);
             RoundJournal journal = new RoundJournal(folder);
-            CompareRun run = new CompareRun(comparison, choice, journal.read(), journal::add, vocabulary, listener);
+            CompareRun run =
+                    new CompareRun(comparison, choice, site, vocabulary, journal.read(), journal::add, listener);
             try {
                 run.measure();
             } finally { // what was measured before a stop is worth a look, too

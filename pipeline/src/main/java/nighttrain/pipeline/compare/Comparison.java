@@ -64,15 +64,29 @@ public record Comparison(
         return new Cell(new Visit(contenders.get(0).name(), layouts.get(0), false), load);
     }
 
-    Contender contender(String name) {
+    private Contender contender(String name) {
         return contenders.stream()
                 .filter(contender -> contender.name().equals(name))
                 .findFirst()
                 .orElseThrow();
     }
 
-    /** What is asked of the engine of {@code visit}. */
-    EngineConfig engine(Visit visit) {
+    /** What an engine has to do in a round; random prompts are made of {@code vocabulary} tokens. */
+    Assignment assignment(int round, Visit visit, List<NamedLoad> missing, int vocabulary) {
+        return new Assignment(
+                round,
+                visit,
+                contender(visit.contender()).model().toAbsolutePath().toString(),
+                dummyWeights,
+                engine(visit),
+                warmUpRounds,
+                vocabulary,
+                seed,
+                loads,
+                missing);
+    }
+
+    private EngineConfig engine(Visit visit) {
         GpuConfig gpu = visit.bound() ? engine.gpu().withoutSums() : engine.gpu();
         return engine.with(gpu)
                 .withLayout(visit.layout().replicas(), visit.layout().ranks());

@@ -1,9 +1,11 @@
 package nighttrain.pipeline.compare;
 
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import nighttrain.pipeline.bench.Round;
+import nighttrain.pipeline.job.Files;
 
 /**
  * A measured round of one cell.
@@ -16,7 +18,18 @@ import nighttrain.pipeline.bench.Round;
  * @param figures by name, with units in it; null where there was nothing to measure
  */
 public record FinishedRound(Cell cell, int round, long at, Opened engine, Round measured, Map<String, Double> figures) {
+    private static final JsonMapper JSON = new JsonMapper();
+
     public FinishedRound {
         figures = Collections.unmodifiableMap(new LinkedHashMap<>(figures));
+    }
+
+    /** As the journal keeps it. */
+    String json() {
+        return Files.unchecked(() -> JSON.writeValueAsString(this));
+    }
+
+    static FinishedRound parse(String json) {
+        return Files.unchecked(() -> JSON.readValue(json, FinishedRound.class));
     }
 }

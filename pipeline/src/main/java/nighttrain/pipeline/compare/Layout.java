@@ -1,5 +1,6 @@
 package nighttrain.pipeline.compare;
 
+import java.io.Serializable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import nighttrain.io.UserError;
@@ -10,7 +11,7 @@ import nighttrain.io.UserError;
  * @param replicas copies of the model
  * @param ranks devices that share one copy
  */
-public record Layout(int replicas, int ranks) {
+public record Layout(int replicas, int ranks) implements Serializable {
     private static final Pattern TEXT = Pattern.compile("([1-9]\\d{0,3})x([1-9]\\d{0,3})");
 
     /** Reads {@code 2x4}. */

@@ -1,5 +1,6 @@
 package nighttrain.pipeline.compare;
 
+import java.io.Serializable;
 import nighttrain.pipeline.bench.Load;
 
 /**
@@ -8,4 +9,4 @@ import nighttrain.pipeline.bench.Load;
  * @param name what the comparison calls it: {@code 1024/128}
  * @param load what each round of it asks
  */
-public record NamedLoad(String name, Load load) {}
+public record NamedLoad(String name, Load load) implements Serializable {}

@@ -1,6 +1,5 @@
 package nighttrain.pipeline.compare;
 
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -13,8 +12,6 @@ import org.apache.hadoop.fs.Path;
 
 /** Finished rounds, one file each, whole or not there: a comparison that was killed goes on after the last of them. */
 final class RoundJournal {
-    private static final JsonMapper JSON = new JsonMapper();
-
     private final JobFolder folder;
     private int last;
 
@@ -27,7 +24,7 @@ final class RoundJournal {
         return Files.unchecked(() -> {
             List<FinishedRound> rounds = new ArrayList<>();
             for (FileStatus file : list()) {
-                rounds.add(JSON.readValue(Files.read(folder.fs(), file.getPath()), FinishedRound.class));
+                rounds.add(FinishedRound.parse(Files.read(folder.fs(), file.getPath())));
             }
             return rounds;
         });
@@ -36,7 +33,7 @@ final class RoundJournal {
     void add(FinishedRound round) {
         Files.unchecked(() -> {
             Path file = new Path(folder.rounds(), String.format("%06d.json", ++last));
-            Files.write(folder.fs(), file, JSON.writeValueAsString(round));
+            Files.write(folder.fs(), file, round.json());
             return null;
         });
     }

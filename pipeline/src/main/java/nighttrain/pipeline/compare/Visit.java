@@ -1,5 +1,7 @@
 package nighttrain.pipeline.compare;
 
+import java.io.Serializable;
+
 /**
  * One way to open an engine.
  *
@@ -7,7 +9,7 @@ package nighttrain.pipeline.compare;
  * @param layout of its devices
  * @param bound without sums over ranks: the answers are wrong, the time is what communication is held against
  */
-public record Visit(String contender, Layout layout, boolean bound) {
+public record Visit(String contender, Layout layout, boolean bound) implements Serializable {
     /** {@code track-d8 1x4}. */
     @Override
     public String toString() {

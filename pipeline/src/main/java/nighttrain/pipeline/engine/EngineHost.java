@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineException;
 import nighttrain.io.checkpoint.ModelConfig;
 
@@ -66,6 +67,11 @@ public final class EngineHost {
     /** Which GPUs are this executor's; none: all that it sees. */
     synchronized void use(List<Integer> assigned) {
         gpus = List.copyOf(assigned);
+    }
+
+    /** The same on this executor's GPUs. */
+    public synchronized EngineConfig here(EngineConfig asked) {
+        return asked.with(asked.gpu().on(gpus));
     }
 
     /** This executor will end soon: tasks take up no more rows, finish those that they have, and go elsewhere. */

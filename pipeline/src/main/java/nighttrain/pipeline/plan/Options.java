@@ -94,6 +94,11 @@ record Options(
                 layout.ranks() == 1
                         ? "no sums between GPUs"
                         : String.format(Locale.ROOT, "sums between GPUs take %.0f %%", 100 * expected.summingShare()));
+        long rows = (long) Math.ceil((double) sample.computedRows() / nodes / layout.replicas());
+        if (rows < expected.runningSequences()) { // then the weights are read for few, and ranks share that reading
+            why.append(
+                    String.format("; only %d rows a replica, which %d would fill", rows, expected.runningSequences()));
+        }
         if (expected.runningSequences() < config.maxNumSeqs()) {
             why.append(String.format(
                     "; KV cache holds %d of %d sequences", expected.runningSequences(), config.maxNumSeqs()));

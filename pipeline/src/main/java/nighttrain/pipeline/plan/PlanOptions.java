@@ -1,6 +1,5 @@
 package nighttrain.pipeline.plan;
 
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import nighttrain.executor.HardwareProfile;
@@ -16,7 +15,7 @@ import nighttrain.pipeline.settings.SettingValues;
  * @param nodes executors, one per node
  * @param gpusPerNode empty: one, or what is here
  * @param usdPerHour of one GPU, or of a node without; empty: no cost is told
- * @param sampleRows that are looked at
+ * @param sampleRows that are looked at; empty: what {@link TrialSize} says
  * @param fromRun output of a finished run whose lengths are taken
  * @param mishaps slow and failing nodes: those of its executors that a plan will have
  */
@@ -26,7 +25,7 @@ public record PlanOptions(
         int nodes,
         Optional<Integer> gpusPerNode,
         Optional<Double> usdPerHour,
-        int sampleRows,
+        Optional<Integer> sampleRows,
         Optional<String> fromRun,
         Mishaps mishaps) {
     private static final int MOST_NODES = 100_000;
@@ -48,27 +47,29 @@ public record PlanOptions(
     public PlanOptions {
         within(1, MOST_NODES, nodes, PlanSettings.NODES);
         gpusPerNode.ifPresent(gpus -> within(1, MOST_GPUS, gpus, PlanSettings.GPUS_PER_NODE));
-        within(2, MOST_SAMPLED, sampleRows, PlanSettings.SAMPLE);
+        sampleRows.ifPresent(rows -> within(2, MOST_SAMPLED, rows, PlanSettings.SAMPLE));
     }
 
     /**
      * Types and checks what was set.
      *
-     * @param given values by the names of {@link PlanSettings#all}
+     * @param given values by the names of {@link PlanSettings#own}
+     * @param job what holds of the job that is planned
      * @param hardware that it names
      * @param usdPerHour of that hardware
      */
     public static PlanOptions of(
-            Map<String, Object> given, Optional<HardwareProfile> hardware, Optional<Double> usdPerHour) {
-        Map<String, Object> job = new LinkedHashMap<>(given);
-        PlanSettings.own().forEach(setting -> job.remove(setting.name()));
+            Map<String, Object> given,
+            SettingValues job,
+            Optional<HardwareProfile> hardware,
+            Optional<Double> usdPerHour) {
         return new PlanOptions(
-                SettingValues.resolve(job, key -> Optional.empty(), Map.of()),
+                job,
                 hardware,
                 own(given, PlanSettings.NODES),
                 find(given, PlanSettings.GPUS_PER_NODE),
                 usdPerHour,
-                own(given, PlanSettings.SAMPLE),
+                find(given, PlanSettings.SAMPLE),
                 find(given, PlanSettings.FROM_RUN),
                 new Mishaps(
                         own(given, PlanSettings.SLOW_SHARE),

@@ -21,8 +21,14 @@ public final class PlanSettings {
             optional("gpusPerNode", SettingType.INTEGER, "G", "GPUs of each (default: 1, or what is here)");
     public static final Setting<String> PRICES =
             optional("prices", SettingType.PATH, "FILE", "USD per GPU-hour by hardware, such as conf/prices.yaml");
-    public static final Setting<Integer> SAMPLE = of(
-            "sample", SettingType.INTEGER, 256, "N", "rows that are looked at, and tried where the hardware is here");
+    public static final Setting<Integer> SAMPLE = optional(
+            "sample",
+            SettingType.INTEGER,
+            "N",
+            "rows that are looked at, and tried where the hardware is here (default: 8 for each of --max-num-seqs, at"
+                    + " least 256; fewer where they take too long)");
+    public static final Setting<String> SCRATCH =
+            optional("scratch", SettingType.PATH, "PATH", "a folder for the trial's files (default: a local one)");
     public static final Setting<String> FROM_RUN = optional(
             "fromRun",
             SettingType.PATH,
@@ -45,6 +51,7 @@ public final class PlanSettings {
             GPUS_PER_NODE,
             PRICES,
             SAMPLE,
+            SCRATCH,
             FROM_RUN,
             SLOW_SHARE,
             SLOWNESS,
@@ -58,8 +65,13 @@ public final class PlanSettings {
 
     /** Every setting of a plan, in the order of help. */
     public static List<Setting<?>> all() {
-        return Stream.concat(
-                        OWN.stream(), Settings.all().stream().filter(setting -> OF_THE_JOB.contains(setting.group())))
+        return Stream.concat(OWN.stream(), ofTheJob().stream()).toList();
+    }
+
+    /** Those of the job that is planned. */
+    public static List<Setting<?>> ofTheJob() {
+        return Settings.all().stream()
+                .filter(setting -> OF_THE_JOB.contains(setting.group()) || setting == Settings.EXECUTOR_WAIT)
                 .toList();
     }
 

@@ -46,11 +46,16 @@ public record Planner(ModelConfig model, EngineConfig config, int maxTokens, Sam
         return plan(List.of(only), plan.maxNumSeqs(), 0, options, names);
     }
 
-    /** Seconds that an engine of {@code plan} is forecast to take for rows of these lengths. */
+    /** Seconds that an engine of {@code plan} is forecast to take for {@code rows} rows of these lengths, again and again. */
     public static double forecastS(
-            List<Length> lengths, int sharedTokens, EnginePlan plan, ModelConfig model, HardwareProfile hardware) {
-        Sample all = new Sample(lengths.size(), 0, lengths, sharedTokens, "");
-        double perReplica = (double) lengths.size() / plan.replicas();
+            int rows,
+            List<Length> lengths,
+            int sharedTokens,
+            EnginePlan plan,
+            ModelConfig model,
+            HardwareProfile hardware) {
+        Sample all = new Sample(rows, 0, lengths, sharedTokens, "");
+        double perReplica = (double) rows / plan.replicas();
         return ReplicaTime.of(all, plan, new StepTime(model, plan.ranks(), hardware), (long) Math.ceil(perReplica))
                 .seconds(perReplica);
     }

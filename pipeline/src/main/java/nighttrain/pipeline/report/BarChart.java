@@ -74,7 +74,7 @@ public record BarChart(String title, String note, String name, String unit, List
                         caption(Drawing.heading(title, note)),
                         thead(tr(
                                 th(name).attr("scope", "col"),
-                                th(unit).attr("scope", "col"),
+                                th(unit).attr("scope", "col").withClass("n"),
                                 th("").attr("aria-hidden", "true"))),
                         each(groups, group -> rows(group, longest)))
                 .withClass("bars"));
