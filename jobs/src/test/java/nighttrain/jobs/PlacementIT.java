@@ -24,7 +24,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Where executors land, and on which GPUs: a node with four GPUs and one without, on a real cluster. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-class PlacementTest {
+class PlacementIT {
     private static final Pattern GPUS = Pattern.compile("GPUs of this executor: \\[(.*?)]");
     private static final Duration PATIENCE = Duration.ofMinutes(4);
 

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Ctrl-C, sent to the real command, and a deadline. */
-class StopTest {
+class StopIT {
     private static final Duration PATIENCE = Duration.ofSeconds(120);
 
     @TempDir

@@ -26,7 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
  * A night on a cluster: executors, a worker and, in the long form, the driver are killed while a job runs, and in the end every
  * id is there once. 300 prompts; the 20,000 of the soak with {@code -Dnighttrain.soak=20000}, on the demo model.
  */
-class ClusterTest {
+class ClusterIT {
     private static final int SOAK_ROWS = Integer.getInteger("nighttrain.soak", 0);
     private static final boolean SOAK = SOAK_ROWS > 0;
     private static final int ROWS = SOAK ? SOAK_ROWS : 300;

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
  * {@code -Dnighttrain.soak}, since it takes two runs of the command; where no file system can be mounted it is left out.
  */
 @EnabledIfSystemProperty(named = "nighttrain.soak", matches = "\\d+")
-class FullDiskTest {
+class FullDiskIT {
     private static final Duration PATIENCE = Duration.ofMinutes(4);
     private static final String OUT_OF_ROOM_THEN_NOT = """
             out=$1 copy=$2; shift 2

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
  * left in the journal computed by a later one. The three moments that what is on disk tells apart; ten with
  * {@code -Dnighttrain.kills=10}, two minutes more.
  */
-class KillTest {
+class KillIT {
     private static final Duration PATIENCE = Duration.ofSeconds(120);
     private static final int ROWS = 200;
     private static final int MOST_ROWS_BETWEEN_KILLS = 25;

@@ -37,7 +37,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** Rarer faults on a real cluster; with {@code -Dnighttrain.soak}, since every one of them costs some executors. */
 @EnabledIfSystemProperty(named = "nighttrain.soak", matches = "\\d+")
 @Timeout(600)
-class ClusterFaultsTest {
+class ClusterFaultsIT {
     private static final Duration PATIENCE = Duration.ofMinutes(5);
     private static final int ROWS = 200;
 

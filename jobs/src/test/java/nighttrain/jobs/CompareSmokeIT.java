@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** {@code compare} as people run it, in a process of its own: conf/compare/smoke.yaml to its end, and Ctrl-C on the way. */
-class CompareSmokeTest {
+class CompareSmokeIT {
     private static final Duration PATIENCE = Duration.ofSeconds(150);
     private static final int CELLS = 2 * 5 * 3; // loads, models, layouts: one of them without sums, too
 
@@ -58,7 +58,7 @@ class CompareSmokeTest {
         try (CommandProcess stopped = compare(TinyModel.environment(folder), endless)) {
             stopped.awaitWhileAlive(
                     "three rounds are there", PATIENCE, () -> journaled().size() >= 3);
-            stopped.signal("INT");
+            stopped.signal("TERM"); // INT is ignored by processes that a script started in the background
             assertThat(stopped.await(PATIENCE)).as(stopped.messages()).isEqualTo(ExitCode.STOPPED.code());
             assertThat(stopped.messages())
                     .contains("Stopping. Finished rounds are kept: the same command goes on from here.");
