@@ -20,22 +20,24 @@ record DecoderBlocks(
     @Override
     public Tensor attention(int layer, ResidualStream h) {
         h.normInto(workspace.normed(), weights.layers().get(layer).attentionNorm());
-        return attention(layer);
+        return attention(layer, workspace.attended());
     }
 
     @Override
     public Tensor mlp(int layer, ResidualStream h) {
         h.normInto(workspace.normed(), weights.layers().get(layer).mlpNorm());
-        return mlp(layer);
+        return mlp(layer, workspace.mlpOutput());
     }
 
     @Override
     public Tensor attentionAndMlp(int layer, ResidualStream h) {
         h.normInto(workspace.normed(), weights.layers().get(layer).attentionNorm());
-        Tensor attended = attention(layer);
-        Tensor transformed = mlp(layer);
-        Tensor both = layer % 2 == 0 ? attended : transformed; // in turn, since peers may still read the last one
-        kernels.add(both, layer % 2 == 0 ? transformed : attended);
+        // Peers may still read the last layer's, so this layer writes to the other, and not there.
+        Tensor both = layer % 2 == 0 ? workspace.attended() : workspace.mlpOutput();
+        attention(layer, both);
+        Tensor transformed = workspace.normed(); // which nobody reads any more when the MLP's output comes
+        mlp(layer, transformed);
+        kernels.add(both, transformed);
         return both;
     }
 
@@ -55,22 +57,22 @@ record DecoderBlocks(
         return h.isIn(workspace.stream()) ? workspace.spareStream() : workspace.stream();
     }
 
-    private Tensor attention(int layer) {
+    private Tensor attention(int layer, Tensor attended) {
         Weights.Layer w = weights.layers().get(layer);
         AttentionShape shape = shapes.get(layer);
         Tensor qkv = workspace.queryKeyValue();
         kernels.linear(qkv, workspace.normed(), w.queryKeyValue());
         kernels.rotateAndStore(qkv, cache.layers().get(layer), shape, weights.rotation(), w.headNorms());
         kernels.attention(workspace.mixed(), qkv, cache.layers().get(layer), shape);
-        kernels.linear(workspace.attended(), workspace.mixed(), w.attentionOutput());
-        return workspace.attended();
+        kernels.linear(attended, workspace.mixed(), w.attentionOutput());
+        return attended;
     }
 
-    private Tensor mlp(int layer) {
+    private Tensor mlp(int layer, Tensor transformed) {
         Weights.Layer w = weights.layers().get(layer);
         kernels.linear(workspace.up(), workspace.normed(), w.up());
-        kernels.linear(workspace.mlpOutput(), activated(), w.down());
-        return workspace.mlpOutput();
+        kernels.linear(transformed, activated(), w.down());
+        return transformed;
     }
 
     private Tensor activated() {
