@@ -13,7 +13,7 @@ import nighttrain.pipeline.compare.Spread;
 
 /** What {@code compare} prints: a block for each workload, a line for each cell, medians over the rounds. */
 final class CompareTable {
-    private static final String LINE = "  %-7s%-14s%9s  %-15s%-6s%7s%8s%9s%9s%7s%7s%6s";
+    private static final String LINE = "  %-7s%-14s%9s  %-17s%-6s%7s%8s%9s%9s%7s%7s%6s";
 
     private final CompareResult result;
 
