@@ -1,6 +1,7 @@
 package nighttrain.pipeline;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -93,14 +94,16 @@ public final class PlanJob {
         Trial.Outcome cold = trial.run("cold", rows.first(few));
         int more = size.warm(rows.size(), hardware, count -> cold.forecastS(count, plan, model, hardware));
         phase.accept("Trying " + more + " rows more");
-        Trial.Outcome warm = trial.run("warm", rows.after(few, more));
-        Calibration calibration = Calibration.of(cold.run(plan, model, hardware), warm.run(plan, model, hardware));
-        Trial.Outcome both = cold.and(warm);
+        List<Trial.Outcome> warm = warmRuns(trial, rows, few, more);
+        Calibration calibration = Calibration.of(
+                cold.run(plan, model, hardware),
+                warm.stream().map(run -> run.run(plan, model, hardware)).toList());
+        Trial.Outcome all = warm.stream().reduce(cold, Trial.Outcome::and);
         Sample sample = new Sample(
                 rows.outputs(),
-                both.errorShare(),
-                earlierLengths().orElse(both.lengths()),
-                both.sharedTokens(),
+                all.errorShare(),
+                earlierLengths().orElse(all.lengths()),
+                all.sharedTokens(),
                 options.fromRun().isPresent() ? "an earlier run" : "the trial");
         Planner planner = planner(model, sample, calibration);
         Names names = names(checkpoint, bed.machine());
@@ -108,6 +111,17 @@ public final class PlanJob {
                 ? planner.asTried(plan, hardware, options, names)
                 : planner.onGpus(
                         hardware, options.gpusPerNode().orElse(plan.replicas() * plan.ranks()), options, names);
+    }
+
+    /** The {@code more} rows after the first {@code few}: at once, or where there are enough a part of them before the rest. */
+    private static List<Trial.Outcome> warmRuns(Trial trial, SampledRows rows, int few, int more) {
+        int apart = TrialSize.apart(more);
+        List<Trial.Outcome> runs = new ArrayList<>();
+        if (apart > 0) {
+            runs.add(trial.run("warm", rows.after(few, apart)));
+        }
+        runs.add(trial.run("warmer", rows.after(few + apart, more - apart)));
+        return runs;
     }
 
     private SampledRows sampledRows() {

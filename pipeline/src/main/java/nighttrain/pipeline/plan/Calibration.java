@@ -1,5 +1,7 @@
 package nighttrain.pipeline.plan;
 
+import java.util.List;
+
 /**
  * What a trial on the hardware at hand says of the model of time.
  *
@@ -21,18 +23,24 @@ public record Calibration(double pace, double coldS, double restS, boolean isMea
     }
 
     /**
-     * What two runs of a trial say, the first in a process that has just started.
+     * What a trial says.
      *
-     * @param coldRun the first
-     * @param warmRun the second, with rows of its own
+     * @param coldRun in a process that has just started
+     * @param warmRuns after it, with rows of their own: one, or a short and a long one
      */
-    public static Calibration of(Run coldRun, Run warmRun) {
-        double pace = warmRun.generatingS / warmRun.forecastS;
+    public static Calibration of(Run coldRun, List<Run> warmRuns) {
+        double pace = pace(warmRuns.get(0), warmRuns.get(warmRuns.size() - 1));
         return new Calibration(
                 pace,
                 Math.max(0, coldRun.generatingS - pace * coldRun.forecastS),
                 Math.max(0, coldRun.wallS - coldRun.generatingS),
                 true);
+    }
+
+    /** By what a long run takes longer than a short one: what every run pays once, such as a last batch half empty, is no pace. */
+    private static double pace(Run shortRun, Run longRun) {
+        double pace = (longRun.generatingS - shortRun.generatingS) / (longRun.forecastS - shortRun.forecastS);
+        return pace > 0 && Double.isFinite(pace) ? pace : longRun.generatingS / longRun.forecastS;
     }
 
     /**

@@ -54,4 +54,9 @@ public record TrialSize(int rows, int least) {
         double share = (hardware.isCpu() ? CPU_S : GPU_S) / forecastS.applyAsDouble(most);
         return Math.max(fewest, (int) Math.round(most * Math.min(1, share)));
     }
+
+    /** Of {@code warm} rows, those that go first, in a run of their own; 0 where there are too few for two. */
+    public static int apart(int warm) {
+        return warm < 4 * LEAST ? 0 : warm / 4;
+    }
 }

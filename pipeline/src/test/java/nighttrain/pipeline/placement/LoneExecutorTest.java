@@ -22,8 +22,9 @@ class LoneExecutorTest {
     void itIsAskedForNothingWhereAnExecutorWouldTakeWholeWorkers() {
         assertThatThrownBy(() -> LoneExecutor.claim(conf))
                 .isInstanceOf(UserError.class)
-                .hasMessage("missing conf spark.executor.cores: spark://head:7077 (without it a standalone cluster gives an"
-                        + " executor of every worker, and one is wanted; set it to the cores of a worker)");
+                .hasMessage(
+                        "missing conf spark.executor.cores: spark://head:7077 (without it a standalone cluster gives an"
+                                + " executor of every worker, and one is wanted; set it to the cores of a worker)");
     }
 
     @Test
