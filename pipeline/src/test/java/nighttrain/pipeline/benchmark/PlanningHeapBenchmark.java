@@ -11,7 +11,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** {@link PlanningHeap} in a process of its own with a heap of 512 MiB. */
 @Tag("benchmark")
 class PlanningHeapBenchmark {
-    private static final long MINUTES = 40;
+    private static final long MINUTES = 90;
 
     @TempDir
     private Path dir;
