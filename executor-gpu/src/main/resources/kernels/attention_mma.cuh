@@ -2,6 +2,7 @@
 // (sm_80 on).
 #pragma once
 #include "attention.cuh"
+#include "shared.cuh"
 
 // 16-byte chunks of a row in shared memory.
 constexpr int CHUNKS = PADDED_DIM / 8;
@@ -16,10 +17,6 @@ __device__ __forceinline__ unsigned swizzled(int row, int chunk) {
 // From the address of chunk 0 or 1 of a row to that of the even number of chunks on, in one operation.
 __device__ __forceinline__ unsigned chunks_on(unsigned address, int chunks) {
     return (address ^ (chunks % SPREAD * 16)) + chunks / SPREAD * SPREAD * 16;
-}
-
-__device__ __forceinline__ unsigned shared_address(const void* x) {
-    return (unsigned)__cvta_generic_to_shared(x);
 }
 
 // 16 bytes from device to shared memory in the background; bytes = 0 reads nothing and writes zeros.

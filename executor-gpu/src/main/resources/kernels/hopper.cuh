@@ -1,5 +1,6 @@
-// Hopper's matrix units and what feeds them, in PTX (sm_90a): barriers, rings of tiles, swizzled operands, wgmma.
+// Hopper's matrix units and what feeds them, in PTX (sm_90a): barriers, rings of tiles, clusters, tensor maps, swizzled operands, wgmma.
 #pragma once
+#include "shared.cuh"
 
 // ---- warpgroups: 4 warps, from a multiple of 4 on
 
@@ -94,6 +95,57 @@ template <int STAGES, int TILE_BYTES> struct Ring {
     }
 };
 
+// ---- clusters: blocks that read each other's shared memory
+
+__device__ __forceinline__ int cluster_rank() {
+    int rank;
+    asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+    return rank;
+}
+
+__device__ __forceinline__ void cluster_sync() {
+    asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
+}
+
+// What barrier_init did is visible to the other blocks after the next cluster_sync.
+__device__ __forceinline__ void fence_barrier_init() {
+    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+}
+
+// At the same barrier of another block. (With .release.cluster it waits for a fence, and a product takes a quarter longer.)
+__device__ __forceinline__ void barrier_arrive_at(unsigned barrier, int rank) {
+    asm volatile("{ .reg .b32 there; mapa.shared::cluster.u32 there, %0, %1; "
+                 "mbarrier.arrive.shared::cluster.b64 _, [there]; }" ::"r"(barrier), "r"(rank)
+                 : "memory");
+}
+
+// ---- tensor maps: tiles of a matrix [tracks, rows, cols] that the copy engine fetches, zeros past its ends
+
+struct alignas(64) TensorMap { // a CUtensorMap
+    unsigned char opaque[128];
+};
+
+// Arrives, and has the phase wait for so many bytes of tiles as well.
+__device__ __forceinline__ void barrier_expect(unsigned barrier, int bytes) {
+    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
+}
+
+__device__ __forceinline__ void copy_tile(unsigned to, const TensorMap& from, int track, int row, int col,
+                                          unsigned barrier) {
+    asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes "
+                 "[%0], [%1, {%3, %4, %5}], [%2];" ::"r"(to), "l"(&from), "r"(barrier), "r"(col), "r"(row), "r"(track)
+                 : "memory");
+}
+
+// To the same place, and barrier, in every block of the cluster.
+__device__ __forceinline__ void copy_tile_to_cluster(unsigned to, const TensorMap& from, int track, int row, int col,
+                                                     unsigned barrier, int blocks) {
+    asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster "
+                 "[%0], [%1, {%3, %4, %5}], [%2], %6;" ::"r"(to), "l"(&from), "r"(barrier), "r"(col), "r"(row),
+                 "r"(track), "h"((unsigned short)((1 << blocks) - 1))
+                 : "memory");
+}
+
 // ---- operands in shared memory: arrays of rows of 128 bytes, their 16-byte chunks swizzled; wider rows span arrays
 
 // Byte offset of a chunk of a row in a tile of that many rows. The tile starts at a multiple of 1024 bytes.
@@ -120,6 +172,10 @@ __device__ __forceinline__ unsigned long long matrix_descriptor(unsigned address
 #define D64 \
     D32 ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, " \
         "%52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
+#define D128 \
+    D64 ", %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, %80, %81, %82, %83, %84, %85, " \
+        "%86, %87, %88, %89, %90, %91, %92, %93, %94, %95, %96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, " \
+        "%108, %109, %110, %111, %112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
 
 // B_ROWS: b's rows of 128 bytes run along its columns (as values do, summed over tokens), not along the 16 summed over.
 template <bool ADD, bool B_ROWS>
@@ -147,11 +203,20 @@ __device__ __forceinline__ void wgmma(float (&d)[64], unsigned long long a, unsi
                  : "l"(a), "l"(b), "n"((int)ADD), "n"((int)B_ROWS));
 }
 
+// d = a b where add is 0, known when it runs.
+__device__ __forceinline__ void wgmma(float (&d)[128], unsigned long long a, unsigned long long b, int add) {
+    asm volatile("{ .reg .pred p; setp.ne.s32 p, %130, 0; wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 {" D128
+                 "}, %128, %129, p, 1, 1, 0, 0; }"
+                 : F32(d, 0), F32(d, 32), F32(d, 64), F32(d, 96)
+                 : "l"(a), "l"(b), "r"(add));
+}
+
 #undef F4
 #undef F16
 #undef F32
 #undef D32
 #undef D64
+#undef D128
 
 // Before a wgmma that reads registers written since the last one.
 __device__ __forceinline__ void wgmma_fence() {
@@ -163,9 +228,14 @@ __device__ __forceinline__ void wgmma_commit() {
     asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
 }
 
-// All but the latest PENDING groups are done; d is named so that the compiler reads it after the wait alone.
-template <int PENDING, int N> __device__ __forceinline__ void wgmma_wait(float (&d)[N]) {
+// All but the latest PENDING groups are done.
+template <int PENDING> __device__ __forceinline__ void wgmma_wait() {
     asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(PENDING) : "memory");
+}
+
+// The same; d is named so that the compiler reads it after the wait alone.
+template <int PENDING, int N> __device__ __forceinline__ void wgmma_wait(float (&d)[N]) {
+    wgmma_wait<PENDING>();
 #pragma unroll
     for (int i = 0; i < N; i++) {
         asm volatile("" : "+f"(d[i])::"memory");

@@ -56,6 +56,17 @@ public interface Kernels {
     /** {@code out = silu(gate) * up} where {@code gateUp} holds gate and up side by side (SwiGLU, arXiv 2002.05202). */
     void siluMul(Tensor out, Tensor gateUp);
 
+    /**
+     * {@code out = silu(gate) * up} of {@code [gate, up] = x[t] * weights[t]^T + bias[t]}: how a gated MLP begins, one kernel where the
+     * device has it.
+     *
+     * @param gateUp room for gate and up, which one kernel does not need
+     */
+    default void linearSiluMul(Tensor out, Tensor gateUp, Tensor x, Matrix weights) {
+        linear(gateUp, x, weights);
+        siluMul(out, gateUp);
+    }
+
     /** {@code x = 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))} (GELU, arXiv 1606.08415, tanh form). */
     void gelu(Tensor xInOut);
 

@@ -5,6 +5,7 @@ import nighttrain.executor.architecture.Blocks;
 import nighttrain.executor.architecture.ResidualStream;
 import nighttrain.executor.device.AttentionShape;
 import nighttrain.executor.device.Kernels;
+import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.checkpoint.BlockConfig.Mlp;
 
@@ -70,16 +71,16 @@ record DecoderBlocks(
 
     private Tensor mlp(int layer, Tensor transformed) {
         Weights.Layer w = weights.layers().get(layer);
-        kernels.linear(workspace.up(), workspace.normed(), w.up());
-        kernels.linear(transformed, activated(), w.down());
+        kernels.linear(transformed, activated(w.up()), w.down());
         return transformed;
     }
 
-    private Tensor activated() {
+    private Tensor activated(Matrix up) {
         if (mlp == Mlp.GATED_SILU) {
-            kernels.siluMul(workspace.gated(), workspace.up());
+            kernels.linearSiluMul(workspace.gated(), workspace.up(), workspace.normed(), up);
             return workspace.gated();
         }
+        kernels.linear(workspace.up(), workspace.normed(), up);
         kernels.gelu(workspace.up());
         return workspace.up();
     }

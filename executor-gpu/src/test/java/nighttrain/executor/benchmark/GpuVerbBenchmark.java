@@ -142,7 +142,7 @@ class GpuVerbBenchmark {
     }
 
     private static String detail(Object[] arguments) {
-        return arguments != null && arguments.length == 3 && arguments[2] instanceof Matrix matrix
+        return arguments != null && arguments.length > 0 && arguments[arguments.length - 1] instanceof Matrix matrix
                 ? " " + matrix.inputs() + " -> " + matrix.outputs()
                 : "";
     }

@@ -135,12 +135,25 @@ public abstract class AbstractKernelsTest extends OneDevice {
         float[] gateUp = fresh.normal(tracks * rows * 2 * cols, 0, 2);
         Tensor gated = poisoned(tracks, rows, cols);
         kernels.siluMul(gated, holding(gateUp, tracks, rows, 2 * cols));
-        closeness.check("siluMul", Formulas.siluMul(gateUp, cols), device.read(gated), cols);
+        closeness.check("siluMul", Formulas.siluMul(Formulas.wide(gateUp), cols), device.read(gated), cols);
 
         float[] x = fresh.normal(tracks * rows * cols, 0, 2);
         Tensor inOut = holding(x, tracks, rows, cols);
         kernels.gelu(inOut);
         closeness.check("gelu", Formulas.gelu(x), device.read(inOut), cols);
+    }
+
+    /** From 1,024 rows on Hopper has a kernel for both. */
+    @ParameterizedTest
+    @CsvSource({"1,7,64,45", "2,130,40,96", "1,1024,64,128", "2,1100,200,344", "1,1300,72,45"})
+    void linearSiluMulIsBoth(int tracks, int rows, int inputs, int cols) {
+        float[] x = fresh.normal(tracks * rows * inputs);
+        float[] weights = fresh.normal(tracks * 2 * cols * inputs, 0, 2 / Math.sqrt(inputs));
+        Matrix matrix = device.matrix("gate and up", tracks, 2 * cols, inputs, Tensors.rows(weights, 2 * cols, inputs));
+        Tensor out = poisoned(tracks, rows, cols);
+        kernels.linearSiluMul(out, poisoned(tracks, rows, 2 * cols), holding(x, tracks, rows, inputs), matrix);
+        double[] gateUp = Formulas.linear(x, weights, new float[tracks * 2 * cols], tracks, rows, inputs, 2 * cols);
+        closeness.check("linearSiluMul", Formulas.siluMul(gateUp, cols), device.read(out), cols);
     }
 
     @ParameterizedTest

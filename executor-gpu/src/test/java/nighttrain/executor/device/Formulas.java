@@ -59,7 +59,7 @@ final class Formulas {
     }
 
     /** {@code gateUp [rows, 2 * cols]}. */
-    static double[] siluMul(float[] gateUp, int cols) {
+    static double[] siluMul(double[] gateUp, int cols) {
         double[] out = new double[gateUp.length / 2];
         for (int i = 0; i < out.length; i++) {
             double gate = gateUp[i / cols * 2 * cols + i % cols];

@@ -69,7 +69,7 @@ class FailedLaunchTest {
     /** {@code real}, where the first activation after {@code armed} is set is one of too many tracks. */
     private static Device failingAtGelu(Device real, AtomicBoolean armed) {
         Kernels kernels = passing(Kernels.class, real.kernels(), method -> {
-            if (method.getName().equals("siluMul") && armed.get()) {
+            if (method.getName().equals("linearSiluMul") && armed.get()) {
                 real.kernels().gelu(real.tensor("too many tracks", TOO_MANY_TRACKS, 1, 8));
             }
             return null;

@@ -58,7 +58,7 @@ final class CudaAttention {
         this.limits = limits;
         this.memory = memory;
         this.multiprocessors = context.multiprocessors();
-        this.hopper = context.computeCapability() == 90;
+        this.hopper = context.isHopper();
     }
 
     /** Prepares for the step whose inputs were taken last: a recording finds here what is cut on the host. */

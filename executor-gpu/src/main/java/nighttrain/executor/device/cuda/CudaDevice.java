@@ -22,6 +22,7 @@ import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.DevicePointer;
 import nighttrain.executor.device.cuda.driver.Streams;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
+import nighttrain.executor.device.cuda.product.GatedProducts;
 import nighttrain.executor.device.cuda.product.MatrixProducts;
 import nighttrain.executor.device.cuda.step.DrawResults;
 import nighttrain.executor.device.cuda.step.StepInputs;
@@ -77,6 +78,7 @@ final class CudaDevice implements Device {
                 inputs,
                 limits,
                 products,
+                new GatedProducts(context, modules, streams, !options.deterministic()),
                 new CudaAttention(context, modules, streams, inputs, limits, memory, options.deterministic()),
                 results,
                 communicator,

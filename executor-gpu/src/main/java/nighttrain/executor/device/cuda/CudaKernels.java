@@ -23,6 +23,7 @@ import nighttrain.executor.device.cuda.kernel.Kernel;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
 import nighttrain.executor.device.cuda.kernel.Struct;
+import nighttrain.executor.device.cuda.product.GatedProducts;
 import nighttrain.executor.device.cuda.product.MatrixProducts;
 import nighttrain.executor.device.cuda.step.DrawResults;
 import nighttrain.executor.device.cuda.step.StepInputs;
@@ -43,6 +44,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final StepInputs inputs;
     private final StepLimits limits;
     private final MatrixProducts products;
+    private final GatedProducts gatedProducts;
     private final NormRows norms;
     private final CudaAttention attention;
     private final DrawResults results;
@@ -56,6 +58,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
             StepInputs inputs,
             StepLimits limits,
             MatrixProducts products,
+            GatedProducts gatedProducts,
             CudaAttention attention,
             DrawResults results,
             CudaCommunicator ranks,
@@ -65,6 +68,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
         this.inputs = inputs;
         this.limits = limits;
         this.products = products;
+        this.gatedProducts = gatedProducts;
         this.norms = new NormRows(modules, streams);
         this.attention = attention;
         this.results = results;
@@ -212,6 +216,15 @@ final class CudaKernels implements Kernels, AutoCloseable {
                         from.address(),
                         from.trackStride(),
                         to.cols());
+    }
+
+    @Override
+    public void linearSiluMul(Tensor out, Tensor gateUp, Tensor x, Matrix weights) {
+        if (gatedProducts.serves((CudaTensor) x, (CudaMatrix) weights)) {
+            gatedProducts.run((CudaTensor) out, (CudaTensor) x, (CudaMatrix) weights);
+        } else {
+            Kernels.super.linearSiluMul(out, gateUp, x, weights);
+        }
     }
 
     @Override

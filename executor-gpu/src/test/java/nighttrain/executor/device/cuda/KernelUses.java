@@ -8,6 +8,7 @@ import nighttrain.executor.device.cuda.collective.PeerTransport;
 import nighttrain.executor.device.cuda.collective.SumClock;
 import nighttrain.executor.device.cuda.collective.TrackSum;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
+import nighttrain.executor.device.cuda.product.GatedProducts;
 import nighttrain.io.checkpoint.BlockConfig;
 import nighttrain.io.checkpoint.ModelConfig;
 
@@ -32,9 +33,12 @@ final class KernelUses {
 
     /** What a model's widths and heads are compiled into, on Hopper or another GPU. */
     static Stream<KernelSource> of(ModelConfig model, boolean hopper) {
-        return Stream.concat(
-                Stream.of(norm(model.hiddenSize(), model.block().norm()), rotation(model)),
-                attention(model.headDim(), model.heads() / model.kvHeads(), hopper));
+        Stream<KernelSource> gated = hopper ? Stream.of(GatedProducts.SOURCE) : Stream.empty();
+        return Stream.of(
+                        Stream.of(norm(model.hiddenSize(), model.block().norm()), rotation(model)),
+                        gated,
+                        attention(model.headDim(), model.heads() / model.kvHeads(), hopper))
+                .flatMap(sources -> sources);
     }
 
     static KernelSource norm(int cols, BlockConfig.Norm norm) {

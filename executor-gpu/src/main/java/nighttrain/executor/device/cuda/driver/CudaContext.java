@@ -47,10 +47,14 @@ public final class CudaContext {
                 + attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
     }
 
+    /** Whether kernels in Hopper's own instructions (sm_90a) run. */
+    public boolean isHopper() {
+        return computeCapability() == 90;
+    }
+
     /** What NVRTC calls this GPU; Hopper's own instructions want the a. */
     public String architecture() {
-        int capability = computeCapability();
-        return "sm_" + capability + (capability == 90 ? "a" : "");
+        return "sm_" + computeCapability() + (isHopper() ? "a" : "");
     }
 
     private int attribute(int which) {

@@ -18,7 +18,14 @@ import java.util.TreeMap;
 public record KernelSource(String file, Map<String, Integer> defines) {
     /** What kernel files include; small, so every program gets all. */
     static final List<String> HEADERS = List.of(
-            "bf16.cuh", "rows.cuh", "sums.cuh", "clock.cuh", "attention.cuh", "attention_mma.cuh", "hopper.cuh");
+            "bf16.cuh",
+            "rows.cuh",
+            "sums.cuh",
+            "clock.cuh",
+            "shared.cuh",
+            "attention.cuh",
+            "attention_mma.cuh",
+            "hopper.cuh");
 
     public KernelSource {
         defines = Map.copyOf(defines);

@@ -38,6 +38,11 @@ public final class Struct {
         return this;
     }
 
+    public Struct bytes(byte[] values) {
+        bytes.put(values);
+        return this;
+    }
+
     private void align(int size) {
         bytes.position((bytes.position() + size - 1) / size * size);
     }
