@@ -103,18 +103,33 @@ class PlacementIT {
     }
 
     private void refusesWhatOthersHave() throws IOException {
-        assertThat(refusal("spark.executor.resource.gpu.amount=2", "--executor-wait", "1s"))
-                .containsExactly(
-                        "no executor within 1 s: 2 cores, 512 MiB, 2 GPUs (there are 6 cores, 4,096 MiB, 0 GPUs / 4"
-                                + " cores, 4,096 MiB, 4 GPUs, in use by night-train; wait for that, ask for less, or"
-                                + " raise --executor-wait)");
+        String refused = "no executor within 1 s: 2 cores, 512 MiB, 2 GPUs (there are 6 cores, 4,096 MiB, 0 GPUs / 4"
+                + " cores, 4,096 MiB, 4 GPUs, in use by night-train; wait for that, ask for less, or raise --executor-wait)";
+        assertThat(refusal(folder.resolve("full"), "spark.executor.resource.gpu.amount=2", "--executor-wait", "1s"))
+                .containsExactly(refused);
+        if (System.getProperty("nighttrain.soak") != null) { // it reads its prompts first, where there are no GPUs
+            List<String> dynamic = List.of(
+                    "--executor-wait",
+                    "1s",
+                    "--conf",
+                    "spark.dynamicAllocation.enabled=true",
+                    "--conf",
+                    "spark.dynamicAllocation.shuffleTracking.enabled=true");
+            assertThat(refusal(
+                            folder.resolve("later"),
+                            "spark.executor.resource.gpu.amount=2",
+                            dynamic.toArray(String[]::new)))
+                    .last()
+                    .isEqualTo(refused);
+            assertThat(folder.resolve("later/results")).doesNotExist();
+        }
     }
 
     @Test
     @Timeout(120)
     void whatNoWorkerHasIsRefusedInOneLine() throws Exception {
         Instant start = Instant.now();
-        assertThat(refusal("spark.executor.resource.gpu.amount=8"))
+        assertThat(refusal(folder.resolve("never"), "spark.executor.resource.gpu.amount=8"))
                 .containsExactly(
                         "no worker can hold an executor: 2 cores, 512 MiB, 8 GPUs (there are 6 cores, 4,096 MiB, 0"
                                 + " GPUs / 4 cores, 4,096 MiB, 4 GPUs; ask for less by spark.executor.cores, .memory and"
@@ -124,11 +139,11 @@ class PlacementIT {
     }
 
     /** What a command says that gets no executor. */
-    private List<String> refusal(String conf, String... options) throws IOException {
+    private List<String> refusal(Path output, String conf, String... options) throws IOException {
         List<String> more = new ArrayList<>(List.of(options));
         more.addAll(List.of("--conf", conf));
         cluster.conf().forEach((key, value) -> more.addAll(List.of("--conf", key + "=" + value)));
-        Outcome outcome = Outcome.of(command(folder.resolve("never"), more.toArray(String[]::new)));
+        Outcome outcome = Outcome.of(command(output, more.toArray(String[]::new)));
         assertThat(outcome.exitCode()).isEqualTo(ExitCode.BAD_INPUT);
         return outcome.messages();
     }

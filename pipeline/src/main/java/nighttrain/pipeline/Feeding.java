@@ -14,6 +14,7 @@ import nighttrain.pipeline.placement.FeedStage;
 import nighttrain.pipeline.progress.ProgressListener;
 import nighttrain.pipeline.progress.ProgressReporter;
 import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.skip.Earlier;
 import nighttrain.pipeline.skip.JournalTable;
 import org.apache.spark.SparkContext;
@@ -77,7 +78,10 @@ final class Feeding {
 
     private void feed(Dataset<Row> ordered, boolean alone) {
         Pass pass = new Pass(alone, Tries.in(job.folder().journal(), ""), endMs);
-        FeedStage.of(spark, job.folder().scratch(run.runId(), "ordered"))
+        FeedStage.of(
+                        spark,
+                        job.folder().scratch(run.runId(), "ordered"),
+                        job.options().settings().get(Settings.EXECUTOR_WAIT))
                 .run(
                         alone && speculates() ? ordered.coalesce(1) : ordered,
                         new FeedTask(FeedSpec.of(run, pass, job.options()), counters));

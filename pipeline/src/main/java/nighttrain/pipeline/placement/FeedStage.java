@@ -1,5 +1,6 @@
 package nighttrain.pipeline.placement;
 
+import java.time.Duration;
 import java.util.Iterator;
 import java.util.Optional;
 import org.apache.hadoop.fs.Path;
@@ -19,15 +20,22 @@ import scala.Option;
 public final class FeedStage {
     private final SparkSession spark;
     private final Path folder;
+    private final Duration executorWait;
 
-    private FeedStage(SparkSession spark, Path folder) {
+    private FeedStage(SparkSession spark, Path folder, Duration executorWait) {
         this.spark = spark;
         this.folder = folder;
+        this.executorWait = executorWait;
     }
 
-    /** {@code folder}: for the prompts, while they are fed. */
-    public static FeedStage of(SparkSession spark, Path folder) {
-        return new FeedStage(spark, folder);
+    /**
+     * A stage.
+     *
+     * @param folder for the prompts, while they are fed
+     * @param executorWait for the first executor that has the stage's GPUs
+     */
+    public static FeedStage of(SparkSession spark, Path folder, Duration executorWait) {
+        return new FeedStage(spark, folder, executorWait);
     }
 
     /** Runs a task for each partition of the prompts. */
@@ -40,6 +48,7 @@ public final class FeedStage {
         Optional<ResourceProfile> gpus =
                 StageGpus.of(spark.sparkContext().getConf()).map(StageGpus::profile);
         if (gpus.isPresent()) {
+            FirstExecutor.await(spark.sparkContext(), gpus.get(), executorWait);
             kept.toJavaRDD().withResources(gpus.get()).foreachPartition((Iterator<Row> rows) -> task.call(rows));
         } else {
             kept.foreachPartition(task);

@@ -6,21 +6,26 @@ import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.UnaryOperator;
 import nighttrain.io.UserError;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.JavaFutureAction;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.resource.ResourceProfile;
 
-/** Waits for a job's first executor: what no cluster can give ends in a line, not in a night of waiting. */
+/** Waits for a job's first executor, or a stage's: what no cluster can give ends in a line, not in a night of waiting. */
 public final class FirstExecutor {
     /** How long workers may take to come up before it counts that none is large enough. */
     private static final Duration GRACE = Duration.ofSeconds(10);
 
     private final SparkContext spark;
+    private final JavaRDD<Integer> anyTask;
     private final ExecutorSize asked;
 
-    private FirstExecutor(SparkContext spark) {
+    private FirstExecutor(SparkContext spark, UnaryOperator<JavaRDD<Integer>> resources) {
         this.spark = spark;
+        this.anyTask = resources.apply(JavaSparkContext.fromSparkContext(spark).parallelize(List.of(0), 1));
         this.asked = ExecutorSize.asked(spark.getConf());
     }
 
@@ -31,24 +36,31 @@ public final class FirstExecutor {
      */
     public static void await(SparkContext spark, Duration atMost) {
         if (!spark.isLocal()) {
-            new FirstExecutor(spark).await(atMost);
+            new FirstExecutor(spark, UnaryOperator.identity()).await(atMost);
         }
+    }
+
+    /**
+     * Returns when an executor with a stage's own resources is at work.
+     *
+     * @throws UserError where none comes within that time
+     */
+    static void await(SparkContext spark, ResourceProfile ofStage, Duration atMost) {
+        new FirstExecutor(spark, task -> task.withResources(ofStage)).await(atMost);
     }
 
     private void await(Duration atMost) {
         Duration grace = atMost.compareTo(GRACE) < 0 ? atMost : GRACE;
-        JavaFutureAction<Void> anyTask = JavaSparkContext.fromSparkContext(spark)
-                .parallelize(List.of(0), 1)
-                .foreachAsync(nothing -> {});
+        JavaFutureAction<Void> first = anyTask.foreachAsync(nothing -> {});
         try {
-            if (!ends(anyTask, grace)) {
+            if (!ends(first, grace)) {
                 refuseTooLarge();
-                if (!ends(anyTask, atMost.minus(grace))) {
+                if (!ends(first, atMost.minus(grace))) {
                     throw late(atMost);
                 }
             }
         } finally {
-            anyTask.cancel(true);
+            first.cancel(true);
         }
         refuseTooLarge(); // GPUs of a stage to come
     }

@@ -27,7 +27,7 @@ class FleetBenchmark {
     @Test
     @Timeout(value = MINUTES, unit = TimeUnit.MINUTES)
     void oneOfFourIsFourTimesSlower() throws Exception {
-        fleet("slow", "local-cluster[4,4,512]", 4, 6000, 4, 10);
+        fleet("slow", "local-cluster[4,4,512]", 4, 6000, 4, 20);
     }
 
     @Test
