@@ -21,7 +21,8 @@ record DecoderBlocks(
     @Override
     public Tensor attention(int layer, ResidualStream h) {
         h.normInto(workspace.normed(), weights.layers().get(layer).attentionNorm());
-        return attention(layer, workspace.attended());
+        boolean inTurn = layer % 2 == 1 && workspace.attendedInTurn().rows() > 0;
+        return attention(layer, inTurn ? workspace.attendedInTurn() : workspace.attended());
     }
 
     @Override

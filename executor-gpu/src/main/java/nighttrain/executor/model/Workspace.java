@@ -4,13 +4,15 @@ import nighttrain.executor.architecture.Placement;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.RowShare;
 import nighttrain.executor.device.Tensor;
+import nighttrain.io.checkpoint.ArchitectureConfig;
 import nighttrain.io.checkpoint.BlockConfig;
 import nighttrain.io.checkpoint.ModelConfig;
 
 /**
  * The activation buffers of one rank, allocated once for the largest step and named by role. A step works on views of their
  * first rows. {@code attended} and {@code mlpOutput} are apart because an architecture may keep the sum of one travelling
- * while the other is computed; {@code spareStream} is where the streams of tracks are summed.
+ * while the other is computed; {@code attendedInTurn} takes the output of every other layer's attention where such a sum may start while
+ * peers still read the last layer's; {@code spareStream} is where the streams of tracks are summed.
  */
 record Workspace(
         Tensor stream,
@@ -18,6 +20,7 @@ record Workspace(
         Tensor queryKeyValue,
         Tensor mixed,
         Tensor attended,
+        Tensor attendedInTurn,
         Tensor up,
         Tensor gated,
         Tensor mlpOutput,
@@ -41,6 +44,7 @@ record Workspace(
                 device.tensor("queries, keys and values", tracks, maxTokens, (heads + 2 * kvHeads) * model.headDim()),
                 device.tensor("mixed values", tracks, maxTokens, heads * model.headDim()),
                 device.tensor("attention output", tracks, maxTokens, hidden),
+                device.tensor("attention output in turn", tracks, turnsToLadder(model) ? maxTokens : 0, hidden),
                 device.tensor("up", tracks, maxTokens, gatedMlp ? 2 * intermediate : intermediate),
                 device.tensor("gated", tracks, gatedMlp ? maxTokens : 0, intermediate),
                 device.tensor("MLP output", tracks, maxTokens, hidden),
@@ -51,6 +55,15 @@ record Workspace(
                 device.logits("logits", drawsHere, model.vocabSize()));
     }
 
+    /**
+     * Whether dense layers come before ladder layers: the first of these writes its attention's output when no sum has landed since the
+     * last dense layer's attention.
+     */
+    private static boolean turnsToLadder(ModelConfig model) {
+        return model.architecture() instanceof ArchitectureConfig.Ladder ladder
+                && ladder.ladderLayers() < model.layers();
+    }
+
     /** Views for a step of {@code tokens} tokens and {@code draws} draws, {@code drawsHere} of them on this rank. */
     Workspace forStep(int tokens, int draws, int drawsHere) {
         return new Workspace(
@@ -59,6 +72,7 @@ record Workspace(
                 queryKeyValue.firstRows(tokens),
                 mixed.firstRows(tokens),
                 attended.firstRows(tokens),
+                attendedInTurn.firstRows(Math.min(tokens, attendedInTurn.rows())),
                 up.firstRows(tokens),
                 gated.firstRows(Math.min(tokens, gated.rows())),
                 mlpOutput.firstRows(tokens),

@@ -2,17 +2,11 @@ package nighttrain.executor.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.util.Optional;
 import java.util.Random;
-import java.util.function.BiFunction;
-import nighttrain.executor.device.Communicator;
+import java.util.function.UnaryOperator;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.Kernels;
-import nighttrain.executor.device.KvPages;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Pending;
-import nighttrain.executor.device.Recorder;
-import nighttrain.executor.device.Tensor;
 import nighttrain.executor.reference.RandomCheckpoint;
 import nighttrain.executor.reference.Shapes;
 import nighttrain.executor.reference.Textbook;
@@ -27,7 +21,7 @@ class PlantedFaultsTest {
     @ParameterizedTest
     @EnumSource(Shapes.class)
     void aForgottenAwaitIsCaught(Shapes shape) {
-        double worst = worst(shape, device -> new Tampered(device, (ranks, sum) -> () -> sum.in));
+        double worst = worst(shape, device -> new TamperedSums(device, (ranks, sum) -> () -> sum.in()));
         assertThat(worst).isGreaterThan(1e-2);
     }
 
@@ -36,10 +30,10 @@ class PlantedFaultsTest {
     void aBufferChangedInFlightIsCaught(Shapes shape) {
         double worst = worst(
                 shape,
-                device -> new Tampered(device, (ranks, sum) -> {
+                device -> new TamperedSums(device, (ranks, sum) -> {
                     Pending real = sum.start(ranks);
                     if (ranks.rank() == 1) {
-                        device.kernels().add(sum.in, sum.in);
+                        device.kernels().add(sum.in(), sum.in());
                     }
                     return real;
                 }));
@@ -54,7 +48,7 @@ class PlantedFaultsTest {
         assertThat(worst).isGreaterThan(1e-2);
     }
 
-    private static double worst(Shapes shape, java.util.function.UnaryOperator<Device> fault) {
+    private static double worst(Shapes shape, UnaryOperator<Device> fault) {
         RandomCheckpoint checkpoint = RandomCheckpoint.of(shape.model());
         double[][] expected = new Textbook(checkpoint).logits(IDS);
         assertThat(ReferenceTest.worst(expected, DecoderHarness.logits(checkpoint, 2, IDS)))
@@ -63,87 +57,7 @@ class PlantedFaultsTest {
         return ReferenceTest.worst(expected, DecoderHarness.logits(checkpoint, 2, fault, IDS));
     }
 
-    private record Sum(Tensor out, Tensor in, float scale) {
-        Pending start(Communicator ranks) {
-            return out == in ? ranks.allReduce(in) : ranks.allReduce(out, in, scale);
-        }
-    }
-
-    /** Everything as the device underneath, for subclasses to spoil one thing. */
-    private static class Passing implements Device {
-        final Device real;
-
-        Passing(Device real) {
-            this.real = real;
-        }
-
-        @Override
-        public Kernels kernels() {
-            return real.kernels();
-        }
-
-        @Override
-        public Communicator communicator() {
-            return real.communicator();
-        }
-
-        @Override
-        public Tensor tensor(String role, int tracks, int rows, int cols) {
-            return real.tensor(role, tracks, rows, cols);
-        }
-
-        @Override
-        public Tensor logits(String role, int rows, int cols) {
-            return real.logits(role, rows, cols);
-        }
-
-        @Override
-        public Tensor constant(String role, int tracks, int rows, int cols, float[] values) {
-            return real.constant(role, tracks, rows, cols, values);
-        }
-
-        @Override
-        public Tensor table(String role, int rows, int cols, Matrix.Rows values) {
-            return real.table(role, rows, cols, values);
-        }
-
-        @Override
-        public Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows) {
-            return real.matrix(role, tracks, outputs, inputs, rows);
-        }
-
-        @Override
-        public Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows, float[] bias) {
-            return real.matrix(role, tracks, outputs, inputs, rows, bias);
-        }
-
-        @Override
-        public KvPages kvPages(String role, int tracks, int pages, int pageTokens, int kvHeads, int headDim) {
-            return real.kvPages(role, tracks, pages, pageTokens, kvHeads, headDim);
-        }
-
-        @Override
-        public void write(Tensor tensor, float[] values) {
-            real.write(tensor, values);
-        }
-
-        @Override
-        public Optional<Recorder> recorder() {
-            return real.recorder();
-        }
-
-        @Override
-        public float[] read(Tensor tensor) {
-            return real.read(tensor);
-        }
-
-        @Override
-        public void close() {
-            real.close();
-        }
-    }
-
-    private static final class WrongSlice extends Passing {
+    private static final class WrongSlice extends PassingDevice {
         WrongSlice(Device real) {
             super(real);
         }
@@ -162,51 +76,6 @@ class PlantedFaultsTest {
             boolean here =
                     role.equals("mlp.down_proj of layer 1") && communicator().rank() == 1;
             return here ? (track, output, target) -> rows.read(track, (output + 1) % outputs, target) : rows;
-        }
-    }
-
-    private static final class Tampered extends Passing {
-        private final BiFunction<Communicator, Sum, Pending> allReduce;
-
-        Tampered(Device real, BiFunction<Communicator, Sum, Pending> allReduce) {
-            super(real);
-            this.allReduce = allReduce;
-        }
-
-        @Override
-        public Communicator communicator() {
-            Communicator ranks = real.communicator();
-            return new Communicator() {
-                @Override
-                public int rank() {
-                    return ranks.rank();
-                }
-
-                @Override
-                public int size() {
-                    return ranks.size();
-                }
-
-                @Override
-                public Pending allReduce(Tensor out, Tensor in, float scale) {
-                    return allReduce.apply(ranks, new Sum(out, in, scale));
-                }
-
-                @Override
-                public Pending allReduce(Tensor part) {
-                    return allReduce.apply(ranks, new Sum(part, part, 1f));
-                }
-
-                @Override
-                public Tensor gatherRows(Tensor whole, Tensor part) {
-                    return ranks.gatherRows(whole, part);
-                }
-
-                @Override
-                public long waitedNanos() {
-                    return ranks.waitedNanos();
-                }
-            };
         }
     }
 }

@@ -1,0 +1,84 @@
+package nighttrain.executor.model;
+
+import java.util.Optional;
+import nighttrain.executor.device.Communicator;
+import nighttrain.executor.device.Device;
+import nighttrain.executor.device.Kernels;
+import nighttrain.executor.device.KvPages;
+import nighttrain.executor.device.Matrix;
+import nighttrain.executor.device.Recorder;
+import nighttrain.executor.device.Tensor;
+
+/** Everything as the device underneath, for subclasses to change one thing. */
+class PassingDevice implements Device {
+    final Device real;
+
+    PassingDevice(Device real) {
+        this.real = real;
+    }
+
+    @Override
+    public Kernels kernels() {
+        return real.kernels();
+    }
+
+    @Override
+    public Communicator communicator() {
+        return real.communicator();
+    }
+
+    @Override
+    public Tensor tensor(String role, int tracks, int rows, int cols) {
+        return real.tensor(role, tracks, rows, cols);
+    }
+
+    @Override
+    public Tensor logits(String role, int rows, int cols) {
+        return real.logits(role, rows, cols);
+    }
+
+    @Override
+    public Tensor constant(String role, int tracks, int rows, int cols, float[] values) {
+        return real.constant(role, tracks, rows, cols, values);
+    }
+
+    @Override
+    public Tensor table(String role, int rows, int cols, Matrix.Rows values) {
+        return real.table(role, rows, cols, values);
+    }
+
+    @Override
+    public Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows) {
+        return real.matrix(role, tracks, outputs, inputs, rows);
+    }
+
+    @Override
+    public Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows, float[] bias) {
+        return real.matrix(role, tracks, outputs, inputs, rows, bias);
+    }
+
+    @Override
+    public KvPages kvPages(String role, int tracks, int pages, int pageTokens, int kvHeads, int headDim) {
+        return real.kvPages(role, tracks, pages, pageTokens, kvHeads, headDim);
+    }
+
+    @Override
+    public void write(Tensor tensor, float[] values) {
+        real.write(tensor, values);
+    }
+
+    @Override
+    public Optional<Recorder> recorder() {
+        return real.recorder();
+    }
+
+    @Override
+    public float[] read(Tensor tensor) {
+        return real.read(tensor);
+    }
+
+    @Override
+    public void close() {
+        real.close();
+    }
+}

@@ -1,0 +1,111 @@
+package nighttrain.executor.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.util.Random;
+import java.util.function.UnaryOperator;
+import nighttrain.executor.device.Communicator;
+import nighttrain.executor.device.Device;
+import nighttrain.executor.device.Kernels;
+import nighttrain.executor.device.Pending;
+import nighttrain.executor.device.Tensor;
+import nighttrain.executor.reference.RandomCheckpoint;
+import nighttrain.executor.reference.Shapes;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * What a rank gave to a sum stays as it is until the next sum has landed: slower peers may still read it ({@link Communicator#allReduce}).
+ * On GPUs a write is a race that is seldom lost; on CPUs, where every sum meets twice, it changes nothing, so it is looked for.
+ */
+class SummedPartsTest {
+    private static final int[] IDS =
+            new Random(13).ints(9, 0, Shapes.VOCABULARY).toArray();
+
+    @ParameterizedTest
+    @EnumSource(Shapes.class)
+    void stayUntilTheNextSum(Shapes shape) {
+        run(shape, device -> new Watch(device).device());
+    }
+
+    /** Of architectures that wait for more than one of their sums. */
+    @ParameterizedTest
+    @EnumSource(
+            value = Shapes.class,
+            names = {"DENSE", "PARALLEL_BLOCK", "LADDER_LAST_2", "TRACKS_MEAN", "TRACKS_SUM"})
+    void aWriteInBetweenIsSeen(Shapes shape) {
+        assertThatThrownBy(() -> run(
+                        shape,
+                        device -> new TamperedSums(
+                                new Watch(device).device(),
+                                (ranks, sum) -> writtenAfter(device, sum, sum.start(ranks)))))
+                .hasStackTraceContaining("given to a sum and written");
+    }
+
+    private static void run(Shapes shape, UnaryOperator<Device> watched) {
+        assertThat(DecoderHarness.logits(RandomCheckpoint.of(shape.model()), 2, watched, IDS))
+                .isNotEmpty();
+    }
+
+    private static Pending writtenAfter(Device device, TamperedSums.Sum sum, Pending real) {
+        return () -> {
+            Tensor landed = real.await();
+            device.kernels().add(sum.in(), sum.in());
+            return landed;
+        };
+    }
+
+    /** Of one rank: what its last sum was given. */
+    private static final class Watch {
+        private final Device device;
+        private Tensor part;
+        private float[] given;
+        private int verbs;
+
+        Watch(Device device) {
+            this.device = device;
+        }
+
+        Device device() {
+            Kernels counted = counted(device.kernels());
+            return new TamperedSums(device, this::watched) {
+                @Override
+                public Kernels kernels() {
+                    return counted;
+                }
+            };
+        }
+
+        private Kernels counted(Kernels real) {
+            return (Kernels) Proxy.newProxyInstance(
+                    getClass().getClassLoader(), new Class<?>[] {Kernels.class}, (proxy, verb, arguments) -> {
+                        verbs++;
+                        try {
+                            return verb.invoke(real, arguments);
+                        } catch (InvocationTargetException e) {
+                            throw e.getCause();
+                        }
+                    });
+        }
+
+        private Pending watched(Communicator ranks, TamperedSums.Sum sum) {
+            Pending real = sum.start(ranks);
+            int before = verbs;
+            return () -> {
+                if (part != null) {
+                    assertThat(device.read(part))
+                            .as("what was given to a sum and written before the next had landed")
+                            .isEqualTo(given);
+                }
+                Tensor landed = real.await();
+                // A sum that other work ran beside meets twice: then its input is free.
+                part = verbs == before ? sum.in() : null;
+                given = part == null ? null : device.read(part);
+                return landed;
+            };
+        }
+    }
+}
