@@ -31,7 +31,10 @@ class ReferenceTest {
             new Random(11).ints(23, 0, Shapes.VOCABULARY).toArray();
 
     static Stream<Arguments> shapesAndRanks() {
-        return Stream.of(Shapes.values()).flatMap(shape -> Stream.of(1, 2, 4).map(ranks -> Arguments.of(shape, ranks)));
+        return Stream.of(Shapes.values())
+                .flatMap(shape -> Stream.of(1, 2, 4, 8)
+                        .filter(ranks -> ranks < 8 || shape == Shapes.EIGHT_TRACKS) // the others have four heads
+                        .map(ranks -> Arguments.of(shape, ranks)));
     }
 
     @ParameterizedTest
