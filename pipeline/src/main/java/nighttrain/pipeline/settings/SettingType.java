@@ -1,5 +1,6 @@
 package nighttrain.pipeline.settings;
 
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -34,6 +35,9 @@ public record SettingType<T>(String expected, Shape shape, Function<String, T> p
     public static final SettingType<String> TEXT = one("text", Function.identity());
     /** Any Hadoop path, but for one with a password in it: paths are printed, logged and written to the summary. */
     public static final SettingType<String> PATH = one("a path", SettingType::path);
+
+    /** A local directory, by its whole path: executors work in folders of their own. */
+    public static final SettingType<String> DIRECTORY = one("a directory", SettingType::directory);
 
     public static final SettingType<Integer> INTEGER = one("a whole number", Integer::valueOf);
     public static final SettingType<Long> LONG = one("a whole number", Long::valueOf);
@@ -78,6 +82,12 @@ public record SettingType<T>(String expected, Shape shape, Function<String, T> p
                             + " spark.hadoop.fs.s3a.secret.key in a file of spark-submit's --properties-file");
         }
         return text;
+    }
+
+    private static String directory(String text) {
+        return text.contains("://")
+                ? path(text)
+                : Path.of(text).toAbsolutePath().toString();
     }
 
     private static double finite(String text) {

@@ -6,6 +6,7 @@ import static nighttrain.pipeline.settings.SettingGroup.OUTPUT;
 import static nighttrain.pipeline.settings.SettingGroup.PROMPT;
 import static nighttrain.pipeline.settings.SettingGroup.SAMPLING;
 import static nighttrain.pipeline.settings.SettingGroup.TIME;
+import static nighttrain.pipeline.settings.SettingType.DIRECTORY;
 import static nighttrain.pipeline.settings.SettingType.INTEGER;
 import static nighttrain.pipeline.settings.SettingType.LONG;
 import static nighttrain.pipeline.settings.SettingType.NAMES;
@@ -27,7 +28,7 @@ public final class Settings {
     private static final EngineConfig ASKED = EngineConfig.defaults();
 
     public static final Setting<String> MODEL =
-            required("model", PATH, "DIR", "checkpoint directory, at this path on every node", SettingGroup.MODEL);
+            required("model", DIRECTORY, "DIR", "checkpoint directory, at this path on every node", SettingGroup.MODEL);
     public static final Setting<LoadFormat> LOAD_FORMAT = of(
             "loadFormat",
             choice(LoadFormat.class),
