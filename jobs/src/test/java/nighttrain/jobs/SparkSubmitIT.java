@@ -39,8 +39,8 @@ class SparkSubmitIT {
                 .collect(Collectors.joining(File.pathSeparator));
         Files.writeString(
                 submit,
-                "#!/usr/bin/env bash\nexec java @%s -XX:+UseSerialGC -Xmx2g -cp '%s' org.apache.spark.deploy.SparkSubmit \"$@\"\n"
-                        .formatted(target.resolve("jvm.options"), jars));
+                "#!/usr/bin/env bash\nexec java @%s %s -Xmx2g -cp '%s' org.apache.spark.deploy.SparkSubmit \"$@\"\n"
+                        .formatted(target.resolve("jvm.options"), String.join(" ", BriefRun.JVM_FLAGS), jars));
         assertThat(submit.toFile().setExecutable(true)).isTrue();
     }
 
@@ -56,16 +56,16 @@ class SparkSubmitIT {
                 "--output",
                 output.toString(),
                 "--limit",
-                "10",
+                "2",
                 "--max-tokens",
                 "4");
 
         String first = run(command);
         String second = run(command);
 
-        assertThat(first).startsWith("10 rows, 0 errors in ");
-        assertThat(second).startsWith("10 rows, 0 errors: an earlier run finished this job");
-        assertThat(output.resolve("summary.json")).content().contains("\"rows\" : 10");
+        assertThat(first).startsWith("2 rows, 0 errors in ");
+        assertThat(second).startsWith("2 rows, 0 errors: an earlier run finished this job");
+        assertThat(output.resolve("summary.json")).content().contains("\"rows\" : 2");
     }
 
     private String run(List<String> command) throws IOException, InterruptedException {

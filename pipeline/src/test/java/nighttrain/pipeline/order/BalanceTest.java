@@ -42,7 +42,7 @@ class BalanceTest {
     }
 
     private static double tokensPerStep(int engines) {
-        int[] lengths = logNormal(engines * 60_000, Integer.MAX_VALUE);
+        int[] lengths = logNormal(engines * 20_000, Integer.MAX_VALUE);
         int[] alike = new int[engines];
         Arrays.fill(alike, 1);
         Outcome outcome = new FeedSimulation(seen(lengths), lengths, new Slots(engines, 4, 64), alike).run();

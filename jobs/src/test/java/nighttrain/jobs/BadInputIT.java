@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Inputs and outputs that cannot be used, through the command line: one line, exit code 2, nothing written. */
-class BadInputTest {
+class BadInputIT {
     @TempDir
     Path folder;
 

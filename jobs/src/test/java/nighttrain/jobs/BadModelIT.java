@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Models that cannot be run, through the command line: one line, exit code 2, nothing written. */
-class BadModelTest {
+class BadModelIT {
     @TempDir
     Path folder;
 

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Rows that cannot be completed get an error of their own; the others are completed, and the exit code tells how many are too many. */
-class RowErrorsTest {
+class RowErrorsIT {
     private static final String TOO_LONG = " (at most 511 in a context of 512; use --truncate left or right, or raise"
             + " --max-model-len if the model allows it),error]";
 
