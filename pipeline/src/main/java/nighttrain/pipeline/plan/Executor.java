@@ -7,9 +7,15 @@ import nighttrain.pipeline.order.Cuts.Cut;
 
 /**
  * An executor of a simulation. A task is launched, then works with the others on the engine, each by the sequences that it can keep
- * running; then it waits for its last rows, or for its longest, while the others have the engine.
+ * running; then it waits for its last rows, or for its longest, while the others have the engine. What it finds room for when it
+ * comes, the engine does before what comes later: the first tasks of all bring the longest rows.
  */
 final class Executor {
+    private static final double NOTHING = 1e-9;
+
+    /** Rows that an engine has, running and waiting, for each that it can run. */
+    private static final int ROWS_PER_SEQUENCE = 2;
+
     private final Fleet fleet;
     private final double speed;
     private final List<Task> running = new ArrayList<>();
@@ -20,14 +26,28 @@ final class Executor {
 
     private static final class Task {
         private final Cut cut;
-        private double startsAt;
+        private final double startsAt;
         private double left;
+        private double first;
         private double endsAt = Double.POSITIVE_INFINITY;
 
-        Task(Cut cut, double startsAt) {
+        /** {@code room}: rows that the engine takes at once. */
+        Task(Cut cut, double startsAt, double room) {
             this.cut = cut;
             this.startsAt = startsAt;
             this.left = cut.work();
+            this.first = left * Math.min(1, room / cut.rows());
+        }
+
+        double rowsLeft() {
+            return cut.rows() * left / cut.work();
+        }
+
+        void work(double done) {
+            left = Math.max(0, left - done);
+            first = Math.max(0, first - done);
+            left = left <= NOTHING ? 0 : left;
+            first = first <= NOTHING ? 0 : first;
         }
 
         boolean isWorking(double at) {
@@ -70,12 +90,11 @@ final class Executor {
     /** Lets time pass, in which nothing begins or ends. */
     void advance(double at) {
         double passed = at - now;
-        double sequences = sequences(now);
+        Demand demand = demand(now);
         for (Task task : running) {
             if (task.isWorking(now)) {
-                task.left -= passed * rate(task, sequences);
-                if (task.left <= 1e-9) {
-                    task.left = 0;
+                task.work(passed * rate(task, demand));
+                if (task.left == 0) {
                     task.endsAt =
                             Math.max(at + task.cut.lastS() / 2 / speed, task.startsAt + task.cut.longestS() / speed);
                 }
@@ -86,10 +105,12 @@ final class Executor {
     }
 
     /** Takes up tasks where slots are free. */
-    void take(Deque<Cut> pending, double at) {
+    void take(Deque<Cut> pending, double at, int atMost) {
         version++;
-        while (at >= upFrom && isIdle() && !pending.isEmpty()) {
-            running.add(new Task(pending.removeFirst(), at + fleet.launchS()));
+        for (int taken = 0; taken < atMost && at >= upFrom && isIdle() && !pending.isEmpty(); taken++) {
+            double there = running.stream().mapToDouble(Task::rowsLeft).sum();
+            double room = Math.max(0, ROWS_PER_SEQUENCE * fleet.maxNumSeqs() - there);
+            running.add(new Task(pending.removeFirst(), at + fleet.launchS(), room));
         }
     }
 
@@ -114,31 +135,44 @@ final class Executor {
         if (running.isEmpty()) {
             return now < upFrom ? upFrom : failsAt;
         }
-        double sequences = sequences(now);
+        Demand demand = demand(now);
         double next = failsAt;
         for (Task task : running) {
+            double until = task.first > 0 ? task.first : task.left;
             double at = now < task.startsAt
                     ? task.startsAt
-                    : task.left > 0 ? now + task.left / rate(task, sequences) : task.endsAt;
+                    : task.left > 0 ? now + until / rate(task, demand) : task.endsAt;
             next = Math.min(next, at);
         }
         return Math.max(now, next);
     }
 
-    /** Sequences that the tasks at work can keep running, or all that the engine takes. */
-    private double sequences(double at) {
-        double wanted = running.stream()
-                .filter(task -> task.isWorking(at))
-                .mapToDouble(task -> wanted(task.cut))
-                .sum();
-        return Math.max(wanted, fleet.maxNumSeqs());
+    /** Sequences that the tasks at work can keep running: with what the engine does first, and with the rest. */
+    private record Demand(double first, double rest) {}
+
+    private Demand demand(double at) {
+        double first = 0;
+        double rest = 0;
+        for (Task task : running) {
+            if (task.isWorking(at)) {
+                first += task.first > 0 ? wanted(task.cut) : 0;
+                rest += task.first > 0 ? 0 : wanted(task.cut);
+            }
+        }
+        return new Demand(first, rest);
     }
 
     private double wanted(Cut cut) {
         return Math.min(cut.rows(), fleet.maxNumSeqs());
     }
 
-    private double rate(Task task, double sequences) {
-        return speed * wanted(task.cut) / sequences;
+    /** Seconds of a full engine's work, a second. */
+    private double rate(Task task, Demand demand) {
+        double all = fleet.maxNumSeqs();
+        if (task.first > 0) {
+            return speed * wanted(task.cut) / Math.max(demand.first, all);
+        }
+        double free = Math.max(0, all - demand.first);
+        return speed * wanted(task.cut) / Math.max(demand.rest, free) * free / all;
     }
 }

@@ -46,7 +46,10 @@ public final class FleetSimulation {
     }
 
     private FleetForecast run() {
-        executors.forEach(it -> events.add(new Event(it.upFrom(), it, it.version())));
+        for (int round = 0; round < fleet.slots(); round++) { // as Spark: one task to each executor in turn
+            executors.forEach(it -> it.take(pending, 0, 1));
+        }
+        executors.forEach(this::schedule);
         double now = 0;
         while (!pending.isEmpty() || executors.stream().anyMatch(Executor::isBusy)) {
             Event event = events.remove();
@@ -69,13 +72,13 @@ public final class FleetSimulation {
             }
             executors.stream().filter(Executor::isIdle).forEach(idle -> wake(idle, now));
         }
-        executor.take(pending, now);
+        executor.take(pending, now, fleet.slots());
         schedule(executor);
     }
 
     private void wake(Executor idle, double now) {
         idle.advance(now);
-        idle.take(pending, now);
+        idle.take(pending, now, fleet.slots());
         schedule(idle);
     }
 

@@ -54,6 +54,11 @@ public final class Fleet {
         }
     }
 
+    /** Ids and lengths of so many prompts: log-normal, the same ones every time. */
+    static Dataset<Row> lengths(SparkSession spark, long rows) {
+        return spark.range(0, rows, 1, 4).selectExpr("id", "cast(least(500, 1 + 24 * exp(randn(7))) as int) as length");
+    }
+
     private boolean isLocal() {
         return spark.sparkContext().isLocal();
     }
@@ -61,8 +66,7 @@ public final class Fleet {
     private GenerateReport run(String name, long rows) {
         Path input = dir.resolve(name);
         // What begins alike would be brought together, whatever its length.
-        spark.range(0, rows, 1, 4)
-                .selectExpr("id", "cast(least(500, 1 + 24 * exp(randn(7))) as int) as length")
+        lengths(spark, rows)
                 .selectExpr("id", "substring(concat(md5(cast(id as string)), repeat('x', 500)), 1, length) as prompt")
                 .write()
                 .parquet(input.toString());

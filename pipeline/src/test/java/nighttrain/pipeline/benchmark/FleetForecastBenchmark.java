@@ -2,15 +2,14 @@ package nighttrain.pipeline.benchmark;
 
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Random;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.IntStream;
 import nighttrain.pipeline.order.Cuts;
 import nighttrain.pipeline.order.Cuts.Cut;
 import nighttrain.pipeline.order.Cuts.Kind;
 import nighttrain.pipeline.plan.Fleet;
 import nighttrain.pipeline.plan.FleetForecast;
 import nighttrain.pipeline.plan.FleetSimulation;
+import nighttrain.pipeline.testing.TestSpark;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -26,7 +25,6 @@ class FleetForecastBenchmark {
     private static final int STEP_MS = 50;
     private static final double STEP_S = STEP_MS / 1e3;
     private static final int CHARS_PER_TOKEN = 4;
-    private static final int DRAWN = 100_000;
 
     @TempDir
     private Path dir;
@@ -62,14 +60,13 @@ class FleetForecastBenchmark {
                 STEP_MS);
     }
 
-    /** Prompts as the fleet's, each byte a token, an answer of one token, and a step for each. */
+    /** The fleet's prompts, each byte a token, an answer of one token, and a step for each. */
     private static List<Kind> kinds(int rows) {
-        Random random = new Random(1);
-        return IntStream.range(0, DRAWN)
-                .map(unused -> (int) Math.min(500, 1 + 24 * Math.exp(random.nextGaussian())))
+        return nighttrain.pipeline.benchmark.Fleet.lengths(TestSpark.session(), rows).collectAsList().stream()
+                .mapToInt(row -> row.<Integer>getAs("length"))
                 .mapToObj(length -> new Kind(
                         (length + CHARS_PER_TOKEN - 1) / CHARS_PER_TOKEN + 1,
-                        (double) rows / DRAWN,
+                        1,
                         (length + 1) * STEP_S / SEQUENCES,
                         (length + 1) * STEP_S))
                 .toList();

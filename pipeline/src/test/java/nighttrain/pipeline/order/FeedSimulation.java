@@ -73,6 +73,9 @@ final class FeedSimulation {
         List<Double> busy = new ArrayList<>();
         for (int step = 0; engines.stream().anyMatch(Engine::hasWork) || !tasks.isEmpty(); step++) {
             int now = step;
+            for (int round = 0; round < slots.perEngine(); round++) { // as Spark: one task to each executor in turn
+                engines.forEach(engine -> engine.takeTask(now));
+            }
             engines.forEach(engine -> engine.feed(now));
             busy.add(engines.stream()
                     .filter(engine -> engine.slowness == 1)
@@ -121,13 +124,17 @@ final class FeedSimulation {
             return mine.stream().anyMatch(slot -> slot.inFlight > 0 || !slot.rows.isEmpty());
         }
 
-        void feed(int now) {
+        void takeTask(int now) {
             for (Slot slot : mine) {
                 if (slot.rows.isEmpty() && slot.inFlight == 0 && now >= slot.freeFrom && !tasks.isEmpty()) {
                     slot.rows = tasks.remove();
                     slot.freeFrom = now + LAUNCH_STEPS;
+                    return;
                 }
             }
+        }
+
+        void feed(int now) {
             // Tasks are threads: which of them finds room in the engine first is chance. (Their sessions share it more
             // evenly.)
             Collections.shuffle(mine, random);
