@@ -32,7 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("benchmark")
 class PipelineOverheadBenchmark {
     private static final Path DEMO = Path.of(System.getProperty("nighttrain.root"), "conf", "demo");
-    private static final int ROUNDS = 5;
+    private static final int ROUNDS = 11;
 
     private final SparkSession spark = TestSpark.compiling();
 
