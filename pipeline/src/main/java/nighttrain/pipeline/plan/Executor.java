@@ -44,10 +44,12 @@ final class Executor {
         }
 
         void work(double done) {
-            left = Math.max(0, left - done);
-            first = Math.max(0, first - done);
-            left = left <= NOTHING ? 0 : left;
-            first = first <= NOTHING ? 0 : first;
+            left = rest(left, done);
+            first = rest(first, done);
+        }
+
+        private static double rest(double work, double done) {
+            return work - done <= NOTHING ? 0 : work - done;
         }
 
         boolean isWorking(double at) {
@@ -105,13 +107,19 @@ final class Executor {
     }
 
     /** Takes up tasks where slots are free. */
-    void take(Deque<Cut> pending, double at, int atMost) {
+    void take(Deque<Cut> pending, double at) {
+        while (takeOne(pending, at)) {}
+    }
+
+    /** Takes up a task, where there is one and a slot is free; whether it did. */
+    boolean takeOne(Deque<Cut> pending, double at) {
         version++;
-        for (int taken = 0; taken < atMost && at >= upFrom && isIdle() && !pending.isEmpty(); taken++) {
-            double there = running.stream().mapToDouble(Task::rowsLeft).sum();
-            double room = Math.max(0, ROWS_PER_SEQUENCE * fleet.maxNumSeqs() - there);
-            running.add(new Task(pending.removeFirst(), at + fleet.launchS(), room));
+        if (at < upFrom || !isIdle() || pending.isEmpty()) {
+            return false;
         }
+        double there = running.stream().mapToDouble(Task::rowsLeft).sum();
+        double room = Math.max(0, ROWS_PER_SEQUENCE * fleet.maxNumSeqs() - there);
+        return running.add(new Task(pending.removeFirst(), at + fleet.launchS(), room));
     }
 
     /** Gives back what its tasks had left; rows in flight, half done on average, are computed again. */

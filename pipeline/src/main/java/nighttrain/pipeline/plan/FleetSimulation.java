@@ -47,7 +47,7 @@ public final class FleetSimulation {
 
     private FleetForecast run() {
         for (int round = 0; round < fleet.slots(); round++) { // as Spark: one task to each executor in turn
-            executors.forEach(it -> it.take(pending, 0, 1));
+            executors.forEach(it -> it.takeOne(pending, 0));
         }
         executors.forEach(this::schedule);
         double now = 0;
@@ -72,13 +72,13 @@ public final class FleetSimulation {
             }
             executors.stream().filter(Executor::isIdle).forEach(idle -> wake(idle, now));
         }
-        executor.take(pending, now, fleet.slots());
+        executor.take(pending, now);
         schedule(executor);
     }
 
     private void wake(Executor idle, double now) {
         idle.advance(now);
-        idle.take(pending, now, fleet.slots());
+        idle.take(pending, now);
         schedule(idle);
     }
 
