@@ -4,9 +4,8 @@
 // it goes on to other tiles, the clusters side by side to those that share rows and weights in L2. One thread has the copy
 // engine fetch 64 of what is summed over at a time: the block's rows for itself, the gates' or the ups' weights for both.
 // The two computing warpgroups take 64 rows each; wgmma's columns are 128 gates, then their 128 ups, so a thread has both.
-// Measured of a draft that this was tidied from, on one H200 at its power limit, 8,192 rows, once, beside PyTorch's product alone, us: two
-// tracks of 2,560 -> 2 x 9,344: 2,368, 2,326 (662 TFLOP/s); 7,168 -> 2 x 5,504: 1,900, 1,920 to 1,940; 4,096 -> 2 x 14,336: 2,931, 2,902 to
-// 2,921. silu_mul after it, which would be saved: 245 and 88 in the first two.
+// Measured on one H200 at its power limit, 8,192 rows, us, beside product and silu_mul one after the other: two tracks of 2,560 -> 2 x 9,344:
+// 2,359, 2,518; 7,168 -> 2 x 5,504: 1,894, 1,919; 4,096 -> 2 x 14,336: 2,787, 2,883.
 #include "bf16.cuh"
 #include "hopper.cuh"
 
