@@ -145,6 +145,28 @@ class CompareTest {
     }
 
     @Test
+    @Order(1)
+    void whereNothingWorksEveryCellSaysWhy() throws IOException {
+        Path nothing = folder.resolve("nothing");
+
+        Outcome failed = Outcome.of(
+                "compare",
+                "--config",
+                folder.resolve("toys.yaml").toString(),
+                "--output",
+                nothing.toString(),
+                "--layouts",
+                "1x3");
+
+        assertThat(failed.exitCode()).isEqualTo(ExitCode.TOO_MANY_ROW_ERRORS);
+        assertThat(failed.out()).contains("  1x3    rival         bad value of --ranks: 3 (must divide");
+        assertThat(Lines.of(nothing.resolve("results/cells.parquet")))
+                .filteredOn(cell -> cell.text("layout").equals("1x3"))
+                .allMatch(cell -> cell.text("error").startsWith("bad value of --ranks: 3"));
+        assertThat(nothing.resolve("report.html")).exists();
+    }
+
+    @Test
     @Order(2)
     void goesOnFromItsFinishedRounds() throws IOException {
         List<Path> journal = journal();

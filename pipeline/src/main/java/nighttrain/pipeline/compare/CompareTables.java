@@ -16,8 +16,10 @@ final class CompareTables {
         Path scratch = folder.scratch("compare", "table.parquet");
         ParquetTable.write(cells(result), scratch, folder.fs().getConf());
         folder.replace(scratch, new Path(folder.results(), "cells.parquet"));
-        ParquetTable.write(rounds(result), scratch, folder.fs().getConf());
-        folder.replace(scratch, new Path(folder.metrics(), "rounds.parquet"));
+        if (!result.rounds().isEmpty()) { // Parquet has no tables without columns
+            ParquetTable.write(rounds(result), scratch, folder.fs().getConf());
+            folder.replace(scratch, new Path(folder.metrics(), "rounds.parquet"));
+        }
     }
 
     static List<Map<String, Object>> cells(CompareResult result) {

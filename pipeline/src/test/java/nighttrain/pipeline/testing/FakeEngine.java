@@ -71,7 +71,7 @@ final class FakeEngine implements Engine {
 
         @Override
         public Optional<Generation> poll(Duration atMost) throws InterruptedException {
-            failIfScripted();
+            failIfScripted(taken.isEmpty() ? 0 : 1);
             failIfPoisoned();
             if (taken.isEmpty()) {
                 Thread.sleep(atMost.toMillis());
@@ -84,7 +84,7 @@ final class FakeEngine implements Engine {
         private void failIfPoisoned() {
             if (taken.stream().anyMatch(request -> script.poison.contains(text(request.promptTokens())))) {
                 broken = true;
-                failIfScripted();
+                failIfScripted(0);
             }
         }
 
@@ -101,8 +101,9 @@ final class FakeEngine implements Engine {
         }
     }
 
-    private void failIfScripted() {
-        if (!broken && script.answersBeforeFailure.getAndDecrement() <= 0 && script.failures.getAndDecrement() > 0) {
+    /** Or else takes that many answers from those before the failure. */
+    private void failIfScripted(int answers) {
+        if (!broken && script.answersBeforeFailure.getAndAdd(-answers) <= 0 && script.failures.getAndDecrement() > 0) {
             broken = true;
         }
         if (broken) {
