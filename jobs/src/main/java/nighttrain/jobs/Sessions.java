@@ -3,6 +3,7 @@ package nighttrain.jobs;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ConcurrentModificationException;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -16,9 +17,13 @@ import nighttrain.pipeline.settings.SettingValues;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
 import org.apache.spark.sql.SparkSession;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Spark as it was asked for: embedded, on a cluster by {@code --master}, or as spark-submit has set it up. */
 final class Sessions {
+    private static final Logger LOG = LoggerFactory.getLogger(Sessions.class);
+
     /**
      * Times that a task may fail. Each row that ends what computes it costs its task two, each executor that dies may cost it
      * one, and a long night has some of both: Spark's four are for tasks that take minutes.
@@ -31,6 +36,7 @@ final class Sessions {
             "spark.stage.maxConsecutiveAttempts", "10",
             "spark.decommission.enabled", "true");
 
+    private static final int YARN_STARTS = 5;
     private static final String EMBEDDED = "local[*," + TASK_FAILURES + "]";
 
     private Sessions() {}
@@ -74,8 +80,26 @@ final class Sessions {
                         .collect(Collectors.joining(",")));
         // By a context: a session's builder would read system properties again, and with them what was taken out of the
         // conf.
-        SparkContext.getOrCreate(conf);
+        start(conf);
         return SparkSession.builder().getOrCreate();
+    }
+
+    /**
+     * As a client of YARN, Spark 4.2 starts the handlers of its UI in one thread while another, which YARN's application master has woken,
+     * adds a filter to each: either may meet what the other has half done (seen in two starts of nine).
+     */
+    private static void start(SparkConf conf) {
+        for (int starts = 1; ; starts++) {
+            try {
+                SparkContext.getOrCreate(conf);
+                return;
+            } catch (ConcurrentModificationException | IllegalStateException e) {
+                if (!conf.get("spark.master").equals("yarn") || starts == YARN_STARTS) {
+                    throw e;
+                }
+                LOG.warn("Spark did not start on YARN; once more", e);
+            }
+        }
     }
 
     /** As {@link #open}, with one executor, which is there: what measures wants no other beside it. It opens no engine unasked. */

@@ -66,6 +66,11 @@ final class CommandProcess implements AutoCloseable {
         return process.children();
     }
 
+    /** These, and theirs. */
+    Stream<ProcessHandle> descendants() {
+        return process.descendants();
+    }
+
     /** {@code kill -9}. */
     void kill() throws InterruptedException {
         process.destroyForcibly();

@@ -1,0 +1,51 @@
+package nighttrain.jobs;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * What SPARK_HOME names: Spark's own SparkSubmit, without any of our classes or libraries.
+ *
+ * @param home its folder
+ * @param jars what would be in {@code jars/}
+ */
+record SparkInstallation(Path home, List<Path> jars) {
+    /** Jars of the launcher's class path that no Spark installation has. */
+    private static final Pattern OURS = Pattern.compile(
+            "nighttrain|/(io|executor-gpu|pipeline)/target/|/ai/djl/|/jna/|/hubspot/|/picocli/|/re2j/|/commons-net/|/java-ipv6/"
+                    + "|/jackson-datatype-jdk8/|/big-math/|/immutables/|/derive4j/|/com/google/code/findbugs/annotations/");
+
+    /** In a folder, with more jars than the ones that we compile with. */
+    static SparkInstallation in(Path folder, Path... more) throws IOException {
+        Path target = Project.ROOT.resolve("jobs/target");
+        List<Path> jars = Stream.concat(
+                        Arrays.stream(Files.readString(target.resolve("classpath.txt"))
+                                        .split(File.pathSeparator))
+                                .filter(jar -> !OURS.matcher(jar).find())
+                                .map(Path::of),
+                        Stream.of(more))
+                .toList();
+        Path submit = folder.resolve("spark/bin/spark-submit");
+        Files.createDirectories(submit.getParent());
+        Files.writeString(submit, """
+                #!/usr/bin/env bash
+                exec java @%s %s -Xmx2g -cp "$HADOOP_CONF_DIR:%s" org.apache.spark.deploy.SparkSubmit "$@"
+                """.formatted(
+                        target.resolve("jvm.options"), String.join(" ", BriefRun.JVM_FLAGS), classPath(jars)));
+        if (!submit.toFile().setExecutable(true)) {
+            throw new IOException("cannot make executable: " + submit);
+        }
+        return new SparkInstallation(folder.resolve("spark"), jars);
+    }
+
+    static String classPath(List<Path> jars) {
+        return jars.stream().map(Path::toString).collect(Collectors.joining(File.pathSeparator));
+    }
+}
