@@ -7,7 +7,7 @@ package nighttrain.executor.request;
  * @param waiting requests taken but not yet running
  * @param promptTokens tokens prefilled or found in the prefix cache, of requests that finished
  * @param cachedPromptTokens of these, found in the prefix cache
- * @param outputTokens tokens generated
+ * @param outputTokens tokens generated, with the end tokens that results leave out
  * @param finished requests answered, errors included
  * @param preemptions times that a sequence had to give its pages back
  * @param steps forward passes
