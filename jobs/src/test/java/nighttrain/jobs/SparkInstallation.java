@@ -36,7 +36,7 @@ record SparkInstallation(Path home, List<Path> jars) {
         Files.createDirectories(submit.getParent());
         Files.writeString(submit, """
                 #!/usr/bin/env bash
-                exec java @%s %s -Xmx2g -cp "$HADOOP_CONF_DIR:%s" org.apache.spark.deploy.SparkSubmit "$@"
+                exec java @%s %s -Xmx2g -cp "${HADOOP_CONF_DIR:+$HADOOP_CONF_DIR:}%s" org.apache.spark.deploy.SparkSubmit "$@"
                 """.formatted(
                         target.resolve("jvm.options"), String.join(" ", BriefRun.JVM_FLAGS), classPath(jars)));
         if (!submit.toFile().setExecutable(true)) {

@@ -97,24 +97,37 @@ final class CpuKernels implements Kernels {
     public void rotateAndStore(
             Tensor qkv, KvPages pages, AttentionShape shape, Rotation rotation, Optional<HeadNorms> norms) {
         CpuTensor in = (CpuTensor) qkv;
-        CpuKvPages kv = (CpuKvPages) pages;
-        for (int s = 0; s < batch.sequences(); s++) {
-            int[] pageTable = batch.pageTables()[s];
-            for (int row = batch.queryStarts()[s]; row < batch.queryStarts()[s + 1]; row++) {
-                int position = batch.positions()[row];
-                int page = pageTable[position / kv.pageTokens()];
-                for (int track = 0; track < in.tracks(); track++) {
-                    int start = in.row(track, row);
-                    rotateRow(in.data(), start, track, position, shape, rotation, norms);
-                    kv.store(
-                            track,
-                            page,
-                            position % kv.pageTokens(),
-                            in.data(),
-                            start + shape.queryCols(),
-                            start + shape.queryCols() + shape.kvCols());
-                }
+        int sequences = batch.sequences();
+        int queries = Math.max(1, in.rows() / Math.max(1, sequences));
+        int grain = Math.max(1, MIN_PIECE / (queries * in.cols()));
+        // By sequence: of a page that is written, and allocated then, only one has a row.
+        team.runRanges(in.tracks() * sequences, grain, 8, (from, to) -> {
+            for (int i = from; i < to; i++) {
+                rotateAndStore(in, (CpuKvPages) pages, i / sequences, i % sequences, shape, rotation, norms);
             }
+        });
+    }
+
+    private void rotateAndStore(
+            CpuTensor qkv,
+            CpuKvPages kv,
+            int track,
+            int sequence,
+            AttentionShape shape,
+            Rotation rotation,
+            Optional<HeadNorms> norms) {
+        int[] pageTable = batch.pageTables()[sequence];
+        for (int row = batch.queryStarts()[sequence]; row < batch.queryStarts()[sequence + 1]; row++) {
+            int position = batch.positions()[row];
+            int start = qkv.row(track, row);
+            rotateRow(qkv.data(), start, track, position, shape, rotation, norms);
+            kv.store(
+                    track,
+                    pageTable[position / kv.pageTokens()],
+                    position % kv.pageTokens(),
+                    qkv.data(),
+                    start + shape.queryCols(),
+                    start + shape.queryCols() + shape.kvCols());
         }
     }
 
