@@ -191,7 +191,7 @@ final class StandaloneCluster implements AutoCloseable {
         return CommandProcess.start(folder, environment, command);
     }
 
-    private static int freePort() {
+    static int freePort() {
         try (ServerSocket socket = new ServerSocket(0)) {
             return socket.getLocalPort();
         } catch (IOException e) {

@@ -2,8 +2,6 @@ package nighttrain.jobs;
 
 import java.io.File;
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -29,7 +27,7 @@ final class YarnCluster implements AutoCloseable {
     private static final String SERVER = "org.apache.hadoop.yarn.server.";
 
     private final Path folder;
-    private final int webPort = freePort();
+    private final int webPort = StandaloneCluster.freePort();
     private final List<CommandProcess> servers = new ArrayList<>();
 
     private YarnCluster(Path folder) {
@@ -90,10 +88,10 @@ final class YarnCluster implements AutoCloseable {
         Files.writeString(
                 conf().resolve("yarn-site.xml"),
                 xml(Map.ofEntries(
-                        Map.entry(manager + "address", "127.0.0.1:" + freePort()),
-                        Map.entry(manager + "scheduler.address", "127.0.0.1:" + freePort()),
-                        Map.entry(manager + "resource-tracker.address", "127.0.0.1:" + freePort()),
-                        Map.entry(manager + "admin.address", "127.0.0.1:" + freePort()),
+                        Map.entry(manager + "address", "127.0.0.1:" + StandaloneCluster.freePort()),
+                        Map.entry(manager + "scheduler.address", "127.0.0.1:" + StandaloneCluster.freePort()),
+                        Map.entry(manager + "resource-tracker.address", "127.0.0.1:" + StandaloneCluster.freePort()),
+                        Map.entry(manager + "admin.address", "127.0.0.1:" + StandaloneCluster.freePort()),
                         Map.entry(manager + "webapp.address", "127.0.0.1:" + webPort),
                         Map.entry(manager + "scheduler.class", SERVER + "resourcemanager.scheduler.fifo.FifoScheduler"),
                         Map.entry("yarn.scheduler.minimum-allocation-mb", 128),
@@ -132,14 +130,6 @@ final class YarnCluster implements AutoCloseable {
                     .contains("\"activeNodes\":" + NODES);
         } catch (IOException notYet) {
             return false;
-        }
-    }
-
-    private static int freePort() {
-        try (ServerSocket socket = new ServerSocket(0)) {
-            return socket.getLocalPort();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
         }
     }
 
