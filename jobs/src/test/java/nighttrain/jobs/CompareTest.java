@@ -162,6 +162,7 @@ class CompareTest {
         assertThat(failed.out()).contains("  1x3    rival         bad value of --ranks: 3 (must divide");
         assertThat(Lines.of(nothing.resolve("results/cells.parquet")))
                 .filteredOn(cell -> cell.text("layout").equals("1x3"))
+                .isNotEmpty()
                 .allMatch(cell -> cell.text("error").startsWith("bad value of --ranks: 3"));
         assertThat(nothing.resolve("report.html")).exists();
     }

@@ -19,6 +19,7 @@ class SparkSubmitIT {
 
     @Test
     void completesTheDemoAndGoesOnInTheSameWay() throws Exception {
+        SparkInstallation spark = SparkInstallation.in(folder);
         Path output = folder.resolve("out");
         List<String> command = List.of(
                 Project.CONF.resolve("cluster/submit").toString(),
@@ -33,17 +34,17 @@ class SparkSubmitIT {
                 "--max-tokens",
                 "4");
 
-        String first = run(command);
-        String second = run(command);
+        String first = run(spark, command);
+        String second = run(spark, command);
 
         assertThat(first).startsWith("2 rows, 0 errors in ");
         assertThat(second).startsWith("2 rows, 0 errors: an earlier run finished this job");
         assertThat(output.resolve("summary.json")).content().contains("\"rows\" : 2");
     }
 
-    private String run(List<String> command) throws IOException, InterruptedException {
+    private String run(SparkInstallation spark, List<String> command) throws IOException, InterruptedException {
         Map<String, String> environment = Map.of(
-                "SPARK_HOME", SparkInstallation.in(folder).home().toString(),
+                "SPARK_HOME", spark.home().toString(),
                 "MASTER", "local[2]",
                 "SPARK_LOCAL_IP", "127.0.0.1");
         try (CommandProcess process = CommandProcess.start(folder, environment, command)) {
