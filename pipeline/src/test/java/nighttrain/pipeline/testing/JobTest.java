@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import nighttrain.io.UserError;
@@ -14,7 +13,8 @@ import nighttrain.pipeline.GenerateReport;
 import nighttrain.pipeline.progress.ProgressListener;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.SettingValues;
-import org.apache.spark.SparkExecutorInfo;
+import org.apache.spark.SparkEnv;
+import org.apache.spark.metrics.source.Source;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
@@ -75,10 +75,15 @@ public abstract class JobTest {
         }
     }
 
+    /** Threads at work in Spark's own pool; its status tracker learns of tasks' beginnings and ends a moment later. */
     private int runningTasks() {
-        return Arrays.stream(spark.sparkContext().statusTracker().getExecutorInfos())
-                .mapToInt(SparkExecutorInfo::numRunningTasks)
-                .sum();
+        Source executor =
+                SparkEnv.get().metricsSystem().getSourcesByName("executor").head();
+        Object running = executor.metricRegistry()
+                .getGauges()
+                .get("threadpool.activeTasks")
+                .getValue();
+        return (Integer) running;
     }
 
     /** The results in the order in which they lie in the files. */
