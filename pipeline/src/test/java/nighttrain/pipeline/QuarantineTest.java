@@ -77,7 +77,7 @@ class QuarantineTest extends JobTest {
         assertThat(script().computed.values()).allMatch(times -> times.get() == 1);
     }
 
-    @org.junit.jupiter.api.RepeatedTest(60)
+    @Test
     void aFailureOfTheTaskAloneBlamesNoRow() throws InterruptedException {
         input(1, prompts(ROWS));
         script().answerMs.set(20);
