@@ -49,12 +49,18 @@ public final class Compare {
             }
             writeFacts(facts, overwrite);
             RoundJournal journal = new RoundJournal(folder);
-            CompareRun run =
-                    new CompareRun(comparison, choice, site, vocabulary, journal.read(), journal::add, listener);
+            CompareRun run = new CompareRun(
+                    comparison,
+                    choice,
+                    site,
+                    vocabulary,
+                    journal.read(),
+                    round -> Undisturbed.run(() -> journal.add(round)),
+                    listener);
             try {
                 run.measure();
             } finally { // what was measured before a stop is worth a look, too
-                write(run.result(facts.get("machine")));
+                Undisturbed.run(() -> write(run.result(facts.get("machine"))));
             }
             return run.result(facts.get("machine"));
         }

@@ -26,8 +26,11 @@ public final class ThisProcess implements Site {
         List<NamedLoad> left = assignment.missing();
         while (!left.isEmpty()) {
             witness.phase("opening " + assignment.visit());
-            try (LoneEngine engine = LoneEngine.open(
-                    Path.of(assignment.model()), assignment.dummyWeights(), assignment.engine(), List.of())) {
+            if (Thread.interrupted()) {
+                throw new InterruptedException("stopped before an engine was opened");
+            }
+            try (LoneEngine engine = Undisturbed.call(() -> LoneEngine.open(
+                    Path.of(assignment.model()), assignment.dummyWeights(), assignment.engine(), List.of()))) {
                 RandomPrompts random = new RandomPrompts(assignment.vocabulary(), assignment.seed());
                 Opening opening = new Opening(assignment, engine, random, assignment.prompts(random), witness);
                 left = left.subList(opening.measure(left), left.size());
