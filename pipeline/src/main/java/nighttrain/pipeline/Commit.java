@@ -73,6 +73,7 @@ final class Commit {
             folder.replace(responses, folder.responses());
         }
         MetricsTable.Sums engineSums = writeMetrics(journal);
+        losses.settle();
 
         Summary summary = new Summary(
                 figures.rows(),

@@ -1,5 +1,6 @@
 package nighttrain.pipeline.loss;
 
+import java.time.Duration;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Pattern;
 import org.apache.spark.SparkContext;
@@ -8,11 +9,16 @@ import org.apache.spark.TaskKilled;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
 import org.apache.spark.scheduler.SparkListenerTaskEnd;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** What was lost on the cluster while a run was at work. */
 public final class Losses implements AutoCloseable {
     /** Executors that were let go. */
     private static final Pattern ON_PURPOSE = Pattern.compile("(?i)killed by driver|decommission");
+
+    private static final Duration SETTLE = Duration.ofSeconds(10);
+    private static final Logger LOG = LoggerFactory.getLogger(Losses.class);
 
     private final SparkContext spark;
     private final AtomicLong executors = new AtomicLong();
@@ -27,6 +33,17 @@ public final class Losses implements AutoCloseable {
     /** From now on. */
     public static Losses watch(SparkContext spark) {
         return new Losses(spark);
+    }
+
+    /** Returns when all that happened until now is counted: Spark tells of it a moment later. */
+    public void settle() {
+        try {
+            spark.listenerBus().waitUntilEmpty(SETTLE.toMillis());
+        } catch (Exception busy) { // TimeoutException, which Scala does not declare
+            LOG.warn(
+                    "Spark is behind with its events; losses of executors and tasks may be more than are counted",
+                    busy);
+        }
     }
 
     /** Executors that went without having been sent away. */
