@@ -77,13 +77,16 @@ public final class RunOnExecutor {
 
     /** Where it stands now. */
     synchronized Heartbeat heartbeat() {
+        // In this order: no error without its row, no row without its tokens.
+        long failed = errors.sum();
+        long finished = rows.sum();
         EngineStats stats = engine.stats();
         long tokens = tokensOfClosedEngines + stats.outputTokens() - engineTokensBefore;
         return new Heartbeat(
                 context.runId(),
                 executor,
                 System.currentTimeMillis(),
-                new Done(rows.sum(), errors.sum(), promptTokens.sum(), tokens),
+                new Done(finished, failed, promptTokens.sum(), tokens),
                 new Load(
                         stats.running(),
                         stats.waiting(),
