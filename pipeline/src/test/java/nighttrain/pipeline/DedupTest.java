@@ -72,10 +72,12 @@ class DedupTest extends JobTest {
         script().answersBeforeFailure.set(20);
         script().failures.set(ALWAYS);
         assertThatThrownBy(this::run).hasStackTraceContaining("the engine was told to fail");
+        int before = script().computations();
         script().failures.set(0);
         values = values.with(Settings.DEDUP, true);
         run();
         assertThat(script().computed).hasSize(10);
+        assertThat(script().computations()).isEqualTo(before); // among 20 answers were all ten
         assertThat(results()).extracting(row -> row.<String>getAs("text")).containsExactlyElementsOf(repeated);
     }
 

@@ -59,30 +59,36 @@ class LiveMetricsTest extends JobTest {
     @Test
     void aRunIsSeenLiveByPrometheusAndInTheHistoryServer() throws Exception {
         input(2, prompts(ROWS));
-        script().answerMs.set(100);
         List<String> live = new CopyOnWriteArrayList<>();
+        script().onAnswer(ROWS / 2, () -> await("the page tells of rows while tasks run", () -> tellsOfRows(live)));
         new GenerateJob(engines).run(spark, GenerateOptions.of(values), progress -> look(progress, live));
         long tokens = results().stream()
                 .mapToLong(row -> row.<Integer>getAs("output_tokens"))
                 .sum();
 
-        assertThat(live).as("the page tells of rows while tasks run").isNotEmpty();
-        assertThat(live).allMatch(page -> page.contains(" of " + ROWS + " rows"));
-        await(() -> metric("all_rows_total") == ROWS);
+        assertThat(tellsOfRows(live)).isTrue();
+        await("all rows are counted", () -> metric("all_rows_total") == ROWS);
         assertThat(metric("executor_driver_output_tokens_total")).isEqualTo(tokens);
         assertThat(metric("all_output_tokens_total")).isEqualTo(tokens);
         assertThat(metric("all_errors_total")).isZero();
 
-        await(() -> get(page()).contains(">" + ROWS + "</td>"));
+        await("the page tells of all rows, and of the end", () -> {
+            String page = get(page());
+            return page.contains(">" + ROWS + "</td>") && page.contains("ended after");
+        });
         String ended = get(page());
         assertThat(figures(ended)).contains("60 of 60 rows (100 %), 0 errors", "<td>" + tokens + "</td>");
-        await(() -> logged().contains("\"rows\":" + ROWS));
+        await("the log tells of all rows", () -> logged().contains("\"rows\":" + ROWS));
         String app = spark.sparkContext().applicationId();
         spark.stop();
         try (HistoryServer history = HistoryServer.start(events)) {
             String old = get(history.page(app, "nighttrain/"));
             assertThat(figures(old)).isEqualTo(figures(ended));
         }
+    }
+
+    private static boolean tellsOfRows(List<String> pages) {
+        return pages.stream().anyMatch(page -> page.contains(" of " + ROWS + " rows"));
     }
 
     /** A page while tasks run, whenever it has changed. */
@@ -123,18 +129,6 @@ class LiveMetricsTest extends JobTest {
             return all.toString();
         } catch (IOException e) {
             throw new java.io.UncheckedIOException(e);
-        }
-    }
-
-    private interface Condition {
-        boolean holds();
-    }
-
-    private static void await(Condition condition) throws InterruptedException {
-        long deadline = System.nanoTime() + SECONDS.toNanos();
-        while (!condition.holds()) {
-            assertThat(System.nanoTime()).as("it comes within " + SECONDS).isLessThan(deadline);
-            Thread.sleep(100);
         }
     }
 

@@ -71,7 +71,11 @@ class OutputContentTest extends JobTest {
     @Test
     void metricsFollowTheEngine() {
         input(1, prompts(40));
-        script().answerMs.set(60);
+        script().onAnswer(
+                        40,
+                        () -> await(
+                                "a sample is there",
+                                () -> !journal().metricFiles().isEmpty()));
         run();
         List<Row> samples =
                 spark.read().parquet(output().resolve("metrics").toString()).collectAsList();

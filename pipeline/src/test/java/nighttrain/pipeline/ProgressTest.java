@@ -13,18 +13,24 @@ class ProgressTest extends JobTest {
     @Test
     void rowsAreToldWhileTasksRun() {
         input(1, prompts(60));
-        script().answerMs.set(80);
         List<Progress> told = new CopyOnWriteArrayList<>();
+        script().onAnswer(20, () -> await("rows are told", () -> told.stream().anyMatch(now -> now.rowsDone() > 0)));
+        script().onAnswer(
+                        40,
+                        () -> await("their pace is told", () -> told.stream().anyMatch(ProgressTest::hasAPace)));
         new GenerateJob(engines).run(spark, GenerateOptions.of(values), told::add);
         assertThat(told).extracting(Progress::rowsDone).isSorted();
         assertThat(told).allMatch(progress -> progress.rowsTotal() == 60);
         assertThat(told)
                 .as("heartbeats come before any task ends")
-                .anyMatch(progress -> progress.rowsDone() > 0
-                        && progress.rowsDone() < 60
-                        && progress.tokensPerSecond() > 0
-                        && progress.eta().isPresent());
+                .anyMatch(progress -> progress.rowsDone() < 60 && hasAPace(progress));
         assertThat(told.get(told.size() - 1).rowsDone()).isEqualTo(60);
+    }
+
+    private static boolean hasAPace(Progress progress) {
+        return progress.rowsDone() > 0
+                && progress.tokensPerSecond() > 0
+                && progress.eta().isPresent();
     }
 
     @Test

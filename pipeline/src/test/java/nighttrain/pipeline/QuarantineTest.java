@@ -95,7 +95,7 @@ class QuarantineTest extends JobTest {
 
     /** Rows that a run left in flight. */
     private List<RowTry> tries() {
-        Journal journal = JobFolder.of(output().toString(), new Configuration()).journal();
+        Journal journal = journal();
         return TryFiles.list(journal, "").stream()
                 .flatMap(file -> TryFiles.read(journal.fs(), file).stream())
                 .toList();

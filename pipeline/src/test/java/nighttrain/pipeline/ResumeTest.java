@@ -8,10 +8,8 @@ import java.util.Set;
 import nighttrain.io.journal.Journal;
 import nighttrain.io.journal.JournalReader;
 import nighttrain.io.table.ResultRow;
-import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.testing.JobTest;
-import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.junit.jupiter.api.Test;
 
@@ -95,7 +93,7 @@ class ResumeTest extends JobTest {
     }
 
     private Set<Long> journaled() {
-        Journal journal = JobFolder.of(output().toString(), new Configuration()).journal();
+        Journal journal = journal();
         Set<Long> rows = new HashSet<>();
         for (FileStatus file : journal.resultFiles()) {
             try (JournalReader<ResultRow> reader = Journal.read(journal.fs(), file.getPath())) {

@@ -57,9 +57,12 @@ class SecretsTest extends JobTest {
         values = values.with(Settings.INPUT_PATH, dir.resolve("prompts.csv").toString())
                 .with(Settings.FORMAT, "csv")
                 .with(Settings.FORMAT_OPTION, List.of("header=true", "password=" + SECRET));
-        run();
-        spark.sparkContext().hadoopConfiguration().unset("fs.s3a.secret.key");
-        spark.conf().unset("spark.hadoop.my.password");
+        try {
+            run();
+        } finally {
+            spark.sparkContext().hadoopConfiguration().unset("fs.s3a.secret.key");
+            spark.conf().unset("spark.hadoop.my.password");
+        }
         assertThat(output().resolve("summary.json")).content().contains("password=***");
         try (Stream<Path> files = Files.walk(output())) {
             assertThat(files.filter(Files::isRegularFile))

@@ -11,11 +11,9 @@ import nighttrain.io.journal.JournalReader;
 import nighttrain.io.journal.TryFiles;
 import nighttrain.io.table.ResultRow;
 import nighttrain.io.table.RowTry;
-import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.testing.JobTest;
 import nighttrain.pipeline.testing.ScriptedStore;
-import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -35,7 +33,10 @@ class StorageTest extends JobTest {
     void aFullDiskLosesNothingThatWasFinished() {
         input(2, prompts(ROWS));
         script().answerMs.set(4);
-        script().onAnswer(20, () -> store.room.set(500));
+        script().onAnswer(20, () -> {
+            await("something is journaled", () -> journaled() > 0);
+            store.room.set(500);
+        });
         assertThatThrownBy(this::run)
                 .isInstanceOf(StorageFault.class)
                 .hasMessageMatching(
@@ -124,6 +125,7 @@ class StorageTest extends JobTest {
         input(2, prompts(ROWS));
         assertThat(run().rows()).isEqualTo(ROWS);
         assertThat(output().resolve("summary.json")).isRegularFile();
+        assertThat(output().resolve("metrics")).isDirectoryNotContaining("glob:**/part-*");
         assertEveryRowOnce();
     }
 
@@ -132,7 +134,7 @@ class StorageTest extends JobTest {
     }
 
     private List<RowTry> triesThatDied() {
-        Journal journal = JobFolder.of(output().toString(), new Configuration()).journal();
+        Journal journal = journal();
         return TryFiles.list(journal, "").stream()
                 .flatMap(file -> TryFiles.read(journal.fs(), file).stream())
                 .filter(row -> !row.released())
@@ -140,7 +142,7 @@ class StorageTest extends JobTest {
     }
 
     private int journaled() {
-        Journal journal = JobFolder.of(output().toString(), new Configuration()).journal();
+        Journal journal = journal();
         int rows = 0;
         for (FileStatus file : journal.resultFiles()) {
             try (JournalReader<ResultRow> reader = Journal.read(journal.fs(), file.getPath())) {

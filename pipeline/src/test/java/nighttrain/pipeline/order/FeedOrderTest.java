@@ -33,7 +33,8 @@ class FeedOrderTest {
 
     @Test
     void longestFirstOverTasksAndWithinThem() {
-        Dataset<Row> prompts = prompts(2000, "repeat(uuid(), 1 + cast(50 * rand(3) as int))");
+        Dataset<Row> prompts =
+                prompts(2000, "repeat(sha2(cast(position as string), 256), 1 + cast(30 * rand(3) as int))");
         List<Row> tasks = tasks(prompts);
         assertThat(tasks.size()).isGreaterThan(8);
         assertThat(tasks.stream().mapToLong(row -> row.getLong(1)).sum()).isEqualTo(2000);

@@ -101,8 +101,8 @@ final class FakeEngine implements Engine {
         }
     }
 
-    /** Or else takes that many answers from those before the failure. */
-    private void failIfScripted(int answers) {
+    /** Or else takes that many answers from those before the failure; one at a time, or the last of them would be lost to it. */
+    private synchronized void failIfScripted(int answers) {
         if (!broken && script.answersBeforeFailure.getAndAdd(-answers) <= 0 && script.failures.getAndDecrement() > 0) {
             broken = true;
         }

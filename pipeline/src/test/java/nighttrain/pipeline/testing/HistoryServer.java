@@ -40,6 +40,7 @@ public final class HistoryServer implements AutoCloseable {
                 "-Dspark.history.fs.logDirectory=" + events.toUri(),
                 "-Dspark.history.fs.update.interval=1s",
                 "-Dspark.history.ui.port=" + port,
+                "-Dspark.port.maxRetries=0", // it would take the next port, and tell nobody
                 "-cp",
                 System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
                 "org.apache.spark.deploy.history.HistoryServer"));

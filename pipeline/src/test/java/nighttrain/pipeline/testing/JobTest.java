@@ -6,13 +6,18 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import nighttrain.io.UserError;
+import nighttrain.io.journal.Journal;
 import nighttrain.pipeline.GenerateJob;
 import nighttrain.pipeline.GenerateReport;
+import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.progress.ProgressListener;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.SettingValues;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.metrics.source.Source;
 import org.apache.spark.sql.Dataset;
@@ -28,6 +33,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** What tests of jobs need: a model directory, an engine, an input and an output. */
 public abstract class JobTest {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
+    private static final Duration POLL = Duration.ofMillis(10);
 
     protected final SparkSession spark = TestSpark.session();
     protected final FakeEngines engines = FakeEngines.create();
@@ -46,22 +52,39 @@ public abstract class JobTest {
         return dir.resolve("output");
     }
 
+    /** What is finished, while the results are not there. */
+    protected Journal journal() {
+        return JobFolder.of(output().toString(), new Configuration()).journal();
+    }
+
     protected FakeScript script() {
         return engines.script();
     }
 
     protected GenerateReport run() {
-        return new GenerateJob(engines).run(spark, GenerateOptions.of(values), ProgressListener.SILENT);
+        try {
+            return new GenerateJob(engines).run(spark, GenerateOptions.of(values), ProgressListener.SILENT);
+        } finally {
+            awaitTasks(); // where a job fails Spark has them killed, and does not wait for them
+        }
     }
 
-    /** Runs the job until that many answers more are there, then cancels it; waits for its tasks, as Spark does not. */
-    protected void runAndCancelAfter(int answers) throws InterruptedException {
+    /** Runs the job until that many answers more are there, then cancels it. */
+    protected void runAndCancelAfter(int answers) {
         script().onAnswer(script().computations() + answers, this::cancel);
         assertThatThrownBy(this::run).hasStackTraceContaining("cancelled");
+    }
+
+    private static void awaitTasks() {
+        await("its tasks ended", () -> runningTasks() == 0);
+    }
+
+    /** Returns when {@code reached} holds. */
+    protected static void await(String moment, BooleanSupplier reached) {
         long end = System.nanoTime() + PATIENCE.toNanos();
-        while (runningTasks() > 0) {
-            assertThat(System.nanoTime()).as("in time until its tasks end").isLessThan(end);
-            Thread.sleep(10);
+        while (!reached.getAsBoolean()) {
+            assertThat(System.nanoTime()).as("in time until " + moment).isLessThan(end);
+            LockSupport.parkNanos(POLL.toNanos());
         }
     }
 
@@ -76,7 +99,7 @@ public abstract class JobTest {
     }
 
     /** Threads at work in Spark's own pool; its status tracker learns of tasks' beginnings and ends a moment later. */
-    private int runningTasks() {
+    private static int runningTasks() {
         Source executor =
                 SparkEnv.get().metricsSystem().getSourcesByName("executor").head();
         Object running = executor.metricRegistry()
