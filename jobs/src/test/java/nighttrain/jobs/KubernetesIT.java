@@ -37,6 +37,7 @@ class KubernetesIT {
     Path folder;
 
     @BeforeAll
+    @Timeout(600)
     static void start() throws Exception {
         spark = SparkInstallation.in(shared, jars());
         cluster = KubernetesCluster.start(shared, spark, 2 * GPUS_EACH);
