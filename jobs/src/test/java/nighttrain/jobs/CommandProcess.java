@@ -74,16 +74,19 @@ final class CommandProcess implements AutoCloseable {
     /** {@code kill -9}. */
     void kill() throws InterruptedException {
         process.destroyForcibly();
-        assertThat(process.waitFor(10, TimeUnit.SECONDS))
+        assertThat(process.waitFor(60, TimeUnit.SECONDS))
                 .as("dead after kill -9")
                 .isTrue();
     }
 
     /** {@code INT} is what Ctrl-C sends. */
     void signal(String name) throws IOException, InterruptedException {
-        new ProcessBuilder("kill", "-" + name, String.valueOf(process.pid()))
-                .start()
-                .waitFor(10, TimeUnit.SECONDS);
+        signal(name, process.toHandle());
+    }
+
+    static void signal(String name, ProcessHandle process) throws IOException, InterruptedException {
+        Process kill = new ProcessBuilder("kill", "-" + name, String.valueOf(process.pid())).start();
+        assertThat(kill.waitFor(60, TimeUnit.SECONDS)).as("sent %s", name).isTrue();
     }
 
     /** Its exit code. */
