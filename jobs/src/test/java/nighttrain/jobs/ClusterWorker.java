@@ -19,7 +19,8 @@ record ClusterWorker(CommandProcess process, Path home) implements AutoCloseable
     }
 
     /** {@code kill -9} of the worker and its executors, as when a node is lost. */
-    void lose() throws InterruptedException {
+    void lose() throws IOException, InterruptedException {
+        process.signal("STOP"); // or it might start others in their place
         executors().forEach(ProcessHandle::destroyForcibly);
         process.kill();
     }

@@ -128,7 +128,7 @@ final class StandaloneCluster implements AutoCloseable {
     }
 
     /** {@code kill -9} of one of the workers and its executors, as when a node is lost. */
-    void loseAWorker(SplittableRandom random) throws InterruptedException {
+    void loseAWorker(SplittableRandom random) throws IOException, InterruptedException {
         workers.remove(random.nextInt(workers.size())).lose();
     }
 
