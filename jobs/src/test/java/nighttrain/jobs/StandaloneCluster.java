@@ -28,6 +28,8 @@ final class StandaloneCluster implements AutoCloseable {
     /** A guard against what never starts; a worker takes seconds of a processor, beside executors and other builds. */
     private static final Duration PATIENCE = Duration.ofMinutes(5);
 
+    private static final int TRIALS = 3;
+
     private static final String CLASS_PATH =
             System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
     private static final List<String> JVM_FLAGS = Stream.concat(
@@ -35,10 +37,10 @@ final class StandaloneCluster implements AutoCloseable {
             .toList();
 
     private final Path folder;
-    private final int port = freePort();
-    private final int webPort = freePort();
     private final List<ClusterWorker> workers = new ArrayList<>();
     private CommandProcess master;
+    private int port;
+    private int webPort;
 
     private StandaloneCluster(Path folder) {
         this.folder = folder;
@@ -55,17 +57,24 @@ final class StandaloneCluster implements AutoCloseable {
         return cluster;
     }
 
+    /** A port may be taken between its choice and the master's start, which ends then: it looks for no other. */
     private void startMaster() throws Exception {
-        List<String> arguments = List.of(
-                "org.apache.spark.deploy.master.Master",
-                "--host",
-                "127.0.0.1",
-                "--port",
-                String.valueOf(port),
-                "--webui-port",
-                String.valueOf(webPort));
-        master = java(environment(), List.of("-Xmx256m"), arguments);
-        master.awaitWhileAlive("the master answers", PATIENCE, this::answers);
+        List<String> options = List.of("-Xmx256m", "-Dspark.port.maxRetries=0", "-Dspark.master.rest.enabled=false");
+        for (int trial = 1; master == null || !master.isAlive(); trial++) {
+            port = freePort();
+            webPort = freePort();
+            List<String> arguments = List.of(
+                    "org.apache.spark.deploy.master.Master",
+                    "--host",
+                    "127.0.0.1",
+                    "--port",
+                    String.valueOf(port),
+                    "--webui-port",
+                    String.valueOf(webPort));
+            master = java(environment(), options, arguments);
+            boolean last = trial == TRIALS;
+            master.awaitWhileAlive("the master answers", PATIENCE, () -> answers() || (!last && !master.isAlive()));
+        }
     }
 
     /** A worker more; {@code gpus} are the addresses of its GPUs, {@code 0,1}, or nothing. */
@@ -158,7 +167,7 @@ final class StandaloneCluster implements AutoCloseable {
 
     private boolean answers() {
         try {
-            return state().isObject();
+            return state().path("url").asText().equals(url()); // and not another's
         } catch (IOException notYet) {
             return false;
         }
