@@ -117,7 +117,7 @@ class ClusterFaultsIT {
         conf.put("spark.speculation.minTaskRuntime", "50ms");
         conf.put("spark.default.parallelism", "8");
         try (CommandProcess driver = driver(conf)) {
-            assertThat(driver.await(PATIENCE)).as(cluster.logs()).isZero();
+            assertThat(driver.await(PATIENCE)).as(cluster::logs).isZero();
         }
         assertThat(Results.ids(output)).hasSize(ROWS).doesNotHaveDuplicates();
         assertThat(summary().errors()).isZero();
@@ -136,7 +136,7 @@ class ClusterFaultsIT {
                 assertThat(keys()).as("finished rows that were computed again").doesNotHaveDuplicates();
                 Thread.sleep(200);
             }
-            assertThat(driver.await(PATIENCE)).as(cluster.logs()).isZero();
+            assertThat(driver.await(PATIENCE)).as(cluster::logs).isZero();
         }
         assertThat(cluster.logs())
                 .contains(

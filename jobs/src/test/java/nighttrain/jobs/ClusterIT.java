@@ -85,7 +85,7 @@ class ClusterIT {
                 }
             }
             Set<JournalView.Key> seen = watchUntilTheEnd(driver);
-            assertThat(driver.await(PATIENCE)).as(cluster.logs()).isZero();
+            assertThat(driver.await(PATIENCE)).as(cluster::logs).isZero();
             if (SOAK) {
                 System.out.println(driver.out());
             }

@@ -32,7 +32,7 @@ record ClusterWorker(CommandProcess process, Path home) implements AutoCloseable
         if (Files.exists(executors)) {
             try (Stream<Path> dirs = Files.list(executors)) {
                 for (Path dir : dirs.toList()) {
-                    logs.put(dir.getFileName().toString(), Files.readString(dir.resolve("stderr")));
+                    logs.put(dir.getFileName().toString(), StandaloneCluster.text(dir.resolve("stderr")));
                 }
             }
         }

@@ -65,7 +65,7 @@ class PlacementIT {
             driver.signal("STOP"); // nothing that it has is given back meanwhile
             refusesWhatOthersHave();
             driver.signal("CONT");
-            assertThat(driver.await(PATIENCE)).as(cluster.logs()).isZero();
+            assertThat(driver.await(PATIENCE)).as(cluster::logs).isZero();
         }
         assertThat(gpus(cpuNode, job)).doesNotContain("0, 1", "2, 5").contains("");
         Map<String, String> ofGpuNode = gpuNode.logs(job);
@@ -95,7 +95,7 @@ class PlacementIT {
                 "spark.scheduler.minRegisteredResourcesRatio", "1.0",
                 "spark.scheduler.maxRegisteredResourcesWaitingTime", "2m");
         try (CommandProcess driver = cluster.driver(conf, command(folder.resolve("static-" + each)))) {
-            assertThat(driver.await(PATIENCE)).as(cluster.logs()).isZero();
+            assertThat(driver.await(PATIENCE)).as(cluster::logs).isZero();
         }
         String job = cluster.lastApplication();
         assertThat(gpus(cpuNode, job)).isEmpty();
@@ -181,7 +181,7 @@ class PlacementIT {
         Outcome outcome = Outcome.of(command.toArray(String[]::new));
 
         assertThat(outcome.exitCode())
-                .as("%s%s", outcome.messages(), cluster.logs())
+                .as(() -> outcome.messages() + cluster.logs())
                 .isEqualTo(ExitCode.FINISHED);
         assertThat(outcome.messages())
                 .contains(

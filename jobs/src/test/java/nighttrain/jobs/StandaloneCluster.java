@@ -2,10 +2,12 @@ package nighttrain.jobs;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.ServerSocket;
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -17,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -209,20 +212,28 @@ final class StandaloneCluster implements AutoCloseable {
     }
 
     /** What its processes said, for a test that failed. */
-    String logs() throws IOException {
-        StringBuilder logs = new StringBuilder();
-        try (Stream<Path> files = Files.walk(folder)) {
-            for (Path file : files.filter(Files::isRegularFile).sorted().toList()) {
-                String name = file.getFileName().toString();
-                if (name.equals("stderr") || name.startsWith("messages")) {
-                    logs.append("== ")
-                            .append(folder.relativize(file))
-                            .append('\n')
-                            .append(Files.readString(file));
-                }
-            }
+    String logs() {
+        return files(folder.toFile())
+                .filter(file ->
+                        file.getName().equals("stderr") || file.getName().startsWith("messages"))
+                .sorted()
+                .map(file -> "== " + folder.relativize(file.toPath()) + "\n" + text(file.toPath()))
+                .collect(Collectors.joining());
+    }
+
+    /** Unlike {@link Files#walk} it does not mind what goes meanwhile. */
+    private static Stream<File> files(File of) {
+        File[] inside = of.listFiles();
+        return inside == null ? Stream.of(of) : Stream.of(inside).flatMap(StandaloneCluster::files);
+    }
+
+    /** Nothing of a file that is not there yet, or no more. */
+    static String text(Path file) {
+        try {
+            return new String(Files.readAllBytes(file), StandardCharsets.UTF_8);
+        } catch (IOException notThere) {
+            return "";
         }
-        return logs.toString();
     }
 
     @Override
