@@ -49,6 +49,7 @@ class ClusterFaultsIT {
     private JournalView journal;
 
     @BeforeEach
+    @Timeout(600)
     void twoWorkers() throws Exception {
         cluster = StandaloneCluster.start(folder);
         cluster.addWorker(2, "");

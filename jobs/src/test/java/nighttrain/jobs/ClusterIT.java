@@ -51,6 +51,7 @@ class ClusterIT {
     private int lost;
 
     @BeforeEach
+    @Timeout(600)
     void aCluster() throws Exception {
         cluster = StandaloneCluster.start(folder);
         for (int worker = 0; worker < WORKERS; worker++) {

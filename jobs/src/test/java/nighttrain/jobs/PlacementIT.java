@@ -24,6 +24,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Where executors land, and on which GPUs: a node with four GPUs and one without, on a real cluster. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@Timeout(600)
 class PlacementIT {
     private static final Pattern GPUS = Pattern.compile("GPUs of this executor: \\[(.*?)]");
     private static final Duration PATIENCE = Duration.ofMinutes(4);
@@ -36,6 +37,7 @@ class PlacementIT {
     private ClusterWorker cpuNode;
 
     @BeforeAll
+    @Timeout(600)
     void oneNodeWithGpusAndOneWithout() throws Exception {
         cluster = StandaloneCluster.start(folder);
         gpuNode = cluster.addWorker(4, "0,1,2,5");
@@ -49,7 +51,6 @@ class PlacementIT {
 
     /** GPUs are asked for by the stage that feeds engines; what reads, sorts and writes runs where there are none. */
     @Test
-    @Timeout(300)
     void onlyTheStageThatGeneratesHoldsGpusAndItsExecutorsShareNone() throws Exception {
         Path output = folder.resolve("out");
         Map<String, String> conf = Map.of(
@@ -86,7 +87,6 @@ class PlacementIT {
             2 | 0, 1; 2, 5
             1 | 0; 1; 2; 5""")
     @EnabledIfSystemProperty(named = "nighttrain.soak", matches = "\\d+")
-    @Timeout(300)
     void executorsOfOneNodeShareNoGpu(int each, String taken) throws Exception {
         Map<String, String> conf = Map.of(
                 "spark.cores.max", "4",
@@ -126,7 +126,6 @@ class PlacementIT {
     }
 
     @Test
-    @Timeout(120)
     void whatNoWorkerHasIsRefusedInOneLine() throws Exception {
         Instant start = Instant.now();
         assertThat(refusal(folder.resolve("never"), "spark.executor.resource.gpu.amount=8"))
@@ -162,7 +161,6 @@ class PlacementIT {
 
     /** Two machines' figures are no comparison: it takes one executor, and that one's GPUs. */
     @Test
-    @Timeout(180)
     void aComparisonMeasuresOnOneExecutor() throws Exception {
         Path output = folder.resolve("compared");
         List<String> command = new ArrayList<>(List.of(
