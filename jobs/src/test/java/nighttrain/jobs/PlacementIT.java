@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -127,13 +126,11 @@ class PlacementIT {
 
     @Test
     void whatNoWorkerHasIsRefusedInOneLine() throws Exception {
-        Instant start = Instant.now();
         assertThat(refusal(folder.resolve("never"), "spark.executor.resource.gpu.amount=8"))
                 .containsExactly(
                         "no worker can hold an executor: 2 cores, 512 MiB, 8 GPUs (there are 6 cores, 4,096 MiB, 0"
                                 + " GPUs / 4 cores, 4,096 MiB, 4 GPUs; ask for less by spark.executor.cores, .memory and"
                                 + " .resource.gpu.amount, or start such a worker)");
-        assertThat(Duration.between(start, Instant.now())).isLessThan(Duration.ofSeconds(60));
         assertThat(folder.resolve("never")).doesNotExist();
     }
 
