@@ -37,8 +37,15 @@ class ClusterIT {
     /** The engine takes two batches, and every task takes up 16 rows ahead. */
     private static final int IN_FLIGHT_PER_EXECUTOR = 2 * MAX_NUM_SEQS + SLOTS_PER_EXECUTOR * 16;
 
+    /** Spark counts no executor as lost that died before it knew it. */
+    private static final Map<String, String> ALL_FROM_THE_START = Map.of(
+            "spark.cores.max", String.valueOf(WORKERS * SLOTS_PER_EXECUTOR),
+            "spark.scheduler.minRegisteredResourcesRatio", "1.0",
+            "spark.scheduler.maxRegisteredResourcesWaitingTime", "4m");
+
     private static final Duration PATIENCE = SOAK ? Duration.ofHours(2) : Duration.ofMinutes(4);
 
+    /** In the short form: an executor of the second worker, then the first worker. */
     private final SplittableRandom random = new SplittableRandom(20261125);
 
     @TempDir
@@ -154,7 +161,8 @@ class ClusterIT {
             TinyModel.in(model);
         }
         // The real model's matrix product is slow beyond use without the good compiler.
-        Map<String, String> conf = SOAK ? Map.of("spark.executor.extraJavaOptions", "-XX:+UseSerialGC") : Map.of();
+        Map<String, String> conf =
+                SOAK ? Map.of("spark.executor.extraJavaOptions", "-XX:+UseSerialGC") : ALL_FROM_THE_START;
         return cluster.driver(conf, Demo.command(model, input, output, options.toArray(String[]::new)));
     }
 
