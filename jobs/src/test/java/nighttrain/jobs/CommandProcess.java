@@ -48,8 +48,8 @@ final class CommandProcess implements AutoCloseable {
     /** Waits until {@code reached}, which must come before the process ends. */
     void awaitWhileAlive(String moment, Duration atMost, Callable<Boolean> reached) throws Exception {
         long deadlineNanos = System.nanoTime() + atMost.toNanos();
-        while (!reached.call()) {
-            assertThat(isAlive())
+        for (boolean alive = isAlive(); !reached.call(); alive = isAlive()) { // what came with its end counts
+            assertThat(alive)
                     .as("alive until %s; it said: %s%s", moment, out(), messages())
                     .isTrue();
             assertThat(System.nanoTime()).as("in time until %s", moment).isLessThan(deadlineNanos);
