@@ -25,6 +25,11 @@ record ClusterWorker(CommandProcess process, Path home) implements AutoCloseable
         process.kill();
     }
 
+    /** What an executor's JVM wrote to stderr so far: Spark keeps that in the folder in which it starts it. */
+    static String log(ProcessHandle executor) {
+        return StandaloneCluster.text(Path.of("/proc", String.valueOf(executor.pid()), "cwd/stderr"));
+    }
+
     /** What the JVMs of an application's executors wrote to stderr here, by executor. */
     Map<String, String> logs(String application) throws IOException {
         Map<String, String> logs = new TreeMap<>();

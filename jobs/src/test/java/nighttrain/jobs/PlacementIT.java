@@ -2,7 +2,6 @@ package nighttrain.jobs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,6 +25,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Timeout(600)
 class PlacementIT {
     private static final Pattern GPUS = Pattern.compile("GPUs of this executor: \\[(.*?)]");
+    private static final Pattern HOLDS_GPUS = Pattern.compile("GPUs of this executor: \\[\\d");
     private static final Duration PATIENCE = Duration.ofMinutes(4);
 
     @TempDir
@@ -57,14 +57,24 @@ class PlacementIT {
                 "spark.dynamicAllocation.shuffleTracking.enabled", "true",
                 "spark.dynamicAllocation.initialExecutors", "1",
                 "spark.dynamicAllocation.maxExecutors", "2",
-                "spark.executor.resource.gpu.amount", "2");
+                "spark.executor.resource.gpu.amount", "2",
+                "spark.network.timeout", "600s"); // some are silent for a while below, and not lost
         String job;
         try (CommandProcess driver = cluster.driver(conf, command(output))) {
-            driver.awaitWhileAlive("all GPUs are taken", PATIENCE, () -> takenGpus() == 4);
+            JournalView journal = new JournalView(output);
+            driver.awaitWhileAlive(
+                    "rows are in flight",
+                    PATIENCE,
+                    () -> journal.hasRowsInFlight() && !holders().isEmpty());
+            List<ProcessHandle> atWork = holders();
+            signal("STOP", atWork); // or the job might end before a second comes
+            driver.awaitWhileAlive(
+                    "all GPUs are taken", PATIENCE, () -> holders().size() == 2);
             job = cluster.lastApplication();
             driver.signal("STOP"); // nothing that it has is given back meanwhile
             refusesWhatOthersHave();
             driver.signal("CONT");
+            signal("CONT", atWork);
             assertThat(driver.await(PATIENCE)).as(cluster::logs).isZero();
         }
         assertThat(gpus(cpuNode, job)).doesNotContain("0, 1", "2, 5").contains("");
@@ -144,16 +154,18 @@ class PlacementIT {
         return outcome.messages();
     }
 
-    /** Of all nodes, by all applications. */
-    private int takenGpus() throws IOException {
-        int taken = 0;
-        for (JsonNode worker : cluster.state().required("workers")) {
-            taken += worker.required("resourcesused")
-                    .path("gpu")
-                    .path("addresses")
-                    .size();
+    /** Executors that have GPUs, and have said which. */
+    private List<ProcessHandle> holders() {
+        return gpuNode.executors()
+                .filter(executor ->
+                        HOLDS_GPUS.matcher(ClusterWorker.log(executor)).find())
+                .toList();
+    }
+
+    private static void signal(String name, List<ProcessHandle> processes) throws Exception {
+        for (ProcessHandle process : processes) {
+            CommandProcess.signal(name, process);
         }
-        return taken;
     }
 
     /** Two machines' figures are no comparison: it takes one executor, and that one's GPUs. */
@@ -212,7 +224,8 @@ class PlacementIT {
 
     private String[] command(Path output, String... more) throws IOException {
         List<String> options = new ArrayList<>(TinyModel.OPTIONS);
-        options.addAll(List.of("--limit", "40", "--max-tokens", "4", "--id-column", "id"));
+        options.addAll(List.of("--limit", "40", "--max-tokens", "8", "--id-column", "id"));
+        options.addAll(List.of("--max-num-seqs", "1")); // rows take long enough to be met in flight
         options.addAll(List.of(more));
         return Demo.command(model(), Project.DEMO_PROMPTS, output, options.toArray(String[]::new));
     }
