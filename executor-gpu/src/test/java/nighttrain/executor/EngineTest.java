@@ -11,6 +11,8 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import nighttrain.executor.Goldens.Golden;
 import nighttrain.executor.device.cuda.CudaDevices;
@@ -204,8 +206,10 @@ class EngineTest {
                 StopCheck bomb = token -> {
                     throw new IllegalStateException("planted");
                 };
-                other.offer(request(1, SamplingParams.greedy(200), 0, Set.of(), StopCheck.NEVER));
+                CompletableFuture<Boolean> stop = new CompletableFuture<Boolean>().orTimeout(60, TimeUnit.SECONDS);
+                other.offer(request(1, SamplingParams.greedy(200), 0, Set.of(), token -> stop.join()));
                 session.offer(request(2, SamplingParams.greedy(200), 0, Set.of(), bomb));
+                stop.complete(false); // the other generates still when the bomb comes
                 for (Engine.Session each : List.of(session, other)) {
                     assertThatThrownBy(() -> each.poll(Duration.ofSeconds(20)))
                             .isInstanceOf(EngineException.class)

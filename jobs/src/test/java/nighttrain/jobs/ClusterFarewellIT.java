@@ -30,7 +30,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** SIGTERM, as preemption sends it, to an executor with rows that will not be finished in time; with {@code -Dnighttrain.soak}. */
 @EnabledIfSystemProperty(named = "nighttrain.soak", matches = "\\d+")
-@Timeout(300)
+@Timeout(600)
 class ClusterFarewellIT {
     @TempDir
     Path folder;

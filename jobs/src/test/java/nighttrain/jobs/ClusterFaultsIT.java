@@ -49,6 +49,7 @@ class ClusterFaultsIT {
     private JournalView journal;
 
     @BeforeEach
+    @Timeout(600)
     void twoWorkers() throws Exception {
         cluster = StandaloneCluster.start(folder);
         cluster.addWorker(2, "");
@@ -117,7 +118,7 @@ class ClusterFaultsIT {
         conf.put("spark.speculation.minTaskRuntime", "50ms");
         conf.put("spark.default.parallelism", "8");
         try (CommandProcess driver = driver(conf)) {
-            assertThat(driver.await(PATIENCE)).as(cluster.logs()).isZero();
+            assertThat(driver.await(PATIENCE)).as(cluster::logs).isZero();
         }
         assertThat(Results.ids(output)).hasSize(ROWS).doesNotHaveDuplicates();
         assertThat(summary().errors()).isZero();
@@ -129,14 +130,14 @@ class ClusterFaultsIT {
         try (CommandProcess driver = driver(conf)) {
             driver.awaitWhileAlive("rows are finished", PATIENCE, () -> journal.rows() > 20);
             List<ProcessHandle> atWork = cluster.executors(); // not one that only starts, and hears no signal yet
-            signal("TERM", atWork.get(0));
+            CommandProcess.signal("TERM", atWork.get(0));
             driver.awaitWhileAlive("more rows are finished", PATIENCE, () -> journal.rows() > 80);
-            signal("PWR", atWork.get(1));
+            CommandProcess.signal("PWR", atWork.get(1));
             while (driver.isAlive()) {
                 assertThat(keys()).as("finished rows that were computed again").doesNotHaveDuplicates();
                 Thread.sleep(200);
             }
-            assertThat(driver.await(PATIENCE)).as(cluster.logs()).isZero();
+            assertThat(driver.await(PATIENCE)).as(cluster::logs).isZero();
         }
         assertThat(cluster.logs())
                 .contains(
@@ -145,13 +146,6 @@ class ClusterFaultsIT {
         assertThat(summary().errors()).isZero();
         // What was in flight was finished; what was taken up ahead of that was given back.
         assertThat(summary().incidents().rowsRetried()).isLessThan(4 * 16);
-    }
-
-    private static void signal(String name, ProcessHandle process) throws Exception {
-        assertThat(new ProcessBuilder("kill", "-" + name, String.valueOf(process.pid()))
-                        .start()
-                        .waitFor())
-                .isZero();
     }
 
     private List<JournalView.Key> keys() {

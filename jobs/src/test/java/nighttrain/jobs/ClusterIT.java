@@ -37,8 +37,15 @@ class ClusterIT {
     /** The engine takes two batches, and every task takes up 16 rows ahead. */
     private static final int IN_FLIGHT_PER_EXECUTOR = 2 * MAX_NUM_SEQS + SLOTS_PER_EXECUTOR * 16;
 
+    /** Spark counts no executor as lost that died before it knew it. */
+    private static final Map<String, String> ALL_FROM_THE_START = Map.of(
+            "spark.cores.max", String.valueOf(WORKERS * SLOTS_PER_EXECUTOR),
+            "spark.scheduler.minRegisteredResourcesRatio", "1.0",
+            "spark.scheduler.maxRegisteredResourcesWaitingTime", "4m");
+
     private static final Duration PATIENCE = SOAK ? Duration.ofHours(2) : Duration.ofMinutes(4);
 
+    /** In the short form: an executor of the second worker, then the first worker. */
     private final SplittableRandom random = new SplittableRandom(20261125);
 
     @TempDir
@@ -51,6 +58,7 @@ class ClusterIT {
     private int lost;
 
     @BeforeEach
+    @Timeout(600)
     void aCluster() throws Exception {
         cluster = StandaloneCluster.start(folder);
         for (int worker = 0; worker < WORKERS; worker++) {
@@ -85,7 +93,7 @@ class ClusterIT {
                 }
             }
             Set<JournalView.Key> seen = watchUntilTheEnd(driver);
-            assertThat(driver.await(PATIENCE)).as(cluster.logs()).isZero();
+            assertThat(driver.await(PATIENCE)).as(cluster::logs).isZero();
             if (SOAK) {
                 System.out.println(driver.out());
             }
@@ -153,7 +161,8 @@ class ClusterIT {
             TinyModel.in(model);
         }
         // The real model's matrix product is slow beyond use without the good compiler.
-        Map<String, String> conf = SOAK ? Map.of("spark.executor.extraJavaOptions", "-XX:+UseSerialGC") : Map.of();
+        Map<String, String> conf =
+                SOAK ? Map.of("spark.executor.extraJavaOptions", "-XX:+UseSerialGC") : ALL_FROM_THE_START;
         return cluster.driver(conf, Demo.command(model, input, output, options.toArray(String[]::new)));
     }
 

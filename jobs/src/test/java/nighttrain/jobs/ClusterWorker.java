@@ -19,9 +19,15 @@ record ClusterWorker(CommandProcess process, Path home) implements AutoCloseable
     }
 
     /** {@code kill -9} of the worker and its executors, as when a node is lost. */
-    void lose() throws InterruptedException {
+    void lose() throws IOException, InterruptedException {
+        process.signal("STOP"); // or it might start others in their place
         executors().forEach(ProcessHandle::destroyForcibly);
         process.kill();
+    }
+
+    /** What an executor's JVM wrote to stderr so far: Spark keeps that in the folder in which it starts it. */
+    static String log(ProcessHandle executor) {
+        return StandaloneCluster.text(Path.of("/proc", String.valueOf(executor.pid()), "cwd/stderr"));
     }
 
     /** What the JVMs of an application's executors wrote to stderr here, by executor. */
@@ -31,7 +37,7 @@ record ClusterWorker(CommandProcess process, Path home) implements AutoCloseable
         if (Files.exists(executors)) {
             try (Stream<Path> dirs = Files.list(executors)) {
                 for (Path dir : dirs.toList()) {
-                    logs.put(dir.getFileName().toString(), Files.readString(dir.resolve("stderr")));
+                    logs.put(dir.getFileName().toString(), StandaloneCluster.text(dir.resolve("stderr")));
                 }
             }
         }

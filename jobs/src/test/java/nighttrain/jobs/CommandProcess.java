@@ -48,8 +48,8 @@ final class CommandProcess implements AutoCloseable {
     /** Waits until {@code reached}, which must come before the process ends. */
     void awaitWhileAlive(String moment, Duration atMost, Callable<Boolean> reached) throws Exception {
         long deadlineNanos = System.nanoTime() + atMost.toNanos();
-        while (!reached.call()) {
-            assertThat(isAlive())
+        for (boolean alive = isAlive(); !reached.call(); alive = isAlive()) { // what came with its end counts
+            assertThat(alive)
                     .as("alive until %s; it said: %s%s", moment, out(), messages())
                     .isTrue();
             assertThat(System.nanoTime()).as("in time until %s", moment).isLessThan(deadlineNanos);
@@ -74,16 +74,19 @@ final class CommandProcess implements AutoCloseable {
     /** {@code kill -9}. */
     void kill() throws InterruptedException {
         process.destroyForcibly();
-        assertThat(process.waitFor(10, TimeUnit.SECONDS))
+        assertThat(process.waitFor(60, TimeUnit.SECONDS))
                 .as("dead after kill -9")
                 .isTrue();
     }
 
     /** {@code INT} is what Ctrl-C sends. */
     void signal(String name) throws IOException, InterruptedException {
-        new ProcessBuilder("kill", "-" + name, String.valueOf(process.pid()))
-                .start()
-                .waitFor(10, TimeUnit.SECONDS);
+        signal(name, process.toHandle());
+    }
+
+    static void signal(String name, ProcessHandle process) throws IOException, InterruptedException {
+        Process kill = new ProcessBuilder("kill", "-" + name, String.valueOf(process.pid())).start();
+        assertThat(kill.waitFor(60, TimeUnit.SECONDS)).as("sent %s", name).isTrue();
     }
 
     /** Its exit code. */

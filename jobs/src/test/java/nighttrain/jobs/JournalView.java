@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import nighttrain.io.journal.Journal;
 import nighttrain.io.journal.JournalReader;
+import nighttrain.io.journal.TryFiles;
 import nighttrain.io.table.ResultRow;
 import nighttrain.pipeline.job.JobFolder;
 import org.apache.hadoop.conf.Configuration;
@@ -34,6 +35,11 @@ final class JournalView {
             }
         }
         return rows;
+    }
+
+    /** Whether some are being computed, or were when their process ended. */
+    boolean hasRowsInFlight() {
+        return !TryFiles.list(journal, "").isEmpty();
     }
 
     long rows() {

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** {@code plan} of the demo's prompts, for hardware that is here and that is not; its counts against counts of our own. */
-@Timeout(120)
+@Timeout(300)
 class PlanIT {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int ROWS = 500;

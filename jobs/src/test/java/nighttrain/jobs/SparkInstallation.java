@@ -34,9 +34,10 @@ record SparkInstallation(Path home, List<Path> jars) {
                 .toList();
         Path submit = folder.resolve("spark/bin/spark-submit");
         Files.createDirectories(submit.getParent());
+        // Processes that start together may warn of UsePerfData, on stdout, where results are.
         Files.writeString(submit, """
                 #!/usr/bin/env bash
-                exec java @%s %s -Xmx2g -cp "${HADOOP_CONF_DIR:+$HADOOP_CONF_DIR:}%s" org.apache.spark.deploy.SparkSubmit "$@"
+                exec java @%s %s -Xmx2g -XX:-UsePerfData -cp "${HADOOP_CONF_DIR:+$HADOOP_CONF_DIR:}%s" org.apache.spark.deploy.SparkSubmit "$@"
                 """.formatted(
                         target.resolve("jvm.options"), String.join(" ", BriefRun.JVM_FLAGS), classPath(jars)));
         if (!submit.toFile().setExecutable(true)) {

@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The jar that "package" made, by conf/cluster/submit and Spark's own SparkSubmit, which has none of our classes or libraries. */
@@ -18,6 +19,7 @@ class SparkSubmitIT {
     Path folder;
 
     @Test
+    @Timeout(300)
     void completesTheDemoAndGoesOnInTheSameWay() throws Exception {
         SparkInstallation spark = SparkInstallation.in(folder);
         Path output = folder.resolve("out");

@@ -2,10 +2,12 @@ package nighttrain.jobs;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.ServerSocket;
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -17,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -28,6 +31,8 @@ final class StandaloneCluster implements AutoCloseable {
     /** A guard against what never starts; a worker takes seconds of a processor, beside executors and other builds. */
     private static final Duration PATIENCE = Duration.ofMinutes(5);
 
+    private static final int TRIALS = 3;
+
     private static final String CLASS_PATH =
             System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
     private static final List<String> JVM_FLAGS = Stream.concat(
@@ -35,10 +40,10 @@ final class StandaloneCluster implements AutoCloseable {
             .toList();
 
     private final Path folder;
-    private final int port = freePort();
-    private final int webPort = freePort();
     private final List<ClusterWorker> workers = new ArrayList<>();
     private CommandProcess master;
+    private int port;
+    private int webPort;
 
     private StandaloneCluster(Path folder) {
         this.folder = folder;
@@ -55,17 +60,24 @@ final class StandaloneCluster implements AutoCloseable {
         return cluster;
     }
 
+    /** A port may be taken between its choice and the master's start, which ends then: it looks for no other. */
     private void startMaster() throws Exception {
-        List<String> arguments = List.of(
-                "org.apache.spark.deploy.master.Master",
-                "--host",
-                "127.0.0.1",
-                "--port",
-                String.valueOf(port),
-                "--webui-port",
-                String.valueOf(webPort));
-        master = java(environment(), List.of("-Xmx256m"), arguments);
-        master.awaitWhileAlive("the master answers", PATIENCE, this::answers);
+        List<String> options = List.of("-Xmx256m", "-Dspark.port.maxRetries=0", "-Dspark.master.rest.enabled=false");
+        for (int trial = 1; master == null || !master.isAlive(); trial++) {
+            port = freePort();
+            webPort = freePort();
+            List<String> arguments = List.of(
+                    "org.apache.spark.deploy.master.Master",
+                    "--host",
+                    "127.0.0.1",
+                    "--port",
+                    String.valueOf(port),
+                    "--webui-port",
+                    String.valueOf(webPort));
+            master = java(environment(), options, arguments);
+            boolean last = trial == TRIALS;
+            master.awaitWhileAlive("the master answers", PATIENCE, () -> answers() || (!last && !master.isAlive()));
+        }
     }
 
     /** A worker more; {@code gpus} are the addresses of its GPUs, {@code 0,1}, or nothing. */
@@ -128,7 +140,7 @@ final class StandaloneCluster implements AutoCloseable {
     }
 
     /** {@code kill -9} of one of the workers and its executors, as when a node is lost. */
-    void loseAWorker(SplittableRandom random) throws InterruptedException {
+    void loseAWorker(SplittableRandom random) throws IOException, InterruptedException {
         workers.remove(random.nextInt(workers.size())).lose();
     }
 
@@ -158,7 +170,7 @@ final class StandaloneCluster implements AutoCloseable {
 
     private boolean answers() {
         try {
-            return state().isObject();
+            return state().path("url").asText().equals(url()); // and not another's
         } catch (IOException notYet) {
             return false;
         }
@@ -200,20 +212,28 @@ final class StandaloneCluster implements AutoCloseable {
     }
 
     /** What its processes said, for a test that failed. */
-    String logs() throws IOException {
-        StringBuilder logs = new StringBuilder();
-        try (Stream<Path> files = Files.walk(folder)) {
-            for (Path file : files.filter(Files::isRegularFile).sorted().toList()) {
-                String name = file.getFileName().toString();
-                if (name.equals("stderr") || name.startsWith("messages")) {
-                    logs.append("== ")
-                            .append(folder.relativize(file))
-                            .append('\n')
-                            .append(Files.readString(file));
-                }
-            }
+    String logs() {
+        return files(folder.toFile())
+                .filter(file ->
+                        file.getName().equals("stderr") || file.getName().startsWith("messages"))
+                .sorted()
+                .map(file -> "== " + folder.relativize(file.toPath()) + "\n" + text(file.toPath()))
+                .collect(Collectors.joining());
+    }
+
+    /** Unlike {@link Files#walk} it does not mind what goes meanwhile. */
+    private static Stream<File> files(File of) {
+        File[] inside = of.listFiles();
+        return inside == null ? Stream.of(of) : Stream.of(inside).flatMap(StandaloneCluster::files);
+    }
+
+    /** Nothing of a file that is not there yet, or no more. */
+    static String text(Path file) {
+        try {
+            return new String(Files.readAllBytes(file), StandardCharsets.UTF_8);
+        } catch (IOException notThere) {
+            return "";
         }
-        return logs.toString();
     }
 
     @Override

@@ -33,6 +33,7 @@ class YarnIT {
     Path folder;
 
     @BeforeAll
+    @Timeout(600)
     static void start() throws Exception {
         spark = SparkInstallation.in(shared, YarnCluster.SPARK_FOR_YARN);
         cluster = YarnCluster.start(shared, spark);

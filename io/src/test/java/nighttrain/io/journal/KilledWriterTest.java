@@ -69,6 +69,7 @@ class KilledWriterTest {
                 java.nio.file.Path.of(System.getProperty("java.home"), "bin", "java")
                         .toString(),
                 "-Xmx256m",
+                "-XX:-UsePerfData", // processes that start together may warn of it, on stdout
                 "--add-opens=java.base/java.nio=ALL-UNNAMED",
                 "-Dio.netty.tryReflectionSetAccessible=true",
                 "-cp",

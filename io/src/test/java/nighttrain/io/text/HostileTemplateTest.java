@@ -87,13 +87,17 @@ class HostileTemplateTest {
                 "{{ [messages] * 2000000000 }}",
             })
     void memory(String source) {
-        assertStopped(source);
+        assertStopped(source)
+                .hasMessageMatching("chat template (writes too much|takes too long): .*"
+                        + "|chat template failed: .*(Output|Collection)TooBigException: .*"
+                        + "|chat template failed: Cannot coerce .* to class java.lang.Long .*");
     }
 
     @Test
     void whatIsWrittenIsBounded() {
         assertStopped("{{ range(19000) | join(messages[1].content) }}")
-                .hasMessage("chat template writes too much: more than 16777216 characters (mend the template)");
+                .hasMessageMatching(
+                        "chat template (writes too much|takes too long): more than (16777216 characters|5000 ms) \\(mend the template\\)");
     }
 
     @ParameterizedTest

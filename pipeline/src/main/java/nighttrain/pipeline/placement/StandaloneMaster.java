@@ -24,7 +24,7 @@ final class StandaloneMaster {
     private static final Logger LOG = LoggerFactory.getLogger(StandaloneMaster.class);
     private static final String URL = "spark://";
     private static final RpcTimeout PATIENCE =
-            new RpcTimeout(FiniteDuration.apply(5, TimeUnit.SECONDS), "no setting of Spark's");
+            new RpcTimeout(FiniteDuration.apply(30, TimeUnit.SECONDS), "no setting of Spark's");
 
     private StandaloneMaster() {}
 
