@@ -114,23 +114,10 @@ class KubernetesIT {
 
     private CommandProcess submit(Path input, String... conf) throws IOException {
         Map<String, String> environment = Map.of(
-                "SPARK_HOME", spark.home().toString(),
                 "KUBECONFIG", cluster.kubeconfig().toString(),
                 "MASTER", "k8s://" + cluster.url(),
                 "PROPERTIES", properties(conf).toString());
-        List<String> command = List.of(
-                Project.CONF.resolve("cluster/submit").toString(),
-                "--model",
-                Project.DEMO_MODEL.toString(),
-                "--input",
-                input.toString(),
-                "--output",
-                folder.resolve("out").toString(),
-                "--backend",
-                "cpu",
-                "--limit",
-                String.valueOf(ROWS));
-        return CommandProcess.start(folder, environment, command);
+        return spark.submit(folder, environment, input, "--backend", "cpu", "--limit", String.valueOf(ROWS));
     }
 
     /** The example's, but for what is elsewhere here; later lines win. */

@@ -4,8 +4,11 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -44,6 +47,23 @@ record SparkInstallation(Path home, List<Path> jars) {
             throw new IOException("cannot make executable: " + submit);
         }
         return new SparkInstallation(folder.resolve("spark"), jars);
+    }
+
+    /** conf/cluster/submit of the demo's model, in a folder; the output is {@code out} there. */
+    CommandProcess submit(Path folder, Map<String, String> environment, Path input, String... options)
+            throws IOException {
+        List<String> command = new ArrayList<>(List.of(
+                Project.CONF.resolve("cluster/submit").toString(),
+                "--model",
+                Project.DEMO_MODEL.toString(),
+                "--input",
+                input.toString(),
+                "--output",
+                folder.resolve("out").toString()));
+        command.addAll(List.of(options));
+        Map<String, String> all = new HashMap<>(environment);
+        all.put("SPARK_HOME", home.toString());
+        return CommandProcess.start(folder, all, command);
     }
 
     static String classPath(List<Path> jars) {

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -22,34 +21,19 @@ class SparkSubmitIT {
     @Timeout(300)
     void completesTheDemoAndGoesOnInTheSameWay() throws Exception {
         SparkInstallation spark = SparkInstallation.in(folder);
-        Path output = folder.resolve("out");
-        List<String> command = List.of(
-                Project.CONF.resolve("cluster/submit").toString(),
-                "--model",
-                Project.DEMO_MODEL.toString(),
-                "--input",
-                Project.DEMO_PROMPTS.toString(),
-                "--output",
-                output.toString(),
-                "--limit",
-                "2",
-                "--max-tokens",
-                "4");
 
-        String first = run(spark, command);
-        String second = run(spark, command);
+        String first = run(spark);
+        String second = run(spark);
 
         assertThat(first).startsWith("2 rows, 0 errors in ");
         assertThat(second).startsWith("2 rows, 0 errors: an earlier run finished this job");
-        assertThat(output.resolve("summary.json")).content().contains("\"rows\" : 2");
+        assertThat(folder.resolve("out/summary.json")).content().contains("\"rows\" : 2");
     }
 
-    private String run(SparkInstallation spark, List<String> command) throws IOException, InterruptedException {
-        Map<String, String> environment = Map.of(
-                "SPARK_HOME", spark.home().toString(),
-                "MASTER", "local[2]",
-                "SPARK_LOCAL_IP", "127.0.0.1");
-        try (CommandProcess process = CommandProcess.start(folder, environment, command)) {
+    private String run(SparkInstallation spark) throws IOException, InterruptedException {
+        Map<String, String> environment = Map.of("MASTER", "local[2]", "SPARK_LOCAL_IP", "127.0.0.1");
+        try (CommandProcess process =
+                spark.submit(folder, environment, Project.DEMO_PROMPTS, "--limit", "2", "--max-tokens", "4")) {
             assertThat(process.await(PATIENCE)).as(process.messages()).isZero();
             return process.out();
         }

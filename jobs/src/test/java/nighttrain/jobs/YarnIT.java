@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
@@ -81,22 +80,15 @@ class YarnIT {
 
     private CommandProcess submit(String deployMode, Path input) throws IOException {
         Map<String, String> environment = Map.of(
-                "SPARK_HOME", spark.home().toString(),
-                "HADOOP_CONF_DIR", cluster.conf().toString(),
-                "MASTER", "yarn",
-                "PROPERTIES", properties(deployMode).toString(),
-                "SPARK_LOCAL_IP", "127.0.0.1");
-        List<String> command = List.of(
-                Project.CONF.resolve("cluster/submit").toString(),
-                "--model",
-                Project.DEMO_MODEL.toString(),
-                "--input",
-                input.toString(),
-                "--output",
-                folder.resolve("out").toString(),
-                "--limit",
-                String.valueOf(ROWS));
-        return CommandProcess.start(folder, environment, command);
+                "HADOOP_CONF_DIR",
+                cluster.conf().toString(),
+                "MASTER",
+                "yarn",
+                "PROPERTIES",
+                properties(deployMode).toString(),
+                "SPARK_LOCAL_IP",
+                "127.0.0.1");
+        return spark.submit(folder, environment, input, "--limit", String.valueOf(ROWS));
     }
 
     /** The example's, but for what these nodes have not; later lines win. */
