@@ -96,7 +96,8 @@ final class Kubelet implements AutoCloseable {
                 .mapToInt(Running::gpus)
                 .sum();
         String address = "127.0.1." + (started + 1);
-        PodProcess process = new PodProcess(pod, address, folder.resolve(name(pod)));
+        PodProcess process = new PodProcess(
+                pod, address, folder.resolve("claims"), folder.resolve("pods").resolve(name(pod)));
         if (taken + wanted > gpus || !process.mount(api)) {
             return;
         }

@@ -44,7 +44,7 @@ final class KubernetesCluster implements AutoCloseable {
         cluster.api = new KubernetesApi(cluster.url(), cluster.certificates(), TOKEN);
         cluster.servers.get(1).awaitWhileAlive("Kubernetes is ready", PATIENCE, cluster::isReady);
         cluster.api.create("api/v1/namespaces", Map.of("metadata", Map.of("name", NAMESPACE)));
-        cluster.kubelet = Kubelet.start(cluster.api, spark, gpus, cluster.pods());
+        cluster.kubelet = Kubelet.start(cluster.api, spark, gpus, folder);
         return cluster;
     }
 
@@ -77,8 +77,8 @@ final class KubernetesCluster implements AutoCloseable {
     /** What a pod's container says on standard error. */
     String log(JsonNode pod) throws IOException {
         StringBuilder log = new StringBuilder();
-        try (var files =
-                Files.newDirectoryStream(pods().resolve(pod.at("/metadata/name").asText()), "messages*")) {
+        try (var files = Files.newDirectoryStream(
+                folder.resolve("pods").resolve(pod.at("/metadata/name").asText()), "messages*")) {
             for (Path file : files) {
                 log.append(Files.readString(file));
             }
@@ -86,8 +86,9 @@ final class KubernetesCluster implements AutoCloseable {
         return log.toString();
     }
 
-    private Path pods() {
-        return folder.resolve("pods");
+    /** What is on the persistent volume of that claim. */
+    Path claim(String name) throws IOException {
+        return Files.createDirectories(folder.resolve("claims").resolve(name));
     }
 
     /** As when a node is drained. */

@@ -41,6 +41,7 @@ class KubernetesIT {
     static void start() throws Exception {
         spark = SparkInstallation.in(shared, jars());
         cluster = KubernetesCluster.start(shared, spark, 2 * GPUS_EACH);
+        Files.createSymbolicLink(cluster.claim("models").resolve("demo"), Project.DEMO_MODEL);
     }
 
     @AfterAll
@@ -117,14 +118,13 @@ class KubernetesIT {
                 "KUBECONFIG", cluster.kubeconfig().toString(),
                 "MASTER", "k8s://" + cluster.url(),
                 "PROPERTIES", properties(conf).toString());
-        return spark.submit(folder, environment, input, "--backend", "cpu", "--limit", String.valueOf(ROWS));
+        return spark.submit(
+                folder, environment, "/models/demo", input, "--backend", "cpu", "--limit", String.valueOf(ROWS));
     }
 
     /** The example's, but for what is elsewhere here; later lines win. */
     private Path properties(String... conf) throws IOException {
-        String example = Files.readAllLines(Project.CONF.resolve("cluster/kubernetes.properties")).stream()
-                .filter(line -> !line.contains(".volumes."))
-                .collect(Collectors.joining("\n"));
+        String example = Files.readString(Project.CONF.resolve("cluster/kubernetes.properties"));
         return Files.writeString(
                 folder.resolve("kubernetes.properties"),
                 example

@@ -21,14 +21,21 @@ final class PodProcess {
     private final JsonNode pod;
     private final JsonNode container;
     private final String address;
+    private final Path claims;
     private final Path home;
     private final Map<String, String> paths = new LinkedHashMap<>();
 
-    /** {@code home}: where its volumes lie, and what it says. */
-    PodProcess(JsonNode pod, String address, Path home) {
+    /**
+     * A pod's.
+     *
+     * @param claims a folder for each persistent volume claim
+     * @param home where its other volumes lie, and what it says
+     */
+    PodProcess(JsonNode pod, String address, Path claims, Path home) {
         this.pod = pod;
         this.container = pod.at("/spec/containers/0");
         this.address = address;
+        this.claims = claims;
         this.home = home;
     }
 
@@ -115,16 +122,27 @@ final class PodProcess {
     boolean mount(KubernetesApi api) throws IOException, InterruptedException {
         for (JsonNode mount : container.path("volumeMounts")) {
             String name = mount.required("name").asText();
-            Path volume = Files.createDirectories(home.resolve("volumes").resolve(name));
-            paths.put(mount.required("mountPath").asText(), volume.toString());
-            for (JsonNode declared : pod.at("/spec/volumes")) {
-                String map = declared.at("/configMap/name").asText();
-                if (declared.required("name").asText().equals(name) && !map.isEmpty() && !fill(volume, map, api)) {
-                    return false;
-                }
+            JsonNode declared = volume(name);
+            String claim = declared.at("/persistentVolumeClaim/claimName").asText();
+            String map = declared.at("/configMap/name").asText();
+            Path volume = claim.isEmpty()
+                    ? Files.createDirectories(home.resolve("volumes").resolve(name))
+                    : claims.resolve(claim);
+            if (!map.isEmpty() && !fill(volume, map, api)) {
+                return false;
             }
+            paths.put(mount.required("mountPath").asText(), volume.toString());
         }
         return true;
+    }
+
+    private JsonNode volume(String name) {
+        for (JsonNode declared : pod.at("/spec/volumes")) {
+            if (declared.required("name").asText().equals(name)) {
+                return declared;
+            }
+        }
+        throw new IllegalArgumentException("a pod mounts what it does not declare: " + name);
     }
 
     private boolean fill(Path volume, String map, KubernetesApi api) throws IOException, InterruptedException {

@@ -49,13 +49,13 @@ record SparkInstallation(Path home, List<Path> jars) {
         return new SparkInstallation(folder.resolve("spark"), jars);
     }
 
-    /** conf/cluster/submit of the demo's model, in a folder; the output is {@code out} there. */
-    CommandProcess submit(Path folder, Map<String, String> environment, Path input, String... options)
+    /** conf/cluster/submit, in a folder; the output is {@code out} there. */
+    CommandProcess submit(Path folder, Map<String, String> environment, String model, Path input, String... options)
             throws IOException {
         List<String> command = new ArrayList<>(List.of(
                 Project.CONF.resolve("cluster/submit").toString(),
                 "--model",
-                Project.DEMO_MODEL.toString(),
+                model,
                 "--input",
                 input.toString(),
                 "--output",

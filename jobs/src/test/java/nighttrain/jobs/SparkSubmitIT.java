@@ -32,8 +32,15 @@ class SparkSubmitIT {
 
     private String run(SparkInstallation spark) throws IOException, InterruptedException {
         Map<String, String> environment = Map.of("MASTER", "local[2]", "SPARK_LOCAL_IP", "127.0.0.1");
-        try (CommandProcess process =
-                spark.submit(folder, environment, Project.DEMO_PROMPTS, "--limit", "2", "--max-tokens", "4")) {
+        try (CommandProcess process = spark.submit(
+                folder,
+                environment,
+                Project.DEMO_MODEL.toString(),
+                Project.DEMO_PROMPTS,
+                "--limit",
+                "2",
+                "--max-tokens",
+                "4")) {
             assertThat(process.await(PATIENCE)).as(process.messages()).isZero();
             return process.out();
         }

@@ -88,7 +88,7 @@ class YarnIT {
                 properties(deployMode).toString(),
                 "SPARK_LOCAL_IP",
                 "127.0.0.1");
-        return spark.submit(folder, environment, input, "--limit", String.valueOf(ROWS));
+        return spark.submit(folder, environment, Project.DEMO_MODEL.toString(), input, "--limit", String.valueOf(ROWS));
     }
 
     /** The example's, but for what these nodes have not; later lines win. */
