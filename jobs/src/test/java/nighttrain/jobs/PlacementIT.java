@@ -60,7 +60,8 @@ class PlacementIT {
                 "spark.executor.resource.gpu.amount", "2",
                 "spark.network.timeout", "600s"); // some are silent for a while below, and not lost
         String job;
-        try (CommandProcess driver = cluster.driver(conf, command(output))) {
+        String[] oneByOne = command(output, "--max-num-seqs", "1"); // so slow that rows are met in flight
+        try (CommandProcess driver = cluster.driver(conf, oneByOne)) {
             JournalView journal = new JournalView(output);
             driver.awaitWhileAlive(
                     "rows are in flight",
@@ -225,7 +226,6 @@ class PlacementIT {
     private String[] command(Path output, String... more) throws IOException {
         List<String> options = new ArrayList<>(TinyModel.OPTIONS);
         options.addAll(List.of("--limit", "40", "--max-tokens", "8", "--id-column", "id"));
-        options.addAll(List.of("--max-num-seqs", "1")); // rows take long enough to be met in flight
         options.addAll(List.of(more));
         return Demo.command(model(), Project.DEMO_PROMPTS, output, options.toArray(String[]::new));
     }
