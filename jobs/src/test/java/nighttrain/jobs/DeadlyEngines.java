@@ -3,14 +3,11 @@ package nighttrain.jobs;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Optional;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineException;
-import nighttrain.executor.EnginePlan;
 import nighttrain.executor.device.DeviceLostException;
-import nighttrain.executor.request.EngineStats;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.pipeline.engine.EngineFactory;
@@ -63,57 +60,24 @@ record DeadlyEngines(int[] poison, Death death) implements EngineFactory {
         }
     }
 
-    private final class Deadly implements Engine {
-        private final Engine engine;
-
+    private final class Deadly extends ForwardingEngine {
         Deadly(Engine engine) {
-            this.engine = engine;
+            super(engine);
         }
 
         @Override
-        public EnginePlan plan() {
-            return engine.plan();
+        boolean offer(Session session, GenerationRequest request) {
+            if (isPoison(request.promptTokens())) {
+                die();
+            }
+            refuseLost();
+            return super.offer(session, request);
         }
 
         @Override
-        public List<EngineStats> replicaStats() {
-            return engine.replicaStats();
-        }
-
-        @Override
-        public void close() {
-            engine.close();
-        }
-
-        @Override
-        public Session session() {
-            Session session = engine.session();
-            return new Session() {
-                @Override
-                public boolean offer(GenerationRequest request) {
-                    if (isPoison(request.promptTokens())) {
-                        die();
-                    }
-                    refuseLost();
-                    return session.offer(request);
-                }
-
-                @Override
-                public Optional<Generation> poll(Duration atMost) throws InterruptedException {
-                    refuseLost();
-                    return session.poll(atMost);
-                }
-
-                @Override
-                public int inFlight() {
-                    return session.inFlight();
-                }
-
-                @Override
-                public void close() {
-                    session.close();
-                }
-            };
+        Optional<Generation> poll(Session session, Duration atMost) throws InterruptedException {
+            refuseLost();
+            return super.poll(session, atMost);
         }
     }
 
