@@ -1,7 +1,7 @@
 package nighttrain.executor;
 
-import java.util.stream.Stream;
 import nighttrain.executor.device.DeviceLostException;
+import nighttrain.io.Causes;
 
 /** The engine itself failed, not one request: nothing in flight will be answered, and it must be opened again. */
 public final class EngineException extends RuntimeException {
@@ -13,7 +13,6 @@ public final class EngineException extends RuntimeException {
 
     /** Whether a failure of an engine, or of opening one, is such that only another process can open it again. */
     public static boolean needsNewProcess(Throwable failure) {
-        return Stream.iterate(failure, cause -> cause != null, Throwable::getCause)
-                .anyMatch(DeviceLostException.class::isInstance);
+        return Causes.first(failure, DeviceLostException.class).isPresent();
     }
 }

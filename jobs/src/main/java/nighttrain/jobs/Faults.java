@@ -1,6 +1,7 @@
 package nighttrain.jobs;
 
 import java.util.Optional;
+import nighttrain.io.Causes;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.RunFault;
 import org.slf4j.Logger;
@@ -14,7 +15,7 @@ final class Faults {
 
     /** One line on the terminal; the stack trace, where it may help, in the log. */
     static ExitCode report(Throwable fault, Terminal terminal) {
-        Optional<UserError> user = userError(fault);
+        Optional<UserError> user = Causes.first(fault, UserError.class);
         if (user.isPresent()) {
             LOG.info("The user can mend this", fault);
             terminal.messages().println(user.get().getMessage().replaceAll("\\s*\\R\\s*", " "));
@@ -29,22 +30,8 @@ final class Faults {
         return ExitCode.FAILED;
     }
 
-    /** Spark wraps what tasks and jobs throw, some layers deep. */
-    private static Optional<UserError> userError(Throwable fault) {
-        for (Throwable cause = fault; cause != null; cause = cause.getCause()) {
-            if (cause instanceof UserError user) {
-                return Optional.of(user);
-            }
-        }
-        return Optional.empty();
-    }
-
     private static Throwable innermost(Throwable fault) {
-        Throwable cause = fault;
-        while (cause.getCause() != null) {
-            cause = cause.getCause();
-        }
-        return cause;
+        return Causes.of(fault).reduce(fault, (outer, inner) -> inner);
     }
 
     private static String firstLine(String message) {

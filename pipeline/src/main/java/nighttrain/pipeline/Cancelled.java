@@ -1,7 +1,7 @@
 package nighttrain.pipeline;
 
 import java.util.concurrent.CancellationException;
-import java.util.stream.Stream;
+import nighttrain.io.Causes;
 import org.apache.spark.SparkThrowable;
 
 /** Whether somebody stopped the run, as Ctrl-C does: where a failure would be borne, this must not be. */
@@ -9,7 +9,7 @@ final class Cancelled {
     private Cancelled() {}
 
     static void throwIfBehind(Throwable failure) {
-        boolean cancelled = Stream.iterate(failure, cause -> cause != null, Throwable::getCause)
+        boolean cancelled = Causes.of(failure)
                 .anyMatch(cause ->
                         cause instanceof SparkThrowable known && "SPARK_JOB_CANCELLED".equals(known.getCondition()));
         if (cancelled) {

@@ -2,8 +2,8 @@ package nighttrain.pipeline;
 
 import java.util.Optional;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import nighttrain.executor.EngineException;
+import nighttrain.io.Causes;
 import nighttrain.pipeline.engine.BrokenProcess;
 
 /** GPUs that served no process for long: a task was begun in one after the other, as often as Spark allows, and each was its last. */
@@ -32,23 +32,17 @@ public final class EngineFault extends RunFault {
     /** Where the process could still say why. */
     private static Optional<String> told(Throwable failure) {
         return EngineException.needsNewProcess(failure)
-                ? causes(failure)
-                        .filter(EngineException.class::isInstance)
+                ? Causes.first(failure, EngineException.class)
                         .map(cause -> cause.getMessage().lines().findFirst().orElse(""))
-                        .findFirst()
                 : Optional.empty();
     }
 
     /** Where its end came first. */
     private static Optional<String> seenFromOutside(Throwable failure) {
-        return causes(failure)
+        return Causes.of(failure)
                         .anyMatch(cause -> ENDED.matcher(String.valueOf(cause.getMessage()))
                                 .find())
                 ? Optional.of("executors ended with exit code " + BrokenProcess.EXIT_CODE)
                 : Optional.empty();
-    }
-
-    private static Stream<Throwable> causes(Throwable failure) {
-        return Stream.iterate(failure, cause -> cause != null, Throwable::getCause);
     }
 }

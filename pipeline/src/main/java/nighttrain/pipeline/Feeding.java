@@ -1,6 +1,6 @@
 package nighttrain.pipeline;
 
-import java.util.stream.Stream;
+import nighttrain.io.Causes;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.engine.RunContext;
 import nighttrain.pipeline.feed.FeedCounters;
@@ -103,10 +103,8 @@ final class Feeding {
 
     /** What an executor found that the driver could not see, a model that is not on its disk for one, is the user's too. */
     private static RuntimeException userErrorIn(RuntimeException failed) {
-        return Stream.<Throwable>iterate(failed, cause -> cause != null, Throwable::getCause)
-                .filter(UserError.class::isInstance)
+        return Causes.first(failed, UserError.class)
                 .map(RuntimeException.class::cast)
-                .findFirst()
                 .orElse(failed);
     }
 }

@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Stream;
+import nighttrain.io.Causes;
 
 /** A file system that was full, or that the journal could not be written to. */
 public final class StorageFault extends RunFault {
@@ -30,8 +30,7 @@ public final class StorageFault extends RunFault {
     }
 
     private static Optional<StorageFault> behind(Throwable failure) {
-        List<Throwable> causes = Stream.iterate(failure, cause -> cause != null, Throwable::getCause)
-                .toList();
+        List<Throwable> causes = Causes.of(failure).toList();
         Optional<Throwable> full = causes.stream().filter(StorageFault::isFull).reduce((outer, inner) -> inner);
         Optional<Throwable> journal =
                 causes.stream().filter(StorageFault::isOfTheJournal).findFirst();
