@@ -39,10 +39,11 @@ public final class Losses implements AutoCloseable {
     public void settle() {
         try {
             spark.listenerBus().waitUntilEmpty(SETTLE.toMillis());
-        } catch (Exception busy) { // TimeoutException, which Scala does not declare
-            LOG.warn(
-                    "Spark is behind with its events; losses of executors and tasks may be more than are counted",
-                    busy);
+        } catch (Exception busy) { // TimeoutException or InterruptedException, which Scala does not declare
+            if (busy instanceof InterruptedException) {
+                Thread.currentThread().interrupt();
+            }
+            LOG.warn("not all that Spark has to tell was waited for; more may be lost than is counted", busy);
         }
     }
 
