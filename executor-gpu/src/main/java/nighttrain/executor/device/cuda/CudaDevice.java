@@ -1,12 +1,7 @@
 package nighttrain.executor.device.cuda;
 
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.util.Arrays;
 import java.util.Optional;
 import jcuda.CudaException;
-import jcuda.Pointer;
-import jcuda.driver.JCudaDriver;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Kernels;
@@ -31,8 +26,8 @@ import nighttrain.executor.device.cuda.step.StepTurns;
 import nighttrain.executor.device.cuda.tensor.CudaKvPages;
 import nighttrain.executor.device.cuda.tensor.CudaMatrix;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
+import nighttrain.executor.device.cuda.tensor.HostCopies;
 import nighttrain.executor.device.cuda.tensor.WeightUpload;
-import nighttrain.io.checkpoint.Bfloat16;
 
 /** One NVIDIA GPU as one rank sees it. */
 final class CudaDevice implements Device {
@@ -76,7 +71,7 @@ final class CudaDevice implements Device {
                 modules,
                 streams,
                 inputs,
-                limits,
+                limits.pageTokens(),
                 products,
                 new GatedProducts(context, modules, streams, !options.deterministic()),
                 new CudaAttention(context, modules, streams, inputs, limits, memory, options.deterministic()),
@@ -130,8 +125,7 @@ final class CudaDevice implements Device {
     public Tensor constant(String role, int tracks, int rows, int cols, float[] values) {
         context.makeCurrent();
         DevicePointer base = memory.allocate(role, (long) values.length * Float.BYTES);
-        JCudaDriver.cuMemcpyHtoD(base, Pointer.to(values), (long) values.length * Float.BYTES);
-        DeviceMemory.awaitWrites();
+        HostCopies.write(base, values);
         return new CudaTensor(base, allocations++, 0, tracks, rows, cols, rows, (long) rows * cols, CudaTensor.FP32);
     }
 
@@ -155,18 +149,9 @@ final class CudaDevice implements Device {
     public Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows, float[] bias) {
         CudaMatrix matrix = (CudaMatrix) matrix(role, tracks, outputs, inputs, rows);
         DevicePointer biases = memory.allocate(role + ", bias", (long) bias.length * CudaTensor.BF16);
-        JCudaDriver.cuMemcpyHtoD(biases, Pointer.to(rounded(bias)), (long) bias.length * CudaTensor.BF16);
-        DeviceMemory.awaitWrites();
+        HostCopies.writeRounded(biases, bias);
         CudaTensor exact = (CudaTensor) constant(role + ", bias", tracks, 1, outputs, bias);
         return new CudaMatrix(tracks, outputs, inputs, matrix.address(), biases.address(), exact.address());
-    }
-
-    private static short[] rounded(float[] values) {
-        short[] shorts = new short[values.length];
-        for (int i = 0; i < values.length; i++) {
-            shorts[i] = Bfloat16.of(values[i]);
-        }
-        return shorts;
     }
 
     @Override
@@ -176,44 +161,19 @@ final class CudaDevice implements Device {
             throw new IllegalArgumentException(
                     "tokens in a page: " + pageTokens + " (this device was opened for " + limits.pageTokens() + ")");
         }
-        long bytes = (long) pages * tracks * kvHeads * pageTokens * CudaKvPages.paddedDim(headDim) * CudaTensor.BF16;
-        return new CudaKvPages(
-                memory.allocate(role + ", keys", bytes).address(),
-                memory.allocate(role + ", values", bytes).address(),
-                tracks * kvHeads,
-                pageTokens);
+        return CudaKvPages.allocated(memory, role, pages, tracks * kvHeads, pageTokens, headDim);
     }
 
     @Override
     public void write(Tensor tensor, float[] values) {
-        CudaTensor t = (CudaTensor) tensor;
         streams.synchronize();
-        int slab = t.rows() * t.cols();
-        for (int track = 0; track < t.tracks(); track++) {
-            float[] part = Arrays.copyOfRange(values, track * slab, (track + 1) * slab);
-            Pointer from = t.elementBytes() == CudaTensor.FP32 ? Pointer.to(part) : Pointer.to(rounded(part));
-            JCudaDriver.cuMemcpyHtoD(t.start(track), from, (long) slab * t.elementBytes());
-        }
-        DeviceMemory.awaitWrites();
+        HostCopies.write((CudaTensor) tensor, values);
     }
 
     @Override
     public float[] read(Tensor tensor) {
-        CudaTensor t = (CudaTensor) tensor;
         streams.synchronize();
-        int slab = t.rows() * t.cols();
-        float[] values = new float[t.tracks() * slab];
-        ByteBuffer bytes =
-                ByteBuffer.allocateDirect(Math.max(1, slab * t.elementBytes())).order(ByteOrder.nativeOrder());
-        for (int track = 0; track < t.tracks(); track++) {
-            JCudaDriver.cuMemcpyDtoH(Pointer.to(bytes), t.start(track), (long) slab * t.elementBytes());
-            for (int i = 0; i < slab; i++) {
-                values[track * slab + i] = t.elementBytes() == CudaTensor.FP32
-                        ? bytes.getFloat(i * Float.BYTES)
-                        : Bfloat16.toFloat(bytes.getShort(i * Short.BYTES));
-            }
-        }
-        return values;
+        return HostCopies.read((CudaTensor) tensor);
     }
 
     @Override

@@ -22,12 +22,10 @@ import nighttrain.executor.device.cuda.driver.Streams;
 import nighttrain.executor.device.cuda.kernel.Kernel;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
-import nighttrain.executor.device.cuda.kernel.Struct;
 import nighttrain.executor.device.cuda.product.GatedProducts;
 import nighttrain.executor.device.cuda.product.MatrixProducts;
 import nighttrain.executor.device.cuda.step.DrawResults;
 import nighttrain.executor.device.cuda.step.StepInputs;
-import nighttrain.executor.device.cuda.step.StepLimits;
 import nighttrain.executor.device.cuda.step.StepTurns;
 import nighttrain.executor.device.cuda.tensor.CudaKvPages;
 import nighttrain.executor.device.cuda.tensor.CudaMatrix;
@@ -35,17 +33,16 @@ import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /** The verbs on one GPU, each a kernel of {@code /kernels} but for matrix products; bf16 with fp32 accumulation. */
 final class CudaKernels implements Kernels, AutoCloseable {
-    private static final int ROW_THREADS = 256;
-    private static final int ELEMENT_THREADS = 256;
     private static final int DRAW_THREADS = 1024;
 
     private final KernelModules modules;
     private final Streams streams;
     private final StepInputs inputs;
-    private final StepLimits limits;
     private final MatrixProducts products;
     private final GatedProducts gatedProducts;
+    private final Elementwise elementwise;
     private final NormRows norms;
+    private final RotateAndStore rotateAndStore;
     private final CudaAttention attention;
     private final DrawResults results;
     private final StepTurns turns = new StepTurns();
@@ -56,7 +53,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
             KernelModules modules,
             Streams streams,
             StepInputs inputs,
-            StepLimits limits,
+            int pageTokens,
             MatrixProducts products,
             GatedProducts gatedProducts,
             CudaAttention attention,
@@ -66,10 +63,11 @@ final class CudaKernels implements Kernels, AutoCloseable {
         this.modules = modules;
         this.streams = streams;
         this.inputs = inputs;
-        this.limits = limits;
         this.products = products;
         this.gatedProducts = gatedProducts;
+        this.elementwise = new Elementwise(modules, streams);
         this.norms = new NormRows(modules, streams);
+        this.rotateAndStore = new RotateAndStore(modules, streams, inputs, pageTokens);
         this.attention = attention;
         this.results = results;
         this.ranks = ranks;
@@ -86,34 +84,12 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public void embed(Tensor out, Tensor table) {
-        rows("embed.cu", "embed", out, table, inputs.tokens());
+        elementwise.takeRows("embed", (CudaTensor) out, (CudaTensor) table, inputs.tokens());
     }
 
     @Override
     public void addPositions(Tensor xInOut, Tensor table) {
-        rows("embed.cu", "add_positions", xInOut, table, inputs.positions());
-    }
-
-    private void rows(String file, String name, Tensor x, Tensor table, long indices) {
-        CudaTensor to = (CudaTensor) x;
-        kernel(file, name, to.cols())
-                .launch(
-                        streams.main(),
-                        Kernel.Grid.of(to.rows(), to.tracks(), ROW_THREADS),
-                        to.address(),
-                        to.trackStride(),
-                        ((CudaTensor) table).address(),
-                        indices,
-                        to.cols());
-    }
-
-    private Kernel kernel(String file, String name, int cols) {
-        return modules.get(name, new KernelSource(file, Map.of("VECTOR", vector(cols))));
-    }
-
-    /** Elements that a thread moves at a time. */
-    static int vector(int cols) {
-        return cols % 8 == 0 ? 8 : 1;
+        elementwise.takeRows("add_positions", (CudaTensor) xInOut, (CudaTensor) table, inputs.positions());
     }
 
     @Override
@@ -128,30 +104,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public void add(Tensor xInOut, Tensor y) {
-        CudaTensor x = (CudaTensor) xInOut;
-        CudaTensor addend = (CudaTensor) y;
-        int vectors = vectors(x);
-        kernel("elementwise.cu", "add", x.cols())
-                .launch(
-                        streams.main(),
-                        elements(vectors, x.tracks()),
-                        x.address(),
-                        x.trackStride(),
-                        addend.address(),
-                        addend.trackStride(),
-                        vectors);
-    }
-
-    private static int vectors(CudaTensor x) {
-        return Math.multiplyExact(x.rows(), x.cols()) / vector(x.cols());
-    }
-
-    private static Kernel.Grid elements(int vectors, int tracks) {
-        return Kernel.Grid.of(blocks(vectors), tracks, ELEMENT_THREADS);
-    }
-
-    private static int blocks(int vectors) {
-        return (vectors + ELEMENT_THREADS - 1) / ELEMENT_THREADS;
+        elementwise.add((CudaTensor) xInOut, (CudaTensor) y);
     }
 
     @Override
@@ -162,39 +115,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
     @Override
     public void rotateAndStore(
             Tensor qkv, KvPages pages, AttentionShape shape, Rotation rotation, Optional<HeadNorms> norms) {
-        CudaTensor x = (CudaTensor) qkv;
-        CudaKvPages kv = (CudaKvPages) pages;
-        CudaTensor cosines = (CudaTensor) rotation.cos();
-        KernelSource source = new KernelSource(
-                "rotate_and_store.cu",
-                Map.of(
-                        "HEAD_DIM", shape.headDim(),
-                        "ROTARY_HALF", cosines.cols(),
-                        "PAGE_TOKENS", limits.pageTokens(),
-                        "HEAD_NORMS", norms.isPresent() ? 1 : 0));
-        int warps = Math.min(8, shape.heads() + 2 * shape.kvHeads());
-        modules.get("rotate_and_store", source)
-                .launch(
-                        streams.main(),
-                        Kernel.Grid.of(x.rows(), x.tracks(), 32 * warps),
-                        new Struct()
-                                .pointer(x.address())
-                                .longs(x.trackStride())
-                                .pointer(kv.keys())
-                                .pointer(kv.values())
-                                .pointer(inputs.positions())
-                                .pointer(inputs.slots())
-                                .pointer(cosines.address())
-                                .pointer(((CudaTensor) rotation.sin()).address())
-                                .pointer(norms.map(n -> weight(n.query())).orElse(0L))
-                                .pointer(norms.map(n -> weight(n.key())).orElse(0L))
-                                .number(norms.map(n -> n.query().epsilon()).orElse(0f))
-                                .integer(shape.heads())
-                                .integer(shape.kvHeads()));
-    }
-
-    private static long weight(Norm norm) {
-        return ((CudaTensor) norm.weight()).address();
+        rotateAndStore.run((CudaTensor) qkv, (CudaKvPages) pages, shape, rotation, norms);
     }
 
     @Override
@@ -204,18 +125,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public void siluMul(Tensor out, Tensor gateUp) {
-        CudaTensor to = (CudaTensor) out;
-        CudaTensor from = (CudaTensor) gateUp;
-        kernel("elementwise.cu", "silu_mul", to.cols())
-                .launch(
-                        streams.main(),
-                        new Kernel.Grid(
-                                to.rows(), blocks(to.cols() / vector(to.cols())), to.tracks(), ELEMENT_THREADS, 0),
-                        to.address(),
-                        to.trackStride(),
-                        from.address(),
-                        from.trackStride(),
-                        to.cols());
+        elementwise.siluMul((CudaTensor) out, (CudaTensor) gateUp);
     }
 
     @Override
@@ -229,22 +139,12 @@ final class CudaKernels implements Kernels, AutoCloseable {
 
     @Override
     public void gelu(Tensor xInOut) {
-        CudaTensor x = (CudaTensor) xInOut;
-        kernel("elementwise.cu", "gelu", x.cols())
-                .launch(streams.main(), elements(vectors(x), x.tracks()), x.address(), x.trackStride(), vectors(x));
+        elementwise.gelu((CudaTensor) xInOut);
     }
 
     @Override
     public void gatherOutputRows(Tensor out, Tensor x) {
-        CudaTensor to = (CudaTensor) out;
-        kernel("gather_rows.cu", "gather_rows", to.cols())
-                .launch(
-                        streams.main(),
-                        Kernel.Grid.of(to.rows(), 1, ROW_THREADS),
-                        to.address(),
-                        ((CudaTensor) x).address(),
-                        inputs.outputRows(),
-                        to.cols());
+        elementwise.gatherRows((CudaTensor) out, (CudaTensor) x, inputs.outputRows());
     }
 
     @Override

@@ -16,7 +16,7 @@ record NormRows(KernelModules modules, Streams streams) {
     static KernelSource source(int cols, boolean layer) {
         return new KernelSource(
                 "norm.cu",
-                Map.of("VECTOR", CudaKernels.vector(cols), "COLS", cols, "THREADS", THREADS, "LAYER", layer ? 1 : 0));
+                Map.of("VECTOR", Elementwise.vector(cols), "COLS", cols, "THREADS", THREADS, "LAYER", layer ? 1 : 0));
     }
 
     /** {@code name} is norm_rows, which does not read {@code y}, or add_norm_rows. */
