@@ -23,12 +23,6 @@ import nighttrain.executor.device.cuda.tensor.CudaTensor;
 public final class GatedProducts {
     public static final KernelSource SOURCE = new KernelSource("linear_silu_mul_sm90.cu", Map.of());
 
-    /**
-     * Off until the {@code gpu} tests, which switch it on, have passed with it: it has run on an H200, with the right values where a cluster
-     * takes one tile; the case of {@code AbstractKernelsTest} that gives it more has not.
-     */
-    private static final boolean ENABLED = Boolean.getBoolean("nighttrain.gated");
-
     /** A cluster takes 256 rows, so of fewer than this too many would be computed for nothing. */
     private static final int LEAST_ROWS = 1024;
 
@@ -52,7 +46,7 @@ public final class GatedProducts {
         this.modules = modules;
         this.streams = streams;
         this.blocks = context.multiprocessors() / 2 * 2;
-        this.driver = ENABLED && wanted && context.isHopper()
+        this.driver = wanted && context.isHopper()
                 ? NativeLibraries.find(TensorMaps.FILE, TensorMaps.class)
                 : Optional.empty();
     }
