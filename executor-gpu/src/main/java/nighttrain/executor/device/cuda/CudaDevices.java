@@ -8,6 +8,7 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import jcuda.CudaException;
 import jcuda.driver.CUdevice;
+import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 import nighttrain.executor.device.Ceilings;
 import nighttrain.executor.device.Device;
@@ -38,6 +39,9 @@ public final class CudaDevices {
             JCudaDriver.cuDeviceGetCount(count);
             return count[0];
         } catch (CudaException e) {
+            if (CUresult.stringFor(CUresult.CUDA_ERROR_NO_DEVICE).equals(e.getMessage())) {
+                return 0;
+            }
             throw UserError.of(
                     "the NVIDIA driver does not start",
                     e.getMessage(),
@@ -68,7 +72,8 @@ public final class CudaDevices {
      */
     public static void require() {
         if (count() == 0) {
-            throw UserError.of("no GPU", 0, "the driver sees none; see nvidia-smi, or use --backend cpu");
+            throw UserError.of(
+                    "no GPU", 0, "the driver sees none; see nvidia-smi and CUDA_VISIBLE_DEVICES, or use --backend cpu");
         }
         new CudaLibraries();
     }
