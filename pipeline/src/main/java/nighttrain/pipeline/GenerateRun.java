@@ -43,7 +43,8 @@ final class GenerateRun {
         PromptTable table = PromptTable.of(
                 job.source(), job.columns(), job.folder().staged(), job.folder().scratch(runId, "staged"));
         Duplicates duplicates = job.options().dedup()
-                ? Duplicates.among(table.prompts(), job.folder(), job.folder().scratch(runId, "duplicates"))
+                ? Duplicates.among(
+                        table.prompts(), journal, job.folder(), job.folder().scratch(runId, "duplicates"))
                 : Duplicates.none();
         Earlier earlier = Earlier.in(journal, duplicates);
         long outputs = table.rows() * job.options().samples() - duplicates.count();

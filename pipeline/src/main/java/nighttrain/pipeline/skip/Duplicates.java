@@ -21,8 +21,9 @@ import org.apache.spark.sql.expressions.Window;
 import org.apache.spark.sql.expressions.WindowSpec;
 
 /**
- * Outputs that need not be computed, since an earlier place in the input asks for the same: greedy decoding answers both alike.
- * Found once per job and kept in its folder, so that a resumed job need not search again.
+ * Outputs that need not be computed, since another place in the input asks for the same: greedy decoding answers both alike. The
+ * original is the first in the input, or in a job begun without this the first that is finished. Found once per job and kept in its
+ * folder, so that a resumed job need not search again.
  */
 public final class Duplicates {
     private static final String[] KEY = {RowNames.FILE, RowNames.ROW, RowNames.SAMPLE};
@@ -41,10 +42,10 @@ public final class Duplicates {
         return new Duplicates(Optional.empty());
     }
 
-    /** Among these prompts. */
-    public static Duplicates among(Dataset<Row> prompts, JobFolder folder, Path scratch) {
+    /** Among these prompts, of which the journal may have answers already. */
+    public static Duplicates among(Dataset<Row> prompts, JournalTable journal, JobFolder folder, Path scratch) {
         if (!folder.hasDuplicates()) {
-            search(prompts).write().mode("overwrite").parquet(scratch.toString());
+            search(prompts, journal).write().mode("overwrite").parquet(scratch.toString());
             folder.replace(scratch, folder.duplicates());
         }
         return new Duplicates(Optional.of(
@@ -52,12 +53,15 @@ public final class Duplicates {
     }
 
     /** A prompt that is null has no equal: its error names it. */
-    private static Dataset<Row> search(Dataset<Row> prompts) {
+    private static Dataset<Row> search(Dataset<Row> prompts, JournalTable journal) {
         Column request =
                 sha2(coalesce(col(RowNames.PROMPT), col(RowNames.MESSAGES)).cast("binary"), 256);
-        WindowSpec alike = Window.partitionBy("request").orderBy(RowNames.POSITION, RowNames.SAMPLE);
-        return prompts.select(names(List.of(KEY), RowNames.ID, RowNames.POSITION, request.as("request")))
-                .filter(col("request").isNotNull())
+        WindowSpec alike = Window.partitionBy("request")
+                .orderBy(col("finished").desc(), col(RowNames.POSITION), col(RowNames.SAMPLE));
+        Dataset<Row> requests = prompts.select(
+                        names(List.of(KEY), RowNames.ID, RowNames.POSITION, request.as("request")))
+                .filter(col("request").isNotNull());
+        return Earlier.marked(requests, journal, "finished")
                 .withColumn(ORIGINAL, first(struct(names(List.of(KEY)))).over(alike))
                 .withColumn("nth", row_number().over(alike))
                 .filter("nth > 1")

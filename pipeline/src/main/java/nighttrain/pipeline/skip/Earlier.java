@@ -40,11 +40,19 @@ public record Earlier(long outputs, long errors, long promptTokens, long outputT
 
     /** The prompts that are not finished yet. */
     public static Dataset<Row> skip(Dataset<Row> prompts, JournalTable journal) {
+        return journal.isEmpty() ? prompts : prompts.join(finished(journal), KEY, "left_anti");
+    }
+
+    /** The prompts, and in a column of that name whether they are finished. */
+    static Dataset<Row> marked(Dataset<Row> prompts, JournalTable journal, String column) {
         if (journal.isEmpty()) {
-            return prompts;
+            return prompts.withColumn(column, lit(false));
         }
-        Dataset<Row> finished =
-                journal.results().select(col(KEY[0]), col(KEY[1]), col(KEY[2])).distinct();
-        return prompts.join(finished, KEY, "left_anti");
+        return prompts.join(finished(journal).withColumn(column, lit(true)), KEY, "left")
+                .withColumn(column, coalesce(col(column), lit(false)));
+    }
+
+    private static Dataset<Row> finished(JournalTable journal) {
+        return journal.results().select(col(KEY[0]), col(KEY[1]), col(KEY[2])).distinct();
     }
 }
