@@ -33,6 +33,7 @@ import org.junit.jupiter.api.Timeout;
 class GpuVerbBenchmark {
     private static final int PAGE_TOKENS = Steps.PAGE_TOKENS;
     private static final int PREFILL_TOKENS = 8192;
+    private static final int PREFILLED = 8; // sequences of the second prefill step
     private static final int ROUNDS = 5;
 
     private final int context = Integer.getInteger("bench.context", 2048);
@@ -43,11 +44,12 @@ class GpuVerbBenchmark {
     void stepByVerb() {
         Path shape = Path.of(
                 System.getProperty("nighttrain.root"), "conf", "shapes", System.getProperty("bench.shape", "dense-8b"));
-        int pages = (context + 64) / PAGE_TOKENS * batch;
+        int sequences = Math.max(PREFILLED, batch);
+        int pages = Math.max(PREFILL_TOKENS, (context + 64) * batch) / PAGE_TOKENS;
         Decoder.Limits limits = new Decoder.Limits(
-                PREFILL_TOKENS, batch, batch, Math.max(PREFILL_TOKENS, context + 64), pages, PAGE_TOKENS);
-        StepLimits stepLimits =
-                new StepLimits(PREFILL_TOKENS, batch, batch, limits.maxPositions() / PAGE_TOKENS + 1, PAGE_TOKENS);
+                PREFILL_TOKENS, sequences, sequences, Math.max(PREFILL_TOKENS, context + 64), pages, PAGE_TOKENS);
+        StepLimits stepLimits = new StepLimits(
+                PREFILL_TOKENS, sequences, sequences, limits.maxPositions() / PAGE_TOKENS + 1, PAGE_TOKENS);
         Ceilings ceilings = CudaDevices.ceilings(0);
         Device device = CudaDevices.ranks(List.of(0), stepLimits).get(0);
         long start = System.nanoTime();
@@ -56,7 +58,11 @@ class GpuVerbBenchmark {
             Decoder decoder = Decoder.load(checkpoint, timed(device), limits);
             System.out.printf("loaded in %.1f s%n", (System.nanoTime() - start) / 1e9);
             measure("prefill, one sequence of 8192", device, decoder, Steps.prefill(1, PREFILL_TOKENS));
-            measure("prefill, 8 sequences of 1024", device, decoder, Steps.prefill(8, PREFILL_TOKENS / 8));
+            measure(
+                    "prefill, 8 sequences of 1024",
+                    device,
+                    decoder,
+                    Steps.prefill(PREFILLED, PREFILL_TOKENS / PREFILLED));
             String decode = "decode, batch " + batch + ", context " + context;
             double decoded = measure(decode, device, decoder, Steps.decode(batch, context));
             Roofline roofline = new Roofline(checkpoint.config(), 1, ceilings);
