@@ -79,7 +79,7 @@ final class CompareCommand implements Command {
                 StopSignals signals = new StopSignals(terminal, bar, "rounds")) {
             signals.onStop(Thread.currentThread()::interrupt);
             bar.phase("Looking at the machine");
-            try (CompareSite site = CompareSite.open(conf, executorWait(given, conf))) {
+            try (CompareSite site = CompareSite.open(conf, executorWait(given, conf), bar)) {
                 String output = given.matchedOptionValue(OUTPUT, "comparisons/" + comparison.name());
                 JobFolder folder = JobFolder.of(output, site.hadoop());
                 CompareResult result = new Compare(comparison, folder, site.engines())

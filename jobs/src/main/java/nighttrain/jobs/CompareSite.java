@@ -20,12 +20,12 @@ import org.apache.spark.sql.SparkSession;
  */
 record CompareSite(Site engines, Configuration hadoop, Optional<SparkSession> spark) implements AutoCloseable {
     /** {@code executorWait}: for the executor, at most. */
-    static CompareSite open(SparkConf conf, Duration executorWait) {
+    static CompareSite open(SparkConf conf, Duration executorWait, ProgressBar bar) {
         if (!Sessions.isRemote(conf)) {
             return new CompareSite(new ThisProcess(), SparkHadoopUtil.get().newConfiguration(conf), Optional.empty());
         }
         conf.set("spark.task.maxFailures", "1"); // what ended one executor would end the next
-        SparkSession spark = Sessions.openToMeasure(conf, executorWait);
+        SparkSession spark = Sessions.openToMeasure(conf, executorWait, bar);
         return new CompareSite(
                 new ClusterExecutor(new LoneExecutor(spark.sparkContext())),
                 spark.sessionState().newHadoopConf(),

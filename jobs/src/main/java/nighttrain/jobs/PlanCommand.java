@@ -90,7 +90,7 @@ final class PlanCommand implements Command {
     private static Plan plan(SparkConf conf, PlanOptions options, Optional<String> parent, ProgressBar bar)
             throws IOException, InterruptedException {
         bar.phase("Starting Spark");
-        SparkSession spark = Sessions.openToMeasure(conf, options.job().get(Settings.EXECUTOR_WAIT));
+        SparkSession spark = Sessions.openToMeasure(conf, options.job().get(Settings.EXECUTOR_WAIT), bar);
         try (ScratchFolder scratch =
                 ScratchFolder.in(parent, spark.sessionState().newHadoopConf())) {
             return new PlanJob(spark, options, scratch.path().toString(), bar::phase).run();

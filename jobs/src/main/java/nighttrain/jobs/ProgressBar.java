@@ -38,6 +38,11 @@ final class ProgressBar implements ProgressListener, AutoCloseable {
     }
 
     @Override
+    public void waits(String what) {
+        line(what);
+    }
+
+    @Override
     public synchronized void at(Progress progress) {
         if (closed || progress.rowsTotal() == 0) {
             return;

@@ -103,11 +103,11 @@ final class Sessions {
     }
 
     /** As {@link #open}, with one executor, which is there: what measures wants no other beside it. It opens no engine unasked. */
-    static SparkSession openToMeasure(SparkConf conf, Duration executorWait) {
+    static SparkSession openToMeasure(SparkConf conf, Duration executorWait, ProgressBar bar) {
         LoneExecutor.claim(conf);
         SparkSession spark = open(conf, SettingValues.none());
         try {
-            FirstExecutor.await(spark.sparkContext(), executorWait);
+            FirstExecutor.await(spark.sparkContext(), executorWait, bar::waits);
             return spark;
         } catch (RuntimeException none) {
             spark.stop();

@@ -80,19 +80,22 @@ class KubernetesIT {
     @Test
     void theDriversPodHasTheCommandsExitCode() throws Exception {
         Path missing = folder.resolve("missing.parquet");
-        refuses("input not found: " + missing, missing);
+        refuses(List.of("input not found: " + missing), missing);
     }
 
     @Test
     void gpusThatNoNodeHasAreToldInTime() throws Exception {
+        String tells = "kubectl describe pods -l spark-role=executor,";
         refuses(
-                "no executor within 20 s: 2 cores, 2,048 MiB, 16 GPUs (",
+                List.of(
+                        "waiting for an executor: 2 cores, 2,048 MiB, 16 GPUs (" + tells,
+                        "no executor within 20 s: 2 cores, 2,048 MiB, 16 GPUs (" + tells),
                 Project.DEMO_PROMPTS,
                 "spark.executor.resource.gpu.amount 16",
                 "spark.nighttrain.executorWait 20s");
     }
 
-    private void refuses(String line, Path input, String... conf) throws Exception {
+    private void refuses(List<String> beginnings, Path input, String... conf) throws Exception {
         Set<String> before = names(cluster.pods("driver"));
         try (CommandProcess job = submit(input, conf)) {
             job.await(PATIENCE);
@@ -102,7 +105,8 @@ class KubernetesIT {
                 .filter(pod -> !before.contains(pod.at("/metadata/name").asText()))
                 .toList();
         assertThat(drivers).hasSize(1);
-        assertThat(cluster.log(drivers.get(0)).lines()).anyMatch(said -> said.startsWith(line));
+        List<String> said = cluster.log(drivers.get(0)).lines().toList();
+        assertThat(beginnings).allSatisfy(beginning -> assertThat(said).anyMatch(line -> line.startsWith(beginning)));
     }
 
     private static Set<String> names(List<JsonNode> pods) {

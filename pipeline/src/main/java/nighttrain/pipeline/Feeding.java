@@ -49,7 +49,7 @@ final class Feeding {
                 run.runId(), job.folder().output().toString(), outputs, earlier.outputs(), earlier.errors());
         context.setJobDescription("Night Train: generate");
         try (ProgressReporter reporter = ProgressReporter.start(context, listener, goal, counters::done)) {
-            feed(ordered(Earlier.skip(prompts, journal), outputs - earlier.outputs(), earlier), false);
+            feed(ordered(Earlier.skip(prompts, journal), outputs - earlier.outputs(), earlier), false, listener);
             if (counters.suspicious().value() > 0 && counters.left().value() == 0) {
                 context.setJobDescription("Night Train: generate, one row at a time");
                 feed(
@@ -57,7 +57,8 @@ final class Feeding {
                                 Earlier.skip(prompts, journal),
                                 counters.suspicious().value(),
                                 earlier),
-                        true);
+                        true,
+                        listener);
                 counters.suspicious().reset();
             }
         } catch (RuntimeException failed) {
@@ -76,12 +77,13 @@ final class Feeding {
                 .deal(left);
     }
 
-    private void feed(Dataset<Row> ordered, boolean alone) {
+    private void feed(Dataset<Row> ordered, boolean alone, ProgressListener listener) {
         Pass pass = new Pass(alone, Tries.in(job.folder().journal(), ""), endMs);
         FeedStage.of(
                         spark,
                         job.folder().scratch(run.runId(), "ordered"),
-                        job.options().settings().get(Settings.EXECUTOR_WAIT))
+                        job.options().settings().get(Settings.EXECUTOR_WAIT),
+                        listener::waits)
                 .run(
                         alone && speculates() ? ordered.coalesce(1) : ordered,
                         new FeedTask(FeedSpec.of(run, pass, job.options()), counters));

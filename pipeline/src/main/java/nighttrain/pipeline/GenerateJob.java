@@ -33,7 +33,7 @@ public final class GenerateJob {
      * @throws nighttrain.io.UserError for what the user can mend; nothing was written then
      */
     public GenerateReport run(SparkSession spark, GenerateOptions options, ProgressListener progress) {
-        FirstExecutor.await(spark.sparkContext(), options.settings().get(Settings.EXECUTOR_WAIT));
+        FirstExecutor.await(spark.sparkContext(), options.settings().get(Settings.EXECUTOR_WAIT), progress::waits);
         return run(spark, options, new InputReader(spark).open(options.input()), progress);
     }
 

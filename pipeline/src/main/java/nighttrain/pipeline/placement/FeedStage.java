@@ -3,6 +3,7 @@ package nighttrain.pipeline.placement;
 import java.time.Duration;
 import java.util.Iterator;
 import java.util.Optional;
+import java.util.function.Consumer;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.function.ForeachPartitionFunction;
@@ -21,11 +22,13 @@ public final class FeedStage {
     private final SparkSession spark;
     private final Path folder;
     private final Duration executorWait;
+    private final Consumer<String> says;
 
-    private FeedStage(SparkSession spark, Path folder, Duration executorWait) {
+    private FeedStage(SparkSession spark, Path folder, Duration executorWait, Consumer<String> says) {
         this.spark = spark;
         this.folder = folder;
         this.executorWait = executorWait;
+        this.says = says;
     }
 
     /**
@@ -33,9 +36,10 @@ public final class FeedStage {
      *
      * @param folder for the prompts, while they are fed
      * @param executorWait for the first executor that has the stage's GPUs
+     * @param says takes a line where that is waited for
      */
-    public static FeedStage of(SparkSession spark, Path folder, Duration executorWait) {
-        return new FeedStage(spark, folder, executorWait);
+    public static FeedStage of(SparkSession spark, Path folder, Duration executorWait, Consumer<String> says) {
+        return new FeedStage(spark, folder, executorWait, says);
     }
 
     /** Runs a task for each partition of the prompts. */
@@ -48,7 +52,7 @@ public final class FeedStage {
         Optional<ResourceProfile> gpus =
                 StageGpus.of(spark.sparkContext().getConf()).map(StageGpus::profile);
         if (gpus.isPresent()) {
-            FirstExecutor.await(spark.sparkContext(), gpus.get(), executorWait);
+            FirstExecutor.await(spark.sparkContext(), gpus.get(), executorWait, says);
             kept.toJavaRDD().withResources(gpus.get()).foreachPartition((Iterator<Row> rows) -> task.call(rows));
         } else {
             kept.foreachPartition(task);

@@ -6,6 +6,7 @@ import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import nighttrain.io.UserError;
 import org.apache.spark.SparkContext;
@@ -32,29 +33,34 @@ public final class FirstExecutor {
     /**
      * Returns when an executor is at work.
      *
-     * @throws UserError where none comes within that time
+     * @param says takes a line where that takes its time
+     * @throws UserError where none comes within {@code atMost}
      */
-    public static void await(SparkContext spark, Duration atMost) {
+    public static void await(SparkContext spark, Duration atMost, Consumer<String> says) {
         if (!spark.isLocal()) {
-            new FirstExecutor(spark, UnaryOperator.identity()).await(atMost);
+            new FirstExecutor(spark, UnaryOperator.identity()).await(atMost, says);
         }
     }
 
     /**
      * Returns when an executor with a stage's own resources is at work.
      *
-     * @throws UserError where none comes within that time
+     * @param says takes a line where that takes its time
+     * @throws UserError where none comes within {@code atMost}
      */
-    static void await(SparkContext spark, ResourceProfile ofStage, Duration atMost) {
-        new FirstExecutor(spark, task -> task.withResources(ofStage)).await(atMost);
+    static void await(SparkContext spark, ResourceProfile ofStage, Duration atMost, Consumer<String> says) {
+        new FirstExecutor(spark, task -> task.withResources(ofStage)).await(atMost, says);
     }
 
-    private void await(Duration atMost) {
-        Duration grace = atMost.compareTo(GRACE) < 0 ? atMost : GRACE;
+    private void await(Duration atMost, Consumer<String> says) {
+        Duration half = atMost.dividedBy(2);
+        Duration grace = half.compareTo(GRACE) < 0 ? half : GRACE;
         JavaFutureAction<Void> first = anyTask.foreachAsync(nothing -> {});
         try {
             if (!ends(first, grace)) {
                 refuseTooLarge();
+                says.accept("waiting for an executor: " + asked + " ("
+                        + Shortage.of(spark).why() + "; gives up after " + atMost.toSeconds() + " s)");
                 if (!ends(first, atMost.minus(grace))) {
                     throw late(atMost);
                 }
@@ -91,19 +97,10 @@ public final class FirstExecutor {
     }
 
     private UserError late(Duration waited) {
+        Shortage shortage = Shortage.of(spark);
         return UserError.of(
                 "no executor within " + waited.toSeconds() + " s",
                 asked,
-                StandaloneMaster.state(spark)
-                                .map(FirstExecutor::whoHasIt)
-                                .orElse("the cluster has none to give, or is slow; wait for other jobs")
-                        + ", ask for less, or raise --executor-wait");
-    }
-
-    private static String whoHasIt(ClusterState cluster) {
-        String have = "there are " + cluster.sizes();
-        return cluster.others().isEmpty()
-                ? have + ", and no other application: the workers' logs tell why executors do not start; mend that"
-                : have + ", in use by " + String.join(", ", cluster.others()) + "; wait for that";
+                shortage.why() + "; " + shortage.remedy() + ", ask for less, or raise --executor-wait");
     }
 }

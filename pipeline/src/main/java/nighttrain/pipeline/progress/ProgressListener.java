@@ -7,4 +7,7 @@ public interface ProgressListener {
     ProgressListener SILENT = progress -> {};
 
     void at(Progress progress);
+
+    /** Is told in a line what the job waits for, where that takes its time. */
+    default void waits(String what) {}
 }
