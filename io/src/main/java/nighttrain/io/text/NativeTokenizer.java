@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.LongFunction;
+import nighttrain.io.Causes;
 import nighttrain.io.UserError;
 
 /** Hugging Face's tokenizer library behind DJL's binding: only what is needed, offline, and safe to close while in use. */
@@ -51,9 +52,15 @@ final class NativeTokenizer implements AutoCloseable {
             throw UserError.of(
                     "cannot load the native tokenizer library",
                     System.getProperty("os.name") + " " + System.getProperty("os.arch"),
-                    "it comes for Linux (glibc), macOS and Windows; run on one of these",
+                    innermost(e) + "; it comes for Linux (glibc), macOS and Windows, and is unpacked to ~/.djl.ai or"
+                            + " DJL_CACHE_DIR, which must be writable",
                     e);
         }
+    }
+
+    /** After the first failure the JVM only says that there was one, and names it in a cause. */
+    private static String innermost(LinkageError e) {
+        return Causes.of(e).reduce((outer, inner) -> inner).orElse(e).getMessage();
     }
 
     int[] encode(String text, boolean addSpecialTokens) {
