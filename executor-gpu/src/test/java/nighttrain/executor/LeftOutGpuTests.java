@@ -32,7 +32,7 @@ public final class LeftOutGpuTests implements TestExecutionListener {
         List<String> excluded =
                 List.of(System.getProperty("nighttrain.excluded.groups", "").split(","));
         boolean someWereChosen = System.getProperty("test") != null || System.getProperty("groups") != null;
-        boolean first = System.getProperty("nighttrain.fork", "1").equals("1");
+        boolean first = "fork-1".equals(System.getProperty("nighttrain.fork"));
         if (!excluded.contains(TAG) || someWereChosen || !first || SAID.getAndSet(true)) {
             return;
         }
