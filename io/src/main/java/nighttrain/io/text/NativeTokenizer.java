@@ -2,6 +2,8 @@ package nighttrain.io.text;
 
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import ai.djl.util.Utils;
+import ai.djl.util.cuda.CudaUtils;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.util.Arrays;
@@ -21,6 +23,14 @@ final class NativeTokenizer implements AutoCloseable {
         setIfAbsent("ai.djl.offline", "true");
         setIfAbsent("OPT_OUT_TRACKING", "true");
         setIfAbsent("RUST_FLAVOR", "cpu");
+        // Where it sees a GPU it unpacks its library into a folder inside the one that it takes for the library's own
+        // where it sees
+        // none, and finds no library there any more. Processes of one machine may see either: a driver and an executor.
+        setIfAbsent(
+                "ENGINE_CACHE_DIR",
+                Utils.getCacheDir()
+                        .resolve(CudaUtils.hasCuda() ? "gpu" : "no-gpu")
+                        .toString());
     }
 
     private static final Map<String, String> AS_IS = Map.of("truncation", "false", "padding", "false");
