@@ -18,6 +18,8 @@ import static nighttrain.pipeline.settings.SettingType.TEXTS;
 import static nighttrain.pipeline.settings.SettingType.choice;
 
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import nighttrain.executor.Backend;
@@ -26,6 +28,8 @@ import nighttrain.executor.EngineConfig;
 /** The one table of everything that can be set; command line, Spark conf, config file and documentation follow it. */
 public final class Settings {
     private static final EngineConfig ASKED = EngineConfig.defaults();
+    /** Those below, as they come: each constant adds itself. */
+    private static final List<Setting<?>> ALL = new ArrayList<>();
 
     public static final Setting<String> MODEL =
             required("model", DIRECTORY, "DIR", "checkpoint directory, at this path on every node", SettingGroup.MODEL);
@@ -149,14 +153,14 @@ public final class Settings {
             TIME);
     public static final Setting<Backend> BACKEND =
             of("backend", choice(Backend.class), ASKED.backend(), "auto|cpu|cuda", "hardware to run on", ENGINE);
-    public static final Setting<Integer> RANKS = new Setting<>(
+    public static final Setting<Integer> RANKS = added(new Setting<>(
             "ranks",
             INTEGER,
             Optional.of(ASKED.ranks()),
             "W",
             "devices that share one copy of the model; 0 chooses",
             ENGINE,
-            List.of("tensorParallelSize"));
+            List.of("tensorParallelSize")));
     public static final Setting<Integer> REPLICAS =
             of("replicas", INTEGER, ASKED.replicas(), "R", "copies of the model per executor; 0 chooses", ENGINE);
     public static final Setting<Integer> MAX_NUM_SEQS =
@@ -183,63 +187,11 @@ public final class Settings {
     public static final Setting<Boolean> DETERMINISTIC =
             of("deterministic", SWITCH, false, "", "text independent of the batch; always so on the CPU", ENGINE);
 
-    private static final List<Setting<?>> ALL = List.of(
-            MODEL,
-            LOAD_FORMAT,
-            DTYPE,
-            INPUT_PATH,
-            FORMAT,
-            FORMAT_OPTION,
-            ID_COLUMN,
-            LIMIT,
-            PROMPT_COLUMN,
-            MESSAGES_COLUMN,
-            PROMPT_TEXT,
-            PROMPT_FILE,
-            SYSTEM,
-            TRUNCATE,
-            MAX_TOKENS,
-            TEMPERATURE,
-            TOP_P,
-            TOP_K,
-            MIN_P,
-            REPETITION_PENALTY,
-            PRESENCE_PENALTY,
-            FREQUENCY_PENALTY,
-            SEED,
-            STOP,
-            SAMPLES,
-            DEDUP,
-            LOGPROBS,
-            PROMPT_LOGPROBS,
-            IGNORE_EOS,
-            OUTPUT_PATH,
-            KEEP_COLUMNS,
-            TOKEN_IDS,
-            OVERWRITE,
-            RESUME,
-            MAX_ROW_ERRORS,
-            DEADLINE,
-            PLAN,
-            EXECUTOR_WAIT,
-            BACKEND,
-            RANKS,
-            REPLICAS,
-            MAX_NUM_SEQS,
-            MAX_NUM_BATCHED_TOKENS,
-            MAX_MODEL_LEN,
-            PAGE_TOKENS,
-            KV_PAGES,
-            PREFIX_CACHE,
-            THREADS,
-            GPU_MEMORY_UTILIZATION,
-            DETERMINISTIC);
-
     private Settings() {}
 
     /** Every setting, in the order of help. */
     public static List<Setting<?>> all() {
-        return ALL;
+        return Collections.unmodifiableList(ALL);
     }
 
     /** The setting of that name or alias, in lowerCamel. */
@@ -252,12 +204,17 @@ public final class Settings {
 
     private static <T> Setting<T> of(
             String name, SettingType<T> type, T value, String placeholder, String help, SettingGroup group) {
-        return new Setting<>(name, type, Optional.of(value), placeholder, help, group, List.of());
+        return added(new Setting<>(name, type, Optional.of(value), placeholder, help, group, List.of()));
     }
 
     private static <T> Setting<T> optional(
             String name, SettingType<T> type, String placeholder, String help, SettingGroup group) {
-        return new Setting<>(name, type, Optional.empty(), placeholder, help, group, List.of());
+        return added(new Setting<>(name, type, Optional.empty(), placeholder, help, group, List.of()));
+    }
+
+    private static <T> Setting<T> added(Setting<T> setting) {
+        ALL.add(setting);
+        return setting;
     }
 
     /** As {@link #optional}; {@link SettingValues#get} tells the user when it is missing. */
