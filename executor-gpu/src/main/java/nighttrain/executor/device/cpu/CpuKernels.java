@@ -22,12 +22,13 @@ final class CpuKernels implements Kernels {
     private static final int LANES = SPECIES.length();
 
     /** Elements below which an element-wise operation stays on one thread. */
-    private static final int MIN_PIECE = 16_384;
+    static final int MIN_PIECE = 16_384;
 
     private static final double SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI);
 
     private final ThreadTeam team;
     private final MatrixProduct matrixProduct;
+    private final RotateAndStore rotateAndStore;
     private final CpuAttention attention;
     private Batch batch;
     private List<Drawn> drawn = List.of();
@@ -37,6 +38,7 @@ final class CpuKernels implements Kernels {
     CpuKernels(ThreadTeam team) {
         this.team = team;
         this.matrixProduct = new MatrixProduct(team);
+        this.rotateAndStore = new RotateAndStore(team);
         this.attention = new CpuAttention(team);
         this.batch = new Batch(new int[0], new int[0], new int[1], new int[0][], new int[0], List.of());
     }
@@ -96,69 +98,7 @@ final class CpuKernels implements Kernels {
     @Override
     public void rotateAndStore(
             Tensor qkv, KvPages pages, AttentionShape shape, Rotation rotation, Optional<HeadNorms> norms) {
-        CpuTensor in = (CpuTensor) qkv;
-        int sequences = batch.sequences();
-        int queries = Math.max(1, in.rows() / Math.max(1, sequences));
-        int grain = Math.max(1, MIN_PIECE / (queries * in.cols()));
-        // By sequence: of a page that is written, and allocated then, only one has a row.
-        team.runRanges(in.tracks() * sequences, grain, 8, (from, to) -> {
-            for (int i = from; i < to; i++) {
-                rotateAndStore(in, (CpuKvPages) pages, i / sequences, i % sequences, shape, rotation, norms);
-            }
-        });
-    }
-
-    private void rotateAndStore(
-            CpuTensor qkv,
-            CpuKvPages kv,
-            int track,
-            int sequence,
-            AttentionShape shape,
-            Rotation rotation,
-            Optional<HeadNorms> norms) {
-        int[] pageTable = batch.pageTables()[sequence];
-        for (int row = batch.queryStarts()[sequence]; row < batch.queryStarts()[sequence + 1]; row++) {
-            int position = batch.positions()[row];
-            int start = qkv.row(track, row);
-            rotateRow(qkv.data(), start, track, position, shape, rotation, norms);
-            kv.store(
-                    track,
-                    pageTable[position / kv.pageTokens()],
-                    position % kv.pageTokens(),
-                    qkv.data(),
-                    start + shape.queryCols(),
-                    start + shape.queryCols() + shape.kvCols());
-        }
-    }
-
-    private static void rotateRow(
-            float[] data,
-            int start,
-            int track,
-            int position,
-            AttentionShape shape,
-            Rotation rotation,
-            Optional<HeadNorms> norms) {
-        for (int head = 0; head < shape.heads() + shape.kvHeads(); head++) {
-            int h = start + head * shape.headDim();
-            if (norms.isPresent()) {
-                Norm norm =
-                        head < shape.heads() ? norms.get().query() : norms.get().key();
-                RowNorm.run(data, h, data, h, shape.headDim(), norm, track);
-            }
-            rotateHead(data, h, (CpuTensor) rotation.cos(), (CpuTensor) rotation.sin(), position);
-        }
-    }
-
-    private static void rotateHead(float[] data, int h, CpuTensor cos, CpuTensor sin, int position) {
-        int half = cos.cols();
-        int r = cos.row(0, position);
-        for (int i = 0; i < half; i++) {
-            float a = data[h + i];
-            float b = data[h + half + i];
-            data[h + i] = a * cos.data()[r + i] - b * sin.data()[r + i];
-            data[h + half + i] = b * cos.data()[r + i] + a * sin.data()[r + i];
-        }
+        rotateAndStore.run((CpuTensor) qkv, (CpuKvPages) pages, shape, rotation, norms, batch);
     }
 
     @Override

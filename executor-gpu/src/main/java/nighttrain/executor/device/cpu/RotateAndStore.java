@@ -1,0 +1,83 @@
+package nighttrain.executor.device.cpu;
+
+import java.util.Optional;
+import nighttrain.executor.device.AttentionShape;
+import nighttrain.executor.device.Batch;
+import nighttrain.executor.device.Kernels.HeadNorms;
+import nighttrain.executor.device.Norm;
+import nighttrain.executor.device.Rotation;
+
+/** Queries and keys normed and rotated in place (RoPE, arXiv 2104.09864), keys and values copied into their pages. */
+record RotateAndStore(ThreadTeam team) {
+    /** By sequence: of a page that is written, and allocated then, only one has a row. */
+    void run(
+            CpuTensor qkv,
+            CpuKvPages pages,
+            AttentionShape shape,
+            Rotation rotation,
+            Optional<HeadNorms> norms,
+            Batch batch) {
+        int sequences = batch.sequences();
+        int queries = Math.max(1, qkv.rows() / Math.max(1, sequences));
+        int grain = Math.max(1, CpuKernels.MIN_PIECE / (queries * qkv.cols()));
+        team.runRanges(qkv.tracks() * sequences, grain, 8, (from, to) -> {
+            for (int i = from; i < to; i++) {
+                sequence(qkv, pages, i / sequences, i % sequences, shape, rotation, norms, batch);
+            }
+        });
+    }
+
+    private static void sequence(
+            CpuTensor qkv,
+            CpuKvPages kv,
+            int track,
+            int sequence,
+            AttentionShape shape,
+            Rotation rotation,
+            Optional<HeadNorms> norms,
+            Batch batch) {
+        int[] pageTable = batch.pageTables()[sequence];
+        for (int row = batch.queryStarts()[sequence]; row < batch.queryStarts()[sequence + 1]; row++) {
+            int position = batch.positions()[row];
+            int start = qkv.row(track, row);
+            rotateRow(qkv.data(), start, track, position, shape, rotation, norms);
+            kv.store(
+                    track,
+                    pageTable[position / kv.pageTokens()],
+                    position % kv.pageTokens(),
+                    qkv.data(),
+                    start + shape.queryCols(),
+                    start + shape.queryCols() + shape.kvCols());
+        }
+    }
+
+    private static void rotateRow(
+            float[] data,
+            int start,
+            int track,
+            int position,
+            AttentionShape shape,
+            Rotation rotation,
+            Optional<HeadNorms> norms) {
+        for (int head = 0; head < shape.heads() + shape.kvHeads(); head++) {
+            int h = start + head * shape.headDim();
+            if (norms.isPresent()) {
+                Norm norm =
+                        head < shape.heads() ? norms.get().query() : norms.get().key();
+                RowNorm.run(data, h, data, h, shape.headDim(), norm, track);
+            }
+            rotateHead(data, h, (CpuTensor) rotation.cos(), (CpuTensor) rotation.sin(), position);
+        }
+    }
+
+    private static void rotateHead(float[] data, int h, CpuTensor cos, CpuTensor sin, int position) {
+        int half = cos.cols();
+        int r = cos.row(0, position);
+        for (int i = 0; i < half; i++) {
+            float a = data[h + i];
+            float b = data[h + half + i];
+            data[h + i] = a * cos.data()[r + i] - b * sin.data()[r + i];
+            data[h + half + i] = b * cos.data()[r + i] + a * sin.data()[r + i];
+        }
+    }
+}
