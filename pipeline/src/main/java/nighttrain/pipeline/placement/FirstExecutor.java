@@ -58,9 +58,10 @@ public final class FirstExecutor {
         JavaFutureAction<Void> first = anyTask.foreachAsync(nothing -> {});
         try {
             if (!ends(first, grace)) {
-                refuseTooLarge();
+                Optional<ClusterState> told = StandaloneMaster.state(spark);
+                refuseTooLarge(told);
                 says.accept("waiting for an executor: " + asked + " ("
-                        + Shortage.of(spark).why() + "; gives up after " + atMost.toSeconds() + " s)");
+                        + Shortage.of(spark, told).why() + "; gives up after " + atMost.toSeconds() + " s)");
                 if (!ends(first, atMost.minus(grace))) {
                     throw late(atMost);
                 }
@@ -68,7 +69,7 @@ public final class FirstExecutor {
         } finally {
             first.cancel(true);
         }
-        refuseTooLarge(); // GPUs of a stage to come
+        refuseTooLarge(StandaloneMaster.state(spark)); // GPUs of a stage to come
     }
 
     private static boolean ends(JavaFutureAction<Void> task, Duration atMost) {
@@ -85,8 +86,7 @@ public final class FirstExecutor {
         }
     }
 
-    private void refuseTooLarge() {
-        Optional<ClusterState> cluster = StandaloneMaster.state(spark);
+    private void refuseTooLarge(Optional<ClusterState> cluster) {
         if (cluster.isPresent() && cluster.get().workers().stream().noneMatch(asked::fitsIn)) {
             throw UserError.of(
                     "no worker can hold an executor",
@@ -97,7 +97,7 @@ public final class FirstExecutor {
     }
 
     private UserError late(Duration waited) {
-        Shortage shortage = Shortage.of(spark);
+        Shortage shortage = Shortage.of(spark, StandaloneMaster.state(spark));
         return UserError.of(
                 "no executor within " + waited.toSeconds() + " s",
                 asked,

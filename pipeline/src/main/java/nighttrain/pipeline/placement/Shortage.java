@@ -10,8 +10,9 @@ import org.apache.spark.SparkContext;
  * @param remedy what to do about it
  */
 record Shortage(String why, String remedy) {
-    static Shortage of(SparkContext spark) {
-        return of(spark.master(), spark.applicationId(), StandaloneMaster.state(spark));
+    /** {@code told}: by a standalone cluster's master. */
+    static Shortage of(SparkContext spark, Optional<ClusterState> told) {
+        return of(spark.master(), spark.applicationId(), told);
     }
 
     static Shortage of(String master, String application, Optional<ClusterState> told) {
