@@ -79,7 +79,7 @@ public final class Roofline {
                 + memory(step.tokens * (double) (up + intermediate))
                 + linear(step.tokens, hidden, intermediate)
                 + 2 * memory(step.tokens * 4.0 * hidden);
-        long vocabulary = (model.vocabSize() + ranks - 1) / ranks;
+        long vocabulary = (model.vocabSize() + ranks - 1L) / ranks;
         double head = operation(
                 2.0 * step.draws * hidden * vocabulary,
                 ((double) hidden * vocabulary + (double) step.draws * hidden) * elementBytes

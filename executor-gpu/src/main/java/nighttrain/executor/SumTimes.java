@@ -2,6 +2,7 @@ package nighttrain.executor;
 
 import java.io.Serializable;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.TreeMap;
 
 /**
@@ -48,7 +49,7 @@ public final class SumTimes implements Serializable {
         return at(bytes, measured == null ? secondsByRanks.lastEntry().getValue() : measured.getValue());
     }
 
-    private static double at(double bytes, TreeMap<Long, Double> points) {
+    private static double at(double bytes, NavigableMap<Long, Double> points) {
         long size = (long) Math.ceil(bytes);
         if (size <= points.firstKey()) {
             return points.firstEntry().getValue();

@@ -1,6 +1,7 @@
 package nighttrain.jobs;
 
 import java.io.PrintWriter;
+import java.nio.charset.Charset;
 import java.util.List;
 import nighttrain.io.UserError;
 import picocli.CommandLine;
@@ -30,7 +31,7 @@ public final class Main {
         CommandLine commands = new CommandLine(root());
         known.forEach(command -> commands.addSubcommand(command.spec()));
         Help.style(commands, terminal.columns());
-        commands.setOut(new PrintWriter(terminal.out(), true));
+        commands.setOut(new PrintWriter(terminal.out(), true, Charset.defaultCharset()));
         try {
             ParseResult parsed = commands.parseArgs(args);
             if (CommandLine.printHelpIfRequested(parsed)) {

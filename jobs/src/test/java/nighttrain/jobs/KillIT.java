@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
  * {@code -Dnighttrain.kills=10}, two minutes more.
  */
 class KillIT {
-    private static final Duration PATIENCE = Duration.ofSeconds(120);
+    private static final Duration PATIENCE = Duration.ofMinutes(2);
     private static final int ROWS = 200;
     private static final int TRIALS = 3;
     private static final int MOST_ROWS_BETWEEN_KILLS = 25;

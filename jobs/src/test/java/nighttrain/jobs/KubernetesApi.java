@@ -7,6 +7,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
@@ -93,7 +94,7 @@ final class KubernetesApi {
             return Optional.empty();
         }
         if (response.statusCode() / 100 != 2) {
-            throw new IOException(method + " " + path + ": " + new String(response.body()));
+            throw new IOException(method + " " + path + ": " + new String(response.body(), StandardCharsets.UTF_8));
         }
         return Optional.of(JSON.readTree(response.body()));
     }

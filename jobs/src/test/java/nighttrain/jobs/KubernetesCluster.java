@@ -2,6 +2,7 @@ package nighttrain.jobs;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
@@ -149,7 +150,8 @@ final class KubernetesCluster implements AutoCloseable {
     }
 
     private static String pem(String kind, Key key) {
-        String lines = Base64.getMimeEncoder(64, "\n".getBytes()).encodeToString(key.getEncoded());
+        String lines = Base64.getMimeEncoder(64, "\n".getBytes(StandardCharsets.US_ASCII))
+                .encodeToString(key.getEncoded());
         return "-----BEGIN " + kind + "-----\n" + lines + "\n-----END " + kind + "-----\n";
     }
 

@@ -34,7 +34,7 @@ class ProgressBarTest {
             bar.at(HALF);
         }
 
-        assertThat(text().split("\u001b\\[K")[1]).hasSize(29 + "\r".length());
+        assertThat(text().split("\u001b\\[K", -1)[1]).hasSize(29 + "\r".length());
     }
 
     @Test

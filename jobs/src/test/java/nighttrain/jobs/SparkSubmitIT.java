@@ -12,7 +12,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The jar that "package" made, by conf/cluster/submit and Spark's own SparkSubmit, which has none of our classes or libraries. */
 class SparkSubmitIT {
-    private static final Duration PATIENCE = Duration.ofSeconds(120);
+    private static final Duration PATIENCE = Duration.ofMinutes(2);
 
     @TempDir
     Path folder;

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Ctrl-C, sent to the real command, and a deadline. */
 class StopIT {
-    private static final Duration PATIENCE = Duration.ofSeconds(120);
+    private static final Duration PATIENCE = Duration.ofMinutes(2);
 
     @TempDir
     Path folder;

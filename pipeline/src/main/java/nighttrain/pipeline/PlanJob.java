@@ -55,7 +55,11 @@ public final class PlanJob {
         this.phase = phase;
     }
 
-    /** @throws nighttrain.io.UserError for whatever would end the job itself, and for a model that fits nowhere */
+    /**
+     * The plan.
+     *
+     * @throws nighttrain.io.UserError for whatever would end the job itself, and for a model that fits nowhere
+     */
     public Plan run() throws InterruptedException {
         Path model = Path.of(job.model());
         try (Checkpoint checkpoint = job.dummyWeights() ? Checkpoints.dummy(model) : Checkpoints.open(model)) {

@@ -5,7 +5,6 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -32,7 +31,7 @@ public final class Replica implements AutoCloseable {
     private final int capacity;
     private final BlockingQueue<Arrival> arrivals = new LinkedBlockingQueue<>();
     private final AtomicInteger inFlight = new AtomicInteger();
-    private final Map<Sequence, Listener> listeners = new IdentityHashMap<>();
+    private final IdentityHashMap<Sequence, Listener> listeners = new IdentityHashMap<>();
     private final Deque<UnderWay> underWay = new ArrayDeque<>();
     private final Thread loop;
     private volatile boolean closed;

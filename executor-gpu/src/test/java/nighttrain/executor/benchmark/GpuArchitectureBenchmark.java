@@ -88,12 +88,12 @@ class GpuArchitectureBenchmark {
             this.sums = new SwitchedSums(device.communicator());
             long start = System.nanoTime();
             this.decoder = Decoder.load(checkpoint, sums.in(device), LIMITS);
-            say("loaded in %.1f s", (System.nanoTime() - start) / 1e9);
+            say("loaded in %.1f s".formatted((System.nanoTime() - start) / 1e9));
         }
 
-        private void say(String what, Object... figures) {
+        private void say(String what) {
             if (sums.rank() == 0) {
-                System.out.println(shape + ": " + what.formatted(figures));
+                System.out.println(shape + ": " + what);
             }
         }
 
@@ -146,13 +146,13 @@ class GpuArchitectureBenchmark {
                     }
                 }
             }
-            say(
-                    "%-20s %8.2f ms, without sums %8.2f (%.3f of it); in sums %.2f",
-                    name,
-                    median(millis, Mode.MADE),
-                    median(millis, Mode.SKIPPED),
-                    median(millis, Mode.SKIPPED) / median(millis, Mode.MADE),
-                    waited / 1e6 / rounds);
+            say("%-20s %8.2f ms, without sums %8.2f (%.3f of it); in sums %.2f"
+                    .formatted(
+                            name,
+                            median(millis, Mode.MADE),
+                            median(millis, Mode.SKIPPED),
+                            median(millis, Mode.SKIPPED) / median(millis, Mode.MADE),
+                            waited / 1e6 / rounds));
         }
 
         private double millis(Batch step, Runnable way) {

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
@@ -50,7 +51,7 @@ public abstract class AbstractDrawTest extends DrawingDevice {
     @Test
     void frequenciesFollowTheTemperedSoftmax() {
         double[] expected = DrawReference.softmax(Formulas.wide(LOGITS), 0.7);
-        TreeMap<Integer, Integer> counts = counts(sampling(0.7, 0, 1, 0), 20_000);
+        SortedMap<Integer, Integer> counts = counts(sampling(0.7, 0, 1, 0), 20_000);
         for (int token = 0; token < LOGITS.length; token++) {
             assertThat(counts.getOrDefault(token, 0) / 20_000.0).isCloseTo(expected[token], within(0.012));
         }
@@ -190,7 +191,7 @@ public abstract class AbstractDrawTest extends DrawingDevice {
         }
     }
 
-    private TreeMap<Integer, Integer> counts(SamplingParams sampling, int draws) {
+    private SortedMap<Integer, Integer> counts(SamplingParams sampling, int draws) {
         TreeMap<Integer, Integer> counts = new TreeMap<>();
         for (int from = 0; from < draws; from += 1_000) {
             List<Draw> some = LongStream.range(from, from + 1_000)

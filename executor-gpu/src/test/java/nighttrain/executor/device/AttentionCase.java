@@ -79,7 +79,8 @@ final class AttentionCase {
     private float[] angles(int half, boolean cosines) {
         float[] angles = new float[POSITIONS * half];
         for (int i = 0; i < angles.length; i++) {
-            double angle = i / half * Math.pow(100, -1.0 * (i % half) / half);
+            int position = i / half;
+            double angle = position * Math.pow(100, -1.0 * (i % half) / half);
             angles[i] = (float) (cosines ? Math.cos(angle) : Math.sin(angle));
         }
         return angles;

@@ -18,7 +18,8 @@ public final class Ranks {
                 result.join();
             } catch (CompletionException e) {
                 boolean isEcho = e.getCause() instanceof PeerFailedException;
-                failure = failure == null || failure.getCause() instanceof PeerFailedException && !isEcho ? e : failure;
+                failure =
+                        failure == null || (failure.getCause() instanceof PeerFailedException && !isEcho) ? e : failure;
             }
         }
         if (failure != null) {

@@ -80,6 +80,7 @@ final class BackgroundJournalWriter<T> implements JournalWriter<T> {
                 && (waiting.size() >= MAX_WAITING_ROWS || waitingBytes + moreBytes > MAX_WAITING_BYTES);
     }
 
+    @SuppressWarnings("WaitNotInLoop") // who calls it asks again
     private void awaitRoom() {
         try {
             wait();

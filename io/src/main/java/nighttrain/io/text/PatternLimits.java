@@ -84,6 +84,6 @@ final class PatternLimits {
     private boolean repeatsAt(int at) {
         char c = pattern.charAt(at);
         return classDepth == 0
-                && (c == '*' || c == '+' || c == '{' && pattern.substring(at).matches("(?s)\\{\\d*,\\}.*"));
+                && (c == '*' || c == '+' || (c == '{' && pattern.substring(at).matches("(?s)\\{\\d*,\\}.*")));
     }
 }

@@ -45,6 +45,7 @@ public final class ClusterExecutor implements Site {
         }
     }
 
+    @SuppressWarnings("NonApiType") // a list that travels
     private static ArrayList<News> measureThere(Assignment assignment, String expected) throws InterruptedException {
         String here = Engines.machine(assignment.engine());
         if (!here.equals(expected)) {

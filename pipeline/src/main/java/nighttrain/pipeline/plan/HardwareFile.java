@@ -57,7 +57,11 @@ public final class HardwareFile {
 
     private HardwareFile() {}
 
-    /** @throws UserError where a key is missing, unknown or no number */
+    /**
+     * The profile that a file holds.
+     *
+     * @throws UserError where a key is missing, unknown or no number
+     */
     public static HardwareProfile parse(Path file, JsonNode yaml) {
         try {
             return STRICT.treeToValue(yaml, Written.class).profile();

@@ -10,7 +10,11 @@ import nighttrain.io.UserError;
 public final class PlanFile {
     private PlanFile() {}
 
-    /** @throws UserError where it is not there, or no plan */
+    /**
+     * What the plan in a file foresaw.
+     *
+     * @throws UserError where it is not there, or no plan
+     */
     public static Prediction read(String file) {
         try {
             return Prediction.read(new ObjectMapper().readTree(Files.readString(Path.of(file))));

@@ -71,7 +71,7 @@ public final class PlanSettings {
     /** Those of the job that is planned. */
     public static List<Setting<?>> ofTheJob() {
         return Settings.all().stream()
-                .filter(setting -> OF_THE_JOB.contains(setting.group()) || setting == Settings.EXECUTOR_WAIT)
+                .filter(setting -> OF_THE_JOB.contains(setting.group()) || setting.equals(Settings.EXECUTOR_WAIT))
                 .toList();
     }
 

@@ -57,7 +57,11 @@ public record Prediction(
                 .put("wall_s", wallS);
     }
 
-    /** @throws IllegalArgumentException where a key is missing */
+    /**
+     * What was written as JSON.
+     *
+     * @throws IllegalArgumentException where a key is missing
+     */
     public static Prediction read(JsonNode json) {
         return new Prediction(
                 json.required("model_fingerprint").asText(),

@@ -5,6 +5,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -42,7 +43,7 @@ public final class Ticker implements AutoCloseable {
     private static final class Beat implements Runnable {
         private final String name;
         private final Runnable action;
-        private volatile long missed;
+        private final AtomicLong missed = new AtomicLong();
 
         Beat(String name, Runnable action) {
             this.name = name;
@@ -54,19 +55,18 @@ public final class Ticker implements AutoCloseable {
             try {
                 action.run();
             } catch (RuntimeException | Error failed) { // a full local disk is an Error to Hadoop
-                if (missed == 0) {
+                if (missed.getAndIncrement() == 0) {
                     LOG.warn("{} missed a beat; those that follow are counted", name, failed);
                 }
-                missed = missed + 1; // by this thread alone
                 return;
             }
             tellMissed();
-            missed = 0;
+            missed.set(0);
         }
 
         void tellMissed() {
-            if (missed > 0) {
-                LOG.warn("{} missed {} beats in a row", name, missed);
+            if (missed.get() > 0) {
+                LOG.warn("{} missed {} beats in a row", name, missed.get());
             }
         }
     }

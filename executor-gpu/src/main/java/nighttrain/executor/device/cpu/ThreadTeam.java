@@ -112,6 +112,7 @@ final class ThreadTeam implements AutoCloseable {
             }
         }
 
+        @SuppressWarnings("ThreadPriorityCheck") // a helper may wait for this processor
         void awaitDone() {
             for (int spins = 0; done.get() < pieces; spins++) {
                 if (spins < SPINS) {

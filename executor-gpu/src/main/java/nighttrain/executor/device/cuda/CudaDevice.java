@@ -43,7 +43,6 @@ final class CudaDevice implements Device {
     private final CudaRecorder recorder;
     private final WeightUpload upload;
     private final StepLimits limits;
-    private final CudaOptions options;
     private int allocations;
     private boolean closed;
 
@@ -56,7 +55,6 @@ final class CudaDevice implements Device {
             CudaOptions options) {
         this.context = context;
         this.limits = limits;
-        this.options = options;
         context.makeCurrent();
         this.streams = new Streams();
         this.modules = new KernelModules(libraries.compiler(context.architecture()));

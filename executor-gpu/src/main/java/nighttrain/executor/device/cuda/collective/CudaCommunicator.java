@@ -62,7 +62,7 @@ public final class CudaCommunicator implements Communicator {
     @Override
     public Pending allReduce(Tensor part) {
         CudaTensor from = (CudaTensor) part;
-        if (skipSums || size() == 1 && from.tracks() == 1) {
+        if (skipSums || (size() == 1 && from.tracks() == 1)) {
             return () -> part;
         }
         return start(sumOf(from), from, 1f);

@@ -42,7 +42,7 @@ public final class PrefillWork {
             int length = inputs.queryLength(s);
             int blocks = length < shortest ? 0 : (length * rowsPerToken + blockRows - 1) / blockRows;
             for (int b = 0; b < blocks; b++) {
-                long keys = inputs.context(s) - length + Math.min(length, (b + 1) * blockRows / rowsPerToken);
+                long keys = inputs.context(s) - length + Math.min(length, (b + 1L) * blockRows / rowsPerToken);
                 byCost[count++] = -keys << 40 | (long) s << 20 | b;
             }
         }
