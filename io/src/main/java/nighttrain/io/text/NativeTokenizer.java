@@ -17,15 +17,13 @@ import nighttrain.io.UserError;
 /** Hugging Face's tokenizer library behind DJL's binding: only what is needed, offline, and safe to close while in use. */
 final class NativeTokenizer implements AutoCloseable {
     static {
-        // The binding would report its use to its makers, and on a machine with CUDA download another library. Where
-        // the
-        // user has said otherwise the user's word stands.
+        // The binding would report its use to its makers, and on a machine with CUDA download another library.
+        // Where the user has said otherwise the user's word stands.
         setIfAbsent("ai.djl.offline", "true");
         setIfAbsent("OPT_OUT_TRACKING", "true");
         setIfAbsent("RUST_FLAVOR", "cpu");
-        // Where it sees a GPU it unpacks its library into a folder inside the one that it takes for the library's own
-        // where it sees
-        // none, and finds no library there any more. Processes of one machine may see either: a driver and an executor.
+        // Where it sees a GPU it unpacks its library inside the folder that is the library's own where it sees none,
+        // which then has no library. Of one machine's processes some may see one, some not: an executor, a driver.
         setIfAbsent(
                 "ENGINE_CACHE_DIR",
                 Utils.getCacheDir()
