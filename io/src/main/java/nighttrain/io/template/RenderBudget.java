@@ -1,4 +1,4 @@
-package nighttrain.io.text;
+package nighttrain.io.template;
 
 /** What one rendering may use: counted by step, since a template can loop without writing anything. */
 final class RenderBudget {

@@ -1,4 +1,4 @@
-package nighttrain.io.text;
+package nighttrain.io.template;
 
 import com.hubspot.jinjava.interpret.JinjavaInterpreter;
 import com.hubspot.jinjava.lib.exptest.ExpTest;

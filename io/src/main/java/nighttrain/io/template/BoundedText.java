@@ -1,4 +1,4 @@
-package nighttrain.io.text;
+package nighttrain.io.template;
 
 import java.util.Collection;
 

@@ -1,4 +1,4 @@
-package nighttrain.io.text;
+package nighttrain.io.template;
 
 import com.hubspot.jinjava.el.ext.NamedParameter;
 import java.util.ArrayList;

@@ -1,4 +1,4 @@
-package nighttrain.io.text;
+package nighttrain.io.template;
 
 /** Words for what went wrong in a template. */
 final class TemplateFailure {
