@@ -1,5 +1,7 @@
 package nighttrain.io;
 
+import java.util.function.UnaryOperator;
+
 /**
  * A fault that the user can mend: bad usage, a bad file, a setting that cannot work. The command line prints its message
  * alone, without a stack trace, and exits with code 2.
@@ -21,5 +23,10 @@ public final class UserError extends RuntimeException {
     /** As {@link #of(String, Object, String)}, keeping what caused it for the log. */
     public static UserError of(String what, Object value, String hint, Throwable cause) {
         return new UserError(what + ": " + value + " (" + hint + ")", cause);
+    }
+
+    /** The same fault, told in other words. */
+    public UserError reworded(UnaryOperator<String> words) {
+        return new UserError(words.apply(getMessage()), this);
     }
 }

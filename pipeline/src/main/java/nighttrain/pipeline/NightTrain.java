@@ -1,11 +1,15 @@
 package nighttrain.pipeline;
 
+import java.util.Optional;
+import nighttrain.io.Causes;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.engine.EngineFactory;
 import nighttrain.pipeline.engine.RealEngines;
 import nighttrain.pipeline.progress.ProgressListener;
 import nighttrain.pipeline.read.InputReader;
 import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.settings.SettingNames;
+import nighttrain.pipeline.settings.SettingValues;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -15,18 +19,40 @@ public final class NightTrain {
     private NightTrain() {}
 
     /**
-     * Completes the prompts of a table. Runs at once, writes to the options' output directory as the command line does, and
+     * Completes the prompts of a table. Runs at once, writes to the settings' output directory as the command line does, and
      * hands back a table over what was written: using that table again never runs the model again. A second call with the
-     * same table and options goes on where the first stopped, or does nothing.
+     * same table and settings goes on where the first stopped, or does nothing.
      *
+     * @param settings win over {@code spark.nighttrain.*} in the session's conf, which hold where nothing is set here
      * @throws UserError for what the user can mend, nothing was written then; or where the deadline left rows
      */
-    public static Dataset<Row> generate(Dataset<Row> prompts, GenerateOptions options) {
-        return generate(prompts, options, new RealEngines());
+    public static Dataset<Row> generate(Dataset<Row> prompts, SettingValues settings) {
+        SparkVersion.require();
+        return generate(prompts, settings, new RealEngines());
     }
 
-    static Dataset<Row> generate(Dataset<Row> prompts, GenerateOptions options, EngineFactory engines) {
+    /** As {@link #generate(Dataset, SettingValues)}, by the settings behind these options. */
+    public static Dataset<Row> generate(Dataset<Row> prompts, GenerateOptions options) {
+        return generate(prompts, options.settings());
+    }
+
+    static Dataset<Row> generate(Dataset<Row> prompts, SettingValues settings, EngineFactory engines) {
+        try {
+            return run(prompts, settings, engines);
+        } catch (Exception failed) { // Spark wraps what tasks throw
+            Optional<UserError> mendable = Causes.first(failed, UserError.class);
+            if (mendable.isPresent()) {
+                throw SettingNames.in(mendable.get());
+            }
+            throw failed;
+        }
+    }
+
+    private static Dataset<Row> run(Dataset<Row> prompts, SettingValues settings, EngineFactory engines) {
         SparkSession spark = (SparkSession) prompts.sparkSession();
+        SettingValues ofTheSession = SettingValues.of(
+                key -> Optional.ofNullable(spark.conf().getOption(key).getOrElse(() -> null)));
+        GenerateOptions options = GenerateOptions.of(settings.over(ofTheSession));
         GenerateReport report =
                 new GenerateJob(engines).run(spark, options, InputReader.of(prompts), ProgressListener.SILENT);
         if (report.rowsLeft() > 0) {

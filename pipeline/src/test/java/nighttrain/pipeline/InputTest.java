@@ -1,17 +1,20 @@
 package nighttrain.pipeline;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.IntStream;
-import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.io.UserError;
+import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.testing.JobTest;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Test;
 
 class InputTest extends JobTest {
@@ -121,9 +124,8 @@ class InputTest extends JobTest {
     @Test
     void anyDatasetThroughTheJavaApi() {
         Dataset<Row> prompts = spark.range(0, 40, 1, 4).selectExpr("concat('prompt ', id) as prompt", "id as key");
-        GenerateOptions options = GenerateOptions.of(
-                values.with(Settings.KEEP_COLUMNS, List.of("key")).with(Settings.MAX_TOKENS, 40));
-        Dataset<Row> results = NightTrain.generate(prompts, options, engines);
+        SettingValues settings = values.with(Settings.KEEP_COLUMNS, List.of("key")).with(Settings.MAX_TOKENS, 40);
+        Dataset<Row> results = NightTrain.generate(prompts, settings, engines);
         assertThat(results.collectAsList())
                 .extracting(row -> row.<String>getAs("text"))
                 .containsExactlyElementsOf(prompts(40));
@@ -133,7 +135,39 @@ class InputTest extends JobTest {
                         IntStream.range(0, 40).mapToObj(i -> "input:" + i).toList());
         assertThat(results.agg(org.apache.spark.sql.functions.sum("key")).head().getLong(0))
                 .isEqualTo(780);
-        NightTrain.generate(prompts, options, engines);
+        NightTrain.generate(prompts, settings, engines);
         assertThat(script().computations()).isEqualTo(40);
+    }
+
+    @Test
+    void theJavaApiObeysTheSessionsConf() {
+        SparkSession session = spark.newSession();
+        values.asSparkConf().forEach((key, value) -> session.conf().set(key, value));
+        session.conf().set("spark.nighttrain.maxTokens", "1");
+        session.conf().set("spark.nighttrain.keepColumns", "none");
+        Dataset<Row> prompts = session.range(2).selectExpr("concat('prompt ', id) as prompt", "id as key");
+        SettingValues settings = SettingValues.none().set("keepColumns", List.of("key"));
+
+        Dataset<Row> results = NightTrain.generate(prompts, settings, engines);
+
+        assertThat(results.columns()).contains("key");
+        assertThat(results.select("finish_reason").collectAsList())
+                .extracting(row -> row.getString(0))
+                .containsExactly("length", "length");
+    }
+
+    @Test
+    void theJavaApiSpeaksOfSettings() {
+        Dataset<Row> prompts = spark.range(2).selectExpr("id as key");
+
+        assertThatThrownBy(() -> NightTrain.generate(prompts, values, engines))
+                .isInstanceOf(UserError.class)
+                .hasMessageContaining("name one by promptColumn or messagesColumn, or give prompt");
+        assertThatThrownBy(() -> NightTrain.generate(prompts, values.set("maxTokens", "0"), engines))
+                .hasMessage("bad value of maxTokens: 0 (at least 1; ask for fewer rows with limit instead)");
+        assertThatThrownBy(() -> NightTrain.generate(prompts, SettingValues.none(), engines))
+                .hasMessageStartingWith("missing option: model (")
+                .hasMessageEndingWith("; give model DIR)");
+        assertThat(output()).doesNotExist();
     }
 }

@@ -4,6 +4,7 @@ import java.io.Serializable;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Function;
@@ -58,9 +59,41 @@ public final class SettingValues implements Serializable {
 
     /** These and one more. */
     public <T> SettingValues with(Setting<T> setting, T value) {
+        return set(setting, value);
+    }
+
+    /**
+     * These and one more, for languages that check no types.
+     *
+     * @param value of the setting's type, or text as on the command line
+     * @throws UserError for any other value
+     */
+    public SettingValues set(Setting<?> setting, Object value) {
         SettingValues more = new SettingValues(texts);
-        more.texts.put(setting.name(), normal(setting, setting.print(value)));
+        more.texts.put(setting.name(), checked(setting, value));
         return more;
+    }
+
+    /**
+     * As {@link #set(Setting, Object)}.
+     *
+     * @param name in lowerCamel, or an alias: {@code maxTokens}
+     */
+    public SettingValues set(String name, Object value) {
+        return set(
+                Settings.find(name)
+                        .orElseThrow(() -> UserError.of(
+                                "no such setting",
+                                name,
+                                "names are written as in maxTokens; see nighttrain generate --help for all")),
+                value);
+    }
+
+    /** These, and where nothing is set here, {@code others}. */
+    public SettingValues over(SettingValues others) {
+        SettingValues both = new SettingValues(others.texts);
+        both.texts.putAll(texts);
+        return both;
     }
 
     /** What was set, or the default; empty where there is neither. */
@@ -132,6 +165,23 @@ public final class SettingValues implements Serializable {
             return TextList.print(list.stream().map(String::valueOf).toList());
         }
         return String.valueOf(value);
+    }
+
+    private static <T> String checked(Setting<T> setting, Object value) {
+        try {
+            if (Objects.requireNonNull(value) instanceof String text) {
+                return normal(setting, text);
+            }
+            @SuppressWarnings("unchecked") // another type does not print, or what it prints does not parse
+            T typed = (T) value;
+            return normal(setting, setting.print(typed));
+        } catch (UserError refused) {
+            throw SettingNames.in(refused);
+        } catch (ClassCastException | NullPointerException wrongType) {
+            String way = value == null ? "leave it out for the default" : "write it so, as text";
+            throw UserError.of(
+                    "bad value of " + setting.name(), value, setting.type().expected() + "; " + way, wrongType);
+        }
     }
 
     private static <T> String normal(Setting<T> setting, String text) {

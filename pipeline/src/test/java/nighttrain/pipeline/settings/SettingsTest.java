@@ -157,4 +157,51 @@ class SettingsTest {
                 .isInstanceOf(UserError.class)
                 .hasMessage(message);
     }
+
+    @Test
+    void programsMaySetTextAsOnTheCommandLine() {
+        SettingValues values = SettingValues.none()
+                .set("maxTokens", "64")
+                .set("tensorParallelSize", 2)
+                .set(Settings.TEMPERATURE, 1)
+                .set("deadline", "06:00")
+                .set("executorWait", "90s")
+                .set("loadFormat", "dummy")
+                .set("dedup", "true")
+                .set("keepColumns", "a,b")
+                .set("stop", List.of("x", "y"))
+                .set("maxRowErrors", "10%");
+
+        assertThat(values.get(Settings.MAX_TOKENS)).isEqualTo(64);
+        assertThat(values.get(Settings.RANKS)).isEqualTo(2);
+        assertThat(values.get(Settings.TEMPERATURE)).isEqualTo(1.0);
+        assertThat(values.get(Settings.DEADLINE).toString()).isEqualTo("06:00");
+        assertThat(values.get(Settings.EXECUTOR_WAIT)).hasSeconds(90);
+        assertThat(values.get(Settings.LOAD_FORMAT)).isEqualTo(LoadFormat.DUMMY);
+        assertThat(values.get(Settings.DEDUP)).isTrue();
+        assertThat(values.get(Settings.KEEP_COLUMNS)).containsExactly("a", "b");
+        assertThat(values.get(Settings.STOP)).containsExactly("x", "y");
+        assertThat(values.get(Settings.MAX_ROW_ERRORS)).isEqualTo(MaxRowErrors.share(0.1));
+    }
+
+    @Test
+    void aWrongTypeIsTheUsersErrorInTheUsersWords() {
+        refusesOfAProgram("maxTokens", 64.5, "bad value of maxTokens: 64.5 (a whole number; leave it out for 256)");
+        refusesOfAProgram("maxTokens", "many", "bad value of maxTokens: many (a whole number; leave it out for 256)");
+        refusesOfAProgram("maxTokens", true, "bad value of maxTokens: true (a whole number; leave it out for 256)");
+        refusesOfAProgram("executorWait", 90, "bad value of executorWait: 90 (a duration, such as 90s, 45m, 1h30m or"
+                + " PT2H; write it so, as text)");
+        refusesOfAProgram("loadFormat", 1, "bad value of loadFormat: 1 (one of auto, dummy; write it so, as text)");
+        refusesOfAProgram("keepColumns", 7, "bad value of keepColumns: 7 (names separated by commas; write it so, as text)");
+        refusesOfAProgram("keepColumns", List.of(7), "bad value of keepColumns: [7] (names separated by commas; write it so, as text)");
+        refusesOfAProgram("loadFormat", null, "bad value of loadFormat: null (one of auto, dummy; leave it out for the default)");
+        refusesOfAProgram("system", null, "bad value of system: null (text; leave it out for the default)");
+        refusesOfAProgram("maxTokns", 1, "no such setting: maxTokns (names are written as in maxTokens; see nighttrain generate --help for all)");
+    }
+
+    private static void refusesOfAProgram(String name, Object value, String message) {
+        assertThatThrownBy(() -> SettingValues.none().set(name, value))
+                .isInstanceOf(UserError.class)
+                .hasMessage(message);
+    }
 }

@@ -1,4 +1,4 @@
-package nighttrain.io.template;
+package nighttrain.io.text;
 
 import com.hubspot.jinjava.objects.collections.PyList;
 import java.util.ArrayList;

@@ -1,4 +1,4 @@
-package nighttrain.io.template;
+package nighttrain.io.text;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** A chat template comes with a model, from anywhere: it may fail, but not read, run, fill memory or go on for ever. */
 class HostileTemplateTest {
     private static final List<ChatMessage> MESSAGES =
-            List.of(ChatMessage.of("user", "a"), ChatMessage.of("assistant", "a".repeat(1000)));
+            List.of(new ChatMessage("user", "a"), new ChatMessage("assistant", "a".repeat(1000)));
 
     @TempDir
     Path dir;

@@ -1,7 +1,8 @@
-package nighttrain.io.template;
+package nighttrain.io.text;
 
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
@@ -57,12 +58,19 @@ public final class ChatTemplate {
      */
     public String render(List<ChatMessage> messages, boolean addGenerationPrompt) {
         Map<String, Object> variables = new HashMap<>(specialTokens);
-        variables.put("messages", messages.stream().map(ChatMessage::fields).toList());
+        variables.put("messages", messages.stream().map(ChatTemplate::asMap).toList());
         variables.put("add_generation_prompt", addGenerationPrompt);
         CompiledTemplate borrowed = idle.poll();
         CompiledTemplate compiled = borrowed != null ? borrowed : engine.compile(template);
         String text = compiled.render(variables);
         idle.add(compiled);
         return text;
+    }
+
+    private static Map<String, Object> asMap(ChatMessage message) {
+        Map<String, Object> map = new LinkedHashMap<>();
+        map.put("role", message.role());
+        map.put("content", message.content());
+        return map;
     }
 }

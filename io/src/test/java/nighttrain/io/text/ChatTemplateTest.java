@@ -1,4 +1,4 @@
-package nighttrain.io.template;
+package nighttrain.io.text;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -70,7 +70,7 @@ class ChatTemplateTest {
     private static List<ChatMessage> messages(JsonNode turns) {
         List<ChatMessage> messages = new ArrayList<>();
         for (JsonNode turn : turns) {
-            messages.add(ChatMessage.of(turn.get(0).asText(), turn.get(1).asText()));
+            messages.add(new ChatMessage(turn.get(0).asText(), turn.get(1).asText()));
         }
         return messages;
     }
@@ -93,8 +93,8 @@ class ChatTemplateTest {
     void messagesAreDataWhateverTheyHold() {
         ChatTemplate template = template("{{ messages[0].content }}{{ messages[1].content | trim }}");
         List<ChatMessage> messages = List.of(
-                ChatMessage.of("user", "{{ messages }}{% for i in range(9) %}x{% endfor %}"),
-                ChatMessage.of("user", " {{ bos_token }} "));
+                new ChatMessage("user", "{{ messages }}{% for i in range(9) %}x{% endfor %}"),
+                new ChatMessage("user", " {{ bos_token }} "));
         assertThat(template.render(messages, true))
                 .isEqualTo("{{ messages }}{% for i in range(9) %}x{% endfor %}{{ bos_token }}");
     }
@@ -103,7 +103,7 @@ class ChatTemplateTest {
     void aMegabyteAndNonBmpText() {
         String large = "🦙 naïve \uD800 ".repeat(100_000);
         assertThat(template("[{{ messages[0]['content'] }}]")
-                        .render(List.of(ChatMessage.of("user", large)), false)
+                        .render(List.of(new ChatMessage("user", large)), false)
                         .equals("[" + large + "]"))
                 .isTrue();
     }
@@ -147,7 +147,7 @@ class ChatTemplateTest {
         try {
             List<Future<String>> texts = IntStream.range(0, 200)
                     .mapToObj(i ->
-                            threads.submit(() -> template.render(List.of(ChatMessage.of("r" + i, "c" + i)), true)))
+                            threads.submit(() -> template.render(List.of(new ChatMessage("r" + i, "c" + i)), true)))
                     .toList();
             for (int i = 0; i < texts.size(); i++) {
                 assertThat(texts.get(i).get(30, TimeUnit.SECONDS)).isEqualTo("r" + i + ":c" + i + ";");

@@ -1,4 +1,4 @@
-package nighttrain.io.template;
+package nighttrain.io.text;
 
 /** A chat template could not be rendered for one row's messages: that row's fault, not the job's. */
 public final class ChatTemplateException extends RuntimeException {

@@ -1,4 +1,4 @@
-package nighttrain.io.template;
+package nighttrain.io.text;
 
 /** What one rendering may use: counted by step, since a template can loop without writing anything. */
 final class RenderBudget {

@@ -1,4 +1,4 @@
-package nighttrain.io.template;
+package nighttrain.io.text;
 
 /** Words for what went wrong in a template. */
 final class TemplateFailure {

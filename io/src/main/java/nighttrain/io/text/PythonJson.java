@@ -1,4 +1,4 @@
-package nighttrain.io.template;
+package nighttrain.io.text;
 
 import java.util.Collection;
 import java.util.Iterator;
