@@ -3,14 +3,20 @@ package nighttrain.jobs;
 import java.io.PrintWriter;
 import java.nio.charset.Charset;
 import java.util.List;
+import java.util.Map;
 import nighttrain.io.UserError;
+import nighttrain.pipeline.SparkVersion;
+import nighttrain.pipeline.job.Versions;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 
 /** {@code nighttrain COMMAND [options]}: the entry point of jobs/nighttrain and of spark-submit. */
 public final class Main {
+    private static final String VERSION = "--version";
+
     private Main() {}
 
     public static void main(String[] args) {
@@ -37,9 +43,14 @@ public final class Main {
             if (CommandLine.printHelpIfRequested(parsed)) {
                 return ExitCode.FINISHED;
             }
+            if (parsed.hasMatchedOption(VERSION)) {
+                terminal.out().println(version());
+                return ExitCode.FINISHED;
+            }
             if (!parsed.hasSubcommand()) {
                 throw UserError.of("no command", "nighttrain alone", "generate is one; see nighttrain --help");
             }
+            SparkVersion.require();
             String word = parsed.subcommand().commandSpec().name();
             for (Command command : known) {
                 if (command.spec().name().equals(word)) {
@@ -60,6 +71,17 @@ public final class Main {
                 .description("Bulk LLM inference on Apache Spark: prompts in a table to completions in a table.")
                 .synopsisSubcommandLabel("COMMAND");
         root.addOption(Help.option());
+        root.addOption(OptionSpec.builder(VERSION)
+                .description("show the versions of Night Train, Spark and Java")
+                .build());
         return root;
+    }
+
+    /** The launcher says which commit it starts, where it can tell. */
+    private static String version() {
+        String commit = System.getProperty("nighttrain.commit", "");
+        Map<String, String> versions = Versions.withoutSpark();
+        return "Night Train " + versions.get("night-train") + (commit.isEmpty() ? "" : " (" + commit + ")") + ", Spark "
+                + org.apache.spark.package$.MODULE$.SPARK_VERSION() + ", Java " + versions.get("java");
     }
 }

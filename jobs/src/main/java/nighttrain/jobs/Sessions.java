@@ -14,6 +14,7 @@ import nighttrain.pipeline.placement.FirstExecutor;
 import nighttrain.pipeline.placement.LoneExecutor;
 import nighttrain.pipeline.placement.StageGpus;
 import nighttrain.pipeline.settings.SettingValues;
+import nighttrain.pipeline.settings.Settings;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
 import org.apache.spark.sql.SparkSession;
@@ -50,24 +51,35 @@ final class Sessions {
         SparkConf conf = new SparkConf();
         if (!conf.contains("spark.master")) {
             conf.setMaster(master.orElse(EMBEDDED)).set("spark.ui.showConsoleProgress", "false");
-            if (isRemote(conf) && !extra.containsKey("spark.executor.extraClassPath")) {
-                conf.set("spark.jars", jarOfThisBuild());
+            extra.forEach(conf::set);
+            UserJars.load(conf);
+            if (isRemote(conf) && !conf.contains("spark.executor.extraClassPath")) {
+                conf.set("spark.jars", UserJars.joined(jarOfThisBuild(), conf.get("spark.jars", "")));
             }
-        } else if (master.isPresent() && !master.get().equals(conf.get("spark.master"))) {
+            return named(conf);
+        }
+        if (master.isPresent() && !master.get().equals(conf.get("spark.master"))) {
             throw UserError.of(
                     "two masters",
                     master.get(),
                     "spark-submit was given " + conf.get("spark.master") + "; leave --master to it");
         }
+        UserJars.refuse(extra.keySet());
         extra.forEach(conf::set);
+        return named(conf);
+    }
+
+    private static SparkConf named(SparkConf conf) {
         return conf.setIfMissing("spark.app.name", "night-train");
     }
 
     /** Starts Spark, with the engine's plugin on every executor. */
     static SparkSession open(SparkConf conf, SettingValues settings) {
         refuseTaskGpus(conf);
+        LocalFolders.check(conf);
         StageGpus.claim(conf);
         settings.asSparkConf().forEach(conf::set);
+        settings.find(Settings.OUTPUT_PATH).ifPresent(output -> LocalUmask.obey(conf, output));
         DEFAULTS.forEach(conf::setIfMissing);
         cutForExecutorsToCome(conf);
         conf.set(

@@ -8,8 +8,9 @@ import sun.misc.Signal;
 import sun.misc.SignalHandler;
 
 /**
- * SIGINT and SIGTERM while a job runs. The first stops it in good order: what is finished is in the journal, so the same command
- * goes on from there. The second, or twenty seconds, end the process at once; that loses nothing more.
+ * SIGINT, SIGTERM and SIGHUP while a job runs. The first stops it in good order: what is finished is in the journal, so the same command
+ * goes on from there. The second, or twenty seconds, end the process at once; that loses nothing more. Java leaves alone what is
+ * ignored from the start, as nohup has it with SIGHUP.
  */
 final class StopSignals implements AutoCloseable {
     private static final long PATIENCE_MS = TimeUnit.SECONDS.toMillis(20);
@@ -19,7 +20,7 @@ final class StopSignals implements AutoCloseable {
     private final String kept;
     private final AtomicBoolean received = new AtomicBoolean();
     private final AtomicReference<Runnable> stop = new AtomicReference<>(StopSignals::exit);
-    private final List<Signal> signals = List.of(new Signal("INT"), new Signal("TERM"));
+    private final List<Signal> signals = List.of(new Signal("INT"), new Signal("TERM"), new Signal("HUP"));
     private final List<SignalHandler> before;
 
     /** @param kept what is in the journal: {@code rows} */

@@ -20,6 +20,7 @@ class HelpTest {
         assertThat(commands.get(2)).startsWith("  plan ");
         assertThat(commands.get(3)).startsWith("  inspect ");
         assertThat(commands.get(4)).startsWith("  bench ");
+        assertThat(lines).anySatisfy(line -> assertThat(line).contains("--version"));
         assertThat(outcome.exitCode()).isEqualTo(ExitCode.FINISHED);
         assertThat(outcome.messages()).isEmpty();
     }

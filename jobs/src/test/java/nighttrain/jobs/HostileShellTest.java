@@ -1,14 +1,17 @@
 package nighttrain.jobs;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -46,6 +49,51 @@ class HostileShellTest {
                         "@" + home.resolve("jobs/target/jvm.options"),
                         home.resolve("jobs/target/classes") + ":" + jar,
                         "-Dnighttrain.log=" + home + "/" + logOf(said));
+    }
+
+    /** They may run what is there, and are told what is not: Maven could not build it for them. */
+    @Test
+    void launcherOfAnotherUsersTree() throws IOException, InterruptedException {
+        boolean root = "root".equals(System.getProperty("user.name"));
+        assumeTrue(!root || Files.isExecutable(Path.of("/usr/bin/setpriv")), "root may write everywhere");
+        Path launcher = copy("jobs/nighttrain");
+        Path jar = write("m2/of/the one.jar", "");
+        write("jobs/target/classpath.txt", jar + "\n");
+        write("jobs/target/jvm.options", "-Dx=1\n");
+        write("jobs/target/classes/nighttrain/jobs/Main.class", "");
+        executable("jdk/bin/java", "#!/bin/sh\nfor argument; do printf '%s\\0' \"$argument\"; done\n");
+        Files.setPosixFilePermissions(dir, PosixFilePermissions.fromString("rwxr-xr-x"));
+        Path logs = Files.createDirectory(dir.resolve("logs"));
+        Files.setPosixFilePermissions(logs, PosixFilePermissions.fromString("rwxrwxrwx"));
+        List<String> command = root
+                ? List.of("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", launcher.toString())
+                : List.of(launcher.toString());
+        Map<String, String> environment = Map.of(
+                "JAVA_HOME", home.resolve("jdk").toString(), "NIGHTTRAIN_LOG_DIR", logs.toString());
+        Path tree = home.resolve("jobs");
+        Set<PosixFilePermission> rights = Files.getPosixFilePermissions(tree);
+        try {
+            Files.setPosixFilePermissions(tree, PosixFilePermissions.fromString("r-xr-xr-x"));
+            assertThat(run(command, environment)).endsWith(ARGUMENTS.toArray(String[]::new));
+
+            Files.setPosixFilePermissions(home.resolve("m2"), PosixFilePermissions.fromString("---------"));
+            assertThat(run(command, environment))
+                    .containsExactly("cannot run this Night Train: cannot read what it was built with: " + home.resolve("m2")
+                            + " (and " + home + " is another user's; have them build it with mvn -DskipTests"
+                            + " -Dmaven.repo.local=DIR package, DIR one that all can read, or build a copy of your own)\n");
+        } finally {
+            Files.setPosixFilePermissions(tree, rights);
+            Files.setPosixFilePermissions(home.resolve("m2"), rights);
+        }
+    }
+
+    @Test
+    void launcherWithoutAPlaceForItsLog() throws IOException, InterruptedException {
+        Path launcher = copy("jobs/nighttrain");
+
+        assertThat(run(List.of(launcher.toString()), Map.of("NIGHTTRAIN_LOG_DIR", "/dev/null/logs")))
+                .containsExactly("cannot write the log: /dev/null/logs (a folder that you can write to; set"
+                        + " NIGHTTRAIN_LOG_DIR)\n");
     }
 
     private static String logOf(List<String> said) {

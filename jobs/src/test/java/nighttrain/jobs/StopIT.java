@@ -2,10 +2,14 @@ package nighttrain.jobs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -47,7 +51,10 @@ class StopIT {
                 folder.resolve("out"),
                 options.toArray(String[]::new));
 
-        try (CommandProcess process = CommandProcess.nighttrain(folder, TinyModel.environment(folder), command)) {
+        List<String> shell = new ArrayList<>(
+                List.of("sh", "-c", "umask 027; exec \"$@\"", "sh", Project.LAUNCHER.toString()));
+        shell.addAll(List.of(command));
+        try (CommandProcess process = CommandProcess.start(folder, TinyModel.environment(folder), shell)) {
             process.awaitWhileAlive("a row is finished", PATIENCE, () -> journal.rows() > 0);
             process.signal("TERM"); // INT is ignored by processes that a script started in the background
 
@@ -58,5 +65,16 @@ class StopIT {
             assertThat(process.out()).isEmpty();
         }
         assertThat(journal.rows()).isPositive().isLessThan(500);
+        obeysTheUmask(folder.resolve("out"));
+    }
+
+    /** 027: of Hadoop's own, which is 022, it leaves the group's reading. */
+    private static void obeysTheUmask(Path output) throws IOException {
+        try (Stream<Path> all = Files.walk(output)) {
+            assertThat(all.toList()).hasSizeGreaterThan(3).allSatisfy(path -> assertThat(
+                            PosixFilePermissions.toString(Files.getPosixFilePermissions(path)))
+                    .as(path.toString())
+                    .isEqualTo(Files.isDirectory(path) ? "rwxr-x---" : "rw-r-----"));
+        }
     }
 }

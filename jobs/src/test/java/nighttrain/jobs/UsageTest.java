@@ -34,6 +34,13 @@ class UsageTest {
                 "generate --model m --input i --output o --conf spark.task.resource.gpu.amount=1 | bad conf"
                         + " spark.task.resource.gpu.amount: 1 (the engine has all GPUs of its executor, and tasks ask for"
                         + " none; leave it out)",
+                "generate --model m --input i --output o --conf spark.local.dir=/dev/null/a,/dev/null | no folder for Spark's"
+                        + " temporary files: /dev/null/a,/dev/null (Not a directory, it is a file; set SPARK_LOCAL_DIRS or"
+                        + " spark.local.dir to one that can be written)",
+                "generate --conf spark.jars=/none/a.jar | no such jar: /none/a.jar (named by spark.jars; check the path)",
+                "generate --conf spark.jars.packages=a:b | cannot fetch spark.jars.packages: a:b (requirement failed: Provided"
+                        + " Maven Coordinates must be in the form 'groupId:artifactId:version'. The coordinate provided is: a:b;"
+                        + " group:artifact:version, in Maven Central or spark.jars.repositories)",
                 "generate --conf spark.nighttrain.topK=x | bad value of --top-k: x (a whole number; leave it out for"
                         + " 0)",
             })
@@ -89,5 +96,25 @@ class UsageTest {
         assertThat(Outcome.of("generate", "--config", file.toString()).messages())
                 .containsExactly("no such setting: maxTokns"
                         + " (in the config file; see --help for all, names are written as in maxTokens)");
+    }
+
+    @Test
+    void jarsComeTooLateAfterSparkSubmit() {
+        System.setProperty("spark.master", "local"); // as spark-submit leaves it
+        try {
+            assertThat(Outcome.of("generate", "--conf", "spark.jars=a.jar").messages())
+                    .containsExactly("conf that comes too late: spark.jars (spark-submit loads jars before this command"
+                            + " starts; give it its own --jars or --packages)");
+        } finally {
+            System.clearProperty("spark.master");
+        }
+    }
+
+    @Test
+    void versionsAreOneLine() {
+        Outcome outcome = Outcome.of("--version");
+
+        assertThat(outcome.out()).matches("Night Train \\S+, Spark 4\\.\\S+, Java " + System.getProperty("java.version") + "\n");
+        assertThat(outcome.exitCode()).isEqualTo(ExitCode.FINISHED);
     }
 }
