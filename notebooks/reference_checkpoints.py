@@ -21,9 +21,11 @@ from pathlib import Path
 import torch
 import track_model
 import transformers
+from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, GPT2Config, LlamaConfig, MistralConfig, PhiConfig
-from transformers import PretrainedConfig, Qwen2Config, Qwen3Config
+from transformers import AutoConfig, AutoModelForCausalLM, Gemma3TextConfig, GPT2Config, GraniteConfig, LlamaConfig
+from transformers import Ministral3Config, MistralConfig, Olmo3Config, PhiConfig, PretrainedConfig, Qwen2Config
+from transformers import Qwen3Config, SmolLM3Config
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRotaryEmbedding
 
 CHECKPOINTS = Path(__file__).parent.parent / "executor-gpu/src/test/resources/checkpoints"
@@ -56,6 +58,9 @@ LLAMA3_SCALING = dict(  # at head_dim 8 the wavelengths are 6, 63, 628 and 6283:
     original_max_position_embeddings=128,
 )
 
+YARN = dict(rope_type="yarn", rope_theta=10000.0, factor=8.0, original_max_position_embeddings=32)
+SLIDING_3_OF_4 = ["sliding_attention"] * 3 + ["full_attention"]
+
 Forward = Callable[[Tensor], Tensor]  # ids [time] -> logits [time, vocab]
 
 
@@ -69,6 +74,7 @@ class Reference:
     neutral: str = " "  # parameters whose name contains this are made neutral: norm weights 1, all others 0
     prompt_lengths: tuple[int, ...] = (1, 13, 40)
     old_rope_keys: bool = False  # write rope_theta and rope_scaling as transformers 4 did
+    inside: str = ""  # model_type of the multimodal model whose text_config this is; its prefix is `language_model.`
 
 
 REFERENCES = [
@@ -127,6 +133,79 @@ REFERENCES = [
         ),
         dict(rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=1.0)),
         neutral=".bias",
+    ),
+    Reference(
+        "gemma3",
+        Gemma3TextConfig(
+            **COMMON | dict(tie_word_embeddings=True, num_hidden_layers=4),
+            query_pre_attn_scalar=24,
+            sliding_window=8,
+            layer_types=SLIDING_3_OF_4,
+            rope_parameters=dict(
+                full_attention=dict(rope_type="linear", factor=8.0, rope_theta=1e6),
+                sliding_attention=dict(rope_type="default", rope_theta=1e4),
+            ),
+        ),
+        dict(sliding_window=4),
+    ),
+    Reference(
+        "gemma3-multimodal",
+        Gemma3TextConfig(
+            **COMMON | dict(tie_word_embeddings=True, num_hidden_layers=4, head_dim=16),
+            query_pre_attn_scalar=16,
+            sliding_window=8,
+            layer_types=["sliding_attention", "full_attention"] * 2,
+            final_logit_softcapping=5.0,
+        ),
+        neutral="_feedforward_layernorm",
+        old_rope_keys=True,
+        inside="gemma3",
+    ),
+    Reference(
+        "smollm3",
+        SmolLM3Config(
+            **COMMON | dict(tie_word_embeddings=True, num_hidden_layers=4), no_rope_layer_interval=2, pad_token_id=None
+        ),
+        dict(no_rope_layers=[1, 1, 1, 1]),
+        old_rope_keys=True,
+    ),
+    Reference(
+        "ministral3",
+        Ministral3Config(
+            **COMMON,
+            pad_token_id=None,
+            rope_parameters=YARN | dict(mscale=1.0, mscale_all_dim=1.0, llama_4_scaling_beta=0.1),
+        ),
+        dict(rope_parameters=YARN | dict(mscale=1.0, mscale_all_dim=1.0, llama_4_scaling_beta=0.0)),
+        prompt_lengths=(1, 40, 150),
+        inside="mistral3",
+    ),
+    Reference(
+        "olmo3",
+        Olmo3Config(
+            **COMMON | dict(num_hidden_layers=4),
+            pad_token_id=None,
+            sliding_window=8,
+            layer_types=SLIDING_3_OF_4,
+            rope_parameters=dict(
+                full_attention=YARN | dict(attention_factor=1.25, beta_fast=8.0, beta_slow=1.0),
+                sliding_attention=dict(rope_type="default", rope_theta=1e4),
+            ),
+        ),
+        dict(sliding_window=4),
+        prompt_lengths=(1, 13, 80),
+    ),
+    Reference(
+        "granite",
+        GraniteConfig(
+            **{name: value for name, value in COMMON.items() if name != "head_dim"},
+            embedding_multiplier=3.0,
+            logits_scaling=2.0,
+            residual_multiplier=0.4,
+            attention_multiplier=0.2,
+            attention_bias=True,
+        ),
+        dict(residual_multiplier=1.0),
     ),
 ]
 
@@ -202,6 +281,10 @@ def spell_rope_as_transformers_4_did(directory: Path) -> None:
     config = json.loads(path.read_text())
     (directory / "config.rope_parameters.json").write_text(path.read_text())
     rope = config.pop("rope_parameters")
+    if "full_attention" in rope:
+        config["rope_local_base_freq"] = rope["sliding_attention"]["rope_theta"]
+        config["sliding_window_pattern"] = config.pop("layer_types").index("full_attention") + 1
+        rope = rope["full_attention"]
     config["rope_theta"] = rope.pop("rope_theta")
     config["rope_scaling"] = None if rope["rope_type"] == "default" else rope
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
@@ -226,7 +309,21 @@ def make_transformers_checkpoint(reference: Reference, directory: Path, seed: in
     make_neutral(plain, reference.neutral)
     effect = largest_difference(reloaded, forward_of(plain), prompts)
     assert effect > MIN_TRAIT_EFFECT, f"{reference.name}: its trait moves logits by only {effect}"
-    return golden(reloaded, prompts)
+    outputs = golden(reloaded, prompts)
+    if outputs is not None and reference.inside:
+        put_inside(directory, reference.inside)
+    return outputs
+
+
+def put_inside(directory: Path, model_type: str) -> None:
+    """Names config and tensors as the language model of a multimodal checkpoint, beside a tensor of its vision tower."""
+    path = directory / "config.json"
+    text = json.loads(path.read_text())
+    path.write_text(json.dumps(dict(model_type=model_type, text_config=text), indent=2, sort_keys=True) + "\n")
+    weights = directory / "model.safetensors"
+    tensors = {f"language_model.{name}": tensor for name, tensor in load_file(weights).items()}
+    tensors["vision_tower.patch_embedding.weight"] = torch.zeros(2, 2)
+    save_file(tensors, weights, metadata=dict(format="pt"))
 
 
 def make_neutral(model: torch.nn.Module, part_of_name: str) -> None:

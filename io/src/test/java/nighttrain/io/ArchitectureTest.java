@@ -56,7 +56,7 @@ class ArchitectureTest {
                 .resideOutsideOfPackage("nighttrain.io.text")
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage("ai.djl..", "com.hubspot..", "jinjava..")
+                .resideInAnyPackage("ai.djl..")
                 .check(classes);
         noClasses()
                 .that()

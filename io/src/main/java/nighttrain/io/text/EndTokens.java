@@ -8,6 +8,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
 import nighttrain.io.JsonFile;
+import nighttrain.io.SpecialTokens;
 
 /** Which tokens end a text, by all files that have a say: models disagree on which of them to keep right. */
 final class EndTokens {

@@ -11,6 +11,8 @@ import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import nighttrain.io.UserError;
+import nighttrain.io.template.ChatMessage;
+import nighttrain.io.template.ChatTemplate;
 import org.assertj.core.api.AbstractThrowableAssert;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -157,7 +159,7 @@ class HostileTokenizerTest {
         Path model = Files.createDirectories(dir.resolve("models--x/snapshots/1234"));
         Files.writeString(blobs.resolve("abcd"), "{{ messages[0].content }}");
         Files.createSymbolicLink(model.resolve("chat_template.jinja"), Path.of("../../blobs/abcd"));
-        assertThat(ChatTemplate.open(model).render(java.util.List.of(new ChatMessage("user", "hi")), true))
+        assertThat(ChatTemplate.open(model).render(java.util.List.of(ChatMessage.of("user", "hi")), true))
                 .isEqualTo("hi");
     }
 }

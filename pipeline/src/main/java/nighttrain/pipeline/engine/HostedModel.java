@@ -7,7 +7,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
-import nighttrain.io.text.ChatTemplate;
+import nighttrain.io.template.ChatTemplate;
 import nighttrain.io.text.Tokenizer;
 
 /** A model at work in this process: its engine, and what turns text into tokens and back. */

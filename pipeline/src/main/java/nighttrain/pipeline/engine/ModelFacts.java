@@ -5,7 +5,7 @@ import nighttrain.executor.Engines;
 import nighttrain.executor.ModelFootprint;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
-import nighttrain.io.text.ChatTemplate;
+import nighttrain.io.template.ChatTemplate;
 import nighttrain.io.text.Tokenizer;
 import nighttrain.pipeline.settings.GenerateOptions;
 

@@ -5,7 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.util.ArrayList;
 import java.util.List;
-import nighttrain.io.text.ChatMessage;
+import nighttrain.io.template.ChatMessage;
 
 /** Conversations as JSON: {@code [{"role": "user", "content": "..."}]}. */
 final class Conversation {
@@ -27,7 +27,7 @@ final class Conversation {
             if (!role.isTextual() || !content.isTextual()) {
                 throw bad(turn.toString());
             }
-            messages.add(new ChatMessage(role.textValue(), content.textValue()));
+            messages.add(ChatMessage.of(role.textValue(), content.textValue()));
         }
         return messages;
     }

@@ -3,8 +3,8 @@ package nighttrain.pipeline.feed;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import nighttrain.io.text.ChatMessage;
-import nighttrain.io.text.ChatTemplateException;
+import nighttrain.io.template.ChatMessage;
+import nighttrain.io.template.ChatTemplateException;
 import nighttrain.io.text.Truncation;
 import nighttrain.pipeline.engine.HostedModel;
 
@@ -49,7 +49,7 @@ final class PromptEncoder {
             throw empty();
         }
         return system.isPresent()
-                ? chat(List.of(new ChatMessage("user", row.prompt())))
+                ? chat(List.of(ChatMessage.of("user", row.prompt())))
                 : model.tokenizer().encode(row.prompt(), true);
     }
 
@@ -58,7 +58,7 @@ final class PromptEncoder {
             throw empty();
         }
         List<ChatMessage> messages = new ArrayList<>(turns);
-        system.ifPresent(text -> messages.add(0, new ChatMessage("system", text)));
+        system.ifPresent(text -> messages.add(0, ChatMessage.of("system", text)));
         try {
             return model.tokenizer().encode(model.chatTemplate().render(messages, true), false);
         } catch (ChatTemplateException refused) {
