@@ -8,7 +8,7 @@ import java.util.Map;
 import nighttrain.io.journal.Journal;
 import nighttrain.io.journal.JournalReader;
 import nighttrain.io.journal.TryFiles;
-import nighttrain.io.table.ResultRow;
+import nighttrain.io.rows.ResultRow;
 import nighttrain.pipeline.job.JobFolder;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;

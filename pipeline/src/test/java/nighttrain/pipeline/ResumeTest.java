@@ -7,7 +7,7 @@ import java.util.HashSet;
 import java.util.Set;
 import nighttrain.io.journal.Journal;
 import nighttrain.io.journal.JournalReader;
-import nighttrain.io.table.ResultRow;
+import nighttrain.io.rows.ResultRow;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.testing.JobTest;
 import org.apache.hadoop.fs.FileStatus;

@@ -9,7 +9,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import nighttrain.io.journal.Journal;
 import nighttrain.io.journal.JournalReader;
 import nighttrain.io.journal.TryFiles;
-import nighttrain.io.table.ResultRow;
+import nighttrain.io.rows.ResultRow;
 import nighttrain.io.table.RowTry;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.testing.JobTest;

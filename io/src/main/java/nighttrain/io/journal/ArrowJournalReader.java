@@ -7,19 +7,20 @@ import java.util.NoSuchElementException;
 import nighttrain.io.UserError;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.ipc.ArrowStreamReader;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
 /** Rows of an Arrow IPC stream, one record batch in memory at a time. */
-final class ArrowJournalReader<T> implements JournalReader<T> {
+final class ArrowJournalReader<T extends Record> implements JournalReader<T> {
     private final Path file;
     private final RowFormat<T> format;
     private final BufferAllocator allocator = new RootAllocator();
     private final EndAwareInputStream in;
     private final ArrowStreamReader stream;
-    private RowReader rows;
+    private FieldVector[] columns;
     private int batchRows;
     private int nextRow;
     private boolean ended;
@@ -50,16 +51,13 @@ final class ArrowJournalReader<T> implements JournalReader<T> {
         if (!hasNext()) {
             throw new NoSuchElementException(file.toString());
         }
-        rows.seek(nextRow++);
-        return format.read(rows);
+        return format.read(columns, nextRow++);
     }
 
     private boolean loadBatch() {
         try {
-            if (rows == null) {
-                VectorSchemaRoot root = stream.getVectorSchemaRoot();
-                checkSchema(root);
-                rows = new RowReader(root);
+            if (columns == null) {
+                columns = format.vectors(checked(stream.getVectorSchemaRoot()));
             }
             nextRow = 0;
             batchRows = 0;
@@ -84,14 +82,15 @@ final class ArrowJournalReader<T> implements JournalReader<T> {
         return e instanceof IOException io ? io : new IOException("damaged: " + e.getMessage(), e);
     }
 
-    private void checkSchema(VectorSchemaRoot root) {
-        if (!root.getSchema().equals(format.schema())) {
+    private VectorSchemaRoot checked(VectorSchemaRoot root) {
+        if (!format.reads(root.getSchema())) {
             throw UserError.of(
                     "journal of another version",
                     file,
                     "its columns are not this version's; finish the job with the version that began it, or start"
                             + " over with --overwrite");
         }
+        return root;
     }
 
     @Override

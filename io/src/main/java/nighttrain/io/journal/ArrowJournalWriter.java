@@ -13,7 +13,7 @@ import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.StreamCapabilities;
 
 /** Rows to Arrow IPC streams, one record batch per flush. */
-final class ArrowJournalWriter<T> implements JournalWriter<T> {
+final class ArrowJournalWriter<T extends Record> implements JournalWriter<T> {
     /** Buffered rows are written without being asked from here on, which bounds memory and the size of batches. */
     static final int MAX_BUFFERED_ROWS = 8192;
 
@@ -31,7 +31,8 @@ final class ArrowJournalWriter<T> implements JournalWriter<T> {
     private final LongSupplier nanoClock;
     private final BufferAllocator allocator = new RootAllocator();
     private final VectorSchemaRoot root;
-    private final RowWriter rows;
+    private int rows;
+    private long bytes;
     private FSDataOutputStream out;
     private ArrowStreamWriter stream;
     private long lastRollNanos;
@@ -43,21 +44,15 @@ final class ArrowJournalWriter<T> implements JournalWriter<T> {
         this.rollIntervalNanos = rollInterval.toNanos();
         this.nanoClock = nanoClock;
         this.root = VectorSchemaRoot.create(format.schema(), allocator);
-        this.rows = new RowWriter(root);
         this.lastRollNanos = nanoClock.getAsLong() - rollIntervalNanos;
     }
 
     @Override
     public void append(T row) {
         checkUsable();
-        try {
-            format.write(row, rows);
-        } catch (RuntimeException e) {
-            rows.abandonRow();
-            throw e;
-        }
-        rows.endRow();
-        if (rows.rows() >= MAX_BUFFERED_ROWS || rows.bytes() >= MAX_BUFFERED_BYTES) {
+        bytes += format.write(row, root, rows);
+        rows++;
+        if (rows >= MAX_BUFFERED_ROWS || bytes >= MAX_BUFFERED_BYTES) {
             write();
         }
     }
@@ -79,16 +74,18 @@ final class ArrowJournalWriter<T> implements JournalWriter<T> {
     }
 
     private void write() {
-        if (rows.rows() == 0) {
+        if (rows == 0) {
             return;
         }
         try {
             if (out == null) {
                 open();
             }
-            root.setRowCount(rows.rows());
+            root.setRowCount(rows);
             stream.writeBatch();
-            rows.reset();
+            root.clear();
+            rows = 0;
+            bytes = 0;
             if (out.hasCapability(StreamCapabilities.HFLUSH)) {
                 out.hflush();
             } else {

@@ -13,7 +13,7 @@ import java.util.concurrent.TimeUnit;
  * writes whatever came while it wrote; how much may come is bounded, and whoever appends waits beyond that. What went wrong
  * there is thrown by the next call.
  */
-final class BackgroundJournalWriter<T> implements JournalWriter<T> {
+final class BackgroundJournalWriter<T extends Record> implements JournalWriter<T> {
     static final int MAX_WAITING_ROWS = 8192;
     static final long MAX_WAITING_BYTES = 8L << 20;
 

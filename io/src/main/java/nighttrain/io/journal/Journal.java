@@ -2,8 +2,8 @@ package nighttrain.io.journal;
 
 import java.time.Duration;
 import java.util.List;
-import nighttrain.io.table.MetricsRow;
-import nighttrain.io.table.ResultRow;
+import nighttrain.io.rows.MetricsRow;
+import nighttrain.io.rows.ResultRow;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -28,7 +28,7 @@ public record Journal(FileSystem fs, Path dir) {
      * @param writerName tells writers apart: letters, digits, {@code . _ -}
      */
     public JournalWriter<ResultRow> results(String writerName) {
-        return writer(writerName, ResultFormat.INSTANCE, ROLL_INTERVAL);
+        return writer(writerName, RowFormat.RESULTS, ROLL_INTERVAL);
     }
 
     /**
@@ -36,36 +36,36 @@ public record Journal(FileSystem fs, Path dir) {
      * system then holds nobody up.
      */
     public JournalWriter<ResultRow> resultsInBackground(String writerName) {
-        return new BackgroundJournalWriter<>(results(writerName), ResultFormat.INSTANCE, writerName);
+        return new BackgroundJournalWriter<>(results(writerName), RowFormat.RESULTS, writerName);
     }
 
     /** A writer of engine counters; {@code writerName} as in {@link #results}. */
     public JournalWriter<MetricsRow> metrics(String writerName) {
-        return writer(writerName, MetricsFormat.INSTANCE, METRICS_ROLL_INTERVAL);
+        return writer(writerName, RowFormat.METRICS, METRICS_ROLL_INTERVAL);
     }
 
-    private <T> JournalWriter<T> writer(String writerName, RowFormat<T> format, Duration rollInterval) {
+    private <T extends Record> JournalWriter<T> writer(String writerName, RowFormat<T> format, Duration rollInterval) {
         return new ArrowJournalWriter<>(
                 new RollingFiles(fs, dir, format.prefix(), writerName), format, rollInterval, System::nanoTime);
     }
 
     /** Files with finished rows, by name; none where the folder does not exist. */
     public List<FileStatus> resultFiles() {
-        return JournalFileSystem.list(fs, dir, ResultFormat.INSTANCE.prefix());
+        return JournalFileSystem.list(fs, dir, RowFormat.RESULTS.prefix());
     }
 
     /** Files with engine counters, by name; none where the folder does not exist. */
     public List<FileStatus> metricFiles() {
-        return JournalFileSystem.list(fs, dir, MetricsFormat.INSTANCE.prefix());
+        return JournalFileSystem.list(fs, dir, RowFormat.METRICS.prefix());
     }
 
     /** The rows of one of {@link #resultFiles}. */
     public static JournalReader<ResultRow> read(FileSystem fs, Path file) {
-        return new ArrowJournalReader<>(fs, file, ResultFormat.INSTANCE);
+        return new ArrowJournalReader<>(fs, file, RowFormat.RESULTS);
     }
 
     /** The rows of one of {@link #metricFiles}. */
     public static JournalReader<MetricsRow> readMetrics(FileSystem fs, Path file) {
-        return new ArrowJournalReader<>(fs, file, MetricsFormat.INSTANCE);
+        return new ArrowJournalReader<>(fs, file, RowFormat.METRICS);
     }
 }

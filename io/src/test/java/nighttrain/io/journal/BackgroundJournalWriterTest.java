@@ -15,7 +15,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
-import nighttrain.io.table.ResultRow;
+import nighttrain.io.rows.ResultRow;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -60,7 +60,7 @@ class BackgroundJournalWriterTest {
     }
 
     private JournalWriter<ResultRow> writer() {
-        return new BackgroundJournalWriter<>(disk, ResultFormat.INSTANCE, "test");
+        return new BackgroundJournalWriter<>(disk, RowFormat.RESULTS, "test");
     }
 
     @Test

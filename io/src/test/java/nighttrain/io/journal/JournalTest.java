@@ -12,8 +12,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.NoSuchElementException;
 import nighttrain.io.UserError;
-import nighttrain.io.table.MetricsRow;
-import nighttrain.io.table.ResultRow;
+import nighttrain.io.rows.MetricsRow;
+import nighttrain.io.rows.ResultRow;
 import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FSInputStream;
 import org.apache.hadoop.fs.FileSystem;
@@ -218,8 +218,9 @@ class JournalTest {
             assertThatThrownBy(() -> metrics.append(null)).isInstanceOf(NullPointerException.class);
             MetricsRow row = new MetricsRow("e", 0, Instant.EPOCH, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, null, null, null);
             metrics.append(row);
-            MetricsRow noTime = new MetricsRow("e", 0, null, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, null, null, null);
-            assertThatThrownBy(() -> metrics.append(noTime)).isInstanceOf(NullPointerException.class);
+            assertThatThrownBy(() -> metrics.append(
+                            new MetricsRow("e", 0, null, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, null, null, null)))
+                    .isInstanceOf(NullPointerException.class);
             metrics.append(row);
         }
         try (JournalReader<MetricsRow> reader =

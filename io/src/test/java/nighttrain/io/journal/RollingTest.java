@@ -10,7 +10,7 @@ import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
-import nighttrain.io.table.ResultRow;
+import nighttrain.io.rows.ResultRow;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FilterFileSystem;
@@ -73,7 +73,7 @@ class RollingTest {
     private JournalWriter<ResultRow> writer() {
         return new ArrowJournalWriter<>(
                 new RollingFiles(fs, journal.dir(), "results-", "w"),
-                ResultFormat.INSTANCE,
+                RowFormat.RESULTS,
                 Duration.ofSeconds(5),
                 () -> seconds.get() * 1_000_000_000L);
     }

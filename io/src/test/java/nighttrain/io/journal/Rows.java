@@ -3,7 +3,7 @@ package nighttrain.io.journal;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import nighttrain.io.table.ResultRow;
+import nighttrain.io.rows.ResultRow;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;

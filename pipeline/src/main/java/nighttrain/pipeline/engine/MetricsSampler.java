@@ -7,7 +7,7 @@ import nighttrain.executor.Engine;
 import nighttrain.executor.request.DeviceReading;
 import nighttrain.executor.request.EngineStats;
 import nighttrain.io.journal.JournalWriter;
-import nighttrain.io.table.MetricsRow;
+import nighttrain.io.rows.MetricsRow;
 import nighttrain.pipeline.tick.Ticker;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;

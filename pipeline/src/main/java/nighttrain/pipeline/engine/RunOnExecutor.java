@@ -3,7 +3,7 @@ package nighttrain.pipeline.engine;
 import java.util.concurrent.atomic.LongAdder;
 import nighttrain.executor.Engine;
 import nighttrain.executor.request.EngineStats;
-import nighttrain.io.table.ResultRow;
+import nighttrain.io.rows.ResultRow;
 import nighttrain.pipeline.progress.Heartbeat;
 import nighttrain.pipeline.progress.Heartbeat.Done;
 import nighttrain.pipeline.progress.Heartbeat.Load;

@@ -2,7 +2,7 @@ package nighttrain.pipeline.feed;
 
 import java.io.Serializable;
 import java.util.List;
-import nighttrain.io.table.ResultRow;
+import nighttrain.io.rows.ResultRow;
 import nighttrain.pipeline.progress.Heartbeat.Done;
 import org.apache.spark.SparkContext;
 import org.apache.spark.util.CollectionAccumulator;

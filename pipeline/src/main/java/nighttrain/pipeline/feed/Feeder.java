@@ -11,7 +11,7 @@ import nighttrain.executor.Engine;
 import nighttrain.executor.EngineException;
 import nighttrain.executor.request.Generation;
 import nighttrain.io.UserError;
-import nighttrain.io.table.ResultRow;
+import nighttrain.io.rows.ResultRow;
 
 /**
  * One task's loop: takes rows up, offers them while the engine takes them, and writes down answers as they come. Holds no more

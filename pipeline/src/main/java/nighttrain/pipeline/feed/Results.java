@@ -4,7 +4,7 @@ import java.util.List;
 import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.TokenLogprobs;
-import nighttrain.io.table.ResultRow;
+import nighttrain.io.rows.ResultRow;
 import nighttrain.io.text.Tokenizer;
 
 /** Answers to rows of the results. */

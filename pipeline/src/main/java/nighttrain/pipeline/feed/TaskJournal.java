@@ -5,7 +5,7 @@ import java.util.Set;
 import nighttrain.io.journal.Journal;
 import nighttrain.io.journal.JournalReader;
 import nighttrain.io.journal.JournalWriter;
-import nighttrain.io.table.ResultRow;
+import nighttrain.io.rows.ResultRow;
 import org.apache.hadoop.fs.FileStatus;
 
 /** What one attempt of a task finishes, and what its earlier attempts had finished. */

@@ -1,13 +1,16 @@
 package nighttrain.pipeline.skip;
 
 import java.io.IOException;
+import java.sql.Timestamp;
+import java.time.Instant;
 import java.util.Iterator;
 import java.util.List;
-import java.util.function.Function;
 import nighttrain.io.journal.Journal;
 import nighttrain.io.journal.JournalReader;
-import nighttrain.io.table.MetricsRow;
-import nighttrain.io.table.ResultRow;
+import nighttrain.io.rows.ColumnType;
+import nighttrain.io.rows.MetricsRow;
+import nighttrain.io.rows.ResultRow;
+import nighttrain.io.rows.RowType;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -21,7 +24,10 @@ import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.Metadata;
+import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.util.SerializableConfiguration;
 import org.apache.spark.util.TaskCompletionListener;
@@ -29,44 +35,9 @@ import org.apache.spark.util.TaskCompletionListener;
 /** A journal's files as tables, read where Spark's tasks run. */
 public final class JournalTable {
     /** Columns of {@link #results}. */
-    public static final StructType RESULTS = new StructType()
-            .add("file", DataTypes.StringType)
-            .add("row", DataTypes.LongType)
-            .add("sample", DataTypes.IntegerType)
-            .add("id", DataTypes.StringType)
-            .add("text", DataTypes.StringType)
-            .add("finish_reason", DataTypes.StringType)
-            .add("prompt_tokens", DataTypes.IntegerType)
-            .add("output_tokens", DataTypes.IntegerType)
-            .add("error", DataTypes.StringType)
-            .add("error_message", DataTypes.StringType)
-            .add("ttft_ms", DataTypes.DoubleType)
-            .add("tpot_ms", DataTypes.DoubleType)
-            .add("e2e_ms", DataTypes.DoubleType)
-            .add("attempts", DataTypes.IntegerType)
-            .add("executor", DataTypes.StringType)
-            .add("token_ids", DataTypes.createArrayType(DataTypes.IntegerType))
-            .add("logprobs", DataTypes.StringType)
-            .add("prompt_logprobs", DataTypes.StringType);
+    public static final StructType RESULTS = schema(ResultRow.TYPE);
 
-    private static final StructType METRICS = new StructType()
-            .add("executor", DataTypes.StringType)
-            .add("replica", DataTypes.IntegerType)
-            .add("at", DataTypes.TimestampType)
-            .add("interval_ms", DataTypes.LongType)
-            .add("running", DataTypes.IntegerType)
-            .add("waiting", DataTypes.IntegerType)
-            .add("prompt_tokens", DataTypes.LongType)
-            .add("cached_prompt_tokens", DataTypes.LongType)
-            .add("output_tokens", DataTypes.LongType)
-            .add("steps", DataTypes.LongType)
-            .add("step_ms", DataTypes.DoubleType)
-            .add("comm_ms", DataTypes.DoubleType)
-            .add("kv_used", DataTypes.IntegerType)
-            .add("kv_pages", DataTypes.IntegerType)
-            .add("gpu_util", DataTypes.DoubleType)
-            .add("gpu_memory_bytes", DataTypes.LongType)
-            .add("gpu_watts", DataTypes.DoubleType);
+    private static final StructType METRICS = schema(MetricsRow.TYPE);
 
     private final SparkSession spark;
     private final Journal journal;
@@ -90,7 +61,7 @@ public final class JournalTable {
         return read(
                 journal.resultFiles(),
                 RESULTS,
-                file -> rows(Journal.read(fileSystem(file, conf), new Path(file)), JournalTable::row));
+                file -> rows(ResultRow.TYPE, Journal.read(fileSystem(file, conf), new Path(file))));
     }
 
     /** Engine counters. */
@@ -99,7 +70,7 @@ public final class JournalTable {
         return read(
                 journal.metricFiles(),
                 METRICS,
-                file -> rows(Journal.readMetrics(fileSystem(file, conf), new Path(file)), JournalTable::row));
+                file -> rows(MetricsRow.TYPE, Journal.readMetrics(fileSystem(file, conf), new Path(file))));
     }
 
     private Dataset<Row> read(List<FileStatus> statuses, StructType schema, FlatMapFunction<String, Row> reader) {
@@ -115,7 +86,7 @@ public final class JournalTable {
         return new Path(file).getFileSystem(hadoop.value().value());
     }
 
-    private static <T> Iterator<Row> rows(JournalReader<T> reader, Function<T, Row> row) {
+    private static <T extends Record> Iterator<Row> rows(RowType<T> type, JournalReader<T> reader) {
         TaskContext.get().addTaskCompletionListener((TaskCompletionListener) task -> reader.close());
         return new Iterator<>() {
             @Override
@@ -125,51 +96,35 @@ public final class JournalTable {
 
             @Override
             public Row next() {
-                return row.apply(reader.next());
+                T row = reader.next();
+                Object[] values = new Object[type.columns().size()];
+                for (int i = 0; i < values.length; i++) {
+                    values[i] = value(type.columns().get(i).value().apply(row));
+                }
+                return RowFactory.create(values);
             }
         };
     }
 
-    private static Row row(ResultRow it) {
-        return RowFactory.create(
-                it.file(),
-                it.row(),
-                it.sample(),
-                it.id(),
-                it.text(),
-                it.finishReason(),
-                it.promptTokens(),
-                it.outputTokens(),
-                it.error(),
-                it.errorMessage(),
-                it.ttftMs(),
-                it.tpotMs(),
-                it.e2eMs(),
-                it.attempts(),
-                it.executor(),
-                it.tokenIds(),
-                it.logprobsJson(),
-                it.promptLogprobsJson());
+    private static StructType schema(RowType<?> rows) {
+        return new StructType(rows.columns().stream()
+                .map(column -> new StructField(column.name(), type(column.type()), column.nullable(), Metadata.empty()))
+                .toArray(StructField[]::new));
     }
 
-    private static Row row(MetricsRow it) {
-        return RowFactory.create(
-                it.executor(),
-                it.replica(),
-                java.sql.Timestamp.from(it.at()),
-                it.intervalMs(),
-                it.running(),
-                it.waiting(),
-                it.promptTokens(),
-                it.cachedPromptTokens(),
-                it.outputTokens(),
-                it.steps(),
-                it.stepMs(),
-                it.commMs(),
-                it.kvUsed(),
-                it.kvPages(),
-                it.gpuUtil(),
-                it.gpuMemoryBytes(),
-                it.gpuWatts());
+    private static DataType type(ColumnType type) {
+        return switch (type) {
+            case TEXT -> DataTypes.StringType;
+            case INT32 -> DataTypes.IntegerType;
+            case INT64 -> DataTypes.LongType;
+            case FLOAT64 -> DataTypes.DoubleType;
+            case INT32_LIST -> DataTypes.createArrayType(DataTypes.IntegerType);
+            case INSTANT -> DataTypes.TimestampType;
+        };
+    }
+
+    /** As Spark takes values of that type. */
+    private static Object value(Object value) {
+        return value instanceof Instant instant ? Timestamp.from(instant) : value;
     }
 }

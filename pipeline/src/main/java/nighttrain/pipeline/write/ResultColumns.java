@@ -7,6 +7,7 @@ import static org.apache.spark.sql.functions.lit;
 
 import java.util.ArrayList;
 import java.util.List;
+import nighttrain.io.rows.ResultRow;
 import nighttrain.pipeline.read.RowNames;
 import nighttrain.pipeline.settings.GenerateOptions;
 import org.apache.spark.sql.Column;
@@ -15,18 +16,9 @@ import org.apache.spark.sql.types.StructType;
 
 /** The columns of result files, which users rely on. */
 public final class ResultColumns {
-    private static final List<String> ALWAYS = List.of(
-            "text",
-            "finish_reason",
-            "prompt_tokens",
-            "output_tokens",
-            "error",
-            "error_message",
-            "ttft_ms",
-            "tpot_ms",
-            "e2e_ms",
-            "attempts",
-            "executor");
+    /** Columns of the journal that only some jobs' results have. */
+    private static final List<String> ASKED_FOR = List.of(RowNames.SAMPLE, "logprobs", "prompt_logprobs", "token_ids");
+
     private static final StructType TOKEN = new StructType()
             .add("id", DataTypes.IntegerType)
             .add("token", DataTypes.StringType)
@@ -38,7 +30,7 @@ public final class ResultColumns {
     public static List<String> names(GenerateOptions options) {
         List<String> names = new ArrayList<>();
         names.add(RowNames.ID);
-        names.addAll(ALWAYS);
+        names.addAll(always());
         if (options.samples() > 1) {
             names.add(RowNames.SAMPLE);
         }
@@ -53,6 +45,16 @@ public final class ResultColumns {
             names.add("token_ids");
         }
         return names;
+    }
+
+    /** What the journal has of every row, without what names it. */
+    private static List<String> always() {
+        return ResultRow.TYPE.columns().stream()
+                .map(nighttrain.io.rows.Column::name)
+                .filter(name ->
+                        !List.of(RowNames.FILE, RowNames.ROW, RowNames.ID).contains(name))
+                .filter(name -> !ASKED_FOR.contains(name))
+                .toList();
     }
 
     /** From merged rows, in the order in which users see them. */

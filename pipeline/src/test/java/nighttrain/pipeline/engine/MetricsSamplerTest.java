@@ -14,7 +14,7 @@ import nighttrain.executor.request.DeviceReading;
 import nighttrain.executor.request.EngineStats;
 import nighttrain.io.journal.Journal;
 import nighttrain.io.journal.JournalReader;
-import nighttrain.io.table.MetricsRow;
+import nighttrain.io.rows.MetricsRow;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;

@@ -3,7 +3,7 @@ package nighttrain.pipeline.stores;
 import java.io.IOException;
 import nighttrain.io.journal.Journal;
 import nighttrain.io.journal.JournalWriter;
-import nighttrain.io.table.ResultRow;
+import nighttrain.io.rows.ResultRow;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 

@@ -20,7 +20,7 @@ import java.util.stream.LongStream;
 import nighttrain.io.UserError;
 import nighttrain.io.journal.Journal;
 import nighttrain.io.journal.JournalReader;
-import nighttrain.io.table.ResultRow;
+import nighttrain.io.rows.ResultRow;
 import nighttrain.pipeline.GenerateReport;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.job.JobLock;

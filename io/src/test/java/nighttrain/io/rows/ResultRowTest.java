@@ -1,4 +1,4 @@
-package nighttrain.io.table;
+package nighttrain.io.rows;
 
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 

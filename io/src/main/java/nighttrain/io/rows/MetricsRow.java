@@ -1,9 +1,10 @@
-package nighttrain.io.table;
+package nighttrain.io.rows;
 
 import java.time.Instant;
+import java.util.Objects;
 
 /**
- * One engine replica's counters over one interval.
+ * One engine replica's counters over one interval. A component is a column of the journal and of the metrics files.
  *
  * @param executor where the engine runs
  * @param replica which of the executor's replicas, from 0
@@ -40,4 +41,12 @@ public record MetricsRow(
         int kvPages,
         Double gpuUtil,
         Long gpuMemoryBytes,
-        Double gpuWatts) {}
+        Double gpuWatts) {
+    /** Its columns. */
+    public static final RowType<MetricsRow> TYPE = RowType.of(MetricsRow.class);
+
+    public MetricsRow {
+        Objects.requireNonNull(executor, "executor");
+        Objects.requireNonNull(at, "at");
+    }
+}

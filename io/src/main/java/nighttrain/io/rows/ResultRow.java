@@ -1,9 +1,10 @@
-package nighttrain.io.table;
+package nighttrain.io.rows;
 
 import java.util.Objects;
 
 /**
- * A finished row. The key is ({@code file}, {@code row}, {@code sample}).
+ * A finished row. The key is ({@code file}, {@code row}, {@code sample}). A component is a column: of the journal, and of the
+ * results unless it is a part of the key.
  *
  * @param file the input file, relative to the input root
  * @param row position in that file, from 0
@@ -21,8 +22,8 @@ import java.util.Objects;
  * @param attempts how often the row was tried, at least 1
  * @param executor where it ran
  * @param tokenIds ids of the completion, not to be written to; null unless asked for
- * @param logprobsJson log-probabilities of the completion as JSON; null unless asked for
- * @param promptLogprobsJson log-probabilities of the prompt's own tokens as JSON; null unless asked for
+ * @param logprobs log-probabilities of the completion as JSON; null unless asked for
+ * @param promptLogprobs log-probabilities of the prompt's own tokens as JSON; null unless asked for
  */
 @SuppressWarnings("ArrayRecordComponent") // A million rows of token ids: an array each, not a list of boxes.
 public record ResultRow(
@@ -42,8 +43,11 @@ public record ResultRow(
         int attempts,
         String executor,
         int[] tokenIds,
-        String logprobsJson,
-        String promptLogprobsJson) {
+        String logprobs,
+        String promptLogprobs) {
+    /** Its columns. */
+    public static final RowType<ResultRow> TYPE = RowType.of(ResultRow.class);
+
     public ResultRow {
         Objects.requireNonNull(file, "file");
         Objects.requireNonNull(finishReason, "finishReason");
