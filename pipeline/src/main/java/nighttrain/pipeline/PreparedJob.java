@@ -76,7 +76,7 @@ record PreparedJob(
         if (options.output().overwrite()) {
             return;
         }
-        List<String> changes = fingerprint.changesSince(earlier);
+        List<String> changes = fingerprint.changesSince(JobFingerprints.completed(earlier));
         if (!changes.isEmpty()) {
             throw UserError.of(
                     "output belongs to another job",

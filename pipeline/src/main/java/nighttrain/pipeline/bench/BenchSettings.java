@@ -5,6 +5,7 @@ import static nighttrain.pipeline.settings.SettingGroup.WORKLOAD;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
+import nighttrain.pipeline.settings.OutputEffect;
 import nighttrain.pipeline.settings.Setting;
 import nighttrain.pipeline.settings.SettingGroup;
 import nighttrain.pipeline.settings.SettingType;
@@ -62,6 +63,6 @@ public final class BenchSettings {
     }
 
     private static <T> Setting<T> of(String name, SettingType<T> type, T value, String placeholder, String help) {
-        return new Setting<>(name, type, Optional.of(value), placeholder, help, WORKLOAD, List.of());
+        return new Setting<>(name, type, Optional.of(value), placeholder, help, WORKLOAD, List.of(), OutputEffect.NONE);
     }
 }

@@ -1,39 +1,16 @@
 package nighttrain.pipeline.job;
 
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.settings.OutputEffect;
 import nighttrain.pipeline.settings.Setting;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
 
 /** Fingerprints of generation jobs. */
 public final class JobFingerprints {
-    private static final List<Setting<?>> TELLING = List.of(
-            Settings.LOAD_FORMAT,
-            Settings.ID_COLUMN,
-            Settings.LIMIT,
-            Settings.SYSTEM,
-            Settings.TRUNCATE,
-            Settings.MAX_TOKENS,
-            Settings.TEMPERATURE,
-            Settings.TOP_P,
-            Settings.TOP_K,
-            Settings.MIN_P,
-            Settings.REPETITION_PENALTY,
-            Settings.PRESENCE_PENALTY,
-            Settings.FREQUENCY_PENALTY,
-            Settings.SEED,
-            Settings.STOP,
-            Settings.SAMPLES,
-            Settings.LOGPROBS,
-            Settings.PROMPT_LOGPROBS,
-            Settings.IGNORE_EOS,
-            Settings.KEEP_COLUMNS,
-            Settings.TOKEN_IDS);
-
     private JobFingerprints() {}
 
     /**
@@ -51,10 +28,25 @@ public final class JobFingerprints {
         facts.put("input", input);
         facts.put("prompt", prompts);
         facts.put("max-model-len", String.valueOf(contextTokens));
-        for (Setting<?> setting : TELLING) {
-            facts.put(setting.option().substring(2), value(options.settings(), setting));
-        }
+        facts.putAll(facts(options.settings()));
         return new Fingerprint(facts);
+    }
+
+    /** A job that was begun when some of today's settings were none: they had no effect then, as their defaults have now. */
+    public static Fingerprint completed(Fingerprint earlier) {
+        Map<String, String> facts = new LinkedHashMap<>(earlier.facts());
+        facts(SettingValues.none()).forEach(facts::putIfAbsent);
+        return new Fingerprint(facts);
+    }
+
+    private static Map<String, String> facts(SettingValues values) {
+        Map<String, String> facts = new LinkedHashMap<>();
+        for (Setting<?> setting : Settings.all()) {
+            if (setting.effect() == OutputEffect.BY_VALUE) {
+                facts.put(setting.option().substring(2), value(values, setting));
+            }
+        }
+        return facts;
     }
 
     private static <T> String value(SettingValues values, Setting<T> setting) {

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
+import nighttrain.pipeline.settings.OutputEffect;
 import nighttrain.pipeline.settings.Setting;
 import nighttrain.pipeline.settings.SettingGroup;
 import nighttrain.pipeline.settings.SettingType;
@@ -81,10 +82,10 @@ public final class PlanSettings {
     }
 
     private static <T> Setting<T> of(String name, SettingType<T> type, T value, String placeholder, String help) {
-        return new Setting<>(name, type, Optional.of(value), placeholder, help, PLAN, List.of());
+        return new Setting<>(name, type, Optional.of(value), placeholder, help, PLAN, List.of(), OutputEffect.NONE);
     }
 
     private static <T> Setting<T> optional(String name, SettingType<T> type, String placeholder, String help) {
-        return new Setting<>(name, type, Optional.empty(), placeholder, help, PLAN, List.of());
+        return new Setting<>(name, type, Optional.empty(), placeholder, help, PLAN, List.of(), OutputEffect.NONE);
     }
 }

@@ -2,6 +2,7 @@ package nighttrain.pipeline.settings;
 
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Optional;
 import nighttrain.io.UserError;
 
@@ -15,6 +16,7 @@ import nighttrain.io.UserError;
  * @param help one line
  * @param group where help shows it
  * @param aliases other names in lowerCamel
+ * @param effect whether it changes the output
  */
 public record Setting<T>(
         String name,
@@ -23,9 +25,14 @@ public record Setting<T>(
         String placeholder,
         String help,
         SettingGroup group,
-        List<String> aliases) {
+        List<String> aliases,
+        OutputEffect effect) {
     /** What every Spark conf key of Night Train begins with. */
     public static final String CONF_PREFIX = "spark.nighttrain.";
+
+    public Setting {
+        Objects.requireNonNull(effect, "effect");
+    }
 
     /** {@code --max-num-seqs}. */
     public String option() {

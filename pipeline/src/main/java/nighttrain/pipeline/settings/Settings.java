@@ -1,5 +1,8 @@
 package nighttrain.pipeline.settings;
 
+import static nighttrain.pipeline.settings.OutputEffect.BY_CONTENT;
+import static nighttrain.pipeline.settings.OutputEffect.BY_VALUE;
+import static nighttrain.pipeline.settings.OutputEffect.NONE;
 import static nighttrain.pipeline.settings.SettingGroup.ENGINE;
 import static nighttrain.pipeline.settings.SettingGroup.INPUT;
 import static nighttrain.pipeline.settings.SettingGroup.OUTPUT;
@@ -31,128 +34,186 @@ public final class Settings {
     /** Those below, as they come: each constant adds itself. */
     private static final List<Setting<?>> ALL = new ArrayList<>();
 
-    public static final Setting<String> MODEL =
-            required("model", DIRECTORY, "DIR", "checkpoint directory, at this path on every node", SettingGroup.MODEL);
+    public static final Setting<String> MODEL = required(
+            "model",
+            DIRECTORY,
+            "DIR",
+            "checkpoint directory, at this path on every node",
+            SettingGroup.MODEL,
+            BY_CONTENT);
     public static final Setting<LoadFormat> LOAD_FORMAT = of(
             "loadFormat",
             choice(LoadFormat.class),
             LoadFormat.AUTO,
             "auto|dummy",
             "dummy: seeded random weights, to measure speed without a checkpoint",
-            SettingGroup.MODEL);
+            SettingGroup.MODEL,
+            BY_VALUE);
     public static final Setting<Precision> DTYPE = of(
             "dtype",
             choice(Precision.class),
             Precision.AUTO,
             "auto|fp32|bf16",
             "number format of the computation; the CPU computes in fp32",
-            SettingGroup.MODEL);
+            SettingGroup.MODEL,
+            NONE);
 
-    public static final Setting<String> INPUT_PATH =
-            optional("input", PATH, "PATH", "prompts: a file, a directory or a pattern, any Hadoop URI", INPUT);
-    public static final Setting<String> FORMAT =
-            of("format", TEXT, "parquet", "NAME", "format of the input: openai-batch, or any Spark source", INPUT);
+    public static final Setting<String> INPUT_PATH = optional(
+            "input", PATH, "PATH", "prompts: a file, a directory or a pattern, any Hadoop URI", INPUT, BY_CONTENT);
+    public static final Setting<String> FORMAT = of(
+            "format",
+            TEXT,
+            "parquet",
+            "NAME",
+            "format of the input: openai-batch, or any Spark source",
+            INPUT,
+            BY_CONTENT);
     public static final Setting<List<String>> FORMAT_OPTION =
-            of("formatOption", TEXTS, List.of(), "K=V", "an option of that format; may be repeated", INPUT);
+            of("formatOption", TEXTS, List.of(), "K=V", "an option of that format; may be repeated", INPUT, BY_CONTENT);
     public static final Setting<String> ID_COLUMN = optional(
             "idColumn",
             TEXT,
             "COLUMN",
             "column that names rows in the results (default: file and row position)",
-            INPUT);
-    public static final Setting<Long> LIMIT = optional("limit", LONG, "N", "only the first N rows", INPUT);
+            INPUT,
+            BY_VALUE);
+    public static final Setting<Long> LIMIT = optional("limit", LONG, "N", "only the first N rows", INPUT, BY_VALUE);
 
     public static final Setting<String> PROMPT_COLUMN = optional(
-            "promptColumn", TEXT, "COLUMN", "text column to complete (default: prompt, else messages)", PROMPT);
+            "promptColumn",
+            TEXT,
+            "COLUMN",
+            "text column to complete (default: prompt, else messages)",
+            PROMPT,
+            BY_CONTENT);
     public static final Setting<String> MESSAGES_COLUMN = optional(
-            "messagesColumn", TEXT, "COLUMN", "conversation column, sent through the model's chat template", PROMPT);
-    public static final Setting<String> PROMPT_TEXT =
-            optional("prompt", TEXT, "TEXT", "prompt for every row, with {column} in it; {{ and }} are braces", PROMPT);
+            "messagesColumn",
+            TEXT,
+            "COLUMN",
+            "conversation column, sent through the model's chat template",
+            PROMPT,
+            BY_CONTENT);
+    public static final Setting<String> PROMPT_TEXT = optional(
+            "prompt",
+            TEXT,
+            "TEXT",
+            "prompt for every row, with {column} in it; {{ and }} are braces",
+            PROMPT,
+            BY_CONTENT);
     public static final Setting<String> PROMPT_FILE =
-            optional("promptFile", TEXT, "FILE", "as --prompt, read from a local file", PROMPT);
-    public static final Setting<String> SYSTEM =
-            optional("system", TEXT, "TEXT", "system message before every prompt; makes plain prompts a chat", PROMPT);
+            optional("promptFile", TEXT, "FILE", "as --prompt, read from a local file", PROMPT, BY_CONTENT);
+    public static final Setting<String> SYSTEM = optional(
+            "system", TEXT, "TEXT", "system message before every prompt; makes plain prompts a chat", PROMPT, BY_VALUE);
     public static final Setting<TruncateSide> TRUNCATE = of(
             "truncate",
             choice(TruncateSide.class),
             TruncateSide.NONE,
             "none|left|right",
             "which end of a prompt to cut when it is longer than the context",
-            PROMPT);
+            PROMPT,
+            BY_VALUE);
 
     public static final Setting<Integer> MAX_TOKENS =
-            of("maxTokens", INTEGER, 256, "N", "most tokens to generate per row", SAMPLING);
+            of("maxTokens", INTEGER, 256, "N", "most tokens to generate per row", SAMPLING, BY_VALUE);
     public static final Setting<Double> TEMPERATURE =
-            of("temperature", REAL, 0.0, "X", "0 takes the likeliest token, higher is more varied", SAMPLING);
-    public static final Setting<Double> TOP_P =
-            of("topP", REAL, 1.0, "X", "only the likeliest tokens that reach this probability together", SAMPLING);
+            of("temperature", REAL, 0.0, "X", "0 takes the likeliest token, higher is more varied", SAMPLING, BY_VALUE);
+    public static final Setting<Double> TOP_P = of(
+            "topP",
+            REAL,
+            1.0,
+            "X",
+            "only the likeliest tokens that reach this probability together",
+            SAMPLING,
+            BY_VALUE);
     public static final Setting<Integer> TOP_K =
-            of("topK", INTEGER, 0, "N", "only the N likeliest tokens; 0 is all", SAMPLING);
-    public static final Setting<Double> MIN_P =
-            of("minP", REAL, 0.0, "X", "only tokens at least this share as likely as the likeliest", SAMPLING);
-    public static final Setting<Double> REPETITION_PENALTY =
-            of("repetitionPenalty", REAL, 1.0, "X", "above 1 discourages tokens of prompt and output", SAMPLING);
-    public static final Setting<Double> PRESENCE_PENALTY =
-            of("presencePenalty", REAL, 0.0, "X", "above 0 discourages tokens of the output, once each", SAMPLING);
-    public static final Setting<Double> FREQUENCY_PENALTY =
-            of("frequencyPenalty", REAL, 0.0, "X", "above 0 discourages tokens of the output, by count", SAMPLING);
-    public static final Setting<Long> SEED = of("seed", LONG, 0L, "N", "seed of every random draw", SAMPLING);
-    public static final Setting<List<String>> STOP =
-            of("stop", TEXTS, List.of(), "TEXT", "end the output before this text; may be repeated", SAMPLING);
-    public static final Setting<Integer> SAMPLES = of("n", INTEGER, 1, "N", "outputs per row", SAMPLING);
+            of("topK", INTEGER, 0, "N", "only the N likeliest tokens; 0 is all", SAMPLING, BY_VALUE);
+    public static final Setting<Double> MIN_P = of(
+            "minP", REAL, 0.0, "X", "only tokens at least this share as likely as the likeliest", SAMPLING, BY_VALUE);
+    public static final Setting<Double> REPETITION_PENALTY = of(
+            "repetitionPenalty", REAL, 1.0, "X", "above 1 discourages tokens of prompt and output", SAMPLING, BY_VALUE);
+    public static final Setting<Double> PRESENCE_PENALTY = of(
+            "presencePenalty",
+            REAL,
+            0.0,
+            "X",
+            "above 0 discourages tokens of the output, once each",
+            SAMPLING,
+            BY_VALUE);
+    public static final Setting<Double> FREQUENCY_PENALTY = of(
+            "frequencyPenalty",
+            REAL,
+            0.0,
+            "X",
+            "above 0 discourages tokens of the output, by count",
+            SAMPLING,
+            BY_VALUE);
+    public static final Setting<Long> SEED = of("seed", LONG, 0L, "N", "seed of every random draw", SAMPLING, BY_VALUE);
+    public static final Setting<List<String>> STOP = of(
+            "stop", TEXTS, List.of(), "TEXT", "end the output before this text; may be repeated", SAMPLING, BY_VALUE);
+    public static final Setting<Integer> SAMPLES = of("n", INTEGER, 1, "N", "outputs per row", SAMPLING, BY_VALUE);
     public static final Setting<Boolean> DEDUP =
-            of("dedup", SWITCH, false, "", "compute identical requests once; greedy only", SAMPLING);
+            of("dedup", SWITCH, false, "", "compute identical requests once; greedy only", SAMPLING, NONE);
     public static final Setting<Integer> LOGPROBS = optional(
             "logprobs",
             INTEGER,
             "K",
             "write log-probabilities, with the K likeliest tokens beside the chosen",
-            SAMPLING);
+            SAMPLING,
+            BY_VALUE);
     public static final Setting<Boolean> PROMPT_LOGPROBS = of(
             "promptLogprobs",
             SWITCH,
             false,
             "",
             "write log-probabilities of the prompt's own tokens, and their sum",
-            SAMPLING);
+            SAMPLING,
+            BY_VALUE);
     public static final Setting<Boolean> IGNORE_EOS =
-            of("ignoreEos", SWITCH, false, "", "go on to --max-tokens whatever the model says", SAMPLING);
+            of("ignoreEos", SWITCH, false, "", "go on to --max-tokens whatever the model says", SAMPLING, BY_VALUE);
 
     public static final Setting<String> OUTPUT_PATH =
-            required("output", PATH, "PATH", "directory for results, any Hadoop URI", OUTPUT);
+            required("output", PATH, "PATH", "directory for results, any Hadoop URI", OUTPUT, NONE);
     public static final Setting<List<String>> KEEP_COLUMNS =
-            of("keepColumns", NAMES, List.of(), "A,B", "input columns to copy to the results", OUTPUT);
+            of("keepColumns", NAMES, List.of(), "A,B", "input columns to copy to the results", OUTPUT, BY_VALUE);
     public static final Setting<Boolean> TOKEN_IDS =
-            of("tokenIds", SWITCH, false, "", "write the output's token ids too", OUTPUT);
+            of("tokenIds", SWITCH, false, "", "write the output's token ids too", OUTPUT, BY_VALUE);
     public static final Setting<Boolean> OVERWRITE =
-            of("overwrite", SWITCH, false, "", "delete what an earlier run wrote to --output first", OUTPUT);
+            of("overwrite", SWITCH, false, "", "delete what an earlier run wrote to --output first", OUTPUT, NONE);
     public static final Setting<Boolean> RESUME =
-            of("resume", SWITCH, true, "", "go on where an earlier run of the same job stopped", OUTPUT);
+            of("resume", SWITCH, true, "", "go on where an earlier run of the same job stopped", OUTPUT, NONE);
     public static final Setting<MaxRowErrors> MAX_ROW_ERRORS = of(
             "maxRowErrors",
             MaxRowErrors.TYPE,
             MaxRowErrors.share(0.05),
             "N|SHARE",
             "exit with code 3 when more rows fail",
-            OUTPUT);
+            OUTPUT,
+            NONE);
 
     public static final Setting<Deadline> DEADLINE = optional(
             "deadline",
             Deadline.TYPE,
             "TIME",
             "end by then, such as 06:00 or 45m after the start; what is left goes on with the same command",
-            TIME);
+            TIME,
+            NONE);
     public static final Setting<String> PLAN = optional(
-            "plan", PATH, "FILE", "a file of plan --json; summary.json sets it beside what the run came to", TIME);
+            "plan",
+            PATH,
+            "FILE",
+            "a file of plan --json; summary.json sets it beside what the run came to",
+            TIME,
+            NONE);
     public static final Setting<Duration> EXECUTOR_WAIT = of(
             "executorWait",
             Durations.TYPE,
             Duration.ofSeconds(50),
             "TIME",
             "give up when the cluster starts no executor for so long",
-            TIME);
+            TIME,
+            NONE);
     public static final Setting<Backend> BACKEND =
-            of("backend", choice(Backend.class), ASKED.backend(), "auto|cpu|cuda", "hardware to run on", ENGINE);
+            of("backend", choice(Backend.class), ASKED.backend(), "auto|cpu|cuda", "hardware to run on", ENGINE, NONE);
     public static final Setting<Integer> RANKS = added(new Setting<>(
             "ranks",
             INTEGER,
@@ -160,32 +221,46 @@ public final class Settings {
             "W",
             "devices that share one copy of the model; 0 chooses",
             ENGINE,
-            List.of("tensorParallelSize")));
+            List.of("tensorParallelSize"),
+            NONE));
     public static final Setting<Integer> REPLICAS =
-            of("replicas", INTEGER, ASKED.replicas(), "R", "copies of the model per executor; 0 chooses", ENGINE);
+            of("replicas", INTEGER, ASKED.replicas(), "R", "copies of the model per executor; 0 chooses", ENGINE, NONE);
     public static final Setting<Integer> MAX_NUM_SEQS =
-            of("maxNumSeqs", INTEGER, ASKED.maxNumSeqs(), "N", "most sequences in one step", ENGINE);
+            of("maxNumSeqs", INTEGER, ASKED.maxNumSeqs(), "N", "most sequences in one step", ENGINE, NONE);
     public static final Setting<Integer> MAX_NUM_BATCHED_TOKENS = of(
-            "maxNumBatchedTokens", INTEGER, ASKED.maxBatchTokens(), "N", "most tokens in one step; 0 chooses", ENGINE);
-    public static final Setting<Integer> MAX_MODEL_LEN =
-            of("maxModelLen", INTEGER, ASKED.maxModelLen(), "N", "longest prompt plus output; 0: the model's", ENGINE);
+            "maxNumBatchedTokens",
+            INTEGER,
+            ASKED.maxBatchTokens(),
+            "N",
+            "most tokens in one step; 0 chooses",
+            ENGINE,
+            NONE);
+    public static final Setting<Integer> MAX_MODEL_LEN = of(
+            "maxModelLen",
+            INTEGER,
+            ASKED.maxModelLen(),
+            "N",
+            "longest prompt plus output; 0: the model's",
+            ENGINE,
+            BY_CONTENT);
     public static final Setting<Integer> PAGE_TOKENS =
-            of("pageTokens", INTEGER, ASKED.pageTokens(), "N", "tokens in one page of the KV cache", ENGINE);
+            of("pageTokens", INTEGER, ASKED.pageTokens(), "N", "tokens in one page of the KV cache", ENGINE, NONE);
     public static final Setting<Integer> KV_PAGES =
-            of("kvPages", INTEGER, ASKED.kvPages(), "N", "pages of the KV cache; 0: what memory allows", ENGINE);
-    public static final Setting<Boolean> PREFIX_CACHE =
-            of("prefixCache", SWITCH, ASKED.prefixCache(), "", "compute the shared start of prompts once", ENGINE);
+            of("kvPages", INTEGER, ASKED.kvPages(), "N", "pages of the KV cache; 0: what memory allows", ENGINE, NONE);
+    public static final Setting<Boolean> PREFIX_CACHE = of(
+            "prefixCache", SWITCH, ASKED.prefixCache(), "", "compute the shared start of prompts once", ENGINE, NONE);
     public static final Setting<Integer> THREADS =
-            of("threads", INTEGER, ASKED.threads(), "N", "CPU threads; 0: all", ENGINE);
+            of("threads", INTEGER, ASKED.threads(), "N", "CPU threads; 0: all", ENGINE, NONE);
     public static final Setting<Double> GPU_MEMORY_UTILIZATION = of(
             "gpuMemoryUtilization",
             REAL,
             ASKED.gpu().memoryUtilization(),
             "SHARE",
             "share of each GPU's memory to fill with weights and KV cache",
-            ENGINE);
+            ENGINE,
+            NONE);
     public static final Setting<Boolean> DETERMINISTIC =
-            of("deterministic", SWITCH, false, "", "text independent of the batch; always so on the CPU", ENGINE);
+            of("deterministic", SWITCH, false, "", "text independent of the batch; always so on the CPU", ENGINE, NONE);
 
     private Settings() {}
 
@@ -203,13 +278,24 @@ public final class Settings {
     }
 
     private static <T> Setting<T> of(
-            String name, SettingType<T> type, T value, String placeholder, String help, SettingGroup group) {
-        return added(new Setting<>(name, type, Optional.of(value), placeholder, help, group, List.of()));
+            String name,
+            SettingType<T> type,
+            T value,
+            String placeholder,
+            String help,
+            SettingGroup group,
+            OutputEffect effect) {
+        return added(new Setting<>(name, type, Optional.of(value), placeholder, help, group, List.of(), effect));
     }
 
     private static <T> Setting<T> optional(
-            String name, SettingType<T> type, String placeholder, String help, SettingGroup group) {
-        return added(new Setting<>(name, type, Optional.empty(), placeholder, help, group, List.of()));
+            String name,
+            SettingType<T> type,
+            String placeholder,
+            String help,
+            SettingGroup group,
+            OutputEffect effect) {
+        return added(new Setting<>(name, type, Optional.empty(), placeholder, help, group, List.of(), effect));
     }
 
     private static <T> Setting<T> added(Setting<T> setting) {
@@ -219,7 +305,12 @@ public final class Settings {
 
     /** As {@link #optional}; {@link SettingValues#get} tells the user when it is missing. */
     private static <T> Setting<T> required(
-            String name, SettingType<T> type, String placeholder, String help, SettingGroup group) {
-        return optional(name, type, placeholder, help, group);
+            String name,
+            SettingType<T> type,
+            String placeholder,
+            String help,
+            SettingGroup group,
+            OutputEffect effect) {
+        return optional(name, type, placeholder, help, group, effect);
     }
 }

@@ -72,6 +72,43 @@ class SettingsTest {
         assertThat(table).isEqualTo(DEFAULTS);
     }
 
+    /** A job begun with another value of one of these is another job, so this list changes with care. */
+    @Test
+    void everySettingThatIsPartOfAJobsFingerprint() {
+        assertThat(Settings.all().stream().filter(setting -> setting.effect() == OutputEffect.BY_VALUE))
+                .extracting(Setting::option)
+                .containsExactly(
+                        "--load-format",
+                        "--id-column",
+                        "--limit",
+                        "--system",
+                        "--truncate",
+                        "--max-tokens",
+                        "--temperature",
+                        "--top-p",
+                        "--top-k",
+                        "--min-p",
+                        "--repetition-penalty",
+                        "--presence-penalty",
+                        "--frequency-penalty",
+                        "--seed",
+                        "--stop",
+                        "--n",
+                        "--logprobs",
+                        "--prompt-logprobs",
+                        "--ignore-eos",
+                        "--keep-columns",
+                        "--token-ids");
+    }
+
+    @Test
+    void aSettingSaysWhetherItChangesTheOutput() {
+        assertThatThrownBy(() -> new Setting<>(
+                        "name", SettingType.TEXT, Optional.empty(), "", "help", SettingGroup.OUTPUT, List.of(), null))
+                .isInstanceOf(NullPointerException.class)
+                .hasMessage("effect");
+    }
+
     @Test
     void keysFollowTheName() {
         assertThat(Settings.MAX_NUM_BATCHED_TOKENS.confKey()).isEqualTo("spark.nighttrain.maxNumBatchedTokens");
