@@ -91,9 +91,10 @@ class UserJarsIT {
         List<String> all = new ArrayList<>(TinyModel.OPTIONS);
         all.addAll(List.of("--format", "users.Tickets", "--max-tokens", "2"));
         all.addAll(List.of(options));
+        Path model = TinyModel.in(folder.resolve("model"));
         return Outcome.of(Demo.command(
-                TinyModel.in(folder.resolve("model")),
-                folder,
+                model,
+                model, // the source does not look
                 folder.resolve("out"),
                 all.toArray(String[]::new)));
     }
