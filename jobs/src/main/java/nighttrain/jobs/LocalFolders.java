@@ -1,13 +1,15 @@
 package nighttrain.jobs;
 
 import java.io.IOException;
-import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import nighttrain.io.UserError;
 import org.apache.spark.SparkConf;
 import org.apache.spark.util.Utils;
@@ -59,8 +61,10 @@ final class LocalFolders {
             return "it is a file";
         } catch (AccessDeniedException e) {
             return "permission denied";
+        } catch (FileSystemException e) {
+            return e.getReason() == null ? "cannot be made" : e.getReason().toLowerCase(Locale.ROOT);
         } catch (IOException | InvalidPathException e) {
-            return String.valueOf(e.getMessage()).replace(folder + ": ", "");
+            return String.valueOf(e.getMessage());
         }
     }
 }

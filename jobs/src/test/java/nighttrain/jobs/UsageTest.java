@@ -35,7 +35,7 @@ class UsageTest {
                         + " spark.task.resource.gpu.amount: 1 (the engine has all GPUs of its executor, and tasks ask for"
                         + " none; leave it out)",
                 "generate --model m --input i --output o --conf spark.local.dir=/dev/null/a,/dev/null | no folder for Spark's"
-                        + " temporary files: /dev/null/a,/dev/null (Not a directory, it is a file; set SPARK_LOCAL_DIRS or"
+                        + " temporary files: /dev/null/a,/dev/null (not a directory, it is a file; set SPARK_LOCAL_DIRS or"
                         + " spark.local.dir to one that can be written)",
                 "generate --conf spark.jars=/none/a.jar | no such jar: /none/a.jar (named by spark.jars; check the path)",
                 "generate --conf spark.jars.packages=a:b | cannot fetch spark.jars.packages: a:b (requirement failed: Provided"
