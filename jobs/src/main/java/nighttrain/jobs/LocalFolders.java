@@ -47,7 +47,9 @@ final class LocalFolders {
         String fault = fault(ofJava);
         if (!fault.isEmpty()) {
             throw UserError.of(
-                    "no folder for temporary files", ofJava, fault + "; set -Djava.io.tmpdir to one that can be written");
+                    "no folder for temporary files",
+                    ofJava,
+                    fault + "; set -Djava.io.tmpdir to one that can be written");
         }
     }
 

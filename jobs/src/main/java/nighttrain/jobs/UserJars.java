@@ -52,8 +52,8 @@ final class UserJars {
         if (jars.isEmpty()) {
             return;
         }
-        MutableURLClassLoader loader = new MutableURLClassLoader(
-                new URL[0], Thread.currentThread().getContextClassLoader());
+        MutableURLClassLoader loader =
+                new MutableURLClassLoader(new URL[0], Thread.currentThread().getContextClassLoader());
         Configuration hadoop = SparkHadoopUtil.get().newConfiguration(conf);
         try {
             jars = DependencyUtils.resolveGlobPaths(jars, hadoop);

@@ -68,8 +68,8 @@ class HostileShellTest {
         List<String> command = root
                 ? List.of("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", launcher.toString())
                 : List.of(launcher.toString());
-        Map<String, String> environment = Map.of(
-                "JAVA_HOME", home.resolve("jdk").toString(), "NIGHTTRAIN_LOG_DIR", logs.toString());
+        Map<String, String> environment =
+                Map.of("JAVA_HOME", home.resolve("jdk").toString(), "NIGHTTRAIN_LOG_DIR", logs.toString());
         Path tree = home.resolve("jobs");
         Set<PosixFilePermission> rights = Files.getPosixFilePermissions(tree);
         try {
@@ -78,9 +78,10 @@ class HostileShellTest {
 
             Files.setPosixFilePermissions(home.resolve("m2"), PosixFilePermissions.fromString("---------"));
             assertThat(run(command, environment))
-                    .containsExactly("cannot run this Night Train: cannot read what it was built with: " + home.resolve("m2")
-                            + " (and " + home + " is another user's; have them build it with mvn -DskipTests"
-                            + " -Dmaven.repo.local=DIR package, DIR one that all can read, or build a copy of your own)\n");
+                    .containsExactly(
+                            "cannot run this Night Train: cannot read what it was built with: " + home.resolve("m2")
+                                    + " (and " + home + " is another user's; have them build it with mvn -DskipTests"
+                                    + " -Dmaven.repo.local=DIR package, DIR one that all can read, or build a copy of your own)\n");
         } finally {
             Files.setPosixFilePermissions(tree, rights);
             Files.setPosixFilePermissions(home.resolve("m2"), rights);

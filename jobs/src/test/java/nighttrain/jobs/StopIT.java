@@ -51,8 +51,8 @@ class StopIT {
                 folder.resolve("out"),
                 options.toArray(String[]::new));
 
-        List<String> shell = new ArrayList<>(
-                List.of("sh", "-c", "umask 027; exec \"$@\"", "sh", Project.LAUNCHER.toString()));
+        List<String> shell =
+                new ArrayList<>(List.of("sh", "-c", "umask 027; exec \"$@\"", "sh", Project.LAUNCHER.toString()));
         shell.addAll(List.of(command));
         try (CommandProcess process = CommandProcess.start(folder, TinyModel.environment(folder), shell)) {
             process.awaitWhileAlive("a row is finished", PATIENCE, () -> journal.rows() > 0);
@@ -71,10 +71,11 @@ class StopIT {
     /** 027: of Hadoop's own, which is 022, it leaves the group's reading. */
     private static void obeysTheUmask(Path output) throws IOException {
         try (Stream<Path> all = Files.walk(output)) {
-            assertThat(all.toList()).hasSizeGreaterThan(3).allSatisfy(path -> assertThat(
-                            PosixFilePermissions.toString(Files.getPosixFilePermissions(path)))
-                    .as(path.toString())
-                    .isEqualTo(Files.isDirectory(path) ? "rwxr-x---" : "rw-r-----"));
+            assertThat(all.toList())
+                    .hasSizeGreaterThan(3)
+                    .allSatisfy(path -> assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(path)))
+                            .as(path.toString())
+                            .isEqualTo(Files.isDirectory(path) ? "rwxr-x---" : "rw-r-----"));
         }
     }
 }

@@ -114,7 +114,8 @@ class UsageTest {
     void versionsAreOneLine() {
         Outcome outcome = Outcome.of("--version");
 
-        assertThat(outcome.out()).matches("Night Train \\S+, Spark 4\\.\\S+, Java " + System.getProperty("java.version") + "\n");
+        assertThat(outcome.out())
+                .matches("Night Train \\S+, Spark 4\\.\\S+, Java " + System.getProperty("java.version") + "\n");
         assertThat(outcome.exitCode()).isEqualTo(ExitCode.FINISHED);
     }
 }

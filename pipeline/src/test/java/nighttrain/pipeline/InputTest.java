@@ -124,7 +124,8 @@ class InputTest extends JobTest {
     @Test
     void anyDatasetThroughTheJavaApi() {
         Dataset<Row> prompts = spark.range(0, 40, 1, 4).selectExpr("concat('prompt ', id) as prompt", "id as key");
-        SettingValues settings = values.with(Settings.KEEP_COLUMNS, List.of("key")).with(Settings.MAX_TOKENS, 40);
+        SettingValues settings =
+                values.with(Settings.KEEP_COLUMNS, List.of("key")).with(Settings.MAX_TOKENS, 40);
         Dataset<Row> results = NightTrain.generate(prompts, settings, engines);
         assertThat(results.collectAsList())
                 .extracting(row -> row.<String>getAs("text"))

@@ -1,7 +1,6 @@
 package nighttrain.pipeline.settings;
 
 import java.util.Map;
-import java.util.function.Function;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;

@@ -226,14 +226,25 @@ class SettingsTest {
         refusesOfAProgram("maxTokens", 64.5, "bad value of maxTokens: 64.5 (a whole number; leave it out for 256)");
         refusesOfAProgram("maxTokens", "many", "bad value of maxTokens: many (a whole number; leave it out for 256)");
         refusesOfAProgram("maxTokens", true, "bad value of maxTokens: true (a whole number; leave it out for 256)");
-        refusesOfAProgram("executorWait", 90, "bad value of executorWait: 90 (a duration, such as 90s, 45m, 1h30m or"
-                + " PT2H; write it so, as text)");
+        refusesOfAProgram(
+                "executorWait",
+                90,
+                "bad value of executorWait: 90 (a duration, such as 90s, 45m, 1h30m or"
+                        + " PT2H; write it so, as text)");
         refusesOfAProgram("loadFormat", 1, "bad value of loadFormat: 1 (one of auto, dummy; write it so, as text)");
-        refusesOfAProgram("keepColumns", 7, "bad value of keepColumns: 7 (names separated by commas; write it so, as text)");
-        refusesOfAProgram("keepColumns", List.of(7), "bad value of keepColumns: [7] (names separated by commas; write it so, as text)");
-        refusesOfAProgram("loadFormat", null, "bad value of loadFormat: null (one of auto, dummy; leave it out for the default)");
+        refusesOfAProgram(
+                "keepColumns", 7, "bad value of keepColumns: 7 (names separated by commas; write it so, as text)");
+        refusesOfAProgram(
+                "keepColumns",
+                List.of(7),
+                "bad value of keepColumns: [7] (names separated by commas; write it so, as text)");
+        refusesOfAProgram(
+                "loadFormat", null, "bad value of loadFormat: null (one of auto, dummy; leave it out for the default)");
         refusesOfAProgram("system", null, "bad value of system: null (text; leave it out for the default)");
-        refusesOfAProgram("maxTokns", 1, "no such setting: maxTokns (names are written as in maxTokens; see nighttrain generate --help for all)");
+        refusesOfAProgram(
+                "maxTokns",
+                1,
+                "no such setting: maxTokns (names are written as in maxTokens; see nighttrain generate --help for all)");
     }
 
     private static void refusesOfAProgram(String name, Object value, String message) {
