@@ -1,11 +1,14 @@
-// Draws one token per row of logits: penalties, temperature, top-k, top-p, min-p, then the inverse of the cumulated
-// distribution, in order of token ids, at a uniform number that the host derived from seed and position. Ties of the largest
-// logit go to the lower id. Grid: rows. Weights are summed as integers, so that a draw has the same bits on every run.
+// Draws one token per row of logits: penalties, temperature, top-k, top-p, min-p, each on what the one before left, then the
+// inverse of the cumulated distribution, in order of token ids, at a uniform number that the host derived from seed and
+// position. Ties go to the lower id, at the cut-offs of top-k and top-p, too. A row with NaN or +inf, or of -inf alone, has no
+// token: a number below 0 stands for it. Grid: rows. Weights are summed as integers, so that a draw has the same bits on every
+// run.
 // Bytes: a row of fp32 logits read once for greedy rows; a few times, from the L2 cache, for others.
 typedef unsigned long long u64;
 
 constexpr int THREADS = 1024;
 constexpr int MAX_CANDIDATES = 20;
+constexpr int NO_FAULT = 0, NOT_A_NUMBER = -1, POSITIVE_INFINITY = -2, ALL_NEGATIVE_INFINITY = -3; // as LogitFault has them
 constexpr float FIXED_POINT = 1099511627776.0f; // 2^40 per unit of weight: 2^23 weights cannot overflow
 
 struct Penalty {
@@ -18,8 +21,8 @@ struct Penalty {
 struct Draw {
     double uniform; // in [0, 1)
     Penalty* penalties;
+    double top_p;
     float inverse_temperature; // 0: greedy
-    float top_p;
     float min_p;
     float repetition;
     float presence;
@@ -36,9 +39,14 @@ struct Likely {
     float logprobs[MAX_CANDIDATES];
 };
 
-// Orders floats as unsigned integers.
+constexpr unsigned INFINITE = 0xff800000u, MINUS_INFINITE = 0x007fffffu; // the orders of +inf and -inf
+constexpr unsigned NAN_ORDER = INFINITE + 1;
+
+// Orders floats as unsigned integers; zeros are alike, and so are NaNs, above all others.
 __device__ __forceinline__ unsigned order(float x) {
     unsigned bits = __float_as_uint(x);
+    if ((bits & 0x7fffffffu) > 0x7f800000u) return NAN_ORDER;
+    if (bits == 0x80000000u) bits = 0;
     return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
 }
 
@@ -57,6 +65,14 @@ __device__ __forceinline__ int token_of(u64 ranked) {
 
 __device__ __forceinline__ float logit_of(u64 ranked) {
     return unordered((unsigned)(ranked >> 32));
+}
+
+// What is wrong with a row whose best this is.
+__device__ __forceinline__ int fault_of(u64 best) {
+    const unsigned key = (unsigned)(best >> 32);
+    return key == NAN_ORDER ? NOT_A_NUMBER
+        : key == INFINITE ? POSITIVE_INFINITY
+        : key == MINUS_INFINITE ? ALL_NEGATIVE_INFINITY : NO_FAULT;
 }
 
 template <typename T, typename Combine>
@@ -94,9 +110,11 @@ struct Weights {
     float max;
     float inverse_temperature;
 
-    __device__ u64 operator()(int token) const {
-        return (u64)(__expf((row[token] - max) * inverse_temperature) * FIXED_POINT);
+    __device__ u64 of(float logit) const {
+        return (u64)(__expf((logit - max) * inverse_temperature) * FIXED_POINT);
     }
+
+    __device__ u64 operator()(int token) const { return of(row[token]); }
 
     __device__ u64 sum_from(unsigned cut) const {
         u64 sum = 0;
@@ -175,44 +193,52 @@ __device__ int inverse_cumulative(const Weights& weight, unsigned cut, u64 targe
     return drawn;
 }
 
-// Of the tokens at `cut`, as many as bring those from it on to `count` stay, the lower ids first; the others get no weight.
-__device__ void drop_ties(float* row, int vocabulary, unsigned cut, int count) {
+// Of the tokens at `cut` the first `kept`, in order of ids, stay; the others get no weight.
+__device__ void drop_ties(float* row, int vocabulary, unsigned cut, u64 kept) {
     __shared__ int ties_of[32];
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const int length = (vocabulary + 31) / 32, from = warp * length, to = min(vocabulary, from + length);
-    int above = 0, ties = 0;
-    for (int token = from + lane; token < to; token += 32) {
-        const unsigned key = order(row[token]);
-        above += key > cut;
-        ties += key == cut;
-    }
+    int ties = 0;
+    for (int token = from + lane; token < to; token += 32) ties += order(row[token]) == cut;
     for (int l = 16; l > 0; l >>= 1) ties += __shfl_xor_sync(0xffffffffu, ties, l);
+    __syncthreads(); // of the use before
     if (lane == 0) ties_of[warp] = ties;
-    int left = count - block_reduce(above, 0, [](int a, int b) { return a + b; });
+    __syncthreads();
+    int left = (int)min(kept, (u64)vocabulary);
     for (int w = 0; w < warp; w++) left -= ties_of[w];
     for (int start = from; start < to && ties > 0; start += 32) {
         const int token = start + lane;
         const bool tie = token < to && order(row[token]) == cut;
         const unsigned all = __ballot_sync(0xffffffffu, tie);
-        if (tie && __popc(all & (1u << lane) - 1) >= left) row[token] = __int_as_float(0xff800000); // -inf
+        if (tie && (int)__popc(all & ((1u << lane) - 1)) >= left) row[token] = __int_as_float(0xff800000); // -inf
         left -= __popc(all);
     }
     __syncthreads();
 }
 
-__device__ int sample(const Draw& d, float* row, int vocabulary, float max) {
-    Weights weight{row, vocabulary, max, d.inverse_temperature};
-    unsigned cut = 0;
-    if (d.min_p > 0) cut = order(max + logf(d.min_p) / d.inverse_temperature);
-    u64 mass = weight.sum_from(0);
+__device__ u64 count_above(const float* row, int vocabulary, unsigned cut) {
+    u64 above = 0;
+    for (int token = threadIdx.x; token < vocabulary; token += THREADS) above += order(row[token]) > cut;
+    return block_reduce(above, (u64)0, [](u64 a, u64 b) { return a + b; });
+}
+
+// Top-k of all tokens, top-p of the mass that top-k left, min-p by the likeliest, which all of them keep.
+__device__ int sample(const Draw& d, float* row, int vocabulary, float best) {
+    const Weights weight{row, vocabulary, best, d.inverse_temperature};
+    unsigned cut = MINUS_INFINITE + 1;
     if (d.top_k > 0 && d.top_k < vocabulary) {
         cut = select(row, vocabulary, cut, (u64)d.top_k, [](int) { return (u64)1; });
-        drop_ties(row, vocabulary, cut, d.top_k);
-        mass = weight.sum_from(cut);
+        drop_ties(row, vocabulary, cut, (u64)d.top_k - count_above(row, vocabulary, cut));
     }
-    if (d.top_p < 1.0f) cut = select(row, vocabulary, cut, (u64)((double)d.top_p * mass), weight);
-    u64 kept = weight.sum_from(cut);
-    u64 target = (u64)(d.uniform * (double)kept);
+    if (d.top_p < 1) {
+        const u64 least = max((u64)ceil(d.top_p * (double)weight.sum_from(cut)), (u64)1);
+        cut = select(row, vocabulary, cut, least, weight);
+        const u64 above = weight.sum_from(cut + 1), tie = weight.of(unordered(cut));
+        if (tie > 0 && above < least) drop_ties(row, vocabulary, cut, (least - above + tie - 1) / tie);
+    }
+    if (d.min_p > 0) cut = max(cut, order(best + logf(d.min_p) / d.inverse_temperature));
+    const u64 kept = weight.sum_from(cut);
+    const u64 target = (u64)(d.uniform * (double)kept);
     return inverse_cumulative(weight, cut, target < kept ? target : kept - 1);
 }
 
@@ -244,7 +270,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) draw(
     const Draw d = draws[blockIdx.x];
     float* row = logits + (long long)blockIdx.x * vocabulary;
     u64 best = best_below(row, vocabulary, ~(u64)0);
-    const bool scored = d.logprobs >= 0 || d.given >= 0;
+    int token = fault_of(best);
+    const bool scored = token == NO_FAULT && (d.logprobs >= 0 || d.given >= 0);
     float log_total = 0;
     if (scored) {
         log_total = log_sum(row, vocabulary, logit_of(best));
@@ -257,15 +284,17 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) draw(
             next = best_below(row, vocabulary, next);
         }
     }
-    int token = d.given;
-    if (token < 0) {
-        if (d.penalty_count > 0) {
-            penalise(d, row);
-            best = best_below(row, vocabulary, ~(u64)0);
-        }
-        token = d.inverse_temperature == 0 ? token_of(best) : sample(d, row, vocabulary, logit_of(best));
+    if (token == NO_FAULT && d.given < 0 && d.penalty_count > 0) {
+        penalise(d, row);
+        best = best_below(row, vocabulary, ~(u64)0);
+        token = fault_of(best); // a finite logit may have been multiplied past the largest float
     }
-    float logit = scored ? raw_logit(d, row, token) : 0.0f;
+    if (token == NO_FAULT) {
+        token = d.given >= 0 ? d.given
+            : d.inverse_temperature == 0 ? token_of(best)
+            : sample(d, row, vocabulary, logit_of(best));
+    }
+    const float logit = scored && token >= 0 ? raw_logit(d, row, token) : 0.0f;
     if (threadIdx.x == 0) {
         for (int c = 0; c < copies; c++) tokens[c * copy_stride + blockIdx.x] = token; // one for each rank to fetch
         likely[blockIdx.x].logprob = logit - log_total;

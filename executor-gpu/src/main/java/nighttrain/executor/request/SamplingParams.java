@@ -4,13 +4,15 @@ import java.io.Serializable;
 import nighttrain.io.UserError;
 
 /**
- * How the next token is drawn.
+ * How the next token is drawn: penalties, temperature, top-k, top-p, min-p, always in this order (that of Hugging Face
+ * transformers), each on the distribution that the one before left: top-p counts shares of what top-k kept, and min-p drops tokens
+ * of what top-p kept. Of equally likely tokens at the cut-off of top-k or top-p the lower ids stay.
  *
  * @param maxTokens most tokens to generate, at least 1
  * @param temperature 0 is greedy; otherwise logits are divided by it
  * @param topK only the k likeliest tokens; 0 is all
- * @param topP only the likeliest tokens whose probabilities reach p together (nucleus); 1 is all
- * @param minP only tokens at least this share as likely as the likeliest; 0 is all
+ * @param topP only the likeliest tokens whose probabilities reach p together (nucleus), of those that top-k kept; 1 is all
+ * @param minP only tokens at least this share as likely as the likeliest, of those that top-p kept; 0 is all
  * @param repetitionPenalty divides positive and multiplies negative logits of tokens seen in prompt or output; 1 is none
  * @param presencePenalty subtracted once from the logit of every token already in the output
  * @param frequencyPenalty subtracted from the logit of a token once per occurrence in the output

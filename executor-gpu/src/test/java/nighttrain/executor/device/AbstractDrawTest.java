@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import nighttrain.executor.request.SamplingParams;
@@ -106,6 +107,12 @@ public abstract class AbstractDrawTest extends DrawingDevice {
         "1000,1,0,1,0.3",
         "1000,3,40,0.6,0",
         "1000,2,20,0.9,0.1",
+        "64,1,1000,0.9,0.1",
+        "64,1,0,0.9,0.1",
+        "64,1,63,0.9,0.1",
+        "1000,2,300,1,0.05",
+        "1000,4,300,0.5,0.2",
+        "50257,3,5000,0.8,0.3",
         "50257,1,8,1,0",
         "50257,0.8,0,0.05,0",
         "50257,1,0,1,0.5"
@@ -138,8 +145,88 @@ public abstract class AbstractDrawTest extends DrawingDevice {
     }
 
     private static Set<Integer> kept(float[] row, SamplingParams sampling, double slack) {
-        double[] probabilities = DrawReference.softmax(Formulas.wide(row), sampling.temperature());
-        return DrawReference.kept(probabilities, sampling, slack);
+        return DrawReference.kept(Formulas.wide(row), sampling, slack);
+    }
+
+    /** Four of each logit, eight of them likeliest: cut-offs fall between equals, of which the lower ids stay. */
+    @ParameterizedTest
+    @CsvSource({
+        "5,1,0", "8,1,0", "9,1,0", "0,0.25,0", "0,0.5,0", "0,0.0000001,0", "0,0.1,0", "0,0.8,0", "0,0.9,0", "0,1,1",
+        "0,1,0.01", "4,0.5,0", "4,0.5,1", "10,0.9,0.5", "10,0.95,0.01", "1000,0.9,0.01", "8,0.625,0", "13,0.99,0"
+    })
+    void ofEqualsAtACutOffTheLowerIdsStay(int topK, double topP, double minP) {
+        float[] logits = new float[40]; // weights: 1, e^-3, e^-6
+        int[] at = fresh.shuffled(40);
+        Arrays.fill(logits, -40f);
+        for (int i = 0; i < 16; i++) {
+            logits[at[i]] = i < 8 ? 0f : i < 12 ? -3f : -6f;
+        }
+        logits[at[0]] = -0f; // equal to 0
+        SamplingParams sampling = sampling(1, topK, topP, minP);
+        Set<Integer> kept = DrawReference.kept(Formulas.wide(plusZero(logits)), sampling, 0);
+        assertThat(seen(logits, sampling)).as("seed %d", fresh.seed).isSubsetOf(kept);
+        Set<Integer> likely = new TreeSet<>(kept);
+        likely.removeIf(token -> logits[token] < -3);
+        assertThat(seen(logits, sampling)).as("seed %d", fresh.seed).containsAll(likely);
+    }
+
+    private static float[] plusZero(float[] values) {
+        float[] plus = values.clone();
+        for (int i = 0; i < plus.length; i++) {
+            plus[i] += 0f;
+        }
+        return plus;
+    }
+
+    private Set<Integer> seen(float[] logits, SamplingParams sampling) {
+        Set<Integer> seen = new TreeSet<>();
+        for (int from = 0; from < 3_000; from += 1_000) {
+            List<Draw> draws = LongStream.range(from, from + 1_000)
+                    .mapToObj(seed -> plain(sampling, seed))
+                    .toList();
+            Arrays.stream(tokens(draw(draws, copies(logits, draws.size())))).forEach(seen::add);
+        }
+        return seen;
+    }
+
+    /** A top-k that drops nothing changes nothing. */
+    @Test
+    void topKOfMoreThanThereAreIsNone() {
+        float[] row = fresh.logits(64);
+        for (SamplingParams none : List.of(sampling(2, 0, 0.9, 0.05), sampling(2, 0, 1, 0.1), sampling(2, 0, 0.7, 0))) {
+            SamplingParams all = sampling(2, 1_000, none.topP(), none.minP());
+            List<Draw> draws = LongStream.range(0, 1_000).mapToObj(seed -> plain(none, seed)).toList();
+            List<Draw> same = LongStream.range(0, 1_000).mapToObj(seed -> plain(all, seed)).toList();
+            assertThat(tokens(draw(same, copies(row, 1_000))))
+                    .as("seed %d", fresh.seed)
+                    .isEqualTo(tokens(draw(draws, copies(row, 1_000))));
+        }
+    }
+
+    /** Extreme settings leave the likeliest token, never none. */
+    @ParameterizedTest
+    @CsvSource({"1e-300,0,1,0", "1e-45,5,0.5,0.1", "1,0,1e-300,0", "1,0,1e-14,1", "100,1,1e-300,1"})
+    void extremeSettingsLeaveTheLikeliest(double temperature, int topK, double topP, double minP) {
+        float[] row = fresh.logits(1_000);
+        int likeliest = DrawReference.ranked(Formulas.wide(row))[0];
+        List<Draw> draws = LongStream.range(0, 100)
+                .mapToObj(seed -> plain(sampling(temperature, topK, topP, minP), seed))
+                .toList();
+        assertThat(tokens(draw(draws, copies(row, 100)))).containsOnly(likeliest);
+    }
+
+    /** Tokens of -inf are never drawn, however few others there are. */
+    @Test
+    void tokensOfMinusInfinityAreNotDrawn() {
+        float[] row = new float[1_000];
+        Arrays.fill(row, Float.NEGATIVE_INFINITY);
+        row[7] = -1e30f;
+        row[613] = -1e30f;
+        for (SamplingParams sampling :
+                List.of(sampling(1, 0, 1, 0), sampling(1, 10, 0.9, 0), sampling(1, 10, 1, 0.5), sampling(1, 0, 0.99, 0))) {
+            assertThat(seen(row, sampling)).containsExactly(7, 613);
+        }
+        assertThat(tokens(draw(List.of(Draw.likeliest()), List.of(row)))).containsExactly(7);
     }
 
     @Test

@@ -3,9 +3,10 @@ package nighttrain.executor.device;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
-import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import nighttrain.executor.request.SamplingParams;
 
@@ -51,20 +52,30 @@ final class DrawReference {
                 .toArray();
     }
 
-    /** The tokens that top-k, then top-p of what is left, then min-p keep; {@code slack} widens the last two. */
-    static Set<Integer> kept(double[] probabilities, SamplingParams sampling, double slack) {
-        int[] ranked = ranked(probabilities);
-        int k = sampling.topK() == 0 ? ranked.length : Math.min(sampling.topK(), ranked.length);
-        double mass =
-                Arrays.stream(ranked, 0, k).mapToDouble(i -> probabilities[i]).sum();
-        Set<Integer> kept = new LinkedHashSet<>();
-        double before = 0;
-        for (int i = 0; i < k && before < (sampling.topP() + slack) * mass; i++) {
-            if (probabilities[ranked[i]] >= (sampling.minP() - slack) * probabilities[ranked[0]]) {
-                kept.add(ranked[i]);
-            }
-            before += probabilities[ranked[i]];
+    /**
+     * The tokens that the filters keep, one after the other as transformers' warpers, each on the softmax of what is left: the k
+     * likeliest; the likeliest of these until their probabilities reach p; those at least min-p times as likely as the likeliest.
+     * Of equals the lower ids stay. {@code slack} widens the last two.
+     */
+    static Set<Integer> kept(double[] logits, SamplingParams sampling, double slack) {
+        double[] left = logits.clone();
+        int[] ranked = ranked(left);
+        for (int i = sampling.topK(); i < ranked.length && sampling.topK() > 0; i++) {
+            left[ranked[i]] = Double.NEGATIVE_INFINITY;
         }
-        return kept;
+        double[] afterTopK = softmax(left, sampling.temperature());
+        double before = 0;
+        for (int token : ranked) {
+            if (before >= sampling.topP() + slack && sampling.topP() < 1) {
+                left[token] = Double.NEGATIVE_INFINITY;
+            }
+            before += afterTopK[token];
+        }
+        double[] afterTopP = softmax(left, sampling.temperature());
+        double least = (sampling.minP() - slack) * afterTopP[ranked[0]];
+        return IntStream.range(0, left.length)
+                .filter(token -> left[token] > Double.NEGATIVE_INFINITY && afterTopP[token] >= least)
+                .boxed()
+                .collect(Collectors.toCollection(TreeSet::new));
     }
 }

@@ -9,13 +9,15 @@ import java.util.Optional;
 import java.util.PriorityQueue;
 import nighttrain.executor.device.Draw;
 import nighttrain.executor.device.Drawn;
+import nighttrain.executor.device.LogitFault;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.request.TokenLogprobs;
 import nighttrain.executor.request.TokenLogprobs.Candidate;
 
 /**
  * Draws a token from one row of logits: penalties, temperature, top-k, top-p, min-p, in that order (that of Hugging Face's
- * logits processors), then the inverse of the cumulated distribution at {@link Draw#uniform}. Ties go to the lower token id.
+ * logits processors, each on what the one before left), then the inverse of the cumulated distribution at {@link Draw#uniform}.
+ * Ties go to the lower token id, at the cut-offs of top-k and top-p, too. A row that is not finite has no token.
  */
 final class CpuSampler {
     private static final Comparator<Candidate> BEST_FIRST =
@@ -24,6 +26,10 @@ final class CpuSampler {
     private CpuSampler() {}
 
     static Drawn draw(Draw draw, float[] logits, int start, int vocabulary) {
+        Optional<LogitFault> fault = fault(logits, start, vocabulary);
+        if (fault.isPresent()) {
+            return Drawn.failed(fault.get());
+        }
         SamplingParams sampling = draw.sampling();
         if (draw.given() != Draw.NONE) {
             return new Drawn(
@@ -32,12 +38,33 @@ final class CpuSampler {
         float[] raw = sampling.logprobs() >= 0 ? copy(logits, start, vocabulary) : new float[0];
         if (sampling.hasPenalties()) {
             penalise(draw, logits, start);
+            fault = fault(logits, start, vocabulary); // a finite logit may have been multiplied past the largest float
+            if (fault.isPresent()) {
+                return Drawn.failed(fault.get());
+            }
         }
         int token = sampling.isGreedy()
                 ? likeliest(logits, start, vocabulary)
                 : sample(sampling, draw.uniform(), logits, start, vocabulary);
         return new Drawn(
                 token, sampling.logprobs() >= 0 ? Optional.of(logprobs(raw, token, sampling)) : Optional.empty());
+    }
+
+    private static Optional<LogitFault> fault(float[] logits, int start, int vocabulary) {
+        float max = Float.NEGATIVE_INFINITY;
+        for (int i = start; i < start + vocabulary; i++) {
+            float logit = logits[i];
+            if (Float.isNaN(logit)) {
+                return Optional.of(LogitFault.NAN);
+            }
+            if (logit > max) {
+                max = logit;
+            }
+        }
+        if (max == Float.POSITIVE_INFINITY) {
+            return Optional.of(LogitFault.POSITIVE_INFINITY);
+        }
+        return max == Float.NEGATIVE_INFINITY ? Optional.of(LogitFault.ALL_NEGATIVE_INFINITY) : Optional.empty();
     }
 
     private static float[] copy(float[] logits, int start, int vocabulary) {
@@ -73,11 +100,11 @@ final class CpuSampler {
     }
 
     private static int sample(SamplingParams sampling, double uniform, float[] logits, int start, int vocabulary) {
-        double max = logits[start + likeliest(logits, start, vocabulary)] / sampling.temperature();
+        double max = logits[start + likeliest(logits, start, vocabulary)];
         double[] weights = new double[vocabulary];
         double total = 0;
         for (int token = 0; token < vocabulary; token++) {
-            weights[token] = Math.exp(logits[start + token] / sampling.temperature() - max);
+            weights[token] = Math.exp((logits[start + token] - max) / sampling.temperature());
             total += weights[token];
         }
         if (sampling.topK() == 0 && sampling.topP() == 1 && sampling.minP() == 0) {
@@ -108,9 +135,10 @@ final class CpuSampler {
 
     /** The tokens that the filters leave, heaviest first. The likeliest token weighs 1. */
     private static List<Weighted> kept(double[] weights, double total, SamplingParams sampling) {
-        // Tokens lighter than this weigh less than 1 - p together, so none of them can be in the nucleus.
-        double negligible = sampling.topK() == 0 ? (1 - sampling.topP()) * total / weights.length : 0;
-        double least = Math.max(negligible, sampling.minP());
+        // Tokens lighter than the first weigh less than 1 - p together, so none of them can be in the nucleus. With top-k the
+        // nucleus is one of fewer tokens, whose mass is not known yet.
+        double least =
+                sampling.topK() == 0 ? Math.max((1 - sampling.topP()) * total / weights.length, sampling.minP()) : 0;
         List<Weighted> candidates = new ArrayList<>();
         for (int token = 0; token < weights.length; token++) {
             if (weights[token] >= least) {
@@ -121,7 +149,7 @@ final class CpuSampler {
         if (sampling.topK() > 0 && sampling.topK() < candidates.size()) {
             candidates = candidates.subList(0, sampling.topK());
         }
-        return nucleus(candidates, sampling, total);
+        return likelyEnough(nucleus(candidates, sampling, total), sampling.minP());
     }
 
     private static List<Weighted> nucleus(List<Weighted> candidates, SamplingParams sampling, double total) {
@@ -129,13 +157,22 @@ final class CpuSampler {
                 ? total
                 : candidates.stream().mapToDouble(Weighted::weight).sum();
         double cumulated = 0;
-        for (int i = 0; i < candidates.size(); i++) {
+        for (int i = 0; i < candidates.size() && sampling.topP() < 1; i++) {
             cumulated += candidates.get(i).weight();
             if (cumulated >= sampling.topP() * mass) {
                 return candidates.subList(0, i + 1);
             }
         }
         return candidates;
+    }
+
+    /** After top-p, whose mass does not depend on it. */
+    private static List<Weighted> likelyEnough(List<Weighted> nucleus, double minP) {
+        int count = nucleus.size();
+        while (nucleus.get(count - 1).weight() < minP) { // the first weighs 1
+            count--;
+        }
+        return nucleus.subList(0, count);
     }
 
     private static int drawFrom(List<Weighted> kept, double uniform) {

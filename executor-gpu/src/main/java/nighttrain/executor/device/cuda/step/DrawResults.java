@@ -15,8 +15,9 @@ import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.request.TokenLogprobs;
 
 /**
- * What draw.cu wrote: a token per row, and its {@code Likely} struct where log-probabilities were asked for. The tokens of all ranks
- * stay on every GPU, for the next step to go on with.
+ * What draw.cu wrote: a token per row, or the code of a {@link nighttrain.executor.device.LogitFault}, and the row's
+ * {@code Likely} struct where log-probabilities were asked for. The tokens of all ranks stay on every GPU, for the next step to go
+ * on with.
  */
 public final class DrawResults {
     private static final int LIKELY_BYTES = Float.BYTES + SamplingParams.MAX_LOGPROBS * (Integer.BYTES + Float.BYTES);
@@ -97,7 +98,7 @@ public final class DrawResults {
             int token = hostTokens[turn].view().getInt(i * Integer.BYTES);
             drawn.add(new Drawn(
                     token,
-                    wantsLogprobs(draws.get(i))
+                    token >= 0 && wantsLogprobs(draws.get(i))
                             ? Optional.of(logprobs(hostLikely[turn].view(), i, token, draws.get(i)))
                             : Optional.empty()));
         }

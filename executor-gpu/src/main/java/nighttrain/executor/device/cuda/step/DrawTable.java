@@ -13,7 +13,7 @@ import nighttrain.executor.request.SamplingParams;
 
 /** How each output row is to be drawn, as draw.cu's {@code Draw} and {@code Penalty} structs. */
 public final class DrawTable {
-    private static final int BYTES = 56;
+    private static final int BYTES = 64;
     static final int INTS = BYTES / Integer.BYTES;
     private static final int PENALTY_BYTES = 16;
 
@@ -86,8 +86,8 @@ public final class DrawTable {
         SamplingParams sampling = draw.sampling();
         table.putDouble(draw.uniform());
         table.putLong((long) firstPenalty * PENALTY_BYTES);
-        table.putFloat(sampling.isGreedy() ? 0f : (float) (1 / sampling.temperature()));
-        table.putFloat((float) sampling.topP());
+        table.putDouble(sampling.topP());
+        table.putFloat(sampling.isGreedy() ? 0f : (float) Math.min(1 / sampling.temperature(), Float.MAX_VALUE));
         table.putFloat((float) sampling.minP());
         table.putFloat((float) sampling.repetitionPenalty());
         table.putFloat((float) sampling.presencePenalty());
@@ -96,5 +96,6 @@ public final class DrawTable {
         table.putInt(count);
         table.putInt(sampling.logprobs());
         table.putInt(draw.given());
+        table.putInt(0);
     }
 }

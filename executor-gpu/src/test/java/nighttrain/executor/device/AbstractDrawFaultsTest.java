@@ -1,0 +1,103 @@
+package nighttrain.executor.device;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import nighttrain.executor.request.SamplingParams;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Rows of logits that are not finite: they have no token, say why, and leave the other rows alone. */
+public abstract class AbstractDrawFaultsTest extends DrawingDevice {
+    private static final float NEGATIVE_NAN = Float.intBitsToFloat(0xffc00001);
+    private static final float LARGEST_NAN = Float.intBitsToFloat(0x7fffffff);
+
+    protected AbstractDrawFaultsTest(TestBackend backend) {
+        super(backend);
+    }
+
+    private record Row(float[] logits, LogitFault fault) {}
+
+    @ParameterizedTest
+    @ValueSource(ints = {2, 61, 1_000, 50_257})
+    void aRowThatIsNotFiniteHasNoToken(int vocabulary) {
+        List<Row> bad = bad(vocabulary);
+        List<float[]> good = new ArrayList<>();
+        List<Draw> draws = new ArrayList<>();
+        List<float[]> rows = new ArrayList<>();
+        for (int i = 0; i < bad.size(); i++) {
+            good.add(fresh.logits(vocabulary));
+            draws.addAll(List.of(draw(i, vocabulary), draw(i + 1, vocabulary)));
+            rows.addAll(List.of(good.get(i), bad.get(i).logits()));
+        }
+        List<Drawn> drawn = draw(draws, rows);
+        for (int i = 0; i < bad.size(); i++) {
+            assertThat(drawn.get(2 * i + 1))
+                    .as("bad row %d (seed %d)", i, fresh.seed)
+                    .isEqualTo(Drawn.failed(bad.get(i).fault()));
+            assertThat(draw(List.of(draws.get(2 * i)), List.of(good.get(i))))
+                    .as("good row %d (seed %d)", i, fresh.seed)
+                    .containsExactly(drawn.get(2 * i));
+            assertThat(drawn.get(2 * i).fault()).isEmpty();
+        }
+    }
+
+    /** One of each fault at the ends, in the middle, with others beside it. */
+    private List<Row> bad(int vocabulary) {
+        List<Row> bad = new ArrayList<>();
+        for (int at : new int[] {0, vocabulary / 2, vocabulary - 1, fresh.below(vocabulary)}) {
+            for (float value : new float[] {Float.NaN, NEGATIVE_NAN, LARGEST_NAN, Float.POSITIVE_INFINITY}) {
+                float[] row = fresh.logits(vocabulary);
+                row[at] = value;
+                bad.add(new Row(row, Float.isNaN(value) ? LogitFault.NAN : LogitFault.POSITIVE_INFINITY));
+            }
+        }
+        float[] all = new float[vocabulary];
+        for (float value : new float[] {Float.NaN, NEGATIVE_NAN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
+            float[] row = all.clone();
+            Arrays.fill(row, value);
+            bad.add(new Row(
+                    row,
+                    Float.isNaN(value)
+                            ? LogitFault.NAN
+                            : value > 0 ? LogitFault.POSITIVE_INFINITY : LogitFault.ALL_NEGATIVE_INFINITY));
+        }
+        float[] mixed = all.clone();
+        Arrays.fill(mixed, Float.NEGATIVE_INFINITY);
+        mixed[0] = Float.POSITIVE_INFINITY;
+        mixed[vocabulary - 1] = NEGATIVE_NAN;
+        bad.add(new Row(mixed, LogitFault.NAN));
+        return bad;
+    }
+
+    /** Greedy and sampled, with filters, penalties and log-probabilities, and given tokens, in turn. */
+    private Draw draw(int i, int vocabulary) {
+        SamplingParams sampling = new SamplingParams(
+                1,
+                i % 2,
+                i % 3 == 1 ? 20 : 0,
+                i % 4 == 1 ? 0.9 : 1,
+                i % 5 == 1 ? 0.1 : 0,
+                i % 3 == 0 ? 1.3 : 1,
+                0,
+                0,
+                i % 4 == 2 ? Math.min(vocabulary, 5) : -1,
+                false,
+                false);
+        int given = i % 7 == 3 ? fresh.below(vocabulary) : Draw.NONE;
+        return new Draw(sampling, i, fresh.tokens(9, vocabulary), 4, 9, given);
+    }
+
+    /** A penalty multiplies a finite logit past the largest float. */
+    @ParameterizedTest
+    @ValueSource(doubles = {0, 1})
+    void aPenaltyMayNotMakeAnInfinity(double temperature) {
+        float[] row = fresh.logits(1_000);
+        row[5] = 3e38f;
+        SamplingParams halved = new SamplingParams(1, temperature, 0, 1, 0, 0.5, 0, 0, -1, false, false);
+        Draw draw = new Draw(halved, 1, new int[] {5}, 1, 1, Draw.NONE);
+        assertThat(draw(List.of(draw), List.of(row))).containsExactly(Drawn.failed(LogitFault.POSITIVE_INFINITY));
+    }
+}
