@@ -212,14 +212,18 @@ public final class Scheduler {
     private void take(Step.Slice slice, List<Drawn> drawn, long nowNanos) {
         Sequence sequence = slice.sequence();
         int scored = slice.scored();
-        drawn.subList(0, scored).forEach(sequence::appendScore);
-        if (slice.draws()) {
-            drawnTokens++;
+        for (int i = 0; i < scored && !sequence.isFinished(); i++) {
+            sequence.appendScore(drawn.get(i), slice.scoredFrom() + i + 1, nowNanos);
+        }
+        if (slice.draws() && !sequence.isFinished()) {
+            drawnTokens += drawn.get(scored).fault().isPresent() ? 0 : 1;
             sequence.append(drawn.get(scored), budget.maxModelLen(), nowNanos);
-            if (sequence.isFinished()) {
+        }
+        if (sequence.isFinished()) {
+            if (!sequence.isFailed()) {
                 pages.publish(sequence.pageTable(), sequence.tokens(), sequence.computedAndKnown());
-                pages.release(sequence.pageTable());
             }
+            pages.release(sequence.pageTable());
         }
     }
 }

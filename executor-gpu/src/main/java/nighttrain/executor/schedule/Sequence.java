@@ -7,9 +7,11 @@ import java.util.Optional;
 import nighttrain.executor.device.Batch;
 import nighttrain.executor.device.Draw;
 import nighttrain.executor.device.Drawn;
+import nighttrain.executor.device.LogitFault;
 import nighttrain.executor.kv.PageTable;
 import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.Generation;
+import nighttrain.executor.request.Generation.RequestError;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.TokenLogprobs;
 
@@ -34,6 +36,7 @@ public final class Sequence {
     private int cachedPromptTokens;
     private long firstTokenNanos;
     private FinishReason finishReason;
+    private Optional<RequestError> error = Optional.empty();
     private volatile boolean cancelled;
 
     public Sequence(GenerationRequest request, long submittedNanos) {
@@ -168,8 +171,23 @@ public final class Sequence {
         return promptLength;
     }
 
-    void appendScore(Drawn scored) {
+    /** Takes the score of the prompt token at {@code position}. */
+    void appendScore(Drawn scored, int position, long nowNanos) {
+        scored.fault().ifPresent(fault -> fail(fault, "prompt token " + (position + 1), nowNanos));
         scored.logprobs().ifPresent(promptLogprobs::add);
+        if (isFinished()) {
+            endLife();
+        }
+    }
+
+    /** Ends it with an error. */
+    private void fail(LogitFault fault, String where, long nowNanos) {
+        firstTokenNanos = firstTokenNanos == 0 ? nowNanos : firstTokenNanos;
+        finishReason = FinishReason.ERROR;
+        error = Optional.of(new RequestError(
+                "logits_not_finite",
+                "logits are not finite: " + fault.found() + " at " + where + " (the checkpoint holds NaN or infinity, or"
+                        + " values overflow bf16; check the weights, or compute in fp32 with --backend cpu)"));
     }
 
     /** Takes a drawn token and decides whether it was the last. */
@@ -178,13 +196,17 @@ public final class Sequence {
             firstTokenNanos = nowNanos;
         }
         awaited--;
-        take(drawn, maxModelLen);
+        take(drawn, maxModelLen, nowNanos);
         if (isFinished()) {
             endLife();
         }
     }
 
-    private void take(Drawn drawn, int maxModelLen) {
+    private void take(Drawn drawn, int maxModelLen, long nowNanos) {
+        if (drawn.fault().isPresent()) {
+            fail(drawn.fault().get(), "output token " + (length - promptLength + 1), nowNanos);
+            return;
+        }
         boolean stopToken =
                 !request.sampling().ignoreEos() && request.stopTokens().contains(drawn.token());
         if (stopToken) {
@@ -203,6 +225,11 @@ public final class Sequence {
         }
     }
 
+    /** Whether it ended with an error. */
+    boolean isFailed() {
+        return error.isPresent();
+    }
+
     boolean isFinished() {
         return finishReason != null;
     }
@@ -213,7 +240,7 @@ public final class Sequence {
                 request.id(),
                 Arrays.copyOfRange(tokens, promptLength, length),
                 finishReason,
-                Optional.empty(),
+                error,
                 List.copyOf(logprobs),
                 List.copyOf(promptLogprobs),
                 promptLength,

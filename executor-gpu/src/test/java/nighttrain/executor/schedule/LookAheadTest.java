@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import nighttrain.executor.device.Drawn;
@@ -57,6 +58,30 @@ class LookAheadTest {
         assertThat(loop.answers).hasSizeBetween(150, 199); // some are cancelled
         loop.answers.forEach(answer -> check(requests.get((int) answer.id()), answer));
         assertThat(loop.preemptions > 0).isEqualTo(pages < 100);
+    }
+
+    /** A sequence whose logits are not finite ends with an error; the others get their tokens. */
+    @ParameterizedTest
+    @CsvSource({"0, 400, true", "1, 400, true", "1, 400, false", "1, 24, true", "1, 20, false"})
+    void aSequenceThatFailsDisturbsNoOther(int ahead, int pages, boolean prefixCache) {
+        List<GenerationRequest> requests = new ArrayList<>();
+        for (int i = 0; i < 200; i++) {
+            GenerationRequest sound = request(i, i % 7 == 0, i % 5 == 0, i % 3 == 0);
+            requests.add(
+                    i % 4 < 2
+                            ? sound
+                            : new GenerationRequest(
+                                    i,
+                                    sound.promptTokens(),
+                                    sound.sampling(),
+                                    TokenMachine.FAILING + i,
+                                    sound.stopTokens(),
+                                    sound.stopCheck()));
+        }
+        Loop loop = run(requests, ahead, pages, prefixCache, 40);
+        loop.answers.forEach(answer -> check(requests.get((int) answer.id()), answer));
+        assertThat(loop.answers.stream().map(answer -> answer.error().map(error -> error.message().contains("prompt"))))
+                .contains(Optional.of(true), Optional.of(false), Optional.empty());
     }
 
     /** No stop but the length, pages for all: then nothing that is planned is in vain, and running ahead costs a step at most. */
@@ -133,7 +158,20 @@ class LookAheadTest {
         int[] tokens = Arrays.copyOf(request.promptTokens(), LONGEST);
         int length = prompt;
         FinishReason reason = null;
+        for (int scored = 1; sampling.promptLogprobs() && scored < prompt; scored++) {
+            if (TokenMachine.failsAfter(tokens, scored, request.seed())) {
+                checkFailed(answer, new int[0], "NaN at prompt token " + (scored + 1));
+                return;
+            }
+        }
         while (reason == null) {
+            if (TokenMachine.failsAfter(tokens, length, request.seed())) {
+                checkFailed(
+                        answer,
+                        Arrays.copyOfRange(tokens, prompt, length),
+                        "NaN at output token " + (length - prompt + 1));
+                return;
+            }
             int token = TokenMachine.next(tokens, length, request.seed());
             if (!sampling.ignoreEos() && request.stopTokens().contains(token)) {
                 reason = FinishReason.STOP;
@@ -148,11 +186,22 @@ class LookAheadTest {
         }
         assertThat(answer.tokens()).isEqualTo(Arrays.copyOfRange(tokens, prompt, length));
         assertThat(answer.finishReason()).isEqualTo(reason);
+        assertThat(answer.error()).isEmpty();
         if (sampling.promptLogprobs()) {
             assertThat(answer.promptLogprobs())
                     .extracting(scored -> (int) scored.logprob())
                     .isEqualTo(
                             java.util.stream.IntStream.range(1, prompt).boxed().toList());
         }
+    }
+
+    private static void checkFailed(Generation answer, int[] tokens, String where) {
+        assertThat(answer.finishReason()).isEqualTo(FinishReason.ERROR);
+        assertThat(answer.tokens()).isEqualTo(tokens);
+        assertThat(answer.error())
+                .contains(new Generation.RequestError(
+                        "logits_not_finite",
+                        "logits are not finite: " + where + " (the checkpoint holds NaN or infinity, or values overflow"
+                                + " bf16; check the weights, or compute in fp32 with --backend cpu)"));
     }
 }

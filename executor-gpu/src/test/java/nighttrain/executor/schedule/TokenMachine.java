@@ -9,6 +9,7 @@ import java.util.Optional;
 import nighttrain.executor.device.Batch;
 import nighttrain.executor.device.Draw;
 import nighttrain.executor.device.Drawn;
+import nighttrain.executor.device.LogitFault;
 import nighttrain.executor.request.TokenLogprobs;
 
 /**
@@ -17,6 +18,9 @@ import nighttrain.executor.request.TokenLogprobs;
  */
 final class TokenMachine {
     static final int VOCABULARY = 50;
+
+    /** Sequences of this seed and more have logits that are not finite now and then. */
+    static final long FAILING = 100;
 
     private final int[][] cache;
     private final int pageTokens;
@@ -36,9 +40,14 @@ final class TokenMachine {
         return (int) Long.remainderUnsigned(hash ^ hash >>> 29, VOCABULARY);
     }
 
+    /** Whether no token can come after {@code tokens[0 .. length)}. */
+    static boolean failsAfter(int[] tokens, int length, long seed) {
+        return seed >= FAILING && next(tokens, length, seed + 7) % 12 == 0;
+    }
+
     List<Drawn> run(Batch batch) {
         int[] tokens = Arrays.stream(batch.tokens())
-                .map(token -> token < 0 ? drawnBefore[~token] : token)
+                .map(token -> token < 0 ? Math.max(0, drawnBefore[~token]) : token)
                 .toArray();
         int[] sequenceOf = new int[tokens.length];
         for (int s = 0; s < batch.sequences(); s++) {
@@ -68,6 +77,9 @@ final class TokenMachine {
 
     private static Drawn draw(Draw draw, int[] seen) {
         assertThat(draw.length()).isEqualTo(seen.length);
+        if (failsAfter(seen, seen.length, draw.seed())) {
+            return Drawn.failed(LogitFault.NAN);
+        }
         if (draw.given() != Draw.NONE) {
             return new Drawn(draw.given(), Optional.of(new TokenLogprobs(draw.given(), seen.length, List.of())));
         }

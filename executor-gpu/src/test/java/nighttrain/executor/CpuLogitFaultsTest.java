@@ -1,0 +1,7 @@
+package nighttrain.executor;
+
+class CpuLogitFaultsTest extends AbstractLogitFaultsTest {
+    CpuLogitFaultsTest() {
+        super(Backend.CPU);
+    }
+}

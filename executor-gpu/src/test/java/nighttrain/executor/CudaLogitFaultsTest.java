@@ -1,0 +1,10 @@
+package nighttrain.executor;
+
+import org.junit.jupiter.api.Tag;
+
+@Tag("gpu")
+class CudaLogitFaultsTest extends AbstractLogitFaultsTest {
+    CudaLogitFaultsTest() {
+        super(Backend.CUDA);
+    }
+}
