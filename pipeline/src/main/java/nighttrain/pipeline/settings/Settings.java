@@ -122,13 +122,13 @@ public final class Settings {
             REAL,
             1.0,
             "X",
-            "only the likeliest tokens that reach this probability together",
+            "only the likeliest tokens that reach this probability together, of those that top-k keeps",
             SAMPLING,
             BY_VALUE);
     public static final Setting<Integer> TOP_K =
-            of("topK", INTEGER, 0, "N", "only the N likeliest tokens; 0 is all", SAMPLING, BY_VALUE);
+            of("topK", INTEGER, 0, "N", "only the N likeliest tokens; 0 is all; applied before top-p", SAMPLING, BY_VALUE);
     public static final Setting<Double> MIN_P = of(
-            "minP", REAL, 0.0, "X", "only tokens at least this share as likely as the likeliest", SAMPLING, BY_VALUE);
+            "minP", REAL, 0.0, "X", "drop tokens below X times the probability of the likeliest; applied after top-p", SAMPLING, BY_VALUE);
     public static final Setting<Double> REPETITION_PENALTY = of(
             "repetitionPenalty", REAL, 1.0, "X", "above 1 discourages tokens of prompt and output", SAMPLING, BY_VALUE);
     public static final Setting<Double> PRESENCE_PENALTY = of(
