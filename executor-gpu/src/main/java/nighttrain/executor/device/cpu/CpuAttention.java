@@ -114,13 +114,10 @@ final class CpuAttention {
             highest = highest.max(FloatVector.fromArray(SPECIES, weights, j));
         }
         float max = highest.reduceLanes(VectorOperators.MAX);
-        FloatVector sum = FloatVector.zero(SPECIES);
         for (int j = 0; j < length; j += LANES) {
-            FloatVector e = FloatVector.fromArray(SPECIES, weights, j).sub(max).lanewise(VectorOperators.EXP);
-            e.intoArray(weights, j);
-            sum = sum.add(e);
+            Exponential.of(FloatVector.fromArray(SPECIES, weights, j).sub(max)).intoArray(weights, j);
         }
-        return sum.reduceLanes(VectorOperators.ADD);
+        return FixedSums.of(weights, 0, length);
     }
 
     /** {@code out += sum over j of weights[w + j] * v_j}. */

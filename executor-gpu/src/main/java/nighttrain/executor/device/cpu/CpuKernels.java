@@ -3,7 +3,6 @@ package nighttrain.executor.device.cpu;
 import java.util.List;
 import java.util.Optional;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 import nighttrain.executor.device.AttentionShape;
 import nighttrain.executor.device.Batch;
@@ -16,7 +15,11 @@ import nighttrain.executor.device.Norm;
 import nighttrain.executor.device.Rotation;
 import nighttrain.executor.device.Tensor;
 
-/** fp32 on the threads of one rank. Every row is computed the same way whatever the batch around it. */
+/**
+ * fp32 on the threads of one rank. Every row is computed the same way whatever the batch around it, and whether this code is interpreted
+ * or compiled: by operations that are rounded exactly, in a fixed order, alike in whole vectors and in what is left at their
+ * end.
+ */
 final class CpuKernels implements Kernels {
     private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
     private static final int LANES = SPECIES.length();
@@ -24,7 +27,10 @@ final class CpuKernels implements Kernels {
     /** Elements below which an element-wise operation stays on one thread. */
     static final int MIN_PIECE = 16_384;
 
-    private static final double SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI);
+    /** {@code -2 sqrt(2 / pi) (v + 0.044715 v^3)} is {@code (CUBIC v^2 + LINEAR) v}. */
+    private static final float GELU_LINEAR = (float) (-2 * Math.sqrt(2 / Math.PI));
+
+    private static final float GELU_CUBIC = (float) (-2 * Math.sqrt(2 / Math.PI) * 0.044715);
 
     private final ThreadTeam team;
     private final MatrixProduct matrixProduct;
@@ -119,26 +125,37 @@ final class CpuKernels implements Kernels {
         for (; c + LANES <= cols; c += LANES) {
             FloatVector g = FloatVector.fromArray(SPECIES, x, gate + c);
             FloatVector one = FloatVector.broadcast(SPECIES, 1f);
-            g.div(g.neg().lanewise(VectorOperators.EXP).add(one))
+            g.div(Exponential.of(g.neg()).add(one))
                     .mul(FloatVector.fromArray(SPECIES, x, up + c))
                     .intoArray(out, o + c);
         }
         for (; c < cols; c++) {
             float g = x[gate + c];
-            out[o + c] = (float) (g / (1 + Math.exp(-g))) * x[up + c];
+            out[o + c] = g / (Exponential.of(-g) + 1f) * x[up + c];
         }
     }
 
     @Override
     public void gelu(Tensor xInOut) {
         CpuTensor x = (CpuTensor) xInOut;
-        forRows(x, (track, row) -> {
-            int start = x.row(track, row);
-            for (int i = start; i < start + x.cols(); i++) {
-                double v = x.data()[i];
-                x.data()[i] = (float) (0.5 * v * (1 + Math.tanh(SQRT_2_OVER_PI * (v + 0.044715 * v * v * v))));
-            }
-        });
+        forRows(x, (track, row) -> geluRow(x.data(), x.row(track, row), x.cols()));
+    }
+
+    /** {@code 0.5 (1 + tanh(z))} is {@code 1 / (1 + e^(-2 z))}; vectors and the rest by the same operations. */
+    private static void geluRow(float[] x, int from, int cols) {
+        int end = from + cols;
+        int i = from;
+        for (; i + LANES <= end; i += LANES) {
+            FloatVector v = FloatVector.fromArray(SPECIES, x, i);
+            FloatVector z = v.mul(v)
+                    .fma(FloatVector.broadcast(SPECIES, GELU_CUBIC), FloatVector.broadcast(SPECIES, GELU_LINEAR))
+                    .mul(v);
+            v.div(Exponential.of(z).add(1f)).intoArray(x, i);
+        }
+        for (; i < end; i++) {
+            float v = x[i];
+            x[i] = v / (Exponential.of(Math.fma(v * v, GELU_CUBIC, GELU_LINEAR) * v) + 1f);
+        }
     }
 
     @Override

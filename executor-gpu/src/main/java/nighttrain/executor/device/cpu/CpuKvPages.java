@@ -5,11 +5,12 @@ import nighttrain.executor.device.KvPages;
 
 /**
  * Keys and values of one layer. Keys are stored across, {@code [track][page][head][dim][position]}, so that a page's scores
- * are sums of whole vectors; values along, {@code [track][page][head][position][dim]}. Positions of a page are padded to whole
- * vectors.
+ * are sums of whole vectors; values along, {@code [track][page][head][position][dim]}. Positions of a page are padded,
+ * see {@link #PADDING}.
  */
 final class CpuKvPages implements KvPages {
-    private static final int LANES = FloatVector.SPECIES_PREFERRED.length();
+    /** Whole vectors, and whole rounds of a sum: then what a sum adds where does not depend on the machine. */
+    private static final int PADDING = Math.max(FloatVector.SPECIES_PREFERRED.length(), FixedSums.CHAINS);
 
     private final int pageTokens;
     private final int paddedTokens;
@@ -23,7 +24,7 @@ final class CpuKvPages implements KvPages {
 
     CpuKvPages(int tracks, int pages, int pageTokens, int kvHeads, int headDim) {
         this.pageTokens = pageTokens;
-        this.paddedTokens = (pageTokens + LANES - 1) / LANES * LANES;
+        this.paddedTokens = (pageTokens + PADDING - 1) / PADDING * PADDING;
         this.headDim = headDim;
         this.kvHeads = kvHeads;
         this.keys = new float[tracks][pages][];

@@ -17,7 +17,7 @@ import nighttrain.executor.request.TokenLogprobs.Candidate;
 /**
  * Draws a token from one row of logits: penalties, temperature, top-k, top-p, min-p, in that order (that of Hugging Face's
  * logits processors, each on what the one before left), then the inverse of the cumulated distribution at {@link Draw#uniform}.
- * Ties go to the lower token id, at the cut-offs of top-k and top-p, too. A row that is not finite has no token.
+ * Ties go to the lower token id, at the cut-offs of top-k and top-p, too. StrictMath: bits that no compiler changes. A row that is not finite has no token.
  */
 final class CpuSampler {
     private static final Comparator<Candidate> BEST_FIRST =
@@ -104,7 +104,7 @@ final class CpuSampler {
         double[] weights = new double[vocabulary];
         double total = 0;
         for (int token = 0; token < vocabulary; token++) {
-            weights[token] = Math.exp((logits[start + token] - max) / sampling.temperature());
+            weights[token] = StrictMath.exp((logits[start + token] - max) / sampling.temperature());
             total += weights[token];
         }
         if (sampling.topK() == 0 && sampling.topP() == 1 && sampling.minP() == 0) {
@@ -191,9 +191,9 @@ final class CpuSampler {
         double max = logits[likeliest(logits, 0, logits.length)];
         double sum = 0;
         for (float logit : logits) {
-            sum += Math.exp(logit - max);
+            sum += StrictMath.exp(logit - max);
         }
-        double logSum = max + Math.log(sum);
+        double logSum = max + StrictMath.log(sum);
         PriorityQueue<Candidate> best = new PriorityQueue<>(BEST_FIRST.reversed());
         for (int t = 0; t < logits.length && sampling.logprobs() > 0; t++) {
             best.add(new Candidate(t, (float) (logits[t] - logSum)));

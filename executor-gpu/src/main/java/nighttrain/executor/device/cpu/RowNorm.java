@@ -1,7 +1,6 @@
 package nighttrain.executor.device.cpu;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 import nighttrain.executor.device.Norm;
 
@@ -22,18 +21,10 @@ final class RowNorm {
     }
 
     private static void rms(float[] out, int o, float[] x, int i, int cols, float[] weight, int w, float epsilon) {
-        FloatVector squares = FloatVector.zero(SPECIES);
+        float sum = FixedSums.ofSquares(x, i, cols);
+        float inverse = (float) (1 / Math.sqrt(sum / cols + epsilon));
         int c = 0;
         for (; c + LANES <= cols; c += LANES) {
-            FloatVector v = FloatVector.fromArray(SPECIES, x, i + c);
-            squares = v.fma(v, squares);
-        }
-        float sum = squares.reduceLanes(VectorOperators.ADD);
-        for (; c < cols; c++) {
-            sum = Math.fma(x[i + c], x[i + c], sum);
-        }
-        float inverse = (float) (1 / Math.sqrt(sum / cols + epsilon));
-        for (c = 0; c + LANES <= cols; c += LANES) {
             FloatVector.fromArray(SPECIES, x, i + c)
                     .mul(inverse)
                     .mul(FloatVector.fromArray(SPECIES, weight, w + c))

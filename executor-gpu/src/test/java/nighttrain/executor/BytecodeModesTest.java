@@ -1,0 +1,80 @@
+package nighttrain.executor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Results on the CPU have the same bits whether the code is interpreted, compiled by C1 or by C2, or by all of them in turn: in
+ * processes of their own. Interpreted, the demo model takes hours; it was compared once by hand, see DECISIONS.md.
+ */
+class BytecodeModesTest {
+    private static final String OPERATIONS = "nighttrain.executor.device.cpu.ModeBits";
+    private static final List<String> INTERPRETED = List.of("-Xint");
+    private static final List<String> C1 = List.of("-XX:TieredStopAtLevel=1");
+    private static final List<String> C2 = List.of("-XX:-TieredCompilation");
+    private static final List<String> TIERED = List.of("-XX:TieredStopAtLevel=4");
+
+    @TempDir
+    Path folder;
+
+    @Test
+    void operations() throws Exception {
+        List<String> interpreted = run(INTERPRETED, OPERATIONS, "1");
+        assertThat(interpreted).hasSizeGreaterThan(30);
+        assertThat(run(C1, OPERATIONS, "40")).isEqualTo(interpreted);
+        assertThat(run(TIERED, OPERATIONS, "400")).isEqualTo(interpreted);
+    }
+
+    /** RMS norm, rotary embedding, SwiGLU; layer norm, GELU; parallel blocks. */
+    @ParameterizedTest
+    @ValueSource(strings = {"llama-gqa", "phi"})
+    void engines(String name) throws Exception {
+        String[] arguments = {Goldens.checkpoint(name).toString(), "3", "golden"};
+        List<String> interpreted = run(INTERPRETED, EngineBits.class.getName(), arguments);
+        assertThat(interpreted).hasSize(Goldens.of(name).size());
+        assertThat(run(C1, EngineBits.class.getName(), arguments)).isEqualTo(interpreted);
+        assertThat(run(C2, EngineBits.class.getName(), arguments)).isEqualTo(interpreted);
+    }
+
+    private List<String> run(List<String> flags, String main, String... arguments)
+            throws IOException, InterruptedException {
+        Path out = Files.createTempFile(folder, "out", ".txt");
+        Path err = Files.createTempFile(folder, "err", ".txt");
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--add-modules=jdk.incubator.vector",
+                "-XX:+UseSerialGC",
+                "-Xmx512m"));
+        command.addAll(flags);
+        command.addAll(List.of("-cp", classPath(), main));
+        command.addAll(Arrays.asList(arguments));
+        Process process = new ProcessBuilder(command)
+                .redirectOutput(out.toFile())
+                .redirectError(err.toFile())
+                .start();
+        try {
+            assertThat(process.waitFor(100, TimeUnit.SECONDS)).as("%s ends", command).isTrue();
+            assertThat(process.exitValue()).as(Files.readString(err)).isZero();
+            return Files.readAllLines(out);
+        } finally {
+            process.destroyForcibly();
+        }
+    }
+
+    private static String classPath() {
+        String forked = System.getProperty("surefire.test.class.path");
+        return forked == null ? System.getProperty("java.class.path") : forked.replace(':', File.pathSeparatorChar);
+    }
+}
