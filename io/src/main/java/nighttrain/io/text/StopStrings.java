@@ -1,28 +1,46 @@
 package nighttrain.io.text;
 
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 
-/** Watches one generation for stop strings, also where one spans tokens. Used by one thread at a time. */
+/**
+ * Watches one generation for stop strings, also where one spans tokens. A stop string may hold special tokens ({@code <|im_end|>}), which
+ * decoded text leaves out: it is sought in the text with special tokens in their places. Used by one thread at a time.
+ */
 public final class StopStrings {
     private final StreamingDecoder decoder;
-    private final List<String> stops;
-    private final int longest;
-    private final StringBuilder text = new StringBuilder();
+    private final Map<Integer, String> named = new TreeMap<>();
+    private final Search plain;
+    private final Search marked;
+    private final List<Mark> marks = new ArrayList<>();
     private boolean found;
     private boolean ended;
+
+    /** A special token in the marked text, and how long the text without special tokens was before it. */
+    private record Mark(int at, int end, int plainLength) {}
 
     /**
      * Stops at the first of {@code stops} in the text of {@code decoder}.
      *
-     * @throws IllegalArgumentException where one of them is empty
+     * @param specialTokens the tokens that the decoder leaves out, with their text
+     * @throws IllegalArgumentException where a stop string is empty
      */
-    public StopStrings(StreamingDecoder decoder, List<String> stops) {
-        this.decoder = decoder;
-        this.stops = List.copyOf(stops);
-        this.longest = stops.stream().mapToInt(String::length).max().orElse(0);
+    public StopStrings(StreamingDecoder decoder, List<String> stops, Map<Integer, String> specialTokens) {
         if (stops.contains("")) {
             throw new IllegalArgumentException("stop string: \"\" (at least one character; leave it out)");
         }
+        this.decoder = decoder;
+        specialTokens.forEach((id, token) -> {
+            if (!token.isEmpty() && stops.stream().anyMatch(stop -> stop.contains(token))) {
+                named.put(id, token);
+            }
+        });
+        this.plain = new Search(stops); // all of them: ordinary tokens may spell what a special token is called
+        this.marked = new Search(stops.stream()
+                .filter(stop -> named.values().stream().anyMatch(stop::contains))
+                .toList());
     }
 
     /** Takes the next token; whether the text now contains a stop string. */
@@ -31,34 +49,71 @@ public final class StopStrings {
             throw new IllegalStateException("the text has been asked for: no more tokens");
         }
         if (!found) {
-            append(decoder.push(tokenId));
+            append(decoder.push(tokenId), named.getOrDefault(tokenId, ""));
         }
         return found;
     }
 
-    /** The whole text, ending before the stop string where one was found; no more tokens after this. */
+    /** The whole text without special tokens, ending before the stop string where one was found; no more tokens after this. */
     public String text() {
         if (!ended && !found) {
-            append(decoder.flush());
+            append(decoder.flush(), "");
         }
         ended = true;
-        return text.toString();
+        return plain.text.toString();
     }
 
-    private void append(String added) {
-        // A stop string not found before ends in what was added, so it begins at most its length before that.
-        int from = Math.max(0, text.length() - longest + 1);
-        text.append(added);
-        int first = -1;
-        for (String stop : stops) {
-            int at = text.indexOf(stop, from);
-            if (at >= 0 && (first < 0 || at < first)) {
-                first = at;
+    private void append(String added, String special) {
+        int inPlain = plain.append(added);
+        int inMarked = -1;
+        if (!named.isEmpty()) {
+            int before = marked.text.length() + added.length();
+            if (!special.isEmpty()) {
+                marks.add(new Mark(before, before + special.length(), plain.text.length()));
+            }
+            inMarked = marked.append(added + special);
+        }
+        if (inPlain >= 0 || inMarked >= 0) {
+            found = true;
+            int plainOfMarked = inMarked < 0 ? Integer.MAX_VALUE : plainPosition(inMarked);
+            plain.text.setLength(inPlain < 0 ? plainOfMarked : Math.min(inPlain, plainOfMarked));
+        }
+    }
+
+    /** Where the plain text stands at a position of the marked text. */
+    private int plainPosition(int position) {
+        int plainPosition = position;
+        for (Mark mark : marks) {
+            if (mark.at() <= position) {
+                plainPosition = mark.plainLength() + Math.max(0, position - mark.end());
             }
         }
-        if (first >= 0) {
-            found = true;
-            text.setLength(first);
+        return plainPosition;
+    }
+
+    private static final class Search {
+        private final StringBuilder text = new StringBuilder();
+        private final List<String> stops;
+        private final int longest;
+
+        Search(List<String> stops) {
+            this.stops = List.copyOf(stops);
+            this.longest = stops.stream().mapToInt(String::length).max().orElse(0);
+        }
+
+        /** Where the first stop string begins; -1 while there is none. */
+        int append(String added) {
+            // A stop string not found before ends in what was added, so it begins at most its length before that.
+            int from = Math.max(0, text.length() - longest + 1);
+            text.append(added);
+            int first = -1;
+            for (String stop : stops) {
+                int at = text.indexOf(stop, from);
+                if (at >= 0 && (first < 0 || at < first)) {
+                    first = at;
+                }
+            }
+            return first;
         }
     }
 }

@@ -1,6 +1,8 @@
 package nighttrain.io.text;
 
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import nighttrain.io.JsonFile;
@@ -10,11 +12,13 @@ import nighttrain.io.UserError;
 public final class Tokenizer implements AutoCloseable {
     private final NativeTokenizer tokenizer;
     private final int vocabSize;
+    private final Map<Integer, String> specialTokens;
     private final Set<Integer> endTokens;
 
-    private Tokenizer(NativeTokenizer tokenizer, int vocabSize, Set<Integer> endTokens) {
+    private Tokenizer(NativeTokenizer tokenizer, TokenizerFile file, Set<Integer> endTokens) {
         this.tokenizer = tokenizer;
-        this.vocabSize = vocabSize;
+        this.vocabSize = file.vocabSize();
+        this.specialTokens = file.specialTokens();
         this.endTokens = endTokens;
     }
 
@@ -33,7 +37,7 @@ public final class Tokenizer implements AutoCloseable {
         NativeTokenizer tokenizer = NativeTokenizer.of(json, file.toString());
         try {
             Set<Integer> endTokens = EndTokens.of(modelDir, text -> idOf(text, parsed, tokenizer));
-            return new Tokenizer(tokenizer, parsed.vocabSize(), endTokens);
+            return new Tokenizer(tokenizer, parsed, endTokens);
         } catch (RuntimeException e) {
             tokenizer.close();
             throw e;
@@ -64,6 +68,11 @@ public final class Tokenizer implements AutoCloseable {
     /** A decoder for one generation, token by token. */
     public StreamingDecoder newDecoder() {
         return new WindowDecoder(tokenizer::decode);
+    }
+
+    /** Watches one generation for {@code stops}: texts, of which special tokens may be part. */
+    public StopStrings newStopStrings(List<String> stops) {
+        return new StopStrings(newDecoder(), stops, specialTokens);
     }
 
     /** Tokens that end a text: those of generation_config.json, config.json and tokenizer_config.json together. */

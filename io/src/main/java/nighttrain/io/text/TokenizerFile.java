@@ -17,8 +17,9 @@ import nighttrain.io.UserError;
  *
  * @param vocabSize one more than the largest token id
  * @param addedTokens ids of tokens added to the vocabulary, special ones among them, by their text
+ * @param specialTokens texts of those that decoded text leaves out, by their ids
  */
-record TokenizerFile(int vocabSize, Map<String, Integer> addedTokens) {
+record TokenizerFile(int vocabSize, Map<String, Integer> addedTokens, Map<Integer, String> specialTokens) {
     /** The largest vocabulary that a config may ask for. */
     private static final int MAX_ID = (1 << 30) - 1;
 
@@ -27,13 +28,14 @@ record TokenizerFile(int vocabSize, Map<String, Integer> addedTokens) {
 
     TokenizerFile {
         addedTokens = Map.copyOf(addedTokens);
+        specialTokens = Map.copyOf(specialTokens);
     }
 
     static TokenizerFile parse(byte[] bytes, String name) {
         try (JsonParser json = JSON.createParser(bytes)) {
             Scan scan = new Scan(name);
             scan.root(json);
-            return new TokenizerFile(scan.maxId + 1, scan.addedTokens);
+            return new TokenizerFile(scan.maxId + 1, scan.addedTokens, scan.specialTokens);
         } catch (JsonProcessingException e) {
             throw JsonFile.invalid(name, e);
         } catch (IOException e) {
@@ -43,6 +45,7 @@ record TokenizerFile(int vocabSize, Map<String, Integer> addedTokens) {
 
     private static final class Scan {
         private final Map<String, Integer> addedTokens = new HashMap<>();
+        private final Map<Integer, String> specialTokens = new HashMap<>();
         private final String file;
         private int maxId = -1;
 
@@ -73,6 +76,9 @@ record TokenizerFile(int vocabSize, Map<String, Integer> addedTokens) {
                 JsonNode id = token.path("id");
                 seen(text, id.isIntegralNumber() && id.canConvertToInt() ? id.intValue() : -1);
                 addedTokens.put(text, id.intValue());
+                if (token.path("special").asBoolean()) {
+                    specialTokens.put(id.intValue(), text);
+                }
             }
         }
 

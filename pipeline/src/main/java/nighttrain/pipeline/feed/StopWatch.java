@@ -5,13 +5,13 @@ import nighttrain.executor.request.StopCheck;
 import nighttrain.io.text.StopStrings;
 import nighttrain.io.text.Tokenizer;
 
-/** Ends one generation at a stop string, and remembers the text before it. */
+/** Ends one generation at a stop string, a special token perhaps, and remembers the text before it. */
 final class StopWatch implements StopCheck {
     private final StopStrings strings;
     private volatile boolean stopped;
 
     StopWatch(Tokenizer tokenizer, List<String> stop) {
-        this.strings = new StopStrings(tokenizer.newDecoder(), stop);
+        this.strings = tokenizer.newStopStrings(stop);
     }
 
     @Override

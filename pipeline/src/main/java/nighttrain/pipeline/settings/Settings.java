@@ -149,7 +149,7 @@ public final class Settings {
             BY_VALUE);
     public static final Setting<Long> SEED = of("seed", LONG, 0L, "N", "seed of every random draw", SAMPLING, BY_VALUE);
     public static final Setting<List<String>> STOP = of(
-            "stop", TEXTS, List.of(), "TEXT", "end the output before this text; may be repeated", SAMPLING, BY_VALUE);
+            "stop", TEXTS, List.of(), "TEXT", "end the output before this text, which may be or hold a special token; may be repeated", SAMPLING, BY_VALUE);
     public static final Setting<Integer> SAMPLES = of("n", INTEGER, 1, "N", "outputs per row", SAMPLING, BY_VALUE);
     public static final Setting<Boolean> DEDUP =
             of("dedup", SWITCH, false, "", "compute identical requests once; greedy only", SAMPLING, NONE);
