@@ -1,6 +1,10 @@
 package nighttrain.jobs;
 
+import static org.apache.spark.sql.functions.min;
+
 import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
 import nighttrain.io.table.Summary;
 import nighttrain.pipeline.GenerateJob;
 import nighttrain.pipeline.GenerateReport;
@@ -8,6 +12,7 @@ import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.Settings;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.SparkConf;
+import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
 /** One run of a job: Spark up, progress shown, signals heard, summary printed, Spark down. */
@@ -32,7 +37,7 @@ final class Run {
                     return stopped(report, options);
                 }
                 terminal.out().print(ClosingSummary.of(report, summary(spark, report)));
-                return exitCode(report, options);
+                return exitCode(report, options, errorOfAll(spark, report));
             } catch (Exception e) { // Scala throws checked ones that no signature names
                 if (signals.received()) {
                     return ExitCode.STOPPED;
@@ -57,14 +62,30 @@ final class Run {
         return ExitCode.STOPPED;
     }
 
-    private ExitCode exitCode(GenerateReport report, GenerateOptions options) {
-        if (!report.tooManyErrors()) {
-            return ExitCode.FINISHED;
+    /** What all rows failed with, if they all failed in one way: then it is the job's fault rather than theirs. */
+    private static Optional<String> errorOfAll(SparkSession spark, GenerateReport report) {
+        if (report.rows() == 0 || report.errors() < report.rows()) {
+            return Optional.empty();
         }
-        terminal.messages()
-                .println("too many rows failed: " + Figures.count(report.errors()) + " of "
-                        + Figures.count(report.rows()) + " (--max-row-errors allows "
-                        + options.output().maxRowErrors() + "; the results say why in error and error_message)");
-        return ExitCode.TOO_MANY_ROW_ERRORS;
+        List<Row> kinds = spark.read()
+                .parquet(new Path(report.output(), "results").toString())
+                .groupBy("error")
+                .agg(min("error_message"))
+                .limit(2)
+                .collectAsList();
+        return kinds.size() == 1 ? Optional.of(kinds.get(0).getString(1)) : Optional.empty();
+    }
+
+    private ExitCode exitCode(GenerateReport report, GenerateOptions options, Optional<String> errorOfAll) {
+        if (errorOfAll.isPresent()) {
+            terminal.messages()
+                    .println("every row failed, " + Figures.count(report.rows()) + " in all: " + errorOfAll.get());
+        } else if (report.tooManyErrors()) {
+            terminal.messages()
+                    .println("too many rows failed: " + Figures.count(report.errors()) + " of "
+                            + Figures.count(report.rows()) + " (--max-row-errors allows "
+                            + options.output().maxRowErrors() + "; the results say why in error and error_message)");
+        }
+        return report.tooManyErrors() ? ExitCode.TOO_MANY_ROW_ERRORS : ExitCode.FINISHED;
     }
 }

@@ -1,5 +1,7 @@
 package nighttrain.jobs;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -38,6 +40,22 @@ record ModelCopy(Path dir) {
     void editConfig(UnaryOperator<String> edit) throws IOException {
         Path config = dir.resolve("config.json");
         Files.writeString(config, edit.apply(Files.readString(config)));
+    }
+
+    /** Overwrites all of a tensor with NaN. */
+    void poison(String tensor) throws IOException {
+        byte[] file = Files.readAllBytes(dir.resolve(WEIGHTS));
+        int length = (int) ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN).getLong();
+        JsonNode entry = new ObjectMapper().readTree(file, Long.BYTES, length).path(tensor);
+        if (!entry.path("dtype").asText().equals("BF16")) {
+            throw new IllegalArgumentException("not a bf16 tensor of the model: " + tensor);
+        }
+        ByteBuffer values = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
+        int data = Long.BYTES + length;
+        for (int at = entry.at("/data_offsets/0").asInt(); at < entry.at("/data_offsets/1").asInt(); at += Short.BYTES) {
+            values.putShort(data + at, (short) 0x7fc0);
+        }
+        Files.write(dir.resolve(WEIGHTS), file);
     }
 
     /** Edits the JSON header of the weights; it must keep its length. */

@@ -65,6 +65,31 @@ class RowErrorsIT {
                         "[plain,false,null,null,length]");
     }
 
+    /** NaN in the weights: no row has an answer, the job says why, and its next run finds it finished. */
+    @Test
+    void aModelThatYieldsNaNFailsEveryRowAndTheJobSaysSo() throws IOException {
+        ModelCopy poisoned = ModelCopy.in(folder.resolve("poisoned"));
+        poisoned.poison("model.norm.weight");
+        String[] command = Demo.command(
+                poisoned.dir(),
+                Results.write(folder.resolve("sound"), "select * from values ('late'), ('lost'), ('broken') as rows(prompt)"),
+                output,
+                "--max-tokens",
+                "4");
+        String all = "every row failed, 3 in all: logits are not finite: NaN at output token 1 (the checkpoint holds NaN or"
+                + " infinity, or values overflow bf16; check the weights, or compute in fp32 with --backend cpu)";
+        for (int run = 0; run < 2; run++) {
+            Outcome outcome = Outcome.of(command);
+            assertThat(outcome.exitCode()).isEqualTo(ExitCode.TOO_MANY_ROW_ERRORS);
+            assertThat(outcome.messages()).last().isEqualTo(all);
+            assertThat(outcome.out()).contains(run == 0 ? "3 rows, 3 errors in " : "3 rows, 3 errors");
+        }
+        assertThat(Results.rows(output, "error", "text is null", "attempts", "output_tokens"))
+                .extracting(Row::toString)
+                .containsExactly(
+                        "[logits_not_finite,true,1,0]", "[logits_not_finite,true,1,0]", "[logits_not_finite,true,1,0]");
+    }
+
     private Outcome generate(String... options) {
         List<String> all = new ArrayList<>(TinyModel.OPTIONS);
         all.addAll(List.of("--id-column", "id", "--max-tokens", "4"));

@@ -76,6 +76,19 @@ class BatchFileTest extends JobTest {
     }
 
     @Test
+    void aStopMayBeASpecialToken() throws IOException {
+        batch(List.of(
+                request("own", "/v1/completions", "\"prompt\": \"N<|im_end|>OP\", \"stop\": [\"<|im_end|>\"]"),
+                request("none", "/v1/completions", "\"prompt\": \"N<|im_end|>OP\"")));
+        run();
+        List<JsonNode> lines = responses();
+        assertThat(lines.get(0).at("/response/body/choices/0/text").asText()).isEqualTo("N");
+        assertThat(lines.get(0).at("/response/body/choices/0/finish_reason").asText())
+                .isEqualTo("stop");
+        assertThat(lines.get(1).at("/response/body/choices/0/text").asText()).isEqualTo("NOP");
+    }
+
+    @Test
     void theResultsAreThereAsOfAnyOtherJob() throws IOException {
         batch(LINES);
         run();

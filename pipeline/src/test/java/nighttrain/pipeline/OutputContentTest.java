@@ -112,14 +112,19 @@ class OutputContentTest extends JobTest {
 
     @Test
     void extrasComeWhenAskedForAndTextEndsBeforeAStopString() {
-        input(1, List.of("Hi", "one two three"));
+        input(1, List.of("Hi", "one two three", "N<|im_end|>OP", "N<|im_end|>"));
         values = values.with(Settings.TOKEN_IDS, true)
                 .with(Settings.LOGPROBS, 1)
-                .with(Settings.STOP, List.of("o t", "xyz"));
+                .with(Settings.STOP, List.of("o t", "xyz", "<|im_end|>"));
         run();
         Row stopped = results().get(1);
         assertThat(stopped.<String>getAs("text")).isEqualTo("one tw");
         assertThat(stopped.<String>getAs("finish_reason")).isEqualTo("stop");
+        for (Row atSpecialToken : results().subList(2, 4)) {
+            assertThat(atSpecialToken.<String>getAs("text")).isEqualTo("N");
+            assertThat(atSpecialToken.<String>getAs("finish_reason")).isEqualTo("stop");
+            assertThat(atSpecialToken.<Integer>getAs("output_tokens")).isEqualTo(2);
+        }
         Row row = results().get(0);
         assertThat(row.<Integer>getList(row.fieldIndex("token_ids"))).containsExactly(72, 105);
         List<Row> logprobs = row.getList(row.fieldIndex("logprobs"));

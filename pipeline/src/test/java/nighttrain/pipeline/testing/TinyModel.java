@@ -14,6 +14,9 @@ import java.util.Map;
 public final class TinyModel {
     public static final int CONTEXT_TOKENS = 64;
     public static final int END_TOKEN = 256;
+
+    /** A special token that ends nothing by itself. */
+    static final int TURN_TOKEN = 257;
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Map<String, Integer> SIZES = Map.of(
             "hidden_size", 16,
@@ -79,7 +82,7 @@ public final class TinyModel {
         config.put("intermediate_size", 32);
         config.put("num_attention_heads", 2);
         config.put("num_key_value_heads", 1);
-        config.put("vocab_size", 257);
+        config.put("vocab_size", TURN_TOKEN + 1);
         config.put("max_position_embeddings", contextTokens);
         config.put("rms_norm_eps", 1e-5);
         config.put("rope_theta", 10000.0);
@@ -94,24 +97,28 @@ public final class TinyModel {
         model.put("type", "BPE");
         model.put("vocab", byteVocab());
         model.put("merges", List.of());
-        Map<String, Object> end = new LinkedHashMap<>();
-        end.put("id", END_TOKEN);
-        end.put("content", "<|end|>");
-        for (String flag : List.of("single_word", "lstrip", "rstrip", "normalized")) {
-            end.put(flag, false);
-        }
-        end.put("special", true);
         Map<String, Object> tokenizer = new LinkedHashMap<>();
         tokenizer.put("version", "1.0");
         tokenizer.put("truncation", null);
         tokenizer.put("padding", null);
-        tokenizer.put("added_tokens", List.of(end));
+        tokenizer.put("added_tokens", List.of(special(END_TOKEN, "<|end|>"), special(TURN_TOKEN, "<|im_end|>")));
         tokenizer.put("normalizer", null);
         tokenizer.put("pre_tokenizer", byteLevel);
         tokenizer.put("post_processor", null);
         tokenizer.put("decoder", byteLevel);
         tokenizer.put("model", model);
         return tokenizer;
+    }
+
+    private static Map<String, Object> special(int id, String text) {
+        Map<String, Object> token = new LinkedHashMap<>();
+        token.put("id", id);
+        token.put("content", text);
+        for (String flag : List.of("single_word", "lstrip", "rstrip", "normalized")) {
+            token.put(flag, false);
+        }
+        token.put("special", true);
+        return token;
     }
 
     /** GPT-2's printable characters for the 256 bytes: token id = byte. */
