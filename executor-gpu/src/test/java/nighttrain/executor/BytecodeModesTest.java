@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Results on the CPU have the same bits whether the code is interpreted, compiled by C1 or by C2, or by all of them in turn: in
- * processes of their own. Interpreted, the demo model takes hours; it was compared once by hand, see DECISIONS.md.
+ * processes of their own. Interpreted, the demo model takes hours: these are small cases.
  */
 class BytecodeModesTest {
     private static final String OPERATIONS = "nighttrain.executor.device.cpu.ModeBits";

@@ -17,6 +17,7 @@ public final class TinyModel {
 
     /** A special token that ends nothing by itself. */
     static final int TURN_TOKEN = 257;
+
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Map<String, Integer> SIZES = Map.of(
             "hidden_size", 16,
