@@ -77,7 +77,8 @@ abstract class AbstractLogitFaultsTest {
                 } else if (backend == Backend.CPU) {
                     assertThat(answer.tokens())
                             .isEqualTo(alone.get((int) answer.id()).tokens())
-                            .isEqualTo(Arrays.copyOf(Goldens.of("llama-gqa").get(1).greedy(), 40));
+                            .isEqualTo(
+                                    Arrays.copyOf(Goldens.of("llama-gqa").get(1).greedy(), 40));
                 } else {
                     assertThat(answer.error()).isEmpty();
                     assertThat(answer.tokens()).hasSize(40);
@@ -98,8 +99,8 @@ abstract class AbstractLogitFaultsTest {
                         && Arrays.stream(text, 0, i).noneMatch(id -> id == text[i]))
                 .findFirst()
                 .orElseThrow();
-        Checkpoint poisoned =
-                new PoisonedCheckpoint(sound, "model.embed_tokens.weight", (long) text[later] * WIDTH, WIDTH, Float.NaN);
+        Checkpoint poisoned = new PoisonedCheckpoint(
+                sound, "model.embed_tokens.weight", (long) text[later] * WIDTH, WIDTH, Float.NaN);
         try (Engine engine = Engines.open(config(8, 64, true), poisoned)) {
             for (Generation answer : answers(engine, same(golden.ids(), SamplingParams.greedy(64), count))) {
                 if (backend == Backend.CPU || count == 1) { // a GPU's text depends on the batch
@@ -162,8 +163,7 @@ abstract class AbstractLogitFaultsTest {
     }
 
     private EngineConfig config(int sequences, int stepTokens, boolean prefixCache) {
-        return new EngineConfig(
-                backend, 1, 1, sequences, Math.max(sequences, stepTokens), 0, 16, 32, prefixCache, 2);
+        return new EngineConfig(backend, 1, 1, sequences, Math.max(sequences, stepTokens), 0, 16, 32, prefixCache, 2);
     }
 
     private static List<GenerationRequest> same(int[] prompt, SamplingParams sampling, int count) {

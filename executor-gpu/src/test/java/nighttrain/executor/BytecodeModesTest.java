@@ -65,7 +65,9 @@ class BytecodeModesTest {
                 .redirectError(err.toFile())
                 .start();
         try {
-            assertThat(process.waitFor(100, TimeUnit.SECONDS)).as("%s ends", command).isTrue();
+            assertThat(process.waitFor(100, TimeUnit.SECONDS))
+                    .as("%s ends", command)
+                    .isTrue();
             assertThat(process.exitValue()).as(Files.readString(err)).isZero();
             return Files.readAllLines(out);
         } finally {

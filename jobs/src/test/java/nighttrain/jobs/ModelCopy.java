@@ -52,7 +52,9 @@ record ModelCopy(Path dir) {
         }
         ByteBuffer values = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
         int data = Long.BYTES + length;
-        for (int at = entry.at("/data_offsets/0").asInt(); at < entry.at("/data_offsets/1").asInt(); at += Short.BYTES) {
+        for (int at = entry.at("/data_offsets/0").asInt();
+                at < entry.at("/data_offsets/1").asInt();
+                at += Short.BYTES) {
             values.putShort(data + at, (short) 0x7fc0);
         }
         Files.write(dir.resolve(WEIGHTS), file);

@@ -72,12 +72,14 @@ class RowErrorsIT {
         poisoned.poison("model.norm.weight");
         String[] command = Demo.command(
                 poisoned.dir(),
-                Results.write(folder.resolve("sound"), "select * from values ('late'), ('lost'), ('broken') as rows(prompt)"),
+                Results.write(
+                        folder.resolve("sound"), "select * from values ('late'), ('lost'), ('broken') as rows(prompt)"),
                 output,
                 "--max-tokens",
                 "4");
-        String all = "every row failed, 3 in all: logits are not finite: NaN at output token 1 (the checkpoint holds NaN or"
-                + " infinity, or values overflow bf16; check the weights, or compute in fp32 with --backend cpu)";
+        String all =
+                "every row failed, 3 in all: logits are not finite: NaN at output token 1 (the checkpoint holds NaN or"
+                        + " infinity, or values overflow bf16; check the weights, or compute in fp32 with --backend cpu)";
         for (int run = 0; run < 2; run++) {
             Outcome outcome = Outcome.of(command);
             assertThat(outcome.exitCode()).isEqualTo(ExitCode.TOO_MANY_ROW_ERRORS);

@@ -17,7 +17,8 @@ final class RotaryFrequencies {
         int half = rotary.dims() / 2;
         float[] cos = new float[Math.multiplyExact(positions, half)];
         float[] sin = new float[cos.length];
-        // StrictMath: bits that depend neither on the machine nor on what is compiled. On all cores, since it is slower.
+        // StrictMath: bits that depend neither on the machine nor on what is compiled. On all cores, since it is
+        // slower.
         IntStream.range(0, half).parallel().forEach(i -> {
             double frequency = scaled(StrictMath.pow(rotary.theta(), -2.0 * i / rotary.dims()), rotary.scaling());
             for (int position = 0; position < positions; position++) {

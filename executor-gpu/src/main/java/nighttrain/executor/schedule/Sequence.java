@@ -186,7 +186,8 @@ public final class Sequence {
         finishReason = FinishReason.ERROR;
         error = Optional.of(new RequestError(
                 "logits_not_finite",
-                "logits are not finite: " + fault.found() + " at " + where + " (the checkpoint holds NaN or infinity, or"
+                "logits are not finite: " + fault.found() + " at " + where
+                        + " (the checkpoint holds NaN or infinity, or"
                         + " values overflow bf16; check the weights, or compute in fp32 with --backend cpu)"));
     }
 

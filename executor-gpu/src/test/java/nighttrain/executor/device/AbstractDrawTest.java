@@ -151,8 +151,24 @@ public abstract class AbstractDrawTest extends DrawingDevice {
     /** Four of each logit, eight of them likeliest: cut-offs fall between equals, of which the lower ids stay. */
     @ParameterizedTest
     @CsvSource({
-        "5,1,0", "8,1,0", "9,1,0", "0,0.25,0", "0,0.5,0", "0,0.0000001,0", "0,0.1,0", "0,0.8,0", "0,0.9,0", "0,1,1",
-        "0,1,0.01", "4,0.5,0", "4,0.5,1", "10,0.9,0.5", "10,0.95,0.01", "1000,0.9,0.01", "8,0.625,0", "13,0.99,0"
+        "5,1,0",
+        "8,1,0",
+        "9,1,0",
+        "0,0.25,0",
+        "0,0.5,0",
+        "0,0.0000001,0",
+        "0,0.1,0",
+        "0,0.8,0",
+        "0,0.9,0",
+        "0,1,1",
+        "0,1,0.01",
+        "4,0.5,0",
+        "4,0.5,1",
+        "10,0.9,0.5",
+        "10,0.95,0.01",
+        "1000,0.9,0.01",
+        "8,0.625,0",
+        "13,0.99,0"
     })
     void ofEqualsAtACutOffTheLowerIdsStay(int topK, double topP, double minP) {
         float[] logits = new float[40]; // weights: 1, e^-3, e^-6
@@ -195,8 +211,12 @@ public abstract class AbstractDrawTest extends DrawingDevice {
         float[] row = fresh.logits(64);
         for (SamplingParams none : List.of(sampling(2, 0, 0.9, 0.05), sampling(2, 0, 1, 0.1), sampling(2, 0, 0.7, 0))) {
             SamplingParams all = sampling(2, 1_000, none.topP(), none.minP());
-            List<Draw> draws = LongStream.range(0, 1_000).mapToObj(seed -> plain(none, seed)).toList();
-            List<Draw> same = LongStream.range(0, 1_000).mapToObj(seed -> plain(all, seed)).toList();
+            List<Draw> draws = LongStream.range(0, 1_000)
+                    .mapToObj(seed -> plain(none, seed))
+                    .toList();
+            List<Draw> same = LongStream.range(0, 1_000)
+                    .mapToObj(seed -> plain(all, seed))
+                    .toList();
             assertThat(tokens(draw(same, copies(row, 1_000))))
                     .as("seed %d", fresh.seed)
                     .isEqualTo(tokens(draw(draws, copies(row, 1_000))));
@@ -222,8 +242,8 @@ public abstract class AbstractDrawTest extends DrawingDevice {
         Arrays.fill(row, Float.NEGATIVE_INFINITY);
         row[7] = -1e30f;
         row[613] = -1e30f;
-        for (SamplingParams sampling :
-                List.of(sampling(1, 0, 1, 0), sampling(1, 10, 0.9, 0), sampling(1, 10, 1, 0.5), sampling(1, 0, 0.99, 0))) {
+        for (SamplingParams sampling : List.of(
+                sampling(1, 0, 1, 0), sampling(1, 10, 0.9, 0), sampling(1, 10, 1, 0.5), sampling(1, 0, 0.99, 0))) {
             assertThat(seen(row, sampling)).containsExactly(7, 613);
         }
         assertThat(tokens(draw(List.of(Draw.likeliest()), List.of(row)))).containsExactly(7);

@@ -80,7 +80,9 @@ class LookAheadTest {
         }
         Loop loop = run(requests, ahead, pages, prefixCache, 40);
         loop.answers.forEach(answer -> check(requests.get((int) answer.id()), answer));
-        assertThat(loop.answers.stream().map(answer -> answer.error().map(error -> error.message().contains("prompt"))))
+        assertThat(loop.answers.stream()
+                        .map(answer ->
+                                answer.error().map(error -> error.message().contains("prompt"))))
                 .contains(Optional.of(true), Optional.of(false), Optional.empty());
     }
 

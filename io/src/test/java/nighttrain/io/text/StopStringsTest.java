@@ -89,7 +89,8 @@ class StopStringsTest {
             assertThat(other.text()).isEqualTo("NO");
 
             StopStrings spelled = tokenizer.newStopStrings(List.of("<|end|>"));
-            assertThat(pushAll(spelled, 'a', '<', '|', 'e', 'n', 'd', '|', '>', 'b')).isEqualTo(8);
+            assertThat(pushAll(spelled, 'a', '<', '|', 'e', 'n', 'd', '|', '>', 'b'))
+                    .isEqualTo(8);
             assertThat(spelled.text()).isEqualTo("a");
         }
     }
@@ -98,7 +99,8 @@ class StopStringsTest {
     void aStopStringMayMixSpecialTokensAndText() {
         try (Tokenizer tokenizer = Tokenizer.open(TestTokenizers.byteLevel(dir, "abc"))) {
             StopStrings mixed = tokenizer.newStopStrings(List.of("b<|end|><|begin|>c", "xy"));
-            assertThat(pushAll(mixed, 'a', 257, 'b', 256, 'b', 257, 256, 'c', 'd')).isEqualTo(8);
+            assertThat(pushAll(mixed, 'a', 257, 'b', 256, 'b', 257, 256, 'c', 'd'))
+                    .isEqualTo(8);
             assertThat(mixed.text()).isEqualTo("ab");
 
             StopStrings after = tokenizer.newStopStrings(List.of("<|end|>\n"));

@@ -125,10 +125,16 @@ public final class Settings {
             "only the likeliest tokens that reach this probability together, of those that top-k keeps",
             SAMPLING,
             BY_VALUE);
-    public static final Setting<Integer> TOP_K =
-            of("topK", INTEGER, 0, "N", "only the N likeliest tokens; 0 is all; applied before top-p", SAMPLING, BY_VALUE);
+    public static final Setting<Integer> TOP_K = of(
+            "topK", INTEGER, 0, "N", "only the N likeliest tokens; 0 is all; applied before top-p", SAMPLING, BY_VALUE);
     public static final Setting<Double> MIN_P = of(
-            "minP", REAL, 0.0, "X", "drop tokens below X times the probability of the likeliest; applied after top-p", SAMPLING, BY_VALUE);
+            "minP",
+            REAL,
+            0.0,
+            "X",
+            "drop tokens below X times the probability of the likeliest; applied after top-p",
+            SAMPLING,
+            BY_VALUE);
     public static final Setting<Double> REPETITION_PENALTY = of(
             "repetitionPenalty", REAL, 1.0, "X", "above 1 discourages tokens of prompt and output", SAMPLING, BY_VALUE);
     public static final Setting<Double> PRESENCE_PENALTY = of(
@@ -149,7 +155,13 @@ public final class Settings {
             BY_VALUE);
     public static final Setting<Long> SEED = of("seed", LONG, 0L, "N", "seed of every random draw", SAMPLING, BY_VALUE);
     public static final Setting<List<String>> STOP = of(
-            "stop", TEXTS, List.of(), "TEXT", "end the output before this text, which may be or hold a special token; may be repeated", SAMPLING, BY_VALUE);
+            "stop",
+            TEXTS,
+            List.of(),
+            "TEXT",
+            "end the output before this text, which may be or hold a special token; may be repeated",
+            SAMPLING,
+            BY_VALUE);
     public static final Setting<Integer> SAMPLES = of("n", INTEGER, 1, "N", "outputs per row", SAMPLING, BY_VALUE);
     public static final Setting<Boolean> DEDUP =
             of("dedup", SWITCH, false, "", "compute identical requests once; greedy only", SAMPLING, NONE);

@@ -135,7 +135,8 @@ final class CpuSampler {
 
     /** The tokens that the filters leave, heaviest first. The likeliest token weighs 1. */
     private static List<Weighted> kept(double[] weights, double total, SamplingParams sampling) {
-        // Tokens lighter than the first weigh less than 1 - p together, so none of them can be in the nucleus. With top-k the
+        // Tokens lighter than the first weigh less than 1 - p together, so none of them can be in the nucleus. With
+        // top-k the
         // nucleus is one of fewer tokens, whose mass is not known yet.
         double least =
                 sampling.topK() == 0 ? Math.max((1 - sampling.topP()) * total / weights.length, sampling.minP()) : 0;

@@ -45,8 +45,8 @@ final class Exponential {
         // Not min and max, which are slower: a comparison with NaN is false, so that NaN stays.
         FloatVector bounded = x.blend(HIGHEST, x.compare(VectorOperators.GT, HIGHEST));
         bounded = bounded.blend(LOWEST, bounded.compare(VectorOperators.LT, LOWEST));
-        FloatVector rounded = bounded.fma(
-                FloatVector.broadcast(x.species(), LOG2_E), FloatVector.broadcast(x.species(), ROUND));
+        FloatVector rounded =
+                bounded.fma(FloatVector.broadcast(x.species(), LOG2_E), FloatVector.broadcast(x.species(), ROUND));
         FloatVector n = rounded.sub(ROUND);
         FloatVector r = n.fma(FloatVector.broadcast(x.species(), -LN_2_HIGH), bounded);
         r = n.fma(FloatVector.broadcast(x.species(), -LN_2_LOW), r);

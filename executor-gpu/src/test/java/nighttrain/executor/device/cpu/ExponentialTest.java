@@ -42,8 +42,23 @@ class ExponentialTest {
     @ParameterizedTest
     @ValueSource(
             floats = {
-                0f, -0f, Float.MIN_VALUE, Float.NEGATIVE_INFINITY, Float.POSITIVE_INFINITY, Float.NaN, Float.MAX_VALUE,
-                -Float.MAX_VALUE, 88.722839f, 88.72284f, 89f, 89.5f, -87.33655f, -103.27893f, -103.97208f, -104f, -150f
+                0f,
+                -0f,
+                Float.MIN_VALUE,
+                Float.NEGATIVE_INFINITY,
+                Float.POSITIVE_INFINITY,
+                Float.NaN,
+                Float.MAX_VALUE,
+                -Float.MAX_VALUE,
+                88.722839f,
+                88.72284f,
+                89f,
+                89.5f,
+                -87.33655f,
+                -103.27893f,
+                -103.97208f,
+                -104f,
+                -150f
             })
     void theEndsAreRight(float x) {
         check(x);
@@ -65,7 +80,8 @@ class ExponentialTest {
             for (int i = 0; i < lanes; i++) {
                 x[i] = Float.intBitsToFloat((int) (bits + 300_007L * i));
             }
-            Exponential.of(FloatVector.fromArray(FloatVector.SPECIES_PREFERRED, x, 0)).intoArray(out, 0);
+            Exponential.of(FloatVector.fromArray(FloatVector.SPECIES_PREFERRED, x, 0))
+                    .intoArray(out, 0);
             for (int i = 0; i < lanes; i++) {
                 assertThat(Float.floatToIntBits(out[i]))
                         .as("e^%s", x[i])

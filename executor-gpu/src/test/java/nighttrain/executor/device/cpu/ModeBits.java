@@ -105,7 +105,8 @@ final class ModeBits {
             x[i] = random.nextFloat() * 194 - 105;
         }
         for (int i = 0; i < x.length; i += lanes) {
-            Exponential.of(FloatVector.fromArray(FloatVector.SPECIES_PREFERRED, x, i)).intoArray(out, i);
+            Exponential.of(FloatVector.fromArray(FloatVector.SPECIES_PREFERRED, x, i))
+                    .intoArray(out, i);
         }
         lines.add("exponential " + hash(out));
         lines.add("sum " + hash(new float[] {FixedSums.of(out, 0, 256), FixedSums.ofSquares(x, 3, 250)}));
