@@ -1,28 +1,31 @@
 package nighttrain.io.template;
 
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Queue;
-import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.Optional;
 import nighttrain.io.UserError;
 
-/** How a model wants conversations written: the Jinja template that its makers ship. Safe for use by several threads. */
+/**
+ * How a model wants conversations written: the Jinja template that its makers ship, with Jinja2's own semantics, set up as
+ * transformers sets it up. Safe for use by several threads.
+ */
 public final class ChatTemplate {
     /** Longer than any template, shorter than what would take the parser long. */
     private static final int MAX_TEMPLATE_CHARS = 1 << 20;
 
-    private final TemplateEngine engine;
-    private final String template;
-    private final Map<String, String> specialTokens;
-    // A compiled template serves one thread at a time: as many are made as ever render at once.
-    private final Queue<CompiledTemplate> idle = new ConcurrentLinkedQueue<>();
+    private static final String MESSAGES = "messages";
 
-    private ChatTemplate(TemplateEngine engine, String template, Map<String, String> specialTokens) {
-        this.engine = engine;
-        this.template = template;
-        this.specialTokens = specialTokens;
+    private final List<Statement> statements;
+    private final Frame frame;
+    private final Map<String, Object> variables;
+
+    private ChatTemplate(List<Statement> statements, Frame frame, Map<String, Object> variables) {
+        this.statements = statements;
+        this.frame = frame;
+        this.variables = variables;
     }
 
     /**
@@ -31,7 +34,19 @@ public final class ChatTemplate {
      * @throws UserError where there is none, or it is no template
      */
     public static ChatTemplate open(Path modelDir) {
-        ChatTemplateSource found = ChatTemplateSource.of(modelDir);
+        return open(modelDir, Optional.empty(), Map.of());
+    }
+
+    /**
+     * The template of a model directory, or another one for it.
+     *
+     * @param source another template, to be used with the model's special tokens
+     * @param variables more variables of the template; they come before special tokens, {@code tools} and the like
+     * @throws UserError where there is none, it is no template, or a variable has a name that is taken
+     */
+    public static ChatTemplate open(Path modelDir, Optional<String> source, Map<String, Object> variables) {
+        ChatTemplateSource found = source.map(text -> ChatTemplateSource.given(text, modelDir))
+                .orElseGet(() -> ChatTemplateSource.of(modelDir));
         if (found.template().length() > MAX_TEMPLATE_CHARS) {
             throw UserError.of(
                     "chat template too long in " + found.file(),
@@ -39,14 +54,31 @@ public final class ChatTemplate {
                     "at most " + MAX_TEMPLATE_CHARS + "; mend the file");
         }
         try {
-            TemplateEngine engine = new TemplateEngine();
-            String source = TemplateDialect.translate(found.template());
-            ChatTemplate template = new ChatTemplate(engine, source, found.specialTokens());
-            template.idle.add(engine.compile(source));
-            return template;
-        } catch (ChatTemplateException e) {
-            throw UserError.of("bad chat template in " + found.file(), e.getMessage(), "mend or replace it", e);
+            List<Statement> statements = Parser.statements(Lexer.tokens(found.template()));
+            return new ChatTemplate(statements, Binder.bind(statements), variables(found, variables));
+        } catch (TemplateError e) {
+            throw bad(found, "chat template failed: " + oneLine(e.getMessage()), e);
+        } catch (RenderBudget.Exceeded e) {
+            throw bad(found, e.getMessage(), e);
+        } catch (StackOverflowError e) {
+            throw bad(found, "chat template is nested too deep: out of stack", e);
         }
+    }
+
+    private static UserError bad(ChatTemplateSource source, String reason, Throwable cause) {
+        return UserError.of("bad chat template in " + source.file(), reason, "mend or replace it", cause);
+    }
+
+    private static Map<String, Object> variables(ChatTemplateSource found, Map<String, Object> given) {
+        if (given.containsKey(MESSAGES)) {
+            throw UserError.of("bad variable of the chat template", MESSAGES, "the row's own; choose another name");
+        }
+        Map<String, Object> variables = new HashMap<>(Globals.ALL);
+        variables.put("tools", null);
+        variables.put("documents", null);
+        variables.putAll(found.specialTokens());
+        given.forEach((name, value) -> variables.put(name, Values.of(value)));
+        return variables;
     }
 
     /**
@@ -56,13 +88,44 @@ public final class ChatTemplate {
      * @throws ChatTemplateException where the template refuses these messages, fails on them, or takes too long or too much
      */
     public String render(List<ChatMessage> messages, boolean addGenerationPrompt) {
-        Map<String, Object> variables = new HashMap<>(specialTokens);
-        variables.put("messages", messages.stream().map(ChatMessage::fields).toList());
-        variables.put("add_generation_prompt", addGenerationPrompt);
-        CompiledTemplate borrowed = idle.poll();
-        CompiledTemplate compiled = borrowed != null ? borrowed : engine.compile(template);
-        String text = compiled.render(variables);
-        idle.add(compiled);
-        return text;
+        Map<String, Object> all = new HashMap<>(variables);
+        all.put(MESSAGES, Values.of(messages.stream().map(ChatMessage::fields).toList()));
+        all.putIfAbsent("add_generation_prompt", addGenerationPrompt);
+        return render(Collections.unmodifiableMap(all));
+    }
+
+    private String render(Map<String, Object> all) {
+        Scope.Rendering rendering = new Scope.Rendering(all, RenderBudget.begin());
+        Scope scope = new Scope(frame.slots(), null, rendering);
+        try {
+            frame.enter(scope);
+            Statement.runAll(statements, scope);
+            return scope.out.toString();
+        } catch (TemplateError e) {
+            throw failure(e, rendering.line);
+        } catch (RenderBudget.Exceeded e) {
+            throw new ChatTemplateException(e.getMessage() + " (mend the template)", e);
+        } catch (StackOverflowError e) {
+            throw new ChatTemplateException("chat template is nested too deep: out of stack (mend the template)", e);
+        } finally {
+            RenderBudget.end();
+        }
+    }
+
+    private static ChatTemplateException failure(TemplateError error, int line) {
+        if (error.refusal) {
+            return new ChatTemplateException(
+                    "chat template refuses the messages: " + oneLine(error.getMessage())
+                            + " (the model's own rule; change the messages)",
+                    error);
+        }
+        return new ChatTemplateException(
+                "chat template failed: " + oneLine(error.getMessage()) + " (line " + line
+                        + "; mend the template or the messages)",
+                error);
+    }
+
+    private static String oneLine(String message) {
+        return String.valueOf(message).lines().findFirst().orElse("");
     }
 }

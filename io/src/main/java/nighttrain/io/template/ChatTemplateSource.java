@@ -32,14 +32,16 @@ record ChatTemplateSource(String template, Path file, Map<String, String> specia
         specialTokens = Map.copyOf(specialTokens);
     }
 
+    /** Another template than the model's, with the model's special tokens. */
+    static ChatTemplateSource given(String template, Path modelDir) {
+        return new ChatTemplateSource(template, Path.of("--chat-template"), tokens(config(modelDir)));
+    }
+
     /** As transformers chooses: the file of its own before the key in tokenizer_config.json. */
     static ChatTemplateSource of(Path modelDir) {
         Path config = modelDir.resolve(SpecialTokens.FILE);
-        ObjectNode json = JsonFile.readIfPresent(config).orElseGet(JsonNodeFactory.instance::objectNode);
-        Map<String, String> tokens = new HashMap<>();
-        for (String key : TOKEN_KEYS) {
-            SpecialTokens.text(json, key).ifPresent(text -> tokens.put(key, text));
-        }
+        ObjectNode json = config(modelDir);
+        Map<String, String> tokens = tokens(json);
         Path file = modelDir.resolve(TEMPLATE_FILE);
         if (Files.exists(file)) {
             refuseOutside(file, modelDir);
@@ -52,6 +54,18 @@ record ChatTemplateSource(String template, Path file, Map<String, String> specia
                         "messages and --system need " + TEMPLATE_FILE + " or " + KEY + " in " + SpecialTokens.FILE
                                 + "; add one or give plain prompts"));
         return new ChatTemplateSource(template, config, tokens);
+    }
+
+    private static ObjectNode config(Path modelDir) {
+        return JsonFile.readIfPresent(modelDir.resolve(SpecialTokens.FILE)).orElseGet(JsonNodeFactory.instance::objectNode);
+    }
+
+    private static Map<String, String> tokens(ObjectNode config) {
+        Map<String, String> tokens = new HashMap<>();
+        for (String key : TOKEN_KEYS) {
+            SpecialTokens.text(config, key).ifPresent(text -> tokens.put(key, text));
+        }
+        return tokens;
     }
 
     /**

@@ -1,0 +1,279 @@
+package nighttrain.io.template;
+
+import java.math.BigInteger;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * Source to tokens, with {@code trim_blocks} and {@code lstrip_blocks}: a block or comment takes the newline after it along, and
+ * the blanks before it on its line, unless a sign at that end says otherwise ({@code -} takes all blanks, {@code +} none).
+ */
+final class Lexer {
+    /** Characters of one {@code {{ }}} or {@code {% %}}. */
+    private static final int MAX_BLOCK_CHARS = 16_384;
+
+    /** Brackets within brackets. */
+    private static final int MAX_BRACKETS = 64;
+
+    private static final String BLANK = "[" + Text.BLANKS + "]";
+    private static final Pattern RAW = Pattern.compile("\\{%[-+]?" + BLANK + "*raw" + BLANK + "*(-?)%}");
+    private static final Pattern END_RAW =
+            Pattern.compile("\\{%([-+]?)" + BLANK + "*endraw" + BLANK + "*(?:\\+%}|-%}" + BLANK + "*|%}\n?)");
+    private static final Pattern INTEGER = Pattern.compile(
+            "0b(?:_?[01])+|0o(?:_?[0-7])+|0x(?:_?[0-9a-f])+|[1-9](?:_?[0-9])*|0(?:_?0)*", Pattern.CASE_INSENSITIVE);
+    private static final Pattern FLOAT = Pattern.compile(
+            "(?<!\\.)(?:[0-9]+_)*[0-9]+(?:(?:\\.(?:[0-9]+_)*[0-9]+)?e[-+]?(?:[0-9]+_)*[0-9]+|\\.(?:[0-9]+_)*[0-9]+)",
+            Pattern.CASE_INSENSITIVE);
+    private static final List<String> OPERATORS = List.of(
+            "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<", "=",
+            ".", ":", "|", ",", ";");
+
+    private final String source;
+    private final List<Token> tokens = new ArrayList<>();
+    private int at;
+    private int line = 1;
+    private int counted;
+    private boolean lineStarts = true;
+
+    private Lexer(String source) {
+        this.source = source;
+    }
+
+    static List<Token> tokens(String template) {
+        String source = template.replace("\r\n", "\n").replace('\r', '\n');
+        Lexer lexer = new Lexer(source.endsWith("\n") ? source.substring(0, source.length() - 1) : source);
+        lexer.root();
+        return lexer.tokens;
+    }
+
+    private void root() {
+        while (at < source.length()) {
+            int open = open(at);
+            if (open < 0) {
+                data(source.substring(at));
+                at = source.length();
+                break;
+            }
+            char kind = source.charAt(open + 1);
+            int sign = open + 2 < source.length() ? source.charAt(open + 2) : ' ';
+            data(stripped(source.substring(at, open), sign, kind != '{'));
+            at = open;
+            Matcher raw = RAW.matcher(source).region(open, source.length());
+            if (kind == '%' && raw.lookingAt()) {
+                at = raw.end();
+                if (!raw.group(1).isEmpty()) {
+                    skipBlanks();
+                }
+                lineStarts = source.charAt(at - 1) == '\n';
+                rawBody();
+                continue;
+            }
+            at = open + (sign == '-' || sign == '+' ? 3 : 2);
+            lineStarts = false;
+            if (kind == '#') {
+                comment();
+            } else {
+                add(kind == '%' ? Token.BLOCK_BEGIN : Token.PRINT_BEGIN, "");
+                block(kind == '%', open);
+            }
+        }
+        add(Token.END, "");
+    }
+
+    private int open(int from) {
+        for (int i = source.indexOf('{', from); i >= 0 && i + 1 < source.length(); i = source.indexOf('{', i + 1)) {
+            char next = source.charAt(i + 1);
+            if (next == '{' || next == '%' || next == '#') {
+                return i;
+            }
+        }
+        return -1;
+    }
+
+    /** Text before a tag, without what the tag takes along. */
+    private String stripped(String text, int sign, boolean takesBlanks) {
+        if (sign == '-') {
+            return Text.strip(text, null, false, true);
+        }
+        int lineBegin = text.lastIndexOf('\n') + 1;
+        boolean wholeLine = lineBegin > 0 || lineStarts;
+        return sign != '+' && takesBlanks && wholeLine && Text.isBlank(text, lineBegin)
+                ? text.substring(0, lineBegin)
+                : text;
+    }
+
+    private void data(String text) {
+        if (!text.isEmpty()) {
+            add(Token.DATA, text);
+        }
+    }
+
+    private void rawBody() {
+        Matcher end = END_RAW.matcher(source);
+        if (!end.find(at)) {
+            throw fail("Missing end of raw directive");
+        }
+        int sign = end.group(1).isEmpty() ? ' ' : end.group(1).charAt(0);
+        data(stripped(source.substring(at, end.start()), sign, true));
+        at = end.end();
+        lineStarts = source.charAt(at - 1) == '\n';
+    }
+
+    private void comment() {
+        int end = source.indexOf("#}", at);
+        if (end < 0) {
+            throw fail("Missing end of comment tag");
+        }
+        // A lone sign may be the opening one: {#-#} has no text and no closing sign.
+        char sign = end > at ? source.charAt(end - 1) : ' ';
+        at = end + 2;
+        close(sign, true);
+    }
+
+    /** After a closing tag: what it takes along. */
+    private void close(char sign, boolean trims) {
+        if (sign == '-') {
+            skipBlanks();
+        } else if (sign != '+' && trims && at < source.length() && source.charAt(at) == '\n') {
+            at++;
+        }
+        lineStarts = source.charAt(at - 1) == '\n';
+    }
+
+    private void skipBlanks() {
+        while (at < source.length() && Text.isBlank(source.charAt(at))) {
+            at++;
+        }
+    }
+
+    private void block(boolean statement, int begin) {
+        Deque<Character> brackets = new ArrayDeque<>();
+        String end = statement ? "%}" : "}}";
+        while (true) {
+            skipBlanks();
+            if (at >= source.length()) {
+                return;
+            }
+            if (brackets.isEmpty() && end(statement, end)) {
+                tooInvolved(MAX_BLOCK_CHARS, at - begin, "characters in one block");
+                return;
+            }
+            token(brackets);
+        }
+    }
+
+    private boolean end(boolean statement, String end) {
+        char c = source.charAt(at);
+        int skipped = c == '-' || c == '+' && statement ? 1 : 0;
+        if (!source.startsWith(end, at + skipped)) {
+            return false;
+        }
+        add(statement ? Token.BLOCK_END : Token.PRINT_END, "");
+        at += skipped + 2;
+        close(skipped == 1 ? c : ' ', statement);
+        return true;
+    }
+
+    private void token(Deque<Character> brackets) {
+        Matcher matcher = FLOAT.matcher(source).region(at, source.length()).useTransparentBounds(true);
+        char c = source.charAt(at);
+        if (c >= '0' && c <= '9') {
+            if (matcher.lookingAt()) {
+                add(Token.FLOAT, Double.valueOf(matcher.group().replace("_", "")));
+            } else {
+                matcher.usePattern(INTEGER).lookingAt();
+                add(Token.INTEGER, integer(matcher.group().replace("_", "")));
+            }
+            at = matcher.end();
+        } else if (Character.isUnicodeIdentifierStart(source.codePointAt(at)) || c == '_') {
+            name();
+        } else if (c == '\'' || c == '"') {
+            string(c);
+        } else {
+            operator(brackets);
+        }
+    }
+
+    private static Object integer(String digits) {
+        int radix = digits.length() < 2 ? 10 : switch (Character.toLowerCase(digits.charAt(1))) {
+            case 'b' -> 2;
+            case 'o' -> 8;
+            case 'x' -> 16;
+            default -> 10;
+        };
+        RenderBudget.checkBits(digits.length());
+        return Numbers.integer(new BigInteger(radix == 10 ? digits : digits.substring(2), radix));
+    }
+
+    private void string(char quote) {
+        int end = at + 1;
+        while (end < source.length() && source.charAt(end) != quote) {
+            end += source.charAt(end) == '\\' ? 2 : 1;
+        }
+        if (end >= source.length()) {
+            throw fail("unexpected char '" + quote + "' at " + at);
+        }
+        add(Token.STRING, StringLiteral.value(source.substring(at + 1, end)));
+        at = end + 1;
+    }
+
+    private void name() {
+        int end = at;
+        while (end < source.length()
+                && (Character.isUnicodeIdentifierPart(source.codePointAt(end)) || source.charAt(end) == '_')
+                && !Character.isIdentifierIgnorable(source.codePointAt(end))) {
+            end += Character.charCount(source.codePointAt(end));
+        }
+        add(Token.NAME, source.substring(at, end));
+        at = end;
+    }
+
+    private void operator(Deque<Character> brackets) {
+        for (String operator : OPERATORS) {
+            if (source.startsWith(operator, at)) {
+                switch (operator) {
+                    case "(" -> brackets.push(')');
+                    case "[" -> brackets.push(']');
+                    case "{" -> brackets.push('}');
+                    case ")", "]", "}" -> {
+                        if (brackets.isEmpty() || brackets.pop() != operator.charAt(0)) {
+                            throw fail("unexpected '" + operator + "'");
+                        }
+                    }
+                    default -> {}
+                }
+                tooInvolved(MAX_BRACKETS, brackets.size(), "brackets within brackets");
+                add(operator, operator);
+                at += operator.length();
+                return;
+            }
+        }
+        throw fail("unexpected char '" + Character.toString(source.codePointAt(at)) + "' at " + at);
+    }
+
+    private static void tooInvolved(int most, int found, String what) {
+        if (found > most) {
+            throw new RenderBudget.Exceeded(
+                    "chat template is too involved: " + found + " " + what + " (at most " + most + ")");
+        }
+    }
+
+    private void add(String type, Object value) {
+        tokens.add(new Token(type, value, line()));
+    }
+
+    private int line() {
+        for (; counted < at; counted++) {
+            line += source.charAt(counted) == '\n' ? 1 : 0;
+        }
+        return line;
+    }
+
+    private TemplateError fail(String message) {
+        return new TemplateError(message + " (line " + line() + ")");
+    }
+}

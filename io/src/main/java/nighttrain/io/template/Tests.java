@@ -1,0 +1,96 @@
+package nighttrain.io.template;
+
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.Predicate;
+
+/** Jinja2's tests: what follows {@code is}. */
+final class Tests {
+    /** A test's value is not always a bool: comparisons give what Python's operators give, which here is one. */
+    private interface Body {
+        boolean test(Object value, Arguments arguments);
+    }
+
+    private static final Map<String, Body> ALL = new HashMap<>();
+
+    static {
+        plain("defined", value -> !(value instanceof Undefined));
+        plain("undefined", value -> value instanceof Undefined);
+        plain("none", value -> value == null);
+        plain("boolean", value -> value instanceof Boolean);
+        plain("true", value -> value instanceof Boolean bool && bool);
+        plain("false", value -> value instanceof Boolean bool && !bool);
+        plain("integer", value -> Numbers.isInteger(value) && !(value instanceof Boolean));
+        plain("float", value -> value instanceof Double);
+        plain("number", Numbers::is);
+        plain("string", Text::is);
+        plain("mapping", value -> value instanceof Map);
+        plain("sequence", value -> Python.isSequence(value));
+        plain("iterable", value -> Python.isIterable(value));
+        plain("callable", value -> value instanceof Values.Function || value instanceof Undefined);
+        plain("lower", value -> Text.isLower(Python.str(value)));
+        plain("upper", value -> Text.isUpper(Python.str(value)));
+        plain("escaped", value -> value instanceof Markup);
+        plain("odd", value -> Python.equal(Operators.binary(value, "%", 2L), 1L));
+        plain("even", value -> Python.equal(Operators.binary(value, "%", 2L), 0L));
+        plain("filter", value -> known("filter", value));
+        plain("test", value -> known("test", value));
+        binary("divisibleby", "num", (value, by) -> Python.equal(Operators.binary(value, "%", by), 0L));
+        binary("sameas", "other", Tests::sameAs);
+        binary("in", "seq", (value, sequence) -> Python.contains(sequence, value));
+        comparison("==", "==", "eq", "equalto");
+        comparison("!=", "!=", "ne");
+        comparison(">", ">", "gt", "greaterthan");
+        comparison(">=", ">=", "ge");
+        comparison("<", "<", "lt", "lessthan");
+        comparison("<=", "<=", "le");
+    }
+
+    private Tests() {}
+
+    private static void plain(String name, Predicate<Object> test) {
+        ALL.put(name, (value, arguments) -> {
+            arguments.bind(name, 0);
+            return test.test(value);
+        });
+    }
+
+    private static void binary(String name, String parameter, java.util.function.BiPredicate<Object, Object> test) {
+        ALL.put(name, (value, arguments) -> test.test(value, arguments.bind(name, 1, parameter)[0]));
+    }
+
+    private static void comparison(String operator, String... names) {
+        for (String name : names) {
+            ALL.put(name, (value, arguments) ->
+                    Expression.Comparison.holds(value, operator, arguments.positions(name, 1, 1)[0]));
+        }
+    }
+
+    static boolean exists(Object name) {
+        return Text.is(name) && ALL.containsKey(Text.of(name));
+    }
+
+    private static boolean known(String kind, Object name) {
+        Dict.checkHashable(name);
+        return kind.equals("filter") ? Filters.exists(name) : exists(name);
+    }
+
+    /** The first positional argument is what is tested. */
+    static Object apply(Object name, Arguments arguments) {
+        if (!exists(name)) {
+            throw new TemplateError("No test named " + Python.repr(name) + ".");
+        }
+        return ALL.get(Text.of(name)).test(arguments.positional().get(0), arguments.rest());
+    }
+
+    /** Python's {@code is}: small ints and constants are one object each. */
+    private static boolean sameAs(Object value, Object other) {
+        if (value instanceof Long a && other instanceof Long b) {
+            return a.equals(b) && a >= -5 && a <= 256;
+        }
+        if (value instanceof Boolean && other instanceof Boolean) {
+            return value.equals(other);
+        }
+        return value == other || value instanceof String && value.equals(other);
+    }
+}

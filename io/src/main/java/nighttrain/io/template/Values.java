@@ -1,0 +1,167 @@
+package nighttrain.io.template;
+
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.NoSuchElementException;
+
+/**
+ * Python's values in Java: None is null, True and False are Boolean, int is Long or (only where that is too small) BigInteger, float
+ * is Double, str is String or {@link Markup}, list is List, dict is Map in insertion order; tuple and the others that follow have
+ * types of their own. Nothing changes a value once it is made, but namespaces and iterators.
+ */
+final class Values {
+    private Values() {}
+
+    /** What JSON or a caller holds, as a value of a template. */
+    static Object of(Object value) {
+        if (value instanceof Map<?, ?> map) {
+            Map<Object, Object> copy = new LinkedHashMap<>();
+            map.forEach((key, entry) -> copy.put(key, of(entry)));
+            return Collections.unmodifiableMap(copy);
+        }
+        if (value instanceof List<?> list) {
+            List<Object> copy = new ArrayList<>(list.size());
+            list.forEach(entry -> copy.add(of(entry)));
+            return Collections.unmodifiableList(copy);
+        }
+        if (value instanceof Integer || value instanceof Short || value instanceof Byte) {
+            return ((Number) value).longValue();
+        }
+        if (value instanceof Float || value instanceof BigDecimal) {
+            return ((Number) value).doubleValue();
+        }
+        if (value instanceof BigInteger integer) {
+            return Numbers.integer(integer);
+        }
+        if (value == null
+                || value instanceof String
+                || value instanceof Boolean
+                || value instanceof Long
+                || value instanceof Double) {
+            return value;
+        }
+        throw new IllegalArgumentException("a value of a chat template: " + value.getClass() + " (those of JSON)");
+    }
+
+    /** A tuple. */
+    record Tuple(List<Object> items) {
+        static Tuple of(Object... items) {
+            List<Object> list = new ArrayList<>(items.length);
+            Collections.addAll(list, items);
+            return new Tuple(list);
+        }
+    }
+
+    /** A tuple of the filter {@code groupby}, whose items have names. */
+    record Group(Object grouper, List<Object> list) {
+        Tuple tuple() {
+            return Tuple.of(grouper, list);
+        }
+    }
+
+    /** {@code range(start, stop, step)}: items by arithmetic. */
+    record Range(long start, long stop, long step) {
+        /** As the sandbox of Jinja2 allows. */
+        private static final long MAX_LENGTH = 100_000;
+
+        static Range of(long start, long stop, long step) {
+            if (step == 0) {
+                throw new TemplateError("range() arg 3 must not be zero");
+            }
+            Range range = new Range(start, stop, step);
+            if (range.wideLength().compareTo(BigInteger.valueOf(MAX_LENGTH)) > 0) {
+                throw new TemplateError("Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000).");
+            }
+            return range;
+        }
+
+        private BigInteger wideLength() {
+            BigInteger span = BigInteger.valueOf(stop).subtract(BigInteger.valueOf(start));
+            BigInteger by = BigInteger.valueOf(step);
+            if (span.signum() * by.signum() <= 0) {
+                return BigInteger.ZERO;
+            }
+            return span.abs().add(by.abs()).subtract(BigInteger.ONE).divide(by.abs());
+        }
+
+        int length() {
+            return wideLength().intValueExact();
+        }
+
+        Object get(int index) {
+            return start + index * step;
+        }
+    }
+
+    /** {@code dict.keys()}, {@code dict.values()} or {@code dict.items()}. */
+    record View(String kind, Map<Object, Object> map) {
+        Iterator<Object> iterator() {
+            return switch (kind) {
+                case "keys" -> map.keySet().iterator();
+                case "values" -> map.values().iterator();
+                default -> {
+                    Iterator<Map.Entry<Object, Object>> entries = map.entrySet().iterator();
+                    yield iterate(entries::hasNext, () -> {
+                        Map.Entry<Object, Object> entry = entries.next();
+                        return Tuple.of(entry.getKey(), entry.getValue());
+                    });
+                }
+            };
+        }
+    }
+
+    /** A generator or other iterator: it has no length and can be read once. */
+    record Generator(String name, Iterator<Object> items) {}
+
+    /** {@code namespace(...)}: the only value whose attributes a template can set. */
+    record Namespace(Map<Object, Object> attributes) {}
+
+    /** What can be called. */
+    interface Function {
+        Object call(Arguments arguments);
+
+        /** As it prints. */
+        default String name() {
+            return "function";
+        }
+    }
+
+    /** A function of the environment. */
+    record Builtin(String name, java.util.function.Function<Arguments, Object> body) implements Function {
+        @Override
+        public Object call(Arguments arguments) {
+            return body.apply(arguments);
+        }
+    }
+
+    /** Where a {@code for} loop stands, etc.: a value with attributes that are computed. */
+    interface Attributes {
+        /** The attribute, or {@link Scope#MISSING}. */
+        Object attribute(String name);
+    }
+
+    /** A iterator of two lambdas. */
+    static Iterator<Object> iterate(
+            java.util.function.BooleanSupplier hasNext, java.util.function.Supplier<Object> next) {
+        return new Iterator<>() {
+            @Override
+            public boolean hasNext() {
+                return hasNext.getAsBoolean();
+            }
+
+            @Override
+            public Object next() {
+                if (!hasNext()) {
+                    throw new NoSuchElementException();
+                }
+                return next.get();
+            }
+        };
+    }
+}
