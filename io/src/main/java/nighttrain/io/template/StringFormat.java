@@ -293,8 +293,7 @@ final class StringFormat {
         String tail = digits.substring(point);
         int room = width - tail.length();
         // With a separator before every third digit but the first, n digits take n + (n - 1) / 3 characters.
-        int count = whole.length();
-        count = Math.max(count, room - room / 4);
+        int count = Math.max(whole.length(), room);
         while (count > whole.length() && count - 1 + (count - 2) / 3 >= room) {
             count--;
         }

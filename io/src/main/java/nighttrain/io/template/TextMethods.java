@@ -61,7 +61,7 @@ final class TextMethods {
 
     /** A text argument, escaped where the method is markup's. */
     private static String text(Object self, Object argument, String method) {
-        if (!Text.is(argument)) {
+        if (!Text.is(argument) && !(self instanceof Markup)) {
             throw new TemplateError(method + "() argument must be str, not " + Python.type(argument));
         }
         return self instanceof Markup ? Markup.escape(argument).text() : Text.of(argument);
@@ -198,7 +198,7 @@ final class TextMethods {
         for (Iterator<Object> all = Python.iterator(items); all.hasNext(); index++) {
             RenderBudget.count();
             Object item = all.next();
-            if (!Text.is(item)) {
+            if (!Text.is(item) && !(separator instanceof Markup)) {
                 throw new TemplateError(
                         "sequence item " + index + ": expected str instance, " + Python.type(item) + " found");
             }

@@ -47,12 +47,11 @@ final class WordWrap {
             }
             if (!chunks.isEmpty() && Text.length(chunks.peek()) > width) {
                 String chunk = chunks.remove();
-                int end = breakLong ? end(chunk, Math.max(1, width - length), hyphens) : parts.isEmpty() ? chunk.length() : 0;
+                int end = breakLong ? end(chunk, width - length, hyphens) : parts.isEmpty() ? chunk.length() : 0;
                 parts.add(chunk.substring(0, end));
                 if (end < chunk.length()) {
                     chunks.addFirst(chunk.substring(end));
                 }
-                parts.removeIf(String::isEmpty);
             }
             if (!parts.isEmpty() && parts.get(parts.size() - 1).isBlank()) {
                 parts.remove(parts.size() - 1);
