@@ -1,7 +1,6 @@
 package nighttrain.io.template;
 
 import java.time.ZonedDateTime;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import nighttrain.io.template.Values.Attributes;
@@ -15,7 +14,7 @@ final class Globals {
     static final Map<String, Object> ALL = Map.of(
             "range", new Builtin("class 'range'", Globals::range),
             "dict", new Builtin("class 'dict'", Dict::of),
-            "namespace", new Builtin("class 'jinja2.utils.Namespace'", arguments -> new Namespace(new HashMap<>(Dict.of(arguments)))),
+            "namespace", new Builtin("class 'jinja2.utils.Namespace'", arguments -> new Namespace(Dict.of(arguments))),
             "cycler", new Builtin("class 'jinja2.utils.Cycler'", Globals::cycler),
             "joiner", new Builtin("class 'jinja2.utils.Joiner'", Globals::joiner),
             "raise_exception", new Builtin("function raise_exception", Globals::raise),
@@ -49,6 +48,8 @@ final class Globals {
         if (!Text.is(format)) {
             throw new TemplateError("strftime() argument 1 must be str, not " + Python.type(format));
         }
+        // No field is longer than that of the whole date.
+        RenderBudget.checkChars(Text.of(format).length() * 24L);
         return Strftime.format(ZonedDateTime.now(), Text.of(format));
     }
 

@@ -32,7 +32,7 @@ final class Operators {
         }
         Object result = switch (operator) {
             case "+" -> sum(a, b);
-            case "*" -> Numbers.isInteger(b) ? times(a, b) : Numbers.isInteger(a) ? times(b, a, b) : null;
+            case "*" -> Numbers.isInteger(b) ? times(a, b) : Numbers.isInteger(a) ? times(b, a) : null;
             default -> null;
         };
         if (result == null) {
@@ -64,10 +64,6 @@ final class Operators {
         joined.addAll(a);
         joined.addAll(b);
         return joined;
-    }
-
-    private static Object times(Object count, Object ignored, Object sequence) {
-        return times(sequence, count);
     }
 
     private static Object times(Object sequence, Object count) {

@@ -20,7 +20,6 @@ final class Strftime {
             }
             char flag = "-_0^#".indexOf(format.charAt(i + 1)) >= 0 && i + 2 < format.length() ? format.charAt(++i) : ' ';
             out.append(flagged(field(time, format.charAt(++i)), flag));
-            RenderBudget.checkChars(out.length());
         }
         return out.toString();
     }

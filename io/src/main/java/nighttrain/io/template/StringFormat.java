@@ -76,8 +76,9 @@ final class StringFormat {
     private String field(String field, int depth) {
         int colon = separator(field, ':');
         int bang = separator(field.substring(0, colon), '!');
-        String spec = colon == field.length() ? "" : format(field.substring(colon + 1), depth - 1);
+        // The value comes first: fields without a number are numbered in this order.
         Object value = value(field.substring(0, bang));
+        String spec = colon == field.length() ? "" : format(field.substring(colon + 1), depth - 1);
         String conversion = field.substring(Math.min(bang + 1, colon), colon);
         if (bang < colon) {
             value = switch (conversion) {

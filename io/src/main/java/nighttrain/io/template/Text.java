@@ -10,6 +10,8 @@ final class Text {
     static final String BLANKS =
             "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 
+    private static final int SIGMA_CONTEXT = 64;
+
     private Text() {}
 
     static boolean is(Object value) {
@@ -115,7 +117,6 @@ final class Text {
     static String title(String text) {
         RenderBudget.checkChars(text.length());
         StringBuilder title = new StringBuilder();
-        String lower = null;
         boolean inWord = false;
         for (int i = 0; i < text.length(); ) {
             int c = text.codePointAt(i);
@@ -123,8 +124,7 @@ final class Text {
             if (!inWord) {
                 title.append(titleOf(c));
             } else if (c == 'Σ') {
-                boolean last = next == text.length() || !isCased(text.codePointAt(next));
-                title.append(last ? 'ς' : 'σ');
+                title.append(lowerSigma(text, i));
             } else {
                 title.append(Character.toString(c).toLowerCase(Locale.ROOT));
             }
@@ -132,6 +132,13 @@ final class Text {
             i = next;
         }
         return title.toString();
+    }
+
+    /** A capital sigma in lower case, which depends on what is around it. */
+    private static char lowerSigma(String text, int at) {
+        String before = text.substring(Math.max(0, at - SIGMA_CONTEXT), at);
+        String after = text.substring(at + 1, Math.min(text.length(), at + 1 + SIGMA_CONTEXT));
+        return (before + "Σ" + after).toLowerCase(Locale.ROOT).charAt(before.toLowerCase(Locale.ROOT).length());
     }
 
     private static String titleOf(int c) {
@@ -156,14 +163,19 @@ final class Text {
     }
 
     static String swapcase(String text) {
+        RenderBudget.checkChars(text.length());
         StringBuilder swapped = new StringBuilder();
-        text.codePoints().forEach(c -> {
+        for (int i = 0; i < text.length(); i += Character.charCount(text.codePointAt(i))) {
+            int c = text.codePointAt(i);
             String one = Character.toString(c);
-            swapped.append(
-                    Character.isUpperCase(c)
-                            ? one.toLowerCase(Locale.ROOT)
-                            : Character.isLowerCase(c) ? one.toUpperCase(Locale.ROOT) : one);
-        });
+            if (c == 'Σ') {
+                swapped.append(lowerSigma(text, i));
+            } else if (Character.isUpperCase(c)) {
+                swapped.append(one.toLowerCase(Locale.ROOT));
+            } else {
+                swapped.append(Character.isLowerCase(c) ? one.toUpperCase(Locale.ROOT) : one);
+            }
+        }
         return swapped.toString();
     }
 

@@ -45,9 +45,9 @@ final class WordWrap {
                 length += Text.length(chunks.peek());
                 parts.add(chunks.remove());
             }
-            if (!chunks.isEmpty() && Text.length(chunks.peek()) > width) {
+            if (!chunks.isEmpty() && Text.length(chunks.peek()) > width && (breakLong || parts.isEmpty())) {
                 String chunk = chunks.remove();
-                int end = breakLong ? end(chunk, width - length, hyphens) : parts.isEmpty() ? chunk.length() : 0;
+                int end = breakLong ? end(chunk, width - length, hyphens) : chunk.length();
                 parts.add(chunk.substring(0, end));
                 if (end < chunk.length()) {
                     chunks.addFirst(chunk.substring(end));

@@ -48,7 +48,8 @@ class TemplateGoldensTest {
 
     private void compare(JsonNode line, JsonNode inputs, List<String> differences) throws IOException {
         String name = line.get("template").asText();
-        String source = resource(name);
+        // Each day has its own date.
+        String source = resource(name).replaceAll("strftime_now\\([^)]*\\)", "'(now)'");
         for (int i = 0; i < line.get("outcomes").size(); i++) {
             JsonNode expected = line.get("outcomes").get(i);
             JsonNode variables = inputs.get("variables").get(i % inputs.get("variables").size());

@@ -2,13 +2,14 @@ package nighttrain.pipeline.engine;
 
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.io.template.ChatTemplate;
 import nighttrain.io.text.Tokenizer;
+import nighttrain.pipeline.settings.ChatTemplateOptions;
 
 /** A model at work in this process: its engine, and what turns text into tokens and back. */
 public final class HostedModel implements AutoCloseable {
@@ -16,7 +17,7 @@ public final class HostedModel implements AutoCloseable {
     private final Tokenizer tokenizer;
     private final Engine engine;
     private final Set<FairSession> sessions = ConcurrentHashMap.newKeySet();
-    private Optional<ChatTemplate> chatTemplate = Optional.empty();
+    private final Map<ChatTemplateOptions, ChatTemplate> chatTemplates = new ConcurrentHashMap<>();
 
     private HostedModel(EngineKey key, Tokenizer tokenizer, Engine engine) {
         this.key = key;
@@ -55,11 +56,8 @@ public final class HostedModel implements AutoCloseable {
     }
 
     /** Opened when first needed: a model without one can still complete plain prompts. */
-    public synchronized ChatTemplate chatTemplate() {
-        if (chatTemplate.isEmpty()) {
-            chatTemplate = Optional.of(ChatTemplate.open(Path.of(key.model())));
-        }
-        return chatTemplate.get();
+    public ChatTemplate chatTemplate(ChatTemplateOptions options) {
+        return chatTemplates.computeIfAbsent(options, asked -> asked.open(Path.of(key.model())));
     }
 
     @Override

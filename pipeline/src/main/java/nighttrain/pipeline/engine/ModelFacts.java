@@ -5,7 +5,6 @@ import nighttrain.executor.Engines;
 import nighttrain.executor.ModelFootprint;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
-import nighttrain.io.template.ChatTemplate;
 import nighttrain.io.text.Tokenizer;
 import nighttrain.pipeline.settings.GenerateOptions;
 
@@ -30,7 +29,7 @@ public record ModelFacts(String fingerprint, String architecture, int maxModelLe
                 Tokenizer tokenizer = Tokenizer.open(dir)) {
             Checkpoints.checkTensors(checkpoint);
             if (chat) {
-                ChatTemplate.open(dir);
+                options.prompts().chat().open(dir);
             }
             Engines.check(options.engine(), checkpoint.config());
             if (here) {

@@ -4,6 +4,7 @@ import java.io.Serializable;
 import java.util.List;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.pipeline.engine.RunContext;
+import nighttrain.pipeline.settings.ChatTemplateOptions;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.TruncateSide;
 
@@ -16,6 +17,7 @@ import nighttrain.pipeline.settings.TruncateSide;
  * @param seed the job's
  * @param stop texts that end an output
  * @param system message put before every prompt; null for none
+ * @param chat which chat template conversations go through
  * @param truncate what becomes of prompts longer than the context
  * @param tokenIds whether results carry token ids
  * @param requests whether prompts are requests of an OpenAI batch file
@@ -27,6 +29,7 @@ public record FeedSpec(
         long seed,
         List<String> stop,
         String system,
+        ChatTemplateOptions chat,
         TruncateSide truncate,
         boolean tokenIds,
         boolean requests)
@@ -40,6 +43,7 @@ public record FeedSpec(
                 options.seed(),
                 options.stop(),
                 options.prompts().system().orElse(null),
+                options.prompts().chat(),
                 options.prompts().truncate(),
                 options.output().tokenIds(),
                 options.input().isBatch());

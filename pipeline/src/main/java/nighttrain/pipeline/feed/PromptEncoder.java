@@ -7,11 +7,13 @@ import nighttrain.io.template.ChatMessage;
 import nighttrain.io.template.ChatTemplateException;
 import nighttrain.io.text.Truncation;
 import nighttrain.pipeline.engine.HostedModel;
+import nighttrain.pipeline.settings.ChatTemplateOptions;
 
 /** Prompts to token ids. */
 final class PromptEncoder {
     private final HostedModel model;
     private final Optional<String> system;
+    private final ChatTemplateOptions chat;
     private final Truncation truncation;
     private final int contextTokens;
     private final int outputTokens;
@@ -19,6 +21,7 @@ final class PromptEncoder {
     PromptEncoder(HostedModel model, FeedSpec spec) {
         this.model = model;
         this.system = Optional.ofNullable(spec.system());
+        this.chat = spec.chat();
         this.truncation = Truncation.valueOf(spec.truncate().name());
         this.contextTokens = model.engine().plan().maxModelLen();
         this.outputTokens = spec.sampling().maxTokens();
@@ -60,7 +63,7 @@ final class PromptEncoder {
         List<ChatMessage> messages = new ArrayList<>(turns);
         system.ifPresent(text -> messages.add(0, ChatMessage.of("system", text)));
         try {
-            return model.tokenizer().encode(model.chatTemplate().render(messages, true), false);
+            return model.tokenizer().encode(model.chatTemplate(chat).render(messages, true), false);
         } catch (ChatTemplateException refused) {
             throw new RowFault("chat_template", refused.getMessage());
         }

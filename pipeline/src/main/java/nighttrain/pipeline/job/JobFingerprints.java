@@ -29,6 +29,8 @@ public final class JobFingerprints {
         facts.put("prompt", prompts);
         facts.put("max-model-len", String.valueOf(contextTokens));
         facts.putAll(facts(options.settings()));
+        // Only where given, so that a job of an earlier version goes on.
+        options.prompts().chat().template().ifPresent(text -> facts.put("chat-template", text));
         return new Fingerprint(facts);
     }
 

@@ -16,6 +16,7 @@ import nighttrain.io.UserError;
  * @param messagesColumn conversation column
  * @param template text with {@code {column}} in it
  * @param system message put before every prompt
+ * @param chat which chat template conversations go through
  * @param truncate what becomes of prompts longer than the context
  */
 public record PromptOptions(
@@ -23,6 +24,7 @@ public record PromptOptions(
         Optional<String> messagesColumn,
         Optional<String> template,
         Optional<String> system,
+        ChatTemplateOptions chat,
         TruncateSide truncate) {
     /** Whether anything says where prompts come from or what stands before them. */
     public boolean isGiven() {
@@ -45,17 +47,18 @@ public record PromptOptions(
                 values.find(Settings.PROMPT_COLUMN),
                 values.find(Settings.MESSAGES_COLUMN),
                 values.find(Settings.PROMPT_TEXT)
-                        .or(() -> values.find(Settings.PROMPT_FILE).map(PromptOptions::read)),
+                        .or(() -> values.find(Settings.PROMPT_FILE).map(file -> read(file, Settings.PROMPT_FILE))),
                 values.find(Settings.SYSTEM),
+                ChatTemplateOptions.of(values),
                 values.get(Settings.TRUNCATE));
     }
 
-    private static String read(String file) {
+    static String read(String file, Setting<String> setting) {
         try {
             return Files.readString(Path.of(file));
         } catch (IOException unreadable) {
             throw UserError.of(
-                    "cannot read --prompt-file", file, "a local UTF-8 text file; check the path", unreadable);
+                    "cannot read " + setting.option(), file, "a local UTF-8 text file; check the path", unreadable);
         }
     }
 }

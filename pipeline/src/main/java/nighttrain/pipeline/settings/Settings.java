@@ -104,6 +104,20 @@ public final class Settings {
             optional("promptFile", TEXT, "FILE", "as --prompt, read from a local file", PROMPT, BY_CONTENT);
     public static final Setting<String> SYSTEM = optional(
             "system", TEXT, "TEXT", "system message before every prompt; makes plain prompts a chat", PROMPT, BY_VALUE);
+    public static final Setting<String> CHAT_TEMPLATE = optional(
+            "chatTemplate",
+            TEXT,
+            "FILE",
+            "chat template in the place of the model's, read from a local file",
+            PROMPT,
+            BY_CONTENT);
+    public static final Setting<String> CHAT_TEMPLATE_ARGS = optional(
+            "chatTemplateArgs",
+            TEXT,
+            "JSON",
+            "variables of the chat template, such as {\"enable_thinking\": false}",
+            PROMPT,
+            BY_VALUE);
     public static final Setting<TruncateSide> TRUNCATE = of(
             "truncate",
             choice(TruncateSide.class),
