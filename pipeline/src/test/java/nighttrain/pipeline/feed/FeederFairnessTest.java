@@ -21,6 +21,7 @@ import nighttrain.io.journal.TryLog;
 import nighttrain.pipeline.engine.EngineHost;
 import nighttrain.pipeline.engine.EngineKey;
 import nighttrain.pipeline.engine.RunContext;
+import nighttrain.pipeline.settings.ChatTemplateOptions;
 import nighttrain.pipeline.settings.TruncateSide;
 import nighttrain.pipeline.testing.PacedEngines;
 import nighttrain.pipeline.testing.TestSpark;
@@ -83,7 +84,7 @@ class FeederFairnessTest {
 
     private void feed(EngineHost.Lease lease, RunContext run, String name, long rows, AtomicInteger finished) {
         FeedSpec spec =
-                new FeedSpec(run, PASS, SamplingParams.greedy(2), 0, List.of(), null, TruncateSide.NONE, false, false);
+                new FeedSpec(run, PASS, SamplingParams.greedy(2), 0, List.of(), null, new ChatTemplateOptions(null, Map.of()), TruncateSide.NONE, false, false);
         Intake intake = new Intake(
                 LongStream.range(0, rows)
                         .mapToObj(row -> new PromptRow(name, row, 0, name + row, "ab", null))

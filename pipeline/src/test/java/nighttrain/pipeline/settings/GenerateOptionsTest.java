@@ -6,9 +6,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import nighttrain.executor.Backend;
 import nighttrain.io.UserError;
+import nighttrain.pipeline.job.Fingerprint;
+import nighttrain.pipeline.job.JobFingerprints;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -76,6 +81,62 @@ class GenerateOptionsTest {
         refuses(
                 least.with(Settings.PROMPT_FILE, dir + "/none.txt"),
                 "cannot read --prompt-file: " + dir + "/none.txt (a local UTF-8 text file; check the path)");
+    }
+
+    @Test
+    void chatTemplateAndItsVariables(@TempDir Path dir) throws IOException {
+        assertThat(GenerateOptions.of(least).prompts().chat()).isEqualTo(new ChatTemplateOptions(null, Map.of()));
+        Path file = Files.writeString(dir.resolve("t.jinja"), "{{ bos_token }}");
+        SettingValues values = least.with(Settings.CHAT_TEMPLATE, file.toString())
+                .with(Settings.CHAT_TEMPLATE_ARGS, "{\"enable_thinking\": false, \"n\": [1, null]}");
+        ChatTemplateOptions chat = GenerateOptions.of(values).prompts().chat();
+        assertThat(chat.source()).isEqualTo("{{ bos_token }}");
+        assertThat(chat.variables()).containsEntry("enable_thinking", false).containsEntry("n", Arrays.asList(1, null));
+        refuses(
+                least.with(Settings.CHAT_TEMPLATE, dir + "/none.jinja"),
+                "cannot read --chat-template: " + dir + "/none.jinja (a local UTF-8 text file; check the path)");
+        for (String bad : List.of("[1]", "yes", "{\"a\": }", "{} {}", "{\"a\"", "null", "")) {
+            refuses(
+                    least.with(Settings.CHAT_TEMPLATE_ARGS, bad),
+                    "bad value of --chat-template-args: " + bad
+                            + " (an object of JSON, such as {\"enable_thinking\": false}; leave it out for none)");
+        }
+    }
+
+    @Test
+    void chatTemplateOptionBeatsSparkConfBeatsFile() {
+        String key = Settings.CHAT_TEMPLATE_ARGS.confKey();
+        assertThat(key).isEqualTo("spark.nighttrain.chatTemplateArgs");
+        Map<String, String> file = Map.of("model", "m", "output", "o", "chatTemplateArgs", "{\"from\": \"file\"}");
+        assertThat(from(Map.of(), Map.of(), file)).isEqualTo("file");
+        assertThat(from(Map.of(), Map.of(key, "{\"from\": \"conf\"}"), file)).isEqualTo("conf");
+        assertThat(from(Map.of("chatTemplateArgs", "{\"from\": \"option\"}"), Map.of(key, "{\"from\": \"conf\"}"), file))
+                .isEqualTo("option");
+    }
+
+    private static Object from(Map<String, String> options, Map<String, String> conf, Map<String, String> file) {
+        SettingValues values = SettingValues.resolve(options, key -> Optional.ofNullable(conf.get(key)), file);
+        return GenerateOptions.of(values).prompts().chat().variables().get("from");
+    }
+
+    @Test
+    void theTemplatesTextIsPartOfTheJobAndItsPathIsNot(@TempDir Path dir) throws IOException {
+        Path one = Files.writeString(dir.resolve("one.jinja"), "a");
+        Path copy = Files.writeString(dir.resolve("copy.jinja"), "a");
+        Path other = Files.writeString(dir.resolve("other.jinja"), "b");
+        Fingerprint plain = fingerprint(least);
+        assertThat(plain.facts()).doesNotContainKeys("chat-template", "chat-template-args");
+        Fingerprint withOne = fingerprint(least.with(Settings.CHAT_TEMPLATE, one.toString()));
+        assertThat(withOne.changesSince(plain)).containsExactly("chat-template (none) -> a");
+        assertThat(fingerprint(least.with(Settings.CHAT_TEMPLATE, copy.toString()))).isEqualTo(withOne);
+        assertThat(fingerprint(least.with(Settings.CHAT_TEMPLATE, other.toString())).changesSince(withOne))
+                .containsExactly("chat-template a -> b");
+        assertThat(fingerprint(least.with(Settings.CHAT_TEMPLATE_ARGS, "{ \"a\":true }")).changesSince(plain))
+                .containsExactly("chat-template-args (none) -> {\"a\":true}");
+    }
+
+    private static Fingerprint fingerprint(SettingValues values) {
+        return JobFingerprints.of(GenerateOptions.of(values), "model", "input", "prompts", 8);
     }
 
     private static void refuses(SettingValues values, String message) {

@@ -25,6 +25,8 @@ class SettingsTest {
         --prompt
         --prompt-file
         --system
+        --chat-template
+        --chat-template-args
         --truncate none
         --max-tokens 256
         --temperature 0.0
