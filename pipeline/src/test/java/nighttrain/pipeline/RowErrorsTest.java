@@ -3,6 +3,9 @@ package nighttrain.pipeline;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Arrays;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import nighttrain.pipeline.settings.MaxRowErrors;
 import nighttrain.pipeline.settings.Settings;
@@ -92,5 +95,17 @@ class RowErrorsTest extends JobTest {
         values = values.with(Settings.SYSTEM, "Be brief.");
         run();
         assertThat(results().get(0).<String>getAs("text")).isEqualTo("<system>Be brief.<user>Hi<assistant>");
+    }
+
+    @Test
+    void anotherChatTemplateWithItsVariables() throws IOException {
+        Path template = Files.writeString(Files.createTempDirectory("template").resolve("t.jinja"), """
+                {{ greeting }}{% for m in messages %}[{{ m.role }} {{ m.content }}]{% endfor %}{{ deep.a[1] }}""");
+        input(1, List.of("[{\"role\":\"user\",\"content\":\"False\"}]"));
+        values = values.with(Settings.MESSAGES_COLUMN, "prompt")
+                .with(Settings.CHAT_TEMPLATE, template.toString())
+                .with(Settings.CHAT_TEMPLATE_ARGS, "{\"greeting\": \"Hey\", \"deep\": {\"a\": [1, true]}}");
+        run();
+        assertThat(results().get(0).<String>getAs("text")).isEqualTo("Hey[user False]True");
     }
 }
