@@ -37,7 +37,8 @@ record Arguments(List<Object> positional, Map<String, Object> named) {
         });
         for (int i = 0; i < required; i++) {
             if (bound[i] == Scope.MISSING) {
-                throw new TemplateError(function + "() missing 1 required positional argument: '" + parameters[i] + "'");
+                throw new TemplateError(
+                        function + "() missing 1 required positional argument: '" + parameters[i] + "'");
             }
         }
         return bound;

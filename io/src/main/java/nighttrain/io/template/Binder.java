@@ -161,8 +161,8 @@ final class Binder {
                 loads.putAll(branch.loads);
                 stores.addAll(branch.stores);
             }
-            stored.forEach(name ->
-                    loads.put(name, parent != null && parent.find(name) != null ? Load.COPIED : Load.GIVEN));
+            stored.forEach(
+                    name -> loads.put(name, parent != null && parent.find(name) != null ? Load.COPIED : Load.GIVEN));
         }
 
         void bind(String name, Variable variable) {
@@ -242,8 +242,8 @@ final class Binder {
             } else if (statement instanceof Statement.Generation generation) {
                 definition(generation.body());
             } else if (!(statement instanceof Statement.Data) && !inLoop) {
-                throw new TemplateError("'" + statement.getClass().getSimpleName().toLowerCase(java.util.Locale.ROOT)
-                        + "' outside loop");
+                throw new TemplateError("'"
+                        + statement.getClass().getSimpleName().toLowerCase(java.util.Locale.ROOT) + "' outside loop");
             }
         }
 
@@ -286,7 +286,8 @@ final class Binder {
             });
             FunctionSlots function = loop.function() == null ? symbols.function : new FunctionSlots(symbols.function);
             Symbols body = new Symbols(symbols, function);
-            boolean named = loop.function() != null || undeclared(loop.body(), Set.of("loop")).contains("loop");
+            boolean named = loop.function() != null
+                    || undeclared(loop.body(), Set.of("loop")).contains("loop");
             if (named) {
                 body.argument("loop");
             }
@@ -326,8 +327,9 @@ final class Binder {
             Set<String> read = undeclared(definition.body(), Set.of("caller", "kwargs", "varargs"));
             for (Parameter parameter : definition.parameters()) {
                 if (parameter.name().equals("caller") && parameter.standard() == null && read.contains("caller")) {
-                    throw new TemplateError("When defining macros or call blocks the special \"caller\" argument must be"
-                            + " omitted or be given a default. (line " + definition.line() + ")");
+                    throw new TemplateError(
+                            "When defining macros or call blocks the special \"caller\" argument must be"
+                                    + " omitted or be given a default. (line " + definition.line() + ")");
                 }
                 read.remove(parameter.name());
             }

@@ -57,7 +57,8 @@ record ChatTemplateSource(String template, Path file, Map<String, String> specia
     }
 
     private static ObjectNode config(Path modelDir) {
-        return JsonFile.readIfPresent(modelDir.resolve(SpecialTokens.FILE)).orElseGet(JsonNodeFactory.instance::objectNode);
+        return JsonFile.readIfPresent(modelDir.resolve(SpecialTokens.FILE))
+                .orElseGet(JsonNodeFactory.instance::objectNode);
     }
 
     private static Map<String, String> tokens(ObjectNode config) {

@@ -49,8 +49,8 @@ final class Dict {
     static Map<Object, Object> of(Arguments arguments) {
         Map<Object, Object> map = new LinkedHashMap<>();
         if (arguments.positional().size() > 1) {
-            throw new TemplateError(
-                    "dict expected at most 1 argument, got " + arguments.positional().size());
+            throw new TemplateError("dict expected at most 1 argument, got "
+                    + arguments.positional().size());
         }
         for (Object from : arguments.positional()) {
             if (from instanceof Map<?, ?> other) {
@@ -62,8 +62,8 @@ final class Dict {
                 Python.iterator(from).forEachRemaining(pair -> {
                     List<Object> two = Python.list(pair);
                     if (two.size() != 2) {
-                        throw new TemplateError("dictionary update sequence element has length " + two.size()
-                                + "; 2 is required");
+                        throw new TemplateError(
+                                "dictionary update sequence element has length " + two.size() + "; 2 is required");
                     }
                     put(map, two.get(0), two.get(1));
                 });

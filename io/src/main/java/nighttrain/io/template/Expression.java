@@ -249,7 +249,9 @@ sealed interface Expression {
         /** @param first what comes before them, or {@link Scope#MISSING} */
         Arguments values(Scope scope, Object first) {
             if (given.isEmpty() && list == null && map == null) {
-                return first == Scope.MISSING ? Arguments.NONE : new Arguments(java.util.Collections.singletonList(first), Map.of());
+                return first == Scope.MISSING
+                        ? Arguments.NONE
+                        : new Arguments(java.util.Collections.singletonList(first), Map.of());
             }
             List<Object> positional = new ArrayList<>(given.size() + 1);
             if (first != Scope.MISSING) {

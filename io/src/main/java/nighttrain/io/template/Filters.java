@@ -175,7 +175,8 @@ final class Filters {
             throw new TemplateError("can't handle positional and keyword arguments at the same time");
         }
         return Printf.format(
-                format, arguments.named().isEmpty() ? new Tuple(values) : new LinkedHashMap<Object, Object>(arguments.named()));
+                format,
+                arguments.named().isEmpty() ? new Tuple(values) : new LinkedHashMap<Object, Object>(arguments.named()));
     }
 
     private static Object indent(Arguments arguments) {
@@ -229,7 +230,9 @@ final class Filters {
         String text = Python.str(value);
         for (int i = 0; i < text.length(); i += Character.charCount(text.codePointAt(i))) {
             int c = text.codePointAt(i);
-            boolean word = Character.isLetterOrDigit(c) || c == '_' || Character.getType(c) == Character.LETTER_NUMBER
+            boolean word = Character.isLetterOrDigit(c)
+                    || c == '_'
+                    || Character.getType(c) == Character.LETTER_NUMBER
                     || Character.getType(c) == Character.OTHER_NUMBER;
             words += word && !inWord ? 1 : 0;
             inWord = word;
@@ -238,8 +241,8 @@ final class Filters {
     }
 
     private static Object wordWrap(Arguments arguments) {
-        Object[] bound = arguments.bind(
-                "wordwrap", 1, "s", "width", "break_long_words", "wrapstring", "break_on_hyphens");
+        Object[] bound =
+                arguments.bind("wordwrap", 1, "s", "width", "break_long_words", "wrapstring", "break_on_hyphens");
         if (!Text.is(bound[0])) {
             throw new TemplateError("wordwrap() of '" + Python.type(bound[0]) + "'");
         }
@@ -252,8 +255,7 @@ final class Filters {
             List<String> wrapped = WordWrap.wrap((String) line, width, breakLong, hyphens);
             lines.add(String.join(wrap == null ? "\n" : Python.str(wrap), wrapped));
         }
-        return TextMethods.call(
-                wrap == null ? "\n" : wrap, "join", new Arguments(List.of(lines), Map.of()));
+        return TextMethods.call(wrap == null ? "\n" : wrap, "join", new Arguments(List.of(lines), Map.of()));
     }
 
     private static Object stripTags(Object value) {
@@ -349,7 +351,9 @@ final class Filters {
         if (value instanceof Undefined undefined) {
             throw undefined.failure();
         }
-        Object parsed = Text.is(value) ? Numbers.parseReal(Text.of(value)) : Numbers.is(value) ? (Object) Numbers.real(value) : null;
+        Object parsed = Text.is(value)
+                ? Numbers.parseReal(Text.of(value))
+                : Numbers.is(value) ? (Object) Numbers.real(value) : null;
         return parsed == null ? or(bound[1], 0.0) : parsed;
     }
 
@@ -411,7 +415,8 @@ final class Filters {
             i++;
             unit *= base;
         } while (i < 7 && !(bytes < unit));
-        return NumberFormat.digits(base * bytes / unit, 'f', 1, false) + " " + prefixes.charAt(i) + (binary ? "iB" : "B");
+        return NumberFormat.digits(base * bytes / unit, 'f', 1, false) + " " + prefixes.charAt(i)
+                + (binary ? "iB" : "B");
     }
 
     // Any values
@@ -454,7 +459,8 @@ final class Filters {
     private static Object reverse(Object value) {
         if (Text.is(value)) {
             // Code points; a StringBuilder keeps pairs of surrogates in order.
-            return Operators.like(value, new StringBuilder(Text.of(value)).reverse().toString());
+            return Operators.like(
+                    value, new StringBuilder(Text.of(value)).reverse().toString());
         }
         boolean reversible = Python.isSequence(value) || value instanceof Values.View;
         List<Object> items = Python.list(value);
@@ -539,7 +545,8 @@ final class Filters {
                     throw new TemplateError("Unexpected keyword argument '" + name + "'");
                 }
             }
-            return attribute(arguments.named().get("attribute"), arguments.named().get("default"), false);
+            return attribute(
+                    arguments.named().get("attribute"), arguments.named().get("default"), false);
         }
         if (arguments.positional().isEmpty()) {
             throw new TemplateError("map requires a filter argument");
@@ -565,7 +572,8 @@ final class Filters {
             if (byAttribute && rest.positional().isEmpty()) {
                 throw new TemplateError("Missing parameter for attribute name");
             }
-            UnaryOperator<Object> get = byAttribute ? attribute(rest.positional().get(0), null, false) : item -> item;
+            UnaryOperator<Object> get =
+                    byAttribute ? attribute(rest.positional().get(0), null, false) : item -> item;
             Arguments test = byAttribute ? rest.rest() : rest;
             return new Selected(Python.iterator(value), item -> {
                 Object part = get.apply(item);
@@ -630,7 +638,9 @@ final class Filters {
         }
         List<Object> path = new ArrayList<>();
         for (Object part : TextMethods.split(Text.of(attribute), ".", -1)) {
-            Object index = ((String) part).chars().allMatch(Character::isDigit) ? Numbers.parseInteger((String) part, 10) : null;
+            Object index = ((String) part).chars().allMatch(Character::isDigit)
+                    ? Numbers.parseInteger((String) part, 10)
+                    : null;
             path.add(index != null ? index : part);
         }
         return path;
@@ -666,7 +676,9 @@ final class Filters {
         List<Keyed> keyed = new ArrayList<>();
         items.forEach(item -> keyed.add(new Keyed(key.apply(item), item)));
         try {
-            keyed.sort((a, b) -> reverse ? Python.order().compare(b.key, a.key) : Python.order().compare(a.key, b.key));
+            keyed.sort((a, b) -> reverse
+                    ? Python.order().compare(b.key, a.key)
+                    : Python.order().compare(a.key, b.key));
         } catch (IllegalArgumentException unordered) {
             throw new TemplateError("values without an order cannot be sorted");
         }
@@ -746,7 +758,8 @@ final class Filters {
         for (Object item : sorted(Python.list(bound[0]), key, false)) {
             Object now = key.apply(item);
             if (groups.isEmpty() || !Python.same(last, now)) {
-                Object shown = sensitive ? now : attribute(bound[1], standard, false).apply(item);
+                Object shown =
+                        sensitive ? now : attribute(bound[1], standard, false).apply(item);
                 groups.add(new Group(shown, new ArrayList<>()));
             }
             last = now;

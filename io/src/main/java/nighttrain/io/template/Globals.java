@@ -86,17 +86,19 @@ final class Globals {
                 case "current" -> items.get(position);
                 case "pos" -> (long) position;
                 case "items" -> new Values.Tuple(items);
-                case "next" -> (Function) arguments -> {
-                    arguments.positions("next", 0, 0);
-                    Object item = items.get(position);
-                    position = (position + 1) % items.size();
-                    return item;
-                };
-                case "reset" -> (Function) arguments -> {
-                    arguments.positions("reset", 0, 0);
-                    position = 0;
-                    return null;
-                };
+                case "next" ->
+                    (Function) arguments -> {
+                        arguments.positions("next", 0, 0);
+                        Object item = items.get(position);
+                        position = (position + 1) % items.size();
+                        return item;
+                    };
+                case "reset" ->
+                    (Function) arguments -> {
+                        arguments.positions("reset", 0, 0);
+                        position = 0;
+                        return null;
+                    };
                 default -> Scope.MISSING;
             };
         }

@@ -29,8 +29,8 @@ final class Lexer {
             "(?<!\\.)(?:[0-9]+_)*[0-9]+(?:(?:\\.(?:[0-9]+_)*[0-9]+)?e[-+]?(?:[0-9]+_)*[0-9]+|\\.(?:[0-9]+_)*[0-9]+)",
             Pattern.CASE_INSENSITIVE);
     private static final List<String> OPERATORS = List.of(
-            "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<", "=",
-            ".", ":", "|", ",", ";");
+            "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<",
+            "=", ".", ":", "|", ",", ";");
 
     private final String source;
     private final List<Token> tokens = new ArrayList<>();
@@ -199,12 +199,14 @@ final class Lexer {
     }
 
     private static Object integer(String digits) {
-        int radix = digits.length() < 2 ? 10 : switch (Character.toLowerCase(digits.charAt(1))) {
-            case 'b' -> 2;
-            case 'o' -> 8;
-            case 'x' -> 16;
-            default -> 10;
-        };
+        int radix = digits.length() < 2
+                ? 10
+                : switch (Character.toLowerCase(digits.charAt(1))) {
+                    case 'b' -> 2;
+                    case 'o' -> 8;
+                    case 'x' -> 16;
+                    default -> 10;
+                };
         RenderBudget.checkBits(digits.length());
         return Numbers.integer(new BigInteger(radix == 10 ? digits : digits.substring(2), radix));
     }

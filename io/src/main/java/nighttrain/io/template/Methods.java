@@ -120,7 +120,9 @@ final class Methods {
             Object[] bound = arguments.positions(method, 1, method.equals("index") ? 3 : 1);
             List<Object> items = Python.list(self);
             if (method.equals("count")) {
-                return items.stream().filter(item -> Python.same(item, bound[0])).count();
+                return items.stream()
+                        .filter(item -> Python.same(item, bound[0]))
+                        .count();
             }
             long from = bound[1] == Scope.MISSING ? 0 : Numbers.index(bound[1], "index");
             long to = bound[2] == Scope.MISSING ? items.size() : Numbers.index(bound[2], "index");

@@ -30,7 +30,9 @@ final class NumberFormat {
     }
 
     private static String fixed(double value, int precision, boolean alternate) {
-        String text = new BigDecimal(value).setScale(precision, RoundingMode.HALF_EVEN).toPlainString();
+        String text = new BigDecimal(value)
+                .setScale(precision, RoundingMode.HALF_EVEN)
+                .toPlainString();
         return alternate && precision == 0 ? text + "." : text;
     }
 

@@ -41,7 +41,9 @@ final class Numbers {
         if (value instanceof BigInteger integer) {
             return integer;
         }
-        return value instanceof Boolean bool ? (bool ? BigInteger.ONE : BigInteger.ZERO) : BigInteger.valueOf((Long) value);
+        return value instanceof Boolean bool
+                ? (bool ? BigInteger.ONE : BigInteger.ZERO)
+                : BigInteger.valueOf((Long) value);
     }
 
     /** An int that indexes, counts or measures something; clamped to the range of Java's int. */
@@ -50,10 +52,13 @@ final class Numbers {
             if (value instanceof Undefined undefined) {
                 throw undefined.failure();
             }
-            throw new TemplateError("'" + Python.type(value) + "' object cannot be interpreted as an integer (" + what + ")");
+            throw new TemplateError(
+                    "'" + Python.type(value) + "' object cannot be interpreted as an integer (" + what + ")");
         }
         BigInteger big = big(value);
-        return big.bitLength() < Integer.SIZE ? big.intValue() : big.signum() < 0 ? -Integer.MAX_VALUE : Integer.MAX_VALUE;
+        return big.bitLength() < Integer.SIZE
+                ? big.intValue()
+                : big.signum() < 0 ? -Integer.MAX_VALUE : Integer.MAX_VALUE;
     }
 
     static double real(Object value) {
@@ -79,8 +84,9 @@ final class Numbers {
         if (isInteger(a) && isInteger(b)) {
             return big(a).compareTo(big(b));
         }
-        if (a instanceof Double x && x.isInfinite() || b instanceof Double y && y.isInfinite() || a instanceof Double
-                && b instanceof Double) {
+        if (a instanceof Double x && x.isInfinite()
+                || b instanceof Double y && y.isInfinite()
+                || a instanceof Double && b instanceof Double) {
             double x = a instanceof Double number ? number : 0;
             double y = b instanceof Double number ? number : 0;
             return x < y ? -1 : x > y ? 1 : 0;
@@ -186,7 +192,9 @@ final class Numbers {
             if (x.bitLength() <= 53 && y.bitLength() <= 53) {
                 return x.doubleValue() / y.doubleValue();
             }
-            double quotient = new BigDecimal(x).divide(new BigDecimal(y), new MathContext(60)).doubleValue();
+            double quotient = new BigDecimal(x)
+                    .divide(new BigDecimal(y), new MathContext(60))
+                    .doubleValue();
             if (Double.isInfinite(quotient)) {
                 throw new TemplateError("integer division result too large for a float");
             }
@@ -257,7 +265,9 @@ final class Numbers {
     }
 
     static Object negative(Object value) {
-        return value instanceof Double number ? (Object) (-number) : integer(big(value).negate());
+        return value instanceof Double number
+                ? (Object) (-number)
+                : integer(big(value).negate());
     }
 
     /** {@code str} of an int. */
@@ -293,7 +303,8 @@ final class Numbers {
         }
         String digits = shortest.unscaledValue().toString().replaceFirst("0+$", "");
         int point = shortest.precision() - shortest.scale();
-        return (value < 0 ? "-" : "") + (point > -4 && point <= 16 ? plain(digits, point) : scientific(digits, point - 1));
+        return (value < 0 ? "-" : "")
+                + (point > -4 && point <= 16 ? plain(digits, point) : scientific(digits, point - 1));
     }
 
     private static String plain(String digits, int point) {
@@ -413,7 +424,8 @@ final class Numbers {
         if (places < -330) {
             return Math.copySign(0.0, number);
         }
-        double rounded = new BigDecimal(number).setScale(places, RoundingMode.HALF_EVEN).doubleValue();
+        double rounded =
+                new BigDecimal(number).setScale(places, RoundingMode.HALF_EVEN).doubleValue();
         return rounded == 0 ? Math.copySign(0.0, number) : (Object) rounded;
     }
 }

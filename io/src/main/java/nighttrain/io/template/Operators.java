@@ -71,9 +71,8 @@ final class Operators {
         if (Text.is(sequence)) {
             return like(sequence, Text.repeat(Text.of(sequence), times));
         }
-        List<?> items = sequence instanceof List<?> list
-                ? list
-                : Python.isTuple(sequence) ? Python.tuple(sequence) : null;
+        List<?> items =
+                sequence instanceof List<?> list ? list : Python.isTuple(sequence) ? Python.tuple(sequence) : null;
         if (items == null) {
             return null;
         }
@@ -142,7 +141,9 @@ final class Operators {
         if (value instanceof List<?> list) {
             return list.get(index);
         }
-        return value instanceof Range range ? range.get(index) : Python.tuple(value).get(index);
+        return value instanceof Range range
+                ? range.get(index)
+                : Python.tuple(value).get(index);
     }
 
     /** Python's attribute of a value, or {@link Scope#MISSING}: what a method is of is never Java's own. */
@@ -180,7 +181,9 @@ final class Operators {
         int length = Python.lengthOrNone(value);
         int from = bound(start, length, by, by > 0 ? 0 : length - 1);
         int to = bound(stop, length, by, by > 0 ? length : -1);
-        int count = by > 0 ? (int) Math.max(0, ((long) to - from + by - 1) / by) : (int) Math.max(0, ((long) from - to - by - 1) / -by);
+        int count = by > 0
+                ? (int) Math.max(0, ((long) to - from + by - 1) / by)
+                : (int) Math.max(0, ((long) from - to - by - 1) / -by);
         if (Text.is(value)) {
             return like(value, sliced(Text.of(value), length, from, by, count));
         }

@@ -140,8 +140,9 @@ final class Parser {
             case "print" -> print(into, tag.line());
             case "break" -> into.add(new Statement.Break());
             case "continue" -> into.add(new Statement.Continue());
-            case "generation" -> into.add(new Statement.Generation(new Definition(
-                    null, List.of(), new Special(), lastBlock("endgeneration"), new Frame(), tag.line())));
+            case "generation" ->
+                into.add(new Statement.Generation(new Definition(
+                        null, List.of(), new Special(), lastBlock("endgeneration"), new Frame(), tag.line())));
             default -> {
                 at--;
                 throw fail("Encountered unknown tag '" + tag.value() + "'.");
@@ -259,8 +260,7 @@ final class Parser {
         if (!(call instanceof Expression.Call called)) {
             throw fail("expected call");
         }
-        Definition caller =
-                new Definition(null, parameters, new Special(), lastBlock("endcall"), new Frame(), line);
+        Definition caller = new Definition(null, parameters, new Special(), lastBlock("endcall"), new Frame(), line);
         return new Statement.CallBlock(called, caller, line);
     }
 
@@ -444,7 +444,10 @@ final class Parser {
 
     private Expression product() {
         Expression left = power();
-        while (current().is("*") || current().is("/") || current().is("//") || current().is("%")) {
+        while (current().is("*")
+                || current().is("/")
+                || current().is("//")
+                || current().is("%")) {
             String operator = next().type();
             left = new Expression.Binary(left, operator, power());
         }

@@ -147,7 +147,9 @@ final class Printf {
                     text = Markup.escape(text).text();
                 }
                 int length = Text.length(text);
-                String cut = precision >= 0 && precision < length ? text.substring(0, Text.offset(text, precision, length)) : text;
+                String cut = precision >= 0 && precision < length
+                        ? text.substring(0, Text.offset(text, precision, length))
+                        : text;
                 return NumberFormat.aligned(cut, width, " ", left ? '<' : '>');
             }
             case 'c' -> {

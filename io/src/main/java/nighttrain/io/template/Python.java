@@ -45,7 +45,9 @@ final class Python {
         if (value instanceof View view) {
             return "dict_" + view.kind();
         }
-        return value instanceof Group ? "tuple" : value.getClass().getSimpleName().toLowerCase(java.util.Locale.ROOT);
+        return value instanceof Group
+                ? "tuple"
+                : value.getClass().getSimpleName().toLowerCase(java.util.Locale.ROOT);
     }
 
     static boolean truth(Object value) {
@@ -233,7 +235,8 @@ final class Python {
 
     private static String reprOfOthers(Object value) {
         if (value instanceof Range range) {
-            return "range(" + range.start() + ", " + range.stop() + (range.step() == 1 ? ")" : ", " + range.step() + ")");
+            return "range(" + range.start() + ", " + range.stop()
+                    + (range.step() == 1 ? ")" : ", " + range.step() + ")");
         }
         if (value instanceof Namespace namespace) {
             return "<Namespace " + repr(namespace.attributes()) + ">";
@@ -368,8 +371,8 @@ final class Python {
                 throw undefined.failure();
             }
         }
-        throw new TemplateError("'" + operator + "' not supported between instances of '" + type(a) + "' and '" + type(b)
-                + "'");
+        throw new TemplateError(
+                "'" + operator + "' not supported between instances of '" + type(a) + "' and '" + type(b) + "'");
     }
 
     private static int compareItems(List<?> a, List<?> b, String operator) {

@@ -69,7 +69,9 @@ final class PythonJson {
 
     private static String number(Object value) {
         if (value instanceof Double real) {
-            return real.isNaN() ? "NaN" : real.isInfinite() ? (real > 0 ? "Infinity" : "-Infinity") : Numbers.repr(real);
+            return real.isNaN()
+                    ? "NaN"
+                    : real.isInfinite() ? (real > 0 ? "Infinity" : "-Infinity") : Numbers.repr(real);
         }
         return value instanceof Boolean ? value.toString() : Numbers.decimal(value);
     }
@@ -100,7 +102,11 @@ final class PythonJson {
         if (Text.is(key)) {
             return Text.of(key);
         }
-        if (key == null || key instanceof Boolean || key instanceof Long || key instanceof BigInteger || key instanceof Double) {
+        if (key == null
+                || key instanceof Boolean
+                || key instanceof Long
+                || key instanceof BigInteger
+                || key instanceof Double) {
             return key == null ? "null" : number(key);
         }
         throw new TemplateError("keys must be str, int, float, bool or None, not " + Python.type(key));

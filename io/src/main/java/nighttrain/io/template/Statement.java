@@ -58,7 +58,8 @@ sealed interface Statement {
     }
 
     /** {@code {% set target | filter %}body{% endset %}}; the filter, if any, has {@link Expression.Captured} inside. */
-    record SetBlock(Target target, Expression filter, List<Statement> body, Frame frame, int line) implements Statement {
+    record SetBlock(Target target, Expression filter, List<Statement> body, Frame frame, int line)
+            implements Statement {
         @Override
         public Next run(Scope scope) {
             StringBuilder outer = scope.out;
@@ -237,7 +238,8 @@ sealed interface Statement {
         private record Recursion(For loop, Scope outer) implements Function {
             @Override
             public Object call(Arguments arguments) {
-                return render(arguments.positional().get(0), (Long) arguments.positional().get(1));
+                return render(arguments.positional().get(0), (Long)
+                        arguments.positional().get(1));
             }
 
             String render(Object items, long depth) {
@@ -313,8 +315,10 @@ sealed interface Statement {
         public Object attribute(String name) {
             return switch (name) {
                 case "name" -> definition.name();
-                case "arguments" -> new Values.Tuple(
-                        new ArrayList<>(definition.parameters().stream().map(Parameter::name).toList()));
+                case "arguments" ->
+                    new Values.Tuple(new ArrayList<>(definition.parameters().stream()
+                            .map(Parameter::name)
+                            .toList()));
                 case "caller" -> definition.special().caller != null;
                 case "catch_kwargs" -> definition.special().kwargs != null;
                 case "catch_varargs" -> definition.special().varargs != null;
@@ -363,18 +367,22 @@ sealed interface Statement {
             }
             if (special.varargs != null) {
                 int from = Math.min(parameters.size(), positional.size());
-                special.varargs.set(scope, new Values.Tuple(new ArrayList<>(positional.subList(from, positional.size()))));
+                special.varargs.set(
+                        scope, new Values.Tuple(new ArrayList<>(positional.subList(from, positional.size()))));
             } else if (positional.size() > parameters.size()) {
                 throw new TemplateError("macro " + Python.repr(definition.name()) + " takes not more than "
                         + parameters.size() + " argument(s)");
             }
             for (Parameter parameter : parameters) {
                 if (parameter.variable().get(scope) == Scope.MISSING) {
-                    parameter.variable().set(
-                            scope,
-                            parameter.standard() == null
-                                    ? new Undefined("parameter " + Python.repr(parameter.name()) + " was not provided")
-                                    : parameter.standard().value(scope));
+                    parameter
+                            .variable()
+                            .set(
+                                    scope,
+                                    parameter.standard() == null
+                                            ? new Undefined(
+                                                    "parameter " + Python.repr(parameter.name()) + " was not provided")
+                                            : parameter.standard().value(scope));
                 }
             }
         }

@@ -18,7 +18,8 @@ final class Strftime {
                 out.append(c);
                 continue;
             }
-            char flag = "-_0^#".indexOf(format.charAt(i + 1)) >= 0 && i + 2 < format.length() ? format.charAt(++i) : ' ';
+            char flag =
+                    "-_0^#".indexOf(format.charAt(i + 1)) >= 0 && i + 2 < format.length() ? format.charAt(++i) : ' ';
             out.append(flagged(field(time, format.charAt(++i)), flag));
         }
         return out.toString();
@@ -31,9 +32,10 @@ final class Strftime {
             case '_' -> " ".repeat(text.length() - bare.length()) + bare;
             case '0' -> "0".repeat(text.length() - bare.length()) + bare;
             case '^' -> text.toUpperCase(Locale.ROOT);
-            case '#' -> text.equals(text.toUpperCase(Locale.ROOT))
-                    ? text.toLowerCase(Locale.ROOT)
-                    : text.toUpperCase(Locale.ROOT);
+            case '#' ->
+                text.equals(text.toUpperCase(Locale.ROOT))
+                        ? text.toLowerCase(Locale.ROOT)
+                        : text.toUpperCase(Locale.ROOT);
             default -> text;
         };
     }
@@ -45,7 +47,8 @@ final class Strftime {
             case 'a' -> time.getDayOfWeek().getDisplayName(TextStyle.SHORT, Locale.ENGLISH);
             case 'A' -> time.getDayOfWeek().getDisplayName(TextStyle.FULL, Locale.ENGLISH);
             // By letters: some versions of Java abbreviate September to Sept.
-            case 'b', 'h' -> time.getMonth().getDisplayName(TextStyle.FULL, Locale.ENGLISH).substring(0, 3);
+            case 'b', 'h' ->
+                time.getMonth().getDisplayName(TextStyle.FULL, Locale.ENGLISH).substring(0, 3);
             case 'B' -> time.getMonth().getDisplayName(TextStyle.FULL, Locale.ENGLISH);
             case 'c' -> format(time, "%a %b %e %H:%M:%S %Y");
             case 'C' -> digits(time.getYear() / 100, 2);

@@ -8,7 +8,8 @@ import java.util.regex.Pattern;
 /** {@code text.format(...)}, with the sandbox's access to attributes and items. */
 final class StringFormat {
     private static final Pattern SPEC = Pattern.compile(
-            "(?:(.)?([<>=^]))?([-+ ])?(z)?(#)?(0)?([0-9]+)?([,_])?(?:\\.([0-9]+))?([bcdeEfFgGnosxX%])?", Pattern.DOTALL);
+            "(?:(.)?([<>=^]))?([-+ ])?(z)?(#)?(0)?([0-9]+)?([,_])?(?:\\.([0-9]+))?([bcdeEfFgGnosxX%])?",
+            Pattern.DOTALL);
     private static final int MAX_NESTING = 2;
 
     private final Object model;
@@ -135,7 +136,8 @@ final class StringFormat {
         boolean number = name.matches("[0-9]{1,9}");
         if (number || name.isEmpty()) {
             if (number && automatic > 0 || name.isEmpty() && manual) {
-                throw new TemplateError("cannot switch between automatic field numbering and manual field specification");
+                throw new TemplateError(
+                        "cannot switch between automatic field numbering and manual field specification");
             }
             manual |= number;
             int index = number ? Integer.parseInt(name) : automatic++;
@@ -177,22 +179,31 @@ final class StringFormat {
 
     private static String text(String text, Matcher parts) {
         String type = parts.group(10);
-        boolean numeric = parts.group(3) != null || parts.group(4) != null || parts.group(5) != null || parts.group(8) != null;
+        boolean numeric =
+                parts.group(3) != null || parts.group(4) != null || parts.group(5) != null || parts.group(8) != null;
         boolean padsInside = "=".equals(parts.group(2));
         if (type != null && !type.equals("s") || numeric || padsInside) {
             throw new TemplateError("Unknown or not allowed part of a format specifier of a text: " + parts.group());
         }
         int length = Text.length(text);
         int precision = width(parts, 9);
-        String cut = precision >= 0 && precision < length ? text.substring(0, Text.offset(text, precision, length)) : text;
+        String cut =
+                precision >= 0 && precision < length ? text.substring(0, Text.offset(text, precision, length)) : text;
         String zero = parts.group(6) == null ? " " : "0";
         String fill = parts.group(1) == null ? zero : parts.group(1);
-        return NumberFormat.aligned(cut, width(parts, 7), fill, parts.group(2) == null ? '<' : parts.group(2).charAt(0));
+        return NumberFormat.aligned(
+                cut,
+                width(parts, 7),
+                fill,
+                parts.group(2) == null ? '<' : parts.group(2).charAt(0));
     }
 
     private static String number(Object value, Matcher parts) {
         String type = parts.group(10) == null ? "" : parts.group(10);
-        if (value instanceof Boolean && type.isEmpty() && parts.group(7) == null && parts.group().isEmpty()) {
+        if (value instanceof Boolean
+                && type.isEmpty()
+                && parts.group(7) == null
+                && parts.group().isEmpty()) {
             return Python.str(value);
         }
         boolean integer = Numbers.isInteger(value) && ("bcdnoxX".contains(type) || type.isEmpty());
@@ -209,7 +220,8 @@ final class StringFormat {
             prefix = parts.group(5) != null && "boxX".contains(type) && !type.isEmpty() ? "0" + type : "";
         } else {
             if ("bcdoxXs".contains(type) && !type.isEmpty()) {
-                throw new TemplateError("Unknown format code '" + type + "' for object of type '" + Python.type(value) + "'");
+                throw new TemplateError(
+                        "Unknown format code '" + type + "' for object of type '" + Python.type(value) + "'");
             }
             double number = Numbers.real(value);
             digits = real(number, type, width(parts, 9), parts.group(5) != null);
@@ -241,7 +253,9 @@ final class StringFormat {
             boolean plain = Double.isFinite(number) && general.indexOf('e') < 0 && general.indexOf('.') < 0;
             int digits = general.length();
             return plain && digits >= Math.max(1, precision)
-                    ? NumberFormat.digits(number, 'e', Math.max(0, precision - 1), alternate).replaceFirst("(\\.[0-9]*?)0+e", "$1e").replace(".e", "e")
+                    ? NumberFormat.digits(number, 'e', Math.max(0, precision - 1), alternate)
+                            .replaceFirst("(\\.[0-9]*?)0+e", "$1e")
+                            .replace(".e", "e")
                     : plain ? general + ".0" : general;
         }
         int places = precision < 0 ? 6 : precision;
@@ -256,12 +270,15 @@ final class StringFormat {
         if (separator == null) {
             return digits;
         }
-        if (separator.equals(",") && "bcnoxX".contains(type) && !type.isEmpty() || "cn".contains(type) && !type.isEmpty()) {
+        if (separator.equals(",") && "bcnoxX".contains(type) && !type.isEmpty()
+                || "cn".contains(type) && !type.isEmpty()) {
             throw new TemplateError("Cannot specify '" + separator + "' with '" + type + "'.");
         }
         int size = "boxX".contains(type) && !type.isEmpty() ? 4 : 3;
         int end = 0;
-        while (end < digits.length() && Character.digit(digits.charAt(end), 16) >= 0 && (size == 4 || digits.charAt(end) <= '9')) {
+        while (end < digits.length()
+                && Character.digit(digits.charAt(end), 16) >= 0
+                && (size == 4 || digits.charAt(end) <= '9')) {
             end++;
         }
         StringBuilder grouped = new StringBuilder();

@@ -61,8 +61,10 @@ final class Tests {
 
     private static void comparison(String operator, String... names) {
         for (String name : names) {
-            ALL.put(name, (value, arguments) ->
-                    Expression.Comparison.holds(value, operator, arguments.positions(name, 1, 1)[0]));
+            ALL.put(
+                    name,
+                    (value, arguments) -> Expression.Comparison.holds(
+                            value, operator, arguments.positions(name, 1, 1)[0]));
         }
     }
 

@@ -138,7 +138,9 @@ final class Text {
     private static char lowerSigma(String text, int at) {
         String before = text.substring(Math.max(0, at - SIGMA_CONTEXT), at);
         String after = text.substring(at + 1, Math.min(text.length(), at + 1 + SIGMA_CONTEXT));
-        return (before + "Σ" + after).toLowerCase(Locale.ROOT).charAt(before.toLowerCase(Locale.ROOT).length());
+        return (before + "Σ" + after)
+                .toLowerCase(Locale.ROOT)
+                .charAt(before.toLowerCase(Locale.ROOT).length());
     }
 
     private static String titleOf(int c) {

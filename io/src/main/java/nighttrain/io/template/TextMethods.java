@@ -12,11 +12,50 @@ import nighttrain.io.template.Values.Tuple;
 /** Python's methods of str. Those of markup give markup, and escape what comes in. */
 final class TextMethods {
     static final Set<String> NAMES = Set.of(
-            "capitalize", "casefold", "center", "count", "endswith", "expandtabs", "find", "format", "format_map", "index",
-            "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric", "isprintable",
-            "isspace", "istitle", "isupper", "join", "ljust", "lower", "lstrip", "partition", "removeprefix", "removesuffix",
-            "replace", "rfind", "rindex", "rjust", "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith",
-            "strip", "swapcase", "title", "upper", "zfill");
+            "capitalize",
+            "casefold",
+            "center",
+            "count",
+            "endswith",
+            "expandtabs",
+            "find",
+            "format",
+            "format_map",
+            "index",
+            "isalnum",
+            "isalpha",
+            "isascii",
+            "isdecimal",
+            "isdigit",
+            "isidentifier",
+            "islower",
+            "isnumeric",
+            "isprintable",
+            "isspace",
+            "istitle",
+            "isupper",
+            "join",
+            "ljust",
+            "lower",
+            "lstrip",
+            "partition",
+            "removeprefix",
+            "removesuffix",
+            "replace",
+            "rfind",
+            "rindex",
+            "rjust",
+            "rpartition",
+            "rsplit",
+            "rstrip",
+            "split",
+            "splitlines",
+            "startswith",
+            "strip",
+            "swapcase",
+            "title",
+            "upper",
+            "zfill");
 
     private TextMethods() {}
 
@@ -75,7 +114,8 @@ final class TextMethods {
 
     private static boolean affixed(String text, String method, Arguments arguments) {
         Object[] bound = arguments.positions(method, 1, 3);
-        List<Object> affixes = bound[0] instanceof Tuple tuple ? tuple.items() : List.of(bound[0] == null ? 0L : bound[0]);
+        List<Object> affixes =
+                bound[0] instanceof Tuple tuple ? tuple.items() : List.of(bound[0] == null ? 0L : bound[0]);
         int[] range = range(text, bound);
         boolean found = false;
         for (Object affix : affixes) {
@@ -189,7 +229,8 @@ final class TextMethods {
         Object[] bound = arguments.positions("replace", 2, 3);
         int count = bound[2] == Scope.MISSING ? -1 : Numbers.index(bound[2], "replace");
         return Operators.like(
-                self, Text.replace(Text.of(self), text("", bound[0], "replace"), text(self, bound[1], "replace"), count));
+                self,
+                Text.replace(Text.of(self), text("", bound[0], "replace"), text(self, bound[1], "replace"), count));
     }
 
     private static String join(Object separator, Object items) {
@@ -266,8 +307,7 @@ final class TextMethods {
         String[] parts = at >= 0
                 ? new String[] {text.substring(0, at), separator, text.substring(at + separator.length())}
                 : first ? new String[] {text, "", ""} : new String[] {"", "", text};
-        return Tuple.of(
-                Operators.like(self, parts[0]), Operators.like(self, parts[1]), Operators.like(self, parts[2]));
+        return Tuple.of(Operators.like(self, parts[0]), Operators.like(self, parts[1]), Operators.like(self, parts[2]));
     }
 
     private static Object removeAffix(Object self, String method, Arguments arguments) {
@@ -343,9 +383,10 @@ final class TextMethods {
             case "isdigit" -> every(text, TextMethods::isDigit);
             case "isnumeric" -> every(text, TextMethods::isNumeric);
             case "isalnum" -> every(text, c -> Character.isLetter(c) || isDigit(c) || isNumeric(c));
-            default -> !text.isEmpty()
-                    && (Character.isUnicodeIdentifierStart(text.codePointAt(0)) || text.charAt(0) == '_')
-                    && text.codePoints().allMatch(Character::isUnicodeIdentifierPart);
+            default ->
+                !text.isEmpty()
+                        && (Character.isUnicodeIdentifierStart(text.codePointAt(0)) || text.charAt(0) == '_')
+                        && text.codePoints().allMatch(Character::isUnicodeIdentifierPart);
         };
     }
 

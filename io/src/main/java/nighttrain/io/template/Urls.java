@@ -22,7 +22,8 @@ final class Urls {
             if (pair.size() != 2) {
                 throw new TemplateError("not enough or too many values to unpack (expected 2)");
             }
-            encoded.add(quote(pair.get(0), "").replace("%20", "+") + "=" + quote(pair.get(1), "").replace("%20", "+"));
+            encoded.add(quote(pair.get(0), "").replace("%20", "+") + "="
+                    + quote(pair.get(1), "").replace("%20", "+"));
         }
         return String.join("&", encoded);
     }

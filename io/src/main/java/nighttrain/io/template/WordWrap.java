@@ -12,9 +12,10 @@ final class WordWrap {
     private static final String WORD = "[\\w!\"'&.,?]";
     private static final String LETTER = "[^\\d\\W]";
     private static final String BLANK = "[\\t\\n\\x0b\\f\\r ]";
-    private static final Pattern CHUNKS = chunks(BLANK + "+|(?<=" + WORD + ")-{2,}(?=\\w)|[^\\t\\n\\x0b\\f\\r ]+?(?:-(?:(?<="
-            + LETTER + "{2}-)|(?<=" + LETTER + "-" + WORD + "-))(?=" + LETTER + "-?" + LETTER + ")|(?=" + BLANK
-            + "|\\z)|(?<=" + WORD + ")(?=-{2,}\\w))");
+    private static final Pattern CHUNKS =
+            chunks(BLANK + "+|(?<=" + WORD + ")-{2,}(?=\\w)|[^\\t\\n\\x0b\\f\\r ]+?(?:-(?:(?<="
+                    + LETTER + "{2}-)|(?<=" + LETTER + "-" + WORD + "-))(?=" + LETTER + "-?" + LETTER + ")|(?=" + BLANK
+                    + "|\\z)|(?<=" + WORD + ")(?=-{2,}\\w))");
     private static final Pattern SIMPLE = chunks(BLANK + "+|[^\\t\\n\\x0b\\f\\r ]+");
 
     private WordWrap() {}

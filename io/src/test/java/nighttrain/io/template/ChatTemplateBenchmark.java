@@ -51,7 +51,7 @@ class ChatTemplateBenchmark {
         }
         long[] counted = Arrays.copyOfRange(millis, WARM_UP, ROUNDS);
         Arrays.sort(counted);
-        System.out.println("median ms: " + counted[counted.length / 2] + ", rounds: " + Arrays.toString(millis) + ", characters: "
-                + chars / ROUNDS);
+        System.out.println("median ms: " + counted[counted.length / 2] + ", rounds: " + Arrays.toString(millis)
+                + ", characters: " + chars / ROUNDS);
     }
 }

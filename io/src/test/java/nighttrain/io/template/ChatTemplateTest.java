@@ -8,15 +8,15 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.ZoneId;
 import java.time.ZonedDateTime;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -50,7 +50,9 @@ class ChatTemplateTest {
     Stream<DynamicTest> cases() throws IOException {
         List<DynamicTest> tests = new ArrayList<>();
         try (InputStream in = ChatTemplateTest.class.getResourceAsStream("/chat-templates/cases.jsonl")) {
-            for (String line : new String(in.readAllBytes(), StandardCharsets.UTF_8).lines().toList()) {
+            for (String line : new String(in.readAllBytes(), StandardCharsets.UTF_8)
+                    .lines()
+                    .toList()) {
                 JsonNode one = new ObjectMapper().readTree(line);
                 tests.add(DynamicTest.dynamicTest(one.get("name").asText(), () -> assertRenders(one)));
             }
@@ -69,7 +71,8 @@ class ChatTemplateTest {
             if (one.get("expected").isNull()) {
                 assertThatThrownBy(() -> template.render(messages, true)).isInstanceOf(ChatTemplateException.class);
             } else {
-                assertThat(template.render(messages, true)).isEqualTo(one.get("expected").asText());
+                assertThat(template.render(messages, true))
+                        .isEqualTo(one.get("expected").asText());
             }
         } finally {
             Locale.setDefault(before);
@@ -88,7 +91,8 @@ class ChatTemplateTest {
         template("the model's own {{ bos_token }}");
         ChatTemplate given = ChatTemplate.open(
                 dir,
-                Optional.of("{{ bos_token }}{{ enable_thinking }}{{ tools }}{{ nested.a[0] }}{{ eos_token }}{{ documents }}"),
+                Optional.of(
+                        "{{ bos_token }}{{ enable_thinking }}{{ tools }}{{ nested.a[0] }}{{ eos_token }}{{ documents }}"),
                 Map.of("enable_thinking", false, "nested", Map.of("a", List.of(1)), "eos_token", "E", "documents", 2));
         assertThat(given.render(List.of(), true)).isEqualTo("<s>FalseNone1E2");
         assertThatThrownBy(() -> ChatTemplate.open(dir, Optional.empty(), Map.of("messages", 1)))
@@ -103,22 +107,28 @@ class ChatTemplateTest {
     @Test
     void refusalsAndFailuresSayWhere() {
         List<ChatMessage> messages = List.of(ChatMessage.of("user", "a"));
-        assertThatThrownBy(() -> template("{{ raise_exception('no ' ~ messages[0].role) }}").render(messages, true))
+        assertThatThrownBy(() -> template("{{ raise_exception('no ' ~ messages[0].role) }}")
+                        .render(messages, true))
                 .isInstanceOf(ChatTemplateException.class)
                 .hasMessage("chat template refuses the messages: no user (the model's own rule; change the messages)");
-        assertThatThrownBy(() -> template("\n{% if true %}\n{{ messages[0].nothing.more }}{% endif %}").render(messages, true))
+        assertThatThrownBy(() -> template("\n{% if true %}\n{{ messages[0].nothing.more }}{% endif %}")
+                        .render(messages, true))
                 .isInstanceOf(ChatTemplateException.class)
-                .hasMessage("chat template failed: 'dict object' has no attribute 'nothing' (line 3; mend the template or"
-                        + " the messages)");
+                .hasMessage(
+                        "chat template failed: 'dict object' has no attribute 'nothing' (line 3; mend the template or"
+                                + " the messages)");
     }
 
     @Test
     void datesAreThoseOfC() {
         ZonedDateTime time = ZonedDateTime.of(2024, 9, 1, 7, 5, 9, 123_456_000, ZoneId.of("UTC"));
-        assertThat(Strftime.format(time, "%d %b %Y|%-d %B %y|%A %a|%H:%M:%S.%f|%I %p|%j %U %W %w %u|%e|%F %T %D %R|%%|%q|%z|%"))
-                .isEqualTo("01 Sep 2024|1 September 24|Sunday Sun|07:05:09.123456|07 AM|245 35 35 0 7| 1|2024-09-01 07:05:09"
-                        + " 09/01/24 07:05|%|%q||%");
-        assertThat(template("{{ strftime_now('%Y') | int > 2000 }}").render(List.of(), true)).isEqualTo("True");
+        assertThat(Strftime.format(
+                        time, "%d %b %Y|%-d %B %y|%A %a|%H:%M:%S.%f|%I %p|%j %U %W %w %u|%e|%F %T %D %R|%%|%q|%z|%"))
+                .isEqualTo(
+                        "01 Sep 2024|1 September 24|Sunday Sun|07:05:09.123456|07 AM|245 35 35 0 7| 1|2024-09-01 07:05:09"
+                                + " 09/01/24 07:05|%|%q||%");
+        assertThat(template("{{ strftime_now('%Y') | int > 2000 }}").render(List.of(), true))
+                .isEqualTo("True");
     }
 
     @Test

@@ -146,7 +146,8 @@ class HostileTemplateTest {
         assertStopped(deep + "{{ ns.a == ns.b }}").hasMessageStartingWith("chat template does too much: ");
         assertStopped(deep + "{{ ns.a | tojson | length }}").hasMessageStartingWith("chat template does too much: ");
         assertStopped(deep + "{{ [ns.a, ns.b] | sort }}").hasMessageStartingWith("chat template does too much: ");
-        assertStopped("{% set ns = namespace(a=[]) %}{% for i in range(15000) %}{% set ns.a = [ns.a] %}{% endfor %}{{ ns.a }}")
+        assertStopped(
+                        "{% set ns = namespace(a=[]) %}{% for i in range(15000) %}{% set ns.a = [ns.a] %}{% endfor %}{{ ns.a }}")
                 .hasMessage("chat template is nested too deep: out of stack (mend the template)");
     }
 
@@ -228,7 +229,8 @@ class HostileTemplateTest {
         assertThat(outcome("{{ " + "-".repeat(16000) + "1 }}")).doesNotContain("java.lang");
         assertThat(outcome("{{ 1" + " if 1 else 1".repeat(1300) + " }}")).doesNotContain("java.lang");
         assertThat(outcome("{{ a" + ".a".repeat(8000) + " }}")).doesNotContain("java.lang");
-        assertThat(outcome("{% if 0 %}" + "{% elif 0 %}".repeat(50_000) + "{% endif %}")).doesNotContain("java.lang");
+        assertThat(outcome("{% if 0 %}" + "{% elif 0 %}".repeat(50_000) + "{% endif %}"))
+                .doesNotContain("java.lang");
         assertThat(outcome("{{ '" + "\\n".repeat(8000) + "' | length }}")).isEqualTo("8000");
     }
 

@@ -52,7 +52,8 @@ class TemplateGoldensTest {
         String source = resource(name).replaceAll("strftime_now\\([^)]*\\)", "'(now)'");
         for (int i = 0; i < line.get("outcomes").size(); i++) {
             JsonNode expected = line.get("outcomes").get(i);
-            JsonNode variables = inputs.get("variables").get(i % inputs.get("variables").size());
+            JsonNode variables =
+                    inputs.get("variables").get(i % inputs.get("variables").size());
             String text = render(source, messages(inputs.get("conversations").get(i)), map(variables));
             String wanted = expected.isTextual() ? expected.asText() : null;
             if (wanted == null ? !text.startsWith("ERROR ") : !text.equals(wanted)) {
@@ -123,7 +124,8 @@ class TemplateGoldensTest {
     private static List<JsonNode> goldens() throws IOException {
         List<JsonNode> lines = new ArrayList<>();
         try (InputStream in = TemplateGoldensTest.class.getResourceAsStream("/chat-templates/goldens.jsonl.gz");
-                BufferedReader reader = new BufferedReader(new InputStreamReader(new GZIPInputStream(in), StandardCharsets.UTF_8))) {
+                BufferedReader reader =
+                        new BufferedReader(new InputStreamReader(new GZIPInputStream(in), StandardCharsets.UTF_8))) {
             for (String line = reader.readLine(); line != null; line = reader.readLine()) {
                 lines.add(JSON.readTree(line));
             }

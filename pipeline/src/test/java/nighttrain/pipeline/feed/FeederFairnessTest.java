@@ -83,8 +83,17 @@ class FeederFairnessTest {
     }
 
     private void feed(EngineHost.Lease lease, RunContext run, String name, long rows, AtomicInteger finished) {
-        FeedSpec spec =
-                new FeedSpec(run, PASS, SamplingParams.greedy(2), 0, List.of(), null, new ChatTemplateOptions(null, Map.of()), TruncateSide.NONE, false, false);
+        FeedSpec spec = new FeedSpec(
+                run,
+                PASS,
+                SamplingParams.greedy(2),
+                0,
+                List.of(),
+                null,
+                new ChatTemplateOptions(null, Map.of()),
+                TruncateSide.NONE,
+                false,
+                false);
         Intake intake = new Intake(
                 LongStream.range(0, rows)
                         .mapToObj(row -> new PromptRow(name, row, 0, name + row, "ab", null))

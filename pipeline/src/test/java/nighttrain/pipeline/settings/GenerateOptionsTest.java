@@ -110,7 +110,10 @@ class GenerateOptionsTest {
         Map<String, String> file = Map.of("model", "m", "output", "o", "chatTemplateArgs", "{\"from\": \"file\"}");
         assertThat(from(Map.of(), Map.of(), file)).isEqualTo("file");
         assertThat(from(Map.of(), Map.of(key, "{\"from\": \"conf\"}"), file)).isEqualTo("conf");
-        assertThat(from(Map.of("chatTemplateArgs", "{\"from\": \"option\"}"), Map.of(key, "{\"from\": \"conf\"}"), file))
+        assertThat(from(
+                        Map.of("chatTemplateArgs", "{\"from\": \"option\"}"),
+                        Map.of(key, "{\"from\": \"conf\"}"),
+                        file))
                 .isEqualTo("option");
     }
 
@@ -128,10 +131,13 @@ class GenerateOptionsTest {
         assertThat(plain.facts()).doesNotContainKey("chat-template").containsEntry("chat-template-args", "none");
         Fingerprint withOne = fingerprint(least.with(Settings.CHAT_TEMPLATE, one.toString()));
         assertThat(withOne.changesSince(plain)).containsExactly("chat-template (none) -> a");
-        assertThat(fingerprint(least.with(Settings.CHAT_TEMPLATE, copy.toString()))).isEqualTo(withOne);
-        assertThat(fingerprint(least.with(Settings.CHAT_TEMPLATE, other.toString())).changesSince(withOne))
+        assertThat(fingerprint(least.with(Settings.CHAT_TEMPLATE, copy.toString())))
+                .isEqualTo(withOne);
+        assertThat(fingerprint(least.with(Settings.CHAT_TEMPLATE, other.toString()))
+                        .changesSince(withOne))
                 .containsExactly("chat-template a -> b");
-        assertThat(fingerprint(least.with(Settings.CHAT_TEMPLATE_ARGS, "{\"a\": true}")).changesSince(plain))
+        assertThat(fingerprint(least.with(Settings.CHAT_TEMPLATE_ARGS, "{\"a\": true}"))
+                        .changesSince(plain))
                 .containsExactly("chat-template-args none -> {\"a\": true}");
     }
 
