@@ -1,10 +1,16 @@
 package nighttrain.io;
 
 import java.util.Optional;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** What lies behind a failure: Spark wraps what tasks and jobs throw, some layers deep. */
 public final class Causes {
+    /** How a stack trace, a plan of Spark's or the text of its query begins. */
+    private static final Pattern LISTING = Pattern.compile(
+            "\\s+at \\S+|at [\\w.$/]+\\(|\\s*\\.\\.\\. \\d+ more|Driver stacktrace:|[+:]- |'?[A-Z]\\w+ \\[|== SQL");
+
     private Causes() {}
 
     /** The failure, its cause, and so on to the innermost. */
@@ -15,5 +21,18 @@ public final class Causes {
     /** The outermost of that kind. */
     public static <T extends Throwable> Optional<T> first(Throwable failure, Class<T> kind) {
         return of(failure).filter(kind::isInstance).map(kind::cast).findFirst();
+    }
+
+    /**
+     * What a failure says, as one line: without the stack traces, plans and texts of queries that libraries write behind it, but with
+     * the lines that tell what to do.
+     */
+    public static String message(Throwable failure) {
+        String message = failure.getMessage() == null ? failure.toString() : failure.getMessage();
+        return message.lines()
+                .takeWhile(line -> !LISTING.matcher(line).lookingAt())
+                .map(String::strip)
+                .filter(line -> !line.isEmpty())
+                .collect(Collectors.joining(" "));
     }
 }

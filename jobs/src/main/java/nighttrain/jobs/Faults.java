@@ -26,16 +26,14 @@ final class Faults {
             terminal.messages().println(known.getMessage());
             return ExitCode.FAILED;
         }
-        terminal.messages().println("failed: " + firstLine(innermost(fault).toString()) + " (" + whereTheLogIs() + ")");
+        Throwable innermost = innermost(fault);
+        String kind = innermost.getMessage() == null ? "" : innermost.getClass().getName() + ": ";
+        terminal.messages().println("failed: " + kind + Causes.message(innermost) + " (" + whereTheLogIs() + ")");
         return ExitCode.FAILED;
     }
 
     private static Throwable innermost(Throwable fault) {
         return Causes.of(fault).reduce(fault, (outer, inner) -> inner);
-    }
-
-    private static String firstLine(String message) {
-        return message.lines().findFirst().orElse("").strip();
     }
 
     private static String whereTheLogIs() {
