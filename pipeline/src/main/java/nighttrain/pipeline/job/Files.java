@@ -3,8 +3,10 @@ package nighttrain.pipeline.job;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import org.apache.hadoop.fs.ChecksumFileSystem;
 import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FSDataOutputStream;
+import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
@@ -41,6 +43,19 @@ public final class Files {
         fs.delete(file, false);
         if (!fs.rename(whole, file)) {
             throw new IOException("cannot rename " + whole + " to " + file);
+        }
+    }
+
+    /**
+     * Deletes the checksums that Hadoop keeps of local files beside them, of all files in a folder: other readers take {@code .crc} for
+     * data.
+     */
+    static void dropChecksums(FileSystem fs, Path folder) throws IOException {
+        if (fs instanceof ChecksumFileSystem checked) {
+            FileSystem raw = checked.getRawFileSystem();
+            for (FileStatus file : raw.listStatus(folder, it -> ChecksumFileSystem.isChecksumFile(it))) {
+                raw.delete(file.getPath(), false);
+            }
         }
     }
 }

@@ -229,6 +229,7 @@ public record JobFolder(FileSystem fs, Path output) {
             if (!fs.rename(from, to)) {
                 throw new UncheckedIOException(new IOException("cannot rename " + from + " to " + to));
             }
+            Files.dropChecksums(fs, to);
             return null;
         });
     }

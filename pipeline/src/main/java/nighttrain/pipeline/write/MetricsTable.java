@@ -47,8 +47,9 @@ public final class MetricsTable {
                         min(unix_millis(col("at")).minus(col("interval_ms"))).as("start_ms"),
                         max(unix_millis(col("at"))).as("end_ms"))
                 .write()
+                .format(ProvenanceParquet.class.getName())
                 .mode("overwrite")
-                .parquet(folder.toString());
+                .save(folder.toString());
         return sums(Observed.values(times));
     }
 

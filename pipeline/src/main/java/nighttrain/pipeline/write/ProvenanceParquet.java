@@ -12,9 +12,11 @@ import scala.jdk.javaapi.CollectionConverters;
 
 /**
  * Spark's Parquet with key/value pairs of ours in every file's footer, where any Parquet reader finds them. Write options
- * {@code nighttrain.provenance.x} become footer keys {@code nighttrain.x}.
+ * {@code nighttrain.provenance.x} become footer keys {@code nighttrain.x}. Timestamps are 64-bit microseconds: Spark's own default, 96 bits,
+ * is deprecated, and other readers take it for nanoseconds, which end in the year 2262.
  */
 public final class ProvenanceParquet extends ParquetFileFormat {
+    private static final String TIMESTAMP_TYPE = "spark.sql.parquet.outputTimestampType";
     static final String OPTION_PREFIX = "nighttrain.provenance.";
     private static final long serialVersionUID = 1L;
 
@@ -23,6 +25,7 @@ public final class ProvenanceParquet extends ParquetFileFormat {
             SparkSession spark, Job job, Map<String, String> options, StructType schema) {
         OutputWriterFactory factory = super.prepareWrite(spark, job, options, schema);
         Configuration conf = job.getConfiguration();
+        conf.set(TIMESTAMP_TYPE, "TIMESTAMP_MICROS");
         CollectionConverters.asJava(options).forEach((key, value) -> {
             if (key.startsWith(OPTION_PREFIX)) {
                 conf.set(key, value);

@@ -57,7 +57,8 @@ public final class ResultTable {
     private Dataset<Row> merged() {
         Dataset<Row> both = results().union(inputs());
         int files = (int) (1 + (prompts.rows() * options.samples() - 1) / ROWS_PER_FILE);
-        Column file = expr("cast(" + RowNames.POSITION + " * " + files + "L div " + prompts.rows() + "L as int)");
+        long rows = Math.max(1, prompts.rows());
+        Column file = expr("cast(" + RowNames.POSITION + " * " + files + "L div " + rows + "L as int)");
         return both.repartitionById(files, file)
                 .sortWithinPartitions(RowNames.POSITION, RowNames.SAMPLE)
                 .mapPartitions(new MergeRows(options.samples()), Encoders.row(both.schema()));
