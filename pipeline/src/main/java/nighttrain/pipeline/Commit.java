@@ -65,6 +65,10 @@ final class Commit {
         RowFigures figures = new RowFigures();
         ResultTable table = new ResultTable(prompts, duplicates.answered(journal.results()), job.options());
         table.write(results, provenance(versions), figures);
+        if (figures.rows() != prompts.rows() * job.options().samples()) {
+            throw new IllegalStateException("results have " + figures.rows() + " rows, the input " + prompts.rows()
+                    + " with " + job.options().samples() + " samples each");
+        }
         Earlier computed = computed(journal, duplicates, figures);
         folder.replace(results, folder.results());
         if (job.options().input().isBatch()) {

@@ -8,6 +8,7 @@ import nighttrain.pipeline.placement.FirstExecutor;
 import nighttrain.pipeline.progress.ProgressListener;
 import nighttrain.pipeline.read.InputReader;
 import nighttrain.pipeline.read.InputSource;
+import nighttrain.pipeline.read.UnreadableFile;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.Settings;
 import org.apache.hadoop.fs.FSError;
@@ -57,6 +58,7 @@ public final class GenerateJob {
             return new GenerateRun(spark, job, engines, lock.run(), startNanos).go(progress);
         } catch (Exception | FSError failed) { // Scala throws checked ones that no signature names
             RunFault.throwIfBehind(failed);
+            UnreadableFile.throwIfBehind(failed);
             throw failed;
         }
     }

@@ -23,6 +23,7 @@ import nighttrain.pipeline.plan.Planner;
 import nighttrain.pipeline.plan.Planner.Names;
 import nighttrain.pipeline.plan.Sample;
 import nighttrain.pipeline.plan.TrialSize;
+import nighttrain.pipeline.read.UnreadableFile;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.LoadFormat;
 import nighttrain.pipeline.settings.SettingValues;
@@ -130,7 +131,12 @@ public final class PlanJob {
 
     private SampledRows sampledRows() {
         phase.accept("Reading a sample of the input");
-        return SampledRows.of(spark, job, size.rows());
+        try {
+            return SampledRows.of(spark, job, size.rows());
+        } catch (Exception failed) { // Scala throws checked ones that no signature names
+            UnreadableFile.throwIfBehind(failed);
+            throw failed;
+        }
     }
 
     private Optional<List<Length>> earlierLengths() {

@@ -55,7 +55,6 @@ record PreparedJob(
         JobFolder folder = JobFolder.of(options.output().path(), hadoop);
         options.input().path().ifPresent(input -> refuseWithin(input, folder));
         folder.refuseForeign();
-        source.requireRows(options.input().path().orElse("the given Dataset"));
         Fingerprint fingerprint = JobFingerprints.of(
                 options,
                 model.fingerprint(),

@@ -3,9 +3,11 @@ package nighttrain.pipeline;
 import static org.apache.spark.sql.functions.rand;
 
 import java.util.List;
+import nighttrain.pipeline.read.InputColumns;
 import nighttrain.pipeline.read.InputReader;
 import nighttrain.pipeline.read.InputSource;
 import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.write.ResultColumns;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -28,10 +30,12 @@ record SampledRows(SparkSession spark, StructType schema, long outputs, List<Row
     static SampledRows of(SparkSession spark, GenerateOptions job, int most) {
         InputSource source = new InputReader(spark).open(job.input());
         source.requireRows(job.input().path().orElse("the input"));
+        Dataset<Row> used = source.table(
+                InputColumns.of(source.schema(), job, ResultColumns.names(job)).used());
         Dataset<Row> table = job.input()
                 .limit()
-                .map(limit -> source.table().limit((int) Math.min(Integer.MAX_VALUE, limit)))
-                .orElse(source.table());
+                .map(limit -> used.limit((int) Math.min(Integer.MAX_VALUE, limit)))
+                .orElse(used);
         long count = table.count();
         double share = Math.min(1, (MARGIN * most + AT_LEAST) / count);
         List<Row> rows =

@@ -36,19 +36,14 @@ class BadInputTest extends JobTest {
     }
 
     @Test
-    void inputTableEmpty() {
-        input(1, List.of());
-        refuses("input has no rows: " + dir.resolve("input") + " (at least 1 is needed; check --input)");
-    }
-
-    @Test
     void inputIsNotParquet() throws IOException {
         Files.createDirectory(dir.resolve("input"));
         Files.writeString(dir.resolve("input/a.txt"), "not a table");
         assertThatThrownBy(this::run)
                 .isInstanceOf(UserError.class)
-                .hasMessageStartingWith("cannot read input: " + dir.resolve("input") + " (as parquet: ")
-                .hasMessageEndingWith("; check --input and --format)")
+                .hasMessageStartingWith("cannot read Parquet file: a.txt (")
+                .hasMessageContaining("/input/a.txt is not a Parquet file (length is too low: 11); ")
+                .hasMessageEndingWith(" or give --format of what it is)")
                 .message()
                 .doesNotContain("\n");
     }

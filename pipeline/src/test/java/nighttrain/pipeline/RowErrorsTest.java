@@ -30,7 +30,7 @@ class RowErrorsTest extends JobTest {
                 .extracting(row -> row.<String>getAs("error"))
                 .containsExactly(null, "null_prompt", "empty_prompt", "prompt_too_long", null, "prompt_too_long");
         assertThat(rows.get(1).<String>getAs("error_message"))
-                .matches("prompt is null: row .*:1 \\(text is needed; fill it or leave the row out\\)");
+                .matches("prompt is null: row .*:1, column prompt \\(text is needed; fill it or leave the row out\\)");
         assertThat(rows.get(2).<String>getAs("error_message"))
                 .isEqualTo("prompt is empty: 0 tokens (at least 1; fill it or leave the row out)");
         assertThat(rows.get(3).<String>getAs("error_message"))

@@ -13,8 +13,9 @@ import org.apache.spark.sql.Row;
  * @param id what users call the row
  * @param prompt text to complete, or null
  * @param messages conversation to continue, as JSON, or null
+ * @param flaw what is wrong with the row whatever its prompt is, or null
  */
-record PromptRow(String file, long row, int sample, String id, String prompt, String messages) {
+record PromptRow(String file, long row, int sample, String id, String prompt, String messages, RowFault flaw) {
     /** What no other output has. */
     record Key(String file, long row, int sample) implements Serializable {}
 
@@ -25,7 +26,12 @@ record PromptRow(String file, long row, int sample, String id, String prompt, St
                 row.<Integer>getAs(RowNames.SAMPLE),
                 row.getAs(RowNames.ID),
                 row.getAs(RowNames.PROMPT),
-                row.getAs(RowNames.MESSAGES));
+                row.getAs(RowNames.MESSAGES),
+                flaw(row.getAs(RowNames.FLAW)));
+    }
+
+    private static RowFault flaw(Row flaw) {
+        return flaw == null ? null : new RowFault(flaw.getAs(RowNames.KIND), flaw.getAs(RowNames.MESSAGE));
     }
 
     Key key() {

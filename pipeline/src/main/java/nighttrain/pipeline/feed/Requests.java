@@ -30,12 +30,16 @@ final class Requests {
         if (tries.isGuilty(row)) {
             throw quarantined(row);
         }
+        if (row.flaw() != null) {
+            throw row.flaw();
+        }
         return spec.requests() ? ofBatch(row) : request(row, row, spec.sampling(), spec.stop(), spec.seed());
     }
 
     private Request ofBatch(PromptRow row) throws RowFault {
         BatchRequest line = BatchRequest.parse(row.prompt(), row.row() + 1, spec.sampling(), spec.stop());
-        PromptRow asked = new PromptRow(row.file(), row.row(), row.sample(), row.id(), line.prompt(), line.messages());
+        PromptRow asked =
+                new PromptRow(row.file(), row.row(), row.sample(), row.id(), line.prompt(), line.messages(), null);
         return request(row, asked, line.sampling(), line.stop(), line.seed().orElse(spec.seed()));
     }
 

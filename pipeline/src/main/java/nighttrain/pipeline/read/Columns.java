@@ -10,13 +10,16 @@ import org.apache.spark.sql.types.StructType;
 
 /** Columns by the exact name that a user gave, dots and spaces included. */
 final class Columns {
+    /** What to do about text that a writer did not mark as such. */
+    static final String BINARY_IS_TEXT = "--conf spark.sql.parquet.binaryAsString=true if it is text";
+
     private Columns() {}
 
     static boolean has(StructType schema, String name) {
         return Arrays.asList(schema.fieldNames()).contains(name);
     }
 
-    /** Type of a column; {@code option} named it. */
+    /** Type of a column that can be read; {@code option} named it. */
     static DataType type(StructType schema, String name, String option) {
         if (!has(schema, name)) {
             throw UserError.of(
@@ -24,6 +27,7 @@ final class Columns {
                     name,
                     "named by " + option + "; the input's columns are " + list(schema) + "; check the name");
         }
+        Flaw.refuse(schema.apply(name));
         return schema.apply(name).dataType();
     }
 

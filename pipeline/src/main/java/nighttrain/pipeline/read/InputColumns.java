@@ -9,6 +9,7 @@ import nighttrain.io.UserError;
 import nighttrain.pipeline.settings.GenerateOptions;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.MapType;
 import org.apache.spark.sql.types.StructType;
 
@@ -18,10 +19,17 @@ import org.apache.spark.sql.types.StructType;
  * @param prompt how prompts are made
  * @param id column that names rows
  * @param kept columns to copy to the results
+ * @param corrupt what tells a row that could not be parsed, where the input's format is text
  * @param samples outputs per row
  * @param limit rows from the start
  */
-public record InputColumns(PromptColumns prompt, Optional<String> id, List<String> kept, int samples, long limit) {
+public record InputColumns(
+        PromptColumns prompt,
+        Optional<String> id,
+        List<String> kept,
+        Optional<CorruptColumn> corrupt,
+        int samples,
+        long limit) {
     /** A field of the kept struct that is never null, so that the struct of a row without kept columns is not empty. */
     public static final String PRESENT = "_nt_present";
 
@@ -48,10 +56,13 @@ public record InputColumns(PromptColumns prompt, Optional<String> id, List<Strin
             }
         }
         options.input().idColumn().ifPresent(name -> checkId(schema, name));
+        PromptColumns prompts = prompts(schema, options);
+        prompts.needed().forEach(name -> Flaw.refuseLacking(schema.apply(name)));
         return new InputColumns(
-                prompts(schema, options),
+                prompts,
                 options.input().idColumn(),
                 kept,
+                CorruptColumn.in(schema),
                 options.samples(),
                 options.input().limit().orElse(Long.MAX_VALUE));
     }
@@ -74,16 +85,19 @@ public record InputColumns(PromptColumns prompt, Optional<String> id, List<Strin
         Set<String> used = new LinkedHashSet<>(prompt.needed());
         id.ifPresent(used::add);
         used.addAll(kept);
+        corrupt.map(CorruptColumn::name).ifPresent(used::add);
         return List.copyOf(used);
     }
 
     private static void checkId(StructType schema, String name) {
         DataType type = Columns.type(schema, name, "--id-column");
-        if (type instanceof StructType || type instanceof ArrayType || type instanceof MapType) {
+        boolean nested = type instanceof StructType || type instanceof ArrayType || type instanceof MapType;
+        if (nested || type.equals(DataTypes.BinaryType)) {
             throw UserError.of(
                     "wrong column type",
                     name + " is " + type.simpleString(),
-                    "an id is a number or text; name another --id-column, or none for file and row position");
+                    "an id is a number or text; name another --id-column, or none for file and row position"
+                            + (nested ? "" : ", or " + Columns.BINARY_IS_TEXT));
         }
     }
 }

@@ -5,8 +5,14 @@ import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.job.Digests;
@@ -21,45 +27,112 @@ import org.apache.hadoop.fs.RemoteIterator;
  * The files of an input.
  *
  * @param root what their names are relative to
+ * @param pattern what makes Spark find the same: characters of patterns that belong to a name are escaped
+ * @param partitions names of partition columns, from folders {@code key=value}
  * @param files in the order of their names
  */
-record InputFiles(Path root, List<InputFile> files) {
-    /** A file: name relative to the root, length in bytes, time of the last change in ms. */
-    record InputFile(String name, long bytes, long changedMs) {}
+record InputFiles(Path root, String pattern, List<String> partitions, List<InputFile> files) {
+    /**
+     * A file.
+     *
+     * @param name relative to the root
+     * @param uri where it is
+     * @param bytes its length
+     * @param changedMs time of the last change
+     */
+    record InputFile(String name, String uri, long bytes, long changedMs) {}
+
+    private static final Pattern GLOB = Pattern.compile("[{}\\[\\]*?\\\\]");
 
     InputFiles {
         files = files.stream().sorted(Comparator.comparing(InputFile::name)).toList();
     }
 
     /**
-     * Lists a file, a directory with all below it, or all that match a pattern; hidden files are left out, as Spark does.
+     * Lists a file, a directory with all below it, or all that match a pattern; hidden files are left out, as Spark does. A
+     * file or directory of exactly the given name is preferred to what the name matches as a pattern.
      *
-     * @throws UserError where there is nothing
+     * @throws UserError where there is nothing; where the files are those of a table with a log of its own; where some lie in
+     *     partition folders and others do not
      */
     static InputFiles list(String input, Configuration hadoop) {
         try {
             Path path = new Path(input);
             FileSystem fs = path.getFileSystem(hadoop);
-            FileStatus[] matches = fs.globStatus(fs.makeQualified(path));
+            Place place = Place.of(fs, fs.makeQualified(path));
+            FileStatus[] matches = fs.globStatus(new Path(place.pattern()));
             if (matches == null || matches.length == 0) {
                 throw UserError.of("input not found", input, "no such file or directory; check --input");
             }
-            Path root = root(matches, fs.makeQualified(path));
-            List<InputFile> files = new ArrayList<>();
-            for (FileStatus match : matches) {
-                RemoteIterator<LocatedFileStatus> below = fs.listFiles(match.getPath(), true);
-                while (below.hasNext()) {
-                    LocatedFileStatus file = below.next();
-                    String name = relative(root, file.getPath());
-                    if (!isHidden(name)) {
-                        files.add(new InputFile(name, file.getLen(), file.getModificationTime()));
-                    }
-                }
-            }
-            return new InputFiles(root, files);
+            Path root =
+                    place.isName() && !matches[0].isDirectory() ? place.name().getParent() : place.name();
+            return listed(input, fs, place.pattern(), root, matches);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    private static InputFiles listed(String input, FileSystem fs, String pattern, Path root, FileStatus[] matches)
+            throws IOException {
+        List<InputFile> files = new ArrayList<>();
+        SortedMap<String, List<String>> keys = new TreeMap<>();
+        Set<Path> folders = new HashSet<>();
+        int hidden = 0;
+        for (FileStatus match : matches) {
+            Path folder =
+                    match.isDirectory() ? match.getPath() : match.getPath().getParent();
+            if (folders.add(folder)) {
+                LoggedTable.refuseAround(folder, fs, input);
+            }
+            RemoteIterator<LocatedFileStatus> below = fs.listFiles(match.getPath(), true);
+            while (below.hasNext()) {
+                LocatedFileStatus file = below.next();
+                String name = relative(root, file.getPath());
+                LoggedTable.refuse(name, input);
+                if (isHidden(name)) {
+                    hidden++;
+                    continue;
+                }
+                keys.put(name, keys(relative(match.getPath(), file.getPath())));
+                files.add(new InputFile(
+                        name, file.getPath().toUri().toString(), file.getLen(), file.getModificationTime()));
+            }
+        }
+        if (files.isEmpty()) {
+            throw UserError.of(
+                    "input is empty",
+                    input,
+                    hidden == 0
+                            ? "no file is in it; check --input"
+                            : "no file is in it but hidden ones, whose names begin with _ or .; check --input");
+        }
+        return new InputFiles(root, pattern, partitions(keys), files);
+    }
+
+    /** Of the folders that a file lies in, the keys; empty for a folder that has none. */
+    private static List<String> keys(String belowMatch) {
+        List<String> parts = Arrays.asList(belowMatch.split("/", -1));
+        return parts.subList(0, parts.size() - 1).stream()
+                .map(folder -> folder.substring(0, Math.max(0, folder.indexOf('='))))
+                .toList();
+    }
+
+    /** Partition columns. Spark leaves out a file that lies elsewhere than the others. */
+    private static List<String> partitions(SortedMap<String, List<String>> keysOfFiles) {
+        List<String> partitions = keysOfFiles.values().stream()
+                .filter(keys -> keys.stream().anyMatch(key -> !key.isEmpty()))
+                .findFirst()
+                .orElse(List.of());
+        keysOfFiles.forEach((file, keys) -> {
+            if (!partitions.isEmpty() && (!keys.equals(partitions) || keys.contains(""))) {
+                throw UserError.of(
+                        "file outside the partition folders",
+                        file,
+                        "either all files lie in folders key=value of the same keys, or none does;"
+                                + " move it, or name one of the folders by --input");
+            }
+        });
+        return partitions;
     }
 
     /** Equal for the same files, different when one is added, removed or changed. */
@@ -77,15 +150,14 @@ record InputFiles(Path root, List<InputFile> files) {
         return relative(root, new Path(URI.create(sparkPath)));
     }
 
-    private static Path root(FileStatus[] matches, Path asked) {
-        if (matches.length == 1 && matches[0].getPath().equals(asked)) {
-            return matches[0].isDirectory() ? asked : asked.getParent();
-        }
-        Path fixed = asked;
-        while (fixed.toUri().getPath().matches(".*[*?\\[{].*")) {
-            fixed = fixed.getParent();
-        }
-        return fixed;
+    /** Only the files that Spark lists, where options of its reader choose among them. */
+    InputFiles only(String[] sparkPaths) {
+        Set<String> listed = Arrays.stream(sparkPaths).map(this::relative).collect(Collectors.toSet());
+        return new InputFiles(
+                root,
+                pattern,
+                partitions,
+                files.stream().filter(file -> listed.contains(file.name())).toList());
     }
 
     private static String relative(Path root, Path file) {
@@ -95,13 +167,45 @@ record InputFiles(Path root, List<InputFile> files) {
         return path.startsWith(prefix) ? path.substring(prefix.length()) : path;
     }
 
+    /** As Spark's own listing decides. */
     private static boolean isHidden(String name) {
         for (String part : name.split("/", -1)) {
             boolean partition = part.startsWith("_") && part.contains("=");
-            if (part.startsWith(".") || (part.startsWith("_") && !partition)) {
+            if (part.startsWith(".") || part.startsWith("_") && !partition || part.endsWith("._COPYING_")) {
                 return true;
             }
         }
         return false;
+    }
+
+    /**
+     * A path, told apart from the pattern that it may be.
+     *
+     * @param name its longest beginning that is a name
+     * @param pattern the whole path, the characters of that beginning escaped
+     * @param isName whether that beginning is all of it
+     */
+    private record Place(Path name, String pattern, boolean isName) {
+        static Place of(FileSystem fs, Path asked) throws IOException {
+            String whole = asked.toUri().getPath();
+            String[] parts = whole.substring(whole.startsWith("/") ? 1 : 0).split("/", -1);
+            String above = asked.toString().substring(0, asked.toString().length() - whole.length());
+            Path name = new Path(above + "/");
+            StringBuilder pattern = new StringBuilder(above);
+            boolean isName = true;
+            for (String part : parts) {
+                boolean literal = isName && (!GLOB.matcher(part).find() || fs.exists(child(name, part)));
+                if (literal && !part.isEmpty()) {
+                    name = child(name, part);
+                }
+                isName = literal;
+                pattern.append('/').append(literal ? GLOB.matcher(part).replaceAll("\\\\$0") : part);
+            }
+            return new Place(name, pattern.toString(), isName);
+        }
+
+        private static Path child(Path parent, String name) {
+            return new Path(parent, new Path(null, null, name));
+        }
     }
 }

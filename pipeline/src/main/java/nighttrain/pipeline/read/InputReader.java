@@ -1,10 +1,15 @@
 package nighttrain.pipeline.read;
 
+import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Supplier;
+import nighttrain.io.Causes;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.settings.InputOptions;
 import nighttrain.pipeline.settings.Setting;
@@ -14,13 +19,22 @@ import org.apache.spark.sql.DataFrameReader;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.StructType;
 
 /** Opens tables; reads no row. */
 public final class InputReader {
     private static final String PARQUET = "parquet";
+    private static final String JSON = "json";
     /** Formats whose rows know their file. */
     private static final Set<String> FILE_FORMATS =
-            Set.of("csv", "json", "orc", "text", "avro", "xml", "binaryfile", InputOptions.OPENAI_BATCH);
+            Set.of(PARQUET, "csv", JSON, "orc", "text", "avro", "xml", "binaryfile", InputOptions.OPENAI_BATCH);
+    /** Options by which a user has Spark choose among the files. */
+    private static final List<String> CHOOSING = List.of("pathGlobFilter", "modifiedBefore", "modifiedAfter");
+
+    private static final String RECURSIVE = "recursiveFileLookup";
+    private static final String SKIP_CORRUPT = "ignoreCorruptFiles";
+    private static final String MULTI_LINE = "multiLine";
+    private static final String CORRUPT_NAME = "columnNameOfCorruptRecord";
 
     private final SparkSession spark;
     private final Configuration hadoop;
@@ -37,20 +51,23 @@ public final class InputReader {
      */
     public InputSource open(InputOptions options) {
         String format = options.format().toLowerCase(Locale.ROOT);
-        boolean files = format.equals(PARQUET) || FILE_FORMATS.contains(format);
-        if (files && options.path().isEmpty()) {
+        if (!FILE_FORMATS.contains(format)) {
+            DataFrameReader reader = reader(options, Map.of());
+            return new StagedSource(
+                    load(options, () -> options.path().map(reader::load).orElseGet(reader::load)), Optional.empty());
+        }
+        if (options.path().isEmpty()) {
             Setting<String> input = Settings.INPUT_PATH;
             throw UserError.of(
                     "missing option",
                     input.option(),
                     input.help() + "; give " + input.option() + " " + input.placeholder());
         }
-        Optional<InputFiles> listing = options.path().filter(path -> files).map(path -> InputFiles.list(path, hadoop));
-        listing.ifPresent(found -> refuseEmpty(found, options.path().orElseThrow()));
-        Dataset<Row> table = load(options);
-        return format.equals(PARQUET)
-                ? new ParquetSource(table, listing.orElseThrow())
-                : new StagedSource(table, listing);
+        InputFiles files = InputFiles.list(options.path().get(), hadoop);
+        if (format.equals(JSON) && !isSet(options, MULTI_LINE)) {
+            JsonArray.refuse(files, hadoop);
+        }
+        return load(options, () -> open(format, options, files));
     }
 
     /** A table that a user's own program made. */
@@ -58,44 +75,111 @@ public final class InputReader {
         return new StagedSource(table, Optional.empty());
     }
 
-    private static void refuseEmpty(InputFiles found, String path) {
-        if (found.files().isEmpty()) {
-            throw UserError.of("input is empty", path, "no file is in it; check --input");
+    private InputSource open(String format, InputOptions options, InputFiles listed) {
+        // Spark leaves out what lies deeper, unless it is told to look, or finds partition folders.
+        Map<String, String> layout = listed.partitions().isEmpty() ? Map.of(RECURSIVE, String.valueOf(true)) : Map.of();
+        if (format.equals(PARQUET)) {
+            InputFiles files = chosen(
+                    options,
+                    listed,
+                    () -> reader(options, layout).schema(new StructType()).load(listed.pattern()));
+            boolean skipCorrupt = isSet(options, SKIP_CORRUPT)
+                    || Boolean.parseBoolean(spark.conf().get("spark.sql.files." + SKIP_CORRUPT, "false"));
+            ParquetSource source = ParquetSource.open(spark, reader(options, layout), listed, files, skipCorrupt);
+            requireAll(files, source.inputFiles());
+            return source;
         }
+        Dataset<Row> table = options.isBatch()
+                ? BatchLines.table(spark.read().options(layout), listed.pattern())
+                : reader(options, layout).load(listed.pattern());
+        requireAll(chosen(options, listed, () -> table), table.inputFiles());
+        return new StagedSource(withColumns(table, format, options, listed), Optional.of(listed));
     }
 
-    private Dataset<Row> load(InputOptions options) {
-        if (options.isBatch()) {
-            return BatchLines.table(spark, options.path().orElseThrow());
-        }
-        Map<String, String> formatOptions = new HashMap<>();
+    private DataFrameReader reader(InputOptions options, Map<String, String> layout) {
+        Map<String, String> all = new HashMap<>(layout);
         if (options.format().equalsIgnoreCase("csv")) {
             // A table without names for its columns is of no use here.
-            formatOptions.put("header", "true");
-            formatOptions.put("multiLine", "true");
-            formatOptions.put("escape", "\"");
+            all.put("header", "true");
+            all.put(MULTI_LINE, "true");
+            all.put("escape", "\"");
         }
-        formatOptions.putAll(options.formatOptions());
-        DataFrameReader reader = spark.read().format(options.format()).options(formatOptions);
+        options.formatOptions().forEach((key, value) -> {
+            all.keySet().removeIf(key::equalsIgnoreCase);
+            all.put(key, value);
+        });
+        return spark.read().format(options.format()).options(all);
+    }
+
+    /** Those of the files that Spark reads where the user has it choose among them; else all. */
+    private static InputFiles chosen(InputOptions options, InputFiles listed, Supplier<Dataset<Row>> table) {
+        boolean chooses =
+                CHOOSING.stream().anyMatch(name -> option(options, name).isPresent());
+        return chooses ? listed.only(table.get().inputFiles()) : listed;
+    }
+
+    private static boolean isSet(InputOptions options, String option) {
+        return option(options, option).map(Boolean::parseBoolean).orElse(false);
+    }
+
+    private static Optional<String> option(InputOptions options, String name) {
+        return options.formatOptions().entrySet().stream()
+                .filter(option -> option.getKey().equalsIgnoreCase(name))
+                .map(Map.Entry::getValue)
+                .findFirst();
+    }
+
+    /** What Spark's listing leaves out would be missing in the results without a word. */
+    private static void requireAll(InputFiles files, String[] read) {
+        Set<String> left = new TreeSet<>(
+                files.files().stream().map(InputFiles.InputFile::name).toList());
+        Arrays.stream(read).map(files::relative).forEach(left::remove);
+        if (!left.isEmpty()) {
+            throw UserError.of(
+                    "file would not be read",
+                    left.iterator().next() + (left.size() > 1 ? " and " + (left.size() - 1) + " more" : ""),
+                    "Spark's listing leaves it out; move it, or name its folder by --input,"
+                            + " or leave it out by --format-option pathGlobFilter=PATTERN");
+        }
+    }
+
+    /**
+     * The table, where it has columns. Rows that Spark could not parse while it looked for them become errors of their own; where
+     * there are no others nothing tells the columns.
+     */
+    private Dataset<Row> withColumns(Dataset<Row> table, String format, InputOptions options, InputFiles files) {
+        String corrupt = option(options, CORRUPT_NAME)
+                .orElseGet(() -> spark.conf().get("spark.sql." + CORRUPT_NAME, "_corrupt_record"));
+        boolean hasCorrupt = Columns.has(table.schema(), corrupt);
+        boolean hasOthers = Arrays.stream(table.schema().fieldNames())
+                .anyMatch(name -> !name.equals(corrupt) && !files.partitions().contains(name));
+        if (hasOthers) {
+            return hasCorrupt ? CorruptColumn.mark(table, corrupt, format) : table;
+        }
+        boolean wantsMultiLine = format.equals(JSON) && !isSet(options, MULTI_LINE);
+        throw UserError.of(
+                hasCorrupt ? "cannot read input" : "input has no columns",
+                options.path().orElseThrow(),
+                hasCorrupt
+                        ? "no row of it can be parsed as " + format + "; check --input and --format"
+                                + (wantsMultiLine
+                                        ? ", or give --format-option multiLine=true for rows over several lines"
+                                        : "")
+                        : "without rows, " + format + " does not tell them; check --input");
+    }
+
+    /** An action of Spark's reader. Spark throws AnalysisException, which is checked, past signatures that do not say so. */
+    private static <T> T load(InputOptions options, Supplier<T> action) {
         try {
-            return options.path().isPresent() ? reader.load(options.path().get()) : reader.load();
-        } catch (Exception unreadable) {
-            throw cannotRead(options, unreadable);
+            return action.get();
+        } catch (UserError known) {
+            throw known;
+        } catch (Exception | AssertionError unreadable) {
+            throw UserError.of(
+                    "cannot read input",
+                    options.path().orElse(options.format()),
+                    "as " + options.format() + ": " + Causes.message(unreadable) + "; check --input and --format",
+                    unreadable);
         }
-    }
-
-    // Spark throws AnalysisException, which is checked, past a signature that does not say so.
-    private static UserError cannotRead(InputOptions options, Exception cause) {
-        return UserError.of(
-                "cannot read input",
-                options.path().orElse(options.format()),
-                "as " + options.format() + ": " + firstLine(cause) + "; check --input and --format",
-                cause);
-    }
-
-    private static String firstLine(Throwable cause) {
-        String message = String.valueOf(cause.getMessage());
-        int end = message.indexOf('\n');
-        return (end < 0 ? message : message.substring(0, end)).strip();
     }
 }

@@ -9,8 +9,8 @@ import org.apache.spark.sql.types.StructType;
 
 /** A table of input before its rows have keys. */
 public sealed interface InputSource permits ParquetSource, StagedSource {
-    /** The table as it is. */
-    Dataset<Row> table();
+    /** These columns of the table. */
+    Dataset<Row> table(List<String> columns);
 
     /** Equal for the same rows in the same order, different when they change; {@code columns} are all that is used. */
     String identity(List<String> columns);
@@ -38,8 +38,6 @@ public sealed interface InputSource permits ParquetSource, StagedSource {
     /** Whether there are no rows. */
     boolean isEmpty();
 
-    /** Columns of the input. */
-    default StructType schema() {
-        return table().schema();
-    }
+    /** Columns of the input; {@link Flaw} marks those that cannot be read, which are of no use but no harm either. */
+    StructType schema();
 }

@@ -1,32 +1,123 @@
 package nighttrain.pipeline.read;
 
-import static org.apache.spark.sql.functions.col;
-
-import java.util.Comparator;
+import java.net.URI;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import nighttrain.io.UserError;
+import nighttrain.pipeline.read.InputFiles.InputFile;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.DataFrameReader;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** Parquet files: Spark says which file a row comes from and where it lies in it. */
+/**
+ * Parquet files: Spark says which file a row comes from and where it lies in it. Their footers are looked at beforehand, all of them:
+ * they tell how many rows there are, and what of them Spark can read.
+ */
 final class ParquetSource implements InputSource {
-    private final Dataset<Row> table;
-    private final InputFiles files;
-    private List<Segment> segments;
+    private static final Logger LOG = LoggerFactory.getLogger(ParquetSource.class);
 
-    ParquetSource(Dataset<Row> table, InputFiles files) {
+    private final Dataset<Row> table;
+    private final StructType schema;
+    private final InputFiles files;
+    private final List<Segment> segments;
+
+    private ParquetSource(Dataset<Row> table, StructType schema, InputFiles files, List<Segment> segments) {
         this.table = table;
+        this.schema = schema;
         this.files = files;
+        this.segments = segments;
+    }
+
+    /**
+     * Opens files.
+     *
+     * @param reader of Parquet, with the options for these files
+     * @param listed all files that the input names
+     * @param files those of them that are read
+     * @param skipCorrupt whether files that cannot be read are left out
+     * @throws UserError for a file that is not Parquet, or torn
+     */
+    static ParquetSource open(
+            SparkSession spark, DataFrameReader reader, InputFiles listed, InputFiles files, boolean skipCorrupt) {
+        Map<List<Footer.Column>, String> kinds = new LinkedHashMap<>();
+        List<Segment.Found> found = new ArrayList<>();
+        List<Footer> footers =
+                ReadFooters.of(spark, files.files().stream().map(InputFile::uri).toList());
+        for (int i = 0; i < footers.size(); i++) {
+            Footer footer = footers.get(i);
+            String name = files.files().get(i).name();
+            if (footer.fault() == null) {
+                kinds.putIfAbsent(footer.columns(), name);
+                if (footer.rows() > 0) {
+                    String part = URI.create(footer.file()).getRawPath();
+                    found.add(new Segment.Found(part, part, name, 0, footer.rows()));
+                }
+            } else if (skipCorrupt) {
+                LOG.warn("left out, as ignoreCorruptFiles asks for: {} ({})", name, footer.fault());
+            } else {
+                throw unreadable(name, footer.fault());
+            }
+        }
+        boolean caseSensitive = Boolean.parseBoolean(spark.conf().get("spark.sql.caseSensitive", "false"));
+        StructType all = ParquetColumns.of(kinds, caseSensitive);
+        Dataset<Row> table = reader.schema(readable(all)).load(files.pattern());
+        return new ParquetSource(table, withPartitions(all, table.schema(), files), listed, Segment.inOrder(found));
+    }
+
+    private static UserError unreadable(String name, String fault) {
+        return UserError.of(
+                "cannot read Parquet file",
+                name,
+                fault + "; write it again or remove it, or choose among the files by"
+                        + " --format-option pathGlobFilter=*.parquet, or give --format of what it is");
+    }
+
+    private static StructType readable(StructType all) {
+        return new StructType(Arrays.stream(all.fields())
+                .filter(field -> !Flaw.isIn(field))
+                .map(Flaw::without)
+                .toArray(StructField[]::new));
+    }
+
+    /** Columns of files, and those of partition folders, which win over a file's of the same name. */
+    private static StructType withPartitions(StructType all, StructType sparks, InputFiles files) {
+        StructType schema = new StructType();
+        for (StructField field : all.fields()) {
+            schema = schema.add(files.partitions().contains(field.name()) ? sparks.apply(field.name()) : field);
+        }
+        for (StructField field : sparks.fields()) {
+            schema = Columns.has(schema, field.name()) ? schema : schema.add(field);
+        }
+        return schema;
     }
 
     @Override
-    public Dataset<Row> table() {
-        return table;
+    public Dataset<Row> table(List<String> columns) {
+        return table.select(PlacedRows.quoted(columns));
+    }
+
+    /** Spark's own list of them. */
+    String[] inputFiles() {
+        return table.inputFiles();
+    }
+
+    @Override
+    public StructType schema() {
+        return schema;
     }
 
     @Override
     public boolean isEmpty() {
-        return segments().isEmpty();
+        return segments.isEmpty();
     }
 
     @Override
@@ -36,21 +127,6 @@ final class ParquetSource implements InputSource {
 
     @Override
     public PlacedRows place(List<String> columns, Path staged, Path scratch) {
-        return new PlacedRows(physical(columns), segments());
-    }
-
-    private Dataset<Row> physical(List<String> columns) {
-        return PlacedRows.physical(table, columns, col("_metadata.file_path"));
-    }
-
-    /** Counted once: it takes a pass over the files' footers. */
-    private List<Segment> segments() {
-        if (segments == null) {
-            List<Segment.Found> found = PlacedRows.segments(physical(List.of()), files::relative);
-            segments = Segment.inOrder(found.stream()
-                    .sorted(Comparator.comparing(Segment.Found::file))
-                    .toList());
-        }
-        return segments;
+        return new PlacedRows(PlacedRows.physical(table, columns, PlacedRows.part()), segments);
     }
 }

@@ -5,6 +5,7 @@ import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.count;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.min;
+import static org.apache.spark.sql.functions.regexp_replace;
 
 import java.util.Arrays;
 import java.util.List;
@@ -38,8 +39,13 @@ record PlacedRows(Dataset<Row> physical, List<Segment> segments) {
         return parquet.select(with(
                 quoted(columns),
                 origin.as(ORIGIN),
-                col("_metadata.file_path").as(PART),
+                part().as(PART),
                 col("_metadata.row_index").as(INDEX)));
+    }
+
+    /** A row's physical file, as the path of its URI: how Spark writes what is before that depends on how it found the file. */
+    static Column part() {
+        return regexp_replace(col("_metadata.file_path"), "^[^/:]+:(//[^/]*)?", "");
     }
 
     /** What lies where, in no order; one entry per file and origin, never per row. */

@@ -66,8 +66,10 @@ public record PromptColumns(Column prompt, Column messages, boolean isConversati
             throw UserError.of(
                     "wrong column type",
                     name + " is " + type.simpleString(),
-                    "a prompt is text; use --prompt \"{" + name + "}\" to write it as text,"
-                            + " or --messages-column for conversations");
+                    type.equals(DataTypes.BinaryType)
+                            ? "a prompt is text; name another column, or " + Columns.BINARY_IS_TEXT
+                            : "a prompt is text; use --prompt \"{" + name + "}\" to write it as text,"
+                                    + " or --messages-column for conversations");
         }
         return new PromptColumns(Columns.quoted(name), none(), false, Set.of(name), "column " + name);
     }

@@ -5,8 +5,11 @@ import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.concat;
 import static org.apache.spark.sql.functions.explode;
 import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.not;
 import static org.apache.spark.sql.functions.sequence;
 import static org.apache.spark.sql.functions.struct;
+import static org.apache.spark.sql.functions.substring;
+import static org.apache.spark.sql.functions.when;
 
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -22,6 +25,9 @@ import org.apache.spark.sql.types.StructType;
 
 /** The rows of a job, each with a key that no other row has and that stays the same from run to run. */
 public final class PromptTable {
+    /** Of a record that cannot be parsed, which may be a whole file. */
+    private static final int SHOWN_CHARS = 200;
+
     private final InputColumns columns;
     private final PlacedRows placed;
     private final Dataset<Row> keyed;
@@ -46,17 +52,28 @@ public final class PromptTable {
         return rows;
     }
 
-    /** What to complete, one line per output: the key ({@code file, row, sample}), {@code position, id, prompt, messages}. */
+    /** What to complete, one line per output: the key ({@code file, row, sample}), {@code position, id, prompt, messages, flaw}. */
     public Dataset<Row> prompts() {
         Column samples = columns.samples() == 1 ? lit(0) : explode(sequence(lit(0), lit(columns.samples() - 1)));
+        Column parsed = columns.corrupt()
+                .map(corrupt -> Columns.quoted(corrupt.name()).isNull())
+                .orElse(lit(true));
         return keyed.select(
                 col(PlacedRows.FILE).as(RowNames.FILE),
                 col(PlacedRows.ROW).as(RowNames.ROW),
                 col(PlacedRows.POSITION).as(RowNames.POSITION),
                 samples.as(RowNames.SAMPLE),
                 id().as(RowNames.ID),
-                columns.prompt().prompt().as(RowNames.PROMPT),
-                columns.prompt().messages().as(RowNames.MESSAGES));
+                when(parsed, columns.prompt().prompt()).as(RowNames.PROMPT),
+                when(parsed, columns.prompt().messages()).as(RowNames.MESSAGES),
+                when(not(parsed), corrupt())
+                        .when(
+                                columns.prompt()
+                                        .prompt()
+                                        .isNull()
+                                        .and(columns.prompt().messages().isNull()),
+                                lacking())
+                        .as(RowNames.FLAW));
     }
 
     /** What to copy to the results, one line per row: {@code position, kept}. */
@@ -78,6 +95,35 @@ public final class PromptTable {
         StructType schema =
                 new StructType().add(RowNames.FILE, DataTypes.StringType).add("start", DataTypes.LongType);
         return keyed.sparkSession().createDataset(lines, Encoders.row(schema));
+    }
+
+    private Column corrupt() {
+        return columns.corrupt()
+                .map(it -> flaw(
+                        "bad_record",
+                        lit("record cannot be parsed: "),
+                        substring(Columns.quoted(it.name()), 1, SHOWN_CHARS),
+                        lit(" (as " + it.format() + "; mend it or leave it out)")))
+                .orElseGet(() -> flaw("bad_record", lit("")));
+    }
+
+    /** Of a row without a prompt: the first column that it would be made of and is null. */
+    private Column lacking() {
+        Column[] nulls = columns.prompt().needed().stream()
+                .map(name -> when(Columns.quoted(name).isNull(), lit(name)))
+                .toArray(Column[]::new);
+        return flaw(
+                "null_prompt",
+                lit("prompt is null: row "),
+                id(),
+                lit(", column "),
+                coalesce(PlacedRows.with(
+                        nulls, lit(String.join(", ", columns.prompt().needed())))),
+                lit(" (text is needed; fill it or leave the row out)"));
+    }
+
+    private static Column flaw(String kind, Column... message) {
+        return struct(lit(kind).as(RowNames.KIND), concat(message).as(RowNames.MESSAGE));
     }
 
     private Column id() {

@@ -68,6 +68,12 @@ record PromptTemplate(List<Part> parts) {
 
     private static Column asText(StructType schema, String name) {
         DataType type = schema.apply(name).dataType();
+        if (type.equals(DataTypes.BinaryType)) {
+            throw UserError.of(
+                    "wrong column type",
+                    name + " is binary",
+                    "a prompt is text; name another column, or " + Columns.BINARY_IS_TEXT);
+        }
         boolean nested = type instanceof StructType || type instanceof ArrayType || type instanceof MapType;
         return nested ? to_json(Columns.quoted(name)) : Columns.quoted(name).cast(DataTypes.StringType);
     }

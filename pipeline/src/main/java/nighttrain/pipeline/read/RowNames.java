@@ -16,6 +16,12 @@ public final class RowNames {
     public static final String PROMPT = "prompt";
     /** Conversation to continue, as JSON, or null. */
     public static final String MESSAGES = "messages";
+    /** What is wrong with a row before anything looks at its prompt, as a struct of {@link #KIND} and {@link #MESSAGE}, or null. */
+    public static final String FLAW = "flaw";
+    /** What kind of error of a row this is. */
+    public static final String KIND = "kind";
+    /** What it says. */
+    public static final String MESSAGE = "message";
     /** Input columns to copy, as one struct. */
     public static final String KEPT = "kept";
 

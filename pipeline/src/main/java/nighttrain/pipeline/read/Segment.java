@@ -9,7 +9,7 @@ import java.util.Map;
  * A run of rows that lie together in one physical file and come from one input file. In a Parquet input the two are the
  * same; a staged file may hold the end of one input file and the beginning of the next.
  *
- * @param part physical file, as Spark's {@code _metadata.file_path} gives it
+ * @param part physical file, as {@link PlacedRows#part} gives it
  * @param origin input file, as the physical rows name it
  * @param file input file, relative to the input root
  * @param rows how many

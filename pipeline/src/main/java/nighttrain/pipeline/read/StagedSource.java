@@ -20,6 +20,7 @@ import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
 
 /**
  * Any other table: its rows are first written as Parquet, in order, because only there a row has a stable place. An
@@ -34,6 +35,16 @@ record StagedSource(Dataset<Row> table, Optional<InputFiles> files) implements I
     private static final String SERIAL = "_nt_serial";
     /** What rows without a file are called after. */
     private static final String NO_FILE = "input";
+
+    @Override
+    public Dataset<Row> table(List<String> columns) {
+        return table.select(PlacedRows.quoted(columns));
+    }
+
+    @Override
+    public StructType schema() {
+        return table.schema();
+    }
 
     @Override
     public boolean isEmpty() {

@@ -39,6 +39,11 @@ public record InputOptions(
         return format.equalsIgnoreCase(OPENAI_BATCH);
     }
 
+    /** JSON with an object a line has three names, of which Spark knows one. */
+    private static String format(String name) {
+        return name.equalsIgnoreCase("jsonl") || name.equalsIgnoreCase("ndjson") ? "json" : name;
+    }
+
     static InputOptions of(SettingValues values) {
         Map<String, String> options = new LinkedHashMap<>();
         for (String option : values.get(Settings.FORMAT_OPTION)) {
@@ -50,7 +55,7 @@ public record InputOptions(
         }
         return new InputOptions(
                 values.find(Settings.INPUT_PATH),
-                values.get(Settings.FORMAT),
+                format(values.get(Settings.FORMAT)),
                 options,
                 values.find(Settings.ID_COLUMN)
                         .or(() -> isBatch(values.get(Settings.FORMAT)) ? Optional.of("custom_id") : Optional.empty()),

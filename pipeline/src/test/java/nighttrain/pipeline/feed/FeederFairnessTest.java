@@ -96,7 +96,7 @@ class FeederFairnessTest {
                 false);
         Intake intake = new Intake(
                 LongStream.range(0, rows)
-                        .mapToObj(row -> new PromptRow(name, row, 0, name + row, "ab", null))
+                        .mapToObj(row -> new PromptRow(name, row, 0, name + row, "ab", null, null))
                         .iterator(),
                 PASS,
                 PASS.tries());

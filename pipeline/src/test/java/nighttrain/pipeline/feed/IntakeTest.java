@@ -14,7 +14,7 @@ class IntakeTest {
     private final Tries none = new Tries(Map.of());
     private final Intake intake = new Intake(
             IntStream.range(0, 10_000)
-                    .mapToObj(i -> new PromptRow("file", i, 0, "id " + i, "prompt", null))
+                    .mapToObj(i -> new PromptRow("file", i, 0, "id " + i, "prompt", null, null))
                     .iterator(),
             new Pass(false, none, Long.MAX_VALUE),
             none);

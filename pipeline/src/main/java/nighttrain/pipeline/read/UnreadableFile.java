@@ -1,0 +1,74 @@
+package nighttrain.pipeline.read;
+
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import nighttrain.io.Causes;
+import nighttrain.io.UserError;
+import nighttrain.pipeline.read.Footer.Obstacle;
+
+/** What a task met in an input file that its footer did not tell: torn pages, and what only the reader itself knows that it lacks. */
+public final class UnreadableFile {
+    private static final Pattern FILE = Pattern.compile("\\[FAILED_READ_FILE[^]]*].*? reading file (\\S+)\\.(\\s|$)");
+    private static final Pattern ENCODING = Pattern.compile("Unsupported encoding: (\\w+)");
+    private static final Pattern CODEC = Pattern.compile("Class (\\S*\\.(\\w+)Codec) was not found");
+    /** Classes, as far as they are known, and beginnings of what they say, that blame the file and not the way to it. */
+    private static final List<String> BLAME = List.of(
+            "org.apache.parquet.",
+            "org.apache.spark.sql.execution.datasources.SchemaColumnConvertNotSupportedException",
+            "org.xerial.snappy.",
+            "com.github.luben.zstd.",
+            "java.util.zip.",
+            "java.io.IOException: can not read class org.apache.parquet.",
+            "java.io.IOException: Could not read page ",
+            "java.io.EOFException: Unexpected end of input stream");
+    /** The job's own files are no input of the user's. */
+    private static final String OURS = "/_nighttrain/";
+
+    private UnreadableFile() {}
+
+    /**
+     * Throws where that is what is behind a failure.
+     *
+     * @throws UserError that names the file
+     */
+    public static void throwIfBehind(Throwable failure) {
+        Optional<String> file =
+                Causes.of(failure).flatMap(cause -> file(cause).stream()).findFirst();
+        Optional<Throwable> reason =
+                Causes.of(failure).filter(UnreadableFile::blamesTheFile).findFirst();
+        if (file.isEmpty() || reason.isEmpty() || file.get().contains(OURS)) {
+            return;
+        }
+        String said = Causes.message(reason.get());
+        throw UserError.of(
+                "cannot read input file",
+                file.get(),
+                obstacle(said)
+                        .map(it -> "Spark's Parquet reader lacks " + it.what() + "; " + it.remedy())
+                        .orElse(said + "; write the file again or remove it"),
+                failure);
+    }
+
+    private static Optional<String> file(Throwable cause) {
+        Matcher matcher = FILE.matcher(String.valueOf(cause.getMessage()));
+        return matcher.find() ? Optional.of(matcher.group(1)) : Optional.empty();
+    }
+
+    private static boolean blamesTheFile(Throwable cause) {
+        String text = cause.toString();
+        return BLAME.stream().anyMatch(text::startsWith)
+                || ENCODING.matcher(text).find()
+                || text.contains(" is not a Parquet file.");
+    }
+
+    private static Optional<Obstacle> obstacle(String said) {
+        Matcher encoding = ENCODING.matcher(said);
+        if (encoding.find()) {
+            return Optional.of(Obstacle.encoding(encoding.group(1)));
+        }
+        Matcher codec = CODEC.matcher(said);
+        return codec.find() ? Optional.of(Obstacle.codec(codec.group(2), codec.group(1))) : Optional.empty();
+    }
+}
