@@ -1,5 +1,5 @@
 // Lays out a step's inputs, which come packed in one copy, where the step's kernels read them; a token below 0 is ~i for the i-th
-// token that the step before drew. A draw that failed has a number below 0 in the token's place: its row goes on with token 0, and
+// token that the step before sampled. A sample that failed has a number below 0 in the token's place: its row goes on with token 0, and
 // nobody reads what comes of it. Grid: any. Bytes: every input once, read and written; about 40 KB at 256 sequences.
 constexpr int SEGMENTS = 7;
 
@@ -11,7 +11,7 @@ struct Segment {
 
 struct Layout {
     const int* packed;
-    const int* drawn;
+    const int* sampled;
     Segment segments[SEGMENTS]; // the first: tokens
     int* tables;                // a row per sequence
     int table_stride;
@@ -24,7 +24,7 @@ extern "C" __global__ void lay_out(const Layout l) {
     const int first = blockIdx.x * blockDim.x + threadIdx.x, threads = gridDim.x * blockDim.x;
     for (int i = first; i < l.segments[0].count; i += threads) {
         const int token = l.packed[l.segments[0].from + i];
-        l.segments[0].to[i] = token < 0 ? max(l.drawn[~token], 0) : token;
+        l.segments[0].to[i] = token < 0 ? max(l.sampled[~token], 0) : token;
     }
 #pragma unroll
     for (int s = 1; s < SEGMENTS; s++) {

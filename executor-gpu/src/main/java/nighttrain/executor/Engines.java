@@ -158,11 +158,11 @@ public final class Engines {
 
     private static Replica replica(int number, EngineConfig config, EnginePlan plan, Checkpoint checkpoint) {
         String name = "nighttrain-replica-" + number;
-        int maxDraws = plan.maxNumSeqs() + SCORED_PER_STEP;
+        int maxSamples = plan.maxNumSeqs() + SCORED_PER_STEP;
         List<Device> devices = plan.backend() == Backend.CUDA
                 ? CudaDevices.ranks(
                         GpuPlanning.gpusOf(number, config, plan),
-                        GpuPlanning.stepLimits(plan, maxDraws),
+                        GpuPlanning.stepLimits(plan, maxSamples),
                         new CudaOptions(config.gpu().skipSums(), config.gpu().deterministic()))
                 : CpuDevice.ranks(
                         plan.ranks(), plan.threadsPerRank(), config.gpu().skipSums());
@@ -173,7 +173,7 @@ public final class Engines {
                 new Decoder.Limits(
                         plan.maxBatchTokens(),
                         plan.maxNumSeqs(),
-                        maxDraws,
+                        maxSamples,
                         plan.maxModelLen(),
                         plan.kvPages(),
                         plan.pageTokens()));

@@ -3,7 +3,7 @@ package nighttrain.executor;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import nighttrain.executor.device.Drawn;
+import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.kv.PageAllocator;
 import nighttrain.executor.request.GenerationRequest;
@@ -53,7 +53,7 @@ public record Forecast(
         Tally tally = new Tally();
         for (Step step = scheduler.next(); !step.isEmpty(); step = scheduler.next()) {
             tally.add(step, time);
-            tally.finish(scheduler.commit(step, drawn(step), 0));
+            tally.finish(scheduler.commit(step, sampled(step), 0));
         }
         return tally.forecast(scheduler.preemptions());
     }
@@ -63,10 +63,10 @@ public record Forecast(
         return new Sequence(new GenerationRequest(id, request.prompt(), exact, id, Set.of(), StopCheck.NEVER), 0);
     }
 
-    private static List<Drawn> drawn(Step step) {
+    private static List<SampledToken> sampled(Step step) {
         return step.slices().stream()
-                .filter(Step.Slice::draws)
-                .map(slice -> new Drawn(0, Optional.empty()))
+                .filter(Step.Slice::samples)
+                .map(slice -> new SampledToken(0, Optional.empty()))
                 .toList();
     }
 
@@ -80,16 +80,16 @@ public record Forecast(
 
         void add(Step step, StepTime time) {
             long tokens = 0;
-            long draws = 0;
+            long samples = 0;
             double keys = 0;
             double pairs = 0;
             for (Step.Slice slice : step.slices()) {
                 tokens += slice.count();
-                draws += slice.draws() ? 1 : 0;
+                samples += slice.samples() ? 1 : 0;
                 keys += slice.start() + slice.count();
                 pairs += slice.count() * (slice.start() + (slice.count() + 1) / 2.0);
             }
-            Roofline.Step whole = new Roofline.Step(tokens, draws, keys, pairs);
+            Roofline.Step whole = new Roofline.Step(tokens, samples, keys, pairs);
             seconds += time.seconds(whole);
             summingS += time.summingSeconds(whole);
             steps++;

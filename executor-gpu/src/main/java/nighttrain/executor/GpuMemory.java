@@ -27,15 +27,15 @@ public record GpuMemory(
      * Of a model on {@code ranks} ranks.
      *
      * @param maxTokens in a step
-     * @param maxDraws in a step
+     * @param maxSamples in a step
      * @throws UserError where the model cannot be cut into so many
      */
-    static GpuMemory of(EngineConfig config, ModelConfig model, int ranks, int maxTokens, int maxDraws, long budget) {
+    static GpuMemory of(EngineConfig config, ModelConfig model, int ranks, int maxTokens, int maxSamples, long budget) {
         Architecture.of(model).checkRanks(model, ranks);
         return new GpuMemory(
                 budget,
                 HardwareProfile.BF16_BYTES * ModelFootprint.parametersPerRank(model, ranks),
-                WorkspaceSize.bytes(model, ranks, maxTokens, maxDraws),
+                WorkspaceSize.bytes(model, ranks, maxTokens, maxSamples),
                 model.kvElementsPerToken() * HardwareProfile.BF16_BYTES / ranks,
                 (long) USEFUL_TOKENS * config.maxNumSeqs());
     }

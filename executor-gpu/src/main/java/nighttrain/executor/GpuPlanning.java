@@ -91,11 +91,11 @@ final class GpuPlanning {
         return gpus(config).subList(0, plan.replicas() * plan.ranks());
     }
 
-    static StepLimits stepLimits(EnginePlan plan, int maxDraws) {
+    static StepLimits stepLimits(EnginePlan plan, int maxSamples) {
         return new StepLimits(
                 plan.maxBatchTokens(),
                 plan.maxNumSeqs(),
-                maxDraws,
+                maxSamples,
                 KvLayout.pagesFor(plan.maxModelLen(), plan.pageTokens()),
                 plan.pageTokens());
     }

@@ -47,11 +47,11 @@ public final class Roofline {
      * What a step computes.
      *
      * @param tokens in all
-     * @param draws tokens drawn
+     * @param samples tokens sampled
      * @param keys positions whose keys and values are read, over all sequences
      * @param pairs of a token and a position that it sees
      */
-    public record Step(long tokens, long draws, double keys, double pairs) {
+    public record Step(long tokens, long samples, double keys, double pairs) {
         /** One token of each of {@code batch} sequences, {@code context} positions each. */
         public static Step decode(long batch, double context) {
             return new Step(batch, batch, batch * context, batch * context);
@@ -81,9 +81,9 @@ public final class Roofline {
                 + 2 * memory(step.tokens * 4.0 * hidden);
         long vocabulary = (model.vocabSize() + ranks - 1L) / ranks;
         double head = operation(
-                2.0 * step.draws * hidden * vocabulary,
-                ((double) hidden * vocabulary + (double) step.draws * hidden) * elementBytes
-                        + (double) step.draws * vocabulary * FP32);
+                2.0 * step.samples * hidden * vocabulary,
+                ((double) hidden * vocabulary + (double) step.samples * hidden) * elementBytes
+                        + (double) step.samples * vocabulary * FP32);
         return model.layers() * layer + head + memory(step.tokens * 2.0 * hidden);
     }
 

@@ -31,6 +31,8 @@ class ArchitectureRulesTest {
                 .definedBy("nighttrain.executor.model")
                 .layer("architecture")
                 .definedBy("nighttrain.executor.architecture")
+                .layer("step")
+                .definedBy("nighttrain.executor.step")
                 .layer("device")
                 .definedBy("nighttrain.executor.device")
                 .layer("device.cpu")

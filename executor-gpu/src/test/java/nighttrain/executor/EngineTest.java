@@ -79,7 +79,7 @@ class EngineTest {
     }
 
     @Test
-    void drawsDependOnTheSeedAlone() throws Exception {
+    void samplesDependOnTheSeedAlone() throws Exception {
         SamplingParams warm = new SamplingParams(40, 1.5, 0, 0.95, 0, 1, 0, 0, -1, false, false);
         Generation alone = generate(request(1, warm, 17, Set.of(), StopCheck.NEVER));
         List<GenerationRequest> crowd = new ArrayList<>();
@@ -93,7 +93,7 @@ class EngineTest {
     }
 
     @Test
-    void logprobsBelongToTheDrawnTokens() throws Exception {
+    void logprobsBelongToTheSampledTokens() throws Exception {
         SamplingParams sampling = new SamplingParams(8, 0, 0, 1, 0, 1, 0, 0, 3, false, false);
         Generation generation = generate(request(1, sampling, 0, Set.of(), StopCheck.NEVER));
         assertThat(generation.logprobs())

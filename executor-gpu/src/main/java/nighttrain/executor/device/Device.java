@@ -1,5 +1,7 @@
 package nighttrain.executor.device;
 
+import nighttrain.executor.step.Batch;
+
 import java.util.Optional;
 
 /**
@@ -43,8 +45,8 @@ public interface Device extends AutoCloseable {
     float[] read(Tensor tensor);
 
     /**
-     * How many steps may be under way when the host begins another: their draws, which it has not heard of, are then the inputs of
-     * rows that say so ({@link Batch#drawnBefore}). 0: each step lands before the next begins.
+     * How many steps may be under way when the host begins another: their samples, which it has not heard of, are then the inputs of
+     * rows that say so ({@link Batch#sampledBefore}). 0: each step lands before the next begins.
      */
     default int stepsAhead() {
         return 0;

@@ -1,5 +1,7 @@
 package nighttrain.executor.device;
 
+import nighttrain.executor.step.Batch;
+
 import java.util.Optional;
 
 /**
@@ -73,13 +75,13 @@ public interface Kernels {
     /** {@code out[i] = x[outputRows[i]]}; {@code x} and {@code out} of one track. */
     void gatherOutputRows(Tensor out, Tensor x);
 
-    /** Draws a token per row of {@code logits [1, rows, vocabulary]}, which is consumed: the step's draws from {@code first} on. */
-    void draw(Tensor logits, int first);
+    /** Samples a token per row of {@code logits [1, rows, vocabulary]}, which is consumed: the step's samples from {@code first} on. */
+    void sample(Tensor logits, int first);
 
-    /** Ends the step: nothing that follows belongs to it. It lands with what its {@link #draw} drew. */
+    /** Ends the step: nothing that follows belongs to it. It lands with what its {@link #sample} sampled. */
     Flight end();
 
-    /** Nanoseconds that the device has worked on steps so far, from their inputs to their draws. */
+    /** Nanoseconds that the device has worked on steps so far, from their inputs to their samples. */
     long busyNanos();
 
     /** The norms on queries and on keys, over {@code headDim} each (Qwen 3). */

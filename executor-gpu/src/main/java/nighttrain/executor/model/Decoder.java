@@ -5,7 +5,7 @@ import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.Placement;
 import nighttrain.executor.architecture.ResidualStream;
 import nighttrain.executor.device.AttentionShape;
-import nighttrain.executor.device.Batch;
+import nighttrain.executor.step.Batch;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Flight;
@@ -16,7 +16,7 @@ import nighttrain.io.checkpoint.BlockConfig.Mlp;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.ModelConfig;
 
-/** One rank's forward pass, the same for every architecture: embed, decode, norm, head, draw. */
+/** One rank's forward pass, the same for every architecture: embed, decode, norm, head, sample. */
 public final class Decoder {
     private final Architecture architecture;
     private final Kernels kernels;
@@ -53,12 +53,12 @@ public final class Decoder {
      *
      * @param maxTokens most tokens in one step
      * @param maxSequences most sequences in one step
-     * @param maxDraws most tokens drawn in one step
+     * @param maxSamples most tokens sampled in one step
      * @param maxPositions longest sequence
      * @param pages pages of the KV cache
      * @param pageTokens tokens in a page
      */
-    public record Limits(int maxTokens, int maxSequences, int maxDraws, int maxPositions, int pages, int pageTokens) {}
+    public record Limits(int maxTokens, int maxSequences, int maxSamples, int maxPositions, int pages, int pageTokens) {}
 
     /** Loads one rank's part of the model onto its device. */
     public static Decoder load(Checkpoint checkpoint, Device device, Limits limits) {
@@ -73,7 +73,7 @@ public final class Decoder {
                 new WeightLoader(device, checkpoint, placement).load(slice, limits.maxPositions()),
                 KvCache.allocate(device, model, placement, limits.pages() + 1, limits.pageTokens()),
                 shapes(model, placement),
-                Workspace.allocate(device, model, placement, limits.maxTokens(), limits.maxDraws(), slice),
+                Workspace.allocate(device, model, placement, limits.maxTokens(), limits.maxSamples(), slice),
                 model.block().mlp(),
                 limits);
     }
@@ -90,17 +90,17 @@ public final class Decoder {
         kernels.begin(batch);
     }
 
-    /** Enqueues a forward pass of the shape that {@link #begin} was given, draws included. */
+    /** Enqueues a forward pass of the shape that {@link #begin} was given, samples included. */
     public void enqueue(int tokens, int outputs) {
-        kernels.draw(forward(tokens, outputs), share(outputs).from());
+        kernels.sample(forward(tokens, outputs), share(outputs).from());
     }
 
-    /** Ends the step, which lands with this rank's draws. */
+    /** Ends the step, which lands with this rank's samples. */
     public Flight end() {
         return kernels.end();
     }
 
-    /** Which of a step's {@code outputs} draws this rank makes. */
+    /** Which of a step's {@code outputs} samples this rank makes. */
     public RowShare share(int outputs) {
         return RowShare.of(outputs, ranks.rank(), ranks.size());
     }
@@ -114,7 +114,7 @@ public final class Decoder {
         return limits;
     }
 
-    /** Logits of the batch's output rows that this rank draws from, {@code [1, rows, vocabulary]}. */
+    /** Logits of the batch's output rows that this rank samples from, {@code [1, rows, vocabulary]}. */
     Tensor logits(Batch batch) {
         begin(batch);
         return forward(batch.size(), batch.outputRows().length);

@@ -30,14 +30,14 @@ record Workspace(
         Tensor logitsPart,
         Tensor logits) {
     static Workspace allocate(
-            Device device, ModelConfig model, Placement placement, int maxTokens, int maxDraws, VocabularySlice slice) {
+            Device device, ModelConfig model, Placement placement, int maxTokens, int maxSamples, VocabularySlice slice) {
         int tracks = placement.localTracks();
         int hidden = model.hiddenSize();
         int heads = placement.share(model.heads());
         int kvHeads = placement.share(model.kvHeads());
         int intermediate = placement.share(model.intermediateSize());
         boolean gatedMlp = model.block().mlp() == BlockConfig.Mlp.GATED_SILU;
-        int drawsHere = RowShare.largest(maxDraws, device.communicator().size());
+        int samplesHere = RowShare.largest(maxSamples, device.communicator().size());
         return new Workspace(
                 device.tensor("residual stream", tracks, maxTokens, hidden),
                 device.tensor("normed stream", tracks, maxTokens, hidden),
@@ -49,10 +49,10 @@ record Workspace(
                 device.tensor("gated", tracks, gatedMlp ? maxTokens : 0, intermediate),
                 device.tensor("MLP output", tracks, maxTokens, hidden),
                 device.tensor("spare stream", tracks, model.hasTracks() ? maxTokens : 0, hidden),
-                device.tensor("output rows", 1, maxDraws, hidden),
-                device.tensor("normed output rows", 1, maxDraws, hidden),
-                device.logits("logits of this rank", maxDraws, slice.size()),
-                device.logits("logits", drawsHere, model.vocabSize()));
+                device.tensor("output rows", 1, maxSamples, hidden),
+                device.tensor("normed output rows", 1, maxSamples, hidden),
+                device.logits("logits of this rank", maxSamples, slice.size()),
+                device.logits("logits", samplesHere, model.vocabSize()));
     }
 
     /**
@@ -64,8 +64,8 @@ record Workspace(
                 && ladder.ladderLayers() < model.layers();
     }
 
-    /** Views for a step of {@code tokens} tokens and {@code draws} draws, {@code drawsHere} of them on this rank. */
-    Workspace forStep(int tokens, int draws, int drawsHere) {
+    /** Views for a step of {@code tokens} tokens and {@code samples} samples, {@code samplesHere} of them on this rank. */
+    Workspace forStep(int tokens, int samples, int samplesHere) {
         return new Workspace(
                 stream.firstRows(tokens),
                 normed.firstRows(tokens),
@@ -77,9 +77,9 @@ record Workspace(
                 gated.firstRows(Math.min(tokens, gated.rows())),
                 mlpOutput.firstRows(tokens),
                 spareStream.firstRows(Math.min(tokens, spareStream.rows())),
-                outputRows.firstRows(draws),
-                outputNormed.firstRows(draws),
-                logitsPart.firstRows(draws),
-                logits.firstRows(drawsHere));
+                outputRows.firstRows(samples),
+                outputNormed.firstRows(samples),
+                logitsPart.firstRows(samples),
+                logits.firstRows(samplesHere));
     }
 }

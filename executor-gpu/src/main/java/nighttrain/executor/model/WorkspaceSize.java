@@ -15,7 +15,7 @@ public final class WorkspaceSize {
     private WorkspaceSize() {}
 
     /** Bytes on rank 0, which has the most. */
-    public static long bytes(ModelConfig model, int ranks, int maxTokens, int maxDraws) {
+    public static long bytes(ModelConfig model, int ranks, int maxTokens, int maxSamples) {
         Placement placement = Architecture.of(model).placement(0, ranks);
         int heads = placement.share(model.heads());
         int kvHeads = placement.share(model.kvHeads());
@@ -24,7 +24,7 @@ public final class WorkspaceSize {
                 * placement.share(model.intermediateSize());
         long perToken = (long) HIDDEN_BUFFERS * model.hiddenSize() + attention + mlp;
         long activations = placement.localTracks() * perToken * maxTokens * BF16;
-        long outputs = maxDraws
+        long outputs = maxSamples
                 * (2L * model.hiddenSize() * BF16
                         + ((long) model.vocabSize()
                                         + VocabularySlice.of(model.vocabSize(), 0, ranks)

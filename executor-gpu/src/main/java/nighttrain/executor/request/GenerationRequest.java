@@ -7,8 +7,8 @@ import java.util.Set;
  *
  * @param id the submitter's own name for it, handed back in {@link Generation#id}
  * @param promptTokens token ids, at least one
- * @param sampling how to draw
- * @param seed together with a token's position it determines every random draw, so that a retry, another batch or another
+ * @param sampling how to sample
+ * @param seed together with a token's position it determines every random sample, so that a retry, another batch or another
  *     executor gives the same text
  * @param stopTokens token ids that end the generation (end of text among them); not part of the output
  * @param stopCheck ends it by what the tokens mean

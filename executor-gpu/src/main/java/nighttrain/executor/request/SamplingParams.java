@@ -4,7 +4,7 @@ import java.io.Serializable;
 import nighttrain.io.UserError;
 
 /**
- * How the next token is drawn: penalties, temperature, top-k, top-p, min-p, always in this order (that of Hugging Face
+ * How the next token is sampled: penalties, temperature, top-k, top-p, min-p, always in this order (that of Hugging Face
  * transformers), each on the distribution that the one before left: top-p counts shares of what top-k kept, and min-p drops tokens
  * of what top-p kept. Of equally likely tokens at the cut-off of top-k or top-p the lower ids stay.
  *

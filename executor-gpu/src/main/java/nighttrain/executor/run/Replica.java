@@ -9,7 +9,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import nighttrain.executor.device.Drawn;
+import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.device.Flight;
 import nighttrain.executor.kv.PageAllocator;
 import nighttrain.executor.request.EngineStats;
@@ -138,14 +138,14 @@ public final class Replica implements AutoCloseable {
     }
 
     private void land(UnderWay oldest) {
-        List<Drawn> drawn = oldest.flight().land();
+        List<SampledToken> sampled = oldest.flight().land();
         long now = System.nanoTime();
         steps++;
         stepNanos += now - Math.max(oldest.launchedNanos(), lastLanded);
         lastLanded = now;
         List<Generation> generations = new ArrayList<>();
         List<Listener> heard = new ArrayList<>();
-        for (Sequence sequence : scheduler.commit(oldest.step(), drawn, now)) {
+        for (Sequence sequence : scheduler.commit(oldest.step(), sampled, now)) {
             Generation generation = sequence.generation(now);
             finishedCount++;
             promptTokens += generation.promptTokens();
@@ -180,7 +180,7 @@ public final class Replica implements AutoCloseable {
                 scheduler.waiting() + arrivals.size(),
                 promptTokens,
                 cachedPromptTokens,
-                scheduler.drawnTokens(),
+                scheduler.sampledTokens(),
                 finishedCount,
                 scheduler.preemptions(),
                 steps,

@@ -6,9 +6,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
-import nighttrain.executor.device.Batch;
-import nighttrain.executor.device.Draw;
-import nighttrain.executor.device.Drawn;
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.SampleRequest;
+import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.device.Flight;
 import nighttrain.executor.device.Recorder;
 import nighttrain.executor.device.Recorder.Recording;
@@ -28,7 +28,7 @@ final class StepRunner {
         this.recorder = recorder;
     }
 
-    /** Hands a step to the device; it lands with this rank's part of its draws. */
+    /** Hands a step to the device; it lands with this rank's part of its samples. */
     Flight launch(Batch batch) {
         if (recorder.isEmpty() || !batch.isDecode()) {
             decoder.begin(batch);
@@ -48,8 +48,8 @@ final class StepRunner {
         Flight padded = decoder.end();
         int wanted = Math.max(0, batch.size() - decoder.share(size).from());
         return () -> {
-            List<Drawn> drawn = padded.land();
-            return drawn.subList(0, Math.min(drawn.size(), wanted));
+            List<SampledToken> sampled = padded.land();
+            return sampled.subList(0, Math.min(sampled.size(), wanted));
         };
     }
 
@@ -76,14 +76,14 @@ final class StepRunner {
         Arrays.fill(pages, decoder.scratchPage());
         int[][] tables = new int[sequences][];
         Arrays.fill(tables, pages);
-        Draw[] draws = new Draw[sequences];
-        Arrays.fill(draws, Draw.likeliest());
+        SampleRequest[] samples = new SampleRequest[sequences];
+        Arrays.fill(samples, SampleRequest.likeliest());
         return new Batch(
                 new int[sequences * length],
                 IntStream.range(0, sequences * length).map(i -> i % length).toArray(),
                 IntStream.rangeClosed(0, sequences).map(s -> s * length).toArray(),
                 tables,
                 IntStream.range(0, sequences).map(s -> (s + 1) * length - 1).toArray(),
-                List.of(draws));
+                List.of(samples));
     }
 }

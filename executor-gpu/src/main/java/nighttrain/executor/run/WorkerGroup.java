@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.IntFunction;
-import nighttrain.executor.device.Batch;
+import nighttrain.executor.step.Batch;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Flight;
 import nighttrain.executor.device.PeerFailedException;
@@ -42,7 +42,7 @@ public final class WorkerGroup implements AutoCloseable {
         return workers.get(0).stepsAhead();
     }
 
-    /** Hands a step to every rank; it lands with the tokens that all of them drew. */
+    /** Hands a step to every rank; it lands with the tokens that all of them sampled. */
     public Flight launch(Batch batch) {
         List<Flight> flights = onAll(rank -> workers.get(rank).launch(batch));
         return () -> onAll(rank -> flights.get(rank).land()).stream()

@@ -4,7 +4,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
-import nighttrain.executor.device.Drawn;
+import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.kv.PageAllocator;
 
 /**
@@ -13,7 +13,7 @@ import nighttrain.executor.kv.PageAllocator;
  * admitted last gives its own back and is computed again later. No device, no clock, one thread.
  *
  * <p>The next step may be planned while one is under way, in the belief that every sequence goes on with the token it is about to
- * get. Where it turns out to have ended, its row of the next step is wasted and its draw ignored. Pages change hands at once: steps
+ * get. Where it turns out to have ended, its row of the next step is wasted and its sample ignored. Pages change hands at once: steps
  * run one after the other, so what a wasted row writes is written before the next owner's step begins.
  */
 public final class Scheduler {
@@ -22,7 +22,7 @@ public final class Scheduler {
     private final Deque<Sequence> waiting = new ArrayDeque<>();
     private final List<Sequence> running = new ArrayList<>();
     private long preemptions;
-    private long drawnTokens;
+    private long sampledTokens;
 
     public Scheduler(StepBudget budget, PageAllocator pages) {
         this.budget = budget;
@@ -45,9 +45,9 @@ public final class Scheduler {
         return preemptions;
     }
 
-    /** Tokens that were drawn and wanted. */
-    public long drawnTokens() {
-        return drawnTokens;
+    /** Tokens that were sampled and wanted. */
+    public long sampledTokens() {
+        return sampledTokens;
     }
 
     /**
@@ -55,7 +55,7 @@ public final class Scheduler {
      * one is committed.
      */
     public Step next() {
-        if (running.stream().anyMatch(Sequence::drawsByAwaited)) {
+        if (running.stream().anyMatch(Sequence::samplesByAwaited)) {
             return Step.NONE;
         }
         StepPlan plan = new StepPlan(budget, running.size());
@@ -72,12 +72,12 @@ public final class Scheduler {
 
     /** From here on, what was planned counts as done. */
     private void begin(Step step) {
-        int draws = 0;
+        int samples = 0;
         for (Step.Slice slice : step.slices()) {
             Sequence sequence = slice.sequence();
-            draws += slice.outputs();
-            if (slice.draws()) {
-                sequence.planned(slice.count(), draws - 1);
+            samples += slice.outputs();
+            if (slice.samples()) {
+                sequence.planned(slice.count(), samples - 1);
             } else {
                 sequence.planned(slice.count());
             }
@@ -189,12 +189,12 @@ public final class Scheduler {
         return sequence.length() + reserve <= room;
     }
 
-    /** Takes the tokens that a step drew, in the order of its draws; returns the sequences that are finished. */
-    public List<Sequence> commit(Step step, List<Drawn> drawn, long nowNanos) {
+    /** Takes the tokens that a step sampled, in the order of its samples; returns the sequences that are finished. */
+    public List<Sequence> commit(Step step, List<SampledToken> sampled, long nowNanos) {
         List<Sequence> finished = new ArrayList<>();
         int next = 0;
         for (Step.Slice slice : step.slices()) {
-            List<Drawn> own = drawn.subList(next, next + slice.outputs());
+            List<SampledToken> own = sampled.subList(next, next + slice.outputs());
             next += own.size();
             if (slice.counts()) {
                 take(slice, own, nowNanos);
@@ -209,15 +209,15 @@ public final class Scheduler {
         return finished;
     }
 
-    private void take(Step.Slice slice, List<Drawn> drawn, long nowNanos) {
+    private void take(Step.Slice slice, List<SampledToken> sampled, long nowNanos) {
         Sequence sequence = slice.sequence();
         int scored = slice.scored();
         for (int i = 0; i < scored && !sequence.isFinished(); i++) {
-            sequence.appendScore(drawn.get(i), slice.scoredFrom() + i + 1, nowNanos);
+            sequence.appendScore(sampled.get(i), slice.scoredFrom() + i + 1, nowNanos);
         }
-        if (slice.draws() && !sequence.isFinished()) {
-            drawnTokens += drawn.get(scored).fault().isPresent() ? 0 : 1;
-            sequence.append(drawn.get(scored), budget.maxModelLen(), nowNanos);
+        if (slice.samples() && !sequence.isFinished()) {
+            sampledTokens += sampled.get(scored).fault().isPresent() ? 0 : 1;
+            sequence.append(sampled.get(scored), budget.maxModelLen(), nowNanos);
         }
         if (sequence.isFinished()) {
             if (!sequence.isFailed()) {

@@ -4,10 +4,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import nighttrain.executor.device.Batch;
-import nighttrain.executor.device.Draw;
-import nighttrain.executor.device.Drawn;
-import nighttrain.executor.device.LogitFault;
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.SampleRequest;
+import nighttrain.executor.step.SampledToken;
+import nighttrain.executor.step.LogitFault;
 import nighttrain.executor.kv.PageTable;
 import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.Generation;
@@ -17,7 +17,7 @@ import nighttrain.executor.request.TokenLogprobs;
 
 /**
  * A request on its way through the engine: its tokens so far, and how many of them are in the KV cache. What has been planned counts
- * as done: steps run in the order of their plans, so later ones find it done. Only the tokens that steps under way draw are not
+ * as done: steps run in the order of their plans, so later ones find it done. Only the tokens that steps under way sample are not
  * known yet; they are awaited.
  */
 public final class Sequence {
@@ -31,7 +31,7 @@ public final class Sequence {
     private int length;
     private int computed;
     private int awaited;
-    private int latestDraw;
+    private int latestSample;
     private int life;
     private int cachedPromptTokens;
     private long firstTokenNanos;
@@ -85,19 +85,19 @@ public final class Sequence {
         return Math.min(computed, length);
     }
 
-    /** {@code count} more tokens are in a step, which does not draw after them. */
+    /** {@code count} more tokens are in a step, which does not sample after them. */
     void planned(int count) {
         computed += count;
     }
 
-    /** {@code count} more tokens are in a step, whose draw {@code draw} comes after them. */
-    void planned(int count, int draw) {
+    /** {@code count} more tokens are in a step, whose sample {@code sample} comes after them. */
+    void planned(int count, int sample) {
         computed += count;
         awaited++;
-        latestDraw = draw;
+        latestSample = sample;
     }
 
-    /** Tokens still to be computed before the next can be drawn. */
+    /** Tokens still to be computed before the next can be sampled. */
     int pending() {
         return length + awaited - computed;
     }
@@ -108,8 +108,8 @@ public final class Sequence {
         return expected - promptLength >= request.sampling().maxTokens() || expected >= maxModelLen;
     }
 
-    /** Whether the next draw depends on a token that is not known yet, other than through the cache. */
-    boolean drawsByAwaited() {
+    /** Whether the next sample depends on a token that is not known yet, other than through the cache. */
+    boolean samplesByAwaited() {
         return awaited > 0 && request.sampling().hasPenalties();
     }
 
@@ -125,7 +125,7 @@ public final class Sequence {
 
     /** The token at {@code position}, or how the device knows it. */
     int tokenAt(int position) {
-        return position < length ? tokens[position] : Batch.drawnBefore(latestDraw);
+        return position < length ? tokens[position] : Batch.sampledBefore(latestSample);
     }
 
     /** Starts with {@code cached} tokens that were found in the cache. */
@@ -147,14 +147,14 @@ public final class Sequence {
         endLife();
     }
 
-    /** How the token at {@code position} is to be drawn. */
-    Draw draw(int position) {
-        return new Draw(request.sampling(), request.seed(), tokens, promptLength, position, Draw.NONE);
+    /** How the token at {@code position} is to be sampled. */
+    SampleRequest sample(int position) {
+        return new SampleRequest(request.sampling(), request.seed(), tokens, promptLength, position, SampleRequest.NONE);
     }
 
     /** That the prompt token after position {@code row} is to be scored. */
-    Draw score(int row) {
-        return new Draw(request.sampling(), request.seed(), tokens, promptLength, row + 1, tokens[row + 1]);
+    SampleRequest score(int row) {
+        return new SampleRequest(request.sampling(), request.seed(), tokens, promptLength, row + 1, tokens[row + 1]);
     }
 
     /** The first position whose successor in the prompt has not been scored; past the prompt where none is wanted. */
@@ -172,7 +172,7 @@ public final class Sequence {
     }
 
     /** Takes the score of the prompt token at {@code position}. */
-    void appendScore(Drawn scored, int position, long nowNanos) {
+    void appendScore(SampledToken scored, int position, long nowNanos) {
         scored.fault().ifPresent(fault -> fail(fault, "prompt token " + (position + 1), nowNanos));
         scored.logprobs().ifPresent(promptLogprobs::add);
         if (isFinished()) {
@@ -191,25 +191,25 @@ public final class Sequence {
                         + " values overflow bf16; check the weights, or compute in fp32 with --backend cpu)"));
     }
 
-    /** Takes a drawn token and decides whether it was the last. */
-    void append(Drawn drawn, int maxModelLen, long nowNanos) {
+    /** Takes a sampled token and decides whether it was the last. */
+    void append(SampledToken sampled, int maxModelLen, long nowNanos) {
         if (firstTokenNanos == 0) {
             firstTokenNanos = nowNanos;
         }
         awaited--;
-        take(drawn, maxModelLen, nowNanos);
+        take(sampled, maxModelLen, nowNanos);
         if (isFinished()) {
             endLife();
         }
     }
 
-    private void take(Drawn drawn, int maxModelLen, long nowNanos) {
-        if (drawn.fault().isPresent()) {
-            fail(drawn.fault().get(), "output token " + (length - promptLength + 1), nowNanos);
+    private void take(SampledToken sampled, int maxModelLen, long nowNanos) {
+        if (sampled.fault().isPresent()) {
+            fail(sampled.fault().get(), "output token " + (length - promptLength + 1), nowNanos);
             return;
         }
         boolean stopToken =
-                !request.sampling().ignoreEos() && request.stopTokens().contains(drawn.token());
+                !request.sampling().ignoreEos() && request.stopTokens().contains(sampled.token());
         if (stopToken) {
             finishReason = FinishReason.STOP;
             return;
@@ -217,9 +217,9 @@ public final class Sequence {
         if (length == tokens.length) {
             tokens = Arrays.copyOf(tokens, length + length / 2 + 16);
         }
-        tokens[length++] = drawn.token();
-        drawn.logprobs().ifPresent(logprobs::add);
-        if (request.stopCheck().stopsAfter(drawn.token())) {
+        tokens[length++] = sampled.token();
+        sampled.logprobs().ifPresent(logprobs::add);
+        if (request.stopCheck().stopsAfter(sampled.token())) {
             finishReason = FinishReason.STOP;
         } else if (length - promptLength >= request.sampling().maxTokens() || length >= maxModelLen) {
             finishReason = FinishReason.LENGTH;

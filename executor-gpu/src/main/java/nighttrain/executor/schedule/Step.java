@@ -2,8 +2,8 @@ package nighttrain.executor.schedule;
 
 import java.util.ArrayList;
 import java.util.List;
-import nighttrain.executor.device.Batch;
-import nighttrain.executor.device.Draw;
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.SampleRequest;
 
 /**
  * What one forward pass computes: a slice of every sequence in it.
@@ -14,15 +14,15 @@ public record Step(List<Slice> slices, Batch batch) {
     static final Step NONE = of(List.of());
 
     /**
-     * Tokens {@code start .. start + count - 1} of a sequence; where they reach its end, a token is drawn.
+     * Tokens {@code start .. start + count - 1} of a sequence; where they reach its end, a token is sampled.
      *
-     * @param draws whether a token is drawn after them
+     * @param samples whether a token is sampled after them
      * @param scoredFrom the first position whose successor is scored
      * @param life the sequence's when this was planned
      */
-    public record Slice(Sequence sequence, int start, int count, boolean draws, int scoredFrom, int life) {
-        Slice(Sequence sequence, int start, int count, boolean draws) {
-            this(sequence, start, count, draws, Math.max(start, sequence.firstToScore()), sequence.life());
+    public record Slice(Sequence sequence, int start, int count, boolean samples, int scoredFrom, int life) {
+        Slice(Sequence sequence, int start, int count, boolean samples) {
+            this(sequence, start, count, samples, Math.max(start, sequence.firstToScore()), sequence.life());
         }
 
         /** Whether what it computes is still wanted. */
@@ -35,9 +35,9 @@ public record Step(List<Slice> slices, Batch batch) {
             return Math.max(0, Math.min(start + count, sequence.promptLength() - 1) - scoredFrom);
         }
 
-        /** Draws of the step that are this slice's. */
+        /** Samples of the step that are this slice's. */
         int outputs() {
-            return scored() + (draws ? 1 : 0);
+            return scored() + (samples ? 1 : 0);
         }
     }
 
@@ -56,7 +56,7 @@ public record Step(List<Slice> slices, Batch batch) {
         int[] positions = new int[size];
         int[] queryStarts = new int[slices.size() + 1];
         int[][] pageTables = new int[slices.size()][];
-        List<Draw> draws = new ArrayList<>();
+        List<SampleRequest> samples = new ArrayList<>();
         int[] outputRows = new int[slices.stream().mapToInt(Slice::outputs).sum()];
         int row = 0;
         for (int s = 0; s < slices.size(); s++) {
@@ -66,17 +66,17 @@ public record Step(List<Slice> slices, Batch batch) {
                 positions[row + i] = slice.start() + i;
             }
             for (int i = 0; i < slice.scored(); i++) {
-                outputRows[draws.size()] = row + slice.scoredFrom() - slice.start() + i;
-                draws.add(slice.sequence().score(slice.scoredFrom() + i));
+                outputRows[samples.size()] = row + slice.scoredFrom() - slice.start() + i;
+                samples.add(slice.sequence().score(slice.scoredFrom() + i));
             }
             row += slice.count();
             queryStarts[s + 1] = row;
             pageTables[s] = slice.sequence().pageTable().array();
-            if (slice.draws()) {
-                outputRows[draws.size()] = row - 1;
-                draws.add(slice.sequence().draw(slice.start() + slice.count()));
+            if (slice.samples()) {
+                outputRows[samples.size()] = row - 1;
+                samples.add(slice.sequence().sample(slice.start() + slice.count()));
             }
         }
-        return new Batch(tokens, positions, queryStarts, pageTables, outputRows, draws);
+        return new Batch(tokens, positions, queryStarts, pageTables, outputRows, samples);
     }
 }

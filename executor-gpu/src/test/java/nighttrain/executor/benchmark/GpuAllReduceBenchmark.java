@@ -6,7 +6,7 @@ import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.Executors;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
-import nighttrain.executor.device.Batch;
+import nighttrain.executor.step.Batch;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Recorder.Recording;

@@ -11,7 +11,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import nighttrain.executor.benchmark.SwitchedSums.Mode;
-import nighttrain.executor.device.Batch;
+import nighttrain.executor.step.Batch;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Recorder.Recording;
 import nighttrain.executor.device.cuda.CudaDevices;

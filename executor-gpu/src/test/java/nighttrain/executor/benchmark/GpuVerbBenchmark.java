@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import nighttrain.executor.Roofline;
-import nighttrain.executor.device.Batch;
+import nighttrain.executor.step.Batch;
 import nighttrain.executor.device.Ceilings;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Kernels;

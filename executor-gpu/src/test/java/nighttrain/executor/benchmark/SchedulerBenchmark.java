@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
-import nighttrain.executor.device.Drawn;
+import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.kv.PageAllocator;
 import nighttrain.executor.request.GenerationRequest;
@@ -41,15 +41,15 @@ class SchedulerBenchmark {
                             StopCheck.NEVER),
                     0));
         }
-        List<Drawn> drawn = Collections.nCopies(SEQUENCES, new Drawn(1, Optional.empty()));
-        scheduler.commit(scheduler.next(), drawn, 1);
+        List<SampledToken> sampled = Collections.nCopies(SEQUENCES, new SampledToken(1, Optional.empty()));
+        scheduler.commit(scheduler.next(), sampled, 1);
         double[] plan = new double[STEPS];
         double[] commit = new double[STEPS];
         for (int i = 0; i < STEPS; i++) {
             long start = System.nanoTime();
             Step step = scheduler.next();
             long planned = System.nanoTime();
-            scheduler.commit(step, drawn, 1);
+            scheduler.commit(step, sampled, 1);
             plan[i] = (planned - start) / 1e3;
             commit[i] = (System.nanoTime() - planned) / 1e3;
         }

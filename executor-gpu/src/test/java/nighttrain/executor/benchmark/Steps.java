@@ -3,8 +3,8 @@ package nighttrain.executor.benchmark;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
-import nighttrain.executor.device.Batch;
-import nighttrain.executor.device.Draw;
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.SampleRequest;
 
 /** Steps of sequences that are alike. */
 final class Steps {
@@ -27,8 +27,8 @@ final class Steps {
             int first = s * perSequence;
             tables[s] = IntStream.range(first, first + perSequence).toArray();
         }
-        Draw[] draws = new Draw[sequences];
-        Arrays.fill(draws, Draw.likeliest());
+        SampleRequest[] samples = new SampleRequest[sequences];
+        Arrays.fill(samples, SampleRequest.likeliest());
         return new Batch(
                 IntStream.range(0, sequences * length).map(i -> i * 7 % 1000).toArray(),
                 IntStream.range(0, sequences * length)
@@ -37,6 +37,6 @@ final class Steps {
                 IntStream.rangeClosed(0, sequences).map(s -> s * length).toArray(),
                 tables,
                 IntStream.range(0, sequences).map(s -> (s + 1) * length - 1).toArray(),
-                List.of(draws));
+                List.of(samples));
     }
 }

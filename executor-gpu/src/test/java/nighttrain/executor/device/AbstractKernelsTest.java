@@ -1,5 +1,7 @@
 package nighttrain.executor.device;
 
+import nighttrain.executor.step.SampleRequest;
+
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Arrays;
@@ -9,7 +11,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Every verb but attention and draws against float64: odd sizes, fresh inputs, poisoned outputs. */
+/** Every verb but attention and samples against float64: odd sizes, fresh inputs, poisoned outputs. */
 public abstract class AbstractKernelsTest extends OneDevice {
     private static final float EPSILON = 1e-5f;
 
@@ -161,10 +163,10 @@ public abstract class AbstractKernelsTest extends OneDevice {
     void gatherOutputRowsPicksThem(int rows, int cols) {
         float[] x = fresh.normal(rows * cols);
         int[] picked = IntStream.range(0, rows).filter(row -> row % 3 == 0).toArray();
-        List<Draw> draws =
-                Arrays.stream(picked).mapToObj(row -> Draw.likeliest()).toList();
+        List<SampleRequest> samples =
+                Arrays.stream(picked).mapToObj(row -> SampleRequest.likeliest()).toList();
         Tensor out = poisoned(1, picked.length, cols);
-        kernels.begin(batch(new int[rows], picked, draws));
+        kernels.begin(batch(new int[rows], picked, samples));
         kernels.gatherOutputRows(out, holding(x, 1, rows, cols));
         float[] gathered = device.read(out);
         for (int i = 0; i < gathered.length; i++) {

@@ -1,5 +1,7 @@
 package nighttrain.executor.device;
 
+import nighttrain.executor.step.Batch;
+
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;

@@ -1,5 +1,8 @@
 package nighttrain.executor.device;
 
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.SampleRequest;
+
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -43,13 +46,13 @@ abstract class OneDevice {
     }
 
     /** A step of one sequence that begins at position 0. */
-    static Batch batch(int[] tokens, int[] outputRows, List<Draw> draws) {
+    static Batch batch(int[] tokens, int[] outputRows, List<SampleRequest> samples) {
         return new Batch(
                 tokens,
                 IntStream.range(0, tokens.length).toArray(),
                 new int[] {0, tokens.length},
                 new int[][] {IntStream.range(0, TestBackend.PAGES_PER_SEQUENCE).toArray()},
                 outputRows,
-                draws);
+                samples);
     }
 }

@@ -8,7 +8,7 @@ public interface TestBackend {
     int MAX_TOKENS = 1024;
 
     int MAX_SEQUENCES = 64;
-    int MAX_DRAWS = 1024;
+    int MAX_SAMPLES = 1024;
     int PAGE_TOKENS = 16;
     int PAGES_PER_SEQUENCE = MAX_TOKENS / PAGE_TOKENS;
 

@@ -4,9 +4,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
-import nighttrain.executor.device.Batch;
+import nighttrain.executor.step.Batch;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.Draw;
+import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.device.Ranks;
 import nighttrain.executor.device.cpu.CpuDevice;
 import nighttrain.executor.request.SamplingParams;
@@ -35,13 +35,13 @@ final class DecoderHarness {
         int pages = (positions + PAGE_TOKENS - 1) / PAGE_TOKENS;
         Decoder.Limits limits = new Decoder.Limits(positions, 1, positions, positions, pages, PAGE_TOKENS);
         int[] rows = IntStream.range(0, ids.length).toArray();
-        List<Draw> draws = new ArrayList<>();
+        List<SampleRequest> samples = new ArrayList<>();
         for (int ignored : rows) {
-            draws.add(new Draw(SamplingParams.greedy(1), 0, ids, ids.length, ids.length, Draw.NONE));
+            samples.add(new SampleRequest(SamplingParams.greedy(1), 0, ids, ids.length, ids.length, SampleRequest.NONE));
         }
         int[] pageTable =
                 IntStream.range(0, pages).map(page -> pages - 1 - page).toArray();
-        Batch batch = new Batch(ids, rows, new int[] {0, ids.length}, new int[][] {pageTable}, rows, draws);
+        Batch batch = new Batch(ids, rows, new int[] {0, ids.length}, new int[][] {pageTable}, rows, samples);
         try {
             return concatenated(Ranks.onAll(devices, device -> logits(checkpoint, device, limits, batch)));
         } finally {

@@ -3,9 +3,9 @@ package nighttrain.executor.run;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
-import nighttrain.executor.device.Batch;
+import nighttrain.executor.step.Batch;
 import nighttrain.executor.device.DeviceLostException;
-import nighttrain.executor.device.Draw;
+import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.device.TestBackend;
 import nighttrain.executor.device.cuda.CudaBackend;
 import nighttrain.executor.model.Decoder;
@@ -48,6 +48,6 @@ class BrokenContextTest {
                 new int[] {0, 2},
                 new int[][] {{0}},
                 new int[] {1},
-                List.of(Draw.likeliest()));
+                List.of(SampleRequest.likeliest()));
     }
 }

@@ -11,9 +11,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.IntStream;
-import nighttrain.executor.device.Batch;
+import nighttrain.executor.step.Batch;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.Draw;
+import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.TestBackend;
 import nighttrain.executor.device.cuda.CudaBackend;
@@ -63,7 +63,7 @@ class FailedLaunchTest {
                 new int[] {0, 20},
                 new int[][] {{5, 3}},
                 new int[] {19},
-                List.of(Draw.likeliest()));
+                List.of(SampleRequest.likeliest()));
     }
 
     /** {@code real}, where the first activation after {@code armed} is set is one of too many tracks. */

@@ -9,10 +9,10 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import nighttrain.executor.device.Batch;
+import nighttrain.executor.step.Batch;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.Draw;
-import nighttrain.executor.device.Drawn;
+import nighttrain.executor.step.SampleRequest;
+import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.device.Ranks;
 import nighttrain.executor.device.TestBackend;
 import nighttrain.executor.device.cuda.CudaBackend;
@@ -41,8 +41,8 @@ class RecordedStepsTest {
     private static final SamplingParams GREEDY_WITH_LOGPROBS =
             new SamplingParams(1, 0, 0, 1, 0, 1, 0, 0, 3, false, false);
 
-    /** One rank's draws, step by step. */
-    private record PlainAndRecorded(List<List<Drawn>> plain, List<List<Drawn>> recorded) {}
+    /** One rank's samples, step by step. */
+    private record PlainAndRecorded(List<List<SampledToken>> plain, List<List<SampledToken>> recorded) {}
 
     static Stream<Arguments> shapesAndRanks() {
         return Stream.of(Shapes.DENSE, Shapes.LADDER, Shapes.TRACKS_MEAN, Shapes.KRAKEN)
@@ -71,15 +71,15 @@ class RecordedStepsTest {
             List<PlainAndRecorded> ofRanks = Ranks.onAll(devices, device -> {
                 Decoder decoder = Decoder.load(checkpoint, device, LIMITS);
                 return new PlainAndRecorded(
-                        drawn(new StepRunner(decoder, Optional.empty())),
-                        drawn(new StepRunner(decoder, device.recorder())));
+                        sampled(new StepRunner(decoder, Optional.empty())),
+                        sampled(new StepRunner(decoder, device.recorder())));
             });
-            int draws = ofRanks.stream()
+            int samples = ofRanks.stream()
                     .flatMap(rank -> rank.plain.stream())
                     .mapToInt(List::size)
                     .sum();
-            assertThat(draws)
-                    .as("every rank draws its share")
+            assertThat(samples)
+                    .as("every rank samples its share")
                     .isEqualTo((1 + STEPS) * IntStream.of(BATCHES).sum());
             assertThat(ofRanks).allSatisfy(rank -> assertThat(rank.recorded).isEqualTo(rank.plain));
         } finally {
@@ -87,32 +87,32 @@ class RecordedStepsTest {
         }
     }
 
-    /** What every step draws, for every size of batch: a prompt each, then token after token, the same whatever was drawn. */
-    private static List<List<Drawn>> drawn(StepRunner runner) {
-        List<List<Drawn>> drawn = new ArrayList<>();
+    /** What every step samples, for every size of batch: a prompt each, then token after token, the same whatever was sampled. */
+    private static List<List<SampledToken>> sampled(StepRunner runner) {
+        List<List<SampledToken>> sampled = new ArrayList<>();
         for (int sequences : BATCHES) {
             int[] starts = IntStream.range(0, sequences)
                     .map(s -> 2 + s % (LONGEST_PROMPT - 1))
                     .toArray();
-            drawn.add(runner.launch(step(new int[sequences], starts)).land());
+            sampled.add(runner.launch(step(new int[sequences], starts)).land());
             for (int i = 0; i < STEPS; i++) {
                 int passed = i;
                 int[] from = IntStream.of(starts).map(start -> start + passed).toArray();
-                drawn.add(runner.launch(
+                sampled.add(runner.launch(
                                 step(from, IntStream.of(from).map(f -> f + 1).toArray()))
                         .land());
             }
         }
-        return drawn;
+        return sampled;
     }
 
-    /** Tokens {@code from[s] .. to[s] - 1} of every sequence s; each draws at its end. */
+    /** Tokens {@code from[s] .. to[s] - 1} of every sequence s; each samples at its end. */
     private static Batch step(int[] from, int[] to) {
         int[] starts = new int[from.length + 1];
         int[][] tables = new int[from.length][];
         List<Integer> tokens = new ArrayList<>();
         List<Integer> positions = new ArrayList<>();
-        List<Draw> draws = new ArrayList<>();
+        List<SampleRequest> samples = new ArrayList<>();
         for (int s = 0; s < from.length; s++) {
             int[] text = new Random(s).ints(to[s], 0, Shapes.VOCABULARY).toArray();
             for (int position = from[s]; position < to[s]; position++) {
@@ -123,10 +123,10 @@ class RecordedStepsTest {
             int firstPage = s * PAGES_PER_SEQUENCE;
             tables[s] =
                     IntStream.range(firstPage, firstPage + PAGES_PER_SEQUENCE).toArray();
-            draws.add(new Draw(GREEDY_WITH_LOGPROBS, s, text, to[s], to[s], Draw.NONE));
+            samples.add(new SampleRequest(GREEDY_WITH_LOGPROBS, s, text, to[s], to[s], SampleRequest.NONE));
         }
         int[] last = IntStream.range(0, from.length).map(s -> starts[s + 1] - 1).toArray();
-        return new Batch(ints(tokens), ints(positions), starts, tables, last, draws);
+        return new Batch(ints(tokens), ints(positions), starts, tables, last, samples);
     }
 
     private static int[] ints(List<Integer> values) {

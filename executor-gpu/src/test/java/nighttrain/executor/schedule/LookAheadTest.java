@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
-import nighttrain.executor.device.Drawn;
+import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.kv.PageAllocator;
 import nighttrain.executor.request.FinishReason;
@@ -28,7 +28,7 @@ class LookAheadTest {
 
     private final Random random = new Random(11);
 
-    private record UnderWay(Step step, List<Drawn> drawn) {}
+    private record UnderWay(Step step, List<SampledToken> sampled) {}
 
     /** What a run of the loop did beside answering. */
     private static final class Loop {
@@ -36,7 +36,7 @@ class LookAheadTest {
         int steps;
         int wastedRows;
         long preemptions;
-        long drawn;
+        long sampled;
     }
 
     @ParameterizedTest
@@ -97,7 +97,7 @@ class LookAheadTest {
         Loop plain = run(requests, 0, 400, true, 0);
         Loop ahead = run(requests, 1, 400, true, 0);
         assertThat(ahead.wastedRows).isZero();
-        assertThat(ahead.drawn).isEqualTo(plain.drawn);
+        assertThat(ahead.sampled).isEqualTo(plain.sampled);
         assertThat(ahead.steps).isLessThanOrEqualTo(plain.steps + 1);
         assertThat(ahead.answers).hasSize(count);
     }
@@ -130,18 +130,18 @@ class LookAheadTest {
                         .filter(slice -> !slice.counts())
                         .count();
                 scheduler
-                        .commit(oldest.step(), oldest.drawn(), 1)
+                        .commit(oldest.step(), oldest.sampled(), 1)
                         .forEach(sequence -> loop.answers.add(sequence.generation(1)));
             }
             assertThat(pages.isConsistent()).isTrue();
         }
         while (!underWay.isEmpty()) { // rows of sequences that have ended
             UnderWay last = underWay.remove();
-            assertThat(scheduler.commit(last.step(), last.drawn(), 1)).isEmpty();
+            assertThat(scheduler.commit(last.step(), last.sampled(), 1)).isEmpty();
         }
         assertThat(pages.used()).isZero();
         loop.preemptions = scheduler.preemptions();
-        loop.drawn = scheduler.drawnTokens();
+        loop.sampled = scheduler.sampledTokens();
         return loop;
     }
 

@@ -11,7 +11,7 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.IntStream;
-import nighttrain.executor.device.Drawn;
+import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.kv.PageAllocator;
 import nighttrain.executor.request.FinishReason;
@@ -76,10 +76,10 @@ class SchedulerTest {
                         new Step.Slice(alike.get(2), 8, 7, true));
         assertThat(pages.used()).as("two shared pages, two of each").isEqualTo(8);
         TokenMachine machine = new TokenMachine(50, 4);
-        List<Drawn> drawn = machine.run(step.batch());
+        List<SampledToken> sampled = machine.run(step.batch());
         for (int i = 0; i < alike.size(); i++) {
             int[] prompt = alike.get(i).request().promptTokens();
-            assertThat(drawn.get(i).token()).isEqualTo(TokenMachine.next(prompt, prompt.length, 1));
+            assertThat(sampled.get(i).token()).isEqualTo(TokenMachine.next(prompt, prompt.length, 1));
         }
     }
 
@@ -148,7 +148,7 @@ class SchedulerTest {
                 assertThat(slice.start() + slice.count())
                         .as("planned is as good as computed")
                         .isEqualTo(slice.sequence().computed());
-                assertThat(slice.draws())
+                assertThat(slice.samples())
                         .isEqualTo(slice.start() + slice.count()
                                 == slice.sequence().length());
                 assertThat(slice.sequence().pageTable().size() * 3)
@@ -196,14 +196,14 @@ class SchedulerTest {
         return finished;
     }
 
-    private static List<Drawn> tokensFor(Step step, Random random) {
+    private static List<SampledToken> tokensFor(Step step, Random random) {
         return step.slices().stream()
-                .filter(Step.Slice::draws)
+                .filter(Step.Slice::samples)
                 .map(slice -> token(1 + random.nextInt(49)))
                 .toList();
     }
 
-    private static Drawn token(int token) {
-        return new Drawn(token, Optional.empty());
+    private static SampledToken token(int token) {
+        return new SampledToken(token, Optional.empty());
     }
 }

@@ -6,15 +6,15 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import nighttrain.executor.device.Batch;
-import nighttrain.executor.device.Draw;
-import nighttrain.executor.device.Drawn;
-import nighttrain.executor.device.LogitFault;
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.SampleRequest;
+import nighttrain.executor.step.SampledToken;
+import nighttrain.executor.step.LogitFault;
 import nighttrain.executor.request.TokenLogprobs;
 
 /**
  * A device whose model is a hash: a token follows from all tokens before it, as they lie in the pages of its sequence. Tokens
- * "still being drawn" come from the draws of the step before, as on a GPU.
+ * "still being sampled" come from the samples of the step before, as on a GPU.
  */
 final class TokenMachine {
     static final int VOCABULARY = 50;
@@ -24,7 +24,7 @@ final class TokenMachine {
 
     private final int[][] cache;
     private final int pageTokens;
-    private int[] drawnBefore = new int[0];
+    private int[] sampledBefore = new int[0];
 
     TokenMachine(int pages, int pageTokens) {
         this.cache = new int[pages][pageTokens];
@@ -45,9 +45,9 @@ final class TokenMachine {
         return seed >= FAILING && next(tokens, length, seed + 7) % 12 == 0;
     }
 
-    List<Drawn> run(Batch batch) {
+    List<SampledToken> run(Batch batch) {
         int[] tokens = Arrays.stream(batch.tokens())
-                .map(token -> token < 0 ? Math.max(0, drawnBefore[~token]) : token)
+                .map(token -> token < 0 ? Math.max(0, sampledBefore[~token]) : token)
                 .toArray();
         int[] sequenceOf = new int[tokens.length];
         for (int s = 0; s < batch.sequences(); s++) {
@@ -57,14 +57,14 @@ final class TokenMachine {
                 sequenceOf[row] = s;
             }
         }
-        List<Drawn> drawn = new ArrayList<>();
+        List<SampledToken> sampled = new ArrayList<>();
         for (int i = 0; i < batch.outputRows().length; i++) {
             int row = batch.outputRows()[i];
             int[] seen = context(batch.pageTables()[sequenceOf[row]], batch.positions()[row] + 1);
-            drawn.add(draw(batch.draws().get(i), seen));
+            sampled.add(sample(batch.samples().get(i), seen));
         }
-        drawnBefore = drawn.stream().mapToInt(Drawn::token).toArray();
-        return drawn;
+        sampledBefore = sampled.stream().mapToInt(SampledToken::token).toArray();
+        return sampled;
     }
 
     private int[] context(int[] pages, int length) {
@@ -75,19 +75,19 @@ final class TokenMachine {
         return seen;
     }
 
-    private static Drawn draw(Draw draw, int[] seen) {
-        assertThat(draw.length()).isEqualTo(seen.length);
-        if (failsAfter(seen, seen.length, draw.seed())) {
-            return Drawn.failed(LogitFault.NAN);
+    private static SampledToken sample(SampleRequest sample, int[] seen) {
+        assertThat(sample.length()).isEqualTo(seen.length);
+        if (failsAfter(seen, seen.length, sample.seed())) {
+            return SampledToken.failed(LogitFault.NAN);
         }
-        if (draw.given() != Draw.NONE) {
-            return new Drawn(draw.given(), Optional.of(new TokenLogprobs(draw.given(), seen.length, List.of())));
+        if (sample.given() != SampleRequest.NONE) {
+            return new SampledToken(sample.given(), Optional.of(new TokenLogprobs(sample.given(), seen.length, List.of())));
         }
-        if (draw.sampling().hasPenalties()) {
-            assertThat(Arrays.copyOf(draw.history(), draw.length()))
+        if (sample.sampling().hasPenalties()) {
+            assertThat(Arrays.copyOf(sample.history(), sample.length()))
                     .as("what penalties go by")
                     .isEqualTo(seen);
         }
-        return new Drawn(next(seen, seen.length, draw.seed()), Optional.empty());
+        return new SampledToken(next(seen, seen.length, sample.seed()), Optional.empty());
     }
 }

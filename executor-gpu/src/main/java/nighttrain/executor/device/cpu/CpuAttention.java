@@ -5,7 +5,7 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 import nighttrain.executor.device.AttentionShape;
-import nighttrain.executor.device.Batch;
+import nighttrain.executor.step.Batch;
 
 /**
  * Causal attention over paged keys and values, one query head of one token at a time. Pages are read in order of position, so

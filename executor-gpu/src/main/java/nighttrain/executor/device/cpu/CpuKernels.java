@@ -5,8 +5,8 @@ import java.util.Optional;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 import nighttrain.executor.device.AttentionShape;
-import nighttrain.executor.device.Batch;
-import nighttrain.executor.device.Drawn;
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.device.Flight;
 import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.KvPages;
@@ -37,7 +37,7 @@ final class CpuKernels implements Kernels {
     private final RotateAndStore rotateAndStore;
     private final CpuAttention attention;
     private Batch batch;
-    private List<Drawn> drawn = List.of();
+    private List<SampledToken> sampled = List.of();
     private long begunNanos;
     private long busyNanos;
 
@@ -168,19 +168,19 @@ final class CpuKernels implements Kernels {
     }
 
     @Override
-    public void draw(Tensor logits, int first) {
+    public void sample(Tensor logits, int first) {
         CpuTensor in = (CpuTensor) logits;
-        Drawn[] tokens = new Drawn[in.rows()];
+        SampledToken[] tokens = new SampledToken[in.rows()];
         team.run(
                 tokens.length,
-                i -> tokens[i] = CpuSampler.draw(batch.draws().get(first + i), in.data(), in.row(0, i), in.cols()));
-        drawn = List.of(tokens);
+                i -> tokens[i] = CpuSampler.sample(batch.samples().get(first + i), in.data(), in.row(0, i), in.cols()));
+        sampled = List.of(tokens);
         busyNanos += System.nanoTime() - begunNanos;
     }
 
     @Override
     public Flight end() {
-        List<Drawn> ofThisStep = drawn;
+        List<SampledToken> ofThisStep = sampled;
         return () -> ofThisStep;
     }
 

@@ -7,16 +7,16 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.PriorityQueue;
-import nighttrain.executor.device.Draw;
-import nighttrain.executor.device.Drawn;
-import nighttrain.executor.device.LogitFault;
+import nighttrain.executor.step.SampleRequest;
+import nighttrain.executor.step.SampledToken;
+import nighttrain.executor.step.LogitFault;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.request.TokenLogprobs;
 import nighttrain.executor.request.TokenLogprobs.Candidate;
 
 /**
- * Draws a token from one row of logits: penalties, temperature, top-k, top-p, min-p, in that order (that of Hugging Face's
- * logits processors, each on what the one before left), then the inverse of the cumulated distribution at {@link Draw#uniform}.
+ * Samples a token from one row of logits: penalties, temperature, top-k, top-p, min-p, in that order (that of Hugging Face's
+ * logits processors, each on what the one before left), then the inverse of the cumulated distribution at {@link SampleRequest#uniform}.
  * Ties go to the lower token id, at the cut-offs of top-k and top-p, too. StrictMath: bits that no compiler changes. A row that is not finite has no token.
  */
 final class CpuSampler {
@@ -25,28 +25,28 @@ final class CpuSampler {
 
     private CpuSampler() {}
 
-    static Drawn draw(Draw draw, float[] logits, int start, int vocabulary) {
+    static SampledToken sample(SampleRequest sample, float[] logits, int start, int vocabulary) {
         Optional<LogitFault> fault = fault(logits, start, vocabulary);
         if (fault.isPresent()) {
-            return Drawn.failed(fault.get());
+            return SampledToken.failed(fault.get());
         }
-        SamplingParams sampling = draw.sampling();
-        if (draw.given() != Draw.NONE) {
-            return new Drawn(
-                    draw.given(), Optional.of(logprobs(copy(logits, start, vocabulary), draw.given(), sampling)));
+        SamplingParams sampling = sample.sampling();
+        if (sample.given() != SampleRequest.NONE) {
+            return new SampledToken(
+                    sample.given(), Optional.of(logprobs(copy(logits, start, vocabulary), sample.given(), sampling)));
         }
         float[] raw = sampling.logprobs() >= 0 ? copy(logits, start, vocabulary) : new float[0];
         if (sampling.hasPenalties()) {
-            penalise(draw, logits, start);
+            penalise(sample, logits, start);
             fault = fault(logits, start, vocabulary); // a finite logit may have been multiplied past the largest float
             if (fault.isPresent()) {
-                return Drawn.failed(fault.get());
+                return SampledToken.failed(fault.get());
             }
         }
         int token = sampling.isGreedy()
                 ? likeliest(logits, start, vocabulary)
-                : sample(sampling, draw.uniform(), logits, start, vocabulary);
-        return new Drawn(
+                : sample(sampling, sample.uniform(), logits, start, vocabulary);
+        return new SampledToken(
                 token, sampling.logprobs() >= 0 ? Optional.of(logprobs(raw, token, sampling)) : Optional.empty());
     }
 
@@ -83,11 +83,11 @@ final class CpuSampler {
         return best;
     }
 
-    private static void penalise(Draw draw, float[] logits, int start) {
-        SamplingParams sampling = draw.sampling();
+    private static void penalise(SampleRequest sample, float[] logits, int start) {
+        SamplingParams sampling = sample.sampling();
         Map<Integer, Integer> outputCounts = new HashMap<>();
-        for (int i = 0; i < draw.length(); i++) {
-            outputCounts.merge(draw.history()[i], i < draw.promptLength() ? 0 : 1, Integer::sum);
+        for (int i = 0; i < sample.length(); i++) {
+            outputCounts.merge(sample.history()[i], i < sample.promptLength() ? 0 : 1, Integer::sum);
         }
         outputCounts.forEach((token, count) -> {
             float logit = logits[start + token];
@@ -110,7 +110,7 @@ final class CpuSampler {
         if (sampling.topK() == 0 && sampling.topP() == 1 && sampling.minP() == 0) {
             return inverseCumulative(weights, uniform * total);
         }
-        return drawFrom(kept(weights, total, sampling), uniform);
+        return sampleFrom(kept(weights, total, sampling), uniform);
     }
 
     private static int inverseCumulative(double[] weights, double target) {
@@ -176,7 +176,7 @@ final class CpuSampler {
         return nucleus.subList(0, count);
     }
 
-    private static int drawFrom(List<Weighted> kept, double uniform) {
+    private static int sampleFrom(List<Weighted> kept, double uniform) {
         double target = uniform * kept.stream().mapToDouble(Weighted::weight).sum();
         double cumulated = 0;
         for (Weighted candidate : kept) {

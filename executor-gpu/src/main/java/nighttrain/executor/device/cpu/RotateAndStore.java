@@ -2,7 +2,7 @@ package nighttrain.executor.device.cpu;
 
 import java.util.Optional;
 import nighttrain.executor.device.AttentionShape;
-import nighttrain.executor.device.Batch;
+import nighttrain.executor.step.Batch;
 import nighttrain.executor.device.Kernels.HeadNorms;
 import nighttrain.executor.device.Norm;
 import nighttrain.executor.device.Rotation;

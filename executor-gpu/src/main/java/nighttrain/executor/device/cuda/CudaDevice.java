@@ -19,7 +19,7 @@ import nighttrain.executor.device.cuda.driver.Streams;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.product.GatedProducts;
 import nighttrain.executor.device.cuda.product.MatrixProducts;
-import nighttrain.executor.device.cuda.step.DrawResults;
+import nighttrain.executor.device.cuda.step.SampleResults;
 import nighttrain.executor.device.cuda.step.StepInputs;
 import nighttrain.executor.device.cuda.step.StepLimits;
 import nighttrain.executor.device.cuda.step.StepTurns;
@@ -63,7 +63,7 @@ final class CudaDevice implements Device {
         this.communicator = new CudaCommunicator(rank, peers, modules, streams, memory, options.skipSums());
         this.recorder = new CudaRecorder(streams);
         this.upload = new WeightUpload(streams, memory);
-        DrawResults results = new DrawResults(limits.draws(), peers.ranks(), memory);
+        SampleResults results = new SampleResults(limits.samples(), peers.ranks(), memory);
         StepInputs inputs = new StepInputs(limits, memory, modules, results);
         this.kernels = new CudaKernels(
                 modules,

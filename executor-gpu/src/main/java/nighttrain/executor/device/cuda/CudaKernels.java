@@ -4,9 +4,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import nighttrain.executor.device.AttentionShape;
-import nighttrain.executor.device.Batch;
-import nighttrain.executor.device.Draw;
-import nighttrain.executor.device.Drawn;
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.SampleRequest;
+import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.device.Flight;
 import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.KvPages;
@@ -24,7 +24,7 @@ import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
 import nighttrain.executor.device.cuda.product.GatedProducts;
 import nighttrain.executor.device.cuda.product.MatrixProducts;
-import nighttrain.executor.device.cuda.step.DrawResults;
+import nighttrain.executor.device.cuda.step.SampleResults;
 import nighttrain.executor.device.cuda.step.StepInputs;
 import nighttrain.executor.device.cuda.step.StepTurns;
 import nighttrain.executor.device.cuda.tensor.CudaKvPages;
@@ -33,7 +33,7 @@ import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /** The verbs on one GPU, each a kernel of {@code /kernels} but for matrix products; bf16 with fp32 accumulation. */
 final class CudaKernels implements Kernels, AutoCloseable {
-    private static final int DRAW_THREADS = 1024;
+    private static final int SAMPLE_THREADS = 1024;
 
     private final KernelModules modules;
     private final Streams streams;
@@ -44,7 +44,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
     private final NormRows norms;
     private final RotateAndStore rotateAndStore;
     private final CudaAttention attention;
-    private final DrawResults results;
+    private final SampleResults results;
     private final StepTurns turns = new StepTurns();
     private final CudaCommunicator ranks;
     private final CudaContext context;
@@ -57,7 +57,7 @@ final class CudaKernels implements Kernels, AutoCloseable {
             MatrixProducts products,
             GatedProducts gatedProducts,
             CudaAttention attention,
-            DrawResults results,
+            SampleResults results,
             CudaCommunicator ranks,
             CudaContext context) {
         this.modules = modules;
@@ -148,14 +148,14 @@ final class CudaKernels implements Kernels, AutoCloseable {
     }
 
     @Override
-    public void draw(Tensor logits, int first) {
+    public void sample(Tensor logits, int first) {
         CudaTensor x = (CudaTensor) logits;
-        modules.get("draw", new KernelSource("draw.cu", Map.of()))
+        modules.get("sample_rows", new KernelSource("sample.cu", Map.of()))
                 .launch(
                         streams.main(),
-                        Kernel.Grid.of(x.rows(), 1, DRAW_THREADS),
+                        Kernel.Grid.of(x.rows(), 1, SAMPLE_THREADS),
                         x.address(),
-                        inputs.drawTable(first),
+                        inputs.sampleTable(first),
                         results.own().address(),
                         results.copies(),
                         results.own().cols(),
@@ -167,22 +167,22 @@ final class CudaKernels implements Kernels, AutoCloseable {
     @Override
     public Flight end() {
         int turn = turns.now();
-        List<Draw> all = inputs.batch().draws();
+        List<SampleRequest> all = inputs.batch().samples();
         RowShare share = RowShare.of(all.size(), ranks.rank(), ranks.size());
-        List<Draw> draws = all.subList(share.from(), share.from() + share.count());
-        results.fetch(draws, turn, streams.main());
+        List<SampleRequest> samples = all.subList(share.from(), share.from() + share.count());
+        results.fetch(samples, turn, streams.main());
         ranks.readClock();
         turns.end(streams);
-        return () -> land(draws, turn);
+        return () -> land(samples, turn);
     }
 
-    private List<Drawn> land(List<Draw> draws, int turn) {
+    private List<SampledToken> land(List<SampleRequest> samples, int turn) {
         context.makeCurrent();
         turns.await(turn);
         if (ranks.hasFailedPeer()) {
             throw new PeerFailedException();
         }
-        return results.read(draws, turn);
+        return results.read(samples, turn);
     }
 
     @Override

@@ -8,8 +8,8 @@ import java.util.Random;
 import java.util.stream.IntStream;
 import jdk.incubator.vector.FloatVector;
 import nighttrain.executor.device.AttentionShape;
-import nighttrain.executor.device.Batch;
-import nighttrain.executor.device.Draw;
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.device.Norm;
 import nighttrain.executor.request.SamplingParams;
 
@@ -71,7 +71,7 @@ final class ModeBits {
             }
         }
         exponentials(random, lines);
-        draws(random, lines);
+        samples(random, lines);
         return lines;
     }
 
@@ -112,7 +112,7 @@ final class ModeBits {
         lines.add("sum " + hash(new float[] {FixedSums.of(out, 0, 256), FixedSums.ofSquares(x, 3, 250)}));
     }
 
-    private static void draws(Random random, List<String> lines) {
+    private static void samples(Random random, List<String> lines) {
         for (int i = 0; i < 12; i++) {
             SamplingParams sampling = new SamplingParams(
                     1,
@@ -128,8 +128,8 @@ final class ModeBits {
                     false);
             int[] history = random.ints(10, 0, 100).toArray();
             float[] logits = normal(random, 1, 1, 100, 3).data();
-            lines.add("draw " + i + " "
-                    + CpuSampler.draw(new Draw(sampling, i, history, 4, 10, Draw.NONE), logits, 0, logits.length));
+            lines.add("sample " + i + " "
+                    + CpuSampler.sample(new SampleRequest(sampling, i, history, 4, 10, SampleRequest.NONE), logits, 0, logits.length));
         }
     }
 

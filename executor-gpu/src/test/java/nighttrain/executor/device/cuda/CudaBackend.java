@@ -27,7 +27,7 @@ public final class CudaBackend implements TestBackend {
     public List<Device> open(int ranks) {
         return CudaDevices.ranks(
                 IntStream.range(0, ranks).boxed().toList(),
-                new StepLimits(MAX_TOKENS, MAX_SEQUENCES, MAX_DRAWS, PAGES_PER_SEQUENCE, PAGE_TOKENS),
+                new StepLimits(MAX_TOKENS, MAX_SEQUENCES, MAX_SAMPLES, PAGES_PER_SEQUENCE, PAGE_TOKENS),
                 options);
     }
 

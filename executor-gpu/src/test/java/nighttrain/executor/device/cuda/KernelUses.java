@@ -27,7 +27,7 @@ final class KernelUses {
                 .mapToObj(PeerTransport::source);
         Stream<KernelSource> others = Stream.concat(
                 Stream.of(TrackSum.SOURCE, SumClock.SOURCE),
-                Stream.of("draw.cu", "step_inputs.cu").map(file -> new KernelSource(file, Map.of())));
+                Stream.of("sample.cu", "step_inputs.cu").map(file -> new KernelSource(file, Map.of())));
         return Stream.of(rows, sums, others).flatMap(sources -> sources);
     }
 

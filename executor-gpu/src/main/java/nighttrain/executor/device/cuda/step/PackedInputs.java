@@ -12,11 +12,11 @@ public final class PackedInputs {
 
     /**
      * @param packed where the device will have {@code ints}
-     * @param drawn where it has the tokens that the step before drew
+     * @param sampled where it has the tokens that the step before sampled
      */
-    PackedInputs(IntBuffer ints, long packed, long drawn) {
+    PackedInputs(IntBuffer ints, long packed, long sampled) {
         this.ints = ints;
-        this.layout = new Struct().pointer(packed).pointer(drawn);
+        this.layout = new Struct().pointer(packed).pointer(sampled);
     }
 
     /** Adds {@code values}, which belong at {@code target}. */

@@ -2,7 +2,7 @@ package nighttrain.executor.device.cuda.step;
 
 import java.util.List;
 import java.util.Map;
-import nighttrain.executor.device.Batch;
+import nighttrain.executor.step.Batch;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.DevicePointer;
 import nighttrain.executor.device.cuda.driver.Stream;
@@ -12,7 +12,7 @@ import nighttrain.executor.device.cuda.kernel.KernelSource;
 
 /**
  * What varies from step to step, at addresses that never do, so that recordings can be replayed. A step's inputs travel packed, in
- * one copy; a kernel lays them out and fills in the tokens that the step before drew. The host's buffers take turns, so that a step
+ * one copy; a kernel lays them out and fills in the tokens that the step before sampled. The host's buffers take turns, so that a step
  * can be packed while the one before has yet to be copied.
  */
 public final class StepInputs {
@@ -21,9 +21,9 @@ public final class StepInputs {
 
     private final StepLimits limits;
     private final KernelModules modules;
-    private final DrawResults results;
+    private final SampleResults results;
     private final DeviceMemory.Pinned[] hosts = new DeviceMemory.Pinned[StepTurns.COUNT];
-    private final DrawTable[] draws = new DrawTable[StepTurns.COUNT];
+    private final SampleTable[] samples = new SampleTable[StepTurns.COUNT];
     private final DevicePointer packed;
     private final DevicePointer fixed;
     private final DevicePointer tables;
@@ -33,11 +33,11 @@ public final class StepInputs {
     private final int contexts;
     private final int decodes;
     private final int outputRows;
-    private final int drawsAt;
+    private final int samplesAt;
     private Batch batch = new Batch(new int[0], new int[0], new int[1], new int[0][], new int[0], List.of());
     private int decodeCount;
 
-    public StepInputs(StepLimits limits, DeviceMemory memory, KernelModules modules, DrawResults results) {
+    public StepInputs(StepLimits limits, DeviceMemory memory, KernelModules modules, SampleResults results) {
         this.limits = limits;
         this.modules = modules;
         this.results = results;
@@ -49,15 +49,15 @@ public final class StepInputs {
         this.contexts = queryStarts + sequenceRoom;
         this.decodes = contexts + sequenceRoom;
         this.outputRows = decodes + sequenceRoom;
-        this.drawsAt = outputRows + even(limits.draws());
-        long fixedInts = drawsAt + (long) limits.draws() * DrawTable.INTS;
+        this.samplesAt = outputRows + even(limits.samples());
+        long fixedInts = samplesAt + (long) limits.samples() * SampleTable.INTS;
         long tableInts = (long) limits.sequences() * limits.pagesPerSequence();
         this.fixed = memory.allocate("inputs of a step", fixedInts * Integer.BYTES);
         this.tables = memory.allocate("page tables of a step", tableInts * Integer.BYTES);
         this.packed = memory.allocate("packed inputs of a step", (fixedInts + tableInts) * Integer.BYTES);
         for (int turn = 0; turn < StepTurns.COUNT; turn++) {
             hosts[turn] = memory.pinned((fixedInts + tableInts) * Integer.BYTES);
-            draws[turn] = new DrawTable(memory);
+            samples[turn] = new SampleTable(memory);
         }
     }
 
@@ -67,7 +67,7 @@ public final class StepInputs {
 
     /** Enqueues a step's inputs; the step that had this turn before must be over. */
     public void upload(Batch next, int turn, Stream stream) {
-        int rowsBefore = batch.draws().size();
+        int rowsBefore = batch.samples().size();
         batch = next;
         PackedInputs packing =
                 new PackedInputs(hosts[turn].view().asIntBuffer(), packed.address(), results.allTokens());
@@ -77,15 +77,15 @@ public final class StepInputs {
         packing.put(queryStarts(), next.queryStarts());
         packing.put(contexts(), contextsAndDecodes());
         packing.put(outputRows(), next.outputRows());
-        int drawsFrom = packing.skip(drawTable(0), next.draws().size() * DrawTable.INTS);
-        draws[turn].write(next.draws(), hosts[turn].view(), drawsFrom * Integer.BYTES, stream);
+        int samplesFrom = packing.skip(sampleTable(0), next.samples().size() * SampleTable.INTS);
+        samples[turn].write(next.samples(), hosts[turn].view(), samplesFrom * Integer.BYTES, stream);
         packTables(packing);
         hosts[turn].copyTo(packed, (long) packing.size() * Integer.BYTES, stream);
         modules.get("lay_out", new KernelSource("step_inputs.cu", Map.of()))
                 .launch(stream, Kernel.Grid.of(BLOCKS, 1, THREADS), packing.layout());
     }
 
-    /** A step's tokens; of those that the step before drew, where the device has them. */
+    /** A step's tokens; of those that the step before sampled, where the device has them. */
     private int[] tokensWithAddresses(int rowsBefore) {
         int[] tokens = batch.tokens();
         for (int i = 0; i < tokens.length; i++) {
@@ -186,9 +186,9 @@ public final class StepInputs {
         return at(outputRows);
     }
 
-    /** How the step's draws from {@code first} on are to be made. */
-    public long drawTable(int first) {
-        return at(drawsAt + first * DrawTable.INTS);
+    /** How the step's samples from {@code first} on are to be made. */
+    public long sampleTable(int first) {
+        return at(samplesAt + first * SampleTable.INTS);
     }
 
     public long pageTables() {

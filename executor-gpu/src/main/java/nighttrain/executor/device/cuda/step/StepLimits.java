@@ -5,8 +5,8 @@ package nighttrain.executor.device.cuda.step;
  *
  * @param tokens most tokens in a step
  * @param sequences most sequences in a step
- * @param draws most tokens drawn or scored in a step
+ * @param samples most tokens sampled or scored in a step
  * @param pagesPerSequence most pages of one sequence
  * @param pageTokens tokens in a page
  */
-public record StepLimits(int tokens, int sequences, int draws, int pagesPerSequence, int pageTokens) {}
+public record StepLimits(int tokens, int sequences, int samples, int pagesPerSequence, int pageTokens) {}

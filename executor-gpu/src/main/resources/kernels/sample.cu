@@ -1,7 +1,7 @@
-// Draws one token per row of logits: penalties, temperature, top-k, top-p, min-p, each on what the one before left, then the
+// Samples one token per row of logits: penalties, temperature, top-k, top-p, min-p, each on what the one before left, then the
 // inverse of the cumulated distribution, in order of token ids, at a uniform number that the host derived from seed and
 // position. Ties go to the lower id, at the cut-offs of top-k and top-p, too. A row with NaN or +inf, or of -inf alone, has no
-// token: a number below 0 stands for it. Grid: rows. Weights are summed as integers, so that a draw has the same bits on every
+// token: a number below 0 stands for it. Grid: rows. Weights are summed as integers, so that a sample has the same bits on every
 // run.
 // Bytes: a row of fp32 logits read once for greedy rows; a few times, from the L2 cache, for others.
 typedef unsigned long long u64;
@@ -18,7 +18,7 @@ struct Penalty {
     int unused;
 };
 
-struct Draw {
+struct SampleRequest {
     double uniform; // in [0, 1)
     Penalty* penalties;
     double top_p;
@@ -30,7 +30,7 @@ struct Draw {
     int top_k;
     int penalty_count;
     int logprobs; // -1: none
-    int given;    // the token that is there already; -1: draw one
+    int given;    // the token that is there already; -1: sample one
 };
 
 struct Likely {
@@ -160,7 +160,7 @@ __device__ unsigned select(const float* row, int vocabulary, unsigned least, u64
 // The first token, in order of ids, at which the weights of those from `cut` on exceed `target` together.
 __device__ int inverse_cumulative(const Weights& weight, unsigned cut, u64 target) {
     __shared__ u64 segments[32];
-    __shared__ int drawn;
+    __shared__ int sampled;
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     int length = (weight.vocabulary + 31) / 32, from = warp * length;
     int to = min(weight.vocabulary, from + length);
@@ -183,14 +183,14 @@ __device__ int inverse_cumulative(const Weights& weight, unsigned cut, u64 targe
             }
             unsigned past = __ballot_sync(0xffffffffu, before + scan > target);
             if (past) {
-                if (lane == 0) drawn = start + __ffs(past) - 1;
+                if (lane == 0) sampled = start + __ffs(past) - 1;
                 break;
             }
             before += __shfl_sync(0xffffffffu, scan, 31);
         }
     }
     __syncthreads();
-    return drawn;
+    return sampled;
 }
 
 // Of the tokens at `cut` the first `kept`, in order of ids, stay; the others get no weight.
@@ -223,7 +223,7 @@ __device__ u64 count_above(const float* row, int vocabulary, unsigned cut) {
 }
 
 // Top-k of all tokens, top-p of the mass that top-k left, min-p by the likeliest, which all of them keep.
-__device__ int sample(const Draw& d, float* row, int vocabulary, float best) {
+__device__ int sample(const SampleRequest& d, float* row, int vocabulary, float best) {
     const Weights weight{row, vocabulary, best, d.inverse_temperature};
     unsigned cut = MINUS_INFINITE + 1;
     if (d.top_k > 0 && d.top_k < vocabulary) {
@@ -243,7 +243,7 @@ __device__ int sample(const Draw& d, float* row, int vocabulary, float best) {
 }
 
 // Multiplies and subtracts as Hugging Face's processors do; keeps what was there.
-__device__ void penalise(const Draw& d, float* row) {
+__device__ void penalise(const SampleRequest& d, float* row) {
     for (int i = threadIdx.x; i < d.penalty_count; i += THREADS) {
         Penalty& p = d.penalties[i];
         float logit = p.raw = row[p.token];
@@ -254,7 +254,7 @@ __device__ void penalise(const Draw& d, float* row) {
     __syncthreads();
 }
 
-__device__ float raw_logit(const Draw& d, const float* row, int token) {
+__device__ float raw_logit(const SampleRequest& d, const float* row, int token) {
     __shared__ float found;
     if (threadIdx.x == 0) found = row[token];
     __syncthreads();
@@ -265,9 +265,9 @@ __device__ float raw_logit(const Draw& d, const float* row, int token) {
     return found;
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 1) draw(
-        float* logits, const Draw* draws, int* tokens, int copies, int copy_stride, Likely* likely, int vocabulary) {
-    const Draw d = draws[blockIdx.x];
+extern "C" __global__ void __launch_bounds__(THREADS, 1) sample_rows(
+        float* logits, const SampleRequest* requests, int* tokens, int copies, int copy_stride, Likely* likely, int vocabulary) {
+    const SampleRequest d = requests[blockIdx.x];
     float* row = logits + (long long)blockIdx.x * vocabulary;
     u64 best = best_below(row, vocabulary, ~(u64)0);
     int token = fault_of(best);

@@ -1,9 +1,9 @@
-package nighttrain.executor.device;
+package nighttrain.executor.step;
 
 import java.util.Optional;
 
 /**
- * Why no token can be drawn from a row of logits. Some logits of -inf are no fault: they are tokens that may not come.
+ * Why no token can be sampled from a row of logits. Some logits of -inf are no fault: they are tokens that may not come.
  * A device reports a fault in the place of the token, as {@link #code}.
  */
 public enum LogitFault {
@@ -22,7 +22,7 @@ public enum LogitFault {
         return found;
     }
 
-    /** A number below 0, so that it is no token; draw.cu has the same numbers. */
+    /** A number below 0, so that it is no token; sample.cu has the same numbers. */
     public int code() {
         return -1 - ordinal();
     }

@@ -1,5 +1,8 @@
 package nighttrain.executor.device;
 
+import nighttrain.executor.step.SampleRequest;
+import nighttrain.executor.step.SampledToken;
+
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Arrays;
@@ -9,8 +12,8 @@ import java.util.Map;
 import java.util.stream.IntStream;
 import nighttrain.executor.request.SamplingParams;
 
-/** A device that draws from given logits. */
-abstract class DrawingDevice extends OneDevice {
+/** A device that samples from given logits. */
+abstract class SamplingDevice extends OneDevice {
     static final float[] LOGITS = {0f, 1f, 3f, 2f, -1f, 2.5f};
 
     /** Cumulated probabilities of fp32 weights are this close to those of float64. */
@@ -18,7 +21,7 @@ abstract class DrawingDevice extends OneDevice {
 
     private final Map<Integer, Tensor> buffers = new HashMap<>();
 
-    DrawingDevice(TestBackend backend) {
+    SamplingDevice(TestBackend backend) {
         super(backend);
     }
 
@@ -33,32 +36,32 @@ abstract class DrawingDevice extends OneDevice {
         return new SamplingParams(1, temperature, topK, topP, minP, 1, 0, 0, -1, false, false);
     }
 
-    static Draw plain(SamplingParams sampling, long seed) {
-        return new Draw(sampling, seed, new int[] {0}, 1, 1, Draw.NONE);
+    static SampleRequest plain(SamplingParams sampling, long seed) {
+        return new SampleRequest(sampling, seed, new int[] {0}, 1, 1, SampleRequest.NONE);
     }
 
     static <T> List<T> copies(T value, int count) {
         return java.util.Collections.nCopies(count, value);
     }
 
-    static int[] tokens(List<Drawn> drawn) {
-        return drawn.stream().mapToInt(Drawn::token).toArray();
+    static int[] tokens(List<SampledToken> sampled) {
+        return sampled.stream().mapToInt(SampledToken::token).toArray();
     }
 
-    /** One step that draws from every row. */
-    List<Drawn> draw(List<Draw> draws, List<float[]> rows) {
+    /** One step that samples from every row. */
+    List<SampledToken> sample(List<SampleRequest> samples, List<float[]> rows) {
         int vocabulary = rows.get(0).length;
         float[] values = new float[rows.size() * vocabulary];
         for (int i = 0; i < rows.size(); i++) {
             System.arraycopy(rows.get(i), 0, values, i * vocabulary, vocabulary);
         }
-        int room = vocabulary > 1_000 ? 64 : TestBackend.MAX_DRAWS;
+        int room = vocabulary > 1_000 ? 64 : TestBackend.MAX_SAMPLES;
         Tensor logits = buffers.computeIfAbsent(vocabulary, v -> device.logits("logits", room, v))
                 .firstRows(rows.size());
         device.write(logits, values);
         kernels.begin(
-                batch(new int[rows.size()], IntStream.range(0, rows.size()).toArray(), draws));
-        kernels.draw(logits, 0);
+                batch(new int[rows.size()], IntStream.range(0, rows.size()).toArray(), samples));
+        kernels.sample(logits, 0);
         return kernels.end().land();
     }
 }

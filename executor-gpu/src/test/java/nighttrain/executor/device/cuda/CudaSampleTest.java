@@ -1,11 +1,11 @@
 package nighttrain.executor.device.cuda;
 
-import nighttrain.executor.device.AbstractDrawTest;
+import nighttrain.executor.device.AbstractSampleTest;
 import org.junit.jupiter.api.Tag;
 
 @Tag("gpu")
-class CudaDrawTest extends AbstractDrawTest {
-    CudaDrawTest() {
+class CudaSampleTest extends AbstractSampleTest {
+    CudaSampleTest() {
         super(new CudaBackend());
     }
 }

@@ -1,5 +1,7 @@
 package nighttrain.executor.device;
 
+import nighttrain.executor.step.SampleRequest;
+
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -10,18 +12,18 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import nighttrain.executor.request.SamplingParams;
 
-/** What drawing from one row of logits should come to, in float64. */
-final class DrawReference {
-    private DrawReference() {}
+/** What sampling from one row of logits should come to, in float64. */
+final class SampleReference {
+    private SampleReference() {}
 
     /** As Hugging Face's processors: divided or multiplied where seen at all, lowered where in the output. */
-    static double[] penalised(float[] logits, Draw draw) {
+    static double[] penalised(float[] logits, SampleRequest sample) {
         double[] out = Formulas.wide(logits);
         Map<Integer, Integer> outputCounts = new HashMap<>();
-        for (int i = 0; i < draw.length(); i++) {
-            outputCounts.merge(draw.history()[i], i < draw.promptLength() ? 0 : 1, Integer::sum);
+        for (int i = 0; i < sample.length(); i++) {
+            outputCounts.merge(sample.history()[i], i < sample.promptLength() ? 0 : 1, Integer::sum);
         }
-        SamplingParams sampling = draw.sampling();
+        SamplingParams sampling = sample.sampling();
         outputCounts.forEach((token, count) -> {
             double repetition = sampling.repetitionPenalty();
             out[token] = out[token] > 0 ? out[token] / repetition : out[token] * repetition;

@@ -1,28 +1,28 @@
-package nighttrain.executor.device;
+package nighttrain.executor.step;
 
 import nighttrain.executor.request.SamplingParams;
 
 /**
- * How one token is to be drawn; or, for a token of the prompt, that its log-probability alone is wanted.
+ * How one token is to be sampled; or, for a token of the prompt, that its log-probability alone is wanted.
  *
  * @param sampling the request's settings
  * @param seed the request's seed
  * @param history the sequence's tokens so far, prompt then output; longer than {@code length} where it has room to grow
  * @param promptLength how many of them are the prompt
  * @param length how many of them come before the token: its position
- * @param given the token that is there already; {@link #NONE} where one is to be drawn
+ * @param given the token that is there already; {@link #NONE} where one is to be sampled
  */
-public record Draw(SamplingParams sampling, long seed, int[] history, int promptLength, int length, int given) {
+public record SampleRequest(SamplingParams sampling, long seed, int[] history, int promptLength, int length, int given) {
     /** No token is given. */
     public static final int NONE = -1;
 
-    /** A draw that takes the likeliest token whatever came before. */
-    public static Draw likeliest() {
-        return new Draw(SamplingParams.greedy(1), 0, new int[0], 0, 0, NONE);
+    /** A sample that takes the likeliest token whatever came before. */
+    public static SampleRequest likeliest() {
+        return new SampleRequest(SamplingParams.greedy(1), 0, new int[0], 0, 0, NONE);
     }
 
     /**
-     * A uniform number in [0, 1) that depends on seed and position alone, so that a retry or another batch draws the same:
+     * A uniform number in [0, 1) that depends on seed and position alone, so that a retry or another batch samples the same:
      * SplitMix64's finaliser over a counter (Steele et al., OOPSLA 2014).
      */
     public double uniform() {

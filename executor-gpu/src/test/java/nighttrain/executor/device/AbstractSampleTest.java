@@ -1,5 +1,8 @@
 package nighttrain.executor.device;
 
+import nighttrain.executor.step.SampleRequest;
+import nighttrain.executor.step.SampledToken;
+
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
@@ -18,17 +21,17 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Draws of many rows at once against the definitions of their settings. */
-public abstract class AbstractDrawTest extends DrawingDevice {
-    protected AbstractDrawTest(TestBackend backend) {
+/** Samples of many rows at once against the definitions of their settings. */
+public abstract class AbstractSampleTest extends SamplingDevice {
+    protected AbstractSampleTest(TestBackend backend) {
         super(backend);
     }
 
     @Test
     void greedyTakesTheLikeliestAndTheLowerIdOfEquals() {
-        Draw greedy = Draw.likeliest();
+        SampleRequest greedy = SampleRequest.likeliest();
         float[] ties = {1f, 5f, 5f, -2f, 5f, 0f};
-        assertThat(tokens(draw(List.of(greedy, greedy), List.of(LOGITS, ties)))).containsExactly(2, 1);
+        assertThat(tokens(sample(List.of(greedy, greedy), List.of(LOGITS, ties)))).containsExactly(2, 1);
     }
 
     @ParameterizedTest
@@ -44,14 +47,14 @@ public abstract class AbstractDrawTest extends DrawingDevice {
             likeliest[i] = Math.min(one, other);
             rows.add(row);
         }
-        assertThat(tokens(draw(copies(Draw.likeliest(), rows.size()), rows)))
+        assertThat(tokens(sample(copies(SampleRequest.likeliest(), rows.size()), rows)))
                 .as("seed %d", fresh.seed)
                 .containsExactly(likeliest);
     }
 
     @Test
     void frequenciesFollowTheTemperedSoftmax() {
-        double[] expected = DrawReference.softmax(Formulas.wide(LOGITS), 0.7);
+        double[] expected = SampleReference.softmax(Formulas.wide(LOGITS), 0.7);
         SortedMap<Integer, Integer> counts = counts(sampling(0.7, 0, 1, 0), 20_000);
         for (int token = 0; token < LOGITS.length; token++) {
             assertThat(counts.getOrDefault(token, 0) / 20_000.0).isCloseTo(expected[token], within(0.012));
@@ -61,15 +64,15 @@ public abstract class AbstractDrawTest extends DrawingDevice {
     /** Without filters the uniform number falls between the cumulated probabilities before and after the token. */
     @ParameterizedTest
     @CsvSource({"6,1", "1000,0.7", "1000,1.5", "50257,1"})
-    void drawsInvertTheCumulatedDistribution(int vocabulary, double temperature) {
+    void samplesInvertTheCumulatedDistribution(int vocabulary, double temperature) {
         float[] row = fresh.logits(vocabulary);
-        List<Draw> draws = LongStream.range(0, 40)
+        List<SampleRequest> samples = LongStream.range(0, 40)
                 .mapToObj(seed -> plain(sampling(temperature, 0, 1, 0), seed))
                 .toList();
-        int[] tokens = tokens(draw(draws, copies(row, draws.size())));
-        double[] probabilities = DrawReference.softmax(Formulas.wide(row), temperature);
+        int[] tokens = tokens(sample(samples, copies(row, samples.size())));
+        double[] probabilities = SampleReference.softmax(Formulas.wide(row), temperature);
         for (int i = 0; i < tokens.length; i++) {
-            checkCumulated(probabilities, draws.get(i).uniform(), tokens[i]);
+            checkCumulated(probabilities, samples.get(i).uniform(), tokens[i]);
         }
     }
 
@@ -92,12 +95,12 @@ public abstract class AbstractDrawTest extends DrawingDevice {
     void topKKeepsExactlyKOfEquals(int vocabulary, int topK) {
         float[] row = new float[vocabulary];
         row[vocabulary - 1] = 2;
-        List<Draw> draws = LongStream.range(0, 50)
+        List<SampleRequest> samples = LongStream.range(0, 50)
                 .mapToObj(seed -> plain(sampling(3, topK, 1, 0), seed))
                 .toList();
-        int[] drawn = tokens(draw(draws, copies(row, draws.size())));
-        assertThat(Arrays.stream(drawn).boxed()).allMatch(token -> token < topK - 1 || token == vocabulary - 1);
-        assertThat(Arrays.stream(drawn).distinct().count()).isGreaterThan(1);
+        int[] sampled = tokens(sample(samples, copies(row, samples.size())));
+        assertThat(Arrays.stream(sampled).boxed()).allMatch(token -> token < topK - 1 || token == vocabulary - 1);
+        assertThat(Arrays.stream(sampled).distinct().count()).isGreaterThan(1);
     }
 
     @ParameterizedTest
@@ -123,29 +126,29 @@ public abstract class AbstractDrawTest extends DrawingDevice {
         while (!kept(row, sampling, CUMULATED).equals(kept(row, sampling, -CUMULATED))) {
             row = fresh.logits(vocabulary); // none with a token at a bound, which may be kept or not
         }
-        double[] probabilities = DrawReference.softmax(Formulas.wide(row), temperature);
-        List<Draw> draws = LongStream.range(0, vocabulary > 1_000 ? 50 : 300)
+        double[] probabilities = SampleReference.softmax(Formulas.wide(row), temperature);
+        List<SampleRequest> samples = LongStream.range(0, vocabulary > 1_000 ? 50 : 300)
                 .mapToObj(seed -> plain(sampling, seed))
                 .toList();
-        List<Integer> drawn = new ArrayList<>();
-        for (int from = 0; from < draws.size(); from += 50) {
-            Arrays.stream(tokens(draw(draws.subList(from, from + 50), copies(row, 50))))
-                    .forEach(drawn::add);
+        List<Integer> sampled = new ArrayList<>();
+        for (int from = 0; from < samples.size(); from += 50) {
+            Arrays.stream(tokens(sample(samples.subList(from, from + 50), copies(row, 50))))
+                    .forEach(sampled::add);
         }
         Set<Integer> kept = kept(row, sampling, 0);
-        assertThat(kept).as("seed %d", fresh.seed).containsAll(drawn);
+        assertThat(kept).as("seed %d", fresh.seed).containsAll(sampled);
         double mass = kept.stream().mapToDouble(token -> probabilities[token]).sum();
         for (int token : kept) {
             double share = probabilities[token] / mass;
-            double deviation = Math.sqrt(share * (1 - share) / draws.size());
-            assertThat((double) drawn.stream().filter(t -> t == token).count() / draws.size())
+            double deviation = Math.sqrt(share * (1 - share) / samples.size());
+            assertThat((double) sampled.stream().filter(t -> t == token).count() / samples.size())
                     .as("share of token %d (seed %d)", token, fresh.seed)
                     .isCloseTo(share, within(6 * deviation + 0.01));
         }
     }
 
     private static Set<Integer> kept(float[] row, SamplingParams sampling, double slack) {
-        return DrawReference.kept(Formulas.wide(row), sampling, slack);
+        return SampleReference.kept(Formulas.wide(row), sampling, slack);
     }
 
     /** Four of each logit, eight of them likeliest: cut-offs fall between equals, of which the lower ids stay. */
@@ -179,7 +182,7 @@ public abstract class AbstractDrawTest extends DrawingDevice {
         }
         logits[at[0]] = -0f; // equal to 0
         SamplingParams sampling = sampling(1, topK, topP, minP);
-        Set<Integer> kept = DrawReference.kept(Formulas.wide(plusZero(logits)), sampling, 0);
+        Set<Integer> kept = SampleReference.kept(Formulas.wide(plusZero(logits)), sampling, 0);
         assertThat(seen(logits, sampling)).as("seed %d", fresh.seed).isSubsetOf(kept);
         Set<Integer> likely = new TreeSet<>(kept);
         likely.removeIf(token -> logits[token] < -3);
@@ -197,10 +200,10 @@ public abstract class AbstractDrawTest extends DrawingDevice {
     private Set<Integer> seen(float[] logits, SamplingParams sampling) {
         Set<Integer> seen = new TreeSet<>();
         for (int from = 0; from < 3_000; from += 1_000) {
-            List<Draw> draws = LongStream.range(from, from + 1_000)
+            List<SampleRequest> samples = LongStream.range(from, from + 1_000)
                     .mapToObj(seed -> plain(sampling, seed))
                     .toList();
-            Arrays.stream(tokens(draw(draws, copies(logits, draws.size())))).forEach(seen::add);
+            Arrays.stream(tokens(sample(samples, copies(logits, samples.size())))).forEach(seen::add);
         }
         return seen;
     }
@@ -211,15 +214,11 @@ public abstract class AbstractDrawTest extends DrawingDevice {
         float[] row = fresh.logits(64);
         for (SamplingParams none : List.of(sampling(2, 0, 0.9, 0.05), sampling(2, 0, 1, 0.1), sampling(2, 0, 0.7, 0))) {
             SamplingParams all = sampling(2, 1_000, none.topP(), none.minP());
-            List<Draw> draws = LongStream.range(0, 1_000)
-                    .mapToObj(seed -> plain(none, seed))
-                    .toList();
-            List<Draw> same = LongStream.range(0, 1_000)
-                    .mapToObj(seed -> plain(all, seed))
-                    .toList();
-            assertThat(tokens(draw(same, copies(row, 1_000))))
+            List<SampleRequest> samples = LongStream.range(0, 1_000).mapToObj(seed -> plain(none, seed)).toList();
+            List<SampleRequest> same = LongStream.range(0, 1_000).mapToObj(seed -> plain(all, seed)).toList();
+            assertThat(tokens(sample(same, copies(row, 1_000))))
                     .as("seed %d", fresh.seed)
-                    .isEqualTo(tokens(draw(draws, copies(row, 1_000))));
+                    .isEqualTo(tokens(sample(samples, copies(row, 1_000))));
         }
     }
 
@@ -228,16 +227,16 @@ public abstract class AbstractDrawTest extends DrawingDevice {
     @CsvSource({"1e-300,0,1,0", "1e-45,5,0.5,0.1", "1,0,1e-300,0", "1,0,1e-14,1", "100,1,1e-300,1"})
     void extremeSettingsLeaveTheLikeliest(double temperature, int topK, double topP, double minP) {
         float[] row = fresh.logits(1_000);
-        int likeliest = DrawReference.ranked(Formulas.wide(row))[0];
-        List<Draw> draws = LongStream.range(0, 100)
+        int likeliest = SampleReference.ranked(Formulas.wide(row))[0];
+        List<SampleRequest> samples = LongStream.range(0, 100)
                 .mapToObj(seed -> plain(sampling(temperature, topK, topP, minP), seed))
                 .toList();
-        assertThat(tokens(draw(draws, copies(row, 100)))).containsOnly(likeliest);
+        assertThat(tokens(sample(samples, copies(row, 100)))).containsOnly(likeliest);
     }
 
-    /** Tokens of -inf are never drawn, however few others there are. */
+    /** Tokens of -inf are never sampled, however few others there are. */
     @Test
-    void tokensOfMinusInfinityAreNotDrawn() {
+    void tokensOfMinusInfinityAreNotSampled() {
         float[] row = new float[1_000];
         Arrays.fill(row, Float.NEGATIVE_INFINITY);
         row[7] = -1e30f;
@@ -246,25 +245,25 @@ public abstract class AbstractDrawTest extends DrawingDevice {
                 sampling(1, 0, 1, 0), sampling(1, 10, 0.9, 0), sampling(1, 10, 1, 0.5), sampling(1, 0, 0.99, 0))) {
             assertThat(seen(row, sampling)).containsExactly(7, 613);
         }
-        assertThat(tokens(draw(List.of(Draw.likeliest()), List.of(row)))).containsExactly(7);
+        assertThat(tokens(sample(List.of(SampleRequest.likeliest()), List.of(row)))).containsExactly(7);
     }
 
     @Test
-    void theSameSeedAndPositionDrawTheSameInAnyRowOfAnyBatch() {
-        List<Draw> draws = new ArrayList<>();
+    void theSameSeedAndPositionSampleTheSameInAnyRowOfAnyBatch() {
+        List<SampleRequest> samples = new ArrayList<>();
         List<float[]> rows = new ArrayList<>();
         for (int i = 0; i < 40; i++) {
             int[] history = fresh.tokens(30, 1_000);
-            draws.add(new Draw(mixed(i), i, history, 10, 11 + i % 20, i % 8 == 7 ? fresh.below(1_000) : Draw.NONE));
+            samples.add(new SampleRequest(mixed(i), i, history, 10, 11 + i % 20, i % 8 == 7 ? fresh.below(1_000) : SampleRequest.NONE));
             rows.add(fresh.logits(1_000));
         }
-        List<Drawn> together = draw(draws, rows);
-        for (int i = 0; i < draws.size(); i++) {
-            assertThat(draw(List.of(draws.get(i)), List.of(rows.get(i))))
-                    .as("draw %d alone (seed %d)", i, fresh.seed)
+        List<SampledToken> together = sample(samples, rows);
+        for (int i = 0; i < samples.size(); i++) {
+            assertThat(sample(List.of(samples.get(i)), List.of(rows.get(i))))
+                    .as("sample %d alone (seed %d)", i, fresh.seed)
                     .containsExactly(together.get(i));
         }
-        List<Drawn> shifted = draw(draws.subList(3, 20), rows.subList(3, 20));
+        List<SampledToken> shifted = sample(samples.subList(3, 20), rows.subList(3, 20));
         assertThat(shifted).isEqualTo(together.subList(3, 20));
     }
 
@@ -285,26 +284,26 @@ public abstract class AbstractDrawTest extends DrawingDevice {
     }
 
     @Test
-    void drawsVaryWithSeedAndPosition() {
+    void samplesVaryWithSeedAndPosition() {
         SamplingParams sampling = sampling(2, 0, 1, 0);
-        List<Draw> bySeed =
+        List<SampleRequest> bySeed =
                 LongStream.range(0, 50).mapToObj(seed -> plain(sampling, seed)).toList();
-        List<Draw> byPosition = IntStream.range(1, 51)
-                .mapToObj(length -> new Draw(sampling, 7, new int[50], 1, length, Draw.NONE))
+        List<SampleRequest> byPosition = IntStream.range(1, 51)
+                .mapToObj(length -> new SampleRequest(sampling, 7, new int[50], 1, length, SampleRequest.NONE))
                 .toList();
-        for (List<Draw> draws : List.of(bySeed, byPosition)) {
-            assertThat(Arrays.stream(tokens(draw(draws, copies(LOGITS, 50)))).distinct())
+        for (List<SampleRequest> samples : List.of(bySeed, byPosition)) {
+            assertThat(Arrays.stream(tokens(sample(samples, copies(LOGITS, 50)))).distinct())
                     .hasSizeGreaterThan(3);
         }
     }
 
-    private SortedMap<Integer, Integer> counts(SamplingParams sampling, int draws) {
+    private SortedMap<Integer, Integer> counts(SamplingParams sampling, int samples) {
         TreeMap<Integer, Integer> counts = new TreeMap<>();
-        for (int from = 0; from < draws; from += 1_000) {
-            List<Draw> some = LongStream.range(from, from + 1_000)
+        for (int from = 0; from < samples; from += 1_000) {
+            List<SampleRequest> some = LongStream.range(from, from + 1_000)
                     .mapToObj(seed -> plain(sampling, seed))
                     .toList();
-            for (int token : tokens(draw(some, copies(LOGITS, some.size())))) {
+            for (int token : tokens(sample(some, copies(LOGITS, some.size())))) {
                 counts.merge(token, 1, Integer::sum);
             }
         }

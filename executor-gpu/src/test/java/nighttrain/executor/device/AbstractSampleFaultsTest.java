@@ -1,5 +1,9 @@
 package nighttrain.executor.device;
 
+import nighttrain.executor.step.SampleRequest;
+import nighttrain.executor.step.SampledToken;
+import nighttrain.executor.step.LogitFault;
+
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
@@ -10,11 +14,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Rows of logits that are not finite: they have no token, say why, and leave the other rows alone. */
-public abstract class AbstractDrawFaultsTest extends DrawingDevice {
+public abstract class AbstractSampleFaultsTest extends SamplingDevice {
     private static final float NEGATIVE_NAN = Float.intBitsToFloat(0xffc00001);
     private static final float LARGEST_NAN = Float.intBitsToFloat(0x7fffffff);
 
-    protected AbstractDrawFaultsTest(TestBackend backend) {
+    protected AbstractSampleFaultsTest(TestBackend backend) {
         super(backend);
     }
 
@@ -25,22 +29,22 @@ public abstract class AbstractDrawFaultsTest extends DrawingDevice {
     void aRowThatIsNotFiniteHasNoToken(int vocabulary) {
         List<Row> bad = bad(vocabulary);
         List<float[]> good = new ArrayList<>();
-        List<Draw> draws = new ArrayList<>();
+        List<SampleRequest> samples = new ArrayList<>();
         List<float[]> rows = new ArrayList<>();
         for (int i = 0; i < bad.size(); i++) {
             good.add(fresh.logits(vocabulary));
-            draws.addAll(List.of(draw(i, vocabulary), draw(i + 1, vocabulary)));
+            samples.addAll(List.of(sample(i, vocabulary), sample(i + 1, vocabulary)));
             rows.addAll(List.of(good.get(i), bad.get(i).logits()));
         }
-        List<Drawn> drawn = draw(draws, rows);
+        List<SampledToken> sampled = sample(samples, rows);
         for (int i = 0; i < bad.size(); i++) {
-            assertThat(drawn.get(2 * i + 1))
+            assertThat(sampled.get(2 * i + 1))
                     .as("bad row %d (seed %d)", i, fresh.seed)
-                    .isEqualTo(Drawn.failed(bad.get(i).fault()));
-            assertThat(draw(List.of(draws.get(2 * i)), List.of(good.get(i))))
+                    .isEqualTo(SampledToken.failed(bad.get(i).fault()));
+            assertThat(sample(List.of(samples.get(2 * i)), List.of(good.get(i))))
                     .as("good row %d (seed %d)", i, fresh.seed)
-                    .containsExactly(drawn.get(2 * i));
-            assertThat(drawn.get(2 * i).fault()).isEmpty();
+                    .containsExactly(sampled.get(2 * i));
+            assertThat(sampled.get(2 * i).fault()).isEmpty();
         }
     }
 
@@ -73,7 +77,7 @@ public abstract class AbstractDrawFaultsTest extends DrawingDevice {
     }
 
     /** Greedy and sampled, with filters, penalties and log-probabilities, and given tokens, in turn. */
-    private Draw draw(int i, int vocabulary) {
+    private SampleRequest sample(int i, int vocabulary) {
         SamplingParams sampling = new SamplingParams(
                 1,
                 i % 2,
@@ -86,8 +90,8 @@ public abstract class AbstractDrawFaultsTest extends DrawingDevice {
                 i % 4 == 2 ? Math.min(vocabulary, 5) : -1,
                 false,
                 false);
-        int given = i % 7 == 3 ? fresh.below(vocabulary) : Draw.NONE;
-        return new Draw(sampling, i, fresh.tokens(9, vocabulary), 4, 9, given);
+        int given = i % 7 == 3 ? fresh.below(vocabulary) : SampleRequest.NONE;
+        return new SampleRequest(sampling, i, fresh.tokens(9, vocabulary), 4, 9, given);
     }
 
     /** A penalty multiplies a finite logit past the largest float. */
@@ -97,7 +101,7 @@ public abstract class AbstractDrawFaultsTest extends DrawingDevice {
         float[] row = fresh.logits(1_000);
         row[5] = 3e38f;
         SamplingParams halved = new SamplingParams(1, temperature, 0, 1, 0, 0.5, 0, 0, -1, false, false);
-        Draw draw = new Draw(halved, 1, new int[] {5}, 1, 1, Draw.NONE);
-        assertThat(draw(List.of(draw), List.of(row))).containsExactly(Drawn.failed(LogitFault.POSITIVE_INFINITY));
+        SampleRequest sample = new SampleRequest(halved, 1, new int[] {5}, 1, 1, SampleRequest.NONE);
+        assertThat(sample(List.of(sample), List.of(row))).containsExactly(SampledToken.failed(LogitFault.POSITIVE_INFINITY));
     }
 }

@@ -5,14 +5,14 @@ import java.nio.ByteOrder;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import nighttrain.executor.device.Draw;
+import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.DevicePointer;
 import nighttrain.executor.device.cuda.driver.Stream;
 import nighttrain.executor.request.SamplingParams;
 
-/** How each output row is to be drawn, as draw.cu's {@code Draw} and {@code Penalty} structs. */
-public final class DrawTable {
+/** How each output row is to be sampled, as sample.cu's {@code SampleRequest} and {@code Penalty} structs. */
+public final class SampleTable {
     private static final int BYTES = 64;
     static final int INTS = BYTES / Integer.BYTES;
     private static final int PENALTY_BYTES = 16;
@@ -22,29 +22,29 @@ public final class DrawTable {
     private DevicePointer penalties;
     private int room;
 
-    DrawTable(DeviceMemory memory) {
+    SampleTable(DeviceMemory memory) {
         this.memory = memory;
     }
 
     /** Writes to {@code buffer} from {@code offset} bytes on; penalties travel by themselves. */
-    void write(List<Draw> draws, ByteBuffer buffer, int offset, Stream stream) {
+    void write(List<SampleRequest> samples, ByteBuffer buffer, int offset, Stream stream) {
         ByteBuffer table = buffer.duplicate().order(ByteOrder.nativeOrder()).position(offset);
         int used = 0;
-        for (int i = 0; i < draws.size(); i++) {
-            Draw draw = draws.get(i);
+        for (int i = 0; i < samples.size(); i++) {
+            SampleRequest sample = samples.get(i);
             int count = 0;
-            if (draw.sampling().hasPenalties() && draw.given() == Draw.NONE) {
-                Map<Integer, Integer> counts = outputCounts(draw);
+            if (sample.sampling().hasPenalties() && sample.given() == SampleRequest.NONE) {
+                Map<Integer, Integer> counts = outputCounts(sample);
                 count = counts.size();
                 reserve(used + count);
                 writePenalties(counts, used);
             }
-            write(table, draw, used, count);
+            write(table, sample, used, count);
             used += count;
         }
         if (used > 0) {
             // A larger buffer may have taken the place of the one that the rows before were told of.
-            for (int i = 0; i < draws.size(); i++) {
+            for (int i = 0; i < samples.size(); i++) {
                 int at = offset + i * BYTES;
                 table.putLong(at + 8, penalties.address() + table.getLong(at + 8));
             }
@@ -53,10 +53,10 @@ public final class DrawTable {
     }
 
     /** Tokens so far, with how often each is in the output. */
-    private static Map<Integer, Integer> outputCounts(Draw draw) {
+    private static Map<Integer, Integer> outputCounts(SampleRequest sample) {
         Map<Integer, Integer> counts = new HashMap<>();
-        for (int i = 0; i < draw.length(); i++) {
-            counts.merge(draw.history()[i], i < draw.promptLength() ? 0 : 1, Integer::sum);
+        for (int i = 0; i < sample.length(); i++) {
+            counts.merge(sample.history()[i], i < sample.promptLength() ? 0 : 1, Integer::sum);
         }
         return counts;
     }
@@ -82,9 +82,9 @@ public final class DrawTable {
         penalties = memory.allocate("penalties", (long) room * PENALTY_BYTES);
     }
 
-    private static void write(ByteBuffer table, Draw draw, int firstPenalty, int count) {
-        SamplingParams sampling = draw.sampling();
-        table.putDouble(draw.uniform());
+    private static void write(ByteBuffer table, SampleRequest sample, int firstPenalty, int count) {
+        SamplingParams sampling = sample.sampling();
+        table.putDouble(sample.uniform());
         table.putLong((long) firstPenalty * PENALTY_BYTES);
         table.putDouble(sampling.topP());
         table.putFloat(sampling.isGreedy() ? 0f : (float) Math.min(1 / sampling.temperature(), Float.MAX_VALUE));
@@ -95,7 +95,7 @@ public final class DrawTable {
         table.putInt(sampling.topK());
         table.putInt(count);
         table.putInt(sampling.logprobs());
-        table.putInt(draw.given());
+        table.putInt(sample.given());
         table.putInt(0);
     }
 }

@@ -1,0 +1,9 @@
+package nighttrain.executor.device.cpu;
+
+import nighttrain.executor.device.AbstractSampleTest;
+
+class CpuSampleTest extends AbstractSampleTest {
+    CpuSampleTest() {
+        super(new CpuBackend());
+    }
+}
