@@ -12,12 +12,11 @@ import nighttrain.executor.device.cuda.CudaOptions;
 import nighttrain.executor.device.cuda.GpuReadings;
 import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.kv.PageAllocator;
-import nighttrain.executor.model.Decoder;
 import nighttrain.executor.request.DeviceReading;
 import nighttrain.executor.run.Replica;
 import nighttrain.executor.run.WorkerGroup;
 import nighttrain.executor.schedule.Scheduler;
-import nighttrain.executor.schedule.StepBudget;
+import nighttrain.executor.step.StepLimits;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.ModelConfig;
@@ -70,16 +69,16 @@ public final class Engines {
      */
     public static EnginePlan planOn(HardwareProfile hardware, int gpus, EngineConfig config, ModelConfig model) {
         check(config, model);
-        GpuPlanning.Room room = new GpuPlanning.Room(gpus, budgetBytes(hardware, config));
+        GpuPlanning.Room room = new GpuPlanning.Room(gpus, limitsBytes(hardware, config));
         return GpuPlanning.plan(config, model, maxModelLen(config, model), SCORED_PER_STEP, room);
     }
 
     /** What one of {@code ranks} ranks would take of a GPU that need not be here. */
     public static GpuMemory memoryOn(HardwareProfile hardware, int ranks, EngineConfig config, ModelConfig model) {
-        return GpuPlanning.memory(config, model, ranks, SCORED_PER_STEP, budgetBytes(hardware, config));
+        return GpuPlanning.memory(config, model, ranks, SCORED_PER_STEP, limitsBytes(hardware, config));
     }
 
-    private static long budgetBytes(HardwareProfile hardware, EngineConfig config) {
+    private static long limitsBytes(HardwareProfile hardware, EngineConfig config) {
         return (long) (hardware.memoryBytes() * config.gpu().memoryUtilization());
     }
 
@@ -158,28 +157,20 @@ public final class Engines {
 
     private static Replica replica(int number, EngineConfig config, EnginePlan plan, Checkpoint checkpoint) {
         String name = "nighttrain-replica-" + number;
-        int maxSamples = plan.maxNumSeqs() + SCORED_PER_STEP;
+        StepLimits limits =
+                new StepLimits(plan.maxNumSeqs(), plan.maxBatchTokens(), SCORED_PER_STEP, plan.maxModelLen());
+        KvLayout layout = new KvLayout(plan.pageTokens(), plan.kvPages());
         List<Device> devices = plan.backend() == Backend.CUDA
                 ? CudaDevices.ranks(
                         GpuPlanning.gpusOf(number, config, plan),
-                        GpuPlanning.stepLimits(plan, maxSamples),
+                        limits,
+                        layout.pageTokens(),
                         new CudaOptions(config.gpu().skipSums(), config.gpu().deterministic()))
                 : CpuDevice.ranks(
                         plan.ranks(), plan.threadsPerRank(), config.gpu().skipSums());
-        WorkerGroup workers = WorkerGroup.load(
-                name,
-                checkpoint,
-                devices,
-                new Decoder.Limits(
-                        plan.maxBatchTokens(),
-                        plan.maxNumSeqs(),
-                        maxSamples,
-                        plan.maxModelLen(),
-                        plan.kvPages(),
-                        plan.pageTokens()));
-        PageAllocator pages = new PageAllocator(new KvLayout(plan.pageTokens(), plan.kvPages()), plan.prefixCache());
-        Scheduler scheduler = new Scheduler(
-                new StepBudget(plan.maxNumSeqs(), plan.maxBatchTokens(), SCORED_PER_STEP, plan.maxModelLen()), pages);
+        WorkerGroup workers = WorkerGroup.load(name, checkpoint, devices, limits, layout);
+        PageAllocator pages = new PageAllocator(layout, plan.prefixCache());
+        Scheduler scheduler = new Scheduler(limits, pages);
         return new Replica(name, scheduler, pages, workers, plan.maxNumSeqs() * (1 + QUEUED_PER_RUNNING));
     }
 }

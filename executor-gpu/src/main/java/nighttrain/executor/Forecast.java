@@ -3,7 +3,6 @@ package nighttrain.executor;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.kv.PageAllocator;
 import nighttrain.executor.request.GenerationRequest;
@@ -12,7 +11,8 @@ import nighttrain.executor.request.StopCheck;
 import nighttrain.executor.schedule.Scheduler;
 import nighttrain.executor.schedule.Sequence;
 import nighttrain.executor.schedule.Step;
-import nighttrain.executor.schedule.StepBudget;
+import nighttrain.executor.step.SampledToken;
+import nighttrain.executor.step.StepLimits;
 
 /**
  * One replica at work without a device: the engine's own scheduler and pages decide what goes into every step, and a {@link StepTime}
@@ -45,7 +45,7 @@ public record Forecast(
     /** Lets one replica of {@code plan} answer {@code requests}, all of them there from the start, in this order. */
     public static Forecast of(EnginePlan plan, StepTime time, List<Request> requests) {
         Scheduler scheduler = new Scheduler(
-                new StepBudget(plan.maxNumSeqs(), plan.maxBatchTokens(), 0, plan.maxModelLen()),
+                new StepLimits(plan.maxNumSeqs(), plan.maxBatchTokens(), 0, plan.maxModelLen()),
                 new PageAllocator(new KvLayout(plan.pageTokens(), plan.kvPages()), plan.prefixCache()));
         for (int i = 0; i < requests.size(); i++) {
             scheduler.add(sequence(i, requests.get(i)));

@@ -4,7 +4,6 @@ import java.util.List;
 import java.util.stream.IntStream;
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.device.cuda.CudaDevices;
-import nighttrain.executor.device.cuda.step.StepLimits;
 import nighttrain.executor.kv.KvLayout;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.ModelConfig;
@@ -89,15 +88,6 @@ final class GpuPlanning {
     /** The GPUs of all replicas. */
     static List<Integer> gpusOf(EngineConfig config, EnginePlan plan) {
         return gpus(config).subList(0, plan.replicas() * plan.ranks());
-    }
-
-    static StepLimits stepLimits(EnginePlan plan, int maxSamples) {
-        return new StepLimits(
-                plan.maxBatchTokens(),
-                plan.maxNumSeqs(),
-                maxSamples,
-                KvLayout.pagesFor(plan.maxModelLen(), plan.pageTokens()),
-                plan.pageTokens());
     }
 
     /** Replicas need no communication at all, so the fewest ranks whose memory holds the model and a useful KV cache. */

@@ -46,7 +46,7 @@ class ArchitectureRulesTest {
                 .whereLayer("schedule")
                 .mayOnlyBeAccessedByLayers("root", "run")
                 .whereLayer("kv")
-                .mayOnlyBeAccessedByLayers("root", "run", "schedule")
+                .mayOnlyBeAccessedByLayers("root", "run", "schedule", "model")
                 .whereLayer("model")
                 .mayOnlyBeAccessedByLayers("root", "run")
                 .whereLayer("architecture")

@@ -5,13 +5,15 @@ import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.Placement;
 import nighttrain.executor.architecture.ResidualStream;
 import nighttrain.executor.device.AttentionShape;
-import nighttrain.executor.step.Batch;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Flight;
 import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.RowShare;
 import nighttrain.executor.device.Tensor;
+import nighttrain.executor.kv.KvLayout;
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.StepLimits;
 import nighttrain.io.checkpoint.BlockConfig.Mlp;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.ModelConfig;
@@ -26,7 +28,8 @@ public final class Decoder {
     private final List<AttentionShape> shapes;
     private final Workspace workspace;
     private final Mlp mlp;
-    private final Limits limits;
+    private final StepLimits limits;
+    private final KvLayout layout;
 
     private Decoder(
             Architecture architecture,
@@ -36,7 +39,8 @@ public final class Decoder {
             List<AttentionShape> shapes,
             Workspace workspace,
             Mlp mlp,
-            Limits limits) {
+            StepLimits limits,
+            KvLayout layout) {
         this.architecture = architecture;
         this.kernels = device.kernels();
         this.ranks = device.communicator();
@@ -46,22 +50,11 @@ public final class Decoder {
         this.workspace = workspace;
         this.mlp = mlp;
         this.limits = limits;
+        this.layout = layout;
     }
 
-    /**
-     * Sizes of the buffers that a decoder keeps.
-     *
-     * @param maxTokens most tokens in one step
-     * @param maxSequences most sequences in one step
-     * @param maxSamples most tokens sampled in one step
-     * @param maxPositions longest sequence
-     * @param pages pages of the KV cache
-     * @param pageTokens tokens in a page
-     */
-    public record Limits(int maxTokens, int maxSequences, int maxSamples, int maxPositions, int pages, int pageTokens) {}
-
     /** Loads one rank's part of the model onto its device. */
-    public static Decoder load(Checkpoint checkpoint, Device device, Limits limits) {
+    public static Decoder load(Checkpoint checkpoint, Device device, StepLimits limits, KvLayout layout) {
         ModelConfig model = checkpoint.config();
         Architecture architecture = Architecture.of(model);
         Communicator ranks = device.communicator();
@@ -70,12 +63,13 @@ public final class Decoder {
         return new Decoder(
                 architecture,
                 device,
-                new WeightLoader(device, checkpoint, placement).load(slice, limits.maxPositions()),
-                KvCache.allocate(device, model, placement, limits.pages() + 1, limits.pageTokens()),
+                new WeightLoader(device, checkpoint, placement).load(slice, limits.maxModelLen()),
+                KvCache.allocate(device, model, placement, layout),
                 shapes(model, placement),
                 Workspace.allocate(device, model, placement, limits.maxTokens(), limits.maxSamples(), slice),
                 model.block().mlp(),
-                limits);
+                limits,
+                layout);
     }
 
     private static List<AttentionShape> shapes(ModelConfig model, Placement placement) {
@@ -107,11 +101,15 @@ public final class Decoder {
 
     /** The page that belongs to no sequence: where padding and warm-up put their keys and values. */
     public int scratchPage() {
-        return limits.pages();
+        return layout.pages();
     }
 
-    public Limits limits() {
+    public StepLimits limits() {
         return limits;
+    }
+
+    public KvLayout layout() {
+        return layout;
     }
 
     /** Logits of the batch's output rows that this rank samples from, {@code [1, rows, vocabulary]}. */

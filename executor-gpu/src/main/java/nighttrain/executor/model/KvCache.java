@@ -5,18 +5,19 @@ import java.util.List;
 import nighttrain.executor.architecture.Placement;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.KvPages;
+import nighttrain.executor.kv.KvLayout;
 import nighttrain.io.checkpoint.ModelConfig;
 
 /** One rank's keys and values, layer by layer; all layers use the same page numbers. */
 record KvCache(List<KvPages> layers) {
-    static KvCache allocate(Device device, ModelConfig model, Placement placement, int pages, int pageTokens) {
+    static KvCache allocate(Device device, ModelConfig model, Placement placement, KvLayout layout) {
         List<KvPages> layers = new ArrayList<>();
         for (int layer = 0; layer < model.layers(); layer++) {
             layers.add(device.kvPages(
                     "keys and values of layer " + layer,
                     placement.localTracks(),
-                    pages,
-                    pageTokens,
+                    layout.pages() + 1, // one is the scratch page
+                    layout.pageTokens(),
                     placement.share(model.kvHeads()),
                     model.headDim()));
         }

@@ -4,10 +4,12 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.Supplier;
-import nighttrain.executor.step.Batch;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Flight;
+import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.model.Decoder;
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.StepLimits;
 import nighttrain.io.checkpoint.Checkpoint;
 
 /** One thread that drives one device: everything a rank does, it does there. */
@@ -25,9 +27,9 @@ final class RankWorker implements AutoCloseable {
         });
     }
 
-    CompletableFuture<StepRunner> load(Checkpoint checkpoint, Decoder.Limits limits) {
+    CompletableFuture<StepRunner> load(Checkpoint checkpoint, StepLimits limits, KvLayout layout) {
         return submit(() -> {
-            runner = new StepRunner(Decoder.load(checkpoint, device, limits), device.recorder());
+            runner = new StepRunner(Decoder.load(checkpoint, device, limits, layout), device.recorder());
             runner.warmUp();
             return runner;
         });

@@ -6,13 +6,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
+import nighttrain.executor.device.Flight;
+import nighttrain.executor.device.Recorder.Recording;
+import nighttrain.executor.device.Recorder;
+import nighttrain.executor.kv.KvLayout;
+import nighttrain.executor.model.Decoder;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.step.SampledToken;
-import nighttrain.executor.device.Flight;
-import nighttrain.executor.device.Recorder;
-import nighttrain.executor.device.Recorder.Recording;
-import nighttrain.executor.model.Decoder;
+import nighttrain.executor.step.StepLimits;
 
 /**
  * Runs steps on one rank. Decode steps are padded to a few sizes and replayed from a recording where the device has recordings,
@@ -62,8 +64,8 @@ final class StepRunner {
     /** Runs the largest steps once, on the scratch page, so that no request waits for compilers and choices. */
     void warmUp() {
         if (recorder.isPresent()) {
-            Decoder.Limits limits = decoder.limits();
-            int longest = Math.min(limits.maxTokens(), limits.maxPositions() - 1);
+            StepLimits limits = decoder.limits();
+            int longest = Math.min(limits.maxTokens(), limits.maxModelLen() - 1);
             launch(scratch(Math.max(1, Math.min(limits.maxTokens() / longest, limits.maxSequences())), longest))
                     .land();
             launch(scratch(limits.maxSequences(), 1)).land();
@@ -71,8 +73,7 @@ final class StepRunner {
     }
 
     private Batch scratch(int sequences, int length) {
-        int[] pages = new int
-                [(length + decoder.limits().pageTokens() - 1) / decoder.limits().pageTokens()];
+        int[] pages = new int[KvLayout.pagesFor(length, decoder.layout().pageTokens())];
         Arrays.fill(pages, decoder.scratchPage());
         int[][] tables = new int[sequences][];
         Arrays.fill(tables, pages);

@@ -5,11 +5,12 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.IntFunction;
-import nighttrain.executor.step.Batch;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Flight;
 import nighttrain.executor.device.PeerFailedException;
-import nighttrain.executor.model.Decoder;
+import nighttrain.executor.kv.KvLayout;
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.StepLimits;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Checkpoint;
 
@@ -24,11 +25,12 @@ public final class WorkerGroup implements AutoCloseable {
     }
 
     /** Loads the model onto {@code devices}, one rank each; they are closed with the group. */
-    public static WorkerGroup load(String name, Checkpoint checkpoint, List<Device> devices, Decoder.Limits limits) {
+    public static WorkerGroup load(
+            String name, Checkpoint checkpoint, List<Device> devices, StepLimits limits, KvLayout layout) {
         WorkerGroup group = new WorkerGroup(name, devices);
         try {
             all(group.workers.stream()
-                    .map(worker -> worker.load(checkpoint, limits))
+                    .map(worker -> worker.load(checkpoint, limits, layout))
                     .toList());
             return group;
         } catch (RuntimeException | Error e) {

@@ -4,8 +4,9 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
-import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.kv.PageAllocator;
+import nighttrain.executor.step.SampledToken;
+import nighttrain.executor.step.StepLimits;
 
 /**
  * Continuous batching (Orca, OSDI 2022) with chunked prefill: every step decodes all sequences that can, fills what is left of
@@ -17,15 +18,15 @@ import nighttrain.executor.kv.PageAllocator;
  * run one after the other, so what a wasted row writes is written before the next owner's step begins.
  */
 public final class Scheduler {
-    private final StepBudget budget;
+    private final StepLimits limits;
     private final PageAllocator pages;
     private final Deque<Sequence> waiting = new ArrayDeque<>();
     private final List<Sequence> running = new ArrayList<>();
     private long preemptions;
     private long sampledTokens;
 
-    public Scheduler(StepBudget budget, PageAllocator pages) {
-        this.budget = budget;
+    public Scheduler(StepLimits limits, PageAllocator pages) {
+        this.limits = limits;
         this.pages = pages;
     }
 
@@ -58,7 +59,7 @@ public final class Scheduler {
         if (running.stream().anyMatch(Sequence::samplesByAwaited)) {
             return Step.NONE;
         }
-        StepPlan plan = new StepPlan(budget, running.size());
+        StepPlan plan = new StepPlan(limits, running.size());
         long preemptionsBefore = preemptions;
         planRunning(plan, true);
         planRunning(plan, false);
@@ -121,7 +122,7 @@ public final class Scheduler {
     }
 
     private boolean isDrained(Sequence sequence) {
-        return sequence.isDrained(budget.maxModelLen());
+        return sequence.isDrained(limits.maxModelLen());
     }
 
     /**
@@ -153,7 +154,7 @@ public final class Scheduler {
 
     private void admit(StepPlan plan) {
         int leaving = (int) running.stream().filter(this::isDrained).count();
-        while (!waiting.isEmpty() && running.size() - leaving < budget.maxSequences() && plan.hasTokensLeft()) {
+        while (!waiting.isEmpty() && running.size() - leaving < limits.maxSequences() && plan.hasTokensLeft()) {
             Sequence sequence = waiting.peekFirst();
             if (sequence.isScoring() && !plan.hasScoresLeft()) {
                 return;
@@ -217,7 +218,7 @@ public final class Scheduler {
         }
         if (slice.samples() && !sequence.isFinished()) {
             sampledTokens += sampled.get(scored).fault().isPresent() ? 0 : 1;
-            sequence.append(sampled.get(scored), budget.maxModelLen(), nowNanos);
+            sequence.append(sampled.get(scored), limits.maxModelLen(), nowNanos);
         }
         if (sequence.isFinished()) {
             if (!sequence.isFailed()) {

@@ -2,17 +2,18 @@ package nighttrain.executor.schedule;
 
 import java.util.ArrayList;
 import java.util.List;
+import nighttrain.executor.step.StepLimits;
 
-/** A step in the making: its slices so far, and what is left of the budget. */
+/** A step in the making: its slices so far, and what is left of the limits. */
 final class StepPlan {
     private final List<Step.Slice> slices;
     private int tokensLeft;
     private int scoredLeft;
 
-    StepPlan(StepBudget budget, int expectedSlices) {
+    StepPlan(StepLimits limits, int expectedSlices) {
         this.slices = new ArrayList<>(expectedSlices);
-        this.tokensLeft = budget.maxTokens();
-        this.scoredLeft = budget.maxScored();
+        this.tokensLeft = limits.maxTokens();
+        this.scoredLeft = limits.maxScored();
     }
 
     List<Step.Slice> slices() {

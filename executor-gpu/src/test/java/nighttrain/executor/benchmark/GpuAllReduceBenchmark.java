@@ -6,14 +6,14 @@ import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.Executors;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
-import nighttrain.executor.step.Batch;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Recorder.Recording;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.executor.device.cuda.CudaOptions;
-import nighttrain.executor.device.cuda.step.StepLimits;
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.StepLimits;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -38,7 +38,8 @@ class GpuAllReduceBenchmark {
         int gpus = CudaDevices.count();
         List<Device> devices = CudaDevices.ranks(
                 IntStream.range(0, gpus).boxed().toList(),
-                new StepLimits(LARGEST_ROWS, 1, 1, 1, 16),
+                new StepLimits(1, LARGEST_ROWS, 0, 16),
+                16,
                 new CudaOptions(false, false, nccl));
         CyclicBarrier together = new CyclicBarrier(gpus);
         List<CompletableFuture<Void>> ranks = devices.stream()

@@ -11,12 +11,13 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import nighttrain.executor.benchmark.SwitchedSums.Mode;
-import nighttrain.executor.step.Batch;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Recorder.Recording;
 import nighttrain.executor.device.cuda.CudaDevices;
-import nighttrain.executor.device.cuda.step.StepLimits;
+import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.model.Decoder;
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.StepLimits;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import org.junit.jupiter.api.Tag;
@@ -40,8 +41,8 @@ class GpuArchitectureBenchmark {
     private static final boolean BRIEF = Boolean.getBoolean("bench.brief");
     private static final int PREFILL_ROUNDS = 3;
     private static final int DECODE_ROUNDS = 15;
-    private static final Decoder.Limits LIMITS = new Decoder.Limits(
-            PREFILL_TOKENS, SEQUENCES, SEQUENCES, LONGEST, KV_TOKENS / Steps.PAGE_TOKENS, Steps.PAGE_TOKENS);
+    private static final StepLimits LIMITS = new StepLimits(SEQUENCES, PREFILL_TOKENS, 0, LONGEST);
+    private static final KvLayout LAYOUT = new KvLayout(Steps.PAGE_TOKENS, KV_TOKENS / Steps.PAGE_TOKENS);
 
     @ParameterizedTest
     @ValueSource(
@@ -58,8 +59,8 @@ class GpuArchitectureBenchmark {
         int gpus = Integer.getInteger("bench.gpus", CudaDevices.count());
         List<Device> devices = CudaDevices.ranks(
                 IntStream.range(0, gpus).boxed().toList(),
-                new StepLimits(
-                        PREFILL_TOKENS, SEQUENCES, SEQUENCES, LONGEST / Steps.PAGE_TOKENS + 1, Steps.PAGE_TOKENS));
+                LIMITS,
+                Steps.PAGE_TOKENS);
         CyclicBarrier together = new CyclicBarrier(gpus);
         try (Checkpoint checkpoint =
                 Checkpoints.dummy(Path.of(System.getProperty("nighttrain.root"), "conf", "shapes", shape))) {
@@ -87,7 +88,7 @@ class GpuArchitectureBenchmark {
             this.together = together;
             this.sums = new SwitchedSums(device.communicator());
             long start = System.nanoTime();
-            this.decoder = Decoder.load(checkpoint, sums.in(device), LIMITS);
+            this.decoder = Decoder.load(checkpoint, sums.in(device), LIMITS, LAYOUT);
             say("loaded in %.1f s".formatted((System.nanoTime() - start) / 1e9));
         }
 

@@ -7,7 +7,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import nighttrain.executor.Roofline;
-import nighttrain.executor.step.Batch;
 import nighttrain.executor.device.Ceilings;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Kernels;
@@ -15,8 +14,10 @@ import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Recorder.Recording;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.device.cuda.CudaDevices;
-import nighttrain.executor.device.cuda.step.StepLimits;
+import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.model.Decoder;
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.StepLimits;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import org.junit.jupiter.api.Tag;
@@ -46,16 +47,14 @@ class GpuVerbBenchmark {
                 System.getProperty("nighttrain.root"), "conf", "shapes", System.getProperty("bench.shape", "dense-8b"));
         int sequences = Math.max(PREFILLED, batch);
         int pages = Math.max(PREFILL_TOKENS, (context + 64) * batch) / PAGE_TOKENS;
-        Decoder.Limits limits = new Decoder.Limits(
-                PREFILL_TOKENS, sequences, sequences, Math.max(PREFILL_TOKENS, context + 64), pages, PAGE_TOKENS);
-        StepLimits stepLimits = new StepLimits(
-                PREFILL_TOKENS, sequences, sequences, limits.maxPositions() / PAGE_TOKENS + 1, PAGE_TOKENS);
+        StepLimits limits = new StepLimits(sequences, PREFILL_TOKENS, 0, Math.max(PREFILL_TOKENS, context + 64));
+        KvLayout layout = new KvLayout(PAGE_TOKENS, pages);
         Ceilings ceilings = CudaDevices.ceilings(0);
-        Device device = CudaDevices.ranks(List.of(0), stepLimits).get(0);
+        Device device = CudaDevices.ranks(List.of(0), limits, PAGE_TOKENS).get(0);
         long start = System.nanoTime();
         try (Checkpoint checkpoint = Checkpoints.dummy(shape);
                 device) {
-            Decoder decoder = Decoder.load(checkpoint, timed(device), limits);
+            Decoder decoder = Decoder.load(checkpoint, timed(device), limits, layout);
             System.out.printf("loaded in %.1f s%n", (System.nanoTime() - start) / 1e9);
             measure("prefill, one sequence of 8192", device, decoder, Steps.prefill(1, PREFILL_TOKENS));
             measure(

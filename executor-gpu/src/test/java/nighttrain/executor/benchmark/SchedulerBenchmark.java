@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
-import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.kv.PageAllocator;
 import nighttrain.executor.request.GenerationRequest;
@@ -15,7 +14,8 @@ import nighttrain.executor.request.StopCheck;
 import nighttrain.executor.schedule.Scheduler;
 import nighttrain.executor.schedule.Sequence;
 import nighttrain.executor.schedule.Step;
-import nighttrain.executor.schedule.StepBudget;
+import nighttrain.executor.step.SampledToken;
+import nighttrain.executor.step.StepLimits;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -28,7 +28,7 @@ class SchedulerBenchmark {
     @Test
     void steps() {
         Scheduler scheduler = new Scheduler(
-                new StepBudget(SEQUENCES, 65_536, 64, 8_192), new PageAllocator(new KvLayout(16, 1 << 19), true));
+                new StepLimits(SEQUENCES, 65_536, 64, 8_192), new PageAllocator(new KvLayout(16, 1 << 19), true));
         Random random = new Random(1);
         for (int i = 0; i < SEQUENCES; i++) {
             scheduler.add(new Sequence(

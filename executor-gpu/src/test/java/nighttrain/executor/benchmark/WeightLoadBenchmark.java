@@ -15,8 +15,9 @@ import java.util.Random;
 import java.util.stream.IntStream;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.cuda.CudaDevices;
-import nighttrain.executor.device.cuda.step.StepLimits;
+import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.model.Decoder;
+import nighttrain.executor.step.StepLimits;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import org.junit.jupiter.api.Tag;
@@ -62,12 +63,15 @@ class WeightLoadBenchmark {
         load("loaded, warm again", folder, bytes);
     }
 
+    private static final StepLimits LIMITS = new StepLimits(8, 64, 0, 1_024);
+    private static final KvLayout LAYOUT = new KvLayout(16, 64);
+
     private static void load(String what, Path folder, long bytes) {
         try (Checkpoint checkpoint = Checkpoints.open(folder);
-                Device device = CudaDevices.ranks(List.of(0), new StepLimits(64, 8, 8, 64, 16))
+                Device device = CudaDevices.ranks(List.of(0), LIMITS, LAYOUT.pageTokens())
                         .get(0)) {
             long start = System.nanoTime();
-            Decoder.load(checkpoint, device, new Decoder.Limits(64, 8, 8, 1_024, 64, 16));
+            Decoder.load(checkpoint, device, LIMITS, LAYOUT);
             device.read(device.tensor("probe", 1, 1, 8));
             report(what, bytes, start);
         }

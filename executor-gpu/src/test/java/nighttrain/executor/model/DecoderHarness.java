@@ -4,12 +4,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
-import nighttrain.executor.step.Batch;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.device.Ranks;
 import nighttrain.executor.device.cpu.CpuDevice;
+import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.SampleRequest;
+import nighttrain.executor.step.StepLimits;
 import nighttrain.io.checkpoint.Checkpoint;
 
 /** Runs one forward pass over a whole prompt on any number of ranks, without scheduler or engine. */
@@ -33,7 +35,8 @@ final class DecoderHarness {
     static float[] logits(Checkpoint checkpoint, List<Device> devices, int... ids) {
         int positions = checkpoint.config().maxPositions();
         int pages = (positions + PAGE_TOKENS - 1) / PAGE_TOKENS;
-        Decoder.Limits limits = new Decoder.Limits(positions, 1, positions, positions, pages, PAGE_TOKENS);
+        StepLimits limits = new StepLimits(1, positions, positions - 1, positions);
+        KvLayout layout = new KvLayout(PAGE_TOKENS, pages);
         int[] rows = IntStream.range(0, ids.length).toArray();
         List<SampleRequest> samples = new ArrayList<>();
         for (int ignored : rows) {
@@ -43,15 +46,15 @@ final class DecoderHarness {
                 IntStream.range(0, pages).map(page -> pages - 1 - page).toArray();
         Batch batch = new Batch(ids, rows, new int[] {0, ids.length}, new int[][] {pageTable}, rows, samples);
         try {
-            return concatenated(Ranks.onAll(devices, device -> logits(checkpoint, device, limits, batch)));
+            return concatenated(Ranks.onAll(devices, device -> logits(checkpoint, device, limits, layout, batch)));
         } finally {
             devices.forEach(Device::close);
         }
     }
 
     /** The logits of one rank's share of the rows. */
-    private static float[] logits(Checkpoint checkpoint, Device device, Decoder.Limits limits, Batch batch) {
-        return device.read(Decoder.load(checkpoint, device, limits).logits(batch));
+    private static float[] logits(Checkpoint checkpoint, Device device, StepLimits limits, KvLayout layout, Batch batch) {
+        return device.read(Decoder.load(checkpoint, device, limits, layout).logits(batch));
     }
 
     private static float[] concatenated(List<float[]> parts) {

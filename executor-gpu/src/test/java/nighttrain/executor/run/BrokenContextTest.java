@@ -3,14 +3,15 @@ package nighttrain.executor.run;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
-import nighttrain.executor.step.Batch;
 import nighttrain.executor.device.DeviceLostException;
-import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.device.TestBackend;
 import nighttrain.executor.device.cuda.CudaBackend;
-import nighttrain.executor.model.Decoder;
+import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.reference.RandomCheckpoint;
 import nighttrain.executor.reference.Shapes;
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.SampleRequest;
+import nighttrain.executor.step.StepLimits;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -18,8 +19,8 @@ import org.junit.jupiter.api.Test;
 @Tag("gpu")
 @Tag("fault")
 class BrokenContextTest {
-    private static final Decoder.Limits LIMITS =
-            new Decoder.Limits(64, 8, 8, Shapes.POSITIONS, 64, TestBackend.PAGE_TOKENS);
+    private static final StepLimits LIMITS = new StepLimits(8, 64, 0, Shapes.POSITIONS);
+    private static final KvLayout LAYOUT = new KvLayout(TestBackend.PAGE_TOKENS, 64);
 
     private static final boolean LAUNCHES_BLOCK = "1".equals(System.getenv("CUDA_LAUNCH_BLOCKING"));
 
@@ -27,7 +28,7 @@ class BrokenContextTest {
     void theProcessIsToldToEnd() {
         RandomCheckpoint checkpoint = RandomCheckpoint.of(Shapes.DENSE.model());
         CudaBackend gpus = new CudaBackend();
-        try (WorkerGroup workers = WorkerGroup.load("test", checkpoint, gpus.open(1), LIMITS)) {
+        try (WorkerGroup workers = WorkerGroup.load("test", checkpoint, gpus.open(1), LIMITS, LAYOUT)) {
             assertThatThrownBy(() -> workers.launch(step(Integer.MAX_VALUE)).land())
                     .hasCauseInstanceOf(DeviceLostException.class)
                     .hasMessageStartingWith("rank 0 failed: ")

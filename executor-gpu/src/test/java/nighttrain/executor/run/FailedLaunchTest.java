@@ -11,15 +11,16 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.IntStream;
-import nighttrain.executor.step.Batch;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.TestBackend;
 import nighttrain.executor.device.cuda.CudaBackend;
-import nighttrain.executor.model.Decoder;
+import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.reference.RandomCheckpoint;
 import nighttrain.executor.reference.Shapes;
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.SampleRequest;
+import nighttrain.executor.step.StepLimits;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -32,8 +33,8 @@ class FailedLaunchTest {
     /** A grid has at most 65 535 blocks in its second dimension, along which tracks lie. */
     private static final int TOO_MANY_TRACKS = 70_000;
 
-    private static final Decoder.Limits LIMITS =
-            new Decoder.Limits(64, 8, 8, Shapes.POSITIONS, 64, TestBackend.PAGE_TOKENS);
+    private static final StepLimits LIMITS = new StepLimits(8, 64, 0, Shapes.POSITIONS);
+    private static final KvLayout LAYOUT = new KvLayout(TestBackend.PAGE_TOKENS, 64);
 
     @ParameterizedTest
     @CsvSource({"DENSE,1,0", "DENSE,2,0", "DENSE,2,1", "LADDER,4,2", "TRACKS_MEAN,4,3"})
@@ -43,14 +44,14 @@ class FailedLaunchTest {
         List<Device> devices = new ArrayList<>(GPUS.open(ranks));
         devices.set(failing, failingAtGelu(devices.get(failing), armed));
         RandomCheckpoint checkpoint = RandomCheckpoint.of(shape.model());
-        try (WorkerGroup workers = WorkerGroup.load("test", checkpoint, devices, LIMITS)) {
+        try (WorkerGroup workers = WorkerGroup.load("test", checkpoint, devices, LIMITS, LAYOUT)) {
             assertThat(workers.launch(prompt()).land()).hasSize(1);
             armed.set(true);
             assertThatThrownBy(() -> workers.launch(prompt()).land())
                     .hasMessageStartingWith(
                             "rank " + failing + " failed: java.lang.IllegalStateException: launch failed: gelu ");
         }
-        try (WorkerGroup again = WorkerGroup.load("test", checkpoint, GPUS.open(ranks), LIMITS)) {
+        try (WorkerGroup again = WorkerGroup.load("test", checkpoint, GPUS.open(ranks), LIMITS, LAYOUT)) {
             assertThat(again.launch(prompt()).land()).hasSize(1);
         }
     }

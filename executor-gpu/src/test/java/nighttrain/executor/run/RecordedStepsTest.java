@@ -9,17 +9,19 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import nighttrain.executor.step.Batch;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.step.SampleRequest;
-import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.device.Ranks;
 import nighttrain.executor.device.TestBackend;
 import nighttrain.executor.device.cuda.CudaBackend;
+import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.model.Decoder;
 import nighttrain.executor.reference.RandomCheckpoint;
 import nighttrain.executor.reference.Shapes;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.SampleRequest;
+import nighttrain.executor.step.SampledToken;
+import nighttrain.executor.step.StepLimits;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -34,8 +36,8 @@ class RecordedStepsTest {
     private static final int LONGEST_PROMPT = 16;
     private static final int STEPS = 20;
     private static final int[] BATCHES = {1, 3, 8, 11};
-    private static final Decoder.Limits LIMITS =
-            new Decoder.Limits(256, 16, 16, Shapes.POSITIONS, 16 * PAGES_PER_SEQUENCE, TestBackend.PAGE_TOKENS);
+    private static final StepLimits LIMITS = new StepLimits(16, 256, 0, Shapes.POSITIONS);
+    private static final KvLayout LAYOUT = new KvLayout(TestBackend.PAGE_TOKENS, 16 * PAGES_PER_SEQUENCE);
 
     /** So that differences of bits show. */
     private static final SamplingParams GREEDY_WITH_LOGPROBS =
@@ -69,7 +71,7 @@ class RecordedStepsTest {
         List<Device> devices = gpus.open(ranks);
         try {
             List<PlainAndRecorded> ofRanks = Ranks.onAll(devices, device -> {
-                Decoder decoder = Decoder.load(checkpoint, device, LIMITS);
+                Decoder decoder = Decoder.load(checkpoint, device, LIMITS, LAYOUT);
                 return new PlainAndRecorded(
                         sampled(new StepRunner(decoder, Optional.empty())),
                         sampled(new StepRunner(decoder, device.recorder())));

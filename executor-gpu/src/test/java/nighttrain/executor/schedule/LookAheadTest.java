@@ -10,7 +10,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
-import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.kv.PageAllocator;
 import nighttrain.executor.request.FinishReason;
@@ -18,6 +17,8 @@ import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.request.StopCheck;
+import nighttrain.executor.step.SampledToken;
+import nighttrain.executor.step.StepLimits;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -104,7 +105,7 @@ class LookAheadTest {
 
     private Loop run(List<GenerationRequest> requests, int ahead, int pageCount, boolean prefixCache, int cancelOneIn) {
         PageAllocator pages = new PageAllocator(new KvLayout(PAGE_TOKENS, pageCount), prefixCache);
-        Scheduler scheduler = new Scheduler(new StepBudget(6, 9, 5, LONGEST), pages);
+        Scheduler scheduler = new Scheduler(new StepLimits(6, 9, 5, LONGEST), pages);
         TokenMachine machine = new TokenMachine(pageCount, PAGE_TOKENS);
         Deque<UnderWay> underWay = new ArrayDeque<>();
         Loop loop = new Loop();

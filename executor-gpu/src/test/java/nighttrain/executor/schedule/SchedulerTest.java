@@ -11,13 +11,14 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.IntStream;
-import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.kv.PageAllocator;
 import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.request.StopCheck;
+import nighttrain.executor.step.SampledToken;
+import nighttrain.executor.step.StepLimits;
 import org.junit.jupiter.api.Test;
 
 class SchedulerTest {
@@ -25,7 +26,7 @@ class SchedulerTest {
 
     @Test
     void decodesComeBeforePiecesOfPrompts() {
-        Scheduler scheduler = scheduler(new StepBudget(8, 10, 64, 100), 50, true);
+        Scheduler scheduler = scheduler(new StepLimits(8, 10, 64, 100), 50, true);
         Sequence short1 = add(scheduler, 3, 5);
         Sequence short2 = add(scheduler, 3, 5);
         step(scheduler);
@@ -41,7 +42,7 @@ class SchedulerTest {
 
     @Test
     void neverExceedsTheBudgetAndFillsIt() {
-        Scheduler scheduler = scheduler(new StepBudget(4, 16, 64, 100), 200, false);
+        Scheduler scheduler = scheduler(new StepLimits(4, 16, 64, 100), 200, false);
         for (int i = 0; i < 10; i++) {
             add(scheduler, 10, 10);
         }
@@ -59,7 +60,7 @@ class SchedulerTest {
     @Test
     void promptsOfOneStepShareWhatTheyBeginWith() {
         PageAllocator pages = new PageAllocator(new KvLayout(4, 50), true);
-        Scheduler scheduler = new Scheduler(new StepBudget(4, 40, 64, 100), pages);
+        Scheduler scheduler = new Scheduler(new StepLimits(4, 40, 64, 100), pages);
         int[] beginning = new Random(1).ints(11, 1, 50).toArray();
         List<Sequence> alike = IntStream.range(0, 3)
                 .mapToObj(i -> add(
@@ -85,7 +86,7 @@ class SchedulerTest {
 
     @Test
     void theLatestGivesItsPagesBackAndLosesNoToken() {
-        Scheduler scheduler = scheduler(new StepBudget(2, 64, 64, 16), 6, false);
+        Scheduler scheduler = scheduler(new StepLimits(2, 64, 64, 16), 6, false);
         Sequence first = add(scheduler, 6, 10);
         Sequence second = add(scheduler, 6, 10);
         Map<Sequence, Integer> finished = runAll(scheduler);
@@ -98,7 +99,7 @@ class SchedulerTest {
 
     @Test
     void stopTokenEndsAndStaysOut() {
-        Scheduler scheduler = scheduler(new StepBudget(2, 64, 64, 100), 50, true);
+        Scheduler scheduler = scheduler(new StepLimits(2, 64, 64, 100), 50, true);
         Sequence sequence = add(scheduler, 2, 10);
         scheduler.commit(scheduler.next(), List.of(token(7)), 1);
         List<Sequence> finished = scheduler.commit(scheduler.next(), List.of(token(EOS)), 2);
@@ -111,7 +112,7 @@ class SchedulerTest {
     @Test
     void cancelledSequencesGiveEverythingBack() {
         PageAllocator pages = new PageAllocator(new KvLayout(4, 50), true);
-        Scheduler scheduler = new Scheduler(new StepBudget(1, 64, 64, 100), pages);
+        Scheduler scheduler = new Scheduler(new StepLimits(1, 64, 64, 100), pages);
         Sequence running = add(scheduler, 9, 10);
         Sequence waiting = add(scheduler, 9, 10);
         step(scheduler);
@@ -127,7 +128,7 @@ class SchedulerTest {
     void survivesAThousandRandomSequences() {
         Random random = new Random(5);
         PageAllocator pages = new PageAllocator(new KvLayout(3, 20), true);
-        Scheduler scheduler = new Scheduler(new StepBudget(6, 9, 64, 50), pages);
+        Scheduler scheduler = new Scheduler(new StepLimits(6, 9, 64, 50), pages);
         List<Sequence> added = new ArrayList<>();
         List<Sequence> done = new ArrayList<>();
         int cancelled = 0;
@@ -161,8 +162,8 @@ class SchedulerTest {
         assertThat(pages.used()).isZero();
     }
 
-    private static Scheduler scheduler(StepBudget budget, int pages, boolean prefixCache) {
-        return new Scheduler(budget, new PageAllocator(new KvLayout(4, pages), prefixCache));
+    private static Scheduler scheduler(StepLimits limits, int pages, boolean prefixCache) {
+        return new Scheduler(limits, new PageAllocator(new KvLayout(4, pages), prefixCache));
     }
 
     private static Sequence add(Scheduler scheduler, int promptTokens, int maxTokens) {

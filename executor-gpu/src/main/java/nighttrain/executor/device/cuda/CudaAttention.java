@@ -14,9 +14,9 @@ import nighttrain.executor.device.cuda.kernel.Struct;
 import nighttrain.executor.device.cuda.step.DecodeRing;
 import nighttrain.executor.device.cuda.step.PrefillWork;
 import nighttrain.executor.device.cuda.step.StepInputs;
-import nighttrain.executor.device.cuda.step.StepLimits;
 import nighttrain.executor.device.cuda.tensor.CudaKvPages;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
+import nighttrain.executor.step.StepLimits;
 
 /** Attention of one rank: sequences with one token in the step go to the decode kernel, the others to the prefill kernel. */
 final class CudaAttention {
@@ -29,6 +29,7 @@ final class CudaAttention {
     private final Streams streams;
     private final StepInputs inputs;
     private final StepLimits limits;
+    private final int pageTokens;
     private final DeviceMemory memory;
     private final int multiprocessors;
     private final boolean hopper;
@@ -49,6 +50,7 @@ final class CudaAttention {
             Streams streams,
             StepInputs inputs,
             StepLimits limits,
+            int pageTokens,
             DeviceMemory memory,
             boolean deterministic) {
         this.deterministic = deterministic;
@@ -56,6 +58,7 @@ final class CudaAttention {
         this.streams = streams;
         this.inputs = inputs;
         this.limits = limits;
+        this.pageTokens = pageTokens;
         this.memory = memory;
         this.multiprocessors = context.multiprocessors();
         this.hopper = context.isHopper();
@@ -83,7 +86,7 @@ final class CudaAttention {
     private Map<String, Integer> defines(AttentionShape shape) {
         return Map.of(
                 "HEAD_DIM", shape.headDim(),
-                "PAGE_TOKENS", limits.pageTokens(),
+                "PAGE_TOKENS", pageTokens,
                 "GROUP", group(shape));
     }
 
@@ -103,7 +106,7 @@ final class CudaAttention {
                 .longs(out.trackStride())
                 .longs(qkv.trackStride())
                 .integer(qkv.cols())
-                .integer(limits.pagesPerSequence())
+                .integer(inputs.pagesPerSequence())
                 .integer(shape.heads())
                 .integer(shape.kvHeads())
                 .integer(shape.window())
@@ -115,7 +118,7 @@ final class CudaAttention {
         int rows = Math.min(16, group(shape));
         int columns = pages.keyHeads() * ((group(shape) + 15) / 16);
         int wanted = (DECODE_BLOCKS * multiprocessors + columns * count - 1) / (columns * count);
-        int splits = Math.max(1, Math.min(wanted, Math.min(MAX_SPLITS, limits.pagesPerSequence())));
+        int splits = Math.max(1, Math.min(wanted, Math.min(MAX_SPLITS, inputs.pagesPerSequence())));
         int padded = CudaKvPages.paddedDim(shape.headDim());
         reserve(splits == 1 ? 0 : (long) splits * columns * count * rows * (padded + 2), (long) columns * count);
         KernelSource source = new KernelSource("attention_decode.cu", defines(shape));

@@ -21,13 +21,13 @@ import nighttrain.executor.device.cuda.product.GatedProducts;
 import nighttrain.executor.device.cuda.product.MatrixProducts;
 import nighttrain.executor.device.cuda.step.SampleResults;
 import nighttrain.executor.device.cuda.step.StepInputs;
-import nighttrain.executor.device.cuda.step.StepLimits;
 import nighttrain.executor.device.cuda.step.StepTurns;
 import nighttrain.executor.device.cuda.tensor.CudaKvPages;
 import nighttrain.executor.device.cuda.tensor.CudaMatrix;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.executor.device.cuda.tensor.HostCopies;
 import nighttrain.executor.device.cuda.tensor.WeightUpload;
+import nighttrain.executor.step.StepLimits;
 
 /** One NVIDIA GPU as one rank sees it. */
 final class CudaDevice implements Device {
@@ -42,7 +42,7 @@ final class CudaDevice implements Device {
     private final CudaCommunicator communicator;
     private final CudaRecorder recorder;
     private final WeightUpload upload;
-    private final StepLimits limits;
+    private final int pageTokens;
     private int allocations;
     private boolean closed;
 
@@ -52,27 +52,28 @@ final class CudaDevice implements Device {
             PeerGroup peers,
             CudaLibraries libraries,
             StepLimits limits,
+            int pageTokens,
             CudaOptions options) {
         this.context = context;
-        this.limits = limits;
+        this.pageTokens = pageTokens;
         context.makeCurrent();
         this.streams = new Streams();
         this.modules = new KernelModules(libraries.compiler(context.architecture()));
         this.products =
-                new MatrixProducts(libraries.cublasLt(), streams, memory, limits.tokens(), options.deterministic());
+                new MatrixProducts(libraries.cublasLt(), streams, memory, limits.maxTokens(), options.deterministic());
         this.communicator = new CudaCommunicator(rank, peers, modules, streams, memory, options.skipSums());
         this.recorder = new CudaRecorder(streams);
         this.upload = new WeightUpload(streams, memory);
-        SampleResults results = new SampleResults(limits.samples(), peers.ranks(), memory);
-        StepInputs inputs = new StepInputs(limits, memory, modules, results);
+        SampleResults results = new SampleResults(limits.maxSamples(), peers.ranks(), memory);
+        StepInputs inputs = new StepInputs(limits, pageTokens, memory, modules, results);
         this.kernels = new CudaKernels(
                 modules,
                 streams,
                 inputs,
-                limits.pageTokens(),
+                pageTokens,
                 products,
                 new GatedProducts(context, modules, streams, !options.deterministic()),
-                new CudaAttention(context, modules, streams, inputs, limits, memory, options.deterministic()),
+                new CudaAttention(context, modules, streams, inputs, limits, pageTokens, memory, options.deterministic()),
                 results,
                 communicator,
                 context);
@@ -153,11 +154,11 @@ final class CudaDevice implements Device {
     }
 
     @Override
-    public KvPages kvPages(String role, int tracks, int pages, int pageTokens, int kvHeads, int headDim) {
+    public KvPages kvPages(String role, int tracks, int pages, int tokens, int kvHeads, int headDim) {
         context.makeCurrent();
-        if (pageTokens != limits.pageTokens()) {
+        if (tokens != pageTokens) {
             throw new IllegalArgumentException(
-                    "tokens in a page: " + pageTokens + " (this device was opened for " + limits.pageTokens() + ")");
+                    "tokens in a page: " + tokens + " (this device was opened for " + pageTokens + ")");
         }
         return CudaKvPages.allocated(memory, role, pages, tracks * kvHeads, pageTokens, headDim);
     }

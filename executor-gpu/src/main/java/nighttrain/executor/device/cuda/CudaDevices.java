@@ -16,7 +16,7 @@ import nighttrain.executor.device.cuda.collective.Meeting;
 import nighttrain.executor.device.cuda.collective.PeerGroup;
 import nighttrain.executor.device.cuda.driver.CudaContext;
 import nighttrain.executor.device.cuda.driver.NativeLibraries;
-import nighttrain.executor.device.cuda.step.StepLimits;
+import nighttrain.executor.step.StepLimits;
 import nighttrain.io.UserError;
 
 /** The GPUs of this machine. */
@@ -118,12 +118,12 @@ public final class CudaDevices {
     }
 
     /** The devices of one replica, one rank each on the GPUs of these numbers. */
-    public static List<Device> ranks(List<Integer> ordinals, StepLimits limits) {
-        return ranks(ordinals, limits, CudaOptions.defaults());
+    public static List<Device> ranks(List<Integer> ordinals, StepLimits limits, int pageTokens) {
+        return ranks(ordinals, limits, pageTokens, CudaOptions.defaults());
     }
 
     /** As above, computing as {@code options} say. */
-    public static List<Device> ranks(List<Integer> ordinals, StepLimits limits, CudaOptions options) {
+    public static List<Device> ranks(List<Integer> ordinals, StepLimits limits, int pageTokens, CudaOptions options) {
         count();
         CudaLibraries libraries = new CudaLibraries();
         List<CudaContext> contexts = ordinals.stream().map(CudaContext::new).toList();
@@ -131,7 +131,7 @@ public final class CudaDevices {
         List<Device> devices = new ArrayList<>();
         try {
             for (int rank = 0; rank < contexts.size(); rank++) {
-                devices.add(new CudaDevice(rank, contexts.get(rank), peers, libraries, limits, options));
+                devices.add(new CudaDevice(rank, contexts.get(rank), peers, libraries, limits, pageTokens, options));
             }
         } catch (RuntimeException | Error e) {
             devices.forEach(Device::close);

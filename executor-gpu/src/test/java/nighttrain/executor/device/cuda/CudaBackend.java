@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.stream.IntStream;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.TestBackend;
-import nighttrain.executor.device.cuda.step.StepLimits;
+import nighttrain.executor.step.StepLimits;
 
 /** bf16 on the GPUs from 0 on. */
 public final class CudaBackend implements TestBackend {
@@ -27,7 +27,8 @@ public final class CudaBackend implements TestBackend {
     public List<Device> open(int ranks) {
         return CudaDevices.ranks(
                 IntStream.range(0, ranks).boxed().toList(),
-                new StepLimits(MAX_TOKENS, MAX_SEQUENCES, MAX_SAMPLES, PAGES_PER_SEQUENCE, PAGE_TOKENS),
+                new StepLimits(MAX_SEQUENCES, MAX_TOKENS, MAX_SAMPLES - MAX_SEQUENCES, MAX_TOKENS),
+                PAGE_TOKENS,
                 options);
     }
 

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.DevicePointer;
 import nighttrain.executor.device.cuda.driver.Stream;
+import nighttrain.executor.step.StepLimits;
 
 /** What blocks of a prefill kernel do in a step: each some packed query rows of a sequence, those with the most keys to read first. */
 public final class PrefillWork {
@@ -28,7 +29,7 @@ public final class PrefillWork {
         this.blockRows = blockRows;
         this.rowsPerToken = rowsPerToken;
         this.shortest = shortest;
-        this.byCost = new long[limits.sequences() + (int) ((long) limits.tokens() * rowsPerToken / blockRows) + 1];
+        this.byCost = new long[limits.maxSequences() + (int) ((long) limits.maxTokens() * rowsPerToken / blockRows) + 1];
         this.items = memory.allocate("prefill work", byCost.length * 2L * Integer.BYTES);
         for (int turn = 0; turn < StepTurns.COUNT; turn++) {
             hosts[turn] = memory.pinned(byCost.length * 2L * Integer.BYTES);

@@ -2,13 +2,14 @@ package nighttrain.executor.device.cuda.step;
 
 import java.util.List;
 import java.util.Map;
-import nighttrain.executor.step.Batch;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.DevicePointer;
 import nighttrain.executor.device.cuda.driver.Stream;
 import nighttrain.executor.device.cuda.kernel.Kernel;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.StepLimits;
 
 /**
  * What varies from step to step, at addresses that never do, so that recordings can be replayed. A step's inputs travel packed, in
@@ -19,7 +20,8 @@ public final class StepInputs {
     private static final int BLOCKS = 64;
     private static final int THREADS = 256;
 
-    private final StepLimits limits;
+    private final int pageTokens;
+    private final int pagesPerSequence;
     private final KernelModules modules;
     private final SampleResults results;
     private final DeviceMemory.Pinned[] hosts = new DeviceMemory.Pinned[StepTurns.COUNT];
@@ -37,21 +39,23 @@ public final class StepInputs {
     private Batch batch = new Batch(new int[0], new int[0], new int[1], new int[0][], new int[0], List.of());
     private int decodeCount;
 
-    public StepInputs(StepLimits limits, DeviceMemory memory, KernelModules modules, SampleResults results) {
-        this.limits = limits;
+    public StepInputs(
+            StepLimits limits, int pageTokens, DeviceMemory memory, KernelModules modules, SampleResults results) {
+        this.pageTokens = pageTokens;
+        this.pagesPerSequence = (limits.maxModelLen() + pageTokens - 1) / pageTokens;
         this.modules = modules;
         this.results = results;
-        int tokenRoom = even(limits.tokens());
-        int sequenceRoom = even(limits.sequences() + 1);
+        int tokenRoom = even(limits.maxTokens());
+        int sequenceRoom = even(limits.maxSequences() + 1);
         this.positions = tokenRoom;
         this.slots = 2 * tokenRoom;
         this.queryStarts = 3 * tokenRoom;
         this.contexts = queryStarts + sequenceRoom;
         this.decodes = contexts + sequenceRoom;
         this.outputRows = decodes + sequenceRoom;
-        this.samplesAt = outputRows + even(limits.samples());
-        long fixedInts = samplesAt + (long) limits.samples() * SampleTable.INTS;
-        long tableInts = (long) limits.sequences() * limits.pagesPerSequence();
+        this.samplesAt = outputRows + even(limits.maxSamples());
+        long fixedInts = samplesAt + (long) limits.maxSamples() * SampleTable.INTS;
+        long tableInts = (long) limits.maxSequences() * pagesPerSequence;
         this.fixed = memory.allocate("inputs of a step", fixedInts * Integer.BYTES);
         this.tables = memory.allocate("page tables of a step", tableInts * Integer.BYTES);
         this.packed = memory.allocate("packed inputs of a step", (fixedInts + tableInts) * Integer.BYTES);
@@ -103,7 +107,7 @@ public final class StepInputs {
             int[] table = batch.pageTables()[s];
             for (int i = batch.queryStarts()[s]; i < batch.queryStarts()[s + 1]; i++) {
                 int position = batch.positions()[i];
-                slots[i] = table[position / limits.pageTokens()] * limits.pageTokens() + position % limits.pageTokens();
+                slots[i] = table[position / pageTokens] * pageTokens + position % pageTokens;
             }
         }
         return slots;
@@ -129,14 +133,14 @@ public final class StepInputs {
         for (int s = 0; s < batch.sequences(); s++) {
             width = Math.max(width, pages(context(s)));
         }
-        packing.beginTables(pageTables(), limits.pagesPerSequence(), width, batch.sequences());
+        packing.beginTables(pageTables(), pagesPerSequence, width, batch.sequences());
         for (int s = 0; s < batch.sequences(); s++) {
             packing.putTable(batch.pageTables()[s], pages(context(s)));
         }
     }
 
     private int pages(int tokens) {
-        return (tokens + limits.pageTokens() - 1) / limits.pageTokens();
+        return (tokens + pageTokens - 1) / pageTokens;
     }
 
     public Batch batch() {
@@ -189,6 +193,11 @@ public final class StepInputs {
     /** How the step's samples from {@code first} on are to be made. */
     public long sampleTable(int first) {
         return at(samplesAt + first * SampleTable.INTS);
+    }
+
+    /** Entries of a page table. */
+    public int pagesPerSequence() {
+        return pagesPerSequence;
     }
 
     public long pageTables() {

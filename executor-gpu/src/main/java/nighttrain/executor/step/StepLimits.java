@@ -1,0 +1,16 @@
+package nighttrain.executor.step;
+
+/**
+ * Bounds of one step: what the scheduler keeps to, and devices prepare for.
+ *
+ * @param maxSequences most sequences in a step
+ * @param maxTokens most tokens in a step, prefill and decode together; at least {@code maxSequences}
+ * @param maxScored most prompt tokens whose log-probabilities are taken in one step: each needs a row of logits
+ * @param maxModelLen longest sequence, prompt and output together
+ */
+public record StepLimits(int maxSequences, int maxTokens, int maxScored, int maxModelLen) {
+    /** Most tokens sampled or scored in a step. */
+    public int maxSamples() {
+        return maxSequences + maxScored;
+    }
+}
