@@ -14,10 +14,14 @@ import nighttrain.executor.step.StepLimits;
  * admitted last gives its own back and is computed again later. No device, no clock, one thread.
  *
  * <p>The next step may be planned while one is under way, in the belief that every sequence goes on with the token it is about to
- * get. Where it turns out to have ended, its row of the next step is wasted and its sample ignored. Pages change hands at once: steps
- * run one after the other, so what a wasted row writes is written before the next owner's step begins.
+ * get. A row that needs to know that token misses the step, while the others go on. Where a sequence turns out to have ended, its row
+ * of the next step is wasted and its sample ignored. Pages change hands at once: steps run one after the other, so what a wasted row
+ * writes is written before the next owner's step begins.
  */
 public final class Scheduler {
+    /** One row in so many may miss a step: that costs half its tokens, which is less than planning while the device idles. */
+    private static final int ROWS_PER_WAIT = 16;
+
     private final StepLimits limits;
     private final PageAllocator pages;
     private final Deque<Sequence> waiting = new ArrayDeque<>();
@@ -56,7 +60,7 @@ public final class Scheduler {
      * one is committed.
      */
     public Step next() {
-        if (running.stream().anyMatch(Sequence::samplesByAwaited)) {
+        if (isWorthWaiting()) {
             return Step.NONE;
         }
         StepPlan plan = new StepPlan(limits, running.size());
@@ -69,6 +73,18 @@ public final class Scheduler {
         Step step = Step.of(plan.slices());
         begin(step);
         return step;
+    }
+
+    /**
+     * Whether the next step is better planned once the one under way has landed, because of the rows that need its tokens. A step takes
+     * about as long without them; without a step ahead the device idles while the host plans. So few rows miss a step, and many make
+     * all rows wait.
+     */
+    private boolean isWorthWaiting() {
+        long needy = running.stream()
+                .filter(sequence -> sequence.mustWait() && !isDrained(sequence))
+                .count();
+        return needy * ROWS_PER_WAIT > running.size();
     }
 
     /** From here on, what was planned counts as done. */
@@ -112,7 +128,7 @@ public final class Scheduler {
     private void planRunning(StepPlan plan, boolean decodes) {
         for (int i = 0; i < running.size(); i++) {
             Sequence sequence = running.get(i);
-            if (!isDrained(sequence) && (sequence.pending() == 1) == decodes) {
+            if (!isDrained(sequence) && !sequence.mustWait() && (sequence.pending() == 1) == decodes) {
                 int count = plan.most(sequence);
                 if (count > 0 && makeRoom(sequence, sequence.computed() + count, plan)) {
                     plan.add(sequence, count);

@@ -108,8 +108,8 @@ public final class Sequence {
         return expected - promptLength >= request.sampling().maxTokens() || expected >= maxModelLen;
     }
 
-    /** Whether the next sample depends on a token that is not known yet, other than through the cache. */
-    boolean samplesByAwaited() {
+    /** Whether no step can be planned before the one under way lands: the host needs its token to say how to sample the next. */
+    boolean mustWait() {
         return awaited > 0 && request.sampling().hasPenalties();
     }
 
