@@ -47,16 +47,18 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE ? 1 : 2)
     const int warp_first = position(warp_row);
     const int warp_last = warp_first + (WARP_ROWS + GROUP - 2) / GROUP; // or one before it
     const int window = a.window > 0 ? a.window : 1 << 30;
+    const int first_seen = max(0, position(first_row) - window + 1);
     // Tiles begin at multiples of their size, so that a row is summed in the same pieces whatever rows its block has.
-    const int begin = max(0, position(first_row) - window + 1) / TILE_TOKENS * TILE_TOKENS;
+    const int begin = first_seen / TILE_TOKENS * TILE_TOKENS;
     const int end = position(min(first_row + BLOCK_ROWS, rows) - 1) + 1;
 
     const unsigned queries = shared_address(shared);
     const unsigned keys = queries + BLOCK_ROWS * PADDED_DIM * 2;
     const unsigned values = keys + TILE_TOKENS * PADDED_DIM * 2;
 
-    // Tiles are named by their first token. Tokens past the context become zeros: their slots may hold NaN, and 0 * NaN
-    // is NaN. Their page table entries become 0.
+    // Tiles are named by their first token. Tokens past the context, and those that no row of the block sees any more,
+    // become zeros: their slots may hold NaN, and 0 * NaN is NaN; pages before the window may be another sequence's by
+    // now. Page table entries without a visible token become 0.
     const int row = threadIdx.x / ROW_THREADS, column = threadIdx.x % ROW_THREADS;
     const unsigned copy_to = swizzled(row, column);
     const int copy_from = head_offset + row % 16 * PADDED_DIM + column * 8;
@@ -68,14 +70,16 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE ? 1 : 2)
             int token = tile + entry * 16, next = i * COPY_ROWS % 16;
             const bf16* from = cache + (long long)entries[tile / TILE_TOKENS & 1][entry] * page_stride
                 + (copy_from + token % PAGE_TOKENS * PADDED_DIM) + next * PADDED_DIM;
-            copy_async(to + copy_to + i * COPY_ROWS * PADDED_DIM * 2, from, token + row % 16 + next < context ? 16 : 0);
+            const int at = token + row % 16 + next;
+            copy_async(to + copy_to + i * COPY_ROWS * PADDED_DIM * 2, from, at >= first_seen && at < context ? 16 : 0);
         }
     };
     auto copy_entries = [&](int tile) {
         int token = tile + threadIdx.x * 16;
+        const bool seen = token + 15 >= first_seen && token < context;
         if (threadIdx.x < ENTRIES)
             copy_async_4(shared_address(&entries[tile / TILE_TOKENS & 1][threadIdx.x]),
-                table + (token < context ? token / PAGE_TOKENS : 0), token < context ? 4 : 0);
+                table + (seen ? token / PAGE_TOKENS : 0), seen ? 4 : 0);
     };
 
     copy_entries(begin);

@@ -29,7 +29,7 @@ using TileRing = Ring<STAGES, TILE_BYTES>; // of tiles in the order of use: late
 
 // A sequence's part of the step, and the tiles of its cache that a block of rows sees.
 struct Span {
-    int query_start, rows, context, first_position, last_position, last_tile, tiles;
+    int query_start, rows, context, first_position, last_position, first_seen, last_tile, tiles;
 
     __device__ __forceinline__ Span(const Attention& a, int2 item) {
         query_start = a.query_starts[item.x];
@@ -39,7 +39,8 @@ struct Span {
         first_position = context - length + item.y * BLOCK_ROWS / GROUP;
         last_position = min(context - length + (item.y * BLOCK_ROWS + BLOCK_ROWS - 1) / GROUP, context - 1);
         last_tile = last_position / KV_TILE;
-        tiles = last_tile + 1 - (a.window > 0 ? max(0, first_position - a.window + 1) / KV_TILE : 0);
+        first_seen = a.window > 0 ? max(0, first_position - a.window + 1) : 0;
+        tiles = last_tile + 1 - first_seen / KV_TILE;
     }
     __device__ __forceinline__ int first_token(int n) const { // of the n-th tile
         return (last_tile - n) * KV_TILE;
@@ -57,7 +58,7 @@ __device__ __forceinline__ void copy_tiles(const Attention& a, const Span& span,
     // Lane l looks up where tokens 16 l to 16 l + 15 of a tile lie, counted in 16s of tokens.
     auto look_up = [&](int n) {
         const int token = span.first_token(n) + lane * 16;
-        if (n >= span.tiles || lane >= KV_TILE / 16 || token >= span.context) {
+        if (n >= span.tiles || lane >= KV_TILE / 16 || token >= span.context || token + 15 < span.first_seen) {
             return 0;
         }
         const int page = pages[token / PAGE_TOKENS];
@@ -66,13 +67,15 @@ __device__ __forceinline__ void copy_tiles(const Attention& a, const Span& span,
     auto copy = [&](TileRing ring, const bf16* cache, int n, int places) {
         const unsigned target = ring.tile(n) + swizzled_128(KV_TILE, first_row, chunk);
         const int tokens = span.context - span.first_token(n) - first_row;
+        const int unseen = span.first_seen - span.first_token(n) - first_row;
         ring.wait_empty(n);
 #pragma unroll
         for (int i = 0; i < KV_TILE; i += ROWS) {
             const long long place = __shfl_sync(~0u, places, i / 16);
             const bf16* source = cache + (place * 16 + i % 16 + first_row) * HEAD_DIM + chunk * 8;
-            // Zeros past the context: what lies there may be NaN, and so would be its product with a weight of 0.
-            copy_async(target + i * 128, source, i < tokens ? 16 : 0);
+            // Zeros past the context and before what the block sees: what lies there may be NaN, or another sequence's by
+            // now, and the product of NaN with a weight of 0 is NaN.
+            copy_async(target + i * 128, source, i >= unseen && i < tokens ? 16 : 0);
         }
         ring.fill(n);
     };

@@ -1,7 +1,7 @@
 // Lays out a step's inputs, which come packed in one copy, where the step's kernels read them; a token below 0 is ~i for the i-th
 // token that the step before sampled. A sample that failed has a number below 0 in the token's place: its row goes on with token 0, and
 // nobody reads what comes of it. Grid: any. Bytes: every input once, read and written; about 40 KB at 256 sequences.
-constexpr int SEGMENTS = 7;
+constexpr int SEGMENTS = 6 + GROUPS; // GROUPS of layers: a slot per token and a page table per sequence in each
 
 struct Segment {
     int* to;
@@ -13,11 +13,13 @@ struct Layout {
     const int* packed;
     const int* sampled;
     Segment segments[SEGMENTS]; // the first: tokens
-    int* tables;                // a row per sequence
-    int table_stride;
+    int* tables;                // [sequences][groups]
+    int table_stride;           // between sequences
+    int group_stride;
     int tables_from; // in packed, rows of table_width
     int table_width;
     int sequences;
+    int groups; // of the step, at most GROUPS
 };
 
 extern "C" __global__ void lay_out(const Layout l) {
@@ -32,7 +34,8 @@ extern "C" __global__ void lay_out(const Layout l) {
             l.segments[s].to[i] = l.packed[l.segments[s].from + i];
         }
     }
-    for (int i = first; i < l.table_width * l.sequences; i += threads) {
-        l.tables[(long long)(i / l.table_width) * l.table_stride + i % l.table_width] = l.packed[l.tables_from + i];
+    for (int i = first; i < l.table_width * l.sequences * l.groups; i += threads) {
+        const int row = i / l.table_width, sequence = row / l.groups, group = row % l.groups;
+        l.tables[(long long)sequence * l.table_stride + group * l.group_stride + i % l.table_width] = l.packed[l.tables_from + i];
     }
 }

@@ -1,7 +1,9 @@
 package nighttrain.executor;
 
 import nighttrain.executor.architecture.Architecture;
-import nighttrain.executor.kv.KvLayout;
+import nighttrain.executor.cache.CacheBudget;
+import nighttrain.executor.cache.CacheLayout;
+import nighttrain.executor.cache.ModelCaches;
 import nighttrain.io.checkpoint.ModelConfig;
 
 /** What a configuration comes to on this machine's CPUs. */
@@ -18,9 +20,13 @@ final class CpuPlanning {
         int replicas = Math.max(1, config.replicas());
         int ranks = Math.max(1, config.ranks());
         long kvBytes = (long) (Runtime.getRuntime().maxMemory() * KV_SHARE) / replicas;
-        KvLayout kv = config.kvPages() > 0
-                ? new KvLayout(config.pageTokens(), config.kvPages())
-                : KvLayout.fitting(model, config.pageTokens(), kvBytes, Float.BYTES, config.maxNumSeqs(), maxModelLen);
+        int maxBatchTokens =
+                config.maxBatchTokens() > 0 ? config.maxBatchTokens() : Math.max(BATCH_TOKENS, config.maxNumSeqs());
+        CacheLayout cache = CacheLayout.of(
+                ModelCaches.of(model, Float.BYTES, maxModelLen),
+                config.pageTokens(),
+                config.kvPages(),
+                config.maxNumSeqs());
         int threads =
                 config.threads() > 0 ? config.threads() : Runtime.getRuntime().availableProcessors();
         return new EnginePlan(
@@ -29,10 +35,11 @@ final class CpuPlanning {
                 replicas,
                 ranks,
                 config.maxNumSeqs(),
-                config.maxBatchTokens() > 0 ? config.maxBatchTokens() : Math.max(BATCH_TOKENS, config.maxNumSeqs()),
+                maxBatchTokens,
                 maxModelLen,
-                kv.pageTokens(),
-                kv.pages(),
+                config.kvPages() > 0
+                        ? cache
+                        : new CacheBudget(kvBytes, config.maxNumSeqs(), maxBatchTokens, maxModelLen).cut(cache),
                 config.prefixCache(),
                 Math.max(1, threads / (replicas * ranks)));
     }

@@ -1,6 +1,7 @@
 package nighttrain.executor;
 
 import java.io.Serializable;
+import nighttrain.executor.cache.CacheLayout;
 
 /**
  * What an engine settled on: nothing here is "automatic" any more.
@@ -12,8 +13,7 @@ import java.io.Serializable;
  * @param maxNumSeqs most sequences in one step of one replica
  * @param maxBatchTokens most tokens in one step of one replica
  * @param maxModelLen longest prompt plus output, in tokens
- * @param pageTokens tokens in one page of the KV cache
- * @param kvPages pages of one replica's KV cache
+ * @param cache how one replica's cache is cut
  * @param prefixCache whether the keys and values of shared prefixes are reused
  * @param threadsPerRank CPU threads that drive one rank
  */
@@ -25,11 +25,51 @@ public record EnginePlan(
         int maxNumSeqs,
         int maxBatchTokens,
         int maxModelLen,
-        int pageTokens,
-        int kvPages,
+        CacheLayout cache,
         boolean prefixCache,
         int threadsPerRank)
         implements Serializable {
+    /** With a cache of which nothing is known but its pages. */
+    public EnginePlan(
+            Backend backend,
+            String architecture,
+            int replicas,
+            int ranks,
+            int maxNumSeqs,
+            int maxBatchTokens,
+            int maxModelLen,
+            int pageTokens,
+            int kvPages,
+            boolean prefixCache,
+            int threadsPerRank) {
+        this(
+                backend,
+                architecture,
+                replicas,
+                ranks,
+                maxNumSeqs,
+                maxBatchTokens,
+                maxModelLen,
+                CacheLayout.ofPages(pageTokens, kvPages),
+                prefixCache,
+                threadsPerRank);
+    }
+
+    /** Tokens in one page of the KV cache. */
+    public int pageTokens() {
+        return cache.pageTokens();
+    }
+
+    /** Pages of one replica's KV cache, of all groups of layers. */
+    public int kvPages() {
+        return cache.pages();
+    }
+
+    /** How many sequences of {@code tokens} tokens one replica's KV cache holds. */
+    public double sequencesHeld(int tokens) {
+        return cache.sequences(tokens);
+    }
+
     /** {@code replicas x ranks}, as users write it. */
     public String layout() {
         return replicas + "x" + ranks;

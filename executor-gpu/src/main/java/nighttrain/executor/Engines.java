@@ -5,13 +5,13 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
 import nighttrain.executor.architecture.Architecture;
+import nighttrain.executor.cache.CacheLayout;
+import nighttrain.executor.cache.PageAllocator;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.cpu.CpuDevice;
 import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.executor.device.cuda.CudaOptions;
 import nighttrain.executor.device.cuda.GpuReadings;
-import nighttrain.executor.kv.KvLayout;
-import nighttrain.executor.kv.PageAllocator;
 import nighttrain.executor.request.DeviceReading;
 import nighttrain.executor.run.Replica;
 import nighttrain.executor.run.WorkerGroup;
@@ -39,7 +39,7 @@ public final class Engines {
     public static void check(EngineConfig config, ModelConfig model) {
         Architecture.of(model).checkRanks(model, Math.max(1, config.ranks()));
         int maxModelLen = maxModelLen(config, model);
-        int needed = KvLayout.pagesFor(maxModelLen, config.pageTokens());
+        int needed = CacheLayout.pagesFor(maxModelLen, config.pageTokens());
         if (config.kvPages() > 0 && config.kvPages() < needed) {
             throw UserError.of(
                     "bad value of --kv-pages",
@@ -159,12 +159,12 @@ public final class Engines {
         String name = "nighttrain-replica-" + number;
         StepLimits limits =
                 new StepLimits(plan.maxNumSeqs(), plan.maxBatchTokens(), SCORED_PER_STEP, plan.maxModelLen());
-        KvLayout layout = new KvLayout(plan.pageTokens(), plan.kvPages());
+        CacheLayout layout = plan.cache();
         List<Device> devices = plan.backend() == Backend.CUDA
                 ? CudaDevices.ranks(
                         GpuPlanning.gpusOf(number, config, plan),
                         limits,
-                        layout.pageTokens(),
+                        layout,
                         new CudaOptions(config.gpu().skipSums(), config.gpu().deterministic()))
                 : CpuDevice.ranks(
                         plan.ranks(), plan.threadsPerRank(), config.gpu().skipSums());

@@ -3,8 +3,7 @@ package nighttrain.executor;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import nighttrain.executor.kv.KvLayout;
-import nighttrain.executor.kv.PageAllocator;
+import nighttrain.executor.cache.PageAllocator;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.request.StopCheck;
@@ -46,7 +45,7 @@ public record Forecast(
     public static Forecast of(EnginePlan plan, StepTime time, List<Request> requests) {
         Scheduler scheduler = new Scheduler(
                 new StepLimits(plan.maxNumSeqs(), plan.maxBatchTokens(), 0, plan.maxModelLen()),
-                new PageAllocator(new KvLayout(plan.pageTokens(), plan.kvPages()), plan.prefixCache()));
+                new PageAllocator(plan.cache(), plan.prefixCache()));
         for (int i = 0; i < requests.size(); i++) {
             scheduler.add(sequence(i, requests.get(i)));
         }

@@ -1,7 +1,9 @@
 package nighttrain.executor;
 
 import nighttrain.executor.architecture.Architecture;
-import nighttrain.executor.kv.KvLayout;
+import nighttrain.executor.cache.CacheBudget;
+import nighttrain.executor.cache.CacheLayout;
+import nighttrain.executor.cache.ModelCaches;
 import nighttrain.executor.model.WorkspaceSize;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.ModelConfig;
@@ -52,7 +54,7 @@ public record GpuMemory(
 
     /** What an engine of {@code plan} fills of one GPU. */
     public long usedBytes(EnginePlan plan) {
-        return weightBytes + activationBytes + RESERVE_BYTES + kvBytesPerToken * plan.pageTokens() * plan.kvPages();
+        return weightBytes + activationBytes + RESERVE_BYTES + plan.cache().bytes() / plan.ranks();
     }
 
     /** Whether a full batch makes headway in it. */
@@ -61,15 +63,14 @@ public record GpuMemory(
     }
 
     /** The pages of one replica's KV cache. */
-    KvLayout pages(EngineConfig config, ModelConfig model, int ranks, int maxModelLen) {
+    CacheLayout cut(EngineConfig config, ModelConfig model, int ranks, int maxTokens, int maxModelLen) {
+        CacheLayout cache = CacheLayout.of(
+                ModelCaches.of(model, HardwareProfile.BF16_BYTES, maxModelLen),
+                config.pageTokens(),
+                config.kvPages(),
+                config.maxNumSeqs());
         return config.kvPages() > 0
-                ? new KvLayout(config.pageTokens(), config.kvPages())
-                : KvLayout.fitting(
-                        model,
-                        config.pageTokens(),
-                        kvBytes() * ranks,
-                        HardwareProfile.BF16_BYTES,
-                        config.maxNumSeqs(),
-                        maxModelLen);
+                ? cache
+                : new CacheBudget(kvBytes() * ranks, config.maxNumSeqs(), maxTokens, maxModelLen).cut(cache);
     }
 }

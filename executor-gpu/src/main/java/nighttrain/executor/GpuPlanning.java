@@ -4,7 +4,6 @@ import java.util.List;
 import java.util.stream.IntStream;
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.device.cuda.CudaDevices;
-import nighttrain.executor.kv.KvLayout;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.ModelConfig;
 
@@ -48,8 +47,7 @@ final class GpuPlanning {
                     Math.max(1, replicas) * ranks,
                     room.count() + " are here; lower --ranks or --replicas");
         }
-        KvLayout kv = memory(config, model, ranks, scoredPerStep, room.budgetBytes())
-                .pages(config, model, ranks, maxModelLen);
+        GpuMemory memory = memory(config, model, ranks, scoredPerStep, room.budgetBytes());
         return new EnginePlan(
                 Backend.CUDA,
                 Architecture.of(model).label(),
@@ -58,8 +56,7 @@ final class GpuPlanning {
                 config.maxNumSeqs(),
                 maxBatchTokens(config),
                 maxModelLen,
-                kv.pageTokens(),
-                kv.pages(),
+                memory.cut(config, model, ranks, maxBatchTokens(config), maxModelLen),
                 config.prefixCache(),
                 1);
     }

@@ -40,7 +40,8 @@ class ArchitectureTest {
                 .resideInAnyPackage(
                         "nighttrain.executor.run..",
                         "nighttrain.executor.schedule..",
-                        "nighttrain.executor.kv..",
+                        "nighttrain.executor.cache..",
+                        "nighttrain.executor.step..",
                         "nighttrain.executor.model..",
                         "nighttrain.executor.architecture..",
                         "nighttrain.executor.device..",

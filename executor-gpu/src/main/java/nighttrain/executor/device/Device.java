@@ -1,8 +1,7 @@
 package nighttrain.executor.device;
 
-import nighttrain.executor.step.Batch;
-
 import java.util.Optional;
+import nighttrain.executor.step.Batch;
 
 /**
  * One accelerator as one rank sees it: owner of everything that rank allocates, used by that rank's thread alone, but for
@@ -35,8 +34,12 @@ public interface Device extends AutoCloseable {
     /** Weights with a bias, {@code [tracks, outputs]}. */
     Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows, float[] bias);
 
-    /** Pages for the keys and values of one layer, per track. */
-    KvPages kvPages(String role, int tracks, int pages, int pageTokens, int kvHeads, int headDim);
+    /**
+     * Pages for the keys and values of one layer, per track.
+     *
+     * @param group of layers that it is in: which of a sequence's page tables it goes by
+     */
+    KvPages kvPages(String role, int group, int tracks, int pages, int pageTokens, int kvHeads, int headDim);
 
     /** Overwrites a tensor with {@code values}, {@code [tracks, rows, cols]} row-major, rounded to its type. */
     void write(Tensor tensor, float[] values);

@@ -4,6 +4,7 @@ import java.util.List;
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.Placement;
 import nighttrain.executor.architecture.ResidualStream;
+import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.AttentionShape;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
@@ -11,7 +12,6 @@ import nighttrain.executor.device.Flight;
 import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.RowShare;
 import nighttrain.executor.device.Tensor;
-import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.StepLimits;
 import nighttrain.io.checkpoint.BlockConfig.Mlp;
@@ -29,7 +29,7 @@ public final class Decoder {
     private final Workspace workspace;
     private final Mlp mlp;
     private final StepLimits limits;
-    private final KvLayout layout;
+    private final CacheLayout layout;
 
     private Decoder(
             Architecture architecture,
@@ -40,7 +40,7 @@ public final class Decoder {
             Workspace workspace,
             Mlp mlp,
             StepLimits limits,
-            KvLayout layout) {
+            CacheLayout layout) {
         this.architecture = architecture;
         this.kernels = device.kernels();
         this.ranks = device.communicator();
@@ -54,7 +54,7 @@ public final class Decoder {
     }
 
     /** Loads one rank's part of the model onto its device. */
-    public static Decoder load(Checkpoint checkpoint, Device device, StepLimits limits, KvLayout layout) {
+    public static Decoder load(Checkpoint checkpoint, Device device, StepLimits limits, CacheLayout layout) {
         ModelConfig model = checkpoint.config();
         Architecture architecture = Architecture.of(model);
         Communicator ranks = device.communicator();
@@ -99,16 +99,16 @@ public final class Decoder {
         return RowShare.of(outputs, ranks.rank(), ranks.size());
     }
 
-    /** The page that belongs to no sequence: where padding and warm-up put their keys and values. */
-    public int scratchPage() {
-        return layout.pages();
+    /** The page of every group that belongs to no sequence: where padding and warm-up put their keys and values. */
+    public int[] scratchPages() {
+        return layout.groups().stream().mapToInt(CacheLayout.Group::pages).toArray();
     }
 
     public StepLimits limits() {
         return limits;
     }
 
-    public KvLayout layout() {
+    public CacheLayout layout() {
         return layout;
     }
 

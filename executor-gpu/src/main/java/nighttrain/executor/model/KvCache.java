@@ -3,20 +3,22 @@ package nighttrain.executor.model;
 import java.util.ArrayList;
 import java.util.List;
 import nighttrain.executor.architecture.Placement;
+import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.KvPages;
-import nighttrain.executor.kv.KvLayout;
 import nighttrain.io.checkpoint.ModelConfig;
 
-/** One rank's keys and values, layer by layer; all layers use the same page numbers. */
+/** One rank's keys and values, layer by layer; layers of one group use the same page numbers. */
 record KvCache(List<KvPages> layers) {
-    static KvCache allocate(Device device, ModelConfig model, Placement placement, KvLayout layout) {
+    static KvCache allocate(Device device, ModelConfig model, Placement placement, CacheLayout layout) {
         List<KvPages> layers = new ArrayList<>();
         for (int layer = 0; layer < model.layers(); layer++) {
+            int group = layout.groupOf(layer);
             layers.add(device.kvPages(
                     "keys and values of layer " + layer,
+                    group,
                     placement.localTracks(),
-                    layout.pages() + 1, // one is the scratch page
+                    layout.groups().get(group).pages() + 1, // one is the scratch page
                     layout.pageTokens(),
                     placement.share(model.kvHeads()),
                     model.headDim()));

@@ -6,7 +6,7 @@ import java.util.concurrent.Executors;
 import java.util.function.Supplier;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Flight;
-import nighttrain.executor.kv.KvLayout;
+import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.model.Decoder;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.StepLimits;
@@ -27,7 +27,7 @@ final class RankWorker implements AutoCloseable {
         });
     }
 
-    CompletableFuture<StepRunner> load(Checkpoint checkpoint, StepLimits limits, KvLayout layout) {
+    CompletableFuture<StepRunner> load(Checkpoint checkpoint, StepLimits limits, CacheLayout layout) {
         return submit(() -> {
             runner = new StepRunner(Decoder.load(checkpoint, device, limits, layout), device.recorder());
             runner.warmUp();

@@ -11,7 +11,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.device.Flight;
-import nighttrain.executor.kv.PageAllocator;
+import nighttrain.executor.cache.PageAllocator;
 import nighttrain.executor.request.EngineStats;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.schedule.Scheduler;

@@ -6,10 +6,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
+import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Flight;
 import nighttrain.executor.device.Recorder.Recording;
 import nighttrain.executor.device.Recorder;
-import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.model.Decoder;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.SampleRequest;
@@ -38,7 +38,7 @@ final class StepRunner {
             return decoder.end();
         }
         int size = Math.min(bucket(batch.size()), decoder.limits().maxSequences());
-        decoder.begin(batch.padded(size, decoder.scratchPage()));
+        decoder.begin(batch.padded(size, decoder.scratchPages(), decoder.layout().slots()));
         Recording recording = recordings.get(size);
         if (recording == null) {
             decoder.enqueue(
@@ -61,7 +61,7 @@ final class StepRunner {
         return (sequences + unit - 1) / unit * unit;
     }
 
-    /** Runs the largest steps once, on the scratch page, so that no request waits for compilers and choices. */
+    /** Runs the largest steps once, on the scratch pages, so that no request waits for compilers and choices. */
     void warmUp() {
         if (recorder.isPresent()) {
             StepLimits limits = decoder.limits();
@@ -73,10 +73,14 @@ final class StepRunner {
     }
 
     private Batch scratch(int sequences, int length) {
-        int[] pages = new int[KvLayout.pagesFor(length, decoder.layout().pageTokens())];
-        Arrays.fill(pages, decoder.scratchPage());
-        int[][] tables = new int[sequences][];
+        int[][] pages = new int[decoder.scratchPages().length][CacheLayout.pagesFor(length, decoder.layout().pageTokens())];
+        for (int group = 0; group < pages.length; group++) {
+            Arrays.fill(pages[group], decoder.scratchPages()[group]);
+        }
+        int[][][] tables = new int[sequences][][];
         Arrays.fill(tables, pages);
+        int[] slots = new int[sequences];
+        Arrays.fill(slots, decoder.layout().slots());
         SampleRequest[] samples = new SampleRequest[sequences];
         Arrays.fill(samples, SampleRequest.likeliest());
         return new Batch(
@@ -84,6 +88,7 @@ final class StepRunner {
                 IntStream.range(0, sequences * length).map(i -> i % length).toArray(),
                 IntStream.rangeClosed(0, sequences).map(s -> s * length).toArray(),
                 tables,
+                slots,
                 IntStream.range(0, sequences).map(s -> (s + 1) * length - 1).toArray(),
                 List.of(samples));
     }

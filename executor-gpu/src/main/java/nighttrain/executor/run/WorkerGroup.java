@@ -8,7 +8,7 @@ import java.util.function.IntFunction;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Flight;
 import nighttrain.executor.device.PeerFailedException;
-import nighttrain.executor.kv.KvLayout;
+import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.StepLimits;
 import nighttrain.io.UserError;
@@ -26,7 +26,7 @@ public final class WorkerGroup implements AutoCloseable {
 
     /** Loads the model onto {@code devices}, one rank each; they are closed with the group. */
     public static WorkerGroup load(
-            String name, Checkpoint checkpoint, List<Device> devices, StepLimits limits, KvLayout layout) {
+            String name, Checkpoint checkpoint, List<Device> devices, StepLimits limits, CacheLayout layout) {
         WorkerGroup group = new WorkerGroup(name, devices);
         try {
             all(group.workers.stream()

@@ -4,7 +4,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
-import nighttrain.executor.kv.PageAllocator;
+import nighttrain.executor.cache.PageAllocator;
 import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.step.StepLimits;
 
@@ -26,15 +26,18 @@ public final class Scheduler {
     private final PageAllocator pages;
     private final Deque<Sequence> waiting = new ArrayDeque<>();
     private final List<Sequence> running = new ArrayList<>();
+    private final int longestChunk;
     private long preemptions;
     private long sampledTokens;
 
     public Scheduler(StepLimits limits, PageAllocator pages) {
         this.limits = limits;
         this.pages = pages;
+        this.longestChunk = Math.min(limits.maxTokens(), pages.longestChunk(limits.maxModelLen()));
     }
 
     public void add(Sequence sequence) {
+        sequence.use(pages.newCache());
         waiting.addLast(sequence);
     }
 
@@ -63,7 +66,8 @@ public final class Scheduler {
         if (isWorthWaiting()) {
             return Step.NONE;
         }
-        StepPlan plan = new StepPlan(limits, running.size());
+        running.forEach(sequence -> pages.giveBackUnseen(sequence.cache(), sequence.computed()));
+        StepPlan plan = new StepPlan(limits, longestChunk, running.size());
         long preemptionsBefore = preemptions;
         planRunning(plan, true);
         planRunning(plan, false);
@@ -98,7 +102,7 @@ public final class Scheduler {
             } else {
                 sequence.planned(slice.count());
             }
-            pages.publish(sequence.pageTable(), sequence.tokens(), sequence.computedAndKnown());
+            pages.publish(sequence.cache(), sequence.tokens(), sequence.computedAndKnown());
         }
     }
 
@@ -112,7 +116,7 @@ public final class Scheduler {
             waiting.removeAll(dropped);
             dropped.forEach(sequence -> {
                 sequence.abandon();
-                pages.release(sequence.pageTable());
+                pages.release(sequence.cache());
             });
         }
         return dropped;
@@ -146,7 +150,7 @@ public final class Scheduler {
      * back after the step that is under way.
      */
     private boolean makeRoom(Sequence sequence, int tokens, StepPlan plan) {
-        while (!pages.extend(sequence.pageTable(), tokens)) {
+        while (!pages.extend(sequence.cache(), tokens)) {
             if (running.stream().anyMatch(this::isDrained)) {
                 return false;
             }
@@ -162,7 +166,7 @@ public final class Scheduler {
 
     private void preempt(Sequence sequence) {
         running.remove(running.size() - 1);
-        pages.release(sequence.pageTable());
+        pages.release(sequence.cache());
         sequence.restart();
         waiting.addFirst(sequence);
         preemptions++;
@@ -176,12 +180,14 @@ public final class Scheduler {
                 return;
             }
             if (!sequence.isScoring()) { // what is scored must be computed, cached or not
-                sequence.startAt(pages.adoptPrefix(sequence.pageTable(), sequence.tokens(), sequence.length()));
+                sequence.startAt(pages.adoptPrefix(sequence.cache(), sequence.tokens(), sequence.length()));
             }
             // Room for the whole prompt and one page of growth for each that runs, or it would soon be preempted again.
-            int reserve = running.isEmpty() ? 0 : (running.size() + 1) * pages.pageTokens();
-            if (!fits(sequence, reserve) || !pages.extend(sequence.pageTable(), sequence.length())) {
-                pages.release(sequence.pageTable());
+            int spare = running.isEmpty() ? 0 : running.size() + 1;
+            int first = sequence.computed() + plan.most(sequence);
+            if (!pages.hasRoom(sequence.cache(), sequence.length(), longestChunk, spare)
+                    || !pages.begin(sequence.cache(), sequence.length(), first)) {
+                pages.release(sequence.cache());
                 sequence.restart();
                 return;
             }
@@ -198,12 +204,7 @@ public final class Scheduler {
     private void begin(Sequence sequence, StepPlan plan) {
         int count = plan.most(sequence);
         plan.add(sequence, count);
-        pages.publish(sequence.pageTable(), sequence.tokens(), sequence.computed() + count);
-    }
-
-    private boolean fits(Sequence sequence, int reserve) {
-        long room = (long) (pages.available() + sequence.pageTable().size()) * pages.pageTokens();
-        return sequence.length() + reserve <= room;
+        pages.publish(sequence.cache(), sequence.tokens(), sequence.computed() + count);
     }
 
     /** Takes the tokens that a step sampled, in the order of its samples; returns the sequences that are finished. */
@@ -238,9 +239,9 @@ public final class Scheduler {
         }
         if (sequence.isFinished()) {
             if (!sequence.isFailed()) {
-                pages.publish(sequence.pageTable(), sequence.tokens(), sequence.computedAndKnown());
+                pages.publish(sequence.cache(), sequence.tokens(), sequence.computedAndKnown());
             }
-            pages.release(sequence.pageTable());
+            pages.release(sequence.cache());
         }
     }
 }

@@ -4,16 +4,16 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import nighttrain.executor.step.Batch;
-import nighttrain.executor.step.SampleRequest;
-import nighttrain.executor.step.SampledToken;
-import nighttrain.executor.step.LogitFault;
-import nighttrain.executor.kv.PageTable;
+import nighttrain.executor.cache.SequenceCache;
 import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.Generation.RequestError;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.TokenLogprobs;
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.LogitFault;
+import nighttrain.executor.step.SampleRequest;
+import nighttrain.executor.step.SampledToken;
 
 /**
  * A request on its way through the engine: its tokens so far, and how many of them are in the KV cache. What has been planned counts
@@ -23,10 +23,10 @@ import nighttrain.executor.request.TokenLogprobs;
 public final class Sequence {
     private final GenerationRequest request;
     private final long submittedNanos;
-    private final PageTable pageTable = new PageTable();
     private final List<TokenLogprobs> logprobs = new ArrayList<>();
     private final List<TokenLogprobs> promptLogprobs = new ArrayList<>();
     private final int promptLength;
+    private SequenceCache cache;
     private int[] tokens;
     private int length;
     private int computed;
@@ -71,8 +71,13 @@ public final class Sequence {
         return length;
     }
 
-    public PageTable pageTable() {
-        return pageTable;
+    /** What it has of the cache, once the scheduler has it. */
+    public SequenceCache cache() {
+        return cache;
+    }
+
+    void use(SequenceCache empty) {
+        cache = empty;
     }
 
     /** Leading tokens whose keys and values are in the cache once the steps planned so far have run. */

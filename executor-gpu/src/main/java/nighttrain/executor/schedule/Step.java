@@ -55,7 +55,8 @@ public record Step(List<Slice> slices, Batch batch) {
         int[] tokens = new int[size];
         int[] positions = new int[size];
         int[] queryStarts = new int[slices.size() + 1];
-        int[][] pageTables = new int[slices.size()][];
+        int[][][] pageTables = new int[slices.size()][][];
+        int[] slots = new int[slices.size()];
         List<SampleRequest> samples = new ArrayList<>();
         int[] outputRows = new int[slices.stream().mapToInt(Slice::outputs).sum()];
         int row = 0;
@@ -71,12 +72,13 @@ public record Step(List<Slice> slices, Batch batch) {
             }
             row += slice.count();
             queryStarts[s + 1] = row;
-            pageTables[s] = slice.sequence().pageTable().array();
+            pageTables[s] = slice.sequence().cache().pages();
+            slots[s] = slice.sequence().cache().slot();
             if (slice.samples()) {
                 outputRows[samples.size()] = row - 1;
                 samples.add(slice.sequence().sample(slice.start() + slice.count()));
             }
         }
-        return new Batch(tokens, positions, queryStarts, pageTables, outputRows, samples);
+        return new Batch(tokens, positions, queryStarts, pageTables, slots, outputRows, samples);
     }
 }

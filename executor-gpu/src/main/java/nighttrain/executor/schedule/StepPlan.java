@@ -7,10 +7,15 @@ import nighttrain.executor.step.StepLimits;
 /** A step in the making: its slices so far, and what is left of the limits. */
 final class StepPlan {
     private final List<Step.Slice> slices;
+    private final int longestChunk;
     private int tokensLeft;
     private int scoredLeft;
 
-    StepPlan(StepLimits limits, int expectedSlices) {
+    /**
+     * @param longestChunk most tokens of one sequence
+     */
+    StepPlan(StepLimits limits, int longestChunk, int expectedSlices) {
+        this.longestChunk = longestChunk;
         this.slices = new ArrayList<>(expectedSlices);
         this.tokensLeft = limits.maxTokens();
         this.scoredLeft = limits.maxScored();
@@ -30,7 +35,7 @@ final class StepPlan {
 
     /** The most of a sequence's pending tokens that still fit. */
     int most(Sequence sequence) {
-        int fitting = Math.min(sequence.pending(), tokensLeft);
+        int fitting = Math.min(Math.min(sequence.pending(), longestChunk), tokensLeft);
         return sequence.isScoring() ? Math.min(fitting, scoredLeft) : fitting;
     }
 

@@ -13,12 +13,38 @@ import java.util.stream.IntStream;
  * @param tokens token ids, {@code [tokens]}; or {@link #sampledBefore}, where a token is still being sampled
  * @param positions each token's position in its own sequence, {@code [tokens]}
  * @param queryStarts where each sequence's tokens begin, and the end of the last, {@code [sequences + 1]}
- * @param pageTables each sequence's pages of the KV cache in order of position, {@code [sequences][at least needed]}
+ * @param pageTables each sequence's pages of every group of layers in order of position, {@code [sequences][groups][at least needed]};
+ *     those that no token of the step sees may be no pages
+ * @param slots where each sequence's fixed state is, {@code [sequences]}; an empty state where the sequence begins with this step
  * @param outputRows the tokens whose logits are wanted, ascending, {@code [samples]}
  * @param samples how to sample the token after each of these
  */
 public record Batch(
-        int[] tokens, int[] positions, int[] queryStarts, int[][] pageTables, int[] outputRows, List<SampleRequest> samples) {
+        int[] tokens,
+        int[] positions,
+        int[] queryStarts,
+        int[][][] pageTables,
+        int[] slots,
+        int[] outputRows,
+        List<SampleRequest> samples) {
+    /** Of a model that has one group of layers and no fixed states. */
+    public Batch(
+            int[] tokens,
+            int[] positions,
+            int[] queryStarts,
+            int[][] pageTables,
+            int[] outputRows,
+            List<SampleRequest> samples) {
+        this(
+                tokens,
+                positions,
+                queryStarts,
+                Arrays.stream(pageTables).map(table -> new int[][] {table}).toArray(int[][][]::new),
+                new int[pageTables.length],
+                outputRows,
+                samples);
+    }
+
     /** Stands for the token that sample {@code sample} of the step before will have sampled: the device fills it in. */
     public static int sampledBefore(int sample) {
         return ~sample;
@@ -34,6 +60,11 @@ public record Batch(
         return pageTables.length;
     }
 
+    /** Whether a sequence begins with this step: what its slot holds is another's. */
+    public boolean begins(int sequence) {
+        return positions[queryStarts[sequence]] == 0;
+    }
+
     /** Whether every sequence has a single token and samples the next. */
     public boolean isDecode() {
         return tokens.length == pageTables.length
@@ -41,11 +72,20 @@ public record Batch(
                 && samples.stream().allMatch(sample -> sample.given() == SampleRequest.NONE);
     }
 
-    /** This decode step with more sequences, whose single tokens go to {@code scratchPage} and whose samples nobody reads. */
-    public Batch padded(int size, int scratchPage) {
+    /**
+     * This decode step with more sequences, whose samples nobody reads.
+     *
+     * @param scratchPages where the keys and values of their single tokens go, one page of every group
+     * @param scratchSlot where their states go
+     */
+    public Batch padded(int size, int[] scratchPages, int scratchSlot) {
         int[] starts = IntStream.rangeClosed(0, size).toArray();
-        int[][] tables = Arrays.copyOf(pageTables, size);
-        Arrays.fill(tables, size(), size, new int[] {scratchPage});
+        int[][][] tables = Arrays.copyOf(pageTables, size);
+        int[][] scratch =
+                Arrays.stream(scratchPages).mapToObj(page -> new int[] {page}).toArray(int[][]::new);
+        Arrays.fill(tables, size(), size, scratch);
+        int[] allSlots = Arrays.copyOf(slots, size);
+        Arrays.fill(allSlots, size(), size, scratchSlot);
         List<SampleRequest> all = new ArrayList<>(samples);
         all.addAll(Collections.nCopies(size - size(), SampleRequest.likeliest()));
         return new Batch(
@@ -53,6 +93,7 @@ public record Batch(
                 Arrays.copyOf(positions, size),
                 starts,
                 tables,
+                allSlots,
                 IntStream.range(0, size).toArray(),
                 all);
     }

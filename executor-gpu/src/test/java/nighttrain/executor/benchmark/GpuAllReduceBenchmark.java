@@ -6,6 +6,7 @@ import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.Executors;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
+import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Recorder.Recording;
@@ -39,7 +40,7 @@ class GpuAllReduceBenchmark {
         List<Device> devices = CudaDevices.ranks(
                 IntStream.range(0, gpus).boxed().toList(),
                 new StepLimits(1, LARGEST_ROWS, 0, 16),
-                16,
+                CacheLayout.ofPages(16, 1),
                 new CudaOptions(false, false, nccl));
         CyclicBarrier together = new CyclicBarrier(gpus);
         List<CompletableFuture<Void>> ranks = devices.stream()

@@ -11,10 +11,10 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import nighttrain.executor.benchmark.SwitchedSums.Mode;
+import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Recorder.Recording;
 import nighttrain.executor.device.cuda.CudaDevices;
-import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.model.Decoder;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.StepLimits;
@@ -42,7 +42,7 @@ class GpuArchitectureBenchmark {
     private static final int PREFILL_ROUNDS = 3;
     private static final int DECODE_ROUNDS = 15;
     private static final StepLimits LIMITS = new StepLimits(SEQUENCES, PREFILL_TOKENS, 0, LONGEST);
-    private static final KvLayout LAYOUT = new KvLayout(Steps.PAGE_TOKENS, KV_TOKENS / Steps.PAGE_TOKENS);
+    private static final CacheLayout LAYOUT = CacheLayout.ofPages(Steps.PAGE_TOKENS, KV_TOKENS / Steps.PAGE_TOKENS);
 
     @ParameterizedTest
     @ValueSource(
@@ -60,7 +60,7 @@ class GpuArchitectureBenchmark {
         List<Device> devices = CudaDevices.ranks(
                 IntStream.range(0, gpus).boxed().toList(),
                 LIMITS,
-                Steps.PAGE_TOKENS);
+                LAYOUT);
         CyclicBarrier together = new CyclicBarrier(gpus);
         try (Checkpoint checkpoint =
                 Checkpoints.dummy(Path.of(System.getProperty("nighttrain.root"), "conf", "shapes", shape))) {

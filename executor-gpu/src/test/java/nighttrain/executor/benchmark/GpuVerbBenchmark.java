@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import nighttrain.executor.Roofline;
+import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Ceilings;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Kernels;
@@ -14,7 +15,6 @@ import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Recorder.Recording;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.device.cuda.CudaDevices;
-import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.model.Decoder;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.StepLimits;
@@ -48,9 +48,9 @@ class GpuVerbBenchmark {
         int sequences = Math.max(PREFILLED, batch);
         int pages = Math.max(PREFILL_TOKENS, (context + 64) * batch) / PAGE_TOKENS;
         StepLimits limits = new StepLimits(sequences, PREFILL_TOKENS, 0, Math.max(PREFILL_TOKENS, context + 64));
-        KvLayout layout = new KvLayout(PAGE_TOKENS, pages);
+        CacheLayout layout = CacheLayout.ofPages(PAGE_TOKENS, pages);
         Ceilings ceilings = CudaDevices.ceilings(0);
-        Device device = CudaDevices.ranks(List.of(0), limits, PAGE_TOKENS).get(0);
+        Device device = CudaDevices.ranks(List.of(0), limits, layout).get(0);
         long start = System.nanoTime();
         try (Checkpoint checkpoint = Checkpoints.dummy(shape);
                 device) {

@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
-import nighttrain.executor.kv.KvLayout;
-import nighttrain.executor.kv.PageAllocator;
+import nighttrain.executor.cache.CacheLayout;
+import nighttrain.executor.cache.PageAllocator;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.request.StopCheck;
@@ -30,7 +30,7 @@ class SchedulerBenchmark {
     @Test
     void steps() {
         Scheduler scheduler = new Scheduler(
-                new StepLimits(SEQUENCES, 65_536, 64, 8_192), new PageAllocator(new KvLayout(16, 1 << 19), true));
+                new StepLimits(SEQUENCES, 65_536, 64, 8_192), new PageAllocator(CacheLayout.ofPages(16, 1 << 19), true));
         Random random = new Random(1);
         for (int i = 0; i < SEQUENCES; i++) {
             scheduler.add(new Sequence(
@@ -77,7 +77,7 @@ class SchedulerBenchmark {
 
     private static double tokensPerSecond(int withPenaltiesIn256) {
         Scheduler scheduler =
-                new Scheduler(new StepLimits(256, 8_192, 0, 8_192), new PageAllocator(new KvLayout(16, 1 << 16), true));
+                new Scheduler(new StepLimits(256, 8_192, 0, 8_192), new PageAllocator(CacheLayout.ofPages(16, 1 << 16), true));
         Random random = new Random(1);
         for (int i = 0; i < 4_096; i++) {
             int length = 128 + random.nextInt(257);

@@ -13,9 +13,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.IntStream;
+import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.cuda.CudaDevices;
-import nighttrain.executor.kv.KvLayout;
 import nighttrain.executor.model.Decoder;
 import nighttrain.executor.step.StepLimits;
 import nighttrain.io.checkpoint.Checkpoint;
@@ -64,11 +64,11 @@ class WeightLoadBenchmark {
     }
 
     private static final StepLimits LIMITS = new StepLimits(8, 64, 0, 1_024);
-    private static final KvLayout LAYOUT = new KvLayout(16, 64);
+    private static final CacheLayout LAYOUT = CacheLayout.ofPages(16, 64);
 
     private static void load(String what, Path folder, long bytes) {
         try (Checkpoint checkpoint = Checkpoints.open(folder);
-                Device device = CudaDevices.ranks(List.of(0), LIMITS, LAYOUT.pageTokens())
+                Device device = CudaDevices.ranks(List.of(0), LIMITS, LAYOUT)
                         .get(0)) {
             long start = System.nanoTime();
             Decoder.load(checkpoint, device, LIMITS, LAYOUT);

@@ -1,12 +1,11 @@
 package nighttrain.executor.device;
 
-import nighttrain.executor.step.Batch;
-
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import nighttrain.executor.device.Kernels.HeadNorms;
+import nighttrain.executor.step.Batch;
 
 /** One step of random sequences, whose earlier tokens are in the cache already, on shuffled pages that hold NaN elsewhere. */
 final class AttentionCase {
@@ -30,6 +29,8 @@ final class AttentionCase {
     private final Heads heads;
     private final AttentionShape shape;
     private final List<Part> parts;
+    /** Of layers: 0, or 1 beside another. */
+    private final int group;
     private final int[][] pageTables;
     private final int pages;
     /** [sequence][track]. */
@@ -44,6 +45,7 @@ final class AttentionCase {
         this.heads = heads;
         this.shape = heads.shape();
         this.parts = parts;
+        this.group = heads.window() > 0 ? 1 : 0;
         this.pages = 3 + parts.stream().mapToInt(part -> pagesOf(part.end())).sum();
         this.pageTables = pageTables();
         this.references = new AttentionReference[parts.size()][heads.tracks()];
@@ -60,7 +62,7 @@ final class AttentionCase {
                         inputs, shape, cos, sin, half, ofTrack(queryNorm, t), ofTrack(keyNorm, t));
             }
         }
-        kv = on.device.kvPages("kv", heads.tracks(), pages, TestBackend.PAGE_TOKENS, heads.kvHeads(), heads.dim());
+        kv = on.device.kvPages("kv", group, heads.tracks(), pages, TestBackend.PAGE_TOKENS, heads.kvHeads(), heads.dim());
         rotation = new Rotation(
                 on.device.constant("cos", 1, POSITIONS, half, cos), on.device.constant("sin", 1, POSITIONS, half, sin));
         norms = heads.norms() ? Optional.of(new HeadNorms(normOf(queryNorm), normOf(keyNorm))) : Optional.empty();
@@ -105,6 +107,7 @@ final class AttentionCase {
         List<Part> before = parts.stream().map(part -> new Part(0, part.cached)).toList();
         if (before.stream().anyMatch(part -> part.count > 0)) {
             store(before);
+            giveBackUnseen();
         }
         Tensor qkv = store(parts);
         Tensor out = on.poisoned(heads.tracks(), tokens(parts), shape.queryCols());
@@ -130,12 +133,26 @@ final class AttentionCase {
         on.closeness.check("attention", expected, on.device.read(out), shape.queryCols());
     }
 
+    /** What no token of the step sees is another sequence's by now, and holds NaN; or the page table does not say where it was. */
+    private void giveBackUnseen() {
+        for (int s = 0; s < parts.size(); s++) {
+            int unseen = shape.firstVisible(parts.get(s).cached) / TestBackend.PAGE_TOKENS;
+            if (unseen > 0) {
+                poison(Arrays.copyOf(pageTables[s], unseen));
+                Arrays.fill(pageTables[s], 0, unseen, s % 2 == 0 ? -1 : pageTables[s][0]);
+            }
+        }
+    }
+
     /** Fills every slot with NaN, which must not matter where no token of the sequence is. */
     private void poisonPages() {
-        int[] all = IntStream.range(0, pages).toArray();
+        poison(IntStream.range(0, pages).toArray());
+    }
+
+    private void poison(int[] all) {
         int perStep = POSITIONS / TestBackend.PAGE_TOKENS;
-        for (int from = 0; from < pages; from += perStep) {
-            int[] some = Arrays.copyOfRange(all, from, Math.min(pages, from + perStep));
+        for (int from = 0; from < all.length; from += perStep) {
+            int[] some = Arrays.copyOfRange(all, from, Math.min(all.length, from + perStep));
             int count = some.length * TestBackend.PAGE_TOKENS;
             on.kernels.begin(step(List.of(new Part(0, count)), new int[][] {some}));
             on.kernels.rotateAndStore(on.poisoned(heads.tracks(), count, shape.qkvCols()), kv, shape, rotation, norms);
@@ -177,7 +194,11 @@ final class AttentionCase {
         for (int s = 0; s < step.size(); s++) {
             starts[s + 1] = starts[s] + step.get(s).count;
         }
-        return new Batch(new int[positions.length], positions, starts, tables, new int[0], List.of());
+        int[][][] ofGroups = Arrays.stream(tables)
+                .map(table -> group == 0 ? new int[][] {table} : new int[][] {new int[table.length], table})
+                .toArray(int[][][]::new);
+        int[] slots = new int[tables.length];
+        return new Batch(new int[positions.length], positions, starts, ofGroups, slots, new int[0], List.of());
     }
 
     private static int pagesOf(int tokens) {

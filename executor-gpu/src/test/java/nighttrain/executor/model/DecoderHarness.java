@@ -7,7 +7,7 @@ import java.util.stream.IntStream;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Ranks;
 import nighttrain.executor.device.cpu.CpuDevice;
-import nighttrain.executor.kv.KvLayout;
+import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.SampleRequest;
@@ -36,7 +36,7 @@ final class DecoderHarness {
         int positions = checkpoint.config().maxPositions();
         int pages = (positions + PAGE_TOKENS - 1) / PAGE_TOKENS;
         StepLimits limits = new StepLimits(1, positions, positions - 1, positions);
-        KvLayout layout = new KvLayout(PAGE_TOKENS, pages);
+        CacheLayout layout = CacheLayout.ofPages(PAGE_TOKENS, pages);
         int[] rows = IntStream.range(0, ids.length).toArray();
         List<SampleRequest> samples = new ArrayList<>();
         for (int ignored : rows) {
@@ -53,7 +53,7 @@ final class DecoderHarness {
     }
 
     /** The logits of one rank's share of the rows. */
-    private static float[] logits(Checkpoint checkpoint, Device device, StepLimits limits, KvLayout layout, Batch batch) {
+    private static float[] logits(Checkpoint checkpoint, Device device, StepLimits limits, CacheLayout layout, Batch batch) {
         return device.read(Decoder.load(checkpoint, device, limits, layout).logits(batch));
     }
 

@@ -58,8 +58,8 @@ class PassingDevice implements Device {
     }
 
     @Override
-    public KvPages kvPages(String role, int tracks, int pages, int pageTokens, int kvHeads, int headDim) {
-        return real.kvPages(role, tracks, pages, pageTokens, kvHeads, headDim);
+    public KvPages kvPages(String role, int group, int tracks, int pages, int pageTokens, int kvHeads, int headDim) {
+        return real.kvPages(role, group, tracks, pages, pageTokens, kvHeads, headDim);
     }
 
     @Override

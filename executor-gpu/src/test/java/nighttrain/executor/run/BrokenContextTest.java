@@ -6,7 +6,7 @@ import java.util.List;
 import nighttrain.executor.device.DeviceLostException;
 import nighttrain.executor.device.TestBackend;
 import nighttrain.executor.device.cuda.CudaBackend;
-import nighttrain.executor.kv.KvLayout;
+import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.reference.RandomCheckpoint;
 import nighttrain.executor.reference.Shapes;
 import nighttrain.executor.step.Batch;
@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 @Tag("fault")
 class BrokenContextTest {
     private static final StepLimits LIMITS = new StepLimits(8, 64, 0, Shapes.POSITIONS);
-    private static final KvLayout LAYOUT = new KvLayout(TestBackend.PAGE_TOKENS, 64);
+    private static final CacheLayout LAYOUT = CacheLayout.ofPages(TestBackend.PAGE_TOKENS, 64);
 
     private static final boolean LAUNCHES_BLOCK = "1".equals(System.getenv("CUDA_LAUNCH_BLOCKING"));
 

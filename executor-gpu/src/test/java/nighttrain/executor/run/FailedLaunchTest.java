@@ -15,7 +15,7 @@ import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.TestBackend;
 import nighttrain.executor.device.cuda.CudaBackend;
-import nighttrain.executor.kv.KvLayout;
+import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.reference.RandomCheckpoint;
 import nighttrain.executor.reference.Shapes;
 import nighttrain.executor.step.Batch;
@@ -34,7 +34,7 @@ class FailedLaunchTest {
     private static final int TOO_MANY_TRACKS = 70_000;
 
     private static final StepLimits LIMITS = new StepLimits(8, 64, 0, Shapes.POSITIONS);
-    private static final KvLayout LAYOUT = new KvLayout(TestBackend.PAGE_TOKENS, 64);
+    private static final CacheLayout LAYOUT = CacheLayout.ofPages(TestBackend.PAGE_TOKENS, 64);
 
     @ParameterizedTest
     @CsvSource({"DENSE,1,0", "DENSE,2,0", "DENSE,2,1", "LADDER,4,2", "TRACKS_MEAN,4,3"})

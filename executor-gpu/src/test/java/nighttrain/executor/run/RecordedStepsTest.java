@@ -13,7 +13,7 @@ import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Ranks;
 import nighttrain.executor.device.TestBackend;
 import nighttrain.executor.device.cuda.CudaBackend;
-import nighttrain.executor.kv.KvLayout;
+import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.model.Decoder;
 import nighttrain.executor.reference.RandomCheckpoint;
 import nighttrain.executor.reference.Shapes;
@@ -37,7 +37,7 @@ class RecordedStepsTest {
     private static final int STEPS = 20;
     private static final int[] BATCHES = {1, 3, 8, 11};
     private static final StepLimits LIMITS = new StepLimits(16, 256, 0, Shapes.POSITIONS);
-    private static final KvLayout LAYOUT = new KvLayout(TestBackend.PAGE_TOKENS, 16 * PAGES_PER_SEQUENCE);
+    private static final CacheLayout LAYOUT = CacheLayout.ofPages(TestBackend.PAGE_TOKENS, 16 * PAGES_PER_SEQUENCE);
 
     /** So that differences of bits show. */
     private static final SamplingParams GREEDY_WITH_LOGPROBS =

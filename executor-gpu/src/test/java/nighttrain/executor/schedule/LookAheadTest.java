@@ -10,8 +10,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
-import nighttrain.executor.kv.KvLayout;
-import nighttrain.executor.kv.PageAllocator;
+import nighttrain.executor.cache.CacheLayout;
+import nighttrain.executor.cache.PageAllocator;
 import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
@@ -152,7 +152,7 @@ class LookAheadTest {
             int pageCount,
             boolean prefixCache,
             int cancelOneIn) {
-        PageAllocator pages = new PageAllocator(new KvLayout(PAGE_TOKENS, pageCount), prefixCache);
+        PageAllocator pages = new PageAllocator(CacheLayout.ofPages(PAGE_TOKENS, pageCount), prefixCache);
         Scheduler scheduler = new Scheduler(limits, pages);
         TokenMachine machine = new TokenMachine(pageCount, PAGE_TOKENS);
         Deque<UnderWay> underWay = new ArrayDeque<>();

@@ -11,8 +11,8 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.IntStream;
-import nighttrain.executor.kv.KvLayout;
-import nighttrain.executor.kv.PageAllocator;
+import nighttrain.executor.cache.CacheLayout;
+import nighttrain.executor.cache.PageAllocator;
 import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.SamplingParams;
@@ -59,7 +59,7 @@ class SchedulerTest {
 
     @Test
     void promptsOfOneStepShareWhatTheyBeginWith() {
-        PageAllocator pages = new PageAllocator(new KvLayout(4, 50), true);
+        PageAllocator pages = new PageAllocator(CacheLayout.ofPages(4, 50), true);
         Scheduler scheduler = new Scheduler(new StepLimits(4, 40, 64, 100), pages);
         int[] beginning = new Random(1).ints(11, 1, 50).toArray();
         List<Sequence> alike = IntStream.range(0, 3)
@@ -111,7 +111,7 @@ class SchedulerTest {
 
     @Test
     void cancelledSequencesGiveEverythingBack() {
-        PageAllocator pages = new PageAllocator(new KvLayout(4, 50), true);
+        PageAllocator pages = new PageAllocator(CacheLayout.ofPages(4, 50), true);
         Scheduler scheduler = new Scheduler(new StepLimits(1, 64, 64, 100), pages);
         Sequence running = add(scheduler, 9, 10);
         Sequence waiting = add(scheduler, 9, 10);
@@ -127,7 +127,7 @@ class SchedulerTest {
     @Test
     void survivesAThousandRandomSequences() {
         Random random = new Random(5);
-        PageAllocator pages = new PageAllocator(new KvLayout(3, 20), true);
+        PageAllocator pages = new PageAllocator(CacheLayout.ofPages(3, 20), true);
         Scheduler scheduler = new Scheduler(new StepLimits(6, 9, 64, 50), pages);
         List<Sequence> added = new ArrayList<>();
         List<Sequence> done = new ArrayList<>();
@@ -152,7 +152,7 @@ class SchedulerTest {
                 assertThat(slice.samples())
                         .isEqualTo(slice.start() + slice.count()
                                 == slice.sequence().length());
-                assertThat(slice.sequence().pageTable().size() * 3)
+                assertThat(slice.sequence().cache().table(0).size() * 3)
                         .isGreaterThanOrEqualTo(slice.start() + slice.count());
             }
             done.addAll(scheduler.commit(step, tokensFor(step, random), 1));
@@ -163,7 +163,7 @@ class SchedulerTest {
     }
 
     private static Scheduler scheduler(StepLimits limits, int pages, boolean prefixCache) {
-        return new Scheduler(limits, new PageAllocator(new KvLayout(4, pages), prefixCache));
+        return new Scheduler(limits, new PageAllocator(CacheLayout.ofPages(4, pages), prefixCache));
     }
 
     private static Sequence add(Scheduler scheduler, int promptTokens, int maxTokens) {

@@ -6,11 +6,11 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import nighttrain.executor.request.TokenLogprobs;
 import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.LogitFault;
 import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.step.SampledToken;
-import nighttrain.executor.step.LogitFault;
-import nighttrain.executor.request.TokenLogprobs;
 
 /**
  * A device whose model is a hash: a token follows from all tokens before it, as they lie in the pages of its sequence. Tokens
@@ -53,14 +53,14 @@ final class TokenMachine {
         for (int s = 0; s < batch.sequences(); s++) {
             for (int row = batch.queryStarts()[s]; row < batch.queryStarts()[s + 1]; row++) {
                 int position = batch.positions()[row];
-                cache[batch.pageTables()[s][position / pageTokens]][position % pageTokens] = tokens[row];
+                cache[batch.pageTables()[s][0][position / pageTokens]][position % pageTokens] = tokens[row];
                 sequenceOf[row] = s;
             }
         }
         List<SampledToken> sampled = new ArrayList<>();
         for (int i = 0; i < batch.outputRows().length; i++) {
             int row = batch.outputRows()[i];
-            int[] seen = context(batch.pageTables()[sequenceOf[row]], batch.positions()[row] + 1);
+            int[] seen = context(batch.pageTables()[sequenceOf[row]][0], batch.positions()[row] + 1);
             sampled.add(sample(batch.samples().get(i), seen));
         }
         sampledBefore = sampled.stream().mapToInt(SampledToken::token).toArray();

@@ -35,7 +35,7 @@ final class CpuAttention {
                         qkv.row(track, token) + head * shape.headDim(),
                         track,
                         batch.positions()[token],
-                        batch.pageTables()[sequenceOf[token]],
+                        batch.pageTables()[sequenceOf[token]][pages.group()],
                         head / (shape.heads() / shape.kvHeads()));
                 attend(out.data(), out.row(track, token) + head * shape.headDim(), query, pages, shape);
             }

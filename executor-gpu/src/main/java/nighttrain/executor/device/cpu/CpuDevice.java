@@ -93,8 +93,8 @@ public final class CpuDevice implements Device {
     }
 
     @Override
-    public KvPages kvPages(String role, int tracks, int pages, int pageTokens, int kvHeads, int headDim) {
-        return new CpuKvPages(tracks, pages, pageTokens, kvHeads, headDim);
+    public KvPages kvPages(String role, int group, int tracks, int pages, int pageTokens, int kvHeads, int headDim) {
+        return new CpuKvPages(group, tracks, pages, pageTokens, kvHeads, headDim);
     }
 
     @Override

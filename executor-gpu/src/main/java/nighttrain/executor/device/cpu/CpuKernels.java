@@ -5,8 +5,6 @@ import java.util.Optional;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 import nighttrain.executor.device.AttentionShape;
-import nighttrain.executor.step.Batch;
-import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.device.Flight;
 import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.KvPages;
@@ -14,6 +12,8 @@ import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Norm;
 import nighttrain.executor.device.Rotation;
 import nighttrain.executor.device.Tensor;
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.SampledToken;
 
 /**
  * fp32 on the threads of one rank. Every row is computed the same way whatever the batch around it, and whether this code is interpreted

@@ -12,6 +12,7 @@ final class CpuKvPages implements KvPages {
     /** Whole vectors, and whole rounds of a sum: then what a sum adds where does not depend on the machine. */
     private static final int PADDING = Math.max(FloatVector.SPECIES_PREFERRED.length(), FixedSums.CHAINS);
 
+    private final int group;
     private final int pageTokens;
     private final int paddedTokens;
     private final int headDim;
@@ -22,13 +23,19 @@ final class CpuKvPages implements KvPages {
 
     private final float[][][] values;
 
-    CpuKvPages(int tracks, int pages, int pageTokens, int kvHeads, int headDim) {
+    CpuKvPages(int group, int tracks, int pages, int pageTokens, int kvHeads, int headDim) {
+        this.group = group;
         this.pageTokens = pageTokens;
         this.paddedTokens = (pageTokens + PADDING - 1) / PADDING * PADDING;
         this.headDim = headDim;
         this.kvHeads = kvHeads;
         this.keys = new float[tracks][pages][];
         this.values = new float[tracks][pages][];
+    }
+
+    /** Of layers: which of a sequence's page tables it goes by. */
+    int group() {
+        return group;
     }
 
     int pageTokens() {

@@ -2,10 +2,10 @@ package nighttrain.executor.device.cpu;
 
 import java.util.Optional;
 import nighttrain.executor.device.AttentionShape;
-import nighttrain.executor.step.Batch;
 import nighttrain.executor.device.Kernels.HeadNorms;
 import nighttrain.executor.device.Norm;
 import nighttrain.executor.device.Rotation;
+import nighttrain.executor.step.Batch;
 
 /** Queries and keys normed and rotated in place (RoPE, arXiv 2104.09864), keys and values copied into their pages. */
 record RotateAndStore(ThreadTeam team) {
@@ -36,7 +36,7 @@ record RotateAndStore(ThreadTeam team) {
             Rotation rotation,
             Optional<HeadNorms> norms,
             Batch batch) {
-        int[] pageTable = batch.pageTables()[sequence];
+        int[] pageTable = batch.pageTables()[sequence][kv.group()];
         for (int row = batch.queryStarts()[sequence]; row < batch.queryStarts()[sequence + 1]; row++) {
             int position = batch.positions()[row];
             int start = qkv.row(track, row);

@@ -2,6 +2,7 @@ package nighttrain.executor.device.cuda;
 
 import java.util.Optional;
 import jcuda.CudaException;
+import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Kernels;
@@ -42,7 +43,7 @@ final class CudaDevice implements Device {
     private final CudaCommunicator communicator;
     private final CudaRecorder recorder;
     private final WeightUpload upload;
-    private final int pageTokens;
+    private final CacheLayout layout;
     private int allocations;
     private boolean closed;
 
@@ -52,10 +53,10 @@ final class CudaDevice implements Device {
             PeerGroup peers,
             CudaLibraries libraries,
             StepLimits limits,
-            int pageTokens,
+            CacheLayout layout,
             CudaOptions options) {
         this.context = context;
-        this.pageTokens = pageTokens;
+        this.layout = layout;
         context.makeCurrent();
         this.streams = new Streams();
         this.modules = new KernelModules(libraries.compiler(context.architecture()));
@@ -65,15 +66,15 @@ final class CudaDevice implements Device {
         this.recorder = new CudaRecorder(streams);
         this.upload = new WeightUpload(streams, memory);
         SampleResults results = new SampleResults(limits.maxSamples(), peers.ranks(), memory);
-        StepInputs inputs = new StepInputs(limits, pageTokens, memory, modules, results);
+        StepInputs inputs = new StepInputs(limits, layout, memory, modules, results);
         this.kernels = new CudaKernels(
                 modules,
                 streams,
                 inputs,
-                pageTokens,
+                layout.pageTokens(),
                 products,
                 new GatedProducts(context, modules, streams, !options.deterministic()),
-                new CudaAttention(context, modules, streams, inputs, limits, pageTokens, memory, options.deterministic()),
+                new CudaAttention(context, modules, streams, inputs, limits, layout.pageTokens(), memory, options.deterministic()),
                 results,
                 communicator,
                 context);
@@ -154,13 +155,13 @@ final class CudaDevice implements Device {
     }
 
     @Override
-    public KvPages kvPages(String role, int tracks, int pages, int tokens, int kvHeads, int headDim) {
+    public KvPages kvPages(String role, int group, int tracks, int pages, int pageTokens, int kvHeads, int headDim) {
         context.makeCurrent();
-        if (tokens != pageTokens) {
+        if (pageTokens != layout.pageTokens()) {
             throw new IllegalArgumentException(
-                    "tokens in a page: " + tokens + " (this device was opened for " + pageTokens + ")");
+                    "tokens in a page: " + pageTokens + " (this device was opened for " + layout.pageTokens() + ")");
         }
-        return CudaKvPages.allocated(memory, role, pages, tracks * kvHeads, pageTokens, headDim);
+        return CudaKvPages.allocated(memory, role, group, pages, tracks * kvHeads, pageTokens, headDim);
     }
 
     @Override

@@ -10,6 +10,7 @@ import jcuda.CudaException;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
+import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Ceilings;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.cuda.collective.Meeting;
@@ -118,12 +119,12 @@ public final class CudaDevices {
     }
 
     /** The devices of one replica, one rank each on the GPUs of these numbers. */
-    public static List<Device> ranks(List<Integer> ordinals, StepLimits limits, int pageTokens) {
-        return ranks(ordinals, limits, pageTokens, CudaOptions.defaults());
+    public static List<Device> ranks(List<Integer> ordinals, StepLimits limits, CacheLayout layout) {
+        return ranks(ordinals, limits, layout, CudaOptions.defaults());
     }
 
     /** As above, computing as {@code options} say. */
-    public static List<Device> ranks(List<Integer> ordinals, StepLimits limits, int pageTokens, CudaOptions options) {
+    public static List<Device> ranks(List<Integer> ordinals, StepLimits limits, CacheLayout layout, CudaOptions options) {
         count();
         CudaLibraries libraries = new CudaLibraries();
         List<CudaContext> contexts = ordinals.stream().map(CudaContext::new).toList();
@@ -131,7 +132,7 @@ public final class CudaDevices {
         List<Device> devices = new ArrayList<>();
         try {
             for (int rank = 0; rank < contexts.size(); rank++) {
-                devices.add(new CudaDevice(rank, contexts.get(rank), peers, libraries, limits, pageTokens, options));
+                devices.add(new CudaDevice(rank, contexts.get(rank), peers, libraries, limits, layout, options));
             }
         } catch (RuntimeException | Error e) {
             devices.forEach(Device::close);

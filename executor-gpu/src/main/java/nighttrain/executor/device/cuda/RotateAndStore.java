@@ -43,7 +43,7 @@ record RotateAndStore(KernelModules modules, Streams streams, StepInputs inputs,
                                 .pointer(pages.keys())
                                 .pointer(pages.values())
                                 .pointer(inputs.positions())
-                                .pointer(inputs.slots())
+                                .pointer(inputs.slots(pages.group()))
                                 .pointer(cosines.address())
                                 .pointer(((CudaTensor) rotation.sin()).address())
                                 .pointer(norms.map(n -> weight(n.query())).orElse(0L))

@@ -78,7 +78,7 @@ final class ModeBits {
     private static float[] attention(CpuKernels kernels, Random random, int window, int pageTokens) {
         int tokens = 21;
         AttentionShape shape = new AttentionShape(2, 1, 12, window);
-        CpuKvPages pages = new CpuKvPages(1, 5, pageTokens, 1, 12);
+        CpuKvPages pages = new CpuKvPages(0, 1, 5, pageTokens, 1, 12);
         CpuTensor qkv = normal(random, 1, tokens, shape.qkvCols(), 2);
         int[] table = {3, 1, 4, 0, 2};
         for (int i = 0; i < tokens; i++) {

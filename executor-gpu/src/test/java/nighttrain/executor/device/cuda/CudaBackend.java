@@ -2,12 +2,16 @@ package nighttrain.executor.device.cuda;
 
 import java.util.List;
 import java.util.stream.IntStream;
+import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.TestBackend;
 import nighttrain.executor.step.StepLimits;
 
 /** bf16 on the GPUs from 0 on. */
 public final class CudaBackend implements TestBackend {
+    private static final CacheLayout.Group GROUP =
+            CacheLayout.ofPages(PAGE_TOKENS, 1).groups().get(0);
+
     private final CudaOptions options;
 
     public CudaBackend() {
@@ -28,7 +32,7 @@ public final class CudaBackend implements TestBackend {
         return CudaDevices.ranks(
                 IntStream.range(0, ranks).boxed().toList(),
                 new StepLimits(MAX_SEQUENCES, MAX_TOKENS, MAX_SAMPLES - MAX_SEQUENCES, MAX_TOKENS),
-                PAGE_TOKENS,
+                new CacheLayout(PAGE_TOKENS, List.of(GROUP, GROUP), 0),
                 options);
     }
 

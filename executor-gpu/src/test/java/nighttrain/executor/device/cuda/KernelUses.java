@@ -27,7 +27,10 @@ final class KernelUses {
                 .mapToObj(PeerTransport::source);
         Stream<KernelSource> others = Stream.concat(
                 Stream.of(TrackSum.SOURCE, SumClock.SOURCE),
-                Stream.of("sample.cu", "step_inputs.cu").map(file -> new KernelSource(file, Map.of())));
+                Stream.of(
+                        new KernelSource("sample.cu", Map.of()),
+                        new KernelSource("step_inputs.cu", Map.of("GROUPS", 1)),
+                        new KernelSource("step_inputs.cu", Map.of("GROUPS", 2))));
         return Stream.of(rows, sums, others).flatMap(sources -> sources);
     }
 

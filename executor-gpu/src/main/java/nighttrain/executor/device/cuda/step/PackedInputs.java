@@ -32,9 +32,18 @@ public final class PackedInputs {
         return from;
     }
 
-    /** After all else: {@code count} page tables of {@code width} entries, which belong {@code stride} apart from {@code target} on. */
-    void beginTables(long target, int stride, int width, int count) {
-        layout.pointer(target).integer(stride).integer(size).integer(width).integer(count);
+    /**
+     * After all else: page tables of {@code width} entries, sequence by sequence, {@code groups} of each. From {@code target} on, a
+     * sequence's belong {@code sequenceStride} entries after the last's, and its groups' {@code groupStride} apart.
+     */
+    void beginTables(long target, int sequenceStride, int groupStride, int width, int sequences, int groups) {
+        layout.pointer(target)
+                .integer(sequenceStride)
+                .integer(groupStride)
+                .integer(size)
+                .integer(width)
+                .integer(sequences)
+                .integer(groups);
         tableWidth = width;
     }
 

@@ -2,6 +2,7 @@ package nighttrain.executor.device.cuda.step;
 
 import java.util.List;
 import java.util.Map;
+import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.DevicePointer;
 import nighttrain.executor.device.cuda.driver.Stream;
@@ -22,6 +23,8 @@ public final class StepInputs {
 
     private final int pageTokens;
     private final int pagesPerSequence;
+    private final int groups;
+    private final int tokenRoom;
     private final KernelModules modules;
     private final SampleResults results;
     private final DeviceMemory.Pinned[] hosts = new DeviceMemory.Pinned[StepTurns.COUNT];
@@ -40,22 +43,23 @@ public final class StepInputs {
     private int decodeCount;
 
     public StepInputs(
-            StepLimits limits, int pageTokens, DeviceMemory memory, KernelModules modules, SampleResults results) {
-        this.pageTokens = pageTokens;
+            StepLimits limits, CacheLayout layout, DeviceMemory memory, KernelModules modules, SampleResults results) {
+        this.pageTokens = layout.pageTokens();
+        this.groups = layout.groups().size();
         this.pagesPerSequence = (limits.maxModelLen() + pageTokens - 1) / pageTokens;
         this.modules = modules;
         this.results = results;
-        int tokenRoom = even(limits.maxTokens());
+        this.tokenRoom = even(limits.maxTokens());
         int sequenceRoom = even(limits.maxSequences() + 1);
         this.positions = tokenRoom;
         this.slots = 2 * tokenRoom;
-        this.queryStarts = 3 * tokenRoom;
+        this.queryStarts = (2 + groups) * tokenRoom;
         this.contexts = queryStarts + sequenceRoom;
         this.decodes = contexts + sequenceRoom;
         this.outputRows = decodes + sequenceRoom;
         this.samplesAt = outputRows + even(limits.maxSamples());
         long fixedInts = samplesAt + (long) limits.maxSamples() * SampleTable.INTS;
-        long tableInts = (long) limits.maxSequences() * pagesPerSequence;
+        long tableInts = (long) limits.maxSequences() * groups * pagesPerSequence;
         this.fixed = memory.allocate("inputs of a step", fixedInts * Integer.BYTES);
         this.tables = memory.allocate("page tables of a step", tableInts * Integer.BYTES);
         this.packed = memory.allocate("packed inputs of a step", (fixedInts + tableInts) * Integer.BYTES);
@@ -77,15 +81,17 @@ public final class StepInputs {
                 new PackedInputs(hosts[turn].view().asIntBuffer(), packed.address(), results.allTokens());
         packing.put(tokens(), tokensWithAddresses(rowsBefore));
         packing.put(positions(), next.positions());
-        packing.put(slots(), slotsOfTokens());
         packing.put(queryStarts(), next.queryStarts());
         packing.put(contexts(), contextsAndDecodes());
         packing.put(outputRows(), next.outputRows());
         int samplesFrom = packing.skip(sampleTable(0), next.samples().size() * SampleTable.INTS);
         samples[turn].write(next.samples(), hosts[turn].view(), samplesFrom * Integer.BYTES, stream);
+        for (int group = 0; group < groups; group++) {
+            packing.put(slots(group), group < groups(next) ? slotsOfTokens(group) : new int[0]);
+        }
         packTables(packing);
         hosts[turn].copyTo(packed, (long) packing.size() * Integer.BYTES, stream);
-        modules.get("lay_out", new KernelSource("step_inputs.cu", Map.of()))
+        modules.get("lay_out", new KernelSource("step_inputs.cu", Map.of("GROUPS", groups)))
                 .launch(stream, Kernel.Grid.of(BLOCKS, 1, THREADS), packing.layout());
     }
 
@@ -101,10 +107,15 @@ public final class StepInputs {
         return tokens;
     }
 
-    private int[] slotsOfTokens() {
+    private static int groups(Batch batch) {
+        return batch.sequences() == 0 ? 0 : batch.pageTables()[0].length;
+    }
+
+    /** Where the keys and values of a step's tokens belong in the pages of a group. */
+    private int[] slotsOfTokens(int group) {
         int[] slots = new int[batch.size()];
         for (int s = 0; s < batch.sequences(); s++) {
-            int[] table = batch.pageTables()[s];
+            int[] table = batch.pageTables()[s][group];
             for (int i = batch.queryStarts()[s]; i < batch.queryStarts()[s + 1]; i++) {
                 int position = batch.positions()[i];
                 slots[i] = table[position / pageTokens] * pageTokens + position % pageTokens;
@@ -133,9 +144,11 @@ public final class StepInputs {
         for (int s = 0; s < batch.sequences(); s++) {
             width = Math.max(width, pages(context(s)));
         }
-        packing.beginTables(pageTables(), pagesPerSequence, width, batch.sequences());
+        packing.beginTables(pageTables(0), pageTableStride(), pagesPerSequence, width, batch.sequences(), groups(batch));
         for (int s = 0; s < batch.sequences(); s++) {
-            packing.putTable(batch.pageTables()[s], pages(context(s)));
+            for (int[] table : batch.pageTables()[s]) {
+                packing.putTable(table, pages(context(s)));
+            }
         }
     }
 
@@ -170,8 +183,9 @@ public final class StepInputs {
         return at(positions);
     }
 
-    public long slots() {
-        return at(slots);
+    /** Where the keys and values of tokens go in the pages of a group: page number times {@code pageTokens} and place in the page. */
+    public long slots(int group) {
+        return at(slots + group * tokenRoom);
     }
 
     public long queryStarts() {
@@ -200,8 +214,13 @@ public final class StepInputs {
         return pagesPerSequence;
     }
 
-    public long pageTables() {
-        return tables.address();
+    public int pageTableStride() {
+        return groups * pagesPerSequence;
+    }
+
+    /** The page table of the first sequence in a group; the next sequence's is {@link #pageTableStride} entries on. */
+    public long pageTables(int group) {
+        return tables.address() + (long) group * pagesPerSequence * Integer.BYTES;
     }
 
     private long at(int index) {

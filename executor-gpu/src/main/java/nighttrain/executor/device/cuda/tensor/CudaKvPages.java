@@ -6,15 +6,17 @@ import nighttrain.executor.device.cuda.driver.DeviceMemory;
 /**
  * bf16 keys and values, each {@code [page][track * kvHeads + head][pageTokens][paddedDim]}.
  *
+ * @param group of layers: which of a sequence's page tables they go by
  * @param keyHeads key heads of all tracks
  */
-public record CudaKvPages(long keys, long values, int keyHeads, int pageTokens) implements KvPages {
+public record CudaKvPages(long keys, long values, int group, int keyHeads, int pageTokens) implements KvPages {
     public static CudaKvPages allocated(
-            DeviceMemory memory, String role, int pages, int keyHeads, int pageTokens, int headDim) {
+            DeviceMemory memory, String role, int group, int pages, int keyHeads, int pageTokens, int headDim) {
         long bytes = (long) pages * keyHeads * pageTokens * paddedDim(headDim) * CudaTensor.BF16;
         return new CudaKvPages(
                 memory.allocate(role + ", keys", bytes).address(),
                 memory.allocate(role + ", values", bytes).address(),
+                group,
                 keyHeads,
                 pageTokens);
     }

@@ -1,4 +1,4 @@
-package nighttrain.executor.kv;
+package nighttrain.executor.cache;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -20,48 +20,48 @@ import org.junit.jupiter.api.Test;
 class PageAllocatorTest {
     @Test
     void sharesFullPagesOfACommonPrefixAndLeavesATokenToCompute() {
-        PageAllocator pages = new PageAllocator(new KvLayout(4, 10), true);
+        PageAllocator pages = new PageAllocator(CacheLayout.ofPages(4, 10), true);
         int[] tokens = {1, 2, 3, 4, 5, 6, 7, 8};
-        PageTable first = new PageTable();
+        SequenceCache first = pages.newCache();
         assertThat(pages.extend(first, 8)).isTrue();
         pages.publish(first, tokens, 8);
 
-        PageTable same = new PageTable();
+        SequenceCache same = pages.newCache();
         assertThat(pages.adoptPrefix(same, tokens, 8))
                 .as("the last token must be computed")
                 .isEqualTo(4);
-        PageTable longer = new PageTable();
+        SequenceCache longer = pages.newCache();
         assertThat(pages.adoptPrefix(longer, new int[] {1, 2, 3, 4, 5, 6, 7, 8, 9}, 9))
                 .isEqualTo(8);
-        PageTable other = new PageTable();
+        SequenceCache other = pages.newCache();
         assertThat(pages.adoptPrefix(other, new int[] {1, 2, 3, 9, 5, 6, 7, 8, 9}, 9))
                 .isZero();
-        assertThat(longer.page(1)).isEqualTo(first.page(1));
+        assertThat(longer.table(0).page(1)).isEqualTo(first.table(0).page(1));
         assertThat(pages.used()).isEqualTo(2);
     }
 
     @Test
     void aPageMeansNothingWithoutThePagesBefore() {
-        PageAllocator pages = new PageAllocator(new KvLayout(2, 10), true);
-        PageTable first = new PageTable();
+        PageAllocator pages = new PageAllocator(CacheLayout.ofPages(2, 10), true);
+        SequenceCache first = pages.newCache();
         pages.extend(first, 4);
         pages.publish(first, new int[] {1, 1, 7, 7}, 4);
-        PageTable other = new PageTable();
+        SequenceCache other = pages.newCache();
         assertThat(pages.adoptPrefix(other, new int[] {7, 7, 1}, 3)).isZero();
     }
 
     @Test
     void releasedPrefixesStayUntilTheirRoomIsNeeded() {
-        PageAllocator pages = new PageAllocator(new KvLayout(2, 4), true);
-        PageTable first = new PageTable();
+        PageAllocator pages = new PageAllocator(CacheLayout.ofPages(2, 4), true);
+        SequenceCache first = pages.newCache();
         pages.extend(first, 4);
         pages.publish(first, new int[] {1, 2, 3, 4}, 4);
         pages.release(first);
-        assertThat(pages.available()).isEqualTo(4);
+        assertThat(pages.available(0)).isEqualTo(4);
 
-        PageTable hog = new PageTable();
+        SequenceCache hog = pages.newCache();
         assertThat(pages.extend(hog, 6)).isTrue();
-        PageTable again = new PageTable();
+        SequenceCache again = pages.newCache();
         assertThat(pages.adoptPrefix(again, new int[] {1, 2, 3, 4, 5}, 5))
                 .as("the tail went first")
                 .isEqualTo(2);
@@ -71,11 +71,11 @@ class PageAllocatorTest {
 
     @Test
     void withoutPrefixCacheNothingIsShared() {
-        PageAllocator pages = new PageAllocator(new KvLayout(2, 4), false);
-        PageTable first = new PageTable();
+        PageAllocator pages = new PageAllocator(CacheLayout.ofPages(2, 4), false);
+        SequenceCache first = pages.newCache();
         pages.extend(first, 4);
         pages.publish(first, new int[] {1, 2, 3, 4}, 4);
-        assertThat(pages.adoptPrefix(new PageTable(), new int[] {1, 2, 3, 4, 5}, 5))
+        assertThat(pages.adoptPrefix(pages.newCache(), new int[] {1, 2, 3, 4, 5}, 5))
                 .isZero();
     }
 
@@ -84,23 +84,23 @@ class PageAllocatorTest {
     void neverMixesUpContentInTenThousandRandomSteps() {
         Random random = new Random(3);
         int pageTokens = 2;
-        PageAllocator pages = new PageAllocator(new KvLayout(pageTokens, 12), true);
+        PageAllocator pages = new PageAllocator(CacheLayout.ofPages(pageTokens, 12), true);
         Map<Integer, List<Integer>> contentOfPage = new HashMap<>();
-        record Live(PageTable table, int[] tokens) {}
+        record Live(SequenceCache table, int[] tokens) {}
         List<Live> live = new ArrayList<>();
         int adopted = 0;
         for (int step = 0; step < 10_000; step++) {
             if (random.nextBoolean() || live.isEmpty()) {
                 int[] tokens = random.ints(1 + random.nextInt(9), 0, 2).toArray();
-                PageTable table = new PageTable();
+                SequenceCache table = pages.newCache();
                 int cached = pages.adoptPrefix(table, tokens, tokens.length);
                 adopted += cached;
                 for (int p = 0; p < cached / pageTokens; p++) {
-                    assertThat(contentOfPage.get(table.page(p))).isEqualTo(prefix(tokens, (p + 1) * pageTokens));
+                    assertThat(contentOfPage.get(table.table(0).page(p))).isEqualTo(prefix(tokens, (p + 1) * pageTokens));
                 }
                 if (pages.extend(table, tokens.length)) {
-                    for (int p = cached / pageTokens; p < table.size(); p++) {
-                        contentOfPage.put(table.page(p), prefix(tokens, Math.min(tokens.length, (p + 1) * pageTokens)));
+                    for (int p = cached / pageTokens; p < table.table(0).size(); p++) {
+                        contentOfPage.put(table.table(0).page(p), prefix(tokens, Math.min(tokens.length, (p + 1) * pageTokens)));
                     }
                     pages.publish(table, tokens, tokens.length);
                     live.add(new Live(table, tokens));
@@ -127,8 +127,9 @@ class PageAllocatorTest {
                 Norm.RMS, 1e-5, Mlp.GATED_SILU, Rotary.none(), false, false, false, false, false, List.of(0, 0));
         ModelConfig model =
                 new ModelConfig("llama", 2, 64, 64, 4, 4, 16, 100, 4096, block, true, new ArchitectureConfig.Dense());
-        assertThat(KvLayout.fitting(model, 16, 64 << 20, 4, 8, 4096)).isEqualTo(new KvLayout(16, 2048));
-        assertThatThrownBy(() -> KvLayout.fitting(model, 16, 1 << 20, 4, 8, 4096))
+        CacheLayout cache = CacheLayout.of(ModelCaches.of(model, 4, 4096), 16, 0, 8);
+        assertThat(new CacheBudget(64 << 20, 8, 1024, 4096).cut(cache).pages()).isEqualTo(2048);
+        assertThatThrownBy(() -> new CacheBudget(1 << 20, 8, 1024, 4096).cut(cache))
                 .isInstanceOf(UserError.class)
                 .hasMessage("KV cache too small for one sequence: 4096 tokens need 4 MiB (1 MiB are free, which hold"
                         + " 1024 tokens; lower --max-model-len or give the process more memory)");

@@ -1,0 +1,109 @@
+package nighttrain.executor.cache;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.IntPredicate;
+import nighttrain.executor.cache.CacheLayout.Group;
+import nighttrain.io.UserError;
+
+/**
+ * Cuts memory into the pages of a cache's groups. All groups are sized for the same number of sequences of a typical length; where they
+ * hold as many as may run, for longer ones. What is left goes to the groups in their order, those without a window first. No group gets
+ * more than the longest sequences could use, or less than one of them needs.
+ *
+ * @param bytes memory to use, over all ranks
+ * @param maxSequences most sequences that run at once
+ * @param maxTokens most tokens of a step: the pages of pieces of prompts come on top of those of windows
+ * @param maxModelLen longest sequence
+ */
+public record CacheBudget(long bytes, int maxSequences, int maxTokens, int maxModelLen) {
+    /** Prompt and answer of a row are seldom longer together. */
+    private static final int TYPICAL_TOKENS = 4096;
+
+    /**
+     * The pages of a model's groups.
+     *
+     * @param unsized the groups, whatever their pages
+     */
+    public CacheLayout cut(CacheLayout unsized) {
+        int pageTokens = unsized.pageTokens();
+        List<Group> groups = unsized.groups();
+        if (cost(groups, pageTokens, 0, maxModelLen) > bytes) {
+            throw tooSmall(groups, pageTokens);
+        }
+        int typical = Math.min(TYPICAL_TOKENS, maxModelLen);
+        int sequences = largest(0, maxSequences, count -> cost(groups, pageTokens, count, typical) <= bytes);
+        int length = sequences < maxSequences
+                ? typical
+                : largest(typical, maxModelLen, tokens -> cost(groups, pageTokens, sequences, tokens) <= bytes);
+        long left = bytes - cost(groups, pageTokens, sequences, length);
+        Group[] sized = new Group[groups.size()];
+        for (int index : unwindowedFirst(groups)) {
+            Group group = groups.get(index);
+            long pages = pages(group, pageTokens, sequences, length);
+            long useful = Math.max(pages, pages(group, pageTokens, maxSequences, maxModelLen));
+            long more = Math.min(useful - pages, left / group.pageBytes(pageTokens));
+            left -= more * group.pageBytes(pageTokens);
+            sized[index] = new Group(group.spec(), group.layers(), (int) Math.min(pages + more, Integer.MAX_VALUE - 1));
+        }
+        return new CacheLayout(pageTokens, List.of(sized), unsized.slots());
+    }
+
+    private static List<Integer> unwindowedFirst(List<Group> groups) {
+        List<Integer> order = new ArrayList<>();
+        for (boolean windowed : new boolean[] {false, true}) {
+            for (int i = 0; i < groups.size(); i++) {
+                if (groups.get(i).spec().window() > 0 == windowed) {
+                    order.add(i);
+                }
+            }
+        }
+        return order;
+    }
+
+    /** For {@code sequences} sequences of {@code tokens} tokens, and for the longest sequence at least. */
+    private long pages(Group group, int pageTokens, int sequences, int tokens) {
+        long all = (long) sequences * CacheLayout.pagesFor(tokens, pageTokens);
+        long decoding = (long) sequences * group.spec().pages(tokens, 1, pageTokens);
+        long pieces = group.spec().window() == 0 ? 0 : CacheLayout.pagesFor(maxTokens, pageTokens);
+        return Math.max(Math.min(all, decoding + pieces), group.spec().pages(maxModelLen, pageTokens, pageTokens));
+    }
+
+    private long cost(List<Group> groups, int pageTokens, int sequences, int tokens) {
+        return groups.stream()
+                .mapToLong(group -> pages(group, pageTokens, sequences, tokens) * group.pageBytes(pageTokens))
+                .sum();
+    }
+
+    /** The largest of {@code from .. to} that fits, where the first does and what is smaller than a fitting one does. */
+    private static int largest(int from, int to, IntPredicate fits) {
+        int low = from;
+        int high = to;
+        while (low < high) {
+            int middle = low + (high - low + 1) / 2;
+            if (fits.test(middle)) {
+                low = middle;
+            } else {
+                high = middle - 1;
+            }
+        }
+        return low;
+    }
+
+    private UserError tooSmall(List<Group> groups, int pageTokens) {
+        int fitting = largest(
+                0,
+                maxModelLen,
+                tokens -> new CacheBudget(bytes, maxSequences, maxTokens, tokens).cost(groups, pageTokens, 0, tokens)
+                        <= bytes);
+        return UserError.of(
+                "KV cache too small for one sequence",
+                maxModelLen + " tokens need " + mebibytes(cost(groups, pageTokens, 0, maxModelLen)) + " MiB",
+                mebibytes(bytes) + " MiB are free, which hold " + fitting / pageTokens * pageTokens
+                        + " tokens; lower --max-model-len or give the process more memory");
+    }
+
+    private static long mebibytes(long bytes) {
+        return (bytes + (1 << 20) - 1) >> 20;
+    }
+}

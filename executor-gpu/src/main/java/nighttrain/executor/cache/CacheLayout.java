@@ -1,0 +1,88 @@
+package nighttrain.executor.cache;
+
+import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import nighttrain.executor.cache.CacheSpec.PagedKv;
+import nighttrain.executor.cache.CacheSpec.RecurrentState;
+
+/**
+ * How one replica's cache is cut. Layers with equal specs form a group: a sequence has the same pages in all of them.
+ *
+ * @param pageTokens tokens in one page
+ * @param groups of layers that keep pages
+ * @param slots fixed states, one a sequence; 0 where no layer has one
+ */
+public record CacheLayout(int pageTokens, List<Group> groups, int slots) implements Serializable {
+    /**
+     * Layers that are alike.
+     *
+     * @param layers their numbers in the model, ascending
+     * @param pages that their sequences share
+     */
+    public record Group(PagedKv spec, List<Integer> layers, int pages) implements Serializable {
+        long pageBytes(int pageTokens) {
+            return spec.bytesPerToken() * layers.size() * pageTokens;
+        }
+    }
+
+    /** One group without a window: what a cache comes to that nothing is known of but its pages. */
+    public static CacheLayout ofPages(int pageTokens, int pages) {
+        return new CacheLayout(pageTokens, List.of(new Group(new PagedKv(0, 0, 0, 0), List.of(0), pages)), 0);
+    }
+
+    /** Of these layers, {@code pages} pages in every group and {@code slots} slots where a layer has a state. */
+    public static CacheLayout of(List<CacheSpec> layers, int pageTokens, int pages, int slots) {
+        Map<PagedKv, List<Integer>> groups = new LinkedHashMap<>();
+        boolean states = false;
+        for (int layer = 0; layer < layers.size(); layer++) {
+            if (layers.get(layer) instanceof PagedKv paged) {
+                groups.computeIfAbsent(paged, spec -> new ArrayList<>()).add(layer);
+            }
+            states |= layers.get(layer) instanceof RecurrentState;
+        }
+        return new CacheLayout(
+                pageTokens,
+                groups.entrySet().stream()
+                        .map(group -> new Group(group.getKey(), List.copyOf(group.getValue()), pages))
+                        .toList(),
+                states ? slots : 0);
+    }
+
+    /** The group that {@code layer} is in; where there is one, all layers are. */
+    public int groupOf(int layer) {
+        for (int group = 0; group < groups.size(); group++) {
+            if (groups.size() == 1 || groups.get(group).layers().contains(layer)) {
+                return group;
+            }
+        }
+        throw new IllegalArgumentException("layer without pages: " + layer);
+    }
+
+    /** Pages in all. */
+    public int pages() {
+        return groups.stream().mapToInt(Group::pages).sum();
+    }
+
+    /** What the pages fill, over all ranks. */
+    public long bytes() {
+        return groups.stream()
+                .mapToLong(group -> group.pageBytes(pageTokens) * group.pages())
+                .sum();
+    }
+
+    /** How many sequences of {@code tokens} tokens the pages hold, in decode steps. */
+    public double sequences(int tokens) {
+        return groups.stream()
+                .mapToDouble(group -> (double) group.pages() / group.spec().pages(tokens, 1, pageTokens))
+                .min()
+                .orElse(slots);
+    }
+
+    /** Pages that {@code tokens} tokens fill, the last perhaps in part. */
+    public static int pagesFor(int tokens, int pageTokens) {
+        return (tokens + pageTokens - 1) / pageTokens;
+    }
+}

@@ -1,0 +1,40 @@
+package nighttrain.executor.cache;
+
+import java.io.Serializable;
+
+/** What one layer keeps of a sequence between steps. Layers of equal specs share their page numbers. */
+public sealed interface CacheSpec extends Serializable {
+    /**
+     * Keys and values of every token, in pages.
+     *
+     * @param kvHeads key and value heads, of all tracks
+     * @param headDim width of a head
+     * @param window how many of the latest positions a token sees, itself included; 0 is all
+     * @param elementBytes bytes of one element
+     */
+    record PagedKv(int kvHeads, int headDim, int window, int elementBytes) implements CacheSpec {
+        /** Of one layer, over all ranks. */
+        long bytesPerToken() {
+            return 2L * kvHeads * headDim * elementBytes;
+        }
+
+        /** The first position that the token at {@code position}, or any after it, sees. */
+        int firstVisible(int position) {
+            return window == 0 ? 0 : Math.max(0, position - window + 1);
+        }
+
+        /** Most pages that one sequence of {@code tokens} tokens holds when a step computes at most {@code chunk} of them. */
+        int pages(int tokens, int chunk, int pageTokens) {
+            int all = CacheLayout.pagesFor(tokens, pageTokens);
+            long seen = window - 1L + chunk;
+            return window == 0 || seen >= tokens ? all : Math.min(all, CacheLayout.pagesFor((int) seen, pageTokens) + 1);
+        }
+    }
+
+    /**
+     * A state of fixed size per sequence, in a slot.
+     *
+     * @param bytes of one layer's state, over all ranks
+     */
+    record RecurrentState(long bytes) implements CacheSpec {}
+}

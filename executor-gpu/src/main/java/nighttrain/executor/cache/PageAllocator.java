@@ -1,0 +1,250 @@
+package nighttrain.executor.cache;
+
+import java.util.ArrayList;
+import java.util.List;
+import nighttrain.executor.cache.CacheLayout.Group;
+import nighttrain.executor.cache.CacheSpec.PagedKv;
+
+/**
+ * Hands out a replica's cache: pages of every group, and slots. What fell out of a group's window is given back while its sequence runs;
+ * like all that nobody uses, it serves others who begin with the same tokens until its room is needed.
+ */
+public final class PageAllocator {
+    private final CacheLayout layout;
+    private final PagePool[] pools;
+    private final PrefixIndex prefixes;
+    private final StateSlots slots;
+    private final boolean prefixCache;
+    private final boolean windowed;
+    private final int pageTokens;
+
+    /**
+     * @param prefixCache whether prefixes are reused; never where layers keep a state, which is known at a sequence's end alone
+     */
+    public PageAllocator(CacheLayout layout, boolean prefixCache) {
+        this.layout = layout;
+        this.pageTokens = layout.pageTokens();
+        this.prefixCache = prefixCache && layout.slots() == 0;
+        this.prefixes = new PrefixIndex(layout.groups().size());
+        this.slots = new StateSlots(layout.slots());
+        this.pools = new PagePool[layout.groups().size()];
+        for (int g = 0; g < pools.length; g++) {
+            int group = g;
+            pools[g] = new PagePool(
+                    layout.groups().get(g).pages(),
+                    page -> prefixes.holds(group, page),
+                    page -> prefixes.forget(group, page));
+        }
+        this.windowed = layout.groups().stream().anyMatch(group -> group.spec().window() > 0);
+    }
+
+    /** What a sequence will hold: nothing yet. */
+    public SequenceCache newCache() {
+        return new SequenceCache(pools.length);
+    }
+
+    public StateSlots slots() {
+        return slots;
+    }
+
+    /** Pages in all. */
+    public int pages() {
+        return layout.pages();
+    }
+
+    /** Pages that a sequence uses. */
+    public int used() {
+        int used = 0;
+        for (PagePool pool : pools) {
+            used += pool.pages() - pool.available();
+        }
+        return used;
+    }
+
+    /** Pages of a group that could be handed out now. */
+    int available(int group) {
+        return pools[group].available();
+    }
+
+    /**
+     * The most tokens of one sequence that a step may compute, so that a sequence alone always finds pages.
+     *
+     * @param maxModelLen longest sequence
+     */
+    public int longestChunk(int maxModelLen) {
+        long longest = maxModelLen;
+        for (Group group : layout.groups()) {
+            if (group.pages() < CacheLayout.pagesFor(maxModelLen, pageTokens) && group.spec().window() > 0) {
+                longest = Math.min(longest, (group.pages() - 1L) * pageTokens - group.spec().window() + 1);
+            }
+        }
+        if (longest < 1) {
+            throw new IllegalArgumentException("pages: " + layout + " (a window and two pages at least)");
+        }
+        return (int) longest;
+    }
+
+    /**
+     * Whether a sequence of {@code tokens} tokens, in pieces of at most {@code chunk}, finds room beside {@code spare} pages of each
+     * group.
+     */
+    public boolean hasRoom(SequenceCache cache, int tokens, int chunk, int spare) {
+        for (int g = 0; g < pools.length; g++) {
+            PageTable table = cache.table(g);
+            int most = layout.groups().get(g).spec().pages(tokens, chunk, pageTokens);
+            int missing = Math.min(most, CacheLayout.pagesFor(tokens, pageTokens) - table.first()) - table.held();
+            if (missing + spare > pools[g].available()) {
+                return false;
+            }
+        }
+        return layout.slots() == 0 || slots.available() > 0;
+    }
+
+    /**
+     * Gives a sequence that begins pages for {@code tokens} tokens where they stay, for the first {@code soon} of them where a window
+     * passes over them, and its slot; {@code false}, and nothing done, where pages are short.
+     */
+    public boolean begin(SequenceCache cache, int tokens, int soon) {
+        if (!extend(cache, tokens, soon)) {
+            return false;
+        }
+        if (layout.slots() > 0) {
+            cache.takeSlot(slots.take());
+        }
+        return true;
+    }
+
+    /** Grows {@code cache} until it covers {@code tokens} tokens; {@code false}, and nothing done, where pages are short. */
+    public boolean extend(SequenceCache cache, int tokens) {
+        return extend(cache, tokens, tokens);
+    }
+
+    private boolean extend(SequenceCache cache, int tokens, int windowedTokens) {
+        for (int g = 0; g < pools.length; g++) {
+            if (missing(cache, g, tokens, windowedTokens) > pools[g].available()) {
+                return false;
+            }
+        }
+        for (int g = 0; g < pools.length; g++) {
+            for (int missing = missing(cache, g, tokens, windowedTokens); missing > 0; missing--) {
+                cache.table(g).append(pools[g].take());
+            }
+        }
+        return true;
+    }
+
+    private int missing(SequenceCache cache, int group, int tokens, int windowedTokens) {
+        boolean passing = layout.groups().get(group).spec().window() > 0;
+        return CacheLayout.pagesFor(passing ? windowedTokens : tokens, pageTokens)
+                - cache.table(group).size();
+    }
+
+    /**
+     * Takes back the pages that no token from {@code position} on sees. Steps before may still read them: the next owner writes in a step
+     * after those.
+     */
+    public void giveBackUnseen(SequenceCache cache, int position) {
+        if (!windowed) {
+            return;
+        }
+        for (int g = 0; g < pools.length; g++) {
+            PageTable table = cache.table(g);
+            int seen = layout.groups().get(g).spec().firstVisible(position) / pageTokens;
+            while (table.held() > 0 && table.first() < seen) {
+                pools[g].leave(table.dropFirst());
+            }
+        }
+    }
+
+    /**
+     * Gives an empty cache the pages of the longest known prefix of {@code tokens[0 .. length)}, leaving at least one token to compute;
+     * returns how many tokens that is. Of a group with a window it needs the pages that the next token sees, and takes no others.
+     */
+    public int adoptPrefix(SequenceCache cache, int[] tokens, int length) {
+        List<PrefixIndex.Entry> chain = prefixCache ? chain(tokens, length) : List.of();
+        int pages = usable(chain);
+        if (pages == 0) {
+            return 0;
+        }
+        for (int g = 0; g < pools.length; g++) {
+            cache.table(g).beginAt(firstNeeded(g, pages));
+            for (int i = firstNeeded(g, pages); i < pages; i++) {
+                int page = chain.get(i).page(g);
+                pools[g].share(page);
+                cache.table(g).append(page);
+            }
+        }
+        cache.identify(chain.get(pages - 1).identity(), pages);
+        return pages * pageTokens;
+    }
+
+    private List<PrefixIndex.Entry> chain(int[] tokens, int length) {
+        List<PrefixIndex.Entry> chain = new ArrayList<>();
+        long identity = PrefixIndex.ROOT;
+        for (int at = 0; at + pageTokens < length; at += pageTokens) {
+            PrefixIndex.Entry entry = prefixes.find(identity, tokens, at, at + pageTokens);
+            if (entry == null) {
+                break;
+            }
+            chain.add(entry);
+            identity = entry.identity();
+        }
+        return chain;
+    }
+
+    /** The most of its pages after which every group still has what the next token sees. */
+    private int usable(List<PrefixIndex.Entry> chain) {
+        int[] unbroken = new int[pools.length]; // from here on every page is there
+        int usable = 0;
+        for (int pages = 1; pages <= chain.size(); pages++) {
+            boolean complete = true;
+            for (int g = 0; g < pools.length; g++) {
+                if (chain.get(pages - 1).page(g) == PageTable.NONE) {
+                    unbroken[g] = pages;
+                }
+                complete &= unbroken[g] <= firstNeeded(g, pages);
+            }
+            usable = complete ? pages : usable;
+        }
+        return usable;
+    }
+
+    /** The first page that the token after {@code pages} full pages sees. */
+    private int firstNeeded(int group, int pages) {
+        PagedKv spec = layout.groups().get(group).spec();
+        return Math.min(pages, spec.firstVisible(pages * pageTokens) / pageTokens);
+    }
+
+    /** Makes the pages that {@code tokens[0 .. computed)} have filled since the last call known to others. */
+    public void publish(SequenceCache cache, int[] tokens, int computed) {
+        while (prefixCache && (cache.identified() + 1) * pageTokens <= computed) {
+            int from = cache.identified() * pageTokens;
+            cache.identify(
+                    prefixes.put(cache, cache.identified(), cache.identity(), tokens, from, from + pageTokens));
+        }
+    }
+
+    /** Takes everything back; pages the last first, so that the heads of prefixes outlive their tails. */
+    public void release(SequenceCache cache) {
+        for (int g = 0; g < pools.length; g++) {
+            PageTable table = cache.table(g);
+            for (int i = table.size() - 1; i >= table.first(); i--) {
+                pools[g].leave(table.page(i));
+            }
+        }
+        if (cache.slot() != SequenceCache.NO_SLOT) {
+            slots.giveBack(cache.slot());
+        }
+        cache.clear();
+    }
+
+    /** Whether every page is either free, cached or used, exactly once: for tests. */
+    public boolean isConsistent() {
+        for (PagePool pool : pools) {
+            if (!pool.isConsistent()) {
+                return false;
+            }
+        }
+        return true;
+    }
+}
