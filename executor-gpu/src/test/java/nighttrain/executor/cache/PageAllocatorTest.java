@@ -8,6 +8,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import nighttrain.executor.cache.CacheLayout.Group;
+import nighttrain.executor.cache.CacheSpec.PagedKv;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.ArchitectureConfig;
 import nighttrain.io.checkpoint.BlockConfig;
@@ -77,6 +79,63 @@ class PageAllocatorTest {
         pages.publish(first, new int[] {1, 2, 3, 4}, 4);
         assertThat(pages.adoptPrefix(pages.newCache(), new int[] {1, 2, 3, 4, 5}, 5))
                 .isZero();
+    }
+
+    @Test
+    void aWindowGivesPagesBackAndServesPrefixesFromThoseThatAreStillThere() {
+        PagedKv all = new PagedKv(1, 1, 0, 1);
+        PagedKv window = new PagedKv(1, 1, 4, 1);
+        CacheLayout layout = new CacheLayout(
+                2, List.of(new Group(all, List.of(0), 20), new Group(window, List.of(1), 5)), 0);
+        PageAllocator pages = new PageAllocator(layout, true);
+        int[] tokens = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
+        SequenceCache first = pages.newCache();
+        assertThat(pages.extend(first, 6)).isTrue();
+        pages.publish(first, tokens, 6);
+        assertThat(pages.extend(first, 12)).as("five pages in all").isFalse();
+        pages.giveBackUnseen(first, 6);
+        assertThat(first.table(1).held()).as("token 6 sees 3 to 6").isEqualTo(2);
+        assertThat(first.table(1).page(0)).as("no device may read it").isNegative();
+        assertThat(first.table(0).held()).isEqualTo(3);
+        assertThat(pages.extend(first, 12)).isTrue();
+        pages.publish(first, tokens, 12);
+        pages.giveBackUnseen(first, 12);
+        assertThat(first.table(1).held()).as("token 12 sees 9 to 12").isEqualTo(2);
+
+        SequenceCache same = pages.newCache();
+        assertThat(pages.adoptPrefix(same, tokens, 13)).isEqualTo(12);
+        assertThat(same.table(1).page(5)).isEqualTo(first.table(1).page(5));
+        assertThat(same.table(1).held()).as("no more than the next token sees").isEqualTo(2);
+        SequenceCache shorter = pages.newCache();
+        assertThat(pages.adoptPrefix(shorter, tokens, 7))
+                .as("given back, but not overwritten")
+                .isEqualTo(6);
+        pages.release(shorter);
+
+        SequenceCache hog = pages.newCache();
+        assertThat(pages.extend(hog, 6)).isTrue();
+        assertThat(pages.adoptPrefix(pages.newCache(), tokens, 7))
+                .as("what its window would need is overwritten")
+                .isZero();
+        assertThat(pages.adoptPrefix(pages.newCache(), tokens, 13)).isEqualTo(12);
+        assertThat(pages.isConsistent()).isTrue();
+    }
+
+    @Test
+    void slotsAreFew() {
+        CacheLayout layout =
+                CacheLayout.of(List.of(new PagedKv(1, 1, 0, 1), new CacheSpec.RecurrentState(8)), 2, 10, 2);
+        PageAllocator pages = new PageAllocator(layout, true);
+        SequenceCache first = pages.newCache();
+        SequenceCache second = pages.newCache();
+        assertThat(pages.begin(first, 2, 2)).isTrue();
+        assertThat(pages.begin(second, 2, 2)).isTrue();
+        assertThat(first.slot()).isNotEqualTo(second.slot());
+        assertThat(pages.hasRoom(pages.newCache(), 2, 2, 0)).as("pages, but no slot").isFalse();
+        pages.release(first);
+        assertThat(first.slot()).isEqualTo(SequenceCache.NO_SLOT);
+        assertThat(pages.hasRoom(pages.newCache(), 2, 2, 0)).isTrue();
+        assertThat(pages.slots().available()).isOne();
     }
 
     /** A model of the cache beside it: what a page was last written with must be what a match promises. */

@@ -10,13 +10,17 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.function.Function;
 import nighttrain.executor.cache.CacheLayout;
+import nighttrain.executor.cache.CacheSpec;
+import nighttrain.executor.cache.CacheSpec.PagedKv;
 import nighttrain.executor.cache.PageAllocator;
 import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.request.StopCheck;
+import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.step.StepLimits;
 import org.junit.jupiter.api.Test;
@@ -89,6 +93,73 @@ class LookAheadTest {
                 .contains(Optional.of(true), Optional.of(false), Optional.empty());
     }
 
+    /** Groups of layers that see all (0) or a window: each {@code window:pages}. */
+    @ParameterizedTest
+    @CsvSource({
+        "0, 0:400 7:400, true",
+        "1, 0:400 7:400, true",
+        "1, 0:400 7:400, false",
+        "1, 0:400 7:12 20:400, true",
+        "0, 0:24 7:12, true",
+        "1, 0:24 7:12, true",
+        "1, 0:20 7:9 1:6, false",
+        "1, 5:7, true",
+        "0, 5:7, false",
+        "1, 5:400, true"
+    })
+    void windowsSeeWhatTheyShould(int ahead, String groups, boolean prefixCache) {
+        List<CacheLayout.Group> layers = new ArrayList<>();
+        int fewest = 0; // of the first group
+        int widest = 0;
+        for (String group : groups.split(" ")) {
+            int window = Integer.parseInt(group.split(":")[0]);
+            int pages = Integer.parseInt(group.split(":")[1]);
+            layers.add(new CacheLayout.Group(new PagedKv(1, 1, window, 1), List.of(layers.size()), pages));
+            fewest = layers.size() == 1 ? pages : fewest;
+            widest = Math.max(widest, window == 0 ? LONGEST : window);
+        }
+        CacheLayout layout = new CacheLayout(PAGE_TOKENS, layers, 0);
+        List<GenerationRequest> requests = new ArrayList<>();
+        for (int i = 0; i < 300; i++) {
+            requests.add(request(i, i % 7 == 0, i % 5 == 0, i % 3 == 0));
+        }
+        StepLimits limits = new StepLimits(6, 9, 5, LONGEST);
+        Loop loop = run(requests, limits, ahead, layout, new TokenMachine(layout)::run, prefixCache, 40);
+        int window = widest;
+        loop.answers.forEach(answer -> check(
+                requests.get((int) answer.id()),
+                answer,
+                (tokens, length, seed) -> TokenMachine.next(tokens, Math.max(0, length - window), length, seed)));
+        assertThat(loop.answers).hasSizeGreaterThan(200);
+        assertThat(loop.preemptions > 0).isEqualTo(fewest < 100);
+    }
+
+    /** Layers of linear attention keep a state each: slots are few, change hands, and are computed again after preemption. */
+    @ParameterizedTest
+    @CsvSource({"0, 400, 6", "1, 400, 6", "1, 400, 3", "0, 24, 6", "1, 24, 6", "1, 20, 4"})
+    void statesAreTheirSequencesOwn(int ahead, int pages, int slots) {
+        CacheLayout layout = CacheLayout.of(
+                List.of(new CacheSpec.RecurrentState(64), new PagedKv(1, 1, 0, 1), new CacheSpec.RecurrentState(64)),
+                PAGE_TOKENS,
+                pages,
+                slots);
+        assertThat(layout.slots()).isEqualTo(slots);
+        List<GenerationRequest> requests = new ArrayList<>();
+        for (int i = 0; i < 300; i++) {
+            requests.add(request(i, i % 7 == 0, false, i % 3 == 0));
+        }
+        StepLimits limits = new StepLimits(6, 9, 5, LONGEST);
+        LinearAttentionMachine machine = new LinearAttentionMachine(slots);
+        Loop loop = run(requests, limits, ahead, layout, machine::run, true, 40);
+        assertThat(loop.answers).hasSizeGreaterThan(200);
+        loop.answers.forEach(answer ->
+                check(requests.get((int) answer.id()), answer, LinearAttentionMachine::next));
+        assertThat(loop.answers)
+                .as("a state is known at the end of its sequence alone")
+                .allMatch(answer -> answer.cachedPromptTokens() == 0);
+        assertThat(loop.preemptions > 0).isEqualTo(pages < 100);
+    }
+
     /** No stop but the length, pages for all: then nothing that is planned is in vain, and running ahead costs a step at most. */
     @ParameterizedTest
     @CsvSource({"1", "8", "200"})
@@ -152,9 +223,20 @@ class LookAheadTest {
             int pageCount,
             boolean prefixCache,
             int cancelOneIn) {
-        PageAllocator pages = new PageAllocator(CacheLayout.ofPages(PAGE_TOKENS, pageCount), prefixCache);
+        CacheLayout layout = CacheLayout.ofPages(PAGE_TOKENS, pageCount);
+        return run(requests, limits, ahead, layout, new TokenMachine(layout)::run, prefixCache, cancelOneIn);
+    }
+
+    private Loop run(
+            List<GenerationRequest> requests,
+            StepLimits limits,
+            int ahead,
+            CacheLayout layout,
+            Function<Batch, List<SampledToken>> machine,
+            boolean prefixCache,
+            int cancelOneIn) {
+        PageAllocator pages = new PageAllocator(layout, prefixCache);
         Scheduler scheduler = new Scheduler(limits, pages);
-        TokenMachine machine = new TokenMachine(pageCount, PAGE_TOKENS);
         Deque<UnderWay> underWay = new ArrayDeque<>();
         Loop loop = new Loop();
         List<Sequence> all = new ArrayList<>();
@@ -170,7 +252,7 @@ class LookAheadTest {
             dropped += scheduler.dropCancelled().size();
             Step step = scheduler.next();
             if (!step.isEmpty()) {
-                underWay.add(new UnderWay(step, machine.run(step.batch())));
+                underWay.add(new UnderWay(step, machine.apply(step.batch())));
                 loop.steps++;
             } else if (!underWay.isEmpty()) {
                 loop.stalls++;
@@ -191,6 +273,7 @@ class LookAheadTest {
             assertThat(scheduler.commit(last.step(), last.sampled(), 1)).isEmpty();
         }
         assertThat(pages.used()).isZero();
+        assertThat(pages.slots().available()).isEqualTo(layout.slots());
         loop.preemptions = scheduler.preemptions();
         loop.sampled = scheduler.sampledTokens();
         return loop;
@@ -204,8 +287,18 @@ class LookAheadTest {
         return new GenerationRequest(id, prompt, sampling, id % 4, Set.of(7, 8, 9), check);
     }
 
-    /** Against the plainest loop there is. */
+    @FunctionalInterface
+    private interface Model {
+        /** The token that comes after {@code tokens[0 .. length)}. */
+        int next(int[] tokens, int length, long seed);
+    }
+
     private static void check(GenerationRequest request, Generation answer) {
+        check(request, answer, TokenMachine::next);
+    }
+
+    /** Against the plainest loop there is. */
+    private static void check(GenerationRequest request, Generation answer, Model model) {
         SamplingParams sampling = request.sampling();
         int prompt = request.promptTokens().length;
         int[] tokens = Arrays.copyOf(request.promptTokens(), LONGEST);
@@ -225,7 +318,7 @@ class LookAheadTest {
                         "NaN at output token " + (length - prompt + 1));
                 return;
             }
-            int token = TokenMachine.next(tokens, length, request.seed());
+            int token = model.next(tokens, length, request.seed());
             if (!sampling.ignoreEos() && request.stopTokens().contains(token)) {
                 reason = FinishReason.STOP;
                 break;

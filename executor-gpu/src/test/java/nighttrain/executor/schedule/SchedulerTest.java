@@ -76,7 +76,7 @@ class SchedulerTest {
                         new Step.Slice(alike.get(1), 8, 7, true),
                         new Step.Slice(alike.get(2), 8, 7, true));
         assertThat(pages.used()).as("two shared pages, two of each").isEqualTo(8);
-        TokenMachine machine = new TokenMachine(50, 4);
+        TokenMachine machine = new TokenMachine(CacheLayout.ofPages(4, 50));
         List<SampledToken> sampled = machine.run(step.batch());
         for (int i = 0; i < alike.size(); i++) {
             int[] prompt = alike.get(i).request().promptTokens();

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.request.TokenLogprobs;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.LogitFault;
@@ -13,7 +14,8 @@ import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.step.SampledToken;
 
 /**
- * A device whose model is a hash: a token follows from all tokens before it, as they lie in the pages of its sequence. Tokens
+ * A device whose model is a hash: a token follows from the tokens before it that the widest group of layers sees, as they lie in the pages
+ * of its sequence; what the other groups see must be the same. Tokens
  * "still being sampled" come from the samples of the step before, as on a GPU.
  */
 final class TokenMachine {
@@ -22,19 +24,30 @@ final class TokenMachine {
     /** Sequences of this seed and more have logits that are not finite now and then. */
     static final long FAILING = 100;
 
-    private final int[][] cache;
+    private final CacheLayout layout;
+    /** [groups][pages][tokens of a page]. */
+    private final int[][][] caches;
+
     private final int pageTokens;
     private int[] sampledBefore = new int[0];
 
-    TokenMachine(int pages, int pageTokens) {
-        this.cache = new int[pages][pageTokens];
-        this.pageTokens = pageTokens;
+    TokenMachine(CacheLayout layout) {
+        this.layout = layout;
+        this.pageTokens = layout.pageTokens();
+        this.caches = layout.groups().stream()
+                .map(group -> new int[group.pages()][pageTokens])
+                .toArray(int[][][]::new);
     }
 
     /** The token that comes after {@code tokens[0 .. length)}. */
     static int next(int[] tokens, int length, long seed) {
+        return next(tokens, 0, length, seed);
+    }
+
+    /** The token that comes after {@code tokens[from .. length)}. */
+    static int next(int[] tokens, int from, int length, long seed) {
         long hash = seed;
-        for (int i = 0; i < length; i++) {
+        for (int i = from; i < length; i++) {
             hash = (hash ^ tokens[i]) * 0x9E3779B97F4A7C15L;
         }
         return (int) Long.remainderUnsigned(hash ^ hash >>> 29, VOCABULARY);
@@ -53,38 +66,51 @@ final class TokenMachine {
         for (int s = 0; s < batch.sequences(); s++) {
             for (int row = batch.queryStarts()[s]; row < batch.queryStarts()[s + 1]; row++) {
                 int position = batch.positions()[row];
-                cache[batch.pageTables()[s][0][position / pageTokens]][position % pageTokens] = tokens[row];
+                for (int group = 0; group < caches.length; group++) {
+                    int page = batch.pageTables()[s][group][position / pageTokens];
+                    caches[group][page][position % pageTokens] = tokens[row];
+                }
                 sequenceOf[row] = s;
             }
         }
         List<SampledToken> sampled = new ArrayList<>();
         for (int i = 0; i < batch.outputRows().length; i++) {
             int row = batch.outputRows()[i];
-            int[] seen = context(batch.pageTables()[sequenceOf[row]][0], batch.positions()[row] + 1);
+            int[] seen = context(batch.pageTables()[sequenceOf[row]], batch.positions()[row]);
             sampled.add(sample(batch.samples().get(i), seen));
         }
         sampledBefore = sampled.stream().mapToInt(SampledToken::token).toArray();
         return sampled;
     }
 
-    private int[] context(int[] pages, int length) {
-        int[] seen = new int[length];
-        for (int position = 0; position < length; position++) {
-            seen[position] = cache[pages[position / pageTokens]][position % pageTokens];
+    /** The tokens that the one at {@code position} sees, itself included. */
+    private int[] context(int[][] pages, int position) {
+        int[] widest = new int[0];
+        for (int group = 0; group < caches.length; group++) {
+            int window = layout.groups().get(group).spec().window();
+            int from = window == 0 ? 0 : Math.max(0, position - window + 1);
+            int[] seen = new int[position + 1 - from];
+            for (int at = from; at <= position; at++) {
+                seen[at - from] = caches[group][pages[group][at / pageTokens]][at % pageTokens];
+            }
+            int common = Math.min(seen.length, widest.length);
+            assertThat(Arrays.copyOfRange(seen, seen.length - common, seen.length))
+                    .isEqualTo(Arrays.copyOfRange(widest, widest.length - common, widest.length));
+            widest = seen.length > widest.length ? seen : widest;
         }
-        return seen;
+        return widest;
     }
 
     private static SampledToken sample(SampleRequest sample, int[] seen) {
-        assertThat(sample.length()).isEqualTo(seen.length);
+        assertThat(sample.length()).isGreaterThanOrEqualTo(seen.length);
         if (failsAfter(seen, seen.length, sample.seed())) {
             return SampledToken.failed(LogitFault.NAN);
         }
         if (sample.given() != SampleRequest.NONE) {
-            return new SampledToken(sample.given(), Optional.of(new TokenLogprobs(sample.given(), seen.length, List.of())));
+            return new SampledToken(sample.given(), Optional.of(new TokenLogprobs(sample.given(), sample.length(), List.of())));
         }
         if (sample.sampling().hasPenalties()) {
-            assertThat(Arrays.copyOf(sample.history(), sample.length()))
+            assertThat(Arrays.copyOfRange(sample.history(), sample.length() - seen.length, sample.length()))
                     .as("what penalties go by")
                     .isEqualTo(seen);
         }

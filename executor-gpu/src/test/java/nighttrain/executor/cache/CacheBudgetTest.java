@@ -1,0 +1,62 @@
+package nighttrain.executor.cache;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import nighttrain.executor.cache.CacheLayout.Group;
+import nighttrain.executor.cache.CacheSpec.PagedKv;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class CacheBudgetTest {
+    private static final int LONGEST = 131_072;
+
+    /** Five layers with a window of 1024 before each that sees all, as Gemma 3 has them. */
+    private static CacheLayout gemma() {
+        List<CacheSpec> layers = new ArrayList<>();
+        for (int layer = 0; layer < 30; layer++) {
+            layers.add(new PagedKv(4, 256, layer % 6 == 5 ? 0 : 1024, 2));
+        }
+        return CacheLayout.of(layers, 16, 0, 256);
+    }
+
+    @Test
+    void layersThatAreAlikeShareAGroup() {
+        CacheLayout layout = gemma();
+        assertThat(layout.groups()).extracting(group -> group.layers().size()).containsExactly(25, 5);
+        assertThat(layout.groupOf(4)).isEqualTo(layout.groupOf(6)).isNotEqualTo(layout.groupOf(5));
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {4, 8, 20, 40, 70, 120})
+    void everyGroupHoldsAsManySequencesAndTheLongest(long gib) {
+        CacheBudget budget = new CacheBudget(gib << 30, 256, 8192, LONGEST);
+        CacheLayout layout = budget.cut(gemma());
+        assertThat(layout.bytes()).isBetween((long) (0.99 * (gib << 30)), gib << 30);
+        Group window = layout.groups().get(0);
+        Group all = layout.groups().get(1);
+        assertThat(all.pages()).isGreaterThanOrEqualTo(LONGEST / 16);
+        assertThat(window.pages()).isLessThanOrEqualTo(256 * (1024 / 16 + 1) + 8192 / 16);
+        double perWindow = (window.pages() - 8192 / 16) / (1024 / 16 + 1.0);
+        double perAll = all.pages() / (4096 / 16.0);
+        assertThat(perAll).as("sequences of 4096 tokens").isGreaterThanOrEqualTo(Math.floor(perWindow));
+        double without = (gib << 30) / (30.0 * 4096 * 2 * 4 * 256 * 2); // sequences, were no layer's pages given back
+        assertThat(Math.min(256, layout.sequences(4096))).isGreaterThan(Math.min(255, without));
+    }
+
+    /** Where every layer has a window, sequences longer than it take no more. */
+    @Test
+    void aModelOfWindowsAloneNeedsNoMoreThanTheyDo() {
+        List<CacheSpec> layers = new ArrayList<>();
+        for (int layer = 0; layer < 32; layer++) {
+            layers.add(new PagedKv(8, 128, 4096, 2));
+        }
+        CacheLayout unsized = CacheLayout.of(layers, 16, 0, 8);
+        CacheLayout layout = new CacheBudget(64L << 30, 8, 8192, 32_768).cut(unsized);
+        assertThat(layout.pages()).isEqualTo(8 * (4096 / 16 + 1) + 8192 / 16);
+        assertThat(layout.sequences(32_768)).isGreaterThan(8);
+        assertThat(layout.bytes()).as("of 32 GiB without").isLessThan(6L << 30);
+    }
+}
