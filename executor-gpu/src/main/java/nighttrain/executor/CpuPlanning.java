@@ -4,7 +4,7 @@ import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.cache.CacheBudget;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.cache.ModelCaches;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
 
 /** What a configuration comes to on this machine's CPUs. */
 final class CpuPlanning {
@@ -16,7 +16,7 @@ final class CpuPlanning {
 
     private CpuPlanning() {}
 
-    static EnginePlan plan(EngineConfig config, ModelConfig model, int maxModelLen) {
+    static EnginePlan plan(EngineConfig config, ModelSpec model, int maxModelLen) {
         int replicas = Math.max(1, config.replicas());
         int ranks = Math.max(1, config.ranks());
         long kvBytes = (long) (Runtime.getRuntime().maxMemory() * KV_SHARE) / replicas;

@@ -19,7 +19,7 @@ import nighttrain.executor.schedule.Scheduler;
 import nighttrain.executor.step.StepLimits;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Checkpoint;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
 
 /** The one place that chooses an engine's backend and layout. */
 public final class Engines {
@@ -36,7 +36,7 @@ public final class Engines {
      *
      * @throws UserError naming the setting, its limit and the way out
      */
-    public static void check(EngineConfig config, ModelConfig model) {
+    public static void check(EngineConfig config, ModelSpec model) {
         Architecture.of(model).checkRanks(model, Math.max(1, config.ranks()));
         int maxModelLen = maxModelLen(config, model);
         int needed = CacheLayout.pagesFor(maxModelLen, config.pageTokens());
@@ -54,7 +54,7 @@ public final class Engines {
      *
      * @throws UserError where it cannot be had
      */
-    public static EnginePlan plan(EngineConfig config, ModelConfig model) {
+    public static EnginePlan plan(EngineConfig config, ModelSpec model) {
         check(config, model);
         int maxModelLen = maxModelLen(config, model);
         return runsOnGpu(config)
@@ -67,18 +67,18 @@ public final class Engines {
      *
      * @throws UserError where it cannot be had
      */
-    public static EnginePlan planOn(HardwareProfile hardware, int gpus, EngineConfig config, ModelConfig model) {
+    public static EnginePlan planOn(HardwareProfile hardware, int gpus, EngineConfig config, ModelSpec model) {
         check(config, model);
-        GpuPlanning.Room room = new GpuPlanning.Room(gpus, limitsBytes(hardware, config));
+        GpuPlanning.Room room = new GpuPlanning.Room(gpus, budgetBytes(hardware, config));
         return GpuPlanning.plan(config, model, maxModelLen(config, model), SCORED_PER_STEP, room);
     }
 
     /** What one of {@code ranks} ranks would take of a GPU that need not be here. */
-    public static GpuMemory memoryOn(HardwareProfile hardware, int ranks, EngineConfig config, ModelConfig model) {
-        return GpuPlanning.memory(config, model, ranks, SCORED_PER_STEP, limitsBytes(hardware, config));
+    public static GpuMemory memoryOn(HardwareProfile hardware, int ranks, EngineConfig config, ModelSpec model) {
+        return GpuPlanning.memory(config, model, ranks, SCORED_PER_STEP, budgetBytes(hardware, config));
     }
 
-    private static long limitsBytes(HardwareProfile hardware, EngineConfig config) {
+    private static long budgetBytes(HardwareProfile hardware, EngineConfig config) {
         return (long) (hardware.memoryBytes() * config.gpu().memoryUtilization());
     }
 
@@ -95,7 +95,7 @@ public final class Engines {
      *
      * @throws UserError where more was asked for than the model was trained for
      */
-    public static int maxModelLen(EngineConfig config, ModelConfig model) {
+    public static int maxModelLen(EngineConfig config, ModelSpec model) {
         if (config.maxModelLen() > model.maxPositions()) {
             throw UserError.of(
                     "bad value of --max-model-len",
@@ -106,7 +106,7 @@ public final class Engines {
     }
 
     /** What the devices of {@code plan} could do at best, measured on the first; none for CPUs. Call it before {@link #open}. */
-    public static Optional<Roofline> roofline(EngineConfig config, EnginePlan plan, ModelConfig model) {
+    public static Optional<Roofline> roofline(EngineConfig config, EnginePlan plan, ModelSpec model) {
         return plan.backend() == Backend.CUDA
                 ? Optional.of(new Roofline(
                         model,
@@ -134,7 +134,7 @@ public final class Engines {
 
     /** Opens an engine; the checkpoint may be closed once this returns. */
     public static Engine open(EngineConfig config, Checkpoint checkpoint) {
-        EnginePlan plan = plan(config, checkpoint.config());
+        EnginePlan plan = plan(config, checkpoint.spec());
         List<Replica> replicas = new ArrayList<>();
         try {
             for (int i = 0; i < plan.replicas(); i++) {
@@ -146,7 +146,7 @@ public final class Engines {
         }
         return new ReplicatedEngine(
                 plan,
-                new RequestCheck(checkpoint.config().vocabSize(), plan.maxModelLen()),
+                new RequestCheck(checkpoint.spec().vocabSize(), plan.maxModelLen()),
                 replicas,
                 readings(config, plan));
     }

@@ -6,7 +6,7 @@ import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.cache.ModelCaches;
 import nighttrain.executor.model.WorkspaceSize;
 import nighttrain.io.UserError;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
 
 /**
  * The memory of one GPU of several alike, and what one of {@code ranks} ranks takes of it.
@@ -32,7 +32,7 @@ public record GpuMemory(
      * @param maxSamples in a step
      * @throws UserError where the model cannot be cut into so many
      */
-    static GpuMemory of(EngineConfig config, ModelConfig model, int ranks, int maxTokens, int maxSamples, long budget) {
+    static GpuMemory of(EngineConfig config, ModelSpec model, int ranks, int maxTokens, int maxSamples, long budget) {
         Architecture.of(model).checkRanks(model, ranks);
         return new GpuMemory(
                 budget,
@@ -63,7 +63,7 @@ public record GpuMemory(
     }
 
     /** The pages of one replica's KV cache. */
-    CacheLayout cut(EngineConfig config, ModelConfig model, int ranks, int maxTokens, int maxModelLen) {
+    CacheLayout cut(EngineConfig config, ModelSpec model, int ranks, int maxTokens, int maxModelLen) {
         CacheLayout cache = CacheLayout.of(
                 ModelCaches.of(model, HardwareProfile.BF16_BYTES, maxModelLen),
                 config.pageTokens(),

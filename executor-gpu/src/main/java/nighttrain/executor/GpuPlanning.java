@@ -5,7 +5,7 @@ import java.util.stream.IntStream;
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.io.UserError;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
 
 /**
  * What a configuration comes to on this machine's GPUs: the layout, and how many pages of KV cache fit beside weights and
@@ -28,13 +28,13 @@ final class GpuPlanning {
     record Room(int count, long budgetBytes) {}
 
     /** On this machine's GPUs. */
-    static EnginePlan plan(EngineConfig config, ModelConfig model, int maxModelLen, int scoredPerStep) {
+    static EnginePlan plan(EngineConfig config, ModelSpec model, int maxModelLen, int scoredPerStep) {
         List<Integer> gpus = gpus(config);
         return plan(config, model, maxModelLen, scoredPerStep, new Room(gpus.size(), budget(gpus, config.gpu())));
     }
 
     /** On GPUs that need not be here. */
-    static EnginePlan plan(EngineConfig config, ModelConfig model, int maxModelLen, int scoredPerStep, Room room) {
+    static EnginePlan plan(EngineConfig config, ModelSpec model, int maxModelLen, int scoredPerStep, Room room) {
         if (config.pageTokens() % PAGE_UNIT != 0) {
             throw UserError.of(
                     "bad value of --page-tokens", config.pageTokens(), "a multiple of " + PAGE_UNIT + " on GPUs");
@@ -62,7 +62,7 @@ final class GpuPlanning {
     }
 
     /** What a rank takes of a GPU. */
-    static GpuMemory memory(EngineConfig config, ModelConfig model, int ranks, int scoredPerStep, long budgetBytes) {
+    static GpuMemory memory(EngineConfig config, ModelSpec model, int ranks, int scoredPerStep, long budgetBytes) {
         return GpuMemory.of(
                 config, model, ranks, maxBatchTokens(config), config.maxNumSeqs() + scoredPerStep, budgetBytes);
     }
@@ -88,7 +88,7 @@ final class GpuPlanning {
     }
 
     /** Replicas need no communication at all, so the fewest ranks whose memory holds the model and a useful KV cache. */
-    private static int fewestRanks(EngineConfig config, ModelConfig model, int scoredPerStep, Room room) {
+    private static int fewestRanks(EngineConfig config, ModelSpec model, int scoredPerStep, Room room) {
         for (int ranks = 1; ranks <= room.count(); ranks++) {
             if (room.count() % ranks == 0
                     && canBeCut(model, ranks)
@@ -105,7 +105,7 @@ final class GpuPlanning {
                         + " raise --gpu-memory-utilization, or lower --max-num-seqs or --max-num-batched-tokens");
     }
 
-    private static boolean canBeCut(ModelConfig model, int ranks) {
+    private static boolean canBeCut(ModelSpec model, int ranks) {
         try {
             Architecture.of(model).checkRanks(model, ranks);
             return true;

@@ -1,9 +1,14 @@
 package nighttrain.executor;
 
+import java.util.HashSet;
+import java.util.Set;
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.SyncCount;
-import nighttrain.io.checkpoint.ModelConfig;
-import nighttrain.io.checkpoint.ParameterCount;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Norm;
+import nighttrain.io.spec.Parameter;
+import nighttrain.io.spec.Table;
+import nighttrain.io.spec.TensorSpec;
 
 /**
  * What a model weighs and how often its ranks must meet, from its config alone.
@@ -22,12 +27,12 @@ public record ModelFootprint(
         int blockingSyncs,
         int overlappedSyncs,
         long syncElementsPerToken) {
-    public static ModelFootprint of(ModelConfig model) {
+    public static ModelFootprint of(ModelSpec model) {
         Architecture architecture = Architecture.of(model);
-        SyncCount syncs = SyncCount.of(architecture, model.layers());
+        SyncCount syncs = SyncCount.of(architecture, model.layers().size());
         return new ModelFootprint(
                 architecture.label(),
-                ParameterCount.of(model).total(),
+                model.parameterCount(),
                 model.kvElementsPerToken(),
                 syncs.blocking(),
                 syncs.overlapped(),
@@ -39,10 +44,21 @@ public record ModelFootprint(
      *
      * @throws nighttrain.io.UserError where the model cannot be cut into so many
      */
-    public static long parametersPerRank(ModelConfig model, int ranks) {
+    public static long parametersPerRank(ModelSpec model, int ranks) {
         Architecture.of(model).checkRanks(model, ranks);
-        ParameterCount count = ParameterCount.of(model);
-        long norms = model.hasTracks() ? count.norms() / ranks : count.norms();
-        return count.embedding() + norms + (count.layers() + count.join() + count.head()) / ranks;
+        Set<String> counted = new HashSet<>();
+        long whole = 0;
+        long shared = 0;
+        for (Parameter parameter : model.parameters()) {
+            for (TensorSpec tensor : parameter.tensors()) {
+                long size = counted.add(tensor.name()) ? tensor.size() * (tensor.isPerTrack() ? model.trackCount() : 1) : 0;
+                if (parameter instanceof Table || parameter instanceof Norm && !model.hasTracks()) {
+                    whole += size;
+                } else {
+                    shared += size;
+                }
+            }
+        }
+        return whole + shared / ranks;
     }
 }

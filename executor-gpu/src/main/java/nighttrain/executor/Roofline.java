@@ -3,8 +3,10 @@ package nighttrain.executor;
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.Placement;
 import nighttrain.executor.device.Ceilings;
-import nighttrain.io.checkpoint.BlockConfig;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.LayerSpec;
+import nighttrain.io.spec.Mlp;
+import nighttrain.io.spec.ModelSpec;
 
 /**
  * The least time that a step could take on one rank, communication apart: the sum over its operations of the larger of
@@ -13,19 +15,19 @@ import nighttrain.io.checkpoint.ModelConfig;
 public final class Roofline {
     private static final int FP32 = 4;
 
-    private final ModelConfig model;
+    private final ModelSpec model;
     private final Placement placement;
     private final int ranks;
     private final Ceilings ceilings;
     private final int elementBytes;
 
     /** In bf16. */
-    public Roofline(ModelConfig model, int ranks, Ceilings ceilings) {
+    public Roofline(ModelSpec model, int ranks, Ceilings ceilings) {
         this(model, ranks, ceilings, HardwareProfile.BF16_BYTES);
     }
 
     /** {@code elementBytes}: of a weight, an activation, a key or a value. */
-    Roofline(ModelConfig model, int ranks, Ceilings ceilings, int elementBytes) {
+    Roofline(ModelSpec model, int ranks, Ceilings ceilings, int elementBytes) {
         this.model = model;
         this.placement = Architecture.of(model).placement(0, ranks);
         this.ranks = ranks;
@@ -66,12 +68,27 @@ public final class Roofline {
     /** Seconds that {@code step} takes at least. */
     public double seconds(Step step) {
         int hidden = model.hiddenSize();
-        long heads = (long) placement.share(model.heads()) * model.headDim();
-        long keyHeads = (long) placement.share(model.kvHeads()) * model.headDim();
-        long intermediate = placement.share(model.intermediateSize());
-        boolean gated = model.block().mlp() == BlockConfig.Mlp.GATED_SILU;
-        long up = gated ? 2 * intermediate : intermediate;
-        double layer = linear(step.tokens, heads + 2 * keyHeads, hidden)
+        double layers = 0;
+        for (LayerSpec layer : model.layers()) {
+            layers += seconds(step, layer);
+        }
+        long vocabulary = (model.vocabSize() + ranks - 1L) / ranks;
+        double head = operation(
+                2.0 * step.samples * hidden * vocabulary,
+                ((double) hidden * vocabulary + (double) step.samples * hidden) * elementBytes
+                        + (double) step.samples * vocabulary * FP32);
+        return layers + head + memory(step.tokens * 2.0 * hidden);
+    }
+
+    private double seconds(Step step, LayerSpec layer) {
+        int hidden = model.hiddenSize();
+        Attention attention = (Attention) layer.mixer();
+        long heads = (long) placement.share(attention.heads()) * attention.headDim();
+        long keyHeads = (long) placement.share(attention.kvHeads()) * attention.headDim();
+        Mlp mlp = (Mlp) layer.feedForward();
+        long intermediate = placement.share(mlp.width());
+        long up = mlp.gate().isPresent() ? 2 * intermediate : intermediate;
+        return linear(step.tokens, heads + 2 * keyHeads, hidden)
                 + memory(step.tokens * 2.0 * (heads + 2 * keyHeads))
                 + attention(step, heads, keyHeads)
                 + linear(step.tokens, hidden, heads)
@@ -79,12 +96,6 @@ public final class Roofline {
                 + memory(step.tokens * (double) (up + intermediate))
                 + linear(step.tokens, hidden, intermediate)
                 + 2 * memory(step.tokens * 4.0 * hidden);
-        long vocabulary = (model.vocabSize() + ranks - 1L) / ranks;
-        double head = operation(
-                2.0 * step.samples * hidden * vocabulary,
-                ((double) hidden * vocabulary + (double) step.samples * hidden) * elementBytes
-                        + (double) step.samples * vocabulary * FP32);
-        return model.layers() * layer + head + memory(step.tokens * 2.0 * hidden);
     }
 
     private double linear(double rows, double outputs, double inputs) {

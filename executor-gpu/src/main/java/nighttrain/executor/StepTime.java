@@ -2,7 +2,7 @@ package nighttrain.executor;
 
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.SyncCount;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
 
 /**
  * The time that a step is expected to take: the roofline at the rates that operations reach, the sums over ranks that nothing hides,
@@ -12,21 +12,21 @@ public final class StepTime {
     private final Roofline roofline;
     private final HardwareProfile hardware;
     private final SyncCount syncs;
-    private final ModelConfig model;
+    private final ModelSpec model;
     private final int ranks;
 
-    public StepTime(ModelConfig model, int ranks, HardwareProfile hardware) {
+    public StepTime(ModelSpec model, int ranks, HardwareProfile hardware) {
         this.model = model;
         this.ranks = ranks;
         this.hardware = hardware;
         this.roofline = new Roofline(model, ranks, hardware.reached(), hardware.elementBytes());
-        this.syncs = SyncCount.of(Architecture.of(model), model.layers());
+        this.syncs = SyncCount.of(Architecture.of(model), model.layers().size());
     }
 
     /** Seconds of {@code step}. */
     public double seconds(Roofline.Step step) {
         double computing = roofline.seconds(step);
-        return computing + summing(step.tokens(), computing) + model.layers() * hardware.layerOverheadS();
+        return computing + summing(step.tokens(), computing) + model.layers().size() * hardware.layerOverheadS();
     }
 
     /** Of these, seconds that ranks wait for one another's sums. */
@@ -39,7 +39,7 @@ public final class StepTime {
             return 0;
         }
         double sum = hardware.sums().seconds(ranks, (double) tokens * model.hiddenSize() * hardware.elementBytes());
-        double module = computing / (2.0 * model.layers());
+        double module = computing / (2.0 * model.layers().size());
         return syncs.blocking() * sum + syncs.overlapped() * Math.max(0, sum - module);
     }
 }

@@ -239,7 +239,7 @@ class EngineTest {
             })
     void ranksThatDoNotDivideAreRefused(String name, int ranks, String message) {
         try (Checkpoint model = Checkpoints.open(Goldens.checkpoint(name))) {
-            assertThatThrownBy(() -> Engines.check(config(ranks, 4), model.config()))
+            assertThatThrownBy(() -> Engines.check(config(ranks, 4), model.spec()))
                     .isInstanceOf(UserError.class)
                     .hasMessage(message);
         }
@@ -249,24 +249,24 @@ class EngineTest {
     void whatCudaLacksIsNamed() {
         assumeThat(CudaDevices.available()).isFalse();
         EngineConfig config = new EngineConfig(Backend.CUDA, 0, 0, 4, 0, 0, 16, 0, true, 0);
-        assertThatThrownBy(() -> Engines.plan(config, checkpoint.config()))
+        assertThatThrownBy(() -> Engines.plan(config, checkpoint.spec()))
                 .isInstanceOf(UserError.class)
                 .hasMessageMatching("(no NVIDIA driver|the NVIDIA driver does not start|no GPU"
                         + "|CUDA library not found): .* \\(.*--backend cpu\\)");
         EngineConfig automatic = new EngineConfig(Backend.AUTO, 0, 0, 4, 0, 0, 16, 0, true, 0);
-        assertThat(Engines.plan(automatic, checkpoint.config()).backend()).isEqualTo(Backend.CPU);
+        assertThat(Engines.plan(automatic, checkpoint.spec()).backend()).isEqualTo(Backend.CPU);
     }
 
     @Test
     void settingsThatCannotWorkAreRefused() {
         assertThatThrownBy(() -> Engines.check(
-                        new EngineConfig(Backend.CPU, 0, 0, 4, 0, 512, 16, 0, true, 0), checkpoint.config()))
+                        new EngineConfig(Backend.CPU, 0, 0, 4, 0, 512, 16, 0, true, 0), checkpoint.spec()))
                 .isInstanceOf(UserError.class)
                 .hasMessage(
                         "bad value of --max-model-len: 512 (the model was trained for 256 positions; lower it or leave"
                                 + " it out)");
         assertThatThrownBy(() -> Engines.check(
-                        new EngineConfig(Backend.CPU, 0, 0, 4, 0, 0, 16, 3, true, 0), checkpoint.config()))
+                        new EngineConfig(Backend.CPU, 0, 0, 4, 0, 0, 16, 3, true, 0), checkpoint.spec()))
                 .isInstanceOf(UserError.class)
                 .hasMessage("bad value of --kv-pages: 3 (one sequence of 256 tokens needs 16; raise it or lower"
                         + " --max-model-len)");

@@ -2,7 +2,7 @@ package nighttrain.executor;
 
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.CheckpointTensor;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
 
 /** A checkpoint of which one rank cannot read one tensor; ranks are known by the names of their threads. */
 record FailsOnRank(Checkpoint real, int rank, String tensor) implements Checkpoint {
@@ -15,8 +15,8 @@ record FailsOnRank(Checkpoint real, int rank, String tensor) implements Checkpoi
     }
 
     @Override
-    public ModelConfig config() {
-        return real.config();
+    public ModelSpec spec() {
+        return real.spec();
     }
 
     @Override

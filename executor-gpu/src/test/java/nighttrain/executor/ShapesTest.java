@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.util.stream.Stream;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -28,7 +28,7 @@ class ShapesTest {
 
     @Test
     void llama8bHasItsPublishedParameters() {
-        ModelConfig model = shape("dense-8b");
+        ModelSpec model = shape("dense-8b");
         assertThat(ModelFootprint.of(model).parameters()).isEqualTo(8_030_261_248L);
         assertThat(model.kvElementsPerToken()).isEqualTo(2 * 32 * 8 * 128);
     }
@@ -48,17 +48,17 @@ class ShapesTest {
 
     @Test
     void ranksShareTheLayers() {
-        ModelConfig model = shape("track-30b-d8");
+        ModelSpec model = shape("track-30b-d8");
         long one = ModelFootprint.parametersPerRank(model, 1);
         long eight = ModelFootprint.parametersPerRank(model, 8);
         assertThat(one).isEqualTo(ModelFootprint.of(model).parameters());
         assertThat((double) one / eight).isBetween(7.0, 8.0);
     }
 
-    private static ModelConfig shape(String name) {
+    private static ModelSpec shape(String name) {
         try (Checkpoint shape =
                 Checkpoints.dummy(Path.of(System.getProperty("nighttrain.root"), "conf", "shapes", name))) {
-            return shape.config();
+            return shape.spec();
         }
     }
 }

@@ -12,7 +12,7 @@ import java.util.stream.IntStream;
 import nighttrain.executor.Roofline.Step;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -69,7 +69,7 @@ class StepTimeTest {
     @ParameterizedTest
     @CsvSource({"1024, 128, 4019", "2048, 128, 2025", "128, 512, 19293"})
     void wholeRoundsOfAnH200(int promptTokens, int outputTokens, double measuredTokensPerS) {
-        ModelConfig model = shape("dense-8b");
+        ModelSpec model = shape("dense-8b");
         EnginePlan plan = Engines.planOn(H200, 1, EngineConfig.defaults(), model);
         Forecast forecast = Forecast.of(plan, new StepTime(model, 1, H200), alike(256, promptTokens, outputTokens));
         assertThat(forecast.outputTokens()).isEqualTo(256L * outputTokens);
@@ -79,7 +79,7 @@ class StepTimeTest {
 
     @Test
     void aSharedBeginningIsComputedOnce() {
-        ModelConfig model = shape("dense-8b");
+        ModelSpec model = shape("dense-8b");
         EnginePlan plan = Engines.planOn(H200, 1, EngineConfig.defaults(), model);
         List<Forecast.Request> same = Collections.nCopies(512, new Forecast.Request(new int[1024], 8));
         Forecast forecast = Forecast.of(plan, new StepTime(model, 1, H200), same);
@@ -113,7 +113,7 @@ class StepTimeTest {
 
     @Test
     void memoryOfAGpuThatIsNotHere() {
-        ModelConfig model = shape("dense-30b");
+        ModelSpec model = shape("dense-30b");
         GpuMemory one = Engines.memoryOn(H100, 1, EngineConfig.defaults(), model);
         GpuMemory two = Engines.memoryOn(H100, 2, EngineConfig.defaults(), model);
         assertThat(one.isUseful()).isFalse();
@@ -142,10 +142,10 @@ class StepTimeTest {
                 .toList();
     }
 
-    private static ModelConfig shape(String name) {
+    private static ModelSpec shape(String name) {
         try (Checkpoint shape =
                 Checkpoints.dummy(Path.of(System.getProperty("nighttrain.root"), "conf", "shapes", name))) {
-            return shape.config();
+            return shape.spec();
         }
     }
 }

@@ -1,12 +1,13 @@
 package nighttrain.jobs;
 
 import java.nio.file.Path;
+import java.util.LinkedHashSet;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 import nighttrain.executor.ModelFootprint;
 import nighttrain.io.UserError;
-import nighttrain.io.checkpoint.BlockConfig;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
 
 /** What {@code inspect} prints. Bytes are those of bf16, two per element. */
 final class FootprintTable {
@@ -15,12 +16,12 @@ final class FootprintTable {
 
     private FootprintTable() {}
 
-    static String of(Path model, ModelConfig config, ModelFootprint footprint) {
+    static String of(Path model, ModelSpec config, ModelFootprint footprint) {
         StringBuilder out = new StringBuilder();
         line(out, "model", "%s (%s)", model, config.modelType());
         line(out, "architecture", "%s", footprint.architecture());
         line(out, "shape", "%s", shape(config));
-        line(out, "block", "%s", block(config.block()));
+        line(out, "block", "%s", String.join(", ", config.traits()));
         line(out, "parameters", "%,d (%s in bf16)", footprint.parameters(), bytes(footprint.parameters()));
         line(out, "KV cache", "%,d bytes per token in bf16", footprint.kvElementsPerToken() * BF16_BYTES);
         line(
@@ -44,31 +45,22 @@ final class FootprintTable {
                 .append(System.lineSeparator());
     }
 
-    private static String shape(ModelConfig config) {
+    private static String shape(ModelSpec config) {
         String each = config.hasTracks() ? config.trackCount() + " tracks, each " : "";
+        Set<String> layers = new LinkedHashSet<>();
+        config.layers().forEach(layer -> layers.add(layer.shape()));
         return String.format(
                 Locale.ROOT,
-                "%d layers, %shidden %d, %d heads (%d KV) of %d, MLP %d; vocabulary %d, %d positions",
-                config.layers(),
+                "%d layers, %shidden %d, %s; vocabulary %d, %d positions",
+                config.layers().size(),
                 each,
                 config.hiddenSize(),
-                config.heads(),
-                config.kvHeads(),
-                config.headDim(),
-                config.intermediateSize(),
+                String.join(" or ", layers),
                 config.vocabSize(),
                 config.maxPositions());
     }
 
-    private static String block(BlockConfig block) {
-        return (block.norm() == BlockConfig.Norm.RMS ? "RMSNorm" : "LayerNorm")
-                + (block.mlp() == BlockConfig.Mlp.GATED_SILU ? ", SwiGLU" : ", GELU")
-                + (block.learnedPositions() ? ", learned positions" : ", RoPE")
-                + (block.qkNorm() ? ", QK-norm" : "")
-                + (block.qkvBias() ? ", biases" : "");
-    }
-
-    private static String perRank(ModelConfig config, ModelFootprint footprint, int ranks) {
+    private static String perRank(ModelSpec config, ModelFootprint footprint, int ranks) {
         Optional<Long> parameters = parametersPerRank(config, ranks);
         return parameters
                 .map(count -> String.format(
@@ -81,7 +73,7 @@ final class FootprintTable {
                 .orElseGet(() -> String.format(Locale.ROOT, "  %5d  %16s%n", ranks, "does not divide"));
     }
 
-    private static Optional<Long> parametersPerRank(ModelConfig config, int ranks) {
+    private static Optional<Long> parametersPerRank(ModelSpec config, int ranks) {
         try {
             return Optional.of(ModelFootprint.parametersPerRank(config, ranks));
         } catch (UserError doesNotDivide) {

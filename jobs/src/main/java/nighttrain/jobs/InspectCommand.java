@@ -38,7 +38,7 @@ final class InspectCommand implements Command {
     public ExitCode run(ParseResult given) {
         Path model = given.matchedOptionValue("--model", Path.of("."));
         try (Checkpoint shape = Checkpoints.dummy(model)) {
-            terminal.out().print(FootprintTable.of(model, shape.config(), ModelFootprint.of(shape.config())));
+            terminal.out().print(FootprintTable.of(model, shape.spec(), ModelFootprint.of(shape.spec())));
         }
         return ExitCode.FINISHED;
     }

@@ -10,7 +10,7 @@ import nighttrain.executor.HardwareProfile;
 import nighttrain.executor.ModelFootprint;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
 import nighttrain.pipeline.engine.CountingEngines;
 import nighttrain.pipeline.engine.EngineKey;
 import nighttrain.pipeline.engine.RealEngines;
@@ -81,13 +81,13 @@ public final class PlanJob {
                 0,
                 options.fromRun().isPresent() ? "an earlier run" : "--max-tokens, the most there can be");
         int gpus = options.gpusPerNode().orElse(1);
-        return planner(checkpoint.config(), sample, Calibration.none())
+        return planner(checkpoint.spec(), sample, Calibration.none())
                 .onGpus(hardware, gpus, options, names(checkpoint, gpus + " x " + hardware.name()));
     }
 
     private Plan byTrial(Checkpoint checkpoint) throws InterruptedException {
         phase.accept("Measuring the hardware");
-        ModelConfig model = checkpoint.config();
+        ModelSpec model = checkpoint.spec();
         EngineKey key = EngineKey.of(job);
         Testbed bed = new LoneExecutor(spark.sparkContext()).call(() -> Testbed.here(key));
         EnginePlan plan = bed.plan();
@@ -143,7 +143,7 @@ public final class PlanJob {
         return options.fromRun().map(run -> Trial.lengths(spark, run, size.rows()));
     }
 
-    private Planner planner(ModelConfig model, Sample sample, Calibration calibration) {
+    private Planner planner(ModelSpec model, Sample sample, Calibration calibration) {
         return new Planner(model, job.engine(), job.sampling().maxTokens(), sample, calibration);
     }
 
@@ -151,7 +151,7 @@ public final class PlanJob {
         return new Names(
                 job.model(),
                 checkpoint.fingerprint(),
-                ModelFootprint.of(checkpoint.config()).architecture(),
+                ModelFootprint.of(checkpoint.spec()).architecture(),
                 hardware);
     }
 }

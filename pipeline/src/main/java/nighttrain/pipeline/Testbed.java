@@ -24,7 +24,7 @@ record Testbed(EnginePlan plan, HardwareProfile hardware, String machine) implem
         EngineConfig config = EngineHost.here().here(key.config());
         Path model = Path.of(key.model());
         try (Checkpoint checkpoint = key.dummyWeights() ? Checkpoints.dummy(model) : Checkpoints.open(model)) {
-            EnginePlan plan = Engines.plan(config, checkpoint.config());
+            EnginePlan plan = Engines.plan(config, checkpoint.spec());
             return new Testbed(plan, Engines.measured(config, plan), Engines.machine(config));
         }
     }

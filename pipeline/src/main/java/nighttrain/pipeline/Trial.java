@@ -8,7 +8,7 @@ import java.util.stream.Stream;
 import nighttrain.executor.EnginePlan;
 import nighttrain.executor.HardwareProfile;
 import nighttrain.io.UserError;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.table.Summary;
 import nighttrain.pipeline.engine.EngineFactory;
 import nighttrain.pipeline.plan.Calibration;
@@ -67,12 +67,12 @@ final class Trial {
         }
 
         /** Beside what an engine of {@code plan} is forecast to take for it. */
-        Calibration.Run run(EnginePlan plan, ModelConfig model, HardwareProfile hardware) {
+        Calibration.Run run(EnginePlan plan, ModelSpec model, HardwareProfile hardware) {
             return new Calibration.Run(wallS, generatingS, forecastS(lengths.size(), plan, model, hardware));
         }
 
         /** Seconds that so many rows like these are forecast to take. */
-        double forecastS(int rows, EnginePlan plan, ModelConfig model, HardwareProfile hardware) {
+        double forecastS(int rows, EnginePlan plan, ModelSpec model, HardwareProfile hardware) {
             return Planner.forecastS(rows, lengths, sharedTokens(), plan, model, hardware);
         }
     }

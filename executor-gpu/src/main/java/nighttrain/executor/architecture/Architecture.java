@@ -2,8 +2,11 @@ package nighttrain.executor.architecture;
 
 import nighttrain.executor.device.Communicator;
 import nighttrain.io.UserError;
-import nighttrain.io.checkpoint.ArchitectureConfig;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.LayerSpec;
+import nighttrain.io.spec.Mlp;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Wiring;
 
 /** Where a model's partial outputs are summed over ranks, and where the sums are added: one record per paper. */
 public sealed interface Architecture permits DenseTensorParallel, ParallelBlock, LadderResidual, ParallelTrack, Kraken {
@@ -22,13 +25,16 @@ public sealed interface Architecture permits DenseTensorParallel, ParallelBlock,
     }
 
     /** Refuses a number of ranks that the model cannot be cut into. */
-    default void checkRanks(ModelConfig model, int ranks) {
+    default void checkRanks(ModelSpec model, int ranks) {
         if (tracks() > 0) {
             checkDivides(ranks, tracks(), "tracks");
         } else {
-            checkDivides(ranks, model.heads(), "attention heads");
-            checkDivides(ranks, model.kvHeads(), "key/value heads");
-            checkDivides(ranks, model.intermediateSize(), "MLP columns");
+            for (LayerSpec layer : model.layers()) {
+                Attention attention = (Attention) layer.mixer();
+                checkDivides(ranks, attention.heads(), "attention heads");
+                checkDivides(ranks, attention.kvHeads(), "key/value heads");
+                checkDivides(ranks, ((Mlp) layer.feedForward()).width(), "MLP columns");
+            }
         }
     }
 
@@ -36,18 +42,15 @@ public sealed interface Architecture permits DenseTensorParallel, ParallelBlock,
     String label();
 
     /** The architecture that a model was trained with. */
-    static Architecture of(ModelConfig model) {
-        ArchitectureConfig config = model.architecture();
-        if (config instanceof ArchitectureConfig.Tracks tracks) {
-            return new ParallelTrack(tracks.tracks(), tracks.blockDepth(), tracks.combine());
-        }
-        if (config instanceof ArchitectureConfig.Kraken kraken) {
-            return new Kraken(kraken.tracks());
-        }
-        if (config instanceof ArchitectureConfig.Ladder ladder) {
-            return new LadderResidual(ladder.ladderLayers());
-        }
-        return config instanceof ArchitectureConfig.ParallelBlock ? new ParallelBlock() : new DenseTensorParallel();
+    static Architecture of(ModelSpec model) {
+        Wiring wiring = model.wiring();
+        return switch (wiring.kind()) {
+            case DENSE -> new DenseTensorParallel();
+            case PARALLEL_BLOCK -> new ParallelBlock();
+            case LADDER -> new LadderResidual(wiring.ladderLayers());
+            case PARALLEL_TRACK -> new ParallelTrack(wiring.tracks(), wiring.blockDepth(), wiring.combine());
+            case KRAKEN -> new Kraken(wiring.tracks());
+        };
     }
 
     /** Refuses {@code ranks} unless it divides {@code count}. */

@@ -2,7 +2,7 @@ package nighttrain.executor.architecture;
 
 import java.util.Locale;
 import nighttrain.executor.device.Communicator;
-import nighttrain.io.checkpoint.ArchitectureConfig.Tracks.Combine;
+import nighttrain.io.spec.Wiring.Combine;
 
 /**
  * Parallel Track (arXiv 2602.07306): independent narrow transformers, {@code h_i += Attn_i(h_i); h_i += Mlp_i(h_i)}, whose

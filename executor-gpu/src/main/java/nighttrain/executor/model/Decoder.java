@@ -14,9 +14,10 @@ import nighttrain.executor.device.RowShare;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.StepLimits;
-import nighttrain.io.checkpoint.BlockConfig.Mlp;
 import nighttrain.io.checkpoint.Checkpoint;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.Mlp;
+import nighttrain.io.spec.ModelSpec;
 
 /** One rank's forward pass, the same for every architecture: embed, decode, norm, head, sample. */
 public final class Decoder {
@@ -27,7 +28,7 @@ public final class Decoder {
     private final KvCache cache;
     private final List<AttentionShape> shapes;
     private final Workspace workspace;
-    private final Mlp mlp;
+    private final List<Mlp> mlps;
     private final StepLimits limits;
     private final CacheLayout layout;
 
@@ -38,7 +39,7 @@ public final class Decoder {
             KvCache cache,
             List<AttentionShape> shapes,
             Workspace workspace,
-            Mlp mlp,
+            List<Mlp> mlps,
             StepLimits limits,
             CacheLayout layout) {
         this.architecture = architecture;
@@ -48,14 +49,14 @@ public final class Decoder {
         this.cache = cache;
         this.shapes = shapes;
         this.workspace = workspace;
-        this.mlp = mlp;
+        this.mlps = mlps;
         this.limits = limits;
         this.layout = layout;
     }
 
     /** Loads one rank's part of the model onto its device. */
     public static Decoder load(Checkpoint checkpoint, Device device, StepLimits limits, CacheLayout layout) {
-        ModelConfig model = checkpoint.config();
+        ModelSpec model = checkpoint.spec();
         Architecture architecture = Architecture.of(model);
         Communicator ranks = device.communicator();
         Placement placement = architecture.placement(ranks.rank(), ranks.size());
@@ -67,15 +68,21 @@ public final class Decoder {
                 KvCache.allocate(device, model, placement, layout),
                 shapes(model, placement),
                 Workspace.allocate(device, model, placement, limits.maxTokens(), limits.maxSamples(), slice),
-                model.block().mlp(),
+                model.layers().stream()
+                        .map(layer -> (Mlp) layer.feedForward())
+                        .toList(),
                 limits,
                 layout);
     }
 
-    private static List<AttentionShape> shapes(ModelConfig model, Placement placement) {
-        return model.block().windows().stream()
-                .map(window -> new AttentionShape(
-                        placement.share(model.heads()), placement.share(model.kvHeads()), model.headDim(), window))
+    private static List<AttentionShape> shapes(ModelSpec model, Placement placement) {
+        return model.layers().stream()
+                .map(layer -> (Attention) layer.mixer())
+                .map(attention -> new AttentionShape(
+                        placement.share(attention.heads()),
+                        placement.share(attention.kvHeads()),
+                        attention.headDim(),
+                        attention.window()))
                 .toList();
     }
 
@@ -123,7 +130,7 @@ public final class Decoder {
         kernels.embed(step.stream(), weights.embedding());
         weights.positions().ifPresent(table -> kernels.addPositions(step.stream(), table));
         ResidualStream decoded = architecture.decode(
-                new DecoderBlocks(kernels, weights, cache, shapes, mlp, step),
+                new DecoderBlocks(kernels, weights, cache, shapes, mlps, step),
                 new ResidualStream(kernels, step.stream()),
                 ranks);
         kernels.gatherOutputRows(step.outputRows(), decoded.settle().track(0));

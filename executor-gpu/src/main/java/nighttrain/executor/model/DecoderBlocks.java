@@ -7,11 +7,11 @@ import nighttrain.executor.device.AttentionShape;
 import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Tensor;
-import nighttrain.io.checkpoint.BlockConfig.Mlp;
+import nighttrain.io.spec.Mlp;
 
 /** The blocks of every family: RMSNorm or LayerNorm, grouped-query attention, a gated or a plain MLP. */
 record DecoderBlocks(
-        Kernels kernels, Weights weights, KvCache cache, List<AttentionShape> shapes, Mlp mlp, Workspace workspace)
+        Kernels kernels, Weights weights, KvCache cache, List<AttentionShape> shapes, List<Mlp> mlps, Workspace workspace)
         implements Blocks {
     @Override
     public int layers() {
@@ -64,7 +64,7 @@ record DecoderBlocks(
         AttentionShape shape = shapes.get(layer);
         Tensor qkv = workspace.queryKeyValue();
         kernels.linear(qkv, workspace.normed(), w.queryKeyValue());
-        kernels.rotateAndStore(qkv, cache.layers().get(layer), shape, weights.rotation(), w.headNorms());
+        kernels.rotateAndStore(qkv, cache.layers().get(layer), shape, w.rotation(), w.headNorms());
         kernels.attention(workspace.mixed(), qkv, cache.layers().get(layer), shape);
         kernels.linear(attended, workspace.mixed(), w.attentionOutput());
         return attended;
@@ -72,12 +72,12 @@ record DecoderBlocks(
 
     private Tensor mlp(int layer, Tensor transformed) {
         Weights.Layer w = weights.layers().get(layer);
-        kernels.linear(transformed, activated(w.up()), w.down());
+        kernels.linear(transformed, activated(w.up(), mlps.get(layer)), w.down());
         return transformed;
     }
 
-    private Tensor activated(Matrix up) {
-        if (mlp == Mlp.GATED_SILU) {
+    private Tensor activated(Matrix up, Mlp mlp) {
+        if (mlp.gate().isPresent()) {
             kernels.linearSiluMul(workspace.gated(), workspace.up(), workspace.normed(), up);
             return workspace.gated();
         }

@@ -6,13 +6,15 @@ import nighttrain.executor.architecture.Placement;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.KvPages;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.ModelSpec;
 
 /** One rank's keys and values, layer by layer; layers of one group use the same page numbers. */
 record KvCache(List<KvPages> layers) {
-    static KvCache allocate(Device device, ModelConfig model, Placement placement, CacheLayout layout) {
+    static KvCache allocate(Device device, ModelSpec model, Placement placement, CacheLayout layout) {
         List<KvPages> layers = new ArrayList<>();
-        for (int layer = 0; layer < model.layers(); layer++) {
+        for (int layer = 0; layer < model.layers().size(); layer++) {
+            Attention attention = (Attention) model.layers().get(layer).mixer();
             int group = layout.groupOf(layer);
             layers.add(device.kvPages(
                     "keys and values of layer " + layer,
@@ -20,8 +22,8 @@ record KvCache(List<KvPages> layers) {
                     placement.localTracks(),
                     layout.groups().get(group).pages() + 1, // one is the scratch page
                     layout.pageTokens(),
-                    placement.share(model.kvHeads()),
-                    model.headDim()));
+                    placement.share(attention.kvHeads()),
+                    attention.headDim()));
         }
         return new KvCache(List.copyOf(layers));
     }

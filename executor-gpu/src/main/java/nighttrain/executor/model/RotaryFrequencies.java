@@ -1,19 +1,19 @@
 package nighttrain.executor.model;
 
+import java.util.Optional;
 import java.util.stream.IntStream;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Rotation;
-import nighttrain.io.checkpoint.BlockConfig;
-import nighttrain.io.checkpoint.ModelConfig;
-import nighttrain.io.checkpoint.RopeScaling;
+import nighttrain.io.spec.Rope;
+import nighttrain.io.spec.RopeScaling;
 
 /** The angles of rotary position embedding (arXiv 2104.09864): position times {@code theta^(-2i / dims)}, scaled. */
 final class RotaryFrequencies {
     private RotaryFrequencies() {}
 
-    /** Tables for positions {@code 0 .. positions - 1}. */
-    static Rotation tables(Device device, ModelConfig model, int positions) {
-        BlockConfig.Rotary rotary = model.block().rotary();
+    /** Tables for positions {@code 0 .. positions - 1}; of no columns where there is no rope. */
+    static Rotation tables(Device device, Optional<Rope> rope, int positions) {
+        Rope rotary = rope.orElse(new Rope(0, 1, new RopeScaling.None()));
         int half = rotary.dims() / 2;
         float[] cos = new float[Math.multiplyExact(positions, half)];
         float[] sin = new float[cos.length];

@@ -17,7 +17,6 @@ import nighttrain.executor.device.Tensor;
  * @param join this rank's part of the layer that joins tracks, {@code [localTracks, hidden, hidden]}, for Kraken
  * @param finalNorm over {@code hidden}
  * @param head this rank's slice of the vocabulary, {@code [1, slice, hidden]}
- * @param rotation cosines and sines for every position
  */
 record Weights(
         Tensor embedding,
@@ -25,12 +24,12 @@ record Weights(
         List<Layer> layers,
         Optional<Matrix> join,
         Norm finalNorm,
-        Matrix head,
-        Rotation rotation) {
+        Matrix head) {
     /**
      * @param attentionNorm over {@code hidden}
      * @param queryKeyValue {@code [localTracks, (heads + 2 kvHeads) * headDim, hidden]}
      * @param headNorms norms of queries and keys, where the family has them
+     * @param rotation cosines and sines for every position
      * @param attentionOutput {@code [localTracks, hidden, heads * headDim]}
      * @param mlpNorm over {@code hidden}; that of attention where the two stand side by side
      * @param up {@code [localTracks, intermediate, hidden]}, gate and up one below the other where the MLP is gated
@@ -40,6 +39,7 @@ record Weights(
             Norm attentionNorm,
             Matrix queryKeyValue,
             Optional<Kernels.HeadNorms> headNorms,
+            Rotation rotation,
             Matrix attentionOutput,
             Norm mlpNorm,
             Matrix up,

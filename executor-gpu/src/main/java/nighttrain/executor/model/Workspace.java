@@ -4,9 +4,8 @@ import nighttrain.executor.architecture.Placement;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.RowShare;
 import nighttrain.executor.device.Tensor;
-import nighttrain.io.checkpoint.ArchitectureConfig;
-import nighttrain.io.checkpoint.BlockConfig;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Wiring;
 
 /**
  * The activation buffers of one rank, allocated once for the largest step and named by role. A step works on views of their
@@ -30,23 +29,20 @@ record Workspace(
         Tensor logitsPart,
         Tensor logits) {
     static Workspace allocate(
-            Device device, ModelConfig model, Placement placement, int maxTokens, int maxSamples, VocabularySlice slice) {
+            Device device, ModelSpec model, Placement placement, int maxTokens, int maxSamples, VocabularySlice slice) {
         int tracks = placement.localTracks();
         int hidden = model.hiddenSize();
-        int heads = placement.share(model.heads());
-        int kvHeads = placement.share(model.kvHeads());
-        int intermediate = placement.share(model.intermediateSize());
-        boolean gatedMlp = model.block().mlp() == BlockConfig.Mlp.GATED_SILU;
+        WidestLayer widest = WidestLayer.of(model, placement);
         int samplesHere = RowShare.largest(maxSamples, device.communicator().size());
         return new Workspace(
                 device.tensor("residual stream", tracks, maxTokens, hidden),
                 device.tensor("normed stream", tracks, maxTokens, hidden),
-                device.tensor("queries, keys and values", tracks, maxTokens, (heads + 2 * kvHeads) * model.headDim()),
-                device.tensor("mixed values", tracks, maxTokens, heads * model.headDim()),
+                device.tensor("queries, keys and values", tracks, maxTokens, widest.queryKeyValue()),
+                device.tensor("mixed values", tracks, maxTokens, widest.queries()),
                 device.tensor("attention output", tracks, maxTokens, hidden),
                 device.tensor("attention output in turn", tracks, turnsToLadder(model) ? maxTokens : 0, hidden),
-                device.tensor("up", tracks, maxTokens, gatedMlp ? 2 * intermediate : intermediate),
-                device.tensor("gated", tracks, gatedMlp ? maxTokens : 0, intermediate),
+                device.tensor("up", tracks, maxTokens, widest.up()),
+                device.tensor("gated", tracks, widest.gated() > 0 ? maxTokens : 0, widest.gated()),
                 device.tensor("MLP output", tracks, maxTokens, hidden),
                 device.tensor("spare stream", tracks, model.hasTracks() ? maxTokens : 0, hidden),
                 device.tensor("output rows", 1, maxSamples, hidden),
@@ -59,9 +55,9 @@ record Workspace(
      * Whether dense layers come before ladder layers: the first of these writes its attention's output when no sum has landed since the
      * last dense layer's attention.
      */
-    private static boolean turnsToLadder(ModelConfig model) {
-        return model.architecture() instanceof ArchitectureConfig.Ladder ladder
-                && ladder.ladderLayers() < model.layers();
+    private static boolean turnsToLadder(ModelSpec model) {
+        return model.wiring().kind() == Wiring.Kind.LADDER
+                && model.wiring().ladderLayers() < model.layers().size();
     }
 
     /** Views for a step of {@code tokens} tokens and {@code samples} samples, {@code samplesHere} of them on this rank. */

@@ -2,8 +2,7 @@ package nighttrain.executor.model;
 
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.Placement;
-import nighttrain.io.checkpoint.BlockConfig;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
 
 /** What {@link Workspace} takes on a GPU, before anything is allocated: bf16 activations, fp32 logits. */
 public final class WorkspaceSize {
@@ -15,14 +14,14 @@ public final class WorkspaceSize {
     private WorkspaceSize() {}
 
     /** Bytes on rank 0, which has the most. */
-    public static long bytes(ModelConfig model, int ranks, int maxTokens, int maxSamples) {
+    public static long bytes(ModelSpec model, int ranks, int maxTokens, int maxSamples) {
         Placement placement = Architecture.of(model).placement(0, ranks);
-        int heads = placement.share(model.heads());
-        int kvHeads = placement.share(model.kvHeads());
-        long attention = (2L * heads + 2L * kvHeads) * model.headDim();
-        long mlp = (model.block().mlp() == BlockConfig.Mlp.GATED_SILU ? 3L : 1L)
-                * placement.share(model.intermediateSize());
-        long perToken = (long) HIDDEN_BUFFERS * model.hiddenSize() + attention + mlp;
+        WidestLayer widest = WidestLayer.of(model, placement);
+        long perToken = (long) HIDDEN_BUFFERS * model.hiddenSize()
+                + widest.queryKeyValue()
+                + widest.queries()
+                + widest.up()
+                + widest.gated();
         long activations = placement.localTracks() * perToken * maxTokens * BF16;
         long outputs = maxSamples
                 * (2L * model.hiddenSize() * BF16

@@ -2,7 +2,7 @@ package nighttrain.executor.architecture;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import nighttrain.io.checkpoint.ArchitectureConfig.Tracks.Combine;
+import nighttrain.io.spec.Wiring.Combine;
 import org.junit.jupiter.api.Test;
 
 /** Sums only where the equations say, and only those waited for that must be. */

@@ -42,7 +42,7 @@ class CpuEngineBenchmark {
             for (int round = 0; round < ROUNDS; round++) {
                 EngineStats before = engine.stats();
                 long start = System.nanoTime();
-                run(engine, new Random(round), checkpoint.config().vocabSize());
+                run(engine, new Random(round), checkpoint.spec().vocabSize());
                 perSecond[round] = BATCH * TOKENS / ((System.nanoTime() - start) / 1e9);
                 EngineStats after = engine.stats();
                 System.out.printf(

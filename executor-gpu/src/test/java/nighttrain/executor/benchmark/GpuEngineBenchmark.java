@@ -48,7 +48,7 @@ class GpuEngineBenchmark {
             for (int round = 0; round < Integer.getInteger("bench.rounds", 3); round++) {
                 EngineStats before = engine.stats();
                 long start = System.nanoTime();
-                run(engine, new Random(round), checkpoint.config().vocabSize());
+                run(engine, new Random(round), checkpoint.spec().vocabSize());
                 double wall = (System.nanoTime() - start) / 1e9;
                 EngineStats after = engine.stats();
                 double busy = (after.busyNanos() - before.busyNanos()) / 1e9;

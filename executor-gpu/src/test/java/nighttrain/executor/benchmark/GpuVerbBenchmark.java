@@ -64,7 +64,7 @@ class GpuVerbBenchmark {
                     Steps.prefill(PREFILLED, PREFILL_TOKENS / PREFILLED));
             String decode = "decode, batch " + batch + ", context " + context;
             double decoded = measure(decode, device, decoder, Steps.decode(batch, context));
-            Roofline roofline = new Roofline(checkpoint.config(), 1, ceilings);
+            Roofline roofline = new Roofline(checkpoint.spec(), 1, ceilings);
             double bound = 1e3 * roofline.seconds(Roofline.Step.decode(batch, context));
             System.out.printf(
                     "decode: %.2f ms of at least %.2f, %.2f of the roofline (copy %.2f TB/s, bf16 product %.0f TFLOP/s)%n",

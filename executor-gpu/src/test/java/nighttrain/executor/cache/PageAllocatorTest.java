@@ -10,13 +10,10 @@ import java.util.Map;
 import java.util.Random;
 import nighttrain.executor.cache.CacheLayout.Group;
 import nighttrain.executor.cache.CacheSpec.PagedKv;
+import nighttrain.executor.reference.Shapes;
 import nighttrain.io.UserError;
-import nighttrain.io.checkpoint.ArchitectureConfig;
-import nighttrain.io.checkpoint.BlockConfig;
-import nighttrain.io.checkpoint.BlockConfig.Mlp;
-import nighttrain.io.checkpoint.BlockConfig.Norm;
-import nighttrain.io.checkpoint.BlockConfig.Rotary;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Wiring;
 import org.junit.jupiter.api.Test;
 
 class PageAllocatorTest {
@@ -182,10 +179,8 @@ class PageAllocatorTest {
 
     @Test
     void tooLittleMemoryNamesTheShortfall() {
-        BlockConfig block = new BlockConfig(
-                Norm.RMS, 1e-5, Mlp.GATED_SILU, Rotary.none(), false, false, false, false, false, List.of(0, 0));
-        ModelConfig model =
-                new ModelConfig("llama", 2, 64, 64, 4, 4, 16, 100, 4096, block, true, new ArchitectureConfig.Dense());
+        ModelSpec model = Shapes.model(Wiring.dense());
+        assertThat(model.kvElementsPerToken()).isEqualTo(256);
         CacheLayout cache = CacheLayout.of(ModelCaches.of(model, 4, 4096), 16, 0, 8);
         assertThat(new CacheBudget(64 << 20, 8, 1024, 4096).cut(cache).pages()).isEqualTo(2048);
         assertThatThrownBy(() -> new CacheBudget(1 << 20, 8, 1024, 4096).cut(cache))

@@ -33,7 +33,7 @@ final class DecoderHarness {
 
     /** As above, on {@code devices}, one rank each, which are closed at the end. */
     static float[] logits(Checkpoint checkpoint, List<Device> devices, int... ids) {
-        int positions = checkpoint.config().maxPositions();
+        int positions = checkpoint.spec().maxPositions();
         int pages = (positions + PAGE_TOKENS - 1) / PAGE_TOKENS;
         StepLimits limits = new StepLimits(1, positions, positions - 1, positions);
         CacheLayout layout = CacheLayout.ofPages(PAGE_TOKENS, pages);

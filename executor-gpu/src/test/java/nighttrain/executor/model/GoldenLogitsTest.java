@@ -25,11 +25,11 @@ class GoldenLogitsTest {
     @MethodSource("checkpointsAndRanks")
     void agreeWithinAThousandth(String name, int ranks) throws Exception {
         try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint(name))) {
-            Architecture.of(checkpoint.config()).checkRanks(checkpoint.config(), ranks);
+            Architecture.of(checkpoint.spec()).checkRanks(checkpoint.spec(), ranks);
             for (Golden golden : Goldens.of(name)) {
                 float[] logits = DecoderHarness.logits(checkpoint, ranks, golden.ids());
                 float worst = 0;
-                int vocabulary = checkpoint.config().vocabSize();
+                int vocabulary = checkpoint.spec().vocabSize();
                 for (int i = 0; i < logits.length; i++) {
                     float difference = Math.abs(logits[i] - golden.logits()[i / vocabulary][i % vocabulary]);
                     worst = Float.isNaN(difference) ? Float.NaN : Math.max(worst, difference);

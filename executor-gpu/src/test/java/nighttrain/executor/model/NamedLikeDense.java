@@ -3,13 +3,13 @@ package nighttrain.executor.model;
 import nighttrain.executor.reference.RandomCheckpoint;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.CheckpointTensor;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
 
 /** A model of one track with the weights of the dense model whose names lack {@code tracks.0.}. */
 record NamedLikeDense(RandomCheckpoint weights) implements Checkpoint {
     @Override
-    public ModelConfig config() {
-        return weights.config();
+    public ModelSpec spec() {
+        return weights.spec();
     }
 
     @Override

@@ -17,8 +17,9 @@ import nighttrain.executor.reference.Textbook;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.request.StopCheck;
-import nighttrain.io.checkpoint.ArchitectureConfig;
-import nighttrain.io.checkpoint.ArchitectureConfig.Tracks.Combine;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Wiring;
+import nighttrain.io.spec.Wiring.Combine;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -60,25 +61,25 @@ class ReferenceTest {
 
     @Test
     void theReferencesDifferFromOneAnother() {
-        double[][] dense = textbook(new ArchitectureConfig.Dense());
-        assertThat(worst(dense, flat(textbook(new ArchitectureConfig.Ladder(4)))))
+        double[][] dense = textbook(Wiring.dense());
+        assertThat(worst(dense, flat(textbook(Wiring.ladder(4)))))
                 .isGreaterThan(0.1);
-        assertThat(worst(dense, flat(textbook(new ArchitectureConfig.Ladder(2)))))
+        assertThat(worst(dense, flat(textbook(Wiring.ladder(2)))))
                 .isGreaterThan(0.1);
-        assertThat(worst(dense, flat(textbook(new ArchitectureConfig.ParallelBlock()))))
+        assertThat(worst(dense, flat(textbook(Wiring.parallelBlock()))))
                 .isGreaterThan(0.1);
     }
 
     @Test
     void ladderOfNoLayerIsDense() {
-        assertThat(engine(new ArchitectureConfig.Ladder(0), 2)).isEqualTo(engine(new ArchitectureConfig.Dense(), 2));
+        assertThat(engine(Wiring.ladder(0), 2)).isEqualTo(engine(Wiring.dense(), 2));
     }
 
     @Test
     void oneTrackIsDense() {
-        float[] dense = DecoderHarness.logits(RandomCheckpoint.of(model(new ArchitectureConfig.Dense())), 1, IDS);
+        float[] dense = DecoderHarness.logits(RandomCheckpoint.of(model(Wiring.dense())), 1, IDS);
         for (Combine combine : Combine.values()) {
-            ArchitectureConfig oneTrack = new ArchitectureConfig.Tracks(1, 2, combine);
+            Wiring oneTrack = Wiring.parallelTrack(1, 2, combine);
             assertThat(DecoderHarness.logits(new NamedLikeDense(RandomCheckpoint.of(model(oneTrack))), 1, IDS))
                     .isEqualTo(dense);
         }
@@ -86,13 +87,13 @@ class ReferenceTest {
 
     @Test
     void krakenOfOneTrackIsDensePlusItsJoin() {
-        int d = model(new ArchitectureConfig.Dense()).hiddenSize();
+        int d = model(Wiring.dense()).hiddenSize();
         float[] identity = new float[d * d];
         IntStream.range(0, d).forEach(i -> identity[i * d + i] = 1);
-        RandomCheckpoint kraken = RandomCheckpoint.of(model(new ArchitectureConfig.Kraken(1)))
+        RandomCheckpoint kraken = RandomCheckpoint.of(model(Shapes.kraken(1)))
                 .with("model.join.weight", identity)
                 .with("model.join.bias", new float[d]);
-        float[] dense = DecoderHarness.logits(RandomCheckpoint.of(model(new ArchitectureConfig.Dense())), 1, IDS);
+        float[] dense = DecoderHarness.logits(RandomCheckpoint.of(model(Wiring.dense())), 1, IDS);
         float[] joined = DecoderHarness.logits(new NamedLikeDense(kraken), 1, IDS);
         assertThat(worst(rows(dense), joined)).isLessThan(1e-4);
     }
@@ -100,11 +101,11 @@ class ReferenceTest {
     /** One combination, at the end: the final norm takes out the factor n between sum and mean (its epsilon aside). */
     @Test
     void sumIsMeanTimesTheTracks() {
-        float[] mean = engine(new ArchitectureConfig.Tracks(4, 4, Combine.MEAN), 2);
-        float[] sum = engine(new ArchitectureConfig.Tracks(4, 4, Combine.SUM), 2);
+        float[] mean = engine(Wiring.parallelTrack(4, 4, Combine.MEAN), 2);
+        float[] sum = engine(Wiring.parallelTrack(4, 4, Combine.SUM), 2);
         assertThat(worst(rows(mean), sum)).isBetween(1e-9, 1e-2);
-        float[] often = engine(new ArchitectureConfig.Tracks(4, 1, Combine.SUM), 2);
-        assertThat(worst(rows(often), engine(new ArchitectureConfig.Tracks(4, 1, Combine.MEAN), 2)))
+        float[] often = engine(Wiring.parallelTrack(4, 1, Combine.SUM), 2);
+        assertThat(worst(rows(often), engine(Wiring.parallelTrack(4, 1, Combine.MEAN), 2)))
                 .isGreaterThan(0.1);
     }
 
@@ -123,16 +124,16 @@ class ReferenceTest {
         }
     }
 
-    private static double[][] textbook(ArchitectureConfig architecture) {
-        return new Textbook(RandomCheckpoint.of(model(architecture))).logits(IDS);
+    private static double[][] textbook(Wiring wiring) {
+        return new Textbook(RandomCheckpoint.of(model(wiring))).logits(IDS);
     }
 
-    private static float[] engine(ArchitectureConfig architecture, int ranks) {
-        return DecoderHarness.logits(RandomCheckpoint.of(model(architecture)), ranks, IDS);
+    private static float[] engine(Wiring wiring, int ranks) {
+        return DecoderHarness.logits(RandomCheckpoint.of(model(wiring)), ranks, IDS);
     }
 
-    private static nighttrain.io.checkpoint.ModelConfig model(ArchitectureConfig architecture) {
-        return Shapes.model(architecture, Shapes.llamaBlock());
+    private static ModelSpec model(Wiring wiring) {
+        return Shapes.model(wiring);
     }
 
     private static double[][] rows(float[] logits) {

@@ -5,13 +5,13 @@ import nighttrain.io.checkpoint.Bfloat16;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.CheckpointTensor;
 import nighttrain.io.checkpoint.DType;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
 
 /** A checkpoint whose weights are rounded to bf16, so that a device that keeps them so computes the same function. */
 public record Bfloat16Checkpoint(Checkpoint exact) implements Checkpoint {
     @Override
-    public ModelConfig config() {
-        return exact.config();
+    public ModelSpec spec() {
+        return exact.spec();
     }
 
     @Override

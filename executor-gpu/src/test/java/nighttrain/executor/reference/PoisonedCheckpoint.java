@@ -5,7 +5,7 @@ import java.util.List;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.CheckpointTensor;
 import nighttrain.io.checkpoint.DType;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
 
 /** A checkpoint of which some elements of one tensor, {@code from .. from + count}, have another value: NaN, an infinity. */
 public record PoisonedCheckpoint(Checkpoint real, String tensor, long from, long count, float poison)
@@ -17,8 +17,8 @@ public record PoisonedCheckpoint(Checkpoint real, String tensor, long from, long
     }
 
     @Override
-    public ModelConfig config() {
-        return real.config();
+    public ModelSpec spec() {
+        return real.spec();
     }
 
     @Override

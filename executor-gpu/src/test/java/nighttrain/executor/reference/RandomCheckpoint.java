@@ -9,19 +9,19 @@ import java.util.function.Supplier;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.CheckpointTensor;
 import nighttrain.io.checkpoint.DType;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
 
 /** Weights that are a function of their tensor's name: large enough for logits that are far apart, norms that are not 1. */
 public final class RandomCheckpoint implements Checkpoint {
-    private final ModelConfig model;
+    private final ModelSpec model;
     private final Map<String, float[]> replaced;
 
-    private RandomCheckpoint(ModelConfig model, Map<String, float[]> replaced) {
+    private RandomCheckpoint(ModelSpec model, Map<String, float[]> replaced) {
         this.model = model;
         this.replaced = replaced;
     }
 
-    public static RandomCheckpoint of(ModelConfig model) {
+    public static RandomCheckpoint of(ModelSpec model) {
         return new RandomCheckpoint(model, new ConcurrentHashMap<>());
     }
 
@@ -41,7 +41,7 @@ public final class RandomCheckpoint implements Checkpoint {
     }
 
     @Override
-    public ModelConfig config() {
+    public ModelSpec spec() {
         return model;
     }
 

@@ -1,72 +1,110 @@
 package nighttrain.executor.reference;
 
-import java.util.Collections;
-import nighttrain.io.checkpoint.ArchitectureConfig;
-import nighttrain.io.checkpoint.ArchitectureConfig.Tracks.Combine;
-import nighttrain.io.checkpoint.BlockConfig;
-import nighttrain.io.checkpoint.BlockConfig.Mlp;
-import nighttrain.io.checkpoint.BlockConfig.Norm;
-import nighttrain.io.checkpoint.BlockConfig.Rotary;
-import nighttrain.io.checkpoint.ModelConfig;
-import nighttrain.io.checkpoint.RopeScaling;
+import java.util.stream.IntStream;
+import java.util.List;
+import java.util.Optional;
+import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.Embedding;
+import nighttrain.io.spec.Head;
+import nighttrain.io.spec.LayerSpec;
+import nighttrain.io.spec.Linear;
+import nighttrain.io.spec.Mlp;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Norm;
+import nighttrain.io.spec.Rope;
+import nighttrain.io.spec.RopeScaling;
+import nighttrain.io.spec.Table;
+import nighttrain.io.spec.TensorSpec;
+import nighttrain.io.spec.Wiring;
 
 /** Small models, one per architecture and block. */
 public enum Shapes {
-    DENSE(new ArchitectureConfig.Dense()),
-    PARALLEL_BLOCK(new ArchitectureConfig.ParallelBlock()),
-    LADDER(new ArchitectureConfig.Ladder(4)),
-    LADDER_LAST_2(new ArchitectureConfig.Ladder(2)),
-    TRACKS_MEAN(new ArchitectureConfig.Tracks(4, 2, Combine.MEAN)),
-    TRACKS_SUM(new ArchitectureConfig.Tracks(4, 1, Combine.SUM)),
-    EIGHT_TRACKS(new ArchitectureConfig.Tracks(8, 4, Combine.MEAN)),
-    KRAKEN(new ArchitectureConfig.Kraken(4)),
-    KRAKEN_AUTHORS_BLOCK(new ArchitectureConfig.Kraken(4));
+    DENSE(Wiring.dense()),
+    PARALLEL_BLOCK(Wiring.parallelBlock()),
+    LADDER(Wiring.ladder(4)),
+    LADDER_LAST_2(Wiring.ladder(2)),
+    TRACKS_MEAN(Wiring.parallelTrack(4, 2, Wiring.Combine.MEAN)),
+    TRACKS_SUM(Wiring.parallelTrack(4, 1, Wiring.Combine.SUM)),
+    EIGHT_TRACKS(Wiring.parallelTrack(8, 4, Wiring.Combine.MEAN)),
+    KRAKEN(kraken(4)),
+    KRAKEN_AUTHORS_BLOCK(kraken(4));
 
     public static final int LAYERS = 4;
     public static final int VOCABULARY = 61;
     public static final int POSITIONS = 128;
 
-    private final ArchitectureConfig architecture;
+    private static final int HIDDEN = 24;
+    private static final int INTERMEDIATE = 40;
+    private static final int HEADS = 4;
+    private static final int HEAD_DIM = 8;
+    private static final double EPSILON = 1e-5;
 
-    Shapes(ArchitectureConfig architecture) {
-        this.architecture = architecture;
+    private final Wiring wiring;
+
+    Shapes(Wiring wiring) {
+        this.wiring = wiring;
     }
 
-    public ModelConfig model() {
-        return model(architecture, this == KRAKEN_AUTHORS_BLOCK ? authorsBlock() : llamaBlock());
+    public ModelSpec model() {
+        return this == KRAKEN_AUTHORS_BLOCK ? model(wiring, false) : model(wiring);
     }
 
-    public static ModelConfig model(ArchitectureConfig architecture, BlockConfig block) {
-        return new ModelConfig("test", LAYERS, 24, 40, 4, 4, 8, VOCABULARY, POSITIONS, block, false, architecture);
+    /** Kraken over {@code tracks} tracks of these sizes. */
+    public static Wiring kraken(int tracks) {
+        return Wiring.kraken(tracks, Linear.of("model.join", HIDDEN, tracks * HIDDEN, true));
     }
 
-    /** RMSNorm, RoPE, SwiGLU, no biases. */
-    public static BlockConfig llamaBlock() {
-        return new BlockConfig(
-                Norm.RMS,
-                1e-5,
-                Mlp.GATED_SILU,
-                new Rotary(8, 100, new RopeScaling.None()),
-                false,
-                false,
-                false,
-                false,
-                false,
-                Collections.nCopies(LAYERS, 0));
+    /** Of Llama's layers: RMSNorm, RoPE, SwiGLU, no biases. */
+    public static ModelSpec model(Wiring wiring) {
+        return model(wiring, true);
     }
 
-    /** What Kraken's authors used: LayerNorm, learned positions, GELU, biases everywhere. */
-    public static BlockConfig authorsBlock() {
-        return new BlockConfig(
-                Norm.LAYER,
-                1e-5,
-                Mlp.GELU_TANH,
-                Rotary.none(),
-                true,
-                true,
-                true,
-                false,
-                false,
-                Collections.nCopies(LAYERS, 0));
+    /** Of Llama's layers, or of those that Kraken's authors used: LayerNorm, learned positions, GELU, biases everywhere. */
+    private static ModelSpec model(Wiring wiring, boolean llama) {
+        String prefix = wiring.hasTracks() ? "model.tracks." + TensorSpec.TRACK + ".layers." : "model.layers.";
+        List<LayerSpec> layers = IntStream.range(0, LAYERS)
+                .mapToObj(number -> layer(prefix + number + ".", wiring, llama))
+                .toList();
+        Table tokens = new Table("model.embed_tokens.weight", VOCABULARY, HIDDEN);
+        Optional<Table> positions =
+                llama ? Optional.empty() : Optional.of(new Table("model.embed_positions.weight", POSITIONS, HIDDEN));
+        return new ModelSpec(
+                "test",
+                POSITIONS,
+                new Embedding(tokens, 1, positions),
+                layers,
+                wiring,
+                norm("model.norm", llama),
+                Head.of(Linear.of("lm_head", VOCABULARY, HIDDEN, false), false, tokens),
+                List.of());
+    }
+
+    private static LayerSpec layer(String at, Wiring wiring, boolean llama) {
+        int queries = HEADS * HEAD_DIM;
+        Attention attention = new Attention(
+                HEADS,
+                HEADS,
+                HEAD_DIM,
+                Linear.of(at + "self_attn.q_proj", queries, HIDDEN, !llama),
+                Linear.of(at + "self_attn.k_proj", queries, HIDDEN, !llama),
+                Linear.of(at + "self_attn.v_proj", queries, HIDDEN, !llama),
+                Linear.of(at + "self_attn.o_proj", HIDDEN, queries, !llama),
+                Optional.empty(),
+                llama ? Optional.of(new Rope(HEAD_DIM, 100, new RopeScaling.None())) : Optional.empty(),
+                0,
+                Attention.scaleOf(HEAD_DIM));
+        Mlp mlp = new Mlp(
+                llama ? Mlp.Activation.SILU : Mlp.Activation.GELU_TANH,
+                llama ? Optional.of(Linear.of(at + "mlp.gate_proj", INTERMEDIATE, HIDDEN, false)) : Optional.empty(),
+                Linear.of(at + "mlp.up_proj", INTERMEDIATE, HIDDEN, !llama),
+                Linear.of(at + "mlp.down_proj", HIDDEN, INTERMEDIATE, !llama));
+        Norm first = norm(at + "input_layernorm", llama);
+        return wiring.kind() == Wiring.Kind.PARALLEL_BLOCK
+                ? LayerSpec.sideBySide(first, attention, mlp)
+                : LayerSpec.preNorm(first, attention, norm(at + "post_attention_layernorm", llama), mlp);
+    }
+
+    private static Norm norm(String name, boolean llama) {
+        return llama ? Norm.rms(name, HIDDEN, EPSILON) : Norm.layer(name, HIDDEN, EPSILON, true);
     }
 }

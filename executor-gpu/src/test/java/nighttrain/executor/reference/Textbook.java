@@ -2,10 +2,13 @@ package nighttrain.executor.reference;
 
 import java.util.Arrays;
 import java.util.stream.IntStream;
-import nighttrain.io.checkpoint.ArchitectureConfig;
-import nighttrain.io.checkpoint.ArchitectureConfig.Tracks.Combine;
-import nighttrain.io.checkpoint.BlockConfig;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.Mlp;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Norm;
+import nighttrain.io.spec.Rope;
+import nighttrain.io.spec.Wiring;
+import nighttrain.io.spec.Wiring.Combine;
 
 /**
  * The equations as the papers have them, in float64, a whole sequence at a time: no batch, no cache, no ranks, no seam. Shares
@@ -13,22 +16,21 @@ import nighttrain.io.checkpoint.ModelConfig;
  */
 public final class Textbook {
     private final RandomCheckpoint checkpoint;
-    private final ModelConfig model;
+    private final ModelSpec model;
+    private final Attention attention;
+    private final Mlp mlp;
 
     public Textbook(RandomCheckpoint checkpoint) {
         this.checkpoint = checkpoint;
-        this.model = checkpoint.config();
+        this.model = checkpoint.spec();
+        this.attention = (Attention) model.layers().get(0).mixer();
+        this.mlp = (Mlp) model.layers().get(0).feedForward();
     }
 
     /** Logits after every token, {@code [tokens][vocabulary]}. */
     public double[][] logits(int[] ids) {
         double[][] decoded = decode(embed(ids));
-        String head = model.tiedEmbeddings() ? "model.embed_tokens" : "lm_head";
-        return linear(
-                norm(decoded, "model.norm"),
-                head,
-                model.vocabSize(),
-                model.block().headBias());
+        return linear(norm(decoded, "model.norm"), "lm_head", model.vocabSize(), false);
     }
 
     /**
@@ -53,18 +55,18 @@ public final class Textbook {
     }
 
     private double[][] decode(double[][] h) {
-        ArchitectureConfig config = model.architecture();
-        if (config instanceof ArchitectureConfig.Tracks tracks) {
-            return tracks(h, tracks);
+        Wiring wiring = model.wiring();
+        if (wiring.kind() == Wiring.Kind.PARALLEL_TRACK) {
+            return tracks(h, wiring);
         }
-        if (config instanceof ArchitectureConfig.Kraken kraken) {
-            return kraken(h, kraken.tracks());
+        if (wiring.kind() == Wiring.Kind.KRAKEN) {
+            return kraken(h, wiring.tracks());
         }
-        if (config instanceof ArchitectureConfig.Ladder ladder) {
-            return ladder(h, ladder.ladderLayers());
+        if (wiring.kind() == Wiring.Kind.LADDER) {
+            return ladder(h, wiring.ladderLayers());
         }
-        boolean parallel = config instanceof ArchitectureConfig.ParallelBlock;
-        for (int l = 0; l < model.layers(); l++) {
+        boolean parallel = wiring.kind() == Wiring.Kind.PARALLEL_BLOCK;
+        for (int l = 0; l < model.layers().size(); l++) {
             String layer = "model.layers." + l + ".";
             if (parallel) {
                 double[][] x = norm(h, layer + "input_layernorm");
@@ -81,8 +83,8 @@ public final class Textbook {
     private double[][] ladder(double[][] start, int ladderLayers) {
         double[][] afterMlp = start;
         double[][] afterAttention = start;
-        for (int l = 0; l < model.layers(); l++) {
-            boolean ladder = l >= model.layers() - ladderLayers;
+        for (int l = 0; l < model.layers().size(); l++) {
+            boolean ladder = l >= model.layers().size() - ladderLayers;
             String layer = "model.layers." + l + ".";
             double[][] a = plus(
                     afterMlp, attention(norm(ladder ? afterAttention : afterMlp, layer + "input_layernorm"), layer));
@@ -93,10 +95,10 @@ public final class Textbook {
         return afterMlp;
     }
 
-    private double[][] tracks(double[][] start, ArchitectureConfig.Tracks tracks) {
+    private double[][] tracks(double[][] start, Wiring tracks) {
         double[][][] h = new double[tracks.tracks()][][];
         Arrays.fill(h, start);
-        for (int l = 0; l < model.layers(); l++) {
+        for (int l = 0; l < model.layers().size(); l++) {
             for (int i = 0; i < h.length; i++) {
                 String layer = "model.tracks." + i + ".layers." + l + ".";
                 h[i] = plus(h[i], attention(norm(h[i], layer + "input_layernorm"), layer));
@@ -121,7 +123,7 @@ public final class Textbook {
             double[][] y = plus(start, attention(norm(start, layer + "input_layernorm"), layer));
             h[i] = plus(y, mlp(norm(y, layer + "post_attention_layernorm"), layer));
         }
-        for (int l = 1; l < model.layers(); l++) {
+        for (int l = 1; l < model.layers().size(); l++) {
             double[][][] next = new double[tracks][][];
             for (int i = 0; i < tracks; i++) {
                 String layer = "model.tracks." + i + ".layers." + l + ".";
@@ -152,7 +154,7 @@ public final class Textbook {
                 h[t][c] = table[ids[t] * d + c];
             }
         }
-        if (model.block().learnedPositions()) {
+        if (model.embedding().positions().isPresent()) {
             float[] positions = checkpoint.values("model.embed_positions.weight", model.maxPositions(), d);
             for (int t = 0; t < ids.length; t++) {
                 for (int c = 0; c < d; c++) {
@@ -164,7 +166,7 @@ public final class Textbook {
     }
 
     private double[][] norm(double[][] x, String name) {
-        boolean layerNorm = model.block().norm() == BlockConfig.Norm.LAYER;
+        boolean layerNorm = model.finalNorm().kind() == Norm.Kind.LAYER;
         int d = x[0].length;
         float[] weight = checkpoint.values(name + ".weight", d);
         float[] bias = layerNorm ? checkpoint.values(name + ".bias", d) : new float[d];
@@ -176,21 +178,20 @@ public final class Textbook {
                     .average()
                     .orElseThrow();
             for (int c = 0; c < d; c++) {
-                out[t][c] = (x[t][c] - mean) / Math.sqrt(square + model.block().normEpsilon()) * weight[c] + bias[c];
+                out[t][c] = (x[t][c] - mean) / Math.sqrt(square + model.finalNorm().epsilon()) * weight[c] + bias[c];
             }
         }
         return out;
     }
 
     private double[][] attention(double[][] x, String layer) {
-        BlockConfig block = model.block();
-        int d = model.headDim();
-        double[][] q = linear(x, layer + "self_attn.q_proj", model.heads() * d, block.qkvBias());
-        double[][] k = linear(x, layer + "self_attn.k_proj", model.kvHeads() * d, block.qkvBias());
-        double[][] v = linear(x, layer + "self_attn.v_proj", model.kvHeads() * d, block.qkvBias());
-        double[][] mixed = new double[x.length][model.heads() * d];
-        for (int head = 0; head < model.heads(); head++) {
-            int kvHead = head / (model.heads() / model.kvHeads());
+        int d = attention.headDim();
+        double[][] q = linear(x, layer + "self_attn.q_proj", attention.heads() * d, attention.query().bias().isPresent());
+        double[][] k = linear(x, layer + "self_attn.k_proj", attention.kvHeads() * d, attention.query().bias().isPresent());
+        double[][] v = linear(x, layer + "self_attn.v_proj", attention.kvHeads() * d, attention.query().bias().isPresent());
+        double[][] mixed = new double[x.length][attention.heads() * d];
+        for (int head = 0; head < attention.heads(); head++) {
+            int kvHead = head / (attention.heads() / attention.kvHeads());
             for (int t = 0; t < x.length; t++) {
                 double[] weights = new double[t + 1];
                 double sum = 0;
@@ -209,27 +210,27 @@ public final class Textbook {
                 }
             }
         }
-        return linear(mixed, layer + "self_attn.o_proj", model.hiddenSize(), block.outputBias());
+        return linear(mixed, layer + "self_attn.o_proj", model.hiddenSize(), attention.output().bias().isPresent());
     }
 
     /** Dimension c of a head after rotary embedding at {@code position}. */
     private double turned(double[] row, int head, int c, int position) {
-        int dims = model.block().rotary().dims();
+        int dims = attention.rope().map(Rope::dims).orElse(0);
         if (c >= dims) {
             return row[head + c];
         }
         int i = c % (dims / 2);
-        double angle = position * Math.pow(model.block().rotary().theta(), -2.0 * i / dims);
+        double angle = position * Math.pow(attention.rope().orElseThrow().theta(), -2.0 * i / dims);
         double a = row[head + i];
         double b = row[head + i + dims / 2];
         return c < dims / 2 ? a * Math.cos(angle) - b * Math.sin(angle) : b * Math.cos(angle) + a * Math.sin(angle);
     }
 
     private double[][] mlp(double[][] x, String layer) {
-        boolean bias = model.block().mlpBias();
-        int ffn = model.intermediateSize();
+        boolean bias = mlp.up().bias().isPresent();
+        int ffn = mlp.width();
         double[][] up = linear(x, layer + "mlp.up_proj", ffn, bias);
-        boolean gated = model.block().mlp() == BlockConfig.Mlp.GATED_SILU;
+        boolean gated = mlp.gate().isPresent();
         double[][] gate = gated ? linear(x, layer + "mlp.gate_proj", ffn, bias) : up;
         for (int t = 0; t < x.length; t++) {
             for (int c = 0; c < ffn; c++) {

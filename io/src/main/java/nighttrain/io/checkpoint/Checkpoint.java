@@ -1,11 +1,16 @@
 package nighttrain.io.checkpoint;
 
+import nighttrain.io.spec.Linear;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.TensorSpec;
+
 /**
  * A model directory in the Hugging Face layout: {@code config.json} and {@code *.safetensors}. Opening it checks every file's
  * header and length; no weight is read before it is asked for. Safe for use by several threads.
  */
 public interface Checkpoint extends AutoCloseable {
-    ModelConfig config();
+    /** What the model is made of. */
+    ModelSpec spec();
 
     /** Whether there is a tensor of that name. */
     boolean has(String name);
@@ -16,6 +21,37 @@ public interface Checkpoint extends AutoCloseable {
      * @throws nighttrain.io.UserError where it is missing or has another shape: names file, tensor, found and expected
      */
     CheckpointTensor tensor(String name, long... expectedShape);
+
+    /**
+     * A linear layer's weight as {@code [outputs, inputs]}, however it is stored.
+     *
+     * @param track whose, where every track has one
+     * @throws nighttrain.io.UserError as {@link #tensor}
+     */
+    default CheckpointTensor weight(Linear linear, int track) {
+        Linear.Storage storage = linear.storage();
+        String name = TensorSpec.ofTrack(linear.weight(), track);
+        if (storage.inputsFirst()) {
+            return new TransposedColumns(
+                    name,
+                    tensor(name, linear.inputs(), storage.outputs()),
+                    storage.firstOutput(),
+                    linear.outputs());
+        }
+        CheckpointTensor whole = tensor(name, storage.outputs(), linear.inputs());
+        return linear.isStoredPlainly()
+                ? whole
+                : TensorRows.of(name, whole, storage.firstOutput(), linear.outputs());
+    }
+
+    /** A linear layer's bias, {@code [outputs]}, of a layer that has one; otherwise as {@link #weight}. */
+    default CheckpointTensor bias(Linear linear, int track) {
+        String name = TensorSpec.ofTrack(linear.bias().orElseThrow(), track);
+        CheckpointTensor whole = tensor(name, linear.storage().outputs());
+        return linear.isStoredPlainly()
+                ? whole
+                : TensorRows.of(name, whole, linear.storage().firstOutput(), linear.outputs());
+    }
 
     /** Identifies the model's content: equal for copies of a directory, different when config, tensors or bytes differ. */
     String fingerprint();

@@ -3,9 +3,12 @@ package nighttrain.io.checkpoint;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.TreeMap;
+import java.util.Comparator;
 import java.util.stream.Stream;
 import nighttrain.io.UserError;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.TensorSpec;
+import nighttrain.io.spec.families.Families;
 
 /** The one place that opens checkpoints. */
 public final class Checkpoints {
@@ -19,12 +22,7 @@ public final class Checkpoints {
      * @throws UserError where the directory is missing or anything in it is broken or not supported
      */
     public static Checkpoint open(Path dir) {
-        Checkpoint published = SafetensorsCheckpoint.open(dir, config(dir));
-        return switch (published.config().modelType()) {
-            case "gpt2" -> Gpt2Checkpoint.of(published);
-            case "phi" -> RenamedCheckpoint.phi(published);
-            default -> published;
-        };
+        return SafetensorsCheckpoint.open(dir, spec(dir));
     }
 
     /**
@@ -34,7 +32,7 @@ public final class Checkpoints {
      * @throws UserError as {@link #open}
      */
     public static Checkpoint dummy(Path dir) {
-        return new DummyCheckpoint(dir, config(dir));
+        return new DummyCheckpoint(dir, spec(dir));
     }
 
     /**
@@ -43,10 +41,14 @@ public final class Checkpoints {
      * @throws UserError for the first by name that is not
      */
     public static void checkTensors(Checkpoint checkpoint) {
-        new TreeMap<>(TensorNames.of(checkpoint.config())).forEach(checkpoint::tensor);
+        checkpoint.spec().tensors().stream()
+                .sorted(Comparator.comparing(TensorSpec::name))
+                .forEach(tensor -> checkpoint.tensor(
+                        tensor.name(),
+                        tensor.shape().stream().mapToLong(Long::longValue).toArray()));
     }
 
-    private static ModelConfig config(Path dir) {
+    private static ModelSpec spec(Path dir) {
         if (!Files.exists(dir)) {
             throw UserError.of("model directory not found", dir.toAbsolutePath(), EXPECTED);
         }
@@ -60,6 +62,6 @@ public final class Checkpoints {
         } catch (IOException e) {
             throw UserError.of("cannot list", dir, e.getClass().getSimpleName() + "; check its permissions", e);
         }
-        return ModelConfigs.read(dir.resolve("config.json"));
+        return Families.read(dir.resolve("config.json"));
     }
 }

@@ -5,24 +5,23 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
+import nighttrain.io.spec.TensorSpec;
 
 /**
  * Random values that are a function of the tensor's name and an element's index alone, so that every rank, in whatever pieces
  * it reads, finds the same weights.
  */
-record DummyTensor(String name, List<Long> shape, Fill fill) implements CheckpointTensor {
+record DummyTensor(TensorSpec spec) implements CheckpointTensor {
     private static final float STANDARD_DEVIATION = 0.02f;
 
-    /** What a tensor's kind is filled with, so that activations keep a sane size through any number of layers. */
-    private enum Fill {
-        ONE,
-        ZERO,
-        NORMAL
+    @Override
+    public String name() {
+        return spec.name();
     }
 
-    static DummyTensor of(String name, long[] shape) {
-        Fill fill = name.endsWith(".bias") ? Fill.ZERO : name.endsWith("norm.weight") ? Fill.ONE : Fill.NORMAL;
-        return new DummyTensor(name, Arrays.stream(shape).boxed().toList(), fill);
+    @Override
+    public List<Long> shape() {
+        return spec.shape();
     }
 
     @Override
@@ -34,7 +33,7 @@ record DummyTensor(String name, List<Long> shape, Fill fill) implements Checkpoi
     public void copyTo(long from, float[] target, int targetOffset, int count) {
         Objects.checkFromIndexSize(from, (long) count, size());
         Objects.checkFromIndexSize(targetOffset, count, target.length);
-        switch (fill) {
+        switch (spec.fill()) {
             case ONE -> Arrays.fill(target, targetOffset, targetOffset + count, 1);
             case ZERO -> Arrays.fill(target, targetOffset, targetOffset + count, 0);
             case NORMAL -> normal(from, target, targetOffset, count);
@@ -43,7 +42,7 @@ record DummyTensor(String name, List<Long> shape, Fill fill) implements Checkpoi
 
     private void normal(long from, float[] target, int targetOffset, int count) {
         long seed =
-                UUID.nameUUIDFromBytes(name.getBytes(StandardCharsets.UTF_8)).getMostSignificantBits();
+                UUID.nameUUIDFromBytes(name().getBytes(StandardCharsets.UTF_8)).getMostSignificantBits();
         float[] quantiles = NormalQuantiles.VALUES;
         for (int i = 0; i < count; i++) {
             long index = from + i;

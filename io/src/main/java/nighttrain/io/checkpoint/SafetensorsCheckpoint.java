@@ -6,23 +6,28 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.Stream;
 import nighttrain.io.UserError;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Spelling;
 
 /** Weights in one or several safetensors files. */
 final class SafetensorsCheckpoint implements Checkpoint {
     private final Path dir;
-    private final ModelConfig config;
+    private final ModelSpec spec;
     private final Map<String, MappedTensor> tensors;
+    private final Spelling spelling;
     private final ReentrantLock fingerprintLock = new ReentrantLock();
     private String fingerprint;
 
-    private SafetensorsCheckpoint(Path dir, ModelConfig config, Map<String, MappedTensor> tensors) {
+    private SafetensorsCheckpoint(Path dir, ModelSpec spec, Map<String, MappedTensor> tensors) {
         this.dir = dir;
-        this.config = config;
+        this.spec = spec;
         this.tensors = Map.copyOf(tensors);
+        this.spelling = spelling(spec, tensors);
     }
 
-    static SafetensorsCheckpoint open(Path dir, ModelConfig config) {
+    static SafetensorsCheckpoint open(Path dir, ModelSpec spec) {
         WeightFiles weights = WeightFiles.of(dir);
         Map<String, MappedTensor> tensors = new HashMap<>();
         for (Path path : weights.files()) {
@@ -37,7 +42,16 @@ final class SafetensorsCheckpoint implements Checkpoint {
             }
         }
         weights.index().ifPresent(index -> checkIndex(index, tensors));
-        return new SafetensorsCheckpoint(dir, config, tensors);
+        return new SafetensorsCheckpoint(dir, spec, tensors);
+    }
+
+    /** The one in which the embedding is there. */
+    private static Spelling spelling(ModelSpec spec, Map<String, MappedTensor> tensors) {
+        String embedding = spec.embedding().tokens().name();
+        return Stream.concat(Stream.of(Spelling.CANONICAL), spec.spellings().stream())
+                .filter(one -> tensors.containsKey(one.of(embedding)))
+                .findFirst()
+                .orElse(Spelling.CANONICAL);
     }
 
     private static MappedFile map(Path path) {
@@ -61,20 +75,20 @@ final class SafetensorsCheckpoint implements Checkpoint {
     }
 
     @Override
-    public ModelConfig config() {
-        return config;
+    public ModelSpec spec() {
+        return spec;
     }
 
     @Override
     public boolean has(String name) {
-        return tensors.containsKey(name);
+        return tensors.containsKey(spelling.of(name));
     }
 
     @Override
     public CheckpointTensor tensor(String name, long... expectedShape) {
-        MappedTensor tensor = tensors.get(name);
+        MappedTensor tensor = tensors.get(spelling.of(name));
         if (tensor == null) {
-            throw TensorFaults.missing(dir.toString(), name, expectedShape);
+            throw TensorFaults.missing(dir.toString(), spelling.of(name), expectedShape);
         }
         TensorFaults.checkShape(tensor.file().path().toString(), tensor, expectedShape);
         return tensor;

@@ -11,6 +11,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
+import nighttrain.io.ModelDir;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -35,7 +36,7 @@ class SafetensorsCheckpointTest {
                 .fp32("scalar", "[]", 7)
                 .write(dir.resolve("model.safetensors"));
         try (Checkpoint checkpoint = Checkpoints.open(dir)) {
-            assertThat(checkpoint.config().hiddenSize()).isEqualTo(32);
+            assertThat(checkpoint.spec().hiddenSize()).isEqualTo(32);
             assertThat(all(checkpoint.tensor("f32", 2, 2)))
                     .containsExactly(1.5f, -0f, Float.MAX_VALUE, Float.MIN_VALUE);
             assertThat(all(checkpoint.tensor("f16", 3))).containsExactly(1, -2, 0x1p-24f);

@@ -28,8 +28,8 @@ public final class LoneEngine implements AutoCloseable {
         this.engine = engine;
         this.footprint = footprint;
         this.fingerprint = checkpoint.fingerprint();
-        this.vocabulary = checkpoint.config().vocabSize();
-        this.maxPositions = checkpoint.config().maxPositions();
+        this.vocabulary = checkpoint.spec().vocabSize();
+        this.maxPositions = checkpoint.spec().maxPositions();
         this.roofline = roofline;
         this.openS = openS;
     }
@@ -45,14 +45,14 @@ public final class LoneEngine implements AutoCloseable {
     public static LoneEngine open(Path model, boolean dummyWeights, EngineConfig config, List<? extends Load> loads) {
         try (Checkpoint checkpoint = dummyWeights ? Checkpoints.dummy(model) : Checkpoints.open(model)) {
             Checkpoints.checkTensors(checkpoint);
-            EnginePlan plan = Engines.plan(config, checkpoint.config());
+            EnginePlan plan = Engines.plan(config, checkpoint.spec());
             loads.forEach(load ->
-                    load.checkFits(plan.maxModelLen(), checkpoint.config().maxPositions()));
-            Optional<Roofline> roofline = Engines.roofline(config, plan, checkpoint.config());
+                    load.checkFits(plan.maxModelLen(), checkpoint.spec().maxPositions()));
+            Optional<Roofline> roofline = Engines.roofline(config, plan, checkpoint.spec());
             long opening = System.nanoTime();
             Engine engine = Engines.open(config, checkpoint);
             double openS = (System.nanoTime() - opening) / 1e9;
-            return new LoneEngine(engine, checkpoint, ModelFootprint.of(checkpoint.config()), roofline, openS);
+            return new LoneEngine(engine, checkpoint, ModelFootprint.of(checkpoint.spec()), roofline, openS);
         }
     }
 

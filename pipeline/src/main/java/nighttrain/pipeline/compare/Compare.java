@@ -78,7 +78,7 @@ public final class Compare {
             try (Checkpoint model = comparison.dummyWeights()
                     ? Checkpoints.dummy(contender.model())
                     : Checkpoints.open(contender.model())) {
-                vocabulary = Math.min(vocabulary, model.config().vocabSize());
+                vocabulary = Math.min(vocabulary, model.spec().vocabSize());
                 facts.put("model " + contender.name(), model.fingerprint());
             }
         }

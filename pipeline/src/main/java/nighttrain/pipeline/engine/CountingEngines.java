@@ -17,7 +17,7 @@ import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
 
 /**
  * Engines that compute nothing: every answer is as long as it may be. So the lengths of prompts are those that a run would see, template,
@@ -27,12 +27,12 @@ public record CountingEngines() implements EngineFactory {
     @Override
     public Engine open(EngineConfig config, Path model, boolean dummy) {
         try (Checkpoint shape = Checkpoints.dummy(model)) {
-            return new CountingEngine(plan(config, shape.config()));
+            return new CountingEngine(plan(config, shape.spec()));
         }
     }
 
     @Override
-    public EnginePlan plan(EngineConfig config, ModelConfig model) {
+    public EnginePlan plan(EngineConfig config, ModelSpec model) {
         int context = Engines.maxModelLen(config, model);
         return new EnginePlan(
                 Backend.CPU, "none", 1, 1, config.maxNumSeqs(), config.maxNumSeqs(), context, 16, 1, false, 1);

@@ -6,7 +6,7 @@ import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EnginePlan;
 import nighttrain.executor.Engines;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
 
 /** How engines come to be; travels to executors. */
 @FunctionalInterface
@@ -20,7 +20,7 @@ public interface EngineFactory extends Serializable {
     Engine open(EngineConfig config, Path model, boolean dummy);
 
     /** What {@code config} comes to for a model; throws {@link nighttrain.io.UserError} for what cannot work. */
-    default EnginePlan plan(EngineConfig config, ModelConfig model) {
+    default EnginePlan plan(EngineConfig config, ModelSpec model) {
         return Engines.plan(config, model);
     }
 }

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineException;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
 
 /**
  * The one engine of this executor, shared by all its tasks. The only global of Night Train: Spark gives tasks no other way to
@@ -113,7 +113,7 @@ public final class EngineHost {
      *
      * @throws nighttrain.io.UserError for what cannot work
      */
-    synchronized void check(EngineKey key, EngineFactory engines, ModelConfig config) {
+    synchronized void check(EngineKey key, EngineFactory engines, ModelSpec config) {
         boolean open = model != null && !failed && model.key().equals(key);
         if (open || leases > 0) {
             return;

@@ -31,14 +31,14 @@ public record ModelFacts(String fingerprint, String architecture, int maxModelLe
             if (chat) {
                 options.prompts().chat().open(dir);
             }
-            Engines.check(options.engine(), checkpoint.config());
+            Engines.check(options.engine(), checkpoint.spec());
             if (here) {
-                EngineHost.here().check(EngineKey.of(options), engines, checkpoint.config());
+                EngineHost.here().check(EngineKey.of(options), engines, checkpoint.spec());
             }
             return new ModelFacts(
                     checkpoint.fingerprint(),
-                    ModelFootprint.of(checkpoint.config()).architecture(),
-                    Engines.maxModelLen(options.engine(), checkpoint.config()));
+                    ModelFootprint.of(checkpoint.spec()).architecture(),
+                    Engines.maxModelLen(options.engine(), checkpoint.spec()));
         }
     }
 }

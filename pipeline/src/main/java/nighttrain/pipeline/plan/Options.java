@@ -12,7 +12,7 @@ import nighttrain.executor.GpuMemory;
 import nighttrain.executor.HardwareProfile;
 import nighttrain.executor.StepTime;
 import nighttrain.io.UserError;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
 import nighttrain.pipeline.compare.Layout;
 
 /**
@@ -27,7 +27,7 @@ import nighttrain.pipeline.compare.Layout;
  * @param pace seconds that pass for each that is forecast
  */
 record Options(
-        ModelConfig model,
+        ModelSpec model,
         HardwareProfile hardware,
         int gpus,
         EngineConfig config,

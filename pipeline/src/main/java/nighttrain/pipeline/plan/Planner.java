@@ -6,7 +6,7 @@ import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EnginePlan;
 import nighttrain.executor.HardwareProfile;
 import nighttrain.executor.StepTime;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
 import nighttrain.pipeline.compare.Layout;
 import nighttrain.pipeline.order.Cuts;
 import nighttrain.pipeline.order.Cuts.Cut;
@@ -21,7 +21,7 @@ import nighttrain.pipeline.order.Cuts.Kind;
  * @param sample of the rows
  * @param calibration what a trial said
  */
-public record Planner(ModelConfig model, EngineConfig config, int maxTokens, Sample sample, Calibration calibration) {
+public record Planner(ModelSpec model, EngineConfig config, int maxTokens, Sample sample, Calibration calibration) {
     /** Tasks that feed an executor's engine: its cores, as the README has it. */
     private static final int SLOTS = 4;
 
@@ -52,7 +52,7 @@ public record Planner(ModelConfig model, EngineConfig config, int maxTokens, Sam
             List<Length> lengths,
             int sharedTokens,
             EnginePlan plan,
-            ModelConfig model,
+            ModelSpec model,
             HardwareProfile hardware) {
         Sample all = new Sample(rows, 0, lengths, sharedTokens, "");
         double perReplica = (double) rows / plan.replicas();

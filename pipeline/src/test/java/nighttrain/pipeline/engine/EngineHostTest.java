@@ -105,7 +105,7 @@ class EngineHostTest {
     private void check(RunContext run) {
         Path model = Path.of(run.engine().model());
         try (Checkpoint checkpoint = Checkpoints.dummy(model)) {
-            host.check(run.engine(), engines, checkpoint.config());
+            host.check(run.engine(), engines, checkpoint.spec());
         }
     }
 

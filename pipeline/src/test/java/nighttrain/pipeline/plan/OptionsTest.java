@@ -12,7 +12,7 @@ import nighttrain.executor.SumTimes;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -69,10 +69,10 @@ class OptionsTest {
         return new Options(model(shape), H100, gpus, EngineConfig.defaults(), sample, 1, 1);
     }
 
-    private static ModelConfig model(String shape) {
+    private static ModelSpec model(String shape) {
         try (Checkpoint checkpoint =
                 Checkpoints.dummy(Path.of(System.getProperty("nighttrain.root"), "conf", "shapes", shape))) {
-            return checkpoint.config();
+            return checkpoint.spec();
         }
     }
 }

@@ -8,7 +8,7 @@ import nighttrain.executor.Backend;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EnginePlan;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
 import nighttrain.pipeline.engine.EngineFactory;
 
 /**
@@ -39,7 +39,7 @@ public record FakeEngines(String name) implements EngineFactory {
     }
 
     @Override
-    public EnginePlan plan(EngineConfig config, ModelConfig model) {
+    public EnginePlan plan(EngineConfig config, ModelSpec model) {
         return plan(config, model.maxPositions());
     }
 

@@ -6,7 +6,7 @@ import nighttrain.executor.Backend;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EnginePlan;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
 import nighttrain.pipeline.engine.EngineFactory;
 import org.apache.spark.SparkEnv;
 
@@ -28,7 +28,7 @@ public record PacedEngines(int stepMs, int side, String slowExecutor, int slowne
     }
 
     @Override
-    public EnginePlan plan(EngineConfig config, ModelConfig model) {
+    public EnginePlan plan(EngineConfig config, ModelSpec model) {
         return plan(config, model.maxPositions());
     }
 

@@ -9,8 +9,10 @@ import nighttrain.executor.device.cuda.collective.SumClock;
 import nighttrain.executor.device.cuda.collective.TrackSum;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
 import nighttrain.executor.device.cuda.product.GatedProducts;
-import nighttrain.io.checkpoint.BlockConfig;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Norm;
+import nighttrain.io.spec.Rope;
 
 /** The specialised kernels that the engine launches. */
 final class KernelUses {
@@ -35,31 +37,32 @@ final class KernelUses {
     }
 
     /** What a model's widths and heads are compiled into, on Hopper or another GPU. */
-    static Stream<KernelSource> of(ModelConfig model, boolean hopper) {
+    static Stream<KernelSource> of(ModelSpec model, boolean hopper) {
         Stream<KernelSource> gated = hopper ? Stream.of(GatedProducts.SOURCE) : Stream.empty();
+        Attention attention = (Attention) model.layers().get(0).mixer();
         return Stream.of(
-                        Stream.of(norm(model.hiddenSize(), model.block().norm()), rotation(model)),
+                        Stream.of(norm(model.hiddenSize(), model.finalNorm().kind()), rotation(attention)),
                         gated,
-                        attention(model.headDim(), model.heads() / model.kvHeads(), hopper))
+                        attention(attention.headDim(), attention.heads() / attention.kvHeads(), hopper))
                 .flatMap(sources -> sources);
     }
 
-    static KernelSource norm(int cols, BlockConfig.Norm norm) {
-        return NormRows.source(cols, norm == BlockConfig.Norm.LAYER);
+    static KernelSource norm(int cols, Norm.Kind norm) {
+        return NormRows.source(cols, norm == Norm.Kind.LAYER);
     }
 
-    private static KernelSource rotation(ModelConfig model) {
+    private static KernelSource rotation(Attention attention) {
         return new KernelSource(
                 "rotate_and_store.cu",
                 Map.of(
                         "HEAD_DIM",
-                        model.headDim(),
+                        attention.headDim(),
                         "ROTARY_HALF",
-                        model.block().rotary().dims() / 2,
+                        attention.rope().map(Rope::dims).orElse(0) / 2,
                         "PAGE_TOKENS",
                         PAGE_TOKENS,
                         "HEAD_NORMS",
-                        model.block().qkNorm() ? 1 : 0));
+                        attention.headNorms().isPresent() ? 1 : 0));
     }
 
     static Stream<KernelSource> attention(int headDim, int group, boolean hopper) {

@@ -21,10 +21,10 @@ import nighttrain.executor.device.cuda.kernel.KernelCompiler;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
 import nighttrain.executor.device.cuda.kernel.Nvrtc;
 import nighttrain.io.UserError;
-import nighttrain.io.checkpoint.BlockConfig.Norm;
+import nighttrain.io.spec.Norm;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
-import nighttrain.io.checkpoint.ModelConfig;
+import nighttrain.io.spec.ModelSpec;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
@@ -118,12 +118,12 @@ class KernelsCompileTest {
         return Stream.of(
                         KernelUses.attention(80, 1, hopper),
                         KernelUses.attention(256, 32, hopper),
-                        Stream.of(KernelUses.norm(61, Norm.RMS)))
+                        Stream.of(KernelUses.norm(61, Norm.Kind.RMS)))
                 .flatMap(sources -> sources);
     }
 
     /** As few as have every kind of block, and the heads of the shapes that speeds are measured on. */
-    private static Stream<ModelConfig> models() {
+    private static Stream<ModelSpec> models() {
         Path conf = Path.of(System.getProperty("nighttrain.root"), "conf");
         return Stream.concat(
                         Stream.of("shapes/dense-8b", "shapes/dense-30b", "shapes/bench-100m", "demo/model")
@@ -132,9 +132,9 @@ class KernelsCompileTest {
                 .map(KernelsCompileTest::model);
     }
 
-    private static ModelConfig model(Path folder) {
+    private static ModelSpec model(Path folder) {
         try (Checkpoint shape = Checkpoints.dummy(folder)) {
-            return shape.config();
+            return shape.spec();
         }
     }
 

@@ -1,4 +1,4 @@
-package nighttrain.io.checkpoint;
+package nighttrain.io;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -7,9 +7,11 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.families.Families;
 
 /** Writes small model directories. */
-final class ModelDir {
+public final class ModelDir {
     private final Path dir;
     private final ObjectNode config = JsonNodeFactory.instance.objectNode();
 
@@ -18,7 +20,7 @@ final class ModelDir {
     }
 
     /** A config of this type with the five sizes that it must have. */
-    static ModelDir of(Path dir, String modelType) {
+    public static ModelDir of(Path dir, String modelType) {
         ModelDir model = new ModelDir(dir);
         model.config
                 .put("model_type", modelType)
@@ -32,31 +34,31 @@ final class ModelDir {
     }
 
     /** Sets a key to a piece of JSON. */
-    ModelDir with(String key, String json) {
+    public ModelDir with(String key, String json) {
         config.putRawValue(key, new RawValue(json));
         return this;
     }
 
-    ModelDir without(String key) {
+    public ModelDir without(String key) {
         config.remove(key);
         return this;
     }
 
-    Path configFile() {
+    public Path configFile() {
         return dir.resolve("config.json");
     }
 
     /** Writes config.json and reads it back. */
-    ModelConfig read() {
+    public ModelSpec read() {
         write();
-        return ModelConfigs.read(configFile());
+        return Families.read(configFile());
     }
 
-    ModelDir write() {
+    public ModelDir write() {
         return file("config.json", config.toString());
     }
 
-    ModelDir file(String name, String content) {
+    public ModelDir file(String name, String content) {
         try {
             Files.createDirectories(dir);
             Files.writeString(dir.resolve(name), content);
@@ -66,7 +68,7 @@ final class ModelDir {
         return this;
     }
 
-    Path dir() {
+    public Path dir() {
         return dir;
     }
 }

@@ -1,23 +1,30 @@
-package nighttrain.io.checkpoint;
+package nighttrain.io.spec.families;
 
 import java.util.Optional;
 import nighttrain.io.UserError;
+import nighttrain.io.spec.Rope;
+import nighttrain.io.spec.RopeScaling;
 
 /**
  * Rotary positions as config.json gives them: {@code rope_parameters} since transformers 5, {@code rope_theta} beside
  * {@code rope_scaling} before. Where both are there {@code rope_scaling} wins, as it does in transformers.
- *
- * @param share part of each head's dimensions that is turned ({@code partial_rotary_factor})
  */
-record Rope(double theta, RopeScaling scaling, double share) {
+final class Ropes {
     private static final double DEFAULT_THETA = 10_000;
 
-    static Rope of(ConfigJson json, int maxPositions, double absentShare) {
+    private Ropes() {}
+
+    /**
+     * The same for all layers.
+     *
+     * @param absentShare part of each head's dimensions that is turned where {@code partial_rotary_factor} is absent
+     */
+    static Rope of(ConfigJson json, Sizes sizes, double absentShare) {
         Optional<ConfigJson> parameters = json.object("rope_scaling").or(() -> json.object("rope_parameters"));
         double outerTheta = json.positive("rope_theta", DEFAULT_THETA);
         double outerShare = share(json, absentShare);
         if (parameters.isEmpty()) {
-            return new Rope(outerTheta, new RopeScaling.None(), outerShare);
+            return new Rope(dims(json, sizes, outerShare), outerTheta, new RopeScaling.None());
         }
         ConfigJson rope = parameters.get();
         if (rope.node().has("full_attention") || rope.node().has("sliding_attention")) {
@@ -25,8 +32,24 @@ record Rope(double theta, RopeScaling scaling, double share) {
                     "unsupported " + rope.file(), "one set per layer type", "one for all layers; choose another model");
         }
         int originalMax = json.size(
-                "original_max_position_embeddings", rope.size("original_max_position_embeddings", maxPositions));
-        return new Rope(rope.positive("rope_theta", outerTheta), scaling(rope, originalMax), share(rope, outerShare));
+                "original_max_position_embeddings", rope.size("original_max_position_embeddings", sizes.positions()));
+        return new Rope(
+                dims(json, sizes, share(rope, outerShare)),
+                rope.positive("rope_theta", outerTheta),
+                scaling(rope, originalMax));
+    }
+
+    private static int dims(ConfigJson json, Sizes sizes, double share) {
+        int headDim = sizes.headDim();
+        if (headDim < 2 || headDim % 2 != 0) {
+            throw UserError.of(
+                    "bad head_dim in " + json.file(), headDim, "must be even, for rotary positions; correct it");
+        }
+        int dims = (int) (headDim * share);
+        if (dims < 2 || dims % 2 != 0) {
+            throw json.bad("partial_rotary_factor", "must leave an even number of dimensions of head_dim, " + headDim);
+        }
+        return dims;
     }
 
     private static RopeScaling scaling(ConfigJson rope, int originalMaxPositions) {

@@ -1,4 +1,4 @@
-package nighttrain.io.checkpoint;
+package nighttrain.io.spec.families;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -15,6 +15,11 @@ record ConfigJson(ObjectNode node, String file) {
     /** Whether the key is there and not null. */
     boolean has(String key) {
         return node.hasNonNull(key);
+    }
+
+    /** Whether the key is there and null, which may mean something else than its absence. */
+    boolean isExplicitNull(String key) {
+        return node.has(key) && !has(key);
     }
 
     /** A size that cannot be guessed. */

@@ -1,8 +1,9 @@
-package nighttrain.io.checkpoint;
+package nighttrain.io.spec.families;
 
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
+import nighttrain.io.ModelDir;
 import nighttrain.io.UserError;
 import org.assertj.core.api.AbstractThrowableAssert;
 import org.junit.jupiter.api.Test;
@@ -10,7 +11,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class BadModelConfigTest {
+class BadConfigTest {
     @TempDir
     Path dir;
 

@@ -1,4 +1,4 @@
-package nighttrain.io.checkpoint;
+package nighttrain.io.spec;
 
 /** How rotary frequencies are stretched beyond the context a model was first trained on ({@code rope_scaling}). */
 public sealed interface RopeScaling {

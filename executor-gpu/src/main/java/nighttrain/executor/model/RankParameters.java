@@ -1,0 +1,165 @@
+package nighttrain.executor.model;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import nighttrain.executor.architecture.Placement;
+import nighttrain.executor.device.Device;
+import nighttrain.executor.device.Matrix;
+import nighttrain.executor.device.Norm;
+import nighttrain.executor.device.Tensor;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.CheckpointTensor;
+import nighttrain.io.spec.Linear;
+import nighttrain.io.spec.Table;
+import nighttrain.io.spec.TensorSpec;
+
+/** One rank's share of a checkpoint's parameters, put onto its device: how each kind of parameter is cut. */
+record RankParameters(Device device, Checkpoint checkpoint, Placement placement) {
+    /** The first {@code rows} rows of a table, which every rank has whole. */
+    Tensor table(String role, Table table, int rows) {
+        CheckpointTensor tensor = checkpoint.tensor(table.name(), table.rows(), table.cols());
+        return device.table(
+                role,
+                rows,
+                table.cols(),
+                new Slices(List.of(new Slices.Slice(tensor, 0, rows, 0, table.cols(), table.cols()))));
+    }
+
+    /** Projections side by side, each cut by output: a rank computes whole columns of its own. */
+    Matrix byOutput(String role, Linear... parts) {
+        List<Slices.Slice> slices = new ArrayList<>();
+        List<float[]> biases = new ArrayList<>();
+        for (int track = 0; track < placement.localTracks(); track++) {
+            for (Linear part : parts) {
+                int outputs = placement.share(part.outputs());
+                int from = placement.from(part.outputs());
+                slices.add(rows(part, track, from, outputs));
+                if (part.bias().isPresent()) {
+                    biases.add(bias(part, global(track), from, outputs));
+                }
+            }
+        }
+        return matrix(role, new Slices(slices), biases);
+    }
+
+    /** A projection cut by input: every rank computes a part of the sum, so the first alone adds the bias. */
+    Matrix byInput(String role, Linear linear) {
+        List<Slices.Slice> slices = new ArrayList<>();
+        List<float[]> biases = new ArrayList<>();
+        for (int track = 0; track < placement.localTracks(); track++) {
+            slices.add(new Slices.Slice(
+                    checkpoint.weight(linear, global(track)),
+                    0,
+                    linear.outputs(),
+                    placement.from(linear.inputs()),
+                    placement.share(linear.inputs()),
+                    linear.inputs()));
+            if (linear.bias().isPresent()) {
+                biases.add(
+                        placement.shard() == 0
+                                ? bias(linear, global(track), 0, linear.outputs())
+                                : new float[linear.outputs()]);
+            }
+        }
+        return matrix(role, new Slices(slices), biases);
+    }
+
+    /** A layer over the streams of all tracks side by side: every track has its columns, and the first adds the bias. */
+    Matrix byTrack(String role, Linear linear) {
+        int hidden = linear.outputs();
+        List<Slices.Slice> slices = new ArrayList<>();
+        List<float[]> biases = new ArrayList<>();
+        for (int track = 0; track < placement.localTracks(); track++) {
+            slices.add(new Slices.Slice(
+                    checkpoint.weight(linear, 0), 0, hidden, global(track) * hidden, hidden, linear.inputs()));
+            if (linear.bias().isPresent()) {
+                biases.add(global(track) == 0 ? bias(linear, 0, 0, hidden) : new float[hidden]);
+            }
+        }
+        return matrix(role, new Slices(slices), biases);
+    }
+
+    /** Outputs {@code from .. from + outputs - 1} of a layer that has nothing to do with tracks. */
+    Matrix outputs(String role, Linear linear, int from, int outputs) {
+        Slices rows = new Slices(List.of(
+                new Slices.Slice(checkpoint.weight(linear, 0), from, outputs, 0, linear.inputs(), linear.inputs())));
+        return linear.bias().isPresent()
+                ? device.matrix(role, 1, outputs, linear.inputs(), rows, bias(linear, 0, from, outputs))
+                : device.matrix(role, 1, outputs, linear.inputs(), rows);
+    }
+
+    /** A norm of every local track. */
+    Norm normPerTrack(String role, nighttrain.io.spec.Norm norm) {
+        return norm(role, norm, placement.localTracks());
+    }
+
+    /** A norm that has nothing to do with tracks. */
+    Norm norm(String role, nighttrain.io.spec.Norm norm) {
+        return norm(role, norm, 1);
+    }
+
+    private Norm norm(String role, nighttrain.io.spec.Norm norm, int tracks) {
+        List<float[]> weights = new ArrayList<>();
+        List<float[]> biases = new ArrayList<>();
+        for (int track = 0; track < tracks; track++) {
+            float[] weight = values(norm.weight(), global(track), norm.size());
+            for (int i = 0; i < weight.length && norm.onePlusWeight(); i++) {
+                weight[i] += 1;
+            }
+            weights.add(weight);
+            int of = track;
+            biases.add(norm.bias()
+                    .map(name -> values(name, global(of), norm.size()))
+                    .orElseGet(() -> new float[norm.size()]));
+        }
+        boolean isLayerNorm = norm.kind() == nighttrain.io.spec.Norm.Kind.LAYER;
+        return new Norm(
+                device.constant(role, tracks, 1, norm.size(), concatenated(weights)),
+                isLayerNorm
+                        ? Optional.of(
+                                device.constant("bias of " + role, tracks, 1, norm.size(), concatenated(biases)))
+                        : Optional.empty(),
+                (float) norm.epsilon());
+    }
+
+    private Matrix matrix(String role, Slices slices, List<float[]> biases) {
+        int tracks = placement.localTracks();
+        int outputs = slices.outputs() / tracks;
+        Matrix.Rows rows = slices.perTrack(outputs);
+        return biases.isEmpty()
+                ? device.matrix(role, tracks, outputs, slices.inputs(), rows)
+                : device.matrix(role, tracks, outputs, slices.inputs(), rows, concatenated(biases));
+    }
+
+    private Slices.Slice rows(Linear linear, int track, int from, int count) {
+        return new Slices.Slice(
+                checkpoint.weight(linear, global(track)), from, count, 0, linear.inputs(), linear.inputs());
+    }
+
+    private float[] bias(Linear linear, int globalTrack, int from, int count) {
+        float[] values = new float[count];
+        checkpoint.bias(linear, globalTrack).copyTo(from, values, 0, count);
+        return values;
+    }
+
+    private float[] values(String name, int globalTrack, int size) {
+        float[] values = new float[size];
+        checkpoint.tensor(TensorSpec.ofTrack(name, globalTrack), size).copyTo(0, values, 0, size);
+        return values;
+    }
+
+    private int global(int localTrack) {
+        return placement.firstTrack() + localTrack;
+    }
+
+    private static float[] concatenated(List<float[]> parts) {
+        float[] all = new float[parts.stream().mapToInt(p -> p.length).sum()];
+        int at = 0;
+        for (float[] part : parts) {
+            System.arraycopy(part, 0, all, at, part.length);
+            at += part.length;
+        }
+        return all;
+    }
+}

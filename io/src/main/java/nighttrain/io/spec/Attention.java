@@ -1,0 +1,76 @@
+package nighttrain.io.spec;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Causal softmax attention with grouped queries.
+ *
+ * @param heads query heads
+ * @param kvHeads key and value heads; divides {@code heads} (grouped-query attention)
+ * @param headDim width of one head; need not be {@code hidden / heads}
+ * @param query hidden to all query heads
+ * @param key hidden to all key heads
+ * @param value hidden to all value heads
+ * @param output all query heads to hidden
+ * @param headNorms norms of queries and keys, before rotary positions
+ * @param rope rotary positions; none where positions are learned or the layer has no need of any (NoPE)
+ * @param window how many of the latest positions a token sees, itself included; 0 is all
+ * @param scale factor of {@code q k^T} before the softmax
+ */
+public record Attention(
+        int heads,
+        int kvHeads,
+        int headDim,
+        Linear query,
+        Linear key,
+        Linear value,
+        Linear output,
+        Optional<HeadNorms> headNorms,
+        Optional<Rope> rope,
+        int window,
+        double scale)
+        implements Mixer {
+    /** RMSNorms on queries and on keys, over {@code headDim} each (Qwen 3, Gemma 3). */
+    public record HeadNorms(Norm query, Norm key) {}
+
+    /** The usual scale, {@code 1 / sqrt(headDim)}. */
+    public static double scaleOf(int headDim) {
+        return 1 / Math.sqrt(headDim);
+    }
+
+    /** The same with another output projection. */
+    public Attention withOutput(Linear other) {
+        return new Attention(
+                heads, kvHeads, headDim, query, key, value, other, headNorms, rope, window, scale);
+    }
+
+    @Override
+    public List<Parameter> parameters() {
+        List<Parameter> parameters = new ArrayList<>(List.of(query, key, value, output));
+        headNorms.ifPresent(norms -> parameters.addAll(List.of(norms.query(), norms.key())));
+        return parameters;
+    }
+
+    @Override
+    public String shape() {
+        return heads + " heads (" + kvHeads + " KV) of " + headDim;
+    }
+
+    @Override
+    public List<String> traits() {
+        List<String> traits = new ArrayList<>();
+        rope.ifPresent(positions -> traits.add("RoPE"));
+        headNorms.ifPresent(norms -> traits.add("QK-norm"));
+        if (query.bias().isPresent()) {
+            traits.add("biases");
+        }
+        return traits;
+    }
+
+    @Override
+    public long cachedElementsPerToken() {
+        return 2L * kvHeads * headDim;
+    }
+}

@@ -1,0 +1,68 @@
+package nighttrain.io.spec;
+
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
+
+/**
+ * One layer: a mixer and a feed-forward, each with what comes before and after it.
+ *
+ * @param mixerNorm what the mixer reads the stream through; none where it reads the stream itself
+ * @param mixerResidual what happens to the mixer's output before it is added
+ * @param feedForwardNorm as {@code mixerNorm}; none in a parallel block, whose feed-forward reads what the mixer reads
+ * @param feedForwardResidual as {@code mixerResidual}
+ */
+public record LayerSpec(
+        Optional<Norm> mixerNorm,
+        Mixer mixer,
+        Residual mixerResidual,
+        Optional<Norm> feedForwardNorm,
+        FeedForward feedForward,
+        Residual feedForwardResidual) {
+    /** A norm before each of the two and none after: the layer of most families. */
+    public static LayerSpec preNorm(Norm mixerNorm, Mixer mixer, Norm feedForwardNorm, FeedForward feedForward) {
+        return new LayerSpec(
+                Optional.of(mixerNorm),
+                mixer,
+                Residual.plain(),
+                Optional.of(feedForwardNorm),
+                feedForward,
+                Residual.plain());
+    }
+
+    /** Both read one norm ({@link Wiring.Kind#PARALLEL_BLOCK}). */
+    public static LayerSpec sideBySide(Norm norm, Mixer mixer, FeedForward feedForward) {
+        return new LayerSpec(
+                Optional.of(norm), mixer, Residual.plain(), Optional.empty(), feedForward, Residual.plain());
+    }
+
+    public List<Parameter> parameters() {
+        List<Parameter> parameters = new ArrayList<>();
+        mixerNorm.ifPresent(parameters::add);
+        parameters.addAll(mixer.parameters());
+        mixerResidual.norm().ifPresent(parameters::add);
+        feedForwardNorm.ifPresent(parameters::add);
+        parameters.addAll(feedForward.parameters());
+        feedForwardResidual.norm().ifPresent(parameters::add);
+        return parameters;
+    }
+
+    /** Its sizes, for people. */
+    public String shape() {
+        return mixer.shape() + ", " + feedForward.shape();
+    }
+
+    /** What sets it apart, for people. */
+    public Set<String> traits() {
+        Set<String> traits = new LinkedHashSet<>();
+        Stream.of(mixerNorm, mixerResidual.norm(), feedForwardNorm, feedForwardResidual.norm())
+                .flatMap(Optional::stream)
+                .forEach(norm -> traits.add(norm.kind().label()));
+        traits.addAll(feedForward.traits());
+        traits.addAll(mixer.traits());
+        return traits;
+    }
+}

@@ -1,0 +1,107 @@
+package nighttrain.io.spec;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * What a model is made of: all that an engine, a planner or a loader needs to know of its {@code config.json}.
+ *
+ * <p>Of a model of tracks, {@code layers} are those of <em>one</em> track; the others are alike.
+ *
+ * @param modelType {@code model_type} as written
+ * @param maxPositions longest context, in tokens
+ * @param embedding tokens to the residual stream
+ * @param layers in order; one size of residual stream throughout
+ * @param wiring how layers and tracks are wired together
+ * @param finalNorm what the head reads the stream through
+ * @param head the stream to logits
+ * @param spellings other ways in which published checkpoints begin tensor names
+ */
+public record ModelSpec(
+        String modelType,
+        int maxPositions,
+        Embedding embedding,
+        List<LayerSpec> layers,
+        Wiring wiring,
+        Norm finalNorm,
+        Head head,
+        List<Spelling> spellings) {
+    public ModelSpec {
+        layers = List.copyOf(layers);
+        spellings = List.copyOf(spellings);
+    }
+
+    /** Width of the residual stream, of one track. */
+    public int hiddenSize() {
+        return embedding.tokens().cols();
+    }
+
+    public int vocabSize() {
+        return embedding.tokens().rows();
+    }
+
+    /** Whether tensors are named by track. */
+    public boolean hasTracks() {
+        return wiring.hasTracks();
+    }
+
+    /** Tracks in all; 1 for a model without any. */
+    public int trackCount() {
+        return wiring.tracks();
+    }
+
+    /** The same with another head. */
+    public ModelSpec withHead(Head other) {
+        return new ModelSpec(modelType, maxPositions, embedding, layers, wiring, finalNorm, other, spellings);
+    }
+
+    /** All that it has learned, those of tracks once. */
+    public List<Parameter> parameters() {
+        List<Parameter> parameters = new ArrayList<>(embedding.parameters());
+        layers.forEach(layer -> parameters.addAll(layer.parameters()));
+        parameters.addAll(wiring.parameters());
+        parameters.add(finalNorm);
+        parameters.addAll(head.parameters());
+        return parameters;
+    }
+
+    /** Every tensor of a checkpoint of this model, each once, with all tracks' names. */
+    public Collection<TensorSpec> tensors() {
+        Map<String, TensorSpec> tensors = new LinkedHashMap<>();
+        for (Parameter parameter : parameters()) {
+            for (TensorSpec tensor : parameter.tensors()) {
+                for (int track = 0; track < (tensor.isPerTrack() ? trackCount() : 1); track++) {
+                    TensorSpec one = tensor.ofTrack(track);
+                    tensors.put(one.name(), one);
+                }
+            }
+        }
+        return tensors.values();
+    }
+
+    /** The parameters of all its tensors. */
+    public long parameterCount() {
+        return tensors().stream().mapToLong(TensorSpec::size).sum();
+    }
+
+    /** KV cache of one token over all layers and tracks, in elements. */
+    public long kvElementsPerToken() {
+        return trackCount()
+                * layers.stream()
+                        .mapToLong(layer -> layer.mixer().cachedElementsPerToken())
+                        .sum();
+    }
+
+    /** What sets its parts apart, for people: {@code RMSNorm, SwiGLU, RoPE}. */
+    public Set<String> traits() {
+        Set<String> traits = new LinkedHashSet<>();
+        layers.forEach(layer -> traits.addAll(layer.traits()));
+        embedding.positions().ifPresent(table -> traits.add("learned positions"));
+        return traits;
+    }
+}

@@ -1,0 +1,88 @@
+package nighttrain.io.spec.families;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.Embedding;
+import nighttrain.io.spec.Head;
+import nighttrain.io.spec.LayerSpec;
+import nighttrain.io.spec.Linear;
+import nighttrain.io.spec.Mlp;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Norm;
+import nighttrain.io.spec.Spelling;
+import nighttrain.io.spec.Table;
+import nighttrain.io.spec.Wiring;
+
+/**
+ * GPT-2, with keys and names of its own: learned positions, LayerNorm, GELU, biases everywhere. It keeps weights as
+ * {@code [inputs, outputs]}, and queries, keys and values side by side in one tensor.
+ */
+final class Gpt2 {
+    private Gpt2() {}
+
+    static ModelSpec read(ConfigJson json) {
+        for (String unsupported : new String[] {"scale_attn_by_inverse_layer_idx", "add_cross_attention"}) {
+            if (json.flag(unsupported, false)) {
+                throw json.bad(unsupported, "only false is supported; choose another model");
+            }
+        }
+        Mlp.Activation activation = Activations.gelu(json, "activation_function");
+        int hidden = json.requiredSize("n_embd");
+        int heads = json.requiredSize("n_head");
+        if (hidden % heads != 0) {
+            throw json.bad("n_head", "must divide n_embd, " + hidden);
+        }
+        int layerCount = json.requiredSize("n_layer");
+        int inner = json.size("n_inner", 4 * hidden);
+        int positions = json.size("n_positions", 1024);
+        double epsilon = json.positive("layer_norm_epsilon", 1e-5);
+        List<LayerSpec> layers = new ArrayList<>();
+        for (int i = 0; i < layerCount; i++) {
+            String layer = "transformer.h." + i + ".";
+            layers.add(LayerSpec.preNorm(
+                    Norm.layer(layer + "ln_1", hidden, epsilon, true),
+                    attention(layer + "attn.", heads, hidden),
+                    Norm.layer(layer + "ln_2", hidden, epsilon, true),
+                    new Mlp(
+                            activation,
+                            Optional.empty(),
+                            inputsFirst(Linear.of(layer + "mlp.c_fc", inner, hidden, true), 0, inner),
+                            inputsFirst(Linear.of(layer + "mlp.c_proj", hidden, inner, true), 0, hidden))));
+        }
+        Table tokens = new Table("transformer.wte.weight", json.requiredSize("vocab_size"), hidden);
+        return new ModelSpec(
+                "gpt2",
+                positions,
+                new Embedding(tokens, 1, Optional.of(new Table("transformer.wpe.weight", positions, hidden))),
+                layers,
+                Wiring.dense(),
+                Norm.layer("transformer.ln_f", hidden, epsilon, true),
+                Head.of(
+                        Linear.of("lm_head", tokens.rows(), hidden, false),
+                        json.flag("tie_word_embeddings", true),
+                        tokens),
+                List.of(new Spelling("transformer.", "")));
+    }
+
+    private static Attention attention(String at, int heads, int hidden) {
+        Linear part = Linear.of(at + "c_attn", hidden, hidden, true);
+        return new Attention(
+                heads,
+                heads,
+                hidden / heads,
+                inputsFirst(part, 0, 3 * hidden),
+                inputsFirst(part, hidden, 3 * hidden),
+                inputsFirst(part, 2 * hidden, 3 * hidden),
+                inputsFirst(Linear.of(at + "c_proj", hidden, hidden, true), 0, hidden),
+                Optional.empty(),
+                Optional.empty(),
+                0,
+                Attention.scaleOf(hidden / heads));
+    }
+
+    private static Linear inputsFirst(Linear linear, int firstOutput, int outputs) {
+        return linear.storedAs(new Linear.Storage(firstOutput, outputs, true));
+    }
+}

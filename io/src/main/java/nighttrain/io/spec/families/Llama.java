@@ -1,0 +1,38 @@
+package nighttrain.io.spec.families;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import nighttrain.io.spec.LayerSpec;
+import nighttrain.io.spec.Mlp.Activation;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Norm;
+import nighttrain.io.spec.Rope;
+import nighttrain.io.spec.Wiring;
+
+/** Llama 1 to 3 (arXiv 2302.13971, 2407.21783): RMSNorm, grouped queries, rotary positions, SwiGLU. */
+final class Llama {
+    private Llama() {}
+
+    static ModelSpec read(ConfigJson json) {
+        Sizes sizes = Sizes.of(json, new Sizes.Defaults(2048, 0, 0));
+        LlamaNames names = new LlamaNames(sizes);
+        Wiring wiring = Wirings.of(json, sizes.layers());
+        Activation activation = Activations.silu(json, "hidden_act");
+        Optional<Rope> rope = Optional.of(Ropes.of(json, sizes, 1));
+        boolean bias = json.flag("attention_bias", false);
+        boolean mlpBias = json.flag("mlp_bias", false);
+        double epsilon = json.positive("rms_norm_eps", 1e-6);
+        List<LayerSpec> layers = new ArrayList<>();
+        for (int i = 0; i < sizes.layers(); i++) {
+            String layer = LlamaNames.layer(i);
+            layers.add(names.layer(
+                    wiring,
+                    Norm.rms(layer + "input_layernorm", sizes.hidden(), epsilon),
+                    names.attention(layer, bias, bias, Optional.empty(), rope, 0),
+                    Norm.rms(layer + "post_attention_layernorm", sizes.hidden(), epsilon),
+                    names.gatedMlp(layer, activation, mlpBias)));
+        }
+        return names.model(json, layers, wiring, Norm.rms("model.norm", sizes.hidden(), epsilon));
+    }
+}

@@ -1,0 +1,89 @@
+package nighttrain.io.spec.families;
+
+import java.util.List;
+import java.util.Optional;
+import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.Attention.HeadNorms;
+import nighttrain.io.spec.Embedding;
+import nighttrain.io.spec.FeedForward;
+import nighttrain.io.spec.Head;
+import nighttrain.io.spec.LayerSpec;
+import nighttrain.io.spec.Linear;
+import nighttrain.io.spec.Mixer;
+import nighttrain.io.spec.Mlp;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Norm;
+import nighttrain.io.spec.Rope;
+import nighttrain.io.spec.Table;
+import nighttrain.io.spec.Wiring;
+
+/** Parts under the names that Llama gave them, which most families kept. {@code layer} is how a layer's names begin. */
+record LlamaNames(Sizes sizes) {
+    /** {@code model.layers.7.} */
+    static String layer(int number) {
+        return "model.layers." + number + ".";
+    }
+
+    Attention attention(
+            String layer, boolean bias, boolean outputBias, Optional<HeadNorms> norms, Optional<Rope> rope, int window) {
+        String at = layer + "self_attn.";
+        int queries = sizes.heads() * sizes.headDim();
+        int keys = sizes.kvHeads() * sizes.headDim();
+        return new Attention(
+                sizes.heads(),
+                sizes.kvHeads(),
+                sizes.headDim(),
+                Linear.of(at + "q_proj", queries, sizes.hidden(), bias),
+                Linear.of(at + "k_proj", keys, sizes.hidden(), bias),
+                Linear.of(at + "v_proj", keys, sizes.hidden(), bias),
+                Linear.of(at + "o_proj", sizes.hidden(), queries, outputBias),
+                norms,
+                rope,
+                window,
+                Attention.scaleOf(sizes.headDim()));
+    }
+
+    Mlp gatedMlp(String layer, Mlp.Activation activation, boolean bias) {
+        return new Mlp(
+                activation,
+                Optional.of(Linear.of(layer + "mlp.gate_proj", sizes.intermediate(), sizes.hidden(), bias)),
+                Linear.of(layer + "mlp.up_proj", sizes.intermediate(), sizes.hidden(), bias),
+                Linear.of(layer + "mlp.down_proj", sizes.hidden(), sizes.intermediate(), bias));
+    }
+
+    Mlp plainMlp(String layer, Mlp.Activation activation, boolean bias) {
+        return new Mlp(
+                activation,
+                Optional.empty(),
+                Linear.of(layer + "mlp.up_proj", sizes.intermediate(), sizes.hidden(), bias),
+                Linear.of(layer + "mlp.down_proj", sizes.hidden(), sizes.intermediate(), bias));
+    }
+
+    /** Norms before the mixer and before the feed-forward; in a parallel block the first alone. */
+    LayerSpec layer(Wiring wiring, Norm first, Mixer mixer, Norm second, FeedForward feedForward) {
+        return wiring.kind() == Wiring.Kind.PARALLEL_BLOCK
+                ? LayerSpec.sideBySide(first, mixer, feedForward)
+                : LayerSpec.preNorm(first, mixer, second, feedForward);
+    }
+
+    Table tokens() {
+        return new Table("model.embed_tokens.weight", sizes.vocabulary(), sizes.hidden());
+    }
+
+    Head head(boolean tied) {
+        return Head.of(Linear.of("lm_head", sizes.vocabulary(), sizes.hidden(), false), tied, tokens());
+    }
+
+    /** Around {@code layers}: embedding, final norm, and a head that is tied where config.json says so. */
+    ModelSpec model(ConfigJson json, List<LayerSpec> layers, Wiring wiring, Norm finalNorm) {
+        return new ModelSpec(
+                json.text("model_type", ""),
+                sizes.positions(),
+                Embedding.of(tokens()),
+                layers,
+                wiring,
+                finalNorm,
+                head(json.flag("tie_word_embeddings", false)),
+                List.of());
+    }
+}

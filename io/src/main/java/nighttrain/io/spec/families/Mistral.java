@@ -1,0 +1,37 @@
+package nighttrain.io.spec.families;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import nighttrain.io.spec.LayerSpec;
+import nighttrain.io.spec.Mlp.Activation;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Norm;
+import nighttrain.io.spec.Rope;
+import nighttrain.io.spec.Wiring;
+
+/** Mistral 7B and its successors (arXiv 2310.06825): Llama without biases, whose attention may see a window only. */
+final class Mistral {
+    private Mistral() {}
+
+    static ModelSpec read(ConfigJson json) {
+        Sizes sizes = Sizes.of(json, new Sizes.Defaults(131_072, 8, 0));
+        LlamaNames names = new LlamaNames(sizes);
+        Wiring wiring = Wirings.of(json, sizes.layers());
+        Activation activation = Activations.silu(json, "hidden_act");
+        Optional<Rope> rope = Optional.of(Ropes.of(json, sizes, 1));
+        double epsilon = json.positive("rms_norm_eps", 1e-6);
+        int window = json.isExplicitNull("sliding_window") ? 0 : json.size("sliding_window", 4096);
+        List<LayerSpec> layers = new ArrayList<>();
+        for (int i = 0; i < sizes.layers(); i++) {
+            String layer = LlamaNames.layer(i);
+            layers.add(names.layer(
+                    wiring,
+                    Norm.rms(layer + "input_layernorm", sizes.hidden(), epsilon),
+                    names.attention(layer, false, false, Optional.empty(), rope, window),
+                    Norm.rms(layer + "post_attention_layernorm", sizes.hidden(), epsilon),
+                    names.gatedMlp(layer, activation, false)));
+        }
+        return names.model(json, layers, wiring, Norm.rms("model.norm", sizes.hidden(), epsilon));
+    }
+}

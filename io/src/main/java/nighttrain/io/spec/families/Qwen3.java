@@ -1,0 +1,42 @@
+package nighttrain.io.spec.families;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import nighttrain.io.spec.Attention.HeadNorms;
+import nighttrain.io.spec.LayerSpec;
+import nighttrain.io.spec.Mlp.Activation;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Norm;
+import nighttrain.io.spec.Rope;
+import nighttrain.io.spec.Wiring;
+
+/** Qwen 3 (arXiv 2505.09388): Llama with an RMSNorm on every head of queries and keys, some layers with a window. */
+final class Qwen3 {
+    private Qwen3() {}
+
+    static ModelSpec read(ConfigJson json) {
+        Sizes sizes = Sizes.of(json, new Sizes.Defaults(32_768, 32, 128));
+        LlamaNames names = new LlamaNames(sizes);
+        Wiring wiring = Wirings.of(json, sizes.layers());
+        Activation activation = Activations.silu(json, "hidden_act");
+        Optional<Rope> rope = Optional.of(Ropes.of(json, sizes, 1));
+        boolean bias = json.flag("attention_bias", false);
+        double epsilon = json.positive("rms_norm_eps", 1e-6);
+        List<Integer> windows = Windows.ofQwen(json, sizes.layers());
+        List<LayerSpec> layers = new ArrayList<>();
+        for (int i = 0; i < sizes.layers(); i++) {
+            String layer = LlamaNames.layer(i);
+            HeadNorms headNorms = new HeadNorms(
+                    Norm.rms(layer + "self_attn.q_norm", sizes.headDim(), epsilon),
+                    Norm.rms(layer + "self_attn.k_norm", sizes.headDim(), epsilon));
+            layers.add(names.layer(
+                    wiring,
+                    Norm.rms(layer + "input_layernorm", sizes.hidden(), epsilon),
+                    names.attention(layer, bias, bias, Optional.of(headNorms), rope, windows.get(i)),
+                    Norm.rms(layer + "post_attention_layernorm", sizes.hidden(), epsilon),
+                    names.gatedMlp(layer, activation, false)));
+        }
+        return names.model(json, layers, wiring, Norm.rms("model.norm", sizes.hidden(), epsilon));
+    }
+}

@@ -1,0 +1,72 @@
+package nighttrain.io.spec.families;
+
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import nighttrain.io.UserError;
+
+/** Which layers attend to a window only, and how wide it is; 0 is all positions. */
+final class Windows {
+    private static final String SLIDING = "sliding_attention";
+    private static final String FULL = "full_attention";
+
+    private Windows() {}
+
+    /**
+     * Of a Qwen model: {@code sliding_window} counts only with {@code use_sliding_window}; the layers are those that
+     * {@code layer_types} names, else those from {@code max_window_layers} on.
+     */
+    static List<Integer> ofQwen(ConfigJson json, int layers) {
+        boolean slides = json.flag("use_sliding_window", false) && !json.isExplicitNull("sliding_window");
+        int window = slides ? json.size("sliding_window", 4096) : 0;
+        return ofLayerTypes(json, layers, window, "use_sliding_window and sliding_window; set both")
+                .orElseGet(() -> byDepth(json, layers, window));
+    }
+
+    /**
+     * Of the layers as {@code layer_types} names them; empty where it does not.
+     *
+     * @param window of the sliding ones, 0 for none
+     * @param wayOut what a sliding layer without a window needs
+     */
+    static Optional<List<Integer>> ofLayerTypes(ConfigJson json, int layers, int window, String wayOut) {
+        Optional<List<String>> types = json.texts("layer_types");
+        if (types.isPresent() && types.get().size() != layers) {
+            throw UserError.of(
+                    "bad layer_types in " + json.file(),
+                    types.get().size() + " entries",
+                    "one per layer, " + layers + "; correct it");
+        }
+        return types.map(names -> names.stream()
+                .map(type -> windowOf(json, type, window, wayOut))
+                .toList());
+    }
+
+    private static List<Integer> byDepth(ConfigJson json, int layers, int window) {
+        // Unlike the other sizes, 0 is a value that means something: every layer slides.
+        boolean all = json.has("max_window_layers")
+                && json.node().get("max_window_layers").asInt(-1) == 0;
+        int fullLayers = all ? 0 : json.size("max_window_layers", 28);
+        return IntStream.range(0, layers)
+                .mapToObj(layer -> layer >= fullLayers ? window : 0)
+                .toList();
+    }
+
+    private static int windowOf(ConfigJson json, String type, int window, String wayOut) {
+        if (type.equals(SLIDING) && window == 0) {
+            throw UserError.of(
+                    "bad layer_types in " + json.file(),
+                    type,
+                    "needs " + wayOut + " or name the layer " + FULL);
+        }
+        return switch (type) {
+            case FULL -> 0;
+            case SLIDING -> window;
+            default ->
+                throw UserError.of(
+                        "unsupported layer_types in " + json.file(),
+                        type,
+                        FULL + " and " + SLIDING + " are supported; choose another model");
+        };
+    }
+}

@@ -1,0 +1,40 @@
+package nighttrain.io.spec.families;
+
+import nighttrain.io.spec.Wiring;
+
+/** The wirings that a model of an ordinary family may have been trained with instead of its own. */
+final class Wirings {
+    private Wirings() {}
+
+    /** Dense, or what {@code parallel_block} and {@code ladder_layers} say. */
+    static Wiring of(ConfigJson json, int layers) {
+        boolean parallelBlock = json.flag("parallel_block", false);
+        int ladderLayers = ladderLayers(json, layers);
+        if (parallelBlock && ladderLayers > 0) {
+            throw json.bad("ladder_layers", "0 where parallel_block is true");
+        }
+        if (parallelBlock) {
+            return Wiring.parallelBlock();
+        }
+        return ladderLayers > 0 ? Wiring.ladder(ladderLayers) : Wiring.dense();
+    }
+
+    /** How many of the last layers are ladder layers. */
+    static int ladderLayers(ConfigJson json, int layers) {
+        if (!json.has("ladder_layers") || json.node().get("ladder_layers").asInt(-1) == 0) {
+            return 0;
+        }
+        int ladderLayers = json.size("ladder_layers", 0);
+        if (ladderLayers > layers) {
+            throw json.bad("ladder_layers", "at most num_hidden_layers, " + layers);
+        }
+        return ladderLayers;
+    }
+
+    /** Refuses the keys of {@link #of} in models of tracks. */
+    static void refuseBesideTracks(ConfigJson json, int layers) {
+        if (of(json, layers).kind() != Wiring.Kind.DENSE) {
+            throw json.bad("model_type", "tracks are neither ladders nor parallel blocks; drop those keys");
+        }
+    }
+}
