@@ -24,8 +24,8 @@ import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, Gemma3TextConfig, GPT2Config, GraniteConfig, LlamaConfig
-from transformers import Ministral3Config, MistralConfig, Olmo3Config, PhiConfig, PretrainedConfig, Qwen2Config
-from transformers import Qwen3Config, SmolLM3Config
+from transformers import Ministral3Config, MinistralConfig, MistralConfig, Olmo3Config, PhiConfig, PretrainedConfig
+from transformers import Qwen2Config, Qwen3Config, SmolLM3Config
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRotaryEmbedding
 
 CHECKPOINTS = Path(__file__).parent.parent / "executor-gpu/src/test/resources/checkpoints"
@@ -74,6 +74,7 @@ class Reference:
     neutral: str = " "  # parameters whose name contains this are made neutral: norm weights 1, all others 0
     prompt_lengths: tuple[int, ...] = (1, 13, 40)
     old_rope_keys: bool = False  # write rope_theta and rope_scaling as transformers 4 did
+    model_type: str = ""  # to write in the place of the configuration's own
     inside: str = ""  # model_type of the multimodal model whose text_config this is; its prefix is `language_model.`
 
 
@@ -91,6 +92,13 @@ REFERENCES = [
         old_rope_keys=True,
     ),
     Reference(
+        "llama-yarn",
+        LlamaConfig(**COMMON, rope_parameters=YARN),
+        dict(rope_parameters=dict(rope_type="default", rope_theta=10000.0)),
+        prompt_lengths=(1, 40, 80),
+        old_rope_keys=True,
+    ),
+    Reference(
         "llama-tied",
         LlamaConfig(**COMMON | dict(tie_word_embeddings=True)),
         neutral="norm",
@@ -100,6 +108,14 @@ REFERENCES = [
         "mistral-sliding-window",
         MistralConfig(**COMMON, sliding_window=8),
         dict(sliding_window=None),
+    ),
+    Reference(
+        "mistral-layer-types",
+        MinistralConfig(
+            **COMMON | dict(num_hidden_layers=4), pad_token_id=None, sliding_window=8, layer_types=SLIDING_3_OF_4
+        ),
+        dict(layer_types=["full_attention"] * 4),
+        model_type="mistral",  # which transformers takes for ministral where it has layer_types
     ),
     Reference(
         "qwen2",
@@ -124,6 +140,22 @@ REFERENCES = [
             attn_implementation="eager",
         ),
         neutral="wpe",
+    ),
+    Reference(
+        "gpt2-unscaled",
+        GPT2Config(
+            vocab_size=VOCAB,
+            n_positions=256,
+            n_embd=32,
+            n_layer=3,
+            n_head=4,
+            scale_attn_weights=False,
+            tie_word_embeddings=False,
+            bos_token_id=None,
+            eos_token_id=None,
+            attn_implementation="eager",
+        ),
+        dict(scale_attn_weights=True),
     ),
     Reference(
         "phi",
@@ -299,6 +331,10 @@ def make_transformers_checkpoint(reference: Reference, directory: Path, seed: in
     randomize(model, seed)
     model.save_pretrained(directory)
     (directory / "generation_config.json").unlink(missing_ok=True)
+    if reference.model_type:
+        path = directory / "config.json"
+        config = json.loads(path.read_text()) | dict(model_type=reference.model_type)
+        path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     if reference.old_rope_keys:
         spell_rope_as_transformers_4_did(directory)
     prompts = random_prompts(seed, reference.prompt_lengths)

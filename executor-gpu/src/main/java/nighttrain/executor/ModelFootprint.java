@@ -51,7 +51,8 @@ public record ModelFootprint(
         long shared = 0;
         for (Parameter parameter : model.parameters()) {
             for (TensorSpec tensor : parameter.tensors()) {
-                long size = counted.add(tensor.name()) ? tensor.size() * (tensor.isPerTrack() ? model.trackCount() : 1) : 0;
+                long size =
+                        counted.add(tensor.name()) ? tensor.size() * (tensor.isPerTrack() ? model.trackCount() : 1) : 0;
                 if (parameter instanceof Table || parameter instanceof Norm && !model.hasTracks()) {
                     whole += size;
                 } else {

@@ -265,8 +265,8 @@ class EngineTest {
                 .hasMessage(
                         "bad value of --max-model-len: 512 (the model was trained for 256 positions; lower it or leave"
                                 + " it out)");
-        assertThatThrownBy(() -> Engines.check(
-                        new EngineConfig(Backend.CPU, 0, 0, 4, 0, 0, 16, 3, true, 0), checkpoint.spec()))
+        assertThatThrownBy(() ->
+                        Engines.check(new EngineConfig(Backend.CPU, 0, 0, 4, 0, 0, 16, 3, true, 0), checkpoint.spec()))
                 .isInstanceOf(UserError.class)
                 .hasMessage("bad value of --kv-pages: 3 (one sequence of 256 tokens needs 16; raise it or lower"
                         + " --max-model-len)");

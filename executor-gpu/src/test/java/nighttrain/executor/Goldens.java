@@ -19,11 +19,14 @@ public final class Goldens {
         return List.of(
                 "llama-gqa",
                 "llama-rope-scaling",
+                "llama-yarn",
                 "llama-tied",
                 "mistral-sliding-window",
+                "mistral-layer-types",
                 "qwen2",
                 "qwen3",
                 "gpt2",
+                "gpt2-unscaled",
                 "phi",
                 "parallel-track");
     }

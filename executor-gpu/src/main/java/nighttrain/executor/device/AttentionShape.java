@@ -7,8 +7,14 @@ package nighttrain.executor.device;
  * @param kvHeads key and value heads; query head h reads key head {@code h / (heads / kvHeads)}
  * @param headDim width of one head
  * @param window how many of the latest positions a token sees, itself included; 0 is all
+ * @param scale factor of {@code q k^T} before the softmax
  */
-public record AttentionShape(int heads, int kvHeads, int headDim, int window) {
+public record AttentionShape(int heads, int kvHeads, int headDim, int window, float scale) {
+    /** With the usual scale, {@code 1 / sqrt(headDim)}. */
+    public AttentionShape(int heads, int kvHeads, int headDim, int window) {
+        this(heads, kvHeads, headDim, window, (float) (1 / Math.sqrt(headDim)));
+    }
+
     /** Columns of all query heads. */
     public int queryCols() {
         return heads * headDim;

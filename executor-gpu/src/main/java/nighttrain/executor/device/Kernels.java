@@ -48,7 +48,7 @@ public interface Kernels {
     void rotateAndStore(Tensor qkv, KvPages pages, AttentionShape shape, Rotation rotation, Optional<HeadNorms> norms);
 
     /**
-     * Causal attention of every token to its own sequence's pages, {@code softmax(q k^T / sqrt(headDim)) v}.
+     * Causal attention of every token to its own sequence's pages, {@code softmax(scale * q k^T) v}.
      *
      * @param out {@code [tracks, tokens, queryCols]}
      * @param qkv as {@link #rotateAndStore} left it

@@ -82,7 +82,8 @@ public final class Decoder {
                         placement.share(attention.heads()),
                         placement.share(attention.kvHeads()),
                         attention.headDim(),
-                        attention.window()))
+                        attention.window(),
+                        (float) attention.scale()))
                 .toList();
     }
 

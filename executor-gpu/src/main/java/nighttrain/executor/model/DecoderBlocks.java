@@ -11,7 +11,12 @@ import nighttrain.io.spec.Mlp;
 
 /** The blocks of every family: RMSNorm or LayerNorm, grouped-query attention, a gated or a plain MLP. */
 record DecoderBlocks(
-        Kernels kernels, Weights weights, KvCache cache, List<AttentionShape> shapes, List<Mlp> mlps, Workspace workspace)
+        Kernels kernels,
+        Weights weights,
+        KvCache cache,
+        List<AttentionShape> shapes,
+        List<Mlp> mlps,
+        Workspace workspace)
         implements Blocks {
     @Override
     public int layers() {

@@ -117,8 +117,7 @@ record RankParameters(Device device, Checkpoint checkpoint, Placement placement)
         return new Norm(
                 device.constant(role, tracks, 1, norm.size(), concatenated(weights)),
                 isLayerNorm
-                        ? Optional.of(
-                                device.constant("bias of " + role, tracks, 1, norm.size(), concatenated(biases)))
+                        ? Optional.of(device.constant("bias of " + role, tracks, 1, norm.size(), concatenated(biases)))
                         : Optional.empty(),
                 (float) norm.epsilon());
     }

@@ -7,7 +7,10 @@ import nighttrain.executor.device.Rotation;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.RopeScaling;
 
-/** The angles of rotary position embedding (arXiv 2104.09864): position times {@code theta^(-2i / dims)}, scaled. */
+/**
+ * The angles of rotary position embedding (arXiv 2104.09864): position times {@code theta^(-2i / dims)}, scaled. StrictMath: bits that
+ * depend neither on the machine nor on what is compiled.
+ */
 final class RotaryFrequencies {
     private RotaryFrequencies() {}
 
@@ -17,13 +20,14 @@ final class RotaryFrequencies {
         int half = rotary.dims() / 2;
         float[] cos = new float[Math.multiplyExact(positions, half)];
         float[] sin = new float[cos.length];
+        double factor = rotary.scaling() instanceof RopeScaling.Yarn yarn ? yarn.attentionFactor() : 1;
         // StrictMath: bits that depend neither on the machine nor on what is compiled. On all cores, since it is
         // slower.
         IntStream.range(0, half).parallel().forEach(i -> {
-            double frequency = scaled(StrictMath.pow(rotary.theta(), -2.0 * i / rotary.dims()), rotary.scaling());
+            double frequency = frequency(rotary, i);
             for (int position = 0; position < positions; position++) {
-                cos[position * half + i] = (float) StrictMath.cos(position * frequency);
-                sin[position * half + i] = (float) StrictMath.sin(position * frequency);
+                cos[position * half + i] = (float) (factor * StrictMath.cos(position * frequency));
+                sin[position * half + i] = (float) (factor * StrictMath.sin(position * frequency));
             }
         });
         return new Rotation(
@@ -31,12 +35,18 @@ final class RotaryFrequencies {
                 device.constant("rope sines", 1, positions, half, sin));
     }
 
-    private static double scaled(double frequency, RopeScaling scaling) {
+    /** What pair {@code i} turns by from one position to the next. */
+    private static double frequency(Rope rope, int i) {
+        double frequency = StrictMath.pow(rope.theta(), -2.0 * i / rope.dims());
+        RopeScaling scaling = rope.scaling();
         if (scaling instanceof RopeScaling.Linear linear) {
             return frequency / linear.factor();
         }
         if (scaling instanceof RopeScaling.Llama3 llama3) {
             return llama3(frequency, llama3);
+        }
+        if (scaling instanceof RopeScaling.Yarn yarn) {
+            return yarn(frequency, i, rope, yarn);
         }
         return frequency;
     }
@@ -47,5 +57,22 @@ final class RotaryFrequencies {
         double high = scaling.highFrequencyFactor();
         double kept = Math.min(1, Math.max(0, (turns - low) / (high - low)));
         return frequency * (kept + (1 - kept) / scaling.factor());
+    }
+
+    private static double yarn(double frequency, int i, Rope rope, RopeScaling.Yarn scaling) {
+        double low = pairThatTurns(scaling.betaFast(), rope, scaling);
+        double high = pairThatTurns(scaling.betaSlow(), rope, scaling);
+        low = Math.max(0, scaling.truncate() ? Math.floor(low) : low);
+        high = Math.min(rope.dims() - 1, scaling.truncate() ? Math.ceil(high) : high);
+        double width = high == low ? 0.001 : high - low;
+        double stretched = Math.min(1, Math.max(0, (i - low) / width));
+        return frequency * (stretched / scaling.factor() + 1 - stretched);
+    }
+
+    /** The number of the pair, in fractions, that turns {@code turns} times over the original context. */
+    private static double pairThatTurns(double turns, Rope rope, RopeScaling.Yarn scaling) {
+        return rope.dims()
+                * StrictMath.log(scaling.originalMaxPositions() / (turns * 2 * Math.PI))
+                / (2 * StrictMath.log(rope.theta()));
     }
 }

@@ -39,9 +39,7 @@ final class WeightLoader {
         }
         return new Weights(
                 parameters.table("embedding", model.embedding().tokens(), model.vocabSize()),
-                model.embedding()
-                        .positions()
-                        .map(table -> parameters.table("learned positions", table, positions)),
+                model.embedding().positions().map(table -> parameters.table("learned positions", table, positions)),
                 List.copyOf(layers),
                 model.wiring().join().map(join -> parameters.byTrack("join", join)),
                 parameters.norm("final norm", model.finalNorm()),
@@ -69,9 +67,7 @@ final class WeightLoader {
                         .orElse(attentionNorm),
                 parameters.byOutput(
                         "gate and up" + ofLayer,
-                        mlp.gate()
-                                .map(gate -> new Linear[] {gate, mlp.up()})
-                                .orElseGet(() -> new Linear[] {mlp.up()})),
+                        mlp.gate().map(gate -> new Linear[] {gate, mlp.up()}).orElseGet(() -> new Linear[] {mlp.up()})),
                 parameters.byInput("down" + ofLayer, mlp.down()));
     }
 }

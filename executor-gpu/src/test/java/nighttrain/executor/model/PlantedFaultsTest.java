@@ -73,8 +73,7 @@ class PlantedFaultsTest {
         }
 
         private Matrix.Rows spoiled(String role, int outputs, Matrix.Rows rows) {
-            boolean here =
-                    role.equals("down of layer 1") && communicator().rank() == 1;
+            boolean here = role.equals("down of layer 1") && communicator().rank() == 1;
             return here ? (track, output, target) -> rows.read(track, (output + 1) % outputs, target) : rows;
         }
     }

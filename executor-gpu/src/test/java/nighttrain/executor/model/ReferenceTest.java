@@ -62,12 +62,9 @@ class ReferenceTest {
     @Test
     void theReferencesDifferFromOneAnother() {
         double[][] dense = textbook(Wiring.dense());
-        assertThat(worst(dense, flat(textbook(Wiring.ladder(4)))))
-                .isGreaterThan(0.1);
-        assertThat(worst(dense, flat(textbook(Wiring.ladder(2)))))
-                .isGreaterThan(0.1);
-        assertThat(worst(dense, flat(textbook(Wiring.parallelBlock()))))
-                .isGreaterThan(0.1);
+        assertThat(worst(dense, flat(textbook(Wiring.ladder(4))))).isGreaterThan(0.1);
+        assertThat(worst(dense, flat(textbook(Wiring.ladder(2))))).isGreaterThan(0.1);
+        assertThat(worst(dense, flat(textbook(Wiring.parallelBlock())))).isGreaterThan(0.1);
     }
 
     @Test

@@ -1,8 +1,8 @@
 package nighttrain.executor.reference;
 
-import java.util.stream.IntStream;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.Embedding;
 import nighttrain.io.spec.Head;
@@ -27,7 +27,8 @@ public enum Shapes {
     TRACKS_SUM(Wiring.parallelTrack(4, 1, Wiring.Combine.SUM)),
     EIGHT_TRACKS(Wiring.parallelTrack(8, 4, Wiring.Combine.MEAN)),
     KRAKEN(kraken(4)),
-    KRAKEN_AUTHORS_BLOCK(kraken(4));
+    KRAKEN_AUTHORS_BLOCK(kraken(4)),
+    KRAKEN_AUTHORS_DEFAULTS(Wiring.kraken(4, Linear.of("model.join", 24, 4 * 24, false)));
 
     public static final int LAYERS = 4;
     public static final int VOCABULARY = 61;
@@ -46,8 +47,15 @@ public enum Shapes {
     }
 
     public ModelSpec model() {
-        return this == KRAKEN_AUTHORS_BLOCK ? model(wiring, false) : model(wiring);
+        return switch (this) {
+            case KRAKEN_AUTHORS_BLOCK -> model(wiring, new Style(false, true, HEAD_DIM));
+            case KRAKEN_AUTHORS_DEFAULTS -> model(wiring, new Style(false, false, 7));
+            default -> model(wiring);
+        };
     }
+
+    /** Llama's layers, or those of Kraken's authors, who give biases or none, and heads of odd widths. */
+    private record Style(boolean llama, boolean bias, int headDim) {}
 
     /** Kraken over {@code tracks} tracks of these sizes. */
     public static Wiring kraken(int tracks) {
@@ -56,55 +64,58 @@ public enum Shapes {
 
     /** Of Llama's layers: RMSNorm, RoPE, SwiGLU, no biases. */
     public static ModelSpec model(Wiring wiring) {
-        return model(wiring, true);
+        return model(wiring, new Style(true, false, HEAD_DIM));
     }
 
-    /** Of Llama's layers, or of those that Kraken's authors used: LayerNorm, learned positions, GELU, biases everywhere. */
-    private static ModelSpec model(Wiring wiring, boolean llama) {
+    /** Of Llama's layers, or of those that Kraken's authors used: LayerNorm, learned positions, GELU. */
+    private static ModelSpec model(Wiring wiring, Style style) {
         String prefix = wiring.hasTracks() ? "model.tracks." + TensorSpec.TRACK + ".layers." : "model.layers.";
         List<LayerSpec> layers = IntStream.range(0, LAYERS)
-                .mapToObj(number -> layer(prefix + number + ".", wiring, llama))
+                .mapToObj(number -> layer(prefix + number + ".", wiring, style))
                 .toList();
         Table tokens = new Table("model.embed_tokens.weight", VOCABULARY, HIDDEN);
-        Optional<Table> positions =
-                llama ? Optional.empty() : Optional.of(new Table("model.embed_positions.weight", POSITIONS, HIDDEN));
+        Optional<Table> positions = style.llama()
+                ? Optional.empty()
+                : Optional.of(new Table("model.embed_positions.weight", POSITIONS, HIDDEN));
         return new ModelSpec(
                 "test",
                 POSITIONS,
                 new Embedding(tokens, 1, positions),
                 layers,
                 wiring,
-                norm("model.norm", llama),
+                norm("model.norm", style),
                 Head.of(Linear.of("lm_head", VOCABULARY, HIDDEN, false), false, tokens),
                 List.of());
     }
 
-    private static LayerSpec layer(String at, Wiring wiring, boolean llama) {
-        int queries = HEADS * HEAD_DIM;
+    private static LayerSpec layer(String at, Wiring wiring, Style style) {
+        boolean llama = style.llama();
+        boolean bias = style.bias();
+        int queries = HEADS * style.headDim();
         Attention attention = new Attention(
                 HEADS,
                 HEADS,
-                HEAD_DIM,
-                Linear.of(at + "self_attn.q_proj", queries, HIDDEN, !llama),
-                Linear.of(at + "self_attn.k_proj", queries, HIDDEN, !llama),
-                Linear.of(at + "self_attn.v_proj", queries, HIDDEN, !llama),
-                Linear.of(at + "self_attn.o_proj", HIDDEN, queries, !llama),
+                style.headDim(),
+                Linear.of(at + "self_attn.q_proj", queries, HIDDEN, bias),
+                Linear.of(at + "self_attn.k_proj", queries, HIDDEN, bias),
+                Linear.of(at + "self_attn.v_proj", queries, HIDDEN, bias),
+                Linear.of(at + "self_attn.o_proj", HIDDEN, queries, bias),
                 Optional.empty(),
                 llama ? Optional.of(new Rope(HEAD_DIM, 100, new RopeScaling.None())) : Optional.empty(),
                 0,
-                Attention.scaleOf(HEAD_DIM));
+                Attention.scaleOf(style.headDim()));
         Mlp mlp = new Mlp(
                 llama ? Mlp.Activation.SILU : Mlp.Activation.GELU_TANH,
                 llama ? Optional.of(Linear.of(at + "mlp.gate_proj", INTERMEDIATE, HIDDEN, false)) : Optional.empty(),
-                Linear.of(at + "mlp.up_proj", INTERMEDIATE, HIDDEN, !llama),
-                Linear.of(at + "mlp.down_proj", HIDDEN, INTERMEDIATE, !llama));
-        Norm first = norm(at + "input_layernorm", llama);
+                Linear.of(at + "mlp.up_proj", INTERMEDIATE, HIDDEN, bias),
+                Linear.of(at + "mlp.down_proj", HIDDEN, INTERMEDIATE, bias));
+        Norm first = norm(at + "input_layernorm", style);
         return wiring.kind() == Wiring.Kind.PARALLEL_BLOCK
                 ? LayerSpec.sideBySide(first, attention, mlp)
-                : LayerSpec.preNorm(first, attention, norm(at + "post_attention_layernorm", llama), mlp);
+                : LayerSpec.preNorm(first, attention, norm(at + "post_attention_layernorm", style), mlp);
     }
 
-    private static Norm norm(String name, boolean llama) {
-        return llama ? Norm.rms(name, HIDDEN, EPSILON) : Norm.layer(name, HIDDEN, EPSILON, true);
+    private static Norm norm(String name, Style style) {
+        return style.llama() ? Norm.rms(name, HIDDEN, EPSILON) : Norm.layer(name, HIDDEN, EPSILON, style.bias());
     }
 }

@@ -142,7 +142,11 @@ public final class Textbook {
                 System.arraycopy(h[i][t], 0, side[t], i * model.hiddenSize(), model.hiddenSize());
             }
         }
-        return linear(side, "model.join", model.hiddenSize(), true);
+        return linear(
+                side,
+                "model.join",
+                model.hiddenSize(),
+                model.wiring().join().orElseThrow().bias().isPresent());
     }
 
     private double[][] embed(int[] ids) {
@@ -169,7 +173,7 @@ public final class Textbook {
         boolean layerNorm = model.finalNorm().kind() == Norm.Kind.LAYER;
         int d = x[0].length;
         float[] weight = checkpoint.values(name + ".weight", d);
-        float[] bias = layerNorm ? checkpoint.values(name + ".bias", d) : new float[d];
+        float[] bias = model.finalNorm().bias().isPresent() ? checkpoint.values(name + ".bias", d) : new float[d];
         double[][] out = new double[x.length][d];
         for (int t = 0; t < x.length; t++) {
             double mean = layerNorm ? Arrays.stream(x[t]).average().orElseThrow() : 0;
@@ -178,7 +182,8 @@ public final class Textbook {
                     .average()
                     .orElseThrow();
             for (int c = 0; c < d; c++) {
-                out[t][c] = (x[t][c] - mean) / Math.sqrt(square + model.finalNorm().epsilon()) * weight[c] + bias[c];
+                out[t][c] =
+                        (x[t][c] - mean) / Math.sqrt(square + model.finalNorm().epsilon()) * weight[c] + bias[c];
             }
         }
         return out;
@@ -186,9 +191,21 @@ public final class Textbook {
 
     private double[][] attention(double[][] x, String layer) {
         int d = attention.headDim();
-        double[][] q = linear(x, layer + "self_attn.q_proj", attention.heads() * d, attention.query().bias().isPresent());
-        double[][] k = linear(x, layer + "self_attn.k_proj", attention.kvHeads() * d, attention.query().bias().isPresent());
-        double[][] v = linear(x, layer + "self_attn.v_proj", attention.kvHeads() * d, attention.query().bias().isPresent());
+        double[][] q = linear(
+                x,
+                layer + "self_attn.q_proj",
+                attention.heads() * d,
+                attention.query().bias().isPresent());
+        double[][] k = linear(
+                x,
+                layer + "self_attn.k_proj",
+                attention.kvHeads() * d,
+                attention.query().bias().isPresent());
+        double[][] v = linear(
+                x,
+                layer + "self_attn.v_proj",
+                attention.kvHeads() * d,
+                attention.query().bias().isPresent());
         double[][] mixed = new double[x.length][attention.heads() * d];
         for (int head = 0; head < attention.heads(); head++) {
             int kvHead = head / (attention.heads() / attention.kvHeads());
@@ -210,7 +227,11 @@ public final class Textbook {
                 }
             }
         }
-        return linear(mixed, layer + "self_attn.o_proj", model.hiddenSize(), attention.output().bias().isPresent());
+        return linear(
+                mixed,
+                layer + "self_attn.o_proj",
+                model.hiddenSize(),
+                attention.output().bias().isPresent());
     }
 
     /** Dimension c of a head after rotary embedding at {@code position}. */

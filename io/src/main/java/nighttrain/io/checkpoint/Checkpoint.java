@@ -1,5 +1,6 @@
 package nighttrain.io.checkpoint;
 
+import java.util.List;
 import nighttrain.io.spec.Linear;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.TensorSpec;
@@ -23,6 +24,13 @@ public interface Checkpoint extends AutoCloseable {
     CheckpointTensor tensor(String name, long... expectedShape);
 
     /**
+     * Refuses tensors of the model's parts that nothing reads.
+     *
+     * @throws nighttrain.io.UserError for the first by name
+     */
+    default void checkUnread() {}
+
+    /**
      * A linear layer's weight as {@code [outputs, inputs]}, however it is stored.
      *
      * @param track whose, where every track has one
@@ -33,15 +41,10 @@ public interface Checkpoint extends AutoCloseable {
         String name = TensorSpec.ofTrack(linear.weight(), track);
         if (storage.inputsFirst()) {
             return new TransposedColumns(
-                    name,
-                    tensor(name, linear.inputs(), storage.outputs()),
-                    storage.firstOutput(),
-                    linear.outputs());
+                    name, tensor(name, linear.inputs(), storage.outputs()), storage.firstOutput(), linear.outputs());
         }
         CheckpointTensor whole = tensor(name, storage.outputs(), linear.inputs());
-        return linear.isStoredPlainly()
-                ? whole
-                : TensorRows.of(name, whole, storage.firstOutput(), linear.outputs());
+        return linear.isStoredPlainly() ? whole : TensorRows.of(name, whole, storage.firstOutput(), linear.outputs());
     }
 
     /** A linear layer's bias, {@code [outputs]}, of a layer that has one; otherwise as {@link #weight}. */
@@ -51,6 +54,11 @@ public interface Checkpoint extends AutoCloseable {
         return linear.isStoredPlainly()
                 ? whole
                 : TensorRows.of(name, whole, linear.storage().firstOutput(), linear.outputs());
+    }
+
+    /** What the user should know of it, a line each: nothing here stands in the way. */
+    default List<String> warnings() {
+        return List.of();
     }
 
     /** Identifies the model's content: equal for copies of a directory, different when config, tensors or bytes differ. */

@@ -36,7 +36,8 @@ public final class Checkpoints {
     }
 
     /**
-     * Checks that every tensor of the model is there, in the shape that its config says; reads no weight.
+     * Checks that every tensor of the model is there, in the shape that its config says, and that no part of it has tensors which nothing
+     * reads; reads no weight.
      *
      * @throws UserError for the first by name that is not
      */
@@ -46,6 +47,7 @@ public final class Checkpoints {
                 .forEach(tensor -> checkpoint.tensor(
                         tensor.name(),
                         tensor.shape().stream().mapToLong(Long::longValue).toArray()));
+        checkpoint.checkUnread();
     }
 
     private static ModelSpec spec(Path dir) {

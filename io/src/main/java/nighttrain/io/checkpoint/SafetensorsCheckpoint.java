@@ -2,12 +2,17 @@ package nighttrain.io.checkpoint;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Stream;
 import nighttrain.io.UserError;
+import nighttrain.io.spec.Head;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Spelling;
 
@@ -17,14 +22,23 @@ final class SafetensorsCheckpoint implements Checkpoint {
     private final ModelSpec spec;
     private final Map<String, MappedTensor> tensors;
     private final Spelling spelling;
+    private final List<String> warnings;
     private final ReentrantLock fingerprintLock = new ReentrantLock();
     private String fingerprint;
 
     private SafetensorsCheckpoint(Path dir, ModelSpec spec, Map<String, MappedTensor> tensors) {
         this.dir = dir;
-        this.spec = spec;
         this.tensors = Map.copyOf(tensors);
         this.spelling = spelling(spec, tensors);
+        Optional<Head> saved = savedHead(spec);
+        this.spec = saved.map(spec::withHead).orElse(spec);
+        this.warnings = saved.map(head -> "head of its own in " + dir + ": "
+                        + spelling.of(head.own().weight())
+                        + " (differs from "
+                        + spelling.of(spec.embedding().tokens().name())
+                        + " though tie_word_embeddings is true; it is used, as transformers does)")
+                .map(List::of)
+                .orElse(List.of());
     }
 
     static SafetensorsCheckpoint open(Path dir, ModelSpec spec) {
@@ -43,6 +57,55 @@ final class SafetensorsCheckpoint implements Checkpoint {
         }
         weights.index().ifPresent(index -> checkIndex(index, tensors));
         return new SafetensorsCheckpoint(dir, spec, tensors);
+    }
+
+    /** A head that was saved beside the embedding it should be tied to, and differs from it: transformers 5 uses it. */
+    private Optional<Head> savedHead(ModelSpec model) {
+        Head head = model.head();
+        if (head.tiedTo().isEmpty()
+                || !has(head.own().weight())
+                || !has(head.output().weight())) {
+            return Optional.empty();
+        }
+        CheckpointTensor own = tensors.get(spelling.of(head.own().weight()));
+        CheckpointTensor tied = tensors.get(spelling.of(head.output().weight()));
+        return own.shape().equals(tied.shape()) && sameValues(own, tied)
+                ? Optional.empty()
+                : Optional.of(head.untied());
+    }
+
+    private static boolean sameValues(CheckpointTensor a, CheckpointTensor b) {
+        int piece = (int) Math.min(a.size(), 1 << 16);
+        float[] ofA = new float[piece];
+        float[] ofB = new float[piece];
+        for (long from = 0; from < a.size(); from += piece) {
+            int count = (int) Math.min(piece, a.size() - from);
+            a.copyTo(from, ofA, 0, count);
+            b.copyTo(from, ofB, 0, count);
+            if (!Arrays.equals(ofA, 0, count, ofB, 0, count)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    @Override
+    public List<String> warnings() {
+        return warnings;
+    }
+
+    @Override
+    public void checkUnread() {
+        String ownHead = spelling.of(spec.head().own().weight());
+        UnreadTensors.first(tensors.keySet(), spec.tensors(), spelling, Set.of(ownHead))
+                .ifPresent(name -> {
+                    throw UserError.of(
+                            "tensor that nothing reads in "
+                                    + tensors.get(name).file().path(),
+                            name,
+                            "config.json does not speak of it, and without it every answer would be another; correct"
+                                    + " config.json or choose another model");
+                });
     }
 
     /** The one in which the embedding is there. */

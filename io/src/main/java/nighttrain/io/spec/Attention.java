@@ -42,8 +42,7 @@ public record Attention(
 
     /** The same with another output projection. */
     public Attention withOutput(Linear other) {
-        return new Attention(
-                heads, kvHeads, headDim, query, key, value, other, headNorms, rope, window, scale);
+        return new Attention(heads, kvHeads, headDim, query, key, value, other, headNorms, rope, window, scale);
     }
 
     @Override

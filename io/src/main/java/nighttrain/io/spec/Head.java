@@ -16,6 +16,11 @@ public record Head(Linear own, Optional<Table> tiedTo, double divisor) {
         return new Head(own, tied ? Optional.of(tokens) : Optional.empty(), 1);
     }
 
+    /** The same with a weight of its own. */
+    public Head untied() {
+        return new Head(own, Optional.empty(), divisor);
+    }
+
     /** The layer that computes logits. */
     public Linear output() {
         return tiedTo.map(table -> own.withWeight(table.name())).orElse(own);

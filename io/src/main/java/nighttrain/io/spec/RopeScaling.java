@@ -14,4 +14,21 @@ public sealed interface RopeScaling {
      */
     record Llama3(double factor, double lowFrequencyFactor, double highFrequencyFactor, int originalMaxPositions)
             implements RopeScaling {}
+
+    /**
+     * YaRN (arXiv 2309.00071): dimensions that turn more than {@code betaFast} times over {@code originalMaxPositions} keep their
+     * frequency, those that turn less than {@code betaSlow} times have it divided by {@code factor}, those between are
+     * interpolated by their number.
+     *
+     * @param truncate whether the numbers between which that happens are rounded outwards
+     * @param attentionFactor of cosines and sines
+     */
+    record Yarn(
+            double factor,
+            double betaFast,
+            double betaSlow,
+            int originalMaxPositions,
+            boolean truncate,
+            double attentionFactor)
+            implements RopeScaling {}
 }

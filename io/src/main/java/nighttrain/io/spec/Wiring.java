@@ -14,8 +14,7 @@ import java.util.Optional;
  * @param combine of parallel tracks: how
  * @param join of Kraken: the linear layer over all tracks' streams, {@code [hidden, tracks * hidden]}, that ends the model
  */
-public record Wiring(
-        Kind kind, int ladderLayers, int tracks, int blockDepth, Combine combine, Optional<Linear> join) {
+public record Wiring(Kind kind, int ladderLayers, int tracks, int blockDepth, Combine combine, Optional<Linear> join) {
     /** One per paper. */
     public enum Kind {
         /** Attention, then MLP, each added to the residual stream. */

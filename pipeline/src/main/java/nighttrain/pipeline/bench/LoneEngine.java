@@ -46,8 +46,8 @@ public final class LoneEngine implements AutoCloseable {
         try (Checkpoint checkpoint = dummyWeights ? Checkpoints.dummy(model) : Checkpoints.open(model)) {
             Checkpoints.checkTensors(checkpoint);
             EnginePlan plan = Engines.plan(config, checkpoint.spec());
-            loads.forEach(load ->
-                    load.checkFits(plan.maxModelLen(), checkpoint.spec().maxPositions()));
+            loads.forEach(
+                    load -> load.checkFits(plan.maxModelLen(), checkpoint.spec().maxPositions()));
             Optional<Roofline> roofline = Engines.roofline(config, plan, checkpoint.spec());
             long opening = System.nanoTime();
             Engine engine = Engines.open(config, checkpoint);

@@ -7,6 +7,8 @@ import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.text.Tokenizer;
 import nighttrain.pipeline.settings.GenerateOptions;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What the driver knows of a model before any executor opens it.
@@ -16,6 +18,8 @@ import nighttrain.pipeline.settings.GenerateOptions;
  * @param maxModelLen longest prompt plus output, in tokens
  */
 public record ModelFacts(String fingerprint, String architecture, int maxModelLen) {
+    private static final Logger LOG = LoggerFactory.getLogger(ModelFacts.class);
+
     /**
      * Opens everything that executors will open, weights aside, and closes it again.
      *
@@ -27,6 +31,7 @@ public record ModelFacts(String fingerprint, String architecture, int maxModelLe
         Path dir = Path.of(options.model());
         try (Checkpoint checkpoint = options.dummyWeights() ? Checkpoints.dummy(dir) : Checkpoints.open(dir);
                 Tokenizer tokenizer = Tokenizer.open(dir)) {
+            checkpoint.warnings().forEach(LOG::warn);
             Checkpoints.checkTensors(checkpoint);
             if (chat) {
                 options.prompts().chat().open(dir);

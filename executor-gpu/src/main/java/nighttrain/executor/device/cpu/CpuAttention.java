@@ -61,7 +61,7 @@ final class CpuAttention {
         float[] weights = buffer((lastPage - firstPage + 1) * padded);
         for (int page = firstPage; page <= lastPage; page++) {
             int w = (page - firstPage) * padded;
-            scorePage(weights, w, query, pages, page, shape.headDim());
+            scorePage(weights, w, query, pages, page, shape);
             int start = page * pages.pageTokens();
             mask(weights, w, padded, firstVisible - start, Math.min(query.position() - start + 1, pages.pageTokens()));
         }
@@ -83,12 +83,14 @@ final class CpuAttention {
         return buffer;
     }
 
-    /** {@code weights[w + j] = q . k_j / sqrt(headDim)} for every position j of a page. */
-    private static void scorePage(float[] weights, int w, Query query, CpuKvPages pages, int page, int headDim) {
+    /** {@code weights[w + j] = scale * (q . k_j)} for every position j of a page. */
+    private static void scorePage(
+            float[] weights, int w, Query query, CpuKvPages pages, int page, AttentionShape shape) {
         float[] keys = pages.keys(query.track(), query.pageTable()[page]);
         int k = pages.keyHead(query.kvHead());
         int padded = pages.paddedTokens();
-        float scale = (float) (1 / Math.sqrt(headDim));
+        int headDim = shape.headDim();
+        float scale = shape.scale();
         for (int j = 0; j < padded; j += LANES) {
             FloatVector sum = FloatVector.zero(SPECIES);
             for (int d = 0; d < headDim; d++) {

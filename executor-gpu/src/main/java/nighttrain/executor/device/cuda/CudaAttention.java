@@ -110,7 +110,7 @@ final class CudaAttention {
                 .integer(shape.heads())
                 .integer(shape.kvHeads())
                 .integer(shape.window())
-                .number((float) (1 / Math.sqrt(shape.headDim())));
+                .number(shape.scale());
     }
 
     private void decode(CudaTensor out, CudaTensor qkv, CudaKvPages pages, AttentionShape shape) {

@@ -3,18 +3,47 @@ package nighttrain.io.spec.families;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import nighttrain.io.UserError;
 
-/** Typed access to the keys of a {@code config.json}; every fault names key, file, value and what is allowed. */
-record ConfigJson(ObjectNode node, String file) {
+/**
+ * Typed access to the keys of a {@code config.json}; every fault names key, file, value and what is allowed. It notes which keys were
+ * asked for: what a family does not ask for has no effect on its model.
+ */
+final class ConfigJson {
     /** Larger than any model's; keeps products of two sizes within a long. */
     static final int MAX_SIZE = 1 << 30;
 
+    private final ObjectNode node;
+    private final String file;
+    private final Set<String> asked = new HashSet<>();
+
+    ConfigJson(ObjectNode node, String file) {
+        this.node = node;
+        this.file = file;
+    }
+
+    ObjectNode node() {
+        return node;
+    }
+
+    /** What faults call it. */
+    String file() {
+        return file;
+    }
+
     /** Whether the key is there and not null. */
     boolean has(String key) {
+        asked.add(key);
         return node.hasNonNull(key);
+    }
+
+    /** Whether anything asked for the key. */
+    boolean wasAsked(String key) {
+        return asked.contains(key);
     }
 
     /** Whether the key is there and null, which may mean something else than its absence. */

@@ -3,6 +3,7 @@ package nighttrain.io.spec.families;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
 import nighttrain.io.JsonFile;
 import nighttrain.io.UserError;
@@ -14,17 +15,28 @@ import nighttrain.io.spec.ModelSpec;
  * no default here.
  */
 public final class Families {
-    private static final Map<String, Function<ConfigJson, ModelSpec>> KNOWN = new LinkedHashMap<>();
+    private static final Map<String, Family> KNOWN = new LinkedHashMap<>();
+
+    /**
+     * @param read config.json to what the model is made of
+     * @param ignored keys of {@link ForwardKeys} that transformers ignores in this family, and so do we
+     */
+    private record Family(Function<ConfigJson, ModelSpec> read, Set<String> ignored) {}
 
     static {
-        KNOWN.put("llama", Llama::read);
-        KNOWN.put("mistral", Mistral::read);
-        KNOWN.put("qwen2", Qwen2::read);
-        KNOWN.put("qwen3", Qwen3::read);
-        KNOWN.put("phi", Phi::read);
-        KNOWN.put("gpt2", Gpt2::read);
-        KNOWN.put("parallel_track", ParallelTrack::read);
-        KNOWN.put("kraken", Kraken::read);
+        known("llama", Llama::read, Llama.IGNORED);
+        known("mistral", Mistral::read, Mistral.IGNORED);
+        known("qwen2", Qwen2::read, Qwen2.IGNORED);
+        known("qwen3", Qwen3::read, Qwen3.IGNORED);
+        known("phi", Phi::read, Phi.IGNORED);
+        known("gpt2", Gpt2::read, Set.of());
+        known("parallel_track", ParallelTrack::read, Set.of());
+        known("kraken", Kraken::read, Set.of());
+        known("llamaLadder", LlamaLadder::read, Llama.IGNORED);
+    }
+
+    private static void known(String modelType, Function<ConfigJson, ModelSpec> read, Set<String> ignored) {
+        KNOWN.put(modelType, new Family(read, ignored));
     }
 
     private Families() {}
@@ -45,6 +57,9 @@ public final class Families {
             throw UserError.of(
                     "unknown model_type in " + json.file(), modelType, "known are " + known + "; choose such a model");
         }
-        return KNOWN.get(modelType).apply(json);
+        Family family = KNOWN.get(modelType);
+        ModelSpec spec = family.read().apply(json);
+        ForwardKeys.refuseUnread(json, family.ignored());
+        return spec;
     }
 }

@@ -28,6 +28,7 @@ final class Gpt2 {
                 throw json.bad(unsupported, "only false is supported; choose another model");
             }
         }
+        boolean scaled = json.flag("scale_attn_weights", true);
         Mlp.Activation activation = Activations.gelu(json, "activation_function");
         int hidden = json.requiredSize("n_embd");
         int heads = json.requiredSize("n_head");
@@ -43,7 +44,7 @@ final class Gpt2 {
             String layer = "transformer.h." + i + ".";
             layers.add(LayerSpec.preNorm(
                     Norm.layer(layer + "ln_1", hidden, epsilon, true),
-                    attention(layer + "attn.", heads, hidden),
+                    attention(layer + "attn.", heads, hidden, scaled),
                     Norm.layer(layer + "ln_2", hidden, epsilon, true),
                     new Mlp(
                             activation,
@@ -66,7 +67,7 @@ final class Gpt2 {
                 List.of(new Spelling("transformer.", "")));
     }
 
-    private static Attention attention(String at, int heads, int hidden) {
+    private static Attention attention(String at, int heads, int hidden, boolean scaled) {
         Linear part = Linear.of(at + "c_attn", hidden, hidden, true);
         return new Attention(
                 heads,
@@ -79,7 +80,7 @@ final class Gpt2 {
                 Optional.empty(),
                 Optional.empty(),
                 0,
-                Attention.scaleOf(hidden / heads));
+                scaled ? Attention.scaleOf(hidden / heads) : 1);
     }
 
     private static Linear inputsFirst(Linear linear, int firstOutput, int outputs) {

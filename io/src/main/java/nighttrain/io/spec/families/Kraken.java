@@ -16,7 +16,8 @@ import nighttrain.io.spec.Wiring;
 
 /**
  * Kraken (arXiv 2408.07802): tracks that see one another a layer late, joined at the end. Its authors' block (LayerNorm, GELU, learned
- * positions) or Llama's, by {@code norm}, {@code hidden_act} and {@code position}; sizes are those of one track.
+ * positions) or Llama's, by {@code norm}, {@code hidden_act} and {@code position}; {@code bias} gives one to every linear layer,
+ * LayerNorm and the join. Sizes are those of one track.
  */
 final class Kraken {
     private Kraken() {}
@@ -32,9 +33,9 @@ final class Kraken {
         for (int i = 0; i < sizes.layers(); i++) {
             String layer = "model.tracks." + TensorSpec.TRACK + ".layers." + i + ".";
             layers.add(LayerSpec.preNorm(
-                    norm(json, layer + "input_layernorm", sizes.hidden()),
+                    norm(json, layer + "input_layernorm", sizes.hidden(), bias),
                     names.attention(layer, bias, bias, Optional.empty(), rope, 0),
-                    norm(json, layer + "post_attention_layernorm", sizes.hidden()),
+                    norm(json, layer + "post_attention_layernorm", sizes.hidden(), bias),
                     mlp(json, names, layer, bias)));
         }
         Optional<Table> positions = rope.isPresent()
@@ -45,17 +46,17 @@ final class Kraken {
                 sizes.positions(),
                 new Embedding(names.tokens(), 1, positions),
                 layers,
-                Wiring.kraken(tracks, Linear.of("model.join", sizes.hidden(), tracks * sizes.hidden(), true)),
-                norm(json, "model.norm", sizes.hidden()),
+                Wiring.kraken(tracks, Linear.of("model.join", sizes.hidden(), tracks * sizes.hidden(), bias)),
+                norm(json, "model.norm", sizes.hidden(), bias),
                 names.head(json.flag("tie_word_embeddings", false)),
                 List.of());
     }
 
-    private static Norm norm(ConfigJson json, String name, int hidden) {
+    private static Norm norm(ConfigJson json, String name, int hidden, boolean bias) {
         return switch (json.text("norm", "rms")) {
             case "rms" -> Norm.rms(name, hidden, json.positive("rms_norm_eps", 1e-6));
             case "layer" ->
-                Norm.layer(name, hidden, json.positive("layer_norm_eps", json.positive("rms_norm_eps", 1e-5)), true);
+                Norm.layer(name, hidden, json.positive("layer_norm_eps", json.positive("rms_norm_eps", 1e-5)), bias);
             default -> throw json.bad("norm", "rms or layer");
         };
     }
@@ -63,7 +64,7 @@ final class Kraken {
     private static Optional<Rope> rope(ConfigJson json, Sizes sizes) {
         return switch (json.text("position", "rope")) {
             case "learned" -> Optional.empty();
-            case "rope" -> Optional.of(Ropes.of(json, sizes, 1));
+            case "rope" -> Optional.of(Ropes.whole(json, sizes));
             default -> throw json.bad("position", "rope or learned");
         };
     }

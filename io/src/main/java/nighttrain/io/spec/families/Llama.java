@@ -3,6 +3,7 @@ package nighttrain.io.spec.families;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.Mlp.Activation;
 import nighttrain.io.spec.ModelSpec;
@@ -12,6 +13,9 @@ import nighttrain.io.spec.Wiring;
 
 /** Llama 1 to 3 (arXiv 2302.13971, 2407.21783): RMSNorm, grouped queries, rotary positions, SwiGLU. */
 final class Llama {
+    /** Keys that files of this family may have and transformers ignores. */
+    static final Set<String> IGNORED = Set.of("partial_rotary_factor", "sliding_window", "use_sliding_window");
+
     private Llama() {}
 
     static ModelSpec read(ConfigJson json) {
@@ -19,7 +23,7 @@ final class Llama {
         LlamaNames names = new LlamaNames(sizes);
         Wiring wiring = Wirings.of(json, sizes.layers());
         Activation activation = Activations.silu(json, "hidden_act");
-        Optional<Rope> rope = Optional.of(Ropes.of(json, sizes, 1));
+        Optional<Rope> rope = Optional.of(Ropes.whole(json, sizes));
         boolean bias = json.flag("attention_bias", false);
         boolean mlpBias = json.flag("mlp_bias", false);
         double epsilon = json.positive("rms_norm_eps", 1e-6);

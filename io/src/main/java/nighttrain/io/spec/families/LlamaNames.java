@@ -25,7 +25,12 @@ record LlamaNames(Sizes sizes) {
     }
 
     Attention attention(
-            String layer, boolean bias, boolean outputBias, Optional<HeadNorms> norms, Optional<Rope> rope, int window) {
+            String layer,
+            boolean bias,
+            boolean outputBias,
+            Optional<HeadNorms> norms,
+            Optional<Rope> rope,
+            int window) {
         String at = layer + "self_attn.";
         int queries = sizes.heads() * sizes.headDim();
         int keys = sizes.kvHeads() * sizes.headDim();

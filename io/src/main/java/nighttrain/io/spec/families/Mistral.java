@@ -1,8 +1,10 @@
 package nighttrain.io.spec.families;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.Mlp.Activation;
 import nighttrain.io.spec.ModelSpec;
@@ -12,6 +14,10 @@ import nighttrain.io.spec.Wiring;
 
 /** Mistral 7B and its successors (arXiv 2310.06825): Llama without biases, whose attention may see a window only. */
 final class Mistral {
+    /** Keys that files of this family may have and transformers ignores. */
+    static final Set<String> IGNORED =
+            Set.of("partial_rotary_factor", "attention_bias", "mlp_bias", "use_sliding_window");
+
     private Mistral() {}
 
     static ModelSpec read(ConfigJson json) {
@@ -19,16 +25,18 @@ final class Mistral {
         LlamaNames names = new LlamaNames(sizes);
         Wiring wiring = Wirings.of(json, sizes.layers());
         Activation activation = Activations.silu(json, "hidden_act");
-        Optional<Rope> rope = Optional.of(Ropes.of(json, sizes, 1));
+        Optional<Rope> rope = Optional.of(Ropes.whole(json, sizes));
         double epsilon = json.positive("rms_norm_eps", 1e-6);
         int window = json.isExplicitNull("sliding_window") ? 0 : json.size("sliding_window", 4096);
+        List<Integer> windows = Windows.ofLayerTypes(json, sizes.layers(), window, "sliding_window; set it")
+                .orElse(Collections.nCopies(sizes.layers(), window));
         List<LayerSpec> layers = new ArrayList<>();
         for (int i = 0; i < sizes.layers(); i++) {
             String layer = LlamaNames.layer(i);
             layers.add(names.layer(
                     wiring,
                     Norm.rms(layer + "input_layernorm", sizes.hidden(), epsilon),
-                    names.attention(layer, false, false, Optional.empty(), rope, window),
+                    names.attention(layer, false, false, Optional.empty(), rope, windows.get(i)),
                     Norm.rms(layer + "post_attention_layernorm", sizes.hidden(), epsilon),
                     names.gatedMlp(layer, activation, false)));
         }

@@ -22,7 +22,7 @@ final class ParallelTrack {
         Wirings.refuseBesideTracks(json, sizes.layers());
         Wiring wiring = wiring(json, sizes.layers());
         Activation activation = Activations.silu(json, "hidden_act");
-        Optional<Rope> rope = Optional.of(Ropes.of(json, sizes, 1));
+        Optional<Rope> rope = Optional.of(Ropes.whole(json, sizes));
         boolean bias = json.flag("attention_bias", false);
         boolean mlpBias = json.flag("mlp_bias", false);
         double epsilon = json.positive("rms_norm_eps", 1e-6);

@@ -3,6 +3,7 @@ package nighttrain.io.spec.families;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.Embedding;
 import nighttrain.io.spec.Head;
@@ -16,6 +17,9 @@ import nighttrain.io.spec.Wiring;
 
 /** Phi 1, 1.5 and 2 (arXiv 2309.05463): parallel blocks behind LayerNorm, a plain MLP, half of each head turned, biases everywhere. */
 final class Phi {
+    /** Keys that files of this family may have and transformers ignores. */
+    static final Set<String> IGNORED = Set.of("attention_bias", "mlp_bias");
+
     private Phi() {}
 
     static ModelSpec read(ConfigJson json) {
@@ -31,7 +35,7 @@ final class Phi {
             throw json.bad("ladder_layers", "0 where parallel_block is true");
         }
         Mlp.Activation activation = Activations.gelu(json, "hidden_act");
-        Optional<Rope> rope = Optional.of(Ropes.of(json, sizes, 0.5));
+        Optional<Rope> rope = Optional.of(Ropes.partial(json, sizes, 0.5));
         double epsilon = json.positive("layer_norm_eps", json.positive("rms_norm_eps", 1e-5));
         List<LayerSpec> layers = new ArrayList<>();
         for (int i = 0; i < sizes.layers(); i++) {
@@ -40,7 +44,10 @@ final class Phi {
             layers.add(LayerSpec.sideBySide(
                     Norm.layer(layer + "input_layernorm", sizes.hidden(), epsilon, true),
                     llama.withOutput(Linear.of(
-                            layer + "self_attn.dense", sizes.hidden(), llama.output().inputs(), true)),
+                            layer + "self_attn.dense",
+                            sizes.hidden(),
+                            llama.output().inputs(),
+                            true)),
                     new Mlp(
                             activation,
                             Optional.empty(),

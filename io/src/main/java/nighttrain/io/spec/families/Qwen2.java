@@ -3,6 +3,7 @@ package nighttrain.io.spec.families;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.Mlp.Activation;
 import nighttrain.io.spec.ModelSpec;
@@ -12,6 +13,10 @@ import nighttrain.io.spec.Wiring;
 
 /** Qwen 2 and 2.5 (arXiv 2407.10671): Llama with biases on queries, keys and values, some layers with a window. */
 final class Qwen2 {
+    /** Keys that files of this family may have and transformers ignores. */
+    static final Set<String> IGNORED =
+            Set.of("partial_rotary_factor", "attention_bias", "mlp_bias", "sliding_window", "max_window_layers");
+
     private Qwen2() {}
 
     static ModelSpec read(ConfigJson json) {
@@ -19,7 +24,7 @@ final class Qwen2 {
         LlamaNames names = new LlamaNames(sizes);
         Wiring wiring = Wirings.of(json, sizes.layers());
         Activation activation = Activations.silu(json, "hidden_act");
-        Optional<Rope> rope = Optional.of(Ropes.of(json, sizes, 1));
+        Optional<Rope> rope = Optional.of(Ropes.whole(json, sizes));
         double epsilon = json.positive("rms_norm_eps", 1e-6);
         List<Integer> windows = Windows.ofQwen(json, sizes.layers());
         List<LayerSpec> layers = new ArrayList<>();

@@ -3,6 +3,7 @@ package nighttrain.io.spec.families;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import nighttrain.io.spec.Attention.HeadNorms;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.Mlp.Activation;
@@ -13,6 +14,10 @@ import nighttrain.io.spec.Wiring;
 
 /** Qwen 3 (arXiv 2505.09388): Llama with an RMSNorm on every head of queries and keys, some layers with a window. */
 final class Qwen3 {
+    /** Keys that files of this family may have and transformers ignores. */
+    static final Set<String> IGNORED =
+            Set.of("partial_rotary_factor", "mlp_bias", "sliding_window", "max_window_layers");
+
     private Qwen3() {}
 
     static ModelSpec read(ConfigJson json) {
@@ -20,7 +25,7 @@ final class Qwen3 {
         LlamaNames names = new LlamaNames(sizes);
         Wiring wiring = Wirings.of(json, sizes.layers());
         Activation activation = Activations.silu(json, "hidden_act");
-        Optional<Rope> rope = Optional.of(Ropes.of(json, sizes, 1));
+        Optional<Rope> rope = Optional.of(Ropes.whole(json, sizes));
         boolean bias = json.flag("attention_bias", false);
         double epsilon = json.positive("rms_norm_eps", 1e-6);
         List<Integer> windows = Windows.ofQwen(json, sizes.layers());

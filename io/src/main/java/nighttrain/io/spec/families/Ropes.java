@@ -14,17 +14,40 @@ final class Ropes {
 
     private Ropes() {}
 
+    /** Of whole heads, the same for all layers: {@code partial_rotary_factor} counts for nothing, as in transformers' families. */
+    static Rope whole(ConfigJson json, Sizes sizes) {
+        return of(json, sizes, sizes.headDim());
+    }
+
     /**
-     * The same for all layers.
+     * Of a part of each head, the same for all layers.
      *
-     * @param absentShare part of each head's dimensions that is turned where {@code partial_rotary_factor} is absent
+     * @param absentShare the part where {@code partial_rotary_factor} is absent
      */
-    static Rope of(ConfigJson json, Sizes sizes, double absentShare) {
-        Optional<ConfigJson> parameters = json.object("rope_scaling").or(() -> json.object("rope_parameters"));
+    static Rope partial(ConfigJson json, Sizes sizes, double absentShare) {
+        double share = share(json, absentShare);
+        Optional<ConfigJson> parameters = parameters(json);
+        int dims = (int) (sizes.headDim() * (parameters.isPresent() ? share(parameters.get(), share) : share));
+        if (dims < 2 || dims % 2 != 0) {
+            throw json.bad(
+                    "partial_rotary_factor", "must leave an even number of dimensions of head_dim, " + sizes.headDim());
+        }
+        return of(json, sizes, dims);
+    }
+
+    private static Optional<ConfigJson> parameters(ConfigJson json) {
+        return json.object("rope_scaling").or(() -> json.object("rope_parameters"));
+    }
+
+    private static Rope of(ConfigJson json, Sizes sizes, int dims) {
+        if (dims < 2 || dims % 2 != 0) {
+            throw UserError.of(
+                    "bad head_dim in " + json.file(), dims, "must be even, for rotary positions; correct it");
+        }
         double outerTheta = json.positive("rope_theta", DEFAULT_THETA);
-        double outerShare = share(json, absentShare);
+        Optional<ConfigJson> parameters = parameters(json);
         if (parameters.isEmpty()) {
-            return new Rope(dims(json, sizes, outerShare), outerTheta, new RopeScaling.None());
+            return new Rope(dims, outerTheta, new RopeScaling.None());
         }
         ConfigJson rope = parameters.get();
         if (rope.node().has("full_attention") || rope.node().has("sliding_attention")) {
@@ -33,36 +56,22 @@ final class Ropes {
         }
         int originalMax = json.size(
                 "original_max_position_embeddings", rope.size("original_max_position_embeddings", sizes.positions()));
-        return new Rope(
-                dims(json, sizes, share(rope, outerShare)),
-                rope.positive("rope_theta", outerTheta),
-                scaling(rope, originalMax));
+        return new Rope(dims, rope.positive("rope_theta", outerTheta), scaling(rope, originalMax, sizes.positions()));
     }
 
-    private static int dims(ConfigJson json, Sizes sizes, double share) {
-        int headDim = sizes.headDim();
-        if (headDim < 2 || headDim % 2 != 0) {
-            throw UserError.of(
-                    "bad head_dim in " + json.file(), headDim, "must be even, for rotary positions; correct it");
-        }
-        int dims = (int) (headDim * share);
-        if (dims < 2 || dims % 2 != 0) {
-            throw json.bad("partial_rotary_factor", "must leave an even number of dimensions of head_dim, " + headDim);
-        }
-        return dims;
-    }
-
-    private static RopeScaling scaling(ConfigJson rope, int originalMaxPositions) {
+    /** {@code originalMaxPositions}: what the model was first trained on; {@code maxPositions}: what it serves now. */
+    static RopeScaling scaling(ConfigJson rope, int originalMaxPositions, int maxPositions) {
         String type = rope.text("rope_type", rope.text("type", "default"));
         return switch (type) {
             case "default" -> new RopeScaling.None();
             case "linear" -> new RopeScaling.Linear(rope.requiredPositive("factor"));
             case "llama3" -> llama3(rope, originalMaxPositions);
+            case "yarn" -> yarn(rope, originalMaxPositions, maxPositions);
             default ->
                 throw UserError.of(
                         "unsupported rope_type in " + rope.file(),
                         type,
-                        "default, linear and llama3 are supported; choose another model");
+                        "default, linear, llama3 and yarn are supported; choose another model");
         };
     }
 
@@ -73,6 +82,26 @@ final class Ropes {
             throw rope.bad("high_freq_factor", "above low_freq_factor, " + low);
         }
         return new RopeScaling.Llama3(rope.requiredPositive("factor"), low, high, originalMaxPositions);
+    }
+
+    private static RopeScaling yarn(ConfigJson rope, int originalMaxPositions, int maxPositions) {
+        double factor = rope.isExplicitNull("factor")
+                ? (double) maxPositions / originalMaxPositions
+                : rope.requiredPositive("factor");
+        double attentionFactor = rope.has("mscale") && rope.has("mscale_all_dim")
+                ? mscale(factor, rope.positive("mscale", 1)) / mscale(factor, rope.positive("mscale_all_dim", 1))
+                : mscale(factor, 1);
+        return new RopeScaling.Yarn(
+                factor,
+                rope.positive("beta_fast", 32),
+                rope.positive("beta_slow", 1),
+                originalMaxPositions,
+                rope.flag("truncate", true),
+                rope.positive("attention_factor", attentionFactor));
+    }
+
+    private static double mscale(double factor, double mscale) {
+        return factor <= 1 ? 1 : 0.1 * mscale * Math.log(factor) + 1;
     }
 
     private static double share(ConfigJson json, double absent) {

@@ -15,14 +15,7 @@ import nighttrain.io.UserError;
  * @param positions longest context
  */
 record Sizes(
-        int layers,
-        int hidden,
-        int intermediate,
-        int heads,
-        int kvHeads,
-        int headDim,
-        int vocabulary,
-        int positions) {
+        int layers, int hidden, int intermediate, int heads, int kvHeads, int headDim, int vocabulary, int positions) {
     /**
      * What a family assumes where config.json is silent.
      *

@@ -37,9 +37,8 @@ final class Windows {
                     types.get().size() + " entries",
                     "one per layer, " + layers + "; correct it");
         }
-        return types.map(names -> names.stream()
-                .map(type -> windowOf(json, type, window, wayOut))
-                .toList());
+        return types.map(names ->
+                names.stream().map(type -> windowOf(json, type, window, wayOut)).toList());
     }
 
     private static List<Integer> byDepth(ConfigJson json, int layers, int window) {
@@ -55,9 +54,7 @@ final class Windows {
     private static int windowOf(ConfigJson json, String type, int window, String wayOut) {
         if (type.equals(SLIDING) && window == 0) {
             throw UserError.of(
-                    "bad layer_types in " + json.file(),
-                    type,
-                    "needs " + wayOut + " or name the layer " + FULL);
+                    "bad layer_types in " + json.file(), type, "needs " + wayOut + " or name the layer " + FULL);
         }
         return switch (type) {
             case FULL -> 0;

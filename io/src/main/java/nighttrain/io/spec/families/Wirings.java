@@ -1,5 +1,6 @@
 package nighttrain.io.spec.families;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import nighttrain.io.spec.Wiring;
 
 /** The wirings that a model of an ordinary family may have been trained with instead of its own. */
@@ -21,7 +22,14 @@ final class Wirings {
 
     /** How many of the last layers are ladder layers. */
     static int ladderLayers(ConfigJson json, int layers) {
-        if (!json.has("ladder_layers") || json.node().get("ladder_layers").asInt(-1) == 0) {
+        if (!json.has("ladder_layers")) {
+            return 0;
+        }
+        JsonNode value = json.node().get("ladder_layers");
+        if (value.isArray()) {
+            return LlamaLadder.lastLayers(json, layers);
+        }
+        if (value.isIntegralNumber() && value.canConvertToInt() && value.intValue() == 0) {
             return 0;
         }
         int ladderLayers = json.size("ladder_layers", 0);

@@ -34,7 +34,9 @@ class BadConfigTest {
             hidden_act           | "gelu"   | only silu is supported; choose another model; correct it
             hidden_act           | 3        | a string; correct it
             rope_scaling         | 2        | a JSON object; correct it
-            partial_rotary_factor | 1.5     | above 0, at most 1; correct it
+            ladder_layers        | 0.5      | an integer from 1 to 1073741824; correct it
+            ladder_layers        | [1,3]    | the last layers up to 3, each once: ladders with dense layers behind them are not supported; correct it
+            ladder_layers        | [0,1,2]  | the last layers up to 3, each once: ladders with dense layers behind them are not supported; correct it
             ladder_layers        | 5        | at most num_hidden_layers, 4; correct it
             parallel_block       | 1        | true or false; correct it
             """)
@@ -56,12 +58,12 @@ class BadConfigTest {
         ModelDir model = ModelDir.of(dir, "gpt_neox");
         assertRefused(model)
                 .hasMessage(
-                        "unknown model_type in %s: gpt_neox (known are llama, mistral, qwen2, qwen3, phi, gpt2, parallel_track, kraken;"
+                        "unknown model_type in %s: gpt_neox (known are llama, mistral, qwen2, qwen3, phi, gpt2, parallel_track, kraken, llamaLadder;"
                                 + " choose such a model)",
                         model.configFile());
         assertRefused(model.without("model_type"))
                 .hasMessage(
-                        "missing key in %s: model_type (one of llama, mistral, qwen2, qwen3, phi, gpt2, parallel_track, kraken; add it)",
+                        "missing key in %s: model_type (one of llama, mistral, qwen2, qwen3, phi, gpt2, parallel_track, kraken, llamaLadder; add it)",
                         model.configFile());
     }
 
@@ -83,10 +85,10 @@ class BadConfigTest {
 
     @Test
     void ropeThatIsNotSupported() {
-        ModelDir model = ModelDir.of(dir, "llama").with("rope_scaling", "{\"rope_type\": \"yarn\", \"factor\": 4}");
+        ModelDir model = ModelDir.of(dir, "llama").with("rope_scaling", "{\"rope_type\": \"longrope\", \"factor\": 4}");
         assertRefused(model)
                 .hasMessage(
-                        "unsupported rope_type in rope_scaling of %s: yarn (default, linear and llama3 are supported;"
+                        "unsupported rope_type in rope_scaling of %s: longrope (default, linear, llama3 and yarn are supported;"
                                 + " choose another model)",
                         model.configFile());
         assertRefused(ModelDir.of(dir, "llama").with("rope_parameters", "{\"rope_type\": \"linear\"}"))
@@ -138,5 +140,63 @@ class BadConfigTest {
                         model.configFile());
         assertRefused(model.with("track_block_depth", "2").with("track_combine", "\"max\""))
                 .hasMessage("bad track_combine in %s: \"max\" (mean or sum; correct it)", model.configFile());
+    }
+
+    /** What would change the forward pass and is not obeyed; the same keys with a value that changes nothing pass. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            llama          | embedding_multiplier    | 12.0      | 1.0
+            llama          | num_local_experts       | 8         | 0
+            llama          | final_logit_softcapping | 30.0      | null
+            llama          | use_qk_norm             | true      | false
+            llama          | no_rope_layers          | [1,1,1,0] | null
+            qwen3          | num_experts             | 128       | 0
+            phi            | ladder_layers           | 2         | 0
+            parallel_track | partial_rotary_factor   | 0.5       | 1.0
+            gpt2           | parallel_block          | true      | false
+            gpt2           | ladder_layers           | 2         | 0
+            gpt2           | sliding_window          | 128       | null
+            """)
+    void whatIsNotObeyedIsRefused(String family, String key, String value, String neutral) {
+        ModelDir model = ModelDir.of(dir, family)
+                .with("num_tracks", "2")
+                .with("track_block_depth", "2")
+                .with("n_layer", "2")
+                .with("n_embd", "32")
+                .with("n_head", "4");
+        if (!family.equals("parallel_track")) {
+            model.without("num_tracks").without("track_block_depth");
+        }
+        model.with(key, neutral).read();
+        assertRefused(model.with(key, value))
+                .hasMessageContaining(key + " in " + model.configFile() + ": " + value + " (");
+    }
+
+    @Test
+    void aRefusedKeyNamesTheWayOut() {
+        ModelDir model = ModelDir.of(dir, "llama").with("residual_multiplier", "0.22");
+        assertRefused(model)
+                .hasMessage(
+                        "unsupported residual_multiplier in %s: 0.22 (a llama model here has no such thing, and it would"
+                                + " change every answer; choose another model, or drop the key if its weights were trained"
+                                + " without it)",
+                        model.configFile());
+        ModelDir sliding = ModelDir.of(dir, "llama")
+                .with(
+                        "layer_types",
+                        "[\"full_attention\",\"full_attention\",\"full_attention\",\"sliding_attention\"]");
+        assertRefused(sliding)
+                .hasMessage(
+                        "unsupported layer_types in %s: sliding_attention (every layer of a llama model here is"
+                                + " full_attention; choose another model)",
+                        sliding.configFile());
+    }
+
+    @Test
+    void partsOfHeadsThatAreNone() {
+        assertRefused(ModelDir.of(dir, "phi").with("partial_rotary_factor", "1.5"))
+                .hasMessageContaining("(above 0, at most 1; correct it)");
+        assertRefused(ModelDir.of(dir, "phi").with("parallel_block", "false"))
+                .hasMessageContaining("(phi is made of parallel blocks; drop the key; correct it)");
     }
 }

@@ -49,7 +49,15 @@ class FamiliesTest {
 
     @Test
     void llamaWithEverythingSaid() {
-        ModelSpec config = ModelDir.of(dir, "llama").with("head_dim", "16").with("max_position_embeddings", "512").with("rms_norm_eps", "1e-5").with("attention_bias", "true").with("mlp_bias", "true").with("tie_word_embeddings", "true").with("sliding_window", "8").read();
+        ModelSpec config = ModelDir.of(dir, "llama")
+                .with("head_dim", "16")
+                .with("max_position_embeddings", "512")
+                .with("rms_norm_eps", "1e-5")
+                .with("attention_bias", "true")
+                .with("mlp_bias", "true")
+                .with("tie_word_embeddings", "true")
+                .with("sliding_window", "8")
+                .read();
         assertThat(attention(config).headDim()).isEqualTo(16);
         assertThat(attention(config).kvHeads()).isEqualTo(2);
         assertThat(config.maxPositions()).isEqualTo(512);
@@ -63,7 +71,10 @@ class FamiliesTest {
 
     @Test
     void nullIsAsManyKeysAsQueries() {
-        assertThat(attention(ModelDir.of(dir, "mistral").with("num_key_value_heads", "null").read()).kvHeads())
+        assertThat(attention(ModelDir.of(dir, "mistral")
+                                .with("num_key_value_heads", "null")
+                                .read())
+                        .kvHeads())
                 .isEqualTo(4);
     }
 
@@ -72,9 +83,11 @@ class FamiliesTest {
         ModelDir model = ModelDir.of(dir, "mistral");
         assertThat(windows(model.read())).as("transformers' default").containsOnly(4096);
         assertThat(windows(model.with("sliding_window", "8").read())).containsExactly(8, 8, 8, 8);
-        assertThat(windows(model.with("sliding_window", "null").read()))
-                .containsOnly(0);
-        assertThat(attention(model.with("attention_bias", "true").read()).query().bias().isPresent())
+        assertThat(windows(model.with("sliding_window", "null").read())).containsOnly(0);
+        assertThat(attention(model.with("attention_bias", "true").read())
+                        .query()
+                        .bias()
+                        .isPresent())
                 .isFalse();
         assertThat(model.read().maxPositions()).isEqualTo(131_072);
     }
@@ -108,8 +121,7 @@ class FamiliesTest {
         assertThat(windows(model.read())).as("not switched on").containsOnly(0);
         model.with("use_sliding_window", "true");
         assertThat(windows(model.read())).containsExactly(0, 0, 0, 16);
-        assertThat(windows(model.with("max_window_layers", "0").read()))
-                .containsOnly(16);
+        assertThat(windows(model.with("max_window_layers", "0").read())).containsOnly(16);
         model.with(
                 "layer_types",
                 "[\"sliding_attention\", \"full_attention\", \"sliding_attention\", \"full_attention\"]");
@@ -118,9 +130,13 @@ class FamiliesTest {
 
     @Test
     void ropeBeforeTransformers5() {
-        ModelSpec config = ModelDir.of(dir, "llama").with("rope_theta", "500000.0").with("max_position_embeddings", "512").with(
+        ModelSpec config = ModelDir.of(dir, "llama")
+                .with("rope_theta", "500000.0")
+                .with("max_position_embeddings", "512")
+                .with(
                         "rope_scaling",
-                        "{\"type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 1, \"high_freq_factor\": 4}").read();
+                        "{\"type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 1, \"high_freq_factor\": 4}")
+                .read();
         assertThat(rope(config).theta()).isEqualTo(500_000);
         assertThat(rope(config).scaling())
                 .as("without an original length the model's own counts")
@@ -139,29 +155,49 @@ class FamiliesTest {
 
     @Test
     void linearRope() {
-        ModelSpec config = ModelDir.of(dir, "llama").with("rope_scaling", "{\"rope_type\": \"linear\", \"factor\": 2.5}").read();
+        ModelSpec config = ModelDir.of(dir, "llama")
+                .with("rope_scaling", "{\"rope_type\": \"linear\", \"factor\": 2.5}")
+                .read();
         assertThat(rope(config).scaling()).isEqualTo(new RopeScaling.Linear(2.5));
-        assertThat(rope(ModelDir.of(dir, "llama").with("rope_scaling", "null").read()).scaling())
+        assertThat(rope(ModelDir.of(dir, "llama").with("rope_scaling", "null").read())
+                        .scaling())
                 .isEqualTo(new RopeScaling.None());
     }
 
     @Test
     void tracksWithSizesPerTrack() {
-        ModelSpec config = ModelDir.of(dir, "parallel_track").with("num_tracks", "8").with("track_block_depth", "2").read();
+        ModelSpec config = ModelDir.of(dir, "parallel_track")
+                .with("num_tracks", "8")
+                .with("track_block_depth", "2")
+                .read();
         assertThat(config.wiring()).isEqualTo(Wiring.parallelTrack(8, 2, Combine.MEAN));
         assertThat(config.trackCount()).isEqualTo(8);
         assertThat(attention(config).heads()).isEqualTo(4);
-        assertThat(ModelDir.of(dir, "parallel_track").with("num_tracks", "2").with("track_block_depth", "4").with("track_combine", "\"sum\"").read().wiring())
+        assertThat(ModelDir.of(dir, "parallel_track")
+                        .with("num_tracks", "2")
+                        .with("track_block_depth", "4")
+                        .with("track_combine", "\"sum\"")
+                        .read()
+                        .wiring())
                 .isEqualTo(Wiring.parallelTrack(2, 4, Combine.SUM));
     }
 
     @Test
     void wiringOfTheOtherPapers() {
-        assertThat(ModelDir.of(dir, "llama").with("parallel_block", "true").read().wiring())
+        assertThat(ModelDir.of(dir, "llama")
+                        .with("parallel_block", "true")
+                        .read()
+                        .wiring())
                 .isEqualTo(Wiring.parallelBlock());
         assertThat(ModelDir.of(dir, "qwen2").with("ladder_layers", "3").read().wiring())
                 .isEqualTo(Wiring.ladder(3));
-        ModelSpec kraken = ModelDir.of(dir, "kraken").with("num_tracks", "6").with("hidden_act", "\"gelu_new\"").with("norm", "\"layer\"").with("position", "\"learned\"").with("bias", "true").read();
+        ModelSpec kraken = ModelDir.of(dir, "kraken")
+                .with("num_tracks", "6")
+                .with("hidden_act", "\"gelu_new\"")
+                .with("norm", "\"layer\"")
+                .with("position", "\"learned\"")
+                .with("bias", "true")
+                .read();
         assertThat(kraken.wiring()).isEqualTo(Wiring.kraken(6, Linear.of("model.join", 32, 6 * 32, true)));
         assertThat(kraken.finalNorm().kind()).isEqualTo(Norm.Kind.LAYER);
         assertThat(mlp(kraken).activation()).isEqualTo(Mlp.Activation.GELU_TANH);
@@ -171,9 +207,91 @@ class FamiliesTest {
 
     @Test
     void pythonsJsonIsRead() {
-        assertThat(ModelDir.of(dir, "llama").with("attention_dropout", "NaN").read()
+        assertThat(ModelDir.of(dir, "llama")
+                        .with("attention_dropout", "NaN")
+                        .read()
                         .layers())
                 .hasSize(4);
+    }
+
+    @Test
+    void mistralSlidesWhereLayerTypesSay() {
+        assertThat(windows(ModelDir.of(dir, "mistral")
+                        .with("sliding_window", "8")
+                        .with(
+                                "layer_types",
+                                "[\"sliding_attention\", \"full_attention\", \"sliding_attention\", \"full_attention\"]")
+                        .read()))
+                .containsExactly(8, 0, 8, 0);
+    }
+
+    /** transformers' Llama turns whole heads whatever the key says; its Phi obeys it. */
+    @Test
+    void partsOfHeads() {
+        assertThat(rope(ModelDir.of(dir, "llama")
+                                .with("partial_rotary_factor", "0.5")
+                                .read())
+                        .dims())
+                .isEqualTo(8);
+        assertThat(rope(ModelDir.of(dir, "phi")
+                                .with("partial_rotary_factor", "0.25")
+                                .read())
+                        .dims())
+                .isEqualTo(2);
+    }
+
+    @Test
+    void yarn() {
+        String keys = "{\"type\": \"yarn\", \"factor\": 4.0, \"original_max_position_embeddings\": 512";
+        ModelDir model = ModelDir.of(dir, "qwen2").with("rope_scaling", keys + "}");
+        assertThat(rope(model.read()).scaling())
+                .isEqualTo(new RopeScaling.Yarn(4, 32, 1, 512, true, 0.1 * Math.log(4) + 1));
+        assertThat(rope(model.with("rope_scaling", keys + ", \"mscale\": 1.0, \"mscale_all_dim\": 1.0}")
+                                .read())
+                        .scaling())
+                .isEqualTo(new RopeScaling.Yarn(4, 32, 1, 512, true, 1));
+        assertThat(rope(model.with(
+                                        "rope_scaling",
+                                        keys + ", \"attention_factor\": 1.5, \"beta_fast\": 16, \"truncate\": false}")
+                                .read())
+                        .scaling())
+                .isEqualTo(new RopeScaling.Yarn(4, 16, 1, 512, false, 1.5));
+    }
+
+    @Test
+    void gpt2WithoutItsScale() {
+        ModelDir gpt2 = ModelDir.of(dir, "gpt2")
+                .with("n_layer", "2")
+                .with("n_embd", "32")
+                .with("n_head", "8");
+        assertThat(attention(gpt2.read()).scale()).isEqualTo(0.5);
+        assertThat(attention(gpt2.with("scale_attn_weights", "false").read()).scale())
+                .isEqualTo(1);
+    }
+
+    /** Kraken's training script leaves biases out by default, and its learned positions take heads of any width. */
+    @Test
+    void krakenAsItsAuthorsTrainIt() {
+        ModelSpec kraken = ModelDir.of(dir, "kraken")
+                .with("num_tracks", "6")
+                .with("hidden_size", "21")
+                .with("num_attention_heads", "3")
+                .with("num_key_value_heads", "3")
+                .with("hidden_act", "\"gelu_new\"")
+                .with("norm", "\"layer\"")
+                .with("position", "\"learned\"")
+                .read();
+        assertThat(attention(kraken).headDim()).isEqualTo(7);
+        assertThat(names(kraken)).noneMatch(name -> name.endsWith(".bias"));
+    }
+
+    @Test
+    void laddersAsTheirAuthorsSaveThem() {
+        ModelDir ladder = ModelDir.of(dir, "llamaLadder").with("ladder_layers", "[2, 3, 1]");
+        assertThat(ladder.read().wiring()).isEqualTo(Wiring.ladder(3));
+        assertThat(ladder.with("ladder_layers", "[]").read().wiring()).isEqualTo(Wiring.dense());
+        assertThat(ModelDir.of(dir, "llama").with("ladder_layers", "[3]").read().wiring())
+                .isEqualTo(Wiring.ladder(1));
     }
 
     @Test
@@ -185,6 +303,10 @@ class FamiliesTest {
                         "model.final_layernorm.bias",
                         "lm_head.bias")
                 .doesNotContain("model.layers.0.post_attention_layernorm.weight");
+        ModelSpec tied =
+                ModelDir.of(dir, "phi").with("tie_word_embeddings", "true").read();
+        assertThat(tied.head().output().weight()).isEqualTo("model.embed_tokens.weight");
+        assertThat(tied.head().output().bias()).hasValue("lm_head.bias");
         ModelDir gpt2 = ModelDir.of(dir, "gpt2")
                 .with("n_layer", "2")
                 .with("n_embd", "32")

@@ -1,0 +1,159 @@
+package nighttrain.io.checkpoint;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Path;
+import java.util.List;
+import nighttrain.io.ModelDir;
+import nighttrain.io.UserError;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.TensorSpec;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Checkpoints that have every tensor of their model, and more. */
+class WholeModelTest {
+    @TempDir
+    Path dir;
+
+    private static ModelDir llama(Path dir) {
+        return ModelDir.of(dir, "llama").with("num_hidden_layers", "1").with("vocab_size", "4");
+    }
+
+    /** Every tensor of the model, of zeros, and {@code more}. */
+    private Checkpoint open(ModelDir model, SafetensorsFile more) {
+        ModelSpec spec = model.read();
+        for (TensorSpec tensor : spec.tensors()) {
+            more.fp32(tensor.name(), tensor.shape().toString(), new float[(int) tensor.size()]);
+        }
+        more.write(dir.resolve("model.safetensors"));
+        return Checkpoints.open(dir);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "model.layers.0.self_attn.q_proj.bias",
+                "model.layers.0.self_attn.q_norm.weight",
+                "model.layers.0.pre_feedforward_layernorm.weight",
+                "model.norm.bias",
+                "lm_head.bias"
+            })
+    void whatNothingReadsIsRefused(String name) {
+        Checkpoint checkpoint = open(llama(dir), new SafetensorsFile().fp32(name, "[1]", 1));
+        assertThatThrownBy(() -> Checkpoints.checkTensors(checkpoint))
+                .isInstanceOf(UserError.class)
+                .hasMessage(
+                        "tensor that nothing reads in %s: %s (config.json does not speak of it, and without it every answer"
+                                + " would be another; correct config.json or choose another model)",
+                        dir.resolve("model.safetensors"), name);
+    }
+
+    @Test
+    void theSecondNormOfAParallelBlockIsRefused() {
+        Checkpoint checkpoint = open(
+                llama(dir).with("parallel_block", "true"),
+                new SafetensorsFile().fp32("model.layers.0.post_attention_layernorm.weight", "[1]", 1));
+        assertThatThrownBy(() -> Checkpoints.checkTensors(checkpoint))
+                .hasMessageContaining("model.layers.0.post_attention_layernorm.weight");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "model.layers.0.self_attn.rotary_emb.inv_freq",
+                "model.layers.0.self_attn.k_scale",
+                "model.layers.1.self_attn.q_proj.weight",
+                "vision_tower.layers.0.weight",
+                "mtp.norm.weight"
+            })
+    void whatIsHarmlessPasses(String name) {
+        Checkpoint checkpoint = open(llama(dir), new SafetensorsFile().fp32(name, "[1]", 1));
+        assertThatCode(() -> Checkpoints.checkTensors(checkpoint)).doesNotThrowAnyException();
+    }
+
+    /** GPT-2's masks are buffers that old files have; its names begin with {@code transformer.} or not. */
+    @Test
+    void gpt2sMasksPassInBothSpellings() {
+        ModelDir model = ModelDir.of(dir, "gpt2")
+                .with("n_layer", "1")
+                .with("n_embd", "4")
+                .with("n_head", "2");
+        SafetensorsFile published =
+                new SafetensorsFile().fp32("h.0.attn.bias", "[1]", 1).fp32("h.0.attn.masked_bias", "[1]", 1);
+        for (TensorSpec tensor : model.read().tensors()) {
+            published.fp32(
+                    tensor.name().replace("transformer.", ""),
+                    tensor.shape().toString(),
+                    new float[(int) tensor.size()]);
+        }
+        published.write(dir.resolve("model.safetensors"));
+        Checkpoint checkpoint = Checkpoints.open(dir);
+        assertThatCode(() -> Checkpoints.checkTensors(checkpoint)).doesNotThrowAnyException();
+        assertThat(checkpoint.has("transformer.wte.weight")).isTrue();
+    }
+
+    @Test
+    void aSavedHeadThatDiffersIsUsedThoughTied() {
+        ModelDir tied = llama(dir).with("tie_word_embeddings", "true");
+        float[] values = new float[4 * 32];
+        values[127] = 1;
+        Checkpoint checkpoint = open(tied, new SafetensorsFile().fp32("lm_head.weight", "[4, 32]", values));
+        assertThat(checkpoint.spec().head().output().weight()).isEqualTo("lm_head.weight");
+        assertThat(checkpoint.warnings())
+                .isEqualTo(List.of("head of its own in " + dir
+                        + ": lm_head.weight (differs from model.embed_tokens.weight though tie_word_embeddings is true;"
+                        + " it is used, as transformers does)"));
+    }
+
+    @Test
+    void aSavedHeadThatIsTheEmbeddingSaysNothing() {
+        Checkpoint checkpoint = open(
+                llama(dir).with("tie_word_embeddings", "true"),
+                new SafetensorsFile().fp32("lm_head.weight", "[4, 32]", new float[4 * 32]));
+        assertThat(checkpoint.spec().head().output().weight()).isEqualTo("model.embed_tokens.weight");
+        assertThat(checkpoint.warnings()).isEmpty();
+        assertThatCode(() -> Checkpoints.checkTensors(checkpoint)).doesNotThrowAnyException();
+    }
+
+    @Test
+    void missingHeadsAreNamedAsPublished() {
+        ModelDir gpt2 = ModelDir.of(dir, "gpt2")
+                .with("n_layer", "1")
+                .with("n_embd", "4")
+                .with("n_head", "2");
+        open(gpt2, new SafetensorsFile());
+        Checkpoint untied = Checkpoints.open(
+                gpt2.with("tie_word_embeddings", "false").write().dir());
+        assertThatThrownBy(() -> Checkpoints.checkTensors(untied))
+                .hasMessageContaining(": lm_head.weight (expected shape");
+    }
+
+    @Test
+    void columnsOfAFusedTensorAreTakenApart() {
+        ModelDir gpt2 = ModelDir.of(dir, "gpt2")
+                .with("n_layer", "1")
+                .with("n_embd", "2")
+                .with("n_head", "1");
+        gpt2.write();
+        new SafetensorsFile()
+                .fp32("transformer.wte.weight", "[1]", 0)
+                .fp32("transformer.h.0.attn.c_attn.weight", "[2, 6]", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
+                .fp32("transformer.h.0.attn.c_attn.bias", "[6]", 1, 2, 3, 4, 5, 6)
+                .write(dir.resolve("model.safetensors"));
+        try (Checkpoint checkpoint = Checkpoints.open(dir)) {
+            var attention = (nighttrain.io.spec.Attention)
+                    checkpoint.spec().layers().get(0).mixer();
+            float[] key = new float[4];
+            checkpoint.weight(attention.key(), 0).copyTo(0, key, 0, 4);
+            assertThat(key).containsExactly(3, 9, 4, 10);
+            float[] bias = new float[2];
+            checkpoint.bias(attention.value(), 0).copyTo(0, bias, 0, 2);
+            assertThat(bias).containsExactly(5, 6);
+        }
+    }
+}
