@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import nighttrain.pipeline.settings.MaxRowErrors;
 import nighttrain.pipeline.settings.Settings;
