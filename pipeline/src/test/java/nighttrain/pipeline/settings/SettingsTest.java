@@ -84,6 +84,7 @@ class SettingsTest {
                         "--id-column",
                         "--limit",
                         "--system",
+                        "--chat-template-args",
                         "--truncate",
                         "--max-tokens",
                         "--temperature",
