@@ -8,8 +8,8 @@ import nighttrain.io.UserError;
 
 /**
  * Cuts memory into the pages of a cache's groups. All groups are sized for the same number of sequences of a typical length; where they
- * hold as many as may run, for longer ones. What is left goes to the groups in their order, those without a window first. No group gets
- * more than the longest sequences could use, or less than one of them needs.
+ * hold as many as may run, for longer ones. What is left goes to the groups in their order, those without a window first: there it keeps
+ * prefixes. No group gets more than the longest sequences fill, or less than one of them needs.
  *
  * @param bytes memory to use, over all ranks
  * @param maxSequences most sequences that run at once
@@ -41,7 +41,7 @@ public record CacheBudget(long bytes, int maxSequences, int maxTokens, int maxMo
         for (int index : unwindowedFirst(groups)) {
             Group group = groups.get(index);
             long pages = pages(group, pageTokens, sequences, length);
-            long useful = Math.max(pages, pages(group, pageTokens, maxSequences, maxModelLen));
+            long useful = Math.max(pages, (long) maxSequences * CacheLayout.pagesFor(maxModelLen, pageTokens));
             long more = Math.min(useful - pages, left / group.pageBytes(pageTokens));
             left -= more * group.pageBytes(pageTokens);
             sized[index] = new Group(group.spec(), group.layers(), (int) Math.min(pages + more, Integer.MAX_VALUE - 1));

@@ -78,7 +78,7 @@ record Options(
         double seconds = pace * replica.seconds(rowsPerReplica);
         double rowsPerS = sample.computedRows() / (double) nodes / seconds;
         double perRow = sample.meanPromptTokens() + sample.meanOutputTokens();
-        long held = (long) (plan.kvPages() * (double) plan.pageTokens() / perRow);
+        long held = (long) plan.sequencesHeld((int) Math.ceil(perRow));
         return new Expected(
                 rowsPerS * sample.meanOutputTokens(),
                 rowsPerS * perRow,
