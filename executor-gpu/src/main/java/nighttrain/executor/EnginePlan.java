@@ -1,7 +1,12 @@
 package nighttrain.executor;
 
 import java.io.Serializable;
+import java.util.List;
 import nighttrain.executor.cache.CacheLayout;
+import nighttrain.executor.cache.PageAllocator;
+import nighttrain.executor.perf.Forecast;
+import nighttrain.executor.perf.StepTime;
+import nighttrain.executor.step.StepLimits;
 
 /**
  * What an engine settled on: nothing here is "automatic" any more.
@@ -73,5 +78,14 @@ public record EnginePlan(
     /** {@code replicas x ranks}, as users write it. */
     public String layout() {
         return replicas + "x" + ranks;
+    }
+
+    /** How one replica would answer {@code requests}, all of them there from the start, in this order. */
+    public Forecast forecast(StepTime time, List<Forecast.Request> requests) {
+        return Forecast.of(
+                new StepLimits(maxNumSeqs, maxBatchTokens, 0, maxModelLen),
+                new PageAllocator(cache(), prefixCache),
+                time,
+                requests);
     }
 }

@@ -12,6 +12,8 @@ import nighttrain.executor.device.cpu.CpuDevice;
 import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.executor.device.cuda.CudaOptions;
 import nighttrain.executor.device.cuda.GpuReadings;
+import nighttrain.executor.perf.HardwareProfile;
+import nighttrain.executor.perf.Roofline;
 import nighttrain.executor.request.DeviceReading;
 import nighttrain.executor.run.Replica;
 import nighttrain.executor.run.WorkerGroup;
@@ -111,18 +113,19 @@ public final class Engines {
                 ? Optional.of(new Roofline(
                         model,
                         plan.ranks(),
-                        CudaDevices.ceilings(GpuPlanning.gpusOf(0, config, plan).get(0))))
+                        CudaDevices.peakRates(
+                                GpuPlanning.gpusOf(0, config, plan).get(0))))
                 : Optional.empty();
     }
 
     /** What the devices of {@code plan} give, measured on the first; takes seconds. Call it before {@link #open}. */
     public static HardwareProfile measured(EngineConfig config, EnginePlan plan) {
         if (plan.backend() == Backend.CPU) {
-            return HardwareProfile.ofCpu(CpuDevice.ceilings(plan.threadsPerRank()));
+            return HardwareProfile.ofCpu(CpuDevice.peakRates(plan.threadsPerRank()));
         }
         int gpu = GpuPlanning.gpusOf(0, config, plan).get(0);
         return HardwareProfile.ofGpu(
-                CudaDevices.names(), CudaDevices.memory(gpu).totalBytes(), CudaDevices.ceilings(gpu));
+                CudaDevices.names(), CudaDevices.memory(gpu).totalBytes(), CudaDevices.peakRates(gpu));
     }
 
     /** What an engine would run on here, in words: {@code Linux amd64, 16 processors, 4 x NVIDIA H200}. */

@@ -5,6 +5,8 @@ import nighttrain.executor.cache.CacheBudget;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.cache.ModelCaches;
 import nighttrain.executor.model.WorkspaceSize;
+import nighttrain.executor.perf.HardwareProfile;
+import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.ModelSpec;
 

@@ -4,6 +4,8 @@ import java.util.List;
 import java.util.stream.IntStream;
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.device.cuda.CudaDevices;
+import nighttrain.executor.perf.HardwareProfile;
+import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.ModelSpec;
 

@@ -21,6 +21,8 @@ class ArchitectureRulesTest {
                 .consideringOnlyDependenciesInLayers()
                 .layer("root")
                 .definedBy("nighttrain.executor")
+                .layer("perf")
+                .definedBy("nighttrain.executor.perf")
                 .layer("run")
                 .definedBy("nighttrain.executor.run")
                 .layer("schedule")
@@ -41,16 +43,18 @@ class ArchitectureRulesTest {
                 .definedBy("nighttrain.executor.device.cuda..")
                 .whereLayer("root")
                 .mayNotBeAccessedByAnyLayer()
+                .whereLayer("perf")
+                .mayOnlyBeAccessedByLayers("root")
                 .whereLayer("run")
                 .mayOnlyBeAccessedByLayers("root")
                 .whereLayer("schedule")
-                .mayOnlyBeAccessedByLayers("root", "run")
+                .mayOnlyBeAccessedByLayers("root", "perf", "run")
                 .whereLayer("cache")
-                .mayOnlyBeAccessedByLayers("root", "run", "schedule", "model", "device.cuda")
+                .mayOnlyBeAccessedByLayers("root", "perf", "run", "schedule", "model", "device.cuda")
                 .whereLayer("model")
                 .mayOnlyBeAccessedByLayers("root", "run")
                 .whereLayer("architecture")
-                .mayOnlyBeAccessedByLayers("root", "model")
+                .mayOnlyBeAccessedByLayers("root", "perf", "model")
                 .whereLayer("device.cpu")
                 .mayOnlyBeAccessedByLayers("root")
                 .whereLayer("device.cuda")
@@ -106,6 +110,7 @@ class ArchitectureRulesTest {
                         "org.apache.hadoop..",
                         "org.apache.arrow..",
                         "nighttrain.io.text..",
+                        "nighttrain.io.rows..",
                         "nighttrain.io.table..",
                         "nighttrain.io.journal..",
                         "nighttrain.pipeline..",

@@ -9,7 +9,11 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
-import nighttrain.executor.Roofline.Step;
+import nighttrain.executor.perf.AllReduceLatency;
+import nighttrain.executor.perf.Forecast;
+import nighttrain.executor.perf.HardwareProfile;
+import nighttrain.executor.perf.Roofline.Step;
+import nighttrain.executor.perf.StepTime;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.ModelSpec;
@@ -19,7 +23,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Steps and rounds that were measured (executor-gpu/BENCHMARKS.md), beside what is forecast for them. */
 class StepTimeTest {
-    private static final SumTimes TWO_RANKS = new SumTimes(Map.of(
+    private static final AllReduceLatency TWO_RANKS = new AllReduceLatency(Map.of(
             2,
             Map.of(
                     8L << 10,
@@ -38,8 +42,8 @@ class StepTimeTest {
                     106.9e-6)));
     private static final HardwareProfile H100 =
             new HardwareProfile("NVIDIA H100", 80L << 30, 2.98e12, 783e12, 1.0, 0.85, 40e-6, TWO_RANKS, 2);
-    private static final HardwareProfile H200 =
-            new HardwareProfile("NVIDIA H200", 140L << 30, 4.22e12, 790e12, 1.0, 0.85, 40e-6, SumTimes.unknown(), 2);
+    private static final HardwareProfile H200 = new HardwareProfile(
+            "NVIDIA H200", 140L << 30, 4.22e12, 790e12, 1.0, 0.85, 40e-6, AllReduceLatency.unknown(), 2);
 
     @ParameterizedTest
     @CsvSource({
@@ -71,7 +75,7 @@ class StepTimeTest {
     void wholeRoundsOfAnH200(int promptTokens, int outputTokens, double measuredTokensPerS) {
         ModelSpec model = shape("dense-8b");
         EnginePlan plan = Engines.planOn(H200, 1, EngineConfig.defaults(), model);
-        Forecast forecast = Forecast.of(plan, new StepTime(model, 1, H200), alike(256, promptTokens, outputTokens));
+        Forecast forecast = plan.forecast(new StepTime(model, 1, H200), alike(256, promptTokens, outputTokens));
         assertThat(forecast.outputTokens()).isEqualTo(256L * outputTokens);
         assertThat(forecast.outputTokens() / forecast.seconds() / measuredTokensPerS)
                 .isCloseTo(1, within(0.13));
@@ -82,22 +86,22 @@ class StepTimeTest {
         ModelSpec model = shape("dense-8b");
         EnginePlan plan = Engines.planOn(H200, 1, EngineConfig.defaults(), model);
         List<Forecast.Request> same = Collections.nCopies(512, new Forecast.Request(new int[1024], 8));
-        Forecast forecast = Forecast.of(plan, new StepTime(model, 1, H200), same);
+        Forecast forecast = plan.forecast(new StepTime(model, 1, H200), same);
         assertThat((double) forecast.cachedPromptTokens() / forecast.promptTokens())
                 .isGreaterThan(0.4);
         assertThat(forecast.seconds())
                 .isLessThan(0.7
-                        * Forecast.of(plan, new StepTime(model, 1, H200), alike(512, 1024, 8))
+                        * plan.forecast(new StepTime(model, 1, H200), alike(512, 1024, 8))
                                 .seconds());
     }
 
     @Test
     void sumsThatTravelBesideModulesCostLess() {
         Step step = Step.decode(64, 1088);
-        double dense = new StepTime(shape("dense-30b"), 2, H100).summingSeconds(step);
-        assertThat(new StepTime(shape("ladder-30b"), 2, H100).summingSeconds(step))
+        double dense = new StepTime(shape("dense-30b"), 2, H100).communicationSeconds(step);
+        assertThat(new StepTime(shape("ladder-30b"), 2, H100).communicationSeconds(step))
                 .isLessThan(dense / 10);
-        assertThat(new StepTime(shape("dense-30b"), 1, H100).summingSeconds(step))
+        assertThat(new StepTime(shape("dense-30b"), 1, H100).communicationSeconds(step))
                 .isZero();
     }
 
@@ -108,7 +112,7 @@ class StepTimeTest {
         assertThat(TWO_RANKS.seconds(2, 56 << 20)).isCloseTo(106.9e-6 + 76.3e-6, within(1e-9));
         assertThat(TWO_RANKS.seconds(4, 100)).isEqualTo(5.4e-6);
         assertThat(TWO_RANKS.hasMeasured(4)).isFalse();
-        assertThat(SumTimes.unknown().isKnown()).isFalse();
+        assertThat(AllReduceLatency.unknown().isKnown()).isFalse();
     }
 
     @Test
@@ -132,7 +136,7 @@ class StepTimeTest {
         assertThat(here.bytesPerSecond()).isBetween(1e6, 1e13);
         assertThat(here.flopsPerSecond()).isBetween(1e5, 1e14);
         assertThat(here.elementBytes()).isEqualTo(4);
-        assertThat(here.sums().isKnown()).isFalse();
+        assertThat(here.allReduce().isKnown()).isFalse();
     }
 
     private static List<Forecast.Request> alike(int count, int promptTokens, int outputTokens) {

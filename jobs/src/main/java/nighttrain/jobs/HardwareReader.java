@@ -7,7 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
-import nighttrain.executor.HardwareProfile;
+import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.plan.HardwareFile;
 

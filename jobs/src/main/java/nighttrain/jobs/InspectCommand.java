@@ -1,7 +1,7 @@
 package nighttrain.jobs;
 
 import java.nio.file.Path;
-import nighttrain.executor.ModelFootprint;
+import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import picocli.CommandLine.Model.CommandSpec;

@@ -5,7 +5,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import nighttrain.executor.HardwareProfile;
+import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.PlanJob;
 import nighttrain.pipeline.plan.Plan;

@@ -62,7 +62,7 @@ final class PlanJson {
         json.put("output_tokens_per_s_per_node", expected.outputTokensPerS());
         json.put("total_tokens_per_s_per_node", expected.totalTokensPerS());
         json.put("generating_s", expected.nodeS());
-        json.put("comm_share", expected.summingShare());
+        json.put("comm_share", expected.communicationShare());
         json.put("running_sequences", expected.runningSequences());
         json.put("memory_bytes_per_gpu", expected.bytesPerDevice());
     }

@@ -57,7 +57,7 @@ class ConfTest {
         if (kind.startsWith("jobs/") && kind.endsWith(".yaml")) {
             loadsAsSettings(file);
         } else if (kind.startsWith("hardware/")) {
-            assertThat(HardwareReader.read(file.toString()).sums().isKnown()).isTrue();
+            assertThat(HardwareReader.read(file.toString()).allReduce().isKnown()).isTrue();
         } else if (kind.equals("prices.yaml/prices.yaml")) {
             assertThat(HardwareReader.names())
                     .allSatisfy(

@@ -6,7 +6,7 @@ import static org.apache.spark.sql.functions.rand;
 import java.util.List;
 import java.util.stream.Stream;
 import nighttrain.executor.EnginePlan;
-import nighttrain.executor.HardwareProfile;
+import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.table.Summary;

@@ -6,16 +6,16 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import nighttrain.executor.Roofline;
 import nighttrain.executor.cache.CacheLayout;
-import nighttrain.executor.device.Ceilings;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.Matrix;
+import nighttrain.executor.device.PeakRates;
 import nighttrain.executor.device.Recorder.Recording;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.executor.model.Decoder;
+import nighttrain.executor.perf.Roofline;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.StepLimits;
 import nighttrain.io.checkpoint.Checkpoint;
@@ -49,7 +49,7 @@ class GpuVerbBenchmark {
         int pages = Math.max(PREFILL_TOKENS, (context + 64) * batch) / PAGE_TOKENS;
         StepLimits limits = new StepLimits(sequences, PREFILL_TOKENS, 0, Math.max(PREFILL_TOKENS, context + 64));
         CacheLayout layout = CacheLayout.ofPages(PAGE_TOKENS, pages);
-        Ceilings ceilings = CudaDevices.ceilings(0);
+        PeakRates peakRates = CudaDevices.peakRates(0);
         Device device = CudaDevices.ranks(List.of(0), limits, layout).get(0);
         long start = System.nanoTime();
         try (Checkpoint checkpoint = Checkpoints.dummy(shape);
@@ -64,15 +64,15 @@ class GpuVerbBenchmark {
                     Steps.prefill(PREFILLED, PREFILL_TOKENS / PREFILLED));
             String decode = "decode, batch " + batch + ", context " + context;
             double decoded = measure(decode, device, decoder, Steps.decode(batch, context));
-            Roofline roofline = new Roofline(checkpoint.spec(), 1, ceilings);
+            Roofline roofline = new Roofline(checkpoint.spec(), 1, peakRates);
             double bound = 1e3 * roofline.seconds(Roofline.Step.decode(batch, context));
             System.out.printf(
                     "decode: %.2f ms of at least %.2f, %.2f of the roofline (copy %.2f TB/s, bf16 product %.0f TFLOP/s)%n",
                     decoded,
                     bound,
                     bound / decoded,
-                    ceilings.bytesPerSecond() / 1e12,
-                    ceilings.flopsPerSecond() / 1e12);
+                    peakRates.bytesPerSecond() / 1e12,
+                    peakRates.flopsPerSecond() / 1e12);
         }
     }
 

@@ -4,8 +4,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import nighttrain.executor.EnginePlan;
-import nighttrain.executor.ModelFootprint;
-import nighttrain.executor.Roofline;
+import nighttrain.executor.perf.ModelFootprint;
+import nighttrain.executor.perf.Roofline;
 
 /**
  * What a benchmark came to.

@@ -1,7 +1,7 @@
 package nighttrain.pipeline.bench;
 
 import nighttrain.executor.EnginePlan;
-import nighttrain.executor.Roofline;
+import nighttrain.executor.perf.Roofline;
 
 /**
  * The least time that the devices of an engine could take for a round: batches as full as engine and load allow, prompts of

@@ -8,8 +8,8 @@ import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EnginePlan;
 import nighttrain.executor.Engines;
-import nighttrain.executor.ModelFootprint;
-import nighttrain.executor.Roofline;
+import nighttrain.executor.perf.ModelFootprint;
+import nighttrain.executor.perf.Roofline;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 

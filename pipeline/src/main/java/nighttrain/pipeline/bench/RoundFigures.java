@@ -4,7 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import nighttrain.executor.EnginePlan;
-import nighttrain.executor.Roofline;
+import nighttrain.executor.perf.Roofline;
 import nighttrain.io.table.Percentiles;
 
 /** The figures of a round by their names, which have their units in them: the one list that every table and file follows. */

@@ -1,7 +1,7 @@
 package nighttrain.pipeline.compare;
 
 import nighttrain.executor.EnginePlan;
-import nighttrain.executor.ModelFootprint;
+import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.pipeline.bench.LoneEngine;
 
 /**

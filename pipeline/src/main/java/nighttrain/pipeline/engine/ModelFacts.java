@@ -2,7 +2,7 @@ package nighttrain.pipeline.engine;
 
 import java.nio.file.Path;
 import nighttrain.executor.Engines;
-import nighttrain.executor.ModelFootprint;
+import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.text.Tokenizer;

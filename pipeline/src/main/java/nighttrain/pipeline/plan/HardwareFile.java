@@ -7,8 +7,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
-import nighttrain.executor.HardwareProfile;
-import nighttrain.executor.SumTimes;
+import nighttrain.executor.perf.AllReduceLatency;
+import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.io.UserError;
 
 /** A file of {@code conf/hardware}, as people write it: units that they think in, every key needed. */
@@ -45,13 +45,13 @@ public final class HardwareFile {
                     HardwareProfile.BF16_BYTES);
         }
 
-        private SumTimes sums() {
+        private AllReduceLatency sums() {
             Map<Integer, Map<Long, Double>> seconds = new TreeMap<>();
             sumsUs.forEach((ranks, points) -> {
                 Map<Long, Double> ofRanks = seconds.computeIfAbsent(ranks, unused -> new TreeMap<>());
                 points.forEach((kib, micros) -> ofRanks.put((long) kib * KIB, micros / MICROS));
             });
-            return new SumTimes(seconds);
+            return new AllReduceLatency(seconds);
         }
     }
 

@@ -9,8 +9,8 @@ import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EnginePlan;
 import nighttrain.executor.Engines;
 import nighttrain.executor.GpuMemory;
-import nighttrain.executor.HardwareProfile;
-import nighttrain.executor.StepTime;
+import nighttrain.executor.perf.HardwareProfile;
+import nighttrain.executor.perf.StepTime;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.pipeline.compare.Layout;
@@ -58,7 +58,7 @@ record Options(
             if (config.kvPages() == 0 && !memory.isUseful()) {
                 return new Option(layout, Optional.empty(), tooLarge(memory, asked, layout.ranks()));
             }
-            if (layout.ranks() > 1 && !hardware.sums().isKnown()) {
+            if (layout.ranks() > 1 && !hardware.allReduce().isKnown()) {
                 return new Option(
                         layout, Optional.empty(), "sums between these GPUs were never measured; give --hardware");
             }
@@ -84,7 +84,7 @@ record Options(
                 rowsPerS * perRow,
                 plan.replicas() * replica.rowsPerS() / pace,
                 seconds,
-                replica.summingShare(),
+                replica.communicationShare(),
                 Math.max(1, Math.min(plan.maxNumSeqs(), held)),
                 bytes);
     }
@@ -93,7 +93,8 @@ record Options(
         StringBuilder why = new StringBuilder(
                 layout.ranks() == 1
                         ? "no sums between GPUs"
-                        : String.format(Locale.ROOT, "sums between GPUs take %.0f %%", 100 * expected.summingShare()));
+                        : String.format(
+                                Locale.ROOT, "sums between GPUs take %.0f %%", 100 * expected.communicationShare()));
         long rows = (long) Math.ceil((double) sample.computedRows() / nodes / layout.replicas());
         if (rows < expected.runningSequences()) { // then the weights are read for few, and ranks share that reading
             why.append(
@@ -103,7 +104,7 @@ record Options(
             why.append(String.format(
                     "; KV cache holds %d of %d sequences", expected.runningSequences(), config.maxNumSeqs()));
         }
-        if (!hardware.sums().hasMeasured(layout.ranks())) {
+        if (!hardware.allReduce().hasMeasured(layout.ranks())) {
             why.append("; sums of ").append(layout.ranks()).append(" ranks not measured, others' taken");
         }
         return why.toString();

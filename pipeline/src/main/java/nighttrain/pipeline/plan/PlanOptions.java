@@ -2,7 +2,7 @@ package nighttrain.pipeline.plan;
 
 import java.util.Map;
 import java.util.Optional;
-import nighttrain.executor.HardwareProfile;
+import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.settings.Setting;
 import nighttrain.pipeline.settings.SettingValues;

@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.ToIntFunction;
 import java.util.stream.IntStream;
-import nighttrain.executor.Forecast;
+import nighttrain.executor.perf.Forecast;
 
 /**
  * What a plan knows of the rows: some of them, chosen by chance.

@@ -2,7 +2,7 @@ package nighttrain.pipeline.plan;
 
 import java.util.Optional;
 import java.util.function.IntToDoubleFunction;
-import nighttrain.executor.HardwareProfile;
+import nighttrain.executor.perf.HardwareProfile;
 
 /**
  * How many rows a trial runs: enough to fill the engine for some batches, or what is done once is taken for its pace. A first run of

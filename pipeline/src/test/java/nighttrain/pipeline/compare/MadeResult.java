@@ -8,7 +8,7 @@ import java.util.Map;
 import nighttrain.executor.Backend;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EnginePlan;
-import nighttrain.executor.ModelFootprint;
+import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.table.Percentiles;
 import nighttrain.pipeline.bench.Round;
 import nighttrain.pipeline.bench.Workload;

@@ -7,8 +7,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import nighttrain.executor.EngineConfig;
-import nighttrain.executor.HardwareProfile;
-import nighttrain.executor.SumTimes;
+import nighttrain.executor.perf.AllReduceLatency;
+import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
@@ -27,7 +27,7 @@ class OptionsTest {
             1,
             0.85,
             40e-6,
-            new SumTimes(Map.of(2, Map.of(8192L, 5.4e-6, 33_554_432L, 107e-6))),
+            new AllReduceLatency(Map.of(2, Map.of(8192L, 5.4e-6, 33_554_432L, 107e-6))),
             2);
 
     @Test

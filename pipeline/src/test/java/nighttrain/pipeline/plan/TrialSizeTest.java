@@ -3,17 +3,17 @@ package nighttrain.pipeline.plan;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Optional;
-import nighttrain.executor.HardwareProfile;
-import nighttrain.executor.SumTimes;
+import nighttrain.executor.perf.AllReduceLatency;
+import nighttrain.executor.perf.HardwareProfile;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class TrialSizeTest {
     private static final HardwareProfile GPU =
-            new HardwareProfile("GPU", 1L << 30, 1e12, 1e12, 1, 1, 0, SumTimes.unknown(), 2);
+            new HardwareProfile("GPU", 1L << 30, 1e12, 1e12, 1, 1, 0, AllReduceLatency.unknown(), 2);
     private static final HardwareProfile CPU =
-            new HardwareProfile("CPU", 1L << 30, 1e10, 1e10, 1, 1, 0, SumTimes.unknown(), Float.BYTES);
+            new HardwareProfile("CPU", 1L << 30, 1e10, 1e10, 1, 1, 0, AllReduceLatency.unknown(), Float.BYTES);
 
     /** Rows that a forecast takes a millisecond for: a GPU has time for thirty thousand, a processor for ten. */
     @ParameterizedTest

@@ -3,12 +3,12 @@ package nighttrain.executor.device.cpu;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import nighttrain.executor.device.Ceilings;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.KvPages;
 import nighttrain.executor.device.Matrix;
+import nighttrain.executor.device.PeakRates;
 import nighttrain.executor.device.Recorder;
 import nighttrain.executor.device.Tensor;
 
@@ -42,8 +42,8 @@ public final class CpuDevice implements Device {
     }
 
     /** What the {@code threads} threads of a rank give at best; takes some tenths of a second. */
-    public static Ceilings ceilings(int threads) {
-        return CpuCeilings.measure(threads);
+    public static PeakRates peakRates(int threads) {
+        return CpuPeakRates.measure(threads);
     }
 
     @Override

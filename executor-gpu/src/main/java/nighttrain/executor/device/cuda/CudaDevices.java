@@ -11,8 +11,8 @@ import jcuda.driver.CUdevice;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 import nighttrain.executor.cache.CacheLayout;
-import nighttrain.executor.device.Ceilings;
 import nighttrain.executor.device.Device;
+import nighttrain.executor.device.PeakRates;
 import nighttrain.executor.device.cuda.collective.Meeting;
 import nighttrain.executor.device.cuda.collective.PeerGroup;
 import nighttrain.executor.device.cuda.driver.CudaContext;
@@ -111,9 +111,9 @@ public final class CudaDevices {
     }
 
     /** What one GPU gives at best; takes about a second and 3 GiB. */
-    public static Ceilings ceilings(int ordinal) {
+    public static PeakRates peakRates(int ordinal) {
         count();
-        try (CudaCeilings gpu = new CudaCeilings(new CudaContext(ordinal), new CudaLibraries())) {
+        try (CudaPeakRates gpu = new CudaPeakRates(new CudaContext(ordinal), new CudaLibraries())) {
             return gpu.measure();
         }
     }

@@ -1,12 +1,12 @@
-package nighttrain.executor;
+package nighttrain.executor.perf;
 
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.SyncCount;
 import nighttrain.io.spec.ModelSpec;
 
 /**
- * The time that a step is expected to take: the roofline at the rates that operations reach, the sums over ranks that nothing hides,
- * and the starts and ends of kernels. A sum that travels beside a module costs only what it is longer.
+ * The time that a step is expected to take: the roofline at the rates that operations reach, the all-reduces that nothing hides,
+ * and the starts and ends of kernels. An all-reduce that travels beside a module costs only the time by which it is longer.
  */
 public final class StepTime {
     private final Roofline roofline;
@@ -26,20 +26,21 @@ public final class StepTime {
     /** Seconds of {@code step}. */
     public double seconds(Roofline.Step step) {
         double computing = roofline.seconds(step);
-        return computing + summing(step.tokens(), computing) + model.layers().size() * hardware.layerOverheadS();
+        return computing + communicating(step.tokens(), computing) + model.layers().size() * hardware.layerOverheadS();
     }
 
-    /** Of these, seconds that ranks wait for one another's sums. */
-    public double summingSeconds(Roofline.Step step) {
-        return summing(step.tokens(), roofline.seconds(step));
+    /** Of these, seconds that ranks wait for all-reduces. */
+    public double communicationSeconds(Roofline.Step step) {
+        return communicating(step.tokens(), roofline.seconds(step));
     }
 
-    private double summing(long tokens, double computing) {
+    private double communicating(long tokens, double computing) {
         if (ranks == 1) {
             return 0;
         }
-        double sum = hardware.sums().seconds(ranks, (double) tokens * model.hiddenSize() * hardware.elementBytes());
+        double allReduce =
+                hardware.allReduce().seconds(ranks, (double) tokens * model.hiddenSize() * hardware.elementBytes());
         double module = computing / (2.0 * model.layers().size());
-        return syncs.blocking() * sum + syncs.overlapped() * Math.max(0, sum - module);
+        return syncs.blocking() * allReduce + syncs.overlapped() * Math.max(0, allReduce - module);
     }
 }

@@ -1,4 +1,4 @@
-package nighttrain.executor;
+package nighttrain.executor.perf;
 
 import java.util.List;
 import java.util.Optional;
@@ -23,7 +23,7 @@ import nighttrain.executor.step.StepLimits;
  * @param cachedPromptTokens of these, found in the prefix cache
  * @param outputTokens of all requests
  * @param preemptions times that a sequence had to give its pages back
- * @param summingS seconds that ranks wait for one another's sums
+ * @param communicationS seconds that ranks wait for all-reduces
  */
 public record Forecast(
         double seconds,
@@ -32,7 +32,7 @@ public record Forecast(
         long cachedPromptTokens,
         long outputTokens,
         long preemptions,
-        double summingS) {
+        double communicationS) {
     /**
      * A prompt and the length of its answer.
      *
@@ -41,11 +41,9 @@ public record Forecast(
      */
     public record Request(int[] prompt, int outputTokens) {}
 
-    /** Lets one replica of {@code plan} answer {@code requests}, all of them there from the start, in this order. */
-    public static Forecast of(EnginePlan plan, StepTime time, List<Request> requests) {
-        Scheduler scheduler = new Scheduler(
-                new StepLimits(plan.maxNumSeqs(), plan.maxBatchTokens(), 0, plan.maxModelLen()),
-                new PageAllocator(plan.cache(), plan.prefixCache()));
+    /** Lets a scheduler with these bounds and pages answer {@code requests}, all of them there from the start, in this order. */
+    public static Forecast of(StepLimits limits, PageAllocator pages, StepTime time, List<Request> requests) {
+        Scheduler scheduler = new Scheduler(limits, pages);
         for (int i = 0; i < requests.size(); i++) {
             scheduler.add(sequence(i, requests.get(i)));
         }
@@ -71,7 +69,7 @@ public record Forecast(
 
     private static final class Tally {
         private double seconds;
-        private double summingS;
+        private double communicationS;
         private long steps;
         private long promptTokens;
         private long cachedPromptTokens;
@@ -90,7 +88,7 @@ public record Forecast(
             }
             Roofline.Step whole = new Roofline.Step(tokens, samples, keys, pairs);
             seconds += time.seconds(whole);
-            summingS += time.summingSeconds(whole);
+            communicationS += time.communicationSeconds(whole);
             steps++;
         }
 
@@ -103,7 +101,8 @@ public record Forecast(
         }
 
         Forecast forecast(long preemptions) {
-            return new Forecast(seconds, steps, promptTokens, cachedPromptTokens, outputTokens, preemptions, summingS);
+            return new Forecast(
+                    seconds, steps, promptTokens, cachedPromptTokens, outputTokens, preemptions, communicationS);
         }
     }
 }

@@ -1,8 +1,8 @@
-package nighttrain.executor;
+package nighttrain.executor.perf;
 
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.Placement;
-import nighttrain.executor.device.Ceilings;
+import nighttrain.executor.device.PeakRates;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.Mlp;
@@ -18,31 +18,31 @@ public final class Roofline {
     private final ModelSpec model;
     private final Placement placement;
     private final int ranks;
-    private final Ceilings ceilings;
+    private final PeakRates peak;
     private final int elementBytes;
 
     /** In bf16. */
-    public Roofline(ModelSpec model, int ranks, Ceilings ceilings) {
-        this(model, ranks, ceilings, HardwareProfile.BF16_BYTES);
+    public Roofline(ModelSpec model, int ranks, PeakRates peak) {
+        this(model, ranks, peak, HardwareProfile.BF16_BYTES);
     }
 
     /** {@code elementBytes}: of a weight, an activation, a key or a value. */
-    Roofline(ModelSpec model, int ranks, Ceilings ceilings, int elementBytes) {
+    Roofline(ModelSpec model, int ranks, PeakRates peak, int elementBytes) {
         this.model = model;
         this.placement = Architecture.of(model).placement(0, ranks);
         this.ranks = ranks;
-        this.ceilings = ceilings;
+        this.peak = peak;
         this.elementBytes = elementBytes;
     }
 
     /** Of a large copy, read and written. */
     public double copyBytesPerSecond() {
-        return ceilings.bytesPerSecond();
+        return peak.bytesPerSecond();
     }
 
     /** Of a large matrix product. */
     public double matrixFlopsPerSecond() {
-        return ceilings.flopsPerSecond();
+        return peak.flopsPerSecond();
     }
 
     /**
@@ -118,6 +118,6 @@ public final class Roofline {
     }
 
     private double operation(double flops, double bytes) {
-        return Math.max(flops / ceilings.flopsPerSecond(), bytes / ceilings.bytesPerSecond());
+        return Math.max(flops / peak.flopsPerSecond(), bytes / peak.bytesPerSecond());
     }
 }

@@ -6,4 +6,4 @@ package nighttrain.executor.device;
  * @param bytesPerSecond of a large copy, bytes read and bytes written
  * @param flopsPerSecond of a large bf16 matrix product of random numbers
  */
-public record Ceilings(double bytesPerSecond, double flopsPerSecond) {}
+public record PeakRates(double bytesPerSecond, double flopsPerSecond) {}

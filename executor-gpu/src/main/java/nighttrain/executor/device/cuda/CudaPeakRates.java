@@ -3,7 +3,7 @@ package nighttrain.executor.device.cuda;
 import java.util.Random;
 import jcuda.Pointer;
 import jcuda.driver.JCudaDriver;
-import nighttrain.executor.device.Ceilings;
+import nighttrain.executor.device.PeakRates;
 import nighttrain.executor.device.cuda.driver.CudaContext;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.DevicePointer;
@@ -15,7 +15,7 @@ import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.io.checkpoint.Bfloat16;
 
 /** Measures a GPU's copy rate and its bf16 matrix rate, the best of a few runs each. */
-final class CudaCeilings implements AutoCloseable {
+final class CudaPeakRates implements AutoCloseable {
     private static final long COPY_BYTES = 1L << 30;
     private static final int SIDE = 8192;
     private static final int RUNS = 10;
@@ -25,14 +25,14 @@ final class CudaCeilings implements AutoCloseable {
     private final Streams streams;
     private final MatrixProducts products;
 
-    CudaCeilings(CudaContext context, CudaLibraries libraries) {
+    CudaPeakRates(CudaContext context, CudaLibraries libraries) {
         this.context = context;
         context.makeCurrent();
         this.streams = new Streams();
         this.products = new MatrixProducts(libraries.cublasLt(), streams, memory, SIDE, false);
     }
 
-    Ceilings measure() {
+    PeakRates measure() {
         DevicePointer from = memory.allocate("copy", COPY_BYTES);
         DevicePointer to = memory.allocate("copy", COPY_BYTES);
         double copy = GpuTimer.leastSeconds(
@@ -41,7 +41,7 @@ final class CudaCeilings implements AutoCloseable {
         CudaTensor out = square(memory.allocate("product", (long) SIDE * SIDE * CudaTensor.BF16));
         CudaMatrix matrix = new CudaMatrix(1, SIDE, SIDE, random().address(), 0, 0);
         double product = GpuTimer.leastSeconds(streams.main(), RUNS, () -> products.run(out, x, matrix));
-        return new Ceilings(2 * COPY_BYTES / copy, 2.0 * SIDE * SIDE * SIDE / product);
+        return new PeakRates(2 * COPY_BYTES / copy, 2.0 * SIDE * SIDE * SIDE / product);
     }
 
     private DevicePointer random() {

@@ -1,4 +1,4 @@
-package nighttrain.executor;
+package nighttrain.executor.perf;
 
 import java.util.HashSet;
 import java.util.Set;

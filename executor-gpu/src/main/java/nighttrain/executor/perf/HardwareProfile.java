@@ -1,7 +1,7 @@
-package nighttrain.executor;
+package nighttrain.executor.perf;
 
 import java.io.Serializable;
-import nighttrain.executor.device.Ceilings;
+import nighttrain.executor.device.PeakRates;
 import nighttrain.io.UserError;
 
 /**
@@ -14,7 +14,7 @@ import nighttrain.io.UserError;
  * @param copyShare of the copy rate that operations bound by memory reach, 0 to 1
  * @param matrixShare of the matrix rate that operations bound by arithmetic reach, 0 to 1
  * @param layerOverheadS seconds of a layer that kernels take to start and end, whatever they compute
- * @param sums times of all-reduces between such devices
+ * @param allReduce times of all-reduces between such devices
  * @param elementBytes of a number as the engine computes there
  */
 public record HardwareProfile(
@@ -25,7 +25,7 @@ public record HardwareProfile(
         double copyShare,
         double matrixShare,
         double layerOverheadS,
-        SumTimes sums,
+        AllReduceLatency allReduce,
         int elementBytes)
         implements Serializable {
     /** Of a number on GPUs. */
@@ -48,30 +48,30 @@ public record HardwareProfile(
     }
 
     /** Of the processors here. How much of their rates a model reaches is left to calibration. */
-    static HardwareProfile ofCpu(Ceilings ceilings) {
+    public static HardwareProfile ofCpu(PeakRates peak) {
         return new HardwareProfile(
                 "CPU",
                 Runtime.getRuntime().maxMemory(),
-                ceilings.bytesPerSecond(),
-                ceilings.flopsPerSecond(),
+                peak.bytesPerSecond(),
+                peak.flopsPerSecond(),
                 1,
                 1,
                 0,
-                SumTimes.unknown(),
+                AllReduceLatency.unknown(),
                 Float.BYTES);
     }
 
     /** Of a GPU that nobody wrote a profile of, with shares that others were seen to reach. */
-    static HardwareProfile ofGpu(String name, long memoryBytes, Ceilings ceilings) {
+    public static HardwareProfile ofGpu(String name, long memoryBytes, PeakRates peak) {
         return new HardwareProfile(
                 name,
                 memoryBytes,
-                ceilings.bytesPerSecond(),
-                ceilings.flopsPerSecond(),
+                peak.bytesPerSecond(),
+                peak.flopsPerSecond(),
                 1,
                 GPU_MATRIX_SHARE,
                 GPU_LAYER_OVERHEAD_S,
-                SumTimes.unknown(),
+                AllReduceLatency.unknown(),
                 BF16_BYTES);
     }
 
@@ -81,8 +81,8 @@ public record HardwareProfile(
     }
 
     /** The rates that operations reach. */
-    Ceilings reached() {
-        return new Ceilings(bytesPerSecond * copyShare, flopsPerSecond * matrixShare);
+    public PeakRates reached() {
+        return new PeakRates(bytesPerSecond * copyShare, flopsPerSecond * matrixShare);
     }
 
     private static void positive(double value, String what) {

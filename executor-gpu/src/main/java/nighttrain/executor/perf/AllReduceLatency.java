@@ -1,4 +1,4 @@
-package nighttrain.executor;
+package nighttrain.executor.perf;
 
 import java.io.Serializable;
 import java.util.Map;
@@ -9,38 +9,38 @@ import java.util.TreeMap;
  * How long an all-reduce takes, by ranks and by the bytes that each contributes: measured points, straight lines between them and
  * beyond the last. A number of ranks that was not measured has the times of the next larger one that was, else of the largest.
  */
-public final class SumTimes implements Serializable {
+public final class AllReduceLatency implements Serializable {
     private static final long serialVersionUID = 1L;
 
     private final TreeMap<Integer, TreeMap<Long, Double>> secondsByRanks = new TreeMap<>();
 
-    /** {@code seconds}: of one sum, by ranks and bytes; nothing where none was measured. */
-    public SumTimes(Map<Integer, ? extends Map<Long, Double>> seconds) {
+    /** {@code seconds}: of one all-reduce, by ranks and bytes; nothing where none was measured. */
+    public AllReduceLatency(Map<Integer, ? extends Map<Long, Double>> seconds) {
         seconds.forEach((ranks, points) -> {
             if (ranks < 2 || points.size() < 2) {
                 throw new IllegalArgumentException(
-                        "sums of " + ranks + " ranks at " + points.size() + " sizes (at least 2 of each)");
+                        "all-reduces of " + ranks + " ranks at " + points.size() + " sizes (at least 2 of each)");
             }
             secondsByRanks.put(ranks, new TreeMap<>(points));
         });
     }
 
-    /** No sum was measured. */
-    public static SumTimes unknown() {
-        return new SumTimes(Map.of());
+    /** No all-reduce was measured. */
+    public static AllReduceLatency unknown() {
+        return new AllReduceLatency(Map.of());
     }
 
-    /** Whether sums over so many ranks were measured themselves. */
+    /** Whether all-reduces over so many ranks were measured themselves. */
     public boolean hasMeasured(int ranks) {
         return ranks == 1 || secondsByRanks.containsKey(ranks);
     }
 
-    /** Whether any sum was measured. */
+    /** Whether any all-reduce was measured. */
     public boolean isKnown() {
         return !secondsByRanks.isEmpty();
     }
 
-    /** Seconds of one sum; 0 for one rank, and where none was measured. */
+    /** Seconds of one all-reduce; 0 for one rank, and where none was measured. */
     public double seconds(int ranks, double bytes) {
         if (ranks == 1 || secondsByRanks.isEmpty()) {
             return 0;

@@ -2,27 +2,27 @@ package nighttrain.executor.device.cpu;
 
 import java.util.Arrays;
 import java.util.Optional;
-import nighttrain.executor.device.Ceilings;
+import nighttrain.executor.device.PeakRates;
 
 /**
  * Measures what the threads of one rank give: a copy out of memory and an fp32 matrix product, the best of what half a second allows.
  * In a process that has just started code is slow, and the figures are low; they are there to be calibrated.
  */
-final class CpuCeilings {
+final class CpuPeakRates {
     private static final int COPY_FLOATS = 1 << 24;
     private static final int SIDE = 128;
     private static final long ENOUGH_NANOS = 500_000_000;
 
     private final ThreadTeam team;
 
-    private CpuCeilings(ThreadTeam team) {
+    private CpuPeakRates(ThreadTeam team) {
         this.team = team;
     }
 
-    static Ceilings measure(int threads) {
-        try (ThreadTeam team = new ThreadTeam("nighttrain-ceilings", threads)) {
-            CpuCeilings cpu = new CpuCeilings(team);
-            return new Ceilings(cpu.copy(), cpu.product());
+    static PeakRates measure(int threads) {
+        try (ThreadTeam team = new ThreadTeam("nighttrain-peak-rates", threads)) {
+            CpuPeakRates cpu = new CpuPeakRates(team);
+            return new PeakRates(cpu.copy(), cpu.product());
         }
     }
 
