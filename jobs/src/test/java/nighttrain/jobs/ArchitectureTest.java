@@ -32,7 +32,13 @@ class ArchitectureTest {
                 .resideInAPackage("nighttrain.jobs..")
                 .should()
                 .dependOnClassesThat()
-                .resideInAPackage("nighttrain.executor.(*)..")
+                .resideInAnyPackage(
+                        "nighttrain.executor.run..",
+                        "nighttrain.executor.schedule..",
+                        "nighttrain.executor.kv..",
+                        "nighttrain.executor.model..",
+                        "nighttrain.executor.architecture..",
+                        "nighttrain.executor.device..")
                 .check(ALL);
     }
 

@@ -8,7 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import nighttrain.pipeline.bench.BenchSettings;
+import nighttrain.jobs.bench.BenchSettings;
 import nighttrain.pipeline.settings.Setting;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;

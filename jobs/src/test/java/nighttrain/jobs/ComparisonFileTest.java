@@ -9,12 +9,14 @@ import java.nio.file.Path;
 import java.util.List;
 import nighttrain.io.UserError;
 import nighttrain.io.text.Tokenizer;
-import nighttrain.pipeline.bench.FixedPrompts;
-import nighttrain.pipeline.bench.Workload;
-import nighttrain.pipeline.compare.Comparison;
-import nighttrain.pipeline.compare.Contender;
-import nighttrain.pipeline.compare.NamedLoad;
-import nighttrain.pipeline.compare.Visit;
+import nighttrain.jobs.bench.FixedPrompts;
+import nighttrain.jobs.bench.RandomWorkload;
+import nighttrain.jobs.cli.ExitCode;
+import nighttrain.jobs.compare.Candidate;
+import nighttrain.jobs.compare.Comparison;
+import nighttrain.jobs.compare.ComparisonReader;
+import nighttrain.jobs.compare.NamedWorkload;
+import nighttrain.jobs.compare.Visit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -42,12 +44,12 @@ class ComparisonFileTest {
         assertThat(comparison.title()).isEqualTo("toys");
         assertThat(comparison.contenders())
                 .containsExactly(
-                        new Contender("dense", folder.resolve("a")),
-                        new Contender("track", folder.resolveSibling("b")));
+                        new Candidate("dense", folder.resolve("a")),
+                        new Candidate("track", folder.resolveSibling("b")));
         assertThat(comparison.loads())
                 .containsExactly(
-                        new NamedLoad("1024/128", new Workload(256, 1024, 0, 128, 0, 7)),
-                        new NamedLoad("64/8 batch 1", new Workload(128, 64, 0, 8, 1, 7)));
+                        new NamedWorkload("1024/128", new RandomWorkload(256, 1024, 0, 128, 0, 7)),
+                        new NamedWorkload("64/8 batch 1", new RandomWorkload(128, 64, 0, 8, 1, 7)));
         assertThat(comparison.engine().maxNumSeqs()).isEqualTo(64);
         assertThat(comparison.rounds()).isEqualTo(5);
     }

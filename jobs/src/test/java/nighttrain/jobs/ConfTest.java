@@ -18,9 +18,12 @@ import java.util.stream.Stream;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.text.Tokenizer;
-import nighttrain.pipeline.compare.Comparison;
-import nighttrain.pipeline.compare.Contender;
-import nighttrain.pipeline.compare.NamedLoad;
+import nighttrain.jobs.cli.SettingsFile;
+import nighttrain.jobs.compare.Candidate;
+import nighttrain.jobs.compare.Comparison;
+import nighttrain.jobs.compare.ComparisonReader;
+import nighttrain.jobs.compare.NamedWorkload;
+import nighttrain.jobs.plan.HardwareReader;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
@@ -57,7 +60,8 @@ class ConfTest {
         if (kind.startsWith("jobs/") && kind.endsWith(".yaml")) {
             loadsAsSettings(file);
         } else if (kind.startsWith("hardware/")) {
-            assertThat(HardwareReader.read(file.toString()).allReduce().isKnown()).isTrue();
+            assertThat(HardwareReader.read(file.toString()).allReduce().isKnown())
+                    .isTrue();
         } else if (kind.equals("prices.yaml/prices.yaml")) {
             assertThat(HardwareReader.names())
                     .allSatisfy(
@@ -95,10 +99,11 @@ class ConfTest {
     /** And what it sets beside published figures is there to be set beside them. */
     private static void loadsAsComparison(Path file) throws IOException {
         Comparison comparison = ComparisonReader.read(file);
-        for (Contender contender : comparison.contenders()) {
+        for (Candidate contender : comparison.contenders()) {
             loadsAsModel(contender.model());
         }
-        List<String> loads = comparison.loads().stream().map(NamedLoad::name).toList();
+        List<String> loads =
+                comparison.loads().stream().map(NamedWorkload::name).toList();
         assertThat(comparison.published())
                 .allSatisfy(table -> assertThat(table.rows())
                         .allSatisfy(row -> assertThat(row.load().isEmpty() || loads.contains(row.load()))

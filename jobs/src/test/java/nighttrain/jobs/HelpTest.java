@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Arrays;
 import java.util.List;
+import nighttrain.jobs.cli.ExitCode;
 import nighttrain.pipeline.settings.Setting;
 import nighttrain.pipeline.settings.Settings;
 import org.junit.jupiter.api.Test;

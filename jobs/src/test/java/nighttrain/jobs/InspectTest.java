@@ -2,6 +2,7 @@ package nighttrain.jobs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import nighttrain.jobs.cli.ExitCode;
 import org.junit.jupiter.api.Test;
 
 class InspectTest {

@@ -4,6 +4,8 @@ import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import nighttrain.jobs.cli.ExitCode;
+import nighttrain.jobs.cli.Terminal;
 
 /** What a command that ran inside this JVM came to. */
 record Outcome(ExitCode exitCode, String out, List<String> messages) {

@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Map;
 
 /** The demo model's architecture and tokenizer with next to no weights, which are random: for tests of everything but text. */
-final class TinyModel {
+public final class TinyModel {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Map<String, Integer> SIZES = Map.of(
             "hidden_size", 16,
@@ -23,7 +23,7 @@ final class TinyModel {
     private TinyModel() {}
 
     /** To be used with {@link #OPTIONS}. */
-    static Path in(Path dir) throws IOException {
+    public static Path in(Path dir) throws IOException {
         Files.createDirectories(dir);
         for (String file : List.of("tokenizer.json", "tokenizer_config.json", "generation_config.json")) {
             Files.copy(Project.DEMO_MODEL.resolve(file), dir.resolve(file));

@@ -13,7 +13,6 @@ import nighttrain.pipeline.feed.EngineMet;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.job.Versions;
 import nighttrain.pipeline.loss.Losses;
-import nighttrain.pipeline.plan.Prediction;
 import nighttrain.pipeline.read.PromptTable;
 import nighttrain.pipeline.report.Page;
 import nighttrain.pipeline.runreport.RunReport;
@@ -101,7 +100,7 @@ final class Commit {
                 job.model().architecture(),
                 job.model().fingerprint(),
                 new Incidents(losses.executors(), losses.tasks(), figures.retried(), figures.quarantined()),
-                job.prediction().map(Prediction::planned),
+                job.prediction(),
                 versions,
                 job.options().settings().asText());
         draw(summary, figures, engineSums);

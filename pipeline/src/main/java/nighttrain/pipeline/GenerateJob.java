@@ -38,7 +38,9 @@ public final class GenerateJob {
         return run(spark, options, new InputReader(spark).open(options.input()), progress);
     }
 
-    GenerateReport run(SparkSession spark, GenerateOptions options, InputSource source, ProgressListener progress) {
+    /** As {@link #run(SparkSession, GenerateOptions, ProgressListener)}, of an input that is open. */
+    public GenerateReport run(
+            SparkSession spark, GenerateOptions options, InputSource source, ProgressListener progress) {
         long startNanos = System.nanoTime();
         PreparedJob job = PreparedJob.check(
                 options,

@@ -3,13 +3,12 @@ package nighttrain.pipeline;
 import java.util.List;
 import java.util.Optional;
 import nighttrain.io.UserError;
+import nighttrain.io.table.Prediction;
 import nighttrain.pipeline.engine.EngineFactory;
 import nighttrain.pipeline.engine.ModelFacts;
 import nighttrain.pipeline.job.Fingerprint;
 import nighttrain.pipeline.job.JobFingerprints;
 import nighttrain.pipeline.job.JobFolder;
-import nighttrain.pipeline.plan.PlanFile;
-import nighttrain.pipeline.plan.Prediction;
 import nighttrain.pipeline.read.InputColumns;
 import nighttrain.pipeline.read.InputSource;
 import nighttrain.pipeline.settings.GenerateOptions;
@@ -49,7 +48,7 @@ record PreparedJob(
             boolean enginesHere,
             EngineFactory engines,
             Configuration hadoop) {
-        Optional<Prediction> prediction = options.settings().find(Settings.PLAN).map(PlanFile::read);
+        Optional<Prediction> prediction = options.settings().find(Settings.PLAN).map(Prediction::read);
         InputColumns columns = InputColumns.of(source.schema(), options, ResultColumns.names(options));
         ModelFacts model = ModelFacts.check(options, needsChat(options, columns), enginesHere, engines);
         JobFolder folder = JobFolder.of(options.output().path(), hadoop);

@@ -11,9 +11,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import nighttrain.io.text.Truncation;
 import nighttrain.pipeline.settings.MaxRowErrors;
 import nighttrain.pipeline.settings.Settings;
-import nighttrain.pipeline.settings.TruncateSide;
 import nighttrain.pipeline.testing.JobTest;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -50,7 +50,7 @@ class RowErrorsTest extends JobTest {
     @Test
     void longPromptsAreCutWhereAskedFor() {
         input(1, List.of("ab".repeat(100) + "the end"));
-        values = values.with(Settings.TRUNCATE, TruncateSide.LEFT).with(Settings.MAX_TOKENS, 14);
+        values = values.with(Settings.TRUNCATE, Truncation.LEFT).with(Settings.MAX_TOKENS, 14);
         run();
         Row row = results().get(0);
         assertThat(row.<Integer>getAs("prompt_tokens")).isEqualTo(50);

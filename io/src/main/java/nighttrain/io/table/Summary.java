@@ -51,7 +51,7 @@ public record Summary(
         String architecture,
         String modelFingerprint,
         Incidents incidents,
-        Optional<Planned> planned,
+        Optional<Prediction> planned,
         Map<String, String> versions,
         Map<String, String> settings) {
     private static final ObjectMapper MAPPER = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);

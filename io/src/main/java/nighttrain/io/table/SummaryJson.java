@@ -74,7 +74,7 @@ final class SummaryJson {
     }
 
     /** Beside what it came to. */
-    private static ObjectNode plan(Planned planned, Summary summary) {
+    private static ObjectNode plan(Prediction planned, Summary summary) {
         ObjectNode json = JsonNodeFactory.instance.objectNode();
         putBoth(json, OUTPUT_TOKENS, planned.outputTokens(), summary.outputTokens());
         putBoth(
@@ -90,10 +90,10 @@ final class SummaryJson {
         json.putObject(what).put(PREDICTED, predicted).put("actual", actual).put("ratio", predicted / actual);
     }
 
-    private static Optional<Planned> planned(JsonNode json) {
+    private static Optional<Prediction> planned(JsonNode json) {
         return json.isMissingNode()
                 ? Optional.empty()
-                : Optional.of(new Planned(
+                : Optional.of(new Prediction(
                         json.required(OUTPUT_TOKENS).required(PREDICTED).asLong(),
                         json.required(OUTPUT_TOKENS_PER_S).required(PREDICTED).asDouble(),
                         json.required(WALL_S).required(PREDICTED).asDouble()));

@@ -52,7 +52,7 @@ class SummaryTest {
                 "dense",
                 "abc",
                 new Incidents(2, 9, 31, 1),
-                Optional.of(new Planned(60, 25, 2)),
+                Optional.of(new Prediction(60, 25, 2)),
                 Map.of("night_train", "0.1.0"),
                 settings);
     }

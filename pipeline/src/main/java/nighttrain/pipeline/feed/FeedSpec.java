@@ -3,10 +3,10 @@ package nighttrain.pipeline.feed;
 import java.io.Serializable;
 import java.util.List;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.io.text.Truncation;
 import nighttrain.pipeline.engine.RunContext;
 import nighttrain.pipeline.settings.ChatTemplateOptions;
 import nighttrain.pipeline.settings.GenerateOptions;
-import nighttrain.pipeline.settings.TruncateSide;
 
 /**
  * What tasks need to know; travels to executors.
@@ -30,7 +30,7 @@ public record FeedSpec(
         List<String> stop,
         String system,
         ChatTemplateOptions chat,
-        TruncateSide truncate,
+        Truncation truncate,
         boolean tokenIds,
         boolean requests)
         implements Serializable {

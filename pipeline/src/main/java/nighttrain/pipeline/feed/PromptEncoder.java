@@ -22,7 +22,7 @@ final class PromptEncoder {
         this.model = model;
         this.system = Optional.ofNullable(spec.system());
         this.chat = spec.chat();
-        this.truncation = Truncation.valueOf(spec.truncate().name());
+        this.truncation = spec.truncate();
         this.contextTokens = model.engine().plan().maxModelLen();
         this.outputTokens = spec.sampling().maxTokens();
     }

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 import nighttrain.io.UserError;
+import nighttrain.io.text.Truncation;
 
 /**
  * Where a row's prompt comes from: at most one of column, conversation and template; none means a column called
@@ -25,7 +26,7 @@ public record PromptOptions(
         Optional<String> template,
         Optional<String> system,
         ChatTemplateOptions chat,
-        TruncateSide truncate) {
+        Truncation truncate) {
     /** Whether anything says where prompts come from or what stands before them. */
     public boolean isGiven() {
         return Stream.of(column, messagesColumn, template, system).anyMatch(Optional::isPresent);

@@ -27,6 +27,7 @@ import java.util.List;
 import java.util.Optional;
 import nighttrain.executor.Backend;
 import nighttrain.executor.EngineConfig;
+import nighttrain.io.text.Truncation;
 
 /** The one table of everything that can be set; command line, Spark conf, config file and documentation follow it. */
 public final class Settings {
@@ -118,10 +119,10 @@ public final class Settings {
             "variables of the chat template, such as {\"enable_thinking\": false}",
             PROMPT,
             BY_VALUE);
-    public static final Setting<TruncateSide> TRUNCATE = of(
+    public static final Setting<Truncation> TRUNCATE = of(
             "truncate",
-            choice(TruncateSide.class),
-            TruncateSide.NONE,
+            choice(Truncation.class),
+            Truncation.NONE,
             "none|left|right",
             "which end of a prompt to cut when it is longer than the context",
             PROMPT,

@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
-import nighttrain.pipeline.bench.Quantiles;
+import nighttrain.io.table.Percentiles;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -64,6 +64,7 @@ class PipelineOverheadBenchmark {
     }
 
     private static double median(List<Double> values) {
-        return Quantiles.median(values.stream().mapToDouble(Double::doubleValue).toArray());
+        return Percentiles.median(
+                values.stream().mapToDouble(Double::doubleValue).toArray());
     }
 }

@@ -18,11 +18,11 @@ import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.io.journal.TryLog;
+import nighttrain.io.text.Truncation;
 import nighttrain.pipeline.engine.EngineHost;
 import nighttrain.pipeline.engine.EngineKey;
 import nighttrain.pipeline.engine.RunContext;
 import nighttrain.pipeline.settings.ChatTemplateOptions;
-import nighttrain.pipeline.settings.TruncateSide;
 import nighttrain.pipeline.testing.PacedEngines;
 import nighttrain.pipeline.testing.TestSpark;
 import nighttrain.pipeline.testing.TinyModel;
@@ -91,7 +91,7 @@ class FeederFairnessTest {
                 List.of(),
                 null,
                 new ChatTemplateOptions(null, Map.of()),
-                TruncateSide.NONE,
+                Truncation.NONE,
                 false,
                 false);
         Intake intake = new Intake(

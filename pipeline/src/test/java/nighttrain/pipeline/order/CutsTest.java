@@ -9,8 +9,6 @@ import java.util.Random;
 import java.util.stream.IntStream;
 import nighttrain.pipeline.order.Cuts.Cut;
 import nighttrain.pipeline.order.Cuts.Kind;
-import nighttrain.pipeline.plan.Fleet;
-import nighttrain.pipeline.plan.FleetSimulation;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;

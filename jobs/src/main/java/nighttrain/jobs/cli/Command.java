@@ -1,0 +1,12 @@
+package nighttrain.jobs.cli;
+
+import java.io.IOException;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParseResult;
+
+/** One word after {@code nighttrain}. */
+public interface Command {
+    CommandSpec spec();
+
+    ExitCode run(ParseResult given) throws IOException, InterruptedException;
+}

@@ -1,0 +1,61 @@
+package nighttrain.jobs.cli;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import nighttrain.pipeline.settings.Setting;
+import nighttrain.pipeline.settings.SettingType.Shape;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParseResult;
+
+/** The options of a command that follow from a table of settings: nothing is named twice. */
+public final class SettingOptions {
+    private SettingOptions() {}
+
+    /** An option for every setting, under the headings of their groups, all in the order of the table. */
+    public static Map<String, List<OptionSpec>> byHeading(List<Setting<?>> table) {
+        Map<String, List<OptionSpec>> options = new LinkedHashMap<>();
+        for (Setting<?> setting : table) {
+            options.computeIfAbsent(setting.group().title(), title -> new ArrayList<>())
+                    .add(option(setting));
+        }
+        return options;
+    }
+
+    /** What was given on the command line: setting to text, or to a list of texts where an option may be repeated. */
+    public static Map<String, Object> given(ParseResult command, List<Setting<?>> table) {
+        Map<String, Object> values = new LinkedHashMap<>();
+        for (Setting<?> setting : table) {
+            if (command.hasMatchedOption(setting.option())) {
+                values.put(
+                        setting.name(), command.matchedOption(setting.option()).getValue());
+            }
+        }
+        return values;
+    }
+
+    private static OptionSpec option(Setting<?> setting) {
+        String[] names =
+                setting.aliasOptions().toArray(new String[setting.aliases().size() + 1]);
+        names[names.length - 1] = setting.option();
+        OptionSpec.Builder option = OptionSpec.builder(names).description(help(setting));
+        switch (setting.type().shape()) {
+            case SWITCH -> option.type(String.class).arity("0..1").fallbackValue("true");
+            case ONE -> option.type(String.class).paramLabel(setting.placeholder());
+            case REPEATED ->
+                option.type(List.class).auxiliaryTypes(String.class).paramLabel(setting.placeholder());
+        }
+        return option.build();
+    }
+
+    private static <T> String help(Setting<T> setting) {
+        String text = setting.defaultValue().map(setting::print).orElse("");
+        if (text.isEmpty() || text.equals("[]") || text.equals("false")) {
+            return setting.help();
+        }
+        boolean isSwitch = setting.type().shape() == Shape.SWITCH;
+        return setting.help()
+                + (isSwitch ? " (default; " + setting.option() + "=false: not)" : " (default: " + text + ")");
+    }
+}

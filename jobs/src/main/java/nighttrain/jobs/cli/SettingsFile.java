@@ -1,0 +1,58 @@
+package nighttrain.jobs.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.StreamSupport;
+import nighttrain.io.UserError;
+import nighttrain.pipeline.settings.SettingType.Shape;
+import nighttrain.pipeline.settings.Settings;
+
+/** The file of {@code --config}: YAML, one {@code setting: value} a line, named as in {@code spark.nighttrain.<setting>}. */
+public final class SettingsFile {
+    private static final String FORM = "YAML, one \"setting: value\" a line";
+
+    private SettingsFile() {}
+
+    /** Setting to value (text, or a list of texts where the setting may be repeated), in the file's order. */
+    public static Map<String, Object> read(Path file) {
+        YamlFile yaml = new YamlFile(file, "settings file", FORM);
+        JsonNode root = yaml.read();
+        Map<String, Object> values = new LinkedHashMap<>();
+        if (root.isMissingNode() || root.isNull()) {
+            return values; // every line a comment
+        }
+        if (!root.isObject()) {
+            throw yaml.unreadable(FORM + "; found " + root.getNodeType(), null);
+        }
+        for (Map.Entry<String, JsonNode> entry : root.properties()) {
+            values.put(entry.getKey(), value(file, entry.getKey(), entry.getValue()));
+        }
+        return values;
+    }
+
+    private static Object value(Path file, String setting, JsonNode value) {
+        if (value.isArray() && StreamSupport.stream(value.spliterator(), false).allMatch(SettingsFile::isScalar)) {
+            List<String> texts = StreamSupport.stream(value.spliterator(), false)
+                    .map(JsonNode::asText)
+                    .toList();
+            boolean repeats = Settings.find(setting)
+                    .map(known -> known.type().shape() == Shape.REPEATED)
+                    .orElse(true);
+            return repeats ? texts : String.join(",", texts);
+        }
+        if (isScalar(value)) {
+            return value.asText();
+        }
+        throw UserError.of(
+                "bad value of " + setting + " in " + file,
+                value,
+                "text, a number, true, false, or a list of these; mend it");
+    }
+
+    private static boolean isScalar(JsonNode value) {
+        return value.isValueNode() && !value.isNull();
+    }
+}

@@ -1,0 +1,35 @@
+package nighttrain.jobs.compare;
+
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import nighttrain.jobs.bench.Round;
+import nighttrain.pipeline.job.Files;
+
+/**
+ * A measured round of one cell.
+ *
+ * @param cell what was measured
+ * @param round which of its rounds, from 1
+ * @param at when it ended, in milliseconds since 1970
+ * @param engine that ran it
+ * @param measured counts and times
+ * @param figures by name, with units in it; null where there was nothing to measure
+ */
+public record FinishedRound(Cell cell, int round, long at, Opened engine, Round measured, Map<String, Double> figures) {
+    private static final JsonMapper JSON = new JsonMapper();
+
+    public FinishedRound {
+        figures = Collections.unmodifiableMap(new LinkedHashMap<>(figures));
+    }
+
+    /** As the journal keeps it. */
+    String json() {
+        return Files.unchecked(() -> JSON.writeValueAsString(this));
+    }
+
+    static FinishedRound parse(String json) {
+        return Files.unchecked(() -> JSON.readValue(json, FinishedRound.class));
+    }
+}

@@ -1,0 +1,41 @@
+package nighttrain.jobs.compare;
+
+import java.io.Serializable;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import nighttrain.io.UserError;
+
+/**
+ * How devices are used.
+ *
+ * @param replicas copies of the model
+ * @param ranks devices that share one copy
+ */
+public record Layout(int replicas, int ranks) implements Serializable {
+    private static final Pattern TEXT = Pattern.compile("([1-9]\\d{0,3})x([1-9]\\d{0,3})");
+
+    /** Reads {@code 2x4}. */
+    static Layout parse(String text) {
+        Matcher found = TEXT.matcher(text);
+        if (!found.matches()) {
+            throw UserError.of("bad layout", text, "replicas x ranks; for example 1x4 or 4x1");
+        }
+        return new Layout(Integer.parseInt(found.group(1)), Integer.parseInt(found.group(2)));
+    }
+
+    /** Devices that it takes. */
+    public int devices() {
+        return replicas * ranks;
+    }
+
+    /** Copies side by side, with nothing to say to one another. */
+    public boolean onlyReplicas() {
+        return ranks == 1 && replicas > 1;
+    }
+
+    /** {@code 2x4}. */
+    @Override
+    public String toString() {
+        return replicas + "x" + ranks;
+    }
+}

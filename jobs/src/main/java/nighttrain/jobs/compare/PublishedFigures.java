@@ -1,0 +1,126 @@
+package nighttrain.jobs.compare;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.ToDoubleFunction;
+import nighttrain.pipeline.report.BarChart;
+import nighttrain.pipeline.report.BarChart.Bar;
+import nighttrain.pipeline.report.BarChart.Group;
+import nighttrain.pipeline.report.Prose;
+import nighttrain.pipeline.report.Section;
+
+/**
+ * Our figures beside published ones: how many times as fast as its own dense model each architecture was, here and there. Only
+ * such ratios may stand side by side; the machines, and mostly the models' sizes, are others.
+ */
+final class PublishedFigures {
+    private static final String WITHOUT_SUMS = " without sums";
+
+    private final CompareResult result;
+    private final PublishedTable table;
+    private final String first;
+    private final Layout layout;
+
+    PublishedFigures(CompareResult result, PublishedTable table) {
+        this.result = result;
+        this.table = table;
+        this.first = result.comparison().contenders().get(0).name();
+        this.layout = result.comparison().layouts().get(0);
+    }
+
+    Section section() {
+        return new Section(
+                "PublishedFigures published figures: " + table.title(),
+                "Another machine: " + table.machine() + " (" + table.source() + "). Ours: " + layout + " on "
+                        + result.machine() + ".",
+                List.of(new Prose(table.note()), chart()));
+    }
+
+    private BarChart chart() {
+        List<Group> groups = new ArrayList<>();
+        for (PublishedTable.Row row : table.rows()) {
+            List<Bar> bars = bars(row);
+            if (!bars.isEmpty()) {
+                groups.add(new Group(row.load().isEmpty() ? "all workloads (geometric mean)" : row.load(), bars));
+            }
+        }
+        return new BarChart(
+                "Times as fast as " + first,
+                "by " + table.figure().replace('_', ' '),
+                "model, and who measured",
+                "times",
+                merged(groups));
+    }
+
+    /** Groups of one heading become one, and what stands in it twice, once. */
+    private static List<Group> merged(List<Group> groups) {
+        List<Group> merged = new ArrayList<>();
+        for (Group group : groups) {
+            Optional<Group> earlier = merged.stream()
+                    .filter(known -> known.heading().equals(group.heading()))
+                    .findFirst();
+            List<Bar> bars = new ArrayList<>(earlier.map(Group::bars).orElse(List.of()));
+            group.bars().stream().filter(bar -> !bars.contains(bar)).forEach(bars::add);
+            earlier.ifPresent(merged::remove);
+            merged.add(new Group(group.heading(), bars));
+        }
+        return merged;
+    }
+
+    private List<Bar> bars(PublishedTable.Row row) {
+        List<Bar> bars = new ArrayList<>();
+        Double base = row.values().get(first);
+        if (base == null) {
+            return bars;
+        }
+        row.values().forEach((name, value) -> {
+            if (!name.equals(first)) {
+                ours(name, row.load()).ifPresent(bars::add);
+                double ratio = isTime() ? base / value : value / base;
+                bars.add(bar(name + ", published (" + row.system() + ")", Spread.of(new double[] {ratio})));
+            }
+        });
+        return bars;
+    }
+
+    private Optional<Bar> ours(String name, String load) {
+        List<Spread> ratios = result.comparison().loads().stream()
+                .map(NamedWorkload::name)
+                .filter(known -> load.isEmpty() || known.equals(load))
+                .flatMap(known -> ratio(name, known).stream())
+                .toList();
+        return ratios.isEmpty()
+                ? Optional.empty()
+                : Optional.of(bar(
+                        name + ", ours",
+                        new Spread(
+                                mean(ratios, Spread::median), mean(ratios, Spread::min), mean(ratios, Spread::max))));
+    }
+
+    private static Bar bar(String name, Spread spread) {
+        Spread rounded = spread.in(1);
+        return new Bar(name, rounded.median(), rounded.min(), rounded.max(), "");
+    }
+
+    private Optional<Spread> ratio(String name, String load) {
+        boolean bound = name.endsWith(WITHOUT_SUMS);
+        String contender = bound ? name.substring(0, name.length() - WITHOUT_SUMS.length()) : name;
+        Optional<Spread> mine =
+                result.cell(new Cell(new Visit(contender, layout, bound), load)).spread(table.figure());
+        Optional<Spread> base = result.baseline(load).spread(table.figure());
+        return mine.flatMap(own -> base.map(of -> isTime()
+                ? new Spread(of.median() / own.median(), of.median() / own.max(), of.median() / own.min())
+                : new Spread(own.median() / of.median(), own.min() / of.median(), own.max() / of.median())));
+    }
+
+    /** Of which less is more. */
+    private boolean isTime() {
+        return table.figure().endsWith("_ms");
+    }
+
+    private static double mean(List<Spread> ratios, ToDoubleFunction<Spread> which) {
+        return Math.exp(
+                ratios.stream().mapToDouble(which).map(Math::log).average().orElseThrow());
+    }
+}

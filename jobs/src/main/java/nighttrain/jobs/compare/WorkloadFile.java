@@ -1,0 +1,85 @@
+package nighttrain.jobs.compare;
+
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import nighttrain.io.UserError;
+import nighttrain.io.text.Tokenizer;
+import nighttrain.jobs.bench.BenchOptions;
+import nighttrain.jobs.bench.BenchSettings;
+import nighttrain.jobs.bench.FixedPrompts;
+import nighttrain.jobs.bench.RandomWorkload;
+import nighttrain.jobs.bench.Workload;
+
+/** One of a comparison's workloads as it is written down: bench's settings by name, or a table of prompts. */
+final class WorkloadFile {
+    private static final String NAME = "name";
+    private static final String TABLE = "table";
+    private static final String COLUMN = "column";
+    private static final String TOKENIZER = "tokenizer";
+    private static final String NUM_PROMPTS = BenchSettings.NUM_PROMPTS.name();
+    private static final String INPUT_LEN = BenchSettings.INPUT_LEN.name();
+    private static final String INPUT_LEN_SPREAD = BenchSettings.INPUT_LEN_SPREAD.name();
+    private static final String OUTPUT_LEN = BenchSettings.OUTPUT_LEN.name();
+    private static final String MAX_CONCURRENCY = BenchSettings.MAX_CONCURRENCY.name();
+
+    private WorkloadFile() {}
+
+    /**
+     * Types and checks one.
+     *
+     * @param shared settings of the whole comparison
+     * @param file that it stands in; paths are relative to it
+     */
+    static NamedWorkload parse(Tree tree, Map<String, Object> shared, Path file) {
+        boolean table = tree.has(TABLE);
+        tree.onlyKeys(
+                table
+                        ? List.of(NAME, TABLE, COLUMN, TOKENIZER, NUM_PROMPTS, OUTPUT_LEN, MAX_CONCURRENCY)
+                        : List.of(NAME, NUM_PROMPTS, INPUT_LEN, INPUT_LEN_SPREAD, OUTPUT_LEN, MAX_CONCURRENCY));
+        Map<String, Object> given = new LinkedHashMap<>(shared);
+        tree.values().forEach((key, value) -> {
+            if (!List.of(NAME, TABLE, COLUMN, TOKENIZER).contains(key)) {
+                given.put(key, value);
+            }
+        });
+        RandomWorkload workload = BenchOptions.of(given).workload();
+        return new NamedWorkload(name(tree), table ? ofTable(tree, workload, file) : workload);
+    }
+
+    /** The name that was given, or what tells loads apart: {@code 1024/128}, {@code 1024/128 batch 1}. */
+    static String name(Tree tree) {
+        return tree.text(NAME)
+                .orElseGet(() -> tree.text(TABLE)
+                                .map(table -> Path.of(table).getFileName().toString())
+                                .orElseGet(() -> length(tree, BenchSettings.INPUT_LEN))
+                        + "/"
+                        + length(tree, BenchSettings.OUTPUT_LEN)
+                        + tree.text(MAX_CONCURRENCY)
+                                .map(most -> " batch " + most)
+                                .orElse(""));
+    }
+
+    private static String length(Tree tree, nighttrain.pipeline.settings.Setting<Integer> setting) {
+        return tree.text(setting.name())
+                .orElseGet(() -> setting.print(setting.defaultValue().orElseThrow()));
+    }
+
+    private static Workload ofTable(Tree tree, RandomWorkload workload, Path file) {
+        Path table = file.resolveSibling(tree.text(TABLE).orElseThrow());
+        String column = tree.text(COLUMN).orElse("prompt");
+        Path model = file.resolveSibling(tree.text(TOKENIZER)
+                .orElseThrow(() -> UserError.of(
+                        "no tokenizer",
+                        name(tree),
+                        "a table's prompts need one; give tokenizer: a model directory with a tokenizer.json")));
+        List<String> prompts = PromptFile.read(table, column, workload.numPrompts());
+        try (Tokenizer tokenizer = Tokenizer.open(model)) {
+            List<int[]> tokens = prompts.stream()
+                    .map(prompt -> tokenizer.encode(prompt, true))
+                    .toList();
+            return new FixedPrompts(tokens, workload.outputLen(), workload.maxConcurrency());
+        }
+    }
+}

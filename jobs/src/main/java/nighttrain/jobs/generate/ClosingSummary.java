@@ -1,0 +1,96 @@
+package nighttrain.jobs.generate;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import nighttrain.io.table.Incidents;
+import nighttrain.io.table.Percentiles;
+import nighttrain.io.table.Saved;
+import nighttrain.io.table.Summary;
+import nighttrain.jobs.cli.Figures;
+import nighttrain.pipeline.GenerateReport;
+
+/** What a finished job came to, in a few lines. */
+final class ClosingSummary {
+    private ClosingSummary() {}
+
+    static String of(GenerateReport report, Summary summary) {
+        List<String> lines = new ArrayList<>(List.of(
+                headline(report),
+                row("", "prompt", "output", "total"),
+                row(
+                        "tokens",
+                        Figures.count(summary.promptTokens()),
+                        Figures.count(summary.outputTokens()),
+                        Figures.count(summary.promptTokens() + summary.outputTokens())),
+                row(
+                        "tokens/s",
+                        Figures.rate(summary.throughput().promptTokensPerS()),
+                        Figures.rate(summary.throughput().outputTokensPerS()),
+                        Figures.rate(summary.throughput().totalTokensPerS())),
+                row("", "TTFT", "TPOT", "E2E"),
+                row("p50", times(summary, Percentiles::p50)),
+                row("p99", times(summary, Percentiles::p99)),
+                "  layout    " + summary.layout() + " (replicas x ranks), " + summary.architecture() + devices(summary),
+                "  output    " + report.output().replaceFirst("^file:(?=/)", "")
+                        + " (results, metrics, summary.json, report.html)"));
+        incidents(summary.incidents()).ifPresent(line -> lines.add(1, line));
+        copied(summary.saved()).ifPresent(line -> lines.add(lines.size() - 2, line));
+        return lines.stream().map(line -> line.stripTrailing() + "\n").collect(Collectors.joining());
+    }
+
+    private static Optional<String> copied(Saved saved) {
+        return Optional.of("  copied    " + Figures.count(saved.copiedRows(), "row") + " of identical requests, "
+                        + Figures.count(saved.copiedTokens(), "token") + " not computed")
+                .filter(line -> saved.copiedRows() > 0);
+    }
+
+    private static Optional<String> incidents(Incidents incidents) {
+        String list = Stream.of(
+                        told(incidents.executorsLost(), "executor", " lost"),
+                        told(incidents.tasksFailed(), "task", " begun again"),
+                        told(incidents.rowsRetried(), "row", " begun again"),
+                        told(incidents.rowsQuarantined(), "row", " quarantined"))
+                .flatMap(Optional::stream)
+                .collect(Collectors.joining(", "));
+        return Optional.of("  incidents " + list).filter(line -> !list.isEmpty());
+    }
+
+    private static Optional<String> told(long count, String what, String happened) {
+        return Optional.of(Figures.count(count, what) + happened).filter(text -> count > 0);
+    }
+
+    private static String devices(Summary summary) {
+        int gpus = summary.throughput().gpus();
+        return gpus == 0 ? ", on the CPU" : ", on " + Figures.count(gpus, "GPU");
+    }
+
+    private static String headline(GenerateReport report) {
+        String rows = Figures.count(report.rows(), "row") + ", " + Figures.count(report.errors(), "error");
+        if (report.wasComplete()) {
+            return rows + ": an earlier run finished this job, nothing was left to do";
+        }
+        String earlier = report.rowsFromEarlierRuns() > 0
+                ? " (" + Figures.count(report.rowsFromEarlierRuns()) + " from earlier runs)"
+                : "";
+        return rows + " in " + Figures.millis(report.wallS() * 1000) + earlier;
+    }
+
+    private static String[] times(Summary summary, Function<Percentiles, Double> which) {
+        return Stream.of(summary.ttftMs(), summary.tpotMs(), summary.e2eMs())
+                .map(which)
+                .map(Figures::millis)
+                .toArray(String[]::new);
+    }
+
+    private static String row(String name, String... cells) {
+        return String.format(Locale.ROOT, "  %-10s", name)
+                + Stream.of(cells)
+                        .map(cell -> String.format(Locale.ROOT, "%-12s", cell))
+                        .collect(Collectors.joining());
+    }
+}

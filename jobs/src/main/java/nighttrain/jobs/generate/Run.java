@@ -1,0 +1,97 @@
+package nighttrain.jobs.generate;
+
+import static org.apache.spark.sql.functions.min;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+import nighttrain.io.table.Summary;
+import nighttrain.jobs.cli.ExitCode;
+import nighttrain.jobs.cli.Figures;
+import nighttrain.jobs.cli.ProgressBar;
+import nighttrain.jobs.cli.Sessions;
+import nighttrain.jobs.cli.StopSignals;
+import nighttrain.jobs.cli.Terminal;
+import nighttrain.pipeline.GenerateJob;
+import nighttrain.pipeline.GenerateReport;
+import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.settings.Settings;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.SparkConf;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+
+/** One run of a job: Spark up, progress shown, signals heard, summary printed, Spark down. */
+final class Run {
+    private final Terminal terminal;
+
+    Run(Terminal terminal) {
+        this.terminal = terminal;
+    }
+
+    ExitCode generate(SparkConf conf, GenerateOptions options) throws IOException {
+        try (ProgressBar bar = new ProgressBar(terminal);
+                StopSignals signals = new StopSignals(terminal, bar, "rows")) {
+            bar.phase("Starting Spark");
+            SparkSession spark = Sessions.open(conf, options.settings());
+            try {
+                signals.onStop(() -> spark.sparkContext().cancelAllJobs());
+                bar.phase("Looking at model and input");
+                GenerateReport report = new GenerateJob().run(spark, options, bar);
+                bar.close();
+                if (report.rowsLeft() > 0) {
+                    return stopped(report, options);
+                }
+                terminal.out().print(ClosingSummary.of(report, summary(spark, report)));
+                return exitCode(report, options, errorOfAll(spark, report));
+            } catch (Exception e) { // Scala throws checked ones that no signature names
+                if (signals.received()) {
+                    return ExitCode.STOPPED;
+                }
+                throw e;
+            } finally {
+                spark.stop();
+            }
+        }
+    }
+
+    private static Summary summary(SparkSession spark, GenerateReport report) throws IOException {
+        Path file = new Path(report.output(), "summary.json");
+        return Summary.read(file.getFileSystem(spark.sessionState().newHadoopConf()), file);
+    }
+
+    private ExitCode stopped(GenerateReport report, GenerateOptions options) {
+        terminal.messages()
+                .println("stopped in time: " + Figures.count(report.rowsLeft(), "row") + " of "
+                        + Figures.count(report.rows() + report.rowsLeft()) + " left (--deadline "
+                        + options.settings().get(Settings.DEADLINE) + "; the same command goes on from here)");
+        return ExitCode.STOPPED;
+    }
+
+    /** What all rows failed with, if they all failed in one way: then it is the job's fault rather than theirs. */
+    private static Optional<String> errorOfAll(SparkSession spark, GenerateReport report) {
+        if (report.rows() == 0 || report.errors() < report.rows()) {
+            return Optional.empty();
+        }
+        List<Row> kinds = spark.read()
+                .parquet(new Path(report.output(), "results").toString())
+                .groupBy("error")
+                .agg(min("error_message"))
+                .limit(2)
+                .collectAsList();
+        return kinds.size() == 1 ? Optional.of(kinds.get(0).getString(1)) : Optional.empty();
+    }
+
+    private ExitCode exitCode(GenerateReport report, GenerateOptions options, Optional<String> errorOfAll) {
+        if (errorOfAll.isPresent()) {
+            terminal.messages()
+                    .println("every row failed, " + Figures.count(report.rows()) + " in all: " + errorOfAll.get());
+        } else if (report.tooManyErrors()) {
+            terminal.messages()
+                    .println("too many rows failed: " + Figures.count(report.errors()) + " of "
+                            + Figures.count(report.rows()) + " (--max-row-errors allows "
+                            + options.output().maxRowErrors() + "; the results say why in error and error_message)");
+        }
+        return report.tooManyErrors() ? ExitCode.TOO_MANY_ROW_ERRORS : ExitCode.FINISHED;
+    }
+}

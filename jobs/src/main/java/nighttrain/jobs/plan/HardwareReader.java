@@ -1,0 +1,79 @@
+package nighttrain.jobs.plan;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import nighttrain.executor.perf.HardwareProfile;
+import nighttrain.io.UserError;
+import nighttrain.jobs.cli.YamlFile;
+
+/** Hardware and prices by name: {@code h200} is conf/hardware/h200.yaml, and anything that ends in .yaml is a file. */
+public final class HardwareReader {
+    private static final String YAML = ".yaml";
+    private static final Path FOLDER = Path.of("conf", "hardware");
+
+    private HardwareReader() {}
+
+    /** @throws UserError for a name that no file has, telling those that there are */
+    public static HardwareProfile read(String name) {
+        Path file = name.endsWith(YAML) ? Path.of(name) : folder().resolve(name + YAML);
+        if (!Files.isRegularFile(file)) {
+            throw UserError.of(
+                    "unknown hardware",
+                    name,
+                    "there are " + String.join(", ", names()) + "; or give a file like those of " + FOLDER);
+        }
+        return HardwareFile.parse(file, new YamlFile(file, "hardware profile", "YAML, a key a line").read());
+    }
+
+    /** USD that an hour of one GPU of this name costs; of a node, where the name is {@code cpu}. */
+    public static double price(Path file, String hardware) {
+        JsonNode prices = new YamlFile(file, "price file", "YAML, hardware: USD per hour").read();
+        String name = Path.of(hardware).getFileName().toString().replace(YAML, "");
+        JsonNode price = prices.path(name);
+        if (!price.isNumber() || price.asDouble() < 0) {
+            throw UserError.of(
+                    "no price",
+                    name,
+                    "USD per hour is needed, and " + file + " has " + String.join(", ", keys(prices)) + "; add "
+                            + name);
+        }
+        return price.asDouble();
+    }
+
+    private static List<String> keys(JsonNode prices) {
+        return prices.properties().stream().map(java.util.Map.Entry::getKey).toList();
+    }
+
+    public static List<String> names() {
+        try (Stream<Path> files = Files.list(folder())) {
+            return files.map(file -> file.getFileName().toString())
+                    .filter(name -> name.endsWith(YAML))
+                    .map(name -> name.substring(0, name.length() - YAML.length()))
+                    .sorted()
+                    .toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** That of the clone which runs. */
+    private static Path folder() {
+        Path code = Path.of(HardwareReader.class
+                        .getProtectionDomain()
+                        .getCodeSource()
+                        .getLocation()
+                        .getPath())
+                .toAbsolutePath();
+        for (Path above = code; above != null; above = above.getParent()) {
+            if (Files.isDirectory(above.resolve(FOLDER))) {
+                return above.resolve(FOLDER);
+            }
+        }
+        throw UserError.of("no " + FOLDER, code, "it lies in the clone; give --hardware a file instead");
+    }
+}

@@ -1,0 +1,152 @@
+package nighttrain.jobs.plan;
+
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import nighttrain.executor.EngineConfig;
+import nighttrain.executor.EnginePlan;
+import nighttrain.executor.Engines;
+import nighttrain.executor.GpuMemory;
+import nighttrain.executor.perf.HardwareProfile;
+import nighttrain.executor.perf.StepTime;
+import nighttrain.io.UserError;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.jobs.compare.Layout;
+
+/**
+ * Every layout of a node's GPUs, the fastest first.
+ *
+ * @param model what is run
+ * @param hardware of the GPUs
+ * @param gpus of a node
+ * @param config what is asked of each engine, its layout aside
+ * @param sample of the rows
+ * @param nodes that share them
+ * @param pace seconds that pass for each that is forecast
+ */
+record Options(
+        ModelSpec model,
+        HardwareProfile hardware,
+        int gpus,
+        EngineConfig config,
+        Sample sample,
+        int nodes,
+        double pace) {
+    private static final int[] FEWER_SEQUENCES = {128, 64, 32, 16, 8, 4, 2, 1};
+    private static final int[] MORE_GPUS = {2, 4, 8, 16, 32, 64};
+
+    /** At least one works. */
+    List<Option> ranked() {
+        List<Option> all = IntStream.rangeClosed(1, gpus)
+                .filter(ranks -> gpus % ranks == 0)
+                .filter(ranks -> config.ranks() == 0 || config.ranks() == ranks)
+                .mapToObj(ranks -> option(new Layout(gpus / ranks, ranks)))
+                .sorted(Comparator.comparingDouble(Option::rate).reversed())
+                .toList();
+        if (all.stream().noneMatch(Option::works)) {
+            throw fitsNowhere(all);
+        }
+        return all;
+    }
+
+    private Option option(Layout layout) {
+        EngineConfig asked = config.withLayout(layout.replicas(), layout.ranks());
+        try {
+            GpuMemory memory = Engines.memoryOn(hardware, layout.ranks(), asked, model);
+            if (config.kvPages() == 0 && !memory.isUseful()) {
+                return new Option(layout, Optional.empty(), tooLarge(memory, asked, layout.ranks()));
+            }
+            if (layout.ranks() > 1 && !hardware.allReduce().isKnown()) {
+                return new Option(
+                        layout, Optional.empty(), "sums between these GPUs were never measured; give --hardware");
+            }
+            EnginePlan plan = Engines.planOn(hardware, gpus, asked, model);
+            StepTime time = new StepTime(model, layout.ranks(), hardware);
+            Expected expected = expected(sample, plan, time, nodes, pace, memory.usedBytes(plan));
+            return new Option(layout, Optional.of(expected), why(layout, expected));
+        } catch (UserError refused) {
+            return new Option(layout, Optional.empty(), refused.getMessage());
+        }
+    }
+
+    /** What an engine of {@code plan} would do. */
+    static Expected expected(Sample sample, EnginePlan plan, StepTime time, int nodes, double pace, long bytes) {
+        double rowsPerReplica = (double) sample.computedRows() / nodes / plan.replicas();
+        ReplicaTime replica = ReplicaTime.of(sample, plan, time, (long) Math.ceil(rowsPerReplica));
+        double seconds = pace * replica.seconds(rowsPerReplica);
+        double rowsPerS = sample.computedRows() / (double) nodes / seconds;
+        double perRow = sample.meanPromptTokens() + sample.meanOutputTokens();
+        long held = (long) plan.sequencesHeld((int) Math.ceil(perRow));
+        return new Expected(
+                rowsPerS * sample.meanOutputTokens(),
+                rowsPerS * perRow,
+                plan.replicas() * replica.rowsPerS() / pace,
+                seconds,
+                replica.communicationShare(),
+                Math.max(1, Math.min(plan.maxNumSeqs(), held)),
+                bytes);
+    }
+
+    private String why(Layout layout, Expected expected) {
+        StringBuilder why = new StringBuilder(
+                layout.ranks() == 1
+                        ? "no sums between GPUs"
+                        : String.format(
+                                Locale.ROOT, "sums between GPUs take %.0f %%", 100 * expected.communicationShare()));
+        long rows = (long) Math.ceil((double) sample.computedRows() / nodes / layout.replicas());
+        if (rows < expected.runningSequences()) { // then the weights are read for few, and ranks share that reading
+            why.append(
+                    String.format("; only %d rows a replica, which %d would fill", rows, expected.runningSequences()));
+        }
+        if (expected.runningSequences() < config.maxNumSeqs()) {
+            why.append(String.format(
+                    "; KV cache holds %d of %d sequences", expected.runningSequences(), config.maxNumSeqs()));
+        }
+        if (!hardware.allReduce().hasMeasured(layout.ranks())) {
+            why.append("; sums of ").append(layout.ranks()).append(" ranks not measured, others' taken");
+        }
+        return why.toString();
+    }
+
+    private String tooLarge(GpuMemory memory, EngineConfig asked, int ranks) {
+        String needs = String.format(
+                Locale.ROOT,
+                "does not fit: %s needed of %s (weights %s)",
+                gib(memory.neededBytes()),
+                gib(memory.budgetBytes()),
+                gib(memory.weightBytes()));
+        return IntStream.of(FEWER_SEQUENCES)
+                .filter(fewer -> fewer < asked.maxNumSeqs())
+                .filter(fewer -> Engines.memoryOn(hardware, ranks, asked.withMaxNumSeqs(fewer), model)
+                        .isUseful())
+                .mapToObj(fewer -> needs + "; --max-num-seqs " + fewer + " would")
+                .findFirst()
+                .orElse(needs);
+    }
+
+    private UserError fitsNowhere(List<Option> all) {
+        String way = IntStream.of(MORE_GPUS)
+                .filter(more -> more > gpus && fits(more))
+                .mapToObj(more -> "--gpus-per-node " + more + " would fit it")
+                .findFirst()
+                .orElse("lower --max-model-len or --max-num-seqs, or take a smaller model");
+        Option last = all.get(all.size() - 1);
+        return UserError.of(
+                "model fits no layout", gpus + " x " + hardware.name(), last.layout() + ": " + last.why() + "; " + way);
+    }
+
+    private boolean fits(int ranks) {
+        try {
+            Engines.planOn(hardware, ranks, config.withLayout(1, ranks), model);
+            return Engines.memoryOn(hardware, ranks, config, model).isUseful();
+        } catch (UserError refused) {
+            return false;
+        }
+    }
+
+    private static String gib(long bytes) {
+        return String.format(Locale.ROOT, "%.1f GiB", bytes / (double) (1L << 30));
+    }
+}

@@ -1,0 +1,150 @@
+package nighttrain.jobs.plan;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import nighttrain.executor.EnginePlan;
+import nighttrain.executor.perf.HardwareProfile;
+import nighttrain.executor.perf.ModelFootprint;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.jobs.plan.Planner.Names;
+import nighttrain.pipeline.engine.CountingEngines;
+import nighttrain.pipeline.engine.EngineKey;
+import nighttrain.pipeline.engine.RealEngines;
+import nighttrain.pipeline.placement.LoneExecutor;
+import nighttrain.pipeline.read.UnreadableFile;
+import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.settings.LoadFormat;
+import nighttrain.pipeline.settings.SettingValues;
+import nighttrain.pipeline.settings.Settings;
+import org.apache.spark.sql.SparkSession;
+
+/**
+ * What a job will take. A plan is made by the parts that it is about: some rows go through a whole run, on the engine that is here or
+ * on one that counts, and the engine's own scheduler forecasts the rest.
+ */
+public final class PlanJob {
+    private final SparkSession spark;
+    private final PlanOptions options;
+    private final GenerateOptions job;
+    private final TrialSize size;
+    private final Consumer<String> phase;
+
+    /**
+     * @param scratch a folder for the trial's files that executors reach, too
+     * @param phase hears what is going on, in a few words
+     */
+    public PlanJob(SparkSession spark, PlanOptions options, String scratch, Consumer<String> phase) {
+        this.spark = spark;
+        this.options = options;
+        SettingValues values = options.job().with(Settings.OUTPUT_PATH, scratch + "/trial");
+        // A profile's model need have no weights here: nothing is computed.
+        this.job = GenerateOptions.of(
+                options.hardware().isPresent() ? values.with(Settings.LOAD_FORMAT, LoadFormat.DUMMY) : values);
+        this.size = TrialSize.of(options.sampleRows(), job.engine().maxNumSeqs());
+        this.phase = phase;
+    }
+
+    /**
+     * The plan.
+     *
+     * @throws nighttrain.io.UserError for whatever would end the job itself, and for a model that fits nowhere
+     */
+    public Plan run() throws InterruptedException {
+        Path model = Path.of(job.model());
+        try (Checkpoint checkpoint = job.dummyWeights() ? Checkpoints.dummy(model) : Checkpoints.open(model)) {
+            return options.hardware().isPresent()
+                    ? byProfile(options.hardware().get(), checkpoint)
+                    : byTrial(checkpoint);
+        }
+    }
+
+    private Plan byProfile(HardwareProfile hardware, Checkpoint checkpoint) {
+        SampledRows rows = sampledRows();
+        Trial trial = new Trial(spark, job, new CountingEngines());
+        Trial.Outcome counted = trial.run("counted", rows.all());
+        Sample sample = new Sample(
+                rows.outputs(),
+                counted.errorShare(),
+                earlierLengths().orElse(counted.lengths()),
+                0,
+                options.fromRun().isPresent() ? "an earlier run" : "--max-tokens, the most there can be");
+        int gpus = options.gpusPerNode().orElse(1);
+        return planner(checkpoint.spec(), sample, Calibration.none())
+                .onGpus(hardware, gpus, options, names(checkpoint, gpus + " x " + hardware.name()));
+    }
+
+    private Plan byTrial(Checkpoint checkpoint) throws InterruptedException {
+        phase.accept("Measuring the hardware");
+        ModelSpec model = checkpoint.spec();
+        EngineKey key = EngineKey.of(job);
+        Testbed bed = new LoneExecutor(spark.sparkContext()).call(() -> Testbed.here(key));
+        EnginePlan plan = bed.plan();
+        HardwareProfile hardware = bed.hardware();
+        SampledRows rows = sampledRows();
+        Trial trial = new Trial(spark, job, new RealEngines());
+        int few = size.cold(rows.size());
+        phase.accept("Trying " + few + " rows");
+        Trial.Outcome cold = trial.run("cold", rows.first(few));
+        int more = size.warm(rows.size(), hardware, count -> cold.forecastS(count, plan, model, hardware));
+        phase.accept("Trying " + more + " rows more");
+        List<Trial.Outcome> warm = warmRuns(trial, rows, few, more);
+        Calibration calibration = Calibration.of(
+                cold.run(plan, model, hardware),
+                warm.stream().map(run -> run.run(plan, model, hardware)).toList());
+        Trial.Outcome all = warm.stream().reduce(cold, Trial.Outcome::and);
+        Sample sample = new Sample(
+                rows.outputs(),
+                all.errorShare(),
+                earlierLengths().orElse(all.lengths()),
+                all.sharedTokens(),
+                options.fromRun().isPresent() ? "an earlier run" : "the trial");
+        Planner planner = planner(model, sample, calibration);
+        Names names = names(checkpoint, bed.machine());
+        return hardware.isCpu()
+                ? planner.asTried(plan, hardware, options, names)
+                : planner.onGpus(
+                        hardware, options.gpusPerNode().orElse(plan.replicas() * plan.ranks()), options, names);
+    }
+
+    /** The {@code more} rows after the first {@code few}: at once, or where there are enough a part of them before the rest. */
+    private static List<Trial.Outcome> warmRuns(Trial trial, SampledRows rows, int few, int more) {
+        int apart = TrialSize.apart(more);
+        List<Trial.Outcome> runs = new ArrayList<>();
+        if (apart > 0) {
+            runs.add(trial.run("warm", rows.after(few, apart)));
+        }
+        runs.add(trial.run("warmer", rows.after(few + apart, more - apart)));
+        return runs;
+    }
+
+    private SampledRows sampledRows() {
+        phase.accept("Reading a sample of the input");
+        try {
+            return SampledRows.of(spark, job, size.rows());
+        } catch (Exception failed) { // Scala throws checked ones that no signature names
+            UnreadableFile.throwIfBehind(failed);
+            throw failed;
+        }
+    }
+
+    private Optional<List<Length>> earlierLengths() {
+        return options.fromRun().map(run -> Trial.lengths(spark, run, size.rows()));
+    }
+
+    private Planner planner(ModelSpec model, Sample sample, Calibration calibration) {
+        return new Planner(model, job.engine(), job.sampling().maxTokens(), sample, calibration);
+    }
+
+    private Names names(Checkpoint checkpoint, String hardware) {
+        return new Names(
+                job.model(),
+                checkpoint.fingerprint(),
+                ModelFootprint.of(checkpoint.spec()).architecture(),
+                hardware);
+    }
+}

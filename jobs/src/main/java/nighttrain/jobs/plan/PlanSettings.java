@@ -1,0 +1,91 @@
+package nighttrain.jobs.plan;
+
+import static nighttrain.pipeline.settings.SettingGroup.PLAN;
+
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
+import nighttrain.pipeline.settings.OutputEffect;
+import nighttrain.pipeline.settings.Setting;
+import nighttrain.pipeline.settings.SettingGroup;
+import nighttrain.pipeline.settings.SettingType;
+import nighttrain.pipeline.settings.Settings;
+
+/** What can be set of a plan, beside the settings of the job that is planned. */
+public final class PlanSettings {
+    public static final Setting<String> HARDWARE = optional(
+            "hardware", SettingType.TEXT, "NAME|FILE", "GPUs to reckon with, of conf/hardware (default: what is here)");
+    public static final Setting<Integer> NODES = of("nodes", SettingType.INTEGER, 1, "N", "executors, one per node");
+    public static final Setting<Integer> GPUS_PER_NODE =
+            optional("gpusPerNode", SettingType.INTEGER, "G", "GPUs of each (default: 1, or what is here)");
+    public static final Setting<String> PRICES =
+            optional("prices", SettingType.PATH, "FILE", "USD per GPU-hour by hardware, such as conf/prices.yaml");
+    public static final Setting<Integer> SAMPLE = optional(
+            "sample",
+            SettingType.INTEGER,
+            "N",
+            "rows that are looked at, and tried where the hardware is here (default: 8 for each of --max-num-seqs, at"
+                    + " least 256; fewer where they take too long)");
+    public static final Setting<String> SCRATCH =
+            optional("scratch", SettingType.PATH, "PATH", "a folder for the trial's files (default: a local one)");
+    public static final Setting<String> FROM_RUN = optional(
+            "fromRun",
+            SettingType.PATH,
+            "PATH",
+            "lengths of outputs from a finished run's output (default: the trial's)");
+    public static final Setting<Double> SLOW_SHARE =
+            of("slowShare", SettingType.REAL, 0.0, "SHARE", "of the nodes that are slow");
+    public static final Setting<Double> SLOWNESS =
+            of("slowness", SettingType.REAL, 2.0, "X", "how many times slower those are");
+    public static final Setting<Double> FAILURES =
+            of("failuresPerDay", SettingType.REAL, 0.0, "X", "failures of one node in a day");
+    public static final Setting<Integer> RESTART_S =
+            of("restartSeconds", SettingType.INTEGER, 120, "N", "until another takes its place, model loaded");
+    public static final Setting<Integer> SPREAD_S =
+            of("spreadSeconds", SettingType.INTEGER, 0, "N", "from the first node's start to the last one's");
+
+    private static final List<Setting<?>> OWN = List.of(
+            HARDWARE,
+            NODES,
+            GPUS_PER_NODE,
+            PRICES,
+            SAMPLE,
+            SCRATCH,
+            FROM_RUN,
+            SLOW_SHARE,
+            SLOWNESS,
+            FAILURES,
+            RESTART_S,
+            SPREAD_S);
+    private static final Set<SettingGroup> OF_THE_JOB = EnumSet.of(
+            SettingGroup.MODEL, SettingGroup.INPUT, SettingGroup.PROMPT, SettingGroup.SAMPLING, SettingGroup.ENGINE);
+
+    private PlanSettings() {}
+
+    /** Every setting of a plan, in the order of help. */
+    public static List<Setting<?>> all() {
+        return Stream.concat(OWN.stream(), ofTheJob().stream()).toList();
+    }
+
+    /** Those of the job that is planned. */
+    public static List<Setting<?>> ofTheJob() {
+        return Settings.all().stream()
+                .filter(setting -> OF_THE_JOB.contains(setting.group()) || setting.equals(Settings.EXECUTOR_WAIT))
+                .toList();
+    }
+
+    /** Those that are of a plan alone. */
+    public static List<Setting<?>> own() {
+        return OWN;
+    }
+
+    private static <T> Setting<T> of(String name, SettingType<T> type, T value, String placeholder, String help) {
+        return new Setting<>(name, type, Optional.of(value), placeholder, help, PLAN, List.of(), OutputEffect.NONE);
+    }
+
+    private static <T> Setting<T> optional(String name, SettingType<T> type, String placeholder, String help) {
+        return new Setting<>(name, type, Optional.empty(), placeholder, help, PLAN, List.of(), OutputEffect.NONE);
+    }
+}

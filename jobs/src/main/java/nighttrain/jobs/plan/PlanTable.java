@@ -1,0 +1,108 @@
+package nighttrain.jobs.plan;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import nighttrain.jobs.cli.Figures;
+import nighttrain.pipeline.order.FleetForecast;
+
+/** What {@code plan} prints. */
+final class PlanTable {
+    private static final String LINE = "  %-8s%12s%12s%10s  %s";
+
+    private final Plan plan;
+    private final List<String> lines = new ArrayList<>();
+
+    private PlanTable(Plan plan) {
+        this.plan = plan;
+    }
+
+    static String of(Plan plan) {
+        return new PlanTable(plan).text();
+    }
+
+    private String text() {
+        rows();
+        lines.add("");
+        lines.add(String.format(Locale.ROOT, LINE, "layout", "output/s", "finish", "GPU", "why"));
+        plan.options().forEach(option -> lines.add(line(option)));
+        lines.add("");
+        expectation();
+        plan.fleet().ifPresent(this::fleet);
+        return String.join("\n", lines.stream().map(String::stripTrailing).toList()) + "\n";
+    }
+
+    private void rows() {
+        Sample sample = plan.sample();
+        lines.add(String.format(
+                Locale.ROOT,
+                "%s: %s prompt and %s output tokens (%s and %s a row, of %s sampled)",
+                Figures.count(sample.rows(), "row"),
+                Figures.count(Math.round(sample.promptTokens())),
+                Figures.count(Math.round(sample.outputTokens())),
+                Figures.rate(sample.meanPromptTokens()),
+                Figures.rate(sample.meanOutputTokens()),
+                Figures.count(sample.lengths().size())));
+        line("outputs", "as long as those of " + sample.source());
+        if (sample.errorShare() > 0) {
+            line("errors", String.format(Locale.ROOT, "%.1f %% of the rows", 100 * sample.errorShare()));
+        }
+        line("model", plan.model() + ", " + plan.architecture());
+        line("on", Figures.count(plan.nodes(), "node") + ", each " + plan.hardware());
+    }
+
+    private String line(Option option) {
+        return option.expected()
+                .map(expected -> String.format(
+                        Locale.ROOT,
+                        LINE,
+                        option.layout(),
+                        Figures.rate(plan.nodes() * expected.outputTokensPerS()),
+                        clock(expected.nodeS()),
+                        memory(expected),
+                        option.why()))
+                .orElseGet(() -> String.format(Locale.ROOT, LINE, option.layout(), "-", "-", "-", option.why()));
+    }
+
+    private void expectation() {
+        line(
+                "tokens/s",
+                Figures.rate(plan.outputTokensPerS()) + " output, " + Figures.rate(plan.totalTokensPerS())
+                        + " with prompts, while generating");
+        line(
+                "finish",
+                "after " + clock(plan.wallS())
+                        + (plan.calibration().isMeasured() ? "" : ", the start of Spark and engines aside"));
+        if (plan.devicesPerNode() > 0) {
+            line("GPU-hours", Figures.rate(plan.gpuHours()));
+        }
+        plan.usd().ifPresent(usd -> line("cost", Figures.rate(usd) + " USD"));
+        line("by", plan.calibration().isMeasured() ? "a trial on what is here" : "the hardware's profile; no trial");
+    }
+
+    private void fleet(FleetForecast fleet) {
+        line(
+                "simulated",
+                String.format(
+                        Locale.ROOT,
+                        "%s, %s, nodes busy %.1f %% of the time",
+                        Figures.count(fleet.tasks(), "task"),
+                        Figures.count(fleet.failures(), "failure"),
+                        100 * fleet.busyShare()));
+    }
+
+    private void line(String name, String text) {
+        lines.add(String.format(Locale.ROOT, "  %-10s%s", name, text));
+    }
+
+    private static String clock(double seconds) {
+        return Figures.clock(Duration.ofMillis(Math.round(1000 * seconds)));
+    }
+
+    private static String memory(Expected expected) {
+        return expected.bytesPerDevice() == 0
+                ? "-"
+                : String.format(Locale.ROOT, "%.1f GiB", expected.bytesPerDevice() / (double) (1L << 30));
+    }
+}

@@ -1,0 +1,112 @@
+package nighttrain.jobs.plan;
+
+import java.util.List;
+import java.util.Optional;
+import nighttrain.executor.EngineConfig;
+import nighttrain.executor.EnginePlan;
+import nighttrain.executor.perf.HardwareProfile;
+import nighttrain.executor.perf.StepTime;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.jobs.compare.Layout;
+import nighttrain.pipeline.order.Cuts;
+import nighttrain.pipeline.order.Cuts.Cut;
+import nighttrain.pipeline.order.Cuts.Kind;
+import nighttrain.pipeline.order.Fleet;
+import nighttrain.pipeline.order.FleetForecast;
+import nighttrain.pipeline.order.FleetSimulation;
+
+/**
+ * What a job will take, from what is known of its rows and its hardware.
+ *
+ * @param model what is run
+ * @param config what is asked of each engine
+ * @param maxTokens of an output
+ * @param sample of the rows
+ * @param calibration what a trial said
+ */
+public record Planner(ModelSpec model, EngineConfig config, int maxTokens, Sample sample, Calibration calibration) {
+    /** Tasks that feed an executor's engine: its cores, as the README has it. */
+    private static final int SLOTS = 4;
+
+    /** Names of what a plan is of. */
+    public record Names(String model, String fingerprint, String architecture, String hardware) {}
+
+    /** For GPUs that need not be here: every layout of {@code gpus} on a node. */
+    public Plan onGpus(HardwareProfile hardware, int gpus, PlanOptions options, Names names) {
+        List<Option> ranked =
+                new Options(model, hardware, gpus, config, sample, options.nodes(), calibration.pace()).ranked();
+        return plan(ranked, config.maxNumSeqs(), gpus, options, names);
+    }
+
+    /** For an engine as it stood here in a trial. */
+    public Plan asTried(EnginePlan plan, HardwareProfile hardware, PlanOptions options, Names names) {
+        StepTime time = new StepTime(model, plan.ranks(), hardware);
+        Expected expected = Options.expected(sample, plan, time, options.nodes(), calibration.pace(), 0);
+        Option only = new Option(
+                new Layout(plan.replicas(), plan.ranks()),
+                Optional.of(expected),
+                "as --replicas and --ranks say; on the CPU other layouts serve comparisons alone");
+        return plan(List.of(only), plan.maxNumSeqs(), 0, options, names);
+    }
+
+    /** Seconds that an engine of {@code plan} is forecast to take for {@code rows} rows of these lengths, again and again. */
+    public static double forecastS(
+            int rows,
+            List<Length> lengths,
+            int sharedTokens,
+            EnginePlan plan,
+            ModelSpec model,
+            HardwareProfile hardware) {
+        Sample all = new Sample(rows, 0, lengths, sharedTokens, "");
+        double perReplica = (double) rows / plan.replicas();
+        return ReplicaTime.of(all, plan, new StepTime(model, plan.ranks(), hardware), (long) Math.ceil(perReplica))
+                .seconds(perReplica);
+    }
+
+    private Plan plan(List<Option> ranked, int maxNumSeqs, int gpus, PlanOptions options, Names names) {
+        Option best = ranked.get(0);
+        Expected expected = best.expected().orElseThrow();
+        Optional<FleetForecast> fleet = options.nodes() == 1
+                ? Optional.empty()
+                : Optional.of(fleet(expected, maxNumSeqs, best.layout().replicas(), options));
+        double generatingS =
+                calibration.coldS() + fleet.map(FleetForecast::seconds).orElse(expected.nodeS());
+        double wallS = generatingS + calibration.restS();
+        double hours = wallS / 3600 * options.nodes() * Math.max(1, gpus);
+        return new Plan(
+                names.model(),
+                names.fingerprint(),
+                names.architecture(),
+                names.hardware(),
+                options.nodes(),
+                gpus,
+                sample,
+                calibration,
+                ranked,
+                generatingS,
+                wallS,
+                options.usdPerHour().map(usd -> usd * hours),
+                fleet);
+    }
+
+    private FleetForecast fleet(Expected node, int maxNumSeqs, int replicas, PlanOptions options) {
+        int sequences = Math.toIntExact(Math.min(maxNumSeqs, node.runningSequences())) * replicas;
+        Fleet fleet = options.mishaps().befalling(options.nodes(), SLOTS, sequences);
+        List<Cut> cuts = Cuts.of(kinds(node, sequences), options.nodes(), SLOTS, maxNumSeqs);
+        return FleetSimulation.run(fleet, cuts);
+    }
+
+    /** A row's work is its share of all tokens, its time that of its output: what the order's own estimates say. */
+    private List<Kind> kinds(Expected node, int sequences) {
+        double each = (double) sample.computedRows() / sample.lengths().size();
+        double meanTokens = sample.meanPromptTokens() + sample.meanOutputTokens();
+        double meanSeconds = sequences / node.rowsPerS();
+        return sample.lengths().stream()
+                .map(length -> new Kind(
+                        length.promptTokens() + (long) maxTokens,
+                        each,
+                        (length.promptTokens() + length.outputTokens()) / meanTokens / node.rowsPerS(),
+                        meanSeconds * length.outputTokens() / sample.meanOutputTokens()))
+                .toList();
+    }
+}

@@ -1,0 +1,76 @@
+package nighttrain.jobs.plan;
+
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.function.ToIntFunction;
+import java.util.stream.IntStream;
+import nighttrain.executor.perf.Forecast;
+
+/**
+ * What a plan knows of the rows: some of them, chosen by chance.
+ *
+ * @param rows outputs of the whole job, failing ones included
+ * @param errorShare of the rows, those that fail before they cost anything, 0 to 1
+ * @param lengths of sampled rows, at least one
+ * @param sharedTokens leading tokens that prompts have in common, on average
+ * @param source where the lengths of outputs come from, in words
+ */
+public record Sample(long rows, double errorShare, List<Length> lengths, int sharedTokens, String source) {
+    private static final int VOCABULARY = 1 << 30;
+
+    public Sample {
+        lengths = List.copyOf(lengths);
+        if (rows < 1 || lengths.isEmpty()) {
+            throw new IllegalArgumentException("sample: " + lengths.size() + " of " + rows + " rows (at least 1)");
+        }
+    }
+
+    /** Rows that are computed. */
+    public long computedRows() {
+        return Math.max(1, Math.round(rows * (1 - errorShare)));
+    }
+
+    public double meanPromptTokens() {
+        return mean(Length::promptTokens);
+    }
+
+    public double meanOutputTokens() {
+        return mean(Length::outputTokens);
+    }
+
+    /** Of the whole job. */
+    public double promptTokens() {
+        return computedRows() * meanPromptTokens();
+    }
+
+    /** Of the whole job. */
+    public double outputTokens() {
+        return computedRows() * meanOutputTokens();
+    }
+
+    /** The longest output seen. */
+    public int longestOutput() {
+        return lengths.stream().mapToInt(Length::outputTokens).max().orElseThrow();
+    }
+
+    /** So many rows like these, again and again in the sample's order, for a model whose sequences hold {@code maxModelLen} tokens. */
+    List<Forecast.Request> requests(int count, int maxModelLen) {
+        return IntStream.range(0, count)
+                .mapToObj(row -> request(row, lengths.get(row % lengths.size()), maxModelLen))
+                .toList();
+    }
+
+    private Forecast.Request request(int row, Length length, int maxModelLen) {
+        int prompt = Math.min(length.promptTokens(), maxModelLen - 1);
+        int shared = Math.min(sharedTokens, prompt);
+        SplittableRandom own = new SplittableRandom(row);
+        int[] tokens = IntStream.range(0, prompt)
+                .map(i -> i < shared ? i : own.nextInt(VOCABULARY))
+                .toArray();
+        return new Forecast.Request(tokens, Math.min(length.outputTokens(), maxModelLen - prompt));
+    }
+
+    private double mean(ToIntFunction<Length> of) {
+        return lengths.stream().mapToInt(of).average().orElseThrow();
+    }
+}

@@ -1,0 +1,137 @@
+package nighttrain.jobs.plan;
+
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.rand;
+
+import java.util.List;
+import java.util.stream.Stream;
+import nighttrain.executor.EnginePlan;
+import nighttrain.executor.perf.HardwareProfile;
+import nighttrain.io.UserError;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.table.Summary;
+import nighttrain.pipeline.GenerateJob;
+import nighttrain.pipeline.GenerateReport;
+import nighttrain.pipeline.engine.EngineFactory;
+import nighttrain.pipeline.progress.ProgressListener;
+import nighttrain.pipeline.read.InputReader;
+import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.settings.Settings;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+
+/** Some rows of a job through a whole run of their own. */
+final class Trial {
+    private final SparkSession spark;
+    private final GenerateOptions job;
+    private final EngineFactory engines;
+
+    Trial(SparkSession spark, GenerateOptions job, EngineFactory engines) {
+        this.spark = spark;
+        this.job = job;
+        this.engines = engines;
+    }
+
+    /**
+     * What a trial came to.
+     *
+     * @param rows outputs
+     * @param errors of these
+     * @param lengths of the others
+     * @param cachedPromptTokens found in the prefix cache
+     * @param wallS all of it
+     * @param generatingS while the engine was fed
+     */
+    record Outcome(
+            long rows, long errors, List<Length> lengths, long cachedPromptTokens, double wallS, double generatingS) {
+        double errorShare() {
+            return (double) errors / rows;
+        }
+
+        int sharedTokens() {
+            return (int) (cachedPromptTokens / lengths.size());
+        }
+
+        /** Both as one. */
+        Outcome and(Outcome other) {
+            return new Outcome(
+                    rows + other.rows,
+                    errors + other.errors,
+                    Stream.concat(lengths.stream(), other.lengths.stream()).toList(),
+                    cachedPromptTokens + other.cachedPromptTokens,
+                    wallS + other.wallS,
+                    generatingS + other.generatingS);
+        }
+
+        /** Beside what an engine of {@code plan} is forecast to take for it. */
+        Calibration.Run run(EnginePlan plan, ModelSpec model, HardwareProfile hardware) {
+            return new Calibration.Run(wallS, generatingS, forecastS(lengths.size(), plan, model, hardware));
+        }
+
+        /** Seconds that so many rows like these are forecast to take. */
+        double forecastS(int rows, EnginePlan plan, ModelSpec model, HardwareProfile hardware) {
+            return Planner.forecastS(rows, lengths, sharedTokens(), plan, model, hardware);
+        }
+    }
+
+    /** Runs {@code rows}; {@code name} tells this run from others of the trial. */
+    Outcome run(String name, Dataset<Row> rows) {
+        String output = job.output().path() + "/" + name;
+        GenerateOptions own = GenerateOptions.of(job.settings().with(Settings.OUTPUT_PATH, output));
+        GenerateReport report = new GenerateJob(engines).run(spark, own, InputReader.of(rows), ProgressListener.SILENT);
+        Summary summary = summary(output);
+        List<Length> lengths = lengths(spark, output, Integer.MAX_VALUE);
+        double generatingS = summary.totalTokens() / Math.max(1e-9, report.totalTokensPerS());
+        return new Outcome(
+                summary.rows(),
+                summary.errors(),
+                lengths,
+                summary.saved().cachedPromptTokens(),
+                summary.wallS(),
+                generatingS);
+    }
+
+    private Summary summary(String output) {
+        Path file = new Path(output, "summary.json");
+        try {
+            return Summary.read(file.getFileSystem(spark.sessionState().newHadoopConf()), file);
+        } catch (java.io.IOException e) {
+            throw new java.io.UncheckedIOException(e);
+        }
+    }
+
+    /** Of at most so many rows of a finished run, by chance. */
+    static List<Length> lengths(SparkSession spark, String output, int most) {
+        List<Length> lengths = results(spark, output)
+                .filter(col("error").isNull())
+                .select(col("prompt_tokens").cast("int"), col("output_tokens").cast("int"))
+                .orderBy(rand(1))
+                .limit(most)
+                .collectAsList()
+                .stream()
+                .map(row -> new Length(Math.max(1, row.getInt(0)), Math.max(1, row.getInt(1))))
+                .toList();
+        if (lengths.isEmpty()) {
+            throw UserError.of(
+                    "no row to learn from",
+                    output,
+                    "every row that was tried failed; its results say why; mend the" + " input, or the settings");
+        }
+        return lengths;
+    }
+
+    // Spark throws AnalysisException, which is checked, past a signature that does not say so.
+    private static Dataset<Row> results(SparkSession spark, String output) {
+        try {
+            return spark.read().parquet(output + "/results");
+        } catch (Exception unreadable) {
+            throw UserError.of(
+                    "cannot read a run",
+                    output,
+                    "the output of a finished job is needed; check --from-run",
+                    unreadable);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+package nighttrain.jobs.compare;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import nighttrain.executor.Backend;
+import nighttrain.executor.EngineConfig;
+import nighttrain.executor.EnginePlan;
+import nighttrain.executor.perf.ModelFootprint;
+import nighttrain.io.table.Percentiles;
+import nighttrain.jobs.bench.RandomWorkload;
+import nighttrain.jobs.bench.Round;
+
+/** A comparison whose rounds are written down instead of measured. */
+final class MadeResult {
+    static final String LOAD = "1024/128";
+
+    private final List<FinishedRound> rounds = new ArrayList<>();
+    private final Map<Cell, Failure> failures = new LinkedHashMap<>();
+    private final List<PublishedTable> published = new ArrayList<>();
+
+    /** Output tokens per second of a cell's rounds. */
+    MadeResult with(String contender, String layout, double... tokensPerS) {
+        return with(contender, layout, false, tokensPerS);
+    }
+
+    /** The same without sums. */
+    MadeResult bound(String contender, String layout, double... tokensPerS) {
+        return with(contender, layout, true, tokensPerS);
+    }
+
+    private MadeResult with(String contender, String layout, boolean bound, double... tokensPerS) {
+        Cell cell = new Cell(new Visit(contender, Layout.parse(layout), bound), LOAD);
+        for (int i = 0; i < tokensPerS.length; i++) {
+            rounds.add(round(cell, i + 1, tokensPerS[i]));
+        }
+        return this;
+    }
+
+    MadeResult failed(String contender, String layout, String why) {
+        failures.put(new Cell(new Visit(contender, Layout.parse(layout), false), LOAD), new Failure(why, true));
+        return this;
+    }
+
+    MadeResult published(PublishedTable table) {
+        published.add(table);
+        return this;
+    }
+
+    CompareResult result() {
+        Comparison comparison = new Comparison(
+                "made",
+                "Made <up>",
+                List.of(new Candidate("dense", Path.of("a")), new Candidate("track-d8", Path.of("b"))),
+                List.of(Layout.parse("1x4"), Layout.parse("4x1")),
+                List.of(new NamedWorkload(LOAD, new RandomWorkload(256, 1024, 0, 128, 0, 0))),
+                EngineConfig.defaults(),
+                true,
+                1,
+                2,
+                0,
+                true,
+                published,
+                Map.of("maxNumSeqs", "256"));
+        return new CompareResult(comparison, "a machine", rounds, failures);
+    }
+
+    private static FinishedRound round(Cell cell, int round, double tokensPerS) {
+        Map<String, Double> figures = new LinkedHashMap<>();
+        figures.put(CompareResult.THROUGHPUT, tokensPerS);
+        figures.put("ttft_p50_ms", 100_000 / tokensPerS);
+        figures.put("tpot_p50_ms", 10_000 / tokensPerS);
+        figures.put("comm_share", 0.2);
+        figures.put("roofline_share", null);
+        return new FinishedRound(cell, round, 0, engine(cell), counts(), figures);
+    }
+
+    private static Opened engine(Cell cell) {
+        Layout layout = cell.layout();
+        return new Opened(
+                "fingerprint",
+                new ModelFootprint("dense", 1_000, 16, 8, 0, 64),
+                new EnginePlan(
+                        Backend.CUDA, "dense", layout.replicas(), layout.ranks(), 256, 8192, 4096, 16, 64, true, 1),
+                4.2);
+    }
+
+    private static Round counts() {
+        Percentiles times = new Percentiles(1.0, 2.0, 3.0);
+        return new Round(1, 1, 1, 0, 1, 1, 0, 1, 1, 0, times, times, times);
+    }
+}

@@ -1,0 +1,91 @@
+package nighttrain.jobs.generate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Map;
+import java.util.Optional;
+import nighttrain.io.table.Incidents;
+import nighttrain.io.table.Percentiles;
+import nighttrain.io.table.Saved;
+import nighttrain.io.table.Summary;
+import nighttrain.io.table.Throughput;
+import nighttrain.pipeline.GenerateReport;
+import org.junit.jupiter.api.Test;
+
+class ClosingSummaryTest {
+    private static final GenerateReport.Quantiles ANY = new GenerateReport.Quantiles(1.0, 2.0, 3.0);
+    private static final Summary SUMMARY = summary(Incidents.NONE);
+
+    private static Summary summary(Incidents incidents) {
+        return new Summary(
+                500,
+                3,
+                41.2,
+                61_000,
+                12_500,
+                Throughput.of(61_000, 12_500, 40, 0),
+                new Saved(0, 120, 9_000),
+                new Percentiles(12.4, 20.0, 80.0),
+                new Percentiles(null, null, null),
+                new Percentiles(417.0, 900.0, 1_234.0),
+                0.01,
+                "1x2",
+                "parallel_track(4 tracks, D=2, mean)",
+                "f00d",
+                incidents,
+                Optional.empty(),
+                Map.of(),
+                Map.of());
+    }
+
+    @Test
+    void saysWhatAPersonAsksFirst() {
+        assertThat(ClosingSummary.of(report(37, false), SUMMARY)).isEqualTo("""
+            500 rows, 3 errors in 41.2 s (37 from earlier runs)
+                        prompt      output      total
+              tokens    61,000      12,500      73,500
+              tokens/s  1,525       313         1,838
+                        TTFT        TPOT        E2E
+              p50       12.4 ms     -           417 ms
+              p99       80.0 ms     -           1.23 s
+              copied    120 rows of identical requests, 9,000 tokens not computed
+              layout    1x2 (replicas x ranks), parallel_track(4 tracks, D=2, mean), on the CPU
+              output    /tmp/night-train (results, metrics, summary.json, report.html)
+            """);
+    }
+
+    @Test
+    void saysWhatWentWrongOnTheWay() {
+        assertThat(ClosingSummary.of(report(0, false), summary(new Incidents(1, 9, 1_031, 2))))
+                .startsWith("""
+                    500 rows, 3 errors in 41.2 s
+                      incidents 1 executor lost, 9 tasks begun again, 1,031 rows begun again, 2 rows quarantined
+                                prompt\
+                    """.stripTrailing());
+    }
+
+    @Test
+    void saysWhenThereWasNothingToDo() {
+        assertThat(ClosingSummary.of(report(500, true), SUMMARY))
+                .startsWith("500 rows, 3 errors: an earlier run finished this job, nothing was left to do\n");
+    }
+
+    private static GenerateReport report(long earlier, boolean wasComplete) {
+        return new GenerateReport(
+                "file:/tmp/night-train",
+                500,
+                3,
+                0,
+                earlier,
+                wasComplete,
+                false,
+                41.2,
+                61_000,
+                12_500,
+                312,
+                1_838,
+                ANY,
+                ANY,
+                ANY);
+    }
+}

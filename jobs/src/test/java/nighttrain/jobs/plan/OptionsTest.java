@@ -1,0 +1,78 @@
+package nighttrain.jobs.plan;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import nighttrain.executor.EngineConfig;
+import nighttrain.executor.perf.AllReduceLatency;
+import nighttrain.executor.perf.HardwareProfile;
+import nighttrain.io.UserError;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.spec.ModelSpec;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Layouts of GPUs that are not here: which comes first, and what is said of each. */
+@Timeout(30)
+class OptionsTest {
+    private static final HardwareProfile H100 = new HardwareProfile(
+            "H100",
+            80L << 30,
+            2.98e12,
+            783e12,
+            1,
+            0.85,
+            40e-6,
+            new AllReduceLatency(Map.of(2, Map.of(8192L, 5.4e-6, 33_554_432L, 107e-6))),
+            2);
+
+    @Test
+    void manyRowsWantCopies() {
+        assertThat(options("dense-8b", 8, 100_000).ranked())
+                .extracting(option -> option.layout().toString())
+                .startsWith("8x1")
+                .endsWith("1x8");
+        assertThat(options("dense-8b", 8, 100_000).ranked())
+                .allSatisfy(option -> assertThat(option.why()).doesNotContain("a replica"));
+    }
+
+    /** A step then reads the weights for a few sequences, and ranks read them together: 4 rows on each of 8 copies take longer. */
+    @Test
+    void fewRowsWantShortSteps() {
+        List<Option> ranked = options("dense-8b", 8, 32).ranked();
+
+        assertThat(ranked.get(0).layout().ranks()).isGreaterThan(1);
+        assertThat(ranked)
+                .filteredOn(option -> option.layout().ranks() == 1)
+                .singleElement()
+                .satisfies(option -> assertThat(option.why())
+                        .startsWith("no sums between GPUs; only 4 rows a replica, which 256 would fill"));
+    }
+
+    @Test
+    void aModelThatFitsNowhereIsToldWhatWouldHoldIt() {
+        Options one = options("dense-30b", 1, 500);
+
+        assertThatThrownBy(one::ranked)
+                .isInstanceOf(UserError.class)
+                .hasMessageMatching(
+                        "model fits no layout: 1 x H100 \\(1x1: does not fit: [\\d.]+ GiB needed of 72\\.0 GiB"
+                                + " \\(weights [\\d.]+ GiB\\)(; --max-num-seqs \\d+ would)?; --gpus-per-node 2 would fit it\\)");
+    }
+
+    private static Options options(String shape, int gpus, int rows) {
+        Sample sample = new Sample(rows, 0, List.of(new Length(90, 128)), 0, "");
+        return new Options(model(shape), H100, gpus, EngineConfig.defaults(), sample, 1, 1);
+    }
+
+    private static ModelSpec model(String shape) {
+        try (Checkpoint checkpoint =
+                Checkpoints.dummy(Path.of(System.getProperty("nighttrain.root"), "conf", "shapes", shape))) {
+            return checkpoint.spec();
+        }
+    }
+}
