@@ -88,7 +88,17 @@ public final class ChatTemplate {
      * @throws ChatTemplateException where the template refuses these messages, fails on them, or takes too long or too much
      */
     public String render(List<ChatMessage> messages, boolean addGenerationPrompt) {
+        return render(messages, addGenerationPrompt, Map.of());
+    }
+
+    /**
+     * The same, with variables of these messages' own, such as {@code enable_thinking}; they come before those of the template.
+     *
+     * @param own values are those of JSON
+     */
+    public String render(List<ChatMessage> messages, boolean addGenerationPrompt, Map<String, Object> own) {
         Map<String, Object> all = new HashMap<>(variables);
+        own.forEach((name, value) -> all.put(name, Values.of(value)));
         all.put(MESSAGES, Values.of(messages.stream().map(ChatMessage::fields).toList()));
         all.putIfAbsent("add_generation_prompt", addGenerationPrompt);
         return render(Collections.unmodifiableMap(all));
