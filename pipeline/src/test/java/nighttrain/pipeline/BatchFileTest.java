@@ -67,12 +67,71 @@ class BatchFileTest extends JobTest {
                 .isEqualTo("line 5: unsupported parameter: tools [{}] (it would change the answer; leave it out)");
         assertThat(message(lines.get(5)))
                 .isEqualTo("line 6: unsupported parameter: n 2 (1 alone is supported; leave it out)");
-        assertThat(message(lines.get(6))).isEqualTo("line 7: bad value of --temperature: -1.0 (0 to 100; 0 is greedy)");
+        assertThat(message(lines.get(6))).isEqualTo("line 7: bad value of temperature: -1.0 (0 to 100; 0 is greedy)");
         assertThat(message(lines.get(7)))
                 .isEqualTo(
                         "line 8: unknown url: /v1/embeddings (/v1/chat/completions or /v1/completions; mend the line)");
         assertThat(lines.get(4).at("/error/code").asText()).isEqualTo("unsupported_parameter");
         assertThat(lines.get(4).at("/response/status_code").asInt()).isEqualTo(400);
+        assertThat(lines.get(4).at("/response/body/error/message").asText()).isEqualTo(message(lines.get(4)));
+        assertThat(lines.get(4).at("/response/body/error/type").asText()).isEqualTo("invalid_request_error");
+    }
+
+    /** Each line of the answers parses as openai.types.chat.ChatCompletion or openai.types.Completion of openai 3.57. */
+    @Test
+    void answersHaveTheClientsForm() throws IOException {
+        batch(List.of(
+                request(
+                        "chat",
+                        "/v1/chat/completions",
+                        "\"model\": \"mine\", \"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"text\","
+                                + " \"text\": \"h\"}]}], \"logprobs\": true, \"top_logprobs\": 1, \"max_tokens\": 2"),
+                "  ",
+                request("text", "/v1/completions", "\"prompt\": [\"\u00e9a\"], \"logprobs\": 1, \"stop\": null"),
+                request(
+                        "bare",
+                        "/v1/chat/completions",
+                        "\"messages\": [{\"role\": \"user\", \"content\": \"x\"}], \"logprobs\": true, \"max_tokens\": 1"),
+                request("bad", "/v1/completions", "\"prompt\": \"x\", \"n\": 2"),
+                ""));
+
+        assertThat(run().rows()).as("blank lines are no rows").isEqualTo(4);
+
+        assertThat(responses())
+                .extracting(line -> line.toString()
+                        .replaceAll("\"created\":1[0-9]{9},", "")
+                        .replace(dir.resolve("model").toString(), "MODEL"))
+                .containsExactlyElementsOf(
+                        Files.readAllLines(Path.of("src/test/resources/cases/openai-batch-answers.jsonl")));
+        assertThat(results().get(0).schema().fieldNames())
+                .as("as the job asked")
+                .doesNotContain("logprobs");
+    }
+
+    @Test
+    void oddLinesAreAnsweredInTheirPlaces() throws IOException {
+        Path cases = Path.of("src/test/resources/cases");
+        values = values.with(
+                        Settings.INPUT_PATH,
+                        cases.resolve("openai-batch-odd-lines.jsonl").toString())
+                .with(Settings.FORMAT, "openai-batch")
+                .with(Settings.MAX_TOKENS, 8);
+
+        run();
+
+        List<JsonNode> lines = responses();
+        assertThat(lines).hasSize(45);
+        assertThat(lines.get(0).get("custom_id").asText())
+                .as("after a byte order mark")
+                .isEqualTo("bom");
+        assertThat(lines.get(0).at("/response/body/choices/0/text").asText()).isEqualTo("C");
+        assertThat(lines.get(0).at("/response/body/model").asText()).isEqualTo("m");
+        assertThat(lines.get(44).get("custom_id").asText()).isEqualTo("badutf");
+        assertThat(message(lines.get(44)))
+                .isEqualTo(
+                        "line 45: not UTF-8: bytes that are no character (batch files are UTF-8 text; mend the line)");
+        assertThat(lines.get(32).at("/response/body/choices/0/logprobs/content").size())
+                .isEqualTo(3);
     }
 
     @Test

@@ -12,6 +12,7 @@ import nighttrain.executor.EngineException;
 import nighttrain.executor.request.Generation;
 import nighttrain.io.UserError;
 import nighttrain.io.rows.ResultRow;
+import nighttrain.pipeline.row.RowFault;
 
 /**
  * One task's loop: takes rows up, offers them while the engine takes them, and writes down answers as they come. Holds no more

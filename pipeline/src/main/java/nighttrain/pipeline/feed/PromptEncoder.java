@@ -2,11 +2,14 @@ package nighttrain.pipeline.feed;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import nighttrain.io.template.ChatMessage;
 import nighttrain.io.template.ChatTemplateException;
 import nighttrain.io.text.Truncation;
 import nighttrain.pipeline.engine.HostedModel;
+import nighttrain.pipeline.row.Prompt;
+import nighttrain.pipeline.row.RowFault;
 import nighttrain.pipeline.settings.ChatTemplateOptions;
 
 /** Prompts to token ids. */
@@ -16,7 +19,6 @@ final class PromptEncoder {
     private final ChatTemplateOptions chat;
     private final Truncation truncation;
     private final int contextTokens;
-    private final int outputTokens;
 
     PromptEncoder(HostedModel model, FeedSpec spec) {
         this.model = model;
@@ -24,52 +26,47 @@ final class PromptEncoder {
         this.chat = spec.chat();
         this.truncation = spec.truncate();
         this.contextTokens = model.engine().plan().maxModelLen();
-        this.outputTokens = spec.sampling().maxTokens();
     }
 
-    /** At least one token, and few enough for the model. */
-    int[] encode(PromptRow row) throws RowFault {
-        int[] tokens = tokens(row);
+    /** At least one token, and few enough for the model; {@code outputTokens}: most that may follow. */
+    int[] encode(Prompt prompt, int outputTokens) throws RowFault {
+        int[] tokens = tokens(prompt);
         if (tokens.length == 0) {
             throw empty();
         }
         if (tokens.length >= contextTokens) {
-            return cut(tokens);
+            return cut(tokens, outputTokens);
         }
         return tokens;
     }
 
-    private int[] tokens(PromptRow row) throws RowFault {
-        if (row.messages() != null) {
-            return chat(Conversation.parse(row.messages()));
+    private int[] tokens(Prompt prompt) throws RowFault {
+        if (prompt instanceof Prompt.Chat chat) {
+            return chat(chat.messages(), chat.arguments());
         }
-        if (row.prompt() == null) {
-            throw new RowFault(
-                    "null_prompt",
-                    "prompt is null: row " + row.id() + " (text is needed; fill it or leave the row out)");
-        }
-        if (row.prompt().isEmpty()) {
+        String text = ((Prompt.Text) prompt).text();
+        if (text.isEmpty()) {
             throw empty();
         }
         return system.isPresent()
-                ? chat(List.of(ChatMessage.of("user", row.prompt())))
-                : model.tokenizer().encode(row.prompt(), true);
+                ? chat(List.of(ChatMessage.of("user", text)), Map.of())
+                : model.tokenizer().encode(text, true);
     }
 
-    private int[] chat(List<ChatMessage> turns) throws RowFault {
+    private int[] chat(List<ChatMessage> turns, Map<String, Object> arguments) throws RowFault {
         if (turns.isEmpty()) {
             throw empty();
         }
         List<ChatMessage> messages = new ArrayList<>(turns);
         system.ifPresent(text -> messages.add(0, ChatMessage.of("system", text)));
         try {
-            return model.tokenizer().encode(model.chatTemplate(chat).render(messages, true), false);
+            return model.tokenizer().encode(model.chatTemplate(chat).render(messages, true, arguments), false);
         } catch (ChatTemplateException refused) {
             throw new RowFault("chat_template", refused.getMessage());
         }
     }
 
-    private int[] cut(int[] tokens) throws RowFault {
+    private int[] cut(int[] tokens, int outputTokens) throws RowFault {
         if (truncation == Truncation.NONE) {
             throw new RowFault(
                     "prompt_too_long",

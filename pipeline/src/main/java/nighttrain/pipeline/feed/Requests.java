@@ -8,6 +8,9 @@ import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.request.StopCheck;
 import nighttrain.io.table.Incidents;
 import nighttrain.pipeline.engine.HostedModel;
+import nighttrain.pipeline.row.BatchRequest;
+import nighttrain.pipeline.row.Prompt;
+import nighttrain.pipeline.row.RowFault;
 
 /** Rows to requests. Used by one task. */
 final class Requests {
@@ -33,19 +36,18 @@ final class Requests {
         if (row.flaw() != null) {
             throw row.flaw();
         }
-        return spec.requests() ? ofBatch(row) : request(row, row, spec.sampling(), spec.stop(), spec.seed());
+        return spec.requests() ? ofBatch(row) : request(row, row.asPrompt(), spec.sampling(), spec.stop(), spec.seed());
     }
 
     private Request ofBatch(PromptRow row) throws RowFault {
         BatchRequest line = BatchRequest.parse(row.prompt(), row.row() + 1, spec.sampling(), spec.stop());
-        PromptRow asked =
-                new PromptRow(row.file(), row.row(), row.sample(), row.id(), line.prompt(), line.messages(), null);
-        return request(row, asked, line.sampling(), line.stop(), line.seed().orElse(spec.seed()));
+        return request(
+                row, line.prompt(), line.sampling(), line.stop(), line.seed().orElse(spec.seed()));
     }
 
-    private Request request(PromptRow row, PromptRow asked, SamplingParams sampling, List<String> stopTexts, long seed)
+    private Request request(PromptRow row, Prompt prompt, SamplingParams sampling, List<String> stopTexts, long seed)
             throws RowFault {
-        int[] tokens = encoder.encode(asked);
+        int[] tokens = encoder.encode(prompt, sampling.maxTokens());
         Optional<StopWatch> stop =
                 stopTexts.isEmpty() ? Optional.empty() : Optional.of(new StopWatch(model.tokenizer(), stopTexts));
         GenerationRequest generation = new GenerationRequest(

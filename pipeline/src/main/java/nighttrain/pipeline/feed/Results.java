@@ -6,6 +6,7 @@ import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.TokenLogprobs;
 import nighttrain.io.rows.ResultRow;
 import nighttrain.io.text.Tokenizer;
+import nighttrain.pipeline.row.RowFault;
 
 /** Answers to rows of the results. */
 final class Results {
@@ -13,12 +14,15 @@ final class Results {
 
     private final Tokenizer tokenizer;
     private final boolean tokenIds;
+    private final boolean offsets;
     private final String executor;
     private final Tries tries;
 
-    Results(Tokenizer tokenizer, boolean tokenIds, String executor, Tries tries) {
+    /** {@code offsets}: log-probabilities carry their place in the text. */
+    Results(Tokenizer tokenizer, boolean tokenIds, boolean offsets, String executor, Tries tries) {
         this.tokenizer = tokenizer;
         this.tokenIds = tokenIds;
+        this.offsets = offsets;
         this.executor = executor;
         this.tries = tries;
     }
@@ -53,7 +57,10 @@ final class Results {
     }
 
     private String logprobs(List<TokenLogprobs> positions) {
-        return positions.isEmpty() ? null : LogprobsJson.of(positions, tokenizer);
+        if (positions.isEmpty()) {
+            return null;
+        }
+        return offsets ? LogprobsJson.withOffsets(positions, tokenizer) : LogprobsJson.of(positions, tokenizer);
     }
 
     /** The row of a prompt that could not be asked. */

@@ -11,6 +11,7 @@ import java.util.TreeSet;
 import java.util.function.Supplier;
 import nighttrain.io.Causes;
 import nighttrain.io.UserError;
+import nighttrain.pipeline.row.BatchLines;
 import nighttrain.pipeline.settings.InputOptions;
 import nighttrain.pipeline.settings.Setting;
 import nighttrain.pipeline.settings.Settings;

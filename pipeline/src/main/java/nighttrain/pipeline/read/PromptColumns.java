@@ -8,11 +8,13 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import nighttrain.io.UserError;
+import nighttrain.pipeline.row.BatchLines;
 import nighttrain.pipeline.settings.PromptOptions;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.MapType;
 import org.apache.spark.sql.types.StructType;
 
 /**
@@ -26,6 +28,7 @@ import org.apache.spark.sql.types.StructType;
  */
 public record PromptColumns(Column prompt, Column messages, boolean isConversation, Set<String> needed, String origin) {
     private static final String NO_MESSAGES = "a list of {role, content} or the same as JSON text";
+    private static final String CONTENT = "content";
 
     /**
      * Finds the columns in a table.
@@ -57,7 +60,7 @@ public record PromptColumns(Column prompt, Column messages, boolean isConversati
     /** The lines of a batch file, which are looked into where they are computed. */
     static PromptColumns requests() {
         return new PromptColumns(
-                Columns.quoted(RowNames.REQUEST), none(), false, Set.of(RowNames.REQUEST), "batch requests");
+                Columns.quoted(BatchLines.REQUEST), none(), false, Set.of(BatchLines.REQUEST), "batch requests");
     }
 
     private static PromptColumns text(StructType schema, String name) {
@@ -95,11 +98,36 @@ public record PromptColumns(Column prompt, Column messages, boolean isConversati
         return new PromptColumns(template.asColumn(schema), none(), false, new TreeSet<>(names), "template " + text);
     }
 
+    /** What {@link nighttrain.pipeline.row.Conversation} reads, once it is JSON; of maps only their rows tell what is in them. */
     private static boolean isConversationType(DataType type) {
         return type instanceof ArrayType array
-                && array.elementType() instanceof StructType turn
-                && isText(turn, "role")
-                && isText(turn, "content");
+                && (isTextMap(array.elementType())
+                        || (array.elementType() instanceof StructType turn && (isMessage(turn) || isShareGpt(turn))));
+    }
+
+    private static boolean isMessage(StructType turn) {
+        return isText(turn, "role")
+                && Columns.has(turn, CONTENT)
+                && (isText(turn, CONTENT) || isParts(turn.apply(CONTENT).dataType()));
+    }
+
+    private static boolean isShareGpt(StructType turn) {
+        return !Columns.has(turn, CONTENT) && isText(turn, "from") && isText(turn, "value");
+    }
+
+    private static boolean isParts(DataType type) {
+        return type instanceof ArrayType parts
+                && (isTextMap(parts.elementType())
+                        || (parts.elementType() instanceof StructType part
+                                && isText(part, "type")
+                                && isText(part, "text")));
+    }
+
+    /** What PySpark makes of dictionaries. */
+    private static boolean isTextMap(DataType type) {
+        return type instanceof MapType map
+                && map.keyType().equals(DataTypes.StringType)
+                && map.valueType().equals(DataTypes.StringType);
     }
 
     private static boolean isText(StructType turn, String field) {

@@ -78,10 +78,14 @@ public final class PromptTable {
 
     /** What to copy to the results, one line per row: {@code position, kept}. */
     public Dataset<Row> kept() {
+        return kept(columns.kept());
+    }
+
+    /** The same of other columns, which are in use. */
+    public Dataset<Row> kept(List<String> names) {
         return keyed.select(
                 col(PlacedRows.POSITION).as(RowNames.POSITION),
-                struct(PlacedRows.with(
-                                PlacedRows.quoted(columns.kept()), lit(true).as(InputColumns.PRESENT)))
+                struct(PlacedRows.with(PlacedRows.quoted(names), lit(true).as(InputColumns.PRESENT)))
                         .as(RowNames.KEPT));
     }
 

@@ -25,12 +25,5 @@ public final class RowNames {
     /** Input columns to copy, as one struct. */
     public static final String KEPT = "kept";
 
-    /** A line of an OpenAI batch file. */
-    public static final String REQUEST = "request";
-    /** What that line calls itself. */
-    public static final String CUSTOM_ID = "custom_id";
-    /** What that line asks for. */
-    public static final String URL = "url";
-
     private RowNames() {}
 }

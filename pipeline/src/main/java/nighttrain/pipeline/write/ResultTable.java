@@ -5,11 +5,15 @@ import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.expr;
 import static org.apache.spark.sql.functions.lit;
 
+import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import nighttrain.pipeline.read.PromptTable;
 import nighttrain.pipeline.read.RowNames;
+import nighttrain.pipeline.row.BatchAnswers;
+import nighttrain.pipeline.row.BatchLines;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.skip.JournalTable;
 import org.apache.hadoop.fs.Path;
@@ -39,7 +43,7 @@ public final class ResultTable {
 
     /** Writes Parquet files that carry {@code provenance} in their footers; what was written adds up to {@code figures}. */
     public void write(Path folder, Map<String, String> provenance, RowFigures figures) {
-        DataFrameWriter<Row> writer = figures.watch(merged())
+        DataFrameWriter<Row> writer = figures.watch(merged(prompts.kept()))
                 .select(ResultColumns.select(options))
                 .write()
                 .format(ProvenanceParquet.class.getName())
@@ -50,12 +54,15 @@ public final class ResultTable {
 
     /** Writes what came of a batch file's requests as such files have it, a line for a line, in their order. */
     public void writeResponses(Path folder) {
-        merged().select(BatchResponses.line(options.model())).write().text(folder.toString());
+        Dataset<Row> merged = merged(prompts.kept(List.of(BatchLines.REQUEST)));
+        BatchAnswers answers = new BatchAnswers(options.model(), Instant.now().getEpochSecond(), merged.schema());
+        merged.map(answers, Encoders.STRING()).write().text(folder.toString());
     }
 
     /** One shuffle brings input rows and journal rows to where their place in the input says. */
-    private Dataset<Row> merged() {
-        Dataset<Row> both = results().union(inputs());
+    private Dataset<Row> merged(Dataset<Row> kept) {
+        Dataset<Row> both =
+                results(kept.schema().apply(RowNames.KEPT).dataType()).union(inputs(kept));
         int files = (int) (1 + (prompts.rows() * options.samples() - 1) / ROWS_PER_FILE);
         long rows = Math.max(1, prompts.rows());
         Column file = expr("cast(" + RowNames.POSITION + " * " + files + "L div " + rows + "L as int)");
@@ -64,9 +71,8 @@ public final class ResultTable {
                 .mapPartitions(new MergeRows(options.samples()), Encoders.row(both.schema()));
     }
 
-    /** Journal rows; kept is null. */
-    private Dataset<Row> results() {
-        DataType type = prompts.kept().schema().apply(RowNames.KEPT).dataType();
+    /** Journal rows; kept is null, of that type. */
+    private Dataset<Row> results(DataType type) {
         Column position = col("start").plus(col(RowNames.ROW));
         return answers.join(broadcast(prompts.fileStarts()), RowNames.FILE)
                 .filter(position.lt(lit(prompts.rows())))
@@ -74,13 +80,12 @@ public final class ResultTable {
     }
 
     /** Input rows; what the journal tells is null. */
-    private Dataset<Row> inputs() {
-        return prompts.kept()
-                .select(arranged(
-                        col(RowNames.POSITION),
-                        lit(MergeRows.INPUT),
-                        col(RowNames.KEPT),
-                        field -> lit(null).cast(field.dataType())));
+    private static Dataset<Row> inputs(Dataset<Row> kept) {
+        return kept.select(arranged(
+                col(RowNames.POSITION),
+                lit(MergeRows.INPUT),
+                col(RowNames.KEPT),
+                field -> lit(null).cast(field.dataType())));
     }
 
     /** Columns as {@link MergeRows} expects them. */

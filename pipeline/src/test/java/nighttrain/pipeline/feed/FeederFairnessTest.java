@@ -105,7 +105,7 @@ class FeederFairnessTest {
             new Feeder(
                             intake,
                             new Requests(lease.model(), spec, PASS.tries()),
-                            new Results(lease.model().tokenizer(), false, name, PASS.tries()),
+                            new Results(lease.model().tokenizer(), false, false, name, PASS.tries()),
                             session,
                             inFlight,
                             new LastCall(PASS),

@@ -1,0 +1,62 @@
+package nighttrain.pipeline.row;
+
+import static org.apache.spark.sql.functions.coalesce;
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.get_json_object;
+import static org.apache.spark.sql.functions.udf;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.api.java.UDF1;
+import org.apache.spark.sql.expressions.UserDefinedFunction;
+import org.apache.spark.sql.types.DataTypes;
+
+/**
+ * OpenAI batch files as a table: a row for every line, whatever is in it, so that a bad one is an error of its row. Blank lines
+ * ask for nothing and are no rows.
+ */
+public final class BatchLines {
+    /** A line of an OpenAI batch file; null where its bytes are not UTF-8. */
+    public static final String REQUEST = "request";
+    /** What that line calls itself. */
+    public static final String CUSTOM_ID = "custom_id";
+    /** What that line asks for. */
+    public static final String URL = "url";
+
+    private static final String BYTE_ORDER_MARK = "\uFEFF";
+    private static final String ANY_BUT_BLANKS = "[^\\s" + BYTE_ORDER_MARK + "]";
+
+    private BatchLines() {}
+
+    /** {@code request, custom_id, url}; nulls of the last two where a line has none. */
+    public static Dataset<Row> table(SparkSession spark, String path) {
+        UserDefinedFunction text = udf((UDF1<byte[], String>) BatchLines::text, DataTypes.StringType);
+        // What names a line is read even where the rest of it is no text, so that its error is found by it.
+        Column line = coalesce(col(REQUEST), col("value"));
+        return spark.read()
+                .text(path)
+                .filter(col("value").rlike(ANY_BUT_BLANKS))
+                .withColumn(REQUEST, text.apply(col("value").cast("binary")))
+                .withColumn(CUSTOM_ID, get_json_object(line, "$.custom_id"))
+                .withColumn(URL, get_json_object(line, "$.url"))
+                .drop("value");
+    }
+
+    /** Null for bytes that are no text: Spark would read them as replacement characters. */
+    static String text(byte[] utf8) {
+        try {
+            String text = StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(utf8))
+                    .toString();
+            return text.startsWith(BYTE_ORDER_MARK) ? text.substring(BYTE_ORDER_MARK.length()) : text;
+        } catch (CharacterCodingException noText) {
+            return null;
+        }
+    }
+}

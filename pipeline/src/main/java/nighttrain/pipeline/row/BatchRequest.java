@@ -1,0 +1,300 @@
+package nighttrain.pipeline.row;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import nighttrain.executor.request.SamplingParams;
+import nighttrain.io.UserError;
+
+/**
+ * One line of an OpenAI batch file: a chat completion or a completion, with sampling of its own where it says so.
+ *
+ * @param chat whether a chat completion is asked for
+ * @param prompt what to go on with
+ * @param sampling the job's, changed as the line says
+ * @param stop texts that end the output
+ * @param seed the line's; empty: the job's
+ */
+public record BatchRequest(
+        boolean chat, Prompt prompt, SamplingParams sampling, List<String> stop, Optional<Long> seed) {
+    private static final JsonMapper JSON = JsonMapper.builder()
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+            .build();
+    static final String CHAT = "/v1/chat/completions";
+    static final String COMPLETION = "/v1/completions";
+    private static final int SHOWN_CHARS = 80;
+    private static final double MOST_EXACT = 1L << 53;
+
+    /** What {@link SamplingParams} says of a value, in the words of the command line. */
+    private static final Pattern OF_AN_OPTION = Pattern.compile("bad value of --([a-z-]+)");
+
+    /**
+     * Reads a line.
+     *
+     * @param line null where its bytes are no text
+     * @param number of the line in its file, from 1; blank lines do not count
+     * @param shared the job's sampling
+     * @param stop the job's
+     */
+    public static BatchRequest parse(String line, long number, SamplingParams shared, List<String> stop)
+            throws RowFault {
+        try {
+            return Line.of(line).request(shared, stop);
+        } catch (UserError outOfRange) {
+            Matcher option = OF_AN_OPTION.matcher(outOfRange.getMessage());
+            String message =
+                    option.replaceFirst(it -> "bad value of " + it.group(1).replace('-', '_'));
+            throw new RowFault("bad_parameter", "line " + number + ": " + message);
+        } catch (RowFault fault) {
+            throw new RowFault(fault.kind(), "line " + number + ": " + fault.getMessage());
+        }
+    }
+
+    /** How many likeliest tokens a body asks for beside each of its answer's: -1, where it asks for no log-probabilities. */
+    static int logprobs(JsonNode body, boolean chat) throws RowFault {
+        return new Line(chat, body).logprobs();
+    }
+
+    private static RowFault bad(String what, JsonNode value, String hint) {
+        return bad(what, value.isMissingNode() ? "nothing" : value.toString(), hint);
+    }
+
+    private static RowFault bad(String what, String value, String hint) {
+        return new RowFault("bad_request", what + ": " + shown(value) + " (" + hint + "; mend the line)");
+    }
+
+    private static String shown(String value) {
+        return value.length() <= SHOWN_CHARS ? value : value.substring(0, SHOWN_CHARS) + "...";
+    }
+
+    /** A line whose frame is right. */
+    private record Line(boolean chat, JsonNode body) {
+        static Line of(String line) throws RowFault {
+            if (line == null) {
+                throw bad("not UTF-8", "bytes that are no character", "batch files are UTF-8 text");
+            }
+            JsonNode request = read(line);
+            if (!request.path("custom_id").isTextual()) {
+                throw bad("no custom_id", request.path("custom_id"), "a text that names the request is needed");
+            }
+            if (request.hasNonNull("method") && !request.get("method").asText().equals("POST")) {
+                throw bad("unknown method", request.get("method"), "POST");
+            }
+            String url = request.path("url").asText();
+            if (!url.equals(CHAT) && !url.equals(COMPLETION)) {
+                throw bad("unknown url", url, CHAT + " or " + COMPLETION);
+            }
+            if (!request.path("body").isObject()) {
+                throw bad("no body", request.path("body"), "an object with the request's parameters is needed");
+            }
+            return new Line(url.equals(CHAT), request.get("body"));
+        }
+
+        private static JsonNode read(String line) throws RowFault {
+            try {
+                return JSON.readTree(line);
+            } catch (JsonProcessingException broken) {
+                throw bad(
+                        "not JSON",
+                        broken.getOriginalMessage().lines().findFirst().orElse(""),
+                        "one object a line");
+            }
+        }
+
+        BatchRequest request(SamplingParams shared, List<String> stop) throws RowFault {
+            Prompt prompt = chat ? chatPrompt() : new Prompt.Text(text());
+            Optional<BatchParameters.Refused> refused = BatchParameters.firstRefused(body, chat);
+            if (refused.isPresent()) {
+                BatchParameters.Refused it = refused.get();
+                throw new RowFault(
+                        "unsupported_parameter",
+                        "unsupported parameter: " + it.name() + " "
+                                + shown(it.value().toString()) + " (" + it.why() + "; leave it out)");
+            }
+            return new BatchRequest(chat, prompt, sampling(shared), stop(stop), seed());
+        }
+
+        private Prompt chatPrompt() throws RowFault {
+            JsonNode messages = body.path("messages");
+            if (!messages.isArray()) {
+                throw bad("no messages in body", messages, "a list of messages");
+            }
+            messages.forEach(Line::readCallArguments);
+            return new Prompt.Chat(Conversation.of(messages), templateArguments());
+        }
+
+        /** Clients send the arguments of a tool call as JSON text; chat templates expect the object. */
+        private static void readCallArguments(JsonNode message) {
+            for (JsonNode call : message.path("tool_calls")) {
+                if (call.path("function") instanceof ObjectNode function
+                        && function.path("arguments").isTextual()) {
+                    try {
+                        JsonNode arguments =
+                                JSON.readTree(function.get("arguments").textValue());
+                        if (arguments.isObject()) {
+                            function.set("arguments", arguments);
+                        }
+                    } catch (JsonProcessingException text) {
+                        // A model wrote it, and not always JSON; the template gets it as it is.
+                        continue;
+                    }
+                }
+            }
+        }
+
+        private Map<String, Object> templateArguments() throws RowFault {
+            Map<String, Object> arguments = new LinkedHashMap<>();
+            JsonNode effort = body.path("reasoning_effort");
+            if (isSet(effort)) {
+                if (!effort.isTextual()) {
+                    throw bad("bad value of reasoning_effort", effort, "a text");
+                }
+                arguments.put("reasoning_effort", effort.textValue());
+            }
+            JsonNode more = body.path("chat_template_kwargs");
+            if (isSet(more)) {
+                if (!more.isObject()) {
+                    throw bad("bad value of chat_template_kwargs", more, "an object");
+                }
+                more.properties()
+                        .forEach(it -> arguments.put(it.getKey(), JSON.convertValue(it.getValue(), Object.class)));
+            }
+            return arguments;
+        }
+
+        private String text() throws RowFault {
+            JsonNode prompt = body.path("prompt");
+            if (prompt.isTextual()) {
+                return prompt.textValue();
+            }
+            if (prompt.isArray() && prompt.size() == 1 && prompt.get(0).isTextual()) {
+                return prompt.get(0).textValue();
+            }
+            if (prompt.isArray() && prompt.size() > 1 && prompt.get(0).isTextual()) {
+                throw bad("more than one prompt", prompt, "one text a line; write a line for each");
+            }
+            if (prompt.isArray() && !prompt.isEmpty()) {
+                throw bad("prompt of token ids", prompt, "text is supported");
+            }
+            throw bad("no prompt in body", prompt, "one text");
+        }
+
+        private SamplingParams sampling(SamplingParams shared) throws RowFault {
+            int maxTokens = integer("max_tokens", 1, Integer.MAX_VALUE, shared.maxTokens());
+            return new SamplingParams(
+                    integer("max_completion_tokens", 1, Integer.MAX_VALUE, maxTokens),
+                    number("temperature", shared.temperature()),
+                    integer("top_k", 0, Integer.MAX_VALUE, shared.topK()),
+                    number("top_p", shared.topP()),
+                    number("min_p", shared.minP()),
+                    number("repetition_penalty", shared.repetitionPenalty()),
+                    number("presence_penalty", shared.presencePenalty()),
+                    number("frequency_penalty", shared.frequencyPenalty()),
+                    Math.max(logprobs(), shared.logprobs()),
+                    bool("ignore_eos", shared.ignoreEos()),
+                    shared.promptLogprobs());
+        }
+
+        /** A chat asks by a switch and a number, a completion by the number alone. */
+        int logprobs() throws RowFault {
+            if (!chat) {
+                return isFalse(body.path("logprobs")) ? -1 : integer("logprobs", 0, SamplingParams.MAX_LOGPROBS, -1);
+            }
+            boolean asked = bool("logprobs", false);
+            int top = integer("top_logprobs", 0, SamplingParams.MAX_LOGPROBS, 0);
+            if (top > 0 && !asked) {
+                throw bad("bad value of top_logprobs", String.valueOf(top), "it needs logprobs: true");
+            }
+            return asked ? top : -1;
+        }
+
+        private List<String> stop(List<String> shared) throws RowFault {
+            JsonNode stop = body.path("stop");
+            if (!isSet(stop)) {
+                return shared;
+            }
+            List<String> texts = new ArrayList<>();
+            for (JsonNode text : stop.isArray() ? stop : List.of(stop)) {
+                if (!text.isTextual() || text.textValue().isEmpty()) {
+                    throw bad("bad value of stop", stop, "a text or a list of texts");
+                }
+                texts.add(text.textValue());
+            }
+            return texts;
+        }
+
+        private Optional<Long> seed() throws RowFault {
+            JsonNode seed = body.path("seed");
+            if (!isSet(seed)) {
+                return Optional.empty();
+            }
+            boolean exact = seed.isIntegralNumber()
+                    ? seed.canConvertToLong()
+                    : seed.isNumber() && isInteger(seed) && Math.abs(seed.doubleValue()) <= MOST_EXACT;
+            if (!exact) {
+                throw bad("bad value of seed", seed, "an integer of 64 bits");
+            }
+            return Optional.of(seed.longValue());
+        }
+
+        private int integer(String name, int least, int most, int otherwise) throws RowFault {
+            JsonNode value = body.path(name);
+            if (!isSet(value)) {
+                return otherwise;
+            }
+            if (!value.isNumber() || !isInteger(value)) {
+                throw bad("bad value of " + name, value, "an integer");
+            }
+            if (value.doubleValue() < least || value.doubleValue() > most) {
+                throw bad(
+                        "bad value of " + name,
+                        value,
+                        most == Integer.MAX_VALUE ? "at least " + least : least + " to " + most);
+            }
+            return value.intValue();
+        }
+
+        private double number(String name, double otherwise) throws RowFault {
+            JsonNode value = body.path(name);
+            if (!isSet(value)) {
+                return otherwise;
+            }
+            if (!value.isNumber()) {
+                throw bad("bad value of " + name, value, "a number");
+            }
+            return value.doubleValue();
+        }
+
+        private boolean bool(String name, boolean otherwise) throws RowFault {
+            JsonNode value = body.path(name);
+            if (!isSet(value)) {
+                return otherwise;
+            }
+            if (!value.isBoolean()) {
+                throw bad("bad value of " + name, value, "true or false");
+            }
+            return value.booleanValue();
+        }
+
+        private static boolean isSet(JsonNode value) {
+            return !value.isMissingNode() && !value.isNull();
+        }
+
+        private static boolean isFalse(JsonNode value) {
+            return value.isBoolean() && !value.booleanValue();
+        }
+
+        private static boolean isInteger(JsonNode value) {
+            return value.doubleValue() == Math.rint(value.doubleValue());
+        }
+    }
+}
