@@ -40,7 +40,7 @@ public record BatchRequest(
     /**
      * Reads a line.
      *
-     * @param line null where its bytes are no text
+     * @param line as {@link BatchLines} has it
      * @param number of the line in its file, from 1; blank lines do not count
      * @param shared the job's sampling
      * @param stop the job's
@@ -79,7 +79,7 @@ public record BatchRequest(
     /** A line whose frame is right. */
     private record Line(boolean chat, JsonNode body) {
         static Line of(String line) throws RowFault {
-            if (line == null) {
+            if (line.equals(BatchLines.NO_TEXT)) {
                 throw bad("not UTF-8", "bytes that are no character", "batch files are UTF-8 text");
             }
             JsonNode request = read(line);

@@ -326,7 +326,7 @@ class BatchRequestTest {
                 end++;
             }
             String line = BatchLines.text(Arrays.copyOfRange(file, from, end));
-            if (line == null || !line.isBlank()) {
+            if (!line.isBlank()) {
                 lines.add(line);
             }
         }
