@@ -70,9 +70,8 @@ final class Commit {
         }
         Earlier computed = computed(journal, duplicates, figures);
         folder.replace(results, folder.results());
-        if (job.options().input().isBatch()) {
-            Path responses = folder.scratch(runId, "responses");
-            table.writeResponses(responses);
+        Path responses = folder.scratch(runId, "responses");
+        if (table.writeResponses(responses)) {
             folder.replace(responses, folder.responses());
         }
         MetricsTable.Sums engineSums = writeMetrics(journal);

@@ -57,7 +57,12 @@ public record FeedTask(FeedSpec spec, FeedCounters counters) implements ForeachP
             Feeder feeder = new Feeder(
                     intake,
                     new Requests(model, spec, tries),
-                    new Results(model.tokenizer(), spec.tokenIds(), spec.requests(), run.executor(), tries),
+                    new Results(
+                            model.tokenizer(),
+                            spec.tokenIds(),
+                            spec.kind().logprobsHaveOffsets(),
+                            run.executor(),
+                            tries),
                     session,
                     inFlight,
                     lastCall,

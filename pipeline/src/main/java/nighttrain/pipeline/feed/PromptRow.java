@@ -1,11 +1,9 @@
 package nighttrain.pipeline.feed;
 
 import java.io.Serializable;
-import java.util.Map;
 import nighttrain.pipeline.read.RowNames;
-import nighttrain.pipeline.row.Conversation;
-import nighttrain.pipeline.row.Prompt;
 import nighttrain.pipeline.row.RowFault;
+import nighttrain.pipeline.row.RowInput;
 import org.apache.spark.sql.Row;
 
 /**
@@ -38,16 +36,9 @@ record PromptRow(String file, long row, int sample, String id, String prompt, St
         return flaw == null ? null : new RowFault(flaw.getAs(RowNames.KIND), flaw.getAs(RowNames.MESSAGE));
     }
 
-    /** What the row asks the model to go on with. */
-    Prompt asPrompt() throws RowFault {
-        if (messages != null) {
-            return new Prompt.Chat(Conversation.parse(messages), Map.of());
-        }
-        if (prompt == null) {
-            throw new RowFault(
-                    "null_prompt", "prompt is null: row " + id + " (text is needed; fill it or leave the row out)");
-        }
-        return new Prompt.Text(prompt);
+    /** What its kind makes a request of. */
+    RowInput input() {
+        return new RowInput(row, prompt, messages);
     }
 
     Key key() {

@@ -1,16 +1,14 @@
 package nighttrain.pipeline.feed;
 
-import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import nighttrain.executor.request.GenerationRequest;
-import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.request.StopCheck;
 import nighttrain.io.table.Incidents;
 import nighttrain.pipeline.engine.HostedModel;
-import nighttrain.pipeline.row.BatchRequest;
-import nighttrain.pipeline.row.Prompt;
+import nighttrain.pipeline.row.Decoding;
 import nighttrain.pipeline.row.RowFault;
+import nighttrain.pipeline.row.RowRequest;
 
 /** Rows to requests. Used by one task. */
 final class Requests {
@@ -36,25 +34,17 @@ final class Requests {
         if (row.flaw() != null) {
             throw row.flaw();
         }
-        return spec.requests() ? ofBatch(row) : request(row, row.asPrompt(), spec.sampling(), spec.stop(), spec.seed());
-    }
-
-    private Request ofBatch(PromptRow row) throws RowFault {
-        BatchRequest line = BatchRequest.parse(row.prompt(), row.row() + 1, spec.sampling(), spec.stop());
-        return request(
-                row, line.prompt(), line.sampling(), line.stop(), line.seed().orElse(spec.seed()));
-    }
-
-    private Request request(PromptRow row, Prompt prompt, SamplingParams sampling, List<String> stopTexts, long seed)
-            throws RowFault {
-        int[] tokens = encoder.encode(prompt, sampling.maxTokens());
-        Optional<StopWatch> stop =
-                stopTexts.isEmpty() ? Optional.empty() : Optional.of(new StopWatch(model.tokenizer(), stopTexts));
+        RowRequest asked = spec.kind().request(row.input(), spec.decoding());
+        Decoding decoding = asked.decoding();
+        int[] tokens = encoder.encode(asked.prompt(), decoding.sampling().maxTokens());
+        Optional<StopWatch> stop = decoding.stop().isEmpty()
+                ? Optional.empty()
+                : Optional.of(new StopWatch(model.tokenizer(), decoding.stop()));
         GenerationRequest generation = new GenerationRequest(
                 next++,
                 tokens,
-                sampling,
-                RowSeed.of(seed, row.id(), row.sample()),
+                decoding.sampling(),
+                RowSeed.of(decoding.seed(), row.id(), row.sample()),
                 endTokens,
                 stop.<StopCheck>map(watch -> watch).orElse(StopCheck.NEVER));
         return new Request(row, stop, generation);

@@ -68,7 +68,8 @@ public record InputColumns(
     }
 
     private static PromptColumns prompts(StructType schema, GenerateOptions options) {
-        if (!options.input().isBatch()) {
+        Optional<String> request = options.input().kind().requestColumn();
+        if (request.isEmpty()) {
             return PromptColumns.of(schema, options.prompts());
         }
         if (options.prompts().isGiven() || options.samples() > 1) {
@@ -77,7 +78,7 @@ public record InputColumns(
                     options.samples() > 1 ? "--n" : "a source of prompts or --system",
                     "each line brings its own request; leave it out");
         }
-        return PromptColumns.requests();
+        return PromptColumns.requests(request.get());
     }
 
     /** Input columns in use, each once. */

@@ -11,7 +11,6 @@ import java.util.TreeSet;
 import java.util.function.Supplier;
 import nighttrain.io.Causes;
 import nighttrain.io.UserError;
-import nighttrain.pipeline.row.BatchLines;
 import nighttrain.pipeline.settings.InputOptions;
 import nighttrain.pipeline.settings.Setting;
 import nighttrain.pipeline.settings.Settings;
@@ -28,7 +27,7 @@ public final class InputReader {
     private static final String JSON = "json";
     /** Formats whose rows know their file. */
     private static final Set<String> FILE_FORMATS =
-            Set.of(PARQUET, "csv", JSON, "orc", "text", "avro", "xml", "binaryfile", InputOptions.OPENAI_BATCH);
+            Set.of(PARQUET, "csv", JSON, "orc", "text", "avro", "xml", "binaryfile");
     /** Options by which a user has Spark choose among the files. */
     private static final List<String> CHOOSING = List.of("pathGlobFilter", "modifiedBefore", "modifiedAfter");
 
@@ -52,7 +51,7 @@ public final class InputReader {
      */
     public InputSource open(InputOptions options) {
         String format = options.format().toLowerCase(Locale.ROOT);
-        if (!FILE_FORMATS.contains(format)) {
+        if (!FILE_FORMATS.contains(format) && options.kind().requestColumn().isEmpty()) {
             DataFrameReader reader = reader(options, Map.of());
             return new StagedSource(
                     load(options, () -> options.path().map(reader::load).orElseGet(reader::load)), Optional.empty());
@@ -90,9 +89,9 @@ public final class InputReader {
             requireAll(files, source.inputFiles());
             return source;
         }
-        Dataset<Row> table = options.isBatch()
-                ? BatchLines.table(spark.read().options(layout), listed.pattern())
-                : reader(options, layout).load(listed.pattern());
+        Dataset<Row> table = options.kind()
+                .table(spark.read().options(layout), listed.pattern())
+                .orElseGet(() -> reader(options, layout).load(listed.pattern()));
         requireAll(chosen(options, listed, () -> table), table.inputFiles());
         return new StagedSource(withColumns(table, format, options, listed), Optional.of(listed));
     }

@@ -8,7 +8,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import nighttrain.io.UserError;
-import nighttrain.pipeline.row.BatchLines;
 import nighttrain.pipeline.settings.PromptOptions;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.types.ArrayType;
@@ -57,10 +56,9 @@ public record PromptColumns(Column prompt, Column messages, boolean isConversati
                                 "are the input's columns; name one by --prompt-column or --messages-column, or give --prompt")));
     }
 
-    /** The lines of a batch file, which are looked into where they are computed. */
-    static PromptColumns requests() {
-        return new PromptColumns(
-                Columns.quoted(BatchLines.REQUEST), none(), false, Set.of(BatchLines.REQUEST), "batch requests");
+    /** Whole requests, which are looked into where they are computed. */
+    static PromptColumns requests(String column) {
+        return new PromptColumns(Columns.quoted(column), none(), false, Set.of(column), "batch requests");
     }
 
     private static PromptColumns text(StructType schema, String name) {

@@ -17,7 +17,7 @@ import org.apache.spark.sql.types.StructType;
  * @param createdS seconds since 1970
  * @param schema of merged rows, whose kept struct begins with the request
  */
-public record BatchAnswers(String model, long createdS, StructType schema) implements MapFunction<Row, String> {
+record BatchAnswers(String model, long createdS, StructType schema) implements MapFunction<Row, String> {
     private static final long serialVersionUID = 1L;
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int OK = 200;

@@ -15,17 +15,8 @@ import java.util.regex.Pattern;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.io.UserError;
 
-/**
- * One line of an OpenAI batch file: a chat completion or a completion, with sampling of its own where it says so.
- *
- * @param chat whether a chat completion is asked for
- * @param prompt what to go on with
- * @param sampling the job's, changed as the line says
- * @param stop texts that end the output
- * @param seed the line's; empty: the job's
- */
-public record BatchRequest(
-        boolean chat, Prompt prompt, SamplingParams sampling, List<String> stop, Optional<Long> seed) {
+/** One line of an OpenAI batch file: a chat completion or a completion, with sampling of its own where it says so. */
+final class BatchRequest {
     private static final JsonMapper JSON = JsonMapper.builder()
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
             .build();
@@ -37,18 +28,18 @@ public record BatchRequest(
     /** What {@link SamplingParams} says of a value, in the words of the command line. */
     private static final Pattern OF_AN_OPTION = Pattern.compile("bad value of --([a-z-]+)");
 
+    private BatchRequest() {}
+
     /**
      * Reads a line.
      *
-     * @param line as {@link BatchLines} has it
+     * @param line as {@link OpenAiBatch} has it
      * @param number of the line in its file, from 1; blank lines do not count
-     * @param shared the job's sampling
-     * @param stop the job's
+     * @param job what the line leaves out
      */
-    public static BatchRequest parse(String line, long number, SamplingParams shared, List<String> stop)
-            throws RowFault {
+    static RowRequest parse(String line, long number, Decoding job) throws RowFault {
         try {
-            return Line.of(line).request(shared, stop);
+            return Line.of(line).request(job);
         } catch (UserError outOfRange) {
             Matcher option = OF_AN_OPTION.matcher(outOfRange.getMessage());
             String message =
@@ -79,7 +70,7 @@ public record BatchRequest(
     /** A line whose frame is right. */
     private record Line(boolean chat, JsonNode body) {
         static Line of(String line) throws RowFault {
-            if (line.equals(BatchLines.NO_TEXT)) {
+            if (line.equals(OpenAiBatch.NO_TEXT)) {
                 throw bad("not UTF-8", "bytes that are no character", "batch files are UTF-8 text");
             }
             JsonNode request = read(line);
@@ -110,7 +101,7 @@ public record BatchRequest(
             }
         }
 
-        BatchRequest request(SamplingParams shared, List<String> stop) throws RowFault {
+        RowRequest request(Decoding job) throws RowFault {
             Prompt prompt = chat ? chatPrompt() : new Prompt.Text(text());
             Optional<BatchParameters.Refused> refused = BatchParameters.firstRefused(body, chat);
             if (refused.isPresent()) {
@@ -120,7 +111,7 @@ public record BatchRequest(
                         "unsupported parameter: " + it.name() + " "
                                 + shown(it.value().toString()) + " (" + it.why() + "; leave it out)");
             }
-            return new BatchRequest(chat, prompt, sampling(shared), stop(stop), seed());
+            return new RowRequest(prompt, new Decoding(sampling(job.sampling()), stop(job.stop()), seed(job.seed())));
         }
 
         private Prompt chatPrompt() throws RowFault {
@@ -232,10 +223,10 @@ public record BatchRequest(
             return texts;
         }
 
-        private Optional<Long> seed() throws RowFault {
+        private long seed(long otherwise) throws RowFault {
             JsonNode seed = body.path("seed");
             if (!isSet(seed)) {
-                return Optional.empty();
+                return otherwise;
             }
             boolean exact = seed.isIntegralNumber()
                     ? seed.canConvertToLong()
@@ -243,7 +234,7 @@ public record BatchRequest(
             if (!exact) {
                 throw bad("bad value of seed", seed, "an integer of 64 bits");
             }
-            return Optional.of(seed.longValue());
+            return seed.longValue();
         }
 
         private int integer(String name, int least, int most, int otherwise) throws RowFault {

@@ -4,6 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import nighttrain.io.UserError;
+import nighttrain.pipeline.row.RowKind;
 
 /**
  * Where rows come from.
@@ -20,9 +21,6 @@ public record InputOptions(
         Map<String, String> formatOptions,
         Optional<String> idColumn,
         Optional<Long> limit) {
-    /** The format of OpenAI's batch files: a request a line. */
-    public static final String OPENAI_BATCH = "openai-batch";
-
     public InputOptions {
         formatOptions = Map.copyOf(formatOptions);
         limit.filter(rows -> rows < 1).ifPresent(rows -> {
@@ -30,13 +28,9 @@ public record InputOptions(
         });
     }
 
-    /** Whether rows are requests of an OpenAI batch file. */
-    public boolean isBatch() {
-        return isBatch(format);
-    }
-
-    static boolean isBatch(String format) {
-        return format.equalsIgnoreCase(OPENAI_BATCH);
+    /** What each row becomes. */
+    public RowKind kind() {
+        return RowKind.ofFormat(format);
     }
 
     /** JSON with an object a line has three names, of which Spark knows one. */
@@ -57,8 +51,7 @@ public record InputOptions(
                 values.find(Settings.INPUT_PATH),
                 format(values.get(Settings.FORMAT)),
                 options,
-                values.find(Settings.ID_COLUMN)
-                        .or(() -> isBatch(values.get(Settings.FORMAT)) ? Optional.of("custom_id") : Optional.empty()),
+                values.find(Settings.ID_COLUMN).or(RowKind.ofFormat(values.get(Settings.FORMAT))::idColumn),
                 values.find(Settings.LIMIT));
     }
 }

@@ -2,6 +2,7 @@ package nighttrain.pipeline.settings;
 
 import java.util.List;
 import java.util.stream.Stream;
+import nighttrain.pipeline.row.RowKind;
 
 /**
  * Where results go and what they carry.
@@ -24,11 +25,12 @@ public record OutputOptions(
         keepColumns = List.copyOf(keepColumns);
     }
 
-    /** The answers to a batch's requests depend on what was asked for. */
+    /** Those of the kind of rows first. */
     private static List<String> keepColumns(SettingValues values) {
         List<String> asked = values.get(Settings.KEEP_COLUMNS);
-        boolean addUrl = InputOptions.isBatch(values.get(Settings.FORMAT)) && !asked.contains("url");
-        return addUrl ? Stream.concat(Stream.of("url"), asked.stream()).toList() : asked;
+        Stream<String> own = RowKind.ofFormat(values.get(Settings.FORMAT)).keptColumns().stream()
+                .filter(name -> !asked.contains(name));
+        return Stream.concat(own, asked.stream()).toList();
     }
 
     static OutputOptions of(SettingValues values) {

@@ -6,17 +6,17 @@ import static org.apache.spark.sql.functions.expr;
 import static org.apache.spark.sql.functions.lit;
 
 import java.time.Instant;
-import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import nighttrain.pipeline.read.PromptTable;
 import nighttrain.pipeline.read.RowNames;
-import nighttrain.pipeline.row.BatchAnswers;
-import nighttrain.pipeline.row.BatchLines;
+import nighttrain.pipeline.row.RowKind;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.skip.JournalTable;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.DataFrameWriter;
 import org.apache.spark.sql.Dataset;
@@ -24,6 +24,7 @@ import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
 
 /** The journal of a job, as its results: each input row once, in input order, from file to file and within files. */
 public final class ResultTable {
@@ -52,11 +53,17 @@ public final class ResultTable {
         writer.save(folder.toString());
     }
 
-    /** Writes what came of a batch file's requests as such files have it, a line for a line, in their order. */
-    public void writeResponses(Path folder) {
-        Dataset<Row> merged = merged(prompts.kept(List.of(BatchLines.REQUEST)));
-        BatchAnswers answers = new BatchAnswers(options.model(), Instant.now().getEpochSecond(), merged.schema());
-        merged.map(answers, Encoders.STRING()).write().text(folder.toString());
+    /** Writes what came of requests as their kind has it, a line for a line, in their order; whether their kind has a form for it. */
+    public boolean writeResponses(Path folder) {
+        RowKind kind = options.input().kind();
+        Optional<Function<StructType, MapFunction<Row, String>>> form =
+                kind.responses(options.model(), Instant.now().getEpochSecond());
+        if (form.isEmpty()) {
+            return false;
+        }
+        Dataset<Row> merged = merged(prompts.kept(kind.requestColumn().stream().toList()));
+        merged.map(form.get().apply(merged.schema()), Encoders.STRING()).write().text(folder.toString());
+        return true;
     }
 
     /** One shuffle brings input rows and journal rows to where their place in the input says. */

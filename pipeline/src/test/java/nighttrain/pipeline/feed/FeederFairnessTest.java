@@ -22,6 +22,8 @@ import nighttrain.io.text.Truncation;
 import nighttrain.pipeline.engine.EngineHost;
 import nighttrain.pipeline.engine.EngineKey;
 import nighttrain.pipeline.engine.RunContext;
+import nighttrain.pipeline.row.Decoding;
+import nighttrain.pipeline.row.Prompts;
 import nighttrain.pipeline.settings.ChatTemplateOptions;
 import nighttrain.pipeline.testing.PacedEngines;
 import nighttrain.pipeline.testing.TestSpark;
@@ -86,13 +88,11 @@ class FeederFairnessTest {
         FeedSpec spec = new FeedSpec(
                 run,
                 PASS,
-                SamplingParams.greedy(2),
-                0,
-                List.of(),
+                new Prompts(),
+                new Decoding(SamplingParams.greedy(2), List.of(), 0),
                 null,
                 new ChatTemplateOptions(null, Map.of()),
                 Truncation.NONE,
-                false,
                 false);
         Intake intake = new Intake(
                 LongStream.range(0, rows)

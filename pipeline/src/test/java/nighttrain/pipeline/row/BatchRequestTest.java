@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class BatchRequestTest {
-    private static final SamplingParams JOB = SamplingParams.greedy(16);
+    private static final Decoding JOB = new Decoding(SamplingParams.greedy(16), List.of(), 11);
     private static final String HELLO = "\"messages\": [{\"role\": \"user\", \"content\": \"Say hello.\"}]";
 
     @Test
@@ -115,7 +115,8 @@ class BatchRequestTest {
         List<String> lines = lines("openai-batch-odd-lines");
 
         assertThat(faults(lines)).isEqualTo(numbered(refused));
-        assertThat(BatchRequest.parse(lines.get(38), 39, JOB, List.of())
+        assertThat(BatchRequest.parse(lines.get(38), 39, JOB)
+                        .decoding()
                         .sampling()
                         .maxTokens())
                 .as("of a key that is there twice the last counts")
@@ -230,37 +231,43 @@ class BatchRequestTest {
     void whatALineLeavesOutIsTheJobs() throws RowFault {
         SamplingParams job = new SamplingParams(7, 0.5, 3, 0.9, 0.1, 1.2, 0.3, 0.4, 2, true, false);
 
-        BatchRequest line = BatchRequest.parse(line(BatchRequest.CHAT, HELLO), 1, job, List.of("END"));
+        RowRequest line = BatchRequest.parse(line(BatchRequest.CHAT, HELLO), 1, new Decoding(job, List.of("END"), 5));
 
-        assertThat(line.sampling()).isEqualTo(job);
-        assertThat(line.stop()).containsExactly("END");
-        assertThat(line.seed()).isEmpty();
+        assertThat(line.decoding().sampling()).isEqualTo(job);
+        assertThat(line.decoding().stop()).containsExactly("END");
+        assertThat(line.decoding().seed()).isEqualTo(5);
     }
 
     @Test
     void whatALineSaysCounts() throws RowFault {
-        BatchRequest line = chat(
+        RowRequest line = chat(
                 "\"max_completion_tokens\": 5.0, \"max_tokens\": 9, \"temperature\": 1, \"top_p\": 0.5,"
                         + " \"top_k\": 4, \"min_p\": 0.1, \"repetition_penalty\": 1.1, \"presence_penalty\": 0.2,"
                         + " \"frequency_penalty\": 0.3, \"ignore_eos\": true, \"seed\": 9007199254740993, \"stop\": [\"a\", \"b\"]");
 
-        assertThat(line.sampling()).isEqualTo(new SamplingParams(5, 1, 4, 0.5, 0.1, 1.1, 0.2, 0.3, -1, true, false));
-        assertThat(line.seed()).as("to the last bit").hasValue(9007199254740993L);
-        assertThat(line.stop()).containsExactly("a", "b");
+        assertThat(line.decoding().sampling())
+                .isEqualTo(new SamplingParams(5, 1, 4, 0.5, 0.1, 1.1, 0.2, 0.3, -1, true, false));
+        assertThat(line.decoding().seed()).as("to the last bit").isEqualTo(9007199254740993L);
+        assertThat(line.decoding().stop()).containsExactly("a", "b");
     }
 
     @Test
     void logprobsAreAskedForByEitherForm() throws RowFault {
-        assertThat(chat("\"logprobs\": true, \"top_logprobs\": 3").sampling().logprobs())
+        assertThat(chat("\"logprobs\": true, \"top_logprobs\": 3")
+                        .decoding()
+                        .sampling()
+                        .logprobs())
                 .isEqualTo(3);
-        assertThat(chat("\"logprobs\": true").sampling().logprobs()).isZero();
-        assertThat(completion("\"logprobs\": 2").sampling().logprobs()).isEqualTo(2);
-        assertThat(completion("\"logprobs\": 0").sampling().logprobs()).isZero();
+        assertThat(chat("\"logprobs\": true").decoding().sampling().logprobs()).isZero();
+        assertThat(completion("\"logprobs\": 2").decoding().sampling().logprobs())
+                .isEqualTo(2);
+        assertThat(completion("\"logprobs\": 0").decoding().sampling().logprobs())
+                .isZero();
     }
 
     @Test
     void templatesGetTheReasoningEffortAndTheirOwnArguments() throws RowFault {
-        BatchRequest line = chat(
+        RowRequest line = chat(
                 "\"reasoning_effort\": \"low\", \"chat_template_kwargs\": {\"enable_thinking\": false, \"depth\": 2}");
 
         assertThat(((Prompt.Chat) line.prompt()).arguments())
@@ -271,8 +278,7 @@ class BatchRequestTest {
     void theArgumentsOfAToolCallAreAnObjectForTheTemplate() throws IOException, RowFault {
         String line = lines("openai-batch-all-77-lines").get(30);
 
-        Prompt.Chat chat =
-                (Prompt.Chat) BatchRequest.parse(line, 31, JOB, List.of()).prompt();
+        Prompt.Chat chat = (Prompt.Chat) BatchRequest.parse(line, 31, JOB).prompt();
 
         Map<String, Object> call = Map.of(
                 "id", "t1",
@@ -283,13 +289,12 @@ class BatchRequestTest {
                 .containsEntry("tool_calls", List.of(call));
     }
 
-    private static BatchRequest chat(String parameters) throws RowFault {
-        return BatchRequest.parse(line(BatchRequest.CHAT, HELLO + ", " + parameters), 3, JOB, List.of());
+    private static RowRequest chat(String parameters) throws RowFault {
+        return BatchRequest.parse(line(BatchRequest.CHAT, HELLO + ", " + parameters), 3, JOB);
     }
 
-    private static BatchRequest completion(String parameters) throws RowFault {
-        return BatchRequest.parse(
-                line(BatchRequest.COMPLETION, "\"prompt\": \"Say hello.\", " + parameters), 3, JOB, List.of());
+    private static RowRequest completion(String parameters) throws RowFault {
+        return BatchRequest.parse(line(BatchRequest.COMPLETION, "\"prompt\": \"Say hello.\", " + parameters), 3, JOB);
     }
 
     private static String line(String url, String body) {
@@ -308,7 +313,7 @@ class BatchRequestTest {
         Map<Integer, String> faults = new TreeMap<>();
         for (int number = 1; number <= lines.size(); number++) {
             try {
-                BatchRequest.parse(lines.get(number - 1), number, JOB, List.of());
+                BatchRequest.parse(lines.get(number - 1), number, JOB);
             } catch (RowFault fault) {
                 faults.put(number, fault.getMessage());
             }
@@ -325,7 +330,7 @@ class BatchRequestTest {
             while (end < file.length && file[end] != '\n') {
                 end++;
             }
-            String line = BatchLines.text(Arrays.copyOfRange(file, from, end));
+            String line = OpenAiBatch.text(Arrays.copyOfRange(file, from, end));
             if (!line.isBlank()) {
                 lines.add(line);
             }

@@ -8,6 +8,10 @@ import static org.apache.spark.sql.functions.udf;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
+import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.DataFrameReader;
 import org.apache.spark.sql.Dataset;
@@ -15,38 +19,36 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.api.java.UDF1;
 import org.apache.spark.sql.expressions.UserDefinedFunction;
 import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
 
 /**
- * OpenAI batch files as a table: a row for every line, whatever is in it, so that a bad one is an error of its row. Blank lines
- * ask for nothing and are no rows.
+ * OpenAI batch files: a row for every line, whatever is in it, so that a bad one is an error of its row. Blank lines ask for
+ * nothing and are no rows.
  */
-public final class BatchLines {
-    /** A line of an OpenAI batch file, or {@link #NO_TEXT}. */
-    public static final String REQUEST = "request";
-    /** What that line calls itself. */
-    public static final String CUSTOM_ID = "custom_id";
-    /** What that line asks for. */
-    public static final String URL = "url";
-
+public record OpenAiBatch() implements RowKind {
+    static final String FORMAT = "openai-batch";
     /** In the place of a line whose bytes are not UTF-8; no line of JSON is this. */
     static final String NO_TEXT = "\0not UTF-8";
 
+    private static final long serialVersionUID = 1L;
+    private static final String REQUEST = "request";
+    private static final String CUSTOM_ID = "custom_id";
+    private static final String URL = "url";
     private static final String BYTE_ORDER_MARK = "\uFEFF";
     private static final String ANY_BUT_BLANKS = "[^\\s" + BYTE_ORDER_MARK + "]";
 
-    private BatchLines() {}
-
-    /** {@code request, custom_id, url}; nulls of the last two where a line has none. */
-    public static Dataset<Row> table(DataFrameReader reader, String path) {
-        UserDefinedFunction text = udf((UDF1<byte[], String>) BatchLines::text, DataTypes.StringType);
+    /** {@code request}: the line or {@link #NO_TEXT}; {@code custom_id, url}: null where a line has none. */
+    @Override
+    public Optional<Dataset<Row>> table(DataFrameReader reader, String path) {
+        UserDefinedFunction text = udf((UDF1<byte[], String>) OpenAiBatch::text, DataTypes.StringType);
         // What names a line is read even where the rest of it is no text, so that its error is found by it.
         Column line = regexp_replace(col("value"), "^" + BYTE_ORDER_MARK, "");
-        return reader.text(path)
+        return Optional.of(reader.text(path)
                 .filter(col("value").rlike(ANY_BUT_BLANKS))
                 .withColumn(REQUEST, text.apply(col("value").cast("binary")))
                 .withColumn(CUSTOM_ID, get_json_object(line, "$.custom_id"))
                 .withColumn(URL, get_json_object(line, "$.url"))
-                .drop("value");
+                .drop("value"));
     }
 
     /** Of bytes that are no text Spark would make replacement characters without a word. */
@@ -60,5 +62,37 @@ public final class BatchLines {
         } catch (CharacterCodingException noText) {
             return NO_TEXT;
         }
+    }
+
+    @Override
+    public Optional<String> requestColumn() {
+        return Optional.of(REQUEST);
+    }
+
+    @Override
+    public Optional<String> idColumn() {
+        return Optional.of(CUSTOM_ID);
+    }
+
+    /** The answers depend on what was asked for. */
+    @Override
+    public List<String> keptColumns() {
+        return List.of(URL);
+    }
+
+    @Override
+    public RowRequest request(RowInput row, Decoding job) throws RowFault {
+        return BatchRequest.parse(row.prompt(), row.row() + 1, job);
+    }
+
+    /** Completions have {@code text_offset}. */
+    @Override
+    public boolean logprobsHaveOffsets() {
+        return true;
+    }
+
+    @Override
+    public Optional<Function<StructType, MapFunction<Row, String>>> responses(String model, long createdS) {
+        return Optional.of(merged -> new BatchAnswers(model, createdS, merged));
     }
 }

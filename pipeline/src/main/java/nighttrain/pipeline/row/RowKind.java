@@ -1,0 +1,46 @@
+package nighttrain.pipeline.row;
+
+import java.io.Serializable;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
+import org.apache.spark.api.java.function.MapFunction;
+import org.apache.spark.sql.DataFrameReader;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.types.StructType;
+
+/** What a row of the input becomes: its request, its own columns, and the form of its answer. Nothing else asks which kind it is. */
+public sealed interface RowKind extends Serializable permits Prompts, OpenAiBatch {
+    /** The kind of rows of an input of that format. */
+    static RowKind ofFormat(String format) {
+        return format.equalsIgnoreCase(OpenAiBatch.FORMAT) ? new OpenAiBatch() : new Prompts();
+    }
+
+    /** The rows of files in a form that is the kind's own; none: Spark reads the format that was named. */
+    Optional<Dataset<Row>> table(DataFrameReader reader, String path);
+
+    /** The column that brings each row's whole request; none: options say which columns prompts are made of. */
+    Optional<String> requestColumn();
+
+    /** The column that names rows where none was named. */
+    Optional<String> idColumn();
+
+    /** Columns that are copied to the results, whether that was asked for or not. */
+    List<String> keptColumns();
+
+    /** What a row asks for; {@code job}: what it leaves out. */
+    RowRequest request(RowInput row, Decoding job) throws RowFault;
+
+    /** Whether log-probabilities carry their place in the text. */
+    boolean logprobsHaveOffsets();
+
+    /**
+     * What makes lines of text of merged rows, by their schema, in which the kept struct begins with the {@link #requestColumn}; none:
+     * there is the table of results alone.
+     *
+     * @param model its name
+     * @param createdS now, in seconds since 1970
+     */
+    Optional<Function<StructType, MapFunction<Row, String>>> responses(String model, long createdS);
+}
