@@ -35,7 +35,8 @@ class ArchitectureTest {
                 .resideInAnyPackage(
                         "nighttrain.executor.run..",
                         "nighttrain.executor.schedule..",
-                        "nighttrain.executor.kv..",
+                        "nighttrain.executor.step..",
+                        "nighttrain.executor.cache..",
                         "nighttrain.executor.model..",
                         "nighttrain.executor.architecture..",
                         "nighttrain.executor.device..")
