@@ -67,7 +67,8 @@ class EngineGreedyTest {
                 }
             }
             if (variant.name().startsWith("preemption")) {
-                // A sequence of a model whose layers all have a window of 8 holds 3 pages and its piece of prompt: all stay.
+                // A sequence of a model whose layers all have a window of 8 holds 3 pages and its piece of prompt: all
+                // stay.
                 assertThat(engine.stats().preemptions() > 0).isEqualTo(!name.equals("mistral-sliding-window"));
             }
             if (variant.name().startsWith("prefix")) {

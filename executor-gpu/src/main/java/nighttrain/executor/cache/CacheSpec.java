@@ -27,7 +27,9 @@ public sealed interface CacheSpec extends Serializable {
         int pages(int tokens, int chunk, int pageTokens) {
             int all = CacheLayout.pagesFor(tokens, pageTokens);
             long seen = window - 1L + chunk;
-            return window == 0 || seen >= tokens ? all : Math.min(all, CacheLayout.pagesFor((int) seen, pageTokens) + 1);
+            return window == 0 || seen >= tokens
+                    ? all
+                    : Math.min(all, CacheLayout.pagesFor((int) seen, pageTokens) + 1);
         }
     }
 

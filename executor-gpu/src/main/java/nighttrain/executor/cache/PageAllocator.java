@@ -74,8 +74,11 @@ public final class PageAllocator {
     public int longestChunk(int maxModelLen) {
         long longest = maxModelLen;
         for (Group group : layout.groups()) {
-            if (group.pages() < CacheLayout.pagesFor(maxModelLen, pageTokens) && group.spec().window() > 0) {
-                longest = Math.min(longest, (group.pages() - 1L) * pageTokens - group.spec().window() + 1);
+            if (group.pages() < CacheLayout.pagesFor(maxModelLen, pageTokens)
+                    && group.spec().window() > 0) {
+                longest = Math.min(
+                        longest,
+                        (group.pages() - 1L) * pageTokens - group.spec().window() + 1);
             }
         }
         if (longest < 1) {
@@ -219,8 +222,7 @@ public final class PageAllocator {
     public void publish(SequenceCache cache, int[] tokens, int computed) {
         while (prefixCache && (cache.identified() + 1) * pageTokens <= computed) {
             int from = cache.identified() * pageTokens;
-            cache.identify(
-                    prefixes.put(cache, cache.identified(), cache.identity(), tokens, from, from + pageTokens));
+            cache.identify(prefixes.put(cache, cache.identified(), cache.identity(), tokens, from, from + pageTokens));
         }
     }
 

@@ -1,8 +1,7 @@
 package nighttrain.executor.device;
 
-import nighttrain.executor.step.SampledToken;
-
 import java.util.List;
+import nighttrain.executor.step.SampledToken;
 
 /** A step under way: all of its work is handed over, its samples are to come. */
 @FunctionalInterface

@@ -1,8 +1,7 @@
 package nighttrain.executor.device;
 
-import nighttrain.executor.step.Batch;
-
 import java.util.Optional;
+import nighttrain.executor.step.Batch;
 
 /**
  * Every operation of a forward pass, on one rank. Calls enqueue work in order; none returns a value the host may branch on:

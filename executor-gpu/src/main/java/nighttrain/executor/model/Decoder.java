@@ -68,9 +68,7 @@ public final class Decoder {
                 KvCache.allocate(device, model, placement, layout),
                 shapes(model, placement),
                 Workspace.allocate(device, model, placement, limits.maxTokens(), limits.maxSamples(), slice),
-                model.layers().stream()
-                        .map(layer -> (Mlp) layer.feedForward())
-                        .toList(),
+                model.layers().stream().map(layer -> (Mlp) layer.feedForward()).toList(),
                 limits,
                 layout);
     }

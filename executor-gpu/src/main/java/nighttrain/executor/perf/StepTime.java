@@ -26,7 +26,9 @@ public final class StepTime {
     /** Seconds of {@code step}. */
     public double seconds(Roofline.Step step) {
         double computing = roofline.seconds(step);
-        return computing + communicating(step.tokens(), computing) + model.layers().size() * hardware.layerOverheadS();
+        return computing
+                + communicating(step.tokens(), computing)
+                + model.layers().size() * hardware.layerOverheadS();
     }
 
     /** Of these, seconds that ranks wait for all-reduces. */

@@ -9,14 +9,14 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import nighttrain.executor.step.SampledToken;
-import nighttrain.executor.device.Flight;
 import nighttrain.executor.cache.PageAllocator;
+import nighttrain.executor.device.Flight;
 import nighttrain.executor.request.EngineStats;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.schedule.Scheduler;
 import nighttrain.executor.schedule.Sequence;
 import nighttrain.executor.schedule.Step;
+import nighttrain.executor.step.SampledToken;
 
 /**
  * One copy of the model with its own queue, scheduler and KV cache: a thread that plans, launches and commits steps. Where the device

@@ -8,8 +8,8 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Flight;
-import nighttrain.executor.device.Recorder.Recording;
 import nighttrain.executor.device.Recorder;
+import nighttrain.executor.device.Recorder.Recording;
 import nighttrain.executor.model.Decoder;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.SampleRequest;
@@ -38,7 +38,8 @@ final class StepRunner {
             return decoder.end();
         }
         int size = Math.min(bucket(batch.size()), decoder.limits().maxSequences());
-        decoder.begin(batch.padded(size, decoder.scratchPages(), decoder.layout().slots()));
+        decoder.begin(
+                batch.padded(size, decoder.scratchPages(), decoder.layout().slots()));
         Recording recording = recordings.get(size);
         if (recording == null) {
             decoder.enqueue(
@@ -73,7 +74,8 @@ final class StepRunner {
     }
 
     private Batch scratch(int sequences, int length) {
-        int[][] pages = new int[decoder.scratchPages().length][CacheLayout.pagesFor(length, decoder.layout().pageTokens())];
+        int[][] pages = new int[decoder.scratchPages().length]
+                [CacheLayout.pagesFor(length, decoder.layout().pageTokens())];
         for (int group = 0; group < pages.length; group++) {
             Arrays.fill(pages[group], decoder.scratchPages()[group]);
         }

@@ -154,7 +154,8 @@ public final class Sequence {
 
     /** How the token at {@code position} is to be sampled. */
     SampleRequest sample(int position) {
-        return new SampleRequest(request.sampling(), request.seed(), tokens, promptLength, position, SampleRequest.NONE);
+        return new SampleRequest(
+                request.sampling(), request.seed(), tokens, promptLength, position, SampleRequest.NONE);
     }
 
     /** That the prompt token after position {@code row} is to be scored. */

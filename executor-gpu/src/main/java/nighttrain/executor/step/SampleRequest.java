@@ -12,7 +12,8 @@ import nighttrain.executor.request.SamplingParams;
  * @param length how many of them come before the token: its position
  * @param given the token that is there already; {@link #NONE} where one is to be sampled
  */
-public record SampleRequest(SamplingParams sampling, long seed, int[] history, int promptLength, int length, int given) {
+public record SampleRequest(
+        SamplingParams sampling, long seed, int[] history, int promptLength, int length, int given) {
     /** No token is given. */
     public static final int NONE = -1;
 

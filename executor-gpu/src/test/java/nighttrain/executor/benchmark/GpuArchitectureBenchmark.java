@@ -57,10 +57,8 @@ class GpuArchitectureBenchmark {
             })
     void milliseconds(String shape) {
         int gpus = Integer.getInteger("bench.gpus", CudaDevices.count());
-        List<Device> devices = CudaDevices.ranks(
-                IntStream.range(0, gpus).boxed().toList(),
-                LIMITS,
-                LAYOUT);
+        List<Device> devices =
+                CudaDevices.ranks(IntStream.range(0, gpus).boxed().toList(), LIMITS, LAYOUT);
         CyclicBarrier together = new CyclicBarrier(gpus);
         try (Checkpoint checkpoint =
                 Checkpoints.dummy(Path.of(System.getProperty("nighttrain.root"), "conf", "shapes", shape))) {

@@ -30,7 +30,8 @@ class SchedulerBenchmark {
     @Test
     void steps() {
         Scheduler scheduler = new Scheduler(
-                new StepLimits(SEQUENCES, 65_536, 64, 8_192), new PageAllocator(CacheLayout.ofPages(16, 1 << 19), true));
+                new StepLimits(SEQUENCES, 65_536, 64, 8_192),
+                new PageAllocator(CacheLayout.ofPages(16, 1 << 19), true));
         Random random = new Random(1);
         for (int i = 0; i < SEQUENCES; i++) {
             scheduler.add(new Sequence(
@@ -76,8 +77,8 @@ class SchedulerBenchmark {
     }
 
     private static double tokensPerSecond(int withPenaltiesIn256) {
-        Scheduler scheduler =
-                new Scheduler(new StepLimits(256, 8_192, 0, 8_192), new PageAllocator(CacheLayout.ofPages(16, 1 << 16), true));
+        Scheduler scheduler = new Scheduler(
+                new StepLimits(256, 8_192, 0, 8_192), new PageAllocator(CacheLayout.ofPages(16, 1 << 16), true));
         Random random = new Random(1);
         for (int i = 0; i < 4_096; i++) {
             int length = 128 + random.nextInt(257);

@@ -68,8 +68,7 @@ class WeightLoadBenchmark {
 
     private static void load(String what, Path folder, long bytes) {
         try (Checkpoint checkpoint = Checkpoints.open(folder);
-                Device device = CudaDevices.ranks(List.of(0), LIMITS, LAYOUT)
-                        .get(0)) {
+                Device device = CudaDevices.ranks(List.of(0), LIMITS, LAYOUT).get(0)) {
             long start = System.nanoTime();
             Decoder.load(checkpoint, device, LIMITS, LAYOUT);
             device.read(device.tensor("probe", 1, 1, 8));

@@ -82,8 +82,8 @@ class PageAllocatorTest {
     void aWindowGivesPagesBackAndServesPrefixesFromThoseThatAreStillThere() {
         PagedKv all = new PagedKv(1, 1, 0, 1);
         PagedKv window = new PagedKv(1, 1, 4, 1);
-        CacheLayout layout = new CacheLayout(
-                2, List.of(new Group(all, List.of(0), 20), new Group(window, List.of(1), 5)), 0);
+        CacheLayout layout =
+                new CacheLayout(2, List.of(new Group(all, List.of(0), 20), new Group(window, List.of(1), 5)), 0);
         PageAllocator pages = new PageAllocator(layout, true);
         int[] tokens = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
         SequenceCache first = pages.newCache();
@@ -128,7 +128,9 @@ class PageAllocatorTest {
         assertThat(pages.begin(first, 2, 2)).isTrue();
         assertThat(pages.begin(second, 2, 2)).isTrue();
         assertThat(first.slot()).isNotEqualTo(second.slot());
-        assertThat(pages.hasRoom(pages.newCache(), 2, 2, 0)).as("pages, but no slot").isFalse();
+        assertThat(pages.hasRoom(pages.newCache(), 2, 2, 0))
+                .as("pages, but no slot")
+                .isFalse();
         pages.release(first);
         assertThat(first.slot()).isEqualTo(SequenceCache.NO_SLOT);
         assertThat(pages.hasRoom(pages.newCache(), 2, 2, 0)).isTrue();
@@ -152,11 +154,13 @@ class PageAllocatorTest {
                 int cached = pages.adoptPrefix(table, tokens, tokens.length);
                 adopted += cached;
                 for (int p = 0; p < cached / pageTokens; p++) {
-                    assertThat(contentOfPage.get(table.table(0).page(p))).isEqualTo(prefix(tokens, (p + 1) * pageTokens));
+                    assertThat(contentOfPage.get(table.table(0).page(p)))
+                            .isEqualTo(prefix(tokens, (p + 1) * pageTokens));
                 }
                 if (pages.extend(table, tokens.length)) {
                     for (int p = cached / pageTokens; p < table.table(0).size(); p++) {
-                        contentOfPage.put(table.table(0).page(p), prefix(tokens, Math.min(tokens.length, (p + 1) * pageTokens)));
+                        contentOfPage.put(
+                                table.table(0).page(p), prefix(tokens, Math.min(tokens.length, (p + 1) * pageTokens)));
                     }
                     pages.publish(table, tokens, tokens.length);
                     live.add(new Live(table, tokens));

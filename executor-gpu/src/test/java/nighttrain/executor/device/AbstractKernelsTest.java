@@ -1,13 +1,12 @@
 package nighttrain.executor.device;
 
-import nighttrain.executor.step.SampleRequest;
-
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
+import nighttrain.executor.step.SampleRequest;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 

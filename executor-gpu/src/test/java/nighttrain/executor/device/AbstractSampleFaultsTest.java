@@ -1,15 +1,14 @@
 package nighttrain.executor.device;
 
-import nighttrain.executor.step.SampleRequest;
-import nighttrain.executor.step.SampledToken;
-import nighttrain.executor.step.LogitFault;
-
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.step.LogitFault;
+import nighttrain.executor.step.SampleRequest;
+import nighttrain.executor.step.SampledToken;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -102,6 +101,7 @@ public abstract class AbstractSampleFaultsTest extends SamplingDevice {
         row[5] = 3e38f;
         SamplingParams halved = new SamplingParams(1, temperature, 0, 1, 0, 0.5, 0, 0, -1, false, false);
         SampleRequest sample = new SampleRequest(halved, 1, new int[] {5}, 1, 1, SampleRequest.NONE);
-        assertThat(sample(List.of(sample), List.of(row))).containsExactly(SampledToken.failed(LogitFault.POSITIVE_INFINITY));
+        assertThat(sample(List.of(sample), List.of(row)))
+                .containsExactly(SampledToken.failed(LogitFault.POSITIVE_INFINITY));
     }
 }

@@ -1,8 +1,5 @@
 package nighttrain.executor.device;
 
-import nighttrain.executor.step.SampleRequest;
-import nighttrain.executor.step.SampledToken;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
@@ -12,6 +9,8 @@ import java.util.List;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.request.TokenLogprobs;
 import nighttrain.executor.request.TokenLogprobs.Candidate;
+import nighttrain.executor.step.SampleRequest;
+import nighttrain.executor.step.SampledToken;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -36,7 +35,8 @@ public abstract class AbstractSampleScoresTest extends SamplingDevice {
             SamplingParams sampling = new SamplingParams(
                     1, i % 10 == 0 ? 0 : 1, 0, 1, 0, i % 2 == 0 ? 1 : 1.7, i % 3, (i % 5 - 2) * 0.5, -1, false, false);
             int length = 1 + fresh.below(200);
-            samples.add(new SampleRequest(sampling, i, fresh.tokens(200, 300), fresh.below(length), length, SampleRequest.NONE));
+            samples.add(new SampleRequest(
+                    sampling, i, fresh.tokens(200, 300), fresh.below(length), length, SampleRequest.NONE));
             rows.add(fresh.logits(300));
         }
         int[] tokens = tokens(sample(samples, rows));
@@ -45,7 +45,8 @@ public abstract class AbstractSampleScoresTest extends SamplingDevice {
             if (samples.get(i).sampling().isGreedy()) {
                 assertThat(tokens[i]).as("seed %d", fresh.seed).isEqualTo(SampleReference.ranked(penalised)[0]);
             } else {
-                checkCumulated(SampleReference.softmax(penalised, 1), samples.get(i).uniform(), tokens[i]);
+                checkCumulated(
+                        SampleReference.softmax(penalised, 1), samples.get(i).uniform(), tokens[i]);
             }
         }
     }
@@ -61,7 +62,8 @@ public abstract class AbstractSampleScoresTest extends SamplingDevice {
                     1, i % 3, i % 2 * 10, 1, 0, 1.5, 0.5, 0, new int[] {0, 2, 20}[i % 3], false, false);
             rows.add(fresh.logits(vocabulary));
             history[3] = SampleReference.ranked(Formulas.wide(rows.get(i)))[0]; // so that the likeliest is penalised
-            samples.add(new SampleRequest(sampling, i, history, 2, 20, i % 4 == 3 ? fresh.below(vocabulary) : SampleRequest.NONE));
+            samples.add(new SampleRequest(
+                    sampling, i, history, 2, 20, i % 4 == 3 ? fresh.below(vocabulary) : SampleRequest.NONE));
         }
         List<SampledToken> sampled = sample(samples, rows);
         for (int i = 0; i < sampled.size(); i++) {

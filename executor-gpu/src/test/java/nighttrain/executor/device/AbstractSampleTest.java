@@ -1,8 +1,5 @@
 package nighttrain.executor.device;
 
-import nighttrain.executor.step.SampleRequest;
-import nighttrain.executor.step.SampledToken;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
@@ -16,6 +13,8 @@ import java.util.TreeSet;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.step.SampleRequest;
+import nighttrain.executor.step.SampledToken;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -31,7 +30,8 @@ public abstract class AbstractSampleTest extends SamplingDevice {
     void greedyTakesTheLikeliestAndTheLowerIdOfEquals() {
         SampleRequest greedy = SampleRequest.likeliest();
         float[] ties = {1f, 5f, 5f, -2f, 5f, 0f};
-        assertThat(tokens(sample(List.of(greedy, greedy), List.of(LOGITS, ties)))).containsExactly(2, 1);
+        assertThat(tokens(sample(List.of(greedy, greedy), List.of(LOGITS, ties))))
+                .containsExactly(2, 1);
     }
 
     @ParameterizedTest
@@ -203,7 +203,8 @@ public abstract class AbstractSampleTest extends SamplingDevice {
             List<SampleRequest> samples = LongStream.range(from, from + 1_000)
                     .mapToObj(seed -> plain(sampling, seed))
                     .toList();
-            Arrays.stream(tokens(sample(samples, copies(logits, samples.size())))).forEach(seen::add);
+            Arrays.stream(tokens(sample(samples, copies(logits, samples.size()))))
+                    .forEach(seen::add);
         }
         return seen;
     }
@@ -214,8 +215,12 @@ public abstract class AbstractSampleTest extends SamplingDevice {
         float[] row = fresh.logits(64);
         for (SamplingParams none : List.of(sampling(2, 0, 0.9, 0.05), sampling(2, 0, 1, 0.1), sampling(2, 0, 0.7, 0))) {
             SamplingParams all = sampling(2, 1_000, none.topP(), none.minP());
-            List<SampleRequest> samples = LongStream.range(0, 1_000).mapToObj(seed -> plain(none, seed)).toList();
-            List<SampleRequest> same = LongStream.range(0, 1_000).mapToObj(seed -> plain(all, seed)).toList();
+            List<SampleRequest> samples = LongStream.range(0, 1_000)
+                    .mapToObj(seed -> plain(none, seed))
+                    .toList();
+            List<SampleRequest> same = LongStream.range(0, 1_000)
+                    .mapToObj(seed -> plain(all, seed))
+                    .toList();
             assertThat(tokens(sample(same, copies(row, 1_000))))
                     .as("seed %d", fresh.seed)
                     .isEqualTo(tokens(sample(samples, copies(row, 1_000))));
@@ -245,7 +250,8 @@ public abstract class AbstractSampleTest extends SamplingDevice {
                 sampling(1, 0, 1, 0), sampling(1, 10, 0.9, 0), sampling(1, 10, 1, 0.5), sampling(1, 0, 0.99, 0))) {
             assertThat(seen(row, sampling)).containsExactly(7, 613);
         }
-        assertThat(tokens(sample(List.of(SampleRequest.likeliest()), List.of(row)))).containsExactly(7);
+        assertThat(tokens(sample(List.of(SampleRequest.likeliest()), List.of(row))))
+                .containsExactly(7);
     }
 
     @Test
@@ -254,7 +260,8 @@ public abstract class AbstractSampleTest extends SamplingDevice {
         List<float[]> rows = new ArrayList<>();
         for (int i = 0; i < 40; i++) {
             int[] history = fresh.tokens(30, 1_000);
-            samples.add(new SampleRequest(mixed(i), i, history, 10, 11 + i % 20, i % 8 == 7 ? fresh.below(1_000) : SampleRequest.NONE));
+            samples.add(new SampleRequest(
+                    mixed(i), i, history, 10, 11 + i % 20, i % 8 == 7 ? fresh.below(1_000) : SampleRequest.NONE));
             rows.add(fresh.logits(1_000));
         }
         List<SampledToken> together = sample(samples, rows);
@@ -292,7 +299,8 @@ public abstract class AbstractSampleTest extends SamplingDevice {
                 .mapToObj(length -> new SampleRequest(sampling, 7, new int[50], 1, length, SampleRequest.NONE))
                 .toList();
         for (List<SampleRequest> samples : List.of(bySeed, byPosition)) {
-            assertThat(Arrays.stream(tokens(sample(samples, copies(LOGITS, 50)))).distinct())
+            assertThat(Arrays.stream(tokens(sample(samples, copies(LOGITS, 50))))
+                            .distinct())
                     .hasSizeGreaterThan(3);
         }
     }

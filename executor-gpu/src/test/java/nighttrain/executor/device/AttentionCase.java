@@ -31,6 +31,7 @@ final class AttentionCase {
     private final List<Part> parts;
     /** Of layers: 0, or 1 beside another. */
     private final int group;
+
     private final int[][] pageTables;
     private final int pages;
     /** [sequence][track]. */
@@ -62,7 +63,8 @@ final class AttentionCase {
                         inputs, shape, cos, sin, half, ofTrack(queryNorm, t), ofTrack(keyNorm, t));
             }
         }
-        kv = on.device.kvPages("kv", group, heads.tracks(), pages, TestBackend.PAGE_TOKENS, heads.kvHeads(), heads.dim());
+        kv = on.device.kvPages(
+                "kv", group, heads.tracks(), pages, TestBackend.PAGE_TOKENS, heads.kvHeads(), heads.dim());
         rotation = new Rotation(
                 on.device.constant("cos", 1, POSITIONS, half, cos), on.device.constant("sin", 1, POSITIONS, half, sin));
         norms = heads.norms() ? Optional.of(new HeadNorms(normOf(queryNorm), normOf(keyNorm))) : Optional.empty();

@@ -1,11 +1,10 @@
 package nighttrain.executor.device;
 
-import nighttrain.executor.step.Batch;
-import nighttrain.executor.step.SampleRequest;
-
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.SampleRequest;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.TestInstance;

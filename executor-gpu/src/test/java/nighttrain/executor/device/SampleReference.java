@@ -1,7 +1,5 @@
 package nighttrain.executor.device;
 
-import nighttrain.executor.step.SampleRequest;
-
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -11,6 +9,7 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.step.SampleRequest;
 
 /** What sampling from one row of logits should come to, in float64. */
 final class SampleReference {

@@ -1,8 +1,5 @@
 package nighttrain.executor.device;
 
-import nighttrain.executor.step.SampleRequest;
-import nighttrain.executor.step.SampledToken;
-
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Arrays;
@@ -11,6 +8,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.step.SampleRequest;
+import nighttrain.executor.step.SampledToken;
 
 /** A device that samples from given logits. */
 abstract class SamplingDevice extends OneDevice {

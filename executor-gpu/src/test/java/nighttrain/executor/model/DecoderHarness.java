@@ -4,10 +4,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
+import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Ranks;
 import nighttrain.executor.device.cpu.CpuDevice;
-import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.SampleRequest;
@@ -40,7 +40,8 @@ final class DecoderHarness {
         int[] rows = IntStream.range(0, ids.length).toArray();
         List<SampleRequest> samples = new ArrayList<>();
         for (int ignored : rows) {
-            samples.add(new SampleRequest(SamplingParams.greedy(1), 0, ids, ids.length, ids.length, SampleRequest.NONE));
+            samples.add(
+                    new SampleRequest(SamplingParams.greedy(1), 0, ids, ids.length, ids.length, SampleRequest.NONE));
         }
         int[] pageTable =
                 IntStream.range(0, pages).map(page -> pages - 1 - page).toArray();
@@ -53,7 +54,8 @@ final class DecoderHarness {
     }
 
     /** The logits of one rank's share of the rows. */
-    private static float[] logits(Checkpoint checkpoint, Device device, StepLimits limits, CacheLayout layout, Batch batch) {
+    private static float[] logits(
+            Checkpoint checkpoint, Device device, StepLimits limits, CacheLayout layout, Batch batch) {
         return device.read(Decoder.load(checkpoint, device, limits, layout).logits(batch));
     }
 

@@ -3,10 +3,10 @@ package nighttrain.executor.run;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
+import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.DeviceLostException;
 import nighttrain.executor.device.TestBackend;
 import nighttrain.executor.device.cuda.CudaBackend;
-import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.reference.RandomCheckpoint;
 import nighttrain.executor.reference.Shapes;
 import nighttrain.executor.step.Batch;

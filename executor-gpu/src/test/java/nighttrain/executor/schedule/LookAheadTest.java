@@ -152,8 +152,7 @@ class LookAheadTest {
         LinearAttentionMachine machine = new LinearAttentionMachine(slots);
         Loop loop = run(requests, limits, ahead, layout, machine::run, true, 40);
         assertThat(loop.answers).hasSizeGreaterThan(200);
-        loop.answers.forEach(answer ->
-                check(requests.get((int) answer.id()), answer, LinearAttentionMachine::next));
+        loop.answers.forEach(answer -> check(requests.get((int) answer.id()), answer, LinearAttentionMachine::next));
         assertThat(loop.answers)
                 .as("a state is known at the end of its sequence alone")
                 .allMatch(answer -> answer.cachedPromptTokens() == 0);

@@ -107,7 +107,8 @@ final class TokenMachine {
             return SampledToken.failed(LogitFault.NAN);
         }
         if (sample.given() != SampleRequest.NONE) {
-            return new SampledToken(sample.given(), Optional.of(new TokenLogprobs(sample.given(), sample.length(), List.of())));
+            return new SampledToken(
+                    sample.given(), Optional.of(new TokenLogprobs(sample.given(), sample.length(), List.of())));
         }
         if (sample.sampling().hasPenalties()) {
             assertThat(Arrays.copyOfRange(sample.history(), sample.length() - seen.length, sample.length()))

@@ -74,7 +74,15 @@ final class CudaDevice implements Device {
                 layout.pageTokens(),
                 products,
                 new GatedProducts(context, modules, streams, !options.deterministic()),
-                new CudaAttention(context, modules, streams, inputs, limits, layout.pageTokens(), memory, options.deterministic()),
+                new CudaAttention(
+                        context,
+                        modules,
+                        streams,
+                        inputs,
+                        limits,
+                        layout.pageTokens(),
+                        memory,
+                        options.deterministic()),
                 results,
                 communicator,
                 context);

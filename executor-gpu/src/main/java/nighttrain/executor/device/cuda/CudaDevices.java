@@ -124,7 +124,8 @@ public final class CudaDevices {
     }
 
     /** As above, computing as {@code options} say. */
-    public static List<Device> ranks(List<Integer> ordinals, StepLimits limits, CacheLayout layout, CudaOptions options) {
+    public static List<Device> ranks(
+            List<Integer> ordinals, StepLimits limits, CacheLayout layout, CudaOptions options) {
         count();
         CudaLibraries libraries = new CudaLibraries();
         List<CudaContext> contexts = ordinals.stream().map(CudaContext::new).toList();

@@ -4,9 +4,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import nighttrain.executor.device.AttentionShape;
-import nighttrain.executor.step.Batch;
-import nighttrain.executor.step.SampleRequest;
-import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.device.Flight;
 import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.KvPages;
@@ -30,6 +27,9 @@ import nighttrain.executor.device.cuda.step.StepTurns;
 import nighttrain.executor.device.cuda.tensor.CudaKvPages;
 import nighttrain.executor.device.cuda.tensor.CudaMatrix;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.SampleRequest;
+import nighttrain.executor.step.SampledToken;
 
 /** The verbs on one GPU, each a kernel of {@code /kernels} but for matrix products; bf16 with fp32 accumulation. */
 final class CudaKernels implements Kernels, AutoCloseable {

@@ -8,10 +8,10 @@ import java.util.Random;
 import java.util.stream.IntStream;
 import jdk.incubator.vector.FloatVector;
 import nighttrain.executor.device.AttentionShape;
-import nighttrain.executor.step.Batch;
-import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.device.Norm;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.SampleRequest;
 
 /** Prints the bits of small cases of every operation, a line each: a process of its own, for each way to run bytecode. */
 final class ModeBits {
@@ -129,7 +129,11 @@ final class ModeBits {
             int[] history = random.ints(10, 0, 100).toArray();
             float[] logits = normal(random, 1, 1, 100, 3).data();
             lines.add("sample " + i + " "
-                    + CpuSampler.sample(new SampleRequest(sampling, i, history, 4, 10, SampleRequest.NONE), logits, 0, logits.length));
+                    + CpuSampler.sample(
+                            new SampleRequest(sampling, i, history, 4, 10, SampleRequest.NONE),
+                            logits,
+                            0,
+                            logits.length));
         }
     }
 

@@ -29,7 +29,8 @@ public final class PrefillWork {
         this.blockRows = blockRows;
         this.rowsPerToken = rowsPerToken;
         this.shortest = shortest;
-        this.byCost = new long[limits.maxSequences() + (int) ((long) limits.maxTokens() * rowsPerToken / blockRows) + 1];
+        this.byCost =
+                new long[limits.maxSequences() + (int) ((long) limits.maxTokens() * rowsPerToken / blockRows) + 1];
         this.items = memory.allocate("prefill work", byCost.length * 2L * Integer.BYTES);
         for (int turn = 0; turn < StepTurns.COUNT; turn++) {
             hosts[turn] = memory.pinned(byCost.length * 2L * Integer.BYTES);

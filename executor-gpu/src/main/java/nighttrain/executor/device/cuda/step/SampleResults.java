@@ -4,8 +4,6 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import nighttrain.executor.step.SampleRequest;
-import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.device.RowShare;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.DevicePointer;
@@ -13,6 +11,8 @@ import nighttrain.executor.device.cuda.driver.Stream;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.request.TokenLogprobs;
+import nighttrain.executor.step.SampleRequest;
+import nighttrain.executor.step.SampledToken;
 
 /**
  * What sample.cu wrote: a token per row, or the code of a {@link nighttrain.executor.step.LogitFault}, and the row's

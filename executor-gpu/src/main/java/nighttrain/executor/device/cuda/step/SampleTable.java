@@ -5,11 +5,11 @@ import java.nio.ByteOrder;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.DevicePointer;
 import nighttrain.executor.device.cuda.driver.Stream;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.step.SampleRequest;
 
 /** How each output row is to be sampled, as sample.cu's {@code SampleRequest} and {@code Penalty} structs. */
 public final class SampleTable {

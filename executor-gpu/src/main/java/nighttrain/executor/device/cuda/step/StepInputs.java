@@ -144,7 +144,8 @@ public final class StepInputs {
         for (int s = 0; s < batch.sequences(); s++) {
             width = Math.max(width, pages(context(s)));
         }
-        packing.beginTables(pageTables(0), pageTableStride(), pagesPerSequence, width, batch.sequences(), groups(batch));
+        packing.beginTables(
+                pageTables(0), pageTableStride(), pagesPerSequence, width, batch.sequences(), groups(batch));
         for (int s = 0; s < batch.sequences(); s++) {
             for (int[] table : batch.pageTables()[s]) {
                 packing.putTable(table, pages(context(s)));
