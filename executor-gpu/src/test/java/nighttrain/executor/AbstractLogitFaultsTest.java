@@ -148,7 +148,8 @@ abstract class AbstractLogitFaultsTest {
                 new PoisonedCheckpoint(sound, "model.embed_tokens.weight", POISON * WIDTH, WIDTH, Float.NaN);
         try (Engine engine = Engines.open(config(4, 9, true), poisoned)) {
             for (Generation answer : answers(engine, same(prompt, scoring, 6))) {
-                checkFailed(answer, "prompt token 19");
+                // A GPU's tile of keys and values holds later tokens of the sequence: 0 * NaN is NaN before them, too.
+                checkFailed(answer, backend == Backend.CPU ? "prompt token 19" : "prompt token \\d+");
                 assertThat(answer.tokens()).isEmpty();
             }
             assertThat(engine.stats().kvUsed()).isZero();
