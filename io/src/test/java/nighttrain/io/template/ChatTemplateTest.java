@@ -105,6 +105,18 @@ class ChatTemplateTest {
     }
 
     @Test
+    void messagesBringVariablesOfTheirOwn() {
+        ChatTemplate given = ChatTemplate.open(
+                dir,
+                Optional.of("{{ enable_thinking }}{{ reasoning_effort }}{{ depth + 1 }}{{ messages[0].role }}"),
+                Map.of("enable_thinking", false, "depth", 1));
+        List<ChatMessage> messages = List.of(ChatMessage.of("user", "a"));
+        Map<String, Object> own = Map.of("enable_thinking", true, "reasoning_effort", "low", "messages", List.of());
+        assertThat(given.render(messages, true, own)).isEqualTo("Truelow2user");
+        assertThat(given.render(messages, true)).as("of another row").isEqualTo("False2user");
+    }
+
+    @Test
     void refusalsAndFailuresSayWhere() {
         List<ChatMessage> messages = List.of(ChatMessage.of("user", "a"));
         assertThatThrownBy(() -> template("{{ raise_exception('no ' ~ messages[0].role) }}")

@@ -153,8 +153,8 @@ final class BatchRequest {
             }
             JsonNode more = body.path("chat_template_kwargs");
             if (isSet(more)) {
-                if (!more.isObject()) {
-                    throw bad("bad value of chat_template_kwargs", more, "an object");
+                if (!more.isObject() || more.has("messages")) {
+                    throw bad("bad value of chat_template_kwargs", more, "an object without messages");
                 }
                 more.properties()
                         .forEach(it -> arguments.put(it.getKey(), JSON.convertValue(it.getValue(), Object.class)));

@@ -221,7 +221,8 @@ class BatchRequestTest {
                 "\"top_logprobs\": 2|bad value of top_logprobs: 2 (it needs logprobs: true; mend the line)",
                 "\"logprobs\": true, \"top_logprobs\": 21|bad value of top_logprobs: 21 (0 to 20; mend the line)",
                 "\"reasoning_effort\": 1|bad value of reasoning_effort: 1 (a text; mend the line)",
-                "\"chat_template_kwargs\": []|bad value of chat_template_kwargs: [] (an object; mend the line)",
+                "\"chat_template_kwargs\": []|bad value of chat_template_kwargs: [] (an object without messages; mend the line)",
+                "\"chat_template_kwargs\": {\"messages\": 1}|bad value of chat_template_kwargs: {\"messages\":1} (an object without messages; mend the line)",
             })
     void badValuesAreRefusedByTheFieldsName(String parameters, String message) {
         assertThat(catchThrowableOfType(RowFault.class, () -> chat(parameters))).hasMessage("line 3: " + message);
