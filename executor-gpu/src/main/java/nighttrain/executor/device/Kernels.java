@@ -71,6 +71,12 @@ public interface Kernels {
     /** {@code x = 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))} (GELU, arXiv 1606.08415, tanh form). */
     void gelu(Tensor xInOut);
 
+    /** {@code out = gelu(gate) * up} where {@code gateUp} holds gate and up side by side (GeGLU, arXiv 2002.05202), as {@link #gelu}. */
+    void geluMul(Tensor out, Tensor gateUp);
+
+    /** {@code out = factor * x}. */
+    void scale(Tensor out, Tensor x, float factor);
+
     /** {@code out[i] = x[outputRows[i]]}; {@code x} and {@code out} of one track. */
     void gatherOutputRows(Tensor out, Tensor x);
 

@@ -137,11 +137,18 @@ public abstract class AbstractKernelsTest extends OneDevice {
         Tensor gated = poisoned(tracks, rows, cols);
         kernels.siluMul(gated, holding(gateUp, tracks, rows, 2 * cols));
         closeness.check("siluMul", Formulas.siluMul(Formulas.wide(gateUp), cols), device.read(gated), cols);
+        Tensor geluGated = poisoned(tracks, rows, cols);
+        kernels.geluMul(geluGated, holding(gateUp, tracks, rows, 2 * cols));
+        closeness.check("geluMul", Formulas.geluMul(gateUp, cols), device.read(geluGated), cols);
 
         float[] x = fresh.normal(tracks * rows * cols, 0, 2);
         Tensor inOut = holding(x, tracks, rows, cols);
         kernels.gelu(inOut);
         closeness.check("gelu", Formulas.gelu(x), device.read(inOut), cols);
+        Tensor scaled = poisoned(tracks, rows, cols);
+        kernels.scale(scaled, holding(x, tracks, rows, cols), 0.75f);
+        double[] expected = Arrays.stream(Formulas.wide(x)).map(v -> 0.75 * v).toArray();
+        closeness.check("scale", expected, device.read(scaled), cols);
     }
 
     /** From 1,024 rows on Hopper has a kernel for both; in the last case a block has several tiles, and uses its stages again. */

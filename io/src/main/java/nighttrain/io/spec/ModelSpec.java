@@ -34,6 +34,9 @@ public record ModelSpec(
     public ModelSpec {
         layers = List.copyOf(layers);
         spellings = List.copyOf(spellings);
+        if (wiring.kind() == Wiring.Kind.PARALLEL_BLOCK && !layers.stream().allMatch(LayerSpec::canStandSideBySide)) {
+            throw new IllegalArgumentException("parallel blocks have one norm, and one multiplier for both outputs");
+        }
     }
 
     /** Width of the residual stream, of one track. */

@@ -136,6 +136,32 @@ final class CpuKernels implements Kernels {
     }
 
     @Override
+    public void geluMul(Tensor out, Tensor gateUp) {
+        CpuTensor o = (CpuTensor) out;
+        CpuTensor in = (CpuTensor) gateUp;
+        forRows(o, (track, row) -> {
+            int to = o.row(track, row);
+            int gate = in.row(track, row);
+            System.arraycopy(in.data(), gate, o.data(), to, o.cols());
+            geluRow(o.data(), to, o.cols());
+            for (int c = 0; c < o.cols(); c++) {
+                o.data()[to + c] *= in.data()[gate + o.cols() + c];
+            }
+        });
+    }
+
+    @Override
+    public void scale(Tensor out, Tensor x, float factor) {
+        CpuTensor o = (CpuTensor) out;
+        CpuTensor in = (CpuTensor) x;
+        forRows(o, (track, row) -> {
+            for (int c = 0; c < o.cols(); c++) {
+                o.data()[o.row(track, row) + c] = factor * in.data()[in.row(track, row) + c];
+            }
+        });
+    }
+
+    @Override
     public void gelu(Tensor xInOut) {
         CpuTensor x = (CpuTensor) xInOut;
         forRows(x, (track, row) -> geluRow(x.data(), x.row(track, row), x.cols()));

@@ -138,6 +138,16 @@ final class CudaKernels implements Kernels, AutoCloseable {
     }
 
     @Override
+    public void geluMul(Tensor out, Tensor gateUp) {
+        elementwise.geluMul((CudaTensor) out, (CudaTensor) gateUp);
+    }
+
+    @Override
+    public void scale(Tensor out, Tensor x, float factor) {
+        elementwise.scale((CudaTensor) out, (CudaTensor) x, factor);
+    }
+
+    @Override
     public void gelu(Tensor xInOut) {
         elementwise.gelu((CudaTensor) xInOut);
     }

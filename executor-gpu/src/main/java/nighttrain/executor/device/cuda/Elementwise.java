@@ -58,8 +58,29 @@ record Elementwise(KernelModules modules, Streams streams) {
                 .launch(streams.main(), elements(x), x.address(), x.trackStride(), vectors(x));
     }
 
+    void scale(CudaTensor out, CudaTensor x, float factor) {
+        kernel("elementwise.cu", "scale", x.cols())
+                .launch(
+                        streams.main(),
+                        elements(x),
+                        out.address(),
+                        out.trackStride(),
+                        x.address(),
+                        x.trackStride(),
+                        vectors(x),
+                        factor);
+    }
+
     void siluMul(CudaTensor out, CudaTensor gateUp) {
-        kernel("elementwise.cu", "silu_mul", out.cols())
+        gated("silu_mul", out, gateUp);
+    }
+
+    void geluMul(CudaTensor out, CudaTensor gateUp) {
+        gated("gelu_mul", out, gateUp);
+    }
+
+    private void gated(String name, CudaTensor out, CudaTensor gateUp) {
+        kernel("elementwise.cu", name, out.cols())
                 .launch(
                         streams.main(),
                         new Kernel.Grid(

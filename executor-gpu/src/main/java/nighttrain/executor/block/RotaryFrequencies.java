@@ -1,4 +1,4 @@
-package nighttrain.executor.model;
+package nighttrain.executor.block;
 
 import java.util.Optional;
 import java.util.stream.IntStream;
