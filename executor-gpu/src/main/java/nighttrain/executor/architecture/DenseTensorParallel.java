@@ -1,6 +1,5 @@
 package nighttrain.executor.architecture;
 
-
 /**
  * Megatron's tensor parallelism (arXiv 1909.08053): {@code h += AR(Attn(h)); h += AR(Mlp(h))}. Two sums per layer, both waited
  * for.

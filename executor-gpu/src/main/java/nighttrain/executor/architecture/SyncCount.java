@@ -11,7 +11,8 @@ import java.util.Collections;
 public record SyncCount(int blocking, int overlapped) {
     /** Counts for a model of {@code layers} layers. */
     public static SyncCount of(Architecture architecture, int layers) {
-        return DryRun.of(architecture, Collections.nCopies(layers, DryRun.Layer.PLAIN)).syncs();
+        return DryRun.of(architecture, Collections.nCopies(layers, DryRun.Layer.PLAIN))
+                .syncs();
     }
 
     /** All sums. */

@@ -16,11 +16,8 @@ import nighttrain.io.spec.Attention;
 record AttentionBlock(Attention spec, Placement placement) implements Block {
     private AttentionShape shape() {
         return new AttentionShape(
-                placement.share(spec.heads()),
-                placement.share(spec.kvHeads()),
-                spec.headDim(),
-                spec.window(),
-                (float) spec.scale());
+                placement.share(spec.heads()), placement.share(spec.kvHeads()), spec.headDim(), spec.window(), (float)
+                        spec.scale());
     }
 
     private BufferSpec queryKeyValue() {

@@ -12,8 +12,7 @@ public record EmbeddingBlock(Embedding spec) {
         return new Loaded(
                 loader.kernels(),
                 loader.table("embedding", spec.tokens(), spec.tokens().rows(), spec.scale()),
-                spec.positions()
-                        .map(table -> loader.table("learned positions", table, loader.positions(), 1)));
+                spec.positions().map(table -> loader.table("learned positions", table, loader.positions(), 1)));
     }
 
     /** An embedding whose tables are on the device. */

@@ -21,8 +21,7 @@ public record HeadBlock(ModelSpec model, int rank, int ranks) {
     /** Bytes of its buffers on a GPU, of activations in bf16. */
     long bytes(int maxSamples) {
         return maxSamples
-                * (2L * model.hiddenSize() * BF16
-                        + ((long) model.vocabSize() + slice().size()) * Float.BYTES);
+                * (2L * model.hiddenSize() * BF16 + ((long) model.vocabSize() + slice().size()) * Float.BYTES);
     }
 
     List<Operation> operations(StepSize step) {
@@ -65,7 +64,8 @@ public record HeadBlock(ModelSpec model, int rank, int ranks) {
             kernels.gatherOutputRows(rows.firstRows(outputs), stream);
             kernels.norm(normed.firstRows(outputs), rows.firstRows(outputs), norm);
             kernels.linear(logitsPart.firstRows(outputs), normed.firstRows(outputs), head);
-            int here = RowShare.of(outputs, communicator.rank(), communicator.size()).count();
+            int here = RowShare.of(outputs, communicator.rank(), communicator.size())
+                    .count();
             return communicator.gatherRows(logits.firstRows(here), logitsPart.firstRows(outputs));
         }
     }

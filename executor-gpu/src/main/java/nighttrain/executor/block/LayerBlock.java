@@ -17,8 +17,7 @@ import nighttrain.io.spec.Residual;
 /** A layer on one rank: the blocks of its mixer and its feed-forward, and the norms around them, which every rank has whole. */
 public record LayerBlock(LayerSpec spec, Block mixer, Block feedForward, Placement placement) {
     static LayerBlock of(LayerSpec spec, Placement placement) {
-        return new LayerBlock(
-                spec, block(spec.mixer(), placement), block(spec.feedForward(), placement), placement);
+        return new LayerBlock(spec, block(spec.mixer(), placement), block(spec.feedForward(), placement), placement);
     }
 
     private static Block block(Mixer mixer, Placement placement) {

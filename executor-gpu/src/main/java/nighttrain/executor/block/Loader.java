@@ -74,7 +74,8 @@ public final class Loader {
     Tensor table(String role, Table table, int rows, double scale) {
         CheckpointTensor tensor = checkpoint.tensor(table.name(), table.rows(), table.cols());
         Slices stored = new Slices(List.of(new Slices.Slice(tensor, 0, rows, 0, table.cols(), table.cols())));
-        return device.table(role, rows, table.cols(), scale == 1 ? stored : scaled(stored, table.cols(), (float) scale));
+        return device.table(
+                role, rows, table.cols(), scale == 1 ? stored : scaled(stored, table.cols(), (float) scale));
     }
 
     private static Matrix.Rows scaled(Slices stored, int cols, float scale) {

@@ -102,9 +102,7 @@ public final class ModelBlocks {
     /** The buffers of all layers, each once. */
     public Set<BufferSpec> buffers() {
         Set<BufferSpec> buffers = new LinkedHashSet<>();
-        layers.stream()
-                .flatMap(LayerBlock::blocks)
-                .forEach(block -> buffers.addAll(block.buffers()));
+        layers.stream().flatMap(LayerBlock::blocks).forEach(block -> buffers.addAll(block.buffers()));
         return buffers;
     }
 

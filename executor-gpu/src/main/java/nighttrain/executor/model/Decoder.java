@@ -56,8 +56,7 @@ public final class Decoder {
         this.normed = device.tensor("normed stream", tracks, limits.maxTokens(), hidden);
         this.streams = tensors(
                 device, "residual stream", blocks.model().hasTracks() ? 2 : 1, tracks, limits.maxTokens(), hidden);
-        this.outputs = tensors(
-                device, "partial output", blocks.outputBuffers(), tracks, limits.maxTokens(), hidden);
+        this.outputs = tensors(device, "partial output", blocks.outputBuffers(), tracks, limits.maxTokens(), hidden);
     }
 
     private static List<Tensor> tensors(Device device, String role, int count, int tracks, int rows, int cols) {
@@ -118,8 +117,8 @@ public final class Decoder {
     private Tensor forward(int tokens, int outputRows) {
         List<Tensor> stepStreams =
                 streams.stream().map(tensor -> tensor.firstRows(tokens)).toList();
-        StepCommunicator step = new StepCommunicator(
-                ranks, number -> outputs.get(number).firstRows(tokens), stepStreams);
+        StepCommunicator step =
+                new StepCommunicator(ranks, number -> outputs.get(number).firstRows(tokens), stepStreams);
         embedding.run(stepStreams.get(0));
         ResidualStream decoded = architecture.decode(
                 new LayerBlocks(kernels, layers, join, buffers.firstRows(tokens), normed.firstRows(tokens), step),

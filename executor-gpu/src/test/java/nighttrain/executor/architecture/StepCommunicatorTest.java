@@ -83,7 +83,9 @@ class StepCommunicatorTest {
         Pending secondSum = step.start(second);
         firstSum.await();
         assertThat(step.output()).isSameAs(first.part());
-        assertThat(step.output()).as("the second still travels, the first was handed out").isSameAs(buffers.get(2));
+        assertThat(step.output())
+                .as("the second still travels, the first was handed out")
+                .isSameAs(buffers.get(2));
         secondSum.await();
     }
 
@@ -97,7 +99,8 @@ class StepCommunicatorTest {
 
     @Test
     void aFinishedSumIsInABufferOfItsOwn() {
-        Output output = new Output(step.output(), Optional.of((out, sum) -> device.kernels().scale(out, sum, 3f)));
+        Output output = new Output(
+                step.output(), Optional.of((out, sum) -> device.kernels().scale(out, sum, 3f)));
         device.write(output.part(), new float[] {2});
         Tensor finished = step.allReduce(output);
         assertThat(finished).isNotSameAs(output.part());

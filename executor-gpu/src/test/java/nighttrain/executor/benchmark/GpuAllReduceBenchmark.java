@@ -58,10 +58,7 @@ class GpuAllReduceBenchmark {
         Communicator ranks = device.communicator();
         ranks.allReduceNow(a);
         for (int rows : new int[] {1, 4, 16, 64, 96, 128, 192, 256, 512, 1024, 4096}) {
-            double micros = micros(
-                    device,
-                    together,
-                    i -> ranks.allReduceNow((i % 2 == 0 ? a : b).firstRows(rows)));
+            double micros = micros(device, together, i -> ranks.allReduceNow((i % 2 == 0 ? a : b).firstRows(rows)));
             if (ranks.rank() == 0) {
                 System.out.printf("%s: all-reduce of %,d bytes: %.1f us%n", how, rows * COLS * 2, micros);
             }

@@ -97,7 +97,8 @@ public enum Shapes {
                 layers,
                 wiring,
                 norm("model.norm", style),
-                new Head(Linear.of("lm_head", VOCABULARY, HIDDEN, false), Optional.empty(), style.finished() ? 1.25 : 1),
+                new Head(
+                        Linear.of("lm_head", VOCABULARY, HIDDEN, false), Optional.empty(), style.finished() ? 1.25 : 1),
                 List.of());
     }
 

@@ -183,7 +183,8 @@ public final class Textbook {
                     .orElseThrow();
             for (int c = 0; c < d; c++) {
                 double w = model.finalNorm().onePlusWeight() ? 1 + weight[c] : weight[c];
-                out[t][c] = (x[t][c] - mean) / Math.sqrt(square + model.finalNorm().epsilon()) * w + bias[c];
+                out[t][c] =
+                        (x[t][c] - mean) / Math.sqrt(square + model.finalNorm().epsilon()) * w + bias[c];
             }
         }
         return out;
