@@ -98,7 +98,10 @@ public enum Shapes {
                 wiring,
                 norm("model.norm", style),
                 new Head(
-                        Linear.of("lm_head", VOCABULARY, HIDDEN, false), Optional.empty(), style.finished() ? 1.25 : 1),
+                        Linear.of("lm_head", VOCABULARY, HIDDEN, false),
+                        Optional.empty(),
+                        style.finished() ? 1.25 : 1,
+                        0),
                 List.of());
     }
 
@@ -119,7 +122,8 @@ public enum Shapes {
                         ? Optional.of(new Rope(HEAD_DIM, 100, new RopeScaling.None()))
                         : Optional.empty(),
                 0,
-                style.finished() ? 0.3 : Attention.scaleOf(style.headDim()));
+                style.finished() ? 0.3 : Attention.scaleOf(style.headDim()),
+                Optional.empty());
         Mlp mlp = new Mlp(
                 llama && !style.finished() ? Mlp.Activation.SILU : Mlp.Activation.GELU_TANH,
                 llama ? Optional.of(Linear.of(at + "mlp.gate_proj", INTERMEDIATE, HIDDEN, false)) : Optional.empty(),

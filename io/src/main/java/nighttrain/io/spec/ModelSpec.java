@@ -63,6 +63,16 @@ public record ModelSpec(
         return new ModelSpec(modelType, maxPositions, embedding, layers, wiring, finalNorm, other, spellings);
     }
 
+    /** The same with another embedding. */
+    public ModelSpec withEmbedding(Embedding other) {
+        return new ModelSpec(modelType, maxPositions, other, layers, wiring, finalNorm, head, spellings);
+    }
+
+    /** The same with other spellings. */
+    public ModelSpec withSpellings(List<Spelling> other) {
+        return new ModelSpec(modelType, maxPositions, embedding, layers, wiring, finalNorm, head, other);
+    }
+
     /** All that it has learned, those of tracks once. */
     public List<Parameter> parameters() {
         List<Parameter> parameters = new ArrayList<>(embedding.parameters());
