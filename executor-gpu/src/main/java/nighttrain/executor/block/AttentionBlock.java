@@ -40,6 +40,13 @@ record AttentionBlock(Attention spec, Placement placement) implements Block {
     }
 
     @Override
+    public Optional<String> indivisible() {
+        return spec.normsAllHeads()
+                ? Optional.of("queries and keys of this model are normed over all heads at once")
+                : Optional.empty();
+    }
+
+    @Override
     public List<Operation> operations(StepSize step) {
         int tracks = placement.localTracks();
         double queries = shape().queryCols();
@@ -48,6 +55,7 @@ record AttentionBlock(Attention spec, Placement placement) implements Block {
         return List.of(
                 Operation.linear(tracks, step.tokens(), queries + 2 * keys, hidden),
                 Operation.memory(tracks, step.tokens() * 2.0 * (queries + 2 * keys)),
+                Operation.memory(tracks, spec.normsAllHeads() ? step.tokens() * 2.0 * (queries + keys) : 0),
                 new Operation(
                         4 * tracks * step.pairs() * queries,
                         tracks * (2 * step.keys() * keys + 2 * step.tokens() * queries),
@@ -67,7 +75,7 @@ record AttentionBlock(Attention spec, Placement placement) implements Block {
                         .map(norms -> new HeadNorms(
                                 loader.normPerTrack("norm of queries" + ofLayer, norms.query()),
                                 loader.normPerTrack("norm of keys" + ofLayer, norms.key()))),
-                loader.rotation(spec.rope()),
+                loader.rotation(spec),
                 loader.kvPages(layer, shape()),
                 loader.byInput("attention's output" + ofLayer, spec.output()));
     }
@@ -87,7 +95,13 @@ record AttentionBlock(Attention spec, Placement placement) implements Block {
             Tensor qkv = buffers.get(block.queryKeyValue());
             Tensor mixed = buffers.get(block.mixed());
             kernels.linear(qkv, x, queryKeyValue);
-            kernels.rotateAndStore(qkv, pages, shape, rotation, headNorms);
+            if (block.spec.normsAllHeads()) {
+                kernels.normColumns(qkv, 0, headNorms.orElseThrow().query());
+                kernels.normColumns(
+                        qkv, shape.queryCols(), headNorms.orElseThrow().key());
+            }
+            kernels.rotateAndStore(
+                    qkv, pages, shape, rotation, block.spec.normsAllHeads() ? Optional.empty() : headNorms);
             kernels.attention(mixed, qkv, pages, shape);
             kernels.linear(out, mixed, output);
         }

@@ -1,6 +1,7 @@
 package nighttrain.executor.block;
 
 import java.util.List;
+import java.util.Optional;
 import nighttrain.executor.device.Tensor;
 
 /**
@@ -16,6 +17,11 @@ public interface Block {
 
     /** What a number of ranks must divide. */
     List<Divisible> divisibles();
+
+    /** Why one rank must have it whole; none where ranks can share it. */
+    default Optional<String> indivisible() {
+        return Optional.empty();
+    }
 
     /** Puts this rank's share of the parameters of layer {@code layer} onto the device, and what it caches. */
     Module load(Loader loader, int layer);

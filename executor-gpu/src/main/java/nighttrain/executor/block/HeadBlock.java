@@ -42,6 +42,7 @@ public record HeadBlock(ModelSpec model, int rank, int ranks) {
                 device.communicator(),
                 // logits / divisor = head(norm(x) / divisor), whose weight is kept in fp32
                 loader.norm("final norm", model.finalNorm(), 1 / model.head().divisor()),
+                (float) model.head().softCap(),
                 loader.outputs("head", model.head().output(), slice().from(), slice().size()),
                 device.tensor("output rows", 1, maxSamples, hidden),
                 device.tensor("normed output rows", 1, maxSamples, hidden),
@@ -54,6 +55,7 @@ public record HeadBlock(ModelSpec model, int rank, int ranks) {
             Kernels kernels,
             Communicator communicator,
             Norm norm,
+            float softCap,
             Matrix head,
             Tensor rows,
             Tensor normed,
@@ -64,6 +66,9 @@ public record HeadBlock(ModelSpec model, int rank, int ranks) {
             kernels.gatherOutputRows(rows.firstRows(outputs), stream);
             kernels.norm(normed.firstRows(outputs), rows.firstRows(outputs), norm);
             kernels.linear(logitsPart.firstRows(outputs), normed.firstRows(outputs), head);
+            if (softCap > 0) {
+                kernels.softCap(logitsPart.firstRows(outputs), softCap);
+            }
             int here = RowShare.of(outputs, communicator.rank(), communicator.size())
                     .count();
             return communicator.gatherRows(logits.firstRows(here), logitsPart.firstRows(outputs));

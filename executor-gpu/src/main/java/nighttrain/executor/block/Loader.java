@@ -1,5 +1,6 @@
 package nighttrain.executor.block;
 
+import java.nio.ShortBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -15,8 +16,11 @@ import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Norm;
 import nighttrain.executor.device.Rotation;
 import nighttrain.executor.device.Tensor;
+import nighttrain.io.checkpoint.Bfloat16;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.CheckpointTensor;
+import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.Attention.QueryScale;
 import nighttrain.io.spec.Linear;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.Table;
@@ -29,7 +33,10 @@ public final class Loader {
     private final Placement placement;
     private final CacheLayout cache;
     private final int positions;
-    private final Map<Optional<Rope>, Rotation> rotations = new HashMap<>();
+    private final Map<Positions, Rotation> rotations = new HashMap<>();
+
+    /** What attention makes of positions. */
+    private record Positions(Optional<Rope> rope, Optional<QueryScale> queryScale) {}
 
     public Loader(Device device, Checkpoint checkpoint, Placement placement, CacheLayout cache, int positions) {
         this.device = device;
@@ -53,8 +60,10 @@ public final class Loader {
     }
 
     /** Cosines and sines for every position; layers of equal positions share them. */
-    Rotation rotation(Optional<Rope> rope) {
-        return rotations.computeIfAbsent(rope, one -> RotaryFrequencies.tables(device, one, positions));
+    Rotation rotation(Attention attention) {
+        return rotations.computeIfAbsent(
+                new Positions(attention.rope(), attention.queryScale()),
+                one -> RotaryFrequencies.tables(device, one.rope(), one.queryScale(), positions));
     }
 
     /** A layer's pages for this rank's keys and values; layers of one group use the same page numbers. */
@@ -78,11 +87,25 @@ public final class Loader {
                 role, rows, table.cols(), scale == 1 ? stored : scaled(stored, table.cols(), (float) scale));
     }
 
+    /** In bf16 the scale is rounded too, as by frameworks whose models compute in bf16: sqrt(1152) is 34 to them. */
     private static Matrix.Rows scaled(Slices stored, int cols, float scale) {
-        return (track, output, target) -> {
-            stored.read(track, output, target);
-            for (int i = 0; i < cols; i++) {
-                target[i] *= scale;
+        float rounded = Bfloat16.toFloat(Bfloat16.of(scale));
+        return new Matrix.Rows() {
+            @Override
+            public void read(int track, int output, float[] target) {
+                stored.read(track, output, target);
+                for (int i = 0; i < cols; i++) {
+                    target[i] *= scale;
+                }
+            }
+
+            @Override
+            public void readBfloat16(int track, int output, int inputs, ShortBuffer target) {
+                float[] row = new float[cols];
+                stored.read(track, output, row);
+                for (float value : row) {
+                    target.put(Bfloat16.of(rounded * value));
+                }
             }
         };
     }

@@ -51,8 +51,18 @@ public final class ModelBlocks {
             checkDivides(ranks, new Block.Divisible(architecture.tracks(), "tracks"));
             return;
         }
-        of(model, 0, 1).layers.stream()
-                .flatMap(LayerBlock::blocks)
+        List<Block> blocks =
+                of(model, 0, 1).layers.stream().flatMap(LayerBlock::blocks).toList();
+        if (ranks > 1) {
+            blocks.stream()
+                    .flatMap(block -> block.indivisible().stream())
+                    .findFirst()
+                    .ifPresent(why -> {
+                        throw UserError.of(
+                                "bad value of --ranks", ranks, "must be 1, since " + why + "; use --replicas");
+                    });
+        }
+        blocks.stream()
                 .flatMap(block -> block.divisibles().stream())
                 .forEach(divisible -> checkDivides(ranks, divisible));
     }

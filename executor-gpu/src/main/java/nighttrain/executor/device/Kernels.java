@@ -26,6 +26,12 @@ public interface Kernels {
      */
     void norm(Tensor out, Tensor x, Norm norm);
 
+    /**
+     * Norms in place the columns from {@code firstCol} on, as many as the norm has weights: queries or keys, over all their heads at
+     * once (OLMo 2).
+     */
+    void normColumns(Tensor xInOut, int firstCol, Norm norm);
+
     /** {@code x += y}. */
     void add(Tensor xInOut, Tensor y);
 
@@ -40,7 +46,8 @@ public interface Kernels {
 
     /**
      * Prepares queries and stores keys and values: optional RMSNorm per head, rotary embedding by each token's position
-     * (arXiv 2104.09864) of the dimensions that {@code rotation} covers, keys and values into their pages.
+     * (arXiv 2104.09864) of the dimensions that {@code rotation} covers, queries times their scale where it has one, keys and values
+     * into their pages.
      *
      * @param qkv {@code [tracks, tokens, qkvCols]}; its query columns are replaced, its key and value columns are consumed
      */
@@ -76,6 +83,9 @@ public interface Kernels {
 
     /** {@code out = factor * x}. */
     void scale(Tensor out, Tensor x, float factor);
+
+    /** {@code x = cap * tanh(x / cap)} of logits, which come near {@code cap} and never pass it (Gemma 2). */
+    void softCap(Tensor logitsInOut, float cap);
 
     /** {@code out[i] = x[outputRows[i]]}; {@code x} and {@code out} of one track. */
     void gatherOutputRows(Tensor out, Tensor x);

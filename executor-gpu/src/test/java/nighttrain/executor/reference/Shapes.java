@@ -66,7 +66,7 @@ public enum Shapes {
      * Llama's layers, or those of Kraken's authors, who give biases or none, and heads of odd widths.
      *
      * @param finished with what families do beyond Llama: norms after modules, norms of weight {@code 1 + w}, multipliers of embedding,
-     *     attention, modules and logits, GeGLU, a layer without rope
+     *     attention, modules and logits, GeGLU, a layer without rope, queries that grow with their position, capped logits
      */
     private record Style(boolean llama, boolean bias, int headDim, boolean finished) {}
 
@@ -101,7 +101,7 @@ public enum Shapes {
                         Linear.of("lm_head", VOCABULARY, HIDDEN, false),
                         Optional.empty(),
                         style.finished() ? 1.25 : 1,
-                        0),
+                        style.finished() ? 2 : 0),
                 List.of());
     }
 
@@ -123,7 +123,7 @@ public enum Shapes {
                         : Optional.empty(),
                 0,
                 style.finished() ? 0.3 : Attention.scaleOf(style.headDim()),
-                Optional.empty());
+                style.finished() ? Optional.of(new Attention.QueryScale(0.5, 4)) : Optional.empty());
         Mlp mlp = new Mlp(
                 llama && !style.finished() ? Mlp.Activation.SILU : Mlp.Activation.GELU_TANH,
                 llama ? Optional.of(Linear.of(at + "mlp.gate_proj", INTERMEDIATE, HIDDEN, false)) : Optional.empty(),

@@ -28,9 +28,16 @@ public final class Textbook {
     /** Logits after every token, {@code [tokens][vocabulary]}. */
     public double[][] logits(int[] ids) {
         double[][] decoded = decode(embed(ids));
-        return times(
+        double[][] logits = times(
                 linear(norm(decoded, "model.norm"), "lm_head", model.vocabSize(), false),
                 1 / model.head().divisor());
+        double cap = model.head().softCap();
+        for (double[] row : logits) {
+            for (int i = 0; i < row.length && cap > 0; i++) {
+                row[i] = cap * Math.tanh(row[i] / cap);
+            }
+        }
+        return logits;
     }
 
     /**
@@ -238,7 +245,7 @@ public final class Textbook {
                     for (int c = 0; c < d; c++) {
                         dot += turned(attention, q[t], head * d, c, t) * turned(attention, k[s], kvHead * d, c, s);
                     }
-                    weights[s] = Math.exp(dot * attention.scale());
+                    weights[s] = Math.exp(dot * attention.scale() * growth(attention, t));
                     sum += weights[s];
                 }
                 for (int s = 0; s <= t; s++) {
@@ -253,6 +260,15 @@ public final class Textbook {
                 layer + "self_attn.o_proj",
                 model.hiddenSize(),
                 attention.output().bias().isPresent());
+    }
+
+    /** What queries at {@code position} are multiplied by. */
+    private static double growth(Attention attention, int position) {
+        return attention
+                .queryScale()
+                .map(scale ->
+                        1 + scale.beta() * Math.log(1 + Math.floor(position / (double) scale.originalMaxPositions())))
+                .orElse(1.0);
     }
 
     /** Dimension c of a head after rotary embedding at {@code position}. */

@@ -71,6 +71,13 @@ record Elementwise(KernelModules modules, Streams streams) {
                         factor);
     }
 
+    /** Of fp32 values; {@code x} of one track. */
+    void softCap(CudaTensor x, float cap) {
+        int count = Math.multiplyExact(x.rows(), x.cols());
+        kernel("elementwise.cu", "soft_cap", x.cols())
+                .launch(streams.main(), Kernel.Grid.of(blocks(count), 1, ELEMENT_THREADS), x.address(), count, cap);
+    }
+
     void siluMul(CudaTensor out, CudaTensor gateUp) {
         gated("silu_mul", out, gateUp);
     }
