@@ -25,10 +25,20 @@ public final class Goldens {
                 "mistral-layer-types",
                 "qwen2",
                 "qwen3",
+                "gemma3",
+                "gemma3-multimodal",
                 "gpt2",
                 "gpt2-unscaled",
                 "phi",
                 "parallel-track");
+    }
+
+    /** On how many ranks a checkpoint can run: four tracks, or two key heads. */
+    public static int mostRanks(String name) {
+        return switch (name) {
+            case "parallel-track" -> 4;
+            default -> 2;
+        };
     }
 
     /** A prompt, the logits after each of its tokens, and the 64 tokens that greedy decoding appends. */

@@ -29,6 +29,8 @@ public final class Families {
         known("qwen2", Qwen2::read, Qwen2.IGNORED);
         known("qwen3", Qwen3::read, Qwen3.IGNORED);
         known("phi", Phi::read, Phi.IGNORED);
+        known("gemma3_text", Gemma3::read, Set.of());
+        knownByText("gemma3", "gemma3_text");
         knownByText("mistral3", "mistral");
         known("gpt2", Gpt2::read, Set.of());
         known("parallel_track", ParallelTrack::read, Set.of());
