@@ -27,6 +27,7 @@ public final class Goldens {
                 "qwen3",
                 "gemma3",
                 "gemma3-multimodal",
+                "smollm3",
                 "gpt2",
                 "gpt2-unscaled",
                 "phi",

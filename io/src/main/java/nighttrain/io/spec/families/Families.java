@@ -31,6 +31,7 @@ public final class Families {
         known("phi", Phi::read, Phi.IGNORED);
         known("gemma3_text", Gemma3::read, Set.of());
         knownByText("gemma3", "gemma3_text");
+        known("smollm3", SmolLm3::read, SmolLm3.IGNORED);
         knownByText("mistral3", "mistral");
         known("gpt2", Gpt2::read, Set.of());
         known("parallel_track", ParallelTrack::read, Set.of());
