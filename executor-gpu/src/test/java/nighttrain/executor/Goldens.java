@@ -28,6 +28,7 @@ public final class Goldens {
                 "gemma3",
                 "gemma3-multimodal",
                 "smollm3",
+                "ministral3",
                 "gpt2",
                 "gpt2-unscaled",
                 "phi",

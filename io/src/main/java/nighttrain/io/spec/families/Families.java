@@ -32,6 +32,7 @@ public final class Families {
         known("gemma3_text", Gemma3::read, Set.of());
         knownByText("gemma3", "gemma3_text");
         known("smollm3", SmolLm3::read, SmolLm3.IGNORED);
+        known("ministral3", Ministral3::read, Ministral3.IGNORED);
         knownByText("mistral3", "mistral");
         known("gpt2", Gpt2::read, Set.of());
         known("parallel_track", ParallelTrack::read, Set.of());
