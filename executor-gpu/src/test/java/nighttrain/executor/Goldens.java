@@ -29,16 +29,18 @@ public final class Goldens {
                 "gemma3-multimodal",
                 "smollm3",
                 "ministral3",
+                "olmo3",
                 "gpt2",
                 "gpt2-unscaled",
                 "phi",
                 "parallel-track");
     }
 
-    /** On how many ranks a checkpoint can run: four tracks, or two key heads. */
+    /** On how many ranks a checkpoint can run: four tracks, two key heads, or heads that are normed together. */
     public static int mostRanks(String name) {
         return switch (name) {
             case "parallel-track" -> 4;
+            case "olmo3" -> 1;
             default -> 2;
         };
     }

@@ -34,6 +34,7 @@ public final class Families {
         known("smollm3", SmolLm3::read, SmolLm3.IGNORED);
         known("ministral3", Ministral3::read, Ministral3.IGNORED);
         knownByText("mistral3", "mistral");
+        known("olmo3", Olmo3::read, Set.of());
         known("gpt2", Gpt2::read, Set.of());
         known("parallel_track", ParallelTrack::read, Set.of());
         known("kraken", Kraken::read, Set.of());
