@@ -30,6 +30,7 @@ public final class Goldens {
                 "smollm3",
                 "ministral3",
                 "olmo3",
+                "granite",
                 "gpt2",
                 "gpt2-unscaled",
                 "phi",

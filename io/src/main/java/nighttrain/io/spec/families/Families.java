@@ -35,6 +35,7 @@ public final class Families {
         known("ministral3", Ministral3::read, Ministral3.IGNORED);
         knownByText("mistral3", "mistral");
         known("olmo3", Olmo3::read, Set.of());
+        known("granite", Granite::read, Granite.IGNORED);
         known("gpt2", Gpt2::read, Set.of());
         known("parallel_track", ParallelTrack::read, Set.of());
         known("kraken", Kraken::read, Set.of());
