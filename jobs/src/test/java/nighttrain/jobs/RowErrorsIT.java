@@ -58,7 +58,7 @@ class RowErrorsIT {
         assertThat(rows)
                 .extracting(Row::toString)
                 .containsExactly(
-                        "[nothing,true,null_prompt,prompt is null: row nothing (text is needed; fill it or leave the row out),error]",
+                        "[nothing,true,null_prompt,prompt is null: row nothing, column prompt (text is needed; fill it or leave the row out),error]",
                         "[empty,true,empty_prompt,prompt is empty: 0 tokens (at least 1; fill it or leave the row out),error]",
                         "[long,true,prompt_too_long,prompt too long: 6001 tokens" + TOO_LONG,
                         "[1 MB,true,prompt_too_long,prompt too long: 1048576 tokens" + TOO_LONG,
