@@ -3,7 +3,6 @@ package nighttrain.executor;
 import java.util.List;
 import java.util.stream.IntStream;
 import nighttrain.executor.architecture.Architecture;
-import nighttrain.executor.block.ModelBlocks;
 import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.executor.perf.ModelFootprint;
@@ -40,7 +39,7 @@ final class GpuPlanning {
     static EnginePlan plan(EngineConfig config, ModelSpec model, int maxModelLen, int scoredPerStep, Room room) {
         if (config.pageTokens() % PAGE_UNIT != 0) {
             throw UserError.of(
-                    "bad value of --page-tokens", config.pageTokens(), "a multiple of " + PAGE_UNIT + " on GPUs");
+                    "bad value of --page-tokens", config.pageTokens(), "a multiple of " + PAGE_UNIT + " on GPUs; leave it out for the default");
         }
         int ranks = config.ranks() > 0 ? config.ranks() : fewestRanks(config, model, scoredPerStep, room);
         int replicas = config.replicas() > 0 ? config.replicas() : room.count() / ranks;
@@ -110,7 +109,7 @@ final class GpuPlanning {
 
     private static boolean canBeCut(ModelSpec model, int ranks) {
         try {
-            ModelBlocks.checkRanks(model, ranks);
+            Architecture.of(model).checkRanks(model, ranks);
             return true;
         } catch (UserError e) {
             return false;

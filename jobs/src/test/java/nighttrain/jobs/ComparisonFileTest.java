@@ -89,13 +89,13 @@ class ComparisonFileTest {
             delimiter = '|',
             value = {
                 "models:            | model:             | unknown key in FILE: model (known are title, models, layouts, workloads, settings, bound, published; mend it)",
-                "layouts: [1x4, 4x1]| layouts: [4]       | bad layout: 4 (replicas x ranks; for example 1x4 or 4x1)",
+                "layouts: [1x4, 4x1]| layouts: [4]       | bad layout: 4 (replicas x ranks; write for example 1x4 or 4x1)",
                 "layouts: [1x4, 4x1]| layouts: []        | nothing in FILE: layouts (a list of at least one is expected; see conf/compare)",
                 "layouts: [1x4, 4x1]| title: x           | missing in FILE: layouts (see conf/compare for examples; add it)",
                 "inputLen: 1024     | inputLength: 1024  | unknown key in workloads of FILE: inputLength (known are name, numPrompts, inputLen, inputLenSpread, outputLen, maxConcurrency; mend it)",
                 "numPrompts: 256    | numPrompts: 0      | bad value of --num-prompts: 0 (at least 1; leave it out for 128)",
                 "inputLen: 64       | inputLen: 64, name: 1024/128 | two workloads of one name: 1024/128 (in FILE; give one a name: of its own)",
-                "layouts:           | published: [x]\\nlayouts: | no such published table: x (in published.yaml beside FILE; it has [])",
+                "layouts:           | published: [x]\\nlayouts: | no such published table: x (in published.yaml beside FILE; choose one of [])",
             })
     void refuses(String before, String after, String message) {
         String text = WHOLE.replace(before, after.replace("\\n", "\n"));
@@ -117,7 +117,7 @@ class ComparisonFileTest {
         Outcome without = Outcome.of("compare");
         assertThat(without.exitCode()).isEqualTo(ExitCode.BAD_INPUT);
         assertThat(without.messages())
-                .containsExactly("missing option: --config (what to compare; conf/compare has examples)");
+                .containsExactly("missing option: --config (what to compare; see conf/compare for examples)");
 
         Outcome nowhere = Outcome.of("compare", "--config", "nowhere.yaml");
         assertThat(nowhere.messages())

@@ -111,7 +111,7 @@ class PlanIT {
     void hardwareThatNobodyKnows() {
         assertRefused(
                 plan("--hardware", "b300"),
-                "unknown hardware: b300 (there are h100, h200; or give a file like those of conf/hardware)");
+                "unknown hardware: b300 (there are h100, h200; choose one, or give a file like those of conf/hardware)");
     }
 
     @Test

@@ -30,7 +30,7 @@ class UsageTest {
                 "generate --ranks two          | bad value of --ranks: two (a whole number; leave it out for 0)",
                 "generate --overwrite=maybe    | bad value of --overwrite: maybe (true or false; leave it out for"
                         + " false)",
-                "generate --conf spark.x       | bad value of --conf: spark.x (KEY=VALUE; for example"
+                "generate --conf spark.x       | bad value of --conf: spark.x (KEY=VALUE; write for example"
                         + " spark.executor.memory=8g)",
                 "generate --model m --input i --output o --conf spark.task.resource.gpu.amount=1 | bad conf"
                         + " spark.task.resource.gpu.amount: 1 (the engine has all GPUs of its executor, and tasks ask for"
@@ -41,7 +41,7 @@ class UsageTest {
                 "generate --conf spark.jars=/none/a.jar | no such jar: /none/a.jar (named by spark.jars; check the path)",
                 "generate --conf spark.jars.packages=a:b | cannot fetch spark.jars.packages: a:b (requirement failed: Provided"
                         + " Maven Coordinates must be in the form 'groupId:artifactId:version'. The coordinate provided is: a:b;"
-                        + " group:artifact:version, in Maven Central or spark.jars.repositories)",
+                        + " give group:artifact:version of a package in Maven Central or spark.jars.repositories)",
                 "generate --conf spark.nighttrain.topK=x | bad value of --top-k: x (a whole number; leave it out for"
                         + " 0)",
             })
@@ -59,13 +59,13 @@ class UsageTest {
             value = {
                 "--max-tokens 0            | bad value of --max-tokens: 0 (at least 1; ask for fewer rows with --limit"
                         + " instead)",
-                "--temperature -1          | bad value of --temperature: -1.0 (0 to 100; 0 is greedy)",
+                "--temperature -1          | bad value of --temperature: -1.0 (0 to 100; use 0 for greedy sampling)",
                 "--temperature hot         | bad value of --temperature: hot (a number; leave it out for 0.0)",
                 "--temperature NaN         | bad value of --temperature: NaN (a number; leave it out for 0.0)",
-                "--top-p 0                 | bad value of --top-p: 0.0 (above 0, at most 1; 1 keeps every token)",
-                "--top-k -1                | bad value of --top-k: -1 (at least 0; 0 keeps every token)",
-                "--min-p 1.5               | bad value of --min-p: 1.5 (0 to 1; 0 keeps every token)",
-                "--repetition-penalty 0    | bad value of --repetition-penalty: 0.0 (above 0, at most 100; 1 is none)",
+                "--top-p 0                 | bad value of --top-p: 0.0 (above 0, at most 1; use 1 to keep every token)",
+                "--top-k -1                | bad value of --top-k: -1 (at least 0; use 0 to keep every token)",
+                "--min-p 1.5               | bad value of --min-p: 1.5 (0 to 1; use 0 to keep every token)",
+                "--repetition-penalty 0    | bad value of --repetition-penalty: 0.0 (above 0, at most 100; use 1 for none)",
                 "--logprobs 21             | bad value of --logprobs: 21 (0 to 20; leave it out for none)",
                 "--n 0                     | bad value of --n: 0 (1 to 1000; leave it out for 1)",
                 "--limit 0                 | bad value of --limit: 0 (at least 1; leave it out for all rows)",

@@ -59,7 +59,7 @@ public final class NightTrain {
             throw UserError.of(
                     "stopped in time",
                     report.rowsLeft() + " rows left",
-                    "the deadline came; the same call goes on from here");
+                    "the deadline is reached; repeat the call to go on from here");
         }
         return spark.read().parquet(report.output() + "/results");
     }

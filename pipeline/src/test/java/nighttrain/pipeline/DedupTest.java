@@ -115,7 +115,7 @@ class DedupTest extends JobTest {
         input(1, repeated);
         values = values.with(Settings.TEMPERATURE, 0.7);
         refuses("--dedup needs greedy sampling: temperature 0.7"
-                + " (each row draws a text of its own; leave out --dedup or --temperature)");
+                + " (each row samples a text of its own; leave out --dedup or --temperature)");
     }
 
     private Saved saved() throws IOException {

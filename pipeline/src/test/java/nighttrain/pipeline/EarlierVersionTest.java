@@ -2,15 +2,12 @@ package nighttrain.pipeline;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.core.type.TypeReference;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.Stream;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.testing.JobTest;
@@ -48,15 +45,13 @@ class EarlierVersionTest extends JobTest {
     @Test
     void aJobThatWasBegunGoesOn() throws IOException {
         copy("begun", output());
-        Map<String, String> begun = fingerprint();
+        String fingerprint = Files.readString(output().resolve("_nighttrain/job.json"));
         GenerateReport report = run();
         assertThat(report.rowsFromEarlierRuns()).isEqualTo(FINISHED);
         assertThat(report.rows()).isEqualTo(OUTPUTS);
         assertThat(report.errors()).isEqualTo(ERRORS);
         assertThat(script().computations()).isEqualTo(OUTPUTS - FINISHED);
-        // Settings that 0.1.0 did not have are added at their defaults.
-        assertThat(fingerprint()).containsAllEntriesOf(begun).containsEntry("chat-template-args", "none");
-        assertThat(fingerprint()).hasSize(begun.size() + 1);
+        assertThat(output().resolve("_nighttrain/job.json")).hasContent(fingerprint);
 
         copy("finished", dir.resolve("by-0.1.0"));
         assertThat(table(output(), "results")).containsExactlyElementsOf(table(dir.resolve("by-0.1.0"), "results"));
@@ -72,11 +67,6 @@ class EarlierVersionTest extends JobTest {
         assertThat(report.rows()).isEqualTo(OUTPUTS);
         assertThat(report.errors()).isEqualTo(ERRORS);
         assertThat(script().opened).hasValue(0);
-    }
-
-    private Map<String, String> fingerprint() throws IOException {
-        return new ObjectMapper()
-                .readValue(output().resolve("_nighttrain/job.json").toFile(), new TypeReference<>() {});
     }
 
     private List<Row> table(Path output, String name) {

@@ -1,6 +1,7 @@
 package nighttrain.executor.architecture;
 
 import java.util.Locale;
+import nighttrain.executor.device.Communicator;
 import nighttrain.io.spec.Wiring.Combine;
 
 /**
@@ -9,14 +10,15 @@ import nighttrain.io.spec.Wiring.Combine;
  */
 public record ParallelTrack(int tracks, int blockDepth, Combine combine) implements Architecture {
     @Override
-    public ResidualStream decode(Blocks blocks, ResidualStream start, StepCommunicator ranks) {
+    public ResidualStream decode(Blocks blocks, ResidualStream start, Communicator ranks) {
         ResidualStream h = start;
         float scale = combine == Combine.MEAN ? 1f / tracks : 1f;
         for (int layer = 0; layer < blocks.layers(); layer++) {
-            h.add(ranks.local(blocks.mixer(layer, h)));
-            h.add(ranks.local(blocks.feedForward(layer, h)));
+            h.add(blocks.attention(layer, h));
+            h.add(blocks.mlp(layer, h));
             if ((layer + 1) % blockDepth == 0) {
-                h = h.at(ranks.allReduce(h.settle(), scale));
+                h = blocks.streamAt(
+                        ranks.allReduce(blocks.spareFor(h), h.settle(), scale).await());
             }
         }
         return h;

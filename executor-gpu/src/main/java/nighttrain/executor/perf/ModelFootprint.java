@@ -4,7 +4,6 @@ import java.util.HashSet;
 import java.util.Set;
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.SyncCount;
-import nighttrain.executor.block.ModelBlocks;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Norm;
 import nighttrain.io.spec.Parameter;
@@ -46,7 +45,7 @@ public record ModelFootprint(
      * @throws nighttrain.io.UserError where the model cannot be cut into so many
      */
     public static long parametersPerRank(ModelSpec model, int ranks) {
-        ModelBlocks.checkRanks(model, ranks);
+        Architecture.of(model).checkRanks(model, ranks);
         Set<String> counted = new HashSet<>();
         long whole = 0;
         long shared = 0;

@@ -38,17 +38,17 @@ public record SamplingParams(
 
     public SamplingParams {
         check(maxTokens >= 1, "max-tokens", maxTokens, "at least 1; ask for fewer rows with --limit instead");
-        check(temperature >= 0 && temperature <= 100, "temperature", temperature, "0 to 100; 0 is greedy");
-        check(topK >= 0, "top-k", topK, "at least 0; 0 keeps every token");
-        check(topP > 0 && topP <= 1, "top-p", topP, "above 0, at most 1; 1 keeps every token");
-        check(minP >= 0 && minP <= 1, "min-p", minP, "0 to 1; 0 keeps every token");
+        check(temperature >= 0 && temperature <= 100, "temperature", temperature, "0 to 100; use 0 for greedy sampling");
+        check(topK >= 0, "top-k", topK, "at least 0; use 0 to keep every token");
+        check(topP > 0 && topP <= 1, "top-p", topP, "above 0, at most 1; use 1 to keep every token");
+        check(minP >= 0 && minP <= 1, "min-p", minP, "0 to 1; use 0 to keep every token");
         check(
                 repetitionPenalty > 0 && repetitionPenalty <= 100,
                 "repetition-penalty",
                 repetitionPenalty,
-                "above 0, at most 100; 1 is none");
-        check(Math.abs(presencePenalty) <= 100, "presence-penalty", presencePenalty, "-100 to 100; 0 is none");
-        check(Math.abs(frequencyPenalty) <= 100, "frequency-penalty", frequencyPenalty, "-100 to 100; 0 is none");
+                "above 0, at most 100; use 1 for none");
+        check(Math.abs(presencePenalty) <= 100, "presence-penalty", presencePenalty, "-100 to 100; use 0 for none");
+        check(Math.abs(frequencyPenalty) <= 100, "frequency-penalty", frequencyPenalty, "-100 to 100; use 0 for none");
         check(
                 logprobs >= -1 && logprobs <= MAX_LOGPROBS,
                 "logprobs",

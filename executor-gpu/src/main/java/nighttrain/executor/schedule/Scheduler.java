@@ -66,9 +66,7 @@ public final class Scheduler {
         if (isWorthWaiting()) {
             return Step.NONE;
         }
-        if (pages.isWindowed()) {
-            running.forEach(sequence -> pages.giveBackUnseen(sequence.cache(), sequence.computed()));
-        }
+        running.forEach(sequence -> pages.giveBackUnseen(sequence.cache(), sequence.computed()));
         StepPlan plan = new StepPlan(limits, longestChunk, running.size());
         long preemptionsBefore = preemptions;
         planRunning(plan, true);
@@ -87,12 +85,9 @@ public final class Scheduler {
      * all rows wait.
      */
     private boolean isWorthWaiting() {
-        int needy = 0;
-        for (Sequence sequence : running) {
-            if (sequence.mustWait() && !isDrained(sequence)) {
-                needy++;
-            }
-        }
+        long needy = running.stream()
+                .filter(sequence -> sequence.mustWait() && !isDrained(sequence))
+                .count();
         return needy * ROWS_PER_WAIT > running.size();
     }
 

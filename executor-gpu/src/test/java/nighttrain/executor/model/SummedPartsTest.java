@@ -35,16 +35,7 @@ class SummedPartsTest {
     @ParameterizedTest
     @EnumSource(
             value = Shapes.class,
-            names = {
-                "DENSE",
-                "PARALLEL_BLOCK",
-                "LADDER_LAST_2",
-                "TRACKS_MEAN",
-                "TRACKS_SUM",
-                "FINISHED_DENSE",
-                "FINISHED_LADDER_LAST_2",
-                "FINISHED_TRACKS"
-            })
+            names = {"DENSE", "PARALLEL_BLOCK", "LADDER_LAST_2", "TRACKS_MEAN", "TRACKS_SUM"})
     void aWriteInBetweenIsSeen(Shapes shape) {
         assertThatThrownBy(() -> run(
                         shape,

@@ -6,7 +6,7 @@ import nighttrain.io.UserError;
 
 /** What is said of a tensor that is not there or has another shape than the config promises. */
 final class TensorFaults {
-    private static final String WAY_OUT = "; config.json and weights do not belong together, copy both again";
+    private static final String WAY_OUT = "; config.json and weights do not belong together; copy both again";
 
     private TensorFaults() {}
 

@@ -60,8 +60,8 @@ final class NativeTokenizer implements AutoCloseable {
             throw UserError.of(
                     "cannot load the native tokenizer library",
                     System.getProperty("os.name") + " " + System.getProperty("os.arch"),
-                    innermost(e) + "; it comes for Linux (glibc), macOS and Windows, and is unpacked to ~/.djl.ai or"
-                            + " DJL_CACHE_DIR, which must be writable",
+                    innermost(e) + "; use Linux (glibc), macOS or Windows, and make ~/.djl.ai or DJL_CACHE_DIR writable,"
+                            + " where it is unpacked",
                     e);
         }
     }

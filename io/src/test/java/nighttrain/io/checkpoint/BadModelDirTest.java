@@ -127,7 +127,7 @@ class BadModelDirTest {
             assertThatThrownBy(() -> Checkpoints.checkTensors(checkpoint))
                     .isInstanceOf(UserError.class)
                     .hasMessageContaining(dir.toString())
-                    .hasMessageEndingWith("; config.json and weights do not belong together, copy both again)");
+                    .hasMessageEndingWith("; config.json and weights do not belong together; copy both again)");
         }
     }
 }

@@ -96,8 +96,8 @@ public final class Compare {
             throw UserError.of(
                     "token outside the vocabulary",
                     largest,
-                    "of workload " + name + "; the smallest vocabulary compared has " + vocabulary
-                            + ", so choose a tokenizer that all models share");
+                    "of workload " + name + ", and the smallest vocabulary compared has " + vocabulary
+                            + "; choose a tokenizer that all models share");
         }
     }
 

@@ -111,7 +111,7 @@ public final class CompareCommand implements Command {
     private static Comparison comparison(ParseResult given) {
         return ComparisonReader.read(Path.of(Optional.<String>ofNullable(given.matchedOptionValue(CONFIG, null))
                 .orElseThrow(
-                        () -> UserError.of("missing option", CONFIG, "what to compare; conf/compare has examples"))));
+                        () -> UserError.of("missing option", CONFIG, "what to compare; see conf/compare for examples"))));
     }
 
     private static List<String> names(ParseResult given, String option) {

@@ -118,7 +118,7 @@ public final class ComparisonFile {
                         .orElseThrow(() -> UserError.of(
                                 "no such published table",
                                 name,
-                                "in published.yaml beside " + file + "; it has "
+                                "in published.yaml beside " + file + "; choose one of "
                                         + published.stream()
                                                 .map(PublishedTable::name)
                                                 .toList())))

@@ -18,7 +18,7 @@ public record Layout(int replicas, int ranks) implements Serializable {
     static Layout parse(String text) {
         Matcher found = TEXT.matcher(text);
         if (!found.matches()) {
-            throw UserError.of("bad layout", text, "replicas x ranks; for example 1x4 or 4x1");
+            throw UserError.of("bad layout", text, "replicas x ranks; write for example 1x4 or 4x1");
         }
         return new Layout(Integer.parseInt(found.group(1)), Integer.parseInt(found.group(2)));
     }

@@ -30,7 +30,7 @@ final class PromptFile {
             }
         } catch (IOException e) {
             throw UserError.of(
-                    "cannot read the table of prompts", file, e.getMessage() + "; a Parquet file is needed", e);
+                    "cannot read the table of prompts", file, e.getMessage() + "; give a Parquet file", e);
         }
         if (prompts.size() < most) {
             throw UserError.of(

@@ -67,7 +67,7 @@ public final class HardwareFile {
             return STRICT.treeToValue(yaml, Written.class).profile();
         } catch (JsonProcessingException | IllegalArgumentException e) {
             String why = e instanceof JsonProcessingException json ? json.getOriginalMessage() : e.getMessage();
-            throw UserError.of("bad hardware profile", file, why + "; conf/hardware has examples", e);
+            throw UserError.of("bad hardware profile", file, why + "; see conf/hardware for examples", e);
         }
     }
 }

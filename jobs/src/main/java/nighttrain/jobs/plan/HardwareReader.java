@@ -25,7 +25,7 @@ public final class HardwareReader {
             throw UserError.of(
                     "unknown hardware",
                     name,
-                    "there are " + String.join(", ", names()) + "; or give a file like those of " + FOLDER);
+                    "there are " + String.join(", ", names()) + "; choose one, or give a file like those of " + FOLDER);
         }
         return HardwareFile.parse(file, new YamlFile(file, "hardware profile", "YAML, a key a line").read());
     }

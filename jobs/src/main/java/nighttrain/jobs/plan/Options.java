@@ -129,7 +129,7 @@ record Options(
     private UserError fitsNowhere(List<Option> all) {
         String way = IntStream.of(MORE_GPUS)
                 .filter(more -> more > gpus && fits(more))
-                .mapToObj(more -> "--gpus-per-node " + more + " would fit it")
+                .mapToObj(more -> "use --gpus-per-node " + more + " to fit it")
                 .findFirst()
                 .orElse("lower --max-model-len or --max-num-seqs, or take a smaller model");
         Option last = all.get(all.size() - 1);

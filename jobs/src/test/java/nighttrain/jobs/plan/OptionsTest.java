@@ -61,7 +61,7 @@ class OptionsTest {
                 .isInstanceOf(UserError.class)
                 .hasMessageMatching(
                         "model fits no layout: 1 x H100 \\(1x1: does not fit: [\\d.]+ GiB needed of 72\\.0 GiB"
-                                + " \\(weights [\\d.]+ GiB\\)(; --max-num-seqs \\d+ would)?; --gpus-per-node 2 would fit it\\)");
+                                + " \\(weights [\\d.]+ GiB\\)(; --max-num-seqs \\d+ would)?; use --gpus-per-node 2 to fit it\\)");
     }
 
     private static Options options(String shape, int gpus, int rows) {

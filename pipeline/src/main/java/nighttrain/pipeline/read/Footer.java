@@ -39,7 +39,7 @@ record Footer(String file, long rows, List<Column> columns, String fault) implem
         static Obstacle codec(String name, String className) {
             return new Obstacle(
                     "codec " + name,
-                    "a jar with " + className + ", by --conf spark.jars or spark.jars.packages, reads it;"
+                    "give a jar with " + className + " by --conf spark.jars or spark.jars.packages,"
                             + " or write the file with zstd or snappy");
         }
 
@@ -47,7 +47,7 @@ record Footer(String file, long rows, List<Column> columns, String fault) implem
         static Obstacle encoding(String name) {
             return new Obstacle(
                     "encoding " + name,
-                    "--conf spark.sql.parquet.enableVectorizedReader=false reads it, more slowly;"
+                    "use --conf spark.sql.parquet.enableVectorizedReader=false, which is slower,"
                             + " or write the file without it");
         }
     }

@@ -63,7 +63,7 @@ final class ParquetColumns {
         return new Flaw(
                 "column name is ambiguous",
                 String.join(", ", called.stream().map(Footer.Column::name).toList()) + " in " + file,
-                "Spark's names do not depend on case; --conf spark.sql.caseSensitive=true tells them apart");
+                "Spark's names do not depend on case; use --conf spark.sql.caseSensitive=true to tell them apart");
     }
 
     private static Flaw flaw(Merged merged, String file, Footer.Column column) {

@@ -52,7 +52,7 @@ public record GenerateOptions(
             throw UserError.of(
                     "--dedup needs greedy sampling",
                     "temperature " + sampling.temperature(),
-                    "each row draws a text of its own; leave out --dedup or --temperature");
+                    "each row samples a text of its own; leave out --dedup or --temperature");
         }
     }
 

@@ -43,7 +43,7 @@ public record InputOptions(
         for (String option : values.get(Settings.FORMAT_OPTION)) {
             int equals = option.indexOf('=');
             if (equals < 1) {
-                throw UserError.of("bad value of --format-option", option, "K=V; for example header=false");
+                throw UserError.of("bad value of --format-option", option, "K=V; write for example header=false");
             }
             options.put(option.substring(0, equals), option.substring(equals + 1));
         }

@@ -90,7 +90,7 @@ class OthersTablesTest extends JobTest {
         refuses(
                 "byte-stream-split.parquet",
                 "cannot read column: f has encoding BYTE_STREAM_SPLIT in byte-stream-split.parquet (Spark's Parquet reader"
-                        + " lacks it; --conf spark.sql.parquet.enableVectorizedReader=false reads it, more slowly;"
+                        + " lacks it; use --conf spark.sql.parquet.enableVectorizedReader=false, which is slower,"
                         + " or write the file without it)");
         spark.conf().set("spark.sql.parquet.enableVectorizedReader", "false");
         try {
@@ -107,8 +107,8 @@ class OthersTablesTest extends JobTest {
         refuses(
                 "polars-brotli.parquet",
                 "cannot read column: prompt has codec BROTLI in polars-brotli.parquet (Spark's Parquet reader lacks it;"
-                        + " a jar with org.apache.hadoop.io.compress.BrotliCodec, by --conf spark.jars or"
-                        + " spark.jars.packages, reads it; or write the file with zstd or snappy)");
+                        + " give a jar with org.apache.hadoop.io.compress.BrotliCodec by --conf spark.jars or"
+                        + " spark.jars.packages, or write the file with zstd or snappy)");
     }
 
     @Test
@@ -259,7 +259,7 @@ class OthersTablesTest extends JobTest {
         refuses(
                 "case-twins.parquet",
                 "column name is ambiguous: prompt, Prompt in case-twins.parquet (Spark's names do not depend on case;"
-                        + " --conf spark.sql.caseSensitive=true tells them apart)");
+                        + " use --conf spark.sql.caseSensitive=true to tell them apart)");
         values = values.with(Settings.PROMPT_TEXT, "{k}");
         assertThat(prompts("case-twins.parquet")).containsExactly("1", "2");
     }
@@ -293,8 +293,8 @@ class OthersTablesTest extends JobTest {
         values = values.with(Settings.FORMAT, "json");
         refuses(
                 "json-array.json",
-                "input is one JSON array: json-array.json (an object a line is needed;"
-                        + " --format-option multiLine=true reads an array)");
+                "input is one JSON array: json-array.json (one object per line is needed;"
+                        + " use --format-option multiLine=true to read an array)");
         values = values.with(Settings.FORMAT_OPTION, List.of("multiLine=true"));
         assertThat(prompts("json-array.json")).containsExactly(TICKETS);
     }

@@ -51,7 +51,8 @@ public final class CudaDevices {
             throw UserError.of(
                     "JCuda's native library does not load",
                     e.getMessage().lines().findFirst().orElse(""),
-                    "jcuda-natives for this platform must be on the class path, and TMPDIR writable and executable; or use --backend cpu",
+                    "jcuda-natives for this platform must be on the class path, and TMPDIR writable and executable;"
+                            + " correct these, or use --backend cpu",
                     e);
         }
     }

@@ -80,8 +80,7 @@ final class Gpt2 {
                 Optional.empty(),
                 Optional.empty(),
                 0,
-                scaled ? Attention.scaleOf(hidden / heads) : 1,
-                Optional.empty());
+                scaled ? Attention.scaleOf(hidden / heads) : 1);
     }
 
     private static Linear inputsFirst(Linear linear, int firstOutput, int outputs) {

@@ -45,8 +45,7 @@ record LlamaNames(Sizes sizes) {
                 norms,
                 rope,
                 window,
-                Attention.scaleOf(sizes.headDim()),
-                Optional.empty());
+                Attention.scaleOf(sizes.headDim()));
     }
 
     Mlp gatedMlp(String layer, Mlp.Activation activation, boolean bias) {

@@ -52,7 +52,7 @@ public final class Meeting {
     static void refuseUnorderedSums(int ranks) {
         if (ranks > 2) {
             throw UserError.of(
-                    "--deterministic cannot hold on ranks that sum by NCCL",
+                    "--deterministic cannot hold on ranks that all-reduce by NCCL",
                     ranks,
                     "at most 2, since these GPUs cannot read each other's memory; use fewer --ranks, or leave it out");
         }

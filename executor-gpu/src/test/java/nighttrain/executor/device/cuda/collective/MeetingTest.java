@@ -26,7 +26,7 @@ public class MeetingTest {
         assertThatThrownBy(() -> Meeting.refuseUnorderedSums(4))
                 .isInstanceOf(UserError.class)
                 .hasMessage(
-                        "--deterministic cannot hold on ranks that sum by NCCL: 4 (at most 2, since these GPUs cannot read each"
+                        "--deterministic cannot hold on ranks that all-reduce by NCCL: 4 (at most 2, since these GPUs cannot read each"
                                 + " other's memory; use fewer --ranks, or leave it out)");
     }
 

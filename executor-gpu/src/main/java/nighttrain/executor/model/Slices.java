@@ -1,4 +1,4 @@
-package nighttrain.executor.block;
+package nighttrain.executor.model;
 
 import java.nio.ShortBuffer;
 import java.util.List;
