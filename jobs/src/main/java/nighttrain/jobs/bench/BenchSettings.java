@@ -13,20 +13,20 @@ import nighttrain.pipeline.settings.Settings;
 
 /** What can be set of a benchmark: a workload, beside the settings of model and engine that {@link Settings} has anyhow. */
 public final class BenchSettings {
-    public static final Setting<Integer> NUM_PROMPTS = whole("numPrompts", 128, "prompts of a round");
-    public static final Setting<Integer> INPUT_LEN = whole("inputLen", 128, "tokens of a prompt");
+    public static final Setting<Integer> NUM_PROMPTS = whole("numPrompts", 128, "prompts per round");
+    public static final Setting<Integer> INPUT_LEN = whole("inputLen", 128, "tokens per prompt");
     public static final Setting<Double> INPUT_LEN_SPREAD = of(
             "inputLenSpread",
             SettingType.REAL,
             0.0,
             "SHARE",
-            "0.5: lengths uniform from half to one and a half times --input-len");
-    public static final Setting<Integer> OUTPUT_LEN = whole("outputLen", 128, "tokens to generate for each prompt");
+            "share by which prompt lengths vary; 0.5: uniform from 0.5 to 1.5 times --input-len");
+    public static final Setting<Integer> OUTPUT_LEN = whole("outputLen", 128, "tokens to generate per prompt");
     public static final Setting<Integer> MAX_CONCURRENCY =
-            whole("maxConcurrency", 0, "most requests under way at once; 0: as many as the engine takes");
+            whole("maxConcurrency", 0, "most requests in the engine at once; 0: as many as it takes");
     public static final Setting<Integer> WARMUP =
-            whole("warmup", 1, "short rounds before the first measured one: one batch, few output tokens");
-    public static final Setting<Integer> REPEAT = whole("repeat", 3, "measured rounds; their median is reported");
+            whole("warmup", 1, "short rounds before the first measured round: one batch, few output tokens");
+    public static final Setting<Integer> REPEAT = whole("repeat", 3, "measured rounds; the median is reported");
     public static final Setting<Long> SEED =
             of("seed", SettingType.LONG, 0L, "N", "seed of the prompts' lengths and tokens");
 
@@ -35,7 +35,7 @@ public final class BenchSettings {
             SettingType.SWITCH,
             false,
             "",
-            "leave out the sums over ranks, for the bound without communication");
+            "leave out all-reduces, to measure the bound without communication");
 
     private static final List<Setting<?>> OWN = List.of(
             NUM_PROMPTS, INPUT_LEN, INPUT_LEN_SPREAD, OUTPUT_LEN, MAX_CONCURRENCY, WARMUP, REPEAT, SEED, SKIP_SUMS);

@@ -16,35 +16,35 @@ import nighttrain.pipeline.settings.Settings;
 /** What can be set of a plan, beside the settings of the job that is planned. */
 public final class PlanSettings {
     public static final Setting<String> HARDWARE = optional(
-            "hardware", SettingType.TEXT, "NAME|FILE", "GPUs to reckon with, of conf/hardware (default: what is here)");
+            "hardware", SettingType.TEXT, "NAME|FILE", "GPUs to plan for, from conf/hardware or a file (default: those of this machine)");
     public static final Setting<Integer> NODES = of("nodes", SettingType.INTEGER, 1, "N", "executors, one per node");
     public static final Setting<Integer> GPUS_PER_NODE =
-            optional("gpusPerNode", SettingType.INTEGER, "G", "GPUs of each (default: 1, or what is here)");
+            optional("gpusPerNode", SettingType.INTEGER, "G", "GPUs per node (default: 1, or those of this machine)");
     public static final Setting<String> PRICES =
             optional("prices", SettingType.PATH, "FILE", "USD per GPU-hour by hardware, such as conf/prices.yaml");
     public static final Setting<Integer> SAMPLE = optional(
             "sample",
             SettingType.INTEGER,
             "N",
-            "rows that are looked at, and tried where the hardware is here (default: 8 for each of --max-num-seqs, at"
-                    + " least 256; fewer where they take too long)");
+            "rows to read, and to run where this machine has the hardware (default: 8 times --max-num-seqs, at least"
+                    + " 256; fewer when they take too long)");
     public static final Setting<String> SCRATCH =
-            optional("scratch", SettingType.PATH, "PATH", "a folder for the trial's files (default: a local one)");
+            optional("scratch", SettingType.PATH, "PATH", "folder for the files of the trial (default: a local one)");
     public static final Setting<String> FROM_RUN = optional(
             "fromRun",
             SettingType.PATH,
             "PATH",
-            "lengths of outputs from a finished run's output (default: the trial's)");
+            "output directory of a finished run, to take output lengths from (default: those of the trial)");
     public static final Setting<Double> SLOW_SHARE =
-            of("slowShare", SettingType.REAL, 0.0, "SHARE", "of the nodes that are slow");
+            of("slowShare", SettingType.REAL, 0.0, "SHARE", "share of the nodes that are slow");
     public static final Setting<Double> SLOWNESS =
-            of("slowness", SettingType.REAL, 2.0, "X", "how many times slower those are");
+            of("slowness", SettingType.REAL, 2.0, "X", "how many times slower the slow nodes are");
     public static final Setting<Double> FAILURES =
-            of("failuresPerDay", SettingType.REAL, 0.0, "X", "failures of one node in a day");
+            of("failuresPerDay", SettingType.REAL, 0.0, "X", "failures per node and day");
     public static final Setting<Integer> RESTART_S =
-            of("restartSeconds", SettingType.INTEGER, 120, "N", "until another takes its place, model loaded");
+            of("restartSeconds", SettingType.INTEGER, 120, "N", "seconds until another node takes its place and has loaded the model");
     public static final Setting<Integer> SPREAD_S =
-            of("spreadSeconds", SettingType.INTEGER, 0, "N", "from the first node's start to the last one's");
+            of("spreadSeconds", SettingType.INTEGER, 0, "N", "seconds from the start of the first node to that of the last");
 
     private static final List<Setting<?>> OWN = List.of(
             HARDWARE,

@@ -78,7 +78,7 @@ public final class Settings {
             "column that names rows in the results (default: file and row position)",
             INPUT,
             BY_VALUE);
-    public static final Setting<Long> LIMIT = optional("limit", LONG, "N", "only the first N rows", INPUT, BY_VALUE);
+    public static final Setting<Long> LIMIT = optional("limit", LONG, "N", "read only the first N rows", INPUT, BY_VALUE);
 
     public static final Setting<String> PROMPT_COLUMN = optional(
             "promptColumn",
@@ -104,12 +104,12 @@ public final class Settings {
     public static final Setting<String> PROMPT_FILE =
             optional("promptFile", TEXT, "FILE", "as --prompt, read from a local file", PROMPT, BY_CONTENT);
     public static final Setting<String> SYSTEM = optional(
-            "system", TEXT, "TEXT", "system message before every prompt; makes plain prompts a chat", PROMPT, BY_VALUE);
+            "system", TEXT, "TEXT", "system message before every prompt; turns plain prompts into a chat", PROMPT, BY_VALUE);
     public static final Setting<String> CHAT_TEMPLATE = optional(
             "chatTemplate",
             TEXT,
             "FILE",
-            "chat template in the place of the model's, read from a local file",
+            "chat template that replaces the model's, read from a local file",
             PROMPT,
             BY_CONTENT);
     public static final Setting<String> CHAT_TEMPLATE_ARGS = optional(
@@ -124,40 +124,40 @@ public final class Settings {
             choice(Truncation.class),
             Truncation.NONE,
             "none|left|right",
-            "which end of a prompt to cut when it is longer than the context",
+            "end of a prompt to cut when the prompt is longer than the context",
             PROMPT,
             BY_VALUE);
 
     public static final Setting<Integer> MAX_TOKENS =
             of("maxTokens", INTEGER, 256, "N", "most tokens to generate per row", SAMPLING, BY_VALUE);
     public static final Setting<Double> TEMPERATURE =
-            of("temperature", REAL, 0.0, "X", "0 takes the likeliest token, higher is more varied", SAMPLING, BY_VALUE);
+            of("temperature", REAL, 0.0, "X", "0: the most likely token; higher values give more varied text", SAMPLING, BY_VALUE);
     public static final Setting<Double> TOP_P = of(
             "topP",
             REAL,
             1.0,
             "X",
-            "only the likeliest tokens that reach this probability together, of those that top-k keeps",
+            "sample from the fewest most likely tokens whose probabilities add up to X; applied after top-k",
             SAMPLING,
             BY_VALUE);
     public static final Setting<Integer> TOP_K = of(
-            "topK", INTEGER, 0, "N", "only the N likeliest tokens; 0 is all; applied before top-p", SAMPLING, BY_VALUE);
+            "topK", INTEGER, 0, "N", "sample from the N most likely tokens; 0: all; applied before top-p", SAMPLING, BY_VALUE);
     public static final Setting<Double> MIN_P = of(
             "minP",
             REAL,
             0.0,
             "X",
-            "drop tokens below X times the probability of the likeliest; applied after top-p",
+            "drop tokens below X times the probability of the most likely one; applied after top-p",
             SAMPLING,
             BY_VALUE);
     public static final Setting<Double> REPETITION_PENALTY = of(
-            "repetitionPenalty", REAL, 1.0, "X", "above 1 discourages tokens of prompt and output", SAMPLING, BY_VALUE);
+            "repetitionPenalty", REAL, 1.0, "X", "values above 1 discourage tokens of the prompt and the output", SAMPLING, BY_VALUE);
     public static final Setting<Double> PRESENCE_PENALTY = of(
             "presencePenalty",
             REAL,
             0.0,
             "X",
-            "above 0 discourages tokens of the output, once each",
+            "values above 0 discourage tokens of the output, once each",
             SAMPLING,
             BY_VALUE);
     public static final Setting<Double> FREQUENCY_PENALTY = of(
@@ -165,26 +165,26 @@ public final class Settings {
             REAL,
             0.0,
             "X",
-            "above 0 discourages tokens of the output, by count",
+            "values above 0 discourage tokens of the output, by their count",
             SAMPLING,
             BY_VALUE);
-    public static final Setting<Long> SEED = of("seed", LONG, 0L, "N", "seed of every random draw", SAMPLING, BY_VALUE);
+    public static final Setting<Long> SEED = of("seed", LONG, 0L, "N", "seed of sampling", SAMPLING, BY_VALUE);
     public static final Setting<List<String>> STOP = of(
             "stop",
             TEXTS,
             List.of(),
             "TEXT",
-            "end the output before this text, which may be or hold a special token; may be repeated",
+            "end the output before this text, which may be or contain a special token; may be repeated",
             SAMPLING,
             BY_VALUE);
     public static final Setting<Integer> SAMPLES = of("n", INTEGER, 1, "N", "outputs per row", SAMPLING, BY_VALUE);
     public static final Setting<Boolean> DEDUP =
-            of("dedup", SWITCH, false, "", "compute identical requests once; greedy only", SAMPLING, NONE);
+            of("dedup", SWITCH, false, "", "compute identical requests once; needs greedy sampling", SAMPLING, NONE);
     public static final Setting<Integer> LOGPROBS = optional(
             "logprobs",
             INTEGER,
             "K",
-            "write log-probabilities, with the K likeliest tokens beside the chosen",
+            "write log-probabilities of the output tokens and of the K most likely tokens at each position",
             SAMPLING,
             BY_VALUE);
     public static final Setting<Boolean> PROMPT_LOGPROBS = of(
@@ -192,28 +192,28 @@ public final class Settings {
             SWITCH,
             false,
             "",
-            "write log-probabilities of the prompt's own tokens, and their sum",
+            "write log-probabilities of the prompt's tokens, and their total",
             SAMPLING,
             BY_VALUE);
     public static final Setting<Boolean> IGNORE_EOS =
-            of("ignoreEos", SWITCH, false, "", "go on to --max-tokens whatever the model says", SAMPLING, BY_VALUE);
+            of("ignoreEos", SWITCH, false, "", "generate --max-tokens tokens, past the end token of the model", SAMPLING, BY_VALUE);
 
     public static final Setting<String> OUTPUT_PATH =
             required("output", PATH, "PATH", "directory for results, any Hadoop URI", OUTPUT, NONE);
     public static final Setting<List<String>> KEEP_COLUMNS =
             of("keepColumns", NAMES, List.of(), "A,B", "input columns to copy to the results", OUTPUT, BY_VALUE);
     public static final Setting<Boolean> TOKEN_IDS =
-            of("tokenIds", SWITCH, false, "", "write the output's token ids too", OUTPUT, BY_VALUE);
+            of("tokenIds", SWITCH, false, "", "write the token ids of the output, too", OUTPUT, BY_VALUE);
     public static final Setting<Boolean> OVERWRITE =
-            of("overwrite", SWITCH, false, "", "delete what an earlier run wrote to --output first", OUTPUT, NONE);
+            of("overwrite", SWITCH, false, "", "first delete what an earlier run wrote to --output", OUTPUT, NONE);
     public static final Setting<Boolean> RESUME =
-            of("resume", SWITCH, true, "", "go on where an earlier run of the same job stopped", OUTPUT, NONE);
+            of("resume", SWITCH, true, "", "resume an earlier run of the same job", OUTPUT, NONE);
     public static final Setting<MaxRowErrors> MAX_ROW_ERRORS = of(
             "maxRowErrors",
             MaxRowErrors.TYPE,
             MaxRowErrors.share(0.05),
             "N|SHARE",
-            "exit with code 3 when more rows fail",
+            "exit with code 3 when more rows than this fail",
             OUTPUT,
             NONE);
 
@@ -221,14 +221,14 @@ public final class Settings {
             "deadline",
             Deadline.TYPE,
             "TIME",
-            "end by then, such as 06:00 or 45m after the start; what is left goes on with the same command",
+            "stop by this time, such as 06:00, or 45m after the start; the same command resumes the rest",
             TIME,
             NONE);
     public static final Setting<String> PLAN = optional(
             "plan",
             PATH,
             "FILE",
-            "a file of plan --json; summary.json sets it beside what the run came to",
+            "file of plan --json; summary.json compares it with the run",
             TIME,
             NONE);
     public static final Setting<Duration> EXECUTOR_WAIT = of(
@@ -236,7 +236,7 @@ public final class Settings {
             Durations.TYPE,
             Duration.ofSeconds(50),
             "TIME",
-            "give up when the cluster starts no executor for so long",
+            "stop when the cluster starts no executor within this time",
             TIME,
             NONE);
     public static final Setting<Backend> BACKEND =
@@ -267,15 +267,15 @@ public final class Settings {
             INTEGER,
             ASKED.maxModelLen(),
             "N",
-            "longest prompt plus output; 0: the model's",
+            "most tokens of prompt and output; 0: the limit of the model",
             ENGINE,
             BY_CONTENT);
     public static final Setting<Integer> PAGE_TOKENS =
             of("pageTokens", INTEGER, ASKED.pageTokens(), "N", "tokens in one page of the KV cache", ENGINE, NONE);
     public static final Setting<Integer> KV_PAGES =
-            of("kvPages", INTEGER, ASKED.kvPages(), "N", "pages of the KV cache; 0: what memory allows", ENGINE, NONE);
+            of("kvPages", INTEGER, ASKED.kvPages(), "N", "pages of the KV cache; 0: as many as memory allows", ENGINE, NONE);
     public static final Setting<Boolean> PREFIX_CACHE = of(
-            "prefixCache", SWITCH, ASKED.prefixCache(), "", "compute the shared start of prompts once", ENGINE, NONE);
+            "prefixCache", SWITCH, ASKED.prefixCache(), "", "compute prefixes that prompts share once", ENGINE, NONE);
     public static final Setting<Integer> THREADS =
             of("threads", INTEGER, ASKED.threads(), "N", "CPU threads; 0: all", ENGINE, NONE);
     public static final Setting<Double> GPU_MEMORY_UTILIZATION = of(
@@ -287,7 +287,7 @@ public final class Settings {
             ENGINE,
             NONE);
     public static final Setting<Boolean> DETERMINISTIC =
-            of("deterministic", SWITCH, false, "", "text independent of the batch; always so on the CPU", ENGINE, NONE);
+            of("deterministic", SWITCH, false, "", "make the text independent of the other rows in the batch; always so on the CPU", ENGINE, NONE);
 
     private Settings() {}
 
