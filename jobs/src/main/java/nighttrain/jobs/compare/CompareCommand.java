@@ -10,6 +10,7 @@ import java.util.Optional;
 import nighttrain.io.UserError;
 import nighttrain.jobs.cli.Command;
 import nighttrain.jobs.cli.ExitCode;
+import nighttrain.jobs.cli.Figures;
 import nighttrain.jobs.cli.Help;
 import nighttrain.jobs.cli.ProgressBar;
 import nighttrain.jobs.cli.RunOptions;
@@ -18,10 +19,14 @@ import nighttrain.jobs.cli.SettingOptions;
 import nighttrain.jobs.cli.StopSignals;
 import nighttrain.jobs.cli.Terminal;
 import nighttrain.pipeline.job.JobFolder;
+import nighttrain.pipeline.placement.LoneExecutor;
 import nighttrain.pipeline.settings.Setting;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
+import org.apache.spark.deploy.SparkHadoopUtil;
+import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
@@ -119,5 +124,58 @@ public final class CompareCommand implements Command {
                 .map(String::strip)
                 .filter(name -> !name.isEmpty())
                 .toList();
+    }
+
+    /**
+     * Where a comparison measures: in this process, without Spark, or on an executor of a cluster while this is open.
+     *
+     * @param engines where these stand
+     * @param hadoop how to reach the output
+     * @param spark on a cluster
+     */
+    private record CompareSite(Site engines, Configuration hadoop, Optional<SparkSession> spark) implements AutoCloseable {
+        /** {@code executorWait}: for the executor, at most. */
+        static CompareSite open(SparkConf conf, Duration executorWait, ProgressBar bar) {
+            if (!Sessions.isRemote(conf)) {
+                return new CompareSite(new ThisProcess(), SparkHadoopUtil.get().newConfiguration(conf), Optional.empty());
+            }
+            conf.set("spark.task.maxFailures", "1"); // what ended one executor would end the next
+            SparkSession spark = Sessions.openToMeasure(conf, executorWait, bar);
+            return new CompareSite(
+                    new ClusterExecutor(new LoneExecutor(spark.sparkContext())),
+                    spark.sessionState().newHadoopConf(),
+                    Optional.of(spark));
+        }
+
+        @Override
+        public void close() {
+            spark.ifPresent(SparkSession::stop);
+        }
+    }
+
+    /** A line for every finished round, whose time may be minutes; what goes on meanwhile where a terminal redraws. */
+    private static final class CompareProgress implements CompareListener {
+        private final ProgressBar bar;
+
+        CompareProgress(ProgressBar bar) {
+            this.bar = bar;
+        }
+
+        @Override
+        public void phase(String what) {
+            bar.phase(what);
+        }
+
+        @Override
+        public void measured(FinishedRound round, int done, int total) {
+            bar.line(String.format(
+                    "%d of %d  %s: %s output tokens/s",
+                    done, total, round.cell(), Figures.rate(round.figures().get(CompareResult.THROUGHPUT))));
+        }
+
+        @Override
+        public void failed(String what, String why) {
+            bar.line("left out  " + what + ": " + why);
+        }
     }
 }

@@ -1,5 +1,6 @@
 package nighttrain.jobs.plan;
 
+import nighttrain.jobs.plan.Option.Expected;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;

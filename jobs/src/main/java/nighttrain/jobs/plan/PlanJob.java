@@ -1,18 +1,23 @@
 package nighttrain.jobs.plan;
 
+import java.io.Serializable;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EnginePlan;
+import nighttrain.executor.Engines;
 import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.jobs.plan.Planner.Names;
+import nighttrain.jobs.plan.Sample.Length;
 import nighttrain.pipeline.engine.CountingEngines;
+import nighttrain.pipeline.engine.EngineHost;
 import nighttrain.pipeline.engine.EngineKey;
 import nighttrain.pipeline.engine.RealEngines;
 import nighttrain.pipeline.placement.LoneExecutor;
@@ -146,5 +151,24 @@ public final class PlanJob {
                 checkpoint.fingerprint(),
                 ModelFootprint.of(checkpoint.spec()).architecture(),
                 hardware);
+    }
+
+    /**
+     * Where a trial runs, as it was measured there.
+     *
+     * @param plan of the engine
+     * @param hardware what its devices give
+     * @param machine in words
+     */
+    private record Testbed(EnginePlan plan, HardwareProfile hardware, String machine) implements Serializable {
+        /** This process; takes seconds, and wants no engine beside it. */
+        static Testbed here(EngineKey key) {
+            EngineConfig config = EngineHost.here().here(key.config());
+            Path model = Path.of(key.model());
+            try (Checkpoint checkpoint = key.dummyWeights() ? Checkpoints.dummy(model) : Checkpoints.open(model)) {
+                EnginePlan plan = Engines.plan(config, checkpoint.spec());
+                return new Testbed(plan, Engines.measured(config, plan), Engines.machine(config));
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 package nighttrain.jobs.plan;
 
+import nighttrain.jobs.plan.Option.Expected;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;

@@ -1,5 +1,6 @@
 package nighttrain.jobs.plan;
 
+import nighttrain.jobs.plan.Option.Expected;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,5 +1,7 @@
 package nighttrain.jobs.plan;
 
+import nighttrain.jobs.plan.Option.Expected;
+import nighttrain.jobs.plan.Sample.Length;
 import java.util.List;
 import java.util.Optional;
 import nighttrain.executor.EngineConfig;

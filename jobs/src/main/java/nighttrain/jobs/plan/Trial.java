@@ -3,6 +3,7 @@ package nighttrain.jobs.plan;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.rand;
 
+import nighttrain.jobs.plan.Sample.Length;
 import java.util.List;
 import java.util.stream.Stream;
 import nighttrain.executor.EnginePlan;

@@ -3,6 +3,7 @@ package nighttrain.jobs.plan;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import nighttrain.jobs.plan.Sample.Length;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
