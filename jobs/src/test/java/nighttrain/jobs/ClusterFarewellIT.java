@@ -12,11 +12,11 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import nighttrain.io.journal.Journal;
-import nighttrain.io.journal.TryFiles;
-import nighttrain.io.table.RowTry;
+import nighttrain.io.journal.AttemptFiles;
+import nighttrain.io.table.RowAttempt;
 import nighttrain.pipeline.GenerateJob;
 import nighttrain.pipeline.engine.NightTrainPlugin;
-import nighttrain.pipeline.progress.ProgressListener;
+import nighttrain.pipeline.monitor.ProgressListener;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.SettingValues;
 import org.apache.hadoop.conf.Configuration;
@@ -55,11 +55,11 @@ class ClusterFarewellIT {
                 assertThat(executor.destroy()).as("SIGTERM").isTrue();
                 executor.onExit().get(60, TimeUnit.SECONDS);
 
-                Map<String, List<RowTry>> left = tries();
+                Map<String, List<RowAttempt>> left = tries();
                 assertThat(left).containsKeys(attempts.toArray(String[]::new));
                 assertThat(attempts)
                         .allSatisfy(attempt ->
-                                assertThat(left.get(attempt)).isNotEmpty().allMatch(RowTry::released));
+                                assertThat(left.get(attempt)).isNotEmpty().allMatch(RowAttempt::released));
                 spark.sparkContext().cancelAllJobs();
                 assertThatThrownBy(() -> job.get(60, TimeUnit.SECONDS)).hasStackTraceContaining("cancelled");
             }
@@ -67,16 +67,16 @@ class ClusterFarewellIT {
     }
 
     /** Rows that attempts of tasks have in flight, or had when they ended, by attempt. */
-    private Map<String, List<RowTry>> tries() throws Exception {
+    private Map<String, List<RowAttempt>> tries() throws Exception {
         FileSystem fs = FileSystem.getLocal(new Configuration());
         Journal journal = new Journal(
                 fs,
                 new org.apache.hadoop.fs.Path(
                         folder.resolve("out/_nighttrain/journal").toUri()));
-        Map<String, List<RowTry>> tries = new HashMap<>();
-        for (org.apache.hadoop.fs.Path file : TryFiles.list(journal, "")) {
+        Map<String, List<RowAttempt>> tries = new HashMap<>();
+        for (org.apache.hadoop.fs.Path file : AttemptFiles.list(journal, "")) {
             String name = file.getName();
-            tries.put(name.substring(0, name.lastIndexOf('-')), TryFiles.read(fs, file));
+            tries.put(name.substring(0, name.lastIndexOf('-')), AttemptFiles.read(fs, file));
         }
         return tries;
     }

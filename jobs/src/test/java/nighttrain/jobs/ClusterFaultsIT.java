@@ -17,7 +17,7 @@ import nighttrain.io.text.Tokenizer;
 import nighttrain.pipeline.EngineFault;
 import nighttrain.pipeline.GenerateJob;
 import nighttrain.pipeline.GenerateReport;
-import nighttrain.pipeline.progress.ProgressListener;
+import nighttrain.pipeline.monitor.ProgressListener;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.SettingValues;
 import org.apache.hadoop.conf.Configuration;

@@ -10,8 +10,8 @@ import nighttrain.executor.EngineException;
 import nighttrain.executor.device.DeviceLostException;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
-import nighttrain.pipeline.engine.EngineFactory;
-import nighttrain.pipeline.engine.RealEngines;
+import nighttrain.pipeline.host.EngineFactory;
+import nighttrain.pipeline.host.RealEngines;
 
 /**
  * The real engine, and a prompt that is its process's last.

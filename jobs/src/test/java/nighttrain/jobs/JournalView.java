@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Map;
 import nighttrain.io.journal.Journal;
 import nighttrain.io.journal.JournalReader;
-import nighttrain.io.journal.TryFiles;
+import nighttrain.io.journal.AttemptFiles;
 import nighttrain.io.rows.ResultRow;
 import nighttrain.pipeline.job.JobFolder;
 import org.apache.hadoop.conf.Configuration;
@@ -39,7 +39,7 @@ final class JournalView {
 
     /** Whether some are being computed, or were when their process ended. */
     boolean hasRowsInFlight() {
-        return !TryFiles.list(journal, "").isEmpty();
+        return !AttemptFiles.list(journal, "").isEmpty();
     }
 
     long rows() {

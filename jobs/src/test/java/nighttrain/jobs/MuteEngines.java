@@ -6,8 +6,8 @@ import java.util.Optional;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.request.Generation;
-import nighttrain.pipeline.engine.EngineFactory;
-import nighttrain.pipeline.engine.RealEngines;
+import nighttrain.pipeline.host.EngineFactory;
+import nighttrain.pipeline.host.RealEngines;
 
 /** Engines that take what they are offered, as the real one does, and are never done with it. */
 record MuteEngines() implements EngineFactory {

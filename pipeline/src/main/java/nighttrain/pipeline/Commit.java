@@ -9,16 +9,16 @@ import nighttrain.io.table.Incidents;
 import nighttrain.io.table.Saved;
 import nighttrain.io.table.Summary;
 import nighttrain.io.table.Throughput;
-import nighttrain.pipeline.feed.EngineMet;
+import nighttrain.pipeline.task.EngineUsed;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.job.Versions;
-import nighttrain.pipeline.loss.Losses;
+import nighttrain.pipeline.cluster.ExecutorLosses;
 import nighttrain.pipeline.read.PromptTable;
 import nighttrain.pipeline.report.Page;
 import nighttrain.pipeline.runreport.RunReport;
-import nighttrain.pipeline.skip.Duplicates;
-import nighttrain.pipeline.skip.Earlier;
-import nighttrain.pipeline.skip.JournalTable;
+import nighttrain.pipeline.resume.Duplicates;
+import nighttrain.pipeline.resume.CompletedRows;
+import nighttrain.pipeline.resume.JournalTable;
 import nighttrain.pipeline.write.MetricsTable;
 import nighttrain.pipeline.write.ResultTable;
 import nighttrain.pipeline.write.RowFigures;
@@ -39,11 +39,11 @@ final class Commit {
     private final PreparedJob job;
     private final String runId;
     private final JobFolder folder;
-    private final List<EngineMet> engines;
-    private final Losses losses;
+    private final List<EngineUsed> engines;
+    private final ExecutorLosses losses;
 
     /** {@code engines}: those that ran; {@code losses}: what happened to them. */
-    Commit(SparkSession spark, PreparedJob job, String runId, List<EngineMet> engines, Losses losses) {
+    Commit(SparkSession spark, PreparedJob job, String runId, List<EngineUsed> engines, ExecutorLosses losses) {
         this.spark = spark;
         this.job = job;
         this.runId = runId;
@@ -56,7 +56,7 @@ final class Commit {
             PromptTable prompts,
             JournalTable journal,
             Duplicates duplicates,
-            Earlier earlier,
+            CompletedRows earlier,
             double generatingS,
             DoubleSupplier elapsedS) {
         Map<String, String> versions = Versions.of(spark.sparkContext());
@@ -68,7 +68,7 @@ final class Commit {
             throw new IllegalStateException("results have " + figures.rows() + " rows, the input " + prompts.rows()
                     + " with " + job.options().samples() + " samples each");
         }
-        Earlier computed = computed(journal, duplicates, figures);
+        CompletedRows computed = computed(journal, duplicates, figures);
         folder.replace(results, folder.results());
         Path responses = folder.scratch(runId, "responses");
         if (table.writeResponses(responses)) {
@@ -95,7 +95,7 @@ final class Commit {
                 figures.percentilesOf("tpot_ms"),
                 figures.percentilesOf("e2e_ms"),
                 engineSums.commShare(),
-                engines.stream().map(EngineMet::layout).distinct().collect(Collectors.joining(", ")),
+                engines.stream().map(EngineUsed::layout).distinct().collect(Collectors.joining(", ")),
                 job.model().architecture(),
                 job.model().fingerprint(),
                 new Incidents(losses.executors(), losses.tasks(), figures.retried(), figures.quarantined()),
@@ -143,15 +143,15 @@ final class Commit {
     }
 
     /** What all runs computed: the results, or fewer where some are copies. */
-    private static Earlier computed(JournalTable journal, Duplicates duplicates, RowFigures figures) {
+    private static CompletedRows computed(JournalTable journal, Duplicates duplicates, RowFigures figures) {
         return duplicates.count() > 0
-                ? Earlier.in(journal, duplicates)
-                : new Earlier(figures.rows(), figures.errors(), figures.promptTokens(), figures.outputTokens());
+                ? CompletedRows.in(journal, duplicates)
+                : new CompletedRows(figures.rows(), figures.errors(), figures.promptTokens(), figures.outputTokens());
     }
 
     /** Rates of this run alone: what earlier runs computed took other seconds. */
-    private Throughput throughput(Earlier computed, Earlier earlier, double seconds) {
-        int gpus = engines.stream().mapToInt(EngineMet::gpus).sum();
+    private Throughput throughput(CompletedRows computed, CompletedRows earlier, double seconds) {
+        int gpus = engines.stream().mapToInt(EngineUsed::gpus).sum();
         return Throughput.of(
                 computed.promptTokens() - earlier.promptTokens(),
                 computed.outputTokens() - earlier.outputTokens(),

@@ -4,7 +4,7 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 import nighttrain.executor.EngineException;
 import nighttrain.io.Causes;
-import nighttrain.pipeline.engine.BrokenProcess;
+import nighttrain.pipeline.host.BrokenProcess;
 
 /** GPUs that served no process for long: a task was begun in one after the other, as often as Spark allows, and each was its last. */
 public final class EngineFault extends RunFault {

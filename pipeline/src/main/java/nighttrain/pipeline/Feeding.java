@@ -2,21 +2,21 @@ package nighttrain.pipeline;
 
 import nighttrain.io.Causes;
 import nighttrain.io.UserError;
-import nighttrain.pipeline.engine.RunContext;
-import nighttrain.pipeline.feed.FeedCounters;
-import nighttrain.pipeline.feed.FeedSpec;
-import nighttrain.pipeline.feed.FeedTask;
-import nighttrain.pipeline.feed.Pass;
-import nighttrain.pipeline.feed.Tries;
-import nighttrain.pipeline.order.Estimate;
-import nighttrain.pipeline.order.FeedOrder;
-import nighttrain.pipeline.placement.FeedStage;
-import nighttrain.pipeline.progress.ProgressListener;
-import nighttrain.pipeline.progress.ProgressReporter;
+import nighttrain.pipeline.host.RunContext;
+import nighttrain.pipeline.task.TaskCounters;
+import nighttrain.pipeline.task.TaskSpec;
+import nighttrain.pipeline.task.GenerateTask;
+import nighttrain.pipeline.task.Pass;
+import nighttrain.pipeline.task.AttemptCounts;
+import nighttrain.pipeline.partition.TokenEstimate;
+import nighttrain.pipeline.partition.PartitionPlan;
+import nighttrain.pipeline.cluster.GenerateStage;
+import nighttrain.pipeline.monitor.ProgressListener;
+import nighttrain.pipeline.monitor.ProgressReporter;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.Settings;
-import nighttrain.pipeline.skip.Earlier;
-import nighttrain.pipeline.skip.JournalTable;
+import nighttrain.pipeline.resume.CompletedRows;
+import nighttrain.pipeline.resume.JournalTable;
 import org.apache.spark.SparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -30,7 +30,7 @@ final class Feeding {
     private final PreparedJob job;
     private final RunContext run;
     private final long endMs;
-    private final FeedCounters counters;
+    private final TaskCounters counters;
 
     /** {@code endMs}: when the last row is to be finished, in milliseconds since 1970. */
     Feeding(SparkSession spark, PreparedJob job, RunContext run, long endMs) {
@@ -38,23 +38,23 @@ final class Feeding {
         this.job = job;
         this.run = run;
         this.endMs = endMs;
-        this.counters = FeedCounters.in(spark.sparkContext());
+        this.counters = TaskCounters.in(spark.sparkContext());
     }
 
     /** Runs the model on the prompts that the journal lacks, of {@code outputs} in all; how long that took, in seconds. */
-    double go(Dataset<Row> prompts, long outputs, JournalTable journal, Earlier earlier, ProgressListener listener) {
+    double go(Dataset<Row> prompts, long outputs, JournalTable journal, CompletedRows earlier, ProgressListener listener) {
         long beganNanos = System.nanoTime();
         SparkContext context = spark.sparkContext();
         ProgressReporter.Goal goal = new ProgressReporter.Goal(
                 run.runId(), job.folder().output().toString(), outputs, earlier.outputs(), earlier.errors());
         context.setJobDescription("Night Train: generate");
         try (ProgressReporter reporter = ProgressReporter.start(context, listener, goal, counters::done)) {
-            feed(ordered(Earlier.skip(prompts, journal), outputs - earlier.outputs(), earlier), false, listener);
+            feed(ordered(CompletedRows.skip(prompts, journal), outputs - earlier.outputs(), earlier), false, listener);
             if (counters.suspicious().value() > 0 && counters.left().value() == 0) {
                 context.setJobDescription("Night Train: generate, one row at a time");
                 feed(
                         ordered(
-                                Earlier.skip(prompts, journal),
+                                CompletedRows.skip(prompts, journal),
                                 counters.suspicious().value(),
                                 earlier),
                         true,
@@ -69,24 +69,24 @@ final class Feeding {
         return (System.nanoTime() - beganNanos) / NANOS_PER_S;
     }
 
-    private Dataset<Row> ordered(Dataset<Row> left, long outputs, Earlier earlier) {
+    private Dataset<Row> ordered(Dataset<Row> left, long outputs, CompletedRows earlier) {
         GenerateOptions options = job.options();
-        Estimate estimate = Estimate.of(
+        TokenEstimate estimate = TokenEstimate.of(
                 options.sampling().maxTokens(), job.model().maxModelLen(), earlier.outputs(), earlier.outputTokens());
-        return FeedOrder.of(left, outputs, estimate, options.engine().maxNumSeqs())
+        return PartitionPlan.of(left, outputs, estimate, options.engine().maxNumSeqs())
                 .deal(left);
     }
 
     private void feed(Dataset<Row> ordered, boolean alone, ProgressListener listener) {
-        Pass pass = new Pass(alone, Tries.in(job.folder().journal(), ""), endMs);
-        FeedStage.of(
+        Pass pass = new Pass(alone, AttemptCounts.in(job.folder().journal(), ""), endMs);
+        GenerateStage.of(
                         spark,
                         job.folder().scratch(run.runId(), "ordered"),
                         job.options().settings().get(Settings.EXECUTOR_WAIT),
                         listener::waits)
                 .run(
                         alone && speculates() ? ordered.coalesce(1) : ordered,
-                        new FeedTask(FeedSpec.of(run, pass, job.options()), counters));
+                        new GenerateTask(TaskSpec.of(run, pass, job.options()), counters));
     }
 
     /** Spark copies tasks that have others to be compared with; a copy would take the row that the first has for a deadly one. */
@@ -94,7 +94,7 @@ final class Feeding {
         return spark.sparkContext().getConf().getBoolean("spark.speculation", false);
     }
 
-    FeedCounters counters() {
+    TaskCounters counters() {
         return counters;
     }
 

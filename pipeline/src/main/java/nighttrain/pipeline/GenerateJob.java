@@ -1,11 +1,11 @@
 package nighttrain.pipeline;
 
-import nighttrain.pipeline.engine.EngineFactory;
-import nighttrain.pipeline.engine.RealEngines;
+import nighttrain.pipeline.host.EngineFactory;
+import nighttrain.pipeline.host.RealEngines;
 import nighttrain.pipeline.job.JobLock;
 import nighttrain.pipeline.job.RunId;
-import nighttrain.pipeline.placement.FirstExecutor;
-import nighttrain.pipeline.progress.ProgressListener;
+import nighttrain.pipeline.cluster.FirstExecutor;
+import nighttrain.pipeline.monitor.ProgressListener;
 import nighttrain.pipeline.read.InputReader;
 import nighttrain.pipeline.read.InputSource;
 import nighttrain.pipeline.read.UnreadableFile;

@@ -4,7 +4,7 @@ import nighttrain.io.table.Percentiles;
 import nighttrain.io.table.Summary;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.settings.MaxRowErrors;
-import nighttrain.pipeline.skip.Earlier;
+import nighttrain.pipeline.resume.CompletedRows;
 
 /**
  * What a run came to.
@@ -60,7 +60,7 @@ public record GenerateReport(
     }
 
     /** Of a run that its deadline stopped: what is finished lies in the journal. */
-    static GenerateReport ofStopped(JobFolder folder, long outputs, long left, Earlier earlier, double wallS) {
+    static GenerateReport ofStopped(JobFolder folder, long outputs, long left, CompletedRows earlier, double wallS) {
         Quantiles unknown = new Quantiles(null, null, null);
         return new GenerateReport(
                 folder.output().toString(),

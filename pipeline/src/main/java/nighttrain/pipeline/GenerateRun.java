@@ -2,16 +2,16 @@ package nighttrain.pipeline;
 
 import java.time.ZoneId;
 import java.time.ZonedDateTime;
-import nighttrain.pipeline.engine.EngineFactory;
-import nighttrain.pipeline.engine.EngineKey;
-import nighttrain.pipeline.engine.RunContext;
-import nighttrain.pipeline.loss.Losses;
-import nighttrain.pipeline.progress.ProgressListener;
+import nighttrain.pipeline.host.EngineFactory;
+import nighttrain.pipeline.host.EngineKey;
+import nighttrain.pipeline.host.RunContext;
+import nighttrain.pipeline.cluster.ExecutorLosses;
+import nighttrain.pipeline.monitor.ProgressListener;
 import nighttrain.pipeline.read.PromptTable;
 import nighttrain.pipeline.settings.Settings;
-import nighttrain.pipeline.skip.Duplicates;
-import nighttrain.pipeline.skip.Earlier;
-import nighttrain.pipeline.skip.JournalTable;
+import nighttrain.pipeline.resume.Duplicates;
+import nighttrain.pipeline.resume.CompletedRows;
+import nighttrain.pipeline.resume.JournalTable;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.util.SerializableConfiguration;
@@ -46,10 +46,10 @@ final class GenerateRun {
                 ? Duplicates.among(
                         table.prompts(), journal, job.folder(), job.folder().scratch(runId, "duplicates"))
                 : Duplicates.none();
-        Earlier earlier = Earlier.in(journal, duplicates);
+        CompletedRows earlier = CompletedRows.in(journal, duplicates);
         long outputs = table.rows() * job.options().samples() - duplicates.count();
         Feeding feeding = new Feeding(spark, job, context(hadoop), endMs());
-        try (Losses losses = Losses.watch(spark.sparkContext())) {
+        try (ExecutorLosses losses = ExecutorLosses.watch(spark.sparkContext())) {
             double generatingS = outputs == earlier.outputs()
                     ? 0
                     : feeding.go(duplicates.leaveOut(table.prompts()), outputs, journal, earlier, progress);

@@ -73,9 +73,7 @@ class ArchitectureTest {
     private static final Map<String, String> WITHOUT_SPARK = Map.of(
             "settings", "what can be set of a job, on whose driver and executors it is read",
             "report",
-                    "pages and charts: report.html belongs to every job, and those from Java never meet the module jobs",
-            "gauges", "for Spark's metrics system, which takes them by its metrics library's interface",
-            "tick", "a thread that runs beside Spark's, on driver and executors");
+                    "pages and charts: report.html belongs to every job, and those from Java never meet the module jobs");
 
     @Test
     void everyPackageUsesSparkOrSaysWhyNot() {

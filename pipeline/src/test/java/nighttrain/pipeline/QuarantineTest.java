@@ -6,8 +6,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import nighttrain.io.journal.Journal;
-import nighttrain.io.journal.TryFiles;
-import nighttrain.io.table.RowTry;
+import nighttrain.io.journal.AttemptFiles;
+import nighttrain.io.table.RowAttempt;
 import nighttrain.io.table.Summary;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.testing.JobTest;
@@ -82,7 +82,7 @@ class QuarantineTest extends JobTest {
         input(1, prompts(ROWS));
         script().answerMs.set(20);
         runAndCancelAfter(5);
-        assertThat(tries()).isNotEmpty().allMatch(RowTry::released);
+        assertThat(tries()).isNotEmpty().allMatch(RowAttempt::released);
 
         script().answerMs.set(0);
         assertThat(run().errors()).isZero();
@@ -94,10 +94,10 @@ class QuarantineTest extends JobTest {
     }
 
     /** Rows that a run left in flight. */
-    private List<RowTry> tries() {
+    private List<RowAttempt> tries() {
         Journal journal = journal();
-        return TryFiles.list(journal, "").stream()
-                .flatMap(file -> TryFiles.read(journal.fs(), file).stream())
+        return AttemptFiles.list(journal, "").stream()
+                .flatMap(file -> AttemptFiles.read(journal.fs(), file).stream())
                 .toList();
     }
 

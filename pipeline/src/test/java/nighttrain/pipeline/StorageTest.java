@@ -8,9 +8,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import nighttrain.io.journal.Journal;
 import nighttrain.io.journal.JournalReader;
-import nighttrain.io.journal.TryFiles;
+import nighttrain.io.journal.AttemptFiles;
 import nighttrain.io.rows.ResultRow;
-import nighttrain.io.table.RowTry;
+import nighttrain.io.table.RowAttempt;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.testing.JobTest;
 import nighttrain.pipeline.testing.ScriptedStore;
@@ -133,10 +133,10 @@ class StorageTest extends JobTest {
         assertThat(results()).extracting(row -> row.<String>getAs("text")).containsExactlyElementsOf(prompts(ROWS));
     }
 
-    private List<RowTry> triesThatDied() {
+    private List<RowAttempt> triesThatDied() {
         Journal journal = journal();
-        return TryFiles.list(journal, "").stream()
-                .flatMap(file -> TryFiles.read(journal.fs(), file).stream())
+        return AttemptFiles.list(journal, "").stream()
+                .flatMap(file -> AttemptFiles.read(journal.fs(), file).stream())
                 .filter(row -> !row.released())
                 .toList();
     }

@@ -8,7 +8,7 @@ import java.io.UncheckedIOException;
 import java.net.URI;
 import java.util.List;
 import nighttrain.io.rows.ResultRow;
-import nighttrain.io.table.RowTry;
+import nighttrain.io.table.RowAttempt;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.Path;
@@ -48,15 +48,15 @@ class FullDiskTest {
 
     @Test
     void isHeldAgainstNoRow() {
-        TryLog log = new TryLog(journal, "a");
-        log.begin(List.of(new RowTry("f", 0, 0, false, false)));
-        assertThat(TryFiles.list(journal, "")).hasSize(1);
+        AttemptLog log = new AttemptLog(journal, "a");
+        log.begin(List.of(new RowAttempt("f", 0, 0, false, false)));
+        assertThat(AttemptFiles.list(journal, "")).hasSize(1);
         disk.full = true;
         assertThatThrownBy(log::release)
                 .isInstanceOf(UncheckedIOException.class)
                 .hasMessageStartingWith("cannot end the journal: ")
                 .hasRootCauseMessage("No space left on device");
-        assertThat(TryFiles.list(journal, "")).isEmpty();
+        assertThat(AttemptFiles.list(journal, "")).isEmpty();
     }
 
     /** New files have no room from some time on. */

@@ -19,7 +19,7 @@ import nighttrain.jobs.cli.SettingOptions;
 import nighttrain.jobs.cli.StopSignals;
 import nighttrain.jobs.cli.Terminal;
 import nighttrain.pipeline.job.JobFolder;
-import nighttrain.pipeline.placement.LoneExecutor;
+import nighttrain.pipeline.cluster.LoneExecutor;
 import nighttrain.pipeline.settings.Setting;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;

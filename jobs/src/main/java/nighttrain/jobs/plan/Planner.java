@@ -10,12 +10,12 @@ import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.executor.perf.StepTime;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.jobs.compare.Layout;
-import nighttrain.pipeline.order.Cuts;
-import nighttrain.pipeline.order.Cuts.Cut;
-import nighttrain.pipeline.order.Cuts.Kind;
-import nighttrain.pipeline.order.Fleet;
-import nighttrain.pipeline.order.FleetForecast;
-import nighttrain.pipeline.order.FleetSimulation;
+import nighttrain.pipeline.partition.TaskPartitions;
+import nighttrain.pipeline.partition.TaskPartitions.TaskPartition;
+import nighttrain.pipeline.partition.TaskPartitions.Kind;
+import nighttrain.pipeline.partition.Fleet;
+import nighttrain.pipeline.partition.FleetForecast;
+import nighttrain.pipeline.partition.FleetSimulation;
 
 /**
  * What a job will take, from what is known of its rows and its hardware.
@@ -94,7 +94,7 @@ public record Planner(ModelSpec model, EngineConfig config, int maxTokens, Sampl
     private FleetForecast fleet(Expected node, int maxNumSeqs, int replicas, PlanOptions options) {
         int sequences = Math.toIntExact(Math.min(maxNumSeqs, node.runningSequences())) * replicas;
         Fleet fleet = options.mishaps().befalling(options.nodes(), SLOTS, sequences);
-        List<Cut> cuts = Cuts.of(kinds(node, sequences), options.nodes(), SLOTS, maxNumSeqs);
+        List<TaskPartition> cuts = TaskPartitions.of(kinds(node, sequences), options.nodes(), SLOTS, maxNumSeqs);
         return FleetSimulation.run(fleet, cuts);
     }
 

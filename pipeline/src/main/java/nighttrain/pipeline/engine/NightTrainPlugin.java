@@ -1,5 +1,7 @@
 package nighttrain.pipeline.engine;
 
+import nighttrain.pipeline.host.EngineStarter;
+import nighttrain.pipeline.monitor.HeartbeatRelay;
 import org.apache.spark.api.plugin.DriverPlugin;
 import org.apache.spark.api.plugin.ExecutorPlugin;
 import org.apache.spark.api.plugin.SparkPlugin;

@@ -9,7 +9,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import nighttrain.io.UserError;
-import nighttrain.pipeline.tick.Ticker;
+import nighttrain.pipeline.monitor.PeriodicTask;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
 import org.slf4j.Logger;
@@ -33,13 +33,13 @@ public final class JobLock implements AutoCloseable {
     private final JobFolder folder;
     private final Path file;
     private final Claim mine;
-    private final Ticker heart;
+    private final PeriodicTask heart;
 
     private JobLock(JobFolder folder, Path file, Claim mine) {
         this.folder = folder;
         this.file = file;
         this.mine = mine;
-        this.heart = Ticker.every(BEAT, "night-train-lock", this::beat);
+        this.heart = PeriodicTask.every(BEAT, "night-train-lock", this::beat);
     }
 
     /**

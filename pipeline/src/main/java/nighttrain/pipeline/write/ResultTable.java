@@ -14,7 +14,7 @@ import nighttrain.pipeline.read.PromptTable;
 import nighttrain.pipeline.read.RowNames;
 import nighttrain.pipeline.row.RowKind;
 import nighttrain.pipeline.settings.GenerateOptions;
-import nighttrain.pipeline.skip.JournalTable;
+import nighttrain.pipeline.resume.JournalTable;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.sql.Column;

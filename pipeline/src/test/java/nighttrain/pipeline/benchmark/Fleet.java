@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.stream.Collectors;
 import nighttrain.pipeline.GenerateJob;
 import nighttrain.pipeline.GenerateReport;
-import nighttrain.pipeline.progress.ProgressListener;
+import nighttrain.pipeline.monitor.ProgressListener;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.testing.PacedEngines;

@@ -3,12 +3,12 @@ package nighttrain.pipeline.benchmark;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import nighttrain.pipeline.order.Cuts;
-import nighttrain.pipeline.order.Cuts.Cut;
-import nighttrain.pipeline.order.Cuts.Kind;
-import nighttrain.pipeline.order.Fleet;
-import nighttrain.pipeline.order.FleetForecast;
-import nighttrain.pipeline.order.FleetSimulation;
+import nighttrain.pipeline.partition.TaskPartitions;
+import nighttrain.pipeline.partition.TaskPartitions.TaskPartition;
+import nighttrain.pipeline.partition.TaskPartitions.Kind;
+import nighttrain.pipeline.partition.Fleet;
+import nighttrain.pipeline.partition.FleetForecast;
+import nighttrain.pipeline.partition.FleetSimulation;
 import nighttrain.pipeline.testing.TestSpark;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
@@ -35,7 +35,7 @@ class FleetForecastBenchmark {
     void besideTheSimulation(int executors) throws Exception {
         int rows = executors * ROWS_PER_ENGINE;
         List<Kind> kinds = kinds(rows);
-        List<Cut> cuts = Cuts.of(kinds, executors, SLOTS, SEQUENCES);
+        List<TaskPartition> cuts = TaskPartitions.of(kinds, executors, SLOTS, SEQUENCES);
         FleetForecast forecast = FleetSimulation.run(Fleet.healthy(executors, SLOTS, SEQUENCES), cuts);
         double tokens = kinds.stream()
                 .mapToDouble(kind -> kind.rows() * kind.seconds() / STEP_S)

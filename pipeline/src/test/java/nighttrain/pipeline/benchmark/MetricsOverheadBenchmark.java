@@ -11,12 +11,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import nighttrain.pipeline.GenerateJob;
-import nighttrain.pipeline.progress.ProgressListener;
+import nighttrain.pipeline.monitor.ProgressListener;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.testing.TestSpark;
-import nighttrain.pipeline.tick.Ticker;
+import nighttrain.pipeline.monitor.PeriodicTask;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -65,8 +65,8 @@ class MetricsOverheadBenchmark {
                 .write()
                 .parquet(dir.resolve("prompts").toString());
         try (ThreadCpu cpu = new ThreadCpu();
-                Ticker scraper = every(15, ui + "/metrics/prometheus/");
-                Ticker viewer = every(5, ui + "/nighttrain/")) {
+                PeriodicTask scraper = every(15, ui + "/metrics/prometheus/");
+                PeriodicTask viewer = every(5, ui + "/nighttrain/")) {
             new GenerateJob().run(spark, options(), ProgressListener.SILENT);
             tell(cpu.seconds(), cpu.processSeconds());
         }
@@ -81,10 +81,10 @@ class MetricsOverheadBenchmark {
                 .with(Settings.THREADS, 2));
     }
 
-    private static Ticker every(int seconds, String address) {
+    private static PeriodicTask every(int seconds, String address) {
         HttpClient http = HttpClient.newHttpClient();
         HttpRequest request = HttpRequest.newBuilder(URI.create(address)).build();
-        return Ticker.every(Duration.ofSeconds(seconds), "onlooker", () -> {
+        return PeriodicTask.every(Duration.ofSeconds(seconds), "onlooker", () -> {
             try {
                 http.send(request, HttpResponse.BodyHandlers.discarding());
             } catch (IOException | InterruptedException e) {

@@ -16,7 +16,7 @@ import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.text.Tokenizer;
 import nighttrain.pipeline.GenerateJob;
-import nighttrain.pipeline.progress.ProgressListener;
+import nighttrain.pipeline.monitor.ProgressListener;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;

@@ -4,8 +4,8 @@ import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import nighttrain.pipeline.order.Estimate;
-import nighttrain.pipeline.order.FeedOrder;
+import nighttrain.pipeline.partition.TokenEstimate;
+import nighttrain.pipeline.partition.PartitionPlan;
 import nighttrain.pipeline.read.InputColumns;
 import nighttrain.pipeline.read.InputReader;
 import nighttrain.pipeline.read.InputSource;
@@ -66,7 +66,7 @@ public final class PlanningHeap {
         org.apache.hadoop.fs.Path unused = new org.apache.hadoop.fs.Path(dir.toString(), "unused");
         PromptTable table = PromptTable.of(source, columns, unused, unused);
         Dataset<Row> prompts = table.prompts();
-        return FeedOrder.of(prompts, table.rows(), new Estimate(256, 4096), MAX_NUM_SEQS)
+        return PartitionPlan.of(prompts, table.rows(), new TokenEstimate(256, 4096), MAX_NUM_SEQS)
                 .deal(prompts);
     }
 

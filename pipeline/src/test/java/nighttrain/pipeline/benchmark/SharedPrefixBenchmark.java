@@ -19,8 +19,8 @@ import nighttrain.executor.request.StopCheck;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.text.Tokenizer;
-import nighttrain.pipeline.order.Estimate;
-import nighttrain.pipeline.order.FeedOrder;
+import nighttrain.pipeline.partition.TokenEstimate;
+import nighttrain.pipeline.partition.PartitionPlan;
 import nighttrain.pipeline.testing.TestSpark;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
@@ -49,7 +49,7 @@ class SharedPrefixBenchmark {
     void cachedShareWithAndWithoutGroups() throws InterruptedException {
         Dataset<Row> prompts = shuffled();
         List<Row> plain = prompts.orderBy("position").collectAsList();
-        List<Row> dealt = FeedOrder.of(prompts, plain.size(), new Estimate(2, 512), CONFIG.maxNumSeqs())
+        List<Row> dealt = PartitionPlan.of(prompts, plain.size(), new TokenEstimate(2, 512), CONFIG.maxNumSeqs())
                 .deal(prompts)
                 .withColumn("task", spark_partition_id())
                 .collectAsList();

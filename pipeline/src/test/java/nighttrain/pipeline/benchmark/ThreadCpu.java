@@ -8,7 +8,7 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
-import nighttrain.pipeline.tick.Ticker;
+import nighttrain.pipeline.monitor.PeriodicTask;
 
 /** CPU time of every thread that lives meanwhile, by name without numbers; a thread's last tenth of a second may be missed. */
 final class ThreadCpu implements AutoCloseable {
@@ -18,12 +18,12 @@ final class ThreadCpu implements AutoCloseable {
     private final OperatingSystemMXBean process = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
     private final Map<Long, Used> used = new ConcurrentHashMap<>();
     private final long processBeforeNanos = process.getProcessCpuTime();
-    private final Ticker ticker;
+    private final PeriodicTask ticker;
     private boolean first = true;
 
     ThreadCpu() {
         look();
-        ticker = Ticker.every(Duration.ofMillis(100), "thread-cpu", this::look);
+        ticker = PeriodicTask.every(Duration.ofMillis(100), "thread-cpu", this::look);
     }
 
     private synchronized void look() {

@@ -9,7 +9,7 @@ import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EnginePlan;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.pipeline.engine.EngineFactory;
+import nighttrain.pipeline.host.EngineFactory;
 
 /**
  * Engines that echo their prompts, stand for a model where the pipeline is tested. Travels to tasks by name, since tasks get

@@ -14,7 +14,7 @@ import nighttrain.io.journal.Journal;
 import nighttrain.pipeline.GenerateJob;
 import nighttrain.pipeline.GenerateReport;
 import nighttrain.pipeline.job.JobFolder;
-import nighttrain.pipeline.progress.ProgressListener;
+import nighttrain.pipeline.monitor.ProgressListener;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.SettingValues;
 import org.apache.hadoop.conf.Configuration;

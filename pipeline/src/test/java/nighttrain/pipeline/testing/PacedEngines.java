@@ -7,7 +7,7 @@ import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EnginePlan;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.pipeline.engine.EngineFactory;
+import nighttrain.pipeline.host.EngineFactory;
 import org.apache.spark.SparkEnv;
 
 /**

@@ -1,0 +1,61 @@
+package nighttrain.pipeline.cluster;
+
+import java.util.List;
+import java.util.Optional;
+import org.apache.spark.SparkConf;
+import org.apache.spark.resource.ExecutorResourceRequests;
+import org.apache.spark.resource.ResourceProfile;
+import org.apache.spark.resource.ResourceProfileBuilder;
+import org.apache.spark.resource.TaskResourceRequests;
+
+/**
+ * GPUs for one stage alone. With dynamic allocation Spark can start executors for a stage and send them away after it: then the
+ * request for GPUs is taken out of Spark's conf, where it would hold for every executor, and made for the stage that feeds
+ * engines. Without, all executors have the GPUs for the whole job.
+ *
+ * @param amount per executor
+ * @param discoveryScript what lists them, or nothing
+ * @param vendor for Kubernetes, or nothing
+ * @param conf cores and memory of executors
+ */
+public record StageGpus(long amount, String discoveryScript, String vendor, SparkConf conf) {
+    private static final String ASKED = "spark.executor.resource.gpu.";
+    private static final String MOVED = "spark.nighttrain.stage.gpu.";
+    private static final List<String> PARTS = List.of("amount", "discoveryScript", "vendor");
+
+    /** Makes the request one of the stage, where that can be; before Spark starts. */
+    public static void claim(SparkConf conf) {
+        if (conf.getBoolean("spark.dynamicAllocation.enabled", false)) {
+            for (String part : PARTS) {
+                if (conf.contains(ASKED + part)) {
+                    conf.set(MOVED + part, conf.get(ASKED + part)).remove(ASKED + part);
+                }
+            }
+        }
+    }
+
+    /** The stage's request, if there is one. */
+    public static Optional<StageGpus> of(SparkConf conf) {
+        return conf.contains(MOVED + "amount")
+                ? Optional.of(new StageGpus(
+                        conf.getLong(MOVED + "amount", 0),
+                        conf.get(MOVED + "discoveryScript", ""),
+                        conf.get(MOVED + "vendor", ""),
+                        conf))
+                : Optional.empty();
+    }
+
+    ResourceProfile profile() {
+        ExecutorResourceRequests executor = new ExecutorResourceRequests()
+                .resource("gpu", amount, discoveryScript, vendor)
+                .memory(conf.get("spark.executor.memory", "1g"));
+        if (conf.contains("spark.executor.cores")) {
+            executor.cores(conf.getInt("spark.executor.cores", 1));
+        }
+        if (conf.contains("spark.executor.memoryOverhead")) {
+            executor.memoryOverhead(conf.get("spark.executor.memoryOverhead"));
+        }
+        TaskResourceRequests task = new TaskResourceRequests().cpus(conf.getInt("spark.task.cpus", 1));
+        return new ResourceProfileBuilder().require(executor).require(task).build();
+    }
+}

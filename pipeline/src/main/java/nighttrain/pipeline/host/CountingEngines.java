@@ -1,0 +1,104 @@
+package nighttrain.pipeline.host;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.List;
+import java.util.Optional;
+import java.util.Queue;
+import nighttrain.executor.Backend;
+import nighttrain.executor.Engine;
+import nighttrain.executor.EngineConfig;
+import nighttrain.executor.EnginePlan;
+import nighttrain.executor.Engines;
+import nighttrain.executor.request.EngineStats;
+import nighttrain.executor.request.FinishReason;
+import nighttrain.executor.request.Generation;
+import nighttrain.executor.request.GenerationRequest;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.spec.ModelSpec;
+
+/**
+ * Engines that compute nothing: every answer is as long as it may be. So the lengths of prompts are those that a run would see, template,
+ * truncation and refused rows included, where no engine can be.
+ */
+public record CountingEngines() implements EngineFactory {
+    @Override
+    public Engine open(EngineConfig config, Path model, boolean dummy) {
+        try (Checkpoint shape = Checkpoints.dummy(model)) {
+            return new CountingEngine(plan(config, shape.spec()));
+        }
+    }
+
+    @Override
+    public EnginePlan plan(EngineConfig config, ModelSpec model) {
+        int context = Engines.maxModelLen(config, model);
+        return new EnginePlan(
+                Backend.CPU, "none", 1, 1, config.maxNumSeqs(), config.maxNumSeqs(), context, 16, 1, false, 1);
+    }
+
+    private record CountingEngine(EnginePlan plan) implements Engine {
+        @Override
+        public Session session() {
+            return new CountingSession(plan.maxNumSeqs(), plan.maxModelLen());
+        }
+
+        @Override
+        public List<EngineStats> replicaStats() {
+            return List.of(new EngineStats(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1));
+        }
+
+        @Override
+        public void close() {}
+    }
+
+    private static final class CountingSession implements Engine.Session {
+        private final Queue<GenerationRequest> taken = new ArrayDeque<>();
+        private final int most;
+        private final int context;
+
+        CountingSession(int most, int context) {
+            this.most = most;
+            this.context = context;
+        }
+
+        @Override
+        public boolean offer(GenerationRequest request) {
+            return taken.size() < most && taken.add(request);
+        }
+
+        @Override
+        public Optional<Generation> poll(Duration atMost) {
+            return Optional.ofNullable(taken.poll()).map(this::answer);
+        }
+
+        private Generation answer(GenerationRequest request) {
+            int prompt = request.promptTokens().length;
+            int[] tokens = new int[Math.max(1, Math.min(request.sampling().maxTokens(), context - prompt))];
+            long now = System.nanoTime();
+            return new Generation(
+                    request.id(),
+                    tokens,
+                    FinishReason.LENGTH,
+                    Optional.empty(),
+                    List.of(),
+                    List.of(),
+                    prompt,
+                    0,
+                    now,
+                    now,
+                    now);
+        }
+
+        @Override
+        public int inFlight() {
+            return taken.size();
+        }
+
+        @Override
+        public void close() {
+            taken.clear();
+        }
+    }
+}

@@ -1,0 +1,98 @@
+package nighttrain.pipeline.host;
+
+import java.util.concurrent.atomic.LongAdder;
+import nighttrain.executor.Engine;
+import nighttrain.executor.request.EngineStats;
+import nighttrain.io.rows.ResultRow;
+import nighttrain.pipeline.progress.Heartbeat;
+import nighttrain.pipeline.progress.Heartbeat.Done;
+import nighttrain.pipeline.progress.Heartbeat.Load;
+import nighttrain.pipeline.monitor.RecentRate;
+import org.apache.spark.SparkEnv;
+
+/** What one run does on this executor: counts finished rows, and samples the engine while tasks are at work. */
+public final class RunOnExecutor {
+    private final RunContext context;
+    private final String executor = SparkEnv.get().executorId();
+    private final LongAdder rows = new LongAdder();
+    private final LongAdder errors = new LongAdder();
+    private final LongAdder promptTokens = new LongAdder();
+    private final RecentRate pace = new RecentRate();
+    private Engine engine;
+    private long engineTokensBefore;
+    private long tokensOfClosedEngines;
+    private MetricsSampler sampler;
+    private int tasks;
+
+    RunOnExecutor(RunContext context, Engine engine) {
+        this.context = context;
+        this.engine = engine;
+        this.engineTokensBefore = engine.stats().outputTokens();
+    }
+
+    synchronized boolean isIdle() {
+        return tasks == 0;
+    }
+
+    /** The executor's name in Spark. */
+    public String executor() {
+        return executor;
+    }
+
+    /** A row is in the journal. */
+    public void finished(ResultRow row) {
+        rows.increment();
+        promptTokens.add(row.promptTokens());
+        if (row.error() != null) {
+            errors.increment();
+        }
+    }
+
+    synchronized void enter(Engine current) {
+        if (current != engine) {
+            tokensOfClosedEngines += engine.stats().outputTokens() - engineTokensBefore;
+            engineTokensBefore = 0;
+            engine = current;
+            stopSampling();
+        }
+        tasks++;
+        if (sampler == null) {
+            sampler = MetricsSampler.start(context, executor, current);
+        }
+    }
+
+    synchronized void leave() {
+        tasks--;
+        if (tasks == 0) {
+            stopSampling();
+        }
+    }
+
+    private void stopSampling() {
+        if (sampler != null) {
+            sampler.close();
+            sampler = null;
+        }
+    }
+
+    /** Where it stands now. */
+    synchronized Heartbeat heartbeat() {
+        // In this order: no error without its row, no row without its tokens.
+        long failed = errors.sum();
+        long finished = rows.sum();
+        EngineStats stats = engine.stats();
+        long tokens = tokensOfClosedEngines + stats.outputTokens() - engineTokensBefore;
+        return new Heartbeat(
+                context.runId(),
+                executor,
+                System.currentTimeMillis(),
+                new Done(finished, failed, promptTokens.sum(), tokens),
+                new Load(
+                        stats.running(),
+                        stats.waiting(),
+                        stats.kvUsed(),
+                        stats.kvPages(),
+                        pace.at(System.nanoTime(), tokens)),
+                false);
+    }
+}

@@ -1,0 +1,27 @@
+package nighttrain.pipeline.monitor;
+
+import java.util.List;
+import org.apache.spark.SparkConf;
+import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.status.AppHistoryServerPlugin;
+import org.apache.spark.status.ElementTrackingStore;
+import org.apache.spark.ui.SparkUI;
+import scala.collection.immutable.Seq;
+import scala.jdk.javaapi.CollectionConverters;
+
+/** The same tab in the history server, which finds this class by its service file; it needs our jar on its class path. */
+public final class NightTrainHistory implements AppHistoryServerPlugin {
+    @Override
+    public Seq<SparkListener> createListeners(SparkConf conf, ElementTrackingStore store) {
+        return CollectionConverters.asScala(List.<SparkListener>of(new HeartbeatStore(store)))
+                .toSeq();
+    }
+
+    @Override
+    public void setupUI(SparkUI ui) {
+        HeartbeatStore heartbeats = new HeartbeatStore(ui.store().store());
+        if (!heartbeats.runs().isEmpty()) {
+            new NightTrainTab(ui, heartbeats);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+package nighttrain.pipeline.partition;
+
+import org.apache.spark.SparkContext;
+
+/**
+ * What prompts are dealt out to.
+ *
+ * @param engines one per executor
+ * @param perEngine tasks that feed an engine at a time
+ * @param maxNumSeqs sequences that an engine runs at a time
+ */
+record Slots(int engines, int perEngine, int maxNumSeqs) {
+    /** The longest answers of a task, in average ones. */
+    private static final long LONGEST_ANSWER = 4;
+    /** Half an answer's time in sixteen is lost then. */
+    private static final long LONE_BATCHES = 16;
+
+    Slots {
+        if (engines < 1 || perEngine < 1 || maxNumSeqs < 1) {
+            throw new IllegalArgumentException(
+                    "slots: " + engines + " x " + perEngine + " x " + maxNumSeqs + " (each at least 1)");
+        }
+    }
+
+    /** Those of the executors that are there now. */
+    static Slots of(SparkContext spark, int maxNumSeqs) {
+        int tasks = spark.defaultParallelism() / spark.conf().getInt("spark.task.cpus", 1);
+        // The driver is one of those that Spark lists.
+        int engines = spark.isLocal() ? 1 : Math.max(1, spark.statusTracker().getExecutorInfos().length - 1);
+        return new Slots(engines, Math.max(1, tasks / engines), maxNumSeqs);
+    }
+
+    /** Tasks that run at a time. */
+    int all() {
+        return engines * perEngine;
+    }
+
+    /** Sequences that all engines together take, those that wait in their queues included. */
+    long queues() {
+        return 2L * engines * maxNumSeqs;
+    }
+
+    /**
+     * How many prompts a task must have so that an engine stays full. A task that ends offers nothing while it waits for its
+     * longest answers, which take about four times the average; the others must keep the engine busy for so long. Where there
+     * are no others the engine runs empty at every task's end, and tasks must be long.
+     */
+    long leastRowsPerTask() {
+        return perEngine == 1 ? LONE_BATCHES * maxNumSeqs : Math.max(1, LONGEST_ANSWER * maxNumSeqs / (perEngine - 1));
+    }
+}

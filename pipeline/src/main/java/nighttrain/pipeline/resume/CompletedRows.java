@@ -1,0 +1,58 @@
+package nighttrain.pipeline.resume;
+
+import static org.apache.spark.sql.functions.coalesce;
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.count;
+import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.sum;
+
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+
+/**
+ * What earlier runs of a job had finished when this one began.
+ *
+ * @param outputs finished outputs, errors included
+ * @param errors of these, failed
+ * @param promptTokens tokens of their prompts
+ * @param outputTokens tokens of their texts
+ */
+public record CompletedRows(long outputs, long errors, long promptTokens, long outputTokens) {
+    private static final String[] KEY = {"file", "row", "sample"};
+    private static final CompletedRows NOTHING = new CompletedRows(0, 0, 0, 0);
+
+    /** Sums the journal up; copies have no part in it. */
+    public static CompletedRows in(JournalTable journal, Duplicates duplicates) {
+        if (journal.isEmpty()) {
+            return NOTHING;
+        }
+        Row sums = duplicates
+                .leaveOut(journal.results())
+                .dropDuplicates(KEY)
+                .agg(
+                        count(lit(1)),
+                        count(col("error")),
+                        coalesce(sum("prompt_tokens"), lit(0L)),
+                        coalesce(sum("output_tokens"), lit(0L)))
+                .head();
+        return new CompletedRows(sums.getLong(0), sums.getLong(1), sums.getLong(2), sums.getLong(3));
+    }
+
+    /** The prompts that are not finished yet. */
+    public static Dataset<Row> skip(Dataset<Row> prompts, JournalTable journal) {
+        return journal.isEmpty() ? prompts : prompts.join(finished(journal), KEY, "left_anti");
+    }
+
+    /** The prompts, and in a column of that name whether they are finished. */
+    static Dataset<Row> marked(Dataset<Row> prompts, JournalTable journal, String column) {
+        if (journal.isEmpty()) {
+            return prompts.withColumn(column, lit(false));
+        }
+        return prompts.join(finished(journal).withColumn(column, lit(true)), KEY, "left")
+                .withColumn(column, coalesce(col(column), lit(false)));
+    }
+
+    private static Dataset<Row> finished(JournalTable journal) {
+        return journal.results().select(col(KEY[0]), col(KEY[1]), col(KEY[2])).distinct();
+    }
+}

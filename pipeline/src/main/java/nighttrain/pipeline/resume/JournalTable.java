@@ -1,0 +1,130 @@
+package nighttrain.pipeline.resume;
+
+import java.io.IOException;
+import java.sql.Timestamp;
+import java.time.Instant;
+import java.util.Iterator;
+import java.util.List;
+import nighttrain.io.journal.Journal;
+import nighttrain.io.journal.JournalReader;
+import nighttrain.io.rows.ColumnType;
+import nighttrain.io.rows.MetricsRow;
+import nighttrain.io.rows.ResultRow;
+import nighttrain.io.rows.RowType;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.TaskContext;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.api.java.function.FlatMapFunction;
+import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.Metadata;
+import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
+import org.apache.spark.util.SerializableConfiguration;
+import org.apache.spark.util.TaskCompletionListener;
+
+/** A journal's files as tables, read where Spark's tasks run. */
+public final class JournalTable {
+    /** Columns of {@link #results}. */
+    public static final StructType RESULTS = schema(ResultRow.TYPE);
+
+    private static final StructType METRICS = schema(MetricsRow.TYPE);
+
+    private final SparkSession spark;
+    private final Journal journal;
+    private final Broadcast<SerializableConfiguration> hadoop;
+
+    /** {@code hadoop}: how tasks reach the journal's files. */
+    public JournalTable(SparkSession spark, Journal journal, Broadcast<SerializableConfiguration> hadoop) {
+        this.spark = spark;
+        this.journal = journal;
+        this.hadoop = hadoop;
+    }
+
+    /** Whether any task ever wrote a row. */
+    public boolean isEmpty() {
+        return journal.resultFiles().isEmpty();
+    }
+
+    /** Finished rows; one that two runs finished is there twice. */
+    public Dataset<Row> results() {
+        Broadcast<SerializableConfiguration> conf = hadoop;
+        return read(
+                journal.resultFiles(),
+                RESULTS,
+                file -> rows(ResultRow.TYPE, Journal.read(fileSystem(file, conf), new Path(file))));
+    }
+
+    /** Engine counters. */
+    public Dataset<Row> metrics() {
+        Broadcast<SerializableConfiguration> conf = hadoop;
+        return read(
+                journal.metricFiles(),
+                METRICS,
+                file -> rows(MetricsRow.TYPE, Journal.readMetrics(fileSystem(file, conf), new Path(file))));
+    }
+
+    private Dataset<Row> read(List<FileStatus> statuses, StructType schema, FlatMapFunction<String, Row> reader) {
+        List<String> paths =
+                statuses.stream().map(file -> file.getPath().toString()).toList();
+        int tasks = Math.max(1, Math.min(paths.size(), 4 * spark.sparkContext().defaultParallelism()));
+        JavaRDD<String> files =
+                JavaSparkContext.fromSparkContext(spark.sparkContext()).parallelize(paths, tasks);
+        return spark.createDataset(files.rdd(), Encoders.STRING()).flatMap(reader, Encoders.row(schema));
+    }
+
+    private static FileSystem fileSystem(String file, Broadcast<SerializableConfiguration> hadoop) throws IOException {
+        return new Path(file).getFileSystem(hadoop.value().value());
+    }
+
+    private static <T extends Record> Iterator<Row> rows(RowType<T> type, JournalReader<T> reader) {
+        TaskContext.get().addTaskCompletionListener((TaskCompletionListener) task -> reader.close());
+        return new Iterator<>() {
+            @Override
+            public boolean hasNext() {
+                return reader.hasNext();
+            }
+
+            @Override
+            public Row next() {
+                T row = reader.next();
+                Object[] values = new Object[type.columns().size()];
+                for (int i = 0; i < values.length; i++) {
+                    values[i] = value(type.columns().get(i).value().apply(row));
+                }
+                return RowFactory.create(values);
+            }
+        };
+    }
+
+    private static StructType schema(RowType<?> rows) {
+        return new StructType(rows.columns().stream()
+                .map(column -> new StructField(column.name(), type(column.type()), column.nullable(), Metadata.empty()))
+                .toArray(StructField[]::new));
+    }
+
+    private static DataType type(ColumnType type) {
+        return switch (type) {
+            case TEXT -> DataTypes.StringType;
+            case INT32 -> DataTypes.IntegerType;
+            case INT64 -> DataTypes.LongType;
+            case FLOAT64 -> DataTypes.DoubleType;
+            case INT32_LIST -> DataTypes.createArrayType(DataTypes.IntegerType);
+            case INSTANT -> DataTypes.TimestampType;
+        };
+    }
+
+    /** As Spark takes values of that type. */
+    private static Object value(Object value) {
+        return value instanceof Instant instant ? Timestamp.from(instant) : value;
+    }
+}

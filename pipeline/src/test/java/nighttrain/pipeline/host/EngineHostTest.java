@@ -1,0 +1,139 @@
+package nighttrain.pipeline.host;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import nighttrain.executor.EngineConfig;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.pipeline.testing.FakeEngines;
+import nighttrain.pipeline.testing.TestSpark;
+import nighttrain.pipeline.testing.TinyModel;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.util.SerializableConfiguration;
+import org.assertj.core.api.Assertions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class EngineHostTest {
+    private final SparkSession spark = TestSpark.session();
+    private final FakeEngines engines = FakeEngines.create();
+    private final EngineHost host = EngineHost.here();
+
+    @TempDir
+    private Path dir;
+
+    @Test
+    void tasksShareOneEngine() throws InterruptedException {
+        assertThat(spark.sparkContext().isStopped()).isFalse();
+        try (EngineHost.Lease one = host.lease(run("a"));
+                EngineHost.Lease two = host.lease(run("a"))) {
+            assertThat(two.model()).isSameAs(one.model());
+            assertThat(two.run()).isSameAs(one.run());
+        }
+        try (EngineHost.Lease later = host.lease(run("a"))) {
+            assertThat(later.run().executor()).isEqualTo("driver");
+        }
+        assertThat(engines.script().opened).hasValue(1);
+        assertThat(engines.script().closed).hasValue(0);
+    }
+
+    @Test
+    void aFailedEngineIsOpenedAgain() throws InterruptedException {
+        try (EngineHost.Lease lease = host.lease(run("a"))) {
+            lease.engineFailed();
+            assertThat(engines.script().closed).as("its task still has it").hasValue(0);
+        }
+        assertThat(engines.script().closed).hasValue(1);
+        try (EngineHost.Lease lease = host.lease(run("a"))) {
+            assertThat(lease.run().heartbeat().done().outputTokens()).isZero();
+        }
+        assertThat(engines.script().opened).hasValue(2);
+    }
+
+    @Test
+    void anotherModelWaitsForTheTasksOfTheFirst() throws Exception {
+        CompletableFuture<EngineHost.Lease> other;
+        try (EngineHost.Lease first = host.lease(run("a"))) {
+            other = CompletableFuture.supplyAsync(() -> lease("b"));
+            Assertions.assertThatThrownBy(() -> other.get(200, TimeUnit.MILLISECONDS))
+                    .isInstanceOf(TimeoutException.class);
+            assertThat(first.model().engine().plan().maxNumSeqs()).isPositive();
+            assertThat(engines.script().closed).hasValue(0);
+        }
+        other.get(60, TimeUnit.SECONDS).close();
+        assertThat(engines.script().opened).hasValue(2);
+        assertThat(engines.script().closed).hasValue(1);
+    }
+
+    @Test
+    void whoMustBeAloneWaitsForOthersAndOthersWaitForIt() throws Exception {
+        CompletableFuture<EngineHost.Lease> alone;
+        CompletableFuture<EngineHost.Lease> later;
+        try (EngineHost.Lease first = host.lease(run("a"))) {
+            alone = CompletableFuture.supplyAsync(() -> leaseAlone("a"));
+            Assertions.assertThatThrownBy(() -> alone.get(200, TimeUnit.MILLISECONDS))
+                    .isInstanceOf(TimeoutException.class);
+        }
+        try (EngineHost.Lease only = alone.get(10, TimeUnit.SECONDS)) {
+            later = CompletableFuture.supplyAsync(() -> lease("a"));
+            Assertions.assertThatThrownBy(() -> later.get(200, TimeUnit.MILLISECONDS))
+                    .isInstanceOf(TimeoutException.class);
+        }
+        later.get(10, TimeUnit.SECONDS).close();
+    }
+
+    /** On GPUs the memory that an open engine holds would be missing from the plan of the next. */
+    @Test
+    void aCheckTrustsTheEngineThatIsOpenAndClosesAnIdleOtherOne() throws InterruptedException {
+        RunContext one = run("a");
+        RunContext other = run("b");
+        try (EngineHost.Lease lease = host.lease(one)) {
+            check(other);
+            assertThat(lease.model().engine().plan().maxNumSeqs()).isPositive();
+        }
+        check(one);
+        assertThat(engines.script().closed).hasValue(0);
+        check(other);
+        assertThat(engines.script().closed).hasValue(1);
+    }
+
+    private void check(RunContext run) {
+        Path model = Path.of(run.engine().model());
+        try (Checkpoint checkpoint = Checkpoints.dummy(model)) {
+            host.check(run.engine(), engines, checkpoint.spec());
+        }
+    }
+
+    private EngineHost.Lease leaseAlone(String model) {
+        try {
+            return host.leaseAlone(run(model));
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException(stopped);
+        }
+    }
+
+    private EngineHost.Lease lease(String model) {
+        try {
+            return host.lease(run(model));
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException(stopped);
+        }
+    }
+
+    private RunContext run(String model) {
+        Path modelDir = TinyModel.in(dir.resolve(model));
+        return new RunContext(
+                "run-of-" + dir.getFileName() + model,
+                new EngineKey(modelDir.toString(), true, EngineConfig.defaults()),
+                engines,
+                dir.resolve("journal").toString(),
+                SerializableConfiguration.broadcast(spark.sparkContext(), new Configuration()));
+    }
+}

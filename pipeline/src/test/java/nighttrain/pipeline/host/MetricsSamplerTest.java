@@ -1,0 +1,85 @@
+package nighttrain.pipeline.host;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalDouble;
+import java.util.OptionalLong;
+import java.util.stream.IntStream;
+import nighttrain.executor.Engine;
+import nighttrain.executor.EnginePlan;
+import nighttrain.executor.request.DeviceReading;
+import nighttrain.executor.request.EngineStats;
+import nighttrain.io.journal.Journal;
+import nighttrain.io.journal.JournalReader;
+import nighttrain.io.rows.MetricsRow;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class MetricsSamplerTest {
+    @TempDir
+    private Path dir;
+
+    @Test
+    void everyReplicaHasItsRowAndItsGpus() throws Exception {
+        FileSystem fs = FileSystem.getLocal(new Configuration());
+        Journal journal = new Journal(fs, new org.apache.hadoop.fs.Path(dir.toUri()));
+        TwoReplicas engine = new TwoReplicas();
+        try (MetricsSampler sampler = new MetricsSampler(engine, "7", journal.metrics("m"))) {
+            assertThat(sampler).isNotNull();
+            engine.outputTokens = 100;
+        }
+        List<MetricsRow> rows = new ArrayList<>();
+        for (FileStatus file : journal.metricFiles()) {
+            try (JournalReader<MetricsRow> reader = Journal.readMetrics(fs, file.getPath())) {
+                reader.forEachRemaining(rows::add);
+            }
+        }
+        assertThat(rows).extracting(MetricsRow::replica).startsWith(0, 1);
+        for (int replica : List.of(0, 1)) {
+            List<MetricsRow> own =
+                    rows.stream().filter(row -> row.replica() == replica).toList();
+            assertThat(own.stream().mapToLong(MetricsRow::outputTokens).sum()).isEqualTo(100 + replica);
+            assertThat(own).allSatisfy(row -> assertThat(row.gpuWatts()).isEqualTo(replica == 0 ? 300 : 700));
+        }
+    }
+
+    /** Of two GPUs each; GPU i draws 100 (i + 1) watts. */
+    private static final class TwoReplicas implements Engine {
+        private volatile long outputTokens;
+
+        @Override
+        public List<EngineStats> replicaStats() {
+            return IntStream.range(0, 2)
+                    .mapToObj(r -> new EngineStats(
+                            0, 0, 0, 0, outputTokens == 0 ? 0 : outputTokens + r, 0, 0, 0, 0, 0, 0, 0, 1))
+                    .toList();
+        }
+
+        @Override
+        public List<DeviceReading> devices() {
+            return IntStream.range(0, 4)
+                    .mapToObj(i -> new DeviceReading(
+                            i, OptionalDouble.of(0.5), OptionalLong.of(1), OptionalDouble.of(100 * (i + 1))))
+                    .toList();
+        }
+
+        @Override
+        public EnginePlan plan() {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public Session session() {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public void close() {}
+    }
+}

@@ -1,0 +1,142 @@
+package nighttrain.pipeline.task;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
+import nighttrain.executor.Backend;
+import nighttrain.executor.Engine;
+import nighttrain.executor.EngineConfig;
+import nighttrain.executor.request.SamplingParams;
+import nighttrain.io.journal.AttemptLog;
+import nighttrain.io.text.Truncation;
+import nighttrain.pipeline.host.EngineHost;
+import nighttrain.pipeline.host.EngineKey;
+import nighttrain.pipeline.host.RunContext;
+import nighttrain.pipeline.row.Decoding;
+import nighttrain.pipeline.row.Prompts;
+import nighttrain.pipeline.settings.ChatTemplateOptions;
+import nighttrain.pipeline.testing.PacedEngines;
+import nighttrain.pipeline.testing.TestSpark;
+import nighttrain.pipeline.testing.TinyModel;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.util.SerializableConfiguration;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Two tasks at one engine that has no room for all of their rows. */
+@Timeout(60)
+class RowLoopFairnessTest {
+    private static final int LATE_ROWS = 100;
+    /** Long, so that threads get their turn within it on a machine that is busy. */
+    private static final int STEP_MS = 15;
+
+    private static final Pass PASS = new Pass(false, new AttemptCounts(Map.of()), Long.MAX_VALUE);
+
+    private final AtomicInteger early = new AtomicInteger();
+    private final AtomicInteger late = new AtomicInteger();
+    /** How many the early one had, whenever the late one had ten more. */
+    private final List<Integer> earlyAtLatesTens = new CopyOnWriteArrayList<>();
+
+    private final AtomicBoolean ended = new AtomicBoolean();
+
+    @TempDir
+    private Path dir;
+
+    @Test
+    void theOneThatComesLateGetsItsHalf() throws Exception {
+        RunContext run = run();
+        try (EngineHost.Lease lease = EngineHost.here().lease(run)) {
+            CompletableFuture<Void> endless =
+                    CompletableFuture.runAsync(() -> feed(lease, run, "early", Long.MAX_VALUE, early));
+            while (early.get() < LATE_ROWS) {
+                Thread.sleep(1);
+            }
+            try {
+                feed(lease, run, "late", LATE_ROWS, late);
+            } finally {
+                ended.set(true);
+            }
+            assertThat(endless.handle((nothing, stopped) -> stopped.getCause()).get(10, TimeUnit.SECONDS))
+                    .isInstanceOf(CancellationException.class);
+            assertThat(late).hasValue(LATE_ROWS);
+            assertThat(medianMeanwhile()).isBetween(10 / 3, 3 * 10);
+        }
+    }
+
+    /** Rows of the early one for ten of the late one; a median, since a machine may hold either of them up for a while. */
+    private int medianMeanwhile() {
+        return IntStream.range(1, earlyAtLatesTens.size())
+                .map(ten -> earlyAtLatesTens.get(ten) - earlyAtLatesTens.get(ten - 1))
+                .sorted()
+                .skip((earlyAtLatesTens.size() - 1) / 2)
+                .findFirst()
+                .orElseThrow();
+    }
+
+    private void feed(EngineHost.Lease lease, RunContext run, String name, long rows, AtomicInteger finished) {
+        TaskSpec spec = new TaskSpec(
+                run,
+                PASS,
+                new Prompts(),
+                new Decoding(SamplingParams.greedy(2), List.of(), 0),
+                null,
+                new ChatTemplateOptions(null, Map.of()),
+                Truncation.NONE,
+                false);
+        RowQueue intake = new RowQueue(
+                LongStream.range(0, rows)
+                        .mapToObj(row -> new PromptRow(name, row, 0, name + row, "ab", null, null))
+                        .iterator(),
+                PASS,
+                PASS.tries());
+        try (InFlight inFlight = new InFlight(new AttemptLog(run.journal(), name), false);
+                Engine.Session session = lease.model().session()) {
+            new RowLoop(
+                            intake,
+                            new RequestBuilder(lease.model(), spec, PASS.tries()),
+                            new ResultBuilder(lease.model().tokenizer(), false, false, name, PASS.tries()),
+                            session,
+                            inFlight,
+                            new DeadlineGate(PASS),
+                            row -> count(finished),
+                            this::refuseEnded)
+                    .run();
+        } catch (InterruptedException stopped) {
+            throw new IllegalStateException(stopped);
+        }
+    }
+
+    private void count(AtomicInteger finished) {
+        if (finished.incrementAndGet() % 10 == 0 && finished == late) {
+            earlyAtLatesTens.add(early.get());
+        }
+    }
+
+    private void refuseEnded() {
+        if (ended.get()) {
+            throw new CancellationException("ended");
+        }
+    }
+
+    private RunContext run() {
+        Path model = TinyModel.in(dir.resolve("model"));
+        EngineConfig config = new EngineConfig(Backend.CPU, 0, 1, 8, 0, TinyModel.CONTEXT_TOKENS, 16, 0, false, 1);
+        return new RunContext(
+                "run-of-" + dir.getFileName(),
+                new EngineKey(model.toString(), true, config),
+                new PacedEngines(STEP_MS, 1, "none", 1),
+                dir.resolve("journal").toString(),
+                SerializableConfiguration.broadcast(TestSpark.session().sparkContext(), new Configuration()));
+    }
+}
