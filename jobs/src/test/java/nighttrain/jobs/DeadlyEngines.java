@@ -11,7 +11,7 @@ import nighttrain.executor.device.DeviceLostException;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.pipeline.host.EngineFactory;
-import nighttrain.pipeline.host.RealEngines;
+import nighttrain.pipeline.host.EngineFactory.RealEngines;
 
 /**
  * The real engine, and a prompt that is its process's last.

@@ -7,7 +7,7 @@ import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.request.Generation;
 import nighttrain.pipeline.host.EngineFactory;
-import nighttrain.pipeline.host.RealEngines;
+import nighttrain.pipeline.host.EngineFactory.RealEngines;
 
 /** Engines that take what they are offered, as the real one does, and are never done with it. */
 record MuteEngines() implements EngineFactory {

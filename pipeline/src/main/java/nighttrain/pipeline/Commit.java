@@ -3,34 +3,36 @@ package nighttrain.pipeline;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.CancellationException;
 import java.util.function.DoubleSupplier;
 import java.util.stream.Collectors;
+import nighttrain.io.Causes;
 import nighttrain.io.table.Incidents;
 import nighttrain.io.table.Saved;
 import nighttrain.io.table.Summary;
 import nighttrain.io.table.Throughput;
-import nighttrain.pipeline.task.EngineUsed;
+import nighttrain.pipeline.cluster.ExecutorLosses;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.job.Versions;
-import nighttrain.pipeline.cluster.ExecutorLosses;
 import nighttrain.pipeline.read.PromptTable;
 import nighttrain.pipeline.report.Page;
-import nighttrain.pipeline.runreport.RunReport;
-import nighttrain.pipeline.resume.Duplicates;
 import nighttrain.pipeline.resume.CompletedRows;
+import nighttrain.pipeline.resume.Duplicates;
 import nighttrain.pipeline.resume.JournalTable;
+import nighttrain.pipeline.runreport.RunReport;
+import nighttrain.pipeline.task.TaskCounters.EngineUsed;
 import nighttrain.pipeline.write.MetricsTable;
 import nighttrain.pipeline.write.ResultTable;
 import nighttrain.pipeline.write.RowFigures;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.SparkThrowable;
 import org.apache.spark.sql.SparkSession;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Turns the journal of a job into what users read. May be killed at any point: files take their names when they are whole,
- * the summary comes last, and only then does the journal go, so that the next run finds either a complete job or all it needs
- * to do this again.
+ * Turns the journal of a job into what users read. A kill is safe at any point: files take their names when they are whole, the
+ * summary is written last, and the journal is deleted after it. So the next run finds either a complete job or the whole journal.
  */
 final class Commit {
     private static final Logger LOG = LoggerFactory.getLogger(Commit.class);
@@ -42,7 +44,7 @@ final class Commit {
     private final List<EngineUsed> engines;
     private final ExecutorLosses losses;
 
-    /** {@code engines}: those that ran; {@code losses}: what happened to them. */
+    /** {@code engines}: those that ran; {@code losses}: the executors and tasks that were lost. */
     Commit(SparkSession spark, PreparedJob job, String runId, List<EngineUsed> engines, ExecutorLosses losses) {
         this.spark = spark;
         this.job = job;
@@ -109,27 +111,27 @@ final class Commit {
                 folder, summary, earlier.outputs(), job.options().output().maxRowErrors());
     }
 
-    /** Counters that cannot be written are no reason to give up a night's rows. */
+    /** A failure to write metrics does not fail the job. */
     private MetricsTable.Sums writeMetrics(JournalTable journal) {
         Path metrics = folder.scratch(runId, "metrics");
         try {
             MetricsTable.Sums sums = new MetricsTable(journal.metrics()).write(metrics);
             folder.replace(metrics, folder.metrics());
             return sums;
-        } catch (Exception unwritten) { // Scala throws checked ones that no signature names
-            Cancelled.throwIfBehind(unwritten);
+        } catch (Exception unwritten) { // Scala throws checked exceptions that no signature names
+            throwIfCancelled(unwritten);
             LOG.warn("the metrics table was not written; the results are whole", unwritten);
             return MetricsTable.Sums.NOTHING;
         }
     }
 
-    /** Nor is a picture that cannot be drawn. */
+    /** A failure to draw the report does not fail the job. */
     private void draw(Summary summary, RowFigures figures, MetricsTable.Sums sums) {
         try {
             Page page = RunReport.of(spark, folder.results(), folder.metrics(), summary, figures, sums);
             folder.writeReport(page.render());
-        } catch (Exception undrawn) { // Scala throws checked ones that no signature names
-            Cancelled.throwIfBehind(undrawn);
+        } catch (Exception undrawn) { // Scala throws checked exceptions that no signature names
+            throwIfCancelled(undrawn);
             LOG.warn("report.html was not written; the results and summary.json are whole", undrawn);
         }
     }
@@ -142,14 +144,14 @@ final class Commit {
         return provenance;
     }
 
-    /** What all runs computed: the results, or fewer where some are copies. */
+    /** What all runs computed: the results without copies. */
     private static CompletedRows computed(JournalTable journal, Duplicates duplicates, RowFigures figures) {
         return duplicates.count() > 0
                 ? CompletedRows.in(journal, duplicates)
                 : new CompletedRows(figures.rows(), figures.errors(), figures.promptTokens(), figures.outputTokens());
     }
 
-    /** Rates of this run alone: what earlier runs computed took other seconds. */
+    /** Rates of this run, without rows of earlier runs. */
     private Throughput throughput(CompletedRows computed, CompletedRows earlier, double seconds) {
         int gpus = engines.stream().mapToInt(EngineUsed::gpus).sum();
         return Throughput.of(
@@ -157,5 +159,18 @@ final class Commit {
                 computed.outputTokens() - earlier.outputTokens(),
                 seconds,
                 gpus);
+    }
+
+    /** A run that its user stopped, as Ctrl-C does, does not go on without its metrics or its report. */
+    private static void throwIfCancelled(Throwable failure) {
+        boolean cancelled = Causes.of(failure)
+                .anyMatch(cause ->
+                        cause instanceof SparkThrowable known && "SPARK_JOB_CANCELLED".equals(known.getCondition()));
+        if (cancelled) {
+            CancellationException stopped =
+                    new CancellationException("the run was cancelled while its results were written");
+            stopped.initCause(failure);
+            throw stopped;
+        }
     }
 }

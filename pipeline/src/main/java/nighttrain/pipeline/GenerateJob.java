@@ -1,10 +1,10 @@
 package nighttrain.pipeline;
 
+import nighttrain.pipeline.cluster.FirstExecutor;
 import nighttrain.pipeline.host.EngineFactory;
-import nighttrain.pipeline.host.RealEngines;
+import nighttrain.pipeline.host.EngineFactory.RealEngines;
 import nighttrain.pipeline.job.JobLock;
 import nighttrain.pipeline.job.RunId;
-import nighttrain.pipeline.cluster.FirstExecutor;
 import nighttrain.pipeline.monitor.ProgressListener;
 import nighttrain.pipeline.read.InputReader;
 import nighttrain.pipeline.read.InputSource;
@@ -14,7 +14,7 @@ import nighttrain.pipeline.settings.Settings;
 import org.apache.hadoop.fs.FSError;
 import org.apache.spark.sql.SparkSession;
 
-/** Prompts in a table to completions in a table. */
+/** A job: it reads prompts from a table and writes completions to a table. */
 public final class GenerateJob {
     private final EngineFactory engines;
 
@@ -23,7 +23,7 @@ public final class GenerateJob {
         this(new RealEngines());
     }
 
-    /** With engines of another make. */
+    /** With other engines. */
     public GenerateJob(EngineFactory engines) {
         this.engines = engines;
     }
@@ -31,14 +31,14 @@ public final class GenerateJob {
     /**
      * Reads {@code --input}, writes {@code --output}.
      *
-     * @throws nighttrain.io.UserError for what the user can mend; nothing was written then
+     * @throws nighttrain.io.UserError for what the user can fix; nothing is written then
      */
     public GenerateReport run(SparkSession spark, GenerateOptions options, ProgressListener progress) {
         FirstExecutor.await(spark.sparkContext(), options.settings().get(Settings.EXECUTOR_WAIT), progress::waits);
         return run(spark, options, new InputReader(spark).open(options.input()), progress);
     }
 
-    /** As {@link #run(SparkSession, GenerateOptions, ProgressListener)}, of an input that is open. */
+    /** As {@link #run(SparkSession, GenerateOptions, ProgressListener)}, with an open input. */
     public GenerateReport run(
             SparkSession spark, GenerateOptions options, InputSource source, ProgressListener progress) {
         long startNanos = System.nanoTime();
@@ -57,8 +57,8 @@ public final class GenerateJob {
                 job.folder().clear();
             }
             job.folder().write(job.fingerprint());
-            return new GenerateRun(spark, job, engines, lock.run(), startNanos).go(progress);
-        } catch (Exception | FSError failed) { // Scala throws checked ones that no signature names
+            return new GenerateRun(spark, job, engines, lock.run(), startNanos, progress).run();
+        } catch (Exception | FSError failed) { // Scala throws checked exceptions that no signature names
             RunFault.throwIfBehind(failed);
             UnreadableFile.throwIfBehind(failed);
             throw failed;

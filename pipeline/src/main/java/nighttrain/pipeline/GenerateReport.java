@@ -3,14 +3,14 @@ package nighttrain.pipeline;
 import nighttrain.io.table.Percentiles;
 import nighttrain.io.table.Summary;
 import nighttrain.pipeline.job.JobFolder;
-import nighttrain.pipeline.settings.MaxRowErrors;
 import nighttrain.pipeline.resume.CompletedRows;
+import nighttrain.pipeline.settings.MaxRowErrors;
 
 /**
- * What a run came to.
+ * The outcome of a run.
  *
  * @param output the output directory
- * @param rows finished outputs: input rows times samples, unless the run was stopped; what follows of them is 0 then
+ * @param rows finished outputs: input rows times samples, unless a deadline stopped the run; all figures below are 0 then
  * @param errors of these, failed
  * @param rowsLeft outputs not computed yet; 0 unless {@code --deadline} stopped the run, which then wrote no results
  * @param rowsFromEarlierRuns outputs that an earlier run had finished

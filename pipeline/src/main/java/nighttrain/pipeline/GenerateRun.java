@@ -2,21 +2,35 @@ package nighttrain.pipeline;
 
 import java.time.ZoneId;
 import java.time.ZonedDateTime;
+import nighttrain.io.Causes;
+import nighttrain.io.UserError;
+import nighttrain.pipeline.cluster.ExecutorLosses;
+import nighttrain.pipeline.cluster.GenerateStage;
 import nighttrain.pipeline.host.EngineFactory;
 import nighttrain.pipeline.host.EngineKey;
 import nighttrain.pipeline.host.RunContext;
-import nighttrain.pipeline.cluster.ExecutorLosses;
 import nighttrain.pipeline.monitor.ProgressListener;
+import nighttrain.pipeline.monitor.ProgressReporter;
+import nighttrain.pipeline.partition.PartitionPlan;
+import nighttrain.pipeline.partition.TokenEstimate;
 import nighttrain.pipeline.read.PromptTable;
-import nighttrain.pipeline.settings.Settings;
-import nighttrain.pipeline.resume.Duplicates;
 import nighttrain.pipeline.resume.CompletedRows;
+import nighttrain.pipeline.resume.Duplicates;
 import nighttrain.pipeline.resume.JournalTable;
+import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.settings.Settings;
+import nighttrain.pipeline.task.AttemptCounts;
+import nighttrain.pipeline.task.GenerateTask;
+import nighttrain.pipeline.task.TaskCounters;
+import nighttrain.pipeline.task.TaskSpec;
+import org.apache.spark.SparkContext;
 import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.util.SerializableConfiguration;
 
-/** One run of a job: read, skip what is done, order, feed, write. */
+/** One run of a job: it reads the prompts, skips what is done, partitions the rest, generates, and commits. */
 final class GenerateRun {
     private static final double NANOS_PER_S = 1e9;
 
@@ -25,17 +39,27 @@ final class GenerateRun {
     private final EngineFactory engines;
     private final String runId;
     private final long startNanos;
+    private final ProgressListener listener;
+    private final TaskCounters counters;
 
-    GenerateRun(SparkSession spark, PreparedJob job, EngineFactory engines, String runId, long startNanos) {
+    GenerateRun(
+            SparkSession spark,
+            PreparedJob job,
+            EngineFactory engines,
+            String runId,
+            long startNanos,
+            ProgressListener listener) {
         this.spark = spark;
         this.job = job;
         this.engines = engines;
         this.runId = runId;
         this.startNanos = startNanos;
+        this.listener = listener;
+        this.counters = TaskCounters.in(spark.sparkContext());
     }
 
-    GenerateReport go(ProgressListener progress) {
-        // Once per run: it is large, and every task needs it.
+    GenerateReport run() {
+        // Once per run: the configuration is large, and every task needs it.
         Broadcast<SerializableConfiguration> hadoop = SerializableConfiguration.broadcast(
                 spark.sparkContext(), spark.sessionState().newHadoopConf());
         JournalTable journal = new JournalTable(spark, job.folder().journal(), hadoop);
@@ -46,21 +70,86 @@ final class GenerateRun {
                 ? Duplicates.among(
                         table.prompts(), journal, job.folder(), job.folder().scratch(runId, "duplicates"))
                 : Duplicates.none();
-        CompletedRows earlier = CompletedRows.in(journal, duplicates);
+        CompletedRows completed = CompletedRows.in(journal, duplicates);
         long outputs = table.rows() * job.options().samples() - duplicates.count();
-        Feeding feeding = new Feeding(spark, job, context(hadoop), endMs());
         try (ExecutorLosses losses = ExecutorLosses.watch(spark.sparkContext())) {
-            double generatingS = outputs == earlier.outputs()
+            double generatingS = outputs == completed.outputs()
                     ? 0
-                    : feeding.go(duplicates.leaveOut(table.prompts()), outputs, journal, earlier, progress);
-            if (feeding.left() > 0) {
-                return GenerateReport.ofStopped(job.folder(), outputs, feeding.left(), earlier, elapsedS());
+                    : generate(context(hadoop), duplicates.leaveOut(table.prompts()), outputs, journal, completed);
+            long left = counters.left().value() + counters.suspicious().value();
+            if (left > 0) {
+                return GenerateReport.ofStopped(job.folder(), outputs, left, completed, elapsedS());
             }
-            return new Commit(spark, job, runId, feeding.counters().enginesMet(), losses)
-                    .write(table, journal, duplicates, earlier, generatingS, this::elapsedS);
+            return new Commit(spark, job, runId, counters.enginesUsed(), losses)
+                    .write(table, journal, duplicates, completed, generatingS, this::elapsedS);
         }
     }
 
+    /**
+     * Runs the model on the prompts that the journal lacks: first all of them together, then each suspicious row isolated.
+     *
+     * @param outputs of the whole job
+     * @return how long that took, in seconds
+     */
+    private double generate(
+            RunContext run, Dataset<Row> prompts, long outputs, JournalTable journal, CompletedRows completed) {
+        long startedNanos = System.nanoTime();
+        long endMs = endMs();
+        SparkContext context = spark.sparkContext();
+        ProgressReporter.Goal goal = new ProgressReporter.Goal(
+                runId, job.folder().output().toString(), outputs, completed.outputs(), completed.errors());
+        context.setJobDescription("Night Train: generate");
+        try (ProgressReporter reporter = ProgressReporter.start(context, listener, goal, counters::done)) {
+            Dataset<Row> left = CompletedRows.skip(prompts, journal);
+            pass(run, false, endMs, partition(left, outputs - completed.outputs(), completed));
+            if (counters.suspicious().value() > 0 && counters.left().value() == 0) {
+                context.setJobDescription("Night Train: generate, one row at a time");
+                left = CompletedRows.skip(prompts, journal);
+                pass(run, true, endMs, partition(left, counters.suspicious().value(), completed));
+                counters.suspicious().reset();
+            }
+        } catch (RuntimeException failed) {
+            // What an executor found and the driver could not see, such as a model missing on its disk, is a user's
+            // error too.
+            throw Causes.first(failed, UserError.class)
+                    .map(RuntimeException.class::cast)
+                    .orElse(failed);
+        } finally {
+            context.setJobDescription(null);
+        }
+        return (System.nanoTime() - startedNanos) / NANOS_PER_S;
+    }
+
+    private Dataset<Row> partition(Dataset<Row> left, long outputs, CompletedRows completed) {
+        GenerateOptions options = job.options();
+        TokenEstimate estimate = TokenEstimate.of(
+                options.sampling().maxTokens(),
+                job.model().maxModelLen(),
+                completed.outputs(),
+                completed.outputTokens());
+        return PartitionPlan.of(left, outputs, estimate, options.engine().maxNumSeqs())
+                .partition(left);
+    }
+
+    private void pass(RunContext run, boolean isolated, long endMs, Dataset<Row> partitioned) {
+        TaskSpec.Pass pass =
+                new TaskSpec.Pass(isolated, AttemptCounts.in(job.folder().journal(), ""), endMs);
+        GenerateStage stage = new GenerateStage(
+                spark,
+                job.folder().scratch(runId, "ordered"),
+                job.options().settings().get(Settings.EXECUTOR_WAIT),
+                listener::waits);
+        stage.run(
+                isolated && speculates() ? partitioned.coalesce(1) : partitioned,
+                new GenerateTask(TaskSpec.of(run, pass, job.options()), counters));
+    }
+
+    /** Spark copies a slow task when it can compare it with others. A copy would mistake the first's isolated row for a poison row. */
+    private boolean speculates() {
+        return spark.sparkContext().getConf().getBoolean("spark.speculation", false);
+    }
+
+    /** When the last row is to be finished, in milliseconds since 1970. */
     private long endMs() {
         return job.options()
                 .settings()

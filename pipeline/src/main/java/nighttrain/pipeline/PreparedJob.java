@@ -2,10 +2,16 @@ package nighttrain.pipeline;
 
 import java.util.List;
 import java.util.Optional;
+import nighttrain.executor.Engines;
+import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.UserError;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.table.Prediction;
+import nighttrain.io.text.Tokenizer;
 import nighttrain.pipeline.host.EngineFactory;
-import nighttrain.pipeline.host.ModelFacts;
+import nighttrain.pipeline.host.EngineHost;
+import nighttrain.pipeline.host.EngineKey;
 import nighttrain.pipeline.job.Fingerprint;
 import nighttrain.pipeline.job.JobFingerprints;
 import nighttrain.pipeline.job.JobFolder;
@@ -16,17 +22,19 @@ import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.write.ResultColumns;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * A job of which all that can be known beforehand is known to be right; nothing was written.
+ * A job that passed every check that is possible before anything is written.
  *
- * @param options what was asked
+ * @param options the user's options
  * @param source the input
- * @param columns what is taken from it
+ * @param columns the columns that the job uses
  * @param model what the driver knows of the model
- * @param folder where everything goes
+ * @param folder the output directory
  * @param fingerprint what identifies the job
- * @param prediction what a plan says of it
+ * @param prediction the plan's prediction
  */
 record PreparedJob(
         GenerateOptions options,
@@ -89,7 +97,7 @@ record PreparedJob(
         }
     }
 
-    /** Results among the prompts would be prompts of the next run. */
+    /** Results inside the input would be prompts of the next run. */
     private static void refuseWithin(String input, JobFolder folder) {
         String above = folder.fs().makeQualified(new Path(input)).toString();
         if ((folder.output() + "/").startsWith(above + "/")) {
@@ -100,5 +108,43 @@ record PreparedJob(
 
     private static boolean needsChat(GenerateOptions options, InputColumns columns) {
         return options.prompts().system().isPresent() || columns.prompt().isConversation();
+    }
+
+    /**
+     * What the driver knows about a model before an executor opens it.
+     *
+     * @param fingerprint identifies its content
+     * @param architecture its name and settings
+     * @param maxModelLen longest prompt plus output, in tokens
+     */
+    public record ModelFacts(String fingerprint, String architecture, int maxModelLen) {
+        private static final Logger LOG = LoggerFactory.getLogger(ModelFacts.class);
+
+        /**
+         * Opens and closes everything that executors will open, except the weights.
+         *
+         * @param chat whether the model's chat template is needed
+         * @param here whether the engine will run on this machine, whose GPUs and memory are then checked too
+         * @throws nighttrain.io.UserError if something is missing, broken or incompatible
+         */
+        public static ModelFacts check(GenerateOptions options, boolean chat, boolean here, EngineFactory engines) {
+            java.nio.file.Path dir = java.nio.file.Path.of(options.model());
+            try (Checkpoint checkpoint = options.dummyWeights() ? Checkpoints.dummy(dir) : Checkpoints.open(dir);
+                    Tokenizer tokenizer = Tokenizer.open(dir)) {
+                checkpoint.warnings().forEach(LOG::warn);
+                Checkpoints.checkTensors(checkpoint);
+                if (chat) {
+                    options.prompts().chat().open(dir);
+                }
+                Engines.check(options.engine(), checkpoint.spec());
+                if (here) {
+                    EngineHost.here().check(EngineKey.of(options), engines, checkpoint.spec());
+                }
+                return new ModelFacts(
+                        checkpoint.fingerprint(),
+                        ModelFootprint.of(checkpoint.spec()).architecture(),
+                        Engines.maxModelLen(options.engine(), checkpoint.spec()));
+            }
+        }
     }
 }

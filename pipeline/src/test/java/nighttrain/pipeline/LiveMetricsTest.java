@@ -14,7 +14,7 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import nighttrain.pipeline.monitor.Progress;
+import nighttrain.pipeline.monitor.ProgressListener.Progress;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.testing.HistoryServer;
 import nighttrain.pipeline.testing.JobTest;

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
-import nighttrain.pipeline.monitor.Progress;
+import nighttrain.pipeline.monitor.ProgressListener.Progress;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.testing.JobTest;
 import org.junit.jupiter.api.Test;

@@ -85,7 +85,8 @@ class AttemptLogTest {
     @Test
     void halfALineAtTheEndIsNoRow() throws IOException {
         new AttemptLog(journal, "a").begin(List.of(row(0)));
-        java.nio.file.Path file = dir.resolve(AttemptFiles.list(journal, "a").get(0).getName());
+        java.nio.file.Path file =
+                dir.resolve(AttemptFiles.list(journal, "a").get(0).getName());
         Files.writeString(file, "{\"file\":\"f\",\"ro", StandardOpenOption.APPEND);
         assertThat(left("a")).containsExactly(row(0));
     }

@@ -6,10 +6,10 @@ import java.util.Map;
 import java.util.Optional;
 import nighttrain.executor.EngineConfig;
 import nighttrain.pipeline.settings.GenerateOptions;
-import nighttrain.pipeline.settings.LoadFormat;
 import nighttrain.pipeline.settings.Setting;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
+import nighttrain.pipeline.settings.Settings.LoadFormat;
 
 /**
  * A benchmark: what was set, typed and checked.

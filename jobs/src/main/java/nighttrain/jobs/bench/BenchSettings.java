@@ -1,13 +1,13 @@
 package nighttrain.jobs.bench;
 
-import static nighttrain.pipeline.settings.SettingGroup.WORKLOAD;
+import static nighttrain.pipeline.settings.Setting.SettingGroup.WORKLOAD;
 
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
-import nighttrain.pipeline.settings.OutputEffect;
 import nighttrain.pipeline.settings.Setting;
-import nighttrain.pipeline.settings.SettingGroup;
+import nighttrain.pipeline.settings.Setting.OutputEffect;
+import nighttrain.pipeline.settings.Setting.SettingGroup;
 import nighttrain.pipeline.settings.SettingType;
 import nighttrain.pipeline.settings.Settings;
 

@@ -2,8 +2,8 @@ package nighttrain.jobs.cli;
 
 import java.time.Duration;
 import java.util.Locale;
-import nighttrain.pipeline.monitor.Progress;
 import nighttrain.pipeline.monitor.ProgressListener;
+import nighttrain.pipeline.monitor.ProgressListener.Progress;
 
 /** One line, redrawn on a terminal; elsewhere (a scheduler's log) a line every ten seconds. */
 public final class ProgressBar implements ProgressListener, AutoCloseable {

@@ -5,8 +5,8 @@ import java.util.ArrayList;
 import java.util.List;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.Engines;
-import nighttrain.pipeline.host.EngineHost;
 import nighttrain.pipeline.cluster.LoneExecutor;
+import nighttrain.pipeline.host.EngineHost;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

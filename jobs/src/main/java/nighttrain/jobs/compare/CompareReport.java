@@ -7,10 +7,10 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import nighttrain.pipeline.job.Versions;
 import nighttrain.pipeline.report.Block;
+import nighttrain.pipeline.report.Block.Prose;
 import nighttrain.pipeline.report.Numbers;
 import nighttrain.pipeline.report.Page;
-import nighttrain.pipeline.report.Prose;
-import nighttrain.pipeline.report.Section;
+import nighttrain.pipeline.report.Page.Section;
 import nighttrain.pipeline.report.Table;
 import nighttrain.pipeline.report.Table.Column;
 

@@ -7,8 +7,8 @@ import java.util.function.ToDoubleFunction;
 import nighttrain.pipeline.report.BarChart;
 import nighttrain.pipeline.report.BarChart.Bar;
 import nighttrain.pipeline.report.BarChart.Group;
-import nighttrain.pipeline.report.Prose;
-import nighttrain.pipeline.report.Section;
+import nighttrain.pipeline.report.Block.Prose;
+import nighttrain.pipeline.report.Page.Section;
 
 /**
  * Our figures beside published ones: how many times as fast as its own dense model each architecture was, here and there. Only

@@ -2,7 +2,7 @@ package nighttrain.jobs.plan;
 
 import java.util.List;
 import java.util.Optional;
-import nighttrain.pipeline.partition.FleetForecast;
+import nighttrain.pipeline.partition.FleetSimulation.FleetForecast;
 
 /**
  * What a job is expected to take.

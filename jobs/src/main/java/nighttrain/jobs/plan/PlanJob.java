@@ -16,16 +16,16 @@ import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.jobs.plan.Planner.Names;
 import nighttrain.jobs.plan.Sample.Length;
+import nighttrain.pipeline.cluster.LoneExecutor;
 import nighttrain.pipeline.host.CountingEngines;
+import nighttrain.pipeline.host.EngineFactory.RealEngines;
 import nighttrain.pipeline.host.EngineHost;
 import nighttrain.pipeline.host.EngineKey;
-import nighttrain.pipeline.host.RealEngines;
-import nighttrain.pipeline.cluster.LoneExecutor;
 import nighttrain.pipeline.read.UnreadableFile;
 import nighttrain.pipeline.settings.GenerateOptions;
-import nighttrain.pipeline.settings.LoadFormat;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
+import nighttrain.pipeline.settings.Settings.LoadFormat;
 import org.apache.spark.sql.SparkSession;
 
 /**

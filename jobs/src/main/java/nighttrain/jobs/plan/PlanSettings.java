@@ -1,15 +1,15 @@
 package nighttrain.jobs.plan;
 
-import static nighttrain.pipeline.settings.SettingGroup.PLAN;
+import static nighttrain.pipeline.settings.Setting.SettingGroup.PLAN;
 
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
-import nighttrain.pipeline.settings.OutputEffect;
 import nighttrain.pipeline.settings.Setting;
-import nighttrain.pipeline.settings.SettingGroup;
+import nighttrain.pipeline.settings.Setting.OutputEffect;
+import nighttrain.pipeline.settings.Setting.SettingGroup;
 import nighttrain.pipeline.settings.SettingType;
 import nighttrain.pipeline.settings.Settings;
 

@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import nighttrain.jobs.cli.Figures;
-import nighttrain.pipeline.partition.FleetForecast;
+import nighttrain.pipeline.partition.FleetSimulation.FleetForecast;
 
 /** What {@code plan} prints. */
 final class PlanTable {

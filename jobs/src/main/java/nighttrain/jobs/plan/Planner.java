@@ -10,12 +10,12 @@ import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.executor.perf.StepTime;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.jobs.compare.Layout;
-import nighttrain.pipeline.partition.TaskPartitions;
-import nighttrain.pipeline.partition.TaskPartitions.TaskPartition;
-import nighttrain.pipeline.partition.TaskPartitions.Kind;
 import nighttrain.pipeline.partition.Fleet;
-import nighttrain.pipeline.partition.FleetForecast;
 import nighttrain.pipeline.partition.FleetSimulation;
+import nighttrain.pipeline.partition.FleetSimulation.FleetForecast;
+import nighttrain.pipeline.partition.TaskPartitions;
+import nighttrain.pipeline.partition.TaskPartitions.Kind;
+import nighttrain.pipeline.partition.TaskPartitions.TaskPartition;
 
 /**
  * What a job will take, from what is known of its rows and its hardware.

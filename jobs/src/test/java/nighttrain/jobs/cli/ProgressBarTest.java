@@ -7,7 +7,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Optional;
-import nighttrain.pipeline.monitor.Progress;
+import nighttrain.pipeline.monitor.ProgressListener.Progress;
 import org.junit.jupiter.api.Test;
 
 class ProgressBarTest {

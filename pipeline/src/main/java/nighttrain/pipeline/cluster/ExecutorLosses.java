@@ -12,9 +12,9 @@ import org.apache.spark.scheduler.SparkListenerTaskEnd;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What was lost on the cluster while a run was at work. */
+/** Counts the executors and tasks that a run lost. */
 public final class ExecutorLosses implements AutoCloseable {
-    /** Executors that were let go. */
+    /** Reasons of executors that were removed on purpose. */
     private static final Pattern ON_PURPOSE = Pattern.compile("(?i)killed by driver|decommission");
 
     private static final Duration SETTLE = Duration.ofSeconds(10);
@@ -30,12 +30,12 @@ public final class ExecutorLosses implements AutoCloseable {
         spark.addSparkListener(ears);
     }
 
-    /** From now on. */
+    /** Counts from now on. */
     public static ExecutorLosses watch(SparkContext spark) {
         return new ExecutorLosses(spark);
     }
 
-    /** Returns when all that happened until now is counted: Spark tells of it a moment later. */
+    /** Returns when all losses until now are counted: Spark reports them a moment later. */
     public void settle() {
         try {
             spark.listenerBus().waitUntilEmpty(SETTLE.toMillis());
@@ -43,11 +43,11 @@ public final class ExecutorLosses implements AutoCloseable {
             if (busy instanceof InterruptedException) {
                 Thread.currentThread().interrupt();
             }
-            LOG.warn("not all that Spark has to tell was waited for; more may be lost than is counted", busy);
+            LOG.warn("Spark did not report all events in time; more may be lost than is counted", busy);
         }
     }
 
-    /** Executors that went without having been sent away. */
+    /** Executors that were lost, without those removed on purpose. */
     public long executors() {
         return executors.get();
     }

@@ -9,15 +9,17 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import nighttrain.io.UserError;
+import nighttrain.pipeline.cluster.ClusterState.ExecutorSize;
+import nighttrain.pipeline.cluster.ClusterState.StandaloneMaster;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.JavaFutureAction;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.resource.ResourceProfile;
 
-/** Waits for a job's first executor, or a stage's: what no cluster can give ends in a line, not in a night of waiting. */
+/** Waits for the first executor of a job or a stage. A request that the cluster cannot meet ends in an error, not in endless waiting. */
 public final class FirstExecutor {
-    /** How long workers may take to come up before it counts that none is large enough. */
+    /** Workers may take this long to start before the job is refused because none is large enough. */
     private static final Duration GRACE = Duration.ofSeconds(10);
 
     private final SparkContext spark;
@@ -31,10 +33,10 @@ public final class FirstExecutor {
     }
 
     /**
-     * Returns when an executor is at work.
+     * Returns when an executor runs.
      *
-     * @param says takes a line where that takes its time
-     * @throws UserError where none comes within {@code atMost}
+     * @param says takes a line when the wait is long
+     * @throws UserError if none starts within {@code atMost}
      */
     public static void await(SparkContext spark, Duration atMost, Consumer<String> says) {
         if (!spark.isLocal()) {
@@ -43,10 +45,10 @@ public final class FirstExecutor {
     }
 
     /**
-     * Returns when an executor with a stage's own resources is at work.
+     * Returns when an executor with a stage's own resources runs.
      *
-     * @param says takes a line where that takes its time
-     * @throws UserError where none comes within {@code atMost}
+     * @param says takes a line when the wait is long
+     * @throws UserError if none starts within {@code atMost}
      */
     static void await(SparkContext spark, ResourceProfile ofStage, Duration atMost, Consumer<String> says) {
         new FirstExecutor(spark, task -> task.withResources(ofStage)).await(atMost, says);
@@ -102,5 +104,44 @@ public final class FirstExecutor {
                 "no executor within " + waited.toSeconds() + " s",
                 asked,
                 shortage.why() + "; " + shortage.remedy() + ", ask for less, or raise --executor-wait");
+    }
+
+    /**
+     * Why no executor has started, as far as the driver knows.
+     *
+     * @param why the reason, or the command that tells it
+     * @param remedy the way out
+     */
+    record Shortage(String why, String remedy) {
+        /** {@code told}: by a standalone cluster's master. */
+        static Shortage of(SparkContext spark, Optional<ClusterState> told) {
+            return of(spark.master(), spark.applicationId(), told);
+        }
+
+        static Shortage of(String master, String application, Optional<ClusterState> told) {
+            if (told.isPresent()) {
+                return of(told.get());
+            }
+            if (master.startsWith("k8s")) {
+                return new Shortage(
+                        "kubectl describe pods -l spark-role=executor,spark-app-selector=" + application
+                                + " tells what they wait for",
+                        "mend that");
+            }
+            if (master.equals("yarn")) {
+                return new Shortage(
+                        "yarn application -status " + application + " tells what it waits for", "wait for that");
+            }
+            return new Shortage("the cluster has none to give, or is slow", "wait for other jobs");
+        }
+
+        private static Shortage of(ClusterState cluster) {
+            String have = "there are " + cluster.sizes();
+            return cluster.others().isEmpty()
+                    ? new Shortage(
+                            have + ", and no other application: the workers' logs tell why executors do not start",
+                            "mend that")
+                    : new Shortage(have + ", in use by " + String.join(", ", cluster.others()), "wait for that");
+        }
     }
 }

@@ -14,9 +14,9 @@ import org.apache.spark.sql.SparkSession;
 import scala.Option;
 
 /**
- * Runs the tasks that feed engines: a stage of its own, on the executors that have the GPUs, and one that needs nothing of the
- * executors that sorted its prompts. On a cluster these go to the job's file system first: read from a shuffle, they would be
- * lost with any executor, and Spark would begin all tasks that are under way a second time beside the first.
+ * Runs the generating tasks as a stage of its own, on the executors that have the GPUs. On a cluster the partitioned prompts are
+ * written to the job's file system first. Prompts in a shuffle would be lost with any executor, and Spark would then start every
+ * running task a second time beside the first.
  */
 public final class GenerateStage {
     private final SparkSession spark;
@@ -24,22 +24,18 @@ public final class GenerateStage {
     private final Duration executorWait;
     private final Consumer<String> says;
 
-    private GenerateStage(SparkSession spark, Path folder, Duration executorWait, Consumer<String> says) {
+    /**
+     * A stage.
+     *
+     * @param folder for the prompts while the stage runs
+     * @param executorWait limit of the wait for the first executor that has the stage's GPUs
+     * @param says takes a line when the stage waits for that executor
+     */
+    public GenerateStage(SparkSession spark, Path folder, Duration executorWait, Consumer<String> says) {
         this.spark = spark;
         this.folder = folder;
         this.executorWait = executorWait;
         this.says = says;
-    }
-
-    /**
-     * A stage.
-     *
-     * @param folder for the prompts, while they are fed
-     * @param executorWait for the first executor that has the stage's GPUs
-     * @param says takes a line where that is waited for
-     */
-    public static GenerateStage of(SparkSession spark, Path folder, Duration executorWait, Consumer<String> says) {
-        return new GenerateStage(spark, folder, executorWait, says);
     }
 
     /** Runs a task for each partition of the prompts. */
@@ -66,7 +62,7 @@ public final class GenerateStage {
         try {
             return prompts.checkpoint();
         } finally {
-            if (before.isDefined()) { // a user's: Spark puts a new folder beside what is there
+            if (before.isDefined()) { // the user's own; Spark adds a new folder to it
                 context.setCheckpointDir(new Path(before.get()).getParent().toString());
             }
         }

@@ -11,8 +11,8 @@ import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 
 /**
- * The one executor of a session that measures: figures of two machines are no comparison, and what another executor does is noise. It
- * has the GPUs, and does one thing at a time.
+ * The only executor of a session that measures: figures of different machines cannot be compared, and other executors disturb. It has
+ * the GPUs and does one thing at a time.
  */
 public final class LoneExecutor {
     private static final String CORES = "spark.executor.cores";
@@ -24,9 +24,9 @@ public final class LoneExecutor {
     }
 
     /**
-     * Asks for one executor, whatever the cluster; before Spark starts.
+     * Requests one executor, on any cluster, before Spark starts.
      *
-     * @throws UserError where a standalone cluster cannot be asked for one
+     * @throws UserError if a standalone cluster cannot give just one
      */
     public static void claim(SparkConf conf) {
         conf.set("spark.executor.instances", "1");
@@ -46,20 +46,20 @@ public final class LoneExecutor {
         }
     }
 
-    /** Whether Spark has given up: nothing will be done there any more. */
+    /** Whether Spark has stopped. */
     public boolean isGone() {
         return spark.isStopped();
     }
 
-    /** What is to be done there, and what comes of it. */
+    /** A call that runs on the executor and returns a result. */
     public interface Errand<T> extends Serializable {
         T call() throws InterruptedException;
     }
 
     /**
-     * Does it there, which is here where Spark is embedded, and waits for it.
+     * Runs the call on the executor, or in this process if Spark is embedded, and waits for it.
      *
-     * @throws IllegalStateException where it failed, or its executor ended; the cause says why
+     * @throws IllegalStateException if the call failed or its executor ended; the cause says why
      */
     public <T> T call(Errand<T> errand) throws InterruptedException {
         if (spark.isLocal()) {

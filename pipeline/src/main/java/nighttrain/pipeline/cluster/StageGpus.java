@@ -9,13 +9,13 @@ import org.apache.spark.resource.ResourceProfileBuilder;
 import org.apache.spark.resource.TaskResourceRequests;
 
 /**
- * GPUs for one stage alone. With dynamic allocation Spark can start executors for a stage and send them away after it: then the
- * request for GPUs is taken out of Spark's conf, where it would hold for every executor, and made for the stage that feeds
- * engines. Without, all executors have the GPUs for the whole job.
+ * GPUs for the generating stage alone. With dynamic allocation Spark can start executors for a stage and remove them after it. Then the
+ * request for GPUs moves from Spark's conf, which holds for every executor, to that stage. Without dynamic allocation all executors have
+ * the GPUs for the whole job.
  *
  * @param amount per executor
- * @param discoveryScript what lists them, or nothing
- * @param vendor for Kubernetes, or nothing
+ * @param discoveryScript the script that lists them, or empty
+ * @param vendor for Kubernetes, or empty
  * @param conf cores and memory of executors
  */
 public record StageGpus(long amount, String discoveryScript, String vendor, SparkConf conf) {
@@ -23,7 +23,7 @@ public record StageGpus(long amount, String discoveryScript, String vendor, Spar
     private static final String MOVED = "spark.nighttrain.stage.gpu.";
     private static final List<String> PARTS = List.of("amount", "discoveryScript", "vendor");
 
-    /** Makes the request one of the stage, where that can be; before Spark starts. */
+    /** Moves the request to the stage if that is possible, before Spark starts. */
     public static void claim(SparkConf conf) {
         if (conf.getBoolean("spark.dynamicAllocation.enabled", false)) {
             for (String part : PARTS) {
@@ -34,7 +34,7 @@ public record StageGpus(long amount, String discoveryScript, String vendor, Spar
         }
     }
 
-    /** The stage's request, if there is one. */
+    /** The stage's request, if any. */
     public static Optional<StageGpus> of(SparkConf conf) {
         return conf.contains(MOVED + "amount")
                 ? Optional.of(new StageGpus(

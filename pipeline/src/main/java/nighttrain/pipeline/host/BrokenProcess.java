@@ -8,24 +8,24 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The end of an executor that its GPUs serve no more: engines that it opened would fail one after the other, and with them the
- * job. Spark starts another in its place.
+ * Ends an executor whose GPUs no longer work in this process: every engine that it opened would fail, and with it the job. Spark
+ * starts another executor.
  */
 public final class BrokenProcess {
-    /** None of Spark's own; a master, a worker or a pod's status tells it. */
+    /** Not one of Spark's own codes; a master, a worker or the status of a pod shows it. */
     public static final int EXIT_CODE = 90;
 
     private static final Logger LOG = LoggerFactory.getLogger(BrokenProcess.class);
-    /** Tasks that lost the same engine close their journals meanwhile. */
+    /** Time for other tasks of the same engine to close their journals. */
     private static final Duration PATIENCE = Duration.ofSeconds(10);
-    /** The driver hears meanwhile why they failed. */
+    /** Time for the driver to learn why they failed. */
     private static final long LAST_WORDS_MS = 500;
 
     private static final AtomicBoolean ENDING = new AtomicBoolean();
 
     private BrokenProcess() {}
 
-    /** Ends this executor soon where that is what is behind a failure; an embedded Spark, which would end with it, stays. */
+    /** Ends this executor soon if broken GPUs caused the failure. A process that embeds Spark does not end. */
     public static void endIfBehind(Throwable failure) {
         if (EngineException.needsNewProcess(failure) && isExecutor() && ENDING.compareAndSet(false, true)) {
             LOG.error(

@@ -20,8 +20,8 @@ import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.ModelSpec;
 
 /**
- * Engines that compute nothing: every answer is as long as it may be. So the lengths of prompts are those that a run would see, template,
- * truncation and refused rows included, where no engine can be.
+ * Engines that compute nothing: every answer has the greatest allowed length. They show the lengths of a run's prompts, with template,
+ * truncation and refused rows, on a machine without an engine.
  */
 public record CountingEngines() implements EngineFactory {
     @Override

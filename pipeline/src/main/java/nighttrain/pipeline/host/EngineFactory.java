@@ -6,21 +6,35 @@ import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EnginePlan;
 import nighttrain.executor.Engines;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.ModelSpec;
 
-/** How engines come to be; travels to executors. */
+/** Opens engines. Spark sends it to executors. */
 @FunctionalInterface
 public interface EngineFactory extends Serializable {
     /**
      * Opens an engine.
      *
      * @param model checkpoint directory on this machine
-     * @param dummy random weights in the shape that its {@code config.json} says
+     * @param dummy whether weights are random, in the shapes of its {@code config.json}
      */
     Engine open(EngineConfig config, Path model, boolean dummy);
 
-    /** What {@code config} comes to for a model; throws {@link nighttrain.io.UserError} for what cannot work. */
+    /** The plan of {@code config} for a model; throws {@link nighttrain.io.UserError} if it cannot work. */
     default EnginePlan plan(EngineConfig config, ModelSpec model) {
         return Engines.plan(config, model);
+    }
+
+    /** The engine of this project. */
+    public static final class RealEngines implements EngineFactory {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public Engine open(EngineConfig config, Path model, boolean dummy) {
+            try (Checkpoint checkpoint = dummy ? Checkpoints.dummy(model) : Checkpoints.open(model)) {
+                return Engines.open(config, checkpoint);
+            }
+        }
     }
 }

@@ -9,8 +9,8 @@ import nighttrain.executor.EngineException;
 import nighttrain.io.spec.ModelSpec;
 
 /**
- * The one engine of this executor, shared by all its tasks. The only global of Night Train: Spark gives tasks no other way to
- * find what lives as long as their executor.
+ * The engine of this executor, shared by all its tasks. It is the only global of Night Train: Spark gives tasks no other way to find
+ * an object that lives as long as their executor.
  */
 public final class EngineHost {
     private static final EngineHost HERE = new EngineHost();
@@ -20,38 +20,38 @@ public final class EngineHost {
     private HostedModel model;
     private final Map<String, RunOnExecutor> runs = new HashMap<>();
     private int leases;
-    private boolean alone;
+    private boolean lentExclusively;
     private boolean failed;
     private volatile boolean leaving;
     private volatile boolean overdue;
 
     private EngineHost() {}
 
-    /** That of this process. */
+    /** The host of this process. */
     public static EngineHost here() {
         return HERE;
     }
 
     /**
-     * Lends the engine to a task, which closes the lease when it ends. Opens the engine if it is not open, and again after it
-     * failed; an engine of another model is closed first, once its tasks have ended.
+     * Lends the engine to a task, which closes the lease when it ends. Opens the engine if it is not open or if it failed. An engine of
+     * another model is closed first, when its tasks have ended.
      */
     public Lease lease(RunContext context) throws InterruptedException {
         return lease(context, false);
     }
 
-    /** As {@link #lease}, and no other task has a lease meanwhile: those that are there are waited for, later ones wait. */
-    public Lease leaseAlone(RunContext context) throws InterruptedException {
+    /** As {@link #lease}, without other leases meanwhile: this call waits for earlier leases, and later ones wait for this lease. */
+    public Lease leaseExclusively(RunContext context) throws InterruptedException {
         return lease(context, true);
     }
 
-    private synchronized Lease lease(RunContext context, boolean withoutCompany) throws InterruptedException {
+    private synchronized Lease lease(RunContext context, boolean exclusively) throws InterruptedException {
         do {
-            while (alone || (withoutCompany && leases > 0)) {
+            while (lentExclusively || (exclusively && leases > 0)) {
                 wait();
             }
             provide(context.engine(), context.engines());
-        } while (alone); // it may have waited, too
+        } while (lentExclusively); // provide may have waited, too
         RunOnExecutor run = runs.get(context.runId());
         if (run == null) {
             runs.values().removeIf(RunOnExecutor::isIdle);
@@ -60,21 +60,21 @@ public final class EngineHost {
         }
         run.enter(model.engine());
         leases++;
-        alone = withoutCompany;
+        lentExclusively = exclusively;
         return new Lease(model, run);
     }
 
-    /** Which GPUs are this executor's; none: all that it sees. */
+    /** Sets this executor's GPUs; none: all that the process sees. */
     synchronized void use(List<Integer> assigned) {
         gpus = List.copyOf(assigned);
     }
 
-    /** The same on this executor's GPUs. */
+    /** The same configuration on this executor's GPUs. */
     public synchronized EngineConfig here(EngineConfig asked) {
         return asked.with(asked.gpu().on(gpus));
     }
 
-    /** This executor will end soon: tasks take up no more rows, finish those that they have, and go elsewhere. */
+    /** This executor will end soon: tasks take no more rows, finish those in flight, and are restarted elsewhere. */
     void leave() {
         leaving = true;
     }
@@ -84,17 +84,17 @@ public final class EngineHost {
         return leaving;
     }
 
-    /** It ends now: tasks give back the rows that they still have, so that its end is not held against these. */
-    void giveBack() {
+    /** This executor ends now: tasks release their rows in flight, so that these do not count as crashed. */
+    void release() {
         overdue = true;
     }
 
-    /** Whether there is no time left to finish what was taken up. */
+    /** Whether no time is left to finish rows in flight. */
     public boolean isOverdue() {
         return overdue;
     }
 
-    /** Waits, for so long at most, until no task is at work here. */
+    /** Waits at most this long until no task has a lease. */
     synchronized void awaitIdle(Duration atMost) throws InterruptedException {
         long deadline = System.nanoTime() + atMost.toNanos();
         for (long left = atMost.toMillis(); leases > 0 && left > 0; left = (deadline - System.nanoTime()) / 1_000_000) {
@@ -108,12 +108,12 @@ public final class EngineHost {
     }
 
     /**
-     * Checks that an engine can be opened here. One that is open already has shown it, and holds the memory that a second look would
-     * miss; an idle one of another model is closed, since the next lease would close it anyway.
+     * Checks that an engine can be opened here. An open engine of this key proves it, and holds the memory that the check would need.
+     * An idle engine of another model is closed, as the next lease would close it anyway.
      *
-     * @throws nighttrain.io.UserError for what cannot work
+     * @throws nighttrain.io.UserError if it cannot be opened
      */
-    synchronized void check(EngineKey key, EngineFactory engines, ModelSpec config) {
+    public synchronized void check(EngineKey key, EngineFactory engines, ModelSpec config) {
         boolean open = model != null && !failed && model.key().equals(key);
         if (open || leases > 0) {
             return;
@@ -122,15 +122,15 @@ public final class EngineHost {
         engines.plan(key.config(), config);
     }
 
-    /** Counters of the runs at work here, and of the last one. */
+    /** Counters of the current runs and of the last one. */
     synchronized List<RunOnExecutor> runs() {
         return List.copyOf(runs.values());
     }
 
-    /** Closes the engine when its last task has ended; later tasks would open it again. */
+    /** Closes the engine when its last task has ended. Later tasks open it again. */
     synchronized void close() {
         failed = true;
-        // The next application of this process has not done what they did.
+        // The next application in this process starts with new counters.
         runs.values().removeIf(RunOnExecutor::isIdle);
         if (leases == 0) {
             closeModel();
@@ -169,7 +169,7 @@ public final class EngineHost {
     private synchronized void end(Lease lease) {
         lease.run.leave();
         leases--;
-        alone = false;
+        lentExclusively = false;
         if (leases == 0 && failed) {
             closeModel();
         }
@@ -201,7 +201,7 @@ public final class EngineHost {
             return run;
         }
 
-        /** Tells that the engine failed: the next lease opens it again. */
+        /** Reports that the engine failed: the next lease opens it again. */
         public void engineFailed() {
             fail(leased);
         }

@@ -3,16 +3,16 @@ package nighttrain.pipeline.host;
 import java.io.Serializable;
 import nighttrain.executor.EngineConfig;
 import nighttrain.pipeline.settings.GenerateOptions;
-import nighttrain.pipeline.settings.LoadFormat;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
+import nighttrain.pipeline.settings.Settings.LoadFormat;
 
 /**
- * Which engine: tasks that ask for an equal one share it.
+ * Identifies an engine: tasks with equal keys share one.
  *
  * @param model checkpoint directory on the executor
  * @param dummyWeights random weights instead of the checkpoint's
- * @param config what is asked of the engine
+ * @param config the engine's configuration
  */
 public record EngineKey(String model, boolean dummyWeights, EngineConfig config) implements Serializable {
     /** The engine of a job. */
@@ -20,7 +20,7 @@ public record EngineKey(String model, boolean dummyWeights, EngineConfig config)
         return new EngineKey(options.model(), options.dummyWeights(), options.engine());
     }
 
-    /** The engine that a job with these settings will want. */
+    /** The engine of a job with these settings. */
     static EngineKey of(SettingValues values) {
         return new EngineKey(
                 values.get(Settings.MODEL),

@@ -8,23 +8,23 @@ import sun.misc.Signal;
 import sun.misc.SignalHandler;
 
 /**
- * What an executor does when it is told to go. Its tasks take up no more rows, finish and journal those that they have, and give
- * back what is left, what takes too long included; then follows what Spark, or the JVM, does on that signal.
+ * Ends an executor on a signal. Its tasks take no more rows, finish and journal the rows in flight, and release those that take too
+ * long. Then Spark's, or the JVM's, own handler of the signal runs.
  */
 final class GracefulShutdown {
     private static final Logger LOG = LoggerFactory.getLogger(GracefulShutdown.class);
     /** Workers, YARN and Kubernetes send SIGKILL 10 to 30 seconds after SIGTERM. */
     private static final Duration AFTER_TERM = Duration.ofSeconds(8);
-    /** Giving back is a small file for each task. */
-    private static final Duration TO_GIVE_BACK = Duration.ofSeconds(1);
+    /** To release rows, each task writes a small file. */
+    private static final Duration TO_RELEASE = Duration.ofSeconds(1);
 
     private GracefulShutdown() {}
 
-    /** From now on; Spark must have set its own handlers already. */
+    /** Installs the handlers, after Spark has installed its own. */
     static void onSignals(SparkConf conf) {
-        on("TERM", GracefulShutdown::finishOrGiveBack);
+        on("TERM", GracefulShutdown::finishOrRelease);
         if (conf.getBoolean("spark.decommission.enabled", false)) {
-            // Spark goes on until the tasks have ended, for as long as it is configured to.
+            // Spark then waits until the tasks have ended, as long as it is configured to.
             on(conf.get("spark.executor.decommission.signal", "PWR"), () -> {});
         }
     }
@@ -39,11 +39,11 @@ final class GracefulShutdown {
         });
     }
 
-    private static void finishOrGiveBack() {
+    private static void finishOrRelease() {
         try {
             EngineHost.here().awaitIdle(AFTER_TERM);
-            EngineHost.here().giveBack();
-            EngineHost.here().awaitIdle(TO_GIVE_BACK);
+            EngineHost.here().release();
+            EngineHost.here().awaitIdle(TO_RELEASE);
         } catch (InterruptedException hurried) {
             Thread.currentThread().interrupt();
         }

@@ -1,17 +1,21 @@
 package nighttrain.pipeline.host;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
+import nighttrain.executor.request.Generation;
+import nighttrain.executor.request.GenerationRequest;
 import nighttrain.io.template.ChatTemplate;
 import nighttrain.io.text.Tokenizer;
 import nighttrain.pipeline.settings.ChatTemplateOptions;
 
-/** A model at work in this process: its engine, and what turns text into tokens and back. */
+/** A model in this process: its engine, its tokenizer and its chat templates. */
 public final class HostedModel implements AutoCloseable {
     private final EngineKey key;
     private final Tokenizer tokenizer;
@@ -25,7 +29,7 @@ public final class HostedModel implements AutoCloseable {
         this.engine = engine;
     }
 
-    /** {@code gpus}: those that are ours; none: all that this process sees. */
+    /** {@code gpus}: those of this executor; none: all that this process sees. */
     static HostedModel open(EngineKey key, List<Integer> gpus, EngineFactory engines) {
         EngineConfig config = key.config().with(key.config().gpu().on(gpus));
         Path dir = Path.of(key.model());
@@ -46,7 +50,7 @@ public final class HostedModel implements AutoCloseable {
         return engine;
     }
 
-    /** A submitter of its own for each task; where the engine has no room for all, they share it evenly. */
+    /** A session for one task. Sessions share an engine that has no room for all of their rows evenly. */
     public Engine.Session session() {
         return FairSession.among(sessions, engine.session());
     }
@@ -55,7 +59,7 @@ public final class HostedModel implements AutoCloseable {
         return tokenizer;
     }
 
-    /** Opened when first needed: a model without one can still complete plain prompts. */
+    /** Opened when first needed: a model without a template can still complete plain prompts. */
     public ChatTemplate chatTemplate(ChatTemplateOptions options) {
         return chatTemplates.computeIfAbsent(options, asked -> asked.open(Path.of(key.model())));
     }
@@ -64,6 +68,68 @@ public final class HostedModel implements AutoCloseable {
     public void close() {
         try (tokenizer) {
             engine.close();
+        }
+    }
+
+    /**
+     * A task's session at an engine that may have no room for the rows of all tasks. A session with more rows in flight than another
+     * that the engine refused lately offers nothing. Otherwise a late task would get almost no room: earlier tasks learn of free room
+     * at once, from their own answers.
+     */
+    static final class FairSession implements Engine.Session {
+        /** A task with rows offers again much sooner. A task that does not offer has no rows or is busy. */
+        private static final long LATELY_NANOS = Duration.ofMillis(200).toNanos();
+
+        private final Engine.Session session;
+        private final Set<FairSession> all;
+        private volatile int inFlight;
+        private volatile boolean refused;
+        private volatile long refusedNanos;
+
+        private FairSession(Engine.Session session, Set<FairSession> all) {
+            this.session = session;
+            this.all = all;
+        }
+
+        /** {@code all}: a concurrent set of the sessions that are open at the engine. */
+        static FairSession among(Set<FairSession> all, Engine.Session session) {
+            FairSession fair = new FairSession(session, all);
+            all.add(fair);
+            return fair;
+        }
+
+        @Override
+        public boolean offer(GenerationRequest request) {
+            boolean taken = !othersAreStarved() && session.offer(request);
+            refusedNanos = System.nanoTime();
+            refused = !taken;
+            inFlight = session.inFlight();
+            return taken;
+        }
+
+        private boolean othersAreStarved() {
+            long now = System.nanoTime();
+            return all.stream()
+                    .anyMatch(other ->
+                            other.inFlight < inFlight && other.refused && now - other.refusedNanos < LATELY_NANOS);
+        }
+
+        @Override
+        public Optional<Generation> poll(Duration atMost) throws InterruptedException {
+            Optional<Generation> answer = session.poll(atMost);
+            inFlight = session.inFlight();
+            return answer;
+        }
+
+        @Override
+        public int inFlight() {
+            return session.inFlight();
+        }
+
+        @Override
+        public void close() {
+            all.remove(this);
+            session.close();
         }
     }
 }

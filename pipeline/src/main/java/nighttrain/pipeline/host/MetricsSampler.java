@@ -2,7 +2,10 @@ package nighttrain.pipeline.host;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalDouble;
+import java.util.OptionalLong;
 import nighttrain.executor.Engine;
 import nighttrain.executor.request.DeviceReading;
 import nighttrain.executor.request.EngineStats;
@@ -12,7 +15,7 @@ import nighttrain.pipeline.monitor.PeriodicTask;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Writes an engine's counters to the journal every second. That it cannot write never harms the rows. */
+/** Writes an engine's counters to the journal every second. A failure to write does not affect the rows. */
 final class MetricsSampler implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(MetricsSampler.class);
     private static final Duration INTERVAL = Duration.ofSeconds(1);
@@ -90,6 +93,36 @@ final class MetricsSampler implements AutoCloseable {
             journal.close();
         } catch (RuntimeException unwritten) {
             LOG.warn("engine counters of one interval are lost", unwritten);
+        }
+    }
+
+    /**
+     * Readings of an engine's GPUs together; null if no GPU reports the value.
+     *
+     * @param utilization mean share of time in which they were busy, 0 to 1
+     * @param memoryBytes memory in use
+     * @param watts power drawn
+     */
+    record GpuTotals(Double utilization, Long memoryBytes, Double watts) {
+        static GpuTotals of(List<DeviceReading> devices) {
+            double[] utilizations = devices.stream()
+                    .map(DeviceReading::utilization)
+                    .flatMapToDouble(OptionalDouble::stream)
+                    .toArray();
+            long[] bytes = devices.stream()
+                    .map(DeviceReading::memoryBytes)
+                    .flatMapToLong(OptionalLong::stream)
+                    .toArray();
+            double[] watts = devices.stream()
+                    .map(DeviceReading::watts)
+                    .flatMapToDouble(OptionalDouble::stream)
+                    .toArray();
+            return new GpuTotals(
+                    utilizations.length == 0
+                            ? null
+                            : Arrays.stream(utilizations).sum() / utilizations.length,
+                    bytes.length == 0 ? null : Arrays.stream(bytes).sum(),
+                    watts.length == 0 ? null : Arrays.stream(watts).sum());
         }
     }
 }

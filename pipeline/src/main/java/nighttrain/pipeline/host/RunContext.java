@@ -9,13 +9,13 @@ import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.util.SerializableConfiguration;
 
 /**
- * What executors must know of one run of a job; travels with its tasks.
+ * What executors must know about a run. Spark sends it with the run's tasks.
  *
  * @param runId the run's name
- * @param engine the engine that it wants
- * @param engines how that is opened
- * @param journalDir where finished rows go
- * @param hadoop how to reach that
+ * @param engine the run's engine
+ * @param engines opens it
+ * @param journalDir the journal of finished rows
+ * @param hadoop the configuration of its file system
  */
 public record RunContext(
         String runId,
@@ -24,7 +24,7 @@ public record RunContext(
         String journalDir,
         Broadcast<SerializableConfiguration> hadoop)
         implements Serializable {
-    /** The journal, as seen from here. */
+    /** The journal, opened on this machine. */
     public Journal journal() {
         Path dir = new Path(journalDir);
         try {

@@ -4,13 +4,13 @@ import java.util.concurrent.atomic.LongAdder;
 import nighttrain.executor.Engine;
 import nighttrain.executor.request.EngineStats;
 import nighttrain.io.rows.ResultRow;
+import nighttrain.pipeline.monitor.RecentRate;
 import nighttrain.pipeline.progress.Heartbeat;
 import nighttrain.pipeline.progress.Heartbeat.Done;
 import nighttrain.pipeline.progress.Heartbeat.Load;
-import nighttrain.pipeline.monitor.RecentRate;
 import org.apache.spark.SparkEnv;
 
-/** What one run does on this executor: counts finished rows, and samples the engine while tasks are at work. */
+/** Counts one run's finished rows on this executor, and samples the engine while the run's tasks run. */
 public final class RunOnExecutor {
     private final RunContext context;
     private final String executor = SparkEnv.get().executorId();
@@ -39,7 +39,7 @@ public final class RunOnExecutor {
         return executor;
     }
 
-    /** A row is in the journal. */
+    /** Counts a row that is in the journal. */
     public void finished(ResultRow row) {
         rows.increment();
         promptTokens.add(row.promptTokens());
@@ -75,7 +75,7 @@ public final class RunOnExecutor {
         }
     }
 
-    /** Where it stands now. */
+    /** The current counts. */
     synchronized Heartbeat heartbeat() {
         // In this order: no error without its row, no row without its tokens.
         long failed = errors.sum();

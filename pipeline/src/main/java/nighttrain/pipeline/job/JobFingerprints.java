@@ -4,8 +4,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import nighttrain.pipeline.settings.GenerateOptions;
-import nighttrain.pipeline.settings.OutputEffect;
 import nighttrain.pipeline.settings.Setting;
+import nighttrain.pipeline.settings.Setting.OutputEffect;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
 

@@ -4,6 +4,7 @@ import com.codahale.metrics.Gauge;
 import com.codahale.metrics.MetricFilter;
 import com.codahale.metrics.MetricRegistry;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
@@ -17,8 +18,8 @@ import nighttrain.pipeline.progress.Heartbeat.Load;
 
 /**
  * Executors' heartbeats as gauges of Spark's metrics system, {@code executor_<id>_<figure>} and {@code all_<figure>}. Executors
- * have no port to scrape: all is found at the driver. Totals grow over all runs of an application; an executor that has fallen
- * silent has no load, and no gauges of its own once another one comes after ten minutes.
+ * have no port to scrape, so the driver has all gauges. Totals grow over all runs of an application. A silent executor has no load, and
+ * its gauges are removed when another executor starts ten minutes later.
  */
 public final class ExecutorGauges {
     private static final long SILENT_MS = Duration.ofSeconds(10).toMillis();
@@ -40,7 +41,7 @@ public final class ExecutorGauges {
     private final Map<String, ExecutorFigures> executors = new ConcurrentHashMap<>();
     private final Set<String> shown = new HashSet<>();
 
-    /** Gauges of all executors together appear at once, those of one when it is first heard. */
+    /** Gauges of all executors together exist at once, those of one executor from its first heartbeat. */
     public ExecutorGauges(MetricRegistry registry) {
         this(registry, System::currentTimeMillis);
     }
@@ -54,7 +55,7 @@ public final class ExecutorGauges {
                 () -> executors.values().stream().map(this::load).reduce(Load.NONE, Load::plus));
     }
 
-    /** Takes note of what an executor tells. */
+    /** Takes an executor's heartbeat. */
     public synchronized void accept(Heartbeat beat) {
         String executor = beat.executor();
         executors.merge(
@@ -90,5 +91,31 @@ public final class ExecutorGauges {
         TOTALS.forEach((name, total) -> registry.register(prefix + name, (Gauge<Long>) () -> total.apply(done.get())));
         LOADS.forEach(
                 (name, figure) -> registry.register(prefix + name, (Gauge<Number>) () -> figure.apply(load.get())));
+    }
+
+    /**
+     * The latest figures of an executor.
+     *
+     * @param runs its work for each run
+     * @param load its load at the last heartbeat
+     * @param heardMs time of the last heartbeat, in ms since 1970
+     */
+    record ExecutorFigures(Map<String, Done> runs, Load load, long heardMs) {
+        static final ExecutorFigures NOTHING = new ExecutorFigures(Map.of(), Load.NONE, 0);
+
+        ExecutorFigures {
+            runs = Map.copyOf(runs);
+        }
+
+        ExecutorFigures after(Heartbeat beat, long nowMs) {
+            Map<String, Done> more = new HashMap<>(runs);
+            more.put(beat.runId(), beat.done());
+            return new ExecutorFigures(more, beat.load(), nowMs);
+        }
+
+        /** For all its runs. */
+        Done done() {
+            return runs.values().stream().reduce(Done.NOTHING, Done::plus);
+        }
     }
 }

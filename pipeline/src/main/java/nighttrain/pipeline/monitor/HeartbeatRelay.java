@@ -1,18 +1,20 @@
 package nighttrain.pipeline.monitor;
 
+import java.util.HashMap;
 import java.util.Map;
 import nighttrain.pipeline.progress.Heartbeat;
+import nighttrain.pipeline.progress.Heartbeat.Done;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.plugin.DriverPlugin;
 import org.apache.spark.api.plugin.PluginContext;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The driver's half of the plugin: hands executors' heartbeats to all who listen. That none can never harms a job. */
+/** The driver's half of the plugin: it passes executors' heartbeats to Spark's listeners and metrics. A failure here does not fail a job. */
 public final class HeartbeatRelay implements DriverPlugin {
     private static final Logger LOG = LoggerFactory.getLogger(HeartbeatRelay.class);
 
-    private final EventLogSampler keeping = new EventLogSampler();
+    private final EventLogSampler sampler = new EventLogSampler();
     private SparkContext spark;
     private volatile ExecutorGauges gauges;
 
@@ -22,7 +24,7 @@ public final class HeartbeatRelay implements DriverPlugin {
         try {
             NightTrainTab.attach(context);
         } catch (RuntimeException | LinkageError unlike) {
-            // Spark promises nothing about its UI: another version may have another one.
+            // Spark's UI is no public interface: another version may differ.
             LOG.warn("the Spark UI has no tab of Night Train", unlike);
         }
         return Map.of();
@@ -36,11 +38,40 @@ public final class HeartbeatRelay implements DriverPlugin {
     @Override
     public Object receive(Object message) {
         if (message instanceof Heartbeat beat) {
-            spark.listenerBus().post(keeping.mark(beat));
+            spark.listenerBus().post(sampler.mark(beat));
             if (gauges != null) {
                 gauges.accept(beat);
             }
         }
         return null;
+    }
+
+    /**
+     * Chooses the heartbeats that Spark's event log keeps: one in ten seconds of a busy executor, and the first without change, so
+     * that the log ends with the final counts.
+     */
+    public static final class EventLogSampler {
+        private static final long INTERVAL_MS = 10_000;
+
+        private final Map<String, Executor> executors = new HashMap<>();
+
+        private static final class Executor {
+            private Done before = Done.NOTHING;
+            private Done kept = Done.NOTHING;
+            private long keptAtMs;
+        }
+
+        /** The same heartbeat, marked if the event log keeps it. */
+        public synchronized Heartbeat mark(Heartbeat beat) {
+            Executor it = executors.computeIfAbsent(beat.runId() + "/" + beat.executor(), name -> new Executor());
+            boolean stands = beat.done().equals(it.before);
+            it.before = beat.done();
+            if (beat.done().equals(it.kept) || (!stands && beat.atMs() - it.keptAtMs < INTERVAL_MS)) {
+                return beat;
+            }
+            it.kept = beat.done();
+            it.keptAtMs = beat.atMs();
+            return beat.keep();
+        }
     }
 }

@@ -1,5 +1,6 @@
 package nighttrain.pipeline.monitor;
 
+import com.fasterxml.jackson.annotation.JsonIgnore;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -9,10 +10,11 @@ import nighttrain.pipeline.progress.Heartbeat;
 import nighttrain.pipeline.progress.RunStarted;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerEvent;
+import org.apache.spark.util.kvstore.KVIndex;
 import org.apache.spark.util.kvstore.KVStore;
 import org.apache.spark.util.kvstore.KVStoreIterator;
 
-/** What runs and executors tell, in the store behind Spark's UI: one entry each, overwritten, live as from the event log. */
+/** Heartbeats in the store behind Spark's UI: one entry per run and executor, overwritten, both live and from the event log. */
 final class HeartbeatStore extends SparkListener {
     private final KVStore store;
 
@@ -49,7 +51,7 @@ final class HeartbeatStore extends SparkListener {
         }
     }
 
-    /** The latest first. */
+    /** All runs, the latest first. */
     List<RunStarted> runs() {
         return all(StoredRun.class).stream()
                 .map(StoredRun::started)
@@ -57,7 +59,7 @@ final class HeartbeatStore extends SparkListener {
                 .toList();
     }
 
-    /** Those of a run, by number; {@link Heartbeat#ALL} is among them once the run has ended. */
+    /** A run's executors, by number. {@link Heartbeat#ALL} is among them once the run has ended. */
     List<StoredExecutor> executors(String runId) {
         Comparator<String> byNumber = Comparator.comparingInt(String::length).thenComparing(Comparator.naturalOrder());
         return all(StoredExecutor.class).stream()
@@ -74,5 +76,55 @@ final class HeartbeatStore extends SparkListener {
             throw new IllegalStateException(e);
         }
         return found;
+    }
+
+    /**
+     * A run, as Spark's store keeps it.
+     *
+     * @param started the event at its start
+     */
+    public record StoredRun(RunStarted started) {
+        /** Its key in the store. */
+        @KVIndex
+        @JsonIgnore
+        public String runId() {
+            return started.runId();
+        }
+    }
+
+    /**
+     * What an executor did for a run, as Spark's store keeps it.
+     *
+     * @param firstMs time of its first heartbeat, in ms since 1970
+     * @param changedMs time of the last heartbeat with new work
+     * @param last its last heartbeat
+     */
+    public record StoredExecutor(long firstMs, long changedMs, Heartbeat last) {
+        private static final double MS_PER_S = 1000;
+
+        static StoredExecutor first(Heartbeat beat) {
+            return new StoredExecutor(beat.atMs(), beat.atMs(), beat);
+        }
+
+        StoredExecutor after(Heartbeat beat) {
+            return new StoredExecutor(firstMs, beat.done().equals(last.done()) ? changedMs : beat.atMs(), beat);
+        }
+
+        static String key(Heartbeat beat) {
+            return beat.runId() + "/" + beat.executor();
+        }
+
+        /** Its key in the store. */
+        @KVIndex
+        @JsonIgnore
+        public String key() {
+            return key(last);
+        }
+
+        /** Output tokens per second between its first heartbeat and the last one with new work. */
+        double meanTokensPerS() {
+            double seconds = (changedMs - firstMs) / MS_PER_S;
+            return seconds <= 0 ? Double.NaN : last.done().outputTokens() / seconds;
+        }
     }
 }

@@ -9,7 +9,7 @@ import org.apache.spark.ui.SparkUI;
 import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
 
-/** The same tab in the history server, which finds this class by its service file; it needs our jar on its class path. */
+/** The same tab in the history server, which finds this class by its service file and needs nighttrain.jar on its class path. */
 public final class NightTrainHistory implements AppHistoryServerPlugin {
     @Override
     public Seq<SparkListener> createListeners(SparkConf conf, ElementTrackingStore store) {

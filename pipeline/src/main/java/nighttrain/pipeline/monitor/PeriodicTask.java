@@ -10,8 +10,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Does something again and again on a daemon thread of its own. What fails is done again; of failures in a row the first is
- * logged, and their number.
+ * Runs an action periodically on a daemon thread of its own. After a failure it runs again. Of consecutive failures, the first and
+ * their number are logged.
  */
 public final class PeriodicTask implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(PeriodicTask.class);
@@ -19,15 +19,15 @@ public final class PeriodicTask implements AutoCloseable {
 
     private final ScheduledExecutorService thread;
     private final Beat beat;
-    private final ScheduledFuture<?> ticking;
+    private final ScheduledFuture<?> schedule;
 
-    private PeriodicTask(ScheduledExecutorService thread, Beat beat, ScheduledFuture<?> ticking) {
+    private PeriodicTask(ScheduledExecutorService thread, Beat beat, ScheduledFuture<?> schedule) {
         this.thread = thread;
         this.beat = beat;
-        this.ticking = ticking;
+        this.schedule = schedule;
     }
 
-    /** Starts one interval from now. */
+    /** The first run is one interval from now. */
     public static PeriodicTask every(Duration interval, String threadName, Runnable action) {
         ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(task -> {
             Thread daemon = new Thread(task, threadName);
@@ -39,7 +39,7 @@ public final class PeriodicTask implements AutoCloseable {
         return new PeriodicTask(thread, beat, thread.scheduleAtFixedRate(beat, ms, ms, TimeUnit.MILLISECONDS));
     }
 
-    /** One time, on the ticker's thread. */
+    /** One run of the action. */
     private static final class Beat implements Runnable {
         private final String name;
         private final Runnable action;
@@ -71,10 +71,10 @@ public final class PeriodicTask implements AutoCloseable {
         }
     }
 
-    /** Once this returns, nothing is done any more, unless one time takes very long. */
+    /** When this returns, the action does not run any more, unless a run takes very long. */
     @Override
     public void close() {
-        ticking.cancel(false);
+        schedule.cancel(false);
         thread.shutdown();
         try {
             if (!thread.awaitTermination(END_MS, TimeUnit.MILLISECONDS)) {

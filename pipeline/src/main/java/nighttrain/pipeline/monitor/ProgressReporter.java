@@ -1,19 +1,20 @@
 package nighttrain.pipeline.monitor;
 
-import nighttrain.pipeline.progress.RunStarted;
-import nighttrain.pipeline.progress.Heartbeat;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
+import nighttrain.pipeline.monitor.ProgressListener.Progress;
+import nighttrain.pipeline.progress.Heartbeat;
 import nighttrain.pipeline.progress.Heartbeat.Done;
 import nighttrain.pipeline.progress.Heartbeat.Load;
+import nighttrain.pipeline.progress.RunStarted;
 import org.apache.spark.SparkContext;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerEvent;
 
-/** Tells a {@link ProgressListener} how a run goes, from executors' heartbeats, or from ended tasks where there are none. */
+/** Reports a run's progress to a {@link ProgressListener}, from executors' heartbeats or, without them, from finished tasks. */
 public final class ProgressReporter implements AutoCloseable {
     private static final Duration INTERVAL = Duration.ofMillis(500);
 
@@ -22,16 +23,16 @@ public final class ProgressReporter implements AutoCloseable {
     private final Goal goal;
     private final Supplier<Done> endedTasks;
     private final Map<String, Heartbeat> executors = new ConcurrentHashMap<>();
-    private final RecentRate pace = new RecentRate();
+    private final RecentRate rate = new RecentRate();
     private final SparkListener ears = new Ears();
     private final PeriodicTask ticker;
     private final long startNanos = System.nanoTime();
 
     /**
-     * What a run has before it.
+     * The work of a run.
      *
      * @param runId the run
-     * @param output where its results will be
+     * @param output the output directory
      * @param outputs to finish in all
      * @param outputsBefore of these, finished by earlier runs
      * @param errorsBefore of these, failed
@@ -49,10 +50,10 @@ public final class ProgressReporter implements AutoCloseable {
         this.endedTasks = endedTasks;
         spark.addSparkListener(ears);
         spark.listenerBus().post(goal.started());
-        this.ticker = PeriodicTask.every(INTERVAL, "night-train-progress", this::tell);
+        this.ticker = PeriodicTask.every(INTERVAL, "night-train-progress", this::report);
     }
 
-    /** Begins to tell; {@code endedTasks} is what Spark knows of this run. */
+    /** Starts to report. {@code endedTasks}: the counts of finished tasks. */
     public static ProgressReporter start(
             SparkContext spark, ProgressListener listener, Goal goal, Supplier<Done> endedTasks) {
         return new ProgressReporter(spark, listener, goal, endedTasks);
@@ -67,11 +68,11 @@ public final class ProgressReporter implements AutoCloseable {
         }
     }
 
-    private synchronized void tell() {
+    private synchronized void report() {
         listener.at(now(total()));
     }
 
-    /** The further of the two: heartbeats are lost with their executor's last half second. */
+    /** The greater of both counts: the heartbeats of an executor's last half second are lost. */
     private Done total() {
         return executors.values().stream()
                 .map(Heartbeat::done)
@@ -86,11 +87,11 @@ public final class ProgressReporter implements AutoCloseable {
                 goal.outputs(),
                 goal.errorsBefore() + total.errors(),
                 total.outputTokens(),
-                pace.at(nanos, total.outputTokens()),
+                rate.at(nanos, total.outputTokens()),
                 eta(total.rows(), nanos));
     }
 
-    /** At the pace since the start: rows of a batch end together, so that lately says little. */
+    /** At the mean rate since the start: rows of a batch finish together, so the recent rate varies too much. */
     private Optional<Duration> eta(long rows, long nanos) {
         if (rows == 0) {
             return Optional.empty();
@@ -99,12 +100,12 @@ public final class ProgressReporter implements AutoCloseable {
         return Optional.of(Duration.ofNanos((long) ((double) (nanos - startNanos) / rows * left)));
     }
 
-    /** Tells a last time; what the run came to goes into Spark's event log. */
+    /** Reports a last time, and writes the final counts to Spark's event log. */
     @Override
     public void close() {
         ticker.close();
         spark.removeSparkListener(ears);
-        tell();
+        report();
         spark.listenerBus()
                 .post(new Heartbeat(goal.runId(), Heartbeat.ALL, System.currentTimeMillis(), total(), Load.NONE, true));
     }

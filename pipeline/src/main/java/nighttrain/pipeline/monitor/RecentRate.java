@@ -4,7 +4,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 
-/** How fast something grows, lately. */
+/** The recent growth of an amount per second. */
 public final class RecentRate {
     private static final long LATELY_NANOS = Duration.ofSeconds(5).toNanos();
     private static final double NANOS_PER_S = 1e9;
@@ -13,7 +13,7 @@ public final class RecentRate {
 
     private record Sample(long nanos, long amount) {}
 
-    /** Takes note of an amount; returns how much it grew per second over the last few seconds. */
+    /** Records an amount, and returns its growth per second over the last five seconds. */
     public synchronized double at(long nanos, long amount) {
         lately.addLast(new Sample(nanos, amount));
         while (lately.size() > 2 && nanos - lately.getFirst().nanos() > LATELY_NANOS) {

@@ -19,6 +19,7 @@ import static nighttrain.pipeline.report.Numbers.percent;
 import j2html.tags.DomContent;
 import java.util.List;
 import java.util.Optional;
+import nighttrain.pipeline.monitor.HeartbeatStore.StoredExecutor;
 import nighttrain.pipeline.progress.Heartbeat;
 import nighttrain.pipeline.progress.Heartbeat.Done;
 import nighttrain.pipeline.progress.Heartbeat.Load;

@@ -1,13 +1,13 @@
 package nighttrain.pipeline.partition;
 
 /**
- * Executors that share a job, and what befalls them.
+ * Executors that share a job, and their failures.
  *
  * @param executors one engine each
  * @param slots tasks that feed an engine at a time
  * @param maxNumSeqs sequences that an engine runs at a time, over its replicas
  * @param launchS seconds from a task's end to the next one's first row
- * @param spreadS seconds over which executors come, one after the other
+ * @param spreadS seconds over which executors start, one after the other
  * @param slowShare of the executors, 0 to 1: the first, which get the longest rows, the worst that can be
  * @param slowness how many times slower those are
  * @param failuresPerDay of one executor
@@ -30,7 +30,7 @@ public record Fleet(
         }
     }
 
-    /** Alike, all there from the start, and healthy. */
+    /** Equal and healthy executors that are there from the start. */
     public static Fleet healthy(int executors, int slots, int maxNumSeqs) {
         return new Fleet(executors, slots, maxNumSeqs, 0.1, 0, 0, 1, 0, 0);
     }

@@ -10,13 +10,13 @@ import java.util.SplittableRandom;
 import nighttrain.pipeline.partition.TaskPartitions.TaskPartition;
 
 /**
- * A run on many executors, task by task: tasks as {@code order} cuts them, handed out in order as slots become free; the tasks of an
- * executor share its engine. It knows no tokens and no steps, so that a thousand executors take a second.
+ * Simulates a run on many executors, task by task. Tasks are those of {@link TaskPartitions}, started in order as slots become free,
+ * and the tasks of an executor share its engine. The simulation has no tokens and no steps, so a thousand executors take a second.
  */
 public final class FleetSimulation {
     private static final double SECONDS_PER_DAY = 86_400;
 
-    /** An executor's next change; void once its executor has changed otherwise. */
+    /** An executor's next change; void once the executor has changed otherwise. */
     private record Event(double at, SimulatedExecutor executor, int version) {}
 
     private final Fleet fleet;
@@ -28,25 +28,25 @@ public final class FleetSimulation {
     private final List<SimulatedExecutor> executors = new ArrayList<>();
     private int failures;
 
-    private FleetSimulation(Fleet fleet, List<TaskPartition> cuts) {
+    private FleetSimulation(Fleet fleet, List<TaskPartition> tasks) {
         this.fleet = fleet;
-        this.pending = new ArrayDeque<>(cuts);
-        this.tasks = cuts.size();
-        this.work = cuts.stream().mapToDouble(TaskPartition::work).sum();
+        this.pending = new ArrayDeque<>(tasks);
+        this.tasks = tasks.size();
+        this.work = tasks.stream().mapToDouble(TaskPartition::work).sum();
         int slow = (int) Math.round(fleet.slowShare() * fleet.executors());
         for (int i = 0; i < fleet.executors(); i++) {
-            double comes = fleet.spreadS() * i / fleet.executors();
-            executors.add(new SimulatedExecutor(fleet, i < slow ? 1 / fleet.slowness() : 1, comes, lifetime()));
+            double startsAt = fleet.spreadS() * i / fleet.executors();
+            executors.add(new SimulatedExecutor(fleet, i < slow ? 1 / fleet.slowness() : 1, startsAt, lifetime()));
         }
     }
 
     /** Runs the tasks, in this order. */
-    public static FleetForecast run(Fleet fleet, List<TaskPartition> cuts) {
-        return new FleetSimulation(fleet, cuts).run();
+    public static FleetForecast run(Fleet fleet, List<TaskPartition> tasks) {
+        return new FleetSimulation(fleet, tasks).run();
     }
 
     private FleetForecast run() {
-        for (int round = 0; round < fleet.slots(); round++) { // as Spark: one task to each executor in turn
+        for (int round = 0; round < fleet.slots(); round++) { // as Spark does: one task to each executor in turn
             executors.forEach(it -> it.takeOne(pending, 0));
         }
         executors.forEach(this::schedule);
@@ -58,7 +58,8 @@ public final class FleetSimulation {
                 happen(event.executor(), now);
             }
         }
-        double could = now * executors.stream().mapToDouble(SimulatedExecutor::speed).sum();
+        double could =
+                now * executors.stream().mapToDouble(SimulatedExecutor::speed).sum();
         return new FleetForecast(now, could == 0 ? 0 : Math.min(1, work / could), tasks, failures);
     }
 
@@ -95,4 +96,14 @@ public final class FleetSimulation {
                 ? Double.POSITIVE_INFINITY
                 : -Math.log(1 - random.nextDouble()) * SECONDS_PER_DAY / fleet.failuresPerDay();
     }
+
+    /**
+     * The outcome of a simulation.
+     *
+     * @param seconds from the first executor's start to the last row
+     * @param busyShare of the executors' time in which they were at work, weighed by what they could have done, 0 to 1
+     * @param tasks the number of tasks
+     * @param failures of executors
+     */
+    public record FleetForecast(double seconds, double busyShare, int tasks, int failures) {}
 }

@@ -1,24 +1,31 @@
 package nighttrain.pipeline.partition;
 
 import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.count;
 import static org.apache.spark.sql.functions.desc;
 import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.sum;
 import static org.apache.spark.sql.functions.udf;
 
 import java.util.Arrays;
+import java.util.Map;
 import java.util.stream.IntStream;
+import nighttrain.pipeline.partition.PrefixGroups.Search;
 import nighttrain.pipeline.read.RowNames;
 import org.apache.spark.SparkContext;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Observation;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.api.java.UDF1;
+import org.apache.spark.sql.api.java.UDF3;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataTypes;
 
 /**
- * Which task computes which prompts, and in which order: the longest first, and what begins alike together. A prompt's task
- * follows from its own text, its position in the input and a few numbers that hold for the whole run: a task that Spark starts
- * again meets the same prompts.
+ * Decides which task computes which prompts, and in which order: the longest first, and prompts with the same prefix together. A
+ * prompt's task follows from its text, its position in the input and a few numbers of the run, so a restarted task has the same
+ * prompts.
  */
 public final class PartitionPlan {
     private static final String TOKENS = "_nt_tokens";
@@ -35,10 +42,10 @@ public final class PartitionPlan {
     }
 
     /**
-     * For the executors that there are, whose engines run {@code maxNumSeqs} sequences at a time.
+     * For the current executors, whose engines run {@code maxNumSeqs} sequences at a time.
      *
-     * @param prompts those to be dealt, at least one
-     * @param rows how many they are
+     * @param prompts at least one
+     * @param rows the number of prompts
      */
     public static PartitionPlan of(Dataset<Row> prompts, long rows, TokenEstimate estimate, int maxNumSeqs) {
         SparkContext spark = prompts.sparkSession().sparkContext();
@@ -59,14 +66,15 @@ public final class PartitionPlan {
         return new PartitionPlan(estimate, survey.groups(), new TaskOf(line, TaskSizes.ends(line, slots)));
     }
 
-    /** Every slot gets as many: all that there is runs at once, so that there is nothing to survey. */
+    /** All prompts run at once, so every slot gets the same number, and no survey is needed. */
     private static PartitionPlan even(int tasks, long rows, TokenEstimate estimate) {
         LengthHistogram alike = new LengthHistogram();
         alike.add(0, rows, rows);
         double[] ends = IntStream.rangeClosed(1, tasks)
                 .mapToDouble(task -> (double) rows * task / tasks)
                 .toArray();
-        return new PartitionPlan(estimate, PrefixGroups.none(), new TaskOf(TokenLine.of(alike, PrefixGroups.none()), ends));
+        return new PartitionPlan(
+                estimate, PrefixGroups.none(), new TaskOf(TokenLine.of(alike, PrefixGroups.none()), ends));
     }
 
     /** How many tasks share the prompts. */
@@ -74,14 +82,70 @@ public final class PartitionPlan {
         return taskOf.tasks();
     }
 
-    /** Deals the prompts out. Within a task groups come one after another, and what has no group the longest first. */
-    public Dataset<Row> deal(Dataset<Row> prompts) {
-        Column group = prefixChars == 0 ? lit(0L) : PrefixGroupSearch.group(prefixChars);
+    /** Partitions the prompts. Within a task, groups follow one another, and prompts without a group are sorted longest first. */
+    public Dataset<Row> partition(Dataset<Row> prompts) {
+        Column group = prefixChars == 0 ? lit(0L) : Search.group(prefixChars);
         Column task = udf(taskOf, DataTypes.IntegerType).apply(col(TOKENS), col(GROUP), col(RowNames.POSITION));
         return prompts.withColumn(TOKENS, estimate.tokens())
                 .withColumn(GROUP, group)
                 .repartitionById(tasks(), task)
                 .sortWithinPartitions(col(GROUP), desc(TOKENS), col(RowNames.POSITION), col(RowNames.SAMPLE))
                 .select(Arrays.stream(prompts.columns()).map(functions::col).toArray(Column[]::new));
+    }
+
+    /** The result of one pass over the prompts: a histogram and sketches, whose size does not depend on the number of rows. */
+    record PromptSurvey(LengthHistogram lengths, PrefixGroups groups) {
+        static PromptSurvey of(Dataset<Row> prompts, TokenEstimate estimate, Slots slots) {
+            Observation beginnings = new Observation("night-train-beginnings");
+            Search search = new Search(slots);
+            Column[] asked = search.asked();
+            Column lengthClass = udf((UDF1<Long, Integer>) LengthHistogram::classOf, DataTypes.IntegerType)
+                    .apply(col("tokens"));
+            LengthHistogram lengths = new LengthHistogram();
+            prompts.observe(beginnings, asked[0], Arrays.copyOfRange(asked, 1, asked.length))
+                    .select(estimate.tokens().as("tokens"))
+                    .groupBy(lengthClass)
+                    .agg(count(lit(1)), sum("tokens"))
+                    .collectAsList()
+                    .forEach(found -> lengths.add(found.getInt(0), found.getLong(1), found.getLong(2)));
+            return new PromptSurvey(lengths, search.groups(seen(beginnings)));
+        }
+
+        private static Map<String, Object> seen(Observation observation) {
+            try {
+                return observation.getAsJava();
+            } catch (InterruptedException stopped) {
+                Thread.currentThread().interrupt();
+                throw new IllegalStateException("stopped while surveying the prompts", stopped);
+            }
+        }
+    }
+
+    /** The task of a prompt, from its length in tokens, its group and its position in the input. */
+    static final class TaskOf implements UDF3<Long, Long, Long, Integer> {
+        private static final long serialVersionUID = 1L;
+
+        private final TokenLine line;
+        private final double[] ends;
+
+        TaskOf(TokenLine line, double[] ends) {
+            this.line = line;
+            this.ends = ends.clone();
+        }
+
+        int tasks() {
+            return ends.length;
+        }
+
+        @Override
+        public Integer call(Long tokens, Long group, Long position) {
+            return task(tokens, group, position);
+        }
+
+        int task(long tokens, long group, long position) {
+            int found = Arrays.binarySearch(ends, line.place(LengthHistogram.classOf(tokens), group, position));
+            int after = found >= 0 ? found + 1 : -found - 1;
+            return Math.min(after, ends.length - 1);
+        }
     }
 }

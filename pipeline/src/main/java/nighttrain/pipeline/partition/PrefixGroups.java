@@ -1,15 +1,36 @@
 package nighttrain.pipeline.partition;
 
+import static org.apache.spark.sql.functions.approx_count_distinct;
+import static org.apache.spark.sql.functions.call_function;
+import static org.apache.spark.sql.functions.count;
+import static org.apache.spark.sql.functions.least;
+import static org.apache.spark.sql.functions.length;
+import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.substring;
+import static org.apache.spark.sql.functions.sum;
+import static org.apache.spark.sql.functions.xxhash64;
+
 import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Row;
+import scala.collection.Seq;
+import scala.jdk.javaapi.CollectionConverters;
 
 /**
- * Prompts that begin alike, by the hash of their beginning. A group lies at one point of a stretch, so that one task gets it;
- * a large one has a piece of its own, as long as its share, and may be cut.
+ * Prompts with the same prefix, by its hash. A group lies at one point of a segment, so that one task gets it. A large group has a
+ * piece of its own, as long as its share, and may be cut.
  */
 final class PrefixGroups implements Serializable {
     private static final long serialVersionUID = 1L;
+
+    private static final long GOLDEN_RATIO = 0x9e3779b97f4a7c15L;
+    private static final double UNIT = 0x1p-53;
 
     private record Piece(double from, double width) implements Serializable {}
 
@@ -48,11 +69,97 @@ final class PrefixGroups implements Serializable {
         return prefixChars;
     }
 
-    /** Where on a stretch a prompt stands, 0 to 1. */
+    /** The place of a prompt in its segment, 0 to 1. */
     double share(long group, long position) {
         Piece own = large.get(group);
         return own == null
-                ? largeTogether + (1 - largeTogether) * Spread.ofHash(group)
-                : own.from() + own.width() * Spread.evenly(position);
+                ? largeTogether + (1 - largeTogether) * spread(group)
+                : own.from() + own.width() * spreadEvenly(position);
+    }
+
+    /** A number as a share of a whole, 0 to 1. Multiples of the golden ratio spread more evenly than random numbers (Knuth, 6.4). */
+    static double spreadEvenly(long number) {
+        return spread(number * GOLDEN_RATIO);
+    }
+
+    private static double spread(long hash) {
+        return (hash >>> 11) * UNIT;
+    }
+
+    /**
+     * Decides from sketches whether to group prompts by prefix, and by which length. Of 64, 128, ... 4096 characters it takes the
+     * length that saves most, and none if that saves less than an eighth of all characters.
+     */
+    static final class Search {
+        private static final int[] CHARS = {64, 128, 256, 512, 1024, 2048, 4096};
+        /** This many prefixes, such as templates and few-shot examples, stay in every engine's cache in any order. */
+        private static final long FEW = 64;
+
+        private static final double WORTH_IT = 0.125;
+        /** At the end of the grouped part, tasks are this part of a slot's share. Larger groups may be cut. */
+        private static final int LARGE_PER_SLOT = 32;
+
+        private static final int MOST_LARGE = 8192;
+
+        private final double smallestLarge;
+        private final int mostLarge;
+
+        Search(Slots slots) {
+            this.mostLarge = Math.min(MOST_LARGE, LARGE_PER_SLOT * slots.all());
+            this.smallestLarge = 1.0 / mostLarge;
+        }
+
+        /** The group of a prompt by its first {@code chars} characters. */
+        static Column group(int chars) {
+            return xxhash64(substring(TokenEstimate.text(), 1, chars));
+        }
+
+        /** Aggregates that {@link #groups} needs. */
+        Column[] asked() {
+            List<Column> columns = new ArrayList<>();
+            columns.add(count(lit(1)).as("rows"));
+            columns.add(sum(length(TokenEstimate.text())).as("chars"));
+            for (int chars : CHARS) {
+                Column group = group(chars);
+                columns.add(approx_count_distinct(group).as("groups" + chars));
+                columns.add(sum(least(length(TokenEstimate.text()), lit(chars))).as("chars" + chars));
+                columns.add(call_function("approx_top_k", group, lit(mostLarge), lit(4 * mostLarge))
+                        .as("large" + chars));
+            }
+            return columns.toArray(Column[]::new);
+        }
+
+        /** The groups, from the values of {@link #asked}. */
+        PrefixGroups groups(Map<String, Object> seen) {
+            int best = IntStream.of(CHARS)
+                    .boxed()
+                    .max((a, b) -> Double.compare(savedChars(seen, a), savedChars(seen, b)))
+                    .orElseThrow();
+            return savedChars(seen, best) < WORTH_IT * number(seen, "chars")
+                    ? PrefixGroups.none()
+                    : PrefixGroups.of(best, large(seen, best));
+        }
+
+        /** The prefixes of all prompts of a group but the first. */
+        private static double savedChars(Map<String, Object> seen, int chars) {
+            double groups = number(seen, "groups" + chars);
+            double repeated = Math.max(0, 1 - groups / number(seen, "rows"));
+            return groups <= FEW ? 0 : repeated * number(seen, "chars" + chars);
+        }
+
+        private Map<Long, Double> large(Map<String, Object> seen, int chars) {
+            Map<Long, Double> shares = new HashMap<>();
+            for (Object item : CollectionConverters.asJava((Seq<?>) seen.get("large" + chars))) {
+                double share = ((Row) item).getLong(1) / number(seen, "rows");
+                if (share > smallestLarge) {
+                    shares.put(((Row) item).getLong(0), share);
+                }
+            }
+            return shares;
+        }
+
+        private static double number(Map<String, Object> seen, String name) {
+            return ((Number) seen.get(name)).doubleValue();
+        }
     }
 }

@@ -6,14 +6,14 @@ import java.util.List;
 import nighttrain.pipeline.partition.TaskPartitions.TaskPartition;
 
 /**
- * An executor of a simulation. A task is launched, then works with the others on the engine, each by the sequences that it can keep
- * running; then it waits for its last rows, or for its longest, while the others have the engine. What it finds room for when it
- * comes, the engine does before what comes later: the first tasks of all bring the longest rows.
+ * An executor of a simulation. A task starts, then shares the engine with the other tasks in proportion to the sequences that it can
+ * keep running, then waits for its last or its longest rows while the others have the engine. The engine computes the rows that it has
+ * room for when a task starts before later rows: the first tasks have the longest rows.
  */
 final class SimulatedExecutor {
     private static final double NOTHING = 1e-9;
 
-    /** Rows that an engine has, running and waiting, for each that it can run. */
+    /** Rows that an engine holds, running and waiting, per sequence that it can run. */
     private static final int ROWS_PER_SEQUENCE = 2;
 
     private final Fleet fleet;
@@ -25,22 +25,22 @@ final class SimulatedExecutor {
     private int version;
 
     private static final class Task {
-        private final TaskPartition cut;
+        private final TaskPartition partition;
         private final double startsAt;
         private double left;
         private double first;
         private double endsAt = Double.POSITIVE_INFINITY;
 
         /** {@code room}: rows that the engine takes at once. */
-        Task(TaskPartition cut, double startsAt, double room) {
-            this.cut = cut;
+        Task(TaskPartition partition, double startsAt, double room) {
+            this.partition = partition;
             this.startsAt = startsAt;
-            this.left = cut.work();
-            this.first = left * Math.min(1, room / cut.rows());
+            this.left = partition.work();
+            this.first = left * Math.min(1, room / partition.rows());
         }
 
         double rowsLeft() {
-            return cut.rows() * left / cut.work();
+            return partition.rows() * left / partition.work();
         }
 
         void work(double done) {
@@ -76,7 +76,7 @@ final class SimulatedExecutor {
         return failsAt;
     }
 
-    /** Changes whenever what was foreseen for it is void. */
+    /** Changes whenever its predicted next event is void. */
     int version() {
         return version;
     }
@@ -89,7 +89,7 @@ final class SimulatedExecutor {
         return running.size() < fleet.slots();
     }
 
-    /** Lets time pass, in which nothing begins or ends. */
+    /** Advances time, during which no task starts or ends. */
     void advance(double at) {
         double passed = at - now;
         Demand demand = demand(now);
@@ -97,8 +97,8 @@ final class SimulatedExecutor {
             if (task.isWorking(now)) {
                 task.work(passed * rate(task, demand));
                 if (task.left == 0) {
-                    task.endsAt =
-                            Math.max(at + task.cut.lastS() / 2 / speed, task.startsAt + task.cut.longestS() / speed);
+                    task.endsAt = Math.max(
+                            at + task.partition.lastS() / 2 / speed, task.startsAt + task.partition.longestS() / speed);
                 }
             }
         }
@@ -106,12 +106,12 @@ final class SimulatedExecutor {
         running.removeIf(task -> task.endsAt <= at);
     }
 
-    /** Takes up tasks where slots are free. */
+    /** Starts tasks in free slots. */
     void take(Deque<TaskPartition> pending, double at) {
         while (takeOne(pending, at)) {}
     }
 
-    /** Takes up a task, where there is one and a slot is free; whether it did. */
+    /** Starts a task if there is one and a slot is free. Returns whether it did. */
     boolean takeOne(Deque<TaskPartition> pending, double at) {
         version++;
         if (at < upFrom || !isIdle() || pending.isEmpty()) {
@@ -122,7 +122,7 @@ final class SimulatedExecutor {
         return running.add(new Task(pending.removeFirst(), at + fleet.launchS(), room));
     }
 
-    /** Gives back what its tasks had left; rows in flight, half done on average, are computed again. */
+    /** Returns the rest of its tasks. Rows in flight, half done on average, are computed again. */
     List<TaskPartition> fail(double upAgain, double lifetime) {
         List<TaskPartition> back = running.stream().map(this::rest).toList();
         running.clear();
@@ -132,10 +132,10 @@ final class SimulatedExecutor {
     }
 
     private TaskPartition rest(Task task) {
-        double perRow = task.cut.work() / task.cut.rows();
-        double inFlight = Math.min(task.cut.rows(), (double) fleet.maxNumSeqs() / fleet.slots());
-        double work = Math.min(task.cut.work(), task.left + inFlight * perRow / 2);
-        return new TaskPartition(work / perRow, work, task.cut.longestS(), task.cut.lastS());
+        double perRow = task.partition.work() / task.partition.rows();
+        double inFlight = Math.min(task.partition.rows(), (double) fleet.maxNumSeqs() / fleet.slots());
+        double work = Math.min(task.partition.work(), task.left + inFlight * perRow / 2);
+        return new TaskPartition(work / perRow, work, task.partition.longestS(), task.partition.lastS());
     }
 
     /** When something will begin or end here if nothing else happens. */
@@ -163,24 +163,24 @@ final class SimulatedExecutor {
         double rest = 0;
         for (Task task : running) {
             if (task.isWorking(at)) {
-                first += task.first > 0 ? wanted(task.cut) : 0;
-                rest += task.first > 0 ? 0 : wanted(task.cut);
+                first += task.first > 0 ? wanted(task.partition) : 0;
+                rest += task.first > 0 ? 0 : wanted(task.partition);
             }
         }
         return new Demand(first, rest);
     }
 
-    private double wanted(TaskPartition cut) {
-        return Math.min(cut.rows(), fleet.maxNumSeqs());
+    private double wanted(TaskPartition partition) {
+        return Math.min(partition.rows(), fleet.maxNumSeqs());
     }
 
     /** Seconds of a full engine's work, a second. */
     private double rate(Task task, Demand demand) {
         double all = fleet.maxNumSeqs();
         if (task.first > 0) {
-            return speed * wanted(task.cut) / Math.max(demand.first, all);
+            return speed * wanted(task.partition) / Math.max(demand.first, all);
         }
         double free = Math.max(0, all - demand.first);
-        return speed * wanted(task.cut) / Math.max(demand.rest, free) * free / all;
+        return speed * wanted(task.partition) / Math.max(demand.rest, free) * free / all;
     }
 }

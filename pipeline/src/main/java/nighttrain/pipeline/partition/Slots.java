@@ -3,7 +3,7 @@ package nighttrain.pipeline.partition;
 import org.apache.spark.SparkContext;
 
 /**
- * What prompts are dealt out to.
+ * The task slots that share the prompts.
  *
  * @param engines one per executor
  * @param perEngine tasks that feed an engine at a time
@@ -25,7 +25,7 @@ record Slots(int engines, int perEngine, int maxNumSeqs) {
     /** Those of the executors that are there now. */
     static Slots of(SparkContext spark, int maxNumSeqs) {
         int tasks = spark.defaultParallelism() / spark.conf().getInt("spark.task.cpus", 1);
-        // The driver is one of those that Spark lists.
+        // Spark lists the driver too.
         int engines = spark.isLocal() ? 1 : Math.max(1, spark.statusTracker().getExecutorInfos().length - 1);
         return new Slots(engines, Math.max(1, tasks / engines), maxNumSeqs);
     }
@@ -35,15 +35,15 @@ record Slots(int engines, int perEngine, int maxNumSeqs) {
         return engines * perEngine;
     }
 
-    /** Sequences that all engines together take, those that wait in their queues included. */
+    /** Sequences that all engines take together, including those in their queues. */
     long queues() {
         return 2L * engines * maxNumSeqs;
     }
 
     /**
-     * How many prompts a task must have so that an engine stays full. A task that ends offers nothing while it waits for its
-     * longest answers, which take about four times the average; the others must keep the engine busy for so long. Where there
-     * are no others the engine runs empty at every task's end, and tasks must be long.
+     * The least number of prompts that a task needs to keep its engine full. A task at its end offers nothing while it waits for its
+     * longest answers, which take about four times the average, and the other tasks must keep the engine busy meanwhile. Without other
+     * tasks the engine runs empty at every task's end, so tasks must be long.
      */
     long leastRowsPerTask() {
         return perEngine == 1 ? LONE_BATCHES * maxNumSeqs : Math.max(1, LONGEST_ANSWER * maxNumSeqs / (perEngine - 1));

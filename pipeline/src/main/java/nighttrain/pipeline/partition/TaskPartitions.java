@@ -7,12 +7,12 @@ import java.util.Objects;
 import java.util.stream.IntStream;
 import nighttrain.pipeline.partition.TokenLine.Segment;
 
-/** The tasks that a run would have, known by what is in them rather than by their rows: for forecasts. */
+/** The tasks that a run would have, for forecasts: known by kinds of rows, not by single rows. */
 public final class TaskPartitions {
     /**
      * Rows that are alike.
      *
-     * @param estimatedTokens of each, as the order estimates them before anything is computed
+     * @param estimatedTokens of each, as {@link TokenEstimate} has them
      * @param rows how many
      * @param work of each, in seconds of an engine that is full
      * @param seconds from a row's first step to its last, in an engine that is full
@@ -28,7 +28,7 @@ public final class TaskPartitions {
      * @param lastS the same of the longest among those that come last
      */
     public record TaskPartition(double rows, double work, double longestS, double lastS) {
-        /** This and, after it, so much of another. */
+        /** This, followed by a share of another. */
         private TaskPartition then(TaskPartition other, double share) {
             return new TaskPartition(
                     rows + share * other.rows,
@@ -37,7 +37,7 @@ public final class TaskPartitions {
                     other.lastS);
         }
 
-        /** With some more among its rows. */
+        /** With more rows among its own. */
         private TaskPartition with(Kind kind) {
             double longest = Math.max(longestS, kind.seconds());
             return new TaskPartition(rows + kind.rows(), work + kind.rows() * kind.work(), longest, longest);
@@ -47,18 +47,18 @@ public final class TaskPartitions {
     private static final TaskPartition NOTHING = new TaskPartition(0, 0, 0, 0);
 
     private final LengthHistogram lengths = new LengthHistogram();
-    private final TaskPartition[] byClass = new TaskPartition[LengthClass.COUNT];
+    private final TaskPartition[] byClass = new TaskPartition[LengthHistogram.CLASSES];
     private final double rows;
 
     private TaskPartitions(List<Kind> kinds) {
-        double[] tokens = new double[LengthClass.COUNT];
+        double[] tokens = new double[LengthHistogram.CLASSES];
         for (Kind kind : kinds) {
-            int lengthClass = LengthClass.of(kind.estimatedTokens());
+            int lengthClass = LengthHistogram.classOf(kind.estimatedTokens());
             tokens[lengthClass] += kind.rows() * kind.estimatedTokens();
             byClass[lengthClass] = (byClass[lengthClass] == null ? NOTHING : byClass[lengthClass]).with(kind);
         }
         this.rows = kinds.stream().mapToDouble(Kind::rows).sum();
-        for (int next = 0; next < LengthClass.COUNT; next++) {
+        for (int next = 0; next < LengthHistogram.CLASSES; next++) {
             if (byClass[next] != null) {
                 lengths.add(next, atLeastOne(byClass[next].rows()), atLeastOne(tokens[next]));
             }
@@ -66,7 +66,7 @@ public final class TaskPartitions {
     }
 
     /**
-     * In the order in which Spark hands them out.
+     * The tasks, in the order in which Spark starts them.
      *
      * @param engines one per executor
      * @param perEngine tasks that feed an engine at a time
@@ -81,16 +81,16 @@ public final class TaskPartitions {
             return even((int) Math.max(1, Math.min(slots.all(), rows)));
         }
         TokenLine line = TokenLine.of(lengths, PrefixGroups.none());
-        List<TaskPartition> cuts = new ArrayList<>();
+        List<TaskPartition> partitions = new ArrayList<>();
         double from = 0;
         for (double to : TaskSizes.ends(line, slots)) {
-            cuts.add(between(from, to, line.stretches(), longestFirst()));
+            partitions.add(between(from, to, line.segments(), longestFirst()));
             from = to;
         }
-        return cuts;
+        return partitions;
     }
 
-    /** As {@link PartitionPlan} does where all that there is runs at once: some of everything in each. */
+    /** As {@link PartitionPlan} does when all rows run at once: every task has the same share of every kind. */
     private List<TaskPartition> even(int tasks) {
         TaskPartition each = NOTHING;
         for (TaskPartition some : longestFirst()) {
@@ -100,7 +100,7 @@ public final class TaskPartitions {
     }
 
     private List<TaskPartition> longestFirst() {
-        return IntStream.iterate(LengthClass.COUNT - 1, next -> next >= 0, next -> next - 1)
+        return IntStream.iterate(LengthHistogram.CLASSES - 1, next -> next >= 0, next -> next - 1)
                 .mapToObj(next -> byClass[next])
                 .filter(Objects::nonNull)
                 .toList();
@@ -110,15 +110,15 @@ public final class TaskPartitions {
         return Math.max(1, Math.round(number));
     }
 
-    private static TaskPartition between(double from, double to, List<Segment> stretches, List<TaskPartition> filled) {
-        TaskPartition cut = NOTHING;
-        for (int i = 0; i < stretches.size(); i++) {
-            Segment stretch = stretches.get(i);
-            double share = (Math.min(to, stretch.to()) - Math.max(from, stretch.from())) / stretch.tokens();
+    private static TaskPartition between(double from, double to, List<Segment> segments, List<TaskPartition> filled) {
+        TaskPartition partition = NOTHING;
+        for (int i = 0; i < segments.size(); i++) {
+            Segment segment = segments.get(i);
+            double share = (Math.min(to, segment.to()) - Math.max(from, segment.from())) / segment.tokens();
             if (share > 0) {
-                cut = cut.then(filled.get(i), share);
+                partition = partition.then(filled.get(i), share);
             }
         }
-        return cut;
+        return partition;
     }
 }

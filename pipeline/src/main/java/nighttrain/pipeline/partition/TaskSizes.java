@@ -5,22 +5,22 @@ import java.util.List;
 import nighttrain.pipeline.partition.TokenLine.Segment;
 
 /**
- * Where a line is cut into tasks: from large to small, since Spark hands them out in order as slots become free (guided
- * self-scheduling, Polychronopoulos and Kuck 1987). Few tasks then, and an end of small ones that come out even.
+ * Cuts a line into tasks, from large to small: Spark starts tasks in order as slots become free (guided self-scheduling,
+ * Polychronopoulos and Kuck 1987). So tasks are few, and the small ones at the end finish at about the same time.
  */
 final class TaskSizes {
     /**
-     * A task is at most this part of an even share of what is left: an executor that is four times slower than the others ends
+     * A task is at most this part of an even share of what is left: an executor that is four times slower than the others finishes
      * it while they do half of the rest.
      */
     private static final double SHARE = 0.125;
-    /** The smallest task, as part of a slot's even share of everything: what a slow executor may be late by. */
+    /** The smallest task, as part of a slot's even share of everything. It limits the delay by a slow executor. */
     private static final double SMALLEST = 1.0 / 512;
-    /** An attempt that is lost, and the keys that the next one must know, stay bounded. */
+    /** Limits the work of a lost attempt, and the keys that the next attempt must know. */
     private static final long MOST_ROWS = 250_000;
-    /** Every reading task writes to every one of these. */
+    /** Every reading task writes to each of these. */
     private static final int MANY_TASKS = 4096;
-    /** So many for each slot there may be all the same, or hundreds of executors would come out uneven. */
+    /** This many per slot are always allowed, or hundreds of executors would finish at different times. */
     private static final int MANY_PER_SLOT = 8;
 
     private TaskSizes() {}
@@ -40,14 +40,14 @@ final class TaskSizes {
     private static List<Double> cut(TokenLine line, Slots slots, double smallest) {
         List<Double> ends = new ArrayList<>();
         double at = 0;
-        for (Segment stretch : line.stretches()) {
-            double full = slots.leastRowsPerTask() * stretch.tokensPerRow();
-            double most = MOST_ROWS * stretch.tokensPerRow();
-            while (at < stretch.to()) {
+        for (Segment segment : line.segments()) {
+            double full = slots.leastRowsPerTask() * segment.tokensPerRow();
+            double most = MOST_ROWS * segment.tokensPerRow();
+            while (at < segment.to()) {
                 double left = line.tokens() - at;
                 double size = Math.max(SHARE * left / slots.all(), Math.max(smallest, full));
                 size = Math.min(size, Math.max(most, smallest));
-                // No crumbs: what would be less than half a task belongs to the one before.
+                // A rest of less than half a task belongs to the task before.
                 at = left < 1.5 * size ? line.tokens() : at + size;
                 ends.add(at);
             }

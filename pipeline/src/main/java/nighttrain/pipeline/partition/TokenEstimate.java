@@ -12,18 +12,18 @@ import org.apache.spark.sql.Column;
 import org.apache.spark.sql.types.DataTypes;
 
 /**
- * What a prompt will cost, in tokens, before a tokenizer has seen it.
+ * The estimated tokens of a prompt and its output, before a tokenizer has read it.
  *
- * @param outputTokens of any prompt
+ * @param outputTokens of any output
  * @param contextTokens the most that a prompt can have
  */
 public record TokenEstimate(long outputTokens, long contextTokens) {
-    /** Of English in most vocabularies. Others differ, but for all prompts of a job alike, and only the order matters. */
+    /** For English in most vocabularies. A wrong value is wrong for all prompts of a job alike, and only their order matters. */
     private static final int CHARS_PER_TOKEN = 4;
-    /** Fewer finished outputs say little of the others. */
+    /** Fewer finished outputs do not predict the others. */
     private static final long ENOUGH = 100;
 
-    /** With outputs as long as those that earlier runs of the job finished; with none of these, as long as they may be. */
+    /** Outputs are as long as those of earlier runs of the job on average, or, without earlier runs, as long as allowed. */
     public static TokenEstimate of(int maxTokens, int contextTokens, long outputsBefore, long outputTokensBefore) {
         long expected = outputsBefore < ENOUGH ? maxTokens : (outputTokensBefore + outputsBefore - 1) / outputsBefore;
         return new TokenEstimate(Math.max(1, expected), contextTokens);
@@ -34,7 +34,7 @@ public record TokenEstimate(long outputTokens, long contextTokens) {
         return least(prompt, lit(contextTokens)).plus(lit(outputTokens));
     }
 
-    /** What is sent, before a chat template. */
+    /** The prompt before a chat template. */
     static Column text() {
         return coalesce(col(RowNames.PROMPT), col(RowNames.MESSAGES), lit(""));
     }

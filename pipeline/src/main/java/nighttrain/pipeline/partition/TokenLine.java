@@ -5,16 +5,16 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * All prompts in a line as long as their tokens, the longer before the shorter; tasks are pieces of it. A prompt's place
- * follows from its length, its group and its position in the input: nobody has to know the others.
+ * All prompts laid out on a line as long as their tokens, the longer before the shorter. Tasks are pieces of the line. A prompt's
+ * place follows from its length, its group and its position in the input, not from other prompts.
  */
 final class TokenLine implements Serializable {
     private static final long serialVersionUID = 1L;
 
-    /** The shortest prompts that hold this share of the tokens go by length alone: they fill the gaps at the end. */
+    /** The shortest prompts that hold this share of the tokens are not grouped: they fill the gaps at the end. */
     private static final double TAIL_SHARE = 0.125;
 
-    /** A piece of the line whose prompts are mixed. */
+    /** A piece of the line in which prompts are mixed. */
     record Segment(double from, double tokens, long rows) implements Serializable {
         double tokensPerRow() {
             return tokens / rows;
@@ -25,40 +25,40 @@ final class TokenLine implements Serializable {
         }
     }
 
-    private final List<Segment> stretches;
-    private final int[] stretchOfClass;
+    private final List<Segment> segments;
+    private final int[] segmentOfClass;
     private final PrefixGroups groups;
 
-    private TokenLine(List<Segment> stretches, int[] stretchOfClass, PrefixGroups groups) {
-        this.stretches = stretches;
-        this.stretchOfClass = stretchOfClass;
+    private TokenLine(List<Segment> segments, int[] segmentOfClass, PrefixGroups groups) {
+        this.segments = segments;
+        this.segmentOfClass = segmentOfClass;
         this.groups = groups;
     }
 
-    /** By length, class after class; where prompts have groups, these before the tail, whatever their lengths. */
+    /** By length, class after class. Grouped prompts are before the tail, whatever their lengths. */
     static TokenLine of(LengthHistogram lengths, PrefixGroups groups) {
-        int firstOfTail = groups.isNone() ? LengthClass.COUNT : tail(lengths);
-        List<Segment> stretches = new ArrayList<>();
-        int[] stretchOfClass = new int[LengthClass.COUNT];
+        int firstOfTail = groups.isNone() ? LengthHistogram.CLASSES : tail(lengths);
+        List<Segment> segments = new ArrayList<>();
+        int[] segmentOfClass = new int[LengthHistogram.CLASSES];
         double at = 0;
-        for (int next = LengthClass.COUNT - 1; next >= 0; ) {
+        for (int next = LengthHistogram.CLASSES - 1; next >= 0; ) {
             double tokens = 0;
             long rows = 0;
             int last = next >= firstOfTail ? firstOfTail : next;
             for (; next >= last; next--) {
                 tokens += lengths.tokens(next);
                 rows += lengths.rows(next);
-                stretchOfClass[next] = stretches.size();
+                segmentOfClass[next] = segments.size();
             }
             if (rows > 0) {
-                stretches.add(new Segment(at, tokens, rows));
+                segments.add(new Segment(at, tokens, rows));
                 at += tokens;
             }
         }
-        return new TokenLine(List.copyOf(stretches), stretchOfClass, groups);
+        return new TokenLine(List.copyOf(segments), segmentOfClass, groups);
     }
 
-    /** The lowest class that is not of the tail. */
+    /** The lowest class outside the tail. */
     private static int tail(LengthHistogram lengths) {
         double left = TAIL_SHARE * lengths.tokens();
         int next = 0;
@@ -69,20 +69,20 @@ final class TokenLine implements Serializable {
         return next;
     }
 
-    List<Segment> stretches() {
-        return stretches;
+    List<Segment> segments() {
+        return segments;
     }
 
     double tokens() {
-        return stretches.isEmpty() ? 0 : stretches.get(stretches.size() - 1).to();
+        return segments.isEmpty() ? 0 : segments.get(segments.size() - 1).to();
     }
 
-    /** Where a prompt stands: its length class, its group and its position in the input. */
+    /** The place of a prompt, by its length class, its group and its position in the input. */
     double place(int lengthClass, long group, long position) {
-        int index = Math.min(stretchOfClass[lengthClass], stretches.size() - 1);
-        Segment stretch = stretches.get(index);
+        int index = Math.min(segmentOfClass[lengthClass], segments.size() - 1);
+        Segment segment = segments.get(index);
         boolean grouped = index == 0 && !groups.isNone();
-        double share = grouped ? groups.share(group, position) : Spread.evenly(position);
-        return stretch.from() + share * stretch.tokens();
+        double share = grouped ? groups.share(group, position) : PrefixGroups.spreadEvenly(position);
+        return segment.from() + share * segment.tokens();
     }
 }

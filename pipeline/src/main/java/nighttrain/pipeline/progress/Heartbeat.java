@@ -4,9 +4,9 @@ import java.io.Serializable;
 import org.apache.spark.scheduler.SparkListenerEvent;
 
 /**
- * What one executor has done for a run so far, and what its engine is at. Executors send it to the driver's plugin, which puts
- * it on Spark's listener bus, where the run's driver and the Spark UI listen: Spark's own accumulators tell nothing before a
- * task ends.
+ * The work of one executor for a run so far, and the load of its engine. Executors send heartbeats to the driver's plugin, which posts
+ * them on Spark's listener bus for the run's driver and the Spark UI. Spark's accumulators do not change before a task ends. Event logs
+ * contain the name of this class, so it stays in this package.
  *
  * @param runId the run
  * @param executor the executor; {@link #ALL} for all of them together

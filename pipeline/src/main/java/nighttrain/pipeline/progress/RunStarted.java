@@ -3,7 +3,7 @@ package nighttrain.pipeline.progress;
 import org.apache.spark.scheduler.SparkListenerEvent;
 
 /**
- * A run begins to generate; goes into Spark's event log.
+ * A run starts to generate. Event logs contain the name of this class, so it stays in this package.
  *
  * @param runId the run
  * @param output where its results will be

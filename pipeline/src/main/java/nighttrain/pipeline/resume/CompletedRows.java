@@ -10,7 +10,7 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
 /**
- * What earlier runs of a job had finished when this one began.
+ * The rows that earlier runs of a job finished before this one started.
  *
  * @param outputs finished outputs, errors included
  * @param errors of these, failed
@@ -21,7 +21,7 @@ public record CompletedRows(long outputs, long errors, long promptTokens, long o
     private static final String[] KEY = {"file", "row", "sample"};
     private static final CompletedRows NOTHING = new CompletedRows(0, 0, 0, 0);
 
-    /** Sums the journal up; copies have no part in it. */
+    /** Sums of the journal, without copies. */
     public static CompletedRows in(JournalTable journal, Duplicates duplicates) {
         if (journal.isEmpty()) {
             return NOTHING;
@@ -43,7 +43,7 @@ public record CompletedRows(long outputs, long errors, long promptTokens, long o
         return journal.isEmpty() ? prompts : prompts.join(finished(journal), KEY, "left_anti");
     }
 
-    /** The prompts, and in a column of that name whether they are finished. */
+    /** The prompts, with a column of that name that says whether they are finished. */
     static Dataset<Row> marked(Dataset<Row> prompts, JournalTable journal, String column) {
         if (journal.isEmpty()) {
             return prompts.withColumn(column, lit(false));

@@ -21,13 +21,13 @@ import org.apache.spark.sql.expressions.Window;
 import org.apache.spark.sql.expressions.WindowSpec;
 
 /**
- * Outputs that need not be computed, since another place in the input asks for the same: greedy decoding answers both alike. The
- * original is the first in the input, or in a job begun without this the first that is finished. Found once per job and kept in its
- * folder, so that a resumed job need not search again.
+ * Outputs that are copies: another row of the input has the same prompt, and greedy decoding gives both the same output. The original
+ * is the first in the input, or the first finished one if the job began without --dedup. They are found once per job and kept in its
+ * folder for later runs.
  */
 public final class Duplicates {
     private static final String[] KEY = {RowNames.FILE, RowNames.ROW, RowNames.SAMPLE};
-    /** The output of which one is a copy. */
+    /** The original of a copy. */
     private static final String ORIGINAL = "original";
 
     /** Per copy its key, its id and the key of its original. */
@@ -37,12 +37,12 @@ public final class Duplicates {
         this.copies = copies;
     }
 
-    /** Of a job that computes every output for itself. */
+    /** Without copies. */
     public static Duplicates none() {
         return new Duplicates(Optional.empty());
     }
 
-    /** Among these prompts, of which the journal may have answers already. */
+    /** The copies among these prompts, some of which the journal may have finished. */
     public static Duplicates among(Dataset<Row> prompts, JournalTable journal, JobFolder folder, Path scratch) {
         if (!folder.hasDuplicates()) {
             search(prompts, journal).write().mode("overwrite").parquet(scratch.toString());
@@ -52,7 +52,7 @@ public final class Duplicates {
                 prompts.sparkSession().read().parquet(folder.duplicates().toString())));
     }
 
-    /** A prompt that is null has no equal: its error names it. */
+    /** A null prompt has no copy: its error names its own row. */
     private static Dataset<Row> search(Dataset<Row> prompts, JournalTable journal) {
         Column request =
                 sha2(coalesce(col(RowNames.PROMPT), col(RowNames.MESSAGES)).cast("binary"), 256);
@@ -68,7 +68,7 @@ public final class Duplicates {
                 .select(names(List.of(KEY), RowNames.ID, ORIGINAL));
     }
 
-    /** How many. */
+    /** The number of copies. */
     public long count() {
         return copies.map(Dataset::count).orElse(0L);
     }
@@ -90,7 +90,7 @@ public final class Duplicates {
                 .reduce(Column::and)
                 .orElseThrow();
         List<String> own = List.of(RowNames.FILE, RowNames.ROW, RowNames.SAMPLE, RowNames.ID);
-        // The copies first: of a request that a million rows make, Spark then holds the one answer, not the million.
+        // Copies are on the left: for a prompt of a million rows Spark then holds the one answer, not the million.
         return copies.join(results, same)
                 .select(Arrays.stream(results.columns())
                         .map(name -> own.contains(name) ? copies.col(name) : results.col(name))

@@ -32,7 +32,7 @@ import org.apache.spark.sql.types.StructType;
 import org.apache.spark.util.SerializableConfiguration;
 import org.apache.spark.util.TaskCompletionListener;
 
-/** A journal's files as tables, read where Spark's tasks run. */
+/** A journal's files as tables. Spark's tasks read them. */
 public final class JournalTable {
     /** Columns of {@link #results}. */
     public static final StructType RESULTS = schema(ResultRow.TYPE);
@@ -50,12 +50,12 @@ public final class JournalTable {
         this.hadoop = hadoop;
     }
 
-    /** Whether any task ever wrote a row. */
+    /** Whether no task wrote a row. */
     public boolean isEmpty() {
         return journal.resultFiles().isEmpty();
     }
 
-    /** Finished rows; one that two runs finished is there twice. */
+    /** Finished rows. A row that two runs finished is there twice. */
     public Dataset<Row> results() {
         Broadcast<SerializableConfiguration> conf = hadoop;
         return read(
@@ -123,7 +123,7 @@ public final class JournalTable {
         };
     }
 
-    /** As Spark takes values of that type. */
+    /** In Spark's form. */
     private static Object value(Object value) {
         return value instanceof Instant instant ? Timestamp.from(instant) : value;
     }

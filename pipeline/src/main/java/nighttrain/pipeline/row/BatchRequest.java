@@ -14,6 +14,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.io.UserError;
+import nighttrain.pipeline.row.RowRequest.Decoding;
+import nighttrain.pipeline.row.RowRequest.Prompt;
 
 /** One line of an OpenAI batch file: a chat completion or a completion, with sampling of its own where it says so. */
 final class BatchRequest {

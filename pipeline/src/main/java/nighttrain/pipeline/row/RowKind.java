@@ -4,6 +4,7 @@ import java.io.Serializable;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
+import nighttrain.pipeline.row.RowRequest.Decoding;
 import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.sql.DataFrameReader;
 import org.apache.spark.sql.Dataset;
@@ -43,4 +44,13 @@ public sealed interface RowKind extends Serializable permits Prompts, OpenAiBatc
      * @param createdS now, in seconds since 1970
      */
     Optional<Function<StructType, MapFunction<Row, String>>> responses(String model, long createdS);
+
+    /**
+     * What the input says of a row.
+     *
+     * @param row position in its file, from 0
+     * @param prompt text to complete, or the row's whole request; null beside messages
+     * @param messages conversation to continue, as JSON, or null
+     */
+    public record RowInput(long row, String prompt, String messages) {}
 }

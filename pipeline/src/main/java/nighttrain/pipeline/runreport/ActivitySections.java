@@ -9,7 +9,7 @@ import nighttrain.pipeline.report.Block;
 import nighttrain.pipeline.report.LineChart;
 import nighttrain.pipeline.report.LineChart.Line;
 import nighttrain.pipeline.report.Numbers;
-import nighttrain.pipeline.report.Section;
+import nighttrain.pipeline.report.Page.Section;
 import nighttrain.pipeline.report.Timelines;
 import nighttrain.pipeline.report.Timelines.Lane;
 

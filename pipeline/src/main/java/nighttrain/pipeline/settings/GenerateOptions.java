@@ -7,6 +7,8 @@ import nighttrain.executor.EngineConfig;
 import nighttrain.executor.GpuConfig;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.io.UserError;
+import nighttrain.pipeline.settings.Settings.LoadFormat;
+import nighttrain.pipeline.settings.Settings.Precision;
 
 /**
  * A generation job: what was set, typed and checked.

@@ -69,4 +69,40 @@ public record Setting<T>(
     private static String option(String name) {
         return "--" + name.replaceAll("([A-Z])", "-$1").toLowerCase(Locale.ROOT);
     }
+
+    /** Settings that belong together, in the order in which help shows them. */
+    public enum SettingGroup {
+        MODEL("Model"),
+        INPUT("Input"),
+        PROMPT("Prompt"),
+        SAMPLING("Sampling"),
+        OUTPUT("Output"),
+        TIME("Time"),
+        ENGINE("Engine"),
+        /** Of {@code bench} alone. */
+        WORKLOAD("Workload"),
+        /** Of {@code plan} alone. */
+        PLAN("Plan");
+
+        private final String title;
+
+        SettingGroup(String title) {
+            this.title = title;
+        }
+
+        /** As a heading. */
+        public String title() {
+            return title;
+        }
+    }
+
+    /** Whether a setting changes the output of a job, and so whether a job may be resumed with another value of it. */
+    public enum OutputEffect {
+        /** Its value changes the output: it is part of a job's fingerprint. */
+        BY_VALUE,
+        /** What it leads to changes the output: the fingerprint has the model, the input, the prompts or the context length itself. */
+        BY_CONTENT,
+        /** It changes where, when or how fast; at most the rounding of a sum. */
+        NONE
+    }
 }

@@ -8,7 +8,10 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import nighttrain.io.UserError;
 
 /** What was set, by whom ever: text per setting, checked when it was put in. Immutable. */
@@ -192,5 +195,36 @@ public final class SettingValues implements Serializable {
         return java.util.stream.Stream.concat(setting.aliases().stream(), java.util.stream.Stream.of(setting.name()))
                 .map(name -> Setting.CONF_PREFIX + name)
                 .toList();
+    }
+
+    /**
+     * Errors name settings as the command line does, {@code --max-tokens}. A program that calls us has never seen an option: for it
+     * they name {@code maxTokens}.
+     */
+    public static final class SettingNames {
+        private static final Pattern OPTION = Pattern.compile("--[a-z][a-z0-9-]*");
+
+        private SettingNames() {}
+
+        /** That error, with names in the place of options. */
+        public static UserError in(UserError error) {
+            return error.reworded(SettingNames::in);
+        }
+
+        static String in(String message) {
+            return OPTION.matcher(message).replaceAll(SettingNames::name);
+        }
+
+        private static String name(MatchResult option) {
+            return ByOption.NAMES.getOrDefault(option.group(), option.group());
+        }
+
+        /** Made late: {@link Settings} may not be complete yet when this class is loaded. */
+        private static final class ByOption {
+            static final Map<String, String> NAMES = Settings.all().stream()
+                    .flatMap(setting -> Stream.concat(Stream.of(setting.option()), setting.aliasOptions().stream())
+                            .map(option -> Map.entry(option, setting.name())))
+                    .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue));
+        }
     }
 }

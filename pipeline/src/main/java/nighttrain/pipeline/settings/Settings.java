@@ -1,14 +1,14 @@
 package nighttrain.pipeline.settings;
 
-import static nighttrain.pipeline.settings.OutputEffect.BY_CONTENT;
-import static nighttrain.pipeline.settings.OutputEffect.BY_VALUE;
-import static nighttrain.pipeline.settings.OutputEffect.NONE;
-import static nighttrain.pipeline.settings.SettingGroup.ENGINE;
-import static nighttrain.pipeline.settings.SettingGroup.INPUT;
-import static nighttrain.pipeline.settings.SettingGroup.OUTPUT;
-import static nighttrain.pipeline.settings.SettingGroup.PROMPT;
-import static nighttrain.pipeline.settings.SettingGroup.SAMPLING;
-import static nighttrain.pipeline.settings.SettingGroup.TIME;
+import static nighttrain.pipeline.settings.Setting.OutputEffect.BY_CONTENT;
+import static nighttrain.pipeline.settings.Setting.OutputEffect.BY_VALUE;
+import static nighttrain.pipeline.settings.Setting.OutputEffect.NONE;
+import static nighttrain.pipeline.settings.Setting.SettingGroup.ENGINE;
+import static nighttrain.pipeline.settings.Setting.SettingGroup.INPUT;
+import static nighttrain.pipeline.settings.Setting.SettingGroup.OUTPUT;
+import static nighttrain.pipeline.settings.Setting.SettingGroup.PROMPT;
+import static nighttrain.pipeline.settings.Setting.SettingGroup.SAMPLING;
+import static nighttrain.pipeline.settings.Setting.SettingGroup.TIME;
 import static nighttrain.pipeline.settings.SettingType.DIRECTORY;
 import static nighttrain.pipeline.settings.SettingType.INTEGER;
 import static nighttrain.pipeline.settings.SettingType.LONG;
@@ -28,6 +28,8 @@ import java.util.Optional;
 import nighttrain.executor.Backend;
 import nighttrain.executor.EngineConfig;
 import nighttrain.io.text.Truncation;
+import nighttrain.pipeline.settings.Setting.OutputEffect;
+import nighttrain.pipeline.settings.Setting.SettingGroup;
 
 /** The one table of everything that can be set; command line, Spark conf, config file and documentation follow it. */
 public final class Settings {
@@ -339,5 +341,21 @@ public final class Settings {
             SettingGroup group,
             OutputEffect effect) {
         return optional(name, type, placeholder, help, group, effect);
+    }
+
+    /** Where weights come from. */
+    public enum LoadFormat {
+        /** The checkpoint's files. */
+        AUTO,
+        /** Seeded random values in the shape that {@code config.json} says: for measuring speed without a checkpoint. */
+        DUMMY
+    }
+
+    /** The number format of the computation. */
+    public enum Precision {
+        /** The best that the backend has: fp32 on the CPU. */
+        AUTO,
+        FP32,
+        BF16
     }
 }

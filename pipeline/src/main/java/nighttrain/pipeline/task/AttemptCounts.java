@@ -5,40 +5,40 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import nighttrain.io.journal.Journal;
 import nighttrain.io.journal.AttemptFiles;
+import nighttrain.io.journal.Journal;
 import nighttrain.io.table.RowAttempt;
 import org.apache.hadoop.fs.Path;
 
 /**
- * How often rows that are not finished were taken up, and how often what computed them died meanwhile.
+ * How often unfinished rows were attempted, and how often the engine or the executor crashed meanwhile.
  *
- * @param counts by row; no other row was ever taken up
+ * @param counts by row; other rows were never attempted
  */
 public record AttemptCounts(Map<PromptRow.Key, Count> counts) implements Serializable {
-    /** A row that was in flight at so many deaths may be their cause, and is tried again without company. */
-    static final int SUSPICIOUS_DEATHS = 2;
+    /** A row that was in flight at this many crashes may be their cause. Its next attempt is isolated. */
+    static final int SUSPICIOUS_CRASHES = 2;
 
-    /** One may be a node's that was lost, or a job's that was stopped, just then. */
-    static final int PROVING_DEATHS = 2;
+    /** This many crashes of isolated attempts prove the row to be their cause. A single one may have another, such as a lost node. */
+    static final int PROVING_CRASHES = 2;
 
     private static final Count NEVER = new Count(0, 0, 0);
 
     /**
-     * Of one row.
+     * The counts of one row.
      *
-     * @param tries times that it was taken up
-     * @param deaths of these, ended by the death of engine or executor
-     * @param deathsAlone of these, while no other row was there
+     * @param attempts times that a task took the row
+     * @param crashes of these, ended by a crash of the engine or the executor
+     * @param isolatedCrashes of these, while no other row was on the executor
      */
-    record Count(int tries, int deaths, int deathsAlone) implements Serializable {
+    record Count(int attempts, int crashes, int isolatedCrashes) implements Serializable {
         private Count plus(Count more) {
-            return new Count(tries + more.tries, deaths + more.deaths, deathsAlone + more.deathsAlone);
+            return new Count(attempts + more.attempts, crashes + more.crashes, isolatedCrashes + more.isolatedCrashes);
         }
 
         private static Count of(RowAttempt once) {
-            int died = once.released() ? 0 : 1;
-            return new Count(1, died, once.alone() ? died : 0);
+            int crashed = once.released() ? 0 : 1;
+            return new Count(1, crashed, once.alone() ? crashed : 0);
         }
     }
 
@@ -46,14 +46,14 @@ public record AttemptCounts(Map<PromptRow.Key, Count> counts) implements Seriali
         counts = Map.copyOf(counts);
     }
 
-    /** What attempts left behind whose name begins with {@code writers}. */
+    /** From the logs of attempts whose name begins with {@code writers}. */
     public static AttemptCounts in(Journal journal, String writers) {
         Map<PromptRow.Key, Count> counts = new HashMap<>();
         Map<String, Map<PromptRow.Key, RowAttempt>> attempts = new LinkedHashMap<>();
         for (Path file : AttemptFiles.list(journal, writers)) {
             String name = file.getName();
             List<RowAttempt> rows = AttemptFiles.read(journal.fs(), file);
-            // An attempt that dies while it replaces its file leaves two; it tried each row once all the same.
+            // An attempt that crashes while it replaces its file leaves two. It attempted each row once.
             Map<PromptRow.Key, RowAttempt> attempt =
                     attempts.computeIfAbsent(name.substring(0, name.lastIndexOf('-')), first -> new HashMap<>());
             rows.forEach(row -> attempt.put(new PromptRow.Key(row.file(), row.row(), row.sample()), row));
@@ -72,21 +72,21 @@ public record AttemptCounts(Map<PromptRow.Key, Count> counts) implements Seriali
         return counts.getOrDefault(row.key(), NEVER);
     }
 
-    /** Times that it was taken up, this one included; a guilty row is not taken up again. */
+    /** How often the row was attempted, this attempt included. A poison row is not attempted again. */
     int attempts(PromptRow row) {
-        return of(row).tries() + (isGuilty(row) ? 0 : 1);
+        return of(row).attempts() + (isPoison(row) ? 0 : 1);
     }
 
-    boolean sawADeath(PromptRow row) {
-        return of(row).deaths() > 0;
+    boolean crashed(PromptRow row) {
+        return of(row).crashes() > 0;
     }
 
     boolean isSuspicious(PromptRow row) {
-        return of(row).deaths() >= SUSPICIOUS_DEATHS;
+        return of(row).crashes() >= SUSPICIOUS_CRASHES;
     }
 
-    /** Whether it is known to end what computes it. */
-    boolean isGuilty(PromptRow row) {
-        return of(row).deathsAlone() >= PROVING_DEATHS;
+    /** Whether the row is proved to crash its executor. */
+    boolean isPoison(PromptRow row) {
+        return of(row).isolatedCrashes() >= PROVING_CRASHES;
     }
 }

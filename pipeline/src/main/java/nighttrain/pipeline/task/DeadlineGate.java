@@ -1,10 +1,11 @@
 package nighttrain.pipeline.task;
 
 import nighttrain.pipeline.host.EngineHost;
+import nighttrain.pipeline.task.TaskSpec.Pass;
 
-/** When a task takes up no more rows, so that those in flight end before the run's deadline or the executor's end. */
+/** Closes when a row taken now would not finish before the run's deadline, or when the executor is about to end. */
 final class DeadlineGate {
-    /** What an answer took weighs less with every later one: the longest lately, not the longest ever. */
+    /** Each later answer lowers the weight of earlier ones: the gate uses the longest recent time, not the longest ever. */
     private static final double DECAY = 0.98;
 
     private final long endMs;
@@ -14,17 +15,17 @@ final class DeadlineGate {
         this.endMs = pass.endMs();
     }
 
-    /** An answer came, so long after its request. */
+    /** The engine answered a request after this time. */
     void answered(Double e2eMs) {
         longestMs = Math.max(e2eMs == null ? 0 : e2eMs, longestMs * DECAY);
     }
 
-    /** What is taken up now would not end in time. */
-    boolean isOver() {
+    /** Whether the task takes no more rows. */
+    boolean isClosed() {
         return EngineHost.here().isLeaving() || endMs - System.currentTimeMillis() <= longestMs;
     }
 
-    /** What is in flight has had its time. */
+    /** Whether the deadline is past, for rows in flight too. */
     boolean isPast() {
         return System.currentTimeMillis() >= endMs;
     }

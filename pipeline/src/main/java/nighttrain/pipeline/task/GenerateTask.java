@@ -6,16 +6,19 @@ import java.util.Spliterators;
 import java.util.stream.StreamSupport;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineException;
+import nighttrain.io.journal.JournalWriter;
+import nighttrain.io.rows.ResultRow;
 import nighttrain.pipeline.host.BrokenProcess;
 import nighttrain.pipeline.host.EngineHost;
 import nighttrain.pipeline.host.HostedModel;
 import nighttrain.pipeline.host.RunOnExecutor;
+import nighttrain.pipeline.task.TaskCounters.EngineUsed;
 import org.apache.spark.TaskContext;
 import org.apache.spark.TaskKilledException;
 import org.apache.spark.api.java.function.ForeachPartitionFunction;
 import org.apache.spark.sql.Row;
 
-/** What a Spark task does: feeds its rows to the executor's engine and journals what comes back. */
+/** What a Spark task does: it sends its rows to the executor's engine and journals the results. */
 public record GenerateTask(TaskSpec spec, TaskCounters counters) implements ForeachPartitionFunction<Row> {
     private static final long serialVersionUID = 1L;
     private static final long LEAVING_PAUSE_MS = 500;
@@ -25,13 +28,13 @@ public record GenerateTask(TaskSpec spec, TaskCounters counters) implements Fore
         if (!rows.hasNext()) {
             return;
         }
-        DeadlineGate lastCall = new DeadlineGate(spec.pass());
+        DeadlineGate gate = new DeadlineGate(spec.pass());
         refuseLeaving();
         try (EngineHost.Lease lease = lease(EngineHost.here())) {
-            counters.met(
+            counters.used(
                     EngineUsed.of(lease.run().executor(), lease.model().engine().plan()));
             try {
-                feed(rows, lease.model(), lease.run(), lastCall);
+                generate(rows, lease.model(), lease.run(), gate);
             } catch (EngineException failed) {
                 lease.engineFailed();
                 throw failed;
@@ -43,47 +46,47 @@ public record GenerateTask(TaskSpec spec, TaskCounters counters) implements Fore
     }
 
     private EngineHost.Lease lease(EngineHost host) throws InterruptedException {
-        return spec.pass().alone() ? host.leaseAlone(spec.context()) : host.lease(spec.context());
+        return spec.pass().isolated() ? host.leaseExclusively(spec.context()) : host.lease(spec.context());
     }
 
-    private void feed(Iterator<Row> rows, HostedModel model, RunOnExecutor run, DeadlineGate lastCall)
+    private void generate(Iterator<Row> rows, HostedModel model, RunOnExecutor run, DeadlineGate gate)
             throws InterruptedException {
         TaskAttempt attempt = new TaskAttempt(spec.context(), spec.pass(), TaskContext.get());
-        AttemptCounts tries = attempt.tries();
-        RowQueue intake = new RowQueue(unfinished(rows, TaskJournal.finishedBefore(attempt)), spec.pass(), tries);
-        try (InFlight inFlight = new InFlight(attempt.tryLog(), spec.pass().alone());
-                TaskJournal journal = TaskJournal.open(attempt);
+        AttemptCounts attempts = attempt.attempts();
+        RowQueue queue = new RowQueue(unfinished(rows, attempt.finishedBefore()), spec.pass(), attempts);
+        try (InFlight inFlight = new InFlight(attempt.attemptLog(), spec.pass().isolated());
+                JournalWriter<ResultRow> journal = attempt.results();
                 Engine.Session session = model.session()) {
-            RowLoop feeder = new RowLoop(
-                    intake,
-                    new RequestBuilder(model, spec, tries),
+            RowLoop loop = new RowLoop(
+                    queue,
+                    new RequestBuilder(model, spec, attempts),
                     new ResultBuilder(
                             model.tokenizer(),
                             spec.tokenIds(),
                             spec.kind().logprobsHaveOffsets(),
                             run.executor(),
-                            tries),
+                            attempts),
                     session,
                     inFlight,
-                    lastCall,
+                    gate,
                     row -> {
                         journal.append(row);
                         run.finished(row);
                         counters.add(row);
                     },
                     () -> {
-                        journal.pause();
+                        journal.flush(); // throws where rows could not be written
                         refuseKilled(attempt.task());
                         refuseOverdue();
                     });
             try {
-                counters.left().add(feeder.run());
-            } catch (EngineException | Error died) {
-                inFlight.died();
-                throw died;
+                counters.left().add(loop.run());
+            } catch (EngineException | Error crashed) {
+                inFlight.crashed();
+                throw crashed;
             }
         }
-        counters.suspicious().add(intake.suspicious());
+        counters.suspicious().add(queue.suspicious());
         refuseLeaving();
     }
 
@@ -94,7 +97,7 @@ public record GenerateTask(TaskSpec spec, TaskCounters counters) implements Fore
                 .iterator();
     }
 
-    /** Spark interrupts a killed task only where it is told to; in any case it marks it. */
+    /** Spark always marks a killed task. It interrupts the task only if it is configured to. */
     private static void refuseKilled(TaskContext task) {
         if (task.isInterrupted()) {
             throw new TaskKilledException("killed");
@@ -107,10 +110,10 @@ public record GenerateTask(TaskSpec spec, TaskCounters counters) implements Fore
         }
     }
 
-    /** Spark starts a killed task again elsewhere and counts no failure. */
+    /** Spark restarts a killed task on another executor and counts no failure. */
     private static void refuseLeaving() throws InterruptedException {
         if (EngineHost.here().isLeaving()) {
-            Thread.sleep(LEAVING_PAUSE_MS); // or Spark would send the task here again at once
+            Thread.sleep(LEAVING_PAUSE_MS); // without the pause Spark sends the task to this executor again at once
             throw new TaskKilledException("its executor is leaving");
         }
     }

@@ -8,16 +8,16 @@ import java.util.Map;
 import nighttrain.io.journal.AttemptLog;
 import nighttrain.io.table.RowAttempt;
 
-/** The requests that a task has taken up, in memory and, by their rows, on disk. */
+/** The requests that a task has in flight: whole in memory, and their rows in the attempt log on disk. */
 final class InFlight implements AutoCloseable {
     private final AttemptLog log;
-    private final boolean alone;
+    private final boolean isolated;
     private final Map<Long, Request> requests = new HashMap<>();
-    private boolean died;
+    private boolean crashed;
 
-    InFlight(AttemptLog log, boolean alone) {
+    InFlight(AttemptLog log, boolean isolated) {
         this.log = log;
-        this.alone = alone;
+        this.isolated = isolated;
     }
 
     void begin(List<Request> taken) {
@@ -25,7 +25,7 @@ final class InFlight implements AutoCloseable {
         log.begin(taken.stream().map(this::row).toList());
     }
 
-    /** The request of that id, which is answered. */
+    /** Removes and returns the request of that id, which the engine answered. */
     Request end(long id) {
         Request request = requests.remove(id);
         log.end(row(request));
@@ -36,14 +36,14 @@ final class InFlight implements AutoCloseable {
         return requests.size();
     }
 
-    /** The engine died, and what is in flight may be why. */
-    void died() {
-        died = true;
+    /** The engine failed, and a row in flight may be the cause: the log keeps these rows as crashed. */
+    void crashed() {
+        crashed = true;
     }
 
     @Override
     public void close() {
-        if (!died) {
+        if (!crashed) {
             log.release();
         }
         try {
@@ -55,6 +55,6 @@ final class InFlight implements AutoCloseable {
 
     private RowAttempt row(Request request) {
         PromptRow row = request.row();
-        return new RowAttempt(row.file(), row.row(), row.sample(), alone, false);
+        return new RowAttempt(row.file(), row.row(), row.sample(), isolated, false);
     }
 }

@@ -8,11 +8,11 @@ import nighttrain.io.template.ChatMessage;
 import nighttrain.io.template.ChatTemplateException;
 import nighttrain.io.text.Truncation;
 import nighttrain.pipeline.host.HostedModel;
-import nighttrain.pipeline.row.Prompt;
 import nighttrain.pipeline.row.RowFault;
+import nighttrain.pipeline.row.RowRequest.Prompt;
 import nighttrain.pipeline.settings.ChatTemplateOptions;
 
-/** Prompts to token ids. */
+/** Encodes prompts as token ids. */
 final class PromptEncoder {
     private final HostedModel model;
     private final Optional<String> system;
@@ -74,7 +74,7 @@ final class PromptEncoder {
                             + " in a context of " + contextTokens
                             + "; use --truncate left or right, or raise --max-model-len if the model allows it)");
         }
-        // Room for the output that was asked for, but never more than half of the context.
+        // Room for the requested output, but at most half of the context.
         int room = Math.max(1, Math.min(outputTokens, contextTokens / 2));
         return truncation.apply(tokens, Math.max(1, contextTokens - room));
     }

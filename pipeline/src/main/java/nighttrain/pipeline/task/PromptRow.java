@@ -3,7 +3,7 @@ package nighttrain.pipeline.task;
 import java.io.Serializable;
 import nighttrain.pipeline.read.RowNames;
 import nighttrain.pipeline.row.RowFault;
-import nighttrain.pipeline.row.RowInput;
+import nighttrain.pipeline.row.RowKind.RowInput;
 import org.apache.spark.sql.Row;
 
 /**
@@ -12,13 +12,13 @@ import org.apache.spark.sql.Row;
  * @param file input file, relative to the input root
  * @param row position in that file
  * @param sample which of the row's outputs
- * @param id what users call the row
+ * @param id the user's name of the row
  * @param prompt text to complete, or null
  * @param messages conversation to continue, as JSON, or null
  * @param flaw what is wrong with the row whatever its prompt is, or null
  */
 record PromptRow(String file, long row, int sample, String id, String prompt, String messages, RowFault flaw) {
-    /** What no other output has. */
+    /** Identifies an output. */
     record Key(String file, long row, int sample) implements Serializable {}
 
     static PromptRow of(Row row) {
@@ -36,7 +36,7 @@ record PromptRow(String file, long row, int sample, String id, String prompt, St
         return flaw == null ? null : new RowFault(flaw.getAs(RowNames.KIND), flaw.getAs(RowNames.MESSAGE));
     }
 
-    /** What its kind makes a request of. */
+    /** The input of its {@link nighttrain.pipeline.row.RowKind}. */
     RowInput input() {
         return new RowInput(row, prompt, messages);
     }

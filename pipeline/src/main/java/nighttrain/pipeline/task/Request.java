@@ -1,13 +1,44 @@
 package nighttrain.pipeline.task;
 
+import java.util.List;
 import java.util.Optional;
 import nighttrain.executor.request.GenerationRequest;
+import nighttrain.executor.request.StopCheck;
+import nighttrain.io.text.StopStrings;
+import nighttrain.io.text.Tokenizer;
 
 /**
- * A row on its way through the engine.
+ * A row in the engine.
  *
  * @param row the row
- * @param stop present where the job has stop strings
- * @param generation what the engine was asked
+ * @param stop present if the row has stop strings
+ * @param generation the engine's request
  */
-record Request(PromptRow row, Optional<StopStringMatcher> stop, GenerationRequest generation) {}
+record Request(PromptRow row, Optional<StopStringMatcher> stop, GenerationRequest generation) {
+
+    /** Ends one generation at a stop string and keeps the text before it. A stop string may be a special token. */
+    static final class StopStringMatcher implements StopCheck {
+        private final StopStrings strings;
+        private volatile boolean stopped;
+
+        StopStringMatcher(Tokenizer tokenizer, List<String> stop) {
+            this.strings = tokenizer.newStopStrings(stop);
+        }
+
+        @Override
+        public boolean stopsAfter(int token) {
+            stopped = strings.push(token);
+            return stopped;
+        }
+
+        /** Whether a stop string occurred. */
+        boolean stopped() {
+            return stopped;
+        }
+
+        /** The text before the stop string. */
+        String text() {
+            return strings.text();
+        }
+    }
+}

@@ -1,34 +1,39 @@
 package nighttrain.pipeline.task;
 
+import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 import java.util.Set;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.StopCheck;
 import nighttrain.io.table.Incidents;
 import nighttrain.pipeline.host.HostedModel;
-import nighttrain.pipeline.row.Decoding;
 import nighttrain.pipeline.row.RowFault;
 import nighttrain.pipeline.row.RowRequest;
+import nighttrain.pipeline.row.RowRequest.Decoding;
+import nighttrain.pipeline.task.Request.StopStringMatcher;
 
-/** Rows to requests. Used by one task. */
+/** Makes requests of rows. One task uses it. */
 final class RequestBuilder {
+    private static final long GOLDEN_RATIO = 0x9e3779b97f4a7c15L;
+    private static final long FNV_PRIME = 0x100000001b3L;
+
     private final HostedModel model;
     private final TaskSpec spec;
-    private final AttemptCounts tries;
+    private final AttemptCounts attempts;
     private final PromptEncoder encoder;
     private final Set<Integer> endTokens;
     private long next;
 
-    RequestBuilder(HostedModel model, TaskSpec spec, AttemptCounts tries) {
+    RequestBuilder(HostedModel model, TaskSpec spec, AttemptCounts attempts) {
         this.model = model;
-        this.tries = tries;
+        this.attempts = attempts;
         this.spec = spec;
         this.encoder = new PromptEncoder(model, spec);
         this.endTokens = Set.copyOf(model.tokenizer().endTokens());
     }
 
     Request of(PromptRow row) throws RowFault {
-        if (tries.isGuilty(row)) {
+        if (attempts.isPoison(row)) {
             throw quarantined(row);
         }
         if (row.flaw() != null) {
@@ -44,7 +49,7 @@ final class RequestBuilder {
                 next++,
                 tokens,
                 decoding.sampling(),
-                RowSeed.of(decoding.seed(), row.id(), row.sample()),
+                seed(decoding.seed(), row.id(), row.sample()),
                 endTokens,
                 stop.<StopCheck>map(watch -> watch).orElse(StopCheck.NEVER));
         return new Request(row, stop, generation);
@@ -53,9 +58,26 @@ final class RequestBuilder {
     private RowFault quarantined(PromptRow row) {
         return new RowFault(
                 Incidents.QUARANTINED,
-                "row ends what computes it: tried " + tries.attempts(row) + " times, the last "
-                        + AttemptCounts.PROVING_DEATHS + " alone (limit " + AttemptCounts.SUSPICIOUS_DEATHS + " in company, then "
-                        + AttemptCounts.PROVING_DEATHS
+                "row ends what computes it: tried " + attempts.attempts(row) + " times, the last "
+                        + AttemptCounts.PROVING_CRASHES + " alone (limit " + AttemptCounts.SUSPICIOUS_CRASHES
+                        + " in company, then "
+                        + AttemptCounts.PROVING_CRASHES
                         + " alone; the executors' logs may say why, leave the row out or mend it)");
+    }
+
+    /** A row's seed: the same for the same job seed, row and sample, on every task and executor. */
+    static long seed(long jobSeed, String id, int sample) {
+        long hash = mix(jobSeed + GOLDEN_RATIO);
+        for (byte next : id.getBytes(StandardCharsets.UTF_8)) {
+            hash = (hash ^ (next & 0xff)) * FNV_PRIME;
+        }
+        return mix(mix(hash) + (sample + 1) * GOLDEN_RATIO);
+    }
+
+    /** The finaliser of SplitMix64 (Steele, Lea, Flood 2014): every input bit changes half of the output bits. */
+    private static long mix(long bits) {
+        long z = (bits ^ (bits >>> 30)) * 0xbf58476d1ce4e5b9L;
+        z = (z ^ (z >>> 27)) * 0x94d049bb133111ebL;
+        return z ^ (z >>> 31);
     }
 }

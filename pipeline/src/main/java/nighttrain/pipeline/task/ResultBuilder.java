@@ -1,14 +1,19 @@
 package nighttrain.pipeline.task;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
 import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.TokenLogprobs;
 import nighttrain.io.rows.ResultRow;
+import nighttrain.io.text.StreamingDecoder;
 import nighttrain.io.text.Tokenizer;
 import nighttrain.pipeline.row.RowFault;
+import nighttrain.pipeline.task.Request.StopStringMatcher;
 
-/** Answers to rows of the results. */
+/** Makes result rows of the engine's answers. */
 final class ResultBuilder {
     private static final double NANOS_PER_MS = 1e6;
 
@@ -16,18 +21,18 @@ final class ResultBuilder {
     private final boolean tokenIds;
     private final boolean offsets;
     private final String executor;
-    private final AttemptCounts tries;
+    private final AttemptCounts attempts;
 
-    /** {@code offsets}: log-probabilities carry their place in the text. */
-    ResultBuilder(Tokenizer tokenizer, boolean tokenIds, boolean offsets, String executor, AttemptCounts tries) {
+    /** {@code offsets}: each log-probability has the position of its token in the text. */
+    ResultBuilder(Tokenizer tokenizer, boolean tokenIds, boolean offsets, String executor, AttemptCounts attempts) {
         this.tokenizer = tokenizer;
         this.tokenIds = tokenIds;
         this.offsets = offsets;
         this.executor = executor;
-        this.tries = tries;
+        this.attempts = attempts;
     }
 
-    /** The row of an answered request. */
+    /** The result of an answered request. */
     ResultRow of(Request request, Generation answer) {
         if (answer.error().isPresent()) {
             Generation.RequestError error = answer.error().get();
@@ -49,7 +54,7 @@ final class ResultBuilder {
                 tokens.length == 0 ? null : ms(answer.submittedNanos(), answer.firstTokenNanos()),
                 tokens.length < 2 ? null : ms(answer.firstTokenNanos(), answer.finishedNanos()) / (tokens.length - 1),
                 ms(answer.submittedNanos(), answer.finishedNanos()),
-                tries.attempts(row),
+                attempts.attempts(row),
                 executor,
                 tokenIds ? tokens : null,
                 logprobs(answer.logprobs()),
@@ -63,7 +68,7 @@ final class ResultBuilder {
         return offsets ? LogprobsJson.withOffsets(positions, tokenizer) : LogprobsJson.of(positions, tokenizer);
     }
 
-    /** The row of a prompt that could not be asked. */
+    /** The result of a row that made no request. */
     ResultRow of(PromptRow row, RowFault fault) {
         return failed(row, fault.kind(), fault.getMessage(), 0);
     }
@@ -83,7 +88,7 @@ final class ResultBuilder {
                 null,
                 null,
                 null,
-                tries.attempts(row),
+                attempts.attempts(row),
                 executor,
                 null,
                 null,
@@ -91,10 +96,53 @@ final class ResultBuilder {
     }
 
     private String text(Request request, int[] tokens) {
-        return request.stop().filter(StopStringMatcher::stopped).map(StopStringMatcher::text).orElseGet(() -> tokenizer.decode(tokens));
+        return request.stop()
+                .filter(StopStringMatcher::stopped)
+                .map(StopStringMatcher::text)
+                .orElseGet(() -> tokenizer.decode(tokens));
     }
 
     private static double ms(long fromNanos, long toNanos) {
         return (toNanos - fromNanos) / NANOS_PER_MS;
+    }
+
+    /** {@code [{"id": 5, "token": "a", "logprob": -0.1, "top": [{"id": 5, "token": "a", "logprob": -0.1}], "offset": 0}]}, per token. */
+    static final class LogprobsJson {
+        private static final ObjectMapper JSON = new ObjectMapper();
+
+        private LogprobsJson() {}
+
+        static String of(List<TokenLogprobs> positions, Tokenizer tokenizer) {
+            return list(positions, tokenizer).toString();
+        }
+
+        /** With each token's {@code offset}: the characters of the text before it. */
+        static String withOffsets(List<TokenLogprobs> positions, Tokenizer tokenizer) {
+            ArrayNode list = list(positions, tokenizer);
+            StreamingDecoder decoder = tokenizer.newDecoder();
+            int offset = 0;
+            for (int i = 0; i < positions.size(); i++) {
+                ((ObjectNode) list.get(i)).put("offset", offset);
+                String text = decoder.push(positions.get(i).token());
+                offset += text.codePointCount(0, text.length());
+            }
+            return list.toString();
+        }
+
+        private static ArrayNode list(List<TokenLogprobs> positions, Tokenizer tokenizer) {
+            ArrayNode list = JSON.createArrayNode();
+            for (TokenLogprobs position : positions) {
+                ArrayNode top = put(list.addObject(), position.token(), position.logprob(), tokenizer)
+                        .putArray("top");
+                position.likeliest().forEach(it -> put(top.addObject(), it.token(), it.logprob(), tokenizer));
+            }
+            return list;
+        }
+
+        private static ObjectNode put(ObjectNode node, int token, float logprob, Tokenizer tokenizer) {
+            node.put("id", token).put("token", tokenizer.decode(new int[] {token}));
+            // A token that a filter excluded has no finite logarithm, and JSON has no infinity.
+            return Float.isFinite(logprob) ? node.put("logprob", logprob) : node.putNull("logprob");
+        }
     }
 }

@@ -15,67 +15,67 @@ import nighttrain.io.rows.ResultRow;
 import nighttrain.pipeline.row.RowFault;
 
 /**
- * One task's loop: takes rows up, offers them while the engine takes them, and writes down answers as they come. Holds no more
- * rows than the engine does, and those few that it takes up together.
+ * One task's loop: it takes rows from the queue, offers them to the engine until the engine refuses, and hands on results as the
+ * engine answers. Beyond the rows that the engine holds, the loop holds one small group that waits to be offered.
  */
 final class RowLoop {
     private static final Duration WAIT = Duration.ofMillis(20);
-    /** Offered at most before answers are looked at, so that they do not pile up when the engine is fast. */
+    /** The limit of offers between two looks at answers, so that answers of a fast engine do not pile up. */
     private static final int OFFERS_AT_ONCE = 64;
 
-    private final RowQueue intake;
+    private final RowQueue queue;
     private final RequestBuilder requests;
     private final ResultBuilder results;
     private final Engine.Session session;
     private final InFlight inFlight;
-    private final DeadlineGate lastCall;
+    private final DeadlineGate gate;
     private final Consumer<ResultRow> finished;
     private final Runnable pause;
     private final Queue<Request> ready = new ArrayDeque<>();
 
     /**
      * @param finished takes a finished row
-     * @param pause called when no answer is waiting; throws where the task is to end
+     * @param pause called when no answer is waiting; throws when the task must end
      */
     RowLoop(
-            RowQueue intake,
+            RowQueue queue,
             RequestBuilder requests,
             ResultBuilder results,
             Engine.Session session,
             InFlight inFlight,
-            DeadlineGate lastCall,
+            DeadlineGate gate,
             Consumer<ResultRow> finished,
             Runnable pause) {
-        this.intake = intake;
+        this.queue = queue;
         this.requests = requests;
         this.results = results;
         this.session = session;
         this.inFlight = inFlight;
-        this.lastCall = lastCall;
+        this.gate = gate;
         this.finished = finished;
         this.pause = pause;
     }
 
-    /** How many rows were left because time was up. */
+    /** Returns the number of rows left when the deadline came. */
     long run() throws InterruptedException {
         while (isAtWork()) {
-            boolean offered = !lastCall.isOver() && offer();
-            boolean answered = take(Duration.ZERO);
+            boolean offered = !gate.isClosed() && offer();
+            boolean answered = takeAnswers(Duration.ZERO);
             if (!answered) {
                 pause.run();
             }
             if (!offered && !answered) {
-                take(WAIT);
+                takeAnswers(WAIT);
             }
         }
-        return inFlight.size() + intake.countRest();
+        return inFlight.size() + queue.countRest();
     }
 
     private boolean isAtWork() {
-        if (lastCall.isOver()) {
-            return inFlight.size() > ready.size() && !lastCall.isPast();
+        if (gate.isClosed()) {
+            return inFlight.size() > ready.size() && !gate.isPast();
         }
-        return inFlight.size() > 0 || intake.hasNext();
+        return inFlight.size() > 0 || queue.hasNext();
     }
 
     private boolean offer() {
@@ -89,10 +89,10 @@ final class RowLoop {
         return offers > 0;
     }
 
-    /** Whether a row can be offered; takes some more up where none is left. */
+    /** Whether a row can be offered. Takes more rows from the queue when none is ready. */
     private boolean isReady() {
-        while (ready.isEmpty() && intake.hasNext()) {
-            List<PromptRow> rows = intake.next(inFlight.size());
+        while (ready.isEmpty() && queue.hasNext()) {
+            List<PromptRow> rows = queue.next(inFlight.size());
             if (rows.isEmpty()) {
                 return false;
             }
@@ -100,13 +100,13 @@ final class RowLoop {
             rows.forEach(row -> request(row).ifPresent(taken::add));
             long beganNanos = System.nanoTime();
             inFlight.begin(taken);
-            intake.wroteDown(System.nanoTime() - beganNanos);
+            queue.logged(System.nanoTime() - beganNanos);
             ready.addAll(taken);
         }
         return !ready.isEmpty();
     }
 
-    /** The row's request; none where the row is finished already, having failed. */
+    /** The row's request; empty when the row failed, and so is finished. */
     private Optional<Request> request(PromptRow row) {
         try {
             return Optional.of(requests.of(row));
@@ -121,12 +121,12 @@ final class RowLoop {
     }
 
     private void fail(PromptRow row, RowFault fault) {
-        intake.ended(row);
+        queue.ended(row);
         finished.accept(results.of(row, fault));
     }
 
-    /** Takes all answers that are there, waiting for the first; whether there was one. */
-    private boolean take(Duration atMost) throws InterruptedException {
+    /** Takes all answers that are ready, and waits for the first. Returns whether there was one. */
+    private boolean takeAnswers(Duration atMost) throws InterruptedException {
         Optional<Generation> answer = session.poll(atMost);
         boolean any = answer.isPresent();
         while (answer.isPresent()) {
@@ -140,7 +140,7 @@ final class RowLoop {
         Request request = inFlight.end(answer.id());
         ResultRow row = results.of(request, answer);
         finished.accept(row);
-        intake.ended(request.row());
-        lastCall.answered(row.e2eMs());
+        queue.ended(request.row());
+        gate.answered(row.e2eMs());
     }
 }

@@ -8,47 +8,47 @@ import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Set;
+import nighttrain.pipeline.task.TaskSpec.Pass;
 
 /**
- * Which rows a task takes up next. Rows that were in flight when something died wait for one another, a few at a time among
- * others: should it happen again, few are suspicious. Those that are suspicious are left for the pass in which every row is
- * alone.
+ * Decides which rows a task takes next. Of rows that were in flight at a crash, only a few are in flight at a time, so that another
+ * crash makes only a few rows suspicious. Suspicious rows are left to the isolated pass.
  */
 final class RowQueue {
     private static final int FEWEST_AT_ONCE = 16;
     private static final int MOST_AT_ONCE = 256;
     private static final long SLOW_NANOS = Duration.ofMillis(20).toNanos();
-    private static final int MOST_THAT_SAW_A_DEATH = 8;
+    private static final int MOST_CRASHED = 8;
 
     private final Iterator<PromptRow> rows;
     private final Pass pass;
-    private final AttemptCounts tries;
+    private final AttemptCounts attempts;
     private final Deque<PromptRow> waiting = new ArrayDeque<>();
-    private final Set<PromptRow.Key> sawADeath = new HashSet<>();
+    private final Set<PromptRow.Key> crashed = new HashSet<>();
     private int atOnce = FEWEST_AT_ONCE;
     private long suspicious;
 
-    RowQueue(Iterator<PromptRow> rows, Pass pass, AttemptCounts tries) {
+    RowQueue(Iterator<PromptRow> rows, Pass pass, AttemptCounts attempts) {
         this.rows = rows;
         this.pass = pass;
-        this.tries = tries;
+        this.attempts = attempts;
     }
 
     boolean hasNext() {
         return !waiting.isEmpty() || rows.hasNext();
     }
 
-    /** Some rows to take up together; none while those before must end first. */
+    /** The next rows; empty while earlier rows must finish first. */
     List<PromptRow> next(int inFlight) {
         List<PromptRow> taken = new ArrayList<>();
-        if (pass.alone()) {
+        if (pass.isolated()) {
             if (inFlight == 0) {
                 taken.add(rows.next());
             }
             return taken;
         }
-        while (taken.size() < atOnce && !waiting.isEmpty() && sawADeath.size() < MOST_THAT_SAW_A_DEATH) {
-            taken.add(careful(waiting.remove()));
+        while (taken.size() < atOnce && !waiting.isEmpty() && crashed.size() < MOST_CRASHED) {
+            taken.add(withCare(waiting.remove()));
         }
         while (taken.size() < atOnce && rows.hasNext()) {
             consider(rows.next(), taken);
@@ -57,39 +57,39 @@ final class RowQueue {
     }
 
     private void consider(PromptRow row, List<PromptRow> taken) {
-        if (tries.isSuspicious(row)) {
+        if (attempts.isSuspicious(row)) {
             suspicious++;
-        } else if (!tries.sawADeath(row)) {
+        } else if (!attempts.crashed(row)) {
             taken.add(row);
-        } else if (sawADeath.size() < MOST_THAT_SAW_A_DEATH) {
-            taken.add(careful(row));
+        } else if (crashed.size() < MOST_CRASHED) {
+            taken.add(withCare(row));
         } else {
             waiting.add(row);
         }
     }
 
-    private PromptRow careful(PromptRow row) {
-        sawADeath.add(row.key());
+    private PromptRow withCare(PromptRow row) {
+        crashed.add(row.key());
         return row;
     }
 
-    /** Writing down what was taken up took so long: where that is slow, more rows share it, and the engine's queue outlasts it. */
-    void wroteDown(long nanos) {
+    /** Logging the last rows took this long. When logging is slow, more rows share one write, and the engine's queue lasts longer. */
+    void logged(long nanos) {
         if (nanos > SLOW_NANOS) {
             atOnce = Math.min(MOST_AT_ONCE, 2 * atOnce);
         }
     }
 
     void ended(PromptRow row) {
-        sawADeath.remove(row.key());
+        crashed.remove(row.key());
     }
 
-    /** Rows for the pass to come. */
+    /** The number of rows left to the isolated pass. */
     long suspicious() {
         return suspicious;
     }
 
-    /** Rows never taken up; none is after this. */
+    /** Counts the rows that were never taken, and empties the queue. */
     long countRest() {
         long rest = waiting.size();
         waiting.clear();

@@ -1,22 +1,30 @@
 package nighttrain.pipeline.task;
 
+import java.util.HashSet;
+import java.util.Set;
 import nighttrain.io.journal.AttemptLog;
+import nighttrain.io.journal.Journal;
+import nighttrain.io.journal.JournalReader;
+import nighttrain.io.journal.JournalWriter;
+import nighttrain.io.rows.ResultRow;
 import nighttrain.pipeline.host.RunContext;
+import nighttrain.pipeline.task.TaskSpec.Pass;
+import org.apache.hadoop.fs.FileStatus;
 import org.apache.spark.TaskContext;
 
 /**
- * One attempt of a task of one pass, and the names of what it leaves in the journal.
+ * One attempt of a task in one pass, and its files in the journal.
  *
  * @param run the run
- * @param pass which of its passes
- * @param task Spark's view of it
+ * @param pass the pass of the run
+ * @param task Spark's context of the attempt
  */
 record TaskAttempt(RunContext run, Pass pass, TaskContext task) {
     boolean isFirst() {
         return task.attemptNumber() == 0 && task.stageAttemptNumber() == 0;
     }
 
-    /** What names of all attempts of this task have in common. */
+    /** The beginning of the names of all attempts of this task. */
     String taskName() {
         return String.format("%s-%s%05d-", run.runId(), pass.letter(), task.partitionId());
     }
@@ -25,12 +33,34 @@ record TaskAttempt(RunContext run, Pass pass, TaskContext task) {
         return taskName() + task.taskAttemptId();
     }
 
-    /** What is known of the task's rows now. */
-    AttemptCounts tries() {
-        return isFirst() ? pass.tries() : pass.tries().plus(AttemptCounts.in(run.journal(), taskName()));
+    /** All earlier attempts at the task's rows. */
+    AttemptCounts attempts() {
+        return isFirst() ? pass.attempts() : pass.attempts().plus(AttemptCounts.in(run.journal(), taskName()));
     }
 
-    AttemptLog tryLog() {
+    AttemptLog attemptLog() {
         return new AttemptLog(run.journal(), name());
+    }
+
+    /** Takes rows that this attempt finishes. A thread of the writer flushes them, so that the engine never waits. */
+    JournalWriter<ResultRow> results() {
+        return run.journal().resultsInBackground(name());
+    }
+
+    /** Rows that earlier attempts of this task finished in this run. Rows that earlier runs finished never reach a task. */
+    Set<PromptRow.Key> finishedBefore() {
+        Set<PromptRow.Key> keys = new HashSet<>();
+        if (isFirst()) {
+            return keys;
+        }
+        Journal journal = run.journal();
+        for (FileStatus file : journal.resultFiles()) {
+            if (file.getPath().getName().contains(taskName())) {
+                try (JournalReader<ResultRow> rows = Journal.read(journal.fs(), file.getPath())) {
+                    rows.forEachRemaining(row -> keys.add(new PromptRow.Key(row.file(), row.row(), row.sample())));
+                }
+            }
+        }
+        return keys;
     }
 }

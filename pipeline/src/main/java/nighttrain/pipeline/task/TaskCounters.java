@@ -2,6 +2,8 @@ package nighttrain.pipeline.task;
 
 import java.io.Serializable;
 import java.util.List;
+import nighttrain.executor.Backend;
+import nighttrain.executor.EnginePlan;
 import nighttrain.io.rows.ResultRow;
 import nighttrain.pipeline.progress.Heartbeat.Done;
 import org.apache.spark.SparkContext;
@@ -9,13 +11,13 @@ import org.apache.spark.util.CollectionAccumulator;
 import org.apache.spark.util.LongAccumulator;
 
 /**
- * Counters in Spark's UI, on the stage that generates; Spark merges them when tasks end.
+ * Counters on the generating stage in Spark's UI. Spark merges them when tasks end.
  *
  * @param rows outputs finished, errors included
  * @param errors outputs that failed
  * @param promptTokens tokens of their prompts
  * @param outputTokens tokens of their texts
- * @param suspicious outputs left for the pass in which every row is alone
+ * @param suspicious outputs left to the isolated pass
  * @param left outputs left for another run
  * @param engines that ran them
  */
@@ -28,7 +30,7 @@ public record TaskCounters(
         LongAccumulator left,
         CollectionAccumulator<EngineUsed> engines)
         implements Serializable {
-    /** New ones. */
+    /** New counters. */
     public static TaskCounters in(SparkContext spark) {
         return new TaskCounters(
                 spark.longAccumulator("rows"),
@@ -40,17 +42,17 @@ public record TaskCounters(
                 spark.collectionAccumulator("engines"));
     }
 
-    /** The engines that ran, each once; none where nothing was left to do. */
-    public List<EngineUsed> enginesMet() {
+    /** The engines that ran, each once; empty if nothing was left to do. */
+    public List<EngineUsed> enginesUsed() {
         return engines.value().stream().distinct().toList();
     }
 
-    /** What ended tasks have done. */
+    /** What finished tasks have done. */
     public Done done() {
         return new Done(rows.value(), errors.value(), promptTokens.value(), outputTokens.value());
     }
 
-    void met(EngineUsed engine) {
+    void used(EngineUsed engine) {
         engines.add(engine);
     }
 
@@ -59,5 +61,19 @@ public record TaskCounters(
         errors.add(row.error() == null ? 0 : 1);
         promptTokens.add(row.promptTokens());
         outputTokens.add(row.outputTokens());
+    }
+
+    /**
+     * An engine that ran a part of the job.
+     *
+     * @param executor where
+     * @param layout replicas x ranks
+     * @param gpus how many it drives; 0 on CPUs
+     */
+    public record EngineUsed(String executor, String layout, int gpus) implements Serializable {
+        static EngineUsed of(String executor, EnginePlan plan) {
+            return new EngineUsed(
+                    executor, plan.layout(), plan.backend() == Backend.CUDA ? plan.replicas() * plan.ranks() : 0);
+        }
     }
 }

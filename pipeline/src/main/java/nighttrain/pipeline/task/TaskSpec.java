@@ -3,21 +3,21 @@ package nighttrain.pipeline.task;
 import java.io.Serializable;
 import nighttrain.io.text.Truncation;
 import nighttrain.pipeline.host.RunContext;
-import nighttrain.pipeline.row.Decoding;
 import nighttrain.pipeline.row.RowKind;
+import nighttrain.pipeline.row.RowRequest.Decoding;
 import nighttrain.pipeline.settings.ChatTemplateOptions;
 import nighttrain.pipeline.settings.GenerateOptions;
 
 /**
- * What tasks need to know; travels to executors.
+ * What a task must know. Spark sends it to executors.
  *
  * @param context run, engine and journal
- * @param pass which rows, and until when
+ * @param pass which rows, and the deadline
  * @param kind what each row becomes
- * @param decoding how outputs come about where rows do not say it
- * @param system message put before every prompt; null for none
- * @param chat which chat template conversations go through
- * @param truncate what becomes of prompts longer than the context
+ * @param decoding how outputs are made, unless a row says otherwise
+ * @param system message before every prompt; null for none
+ * @param chat the chat template of conversations
+ * @param truncate how prompts longer than the context are shortened
  * @param tokenIds whether results carry token ids
  */
 public record TaskSpec(
@@ -30,7 +30,7 @@ public record TaskSpec(
         Truncation truncate,
         boolean tokenIds)
         implements Serializable {
-    /** That of a job's run. */
+    /** The spec of a job's run. */
     public static TaskSpec of(RunContext context, Pass pass, GenerateOptions options) {
         return new TaskSpec(
                 context,
@@ -41,5 +41,20 @@ public record TaskSpec(
                 options.prompts().chat(),
                 options.prompts().truncate(),
                 options.output().tokenIds());
+    }
+
+    /**
+     * One of a run's two passes over the rows that are left. The first computes all rows but the suspicious ones together. The
+     * second computes each suspicious row isolated: no other row is on its executor.
+     *
+     * @param isolated whether this is the second pass
+     * @param attempts earlier attempts at the rows
+     * @param endMs when the last row must be finished, in milliseconds since 1970; {@link Long#MAX_VALUE} for no deadline
+     */
+    public record Pass(boolean isolated, AttemptCounts attempts, long endMs) implements Serializable {
+        /** Its letter in file names. */
+        String letter() {
+            return isolated ? "a" : "p";
+        }
     }
 }

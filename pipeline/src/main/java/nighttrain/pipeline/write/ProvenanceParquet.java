@@ -1,13 +1,16 @@
 package nighttrain.pipeline.write;
 
+import java.util.HashMap;
+import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.mapreduce.Job;
 import org.apache.parquet.hadoop.ParquetOutputFormat;
+import org.apache.parquet.hadoop.api.WriteSupport.FinalizedWriteContext;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.execution.datasources.OutputWriterFactory;
 import org.apache.spark.sql.execution.datasources.parquet.ParquetFileFormat;
+import org.apache.spark.sql.execution.datasources.parquet.ParquetWriteSupport;
 import org.apache.spark.sql.types.StructType;
-import scala.collection.immutable.Map;
 import scala.jdk.javaapi.CollectionConverters;
 
 /**
@@ -22,7 +25,7 @@ public final class ProvenanceParquet extends ParquetFileFormat {
 
     @Override
     public OutputWriterFactory prepareWrite(
-            SparkSession spark, Job job, Map<String, String> options, StructType schema) {
+            SparkSession spark, Job job, scala.collection.immutable.Map<String, String> options, StructType schema) {
         OutputWriterFactory factory = super.prepareWrite(spark, job, options, schema);
         Configuration conf = job.getConfiguration();
         conf.set(TIMESTAMP_TYPE, "TIMESTAMP_MICROS");
@@ -33,5 +36,22 @@ public final class ProvenanceParquet extends ParquetFileFormat {
         });
         ParquetOutputFormat.setWriteSupportClass(job, ProvenanceWriteSupport.class);
         return factory;
+    }
+
+    /** Adds what {@link ProvenanceParquet} put into the configuration to a file's footer. */
+    public static final class ProvenanceWriteSupport extends ParquetWriteSupport {
+        private final Map<String, String> footer = new HashMap<>();
+
+        @Override
+        public WriteContext init(Configuration conf) {
+            conf.getPropsWithPrefix(ProvenanceParquet.OPTION_PREFIX)
+                    .forEach((key, value) -> footer.put("nighttrain." + key, value));
+            return super.init(conf);
+        }
+
+        @Override
+        public FinalizedWriteContext finalizeWrite() {
+            return new FinalizedWriteContext(footer);
+        }
     }
 }

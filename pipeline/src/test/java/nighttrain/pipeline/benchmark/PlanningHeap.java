@@ -4,8 +4,8 @@ import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import nighttrain.pipeline.partition.TokenEstimate;
 import nighttrain.pipeline.partition.PartitionPlan;
+import nighttrain.pipeline.partition.TokenEstimate;
 import nighttrain.pipeline.read.InputColumns;
 import nighttrain.pipeline.read.InputReader;
 import nighttrain.pipeline.read.InputSource;
@@ -67,7 +67,7 @@ public final class PlanningHeap {
         PromptTable table = PromptTable.of(source, columns, unused, unused);
         Dataset<Row> prompts = table.prompts();
         return PartitionPlan.of(prompts, table.rows(), new TokenEstimate(256, 4096), MAX_NUM_SEQS)
-                .deal(prompts);
+                .partition(prompts);
     }
 
     /** After a full collection. */

@@ -19,8 +19,8 @@ import nighttrain.executor.request.StopCheck;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.text.Tokenizer;
-import nighttrain.pipeline.partition.TokenEstimate;
 import nighttrain.pipeline.partition.PartitionPlan;
+import nighttrain.pipeline.partition.TokenEstimate;
 import nighttrain.pipeline.testing.TestSpark;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
@@ -50,7 +50,7 @@ class SharedPrefixBenchmark {
         Dataset<Row> prompts = shuffled();
         List<Row> plain = prompts.orderBy("position").collectAsList();
         List<Row> dealt = PartitionPlan.of(prompts, plain.size(), new TokenEstimate(2, 512), CONFIG.maxNumSeqs())
-                .deal(prompts)
+                .partition(prompts)
                 .withColumn("task", spark_partition_id())
                 .collectAsList();
         List<List<String>> quarters = empty();

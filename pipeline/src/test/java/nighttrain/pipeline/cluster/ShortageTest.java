@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import java.util.Optional;
+import nighttrain.pipeline.cluster.ClusterState.ExecutorSize;
+import nighttrain.pipeline.cluster.FirstExecutor.Shortage;
 import org.junit.jupiter.api.Test;
 
 class ShortageTest {

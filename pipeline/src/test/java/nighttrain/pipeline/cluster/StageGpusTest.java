@@ -2,6 +2,7 @@ package nighttrain.pipeline.cluster;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import nighttrain.pipeline.cluster.ClusterState.ExecutorSize;
 import org.apache.spark.SparkConf;
 import org.apache.spark.resource.ResourceProfile;
 import org.junit.jupiter.api.Test;

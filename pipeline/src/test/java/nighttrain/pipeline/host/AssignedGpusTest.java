@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.Map;
 import nighttrain.io.UserError;
+import nighttrain.pipeline.host.EngineStarter.AssignedGpus;
 import org.apache.spark.resource.ResourceInformation;
 import org.junit.jupiter.api.Test;
 

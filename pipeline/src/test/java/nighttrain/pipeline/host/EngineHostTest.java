@@ -75,7 +75,7 @@ class EngineHostTest {
         CompletableFuture<EngineHost.Lease> alone;
         CompletableFuture<EngineHost.Lease> later;
         try (EngineHost.Lease first = host.lease(run("a"))) {
-            alone = CompletableFuture.supplyAsync(() -> leaseAlone("a"));
+            alone = CompletableFuture.supplyAsync(() -> leaseExclusively("a"));
             Assertions.assertThatThrownBy(() -> alone.get(200, TimeUnit.MILLISECONDS))
                     .isInstanceOf(TimeoutException.class);
         }
@@ -109,9 +109,9 @@ class EngineHostTest {
         }
     }
 
-    private EngineHost.Lease leaseAlone(String model) {
+    private EngineHost.Lease leaseExclusively(String model) {
         try {
-            return host.leaseAlone(run(model));
+            return host.leaseExclusively(run(model));
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
             throw new IllegalStateException(stopped);

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import nighttrain.executor.request.DeviceReading;
+import nighttrain.pipeline.host.MetricsSampler.GpuTotals;
 import org.junit.jupiter.api.Test;
 
 class GpuTotalsTest {

@@ -1,12 +1,13 @@
 package nighttrain.pipeline.monitor;
 
-import nighttrain.pipeline.monitor.Heartbeat;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import java.util.stream.IntStream;
-import nighttrain.pipeline.monitor.Heartbeat.Done;
-import nighttrain.pipeline.monitor.Heartbeat.Load;
+import nighttrain.pipeline.monitor.HeartbeatRelay.EventLogSampler;
+import nighttrain.pipeline.progress.Heartbeat;
+import nighttrain.pipeline.progress.Heartbeat.Done;
+import nighttrain.pipeline.progress.Heartbeat.Load;
 import org.junit.jupiter.api.Test;
 
 class EventLogSamplerTest {

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.codahale.metrics.MetricRegistry;
 import java.util.concurrent.atomic.AtomicLong;
-import nighttrain.pipeline.monitor.Heartbeat;
-import nighttrain.pipeline.monitor.Heartbeat.Done;
-import nighttrain.pipeline.monitor.Heartbeat.Load;
+import nighttrain.pipeline.progress.Heartbeat;
+import nighttrain.pipeline.progress.Heartbeat.Done;
+import nighttrain.pipeline.progress.Heartbeat.Load;
 import org.junit.jupiter.api.Test;
 
 class ExecutorGaugesTest {

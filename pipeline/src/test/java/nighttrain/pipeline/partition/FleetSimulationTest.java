@@ -6,8 +6,9 @@ import static org.assertj.core.api.Assertions.within;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
-import nighttrain.pipeline.partition.TaskPartitions.TaskPartition;
+import nighttrain.pipeline.partition.FleetSimulation.FleetForecast;
 import nighttrain.pipeline.partition.TaskPartitions.Kind;
+import nighttrain.pipeline.partition.TaskPartitions.TaskPartition;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 

@@ -85,7 +85,7 @@ class PartitionPlanTest {
     }
 
     private Dataset<Row> dealt(Dataset<Row> prompts) {
-        return order(prompts).deal(prompts).withColumn("task", spark_partition_id());
+        return order(prompts).partition(prompts).withColumn("task", spark_partition_id());
     }
 
     /** Per task: its number, rows, longest and shortest prompt. */

@@ -8,6 +8,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
+import nighttrain.pipeline.partition.PartitionPlan.TaskOf;
 
 /**
  * Engines that take steps, fed by tasks as Spark and the feeder do it, with the task of every prompt as {@link PartitionPlan} has
@@ -53,7 +54,7 @@ final class RowSimulation {
         this.engines = IntStream.of(slowness).mapToObj(Engine::new).toList();
         LengthHistogram lengths = new LengthHistogram();
         for (long estimate : estimates) {
-            lengths.add(LengthClass.of(estimate), 1, estimate);
+            lengths.add(LengthHistogram.classOf(estimate), 1, estimate);
         }
         TokenLine line = TokenLine.of(lengths, PrefixGroups.none());
         TaskOf taskOf = new TaskOf(line, TaskSizes.ends(line, slots));

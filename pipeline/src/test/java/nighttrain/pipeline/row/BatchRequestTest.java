@@ -13,6 +13,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.pipeline.row.RowRequest.Decoding;
+import nighttrain.pipeline.row.RowRequest.Prompt;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.List;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
+import nighttrain.pipeline.runreport.DistributionSections.Bins;
 import nighttrain.pipeline.write.Distribution;
 import org.junit.jupiter.api.Test;
 

@@ -14,6 +14,7 @@ import nighttrain.executor.Backend;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.job.Fingerprint;
 import nighttrain.pipeline.job.JobFingerprints;
+import nighttrain.pipeline.settings.Settings.Precision;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 

@@ -8,6 +8,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import nighttrain.io.UserError;
+import nighttrain.pipeline.settings.Setting.OutputEffect;
+import nighttrain.pipeline.settings.Setting.SettingGroup;
+import nighttrain.pipeline.settings.Settings.LoadFormat;
 import org.junit.jupiter.api.Test;
 
 class SettingsTest {

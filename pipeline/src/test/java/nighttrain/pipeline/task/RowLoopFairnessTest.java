@@ -22,9 +22,10 @@ import nighttrain.io.text.Truncation;
 import nighttrain.pipeline.host.EngineHost;
 import nighttrain.pipeline.host.EngineKey;
 import nighttrain.pipeline.host.RunContext;
-import nighttrain.pipeline.row.Decoding;
 import nighttrain.pipeline.row.Prompts;
+import nighttrain.pipeline.row.RowRequest.Decoding;
 import nighttrain.pipeline.settings.ChatTemplateOptions;
+import nighttrain.pipeline.task.TaskSpec.Pass;
 import nighttrain.pipeline.testing.PacedEngines;
 import nighttrain.pipeline.testing.TestSpark;
 import nighttrain.pipeline.testing.TinyModel;
@@ -94,18 +95,18 @@ class RowLoopFairnessTest {
                 new ChatTemplateOptions(null, Map.of()),
                 Truncation.NONE,
                 false);
-        RowQueue intake = new RowQueue(
+        RowQueue queue = new RowQueue(
                 LongStream.range(0, rows)
                         .mapToObj(row -> new PromptRow(name, row, 0, name + row, "ab", null, null))
                         .iterator(),
                 PASS,
-                PASS.tries());
+                PASS.attempts());
         try (InFlight inFlight = new InFlight(new AttemptLog(run.journal(), name), false);
                 Engine.Session session = lease.model().session()) {
             new RowLoop(
-                            intake,
-                            new RequestBuilder(lease.model(), spec, PASS.tries()),
-                            new ResultBuilder(lease.model().tokenizer(), false, false, name, PASS.tries()),
+                            queue,
+                            new RequestBuilder(lease.model(), spec, PASS.attempts()),
+                            new ResultBuilder(lease.model().tokenizer(), false, false, name, PASS.attempts()),
                             session,
                             inFlight,
                             new DeadlineGate(PASS),

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.time.Duration;
 import java.util.Map;
 import java.util.stream.IntStream;
+import nighttrain.pipeline.task.TaskSpec.Pass;
 import org.junit.jupiter.api.Test;
 
 class RowQueueTest {
@@ -12,7 +13,7 @@ class RowQueueTest {
     private static final long SLOW = Duration.ofSeconds(2).toNanos();
 
     private final AttemptCounts none = new AttemptCounts(Map.of());
-    private final RowQueue intake = new RowQueue(
+    private final RowQueue queue = new RowQueue(
             IntStream.range(0, 10_000)
                     .mapToObj(i -> new PromptRow("file", i, 0, "id " + i, "prompt", null, null))
                     .iterator(),
@@ -22,16 +23,16 @@ class RowQueueTest {
     @Test
     void takesFewRowsAtOnceWhileWritingThemDownIsQuick() {
         for (int i = 0; i < 10; i++) {
-            assertThat(intake.next(0)).hasSize(16);
-            intake.wroteDown(FAST);
+            assertThat(queue.next(0)).hasSize(16);
+            queue.logged(FAST);
         }
     }
 
     @Test
     void takesMoreWhereItIsSlowUpToALimit() {
         for (int expected : new int[] {16, 32, 64, 128, 256, 256}) {
-            assertThat(intake.next(0)).hasSize(expected);
-            intake.wroteDown(SLOW);
+            assertThat(queue.next(0)).hasSize(expected);
+            queue.logged(SLOW);
         }
     }
 }

@@ -11,9 +11,9 @@ class RowSeedTest {
     @Test
     void neverChanges() {
         // Written down once: a change would change the text of every sampled job that is resumed or repeated.
-        assertThat(RowSeed.of(0, "input:0", 0)).isEqualTo(RowSeed.of(0, "input:0", 0));
-        assertThat(Long.toHexString(RowSeed.of(0, "input:0", 0))).isEqualTo("2fb82c5f4a67df5");
-        assertThat(Long.toHexString(RowSeed.of(-1, "z\u00fcg", 7))).isEqualTo("52f6bef1af149b86");
+        assertThat(RequestBuilder.seed(0, "input:0", 0)).isEqualTo(RequestBuilder.seed(0, "input:0", 0));
+        assertThat(Long.toHexString(RequestBuilder.seed(0, "input:0", 0))).isEqualTo("2fb82c5f4a67df5");
+        assertThat(Long.toHexString(RequestBuilder.seed(-1, "z\u00fcg", 7))).isEqualTo("52f6bef1af149b86");
     }
 
     @Test
@@ -22,7 +22,7 @@ class RowSeedTest {
         for (int job = 0; job < 10; job++) {
             for (int row = 0; row < 1000; row++) {
                 for (int sample = 0; sample < 4; sample++) {
-                    seeds.add(RowSeed.of(job, "input:" + row, sample));
+                    seeds.add(RequestBuilder.seed(job, "input:" + row, sample));
                 }
             }
         }
@@ -33,7 +33,7 @@ class RowSeedTest {
     void everyBitIsUsed() {
         int[] ones = new int[64];
         for (int row = 0; row < 4096; row++) {
-            long seed = RowSeed.of(1, "input:" + row, 0);
+            long seed = RequestBuilder.seed(1, "input:" + row, 0);
             for (int bit = 0; bit < 64; bit++) {
                 ones[bit] += (int) (seed >>> bit & 1);
             }

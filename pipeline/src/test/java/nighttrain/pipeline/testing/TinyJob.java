@@ -1,9 +1,9 @@
 package nighttrain.pipeline.testing;
 
 import java.nio.file.Path;
-import nighttrain.pipeline.settings.LoadFormat;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
+import nighttrain.pipeline.settings.Settings.LoadFormat;
 
 /** Settings of a job of a {@link TinyModel} that has all it needs in one folder: {@code model}, {@code input} and {@code output}. */
 public final class TinyJob {
