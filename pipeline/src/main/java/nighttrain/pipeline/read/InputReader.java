@@ -209,7 +209,7 @@ public final class InputReader {
                 throw UserError.of(
                         "input is one JSON array",
                         first.name(),
-                        "an object a line is needed; --format-option multiLine=true reads an array");
+                        "one object per line is needed; use --format-option multiLine=true to read an array");
             }
         }
 
