@@ -1,5 +1,6 @@
 package nighttrain.jobs.compare;
 
+import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;

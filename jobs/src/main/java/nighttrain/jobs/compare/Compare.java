@@ -1,5 +1,8 @@
 package nighttrain.jobs.compare;
 
+import nighttrain.jobs.compare.Comparison.NamedWorkload;
+import nighttrain.jobs.compare.Comparison.Candidate;
+import nighttrain.jobs.compare.Comparison.Choice;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;

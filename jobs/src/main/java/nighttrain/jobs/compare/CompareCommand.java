@@ -1,5 +1,6 @@
 package nighttrain.jobs.compare;
 
+import nighttrain.jobs.compare.Comparison.Choice;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;

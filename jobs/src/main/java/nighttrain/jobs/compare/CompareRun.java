@@ -1,5 +1,7 @@
 package nighttrain.jobs.compare;
 
+import nighttrain.jobs.compare.Comparison.NamedWorkload;
+import nighttrain.jobs.compare.Comparison.Choice;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

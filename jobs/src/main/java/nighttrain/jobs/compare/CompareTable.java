@@ -1,5 +1,7 @@
 package nighttrain.jobs.compare;
 
+import nighttrain.jobs.compare.CellResult.Spread;
+import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;

@@ -1,11 +1,14 @@
 package nighttrain.jobs.compare;
 
+import java.io.Serializable;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.GpuConfig;
 import nighttrain.io.UserError;
+import nighttrain.jobs.bench.Workload;
 
 /**
  * What is compared: every contender on every layout under every load, the same prompts each time.
@@ -122,4 +125,45 @@ public record Comparison(
             }
         }
     }
+
+    /**
+     * A part of a comparison, to be measured now; empty lists choose everything.
+     *
+     * @param contenders names of models
+     * @param layouts as they are written
+     * @param loads names of loads
+     */
+    public record Choice(List<String> contenders, List<String> layouts, List<String> loads) {
+        public static Choice everything() {
+            return new Choice(List.of(), List.of(), List.of());
+        }
+
+        boolean has(Visit visit) {
+            return has(contenders, visit.contender()) && has(layouts, visit.layout().toString());
+        }
+
+        boolean has(NamedWorkload load) {
+            return has(loads, load.name());
+        }
+
+        private static boolean has(List<String> chosen, String name) {
+            return chosen.isEmpty() || chosen.contains(name);
+        }
+    }
+
+    /**
+     * A model of a comparison.
+     *
+     * @param name what the comparison calls it: {@code track-d8}
+     * @param model checkpoint directory, or one with a config.json where weights are random
+     */
+    public record Candidate(String name, Path model) {}
+
+    /**
+     * A load of a comparison.
+     *
+     * @param name what the comparison calls it: {@code 1024/128}
+     * @param load what each round of it asks
+     */
+    public record NamedWorkload(String name, Workload load) implements Serializable {}
 }

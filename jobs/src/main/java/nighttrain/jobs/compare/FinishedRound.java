@@ -4,6 +4,9 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import nighttrain.executor.EnginePlan;
+import nighttrain.executor.perf.ModelFootprint;
+import nighttrain.jobs.bench.LoneEngine;
 import nighttrain.jobs.bench.Round;
 import nighttrain.pipeline.job.Files;
 
@@ -31,5 +34,19 @@ public record FinishedRound(Cell cell, int round, long at, Opened engine, Round 
 
     static FinishedRound parse(String json) {
         return Files.unchecked(() -> JSON.readValue(json, FinishedRound.class));
+    }
+
+    /**
+     * The engine that ran a round.
+     *
+     * @param modelFingerprint names the model's content
+     * @param footprint what the model weighs and how often its ranks meet
+     * @param plan what the engine settled on
+     * @param openS time to open it, in seconds; part of no figure
+     */
+    public record Opened(String modelFingerprint, ModelFootprint footprint, EnginePlan plan, double openS) {
+        static Opened of(LoneEngine engine) {
+            return new Opened(engine.modelFingerprint(), engine.footprint(), engine.plan(), engine.openS());
+        }
     }
 }

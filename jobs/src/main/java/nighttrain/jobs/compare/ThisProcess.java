@@ -1,5 +1,7 @@
 package nighttrain.jobs.compare;
 
+import nighttrain.jobs.compare.Comparison.NamedWorkload;
+import nighttrain.jobs.compare.FinishedRound.Opened;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;

@@ -1,5 +1,6 @@
 package nighttrain.jobs.compare;
 
+import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,5 +1,8 @@
 package nighttrain.jobs.compare;
 
+import nighttrain.jobs.compare.Comparison.NamedWorkload;
+import nighttrain.jobs.compare.Comparison.Candidate;
+import nighttrain.jobs.compare.FinishedRound.Opened;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
