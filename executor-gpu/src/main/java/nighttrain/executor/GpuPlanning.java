@@ -39,7 +39,9 @@ final class GpuPlanning {
     static EnginePlan plan(EngineConfig config, ModelSpec model, int maxModelLen, int scoredPerStep, Room room) {
         if (config.pageTokens() % PAGE_UNIT != 0) {
             throw UserError.of(
-                    "bad value of --page-tokens", config.pageTokens(), "a multiple of " + PAGE_UNIT + " on GPUs; leave it out for the default");
+                    "bad value of --page-tokens",
+                    config.pageTokens(),
+                    "a multiple of " + PAGE_UNIT + " on GPUs; leave it out for the default");
         }
         int ranks = config.ranks() > 0 ? config.ranks() : fewestRanks(config, model, scoredPerStep, room);
         int replicas = config.replicas() > 0 ? config.replicas() : room.count() / ranks;

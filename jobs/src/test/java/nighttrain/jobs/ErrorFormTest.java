@@ -19,9 +19,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 class ErrorFormTest {
     /** What a way out tells the user to do. A hint of another form names none. */
     private static final Set<String> IMPERATIVES = Set.of(
-            "add", "ask", "build", "check", "choose", "convert", "copy", "correct", "cut", "finish", "give", "install", "leave",
-            "lower", "make", "mend", "move", "name", "raise", "remove", "rename", "repair", "repeat", "replace", "run",
-            "see", "set", "use", "wait", "write");
+            "add", "ask", "build", "check", "choose", "convert", "copy", "correct", "cut", "finish", "give", "install",
+            "leave", "lower", "make", "mend", "move", "name", "raise", "remove", "rename", "repair", "repeat",
+            "replace", "run", "see", "set", "use", "wait", "write");
 
     private static final Pattern FIRST_PERSON = Pattern.compile("\\b(I|we|us|our|my|me)\\b");
 
@@ -56,21 +56,23 @@ class ErrorFormTest {
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', value = {
-            "Bad value | at least 1; raise it | what failed",
-            "bad value: | at least 1; raise it | what failed",
-            "bad value. | at least 1; raise it | what failed",
-            "bad value | '' | way out",
-            "bad value | at least 1 | way out",
-            "bad value | at least 1; or else | way out",
-            "bad value | at least 1, raise it | way out",
-            "bad value | at least 1; raise it. | ends",
-            "bad value | we need 1; raise it | first person",
-            "bad value | each row draws a text; raise it | glossary",
-            "bad value | at least 1; raise it | ",
-            "--dedup needs greedy sampling | leave it out | ",
-            "KV cache too small | at least 1; use more, or lower it | "
-    })
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "Bad value | at least 1; raise it | what failed",
+                "bad value: | at least 1; raise it | what failed",
+                "bad value. | at least 1; raise it | what failed",
+                "bad value | '' | way out",
+                "bad value | at least 1 | way out",
+                "bad value | at least 1; or else | way out",
+                "bad value | at least 1, raise it | way out",
+                "bad value | at least 1; raise it. | ends",
+                "bad value | we need 1; raise it | first person",
+                "bad value | each row draws a text; raise it | glossary",
+                "bad value | at least 1; raise it | ",
+                "--dedup needs greedy sampling | leave it out | ",
+                "KV cache too small | at least 1; use more, or lower it | "
+            })
     void aTextOfAnotherFormIsFound(String what, String hint, String fault) {
         List<String> found = faults(new ErrorTexts.Text("X.java:1", what, hint));
 

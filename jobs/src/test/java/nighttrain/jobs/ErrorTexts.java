@@ -192,7 +192,11 @@ final class ErrorTexts {
 
     /** What an {@code Optional} or stream of texts comes to, and a record's component: what it was made with. */
     private List<Reading> called(
-            MethodInvocationTree call, MemberSelectTree select, TreePath at, Map<MethodTree, TreePath> bound, int depth) {
+            MethodInvocationTree call,
+            MemberSelectTree select,
+            TreePath at,
+            Map<MethodTree, TreePath> bound,
+            int depth) {
         String name = select.getIdentifier().toString();
         List<Reading> readings = new ArrayList<>();
         if (name.equals("findFirst")) {
@@ -212,7 +216,8 @@ final class ErrorTexts {
             Set<String> texts = new LinkedHashSet<>();
             for (Component component : made) {
                 for (TreePath maker : calls.getOrDefault(component.owner(), List.of())) {
-                    if (maker.getLeaf() instanceof NewClassTree && arguments(maker).size() > component.index()) {
+                    if (maker.getLeaf() instanceof NewClassTree
+                            && arguments(maker).size() > component.index()) {
                         read(arguments(maker).get(component.index()), maker, Map.of(), MAX_DEPTH - 1)
                                 .forEach(reading -> texts.add(reading.text()));
                     }
@@ -263,8 +268,7 @@ final class ErrorTexts {
         return readings.isEmpty() ? List.of(new Reading(HOLE, bound)) : readings;
     }
 
-    private List<Reading> constant(
-            String name, String owner, TreePath at, Map<MethodTree, TreePath> bound, int depth) {
+    private List<Reading> constant(String name, String owner, TreePath at, Map<MethodTree, TreePath> bound, int depth) {
         for (TreePath path : constants.getOrDefault(name, List.of())) {
             boolean here = owner == null
                     ? path.getCompilationUnit() == at.getCompilationUnit()
@@ -319,8 +323,7 @@ final class ErrorTexts {
 
     private String place(TreePath path) {
         CompilationUnitTree unit = path.getCompilationUnit();
-        long line = unit.getLineMap()
-                .getLineNumber(trees.getSourcePositions().getStartPosition(unit, path.getLeaf()));
+        long line = unit.getLineMap().getLineNumber(trees.getSourcePositions().getStartPosition(unit, path.getLeaf()));
         return Path.of(unit.getSourceFile().getName()).getFileName() + ":" + line;
     }
 }

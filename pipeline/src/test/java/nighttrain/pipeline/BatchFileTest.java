@@ -67,7 +67,8 @@ class BatchFileTest extends JobTest {
                 .isEqualTo("line 5: unsupported parameter: tools [{}] (it would change the answer; leave it out)");
         assertThat(message(lines.get(5)))
                 .isEqualTo("line 6: unsupported parameter: n 2 (1 alone is supported; leave it out)");
-        assertThat(message(lines.get(6))).isEqualTo("line 7: bad value of temperature: -1.0 (0 to 100; use 0 for greedy sampling)");
+        assertThat(message(lines.get(6)))
+                .isEqualTo("line 7: bad value of temperature: -1.0 (0 to 100; use 0 for greedy sampling)");
         assertThat(message(lines.get(7)))
                 .isEqualTo(
                         "line 8: unknown url: /v1/embeddings (/v1/chat/completions or /v1/completions; mend the line)");

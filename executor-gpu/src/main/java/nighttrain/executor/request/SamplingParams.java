@@ -38,7 +38,11 @@ public record SamplingParams(
 
     public SamplingParams {
         check(maxTokens >= 1, "max-tokens", maxTokens, "at least 1; ask for fewer rows with --limit instead");
-        check(temperature >= 0 && temperature <= 100, "temperature", temperature, "0 to 100; use 0 for greedy sampling");
+        check(
+                temperature >= 0 && temperature <= 100,
+                "temperature",
+                temperature,
+                "0 to 100; use 0 for greedy sampling");
         check(topK >= 0, "top-k", topK, "at least 0; use 0 to keep every token");
         check(topP > 0 && topP <= 1, "top-p", topP, "above 0, at most 1; use 1 to keep every token");
         check(minP >= 0 && minP <= 1, "min-p", minP, "0 to 1; use 0 to keep every token");

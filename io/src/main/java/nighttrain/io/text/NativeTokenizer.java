@@ -60,7 +60,8 @@ final class NativeTokenizer implements AutoCloseable {
             throw UserError.of(
                     "cannot load the native tokenizer library",
                     System.getProperty("os.name") + " " + System.getProperty("os.arch"),
-                    innermost(e) + "; use Linux (glibc), macOS or Windows, and make ~/.djl.ai or DJL_CACHE_DIR writable,"
+                    innermost(e)
+                            + "; use Linux (glibc), macOS or Windows, and make ~/.djl.ai or DJL_CACHE_DIR writable,"
                             + " where it is unpacked",
                     e);
         }

@@ -53,7 +53,9 @@ public final class RunOptions {
             int equals = entry.indexOf('=');
             if (equals < 1) {
                 throw UserError.of(
-                        "bad value of --conf", secretsAside(entry), "KEY=VALUE; write for example spark.executor.memory=8g");
+                        "bad value of --conf",
+                        secretsAside(entry),
+                        "KEY=VALUE; write for example spark.executor.memory=8g");
             }
             conf.put(entry.substring(0, equals), entry.substring(equals + 1));
         }

@@ -101,7 +101,8 @@ public final class UserJars {
             throw UserError.of(
                     "cannot fetch " + PACKAGES,
                     packages,
-                    reason(e) + "; give group:artifact:version of a package in Maven Central or spark.jars.repositories",
+                    reason(e)
+                            + "; give group:artifact:version of a package in Maven Central or spark.jars.repositories",
                     e);
         } finally {
             SparkSubmit$.MODULE$.printStream_$eq(before);

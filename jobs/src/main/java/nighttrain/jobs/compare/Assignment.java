@@ -1,12 +1,12 @@
 package nighttrain.jobs.compare;
 
-import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import java.io.Serializable;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import nighttrain.executor.EngineConfig;
 import nighttrain.jobs.bench.RandomPrompts;
+import nighttrain.jobs.compare.Comparison.NamedWorkload;
 
 /**
  * What one engine has to do in one round; travels to where it stands.

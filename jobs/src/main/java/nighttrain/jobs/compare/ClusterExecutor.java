@@ -1,6 +1,5 @@
 package nighttrain.jobs.compare;
 
-import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
@@ -8,6 +7,7 @@ import nighttrain.executor.EngineConfig;
 import nighttrain.executor.Engines;
 import nighttrain.pipeline.cluster.LoneExecutor;
 import nighttrain.pipeline.host.EngineHost;
+import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

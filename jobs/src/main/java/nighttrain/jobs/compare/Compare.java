@@ -1,8 +1,5 @@
 package nighttrain.jobs.compare;
 
-import nighttrain.jobs.compare.Comparison.NamedWorkload;
-import nighttrain.jobs.compare.Comparison.Candidate;
-import nighttrain.jobs.compare.Comparison.Choice;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -11,6 +8,9 @@ import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.jobs.bench.FixedPrompts;
+import nighttrain.jobs.compare.Comparison.Candidate;
+import nighttrain.jobs.compare.Comparison.Choice;
+import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import nighttrain.pipeline.job.Fingerprint;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.job.JobLock;

@@ -1,6 +1,5 @@
 package nighttrain.jobs.compare;
 
-import nighttrain.jobs.compare.Comparison.Choice;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -19,6 +18,7 @@ import nighttrain.jobs.cli.Sessions;
 import nighttrain.jobs.cli.SettingOptions;
 import nighttrain.jobs.cli.StopSignals;
 import nighttrain.jobs.cli.Terminal;
+import nighttrain.jobs.compare.Comparison.Choice;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.cluster.LoneExecutor;
 import nighttrain.pipeline.settings.Setting;
@@ -116,8 +116,8 @@ public final class CompareCommand implements Command {
 
     private static Comparison comparison(ParseResult given) {
         return ComparisonReader.read(Path.of(Optional.<String>ofNullable(given.matchedOptionValue(CONFIG, null))
-                .orElseThrow(
-                        () -> UserError.of("missing option", CONFIG, "what to compare; see conf/compare for examples"))));
+                .orElseThrow(() ->
+                        UserError.of("missing option", CONFIG, "what to compare; see conf/compare for examples"))));
     }
 
     private static List<String> names(ParseResult given, String option) {
@@ -134,11 +134,13 @@ public final class CompareCommand implements Command {
      * @param hadoop how to reach the output
      * @param spark on a cluster
      */
-    private record CompareSite(Site engines, Configuration hadoop, Optional<SparkSession> spark) implements AutoCloseable {
+    private record CompareSite(Site engines, Configuration hadoop, Optional<SparkSession> spark)
+            implements AutoCloseable {
         /** {@code executorWait}: for the executor, at most. */
         static CompareSite open(SparkConf conf, Duration executorWait, ProgressBar bar) {
             if (!Sessions.isRemote(conf)) {
-                return new CompareSite(new ThisProcess(), SparkHadoopUtil.get().newConfiguration(conf), Optional.empty());
+                return new CompareSite(
+                        new ThisProcess(), SparkHadoopUtil.get().newConfiguration(conf), Optional.empty());
             }
             conf.set("spark.task.maxFailures", "1"); // what ended one executor would end the next
             SparkSession spark = Sessions.openToMeasure(conf, executorWait, bar);

@@ -1,12 +1,12 @@
 package nighttrain.jobs.compare;
 
-import nighttrain.jobs.compare.CellResult.Spread;
-import nighttrain.jobs.compare.Comparison.Candidate;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
+import nighttrain.jobs.compare.CellResult.Spread;
+import nighttrain.jobs.compare.Comparison.Candidate;
 import nighttrain.pipeline.job.Versions;
 import nighttrain.pipeline.report.Block;
 import nighttrain.pipeline.report.Block.Prose;

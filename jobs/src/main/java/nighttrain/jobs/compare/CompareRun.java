@@ -1,13 +1,13 @@
 package nighttrain.jobs.compare;
 
-import nighttrain.jobs.compare.Comparison.NamedWorkload;
-import nighttrain.jobs.compare.Comparison.Choice;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
+import nighttrain.jobs.compare.Comparison.Choice;
+import nighttrain.jobs.compare.Comparison.NamedWorkload;
 
 /**
  * Sweeps over every engine as often as there are rounds: A B C A B C. A machine that grows slower then grows slower for all. An

@@ -1,12 +1,12 @@
 package nighttrain.jobs.compare;
 
-import nighttrain.jobs.compare.CellResult.Spread;
-import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import nighttrain.jobs.cli.Figures;
+import nighttrain.jobs.compare.CellResult.Spread;
+import nighttrain.jobs.compare.Comparison.NamedWorkload;
 
 /** What {@code compare} prints: a block for each workload, a line for each cell, medians over the rounds. */
 final class CompareTable {

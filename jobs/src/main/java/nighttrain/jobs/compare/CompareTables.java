@@ -6,9 +6,6 @@ import static org.apache.parquet.schema.PrimitiveType.PrimitiveTypeName.BOOLEAN;
 import static org.apache.parquet.schema.PrimitiveType.PrimitiveTypeName.DOUBLE;
 import static org.apache.parquet.schema.PrimitiveType.PrimitiveTypeName.INT64;
 
-import nighttrain.jobs.compare.CellResult.Spread;
-import nighttrain.jobs.compare.Comparison.NamedWorkload;
-import nighttrain.jobs.compare.FinishedRound.Opened;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -17,6 +14,9 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import nighttrain.jobs.compare.CellResult.Spread;
+import nighttrain.jobs.compare.Comparison.NamedWorkload;
+import nighttrain.jobs.compare.FinishedRound.Opened;
 import nighttrain.pipeline.job.Files;
 import nighttrain.pipeline.job.JobFolder;
 import org.apache.hadoop.conf.Configuration;
@@ -192,7 +192,8 @@ final class CompareTables {
                     engine.map(opened -> opened.footprint().parameters()).orElse(null));
             line.put(
                     "blocking_syncs",
-                    engine.map(opened -> (long) opened.footprint().blockingSyncs()).orElse(null));
+                    engine.map(opened -> (long) opened.footprint().blockingSyncs())
+                            .orElse(null));
             line.put(
                     "overlapped_syncs",
                     engine.map(opened -> (long) opened.footprint().overlappedSyncs())

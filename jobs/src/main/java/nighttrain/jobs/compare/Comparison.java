@@ -139,7 +139,8 @@ public record Comparison(
         }
 
         boolean has(Visit visit) {
-            return has(contenders, visit.contender()) && has(layouts, visit.layout().toString());
+            return has(contenders, visit.contender())
+                    && has(layouts, visit.layout().toString());
         }
 
         boolean has(NamedWorkload load) {

@@ -1,7 +1,5 @@
 package nighttrain.jobs.compare;
 
-import nighttrain.jobs.compare.Comparison.NamedWorkload;
-import nighttrain.jobs.compare.Comparison.Candidate;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -13,6 +11,8 @@ import java.util.stream.Stream;
 import nighttrain.io.UserError;
 import nighttrain.jobs.bench.BenchOptions;
 import nighttrain.jobs.bench.BenchSettings;
+import nighttrain.jobs.compare.Comparison.Candidate;
+import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import nighttrain.pipeline.settings.Setting;
 import nighttrain.pipeline.settings.Settings;
 

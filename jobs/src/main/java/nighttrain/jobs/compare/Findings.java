@@ -1,7 +1,5 @@
 package nighttrain.jobs.compare;
 
-import nighttrain.jobs.compare.CellResult.Spread;
-import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -10,6 +8,8 @@ import java.util.Optional;
 import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
+import nighttrain.jobs.compare.CellResult.Spread;
+import nighttrain.jobs.compare.Comparison.NamedWorkload;
 
 /** What a comparison says in words: a person who reads nothing else must not go home with the wrong answer. */
 public final class Findings {

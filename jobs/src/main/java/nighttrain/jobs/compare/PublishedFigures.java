@@ -1,11 +1,11 @@
 package nighttrain.jobs.compare;
 
-import nighttrain.jobs.compare.CellResult.Spread;
-import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.ToDoubleFunction;
+import nighttrain.jobs.compare.CellResult.Spread;
+import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import nighttrain.pipeline.report.BarChart;
 import nighttrain.pipeline.report.BarChart.Bar;
 import nighttrain.pipeline.report.BarChart.Group;

@@ -1,7 +1,5 @@
 package nighttrain.jobs.compare;
 
-import nighttrain.jobs.compare.Comparison.NamedWorkload;
-import nighttrain.jobs.compare.FinishedRound.Opened;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -11,6 +9,8 @@ import nighttrain.io.UserError;
 import nighttrain.jobs.bench.LoneEngine;
 import nighttrain.jobs.bench.RandomPrompts;
 import nighttrain.jobs.bench.Round;
+import nighttrain.jobs.compare.Comparison.NamedWorkload;
+import nighttrain.jobs.compare.FinishedRound.Opened;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

@@ -1,6 +1,5 @@
 package nighttrain.jobs.compare;
 
-import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,6 +14,7 @@ import nighttrain.jobs.bench.BenchSettings;
 import nighttrain.jobs.bench.FixedPrompts;
 import nighttrain.jobs.bench.RandomWorkload;
 import nighttrain.jobs.bench.Workload;
+import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.parquet.example.data.Group;
 import org.apache.parquet.hadoop.ParquetReader;
@@ -114,7 +114,9 @@ final class WorkloadFile {
             }
             if (prompts.size() < most) {
                 throw UserError.of(
-                        "too few prompts", prompts.size(), "numPrompts asks for " + most + " of " + file + "; lower it");
+                        "too few prompts",
+                        prompts.size(),
+                        "numPrompts asks for " + most + " of " + file + "; lower it");
             }
             return prompts;
         }

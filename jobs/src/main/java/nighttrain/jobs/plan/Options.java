@@ -1,6 +1,5 @@
 package nighttrain.jobs.plan;
 
-import nighttrain.jobs.plan.Option.Expected;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
@@ -15,6 +14,7 @@ import nighttrain.executor.perf.StepTime;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.jobs.compare.Layout;
+import nighttrain.jobs.plan.Option.Expected;
 
 /**
  * Every layout of a node's GPUs, the fastest first.

@@ -198,8 +198,8 @@ public final class PlanJob {
         static SampledRows of(SparkSession spark, GenerateOptions job, int most) {
             InputSource source = new InputReader(spark).open(job.input());
             source.requireRows(job.input().path().orElse("the input"));
-            Dataset<Row> used = source.table(
-                    InputColumns.of(source.schema(), job, ResultColumns.names(job)).used());
+            Dataset<Row> used = source.table(InputColumns.of(source.schema(), job, ResultColumns.names(job))
+                    .used());
             Dataset<Row> table = job.input()
                     .limit()
                     .map(limit -> used.limit((int) Math.min(Integer.MAX_VALUE, limit)))

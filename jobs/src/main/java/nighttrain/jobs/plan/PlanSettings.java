@@ -16,7 +16,10 @@ import nighttrain.pipeline.settings.Settings;
 /** What can be set of a plan, beside the settings of the job that is planned. */
 public final class PlanSettings {
     public static final Setting<String> HARDWARE = optional(
-            "hardware", SettingType.TEXT, "NAME|FILE", "GPUs to plan for, from conf/hardware or a file (default: those of this machine)");
+            "hardware",
+            SettingType.TEXT,
+            "NAME|FILE",
+            "GPUs to plan for, from conf/hardware or a file (default: those of this machine)");
     public static final Setting<Integer> NODES = of("nodes", SettingType.INTEGER, 1, "N", "executors, one per node");
     public static final Setting<Integer> GPUS_PER_NODE =
             optional("gpusPerNode", SettingType.INTEGER, "G", "GPUs per node (default: 1, or those of this machine)");
@@ -41,10 +44,18 @@ public final class PlanSettings {
             of("slowness", SettingType.REAL, 2.0, "X", "how many times slower the slow nodes are");
     public static final Setting<Double> FAILURES =
             of("failuresPerDay", SettingType.REAL, 0.0, "X", "failures per node and day");
-    public static final Setting<Integer> RESTART_S =
-            of("restartSeconds", SettingType.INTEGER, 120, "N", "seconds until another node takes its place and has loaded the model");
-    public static final Setting<Integer> SPREAD_S =
-            of("spreadSeconds", SettingType.INTEGER, 0, "N", "seconds from the start of the first node to that of the last");
+    public static final Setting<Integer> RESTART_S = of(
+            "restartSeconds",
+            SettingType.INTEGER,
+            120,
+            "N",
+            "seconds until another node takes its place and has loaded the model");
+    public static final Setting<Integer> SPREAD_S = of(
+            "spreadSeconds",
+            SettingType.INTEGER,
+            0,
+            "N",
+            "seconds from the start of the first node to that of the last");
 
     private static final List<Setting<?>> OWN = List.of(
             HARDWARE,

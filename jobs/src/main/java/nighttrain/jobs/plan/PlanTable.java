@@ -1,12 +1,12 @@
 package nighttrain.jobs.plan;
 
-import nighttrain.jobs.plan.Option.Expected;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import nighttrain.jobs.cli.Figures;
 import nighttrain.pipeline.partition.FleetSimulation.FleetForecast;
+import nighttrain.jobs.plan.Option.Expected;
 
 /** What {@code plan} prints. */
 final class PlanTable {

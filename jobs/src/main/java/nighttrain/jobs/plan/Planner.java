@@ -1,7 +1,5 @@
 package nighttrain.jobs.plan;
 
-import nighttrain.jobs.plan.Option.Expected;
-import nighttrain.jobs.plan.Sample.Length;
 import java.util.List;
 import java.util.Optional;
 import nighttrain.executor.EngineConfig;
@@ -16,6 +14,8 @@ import nighttrain.pipeline.partition.FleetSimulation.FleetForecast;
 import nighttrain.pipeline.partition.TaskPartitions;
 import nighttrain.pipeline.partition.TaskPartitions.Kind;
 import nighttrain.pipeline.partition.TaskPartitions.TaskPartition;
+import nighttrain.jobs.plan.Option.Expected;
+import nighttrain.jobs.plan.Sample.Length;
 
 /**
  * What a job will take, from what is known of its rows and its hardware.

@@ -3,7 +3,6 @@ package nighttrain.jobs.plan;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.rand;
 
-import nighttrain.jobs.plan.Sample.Length;
 import java.util.List;
 import java.util.stream.Stream;
 import nighttrain.executor.EnginePlan;
@@ -11,6 +10,7 @@ import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.table.Summary;
+import nighttrain.jobs.plan.Sample.Length;
 import nighttrain.pipeline.GenerateJob;
 import nighttrain.pipeline.GenerateReport;
 import nighttrain.pipeline.host.EngineFactory;

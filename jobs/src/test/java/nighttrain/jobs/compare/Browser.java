@@ -2,7 +2,6 @@ package nighttrain.jobs.compare;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import nighttrain.jobs.compare.FinishedRound.Opened;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,6 +12,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import nighttrain.jobs.compare.FinishedRound.Opened;
 
 /** A Chromium without a window: the one that {@code CHROMIUM} names, else the first on the PATH. */
 record Browser(Path program) {

@@ -3,7 +3,6 @@ package nighttrain.jobs.compare;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
-import nighttrain.jobs.compare.FinishedRound.Opened;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

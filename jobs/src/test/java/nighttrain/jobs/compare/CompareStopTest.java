@@ -3,7 +3,6 @@ package nighttrain.jobs.compare;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import nighttrain.jobs.compare.Comparison.Choice;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
@@ -12,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import nighttrain.executor.EngineConfig;
 import nighttrain.jobs.TinyModel;
+import nighttrain.jobs.compare.Comparison.Choice;
 import nighttrain.pipeline.job.JobFolder;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.io.TempDir;

@@ -1,8 +1,5 @@
 package nighttrain.jobs.compare;
 
-import nighttrain.jobs.compare.Comparison.NamedWorkload;
-import nighttrain.jobs.compare.Comparison.Candidate;
-import nighttrain.jobs.compare.FinishedRound.Opened;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -15,6 +12,9 @@ import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.table.Percentiles;
 import nighttrain.jobs.bench.RandomWorkload;
 import nighttrain.jobs.bench.Round;
+import nighttrain.jobs.compare.Comparison.Candidate;
+import nighttrain.jobs.compare.Comparison.NamedWorkload;
+import nighttrain.jobs.compare.FinishedRound.Opened;
 
 /** A comparison whose rounds are written down instead of measured. */
 final class MadeResult {

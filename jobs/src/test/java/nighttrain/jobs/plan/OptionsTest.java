@@ -3,7 +3,6 @@ package nighttrain.jobs.plan;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import nighttrain.jobs.plan.Sample.Length;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -14,6 +13,7 @@ import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.ModelSpec;
+import nighttrain.jobs.plan.Sample.Length;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 

@@ -80,7 +80,8 @@ public final class Settings {
             "column that names rows in the results (default: file and row position)",
             INPUT,
             BY_VALUE);
-    public static final Setting<Long> LIMIT = optional("limit", LONG, "N", "read only the first N rows", INPUT, BY_VALUE);
+    public static final Setting<Long> LIMIT =
+            optional("limit", LONG, "N", "read only the first N rows", INPUT, BY_VALUE);
 
     public static final Setting<String> PROMPT_COLUMN = optional(
             "promptColumn",
@@ -106,7 +107,12 @@ public final class Settings {
     public static final Setting<String> PROMPT_FILE =
             optional("promptFile", TEXT, "FILE", "as --prompt, read from a local file", PROMPT, BY_CONTENT);
     public static final Setting<String> SYSTEM = optional(
-            "system", TEXT, "TEXT", "system message before every prompt; turns plain prompts into a chat", PROMPT, BY_VALUE);
+            "system",
+            TEXT,
+            "TEXT",
+            "system message before every prompt; turns plain prompts into a chat",
+            PROMPT,
+            BY_VALUE);
     public static final Setting<String> CHAT_TEMPLATE = optional(
             "chatTemplate",
             TEXT,
@@ -132,8 +138,14 @@ public final class Settings {
 
     public static final Setting<Integer> MAX_TOKENS =
             of("maxTokens", INTEGER, 256, "N", "most tokens to generate per row", SAMPLING, BY_VALUE);
-    public static final Setting<Double> TEMPERATURE =
-            of("temperature", REAL, 0.0, "X", "0: the most likely token; higher values give more varied text", SAMPLING, BY_VALUE);
+    public static final Setting<Double> TEMPERATURE = of(
+            "temperature",
+            REAL,
+            0.0,
+            "X",
+            "0: the most likely token; higher values give more varied text",
+            SAMPLING,
+            BY_VALUE);
     public static final Setting<Double> TOP_P = of(
             "topP",
             REAL,
@@ -143,7 +155,13 @@ public final class Settings {
             SAMPLING,
             BY_VALUE);
     public static final Setting<Integer> TOP_K = of(
-            "topK", INTEGER, 0, "N", "sample from the N most likely tokens; 0: all; applied before top-p", SAMPLING, BY_VALUE);
+            "topK",
+            INTEGER,
+            0,
+            "N",
+            "sample from the N most likely tokens; 0: all; applied before top-p",
+            SAMPLING,
+            BY_VALUE);
     public static final Setting<Double> MIN_P = of(
             "minP",
             REAL,
@@ -153,7 +171,13 @@ public final class Settings {
             SAMPLING,
             BY_VALUE);
     public static final Setting<Double> REPETITION_PENALTY = of(
-            "repetitionPenalty", REAL, 1.0, "X", "values above 1 discourage tokens of the prompt and the output", SAMPLING, BY_VALUE);
+            "repetitionPenalty",
+            REAL,
+            1.0,
+            "X",
+            "values above 1 discourage tokens of the prompt and the output",
+            SAMPLING,
+            BY_VALUE);
     public static final Setting<Double> PRESENCE_PENALTY = of(
             "presencePenalty",
             REAL,
@@ -197,8 +221,14 @@ public final class Settings {
             "write log-probabilities of the prompt's tokens, and their total",
             SAMPLING,
             BY_VALUE);
-    public static final Setting<Boolean> IGNORE_EOS =
-            of("ignoreEos", SWITCH, false, "", "generate --max-tokens tokens, past the end token of the model", SAMPLING, BY_VALUE);
+    public static final Setting<Boolean> IGNORE_EOS = of(
+            "ignoreEos",
+            SWITCH,
+            false,
+            "",
+            "generate --max-tokens tokens, past the end token of the model",
+            SAMPLING,
+            BY_VALUE);
 
     public static final Setting<String> OUTPUT_PATH =
             required("output", PATH, "PATH", "directory for results, any Hadoop URI", OUTPUT, NONE);
@@ -226,13 +256,8 @@ public final class Settings {
             "stop by this time, such as 06:00, or 45m after the start; the same command resumes the rest",
             TIME,
             NONE);
-    public static final Setting<String> PLAN = optional(
-            "plan",
-            PATH,
-            "FILE",
-            "file of plan --json; summary.json compares it with the run",
-            TIME,
-            NONE);
+    public static final Setting<String> PLAN =
+            optional("plan", PATH, "FILE", "file of plan --json; summary.json compares it with the run", TIME, NONE);
     public static final Setting<Duration> EXECUTOR_WAIT = of(
             "executorWait",
             Durations.TYPE,
@@ -274,8 +299,14 @@ public final class Settings {
             BY_CONTENT);
     public static final Setting<Integer> PAGE_TOKENS =
             of("pageTokens", INTEGER, ASKED.pageTokens(), "N", "tokens in one page of the KV cache", ENGINE, NONE);
-    public static final Setting<Integer> KV_PAGES =
-            of("kvPages", INTEGER, ASKED.kvPages(), "N", "pages of the KV cache; 0: as many as memory allows", ENGINE, NONE);
+    public static final Setting<Integer> KV_PAGES = of(
+            "kvPages",
+            INTEGER,
+            ASKED.kvPages(),
+            "N",
+            "pages of the KV cache; 0: as many as memory allows",
+            ENGINE,
+            NONE);
     public static final Setting<Boolean> PREFIX_CACHE = of(
             "prefixCache", SWITCH, ASKED.prefixCache(), "", "compute prefixes that prompts share once", ENGINE, NONE);
     public static final Setting<Integer> THREADS =
@@ -288,8 +319,14 @@ public final class Settings {
             "share of each GPU's memory to fill with weights and KV cache",
             ENGINE,
             NONE);
-    public static final Setting<Boolean> DETERMINISTIC =
-            of("deterministic", SWITCH, false, "", "make the text independent of the other rows in the batch; always so on the CPU", ENGINE, NONE);
+    public static final Setting<Boolean> DETERMINISTIC = of(
+            "deterministic",
+            SWITCH,
+            false,
+            "",
+            "make the text independent of the other rows in the batch; always so on the CPU",
+            ENGINE,
+            NONE);
 
     private Settings() {}
 

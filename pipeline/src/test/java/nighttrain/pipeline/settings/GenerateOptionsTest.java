@@ -38,8 +38,12 @@ class GenerateOptionsTest {
         refuses(
                 least.with(Settings.MAX_TOKENS, 0),
                 "bad value of --max-tokens: 0 (at least 1; ask for fewer rows with --limit instead)");
-        refuses(least.with(Settings.TEMPERATURE, -1.0), "bad value of --temperature: -1.0 (0 to 100; use 0 for greedy sampling)");
-        refuses(least.with(Settings.TOP_P, 0.0), "bad value of --top-p: 0.0 (above 0, at most 1; use 1 to keep every token)");
+        refuses(
+                least.with(Settings.TEMPERATURE, -1.0),
+                "bad value of --temperature: -1.0 (0 to 100; use 0 for greedy sampling)");
+        refuses(
+                least.with(Settings.TOP_P, 0.0),
+                "bad value of --top-p: 0.0 (above 0, at most 1; use 1 to keep every token)");
         refuses(least.with(Settings.SAMPLES, 0), "bad value of --n: 0 (1 to 1000; leave it out for 1)");
         refuses(least.with(Settings.LOGPROBS, -1), "bad value of --logprobs: -1 (0 to 20; leave it out for none)");
         refuses(least.with(Settings.LIMIT, 0L), "bad value of --limit: 0 (at least 1; leave it out for all rows)");
