@@ -4,7 +4,7 @@ import nighttrain.pipeline.cluster.FirstExecutor;
 import nighttrain.pipeline.host.EngineFactory;
 import nighttrain.pipeline.host.EngineFactory.RealEngines;
 import nighttrain.pipeline.job.JobLock;
-import nighttrain.pipeline.job.RunId;
+import nighttrain.pipeline.job.JobLock.RunId;
 import nighttrain.pipeline.monitor.ProgressListener;
 import nighttrain.pipeline.read.InputReader;
 import nighttrain.pipeline.read.InputSource;

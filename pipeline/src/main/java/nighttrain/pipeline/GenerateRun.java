@@ -7,7 +7,7 @@ import nighttrain.io.UserError;
 import nighttrain.pipeline.cluster.ExecutorLosses;
 import nighttrain.pipeline.cluster.GenerateStage;
 import nighttrain.pipeline.host.EngineFactory;
-import nighttrain.pipeline.host.EngineKey;
+import nighttrain.pipeline.host.EngineFactory.EngineKey;
 import nighttrain.pipeline.host.RunContext;
 import nighttrain.pipeline.monitor.ProgressListener;
 import nighttrain.pipeline.monitor.ProgressReporter;

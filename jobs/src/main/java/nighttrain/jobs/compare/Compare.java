@@ -14,7 +14,7 @@ import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import nighttrain.pipeline.job.Fingerprint;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.job.JobLock;
-import nighttrain.pipeline.job.RunId;
+import nighttrain.pipeline.job.JobLock.RunId;
 
 /** Measures a comparison into a folder, or what is missing of it there. */
 public final class Compare {

@@ -4,7 +4,7 @@ import java.util.Map;
 import java.util.Optional;
 import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.io.UserError;
-import nighttrain.pipeline.partition.Fleet;
+import nighttrain.pipeline.partition.FleetSimulation.Fleet;
 import nighttrain.pipeline.settings.Setting;
 import nighttrain.pipeline.settings.SettingValues;
 

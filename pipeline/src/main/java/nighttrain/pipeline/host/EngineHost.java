@@ -7,6 +7,7 @@ import java.util.Map;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineException;
 import nighttrain.io.spec.ModelSpec;
+import nighttrain.pipeline.host.EngineFactory.EngineKey;
 
 /**
  * The engine of this executor, shared by all its tasks. It is the only global of Night Train: Spark gives tasks no other way to find

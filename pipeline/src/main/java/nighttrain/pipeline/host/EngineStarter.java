@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.stream.Stream;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.cluster.StageGpus;
+import nighttrain.pipeline.host.EngineFactory.EngineKey;
 import nighttrain.pipeline.host.EngineFactory.RealEngines;
 import nighttrain.pipeline.monitor.PeriodicTask;
 import nighttrain.pipeline.settings.SettingValues;

@@ -13,6 +13,7 @@ import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.io.template.ChatTemplate;
 import nighttrain.io.text.Tokenizer;
+import nighttrain.pipeline.host.EngineFactory.EngineKey;
 import nighttrain.pipeline.settings.ChatTemplateOptions;
 
 /** A model in this process: its engine, its tokenizer and its chat templates. */

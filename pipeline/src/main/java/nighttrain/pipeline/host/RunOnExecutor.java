@@ -4,7 +4,7 @@ import java.util.concurrent.atomic.LongAdder;
 import nighttrain.executor.Engine;
 import nighttrain.executor.request.EngineStats;
 import nighttrain.io.rows.ResultRow;
-import nighttrain.pipeline.monitor.RecentRate;
+import nighttrain.pipeline.monitor.ProgressReporter.RecentRate;
 import nighttrain.pipeline.progress.Heartbeat;
 import nighttrain.pipeline.progress.Heartbeat.Done;
 import nighttrain.pipeline.progress.Heartbeat.Load;

@@ -5,8 +5,11 @@ import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -30,7 +33,7 @@ public record Fingerprint(Map<String, String> facts) {
 
     /** A short name for all of it. */
     public String digest() {
-        return Digests.sha256(toJson().getBytes(StandardCharsets.UTF_8)).substring(0, 16);
+        return sha256(toJson().getBytes(StandardCharsets.UTF_8)).substring(0, 16);
     }
 
     /** What changed from {@code earlier} to this: {@code maxTokens 256 -> 64}; empty where nothing did. */
@@ -70,5 +73,14 @@ public record Fingerprint(Map<String, String> facts) {
         }
         String line = value.replace("\n", "\\n");
         return line.length() <= SHOWN_CHARS ? line : line.substring(0, SHOWN_CHARS) + "...";
+    }
+
+    /** The SHA-256 of some bytes, in hexadecimal. */
+    public static String sha256(byte[] bytes) {
+        try {
+            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+        } catch (NoSuchAlgorithmException everyJavaHasIt) {
+            throw new IllegalStateException(everyJavaHasIt);
+        }
     }
 }

@@ -8,8 +8,11 @@ import java.io.InterruptedIOException;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -209,6 +212,20 @@ public final class JobLock implements AutoCloseable {
             } catch (UnknownHostException nameless) {
                 return "localhost";
             }
+        }
+    }
+
+    /** Names of runs: each is new, and they sort by time. */
+    public static final class RunId {
+        private static final DateTimeFormatter TIME =
+                DateTimeFormatter.ofPattern("yyyyMMdd'T'HHmmssSSS").withZone(ZoneOffset.UTC);
+        private static final SecureRandom RANDOM = new SecureRandom();
+
+        private RunId() {}
+
+        /** One that nobody had before: {@code 20261122T081500123-9f3a01}. */
+        public static String next() {
+            return TIME.format(Instant.now()) + "-" + String.format("%06x", RANDOM.nextInt(1 << 24));
         }
     }
 }

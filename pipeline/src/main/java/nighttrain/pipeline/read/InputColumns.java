@@ -1,5 +1,6 @@
 package nighttrain.pipeline.read;
 
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -7,10 +8,13 @@ import java.util.Optional;
 import java.util.Set;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.settings.GenerateOptions;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.MapType;
+import org.apache.spark.sql.types.MetadataBuilder;
 import org.apache.spark.sql.types.StructType;
 
 /**
@@ -99,6 +103,31 @@ public record InputColumns(
                     name + " is " + type.simpleString(),
                     "an id is a number or text; name another --id-column, or none for file and row position"
                             + (nested ? "" : ", or " + Columns.BINARY_IS_TEXT));
+        }
+    }
+
+    /**
+     * The column that has the text of a row which Spark could not parse, and null in all other rows. Spark adds it where it finds such a row
+     * while it looks for the columns.
+     *
+     * @param name that Spark gave it
+     * @param format as which the row could not be parsed
+     */
+    public record CorruptColumn(String name, String format) {
+        private static final String KEY = "nighttrain.corrupt";
+
+        /** The table, which says which of its columns this is. */
+        static Dataset<Row> mark(Dataset<Row> table, String name, String format) {
+            return table.withMetadata(
+                    name, new MetadataBuilder().putString(KEY, format).build());
+        }
+
+        static Optional<CorruptColumn> in(StructType schema) {
+            return Arrays.stream(schema.fields())
+                    .filter(field -> field.metadata().contains(KEY))
+                    .map(field ->
+                            new CorruptColumn(field.name(), field.metadata().getString(KEY)))
+                    .findFirst();
         }
     }
 }

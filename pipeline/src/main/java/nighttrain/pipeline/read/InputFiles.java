@@ -15,7 +15,7 @@ import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import nighttrain.io.UserError;
-import nighttrain.pipeline.job.Digests;
+import nighttrain.pipeline.job.Fingerprint;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
@@ -141,7 +141,8 @@ record InputFiles(Path root, String pattern, List<String> partitions, List<Input
                 .map(file -> file.name() + "\t" + file.bytes() + "\t" + file.changedMs())
                 .collect(Collectors.joining("\n"));
         long bytes = files.stream().mapToLong(InputFile::bytes).sum();
-        String digest = Digests.sha256(listing.getBytes(StandardCharsets.UTF_8)).substring(0, 16);
+        String digest =
+                Fingerprint.sha256(listing.getBytes(StandardCharsets.UTF_8)).substring(0, 16);
         return files.size() + (files.size() == 1 ? " file, " : " files, ") + bytes + " bytes, " + digest;
     }
 

@@ -8,7 +8,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import nighttrain.io.UserError;
-import nighttrain.pipeline.settings.PromptOptions;
+import nighttrain.pipeline.settings.GenerateOptions.PromptOptions;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;

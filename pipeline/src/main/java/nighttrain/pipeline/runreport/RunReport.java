@@ -4,24 +4,35 @@ import static nighttrain.pipeline.report.Numbers.count;
 import static nighttrain.pipeline.report.Numbers.figure;
 import static nighttrain.pipeline.report.Numbers.millis;
 import static nighttrain.pipeline.report.Numbers.percent;
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.count;
+import static org.apache.spark.sql.functions.desc;
+import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.max;
+import static org.apache.spark.sql.functions.min;
+import static org.apache.spark.sql.functions.substring;
 
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Stream;
 import nighttrain.io.table.Summary;
 import nighttrain.pipeline.report.BarChart;
 import nighttrain.pipeline.report.BarChart.Bar;
 import nighttrain.pipeline.report.BarChart.Group;
+import nighttrain.pipeline.report.Block.Tiles;
+import nighttrain.pipeline.report.Block.Tiles.Tile;
 import nighttrain.pipeline.report.Page;
 import nighttrain.pipeline.report.Page.Section;
 import nighttrain.pipeline.report.Table;
-import nighttrain.pipeline.report.Table.Column;
-import nighttrain.pipeline.report.Tiles;
-import nighttrain.pipeline.report.Tiles.Tile;
 import nighttrain.pipeline.write.MetricsTable;
 import nighttrain.pipeline.write.RowFigures;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
 /** What a job came to, drawn: {@code report.html}, from what was written and what was counted while it was. */
@@ -125,7 +136,48 @@ public final class RunReport {
                     "The results have the same in their columns error and error_message, for every row.",
                     List.of(
                             new BarChart("Rows by error", "", "error", "rows", List.of(new Group("", bars))),
-                            new Table("Examples", List.of(Column.text("error"), Column.text("message")), examples)));
+                            new Table(
+                                    "Examples",
+                                    List.of(Table.Column.text("error"), Table.Column.text("message")),
+                                    examples)));
+        }
+    }
+
+    /**
+     * Rows that failed in the same way.
+     *
+     * @param kind the way, as in column {@code error}
+     * @param rows how many
+     * @param examples some of their messages, the same whenever one looks
+     */
+    record ErrorClass(String kind, long rows, List<String> examples) {
+        private static final int CLASSES = 50;
+        private static final int MESSAGE_CHARS = 500;
+
+        /** Those of a table of results, the most frequent first. */
+        static List<ErrorClass> in(Dataset<Row> results) {
+            Column message = substring(col("error_message"), 1, MESSAGE_CHARS);
+            return results
+                    .filter(col("error").isNotNull())
+                    .groupBy("error")
+                    .agg(
+                            count(lit(1)).as("rows"),
+                            min(message).as("first"),
+                            max(message).as("last"))
+                    .orderBy(desc("rows"), col("error"))
+                    .limit(CLASSES)
+                    .collectAsList()
+                    .stream()
+                    .map(ErrorClass::of)
+                    .toList();
+        }
+
+        private static ErrorClass of(Row row) {
+            List<String> examples = Stream.of(row.<String>getAs("first"), row.<String>getAs("last"))
+                    .filter(Objects::nonNull)
+                    .distinct()
+                    .toList();
+            return new ErrorClass(row.getAs("error"), row.<Long>getAs("rows"), examples);
         }
     }
 }

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import nighttrain.io.UserError;
 import nighttrain.io.template.ChatTemplate;
+import nighttrain.pipeline.settings.GenerateOptions.PromptOptions;
 
 /**
  * Which chat template conversations go through; travels to executors.

@@ -6,6 +6,7 @@ import java.time.LocalTime;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeParseException;
 import java.util.Optional;
+import nighttrain.pipeline.settings.SettingType.Durations;
 
 /**
  * When a run is to end: at the next {@code 06:00} on the driver's clock, or {@code 45m} after its start.

@@ -1,12 +1,20 @@
 package nighttrain.pipeline.settings;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import nighttrain.executor.Backend;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.GpuConfig;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.io.UserError;
+import nighttrain.io.text.Truncation;
+import nighttrain.pipeline.row.RowKind;
 import nighttrain.pipeline.settings.Settings.LoadFormat;
 import nighttrain.pipeline.settings.Settings.Precision;
 
@@ -132,6 +140,154 @@ public record GenerateOptions(
         }
         if (values.get(Settings.DTYPE) == Precision.FP32 && values.get(Settings.BACKEND) == Backend.CUDA) {
             throw UserError.of("bad value of --dtype", "fp32", "GPUs compute in bf16; leave --dtype out");
+        }
+    }
+
+    /**
+     * Where results go and what they carry.
+     *
+     * @param path directory
+     * @param keepColumns input columns to copy
+     * @param tokenIds whether to write token ids
+     * @param overwrite delete an earlier run's output first
+     * @param resume go on with an unfinished earlier run
+     * @param maxRowErrors how many rows may fail
+     */
+    public record OutputOptions(
+            String path,
+            List<String> keepColumns,
+            boolean tokenIds,
+            boolean overwrite,
+            boolean resume,
+            MaxRowErrors maxRowErrors) {
+        public OutputOptions {
+            keepColumns = List.copyOf(keepColumns);
+        }
+
+        /** Those of the kind of rows first. */
+        private static List<String> keepColumns(SettingValues values) {
+            List<String> asked = values.get(Settings.KEEP_COLUMNS);
+            Stream<String> own = RowKind.ofFormat(values.get(Settings.FORMAT)).keptColumns().stream()
+                    .filter(name -> !asked.contains(name));
+            return Stream.concat(own, asked.stream()).toList();
+        }
+
+        static OutputOptions of(SettingValues values) {
+            return new OutputOptions(
+                    values.get(Settings.OUTPUT_PATH),
+                    keepColumns(values),
+                    values.get(Settings.TOKEN_IDS),
+                    values.get(Settings.OVERWRITE),
+                    values.get(Settings.RESUME),
+                    values.get(Settings.MAX_ROW_ERRORS));
+        }
+    }
+
+    /**
+     * Where rows come from.
+     *
+     * @param path file, directory or pattern; empty where a Dataset is given instead
+     * @param format a Spark source
+     * @param formatOptions options of that source
+     * @param idColumn names rows in the results; empty: file and position
+     * @param limit only that many rows from the start
+     */
+    public record InputOptions(
+            Optional<String> path,
+            String format,
+            Map<String, String> formatOptions,
+            Optional<String> idColumn,
+            Optional<Long> limit) {
+        public InputOptions {
+            formatOptions = Map.copyOf(formatOptions);
+            limit.filter(rows -> rows < 1).ifPresent(rows -> {
+                throw UserError.of("bad value of --limit", rows, "at least 1; leave it out for all rows");
+            });
+        }
+
+        /** What each row becomes. */
+        public RowKind kind() {
+            return RowKind.ofFormat(format);
+        }
+
+        /** JSON with an object a line has three names, of which Spark knows one. */
+        private static String format(String name) {
+            return name.equalsIgnoreCase("jsonl") || name.equalsIgnoreCase("ndjson") ? "json" : name;
+        }
+
+        static InputOptions of(SettingValues values) {
+            Map<String, String> options = new LinkedHashMap<>();
+            for (String option : values.get(Settings.FORMAT_OPTION)) {
+                int equals = option.indexOf('=');
+                if (equals < 1) {
+                    throw UserError.of("bad value of --format-option", option, "K=V; write for example header=false");
+                }
+                options.put(option.substring(0, equals), option.substring(equals + 1));
+            }
+            return new InputOptions(
+                    values.find(Settings.INPUT_PATH),
+                    format(values.get(Settings.FORMAT)),
+                    options,
+                    values.find(Settings.ID_COLUMN).or(RowKind.ofFormat(values.get(Settings.FORMAT))::idColumn),
+                    values.find(Settings.LIMIT));
+        }
+    }
+
+    /**
+     * Where a row's prompt comes from: at most one of column, conversation and template; none means a column called
+     * {@code prompt}, else one called {@code messages}.
+     *
+     * @param column text column
+     * @param messagesColumn conversation column
+     * @param template text with {@code {column}} in it
+     * @param system message put before every prompt
+     * @param chat which chat template conversations go through
+     * @param truncate what becomes of prompts longer than the context
+     */
+    public record PromptOptions(
+            Optional<String> column,
+            Optional<String> messagesColumn,
+            Optional<String> template,
+            Optional<String> system,
+            ChatTemplateOptions chat,
+            Truncation truncate) {
+        /** Whether anything says where prompts come from or what stands before them. */
+        public boolean isGiven() {
+            return Stream.of(column, messagesColumn, template, system).anyMatch(Optional::isPresent);
+        }
+
+        static PromptOptions of(SettingValues values) {
+            List<String> given = Stream.of(
+                            Settings.PROMPT_COLUMN,
+                            Settings.MESSAGES_COLUMN,
+                            Settings.PROMPT_TEXT,
+                            Settings.PROMPT_FILE)
+                    .filter(values::isSet)
+                    .map(Setting::option)
+                    .toList();
+            if (given.size() > 1) {
+                throw UserError.of(
+                        "more than one source of prompts",
+                        String.join(", ", given),
+                        "one is allowed; leave the others out");
+            }
+            return new PromptOptions(
+                    values.find(Settings.PROMPT_COLUMN),
+                    values.find(Settings.MESSAGES_COLUMN),
+                    values.find(Settings.PROMPT_TEXT)
+                            .or(() -> values.find(Settings.PROMPT_FILE).map(file -> read(file, Settings.PROMPT_FILE))),
+                    values.find(Settings.SYSTEM),
+                    ChatTemplateOptions.of(values),
+                    values.get(Settings.TRUNCATE));
+        }
+
+        static String read(String file, Setting<String> setting) {
+            try {
+                return Files.readString(Path.of(file));
+            } catch (IOException unreadable) {
+                throw UserError.of(
+                        "cannot read " + setting.option(), file, "a local UTF-8 text file; check the path", unreadable);
+            }
         }
     }
 }

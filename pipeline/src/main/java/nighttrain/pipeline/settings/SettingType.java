@@ -1,6 +1,11 @@
 package nighttrain.pipeline.settings;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.format.DateTimeParseException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -111,5 +116,59 @@ public record SettingType<T>(String expected, Shape shape, Function<String, T> p
                 .map(String::strip)
                 .filter(name -> !name.isEmpty())
                 .toList();
+    }
+
+    /** Durations as people write them, {@code 45m} or {@code 1h30m}, and as ISO 8601 does, {@code PT2H}. */
+    static final class Durations {
+        static final SettingType<Duration> TYPE = new SettingType<>(
+                "a duration, such as 90s, 45m, 1h30m or PT2H",
+                SettingType.Shape.ONE,
+                Durations::parse,
+                Durations::print);
+
+        private Durations() {}
+
+        static Duration parse(String text) {
+            String iso = text.strip().toUpperCase(Locale.ROOT);
+            try {
+                Duration duration = Duration.parse(iso.startsWith("P") ? iso : "PT" + iso);
+                if (duration.isNegative() || duration.isZero()) {
+                    throw new IllegalArgumentException("not positive");
+                }
+                return duration;
+            } catch (DateTimeParseException otherwise) {
+                throw new IllegalArgumentException(otherwise);
+            }
+        }
+
+        static String print(Duration duration) {
+            return duration.toString().substring("PT".length()).toLowerCase(Locale.ROOT);
+        }
+    }
+
+    /** Several texts as one, so that a list with commas and line breaks in it fits in a Spark conf. */
+    static final class TextList {
+        private static final ObjectMapper JSON = new ObjectMapper();
+
+        private TextList() {}
+
+        static List<String> parse(String text) {
+            if (!text.startsWith("[")) {
+                return List.of(text);
+            }
+            try {
+                return List.copyOf(JSON.readValue(text, new TypeReference<List<String>>() {}));
+            } catch (JsonProcessingException notJson) {
+                return List.of(text);
+            }
+        }
+
+        static String print(List<String> texts) {
+            try {
+                return JSON.writeValueAsString(texts);
+            } catch (JsonProcessingException impossible) {
+                throw new IllegalStateException(impossible);
+            }
+        }
     }
 }

@@ -13,6 +13,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import nighttrain.io.UserError;
+import nighttrain.pipeline.settings.SettingType.TextList;
 
 /** What was set, by whom ever: text per setting, checked when it was put in. Immutable. */
 public final class SettingValues implements Serializable {

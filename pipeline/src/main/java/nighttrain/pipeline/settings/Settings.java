@@ -30,6 +30,7 @@ import nighttrain.executor.EngineConfig;
 import nighttrain.io.text.Truncation;
 import nighttrain.pipeline.settings.Setting.OutputEffect;
 import nighttrain.pipeline.settings.Setting.SettingGroup;
+import nighttrain.pipeline.settings.SettingType.Durations;
 
 /** The one table of everything that can be set; command line, Spark conf, config file and documentation follow it. */
 public final class Settings {

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import nighttrain.io.journal.AttemptLog;
 import nighttrain.io.table.RowAttempt;
+import nighttrain.pipeline.task.RequestBuilder.Request;
 
 /** The requests that a task has in flight: whole in memory, and their rows in the attempt log on disk. */
 final class InFlight implements AutoCloseable {

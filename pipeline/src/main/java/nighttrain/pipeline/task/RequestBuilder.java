@@ -1,16 +1,18 @@
 package nighttrain.pipeline.task;
 
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.StopCheck;
 import nighttrain.io.table.Incidents;
+import nighttrain.io.text.StopStrings;
+import nighttrain.io.text.Tokenizer;
 import nighttrain.pipeline.host.HostedModel;
 import nighttrain.pipeline.row.RowFault;
 import nighttrain.pipeline.row.RowRequest;
 import nighttrain.pipeline.row.RowRequest.Decoding;
-import nighttrain.pipeline.task.Request.StopStringMatcher;
 
 /** Makes requests of rows. One task uses it. */
 final class RequestBuilder {
@@ -79,5 +81,40 @@ final class RequestBuilder {
         long z = (bits ^ (bits >>> 30)) * 0xbf58476d1ce4e5b9L;
         z = (z ^ (z >>> 27)) * 0x94d049bb133111ebL;
         return z ^ (z >>> 31);
+    }
+
+    /**
+     * A row in the engine.
+     *
+     * @param row the row
+     * @param stop present if the row has stop strings
+     * @param generation the engine's request
+     */
+    record Request(PromptRow row, Optional<StopStringMatcher> stop, GenerationRequest generation) {}
+
+    /** Ends one generation at a stop string and keeps the text before it. A stop string may be a special token. */
+    static final class StopStringMatcher implements StopCheck {
+        private final StopStrings strings;
+        private volatile boolean stopped;
+
+        StopStringMatcher(Tokenizer tokenizer, List<String> stop) {
+            this.strings = tokenizer.newStopStrings(stop);
+        }
+
+        @Override
+        public boolean stopsAfter(int token) {
+            stopped = strings.push(token);
+            return stopped;
+        }
+
+        /** Whether a stop string occurred. */
+        boolean stopped() {
+            return stopped;
+        }
+
+        /** The text before the stop string. */
+        String text() {
+            return strings.text();
+        }
     }
 }

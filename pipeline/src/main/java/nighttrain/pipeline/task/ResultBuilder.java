@@ -11,7 +11,8 @@ import nighttrain.io.rows.ResultRow;
 import nighttrain.io.text.StreamingDecoder;
 import nighttrain.io.text.Tokenizer;
 import nighttrain.pipeline.row.RowFault;
-import nighttrain.pipeline.task.Request.StopStringMatcher;
+import nighttrain.pipeline.task.RequestBuilder.Request;
+import nighttrain.pipeline.task.RequestBuilder.StopStringMatcher;
 
 /** Makes result rows of the engine's answers. */
 final class ResultBuilder {

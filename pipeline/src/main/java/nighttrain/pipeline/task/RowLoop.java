@@ -13,6 +13,7 @@ import nighttrain.executor.request.Generation;
 import nighttrain.io.UserError;
 import nighttrain.io.rows.ResultRow;
 import nighttrain.pipeline.row.RowFault;
+import nighttrain.pipeline.task.RequestBuilder.Request;
 
 /**
  * One task's loop: it takes rows from the queue, offers them to the engine until the engine refuses, and hands on results as the

@@ -50,7 +50,7 @@ public final class MetricsTable {
                 .format(ProvenanceParquet.class.getName())
                 .mode("overwrite")
                 .save(folder.toString());
-        return sums(Observed.values(times));
+        return sums(RowFigures.observed(times));
     }
 
     private static Sums sums(Map<String, Object> seen) {

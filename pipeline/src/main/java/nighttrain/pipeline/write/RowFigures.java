@@ -105,7 +105,7 @@ public final class RowFigures {
     }
 
     private Map<String, Object> seen() {
-        return Observed.values(observation);
+        return observed(observation);
     }
 
     private static Column lengths(String column) {
@@ -125,5 +125,15 @@ public final class RowFigures {
 
     private static String spread(String column) {
         return column + "_spread";
+    }
+
+    /** What Spark counted while it wrote. */
+    static Map<String, Object> observed(Observation observation) {
+        try {
+            return observation.getAsJava();
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("stopped while counting what was written", stopped);
+        }
     }
 }

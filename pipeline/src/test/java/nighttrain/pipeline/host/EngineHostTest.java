@@ -9,6 +9,7 @@ import java.util.concurrent.TimeoutException;
 import nighttrain.executor.EngineConfig;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.pipeline.host.EngineFactory.EngineKey;
 import nighttrain.pipeline.testing.FakeEngines;
 import nighttrain.pipeline.testing.TestSpark;
 import nighttrain.pipeline.testing.TinyModel;

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
+import nighttrain.pipeline.partition.FleetSimulation.Fleet;
 import nighttrain.pipeline.partition.FleetSimulation.FleetForecast;
 import nighttrain.pipeline.partition.TaskPartitions.Kind;
 import nighttrain.pipeline.partition.TaskPartitions.TaskPartition;

@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
+import nighttrain.pipeline.partition.FleetSimulation.Fleet;
 import nighttrain.pipeline.partition.TaskPartitions.Kind;
 import nighttrain.pipeline.partition.TaskPartitions.TaskPartition;
 import org.junit.jupiter.api.Timeout;

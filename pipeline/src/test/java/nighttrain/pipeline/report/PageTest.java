@@ -15,6 +15,7 @@ import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import nighttrain.pipeline.report.BarChart.Bar;
+import nighttrain.pipeline.report.Block.Tiles;
 import nighttrain.pipeline.report.Page.Section;
 import nighttrain.pipeline.report.Table.Column;
 import nighttrain.pipeline.testing.Browser;
