@@ -5,9 +5,9 @@ import java.util.ArrayList;
 import java.util.List;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.Engines;
+import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import nighttrain.pipeline.cluster.LoneExecutor;
 import nighttrain.pipeline.host.EngineHost;
-import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

@@ -8,14 +8,14 @@ import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.executor.perf.StepTime;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.jobs.compare.Layout;
+import nighttrain.jobs.plan.Option.Expected;
+import nighttrain.jobs.plan.Sample.Length;
 import nighttrain.pipeline.partition.FleetSimulation;
 import nighttrain.pipeline.partition.FleetSimulation.Fleet;
 import nighttrain.pipeline.partition.FleetSimulation.FleetForecast;
 import nighttrain.pipeline.partition.TaskPartitions;
 import nighttrain.pipeline.partition.TaskPartitions.Kind;
 import nighttrain.pipeline.partition.TaskPartitions.TaskPartition;
-import nighttrain.jobs.plan.Option.Expected;
-import nighttrain.jobs.plan.Sample.Length;
 
 /**
  * What a job will take, from what is known of its rows and its hardware.
