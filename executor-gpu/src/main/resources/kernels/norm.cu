@@ -24,14 +24,16 @@ struct Normed {
     const float* weight; // [tracks][COLS]
     const float* bias;
     float epsilon;
+    int stride; // of rows, COLS or more
 };
 
 template <bool ADD>
 __device__ __forceinline__ void norm_row(const Normed& n) {
     __shared__ float partial_sums[32], partial_squares[32];
-    bf16* x = n.x + blockIdx.y * n.x_track_stride + (long long)blockIdx.x * COLS;
-    const bf16* y = n.y + blockIdx.y * n.y_track_stride + (long long)blockIdx.x * COLS;
-    bf16* out = n.out + blockIdx.y * n.out_track_stride + (long long)blockIdx.x * COLS;
+    const long long at = (long long)blockIdx.x * n.stride;
+    bf16* x = n.x + blockIdx.y * n.x_track_stride + at;
+    const bf16* y = n.y + blockIdx.y * n.y_track_stride + at;
+    bf16* out = n.out + blockIdx.y * n.out_track_stride + at;
     const float* weight = n.weight + blockIdx.y * COLS;
     const float* bias = n.bias + blockIdx.y * COLS;
     Vector row[PER_THREAD];

@@ -1,5 +1,6 @@
 // Prepares queries in place and puts keys and values into their pages: RMSNorm per head where the family has it (Qwen 3),
-// then rotary embedding (arXiv 2104.09864) of the pairs (x[i], x[i + ROTARY_HALF]), then the store.
+// then rotary embedding (arXiv 2104.09864) of the pairs (x[i], x[i + ROTARY_HALF]), queries times the scale of their position where
+// there is one, then the store.
 // Grid: (tokens, tracks); up to 8 warps, one head at a time each. fp32 arithmetic. Bytes per token and track: the qkv row read, its query columns
 // written, keys and values written to the cache; angles from the L2 cache.
 // Compile-time: HEAD_DIM, ROTARY_HALF (0: no rotation), PAGE_TOKENS, HEAD_NORMS (0 or 1).
@@ -30,6 +31,7 @@ struct RotateAndStore {
     const int* slots;     // [i]: page * PAGE_TOKENS + place in the page
     const float* cosines; // [position][ROTARY_HALF]
     const float* sines;
+    const float* query_scales; // [position], or null: 1
     const float* query_norm; // [t][HEAD_DIM]
     const float* key_norm;
     float epsilon;
@@ -92,6 +94,13 @@ extern "C" __global__ void rotate_and_store(const RotateAndStore a) {
                 }
             }
             __syncwarp();
+            if (is_query && a.query_scales) {
+                float query_scale = a.query_scales[a.positions[token]];
+#pragma unroll
+                for (int k = 0; k < PER_LANE; k++) {
+                    for (int w = 0; w < WIDTH; w++) at[k].at[w] *= query_scale;
+                }
+            }
         }
         bf16* to = x;
         if (!is_query) {

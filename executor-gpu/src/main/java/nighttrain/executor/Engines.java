@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
-import nighttrain.executor.architecture.Architecture;
+import nighttrain.executor.block.ModelBlocks;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.cache.PageAllocator;
 import nighttrain.executor.device.Device;
@@ -39,7 +39,7 @@ public final class Engines {
      * @throws UserError naming the setting, its limit and the way out
      */
     public static void check(EngineConfig config, ModelSpec model) {
-        Architecture.of(model).checkRanks(model, Math.max(1, config.ranks()));
+        ModelBlocks.checkRanks(model, Math.max(1, config.ranks()));
         int maxModelLen = maxModelLen(config, model);
         int needed = CacheLayout.pagesFor(maxModelLen, config.pageTokens());
         if (config.kvPages() > 0 && config.kvPages() < needed) {

@@ -1,10 +1,9 @@
 package nighttrain.executor;
 
-import nighttrain.executor.architecture.Architecture;
+import nighttrain.executor.block.ModelBlocks;
 import nighttrain.executor.cache.CacheBudget;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.cache.ModelCaches;
-import nighttrain.executor.model.WorkspaceSize;
 import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.UserError;
@@ -35,11 +34,11 @@ public record GpuMemory(
      * @throws UserError where the model cannot be cut into so many
      */
     static GpuMemory of(EngineConfig config, ModelSpec model, int ranks, int maxTokens, int maxSamples, long budget) {
-        Architecture.of(model).checkRanks(model, ranks);
+        ModelBlocks.checkRanks(model, ranks);
         return new GpuMemory(
                 budget,
                 HardwareProfile.BF16_BYTES * ModelFootprint.parametersPerRank(model, ranks),
-                WorkspaceSize.bytes(model, ranks, maxTokens, maxSamples),
+                ModelBlocks.of(model, 0, ranks).bufferBytes(maxTokens, maxSamples),
                 model.kvElementsPerToken() * HardwareProfile.BF16_BYTES / ranks,
                 (long) USEFUL_TOKENS * config.maxNumSeqs());
     }

@@ -3,6 +3,7 @@ package nighttrain.executor;
 import java.util.List;
 import java.util.stream.IntStream;
 import nighttrain.executor.architecture.Architecture;
+import nighttrain.executor.block.ModelBlocks;
 import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.executor.perf.ModelFootprint;
@@ -111,7 +112,7 @@ final class GpuPlanning {
 
     private static boolean canBeCut(ModelSpec model, int ranks) {
         try {
-            Architecture.of(model).checkRanks(model, ranks);
+            ModelBlocks.checkRanks(model, ranks);
             return true;
         } catch (UserError e) {
             return false;

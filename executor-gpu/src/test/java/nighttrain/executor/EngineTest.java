@@ -232,6 +232,7 @@ class EngineTest {
     @CsvSource(
             delimiter = '|',
             value = {
+                "olmo3 | 2 | bad value of --ranks: 2 (must be 1, since queries and keys of this model are normed over all heads at once; use --replicas)",
                 "llama-gqa | 3 | bad value of --ranks: 3 (must divide the model's 4 attention heads; choose a divisor or leave --ranks out)",
                 "llama-gqa | 4 | bad value of --ranks: 4 (must divide the model's 2 key/value heads; choose a divisor or leave --ranks out)",
                 "parallel-track | 3 | bad value of --ranks: 3 (must divide the model's 4 tracks; choose a divisor or leave --ranks out)",

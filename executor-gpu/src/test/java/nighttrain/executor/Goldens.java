@@ -25,10 +25,25 @@ public final class Goldens {
                 "mistral-layer-types",
                 "qwen2",
                 "qwen3",
+                "gemma3",
+                "gemma3-multimodal",
+                "smollm3",
+                "ministral3",
+                "olmo3",
+                "granite",
                 "gpt2",
                 "gpt2-unscaled",
                 "phi",
                 "parallel-track");
+    }
+
+    /** On how many ranks a checkpoint can run: four tracks, two key heads, or heads that are normed together. */
+    public static int mostRanks(String name) {
+        return switch (name) {
+            case "parallel-track" -> 4;
+            case "olmo3" -> 1;
+            default -> 2;
+        };
     }
 
     /** A prompt, the logits after each of its tokens, and the 64 tokens that greedy decoding appends. */

@@ -1,5 +1,6 @@
 package nighttrain.io;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.util.RawValue;
@@ -30,6 +31,17 @@ public final class ModelDir {
                 .put("num_attention_heads", 4)
                 .put("num_key_value_heads", 2)
                 .put("vocab_size", 96);
+        return model;
+    }
+
+    /** A whole config. */
+    public static ModelDir json(Path dir, String config) {
+        ModelDir model = new ModelDir(dir);
+        try {
+            model.config.setAll((ObjectNode) new ObjectMapper().readTree(config));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
         return model;
     }
 

@@ -2,12 +2,15 @@ package nighttrain.pipeline;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.testing.JobTest;
@@ -45,13 +48,15 @@ class EarlierVersionTest extends JobTest {
     @Test
     void aJobThatWasBegunGoesOn() throws IOException {
         copy("begun", output());
-        String fingerprint = Files.readString(output().resolve("_nighttrain/job.json"));
+        Map<String, String> begun = fingerprint();
         GenerateReport report = run();
         assertThat(report.rowsFromEarlierRuns()).isEqualTo(FINISHED);
         assertThat(report.rows()).isEqualTo(OUTPUTS);
         assertThat(report.errors()).isEqualTo(ERRORS);
         assertThat(script().computations()).isEqualTo(OUTPUTS - FINISHED);
-        assertThat(output().resolve("_nighttrain/job.json")).hasContent(fingerprint);
+        // Settings that 0.1.0 did not have are added at their defaults.
+        assertThat(fingerprint()).containsAllEntriesOf(begun).containsEntry("chat-template-args", "none");
+        assertThat(fingerprint()).hasSize(begun.size() + 1);
 
         copy("finished", dir.resolve("by-0.1.0"));
         assertThat(table(output(), "results")).containsExactlyElementsOf(table(dir.resolve("by-0.1.0"), "results"));
@@ -67,6 +72,11 @@ class EarlierVersionTest extends JobTest {
         assertThat(report.rows()).isEqualTo(OUTPUTS);
         assertThat(report.errors()).isEqualTo(ERRORS);
         assertThat(script().opened).hasValue(0);
+    }
+
+    private Map<String, String> fingerprint() throws IOException {
+        return new ObjectMapper()
+                .readValue(output().resolve("_nighttrain/job.json").toFile(), new TypeReference<>() {});
     }
 
     private List<Row> table(Path output, String name) {

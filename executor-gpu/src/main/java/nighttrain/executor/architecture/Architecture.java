@@ -1,17 +1,12 @@
 package nighttrain.executor.architecture;
 
-import nighttrain.executor.device.Communicator;
-import nighttrain.io.UserError;
-import nighttrain.io.spec.Attention;
-import nighttrain.io.spec.LayerSpec;
-import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Wiring;
 
 /** Where a model's partial outputs are summed over ranks, and where the sums are added: one record per paper. */
 public sealed interface Architecture permits DenseTensorParallel, ParallelBlock, LadderResidual, ParallelTrack, Kraken {
     /** Runs every layer; returns the stream that the head reads. The same on every rank, which meet in {@code ranks}. */
-    ResidualStream decode(Blocks blocks, ResidualStream h, Communicator ranks);
+    ResidualStream decode(Blocks blocks, ResidualStream h, StepCommunicator ranks);
 
     /** Independent tracks, each whole on one rank; 0 where every layer is cut over all ranks instead. */
     default int tracks() {
@@ -22,20 +17,6 @@ public sealed interface Architecture permits DenseTensorParallel, ParallelBlock,
     default Placement placement(int rank, int ranks) {
         int local = tracks() / ranks;
         return tracks() == 0 ? new Placement(0, 1, rank, ranks) : new Placement(rank * local, local, 0, 1);
-    }
-
-    /** Refuses a number of ranks that the model cannot be cut into. */
-    default void checkRanks(ModelSpec model, int ranks) {
-        if (tracks() > 0) {
-            checkDivides(ranks, tracks(), "tracks");
-        } else {
-            for (LayerSpec layer : model.layers()) {
-                Attention attention = (Attention) layer.mixer();
-                checkDivides(ranks, attention.heads(), "attention heads");
-                checkDivides(ranks, attention.kvHeads(), "key/value heads");
-                checkDivides(ranks, ((Mlp) layer.feedForward()).width(), "MLP columns");
-            }
-        }
     }
 
     /** The architecture's name and settings, for people. */
@@ -51,15 +32,5 @@ public sealed interface Architecture permits DenseTensorParallel, ParallelBlock,
             case PARALLEL_TRACK -> new ParallelTrack(wiring.tracks(), wiring.blockDepth(), wiring.combine());
             case KRAKEN -> new Kraken(wiring.tracks());
         };
-    }
-
-    /** Refuses {@code ranks} unless it divides {@code count}. */
-    private static void checkDivides(int ranks, int count, String what) {
-        if (count % ranks != 0) {
-            throw UserError.of(
-                    "bad value of --ranks",
-                    ranks,
-                    "must divide the model's " + count + " " + what + "; choose a divisor or leave --ranks out");
-        }
     }
 }

@@ -1,6 +1,5 @@
 package nighttrain.executor.architecture;
 
-import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Pending;
 import nighttrain.executor.device.Tensor;
 
@@ -11,18 +10,19 @@ import nighttrain.executor.device.Tensor;
  */
 public record Kraken(int tracks) implements Architecture {
     @Override
-    public ResidualStream decode(Blocks blocks, ResidualStream h, Communicator ranks) {
-        h.add(blocks.attention(0, h));
-        h.add(blocks.mlp(0, h));
+    public ResidualStream decode(Blocks blocks, ResidualStream h, StepCommunicator ranks) {
+        h.add(ranks.local(blocks.mixer(0, h)));
+        h.add(ranks.local(blocks.feedForward(0, h)));
         for (int layer = 1; layer < blocks.layers(); layer++) {
-            Pending all = ranks.allReduce(blocks.spareFor(h), h.settle(), 1f);
-            Tensor attended = blocks.attention(layer, h);
-            ResidualStream seenByMlp = blocks.streamAt(all.await());
+            Pending all = ranks.start(h.settle(), 1f);
+            Tensor attended = ranks.local(blocks.mixer(layer, h));
+            ResidualStream seenByMlp = h.at(all.await());
             seenByMlp.add(attended); // S + Attn_i(h_i) is y_i + S - h_i
             h.add(attended);
-            h.add(blocks.mlp(layer, seenByMlp));
+            h.settle(); // while its buffer is still attention's
+            h.add(ranks.local(blocks.feedForward(layer, seenByMlp)));
         }
-        return blocks.streamAt(ranks.allReduce(blocks.join(h)).await());
+        return h.at(ranks.allReduce(blocks.join(h)));
     }
 
     @Override

@@ -1,6 +1,5 @@
 package nighttrain.executor.architecture;
 
-import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Pending;
 
 /**
@@ -9,20 +8,26 @@ import nighttrain.executor.device.Pending;
  */
 public record LadderResidual(int ladderLayers) implements Architecture {
     @Override
-    public ResidualStream decode(Blocks blocks, ResidualStream h, Communicator ranks) {
-        Pending attention = null;
-        Pending mlp = null;
-        for (int layer = 0; layer < blocks.layers(); layer++) {
-            boolean ladder = layer >= blocks.layers() - ladderLayers;
-            attention = land(attention, h);
-            mlp = ladder ? mlp : land(mlp, h);
-            attention = ranks.allReduce(blocks.attention(layer, h));
-            mlp = land(mlp, h);
-            attention = ladder ? attention : land(attention, h);
-            mlp = ranks.allReduce(blocks.mlp(layer, h));
+    public ResidualStream decode(Blocks blocks, ResidualStream h, StepCommunicator ranks) {
+        int dense = blocks.layers() - ladderLayers;
+        Pending mixed = null;
+        Pending fed = null;
+        for (int layer = 0; layer < dense; layer++) {
+            h.add(ranks.allReduce(blocks.mixer(layer, h)));
+            if (layer < dense - 1 || ladderLayers == 0) {
+                h.add(ranks.allReduce(blocks.feedForward(layer, h)));
+            } else {
+                fed = ranks.start(blocks.feedForward(layer, h));
+            }
         }
-        land(attention, h);
-        land(mlp, h);
+        for (int layer = dense; layer < blocks.layers(); layer++) {
+            mixed = land(mixed, h);
+            mixed = ranks.start(blocks.mixer(layer, h));
+            fed = land(fed, h);
+            fed = ranks.start(blocks.feedForward(layer, h));
+        }
+        land(mixed, h);
+        land(fed, h);
         return h;
     }
 

@@ -1,7 +1,6 @@
 package nighttrain.executor.architecture;
 
 import java.util.Locale;
-import nighttrain.executor.device.Communicator;
 import nighttrain.io.spec.Wiring.Combine;
 
 /**
@@ -10,15 +9,14 @@ import nighttrain.io.spec.Wiring.Combine;
  */
 public record ParallelTrack(int tracks, int blockDepth, Combine combine) implements Architecture {
     @Override
-    public ResidualStream decode(Blocks blocks, ResidualStream start, Communicator ranks) {
+    public ResidualStream decode(Blocks blocks, ResidualStream start, StepCommunicator ranks) {
         ResidualStream h = start;
         float scale = combine == Combine.MEAN ? 1f / tracks : 1f;
         for (int layer = 0; layer < blocks.layers(); layer++) {
-            h.add(blocks.attention(layer, h));
-            h.add(blocks.mlp(layer, h));
+            h.add(ranks.local(blocks.mixer(layer, h)));
+            h.add(ranks.local(blocks.feedForward(layer, h)));
             if ((layer + 1) % blockDepth == 0) {
-                h = blocks.streamAt(
-                        ranks.allReduce(blocks.spareFor(h), h.settle(), scale).await());
+                h = h.at(ranks.allReduce(h.settle(), scale));
             }
         }
         return h;

@@ -25,9 +25,9 @@ public final class ResidualStream {
         addend = Optional.of(y);
     }
 
-    /** Whether h lives in {@code buffer}. */
-    public boolean isIn(Tensor buffer) {
-        return h == buffer;
+    /** The stream that begins as {@code start} and goes on in its buffer. */
+    public ResidualStream at(Tensor start) {
+        return new ResidualStream(kernels, start);
     }
 
     /** h with everything added. */

@@ -16,6 +16,7 @@ public final class PageAllocator {
     private final StateSlots slots;
     private final boolean prefixCache;
     private final boolean windowed;
+    private final boolean[] windows;
     private final int pageTokens;
 
     /**
@@ -28,8 +29,10 @@ public final class PageAllocator {
         this.prefixes = new PrefixIndex(layout.groups().size());
         this.slots = new StateSlots(layout.slots());
         this.pools = new PagePool[layout.groups().size()];
+        this.windows = new boolean[pools.length];
         for (int g = 0; g < pools.length; g++) {
             int group = g;
+            windows[g] = layout.groups().get(g).spec().window() > 0;
             pools[g] = new PagePool(
                     layout.groups().get(g).pages(),
                     page -> prefixes.holds(group, page),
@@ -123,23 +126,26 @@ public final class PageAllocator {
     }
 
     private boolean extend(SequenceCache cache, int tokens, int windowedTokens) {
+        int all = CacheLayout.pagesFor(tokens, pageTokens);
+        int passing = CacheLayout.pagesFor(windowedTokens, pageTokens);
         for (int g = 0; g < pools.length; g++) {
-            if (missing(cache, g, tokens, windowedTokens) > pools[g].available()) {
+            int missing = (windows[g] ? passing : all) - cache.table(g).size();
+            if (missing > 0 && missing > pools[g].available()) {
                 return false;
             }
         }
         for (int g = 0; g < pools.length; g++) {
-            for (int missing = missing(cache, g, tokens, windowedTokens); missing > 0; missing--) {
-                cache.table(g).append(pools[g].take());
+            PageTable table = cache.table(g);
+            for (int missing = (windows[g] ? passing : all) - table.size(); missing > 0; missing--) {
+                table.append(pools[g].take());
             }
         }
         return true;
     }
 
-    private int missing(SequenceCache cache, int group, int tokens, int windowedTokens) {
-        boolean passing = layout.groups().get(group).spec().window() > 0;
-        return CacheLayout.pagesFor(passing ? windowedTokens : tokens, pageTokens)
-                - cache.table(group).size();
+    /** Whether a group has a window, and so pages to give back. */
+    public boolean isWindowed() {
+        return windowed;
     }
 
     /**
@@ -147,9 +153,6 @@ public final class PageAllocator {
      * after those.
      */
     public void giveBackUnseen(SequenceCache cache, int position) {
-        if (!windowed) {
-            return;
-        }
         for (int g = 0; g < pools.length; g++) {
             PageTable table = cache.table(g);
             int seen = layout.groups().get(g).spec().firstVisible(position) / pageTokens;

@@ -8,12 +8,14 @@ public final class SequenceCache {
     public static final int NO_SLOT = -1;
 
     private final PageTable[] tables;
+    private final int[][] pages;
     private int slot = NO_SLOT;
     private int identified;
     private long identity = PrefixIndex.ROOT;
 
     SequenceCache(int groups) {
         tables = new PageTable[groups];
+        pages = new int[groups][];
         Arrays.setAll(tables, group -> new PageTable());
     }
 
@@ -22,9 +24,8 @@ public final class SequenceCache {
         return tables[group];
     }
 
-    /** Its pages of every group, {@code [groups][at least needed]}. */
+    /** Its pages of every group, {@code [groups][at least needed]}, as they are until it grows. */
     public int[][] pages() {
-        int[][] pages = new int[tables.length][];
         for (int group = 0; group < pages.length; group++) {
             pages[group] = tables[group].array();
         }

@@ -8,8 +8,8 @@ public interface Communicator {
 
     /**
      * {@code out[t] = scale * sum of in over all tracks of all ranks}, for every local track t. {@code out} and {@code in} are
-     * different buffers, and neither may be touched until {@link Pending#await}. Peers may read {@code in} for longer: it may
-     * be written again once a later sum has landed, or this one where other work ran before it was waited for.
+     * different buffers, and neither may be touched until {@link Pending#await}. Of a sum that is waited for at once
+     * ({@link #allReduceNow}) peers may read {@code in} for longer, until a later sum has landed.
      *
      * @param out {@code [localTracks, tokens, cols]}
      * @param in {@code [localTracks, tokens, cols]}
@@ -23,6 +23,16 @@ public interface Communicator {
      * @param part {@code [localTracks, tokens, cols]}
      */
     Pending allReduce(Tensor part);
+
+    /** As {@link #allReduce(Tensor, Tensor, float)}, waited for at once: nothing runs beside it, so a device need not make it travel. */
+    default Tensor allReduceNow(Tensor out, Tensor in, float scale) {
+        return allReduce(out, in, scale).await();
+    }
+
+    /** As {@link #allReduce(Tensor)}, waited for at once. */
+    default Tensor allReduceNow(Tensor part) {
+        return allReduce(part).await();
+    }
 
     /**
      * Columns to rows: every rank gets the rows of its {@link RowShare} whole, all ranks' parts of them side by side. Returns

@@ -26,6 +26,12 @@ public interface Kernels {
      */
     void norm(Tensor out, Tensor x, Norm norm);
 
+    /**
+     * Norms in place the columns from {@code firstCol} on, as many as the norm has weights: queries or keys, over all their heads at
+     * once (OLMo 2).
+     */
+    void normColumns(Tensor xInOut, int firstCol, Norm norm);
+
     /** {@code x += y}. */
     void add(Tensor xInOut, Tensor y);
 
@@ -40,7 +46,8 @@ public interface Kernels {
 
     /**
      * Prepares queries and stores keys and values: optional RMSNorm per head, rotary embedding by each token's position
-     * (arXiv 2104.09864) of the dimensions that {@code rotation} covers, keys and values into their pages.
+     * (arXiv 2104.09864) of the dimensions that {@code rotation} covers, queries times their scale where it has one, keys and values
+     * into their pages.
      *
      * @param qkv {@code [tracks, tokens, qkvCols]}; its query columns are replaced, its key and value columns are consumed
      */
@@ -70,6 +77,15 @@ public interface Kernels {
 
     /** {@code x = 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))} (GELU, arXiv 1606.08415, tanh form). */
     void gelu(Tensor xInOut);
+
+    /** {@code out = gelu(gate) * up} where {@code gateUp} holds gate and up side by side (GeGLU, arXiv 2002.05202), as {@link #gelu}. */
+    void geluMul(Tensor out, Tensor gateUp);
+
+    /** {@code out = factor * x}. */
+    void scale(Tensor out, Tensor x, float factor);
+
+    /** {@code x = cap * tanh(x / cap)} of logits, which come near {@code cap} and never pass it (Gemma 2). */
+    void softCap(Tensor logitsInOut, float cap);
 
     /** {@code out[i] = x[outputRows[i]]}; {@code x} and {@code out} of one track. */
     void gatherOutputRows(Tensor out, Tensor x);

@@ -1,88 +1,78 @@
 package nighttrain.executor.model;
 
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import nighttrain.executor.architecture.Architecture;
-import nighttrain.executor.architecture.Placement;
 import nighttrain.executor.architecture.ResidualStream;
+import nighttrain.executor.architecture.StepCommunicator;
+import nighttrain.executor.block.Buffers;
+import nighttrain.executor.block.EmbeddingBlock;
+import nighttrain.executor.block.HeadBlock;
+import nighttrain.executor.block.LayerBlock;
+import nighttrain.executor.block.Loader;
+import nighttrain.executor.block.ModelBlocks;
 import nighttrain.executor.cache.CacheLayout;
-import nighttrain.executor.device.AttentionShape;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Flight;
 import nighttrain.executor.device.Kernels;
+import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.RowShare;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.StepLimits;
 import nighttrain.io.checkpoint.Checkpoint;
-import nighttrain.io.spec.Attention;
-import nighttrain.io.spec.Mlp;
-import nighttrain.io.spec.ModelSpec;
 
-/** One rank's forward pass, the same for every architecture: embed, decode, norm, head, sample. */
+/** One rank's forward pass, the same for every family and architecture: embed, decode, norm, head, sample. */
 public final class Decoder {
     private final Architecture architecture;
     private final Kernels kernels;
     private final Communicator ranks;
-    private final Weights weights;
-    private final KvCache cache;
-    private final List<AttentionShape> shapes;
-    private final Workspace workspace;
-    private final List<Mlp> mlps;
+    private final EmbeddingBlock.Loaded embedding;
+    private final List<LayerBlock.Loaded> layers;
+    private final Optional<Matrix> join;
+    private final HeadBlock.Loaded head;
+    private final Buffers buffers;
+    private final Tensor normed;
+    private final List<Tensor> streams;
+    private final List<Tensor> outputs;
     private final StepLimits limits;
     private final CacheLayout layout;
 
-    private Decoder(
-            Architecture architecture,
-            Device device,
-            Weights weights,
-            KvCache cache,
-            List<AttentionShape> shapes,
-            Workspace workspace,
-            List<Mlp> mlps,
-            StepLimits limits,
-            CacheLayout layout) {
-        this.architecture = architecture;
+    private Decoder(ModelBlocks blocks, Loader loader, Device device, StepLimits limits, CacheLayout layout) {
+        this.architecture = blocks.architecture();
         this.kernels = device.kernels();
         this.ranks = device.communicator();
-        this.weights = weights;
-        this.cache = cache;
-        this.shapes = shapes;
-        this.workspace = workspace;
-        this.mlps = mlps;
         this.limits = limits;
         this.layout = layout;
+        this.embedding = blocks.embedding().load(loader);
+        this.layers = blocks.loadLayers(loader);
+        this.join = blocks.loadJoin(loader);
+        this.head = blocks.head().load(loader, limits.maxSamples());
+        int tracks = blocks.placement().localTracks();
+        int hidden = blocks.model().hiddenSize();
+        this.buffers = Buffers.allocate(device, blocks.buffers(), tracks, limits.maxTokens());
+        this.normed = device.tensor("normed stream", tracks, limits.maxTokens(), hidden);
+        this.streams = tensors(
+                device, "residual stream", blocks.model().hasTracks() ? 2 : 1, tracks, limits.maxTokens(), hidden);
+        this.outputs = tensors(device, "partial output", blocks.outputBuffers(), tracks, limits.maxTokens(), hidden);
+    }
+
+    private static List<Tensor> tensors(Device device, String role, int count, int tracks, int rows, int cols) {
+        List<Tensor> tensors = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            tensors.add(device.tensor(role + " " + i, tracks, rows, cols));
+        }
+        return List.copyOf(tensors);
     }
 
     /** Loads one rank's part of the model onto its device. */
     public static Decoder load(Checkpoint checkpoint, Device device, StepLimits limits, CacheLayout layout) {
-        ModelSpec model = checkpoint.spec();
-        Architecture architecture = Architecture.of(model);
         Communicator ranks = device.communicator();
-        Placement placement = architecture.placement(ranks.rank(), ranks.size());
-        VocabularySlice slice = VocabularySlice.of(model.vocabSize(), ranks.rank(), ranks.size());
-        return new Decoder(
-                architecture,
-                device,
-                new WeightLoader(device, checkpoint, placement).load(slice, limits.maxModelLen()),
-                KvCache.allocate(device, model, placement, layout),
-                shapes(model, placement),
-                Workspace.allocate(device, model, placement, limits.maxTokens(), limits.maxSamples(), slice),
-                model.layers().stream().map(layer -> (Mlp) layer.feedForward()).toList(),
-                limits,
-                layout);
-    }
-
-    private static List<AttentionShape> shapes(ModelSpec model, Placement placement) {
-        return model.layers().stream()
-                .map(layer -> (Attention) layer.mixer())
-                .map(attention -> new AttentionShape(
-                        placement.share(attention.heads()),
-                        placement.share(attention.kvHeads()),
-                        attention.headDim(),
-                        attention.window(),
-                        (float) attention.scale()))
-                .toList();
+        ModelBlocks blocks = ModelBlocks.of(checkpoint.spec(), ranks.rank(), ranks.size());
+        Loader loader = new Loader(device, checkpoint, blocks.placement(), layout, limits.maxModelLen());
+        return new Decoder(blocks, loader, device, limits, layout);
     }
 
     /** Takes a step's inputs; {@link #enqueue} computes what they ask for. */
@@ -91,8 +81,8 @@ public final class Decoder {
     }
 
     /** Enqueues a forward pass of the shape that {@link #begin} was given, samples included. */
-    public void enqueue(int tokens, int outputs) {
-        kernels.sample(forward(tokens, outputs), share(outputs).from());
+    public void enqueue(int tokens, int outputRows) {
+        kernels.sample(forward(tokens, outputRows), share(outputRows).from());
     }
 
     /** Ends the step, which lands with this rank's samples. */
@@ -100,9 +90,9 @@ public final class Decoder {
         return kernels.end();
     }
 
-    /** Which of a step's {@code outputs} samples this rank makes. */
-    public RowShare share(int outputs) {
-        return RowShare.of(outputs, ranks.rank(), ranks.size());
+    /** Which of a step's {@code outputRows} samples this rank makes. */
+    public RowShare share(int outputRows) {
+        return RowShare.of(outputRows, ranks.rank(), ranks.size());
     }
 
     /** The page of every group that belongs to no sequence: where padding and warm-up put their keys and values. */
@@ -124,17 +114,16 @@ public final class Decoder {
         return forward(batch.size(), batch.outputRows().length);
     }
 
-    private Tensor forward(int tokens, int outputs) {
-        Workspace step = workspace.forStep(tokens, outputs, share(outputs).count());
-        kernels.embed(step.stream(), weights.embedding());
-        weights.positions().ifPresent(table -> kernels.addPositions(step.stream(), table));
+    private Tensor forward(int tokens, int outputRows) {
+        List<Tensor> stepStreams =
+                streams.stream().map(tensor -> tensor.firstRows(tokens)).toList();
+        StepCommunicator step =
+                new StepCommunicator(ranks, number -> outputs.get(number).firstRows(tokens), stepStreams);
+        embedding.run(stepStreams.get(0));
         ResidualStream decoded = architecture.decode(
-                new DecoderBlocks(kernels, weights, cache, shapes, mlps, step),
-                new ResidualStream(kernels, step.stream()),
-                ranks);
-        kernels.gatherOutputRows(step.outputRows(), decoded.settle().track(0));
-        kernels.norm(step.outputNormed(), step.outputRows(), weights.finalNorm());
-        kernels.linear(step.logitsPart(), step.outputNormed(), weights.head());
-        return ranks.gatherRows(step.logits(), step.logitsPart());
+                new LayerBlocks(kernels, layers, join, buffers.firstRows(tokens), normed.firstRows(tokens), step),
+                new ResidualStream(kernels, stepStreams.get(0)),
+                step);
+        return head.run(decoded.settle().track(0), outputRows);
     }
 }

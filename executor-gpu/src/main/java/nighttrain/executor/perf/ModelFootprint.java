@@ -4,6 +4,7 @@ import java.util.HashSet;
 import java.util.Set;
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.SyncCount;
+import nighttrain.executor.block.ModelBlocks;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Norm;
 import nighttrain.io.spec.Parameter;
@@ -45,7 +46,7 @@ public record ModelFootprint(
      * @throws nighttrain.io.UserError where the model cannot be cut into so many
      */
     public static long parametersPerRank(ModelSpec model, int ranks) {
-        Architecture.of(model).checkRanks(model, ranks);
+        ModelBlocks.checkRanks(model, ranks);
         Set<String> counted = new HashSet<>();
         long whole = 0;
         long shared = 0;

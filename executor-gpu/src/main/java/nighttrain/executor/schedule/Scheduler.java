@@ -66,7 +66,9 @@ public final class Scheduler {
         if (isWorthWaiting()) {
             return Step.NONE;
         }
-        running.forEach(sequence -> pages.giveBackUnseen(sequence.cache(), sequence.computed()));
+        if (pages.isWindowed()) {
+            running.forEach(sequence -> pages.giveBackUnseen(sequence.cache(), sequence.computed()));
+        }
         StepPlan plan = new StepPlan(limits, longestChunk, running.size());
         long preemptionsBefore = preemptions;
         planRunning(plan, true);
@@ -85,9 +87,12 @@ public final class Scheduler {
      * all rows wait.
      */
     private boolean isWorthWaiting() {
-        long needy = running.stream()
-                .filter(sequence -> sequence.mustWait() && !isDrained(sequence))
-                .count();
+        int needy = 0;
+        for (Sequence sequence : running) {
+            if (sequence.mustWait() && !isDrained(sequence)) {
+                needy++;
+            }
+        }
         return needy * ROWS_PER_WAIT > running.size();
     }
 

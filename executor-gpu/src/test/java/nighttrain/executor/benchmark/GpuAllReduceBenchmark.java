@@ -56,12 +56,9 @@ class GpuAllReduceBenchmark {
         Tensor a = device.tensor("a", 1, LARGEST_ROWS, COLS);
         Tensor b = device.tensor("b", 1, LARGEST_ROWS, COLS);
         Communicator ranks = device.communicator();
-        ranks.allReduce(a).await();
+        ranks.allReduceNow(a);
         for (int rows : new int[] {1, 4, 16, 64, 96, 128, 192, 256, 512, 1024, 4096}) {
-            double micros = micros(
-                    device,
-                    together,
-                    i -> ranks.allReduce((i % 2 == 0 ? a : b).firstRows(rows)).await());
+            double micros = micros(device, together, i -> ranks.allReduceNow((i % 2 == 0 ? a : b).firstRows(rows)));
             if (ranks.rank() == 0) {
                 System.out.printf("%s: all-reduce of %,d bytes: %.1f us%n", how, rows * COLS * 2, micros);
             }

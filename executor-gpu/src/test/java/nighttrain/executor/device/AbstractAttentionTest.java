@@ -26,7 +26,10 @@ public abstract class AbstractAttentionTest extends OneDevice {
             new Heads(1, 8, 2, 128, 128, true, 0),
             new Heads(2, 7, 1, 128, 64, false, 0),
             new Heads(1, 2, 2, 128, 0, false, 1),
-            new Heads(1, 2, 1, 256, 256, false, 0));
+            new Heads(1, 2, 1, 256, 256, false, 0),
+            new Heads(2, 4, 2, 16, 8, true, 40, true),
+            new Heads(1, 8, 2, 128, 128, false, 0, true),
+            new Heads(1, 3, 1, 61, 0, false, 0, true));
 
     private enum Steps {
         DECODE(0, 1, 1, 1, 14, 1, 15, 1, 16, 1, 40, 1, 129, 1, 333, 1),

@@ -85,6 +85,47 @@ public abstract class AbstractKernelsTest extends OneDevice {
                 .isEqualTo(device.read(plain));
     }
 
+    /** What stands beside the columns stays; neither widths nor places need be multiples of a vector. */
+    @ParameterizedTest
+    @CsvSource({"1,1,8,24,8", "2,7,0,32,24", "1,33,16,64,48", "3,5,13,61,8", "1,3,4096,2048,2048", "2,130,8,45,3"})
+    void normColumnsNormsThemInPlace(int tracks, int rows, int first, int count, int behind) {
+        int cols = first + count + behind;
+        float[] x = fresh.normal(tracks * rows * cols, 0, 2);
+        float[] weight = fresh.normal(tracks * count, 1, 0.5);
+        Tensor inOut = holding(x, tracks, rows, cols);
+        Norm norm = new Norm(device.constant("weight", tracks, 1, count, weight), Optional.empty(), EPSILON);
+        kernels.normColumns(inOut, first, norm);
+        float[] actual = device.read(inOut);
+        float[] within = new float[tracks * rows * count];
+        float[] normed = new float[within.length];
+        for (int row = 0; row < tracks * rows; row++) {
+            System.arraycopy(x, row * cols + first, within, row * count, count);
+            System.arraycopy(actual, row * cols + first, normed, row * count, count);
+            System.arraycopy(x, row * cols + first, actual, row * cols + first, count);
+        }
+        double[] expected = Formulas.norm(Formulas.wide(within), rows, count, weight, Optional.empty(), EPSILON);
+        closeness.check("normColumns", expected, normed, count);
+        assertThat(actual).as("columns beside (seed %d)", fresh.seed).isEqualTo(x);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1,61,30", "7,1000,5", "33,45,0.5"})
+    void softCapBoundsLogits(int rows, int vocabulary, float cap) {
+        float[] x = fresh.normal(rows * vocabulary, 0, 2 * cap);
+        x[0] = 1e6f;
+        x[1] = -1e6f;
+        x[2] = 0;
+        Tensor logits = device.logits("logits", rows, vocabulary);
+        device.write(logits, x);
+        kernels.softCap(logits, cap);
+        double[] expected = Arrays.stream(Formulas.wide(x))
+                .map(v -> cap * Math.tanh(v / cap))
+                .toArray();
+        float[] actual = device.read(logits);
+        new Closeness(1e-5, fresh.seed).check("softCap", expected, actual, vocabulary);
+        assertThat(new float[] {actual[0], actual[1], actual[2]}).isEqualTo(new float[] {cap, -cap, 0});
+    }
+
     @ParameterizedTest
     @CsvSource({
         "1,1,24,45",
@@ -137,11 +178,18 @@ public abstract class AbstractKernelsTest extends OneDevice {
         Tensor gated = poisoned(tracks, rows, cols);
         kernels.siluMul(gated, holding(gateUp, tracks, rows, 2 * cols));
         closeness.check("siluMul", Formulas.siluMul(Formulas.wide(gateUp), cols), device.read(gated), cols);
+        Tensor geluGated = poisoned(tracks, rows, cols);
+        kernels.geluMul(geluGated, holding(gateUp, tracks, rows, 2 * cols));
+        closeness.check("geluMul", Formulas.geluMul(gateUp, cols), device.read(geluGated), cols);
 
         float[] x = fresh.normal(tracks * rows * cols, 0, 2);
         Tensor inOut = holding(x, tracks, rows, cols);
         kernels.gelu(inOut);
         closeness.check("gelu", Formulas.gelu(x), device.read(inOut), cols);
+        Tensor scaled = poisoned(tracks, rows, cols);
+        kernels.scale(scaled, holding(x, tracks, rows, cols), 0.75f);
+        double[] expected = Arrays.stream(Formulas.wide(x)).map(v -> 0.75 * v).toArray();
+        closeness.check("scale", expected, device.read(scaled), cols);
     }
 
     /** From 1,024 rows on Hopper has a kernel for both; in the last case a block has several tiles, and uses its stages again. */

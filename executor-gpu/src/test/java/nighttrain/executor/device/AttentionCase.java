@@ -11,8 +11,12 @@ import nighttrain.executor.step.Batch;
 final class AttentionCase {
     private static final int POSITIONS = 512;
 
-    /** {@code rotated}: dimensions of a head that turn; {@code norms}: whether heads are normed. */
-    record Heads(int tracks, int heads, int kvHeads, int dim, int rotated, boolean norms, int window) {
+    /** {@code rotated}: dimensions of a head that turn; {@code norms}: whether heads are normed; {@code scaled}: whether queries grow. */
+    record Heads(int tracks, int heads, int kvHeads, int dim, int rotated, boolean norms, int window, boolean scaled) {
+        Heads(int tracks, int heads, int kvHeads, int dim, int rotated, boolean norms, int window) {
+            this(tracks, heads, kvHeads, dim, rotated, norms, window, false);
+        }
+
         AttentionShape shape() {
             return new AttentionShape(heads, kvHeads, dim, window);
         }
@@ -55,18 +59,22 @@ final class AttentionCase {
         float[] sin = angles(half, false);
         float[] queryNorm = on.fresh.normal(heads.tracks() * heads.dim(), 1, 0.3);
         float[] keyNorm = on.fresh.normal(heads.tracks() * heads.dim(), 1, 0.3);
+        float[] scales = on.fresh.normal(POSITIONS, 1.5, 0.2);
+        Optional<float[]> queryScale = heads.scaled() ? Optional.of(scales) : Optional.empty();
         for (int s = 0; s < parts.size(); s++) {
             for (int t = 0; t < heads.tracks(); t++) {
                 float[][] inputs = new float[parts.get(s).end()][];
                 Arrays.setAll(inputs, position -> on.fresh.normal(shape.qkvCols()));
                 references[s][t] = new AttentionReference(
-                        inputs, shape, cos, sin, half, ofTrack(queryNorm, t), ofTrack(keyNorm, t));
+                        inputs, shape, cos, sin, half, queryScale, ofTrack(queryNorm, t), ofTrack(keyNorm, t));
             }
         }
         kv = on.device.kvPages(
                 "kv", group, heads.tracks(), pages, TestBackend.PAGE_TOKENS, heads.kvHeads(), heads.dim());
         rotation = new Rotation(
-                on.device.constant("cos", 1, POSITIONS, half, cos), on.device.constant("sin", 1, POSITIONS, half, sin));
+                on.device.constant("cos", 1, POSITIONS, half, cos),
+                on.device.constant("sin", 1, POSITIONS, half, sin),
+                queryScale.map(values -> on.device.constant("query scales", 1, POSITIONS, 1, values)));
         norms = heads.norms() ? Optional.of(new HeadNorms(normOf(queryNorm), normOf(keyNorm))) : Optional.empty();
     }
 

@@ -8,6 +8,7 @@ import java.util.Optional;
  * @param inputs queries, keys and values side by side, {@code [positions][qkvCols]}
  * @param cos {@code [position * half + i]}
  * @param half pairs of dimensions that turn
+ * @param queryScale factor of queries by position; absent: 1
  * @param queryNorm weights over {@code headDim}; absent: no norms
  */
 record AttentionReference(
@@ -16,6 +17,7 @@ record AttentionReference(
         float[] cos,
         float[] sin,
         int half,
+        Optional<float[]> queryScale,
         Optional<float[]> queryNorm,
         Optional<float[]> keyNorm) {
     static final float EPSILON = 1e-6f;
@@ -25,7 +27,10 @@ record AttentionReference(
         double[] queries = new double[shape.queryCols()];
         for (int head = 0; head < shape.heads(); head++) {
             double[] query = prepared(position, head * shape.headDim(), queryNorm);
-            System.arraycopy(query, 0, queries, head * shape.headDim(), shape.headDim());
+            for (int i = 0; i < query.length; i++) {
+                queries[head * shape.headDim() + i] =
+                        query[i] * queryScale.map(scales -> scales[position]).orElse(1f);
+            }
         }
         return queries;
     }

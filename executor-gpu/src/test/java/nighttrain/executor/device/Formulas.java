@@ -68,6 +68,17 @@ final class Formulas {
         return out;
     }
 
+    /** As {@link #siluMul}. */
+    static double[] geluMul(float[] gateUp, int cols) {
+        double[] activated = gelu(gateUp);
+        double[] out = new double[gateUp.length / 2];
+        for (int i = 0; i < out.length; i++) {
+            int gate = i / cols * 2 * cols + i % cols;
+            out[i] = activated[gate] * gateUp[gate + cols];
+        }
+        return out;
+    }
+
     static double[] gelu(float[] x) {
         double[] out = wide(x);
         for (int i = 0; i < out.length; i++) {

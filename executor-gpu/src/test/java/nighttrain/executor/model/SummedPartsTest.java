@@ -35,7 +35,16 @@ class SummedPartsTest {
     @ParameterizedTest
     @EnumSource(
             value = Shapes.class,
-            names = {"DENSE", "PARALLEL_BLOCK", "LADDER_LAST_2", "TRACKS_MEAN", "TRACKS_SUM"})
+            names = {
+                "DENSE",
+                "PARALLEL_BLOCK",
+                "LADDER_LAST_2",
+                "TRACKS_MEAN",
+                "TRACKS_SUM",
+                "FINISHED_DENSE",
+                "FINISHED_LADDER_LAST_2",
+                "FINISHED_TRACKS"
+            })
     void aWriteInBetweenIsSeen(Shapes shape) {
         assertThatThrownBy(() -> run(
                         shape,

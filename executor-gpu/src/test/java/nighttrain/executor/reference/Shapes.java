@@ -11,6 +11,7 @@ import nighttrain.io.spec.Linear;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Norm;
+import nighttrain.io.spec.Residual;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.RopeScaling;
 import nighttrain.io.spec.Table;
@@ -28,7 +29,12 @@ public enum Shapes {
     EIGHT_TRACKS(Wiring.parallelTrack(8, 4, Wiring.Combine.MEAN)),
     KRAKEN(kraken(4)),
     KRAKEN_AUTHORS_BLOCK(kraken(4)),
-    KRAKEN_AUTHORS_DEFAULTS(Wiring.kraken(4, Linear.of("model.join", 24, 4 * 24, false)));
+    KRAKEN_AUTHORS_DEFAULTS(Wiring.kraken(4, Linear.of("model.join", 24, 4 * 24, false))),
+    FINISHED_DENSE(Wiring.dense()),
+    FINISHED_LADDER(Wiring.ladder(4)),
+    FINISHED_LADDER_LAST_2(Wiring.ladder(2)),
+    FINISHED_TRACKS(Wiring.parallelTrack(4, 2, Wiring.Combine.MEAN)),
+    FINISHED_KRAKEN(kraken(4));
 
     public static final int LAYERS = 4;
     public static final int VOCABULARY = 61;
@@ -48,14 +54,21 @@ public enum Shapes {
 
     public ModelSpec model() {
         return switch (this) {
-            case KRAKEN_AUTHORS_BLOCK -> model(wiring, new Style(false, true, HEAD_DIM));
-            case KRAKEN_AUTHORS_DEFAULTS -> model(wiring, new Style(false, false, 7));
+            case KRAKEN_AUTHORS_BLOCK -> model(wiring, new Style(false, true, HEAD_DIM, false));
+            case KRAKEN_AUTHORS_DEFAULTS -> model(wiring, new Style(false, false, 7, false));
+            case FINISHED_DENSE, FINISHED_LADDER, FINISHED_LADDER_LAST_2, FINISHED_TRACKS, FINISHED_KRAKEN ->
+                model(wiring, new Style(true, false, HEAD_DIM, true));
             default -> model(wiring);
         };
     }
 
-    /** Llama's layers, or those of Kraken's authors, who give biases or none, and heads of odd widths. */
-    private record Style(boolean llama, boolean bias, int headDim) {}
+    /**
+     * Llama's layers, or those of Kraken's authors, who give biases or none, and heads of odd widths.
+     *
+     * @param finished with what families do beyond Llama: norms after modules, norms of weight {@code 1 + w}, multipliers of embedding,
+     *     attention, modules and logits, GeGLU, a layer without rope, queries that grow with their position, capped logits
+     */
+    private record Style(boolean llama, boolean bias, int headDim, boolean finished) {}
 
     /** Kraken over {@code tracks} tracks of these sizes. */
     public static Wiring kraken(int tracks) {
@@ -64,14 +77,14 @@ public enum Shapes {
 
     /** Of Llama's layers: RMSNorm, RoPE, SwiGLU, no biases. */
     public static ModelSpec model(Wiring wiring) {
-        return model(wiring, new Style(true, false, HEAD_DIM));
+        return model(wiring, new Style(true, false, HEAD_DIM, false));
     }
 
     /** Of Llama's layers, or of those that Kraken's authors used: LayerNorm, learned positions, GELU. */
     private static ModelSpec model(Wiring wiring, Style style) {
         String prefix = wiring.hasTracks() ? "model.tracks." + TensorSpec.TRACK + ".layers." : "model.layers.";
         List<LayerSpec> layers = IntStream.range(0, LAYERS)
-                .mapToObj(number -> layer(prefix + number + ".", wiring, style))
+                .mapToObj(number -> layer(prefix + number + ".", number, wiring, style))
                 .toList();
         Table tokens = new Table("model.embed_tokens.weight", VOCABULARY, HIDDEN);
         Optional<Table> positions = style.llama()
@@ -80,15 +93,19 @@ public enum Shapes {
         return new ModelSpec(
                 "test",
                 POSITIONS,
-                new Embedding(tokens, 1, positions),
+                new Embedding(tokens, style.finished() ? 1.5 : 1, positions),
                 layers,
                 wiring,
                 norm("model.norm", style),
-                Head.of(Linear.of("lm_head", VOCABULARY, HIDDEN, false), false, tokens),
+                new Head(
+                        Linear.of("lm_head", VOCABULARY, HIDDEN, false),
+                        Optional.empty(),
+                        style.finished() ? 1.25 : 1,
+                        style.finished() ? 2 : 0),
                 List.of());
     }
 
-    private static LayerSpec layer(String at, Wiring wiring, Style style) {
+    private static LayerSpec layer(String at, int number, Wiring wiring, Style style) {
         boolean llama = style.llama();
         boolean bias = style.bias();
         int queries = HEADS * style.headDim();
@@ -101,21 +118,36 @@ public enum Shapes {
                 Linear.of(at + "self_attn.v_proj", queries, HIDDEN, bias),
                 Linear.of(at + "self_attn.o_proj", HIDDEN, queries, bias),
                 Optional.empty(),
-                llama ? Optional.of(new Rope(HEAD_DIM, 100, new RopeScaling.None())) : Optional.empty(),
+                llama && !(style.finished() && number == 1)
+                        ? Optional.of(new Rope(HEAD_DIM, 100, new RopeScaling.None()))
+                        : Optional.empty(),
                 0,
-                Attention.scaleOf(style.headDim()));
+                style.finished() ? 0.3 : Attention.scaleOf(style.headDim()),
+                style.finished() ? Optional.of(new Attention.QueryScale(0.5, 4)) : Optional.empty());
         Mlp mlp = new Mlp(
-                llama ? Mlp.Activation.SILU : Mlp.Activation.GELU_TANH,
+                llama && !style.finished() ? Mlp.Activation.SILU : Mlp.Activation.GELU_TANH,
                 llama ? Optional.of(Linear.of(at + "mlp.gate_proj", INTERMEDIATE, HIDDEN, false)) : Optional.empty(),
                 Linear.of(at + "mlp.up_proj", INTERMEDIATE, HIDDEN, bias),
                 Linear.of(at + "mlp.down_proj", HIDDEN, INTERMEDIATE, bias));
         Norm first = norm(at + "input_layernorm", style);
+        if (style.finished()) {
+            return new LayerSpec(
+                    Optional.of(first),
+                    attention,
+                    new Residual(Optional.of(norm(at + "after_attention_norm", style)), 0.75),
+                    Optional.of(norm(at + "post_attention_layernorm", style)),
+                    mlp,
+                    Residual.times(0.5));
+        }
         return wiring.kind() == Wiring.Kind.PARALLEL_BLOCK
                 ? LayerSpec.sideBySide(first, attention, mlp)
                 : LayerSpec.preNorm(first, attention, norm(at + "post_attention_layernorm", style), mlp);
     }
 
     private static Norm norm(String name, Style style) {
+        if (style.finished()) {
+            return Norm.rms(name, HIDDEN, EPSILON).withOnePlusWeight();
+        }
         return style.llama() ? Norm.rms(name, HIDDEN, EPSILON) : Norm.layer(name, HIDDEN, EPSILON, style.bias());
     }
 }

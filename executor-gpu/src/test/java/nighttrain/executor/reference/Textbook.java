@@ -3,9 +3,11 @@ package nighttrain.executor.reference;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Norm;
+import nighttrain.io.spec.Residual;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.Wiring;
 import nighttrain.io.spec.Wiring.Combine;
@@ -17,20 +19,25 @@ import nighttrain.io.spec.Wiring.Combine;
 public final class Textbook {
     private final RandomCheckpoint checkpoint;
     private final ModelSpec model;
-    private final Attention attention;
-    private final Mlp mlp;
 
     public Textbook(RandomCheckpoint checkpoint) {
         this.checkpoint = checkpoint;
         this.model = checkpoint.spec();
-        this.attention = (Attention) model.layers().get(0).mixer();
-        this.mlp = (Mlp) model.layers().get(0).feedForward();
     }
 
     /** Logits after every token, {@code [tokens][vocabulary]}. */
     public double[][] logits(int[] ids) {
         double[][] decoded = decode(embed(ids));
-        return linear(norm(decoded, "model.norm"), "lm_head", model.vocabSize(), false);
+        double[][] logits = times(
+                linear(norm(decoded, "model.norm"), "lm_head", model.vocabSize(), false),
+                1 / model.head().divisor());
+        double cap = model.head().softCap();
+        for (double[] row : logits) {
+            for (int i = 0; i < row.length && cap > 0; i++) {
+                row[i] = cap * Math.tanh(row[i] / cap);
+            }
+        }
+        return logits;
     }
 
     /**
@@ -155,7 +162,7 @@ public final class Textbook {
         double[][] h = new double[ids.length][d];
         for (int t = 0; t < ids.length; t++) {
             for (int c = 0; c < d; c++) {
-                h[t][c] = table[ids[t] * d + c];
+                h[t][c] = model.embedding().scale() * table[ids[t] * d + c];
             }
         }
         if (model.embedding().positions().isPresent()) {
@@ -182,14 +189,35 @@ public final class Textbook {
                     .average()
                     .orElseThrow();
             for (int c = 0; c < d; c++) {
+                double w = model.finalNorm().onePlusWeight() ? 1 + weight[c] : weight[c];
                 out[t][c] =
-                        (x[t][c] - mean) / Math.sqrt(square + model.finalNorm().epsilon()) * weight[c] + bias[c];
+                        (x[t][c] - mean) / Math.sqrt(square + model.finalNorm().epsilon()) * w + bias[c];
             }
         }
         return out;
     }
 
+    private LayerSpec spec(String layer) {
+        String[] parts = layer.split("\\.", -1);
+        return model.layers().get(Integer.parseInt(parts[parts.length - 2]));
+    }
+
+    /** What a family does to a module's output before it is added. */
+    private double[][] finished(double[][] output, Residual residual, String norm) {
+        double[][] normed = residual.norm().isPresent() ? norm(output, norm) : output;
+        return times(normed, residual.multiplier());
+    }
+
     private double[][] attention(double[][] x, String layer) {
+        return finished(attended(x, layer), spec(layer).mixerResidual(), layer + "after_attention_norm");
+    }
+
+    private double[][] mlp(double[][] x, String layer) {
+        return finished(transformed(x, layer), spec(layer).feedForwardResidual(), "none");
+    }
+
+    private double[][] attended(double[][] x, String layer) {
+        Attention attention = (Attention) spec(layer).mixer();
         int d = attention.headDim();
         double[][] q = linear(
                 x,
@@ -215,9 +243,9 @@ public final class Textbook {
                 for (int s = 0; s <= t; s++) {
                     double dot = 0;
                     for (int c = 0; c < d; c++) {
-                        dot += turned(q[t], head * d, c, t) * turned(k[s], kvHead * d, c, s);
+                        dot += turned(attention, q[t], head * d, c, t) * turned(attention, k[s], kvHead * d, c, s);
                     }
-                    weights[s] = Math.exp(dot / Math.sqrt(d));
+                    weights[s] = Math.exp(dot * attention.scale() * growth(attention, t));
                     sum += weights[s];
                 }
                 for (int s = 0; s <= t; s++) {
@@ -234,8 +262,17 @@ public final class Textbook {
                 attention.output().bias().isPresent());
     }
 
+    /** What queries at {@code position} are multiplied by. */
+    private static double growth(Attention attention, int position) {
+        return attention
+                .queryScale()
+                .map(scale ->
+                        1 + scale.beta() * Math.log(1 + Math.floor(position / (double) scale.originalMaxPositions())))
+                .orElse(1.0);
+    }
+
     /** Dimension c of a head after rotary embedding at {@code position}. */
-    private double turned(double[] row, int head, int c, int position) {
+    private static double turned(Attention attention, double[] row, int head, int c, int position) {
         int dims = attention.rope().map(Rope::dims).orElse(0);
         if (c >= dims) {
             return row[head + c];
@@ -247,7 +284,8 @@ public final class Textbook {
         return c < dims / 2 ? a * Math.cos(angle) - b * Math.sin(angle) : b * Math.cos(angle) + a * Math.sin(angle);
     }
 
-    private double[][] mlp(double[][] x, String layer) {
+    private double[][] transformed(double[][] x, String layer) {
+        Mlp mlp = (Mlp) spec(layer).feedForward();
         boolean bias = mlp.up().bias().isPresent();
         int ffn = mlp.width();
         double[][] up = linear(x, layer + "mlp.up_proj", ffn, bias);
@@ -256,9 +294,10 @@ public final class Textbook {
         for (int t = 0; t < x.length; t++) {
             for (int c = 0; c < ffn; c++) {
                 double g = gate[t][c];
-                up[t][c] = gated
-                        ? g / (1 + Math.exp(-g)) * up[t][c]
+                double activated = mlp.activation() == Mlp.Activation.SILU
+                        ? g / (1 + Math.exp(-g))
                         : 0.5 * g * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (g + 0.044715 * Math.pow(g, 3))));
+                up[t][c] = gated ? activated * up[t][c] : activated;
             }
         }
         return linear(up, layer + "mlp.down_proj", model.hiddenSize(), bias);

@@ -18,6 +18,7 @@ import java.util.Optional;
  * @param rope rotary positions; none where positions are learned or the layer has no need of any (NoPE)
  * @param window how many of the latest positions a token sees, itself included; 0 is all
  * @param scale factor of {@code q k^T} before the softmax
+ * @param queryScale factor of queries that grows with their position, after rotary positions
  */
 public record Attention(
         int heads,
@@ -30,10 +31,24 @@ public record Attention(
         Optional<HeadNorms> headNorms,
         Optional<Rope> rope,
         int window,
-        double scale)
+        double scale,
+        Optional<QueryScale> queryScale)
         implements Mixer {
-    /** RMSNorms on queries and on keys, over {@code headDim} each (Qwen 3, Gemma 3). */
+    /**
+     * RMSNorms on queries and on keys: over each head (Qwen 3, Gemma 3), or over all heads at once (OLMo 3), as the norms' sizes say.
+     */
     public record HeadNorms(Norm query, Norm key) {}
+
+    /**
+     * Queries at {@code position} times {@code 1 + beta * ln(1 + floor(position / originalMaxPositions))}: keeps attention as sharp
+     * beyond the context that a model was first trained on (Llama 4, Ministral 3).
+     */
+    public record QueryScale(double beta, int originalMaxPositions) {
+        /** The factor at {@code position}. */
+        public double at(int position) {
+            return 1 + beta * StrictMath.log(1 + position / originalMaxPositions);
+        }
+    }
 
     /** The usual scale, {@code 1 / sqrt(headDim)}. */
     public static double scaleOf(int headDim) {
@@ -42,7 +57,27 @@ public record Attention(
 
     /** The same with another output projection. */
     public Attention withOutput(Linear other) {
-        return new Attention(heads, kvHeads, headDim, query, key, value, other, headNorms, rope, window, scale);
+        return new Attention(
+                heads, kvHeads, headDim, query, key, value, other, headNorms, rope, window, scale, queryScale);
+    }
+
+    /** The same with another factor of {@code q k^T}. */
+    public Attention withScale(double other) {
+        return new Attention(
+                heads, kvHeads, headDim, query, key, value, output, headNorms, rope, window, other, queryScale);
+    }
+
+    /** The same with queries scaled by position. */
+    public Attention withQueryScale(QueryScale other) {
+        return new Attention(
+                heads, kvHeads, headDim, query, key, value, output, headNorms, rope, window, scale, Optional.of(other));
+    }
+
+    /** Whether queries and keys are normed over all heads at once, which needs them on one rank. */
+    public boolean normsAllHeads() {
+        return headNorms
+                .map(norms -> norms.query().size() != headDim || norms.key().size() != headDim)
+                .orElse(false);
     }
 
     @Override

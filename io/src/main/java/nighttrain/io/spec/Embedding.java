@@ -17,6 +17,11 @@ public record Embedding(Table tokens, double scale, Optional<Table> positions) {
         return new Embedding(tokens, 1, Optional.empty());
     }
 
+    /** The same times {@code factor}. */
+    public Embedding times(double factor) {
+        return new Embedding(tokens, factor, positions);
+    }
+
     public List<Parameter> parameters() {
         List<Parameter> parameters = new ArrayList<>(List.of(tokens));
         positions.ifPresent(parameters::add);

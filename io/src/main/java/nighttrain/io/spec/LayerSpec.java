@@ -39,6 +39,14 @@ public record LayerSpec(
                 Optional.of(norm), mixer, Residual.plain(), Optional.empty(), feedForward, Residual.plain());
     }
 
+    /** Whether both modules may read one norm, and their outputs be added before they are summed. */
+    boolean canStandSideBySide() {
+        return mixerNorm.isPresent()
+                && feedForwardNorm.isEmpty()
+                && mixerResidual.norm().isEmpty()
+                && mixerResidual.equals(feedForwardResidual);
+    }
+
     public List<Parameter> parameters() {
         List<Parameter> parameters = new ArrayList<>();
         mixerNorm.ifPresent(parameters::add);

@@ -34,6 +34,9 @@ public record ModelSpec(
     public ModelSpec {
         layers = List.copyOf(layers);
         spellings = List.copyOf(spellings);
+        if (wiring.kind() == Wiring.Kind.PARALLEL_BLOCK && !layers.stream().allMatch(LayerSpec::canStandSideBySide)) {
+            throw new IllegalArgumentException("parallel blocks have one norm, and one multiplier for both outputs");
+        }
     }
 
     /** Width of the residual stream, of one track. */
@@ -58,6 +61,16 @@ public record ModelSpec(
     /** The same with another head. */
     public ModelSpec withHead(Head other) {
         return new ModelSpec(modelType, maxPositions, embedding, layers, wiring, finalNorm, other, spellings);
+    }
+
+    /** The same with another embedding. */
+    public ModelSpec withEmbedding(Embedding other) {
+        return new ModelSpec(modelType, maxPositions, other, layers, wiring, finalNorm, head, spellings);
+    }
+
+    /** The same with other spellings. */
+    public ModelSpec withSpellings(List<Spelling> other) {
+        return new ModelSpec(modelType, maxPositions, embedding, layers, wiring, finalNorm, head, other);
     }
 
     /** All that it has learned, those of tracks once. */

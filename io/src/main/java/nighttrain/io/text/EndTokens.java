@@ -3,6 +3,7 @@ package nighttrain.io.text;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -26,9 +27,15 @@ final class EndTokens {
         return Set.copyOf(ids);
     }
 
+    /** Of a model, and of the language model in a multimodal one. */
     private static void addIds(ObjectNode json, Set<Integer> ids) {
+        addIdsOf(json, ids);
+        addIdsOf(json.path("text_config"), ids);
+    }
+
+    private static void addIdsOf(JsonNode json, Set<Integer> ids) {
         JsonNode value = json.path("eos_token_id");
-        for (JsonNode id : value.isArray() ? value : json.arrayNode().add(value)) {
+        for (JsonNode id : value.isArray() ? value : List.of(value)) {
             if (id.isInt() && id.intValue() >= 0) {
                 ids.add(id.intValue());
             }

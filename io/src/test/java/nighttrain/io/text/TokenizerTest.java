@@ -80,10 +80,11 @@ class TokenizerTest {
     void endTokensOfAllFilesTogether() throws IOException {
         TestTokenizers.byteLevel(dir);
         Files.writeString(dir.resolve("generation_config.json"), "{\"eos_token_id\": [5, 6]}");
-        Files.writeString(dir.resolve("config.json"), "{\"eos_token_id\": 7}");
+        Files.writeString(
+                dir.resolve("config.json"), "{\"eos_token_id\": 7, \"text_config\": {\"eos_token_id\": [8, 5]}}");
         Files.writeString(dir.resolve("tokenizer_config.json"), "{\"eos_token\": {\"content\": \"<|end|>\"}}");
         try (Tokenizer tokenizer = Tokenizer.open(dir)) {
-            assertThat(tokenizer.endTokens()).containsExactlyInAnyOrder(5, 6, 7, 257);
+            assertThat(tokenizer.endTokens()).containsExactlyInAnyOrder(5, 6, 7, 8, 257);
         }
         Files.writeString(dir.resolve("generation_config.json"), "{\"eos_token_id\": null}");
         Files.writeString(dir.resolve("config.json"), "{}");

@@ -84,6 +84,16 @@ final class CpuKernels implements Kernels {
     }
 
     @Override
+    public void normColumns(Tensor xInOut, int firstCol, Norm norm) {
+        CpuTensor x = (CpuTensor) xInOut;
+        int cols = norm.weight().cols();
+        forRows(x, (track, row) -> {
+            int at = x.row(track, row) + firstCol;
+            RowNorm.run(x.data(), at, x.data(), at, cols, norm, track);
+        });
+    }
+
+    @Override
     public void add(Tensor xInOut, Tensor y) {
         CpuTensor x = (CpuTensor) xInOut;
         CpuTensor addend = (CpuTensor) y;
@@ -136,6 +146,32 @@ final class CpuKernels implements Kernels {
     }
 
     @Override
+    public void geluMul(Tensor out, Tensor gateUp) {
+        CpuTensor o = (CpuTensor) out;
+        CpuTensor in = (CpuTensor) gateUp;
+        forRows(o, (track, row) -> {
+            int to = o.row(track, row);
+            int gate = in.row(track, row);
+            System.arraycopy(in.data(), gate, o.data(), to, o.cols());
+            geluRow(o.data(), to, o.cols());
+            for (int c = 0; c < o.cols(); c++) {
+                o.data()[to + c] *= in.data()[gate + o.cols() + c];
+            }
+        });
+    }
+
+    @Override
+    public void scale(Tensor out, Tensor x, float factor) {
+        CpuTensor o = (CpuTensor) out;
+        CpuTensor in = (CpuTensor) x;
+        forRows(o, (track, row) -> {
+            for (int c = 0; c < o.cols(); c++) {
+                o.data()[o.row(track, row) + c] = factor * in.data()[in.row(track, row) + c];
+            }
+        });
+    }
+
+    @Override
     public void gelu(Tensor xInOut) {
         CpuTensor x = (CpuTensor) xInOut;
         forRows(x, (track, row) -> geluRow(x.data(), x.row(track, row), x.cols()));
@@ -155,6 +191,28 @@ final class CpuKernels implements Kernels {
         for (; i < end; i++) {
             float v = x[i];
             x[i] = v / (Exponential.of(Math.fma(v * v, GELU_CUBIC, GELU_LINEAR) * v) + 1f);
+        }
+    }
+
+    @Override
+    public void softCap(Tensor logitsInOut, float cap) {
+        CpuTensor x = (CpuTensor) logitsInOut;
+        forRows(x, (track, row) -> softCapRow(x.data(), x.row(track, row), x.cols(), cap));
+    }
+
+    /** {@code tanh(z)} is {@code 1 - 2 / (1 + e^(2 z))}. */
+    private static void softCapRow(float[] x, int from, int cols, float cap) {
+        float doubled = 2 / cap;
+        int end = from + cols;
+        int i = from;
+        for (; i + LANES <= end; i += LANES) {
+            FloatVector two = FloatVector.broadcast(SPECIES, 2f);
+            FloatVector one = FloatVector.broadcast(SPECIES, 1f);
+            FloatVector z = FloatVector.fromArray(SPECIES, x, i).mul(doubled);
+            one.sub(two.div(Exponential.of(z).add(1f))).mul(cap).intoArray(x, i);
+        }
+        for (; i < end; i++) {
+            x[i] = (1f - 2f / (Exponential.of(x[i] * doubled) + 1f)) * cap;
         }
     }
 
@@ -195,7 +253,7 @@ final class CpuKernels implements Kernels {
     }
 
     private void forRows(CpuTensor x, RowWork work) {
-        int grain = Math.max(1, MIN_PIECE / x.cols());
+        int grain = Math.max(1, MIN_PIECE / Math.max(1, x.cols()));
         team.runRanges(x.tracks() * x.rows(), grain, 1, (from, to) -> {
             for (int i = from; i < to; i++) {
                 work.accept(i / x.rows(), i % x.rows());

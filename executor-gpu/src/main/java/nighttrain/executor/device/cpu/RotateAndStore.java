@@ -67,6 +67,21 @@ record RotateAndStore(ThreadTeam team) {
                 RowNorm.run(data, h, data, h, shape.headDim(), norm, track);
             }
             rotateHead(data, h, (CpuTensor) rotation.cos(), (CpuTensor) rotation.sin(), position);
+            if (head < shape.heads() && rotation.queryScale().isPresent()) {
+                scaleHead(
+                        data,
+                        h,
+                        shape.headDim(),
+                        (CpuTensor) rotation.queryScale().get(),
+                        position);
+            }
+        }
+    }
+
+    private static void scaleHead(float[] data, int h, int dims, CpuTensor scales, int position) {
+        float scale = scales.data()[scales.row(0, position)];
+        for (int i = 0; i < dims; i++) {
+            data[h + i] *= scale;
         }
     }
 

@@ -103,6 +103,11 @@ final class CudaKernels implements Kernels, AutoCloseable {
     }
 
     @Override
+    public void normColumns(Tensor xInOut, int firstCol, Norm norm) {
+        norms.columns((CudaTensor) xInOut, firstCol, norm);
+    }
+
+    @Override
     public void add(Tensor xInOut, Tensor y) {
         elementwise.add((CudaTensor) xInOut, (CudaTensor) y);
     }
@@ -138,8 +143,23 @@ final class CudaKernels implements Kernels, AutoCloseable {
     }
 
     @Override
+    public void geluMul(Tensor out, Tensor gateUp) {
+        elementwise.geluMul((CudaTensor) out, (CudaTensor) gateUp);
+    }
+
+    @Override
+    public void scale(Tensor out, Tensor x, float factor) {
+        elementwise.scale((CudaTensor) out, (CudaTensor) x, factor);
+    }
+
+    @Override
     public void gelu(Tensor xInOut) {
         elementwise.gelu((CudaTensor) xInOut);
+    }
+
+    @Override
+    public void softCap(Tensor logitsInOut, float cap) {
+        elementwise.softCap((CudaTensor) logitsInOut, cap);
     }
 
     @Override

@@ -58,8 +58,36 @@ record Elementwise(KernelModules modules, Streams streams) {
                 .launch(streams.main(), elements(x), x.address(), x.trackStride(), vectors(x));
     }
 
+    void scale(CudaTensor out, CudaTensor x, float factor) {
+        kernel("elementwise.cu", "scale", x.cols())
+                .launch(
+                        streams.main(),
+                        elements(x),
+                        out.address(),
+                        out.trackStride(),
+                        x.address(),
+                        x.trackStride(),
+                        vectors(x),
+                        factor);
+    }
+
+    /** Of fp32 values; {@code x} of one track. */
+    void softCap(CudaTensor x, float cap) {
+        int count = Math.multiplyExact(x.rows(), x.cols());
+        kernel("elementwise.cu", "soft_cap", x.cols())
+                .launch(streams.main(), Kernel.Grid.of(blocks(count), 1, ELEMENT_THREADS), x.address(), count, cap);
+    }
+
     void siluMul(CudaTensor out, CudaTensor gateUp) {
-        kernel("elementwise.cu", "silu_mul", out.cols())
+        gated("silu_mul", out, gateUp);
+    }
+
+    void geluMul(CudaTensor out, CudaTensor gateUp) {
+        gated("gelu_mul", out, gateUp);
+    }
+
+    private void gated(String name, CudaTensor out, CudaTensor gateUp) {
+        kernel("elementwise.cu", name, out.cols())
                 .launch(
                         streams.main(),
                         new Kernel.Grid(

@@ -43,8 +43,18 @@ final class KernelUses {
         return Stream.of(
                         Stream.of(norm(model.hiddenSize(), model.finalNorm().kind()), rotation(attention)),
                         gated,
+                        columns(attention),
                         attention(attention.headDim(), attention.heads() / attention.kvHeads(), hopper))
                 .flatMap(sources -> sources);
+    }
+
+    /** Queries and keys of models that norm all heads at once. */
+    private static Stream<KernelSource> columns(Attention attention) {
+        return attention.normsAllHeads()
+                ? attention.headNorms().stream()
+                        .flatMap(norms -> Stream.of(norms.query(), norms.key()))
+                        .map(norm -> norm(norm.size(), norm.kind()))
+                : Stream.empty();
     }
 
     static KernelSource norm(int cols, Norm.Kind norm) {
@@ -62,7 +72,7 @@ final class KernelUses {
                         "PAGE_TOKENS",
                         PAGE_TOKENS,
                         "HEAD_NORMS",
-                        attention.headNorms().isPresent() ? 1 : 0));
+                        attention.headNorms().isPresent() && !attention.normsAllHeads() ? 1 : 0));
     }
 
     static Stream<KernelSource> attention(int headDim, int group, boolean hopper) {

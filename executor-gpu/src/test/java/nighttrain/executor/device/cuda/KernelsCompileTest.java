@@ -128,7 +128,7 @@ class KernelsCompileTest {
         return Stream.concat(
                         Stream.of("shapes/dense-8b", "shapes/dense-30b", "shapes/bench-100m", "demo/model")
                                 .map(conf::resolve),
-                        Stream.of("gpt2", "qwen3").map(Goldens::checkpoint))
+                        Stream.of("gpt2", "qwen3", "olmo3").map(Goldens::checkpoint))
                 .map(KernelsCompileTest::model);
     }
 

@@ -129,6 +129,21 @@ final class ConfigJson {
         return Optional.of(texts);
     }
 
+    /** A list of integers; empty where the key is missing or null. */
+    Optional<List<Integer>> integers(String key) {
+        if (!has(key)) {
+            return Optional.empty();
+        }
+        List<Integer> integers = new ArrayList<>();
+        for (JsonNode element : node.get(key)) {
+            integers.add(element.isInt() ? element.intValue() : null);
+        }
+        if (!node.get(key).isArray() || integers.contains(null)) {
+            throw bad(key, "a list of integers");
+        }
+        return Optional.of(integers);
+    }
+
     /** An object within; empty where the key is missing, null or {@code {}}. */
     Optional<ConfigJson> object(String key) {
         if (!has(key)) {

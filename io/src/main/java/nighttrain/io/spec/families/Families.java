@@ -29,6 +29,13 @@ public final class Families {
         known("qwen2", Qwen2::read, Qwen2.IGNORED);
         known("qwen3", Qwen3::read, Qwen3.IGNORED);
         known("phi", Phi::read, Phi.IGNORED);
+        known("gemma3_text", Gemma3::read, Set.of());
+        knownByText("gemma3", "gemma3_text");
+        known("smollm3", SmolLm3::read, SmolLm3.IGNORED);
+        known("ministral3", Ministral3::read, Ministral3.IGNORED);
+        knownByText("mistral3", "mistral");
+        known("olmo3", Olmo3::read, Set.of());
+        known("granite", Granite::read, Granite.IGNORED);
         known("gpt2", Gpt2::read, Set.of());
         known("parallel_track", ParallelTrack::read, Set.of());
         known("kraken", Kraken::read, Set.of());
@@ -39,6 +46,11 @@ public final class Families {
         KNOWN.put(modelType, new Family(read, ignored));
     }
 
+    /** A multimodal model, of which the language model is read: of {@code absentType} where it does not name its family. */
+    private static void knownByText(String modelType, String absentType) {
+        known(modelType, json -> read(TextConfig.of(json, absentType)).withSpellings(TextConfig.SPELLINGS), Set.of());
+    }
+
     private Families() {}
 
     /**
@@ -47,7 +59,10 @@ public final class Families {
      * @throws UserError where it is missing, is not JSON, lacks a key or asks for what no engine here can do
      */
     public static ModelSpec read(Path configFile) {
-        ConfigJson json = new ConfigJson(JsonFile.read(configFile), configFile.toString());
+        return read(new ConfigJson(JsonFile.read(configFile), configFile.toString()));
+    }
+
+    private static ModelSpec read(ConfigJson json) {
         String known = String.join(", ", KNOWN.keySet());
         if (!json.has("model_type")) {
             throw UserError.of("missing key in " + json.file(), "model_type", "one of " + known + "; add it");

@@ -131,20 +131,24 @@ final class ForwardKeys {
      */
     static void refuseUnread(ConfigJson json, Set<String> ignored) {
         NEUTRAL.forEach((key, neutral) -> {
-            JsonNode value = json.node().get(key);
-            if (value != null
-                    && !value.isNull()
-                    && !json.wasAsked(key)
-                    && !ignored.contains(key)
-                    && !neutral.contains(value.toString())) {
-                throw UserError.of(
-                        "unsupported " + key + " in " + json.file(),
-                        value,
-                        "a " + json.text("model_type", "") + " model here has no such thing, and it would change every"
-                                + " answer; choose another model, or drop the key if its weights were trained without it");
+            if (!ignored.contains(key)) {
+                refuse(json, key, json.node().get(key), neutral);
             }
         });
+        for (String rope : new String[] {"rope_scaling", "rope_parameters"}) {
+            refuse(json, Ropes.QUERY_SCALE, json.node().path(rope).get(Ropes.QUERY_SCALE), Set.of("0", "0.0"));
+        }
         fullLayerTypes(json, ignored);
+    }
+
+    private static void refuse(ConfigJson json, String key, JsonNode value, Set<String> neutral) {
+        if (value != null && !value.isNull() && !json.wasAsked(key) && !neutral.contains(value.toString())) {
+            throw UserError.of(
+                    "unsupported " + key + " in " + json.file(),
+                    value,
+                    "a " + json.text("model_type", "") + " model here has no such thing, and it would change every"
+                            + " answer; choose another model, or drop the key if its weights were trained without it");
+        }
     }
 
     /** {@code layer_types} that name full attention alone say nothing new. */

@@ -80,7 +80,8 @@ final class Gpt2 {
                 Optional.empty(),
                 Optional.empty(),
                 0,
-                scaled ? Attention.scaleOf(hidden / heads) : 1);
+                scaled ? Attention.scaleOf(hidden / heads) : 1,
+                Optional.empty());
     }
 
     private static Linear inputsFirst(Linear linear, int firstOutput, int outputs) {

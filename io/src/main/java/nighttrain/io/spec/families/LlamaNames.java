@@ -45,7 +45,8 @@ record LlamaNames(Sizes sizes) {
                 norms,
                 rope,
                 window,
-                Attention.scaleOf(sizes.headDim()));
+                Attention.scaleOf(sizes.headDim()),
+                Optional.empty());
     }
 
     Mlp gatedMlp(String layer, Mlp.Activation activation, boolean bias) {

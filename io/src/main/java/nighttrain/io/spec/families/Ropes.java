@@ -2,6 +2,7 @@ package nighttrain.io.spec.families;
 
 import java.util.Optional;
 import nighttrain.io.UserError;
+import nighttrain.io.spec.Attention.QueryScale;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.RopeScaling;
 
@@ -11,13 +12,56 @@ import nighttrain.io.spec.RopeScaling;
  */
 final class Ropes {
     private static final double DEFAULT_THETA = 10_000;
+    private static final String FULL = "full_attention";
+    private static final String SLIDING = "sliding_attention";
+    static final String QUERY_SCALE = "llama_4_scaling_beta";
 
     private Ropes() {}
 
     /** Of whole heads, the same for all layers: {@code partial_rotary_factor} counts for nothing, as in transformers' families. */
     static Rope whole(ConfigJson json, Sizes sizes) {
-        return of(json, sizes, sizes.headDim());
+        return whole(json, sizes, DEFAULT_THETA);
     }
+
+    /** @param absentTheta where {@code rope_theta} is absent */
+    static Rope whole(ConfigJson json, Sizes sizes, double absentTheta) {
+        return of(json, sizes, sizes.headDim(), absentTheta);
+    }
+
+    /**
+     * Of whole heads, one for layers that see all positions and one for those with a window. Since transformers 5 each has its
+     * object in {@code rope_parameters}; before, {@code rope_scaling} is that of full layers alone.
+     *
+     * @param thetas where each base stands in files of before, and which it is where it is absent
+     */
+    static ByLayerType byLayerType(ConfigJson json, Sizes sizes, Thetas thetas) {
+        Optional<ConfigJson> newer = json.object("rope_parameters");
+        if (newer.isPresent() && !isByLayerType(newer.get())) {
+            throw json.bad("rope_parameters", "an object for " + FULL + " and one for " + SLIDING);
+        }
+        double theta = json.positive(thetas.key(), thetas.absent());
+        double slidingTheta = json.positive(thetas.slidingKey(), thetas.absentSliding());
+        Optional<ConfigJson> full =
+                json.object("rope_scaling").or(() -> newer.flatMap(parameters -> parameters.object(FULL)));
+        Optional<ConfigJson> sliding = newer.flatMap(parameters -> parameters.object(SLIDING));
+        double newerTheta = newer.flatMap(parameters -> parameters.object(FULL))
+                .map(parameters -> parameters.positive("rope_theta", theta))
+                .orElse(theta);
+        return new ByLayerType(
+                rope(json, full, sizes, sizes.headDim(), newerTheta),
+                rope(json, sliding, sizes, sizes.headDim(), slidingTheta));
+    }
+
+    /** Of layers that see all positions, and of those with a window. */
+    record ByLayerType(Rope full, Rope sliding) {
+        /** The one of a layer with {@code window}. */
+        Rope of(int window) {
+            return window == 0 ? full : sliding;
+        }
+    }
+
+    /** Keys and defaults of the bases of {@link #byLayerType} in files without {@code rope_parameters}. */
+    record Thetas(String key, double absent, String slidingKey, double absentSliding) {}
 
     /**
      * Of a part of each head, the same for all layers.
@@ -32,31 +76,56 @@ final class Ropes {
             throw json.bad(
                     "partial_rotary_factor", "must leave an even number of dimensions of head_dim, " + sizes.headDim());
         }
-        return of(json, sizes, dims);
+        return of(json, sizes, dims, DEFAULT_THETA);
     }
 
     private static Optional<ConfigJson> parameters(ConfigJson json) {
         return json.object("rope_scaling").or(() -> json.object("rope_parameters"));
     }
 
-    private static Rope of(ConfigJson json, Sizes sizes, int dims) {
+    private static boolean isByLayerType(ConfigJson parameters) {
+        return parameters.node().has(FULL) || parameters.node().has(SLIDING);
+    }
+
+    private static Rope of(ConfigJson json, Sizes sizes, int dims, double absentTheta) {
+        Optional<ConfigJson> parameters = parameters(json);
+        double theta = json.positive("rope_theta", absentTheta);
+        parameters.filter(Ropes::isByLayerType).ifPresent(rope -> {
+            throw UserError.of(
+                    "unsupported " + rope.file(), "one set per layer type", "one for all layers; choose another model");
+        });
+        return rope(json, parameters, sizes, dims, theta);
+    }
+
+    private static Rope rope(
+            ConfigJson json, Optional<ConfigJson> parameters, Sizes sizes, int dims, double outerTheta) {
         if (dims < 2 || dims % 2 != 0) {
             throw UserError.of(
                     "bad head_dim in " + json.file(), dims, "must be even, for rotary positions; correct it");
         }
-        double outerTheta = json.positive("rope_theta", DEFAULT_THETA);
-        Optional<ConfigJson> parameters = parameters(json);
         if (parameters.isEmpty()) {
             return new Rope(dims, outerTheta, new RopeScaling.None());
         }
         ConfigJson rope = parameters.get();
-        if (rope.node().has("full_attention") || rope.node().has("sliding_attention")) {
-            throw UserError.of(
-                    "unsupported " + rope.file(), "one set per layer type", "one for all layers; choose another model");
-        }
-        int originalMax = json.size(
+        return new Rope(
+                dims,
+                rope.positive("rope_theta", outerTheta),
+                scaling(rope, originalPositions(json, rope, sizes), sizes.positions()));
+    }
+
+    /** What the model was first trained on. */
+    private static int originalPositions(ConfigJson json, ConfigJson rope, Sizes sizes) {
+        return json.size(
                 "original_max_position_embeddings", rope.size("original_max_position_embeddings", sizes.positions()));
-        return new Rope(dims, rope.positive("rope_theta", outerTheta), scaling(rope, originalMax, sizes.positions()));
+    }
+
+    /** How queries grow with their position. Families that do not ask are refused where a file says so ({@link ForwardKeys}). */
+    static Optional<QueryScale> queryScale(ConfigJson json, Sizes sizes) {
+        json.has(QUERY_SCALE); // it stands further in, but has been asked for now
+        return parameters(json)
+                .filter(rope -> rope.node().path(QUERY_SCALE).asDouble(1) != 0)
+                .filter(rope -> rope.has(QUERY_SCALE))
+                .map(rope -> new QueryScale(rope.positive(QUERY_SCALE, 0), originalPositions(json, rope, sizes)));
     }
 
     /** {@code originalMaxPositions}: what the model was first trained on; {@code maxPositions}: what it serves now. */

@@ -22,13 +22,19 @@ record Sizes(
      * @param positions longest context
      * @param kvHeads key and value heads; 0: as many as query heads
      * @param headDim width of a head; 0: hidden size by heads
+     * @param heads query heads; 0: config.json must say
+     * @param vocabulary tokens; 0: config.json must say
      */
-    record Defaults(int positions, int kvHeads, int headDim) {}
+    record Defaults(int positions, int kvHeads, int headDim, int heads, int vocabulary) {
+        Defaults(int positions, int kvHeads, int headDim) {
+            this(positions, kvHeads, headDim, 0, 0);
+        }
+    }
 
     static Sizes of(ConfigJson json, Defaults absent) {
         int layers = json.requiredSize("num_hidden_layers");
         int hidden = json.requiredSize("hidden_size");
-        int heads = json.requiredSize("num_attention_heads");
+        int heads = sizeOr(json, "num_attention_heads", absent.heads());
         return new Sizes(
                 layers,
                 hidden,
@@ -36,8 +42,12 @@ record Sizes(
                 heads,
                 kvHeads(json, absent, heads),
                 headDim(json, absent, hidden, heads),
-                json.requiredSize("vocab_size"),
+                sizeOr(json, "vocab_size", absent.vocabulary()),
                 json.size("max_position_embeddings", absent.positions()));
+    }
+
+    private static int sizeOr(ConfigJson json, String key, int absent) {
+        return absent > 0 ? json.size(key, absent) : json.requiredSize(key);
     }
 
     private static int kvHeads(ConfigJson json, Defaults absent, int heads) {

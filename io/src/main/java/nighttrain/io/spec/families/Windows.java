@@ -41,6 +41,14 @@ final class Windows {
                 names.stream().map(type -> windowOf(json, type, window, wayOut)).toList());
     }
 
+    /** {@code window} but for every {@code interval}th layer, which sees all, unless {@code layer_types} says otherwise. */
+    static List<Integer> fullEvery(int interval, ConfigJson json, int layers, int window) {
+        return ofLayerTypes(json, layers, window, "sliding_window; set it")
+                .orElseGet(() -> IntStream.rangeClosed(1, layers)
+                        .mapToObj(layer -> layer % interval == 0 ? 0 : window)
+                        .toList());
+    }
+
     private static List<Integer> byDepth(ConfigJson json, int layers, int window) {
         // Unlike the other sizes, 0 is a value that means something: every layer slides.
         boolean all = json.has("max_window_layers")

@@ -51,25 +51,45 @@ public final class CudaCommunicator implements Communicator {
 
     @Override
     public Pending allReduce(Tensor out, Tensor in, float scale) {
-        CudaTensor to = (CudaTensor) out;
-        CudaTensor from = (CudaTensor) in;
-        if (to.address() == from.address()) {
+        checkApart((CudaTensor) out, (CudaTensor) in);
+        return skipSums ? () -> in : start((CudaTensor) out, (CudaTensor) in, scale);
+    }
+
+    @Override
+    public Tensor allReduceNow(Tensor out, Tensor in, float scale) {
+        checkApart((CudaTensor) out, (CudaTensor) in);
+        return skipSums ? in : sum((CudaTensor) out, (CudaTensor) in, scale);
+    }
+
+    private static void checkApart(CudaTensor out, CudaTensor in) {
+        if (out.address() == in.address()) {
             throw new IllegalArgumentException("a sum over its own input (peers may still read it)");
         }
-        return skipSums ? () -> in : start(to, from, scale);
     }
 
     @Override
     public Pending allReduce(Tensor part) {
         CudaTensor from = (CudaTensor) part;
-        if (skipSums || (size() == 1 && from.tracks() == 1)) {
-            return () -> part;
-        }
-        return start(sumOf(from), from, 1f);
+        return isItsOwnSum(from) ? () -> part : start(sumOf(from), from, 1f);
+    }
+
+    @Override
+    public Tensor allReduceNow(Tensor part) {
+        CudaTensor from = (CudaTensor) part;
+        return isItsOwnSum(from) ? part : sum(sumOf(from), from, 1f);
+    }
+
+    private boolean isItsOwnSum(CudaTensor part) {
+        return skipSums || (size() == 1 && part.tracks() == 1);
+    }
+
+    private Tensor sum(CudaTensor out, CudaTensor in, float scale) {
+        streams.sum(transport.sum(out, in, scale));
+        return out;
     }
 
     private Pending start(CudaTensor out, CudaTensor in, float scale) {
-        Streams.Travelling sum = streams.start(transport.sum(out, in, scale));
+        Streams.Travelling sum = streams.sumBeside(transport.sum(out, in, scale));
         return () -> {
             sum.land();
             return out;

@@ -7,9 +7,8 @@ import jcuda.driver.CUstream_flags;
 import jcuda.driver.JCudaDriver;
 
 /**
- * One rank's order of work: a main stream, and a side stream on which sums travel while the main one computes. A sum is held back
- * until it is known which of the two it needs: awaited before anything else runs, it goes to the main stream, where it costs no
- * events; otherwise it forks off.
+ * One rank's order of work: a main stream, and a side stream on which sums travel while the main one computes. A sum that is waited for
+ * at once goes to the main stream, where it costs no events, unless another still travels: sums keep their order.
  */
 public final class Streams implements AutoCloseable {
     private static final int EVENTS = 8;
@@ -18,33 +17,24 @@ public final class Streams implements AutoCloseable {
     private final Stream side = new Stream();
     private final CUevent[] events = new CUevent[EVENTS];
     private int nextEvent;
-    private Travelling heldBack;
-    private int forked;
+    private int travelling;
 
-    /** A sum under way. */
+    /** A sum on the side stream. */
     public final class Travelling {
-        private final Launch launch;
-        private CUevent landed;
+        private final CUevent landed;
         private boolean done;
 
-        private Travelling(Launch launch) {
-            this.launch = launch;
+        private Travelling(CUevent landed) {
+            this.landed = landed;
         }
 
         /** Orders the main stream's later work after the sum. */
         public void land() {
-            if (done) {
-                return;
-            }
-            if (heldBack == this && forked == 0) {
-                heldBack = null;
-                launch.on(main, false);
-            } else {
-                fork();
+            if (!done) {
                 JCudaDriver.cuStreamWaitEvent(main, landed, 0);
-                forked--;
+                travelling--;
+                done = true;
             }
-            done = true;
         }
     }
 
@@ -65,30 +55,28 @@ public final class Streams implements AutoCloseable {
         }
     }
 
-    /** The main stream, for work that comes after all that was enqueued or started before. */
+    /** The main stream. */
     public Stream main() {
-        fork();
         return main;
     }
 
-    public Travelling start(Launch launch) {
-        fork();
-        heldBack = new Travelling(launch);
-        return heldBack;
+    /** Enqueues a sum that the main stream's later work comes after. */
+    public void sum(Launch launch) {
+        if (travelling == 0) {
+            launch.on(main, false);
+        } else {
+            sumBeside(launch).land();
+        }
     }
 
-    /** Sends the sum that is held back to the side stream. */
-    private void fork() {
-        if (heldBack == null) {
-            return;
-        }
-        Travelling sum = heldBack;
-        heldBack = null;
+    /** Enqueues a sum after all work so far, beside what comes until it lands. */
+    public Travelling sumBeside(Launch launch) {
         order(main, side, nextEvent());
-        sum.launch.on(side, true);
-        sum.landed = nextEvent();
-        JCudaDriver.cuEventRecord(sum.landed, side);
-        forked++;
+        launch.on(side, true);
+        CUevent landed = nextEvent();
+        JCudaDriver.cuEventRecord(landed, side);
+        travelling++;
+        return new Travelling(landed);
     }
 
     private static void order(CUstream before, CUstream after, CUevent event) {
@@ -104,7 +92,7 @@ public final class Streams implements AutoCloseable {
 
     /** Waits on the host for everything enqueued. */
     public void synchronize() {
-        JCudaDriver.cuStreamSynchronize(main());
+        JCudaDriver.cuStreamSynchronize(main);
     }
 
     /** As {@link #synchronize}, and for sums that have not landed. */

@@ -1,9 +1,10 @@
-package nighttrain.executor.model;
+package nighttrain.executor.block;
 
 import java.util.Optional;
 import java.util.stream.IntStream;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Rotation;
+import nighttrain.io.spec.Attention.QueryScale;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.RopeScaling;
 
@@ -14,8 +15,8 @@ import nighttrain.io.spec.RopeScaling;
 final class RotaryFrequencies {
     private RotaryFrequencies() {}
 
-    /** Tables for positions {@code 0 .. positions - 1}; of no columns where there is no rope. */
-    static Rotation tables(Device device, Optional<Rope> rope, int positions) {
+    /** Tables for positions {@code 0 .. positions - 1}; of no columns where there is no rope. And how queries grow. */
+    static Rotation tables(Device device, Optional<Rope> rope, Optional<QueryScale> queryScale, int positions) {
         Rope rotary = rope.orElse(new Rope(0, 1, new RopeScaling.None()));
         int half = rotary.dims() / 2;
         float[] cos = new float[Math.multiplyExact(positions, half)];
@@ -32,7 +33,16 @@ final class RotaryFrequencies {
         });
         return new Rotation(
                 device.constant("rope cosines", 1, positions, half, cos),
-                device.constant("rope sines", 1, positions, half, sin));
+                device.constant("rope sines", 1, positions, half, sin),
+                queryScale.map(scale -> device.constant("query scales", 1, positions, 1, scales(scale, positions))));
+    }
+
+    private static float[] scales(QueryScale scale, int positions) {
+        float[] scales = new float[positions];
+        for (int position = 0; position < positions; position++) {
+            scales[position] = (float) scale.at(position);
+        }
+        return scales;
     }
 
     /** What pair {@code i} turns by from one position to the next. */

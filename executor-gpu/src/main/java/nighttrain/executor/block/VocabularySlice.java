@@ -1,4 +1,4 @@
-package nighttrain.executor.model;
+package nighttrain.executor.block;
 
 /** The tokens whose logits one rank computes: the vocabulary cut into ranges of equal length, the last one shorter. */
 record VocabularySlice(int from, int size) {

@@ -1,4 +1,4 @@
-package nighttrain.executor.model;
+package nighttrain.executor.block;
 
 import java.nio.ShortBuffer;
 import java.util.List;

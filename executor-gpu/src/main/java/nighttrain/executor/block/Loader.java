@@ -1,29 +1,113 @@
-package nighttrain.executor.model;
+package nighttrain.executor.block;
 
+import java.nio.ShortBuffer;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import nighttrain.executor.architecture.Placement;
+import nighttrain.executor.cache.CacheLayout;
+import nighttrain.executor.device.AttentionShape;
 import nighttrain.executor.device.Device;
+import nighttrain.executor.device.Kernels;
+import nighttrain.executor.device.KvPages;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Norm;
+import nighttrain.executor.device.Rotation;
 import nighttrain.executor.device.Tensor;
+import nighttrain.io.checkpoint.Bfloat16;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.CheckpointTensor;
+import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.Attention.QueryScale;
 import nighttrain.io.spec.Linear;
+import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.Table;
 import nighttrain.io.spec.TensorSpec;
 
-/** One rank's share of a checkpoint's parameters, put onto its device: how each kind of parameter is cut. */
-record RankParameters(Device device, Checkpoint checkpoint, Placement placement) {
-    /** The first {@code rows} rows of a table, which every rank has whole. */
-    Tensor table(String role, Table table, int rows) {
+/** One rank's share of a checkpoint's parameters, put onto its device: how each kind of parameter is cut. And what comes with them. */
+public final class Loader {
+    private final Device device;
+    private final Checkpoint checkpoint;
+    private final Placement placement;
+    private final CacheLayout cache;
+    private final int positions;
+    private final Map<Positions, Rotation> rotations = new HashMap<>();
+
+    /** What attention makes of positions. */
+    private record Positions(Optional<Rope> rope, Optional<QueryScale> queryScale) {}
+
+    public Loader(Device device, Checkpoint checkpoint, Placement placement, CacheLayout cache, int positions) {
+        this.device = device;
+        this.checkpoint = checkpoint;
+        this.placement = placement;
+        this.cache = cache;
+        this.positions = positions;
+    }
+
+    /** The longest sequence. */
+    int positions() {
+        return positions;
+    }
+
+    Device device() {
+        return device;
+    }
+
+    Kernels kernels() {
+        return device.kernels();
+    }
+
+    /** Cosines and sines for every position; layers of equal positions share them. */
+    Rotation rotation(Attention attention) {
+        return rotations.computeIfAbsent(
+                new Positions(attention.rope(), attention.queryScale()),
+                one -> RotaryFrequencies.tables(device, one.rope(), one.queryScale(), positions));
+    }
+
+    /** A layer's pages for this rank's keys and values; layers of one group use the same page numbers. */
+    KvPages kvPages(int layer, AttentionShape shape) {
+        int group = cache.groupOf(layer);
+        return device.kvPages(
+                "keys and values of layer " + layer,
+                group,
+                placement.localTracks(),
+                cache.groups().get(group).pages() + 1, // one is the scratch page
+                cache.pageTokens(),
+                shape.kvHeads(),
+                shape.headDim());
+    }
+
+    /** The first {@code rows} rows of a table times {@code scale}; every rank has it whole. */
+    Tensor table(String role, Table table, int rows, double scale) {
         CheckpointTensor tensor = checkpoint.tensor(table.name(), table.rows(), table.cols());
+        Slices stored = new Slices(List.of(new Slices.Slice(tensor, 0, rows, 0, table.cols(), table.cols())));
         return device.table(
-                role,
-                rows,
-                table.cols(),
-                new Slices(List.of(new Slices.Slice(tensor, 0, rows, 0, table.cols(), table.cols()))));
+                role, rows, table.cols(), scale == 1 ? stored : scaled(stored, table.cols(), (float) scale));
+    }
+
+    /** In bf16 the scale is rounded too, as by frameworks whose models compute in bf16: sqrt(1152) is 34 to them. */
+    private static Matrix.Rows scaled(Slices stored, int cols, float scale) {
+        float rounded = Bfloat16.toFloat(Bfloat16.of(scale));
+        return new Matrix.Rows() {
+            @Override
+            public void read(int track, int output, float[] target) {
+                stored.read(track, output, target);
+                for (int i = 0; i < cols; i++) {
+                    target[i] *= scale;
+                }
+            }
+
+            @Override
+            public void readBfloat16(int track, int output, int inputs, ShortBuffer target) {
+                float[] row = new float[cols];
+                stored.read(track, output, row);
+                for (float value : row) {
+                    target.put(Bfloat16.of(rounded * value));
+                }
+            }
+        };
     }
 
     /** Projections side by side, each cut by output: a rank computes whole columns of its own. */
@@ -91,27 +175,34 @@ record RankParameters(Device device, Checkpoint checkpoint, Placement placement)
 
     /** A norm of every local track. */
     Norm normPerTrack(String role, nighttrain.io.spec.Norm norm) {
-        return norm(role, norm, placement.localTracks());
+        return normPerTrack(role, norm, 1);
     }
 
-    /** A norm that has nothing to do with tracks. */
-    Norm norm(String role, nighttrain.io.spec.Norm norm) {
-        return norm(role, norm, 1);
+    /** The same times {@code factor}. */
+    Norm normPerTrack(String role, nighttrain.io.spec.Norm norm, double factor) {
+        return norm(role, norm, placement.localTracks(), factor);
     }
 
-    private Norm norm(String role, nighttrain.io.spec.Norm norm, int tracks) {
+    /** A norm that has nothing to do with tracks, times {@code factor}. */
+    Norm norm(String role, nighttrain.io.spec.Norm norm, double factor) {
+        return norm(role, norm, 1, factor);
+    }
+
+    private Norm norm(String role, nighttrain.io.spec.Norm norm, int tracks, double factor) {
         List<float[]> weights = new ArrayList<>();
         List<float[]> biases = new ArrayList<>();
         for (int track = 0; track < tracks; track++) {
             float[] weight = values(norm.weight(), global(track), norm.size());
-            for (int i = 0; i < weight.length && norm.onePlusWeight(); i++) {
-                weight[i] += 1;
+            int of = track;
+            float[] bias = norm.bias()
+                    .map(name -> values(name, global(of), norm.size()))
+                    .orElseGet(() -> new float[norm.size()]);
+            for (int i = 0; i < weight.length; i++) {
+                weight[i] = (float) ((norm.onePlusWeight() ? 1 + weight[i] : weight[i]) * factor);
+                bias[i] = (float) (bias[i] * factor);
             }
             weights.add(weight);
-            int of = track;
-            biases.add(norm.bias()
-                    .map(name -> values(name, global(of), norm.size()))
-                    .orElseGet(() -> new float[norm.size()]));
+            biases.add(bias);
         }
         boolean isLayerNorm = norm.kind() == nighttrain.io.spec.Norm.Kind.LAYER;
         return new Norm(

@@ -1,0 +1,169 @@
+package nighttrain.executor.architecture;
+
+import java.lang.reflect.Proxy;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import nighttrain.executor.device.Communicator;
+import nighttrain.executor.device.Kernels;
+import nighttrain.executor.device.Pending;
+import nighttrain.executor.device.Tensor;
+import nighttrain.io.spec.ModelSpec;
+
+/**
+ * A forward pass with nothing behind its blocks, to see what the architecture asks for.
+ *
+ * @param syncs its all-reduces
+ * @param outputBuffers buffers for partial outputs that are in use at a time
+ */
+public record DryRun(SyncCount syncs, int outputBuffers) {
+    /** Work that is not done: no values exist while counting. */
+    private static final Kernels NO_KERNELS = (Kernels) Proxy.newProxyInstance(
+            Kernels.class.getClassLoader(), new Class<?>[] {Kernels.class}, (proxy, verb, arguments) -> null);
+
+    /** Of a layer, whether the outputs of its modules are finished before they are added. */
+    record Layer(boolean finishesMixer, boolean finishesFeedForward) {
+        static final Layer PLAIN = new Layer(false, false);
+    }
+
+    /** Of a model. */
+    public static DryRun of(Architecture architecture, ModelSpec model) {
+        return of(
+                architecture,
+                model.layers().stream()
+                        .map(layer -> new Layer(
+                                !layer.mixerResidual().isPlain(),
+                                !layer.feedForwardResidual().isPlain()))
+                        .toList());
+    }
+
+    static DryRun of(Architecture architecture, List<Layer> layers) {
+        Tally tally = new Tally();
+        List<Tensor> outputs = new ArrayList<>();
+        List<Tensor> streams = List.of(nowhere(), nowhere());
+        StepCommunicator ranks = new StepCommunicator(
+                tally,
+                number -> {
+                    outputs.add(nowhere());
+                    return outputs.get(number);
+                },
+                streams);
+        architecture.decode(
+                new EmptyBlocks(layers, tally, ranks), new ResidualStream(NO_KERNELS, streams.get(0)), ranks);
+        return new DryRun(new SyncCount(tally.blocking, tally.overlapped), outputs.size());
+    }
+
+    /** A buffer of no values, which is itself alone. */
+    private static Tensor nowhere() {
+        return new Tensor() {
+            @Override
+            public int tracks() {
+                return 1;
+            }
+
+            @Override
+            public int rows() {
+                return 0;
+            }
+
+            @Override
+            public int cols() {
+                return 0;
+            }
+
+            @Override
+            public Tensor firstRows(int rows) {
+                return this;
+            }
+
+            @Override
+            public Tensor track(int track) {
+                return this;
+            }
+        };
+    }
+
+    /** Notes, for every sum under way, whether a module ran before it was waited for. */
+    private static final class Tally implements Communicator {
+        private final Set<Object> sinceModule = new HashSet<>();
+        private int blocking;
+        private int overlapped;
+
+        void module() {
+            sinceModule.clear();
+        }
+
+        @Override
+        public Pending allReduce(Tensor out, Tensor in, float scale) {
+            Object sum = new Object();
+            sinceModule.add(sum);
+            return () -> {
+                if (sinceModule.remove(sum)) {
+                    blocking++;
+                } else {
+                    overlapped++;
+                }
+                return out;
+            };
+        }
+
+        @Override
+        public Pending allReduce(Tensor part) {
+            return allReduce(part, part, 1f);
+        }
+
+        @Override
+        public int rank() {
+            return 0;
+        }
+
+        @Override
+        public int size() {
+            return 2;
+        }
+
+        @Override
+        public Tensor gatherRows(Tensor whole, Tensor part) {
+            throw new IllegalStateException("not part of an architecture");
+        }
+
+        @Override
+        public long waitedNanos() {
+            return 0;
+        }
+    }
+
+    private record EmptyBlocks(List<Layer> all, Tally tally, StepCommunicator ranks) implements Blocks {
+        private Output ran(boolean finishes) {
+            tally.module();
+            return new Output(ranks.output(), finishes ? Optional.of((out, sum) -> {}) : Optional.empty());
+        }
+
+        @Override
+        public int layers() {
+            return all.size();
+        }
+
+        @Override
+        public Output mixer(int layer, ResidualStream h) {
+            return ran(all.get(layer).finishesMixer());
+        }
+
+        @Override
+        public Output feedForward(int layer, ResidualStream h) {
+            return ran(all.get(layer).finishesFeedForward());
+        }
+
+        @Override
+        public Output sideBySide(int layer, ResidualStream h) {
+            return ran(all.get(layer).finishesMixer());
+        }
+
+        @Override
+        public Output join(ResidualStream h) {
+            return ran(false);
+        }
+    }
+}

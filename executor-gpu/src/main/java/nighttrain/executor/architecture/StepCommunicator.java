@@ -1,0 +1,135 @@
+package nighttrain.executor.architecture;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.IntFunction;
+import nighttrain.executor.device.Communicator;
+import nighttrain.executor.device.Pending;
+import nighttrain.executor.device.Tensor;
+
+/**
+ * What one step asks of the {@link Communicator}, which also hands out the buffers for partial outputs: it knows which of them still
+ * travel, and which peers may still read. A module's output is finished here, between its sum and its addition, whatever the
+ * architecture.
+ */
+public final class StepCommunicator {
+    private final Communicator ranks;
+    private final IntFunction<Tensor> buffers;
+    private final List<Tensor> streams;
+    private final List<Slot> slots = new ArrayList<>();
+    private Slot last;
+
+    /** A buffer: whether its sum is under way, and whether peers may still read it though their sum has landed here. */
+    private static final class Slot {
+        private final Tensor tensor;
+        private boolean travels;
+        private boolean isRead;
+
+        private Slot(Tensor tensor) {
+            this.tensor = tensor;
+        }
+    }
+
+    /**
+     * @param buffers for partial outputs, as many as {@link DryRun#outputBuffers} says
+     * @param streams where residual streams live: one, or two where those of tracks are summed
+     */
+    public StepCommunicator(Communicator ranks, IntFunction<Tensor> buffers, List<Tensor> streams) {
+        this.ranks = ranks;
+        this.buffers = buffers;
+        this.streams = streams;
+    }
+
+    /**
+     * A buffer for the next partial output. It is free: not the one handed out last, which may be about to be added, and none that a sum
+     * still needs.
+     */
+    public Tensor output() {
+        return free(null).tensor;
+    }
+
+    private Slot free(Slot excluded) {
+        int i = 0;
+        while (slot(i) == last || slot(i) == excluded || slot(i).travels || slot(i).isRead) {
+            i++;
+        }
+        last = slot(i);
+        return last;
+    }
+
+    private Slot slot(int i) {
+        if (i == slots.size()) {
+            slots.add(new Slot(buffers.apply(i)));
+        }
+        return slots.get(i);
+    }
+
+    private Slot slotOf(Tensor part) {
+        return slots.stream()
+                .filter(slot -> slot.tensor == part)
+                .findFirst()
+                .orElseThrow(() -> new IllegalArgumentException("not a buffer for partial outputs"));
+    }
+
+    /** The finished sum of all ranks' parts, which is waited for. Peers may read this rank's part until another sum has landed. */
+    public Tensor allReduce(Output output) {
+        Slot slot = slotOf(output.part());
+        Tensor sum = ranks.allReduceNow(output.part());
+        anotherLanded();
+        slot.isRead = ranks.size() > 1;
+        return finished(output, slot, sum);
+    }
+
+    /** The same, travelling while other modules compute. It lands when no peer reads this rank's part any more. */
+    public Pending start(Output output) {
+        Slot slot = slotOf(output.part());
+        slot.travels = true;
+        Pending sum = ranks.allReduce(output.part());
+        return () -> {
+            Tensor landed = sum.await();
+            anotherLanded();
+            slot.travels = false;
+            return finished(output, slot, landed);
+        };
+    }
+
+    /** The finished output of a module that this rank has whole. */
+    public Tensor local(Output output) {
+        return finished(output, slotOf(output.part()), output.part());
+    }
+
+    private Tensor finished(Output output, Slot slot, Tensor sum) {
+        if (output.finish().isEmpty()) {
+            return sum;
+        }
+        Tensor out = free(slot).tensor;
+        output.finish().get().into(out, sum);
+        return out;
+    }
+
+    /** {@code scale} times the sum of the streams of all tracks of all ranks, in another buffer than {@code stream}. */
+    public Tensor allReduce(Tensor stream, float scale) {
+        Tensor sum = ranks.allReduceNow(otherThan(stream), stream, scale);
+        anotherLanded();
+        return sum;
+    }
+
+    /** The same, travelling while modules compute that do not change the stream. */
+    public Pending start(Tensor stream, float scale) {
+        Pending sum = ranks.allReduce(otherThan(stream), stream, scale);
+        return () -> {
+            Tensor landed = sum.await();
+            anotherLanded();
+            return landed;
+        };
+    }
+
+    private Tensor otherThan(Tensor stream) {
+        return streams.get(0) == stream ? streams.get(1) : streams.get(0);
+    }
+
+    /** Every rank is past the sums before: none reads their parts any more. */
+    private void anotherLanded() {
+        slots.forEach(slot -> slot.isRead = false);
+    }
+}

@@ -1,0 +1,109 @@
+package nighttrain.executor.block;
+
+import java.util.List;
+import java.util.Optional;
+import nighttrain.executor.architecture.Placement;
+import nighttrain.executor.device.AttentionShape;
+import nighttrain.executor.device.Kernels;
+import nighttrain.executor.device.Kernels.HeadNorms;
+import nighttrain.executor.device.KvPages;
+import nighttrain.executor.device.Matrix;
+import nighttrain.executor.device.Rotation;
+import nighttrain.executor.device.Tensor;
+import nighttrain.io.spec.Attention;
+
+/** Grouped-query attention over paged keys and values: a rank has whole heads. */
+record AttentionBlock(Attention spec, Placement placement) implements Block {
+    private AttentionShape shape() {
+        return new AttentionShape(
+                placement.share(spec.heads()), placement.share(spec.kvHeads()), spec.headDim(), spec.window(), (float)
+                        spec.scale());
+    }
+
+    private BufferSpec queryKeyValue() {
+        return new BufferSpec("queries, keys and values", shape().qkvCols());
+    }
+
+    private BufferSpec mixed() {
+        return new BufferSpec("mixed values", shape().queryCols());
+    }
+
+    @Override
+    public List<BufferSpec> buffers() {
+        return List.of(queryKeyValue(), mixed());
+    }
+
+    @Override
+    public List<Divisible> divisibles() {
+        return List.of(
+                new Divisible(spec.heads(), "attention heads"), new Divisible(spec.kvHeads(), "key/value heads"));
+    }
+
+    @Override
+    public Optional<String> indivisible() {
+        return spec.normsAllHeads()
+                ? Optional.of("queries and keys of this model are normed over all heads at once")
+                : Optional.empty();
+    }
+
+    @Override
+    public List<Operation> operations(StepSize step) {
+        int tracks = placement.localTracks();
+        double queries = shape().queryCols();
+        double keys = shape().kvCols();
+        int hidden = spec.output().outputs();
+        return List.of(
+                Operation.linear(tracks, step.tokens(), queries + 2 * keys, hidden),
+                Operation.memory(tracks, step.tokens() * 2.0 * (queries + 2 * keys)),
+                Operation.memory(tracks, spec.normsAllHeads() ? step.tokens() * 2.0 * (queries + keys) : 0),
+                new Operation(
+                        4 * tracks * step.pairs() * queries,
+                        tracks * (2 * step.keys() * keys + 2 * step.tokens() * queries),
+                        0),
+                Operation.linear(tracks, step.tokens(), hidden, queries));
+    }
+
+    @Override
+    public Module load(Loader loader, int layer) {
+        String ofLayer = " of layer " + layer;
+        return new Loaded(
+                loader.kernels(),
+                this,
+                shape(),
+                loader.byOutput("queries, keys and values" + ofLayer, spec.query(), spec.key(), spec.value()),
+                spec.headNorms()
+                        .map(norms -> new HeadNorms(
+                                loader.normPerTrack("norm of queries" + ofLayer, norms.query()),
+                                loader.normPerTrack("norm of keys" + ofLayer, norms.key()))),
+                loader.rotation(spec),
+                loader.kvPages(layer, shape()),
+                loader.byInput("attention's output" + ofLayer, spec.output()));
+    }
+
+    private record Loaded(
+            Kernels kernels,
+            AttentionBlock block,
+            AttentionShape shape,
+            Matrix queryKeyValue,
+            Optional<HeadNorms> headNorms,
+            Rotation rotation,
+            KvPages pages,
+            Matrix output)
+            implements Module {
+        @Override
+        public void run(Buffers buffers, Tensor x, Tensor out) {
+            Tensor qkv = buffers.get(block.queryKeyValue());
+            Tensor mixed = buffers.get(block.mixed());
+            kernels.linear(qkv, x, queryKeyValue);
+            if (block.spec.normsAllHeads()) {
+                kernels.normColumns(qkv, 0, headNorms.orElseThrow().query());
+                kernels.normColumns(
+                        qkv, shape.queryCols(), headNorms.orElseThrow().key());
+            }
+            kernels.rotateAndStore(
+                    qkv, pages, shape, rotation, block.spec.normsAllHeads() ? Optional.empty() : headNorms);
+            kernels.attention(mixed, qkv, pages, shape);
+            kernels.linear(out, mixed, output);
+        }
+    }
+}

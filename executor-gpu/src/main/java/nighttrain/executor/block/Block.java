@@ -1,0 +1,42 @@
+package nighttrain.executor.block;
+
+import java.util.List;
+import java.util.Optional;
+import nighttrain.executor.device.Tensor;
+
+/**
+ * A mixer or feed-forward on one rank: all that the engine knows of a kind of part. Planning, loading and the roofline are folds over
+ * blocks. Which parameters it has, and under which names, its spec says; {@link #load} says how ranks share them.
+ */
+public interface Block {
+    /** What {@link Module#run} works in. */
+    List<BufferSpec> buffers();
+
+    /** What it does to the tokens of a step. */
+    List<Operation> operations(StepSize step);
+
+    /** What a number of ranks must divide. */
+    List<Divisible> divisibles();
+
+    /** Why one rank must have it whole; none where ranks can share it. */
+    default Optional<String> indivisible() {
+        return Optional.empty();
+    }
+
+    /** Puts this rank's share of the parameters of layer {@code layer} onto the device, and what it caches. */
+    Module load(Loader loader, int layer);
+
+    /** A block whose parameters are on the device. */
+    interface Module {
+        /**
+         * Enqueues the block on {@code x}.
+         *
+         * @param x {@code [localTracks, tokens, hidden]}
+         * @param out this rank's partial output, as {@code x}; may be {@code x}, which is read no more when it is written
+         */
+        void run(Buffers buffers, Tensor x, Tensor out);
+    }
+
+    /** {@code count} things that ranks share evenly: {@code 32 attention heads}. */
+    record Divisible(int count, String what) {}
+}

@@ -1,0 +1,35 @@
+package nighttrain.executor.block;
+
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.Map;
+import nighttrain.executor.device.Device;
+import nighttrain.executor.device.Tensor;
+
+/** The buffers of all blocks, allocated once for the largest step; a step works on views of their first rows. */
+public final class Buffers {
+    private final Map<BufferSpec, Tensor> tensors;
+
+    private Buffers(Map<BufferSpec, Tensor> tensors) {
+        this.tensors = Map.copyOf(tensors);
+    }
+
+    public static Buffers allocate(Device device, Collection<BufferSpec> specs, int tracks, int rows) {
+        Map<BufferSpec, Tensor> tensors = new HashMap<>();
+        for (BufferSpec spec : specs) {
+            tensors.computeIfAbsent(spec, one -> device.tensor(one.role(), tracks, rows, one.cols()));
+        }
+        return new Buffers(tensors);
+    }
+
+    public Tensor get(BufferSpec spec) {
+        return tensors.get(spec);
+    }
+
+    /** Views for a step of {@code tokens} tokens. */
+    public Buffers firstRows(int tokens) {
+        Map<BufferSpec, Tensor> views = new HashMap<>();
+        tensors.forEach((spec, tensor) -> views.put(spec, tensor.firstRows(tokens)));
+        return new Buffers(views);
+    }
+}

@@ -1,0 +1,77 @@
+package nighttrain.executor.block;
+
+import java.util.List;
+import nighttrain.executor.device.Communicator;
+import nighttrain.executor.device.Device;
+import nighttrain.executor.device.Kernels;
+import nighttrain.executor.device.Matrix;
+import nighttrain.executor.device.Norm;
+import nighttrain.executor.device.RowShare;
+import nighttrain.executor.device.Tensor;
+import nighttrain.io.spec.ModelSpec;
+
+/** The stream to logits: every rank computes the logits of some tokens for all rows, then has all logits of some rows. */
+public record HeadBlock(ModelSpec model, int rank, int ranks) {
+    private static final int BF16 = 2;
+
+    private VocabularySlice slice() {
+        return VocabularySlice.of(model.vocabSize(), rank, ranks);
+    }
+
+    /** Bytes of its buffers on a GPU, of activations in bf16. */
+    long bytes(int maxSamples) {
+        return maxSamples
+                * (2L * model.hiddenSize() * BF16 + ((long) model.vocabSize() + slice().size()) * Float.BYTES);
+    }
+
+    List<Operation> operations(StepSize step) {
+        double hidden = model.hiddenSize();
+        double vocabulary = (model.vocabSize() + ranks - 1L) / ranks;
+        return List.of(new Operation(
+                2.0 * step.samples() * hidden * vocabulary,
+                hidden * vocabulary + step.samples() * hidden,
+                step.samples() * vocabulary));
+    }
+
+    /** Puts this rank's part onto the device, with buffers for {@code maxSamples} rows. */
+    public Loaded load(Loader loader, int maxSamples) {
+        Device device = loader.device();
+        int hidden = model.hiddenSize();
+        return new Loaded(
+                device.kernels(),
+                device.communicator(),
+                // logits / divisor = head(norm(x) / divisor), whose weight is kept in fp32
+                loader.norm("final norm", model.finalNorm(), 1 / model.head().divisor()),
+                (float) model.head().softCap(),
+                loader.outputs("head", model.head().output(), slice().from(), slice().size()),
+                device.tensor("output rows", 1, maxSamples, hidden),
+                device.tensor("normed output rows", 1, maxSamples, hidden),
+                device.logits("logits of this rank", maxSamples, slice().size()),
+                device.logits("logits", RowShare.largest(maxSamples, ranks), model.vocabSize()));
+    }
+
+    /** A head whose parameters are on the device. */
+    public record Loaded(
+            Kernels kernels,
+            Communicator communicator,
+            Norm norm,
+            float softCap,
+            Matrix head,
+            Tensor rows,
+            Tensor normed,
+            Tensor logitsPart,
+            Tensor logits) {
+        /** Logits of the batch's {@code outputs} output rows that this rank samples from, {@code [1, rows, vocabulary]}. */
+        public Tensor run(Tensor stream, int outputs) {
+            kernels.gatherOutputRows(rows.firstRows(outputs), stream);
+            kernels.norm(normed.firstRows(outputs), rows.firstRows(outputs), norm);
+            kernels.linear(logitsPart.firstRows(outputs), normed.firstRows(outputs), head);
+            if (softCap > 0) {
+                kernels.softCap(logitsPart.firstRows(outputs), softCap);
+            }
+            int here = RowShare.of(outputs, communicator.rank(), communicator.size())
+                    .count();
+            return communicator.gatherRows(logits.firstRows(here), logitsPart.firstRows(outputs));
+        }
+    }
+}

@@ -1,0 +1,76 @@
+package nighttrain.executor.block;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+import nighttrain.executor.architecture.Output;
+import nighttrain.executor.architecture.Placement;
+import nighttrain.executor.device.Norm;
+import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.FeedForward;
+import nighttrain.io.spec.LayerSpec;
+import nighttrain.io.spec.Mixer;
+import nighttrain.io.spec.Mlp;
+import nighttrain.io.spec.Residual;
+
+/** A layer on one rank: the blocks of its mixer and its feed-forward, and the norms around them, which every rank has whole. */
+public record LayerBlock(LayerSpec spec, Block mixer, Block feedForward, Placement placement) {
+    static LayerBlock of(LayerSpec spec, Placement placement) {
+        return new LayerBlock(spec, block(spec.mixer(), placement), block(spec.feedForward(), placement), placement);
+    }
+
+    private static Block block(Mixer mixer, Placement placement) {
+        return new AttentionBlock((Attention) mixer, placement); // the one mixer that there is
+    }
+
+    private static Block block(FeedForward feedForward, Placement placement) {
+        return new MlpBlock((Mlp) feedForward, placement); // the one feed-forward that there is
+    }
+
+    Stream<Block> blocks() {
+        return Stream.of(mixer, feedForward);
+    }
+
+    List<Operation> operations(StepSize step, int hidden) {
+        List<Operation> operations = new ArrayList<>();
+        blocks().forEach(block -> {
+            operations.addAll(block.operations(step));
+            // The output is added, normed, and read and written once each.
+            operations.add(Operation.memory(placement.localTracks(), step.tokens() * 4.0 * hidden));
+        });
+        return operations;
+    }
+
+    public Loaded load(Loader loader, int layer) {
+        String ofLayer = " of layer " + layer;
+        return new Loaded(
+                spec.mixerNorm().map(norm -> loader.normPerTrack("norm before the mixer" + ofLayer, norm)),
+                mixer.load(loader, layer),
+                finish(loader, spec.mixerResidual(), "norm after the mixer" + ofLayer),
+                spec.feedForwardNorm().map(norm -> loader.normPerTrack("norm before the feed-forward" + ofLayer, norm)),
+                feedForward.load(loader, layer),
+                finish(loader, spec.feedForwardResidual(), "norm after the feed-forward" + ofLayer));
+    }
+
+    private static Optional<Output.Finish> finish(Loader loader, Residual residual, String role) {
+        if (residual.isPlain()) {
+            return Optional.empty();
+        }
+        if (residual.norm().isEmpty()) {
+            float multiplier = (float) residual.multiplier();
+            return Optional.of((out, sum) -> loader.kernels().scale(out, sum, multiplier));
+        }
+        Norm norm = loader.normPerTrack(role, residual.norm().get(), residual.multiplier());
+        return Optional.of((out, sum) -> loader.kernels().norm(out, sum, norm));
+    }
+
+    /** A layer whose parameters are on the device. */
+    public record Loaded(
+            Optional<Norm> mixerNorm,
+            Block.Module mixer,
+            Optional<Output.Finish> mixerFinish,
+            Optional<Norm> feedForwardNorm,
+            Block.Module feedForward,
+            Optional<Output.Finish> feedForwardFinish) {}
+}

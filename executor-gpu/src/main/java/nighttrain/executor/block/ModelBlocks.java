@@ -1,0 +1,140 @@
+package nighttrain.executor.block;
+
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.IntStream;
+import nighttrain.executor.architecture.Architecture;
+import nighttrain.executor.architecture.DryRun;
+import nighttrain.executor.architecture.Placement;
+import nighttrain.executor.device.Matrix;
+import nighttrain.io.UserError;
+import nighttrain.io.spec.ModelSpec;
+
+/** A model on one of several ranks: its layers' blocks, and what follows from all of them. */
+public final class ModelBlocks {
+    private static final int BF16 = 2;
+
+    /** As wide as the model, in a GPU's transport: one share of a sum and two staged sums. */
+    private static final int TRANSPORT_BUFFERS = 3;
+
+    private final ModelSpec model;
+    private final Architecture architecture;
+    private final Placement placement;
+    private final List<LayerBlock> layers;
+    private final HeadBlock head;
+
+    private ModelBlocks(ModelSpec model, int rank, int ranks) {
+        this.model = model;
+        this.architecture = Architecture.of(model);
+        this.placement = architecture.placement(rank, ranks);
+        this.layers = model.layers().stream()
+                .map(layer -> LayerBlock.of(layer, placement))
+                .toList();
+        this.head = new HeadBlock(model, rank, ranks);
+    }
+
+    public static ModelBlocks of(ModelSpec model, int rank, int ranks) {
+        return new ModelBlocks(model, rank, ranks);
+    }
+
+    /**
+     * Refuses a number of ranks that the model cannot be cut into.
+     *
+     * @throws UserError naming what the ranks cannot share evenly
+     */
+    public static void checkRanks(ModelSpec model, int ranks) {
+        Architecture architecture = Architecture.of(model);
+        if (architecture.tracks() > 0) {
+            checkDivides(ranks, new Block.Divisible(architecture.tracks(), "tracks"));
+            return;
+        }
+        List<Block> blocks =
+                of(model, 0, 1).layers.stream().flatMap(LayerBlock::blocks).toList();
+        if (ranks > 1) {
+            blocks.stream()
+                    .flatMap(block -> block.indivisible().stream())
+                    .findFirst()
+                    .ifPresent(why -> {
+                        throw UserError.of(
+                                "bad value of --ranks", ranks, "must be 1, since " + why + "; use --replicas");
+                    });
+        }
+        blocks.stream()
+                .flatMap(block -> block.divisibles().stream())
+                .forEach(divisible -> checkDivides(ranks, divisible));
+    }
+
+    private static void checkDivides(int ranks, Block.Divisible divisible) {
+        if (divisible.count() % ranks != 0) {
+            throw UserError.of(
+                    "bad value of --ranks",
+                    ranks,
+                    "must divide the model's " + divisible.count() + " " + divisible.what()
+                            + "; choose a divisor or leave --ranks out");
+        }
+    }
+
+    public ModelSpec model() {
+        return model;
+    }
+
+    public Architecture architecture() {
+        return architecture;
+    }
+
+    public Placement placement() {
+        return placement;
+    }
+
+    public EmbeddingBlock embedding() {
+        return new EmbeddingBlock(model.embedding());
+    }
+
+    /** Puts every layer's parameters onto the device. */
+    public List<LayerBlock.Loaded> loadLayers(Loader loader) {
+        return IntStream.range(0, layers.size())
+                .mapToObj(layer -> layers.get(layer).load(loader, layer))
+                .toList();
+    }
+
+    /** The layer that joins tracks, where there is one: every track has its columns. */
+    public Optional<Matrix> loadJoin(Loader loader) {
+        return model.wiring().join().map(join -> loader.byTrack("join", join));
+    }
+
+    public HeadBlock head() {
+        return head;
+    }
+
+    /** The buffers of all layers, each once. */
+    public Set<BufferSpec> buffers() {
+        Set<BufferSpec> buffers = new LinkedHashSet<>();
+        layers.stream().flatMap(LayerBlock::blocks).forEach(block -> buffers.addAll(block.buffers()));
+        return buffers;
+    }
+
+    /** Buffers for partial outputs that the architecture needs at a time. */
+    public int outputBuffers() {
+        return DryRun.of(architecture, model).outputBuffers();
+    }
+
+    /** What all buffers take on a GPU, before anything is allocated: bf16 activations, fp32 logits. */
+    public long bufferBytes(int maxTokens, int maxSamples) {
+        // The stream, a spare one, what is normed; every partial output and its sum.
+        long ofHidden = (long) model.hiddenSize() * (3 + 2L * outputBuffers() + TRANSPORT_BUFFERS);
+        long ofBlocks = buffers().stream().mapToLong(BufferSpec::cols).sum();
+        return placement.localTracks() * (ofHidden + ofBlocks) * maxTokens * BF16 + head.bytes(maxSamples);
+    }
+
+    /** All operations of a step on this rank, communication apart. */
+    public List<Operation> operations(StepSize step) {
+        List<Operation> operations = new ArrayList<>();
+        layers.forEach(layer -> operations.addAll(layer.operations(step, model.hiddenSize())));
+        operations.addAll(head.operations(step));
+        operations.add(Operation.memory(placement.localTracks(), step.tokens() * 2.0 * model.hiddenSize()));
+        return operations;
+    }
+}

@@ -1,0 +1,136 @@
+package nighttrain.executor.architecture;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import nighttrain.executor.device.Communicator;
+import nighttrain.executor.device.Device;
+import nighttrain.executor.device.Pending;
+import nighttrain.executor.device.Tensor;
+import nighttrain.executor.device.cpu.CpuDevice;
+import nighttrain.io.spec.Wiring.Combine;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** Which buffer the next module writes to, and how many a forward pass needs. */
+class StepCommunicatorTest {
+    private final Device device = CpuDevice.ranks(1, 1).get(0);
+    private final List<Tensor> buffers =
+            List.of(device.tensor("a", 1, 1, 1), device.tensor("b", 1, 1, 1), device.tensor("c", 1, 1, 1));
+    private final StepCommunicator step =
+            new StepCommunicator(new TwoRanks(device.communicator()), buffers::get, List.of());
+
+    @AfterEach
+    void close() {
+        device.close();
+    }
+
+    /** The values of one rank, the promises of two: peers read a part until the next sum has landed. */
+    private record TwoRanks(Communicator one) implements Communicator {
+        @Override
+        public int rank() {
+            return 0;
+        }
+
+        @Override
+        public int size() {
+            return 2;
+        }
+
+        @Override
+        public Pending allReduce(Tensor out, Tensor in, float scale) {
+            return one.allReduce(out, in, scale);
+        }
+
+        @Override
+        public Pending allReduce(Tensor part) {
+            return one.allReduce(part);
+        }
+
+        @Override
+        public Tensor gatherRows(Tensor whole, Tensor part) {
+            return one.gatherRows(whole, part);
+        }
+
+        @Override
+        public long waitedNanos() {
+            return 0;
+        }
+    }
+
+    private Output next() {
+        return Output.plain(step.output());
+    }
+
+    @Test
+    void whatPeersStillReadIsNotHandedOut() {
+        Output first = next();
+        step.allReduce(first);
+        Output second = next();
+        assertThat(List.of(first.part(), second.part())).isEqualTo(buffers.subList(0, 2));
+        step.allReduce(second);
+        assertThat(step.output()).as("the first sum is past").isSameAs(first.part());
+    }
+
+    @Test
+    void whatTravelsIsNotHandedOut() {
+        Output first = next();
+        Pending firstSum = step.start(first);
+        Output second = next();
+        Pending secondSum = step.start(second);
+        firstSum.await();
+        assertThat(step.output()).isSameAs(first.part());
+        assertThat(step.output())
+                .as("the second still travels, the first was handed out")
+                .isSameAs(buffers.get(2));
+        secondSum.await();
+    }
+
+    @Test
+    void whatIsAboutToBeAddedIsNotHandedOut() {
+        Output first = next();
+        step.local(first);
+        assertThat(step.output()).isSameAs(buffers.get(1));
+        assertThat(step.output()).isSameAs(first.part());
+    }
+
+    @Test
+    void aFinishedSumIsInABufferOfItsOwn() {
+        Output output = new Output(
+                step.output(), Optional.of((out, sum) -> device.kernels().scale(out, sum, 3f)));
+        device.write(output.part(), new float[] {2});
+        Tensor finished = step.allReduce(output);
+        assertThat(finished).isNotSameAs(output.part());
+        assertThat(device.read(finished)).containsExactly(6);
+        assertThat(device.read(output.part())).as("peers still read it").containsExactly(2);
+        assertThat(step.output()).isSameAs(buffers.get(2));
+    }
+
+    @Test
+    void onlyItsOwnBuffersAreSummed() {
+        assertThatThrownBy(() -> step.allReduce(Output.plain(device.tensor("other", 1, 1, 1))))
+                .isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void buffersThatArchitecturesNeed() {
+        assertThat(buffers(new DenseTensorParallel(), DryRun.Layer.PLAIN)).isEqualTo(2);
+        assertThat(buffers(new ParallelBlock(), DryRun.Layer.PLAIN)).isEqualTo(2);
+        assertThat(buffers(new ParallelTrack(4, 2, Combine.MEAN), DryRun.Layer.PLAIN))
+                .isEqualTo(2);
+        assertThat(buffers(new Kraken(4), DryRun.Layer.PLAIN)).isEqualTo(2);
+        assertThat(buffers(new LadderResidual(8), DryRun.Layer.PLAIN)).isEqualTo(2);
+        assertThat(buffers(new LadderResidual(3), DryRun.Layer.PLAIN))
+                .as("the first ladder layer's attention starts while peers may read the last dense layer's")
+                .isEqualTo(3);
+        assertThat(buffers(new DenseTensorParallel(), new DryRun.Layer(true, true)))
+                .isEqualTo(3);
+    }
+
+    private static int buffers(Architecture architecture, DryRun.Layer layer) {
+        return DryRun.of(architecture, Collections.nCopies(8, layer)).outputBuffers();
+    }
+}

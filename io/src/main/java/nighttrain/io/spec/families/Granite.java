@@ -1,0 +1,50 @@
+package nighttrain.io.spec.families;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import nighttrain.io.spec.Embedding;
+import nighttrain.io.spec.LayerSpec;
+import nighttrain.io.spec.Mlp.Activation;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Norm;
+import nighttrain.io.spec.Residual;
+import nighttrain.io.spec.Rope;
+import nighttrain.io.spec.Wiring;
+
+/** Granite 3: Llama with multipliers of embeddings, of attention's scores and of each module's output, and a divisor of logits. */
+final class Granite {
+    /** Keys that files of this family may have and transformers ignores. */
+    static final Set<String> IGNORED = Set.of("partial_rotary_factor", "sliding_window", "use_sliding_window");
+
+    private Granite() {}
+
+    static ModelSpec read(ConfigJson json) {
+        Sizes sizes = Sizes.of(json, new Sizes.Defaults(2048, 0, 0));
+        LlamaNames names = new LlamaNames(sizes);
+        Activation activation = Activations.silu(json, "hidden_act");
+        Optional<Rope> rope = Optional.of(Ropes.whole(json, sizes));
+        boolean bias = json.flag("attention_bias", false);
+        boolean mlpBias = json.flag("mlp_bias", false);
+        double epsilon = json.positive("rms_norm_eps", 1e-6);
+        double attentionMultiplier = json.positive("attention_multiplier", 1);
+        Residual residual = Residual.times(json.positive("residual_multiplier", 1));
+        List<LayerSpec> layers = new ArrayList<>();
+        for (int i = 0; i < sizes.layers(); i++) {
+            String layer = LlamaNames.layer(i);
+            layers.add(new LayerSpec(
+                    Optional.of(Norm.rms(layer + "input_layernorm", sizes.hidden(), epsilon)),
+                    names.attention(layer, bias, bias, Optional.empty(), rope, 0)
+                            .withScale(attentionMultiplier),
+                    residual,
+                    Optional.of(Norm.rms(layer + "post_attention_layernorm", sizes.hidden(), epsilon)),
+                    names.gatedMlp(layer, activation, mlpBias),
+                    residual));
+        }
+        return names.model(json, layers, Wiring.dense(), Norm.rms("model.norm", sizes.hidden(), epsilon))
+                .withEmbedding(Embedding.of(names.tokens()).times(json.positive("embedding_multiplier", 1)))
+                .withHead(names.head(json.flag("tie_word_embeddings", false))
+                        .dividedBy(json.positive("logits_scaling", 1)));
+    }
+}
