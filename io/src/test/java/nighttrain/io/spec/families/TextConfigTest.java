@@ -12,7 +12,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class TextConfigTest {
     private static final String SIZES =
-            "\"hidden_size\": 32, \"intermediate_size\": 48, \"num_hidden_layers\": 1, \"num_attention_heads\": 4, \"vocab_size\": 96";
+            "\"hidden_size\": 32, \"intermediate_size\": 48, \"num_hidden_layers\": 1, \"num_attention_heads\": 4, \"num_key_value_heads\": 2, \"vocab_size\": 96";
 
     @TempDir
     Path dir;
