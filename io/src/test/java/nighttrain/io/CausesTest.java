@@ -8,8 +8,12 @@ import org.junit.jupiter.api.Test;
 class CausesTest {
     @Test
     void aMessageIsOneLineWithWhatToDo() {
-        assertThat(message("[QUERY_ONLY_CORRUPT] Queries are disallowed when\nonly the corrupt column is asked for.\n\n"
-                        + "Instead, save the results.\n"))
+        assertThat(message("""
+                        [QUERY_ONLY_CORRUPT] Queries are disallowed when
+                        only the corrupt column is asked for.
+
+                        Instead, save the results.
+                        """))
                 .isEqualTo("[QUERY_ONLY_CORRUPT] Queries are disallowed when only the corrupt column is asked for."
                         + " Instead, save the results.");
     }

@@ -26,7 +26,7 @@ public record HeadBlock(ModelSpec model, int rank, int ranks) {
 
     List<Operation> operations(StepSize step) {
         double hidden = model.hiddenSize();
-        double vocabulary = (model.vocabSize() + ranks - 1L) / ranks;
+        long vocabulary = (model.vocabSize() + ranks - 1L) / ranks;
         return List.of(new Operation(
                 2.0 * step.samples() * hidden * vocabulary,
                 hidden * vocabulary + step.samples() * hidden,

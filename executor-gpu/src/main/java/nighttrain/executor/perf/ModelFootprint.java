@@ -54,7 +54,7 @@ public record ModelFootprint(
             for (TensorSpec tensor : parameter.tensors()) {
                 long size =
                         counted.add(tensor.name()) ? tensor.size() * (tensor.isPerTrack() ? model.trackCount() : 1) : 0;
-                if (parameter instanceof Table || parameter instanceof Norm && !model.hasTracks()) {
+                if (parameter instanceof Table || (parameter instanceof Norm && !model.hasTracks())) {
                     whole += size;
                 } else {
                     shared += size;

@@ -23,6 +23,7 @@ public enum LogitFault {
     }
 
     /** A number below 0, so that it is no token; sample.cu has the same numbers. */
+    @SuppressWarnings("EnumOrdinal") // the order is sample.cu's
     public int code() {
         return -1 - ordinal();
     }

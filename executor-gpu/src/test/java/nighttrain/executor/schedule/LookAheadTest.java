@@ -111,9 +111,9 @@ class LookAheadTest {
         List<CacheLayout.Group> layers = new ArrayList<>();
         int fewest = 0; // of the first group
         int widest = 0;
-        for (String group : groups.split(" ")) {
-            int window = Integer.parseInt(group.split(":")[0]);
-            int pages = Integer.parseInt(group.split(":")[1]);
+        for (String group : groups.split(" ", -1)) {
+            int window = Integer.parseInt(group.split(":", -1)[0]);
+            int pages = Integer.parseInt(group.split(":", -1)[1]);
             layers.add(new CacheLayout.Group(new PagedKv(1, 1, window, 1), List.of(layers.size()), pages));
             fewest = layers.size() == 1 ? pages : fewest;
             widest = Math.max(widest, window == 0 ? LONGEST : window);

@@ -56,7 +56,7 @@ final class ArrowColumns {
             case TEXT -> {
                 byte[] utf8 = ((String) value).getBytes(StandardCharsets.UTF_8);
                 ((VarCharVector) vector).setSafe(row, utf8);
-                return Integer.BYTES + utf8.length;
+                return (long) Integer.BYTES + utf8.length;
             }
             case INT32 -> ((IntVector) vector).setSafe(row, (Integer) value);
             case INT64 -> ((BigIntVector) vector).setSafe(row, (Long) value);

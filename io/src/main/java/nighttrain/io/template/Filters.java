@@ -327,7 +327,7 @@ final class Filters {
         }
         if (Text.is(value)) {
             int base = Numbers.index(or(bound[2], 10L), "int");
-            boolean valid = base == 0 || base >= 2 && base <= 36;
+            boolean valid = base == 0 || (base >= 2 && base <= 36);
             Object parsed = valid ? Numbers.parseInteger(Text.of(value), base) : null;
             if (parsed != null) {
                 return parsed;
@@ -423,7 +423,7 @@ final class Filters {
 
     private static Object defaultValue(Arguments arguments) {
         Object[] bound = arguments.bind("default", 1, "value", "default_value", "boolean");
-        boolean replaced = bound[0] instanceof Undefined || flag(bound[2]) && !Python.truth(bound[0]);
+        boolean replaced = bound[0] instanceof Undefined || (flag(bound[2]) && !Python.truth(bound[0]));
         return replaced ? or(bound[1], "") : bound[0];
     }
 
@@ -690,7 +690,7 @@ final class Filters {
     private static Object dictSort(Arguments arguments) {
         Object[] bound = arguments.bind("dictsort", 1, "value", "case_sensitive", "by", "reverse");
         Object by = or(bound[2], "key");
-        if (!Text.is(by) || !Text.of(by).equals("key") && !Text.of(by).equals("value")) {
+        if (!Text.is(by) || (!Text.of(by).equals("key") && !Text.of(by).equals("value"))) {
             throw new TemplateError("You can only sort by either \"key\" or \"value\"");
         }
         if (!(bound[0] instanceof Map<?, ?> map)) {

@@ -1,5 +1,6 @@
 package nighttrain.io.template;
 
+import java.time.ZoneId;
 import java.time.ZonedDateTime;
 import java.util.List;
 import java.util.Map;
@@ -50,7 +51,7 @@ final class Globals {
         }
         // No field is longer than that of the whole date.
         RenderBudget.checkChars(Text.of(format).length() * 24L);
-        return Strftime.format(ZonedDateTime.now(), Text.of(format));
+        return Strftime.format(ZonedDateTime.now(ZoneId.systemDefault()), Text.of(format));
     }
 
     private static Object joiner(Arguments arguments) {

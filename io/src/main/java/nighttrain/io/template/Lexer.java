@@ -168,7 +168,7 @@ final class Lexer {
 
     private boolean end(boolean statement, String end) {
         char c = source.charAt(at);
-        int skipped = c == '-' || c == '+' && statement ? 1 : 0;
+        int skipped = c == '-' || (c == '+' && statement) ? 1 : 0;
         if (!source.startsWith(end, at + skipped)) {
             return false;
         }

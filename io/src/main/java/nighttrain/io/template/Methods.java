@@ -107,7 +107,8 @@ final class Methods {
             return switch (method) {
                 case "bit_length" -> (long) Numbers.big(self).abs().bitLength();
                 case "bit_count" -> (long) Numbers.big(self).abs().bitCount();
-                case "is_integer" -> !(self instanceof Double real) || Double.isFinite(real) && real == Math.rint(real);
+                case "is_integer" ->
+                    !(self instanceof Double real) || (Double.isFinite(real) && real == Math.rint(real));
                 default -> Operators.unary("+", self);
             };
         }

@@ -9,7 +9,6 @@ import java.math.RoundingMode;
 final class Numbers {
     private static final BigInteger MIN_LONG = BigInteger.valueOf(Long.MIN_VALUE);
     private static final BigInteger MAX_LONG = BigInteger.valueOf(Long.MAX_VALUE);
-    private static final long EXACT_DOUBLE = 1L << 53;
 
     /** As Python: longer integers do not become text. */
     private static final int MAX_DIGITS = 4300;
@@ -84,9 +83,9 @@ final class Numbers {
         if (isInteger(a) && isInteger(b)) {
             return big(a).compareTo(big(b));
         }
-        if (a instanceof Double x && x.isInfinite()
-                || b instanceof Double y && y.isInfinite()
-                || a instanceof Double && b instanceof Double) {
+        if ((a instanceof Double x && x.isInfinite())
+                || (b instanceof Double y && y.isInfinite())
+                || (a instanceof Double && b instanceof Double)) {
             double x = a instanceof Double number ? number : 0;
             double y = b instanceof Double number ? number : 0;
             return x < y ? -1 : x > y ? 1 : 0;
@@ -138,7 +137,7 @@ final class Numbers {
             default -> {
                 long high = Math.multiplyHigh(a, b);
                 long low = a * b;
-                return high == 0 && low >= 0 || high == -1 && low < 0 ? (Object) low : null;
+                return (high == 0 && low >= 0) || (high == -1 && low < 0) ? (Object) low : null;
             }
         }
     }
@@ -183,7 +182,7 @@ final class Numbers {
     }
 
     private static Object divide(Object a, Object b) {
-        if (b instanceof Double ? (Double) b == 0 : isInteger(b) && big(b).signum() == 0) {
+        if (b instanceof Double d ? d == 0 : isInteger(b) && big(b).signum() == 0) {
             throw new TemplateError("division by zero");
         }
         if (isInteger(a) && isInteger(b)) {
@@ -368,7 +367,7 @@ final class Numbers {
         for (int i = 0; i < plain.length(); i++) {
             fits &= Character.digit(plain.charAt(i), radix) >= 0;
         }
-        if (!fits || Integer.bitCount(radix) != 1 && plain.length() > MAX_DIGITS) {
+        if (!fits || (Integer.bitCount(radix) != 1 && plain.length() > MAX_DIGITS)) {
             return null;
         }
         BigInteger value = new BigInteger(plain, radix);

@@ -330,7 +330,7 @@ final class Parser {
         return token.is(Token.PRINT_END)
                 || token.is(Token.BLOCK_END)
                 || token.is(")")
-                || token.is(Token.NAME) && ends.contains(token.value());
+                || (token.is(Token.NAME) && ends.contains(token.value()));
     }
 
     private Expression tuple(boolean conditions, Set<String> ends, boolean brackets) {
@@ -606,7 +606,7 @@ final class Parser {
             boolean named = current().is(Token.NAME) && look().is("=");
             boolean misplaced = current().is("*")
                     ? list != null || map != null
-                    : map != null || !current().is("**") && !named && (list != null || !names.isEmpty());
+                    : map != null || (!current().is("**") && !named && (list != null || !names.isEmpty()));
             if (misplaced) {
                 throw fail("invalid syntax for function call expression");
             }

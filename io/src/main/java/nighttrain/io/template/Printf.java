@@ -164,7 +164,7 @@ final class Printf {
             case 'e', 'E', 'f', 'F', 'g', 'G' -> {
                 double number = real(value);
                 String digits = NumberFormat.digits(number, type, precision < 0 ? 6 : precision, flags.contains("#"));
-                boolean negative = number < 0 || number == 0 && 1 / number < 0;
+                boolean negative = number < 0 || (number == 0 && 1 / number < 0);
                 return signed(negative, "", digits, flags, left, zeros, width);
             }
             default -> throw new TemplateError("unsupported format character '" + type + "'");
@@ -187,6 +187,7 @@ final class Printf {
         return ascii.toString();
     }
 
+    @SuppressWarnings("OrphanedFormatString") // Python's own messages name the conversion
     private static String character(Object value) {
         if (Numbers.isInteger(value)) {
             int c = Numbers.index(value, "%c");

@@ -150,7 +150,7 @@ final class PythonJson {
                 case '\b' -> json.append("\\b");
                 case '\f' -> json.append("\\f");
                 default -> {
-                    if (c < ' ' || ascii && c > '~') {
+                    if (c < ' ' || (ascii && c > '~')) {
                         json.append(String.format("\\u%04x", (int) c));
                     } else {
                         json.append(c);

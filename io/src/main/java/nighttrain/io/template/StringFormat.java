@@ -37,7 +37,7 @@ final class StringFormat {
             if (c == '}' && !doubled) {
                 throw new TemplateError("Single '}' encountered in format string");
             }
-            if (c != '{' && c != '}' || doubled) {
+            if ((c != '{' && c != '}') || doubled) {
                 out.append(c);
                 i += c == '{' || c == '}' ? 1 : 0;
             } else {
@@ -121,7 +121,7 @@ final class StringFormat {
                 end++;
             }
             String key = end < 0 ? "" : name.substring(at + 1, end);
-            if (key.isEmpty() || !attribute && name.charAt(at) != '[') {
+            if (key.isEmpty() || (!attribute && name.charAt(at) != '[')) {
                 throw new TemplateError("Empty attribute in format string");
             }
             value = attribute
@@ -135,7 +135,7 @@ final class StringFormat {
     private Object first(String name) {
         boolean number = name.matches("[0-9]{1,9}");
         if (number || name.isEmpty()) {
-            if (number && automatic > 0 || name.isEmpty() && manual) {
+            if ((number && automatic > 0) || (name.isEmpty() && manual)) {
                 throw new TemplateError(
                         "cannot switch between automatic field numbering and manual field specification");
             }
@@ -182,7 +182,7 @@ final class StringFormat {
         boolean numeric =
                 parts.group(3) != null || parts.group(4) != null || parts.group(5) != null || parts.group(8) != null;
         boolean padsInside = "=".equals(parts.group(2));
-        if (type != null && !type.equals("s") || numeric || padsInside) {
+        if ((type != null && !type.equals("s")) || numeric || padsInside) {
             throw new TemplateError("Unknown or not allowed part of a format specifier of a text: " + parts.group());
         }
         int length = Text.length(text);
@@ -213,7 +213,7 @@ final class StringFormat {
         if (integer) {
             BigInteger number = Numbers.big(value);
             negative = number.signum() < 0;
-            if (width(parts, 9) >= 0 || type.equals("c") && (parts.group(3) != null || parts.group(8) != null)) {
+            if (width(parts, 9) >= 0 || (type.equals("c") && (parts.group(3) != null || parts.group(8) != null))) {
                 throw new TemplateError("Precision not allowed in integer format specifier");
             }
             digits = type.equals("c") ? Printf.format("%c", value).toString() : radix(number.abs(), type);
@@ -225,7 +225,7 @@ final class StringFormat {
             }
             double number = Numbers.real(value);
             digits = real(number, type, width(parts, 9), parts.group(5) != null);
-            negative = number < 0 || number == 0 && 1 / number < 0;
+            negative = number < 0 || (number == 0 && 1 / number < 0);
             if (parts.group(4) != null && negative && digits.matches("[0.]*(e.*)?%?")) {
                 negative = false;
             }
@@ -270,8 +270,8 @@ final class StringFormat {
         if (separator == null) {
             return digits;
         }
-        if (separator.equals(",") && "bcnoxX".contains(type) && !type.isEmpty()
-                || "cn".contains(type) && !type.isEmpty()) {
+        if ((separator.equals(",") && "bcnoxX".contains(type) && !type.isEmpty())
+                || ("cn".contains(type) && !type.isEmpty())) {
             throw new TemplateError("Cannot specify '" + separator + "' with '" + type + "'.");
         }
         int size = "boxX".contains(type) && !type.isEmpty() ? 4 : 3;

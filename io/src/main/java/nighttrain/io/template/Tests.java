@@ -93,6 +93,6 @@ final class Tests {
         if (value instanceof Boolean && other instanceof Boolean) {
             return value.equals(other);
         }
-        return value == other || value instanceof String && value.equals(other);
+        return value == other || (value instanceof String && value.equals(other));
     }
 }

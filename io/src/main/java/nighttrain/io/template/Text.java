@@ -24,11 +24,11 @@ final class Text {
     }
 
     static boolean isBlank(int c) {
-        return c >= 9 && c <= 13
-                || c >= 0x1c && c <= 0x20
+        return (c >= 9 && c <= 13)
+                || (c >= 0x1c && c <= 0x20)
                 || c == 0x85
                 || c == 0xa0
-                || c > 0xff && (Character.getType(c) == Character.SPACE_SEPARATOR || c == 0x2028 || c == 0x2029);
+                || (c > 0xff && (Character.getType(c) == Character.SPACE_SEPARATOR || c == 0x2028 || c == 0x2029));
     }
 
     /** Whether all from {@code from} on is blank. */
@@ -197,7 +197,7 @@ final class Text {
         for (int i = 0; i < text.length(); i += Character.charCount(text.codePointAt(i))) {
             int c = text.codePointAt(i);
             boolean upper = Character.isUpperCase(c) || Character.isTitleCase(c);
-            if (upper && inWord || Character.isLowerCase(c) && !inWord) {
+            if ((upper && inWord) || (Character.isLowerCase(c) && !inWord)) {
                 return false;
             }
             inWord = isCased(c);
@@ -243,7 +243,7 @@ final class Text {
         int begin = 0;
         for (int i = 0; i < text.length(); i++) {
             char c = text.charAt(i);
-            if (c >= '\n' && c <= '\r' || c >= 0x1c && c <= 0x1e || c == 0x85 || c == 0x2028 || c == 0x2029) {
+            if ((c >= '\n' && c <= '\r') || (c >= 0x1c && c <= 0x1e) || c == 0x85 || c == 0x2028 || c == 0x2029) {
                 int end = c == '\r' && i + 1 < text.length() && text.charAt(i + 1) == '\n' ? i + 2 : i + 1;
                 lines.add(text.substring(begin, keepEnds ? end : i));
                 begin = end;

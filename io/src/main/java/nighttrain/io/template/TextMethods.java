@@ -401,9 +401,9 @@ final class TextMethods {
                 || c == 0xb3
                 || c == 0xb9
                 || c == 0x2070
-                || c >= 0x2074 && c <= 0x2079
-                || c >= 0x2080 && c <= 0x2089
-                || c >= 0x2460 && c <= 0x2468;
+                || (c >= 0x2074 && c <= 0x2079)
+                || (c >= 0x2080 && c <= 0x2089)
+                || (c >= 0x2460 && c <= 0x2468);
     }
 
     private static boolean isNumeric(int c) {

@@ -174,13 +174,13 @@ class BadSafetensorsTest {
                 .isInstanceOf(UserError.class)
                 .hasMessage(
                         "missing tensor in %s: c (expected shape [2, 3]; config.json and weights do not belong"
-                                + " together, copy both again)",
+                                + " together; copy both again)",
                         dir);
         assertThatThrownBy(() -> checkpoint.tensor("b", 3, 1))
                 .isInstanceOf(UserError.class)
                 .hasMessage(
                         "wrong shape of tensor b in %s: [1, 3] (expected [3, 1]; config.json and weights do not belong"
-                                + " together, copy both again)",
+                                + " together; copy both again)",
                         file);
     }
 }

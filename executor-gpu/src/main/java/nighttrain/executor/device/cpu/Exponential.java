@@ -12,6 +12,7 @@ import jdk.incubator.vector.VectorOperators;
  * <p>{@code x = n ln 2 + r}, {@code e^x = 2^n e^r} with a polynomial for {@code |r| <= ln 2 / 2}; {@code 2^n} in two factors, so
  * that results below the smallest normal number are rounded once.
  */
+@SuppressWarnings("FloatingPointLiteralPrecision") // the coefficients as they are published
 final class Exponential {
     /** From here on {@code e^x} is infinite, or 0. */
     private static final float HIGHEST = 89f;
@@ -86,6 +87,6 @@ final class Exponential {
     }
 
     private static float powerOf2(int exponent) {
-        return Float.intBitsToFloat(exponent + EXPONENT_BIAS << MANTISSA_BITS);
+        return Float.intBitsToFloat((exponent + EXPONENT_BIAS) << MANTISSA_BITS);
     }
 }

@@ -50,7 +50,6 @@ class ExponentialTest {
                 Float.NaN,
                 Float.MAX_VALUE,
                 -Float.MAX_VALUE,
-                88.722839f,
                 88.72284f,
                 89f,
                 89.5f,
