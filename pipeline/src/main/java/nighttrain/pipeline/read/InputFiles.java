@@ -172,7 +172,7 @@ record InputFiles(Path root, String pattern, List<String> partitions, List<Input
     private static boolean isHidden(String name) {
         for (String part : name.split("/", -1)) {
             boolean partition = part.startsWith("_") && part.contains("=");
-            if (part.startsWith(".") || part.startsWith("_") && !partition || part.endsWith("._COPYING_")) {
+            if (part.startsWith(".") || (part.startsWith("_") && !partition) || part.endsWith("._COPYING_")) {
                 return true;
             }
         }

@@ -138,7 +138,6 @@ final class BatchRequest {
                         }
                     } catch (JsonProcessingException text) {
                         // A model wrote it, and not always JSON; the template gets it as it is.
-                        continue;
                     }
                 }
             }
