@@ -30,8 +30,7 @@ class QuarantineTest extends JobTest {
         assertThat(quarantined()).containsExactly("prompt 30");
         assertThat(results().get(30).<String>getAs("error_message"))
                 .isEqualTo(
-                        "row ends what computes it: tried 4 times, the last 2 alone (limit 2 in company, then 2 alone;"
-                                + " the executors' logs may say why, leave the row out or mend it)");
+                        "row crashed its executor: 4 attempts, the last 2 isolated (see the executor's log; fix or remove the row)");
         assertThat(results().get(30).<Integer>getAs("attempts")).isEqualTo(4);
         assertThat(attempts()).as("of rows that saw no death").contains(1);
         assertThat(script().computed.values()).allMatch(times -> times.get() == 1);

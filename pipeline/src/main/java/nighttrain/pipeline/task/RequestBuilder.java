@@ -60,11 +60,9 @@ final class RequestBuilder {
     private RowFault quarantined(PromptRow row) {
         return new RowFault(
                 Incidents.QUARANTINED,
-                "row ends what computes it: tried " + attempts.attempts(row) + " times, the last "
-                        + AttemptCounts.PROVING_CRASHES + " alone (limit " + AttemptCounts.SUSPICIOUS_CRASHES
-                        + " in company, then "
+                "row crashed its executor: " + attempts.attempts(row) + " attempts, the last "
                         + AttemptCounts.PROVING_CRASHES
-                        + " alone; the executors' logs may say why, leave the row out or mend it)");
+                        + " isolated (see the executor's log; fix or remove the row)");
     }
 
     /** A row's seed: the same for the same job seed, row and sample, on every task and executor. */
