@@ -106,19 +106,25 @@ public final class JobLock implements AutoCloseable {
     private static Optional<Claim> settledOther(JobFolder folder, Path mine) throws IOException {
         long lookUntil = System.nanoTime() + GIVING_WAY.toNanos();
         while (true) {
-            List<Claim> others = livingOthers(folder, mine);
+            boolean late = System.nanoTime() > lookUntil;
+            List<Claim> others = livingOthers(folder, mine, late);
             Optional<Claim> eldest = others.stream().min(Comparator.comparing(Claim::run));
-            boolean elder = eldest.filter(other -> other.run().compareTo(JobFolder.claimant(mine)) < 0)
+            boolean elder = eldest.filter(
+                            other -> !other.isTorn() && other.run().compareTo(JobFolder.claimant(mine)) < 0)
                     .isPresent();
-            if (eldest.isEmpty() || elder || System.nanoTime() > lookUntil) {
+            if (eldest.isEmpty() || elder || late) {
                 return eldest;
             }
             pause();
         }
     }
 
-    /** The claims of runs that live; those of dead ones are deleted. */
-    private static List<Claim> livingOthers(JobFolder folder, Path mine) throws IOException {
+    /**
+     * The claims of runs that live; those of dead ones are deleted.
+     *
+     * @param late whether a claim that is still torn counts as that of a run that was killed while it wrote
+     */
+    private static List<Claim> livingOthers(JobFolder folder, Path mine, boolean late) throws IOException {
         List<Claim> living = new ArrayList<>();
         // Both times are the file system's: clocks of machines differ.
         long nowMs = folder.fs().getFileStatus(mine).getModificationTime();
@@ -129,7 +135,8 @@ public final class JobLock implements AutoCloseable {
             try {
                 Claim claim = Claim.read(folder.fs(), other.getPath());
                 boolean beats = nowMs - other.getModificationTime() < DEAD_AFTER.toMillis();
-                if (claim.isOfThisHost() ? claim.isRunning() : beats) {
+                boolean lives = claim.isOfThisHost() ? claim.isRunning() : beats;
+                if (claim.isTorn() ? !late : lives) {
                     living.add(claim);
                 } else {
                     folder.fs().delete(other.getPath(), false);
@@ -188,6 +195,11 @@ public final class JobLock implements AutoCloseable {
             try (FSDataOutputStream out = fs.create(file, true)) {
                 out.write(JSON.writeValueAsString(this).getBytes(StandardCharsets.UTF_8));
             }
+        }
+
+        /** Whether the file held no whole claim: its run is writing it, or was killed while it did. */
+        boolean isTorn() {
+            return pid == 0;
         }
 
         boolean isOfThisHost() {
