@@ -101,6 +101,7 @@ final class ReplicatedEngine implements Engine {
                     Optional.of(error),
                     List.of(),
                     List.of(),
+                    List.of(),
                     request.promptTokens().length,
                     0,
                     now,

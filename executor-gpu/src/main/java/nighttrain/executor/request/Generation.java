@@ -12,6 +12,7 @@ import java.util.Optional;
  * @param error present exactly when {@code finishReason} is {@link FinishReason#ERROR}
  * @param logprobs one entry per output token when asked for, else empty
  * @param promptLogprobs one entry per prompt token after the first when asked for, else empty
+ * @param scores the log-probabilities asked for by {@link GenerationRequest#scores}, in their order
  * @param promptTokens tokens of the prompt
  * @param cachedPromptTokens of these, tokens whose keys and values another request had left in the cache
  * @param submittedNanos {@link System#nanoTime} when the engine took the request
@@ -25,6 +26,7 @@ public record Generation(
         Optional<RequestError> error,
         List<TokenLogprobs> logprobs,
         List<TokenLogprobs> promptLogprobs,
+        List<Float> scores,
         int promptTokens,
         int cachedPromptTokens,
         long submittedNanos,

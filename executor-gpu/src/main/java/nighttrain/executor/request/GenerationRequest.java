@@ -1,5 +1,7 @@
 package nighttrain.executor.request;
 
+import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -12,6 +14,8 @@ import java.util.Set;
  *     executor gives the same text
  * @param stopTokens token ids that end the generation (end of text among them); not part of the output
  * @param stopCheck ends it by what the tokens mean
+ * @param constraint which outputs there may be
+ * @param scores log-probabilities that are wanted, by ascending position; where there are any, nothing is sampled
  */
 public record GenerationRequest(
         long id,
@@ -19,4 +23,17 @@ public record GenerationRequest(
         SamplingParams sampling,
         long seed,
         Set<Integer> stopTokens,
-        StopCheck stopCheck) {}
+        StopCheck stopCheck,
+        Optional<TokenConstraint> constraint,
+        List<Score> scores) {
+    /** Of any output. */
+    public GenerationRequest(
+            long id,
+            int[] promptTokens,
+            SamplingParams sampling,
+            long seed,
+            Set<Integer> stopTokens,
+            StopCheck stopCheck) {
+        this(id, promptTokens, sampling, seed, stopTokens, stopCheck, Optional.empty(), List.of());
+    }
+}

@@ -250,6 +250,7 @@ public final class Sequence {
                 error,
                 List.copyOf(logprobs),
                 List.copyOf(promptLogprobs),
+                List.of(),
                 promptLength,
                 cachedPromptTokens,
                 submittedNanos,

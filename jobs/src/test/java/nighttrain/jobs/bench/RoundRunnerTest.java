@@ -130,6 +130,7 @@ class RoundRunnerTest {
                     Optional.empty(),
                     List.of(),
                     List.of(),
+                    List.of(),
                     prompt.length,
                     0,
                     now,

@@ -67,6 +67,7 @@ class RoundTest {
                 Optional.empty(),
                 List.of(),
                 List.of(),
+                List.of(),
                 promptTokens,
                 0,
                 submitted,

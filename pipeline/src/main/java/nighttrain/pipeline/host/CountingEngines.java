@@ -84,6 +84,7 @@ public record CountingEngines() implements EngineFactory {
                     Optional.empty(),
                     List.of(),
                     List.of(),
+                    List.of(),
                     prompt,
                     0,
                     now,

@@ -129,6 +129,7 @@ final class FakeEngine implements Engine {
                 Optional.empty(),
                 logprobs(request, tokens),
                 List.of(),
+                List.of(),
                 request.promptTokens().length,
                 0,
                 submitted,

@@ -53,6 +53,7 @@ final class PacedReplica {
                     Optional.empty(),
                     List.of(),
                     List.of(),
+                    List.of(),
                     request.promptTokens().length,
                     0,
                     submittedNanos,
