@@ -11,9 +11,9 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import nighttrain.io.journal.AttemptFiles;
+import nighttrain.io.journal.AttemptLog;
+import nighttrain.io.journal.AttemptLog.RowAttempt;
 import nighttrain.io.journal.Journal;
-import nighttrain.io.table.RowAttempt;
 import nighttrain.pipeline.GenerateJob;
 import nighttrain.pipeline.engine.NightTrainPlugin;
 import nighttrain.pipeline.monitor.ProgressListener;
@@ -74,9 +74,9 @@ class ClusterFarewellIT {
                 new org.apache.hadoop.fs.Path(
                         folder.resolve("out/_nighttrain/journal").toUri()));
         Map<String, List<RowAttempt>> tries = new HashMap<>();
-        for (org.apache.hadoop.fs.Path file : AttemptFiles.list(journal, "")) {
+        for (org.apache.hadoop.fs.Path file : AttemptLog.files(journal, "")) {
             String name = file.getName();
-            tries.put(name.substring(0, name.lastIndexOf('-')), AttemptFiles.read(fs, file));
+            tries.put(name.substring(0, name.lastIndexOf('-')), AttemptLog.read(fs, file));
         }
         return tries;
     }

@@ -5,7 +5,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import nighttrain.io.journal.AttemptFiles;
+import nighttrain.io.journal.AttemptLog;
 import nighttrain.io.journal.Journal;
 import nighttrain.io.journal.JournalReader;
 import nighttrain.io.rows.ResultRow;
@@ -39,7 +39,7 @@ final class JournalView {
 
     /** Whether some are being computed, or were when their process ended. */
     boolean hasRowsInFlight() {
-        return !AttemptFiles.list(journal, "").isEmpty();
+        return !AttemptLog.files(journal, "").isEmpty();
     }
 
     long rows() {

@@ -7,7 +7,7 @@ import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
-import nighttrain.io.table.Prediction;
+import nighttrain.io.table.Summary.Prediction;
 import nighttrain.io.text.Tokenizer;
 import nighttrain.pipeline.host.EngineFactory;
 import nighttrain.pipeline.host.EngineFactory.EngineKey;

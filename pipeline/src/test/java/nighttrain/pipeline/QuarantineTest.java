@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
-import nighttrain.io.journal.AttemptFiles;
+import nighttrain.io.journal.AttemptLog;
+import nighttrain.io.journal.AttemptLog.RowAttempt;
 import nighttrain.io.journal.Journal;
-import nighttrain.io.table.RowAttempt;
 import nighttrain.io.table.Summary;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.testing.JobTest;
@@ -95,8 +95,8 @@ class QuarantineTest extends JobTest {
     /** Rows that a run left in flight. */
     private List<RowAttempt> tries() {
         Journal journal = journal();
-        return AttemptFiles.list(journal, "").stream()
-                .flatMap(file -> AttemptFiles.read(journal.fs(), file).stream())
+        return AttemptLog.files(journal, "").stream()
+                .flatMap(file -> AttemptLog.read(journal.fs(), file).stream())
                 .toList();
     }
 

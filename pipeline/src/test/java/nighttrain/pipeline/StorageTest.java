@@ -6,11 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import nighttrain.io.journal.AttemptFiles;
+import nighttrain.io.journal.AttemptLog;
+import nighttrain.io.journal.AttemptLog.RowAttempt;
 import nighttrain.io.journal.Journal;
 import nighttrain.io.journal.JournalReader;
 import nighttrain.io.rows.ResultRow;
-import nighttrain.io.table.RowAttempt;
 import nighttrain.pipeline.RunFault.StorageFault;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.testing.JobTest;
@@ -136,8 +136,8 @@ class StorageTest extends JobTest {
 
     private List<RowAttempt> triesThatDied() {
         Journal journal = journal();
-        return AttemptFiles.list(journal, "").stream()
-                .flatMap(file -> AttemptFiles.read(journal.fs(), file).stream())
+        return AttemptLog.files(journal, "").stream()
+                .flatMap(file -> AttemptLog.read(journal.fs(), file).stream())
                 .filter(row -> !row.released())
                 .toList();
     }

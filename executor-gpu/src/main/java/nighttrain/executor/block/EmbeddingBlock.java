@@ -3,7 +3,7 @@ package nighttrain.executor.block;
 import java.util.Optional;
 import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.Tensor;
-import nighttrain.io.spec.Embedding;
+import nighttrain.io.spec.ModelSpec.Embedding;
 
 /** Tokens and learned positions to the first residual stream; every rank has the tables whole. */
 public record EmbeddingBlock(Embedding spec) {

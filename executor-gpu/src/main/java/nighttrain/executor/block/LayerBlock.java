@@ -8,11 +8,11 @@ import nighttrain.executor.architecture.Output;
 import nighttrain.executor.architecture.Placement;
 import nighttrain.executor.device.Norm;
 import nighttrain.io.spec.Attention;
-import nighttrain.io.spec.FeedForward;
 import nighttrain.io.spec.LayerSpec;
-import nighttrain.io.spec.Mixer;
+import nighttrain.io.spec.LayerSpec.FeedForward;
+import nighttrain.io.spec.LayerSpec.Mixer;
+import nighttrain.io.spec.LayerSpec.Residual;
 import nighttrain.io.spec.Mlp;
-import nighttrain.io.spec.Residual;
 
 /** A layer on one rank: the blocks of its mixer and its feed-forward, and the norms around them, which every rank has whole. */
 public record LayerBlock(LayerSpec spec, Block mixer, Block feedForward, Placement placement) {

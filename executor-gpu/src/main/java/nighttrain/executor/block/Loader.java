@@ -21,9 +21,9 @@ import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.CheckpointTensor;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.Attention.QueryScale;
-import nighttrain.io.spec.Linear;
+import nighttrain.io.spec.Parameter.Linear;
+import nighttrain.io.spec.Parameter.Table;
 import nighttrain.io.spec.Rope;
-import nighttrain.io.spec.Table;
 import nighttrain.io.spec.TensorSpec;
 
 /** One rank's share of a checkpoint's parameters, put onto its device: how each kind of parameter is cut. And what comes with them. */
@@ -174,21 +174,21 @@ public final class Loader {
     }
 
     /** A norm of every local track. */
-    Norm normPerTrack(String role, nighttrain.io.spec.Norm norm) {
+    Norm normPerTrack(String role, nighttrain.io.spec.Parameter.Norm norm) {
         return normPerTrack(role, norm, 1);
     }
 
     /** The same times {@code factor}. */
-    Norm normPerTrack(String role, nighttrain.io.spec.Norm norm, double factor) {
+    Norm normPerTrack(String role, nighttrain.io.spec.Parameter.Norm norm, double factor) {
         return norm(role, norm, placement.localTracks(), factor);
     }
 
     /** A norm that has nothing to do with tracks, times {@code factor}. */
-    Norm norm(String role, nighttrain.io.spec.Norm norm, double factor) {
+    Norm norm(String role, nighttrain.io.spec.Parameter.Norm norm, double factor) {
         return norm(role, norm, 1, factor);
     }
 
-    private Norm norm(String role, nighttrain.io.spec.Norm norm, int tracks, double factor) {
+    private Norm norm(String role, nighttrain.io.spec.Parameter.Norm norm, int tracks, double factor) {
         List<float[]> weights = new ArrayList<>();
         List<float[]> biases = new ArrayList<>();
         for (int track = 0; track < tracks; track++) {
@@ -204,7 +204,7 @@ public final class Loader {
             weights.add(weight);
             biases.add(bias);
         }
-        boolean isLayerNorm = norm.kind() == nighttrain.io.spec.Norm.Kind.LAYER;
+        boolean isLayerNorm = norm.kind() == nighttrain.io.spec.Parameter.Norm.Kind.LAYER;
         return new Norm(
                 device.constant(role, tracks, 1, norm.size(), concatenated(weights)),
                 isLayerNorm

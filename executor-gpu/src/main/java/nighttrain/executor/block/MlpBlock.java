@@ -6,8 +6,8 @@ import nighttrain.executor.architecture.Placement;
 import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Tensor;
-import nighttrain.io.spec.Linear;
 import nighttrain.io.spec.Mlp;
+import nighttrain.io.spec.Parameter.Linear;
 
 /** An MLP, gated or not: a rank has some of its columns. */
 record MlpBlock(Mlp spec, Placement placement) implements Block {

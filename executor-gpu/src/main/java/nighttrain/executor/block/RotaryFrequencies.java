@@ -6,7 +6,7 @@ import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Rotation;
 import nighttrain.io.spec.Attention.QueryScale;
 import nighttrain.io.spec.Rope;
-import nighttrain.io.spec.RopeScaling;
+import nighttrain.io.spec.Rope.Scaling;
 
 /**
  * The angles of rotary position embedding (arXiv 2104.09864): position times {@code theta^(-2i / dims)}, scaled. StrictMath: bits that
@@ -17,11 +17,11 @@ final class RotaryFrequencies {
 
     /** Tables for positions {@code 0 .. positions - 1}; of no columns where there is no rope. And how queries grow. */
     static Rotation tables(Device device, Optional<Rope> rope, Optional<QueryScale> queryScale, int positions) {
-        Rope rotary = rope.orElse(new Rope(0, 1, new RopeScaling.None()));
+        Rope rotary = rope.orElse(new Rope(0, 1, new Scaling.None()));
         int half = rotary.dims() / 2;
         float[] cos = new float[Math.multiplyExact(positions, half)];
         float[] sin = new float[cos.length];
-        double factor = rotary.scaling() instanceof RopeScaling.Yarn yarn ? yarn.attentionFactor() : 1;
+        double factor = rotary.scaling() instanceof Scaling.Yarn yarn ? yarn.attentionFactor() : 1;
         // StrictMath: bits that depend neither on the machine nor on what is compiled. On all cores, since it is
         // slower.
         IntStream.range(0, half).parallel().forEach(i -> {
@@ -48,20 +48,20 @@ final class RotaryFrequencies {
     /** What pair {@code i} turns by from one position to the next. */
     private static double frequency(Rope rope, int i) {
         double frequency = StrictMath.pow(rope.theta(), -2.0 * i / rope.dims());
-        RopeScaling scaling = rope.scaling();
-        if (scaling instanceof RopeScaling.Linear linear) {
+        Scaling scaling = rope.scaling();
+        if (scaling instanceof Scaling.Linear linear) {
             return frequency / linear.factor();
         }
-        if (scaling instanceof RopeScaling.Llama3 llama3) {
+        if (scaling instanceof Scaling.Llama3 llama3) {
             return llama3(frequency, llama3);
         }
-        if (scaling instanceof RopeScaling.Yarn yarn) {
+        if (scaling instanceof Scaling.Yarn yarn) {
             return yarn(frequency, i, rope, yarn);
         }
         return frequency;
     }
 
-    private static double llama3(double frequency, RopeScaling.Llama3 scaling) {
+    private static double llama3(double frequency, Scaling.Llama3 scaling) {
         double turns = scaling.originalMaxPositions() * frequency / (2 * Math.PI);
         double low = scaling.lowFrequencyFactor();
         double high = scaling.highFrequencyFactor();
@@ -69,7 +69,7 @@ final class RotaryFrequencies {
         return frequency * (kept + (1 - kept) / scaling.factor());
     }
 
-    private static double yarn(double frequency, int i, Rope rope, RopeScaling.Yarn scaling) {
+    private static double yarn(double frequency, int i, Rope rope, Scaling.Yarn scaling) {
         double low = pairThatTurns(scaling.betaFast(), rope, scaling);
         double high = pairThatTurns(scaling.betaSlow(), rope, scaling);
         low = Math.max(0, scaling.truncate() ? Math.floor(low) : low);
@@ -80,7 +80,7 @@ final class RotaryFrequencies {
     }
 
     /** The number of the pair, in fractions, that turns {@code turns} times over the original context. */
-    private static double pairThatTurns(double turns, Rope rope, RopeScaling.Yarn scaling) {
+    private static double pairThatTurns(double turns, Rope rope, Scaling.Yarn scaling) {
         return rope.dims()
                 * StrictMath.log(scaling.originalMaxPositions() / (turns * 2 * Math.PI))
                 / (2 * StrictMath.log(rope.theta()));

@@ -6,9 +6,9 @@ import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.SyncCount;
 import nighttrain.executor.block.ModelBlocks;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Norm;
 import nighttrain.io.spec.Parameter;
-import nighttrain.io.spec.Table;
+import nighttrain.io.spec.Parameter.Norm;
+import nighttrain.io.spec.Parameter.Table;
 import nighttrain.io.spec.TensorSpec;
 
 /**

@@ -15,7 +15,7 @@ import nighttrain.executor.device.cpu.CpuDevice;
 import nighttrain.executor.reference.RandomCheckpoint;
 import nighttrain.executor.reference.Shapes;
 import nighttrain.io.checkpoint.Bfloat16;
-import nighttrain.io.spec.Embedding;
+import nighttrain.io.spec.ModelSpec.Embedding;
 import nighttrain.io.spec.Wiring;
 import org.junit.jupiter.api.Test;
 

@@ -4,17 +4,17 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import nighttrain.io.spec.Attention;
-import nighttrain.io.spec.Embedding;
-import nighttrain.io.spec.Head;
 import nighttrain.io.spec.LayerSpec;
-import nighttrain.io.spec.Linear;
+import nighttrain.io.spec.LayerSpec.Residual;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Norm;
-import nighttrain.io.spec.Residual;
+import nighttrain.io.spec.ModelSpec.Embedding;
+import nighttrain.io.spec.ModelSpec.Head;
+import nighttrain.io.spec.Parameter.Linear;
+import nighttrain.io.spec.Parameter.Norm;
+import nighttrain.io.spec.Parameter.Table;
 import nighttrain.io.spec.Rope;
-import nighttrain.io.spec.RopeScaling;
-import nighttrain.io.spec.Table;
+import nighttrain.io.spec.Rope.Scaling;
 import nighttrain.io.spec.TensorSpec;
 import nighttrain.io.spec.Wiring;
 
@@ -119,7 +119,7 @@ public enum Shapes {
                 Linear.of(at + "self_attn.o_proj", HIDDEN, queries, bias),
                 Optional.empty(),
                 llama && !(style.finished() && number == 1)
-                        ? Optional.of(new Rope(HEAD_DIM, 100, new RopeScaling.None()))
+                        ? Optional.of(new Rope(HEAD_DIM, 100, new Scaling.None()))
                         : Optional.empty(),
                 0,
                 style.finished() ? 0.3 : Attention.scaleOf(style.headDim()),

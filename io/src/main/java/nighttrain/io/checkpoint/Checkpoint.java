@@ -1,8 +1,8 @@
 package nighttrain.io.checkpoint;
 
 import java.util.List;
-import nighttrain.io.spec.Linear;
 import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.TensorSpec;
 
 /**
@@ -40,11 +40,13 @@ public interface Checkpoint extends AutoCloseable {
         Linear.Storage storage = linear.storage();
         String name = TensorSpec.ofTrack(linear.weight(), track);
         if (storage.inputsFirst()) {
-            return new TransposedColumns(
+            return new TensorViews.TransposedColumns(
                     name, tensor(name, linear.inputs(), storage.outputs()), storage.firstOutput(), linear.outputs());
         }
         CheckpointTensor whole = tensor(name, storage.outputs(), linear.inputs());
-        return linear.isStoredPlainly() ? whole : TensorRows.of(name, whole, storage.firstOutput(), linear.outputs());
+        return linear.isStoredPlainly()
+                ? whole
+                : TensorViews.Rows.of(name, whole, storage.firstOutput(), linear.outputs());
     }
 
     /** A linear layer's bias, {@code [outputs]}, of a layer that has one; otherwise as {@link #weight}. */
@@ -53,7 +55,7 @@ public interface Checkpoint extends AutoCloseable {
         CheckpointTensor whole = tensor(name, linear.storage().outputs());
         return linear.isStoredPlainly()
                 ? whole
-                : TensorRows.of(name, whole, linear.storage().firstOutput(), linear.outputs());
+                : TensorViews.Rows.of(name, whole, linear.storage().firstOutput(), linear.outputs());
     }
 
     /** What the user should know of it, a line each: nothing here stands in the way. */

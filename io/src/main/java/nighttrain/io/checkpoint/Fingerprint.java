@@ -12,6 +12,8 @@ import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.Collectors;
+import nighttrain.io.checkpoint.MappedFile.MappedTensor;
+import nighttrain.io.checkpoint.SafetensorsHeader.TensorEntry;
 
 /**
  * Identifies a model by SHA-256 over everything that its answers depend on: the small files whole, tensor names, types and

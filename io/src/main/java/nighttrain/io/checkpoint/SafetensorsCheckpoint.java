@@ -12,9 +12,11 @@ import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Stream;
 import nighttrain.io.UserError;
-import nighttrain.io.spec.Head;
+import nighttrain.io.checkpoint.MappedFile.MappedTensor;
+import nighttrain.io.checkpoint.SafetensorsHeader.TensorEntry;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Spelling;
+import nighttrain.io.spec.ModelSpec.Head;
+import nighttrain.io.spec.ModelSpec.Spelling;
 
 /** Weights in one or several safetensors files. */
 final class SafetensorsCheckpoint implements Checkpoint {
@@ -97,7 +99,7 @@ final class SafetensorsCheckpoint implements Checkpoint {
     @Override
     public void checkUnread() {
         String ownHead = spelling.of(spec.head().own().weight());
-        UnreadTensors.first(tensors.keySet(), spec.tensors(), spelling, Set.of(ownHead))
+        TensorChecks.firstUnread(tensors.keySet(), spec.tensors(), spelling, Set.of(ownHead))
                 .ifPresent(name -> {
                     throw UserError.of(
                             "tensor that nothing reads in "
@@ -151,9 +153,9 @@ final class SafetensorsCheckpoint implements Checkpoint {
     public CheckpointTensor tensor(String name, long... expectedShape) {
         MappedTensor tensor = tensors.get(spelling.of(name));
         if (tensor == null) {
-            throw TensorFaults.missing(dir.toString(), spelling.of(name), expectedShape);
+            throw TensorChecks.missing(dir.toString(), spelling.of(name), expectedShape);
         }
-        TensorFaults.checkShape(tensor.file().path().toString(), tensor, expectedShape);
+        TensorChecks.checkShape(tensor.file().path().toString(), tensor, expectedShape);
         return tensor;
     }
 

@@ -2,17 +2,24 @@ package nighttrain.io.journal;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.BufferedReader;
 import java.io.Closeable;
+import java.io.FileNotFoundException;
 import java.io.IOException;
+import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Objects;
 import java.util.Set;
-import nighttrain.io.table.RowAttempt;
 import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FSError;
+import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.StreamCapabilities;
@@ -24,6 +31,8 @@ import org.apache.hadoop.fs.StreamCapabilities;
  */
 public final class AttemptLog implements Closeable {
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String PREFIX = "tries-";
+    private static final String SUFFIX = ".jsonl";
     private static final int MOST_LINES = 4096;
     /** Where a flush ends a file, as on S3, rows are written down this often at most; those that have no company at once. */
     private static final long INTERVAL_NANOS = Duration.ofSeconds(10).toNanos();
@@ -91,7 +100,7 @@ public final class AttemptLog implements Closeable {
             close();
             file = null;
             if (!inFlight.isEmpty()) {
-                file = name().suffix("-" + files++ + AttemptFiles.SUFFIX);
+                file = name().suffix("-" + files++ + SUFFIX);
                 out = fs.create(file, false);
                 lines = 0;
                 write(inFlight);
@@ -104,7 +113,7 @@ public final class AttemptLog implements Closeable {
     }
 
     private Path name() {
-        return new Path(dir, AttemptFiles.PREFIX + writerName);
+        return new Path(dir, PREFIX + writerName);
     }
 
     private void write(Collection<RowAttempt> rows) throws IOException {
@@ -135,6 +144,55 @@ public final class AttemptLog implements Closeable {
             }
         } catch (FSError e) {
             throw JournalFileSystem.fault(e);
+        }
+    }
+
+    /** Files of attempts whose name begins with {@code writers}; none where the folder does not exist. */
+    public static List<Path> files(Journal journal, String writers) {
+        try {
+            FileStatus[] found = JournalFileSystem.raw(journal.fs())
+                    .listStatus(
+                            journal.dir(),
+                            path -> path.getName().startsWith(PREFIX + writers)
+                                    && path.getName().endsWith(SUFFIX));
+            return Arrays.stream(found).map(FileStatus::getPath).sorted().toList();
+        } catch (FileNotFoundException noFolder) {
+            return List.of();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot list the journal: " + journal.dir(), e);
+        }
+    }
+
+    /** The rows of one file; half a line at its end, left by a killed writer, is no row. */
+    public static List<RowAttempt> read(FileSystem fs, Path file) {
+        List<RowAttempt> rows = new ArrayList<>();
+        try (BufferedReader lines = new BufferedReader(
+                new InputStreamReader(JournalFileSystem.raw(fs).open(file), StandardCharsets.UTF_8))) {
+            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                rows.add(JSON.readValue(line, RowAttempt.class));
+            }
+        } catch (JsonProcessingException torn) {
+            return rows;
+        } catch (FileNotFoundException replaced) {
+            return List.of(); // by its writer, since it was listed
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read the journal: " + file, e);
+        }
+        return rows;
+    }
+
+    /**
+     * A row that a task had taken up when the task ended.
+     *
+     * @param file the input file, relative to the input root
+     * @param row position in that file, from 0
+     * @param sample which of the {@code n} completions, from 0
+     * @param alone whether it was alone on its executor
+     * @param released whether its task gave it back in good order; else what computed it died
+     */
+    public record RowAttempt(String file, long row, int sample, boolean alone, boolean released) {
+        public RowAttempt {
+            Objects.requireNonNull(file, "file");
         }
     }
 }

@@ -2,6 +2,7 @@ package nighttrain.io.journal;
 
 import java.time.Duration;
 import java.util.List;
+import nighttrain.io.journal.ArrowJournalWriter.RollingFiles;
 import nighttrain.io.rows.MetricsRow;
 import nighttrain.io.rows.ResultRow;
 import org.apache.hadoop.fs.FileStatus;
@@ -61,11 +62,11 @@ public record Journal(FileSystem fs, Path dir) {
 
     /** The rows of one of {@link #resultFiles}. */
     public static JournalReader<ResultRow> read(FileSystem fs, Path file) {
-        return new ArrowJournalReader<>(fs, file, RowFormat.RESULTS);
+        return new JournalReader<>(fs, file, RowFormat.RESULTS);
     }
 
     /** The rows of one of {@link #metricFiles}. */
     public static JournalReader<MetricsRow> readMetrics(FileSystem fs, Path file) {
-        return new ArrowJournalReader<>(fs, file, RowFormat.METRICS);
+        return new JournalReader<>(fs, file, RowFormat.METRICS);
     }
 }

@@ -4,9 +4,11 @@ import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.lang.reflect.RecordComponent;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Function;
 
 /**
  * A type of row: a record, whose components are the columns. Every other form of the row (Arrow in the journal, Spark in the
@@ -96,5 +98,39 @@ public final class RowType<T extends Record> {
 
     private static String snakeCase(String camelCase) {
         return camelCase.replaceAll("([A-Z])", "_$1").toLowerCase(Locale.ROOT);
+    }
+
+    /**
+     * A column of a table of rows.
+     *
+     * @param name in snake_case, as in files
+     * @param type what its values are
+     * @param nullable whether a row may have none
+     * @param value takes a row's value: of the Java type that {@code type} says, or null
+     */
+    public record Column<T>(String name, ColumnType type, boolean nullable, Function<T, Object> value) {}
+
+    /** What the values of a column are. A file format gives each of these a type of its own. */
+    public enum ColumnType {
+        TEXT(String.class),
+        INT32(Integer.class),
+        INT64(Long.class),
+        FLOAT64(Double.class),
+        INT32_LIST(int[].class),
+        /** To the millisecond. */
+        INSTANT(Instant.class);
+
+        private final Class<?> values;
+
+        ColumnType(Class<?> values) {
+            this.values = values;
+        }
+
+        static ColumnType of(Class<?> boxed) {
+            return Arrays.stream(values())
+                    .filter(type -> type.values == boxed)
+                    .findFirst()
+                    .orElseThrow(() -> new IllegalArgumentException("no column type has values of: " + boxed));
+        }
     }
 }

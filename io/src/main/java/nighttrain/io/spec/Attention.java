@@ -3,6 +3,9 @@ package nighttrain.io.spec;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import nighttrain.io.spec.LayerSpec.Mixer;
+import nighttrain.io.spec.Parameter.Linear;
+import nighttrain.io.spec.Parameter.Norm;
 
 /**
  * Causal softmax attention with grouped queries.

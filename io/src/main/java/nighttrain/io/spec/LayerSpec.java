@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
+import nighttrain.io.spec.Parameter.Norm;
 
 /**
  * One layer: a mixer and a feed-forward, each with what comes before and after it.
@@ -72,5 +73,56 @@ public record LayerSpec(
         traits.addAll(feedForward.traits());
         traits.addAll(mixer.traits());
         return traits;
+    }
+
+    /** The part of a layer that lets tokens see one another. */
+    public sealed interface Mixer permits Attention {
+        List<Parameter> parameters();
+
+        /** Its sizes, for people: {@code 32 heads (8 KV) of 128}. */
+        String shape();
+
+        /** What sets it apart, for people. */
+        List<String> traits();
+
+        /** What one token leaves in the cache of one track, in elements. */
+        long cachedElementsPerToken();
+    }
+
+    /** The part of a layer that sees one token at a time. */
+    public sealed interface FeedForward permits Mlp {
+        List<Parameter> parameters();
+
+        /** Its sizes, for people: {@code MLP 14336}. */
+        String shape();
+
+        /** What sets it apart, for people. */
+        List<String> traits();
+    }
+
+    /**
+     * What happens to a module's output, summed over ranks, before it is added to the residual stream: {@code multiplier * norm(y)}.
+     *
+     * @param norm a norm after the module (Gemma 3, OLMo 3)
+     * @param multiplier 1 for most families (Granite)
+     */
+    public record Residual(Optional<Norm> norm, double multiplier) {
+        /** The output as it is. */
+        public static Residual plain() {
+            return new Residual(Optional.empty(), 1);
+        }
+
+        public static Residual normed(Norm norm) {
+            return new Residual(Optional.of(norm), 1);
+        }
+
+        public static Residual times(double multiplier) {
+            return new Residual(Optional.empty(), multiplier);
+        }
+
+        /** Whether nothing happens. */
+        public boolean isPlain() {
+            return norm.isEmpty() && multiplier == 1;
+        }
     }
 }

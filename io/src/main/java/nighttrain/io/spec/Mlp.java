@@ -3,6 +3,8 @@ package nighttrain.io.spec;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import nighttrain.io.spec.LayerSpec.FeedForward;
+import nighttrain.io.spec.Parameter.Linear;
 
 /**
  * {@code down(f(gate(x)) * up(x))}, or {@code down(f(up(x)))} without a gate.

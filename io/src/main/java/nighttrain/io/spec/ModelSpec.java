@@ -6,7 +6,11 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import nighttrain.io.spec.Parameter.Linear;
+import nighttrain.io.spec.Parameter.Norm;
+import nighttrain.io.spec.Parameter.Table;
 
 /**
  * What a model is made of: all that an engine, a planner or a loader needs to know of its {@code config.json}.
@@ -116,5 +120,82 @@ public record ModelSpec(
         layers.forEach(layer -> traits.addAll(layer.traits()));
         embedding.positions().ifPresent(table -> traits.add("learned positions"));
         return traits;
+    }
+
+    /**
+     * Tokens to the first residual stream, {@code scale * tokens[id] + positions[position]}.
+     *
+     * @param tokens {@code [vocabulary, hidden]}
+     * @param scale 1 for most families; Gemma's is {@code sqrt(hidden)}
+     * @param positions {@code [positions, hidden]}, where they are learned
+     */
+    public record Embedding(Table tokens, double scale, Optional<Table> positions) {
+        /** Of tokens alone, as they are. */
+        public static Embedding of(Table tokens) {
+            return new Embedding(tokens, 1, Optional.empty());
+        }
+
+        /** The same times {@code factor}. */
+        public Embedding times(double factor) {
+            return new Embedding(tokens, factor, positions);
+        }
+
+        public List<Parameter> parameters() {
+            List<Parameter> parameters = new ArrayList<>(List.of(tokens));
+            positions.ifPresent(parameters::add);
+            return parameters;
+        }
+    }
+
+    /**
+     * The last normed stream to logits, {@code output(x) / divisor}, capped where there is a cap to {@code cap * tanh(logits / cap)}.
+     *
+     * @param own the linear layer as a checkpoint that ties nothing has it
+     * @param tiedTo the table whose rows take the place of its weight; its bias stays its own
+     * @param divisor 1 for most families (Granite's {@code logits_scaling})
+     * @param softCap the bound that logits come near and never pass (Gemma); 0 for none
+     */
+    public record Head(Linear own, Optional<Table> tiedTo, double divisor, double softCap) {
+        /** With {@code tied}, rows of {@code tokens} for its weight. */
+        public static Head of(Linear own, boolean tied, Table tokens) {
+            return new Head(own, tied ? Optional.of(tokens) : Optional.empty(), 1, 0);
+        }
+
+        /** The same with a weight of its own. */
+        public Head untied() {
+            return new Head(own, Optional.empty(), divisor, softCap);
+        }
+
+        /** The same with logits divided. */
+        public Head dividedBy(double other) {
+            return new Head(own, tiedTo, other, softCap);
+        }
+
+        /** The same with logits capped. */
+        public Head cappedTo(double cap) {
+            return new Head(own, tiedTo, divisor, cap);
+        }
+
+        /** The layer that computes logits. */
+        public Linear output() {
+            return tiedTo.map(table -> own.withWeight(table.name())).orElse(own);
+        }
+
+        public List<Parameter> parameters() {
+            return List.of(output());
+        }
+    }
+
+    /**
+     * Another way in which checkpoints of a family write tensor names: {@code to} in the place of {@code from} at their beginning.
+     */
+    public record Spelling(String from, String to) {
+        /** Names as a model's spec has them. */
+        public static final Spelling CANONICAL = new Spelling("", "");
+
+        /** {@code name} in this spelling. */
+        public String of(String name) {
+            return name.startsWith(from) ? to + name.substring(from.length()) : name;
+        }
     }
 }

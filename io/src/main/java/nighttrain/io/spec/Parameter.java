@@ -1,9 +1,132 @@
 package nighttrain.io.spec;
 
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /** What a model has learned: every part of it is made of these. */
-public sealed interface Parameter permits Linear, Norm, Table {
+public sealed interface Parameter {
     /** The tensors that a checkpoint keeps it in; parameters may share one. */
     List<TensorSpec> tensors();
+
+    /**
+     * A linear layer, {@code y = x W^T + b} with W {@code [outputs, inputs]}.
+     *
+     * @param weight the tensor that holds W
+     * @param bias the tensor that holds b
+     * @param storage how the two are stored
+     */
+    record Linear(String weight, Optional<String> bias, int outputs, int inputs, Storage storage) implements Parameter {
+        /**
+         * Where a layer's outputs are within its tensors, which may hold several layers' side by side.
+         *
+         * @param firstOutput of the tensors' outputs
+         * @param outputs of the tensors
+         * @param inputsFirst the weight is stored as {@code [inputs, outputs]} (GPT-2)
+         */
+        public record Storage(int firstOutput, int outputs, boolean inputsFirst) {}
+
+        /** Tensors of its own: {@code name.weight} and, where it has one, {@code name.bias}. */
+        public static Linear of(String name, int outputs, int inputs, boolean hasBias) {
+            return new Linear(
+                    name + ".weight",
+                    hasBias ? Optional.of(name + ".bias") : Optional.empty(),
+                    outputs,
+                    inputs,
+                    new Storage(0, outputs, false));
+        }
+
+        /** The same, of which {@code stored} tells more. */
+        public Linear storedAs(Storage stored) {
+            return new Linear(weight, bias, outputs, inputs, stored);
+        }
+
+        /** The same with another tensor for W. */
+        public Linear withWeight(String tensor) {
+            return new Linear(tensor, bias, outputs, inputs, storage);
+        }
+
+        /** Whether the tensors are exactly W and b. */
+        public boolean isStoredPlainly() {
+            return storage.equals(new Storage(0, outputs, false));
+        }
+
+        @Override
+        public List<TensorSpec> tensors() {
+            List<TensorSpec> tensors = new ArrayList<>();
+            tensors.add(
+                    storage.inputsFirst()
+                            ? TensorSpec.of(weight, TensorSpec.Fill.NORMAL, inputs, storage.outputs())
+                            : TensorSpec.of(weight, TensorSpec.Fill.NORMAL, storage.outputs(), inputs));
+            bias.ifPresent(name -> tensors.add(TensorSpec.of(name, TensorSpec.Fill.ZERO, storage.outputs())));
+            return tensors;
+        }
+    }
+
+    /**
+     * A norm over the last dimension.
+     *
+     * @param kind its equation
+     * @param weight the weight's tensor, {@code [size]}
+     * @param bias the bias's tensor, {@code [size]}; of LayerNorm, which may do without
+     * @param epsilon added to the mean square, or to the variance
+     * @param onePlusWeight multiplies by {@code 1 + w} (Gemma, Qwen 3.5) instead of {@code w}
+     */
+    record Norm(Kind kind, String weight, Optional<String> bias, int size, double epsilon, boolean onePlusWeight)
+            implements Parameter {
+        /** Kinds of norm. */
+        public enum Kind {
+            /** RMSNorm (arXiv 1910.07467). */
+            RMS("RMSNorm"),
+            /** LayerNorm (arXiv 1607.06450). */
+            LAYER("LayerNorm");
+
+            private final String label;
+
+            Kind(String label) {
+                this.label = label;
+            }
+
+            /** As people call it. */
+            public String label() {
+                return label;
+            }
+        }
+
+        /** RMSNorm whose weight is {@code name.weight}. */
+        public static Norm rms(String name, int size, double epsilon) {
+            return new Norm(Kind.RMS, name + ".weight", Optional.empty(), size, epsilon, false);
+        }
+
+        /** LayerNorm whose weight is {@code name.weight}, and its bias {@code name.bias}. */
+        public static Norm layer(String name, int size, double epsilon, boolean hasBias) {
+            Optional<String> bias = hasBias ? Optional.of(name + ".bias") : Optional.empty();
+            return new Norm(Kind.LAYER, name + ".weight", bias, size, epsilon, false);
+        }
+
+        /** The same, multiplying by {@code 1 + w}. */
+        public Norm withOnePlusWeight() {
+            return new Norm(kind, weight, bias, size, epsilon, true);
+        }
+
+        @Override
+        public List<TensorSpec> tensors() {
+            List<TensorSpec> tensors = new ArrayList<>();
+            tensors.add(TensorSpec.of(weight, onePlusWeight ? TensorSpec.Fill.ZERO : TensorSpec.Fill.ONE, size));
+            bias.ifPresent(name -> tensors.add(TensorSpec.of(name, TensorSpec.Fill.ZERO, size)));
+            return tensors;
+        }
+    }
+
+    /**
+     * Rows that are looked up.
+     *
+     * @param name its tensor, {@code [rows, cols]}
+     */
+    record Table(String name, int rows, int cols) implements Parameter {
+        @Override
+        public List<TensorSpec> tensors() {
+            return List.of(TensorSpec.of(name, TensorSpec.Fill.NORMAL, rows, cols));
+        }
+    }
 }

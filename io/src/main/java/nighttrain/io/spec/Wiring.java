@@ -2,6 +2,7 @@ package nighttrain.io.spec;
 
 import java.util.List;
 import java.util.Optional;
+import nighttrain.io.spec.Parameter.Linear;
 
 /**
  * How layers and tracks are wired together. What each kind computes is the engine's business: there is one architecture for every

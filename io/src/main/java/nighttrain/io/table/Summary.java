@@ -1,15 +1,22 @@
 package nighttrain.io.table;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.UUID;
 import nighttrain.io.JsonFile;
+import nighttrain.io.UserError;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
@@ -93,6 +100,113 @@ public record Summary(
             return SummaryJson.read(JsonFile.parse(in.readAllBytes(), file.toString()));
         } catch (IOException e) {
             throw new UncheckedIOException("cannot read " + file, e);
+        }
+    }
+
+    /**
+     * What went wrong on a job's way, and did it no harm.
+     *
+     * @param executorsLost executors that died during the run that wrote the summary
+     * @param tasksFailed attempts of tasks that failed during that run, with their executor or by themselves
+     * @param rowsRetried rows of the results that had to be begun more than once
+     * @param rowsQuarantined rows of the results that ended what computed them, and were given up: they count as errors
+     */
+    public record Incidents(long executorsLost, long tasksFailed, long rowsRetried, long rowsQuarantined) {
+        /** Nothing did. */
+        public static final Incidents NONE = new Incidents(0, 0, 0, 0);
+
+        /** {@code error} of rows that are quarantined. */
+        public static final String QUARANTINED = "quarantined";
+    }
+
+    /**
+     * What a plan says of a run before it begins, to be held against what that comes to.
+     *
+     * @param outputTokens of all rows
+     * @param outputTokensPerS while generating
+     * @param wallS duration of the run, in seconds
+     */
+    public record Prediction(long outputTokens, double outputTokensPerS, double wallS) {
+        /** Keys that tell a plan from other files. */
+        private static final List<String> OTHERS =
+                List.of("model_fingerprint", "layout", "rows", "prompt_tokens", "generating_s");
+
+        /**
+         * That of a file that {@code plan --json} wrote.
+         *
+         * @throws UserError where it is not there, or no plan
+         */
+        public static Prediction read(String file) {
+            try {
+                JsonNode plan = new ObjectMapper().readTree(Files.readString(java.nio.file.Path.of(file)));
+                OTHERS.forEach(plan::required);
+                return new Prediction(
+                        plan.required("output_tokens").asLong(),
+                        plan.required("output_tokens_per_s").asDouble(),
+                        plan.required("wall_s").asDouble());
+            } catch (IOException | IllegalArgumentException e) {
+                throw UserError.of(
+                        "cannot read the plan", file, "a file of nighttrain plan --json is needed; check --plan", e);
+            }
+        }
+    }
+
+    /**
+     * What a job did not have to compute.
+     *
+     * @param cachedPromptTokens prompt tokens whose keys and values another request had left in the engine's cache
+     * @param copiedRows rows that got the result of an identical request
+     * @param copiedTokens prompt and output tokens of these
+     */
+    public record Saved(long cachedPromptTokens, long copiedRows, long copiedTokens) {}
+
+    /**
+     * Tokens per second of the run that wrote the summary (a resumed run counts only what it computed itself).
+     *
+     * @param promptTokensPerS prompt tokens per second
+     * @param outputTokensPerS output tokens per second
+     * @param gpus GPUs used; 0 on CPUs
+     */
+    public record Throughput(double promptTokensPerS, double outputTokensPerS, int gpus) {
+        /** The rates of so many tokens in so many seconds; 0 where no time passed. */
+        public static Throughput of(long promptTokens, long outputTokens, double seconds, int gpus) {
+            double perToken = seconds > 0 ? 1 / seconds : 0;
+            return new Throughput(promptTokens * perToken, outputTokens * perToken, gpus);
+        }
+
+        public double totalTokensPerS() {
+            return promptTokensPerS + outputTokensPerS;
+        }
+    }
+
+    /** Files that readers find whole or not at all. */
+    private static final class WholeFile {
+        private WholeFile() {}
+
+        static void write(FileSystem fs, Path file, byte[] bytes) throws IOException {
+            // The leading underscore hides it from whoever lists the folder as a table.
+            Path temporary = new Path(file.getParent(), "_" + file.getName() + "." + UUID.randomUUID());
+            try {
+                try (OutputStream out = fs.create(temporary, false)) {
+                    out.write(bytes);
+                }
+                // Hadoop's rename refuses an existing target.
+                fs.delete(file, false);
+                if (!fs.rename(temporary, file)) {
+                    throw new IOException("cannot rename " + temporary + " to " + file.getName());
+                }
+            } finally {
+                deleteIfThere(fs, temporary);
+            }
+        }
+
+        private static void deleteIfThere(FileSystem fs, Path temporary) throws IOException {
+            try {
+                fs.delete(temporary, false);
+            } catch (FileNotFoundException e) {
+                // Renamed away, as it should be.
+                return;
+            }
         }
     }
 }

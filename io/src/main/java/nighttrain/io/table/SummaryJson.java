@@ -6,6 +6,10 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import nighttrain.io.table.Summary.Incidents;
+import nighttrain.io.table.Summary.Prediction;
+import nighttrain.io.table.Summary.Saved;
+import nighttrain.io.table.Summary.Throughput;
 
 /** The keys of {@code summary.json}, in the order in which they are written. */
 final class SummaryJson {

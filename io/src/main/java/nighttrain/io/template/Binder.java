@@ -8,8 +8,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.BiConsumer;
+import nighttrain.io.template.Scope.Frame;
+import nighttrain.io.template.Scope.Variable;
 import nighttrain.io.template.Statement.Definition;
 import nighttrain.io.template.Statement.Parameter;
+import nighttrain.io.template.Statement.Target;
 
 /**
  * Finds where every name's value is, by the rules of Jinja2's compiler: a block has names of its own for what it sets, which begin

@@ -4,8 +4,10 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import nighttrain.io.template.Scope.Variable;
 import nighttrain.io.template.Values.Function;
 import nighttrain.io.template.Values.Tuple;
+import nighttrain.io.template.Values.Undefined;
 
 /** An expression of a template. Each says what it is made of, and what it is worth. */
 sealed interface Expression {

@@ -1,5 +1,6 @@
 package nighttrain.io.template;
 
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -11,7 +12,9 @@ import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import nighttrain.io.template.Values.Generator;
 import nighttrain.io.template.Values.Group;
+import nighttrain.io.template.Values.Markup;
 import nighttrain.io.template.Values.Tuple;
+import nighttrain.io.template.Values.Undefined;
 
 /**
  * Jinja2's filters, each with its parameters and defaults. What Jinja2 gives as a generator is one here: true, without a length, and
@@ -818,5 +821,40 @@ final class Filters {
             }
             return columns.iterator();
         });
+    }
+
+    /** The filter {@code urlencode}: a text for a path, or pairs for a query. */
+    private static final class Urls {
+        private Urls() {}
+
+        static Object encode(Object value) {
+            if (Text.is(value) || !Python.isIterable(value)) {
+                return quote(value, "/");
+            }
+            Iterator<Object> pairs = value instanceof java.util.Map
+                    ? Python.iterator(((Values.Function) Operators.own(value, "items")).call(Arguments.NONE))
+                    : Python.iterator(value);
+            List<String> encoded = new ArrayList<>();
+            while (pairs.hasNext()) {
+                List<Object> pair = Python.list(pairs.next());
+                if (pair.size() != 2) {
+                    throw new TemplateError("not enough or too many values to unpack (expected 2)");
+                }
+                encoded.add(quote(pair.get(0), "").replace("%20", "+") + "="
+                        + quote(pair.get(1), "").replace("%20", "+"));
+            }
+            return String.join("&", encoded);
+        }
+
+        private static String quote(Object value, String safe) {
+            StringBuilder quoted = new StringBuilder();
+            for (byte b : Python.str(value).getBytes(StandardCharsets.UTF_8)) {
+                char c = (char) (b & 0xff);
+                boolean plain = c < 0x80 && (Character.isLetterOrDigit(c) || ("_.-~" + safe).indexOf(c) >= 0);
+                quoted.append(plain ? String.valueOf(c) : String.format("%%%02X", (int) c));
+            }
+            RenderBudget.checkChars(quoted.length());
+            return quoted.toString();
+        }
     }
 }

@@ -8,6 +8,7 @@ import java.util.Map;
 import nighttrain.io.template.Values.Attributes;
 import nighttrain.io.template.Values.Builtin;
 import nighttrain.io.template.Values.Function;
+import nighttrain.io.template.Values.Undefined;
 
 /** The variable {@code loop}. It reads ahead only where it is asked to, since what comes next may depend on the loop's body. */
 final class Loop implements Attributes, Function {

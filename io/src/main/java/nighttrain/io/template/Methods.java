@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.Set;
 import nighttrain.io.template.Values.Function;
 import nighttrain.io.template.Values.Range;
+import nighttrain.io.template.Values.Undefined;
 import nighttrain.io.template.Values.View;
 
 /**

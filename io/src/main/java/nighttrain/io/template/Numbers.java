@@ -4,6 +4,7 @@ import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.math.MathContext;
 import java.math.RoundingMode;
+import nighttrain.io.template.Values.Undefined;
 
 /** Python's int, float and bool: arithmetic, order, and how they print. */
 final class Numbers {

@@ -5,9 +5,11 @@ import java.util.List;
 import java.util.Map;
 import nighttrain.io.template.Values.Attributes;
 import nighttrain.io.template.Values.Group;
+import nighttrain.io.template.Values.Markup;
 import nighttrain.io.template.Values.Namespace;
 import nighttrain.io.template.Values.Range;
 import nighttrain.io.template.Values.Tuple;
+import nighttrain.io.template.Values.Undefined;
 
 /** Arithmetic, and access to attributes, items and slices, as the sandbox of Jinja2 has them. */
 final class Operators {

@@ -4,9 +4,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import nighttrain.io.template.Expression.Given;
+import nighttrain.io.template.Lexer.Token;
+import nighttrain.io.template.Scope.Frame;
+import nighttrain.io.template.Scope.Variable;
 import nighttrain.io.template.Statement.Definition;
 import nighttrain.io.template.Statement.Parameter;
 import nighttrain.io.template.Statement.Special;
+import nighttrain.io.template.Statement.Target;
 
 /** Tokens to statements: Jinja2's grammar, with the tags {@code break}, {@code continue} and {@code generation}. */
 final class Parser {

@@ -4,6 +4,8 @@ import java.math.BigInteger;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import nighttrain.io.template.Values.Markup;
+import nighttrain.io.template.Values.Undefined;
 
 /** {@code text % values}. */
 final class Printf {

@@ -10,9 +10,11 @@ import java.util.Map;
 import nighttrain.io.template.Values.Function;
 import nighttrain.io.template.Values.Generator;
 import nighttrain.io.template.Values.Group;
+import nighttrain.io.template.Values.Markup;
 import nighttrain.io.template.Values.Namespace;
 import nighttrain.io.template.Values.Range;
 import nighttrain.io.template.Values.Tuple;
+import nighttrain.io.template.Values.Undefined;
 import nighttrain.io.template.Values.View;
 
 /** What Python does with any value: truth, {@code str}, {@code repr}, {@code ==}, {@code <}, {@code len}, {@code iter}. */

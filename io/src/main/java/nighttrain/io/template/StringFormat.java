@@ -4,6 +4,7 @@ import java.math.BigInteger;
 import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import nighttrain.io.template.Values.Markup;
 
 /** {@code text.format(...)}, with the sandbox's access to attributes and items. */
 final class StringFormat {

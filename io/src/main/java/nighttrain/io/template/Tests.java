@@ -3,6 +3,8 @@ package nighttrain.io.template;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Predicate;
+import nighttrain.io.template.Values.Markup;
+import nighttrain.io.template.Values.Undefined;
 
 /** Jinja2's tests: what follows {@code is}. */
 final class Tests {

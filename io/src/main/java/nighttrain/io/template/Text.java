@@ -3,6 +3,7 @@ package nighttrain.io.template;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import nighttrain.io.template.Values.Markup;
 
 /** Python's str: a sequence of code points. Case and blanks are Unicode's, whatever the machine's language. */
 final class Text {

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.IntPredicate;
 import java.util.function.UnaryOperator;
+import nighttrain.io.template.Values.Markup;
 import nighttrain.io.template.Values.Tuple;
 
 /** Python's methods of str. Those of markup give markup, and escape what comes in. */

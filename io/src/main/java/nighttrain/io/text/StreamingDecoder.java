@@ -1,10 +1,116 @@
 package nighttrain.io.text;
 
-/** Text of one generation, token by token, never splitting a character. Used by one thread at a time. */
-public interface StreamingDecoder {
+import java.util.Arrays;
+
+/**
+ * Text of one generation, token by token, never splitting a character. Used by one thread at a time.
+ *
+ * <p>It decodes a sliding window of the latest tokens and hands out what a token added to its text. Tokens cannot be decoded one by
+ * one: characters span tokens, and a token's text may depend on those before it. A trailing U+FFFD is held back, since it may
+ * be the beginning of a character.
+ *
+ * <p>Earlier tokens leave the window at a boundary between characters, so that each token costs one decoding of a bounded
+ * number of tokens, however long the text.
+ */
+public final class StreamingDecoder {
+    /** Text of the tokens {@code ids[from .. to]}. */
+    @FunctionalInterface
+    interface Decode {
+        String text(int[] ids, int from, int to);
+    }
+
+    /** Tokens before the boundary at which the window may be cut: the context that stays. */
+    private static final int CONTEXT_TOKENS = 4;
+
+    /** A window longer than this is cut wherever it is: text whose tokens never end where a character ends. */
+    private static final int MAX_TOKENS = 64;
+
+    /** A character takes at most 4 bytes and a token gives at least one: after twice as many it is no character. */
+    private static final int MAX_STALLED_TOKENS = 8;
+
+    private static final char INCOMPLETE = '\uFFFD';
+
+    private final Decode decode;
+    private int[] window = new int[MAX_TOKENS];
+    private int size;
+    private int handedOut;
+    private int boundary;
+    private int stalledTokens;
+
+    StreamingDecoder(Decode decode) {
+        this.decode = decode;
+    }
+
     /** The text that this token completes; empty while a character is incomplete. */
-    String push(int tokenId);
+    public String push(int tokenId) {
+        window[size++] = tokenId;
+        String text = decode.text(window, 0, size);
+        int end = completeEnd(text);
+        if (end <= handedOut && end < text.length()) {
+            stalledTokens++;
+        } else {
+            stalledTokens = 0;
+        }
+        if (stalledTokens >= MAX_STALLED_TOKENS) {
+            end = text.length();
+            stalledTokens = 0;
+        }
+        String added = handOut(text, end);
+        shorten(text);
+        return added;
+    }
+
+    private String handOut(String text, int end) {
+        if (end <= handedOut) {
+            return "";
+        }
+        String added = text.substring(handedOut, end);
+        handedOut = end;
+        return added;
+    }
+
+    /** Length without the incomplete characters at the end. */
+    private static int completeEnd(String text) {
+        int end = text.length();
+        while (end > 0 && text.charAt(end - 1) == INCOMPLETE) {
+            end--;
+        }
+        return end;
+    }
+
+    private void shorten(String text) {
+        int pending = Math.max(0, text.length() - handedOut);
+        if (pending == 0 && boundary > 0 && size >= boundary + CONTEXT_TOKENS) {
+            keepFrom(boundary, pending);
+        } else if (pending == 0 && boundary == 0 && size >= CONTEXT_TOKENS) {
+            boundary = size;
+        }
+        if (size == MAX_TOKENS) {
+            keepFrom(size - MAX_STALLED_TOKENS, pending);
+        }
+    }
+
+    /** Drops the tokens before {@code first}; {@code pending} characters at the end are yet to be handed out. */
+    private void keepFrom(int first, int pending) {
+        String rest = decode.text(window, first, size);
+        if (rest.isEmpty() && size < MAX_TOKENS) {
+            // Nothing but special tokens: the next would be taken for the first of a text, and lose its leading space.
+            return;
+        }
+        window = Arrays.copyOf(Arrays.copyOfRange(window, first, size), MAX_TOKENS);
+        size -= first;
+        handedOut = Math.max(0, rest.length() - pending);
+        boundary = 0;
+    }
 
     /** What is left at the end, an incomplete character as U+FFFD. */
-    String flush();
+    public String flush() {
+        String text = decode.text(window, 0, size);
+        String rest = handOut(text, text.length());
+        size = 0;
+        handedOut = 0;
+        boundary = 0;
+        stalledTokens = 0;
+        return rest;
+    }
 }

@@ -67,7 +67,7 @@ public final class Tokenizer implements AutoCloseable {
 
     /** A decoder for one generation, token by token. */
     public StreamingDecoder newDecoder() {
-        return new WindowDecoder(tokenizer::decode);
+        return new StreamingDecoder(tokenizer::decode);
     }
 
     /** Watches one generation for {@code stops}: texts, of which special tokens may be part. */

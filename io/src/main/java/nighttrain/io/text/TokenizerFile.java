@@ -62,8 +62,8 @@ record TokenizerFile(int vocabSize, Map<String, Integer> addedTokens, Map<Intege
                     added(json.readValueAsTree());
                 } else if (key.equals("model") && value == JsonToken.START_OBJECT) {
                     model(json);
-                } else if (StepLimits.PARTS.contains(key)) {
-                    StepLimits.check(key, json.readValueAsTree(), file);
+                } else if (TokenizerLimits.PARTS.contains(key)) {
+                    TokenizerLimits.check(key, json.readValueAsTree(), file);
                 } else {
                     json.skipChildren();
                 }

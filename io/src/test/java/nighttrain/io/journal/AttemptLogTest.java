@@ -7,7 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.stream.IntStream;
-import nighttrain.io.table.RowAttempt;
+import nighttrain.io.journal.AttemptLog.RowAttempt;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -43,7 +43,7 @@ class AttemptLogTest {
             log.end(row(0));
             log.release();
         }
-        assertThat(AttemptFiles.list(journal, "")).isEmpty();
+        assertThat(AttemptLog.files(journal, "")).isEmpty();
     }
 
     @Test
@@ -73,7 +73,7 @@ class AttemptLogTest {
             log.begin(List.of(row(row)));
             log.end(row(row - 9));
         }
-        assertThat(AttemptFiles.list(journal, "")).hasSize(1);
+        assertThat(AttemptLog.files(journal, "")).hasSize(1);
         List<RowAttempt> left = left("a");
         assertThat(left)
                 .hasSizeLessThan(5000)
@@ -86,14 +86,14 @@ class AttemptLogTest {
     void halfALineAtTheEndIsNoRow() throws IOException {
         new AttemptLog(journal, "a").begin(List.of(row(0)));
         java.nio.file.Path file =
-                dir.resolve(AttemptFiles.list(journal, "a").get(0).getName());
+                dir.resolve(AttemptLog.files(journal, "a").get(0).getName());
         Files.writeString(file, "{\"file\":\"f\",\"ro", StandardOpenOption.APPEND);
         assertThat(left("a")).containsExactly(row(0));
     }
 
     private List<RowAttempt> left(String writers) {
-        return AttemptFiles.list(journal, writers).stream()
-                .flatMap(file -> AttemptFiles.read(journal.fs(), file).stream())
+        return AttemptLog.files(journal, writers).stream()
+                .flatMap(file -> AttemptLog.read(journal.fs(), file).stream())
                 .toList();
     }
 

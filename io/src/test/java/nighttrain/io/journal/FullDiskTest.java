@@ -7,8 +7,8 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
 import java.util.List;
+import nighttrain.io.journal.AttemptLog.RowAttempt;
 import nighttrain.io.rows.ResultRow;
-import nighttrain.io.table.RowAttempt;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.Path;
@@ -50,13 +50,13 @@ class FullDiskTest {
     void isHeldAgainstNoRow() {
         AttemptLog log = new AttemptLog(journal, "a");
         log.begin(List.of(new RowAttempt("f", 0, 0, false, false)));
-        assertThat(AttemptFiles.list(journal, "")).hasSize(1);
+        assertThat(AttemptLog.files(journal, "")).hasSize(1);
         disk.full = true;
         assertThatThrownBy(log::release)
                 .isInstanceOf(UncheckedIOException.class)
                 .hasMessageStartingWith("cannot end the journal: ")
                 .hasRootCauseMessage("No space left on device");
-        assertThat(AttemptFiles.list(journal, "")).isEmpty();
+        assertThat(AttemptLog.files(journal, "")).isEmpty();
     }
 
     /** New files have no room from some time on. */

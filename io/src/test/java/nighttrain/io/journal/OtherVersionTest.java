@@ -10,10 +10,11 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import nighttrain.io.UserError;
-import nighttrain.io.rows.Column;
+import nighttrain.io.journal.ArrowJournalWriter.RollingFiles;
 import nighttrain.io.rows.MetricsRow;
 import nighttrain.io.rows.ResultRow;
 import nighttrain.io.rows.RowType;
+import nighttrain.io.rows.RowType.Column;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.junit.jupiter.api.BeforeEach;
@@ -177,7 +178,7 @@ class OtherVersionTest {
 
     private <T extends Record> List<T> read(RowFormat<T> format, Path file) {
         List<T> rows = new ArrayList<>();
-        try (JournalReader<T> reader = new ArrowJournalReader<>(fs, file, format)) {
+        try (JournalReader<T> reader = new JournalReader<>(fs, file, format)) {
             reader.forEachRemaining(rows::add);
         }
         return rows;

@@ -8,6 +8,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import nighttrain.io.UserError;
+import nighttrain.io.template.ChatTemplate.ChatMessage;
+import nighttrain.io.template.ChatTemplate.ChatTemplateException;
 import org.assertj.core.api.AbstractThrowableAssert;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;

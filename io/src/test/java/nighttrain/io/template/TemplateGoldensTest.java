@@ -17,6 +17,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.zip.GZIPInputStream;
 import nighttrain.io.UserError;
+import nighttrain.io.template.ChatTemplate.ChatMessage;
+import nighttrain.io.template.ChatTemplate.ChatTemplateException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 

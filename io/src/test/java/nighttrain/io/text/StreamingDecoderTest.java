@@ -52,7 +52,7 @@ class StreamingDecoderTest {
         String text = "日本語".repeat(100) + "日";
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
         StringBuilder streamed = new StringBuilder();
-        WindowDecoder decoder = new WindowDecoder((ids, from, to) -> {
+        StreamingDecoder decoder = new StreamingDecoder((ids, from, to) -> {
             ByteArrayOutputStream window = new ByteArrayOutputStream();
             for (int i = from; i < to; i++) {
                 window.write(bytes, 2 * ids[i] + 1, 2);
@@ -122,7 +122,7 @@ class StreamingDecoderTest {
     @Test
     void everyTokenCostsTheSameHoweverLongTheText() {
         int[] tokensDecoded = {0};
-        WindowDecoder decoder = new WindowDecoder((ids, from, to) -> {
+        StreamingDecoder decoder = new StreamingDecoder((ids, from, to) -> {
             tokensDecoded[0] += to - from;
             StringBuilder text = new StringBuilder();
             for (int i = from; i < to; i++) {

@@ -7,10 +7,10 @@ import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import nighttrain.io.table.Incidents;
 import nighttrain.io.table.Percentiles;
-import nighttrain.io.table.Saved;
 import nighttrain.io.table.Summary;
+import nighttrain.io.table.Summary.Incidents;
+import nighttrain.io.table.Summary.Saved;
 import nighttrain.jobs.cli.Figures;
 import nighttrain.pipeline.GenerateReport;
 

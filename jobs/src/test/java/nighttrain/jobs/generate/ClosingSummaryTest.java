@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Map;
 import java.util.Optional;
-import nighttrain.io.table.Incidents;
 import nighttrain.io.table.Percentiles;
-import nighttrain.io.table.Saved;
 import nighttrain.io.table.Summary;
-import nighttrain.io.table.Throughput;
+import nighttrain.io.table.Summary.Incidents;
+import nighttrain.io.table.Summary.Saved;
+import nighttrain.io.table.Summary.Throughput;
 import nighttrain.pipeline.GenerateReport;
 import org.junit.jupiter.api.Test;
 

@@ -9,7 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import nighttrain.io.template.ChatMessage;
+import nighttrain.io.template.ChatTemplate.ChatMessage;
 
 /**
  * Conversations as JSON: {@code [{"role": "user", "content": "..."}]}, or ShareGPT's {@code [{"from": "human", "value": "..."}]}.

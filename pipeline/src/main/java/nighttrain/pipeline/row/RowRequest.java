@@ -4,7 +4,7 @@ import java.io.Serializable;
 import java.util.List;
 import java.util.Map;
 import nighttrain.executor.request.SamplingParams;
-import nighttrain.io.template.ChatMessage;
+import nighttrain.io.template.ChatTemplate.ChatMessage;
 
 /**
  * What a row asks for.
@@ -13,7 +13,6 @@ import nighttrain.io.template.ChatMessage;
  * @param decoding how
  */
 public record RowRequest(Prompt prompt, Decoding decoding) {
-
     /**
      * How an output comes about.
      *

@@ -5,9 +5,9 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import nighttrain.io.journal.AttemptFiles;
+import nighttrain.io.journal.AttemptLog;
+import nighttrain.io.journal.AttemptLog.RowAttempt;
 import nighttrain.io.journal.Journal;
-import nighttrain.io.table.RowAttempt;
 import org.apache.hadoop.fs.Path;
 
 /**
@@ -50,9 +50,9 @@ public record AttemptCounts(Map<PromptRow.Key, Count> counts) implements Seriali
     public static AttemptCounts in(Journal journal, String writers) {
         Map<PromptRow.Key, Count> counts = new HashMap<>();
         Map<String, Map<PromptRow.Key, RowAttempt>> attempts = new LinkedHashMap<>();
-        for (Path file : AttemptFiles.list(journal, writers)) {
+        for (Path file : AttemptLog.files(journal, writers)) {
             String name = file.getName();
-            List<RowAttempt> rows = AttemptFiles.read(journal.fs(), file);
+            List<RowAttempt> rows = AttemptLog.read(journal.fs(), file);
             // An attempt that crashes while it replaces its file leaves two. It attempted each row once.
             Map<PromptRow.Key, RowAttempt> attempt =
                     attempts.computeIfAbsent(name.substring(0, name.lastIndexOf('-')), first -> new HashMap<>());

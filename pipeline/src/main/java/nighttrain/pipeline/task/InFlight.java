@@ -6,7 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import nighttrain.io.journal.AttemptLog;
-import nighttrain.io.table.RowAttempt;
+import nighttrain.io.journal.AttemptLog.RowAttempt;
 import nighttrain.pipeline.task.RequestBuilder.Request;
 
 /** The requests that a task has in flight: whole in memory, and their rows in the attempt log on disk. */

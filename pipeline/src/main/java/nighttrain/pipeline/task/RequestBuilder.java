@@ -6,7 +6,7 @@ import java.util.Optional;
 import java.util.Set;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.StopCheck;
-import nighttrain.io.table.Incidents;
+import nighttrain.io.table.Summary.Incidents;
 import nighttrain.io.text.StopStrings;
 import nighttrain.io.text.Tokenizer;
 import nighttrain.pipeline.host.HostedModel;

@@ -50,7 +50,7 @@ public final class ResultColumns {
     /** What the journal has of every row, without what names it. */
     private static List<String> always() {
         return ResultRow.TYPE.columns().stream()
-                .map(nighttrain.io.rows.Column::name)
+                .map(nighttrain.io.rows.RowType.Column::name)
                 .filter(name ->
                         !List.of(RowNames.FILE, RowNames.ROW, RowNames.ID).contains(name))
                 .filter(name -> !ASKED_FOR.contains(name))

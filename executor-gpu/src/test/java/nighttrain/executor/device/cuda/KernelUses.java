@@ -11,7 +11,7 @@ import nighttrain.executor.device.cuda.kernel.KernelSource;
 import nighttrain.executor.device.cuda.product.GatedProducts;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Norm;
+import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Rope;
 
 /** The specialised kernels that the engine launches. */

@@ -24,7 +24,7 @@ import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Norm;
+import nighttrain.io.spec.Parameter.Norm;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;

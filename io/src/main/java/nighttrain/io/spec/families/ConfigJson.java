@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import nighttrain.io.UserError;
+import nighttrain.io.spec.Mlp.Activation;
 
 /**
  * Typed access to the keys of a {@code config.json}; every fault names key, file, value and what is allowed. It notes which keys were
@@ -155,8 +156,29 @@ final class ConfigJson {
         return object.isEmpty() ? Optional.empty() : Optional.of(new ConfigJson(object, key + " of " + file));
     }
 
-    /** {@code bad KEY in FILE: VALUE (hint)}. */
-    UserError bad(String key, String hint) {
-        return UserError.of("bad " + key + " in " + file, node.get(key), hint + "; correct it");
+    /** The activation that the key names, which must be SiLU. */
+    Activation silu(String key) {
+        return switch (text(key, "silu")) {
+            case "silu", "swish" -> Activation.SILU;
+            default -> throw unsupported(key, "only silu is supported; choose another model");
+        };
+    }
+
+    /** The activation that the key names, which must be GELU in its tanh form. */
+    Activation gelu(String key) {
+        return switch (text(key, "gelu_new")) {
+            case "gelu_new", "gelu_pytorch_tanh" -> Activation.GELU_TANH;
+            default -> throw unsupported(key, "only gelu_new is supported; choose another model");
+        };
+    }
+
+    /** {@code bad KEY in FILE: VALUE (limit; correct it)}. */
+    UserError bad(String key, String limit) {
+        return UserError.of("bad " + key + " in " + file, node.get(key), limit + "; correct it");
+    }
+
+    /** {@code unsupported KEY in FILE: VALUE (hint)}: a value that is sound, and that no engine here can do. */
+    UserError unsupported(String key, String hint) {
+        return UserError.of("unsupported " + key + " in " + file, node.get(key), hint);
     }
 }

@@ -1,13 +1,16 @@
 package nighttrain.io.spec.families;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
 import nighttrain.io.JsonFile;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.ModelSpec.Spelling;
 
 /**
  * The model families that are known, by {@code model_type}, one file each. They read {@code config.json} as Hugging Face transformers
@@ -39,7 +42,7 @@ public final class Families {
         known("gpt2", Gpt2::read, Set.of());
         known("parallel_track", ParallelTrack::read, Set.of());
         known("kraken", Kraken::read, Set.of());
-        known("llamaLadder", LlamaLadder::read, Llama.IGNORED);
+        known("llamaLadder", Llama::readLadder, Llama.IGNORED);
     }
 
     private static void known(String modelType, Function<ConfigJson, ModelSpec> read, Set<String> ignored) {
@@ -76,5 +79,36 @@ public final class Families {
         ModelSpec spec = family.read().apply(json);
         ForwardKeys.refuseUnread(json, family.ignored());
         return spec;
+    }
+
+    /**
+     * The language model of a multimodal one, whose config is the object {@code text_config} of its own. What sees or hears is left alone, as are
+     * its tensors.
+     */
+    private static final class TextConfig {
+        private static final String KEY = "text_config";
+
+        /** How checkpoints of transformers 4, and of 5, name the language model's tensors. */
+        static final List<Spelling> SPELLINGS =
+                List.of(new Spelling("", "language_model."), new Spelling("model.", "model.language_model."));
+
+        private TextConfig() {}
+
+        /** @param absentType the family where {@code text_config} does not name it */
+        static ConfigJson of(ConfigJson json, String absentType) {
+            ConfigJson inner = json.object(KEY)
+                    .orElseThrow(() -> UserError.of(
+                            "missing key in " + json.file(),
+                            KEY,
+                            "the language model's config; copy config.json again"));
+            ObjectNode text = inner.node().deepCopy();
+            if (!text.has("model_type")) {
+                text.put("model_type", absentType);
+            }
+            if (!text.has("tie_word_embeddings") && json.has("tie_word_embeddings")) {
+                text.set("tie_word_embeddings", json.node().get("tie_word_embeddings"));
+            }
+            return new ConfigJson(text, inner.file());
+        }
     }
 }

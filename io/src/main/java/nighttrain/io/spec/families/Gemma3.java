@@ -4,13 +4,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import nighttrain.io.spec.Attention.HeadNorms;
-import nighttrain.io.spec.Embedding;
-import nighttrain.io.spec.Head;
 import nighttrain.io.spec.LayerSpec;
+import nighttrain.io.spec.LayerSpec.Residual;
 import nighttrain.io.spec.Mlp.Activation;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Norm;
-import nighttrain.io.spec.Residual;
+import nighttrain.io.spec.ModelSpec.Embedding;
+import nighttrain.io.spec.ModelSpec.Head;
+import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Wiring;
 
 /**
@@ -27,7 +27,7 @@ final class Gemma3 {
     static ModelSpec read(ConfigJson json) {
         Sizes sizes = Sizes.of(json, ABSENT);
         LlamaNames names = new LlamaNames(sizes);
-        Activation activation = Activations.gelu(json, "hidden_activation");
+        Activation activation = json.gelu("hidden_activation");
         Ropes.ByLayerType ropes = Ropes.byLayerType(json, sizes, THETAS);
         boolean bias = json.flag("attention_bias", false);
         double epsilon = json.positive("rms_norm_eps", 1e-6);

@@ -4,15 +4,15 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import nighttrain.io.spec.Attention;
-import nighttrain.io.spec.Embedding;
-import nighttrain.io.spec.Head;
 import nighttrain.io.spec.LayerSpec;
-import nighttrain.io.spec.Linear;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Norm;
-import nighttrain.io.spec.Spelling;
-import nighttrain.io.spec.Table;
+import nighttrain.io.spec.ModelSpec.Embedding;
+import nighttrain.io.spec.ModelSpec.Head;
+import nighttrain.io.spec.ModelSpec.Spelling;
+import nighttrain.io.spec.Parameter.Linear;
+import nighttrain.io.spec.Parameter.Norm;
+import nighttrain.io.spec.Parameter.Table;
 import nighttrain.io.spec.Wiring;
 
 /**
@@ -25,11 +25,11 @@ final class Gpt2 {
     static ModelSpec read(ConfigJson json) {
         for (String unsupported : new String[] {"scale_attn_by_inverse_layer_idx", "add_cross_attention"}) {
             if (json.flag(unsupported, false)) {
-                throw json.bad(unsupported, "only false is supported; choose another model");
+                throw json.unsupported(unsupported, "only false is supported; choose another model");
             }
         }
         boolean scaled = json.flag("scale_attn_weights", true);
-        Mlp.Activation activation = Activations.gelu(json, "activation_function");
+        Mlp.Activation activation = json.gelu("activation_function");
         int hidden = json.requiredSize("n_embd");
         int heads = json.requiredSize("n_head");
         if (hidden % heads != 0) {

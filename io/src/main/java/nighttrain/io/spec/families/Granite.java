@@ -4,12 +4,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import nighttrain.io.spec.Embedding;
 import nighttrain.io.spec.LayerSpec;
+import nighttrain.io.spec.LayerSpec.Residual;
 import nighttrain.io.spec.Mlp.Activation;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Norm;
-import nighttrain.io.spec.Residual;
+import nighttrain.io.spec.ModelSpec.Embedding;
+import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.Wiring;
 
@@ -23,7 +23,7 @@ final class Granite {
     static ModelSpec read(ConfigJson json) {
         Sizes sizes = Sizes.of(json, new Sizes.Defaults(2048, 0, 0));
         LlamaNames names = new LlamaNames(sizes);
-        Activation activation = Activations.silu(json, "hidden_act");
+        Activation activation = json.silu("hidden_act");
         Optional<Rope> rope = Optional.of(Ropes.whole(json, sizes));
         boolean bias = json.flag("attention_bias", false);
         boolean mlpBias = json.flag("mlp_bias", false);

@@ -3,14 +3,14 @@ package nighttrain.io.spec.families;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import nighttrain.io.spec.Embedding;
 import nighttrain.io.spec.LayerSpec;
-import nighttrain.io.spec.Linear;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Norm;
+import nighttrain.io.spec.ModelSpec.Embedding;
+import nighttrain.io.spec.Parameter.Linear;
+import nighttrain.io.spec.Parameter.Norm;
+import nighttrain.io.spec.Parameter.Table;
 import nighttrain.io.spec.Rope;
-import nighttrain.io.spec.Table;
 import nighttrain.io.spec.TensorSpec;
 import nighttrain.io.spec.Wiring;
 
@@ -73,7 +73,8 @@ final class Kraken {
         return switch (json.text("hidden_act", "silu")) {
             case "silu", "swish" -> names.gatedMlp(layer, Mlp.Activation.SILU, bias);
             case "gelu_new", "gelu_pytorch_tanh" -> names.plainMlp(layer, Mlp.Activation.GELU_TANH, bias);
-            default -> throw json.bad("hidden_act", "only silu and gelu_new are supported; choose another model");
+            default ->
+                throw json.unsupported("hidden_act", "only silu and gelu_new are supported; choose another model");
         };
     }
 }

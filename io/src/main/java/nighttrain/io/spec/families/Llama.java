@@ -4,10 +4,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import nighttrain.io.UserError;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.Mlp.Activation;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Norm;
+import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.Wiring;
 
@@ -22,7 +23,7 @@ final class Llama {
         Sizes sizes = Sizes.of(json, new Sizes.Defaults(2048, 0, 0));
         LlamaNames names = new LlamaNames(sizes);
         Wiring wiring = Wirings.of(json, sizes.layers());
-        Activation activation = Activations.silu(json, "hidden_act");
+        Activation activation = json.silu("hidden_act");
         Optional<Rope> rope = Optional.of(Ropes.whole(json, sizes));
         boolean bias = json.flag("attention_bias", false);
         boolean mlpBias = json.flag("mlp_bias", false);
@@ -38,5 +39,17 @@ final class Llama {
                     names.gatedMlp(layer, activation, mlpBias)));
         }
         return names.model(json, layers, wiring, Norm.rms("model.norm", sizes.hidden(), epsilon));
+    }
+
+    /** Llama with ladder residuals as the authors' own code saves it (arXiv 2501.06589): {@code ladder_layers} lists the layers. */
+    static ModelSpec readLadder(ConfigJson json) {
+        ModelSpec llama = read(json);
+        if (llama.wiring().kind() == Wiring.Kind.DENSE && !json.has("ladder_layers")) {
+            throw UserError.of(
+                    "missing key in " + json.file(),
+                    "ladder_layers",
+                    "a list of layers, as the authors save it; add it");
+        }
+        return llama;
     }
 }

@@ -4,17 +4,17 @@ import java.util.List;
 import java.util.Optional;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.Attention.HeadNorms;
-import nighttrain.io.spec.Embedding;
-import nighttrain.io.spec.FeedForward;
-import nighttrain.io.spec.Head;
 import nighttrain.io.spec.LayerSpec;
-import nighttrain.io.spec.Linear;
-import nighttrain.io.spec.Mixer;
+import nighttrain.io.spec.LayerSpec.FeedForward;
+import nighttrain.io.spec.LayerSpec.Mixer;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Norm;
+import nighttrain.io.spec.ModelSpec.Embedding;
+import nighttrain.io.spec.ModelSpec.Head;
+import nighttrain.io.spec.Parameter.Linear;
+import nighttrain.io.spec.Parameter.Norm;
+import nighttrain.io.spec.Parameter.Table;
 import nighttrain.io.spec.Rope;
-import nighttrain.io.spec.Table;
 import nighttrain.io.spec.Wiring;
 
 /** Parts under the names that Llama gave them, which most families kept. {@code layer} is how a layer's names begin. */

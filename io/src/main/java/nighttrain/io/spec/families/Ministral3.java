@@ -9,9 +9,9 @@ import nighttrain.io.spec.Attention.QueryScale;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.Mlp.Activation;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Norm;
+import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Rope;
-import nighttrain.io.spec.RopeScaling;
+import nighttrain.io.spec.Rope.Scaling;
 import nighttrain.io.spec.Wiring;
 
 /** Ministral 3: Mistral whose queries grow with their position, beside YaRN. */
@@ -21,8 +21,7 @@ final class Ministral3 {
 
     private static final double ABSENT_THETA = 1_000_000;
     private static final int ABSENT_ORIGINAL_POSITIONS = 16_384;
-    private static final RopeScaling ABSENT_SCALING =
-            new RopeScaling.Yarn(16, 32, 1, ABSENT_ORIGINAL_POSITIONS, true, 1);
+    private static final Scaling ABSENT_SCALING = new Scaling.Yarn(16, 32, 1, ABSENT_ORIGINAL_POSITIONS, true, 1);
     private static final QueryScale ABSENT_QUERY_SCALE = new QueryScale(0.1, ABSENT_ORIGINAL_POSITIONS);
 
     private Ministral3() {}
@@ -31,7 +30,7 @@ final class Ministral3 {
         Sizes sizes = Sizes.of(json, new Sizes.Defaults(262_144, 8, 128));
         LlamaNames names = new LlamaNames(sizes);
         Wiring wiring = Wirings.of(json, sizes.layers());
-        Activation activation = Activations.silu(json, "hidden_act");
+        Activation activation = json.silu("hidden_act");
         boolean saysRope = json.has("rope_parameters") || json.has("rope_scaling");
         Optional<Rope> rope = Optional.of(
                 saysRope ? Ropes.whole(json, sizes) : new Rope(sizes.headDim(), ABSENT_THETA, ABSENT_SCALING));

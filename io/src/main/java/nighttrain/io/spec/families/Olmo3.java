@@ -5,10 +5,10 @@ import java.util.List;
 import java.util.Optional;
 import nighttrain.io.spec.Attention.HeadNorms;
 import nighttrain.io.spec.LayerSpec;
+import nighttrain.io.spec.LayerSpec.Residual;
 import nighttrain.io.spec.Mlp.Activation;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Norm;
-import nighttrain.io.spec.Residual;
+import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Wiring;
 
 /**
@@ -23,7 +23,7 @@ final class Olmo3 {
     static ModelSpec read(ConfigJson json) {
         Sizes sizes = Sizes.of(json, new Sizes.Defaults(2048, 0, 0));
         LlamaNames names = new LlamaNames(sizes);
-        Activation activation = Activations.silu(json, "hidden_act");
+        Activation activation = json.silu("hidden_act");
         Ropes.ByLayerType ropes = Ropes.byLayerType(json, sizes, THETAS);
         boolean bias = json.flag("attention_bias", false);
         double epsilon = json.positive("rms_norm_eps", 1e-5);

@@ -7,7 +7,7 @@ import nighttrain.io.UserError;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.Mlp.Activation;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Norm;
+import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.TensorSpec;
 import nighttrain.io.spec.Wiring;
@@ -21,7 +21,7 @@ final class ParallelTrack {
         LlamaNames names = new LlamaNames(sizes);
         Wirings.refuseBesideTracks(json, sizes.layers());
         Wiring wiring = wiring(json, sizes.layers());
-        Activation activation = Activations.silu(json, "hidden_act");
+        Activation activation = json.silu("hidden_act");
         Optional<Rope> rope = Optional.of(Ropes.whole(json, sizes));
         boolean bias = json.flag("attention_bias", false);
         boolean mlpBias = json.flag("mlp_bias", false);

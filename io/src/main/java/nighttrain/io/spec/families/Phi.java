@@ -5,13 +5,13 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import nighttrain.io.spec.Attention;
-import nighttrain.io.spec.Embedding;
-import nighttrain.io.spec.Head;
 import nighttrain.io.spec.LayerSpec;
-import nighttrain.io.spec.Linear;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Norm;
+import nighttrain.io.spec.ModelSpec.Embedding;
+import nighttrain.io.spec.ModelSpec.Head;
+import nighttrain.io.spec.Parameter.Linear;
+import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.Wiring;
 
@@ -26,15 +26,15 @@ final class Phi {
         Sizes sizes = Sizes.of(json, new Sizes.Defaults(2048, 0, 0));
         LlamaNames names = new LlamaNames(sizes);
         if (json.flag("qk_layernorm", false)) {
-            throw json.bad("qk_layernorm", "only false is supported; choose another model");
+            throw json.unsupported("qk_layernorm", "only false is supported; choose another model");
         }
         if (!json.flag("parallel_block", true)) {
-            throw json.bad("parallel_block", "phi is made of parallel blocks; drop the key");
+            throw json.unsupported("parallel_block", "phi is made of parallel blocks; drop the key");
         }
         if (Wirings.ladderLayers(json, sizes.layers()) > 0) {
             throw json.bad("ladder_layers", "0 where parallel_block is true");
         }
-        Mlp.Activation activation = Activations.gelu(json, "hidden_act");
+        Mlp.Activation activation = json.gelu("hidden_act");
         Optional<Rope> rope = Optional.of(Ropes.partial(json, sizes, 0.5));
         double epsilon = json.positive("layer_norm_eps", json.positive("rms_norm_eps", 1e-5));
         List<LayerSpec> layers = new ArrayList<>();

@@ -7,7 +7,7 @@ import java.util.Set;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.Mlp.Activation;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Norm;
+import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.Wiring;
 
@@ -23,7 +23,7 @@ final class Qwen2 {
         Sizes sizes = Sizes.of(json, new Sizes.Defaults(32_768, 32, 0));
         LlamaNames names = new LlamaNames(sizes);
         Wiring wiring = Wirings.of(json, sizes.layers());
-        Activation activation = Activations.silu(json, "hidden_act");
+        Activation activation = json.silu("hidden_act");
         Optional<Rope> rope = Optional.of(Ropes.whole(json, sizes));
         double epsilon = json.positive("rms_norm_eps", 1e-6);
         List<Integer> windows = Windows.ofQwen(json, sizes.layers());

@@ -4,7 +4,7 @@ import java.util.Optional;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.Attention.QueryScale;
 import nighttrain.io.spec.Rope;
-import nighttrain.io.spec.RopeScaling;
+import nighttrain.io.spec.Rope.Scaling;
 
 /**
  * Rotary positions as config.json gives them: {@code rope_parameters} since transformers 5, {@code rope_theta} beside
@@ -104,7 +104,7 @@ final class Ropes {
                     "bad head_dim in " + json.file(), dims, "must be even, for rotary positions; correct it");
         }
         if (parameters.isEmpty()) {
-            return new Rope(dims, outerTheta, new RopeScaling.None());
+            return new Rope(dims, outerTheta, new Scaling.None());
         }
         ConfigJson rope = parameters.get();
         return new Rope(
@@ -129,11 +129,11 @@ final class Ropes {
     }
 
     /** {@code originalMaxPositions}: what the model was first trained on; {@code maxPositions}: what it serves now. */
-    static RopeScaling scaling(ConfigJson rope, int originalMaxPositions, int maxPositions) {
+    static Scaling scaling(ConfigJson rope, int originalMaxPositions, int maxPositions) {
         String type = rope.text("rope_type", rope.text("type", "default"));
         return switch (type) {
-            case "default" -> new RopeScaling.None();
-            case "linear" -> new RopeScaling.Linear(rope.requiredPositive("factor"));
+            case "default" -> new Scaling.None();
+            case "linear" -> new Scaling.Linear(rope.requiredPositive("factor"));
             case "llama3" -> llama3(rope, originalMaxPositions);
             case "yarn" -> yarn(rope, originalMaxPositions, maxPositions);
             default ->
@@ -144,23 +144,23 @@ final class Ropes {
         };
     }
 
-    private static RopeScaling llama3(ConfigJson rope, int originalMaxPositions) {
+    private static Scaling llama3(ConfigJson rope, int originalMaxPositions) {
         double low = rope.requiredPositive("low_freq_factor");
         double high = rope.requiredPositive("high_freq_factor");
         if (high <= low) {
             throw rope.bad("high_freq_factor", "above low_freq_factor, " + low);
         }
-        return new RopeScaling.Llama3(rope.requiredPositive("factor"), low, high, originalMaxPositions);
+        return new Scaling.Llama3(rope.requiredPositive("factor"), low, high, originalMaxPositions);
     }
 
-    private static RopeScaling yarn(ConfigJson rope, int originalMaxPositions, int maxPositions) {
+    private static Scaling yarn(ConfigJson rope, int originalMaxPositions, int maxPositions) {
         double factor = rope.isExplicitNull("factor")
                 ? (double) maxPositions / originalMaxPositions
                 : rope.requiredPositive("factor");
         double attentionFactor = rope.has("mscale") && rope.has("mscale_all_dim")
                 ? mscale(factor, rope.positive("mscale", 1)) / mscale(factor, rope.positive("mscale_all_dim", 1))
                 : mscale(factor, 1);
-        return new RopeScaling.Yarn(
+        return new Scaling.Yarn(
                 factor,
                 rope.positive("beta_fast", 32),
                 rope.positive("beta_slow", 1),

@@ -8,7 +8,7 @@ import java.util.stream.IntStream;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.Mlp.Activation;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Norm;
+import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.Wiring;
 
@@ -23,7 +23,7 @@ final class SmolLm3 {
         Sizes sizes = Sizes.of(json, new Sizes.Defaults(32_768, 4, 0));
         LlamaNames names = new LlamaNames(sizes);
         Wiring wiring = Wirings.of(json, sizes.layers());
-        Activation activation = Activations.silu(json, "hidden_act");
+        Activation activation = json.silu("hidden_act");
         Rope rope = Ropes.whole(json, sizes, 2_000_000);
         List<Boolean> turned = turned(json, sizes.layers());
         List<Integer> windows = windows(json, turned);

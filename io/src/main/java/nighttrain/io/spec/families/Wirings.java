@@ -1,6 +1,7 @@
 package nighttrain.io.spec.families;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.util.stream.IntStream;
 import nighttrain.io.spec.Wiring;
 
 /** The wirings that a model of an ordinary family may have been trained with instead of its own. */
@@ -27,7 +28,7 @@ final class Wirings {
         }
         JsonNode value = json.node().get("ladder_layers");
         if (value.isArray()) {
-            return LlamaLadder.lastLayers(json, layers);
+            return lastLayers(json, layers);
         }
         if (value.isIntegralNumber() && value.canConvertToInt() && value.intValue() == 0) {
             return 0;
@@ -39,10 +40,30 @@ final class Wirings {
         return ladderLayers;
     }
 
+    /** How many of the last layers {@code ladder_layers} lists. */
+    private static int lastLayers(ConfigJson json, int layers) {
+        JsonNode list = json.node().get("ladder_layers");
+        int[] listed = IntStream.range(0, list.size())
+                .map(i -> list.get(i).isIntegralNumber() ? list.get(i).intValue() : -1)
+                .sorted()
+                .distinct()
+                .toArray();
+        int count = list.size();
+        boolean isLast =
+                listed.length == count && IntStream.range(0, count).allMatch(i -> listed[i] == layers - count + i);
+        if (!isLast) {
+            throw json.bad(
+                    "ladder_layers",
+                    "the last layers up to " + (layers - 1)
+                            + ", each once: ladders with dense layers behind them are not supported");
+        }
+        return count;
+    }
+
     /** Refuses the keys of {@link #of} in models of tracks. */
     static void refuseBesideTracks(ConfigJson json, int layers) {
         if (of(json, layers).kind() != Wiring.Kind.DENSE) {
-            throw json.bad("model_type", "tracks are neither ladders nor parallel blocks; drop those keys");
+            throw json.unsupported("model_type", "tracks are neither ladders nor parallel blocks; drop those keys");
         }
     }
 }

@@ -35,7 +35,6 @@ class BadConfigTest {
             rope_theta           | "x"      | a number above 0; correct it
             tie_word_embeddings  | "yes"    | true or false; correct it
             attention_bias       | 1        | true or false; correct it
-            hidden_act           | "gelu"   | only silu is supported; choose another model; correct it
             hidden_act           | 3        | a string; correct it
             rope_scaling         | 2        | a JSON object; correct it
             ladder_layers        | 0.5      | an integer from 1 to 1073741824; correct it
@@ -47,6 +46,15 @@ class BadConfigTest {
     void badValue(String key, String json, String hint) {
         ModelDir model = ModelDir.of(dir, "llama").with(key, json);
         assertRefused(model).hasMessage("bad %s in %s: %s (%s)".formatted(key, model.configFile(), json, hint));
+    }
+
+    @Test
+    void valueThatNothingHereCanDo() {
+        ModelDir model = ModelDir.of(dir, "llama").with("hidden_act", "\"gelu\"");
+        assertRefused(model)
+                .hasMessage(
+                        "unsupported hidden_act in %s: \"gelu\" (only silu is supported; choose another model)",
+                        model.configFile());
     }
 
     @ParameterizedTest
@@ -198,6 +206,6 @@ class BadConfigTest {
         assertRefused(ModelDir.of(dir, "phi").with("partial_rotary_factor", "1.5"))
                 .hasMessageContaining("(above 0, at most 1; correct it)");
         assertRefused(ModelDir.of(dir, "phi").with("parallel_block", "false"))
-                .hasMessageContaining("(phi is made of parallel blocks; drop the key; correct it)");
+                .hasMessageContaining("(phi is made of parallel blocks; drop the key)");
     }
 }

@@ -6,12 +6,12 @@ import java.nio.file.Path;
 import java.util.List;
 import nighttrain.io.ModelDir;
 import nighttrain.io.spec.Attention;
-import nighttrain.io.spec.Linear;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Norm;
+import nighttrain.io.spec.Parameter.Linear;
+import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Rope;
-import nighttrain.io.spec.RopeScaling;
+import nighttrain.io.spec.Rope.Scaling;
 import nighttrain.io.spec.TensorSpec;
 import nighttrain.io.spec.Wiring;
 import nighttrain.io.spec.Wiring.Combine;
@@ -37,7 +37,7 @@ class FamiliesTest {
         assertThat(config.maxPositions()).isEqualTo(2048);
         assertThat(config.finalNorm().epsilon()).isEqualTo(1e-6);
         assertThat(rope(config).theta()).isEqualTo(10_000);
-        assertThat(rope(config).scaling()).isEqualTo(new RopeScaling.None());
+        assertThat(rope(config).scaling()).isEqualTo(new Scaling.None());
         assertThat(attention(config).query().bias().isPresent()).isFalse();
         assertThat(attention(config).output().bias().isPresent()).isFalse();
         assertThat(mlp(config).down().bias().isPresent()).isFalse();
@@ -140,7 +140,7 @@ class FamiliesTest {
         assertThat(rope(config).theta()).isEqualTo(500_000);
         assertThat(rope(config).scaling())
                 .as("without an original length the model's own counts")
-                .isEqualTo(new RopeScaling.Llama3(8, 1, 4, 512));
+                .isEqualTo(new Scaling.Llama3(8, 1, 4, 512));
     }
 
     @Test
@@ -150,7 +150,7 @@ class FamiliesTest {
                         {"rope_type": "llama3", "rope_theta": 7000, "factor": 8.0, "low_freq_factor": 1.0,
                          "high_freq_factor": 4.0, "original_max_position_embeddings": 128}""").read();
         assertThat(rope(config).theta()).isEqualTo(7000);
-        assertThat(rope(config).scaling()).isEqualTo(new RopeScaling.Llama3(8, 1, 4, 128));
+        assertThat(rope(config).scaling()).isEqualTo(new Scaling.Llama3(8, 1, 4, 128));
     }
 
     @Test
@@ -158,10 +158,10 @@ class FamiliesTest {
         ModelSpec config = ModelDir.of(dir, "llama")
                 .with("rope_scaling", "{\"rope_type\": \"linear\", \"factor\": 2.5}")
                 .read();
-        assertThat(rope(config).scaling()).isEqualTo(new RopeScaling.Linear(2.5));
+        assertThat(rope(config).scaling()).isEqualTo(new Scaling.Linear(2.5));
         assertThat(rope(ModelDir.of(dir, "llama").with("rope_scaling", "null").read())
                         .scaling())
-                .isEqualTo(new RopeScaling.None());
+                .isEqualTo(new Scaling.None());
     }
 
     @Test
@@ -245,17 +245,17 @@ class FamiliesTest {
         String keys = "{\"type\": \"yarn\", \"factor\": 4.0, \"original_max_position_embeddings\": 512";
         ModelDir model = ModelDir.of(dir, "qwen2").with("rope_scaling", keys + "}");
         assertThat(rope(model.read()).scaling())
-                .isEqualTo(new RopeScaling.Yarn(4, 32, 1, 512, true, 0.1 * Math.log(4) + 1));
+                .isEqualTo(new Scaling.Yarn(4, 32, 1, 512, true, 0.1 * Math.log(4) + 1));
         assertThat(rope(model.with("rope_scaling", keys + ", \"mscale\": 1.0, \"mscale_all_dim\": 1.0}")
                                 .read())
                         .scaling())
-                .isEqualTo(new RopeScaling.Yarn(4, 32, 1, 512, true, 1));
+                .isEqualTo(new Scaling.Yarn(4, 32, 1, 512, true, 1));
         assertThat(rope(model.with(
                                         "rope_scaling",
                                         keys + ", \"attention_factor\": 1.5, \"beta_fast\": 16, \"truncate\": false}")
                                 .read())
                         .scaling())
-                .isEqualTo(new RopeScaling.Yarn(4, 16, 1, 512, false, 1.5));
+                .isEqualTo(new Scaling.Yarn(4, 16, 1, 512, false, 1.5));
     }
 
     @Test

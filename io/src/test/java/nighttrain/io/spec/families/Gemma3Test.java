@@ -15,10 +15,10 @@ import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Norm;
+import nighttrain.io.spec.ModelSpec.Spelling;
+import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Rope;
-import nighttrain.io.spec.RopeScaling;
-import nighttrain.io.spec.Spelling;
+import nighttrain.io.spec.Rope.Scaling;
 import nighttrain.io.spec.TensorSpec;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -26,7 +26,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class Gemma3Test {
-    private static final Rope LOCAL = new Rope(256, 10_000, new RopeScaling.None());
+    private static final Rope LOCAL = new Rope(256, 10_000, new Scaling.None());
 
     @TempDir
     Path dir;
@@ -65,7 +65,7 @@ class Gemma3Test {
         assertThat(local.window()).isEqualTo(1024);
         assertThat(local.rope()).hasValue(LOCAL);
         assertThat(global.window()).isZero();
-        assertThat(global.rope()).hasValue(new Rope(256, 1_000_000, new RopeScaling.Linear(8)));
+        assertThat(global.rope()).hasValue(new Rope(256, 1_000_000, new Scaling.Linear(8)));
         assertThat(global.scale()).isEqualTo(1.0 / 16);
         assertThat(spec.embedding().scale()).isCloseTo(50.596_442_562, within(1e-9));
         assertThat(spec.head().tiedTo()).isPresent();
@@ -88,7 +88,7 @@ class Gemma3Test {
         assertThat(windows(spec)).containsExactly(512, 512, 0);
         assertThat(attention(spec, 0).shape()).isEqualTo("4 heads (1 KV) of 256");
         assertThat(attention(spec, 0).scale()).isEqualTo(1 / Math.sqrt(168));
-        assertThat(attention(spec, 2).rope()).hasValue(new Rope(256, 1_000_000, new RopeScaling.None()));
+        assertThat(attention(spec, 2).rope()).hasValue(new Rope(256, 1_000_000, new Scaling.None()));
         assertThat(spec.spellings()).isEmpty();
     }
 
@@ -100,8 +100,8 @@ class Gemma3Test {
                         {"full_attention": {"rope_type": "linear", "factor": 4.0, "rope_theta": 5000.0},
                          "sliding_attention": {"rope_type": "default", "rope_theta": 77.0}}""")
                 .read();
-        assertThat(attention(spec, 0).rope()).hasValue(new Rope(8, 5000, new RopeScaling.Linear(4)));
-        assertThat(attention(spec, 1).rope()).hasValue(new Rope(8, 77, new RopeScaling.None()));
+        assertThat(attention(spec, 0).rope()).hasValue(new Rope(8, 5000, new Scaling.Linear(4)));
+        assertThat(attention(spec, 1).rope()).hasValue(new Rope(8, 77, new Scaling.None()));
     }
 
     @Test
@@ -163,7 +163,7 @@ class Gemma3Test {
     @Test
     void badValues() {
         assertThatThrownBy(small().with("hidden_activation", "\"gelu\"")::read)
-                .hasMessageStartingWith("bad hidden_activation in ")
+                .hasMessageStartingWith("unsupported hidden_activation in ")
                 .hasMessageContaining("\"gelu\" (only gelu_new is supported");
         assertThatThrownBy(small().with("rope_parameters", "{\"rope_theta\": 5.0}")::read)
                 .hasMessageStartingWith("bad rope_parameters in ")

@@ -7,8 +7,8 @@ import java.nio.file.Path;
 import nighttrain.io.ModelDir;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.LayerSpec;
+import nighttrain.io.spec.LayerSpec.Residual;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Residual;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 

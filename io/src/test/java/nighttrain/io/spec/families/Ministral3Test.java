@@ -9,12 +9,12 @@ import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.Attention.QueryScale;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Rope;
-import nighttrain.io.spec.RopeScaling;
+import nighttrain.io.spec.Rope.Scaling;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class Ministral3Test {
-    private static final RopeScaling YARN = new RopeScaling.Yarn(16, 32, 1, 16_384, true, 1);
+    private static final Scaling YARN = new Scaling.Yarn(16, 32, 1, 16_384, true, 1);
 
     @TempDir
     Path dir;

@@ -8,9 +8,9 @@ import nighttrain.io.ModelDir;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Norm;
+import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Rope;
-import nighttrain.io.spec.RopeScaling;
+import nighttrain.io.spec.Rope.Scaling;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -33,11 +33,11 @@ class Olmo3Test {
                  "original_max_position_embeddings": 8192, "rope_type": "yarn"}, "rope_theta": 500000, "sliding_window": 4096,
                  "tie_word_embeddings": false, "vocab_size": 100278}""").read();
         assertThat(attention(spec, 0).window()).isEqualTo(4096);
-        assertThat(attention(spec, 0).rope()).hasValue(new Rope(128, 500_000, new RopeScaling.None()));
+        assertThat(attention(spec, 0).rope()).hasValue(new Rope(128, 500_000, new Scaling.None()));
         assertThat(attention(spec, 3).window()).isZero();
         Rope full = attention(spec, 3).rope().orElseThrow();
         assertThat(full.theta()).isEqualTo(500_000);
-        assertThat(full.scaling()).isInstanceOfSatisfying(RopeScaling.Yarn.class, yarn -> {
+        assertThat(full.scaling()).isInstanceOfSatisfying(Scaling.Yarn.class, yarn -> {
             assertThat(yarn.originalMaxPositions()).isEqualTo(8192);
             assertThat(yarn.attentionFactor()).isCloseTo(0.1 * Math.log(8) + 1, within(1e-12));
         });

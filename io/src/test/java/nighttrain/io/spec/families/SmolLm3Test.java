@@ -9,7 +9,7 @@ import nighttrain.io.ModelDir;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Rope;
-import nighttrain.io.spec.RopeScaling;
+import nighttrain.io.spec.Rope.Scaling;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -35,7 +35,7 @@ class SmolLm3Test {
                  "num_key_value_heads": 4, "pretraining_tp": 2, "rms_norm_eps": 1e-06, "rope_scaling": null,
                  "rope_theta": 5000000.0, "sliding_window": null, "use_sliding_window": false, "vocab_size": 128256}""").read();
         assertThat(turned(spec)).containsExactly(true, true, true, false);
-        assertThat(attentions(spec).get(0).rope()).hasValue(new Rope(128, 5_000_000, new RopeScaling.None()));
+        assertThat(attentions(spec).get(0).rope()).hasValue(new Rope(128, 5_000_000, new Scaling.None()));
         assertThat(attentions(spec)).allMatch(it -> it.window() == 0);
         assertThat(spec.head().tiedTo()).as("transformers' default").isPresent();
     }

@@ -1,19 +1,21 @@
 package nighttrain.io.checkpoint;
 
+import java.util.Arrays;
 import java.util.Collection;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import nighttrain.io.spec.Spelling;
+import nighttrain.io.UserError;
+import nighttrain.io.spec.ModelSpec.Spelling;
 import nighttrain.io.spec.TensorSpec;
 
-/**
- * Tensors of a checkpoint that belong to a part of the model and are not read: a bias, a norm, an adapter that config.json does not
- * speak of. Leaving one out changes every answer. Tensors of other parts (vision towers, layers beyond the last) are nobody's.
- */
-final class UnreadTensors {
+/** What is wrong with the tensors of a checkpoint by its config: one is missing, has another shape, or is read by nothing. */
+final class TensorChecks {
+    private static final String WAY_OUT = "; config.json and weights do not belong together; copy both again";
+
     /** Up to the first number: a layer, or a track. */
     private static final Pattern LAYER = Pattern.compile("(?:.*?\\.)?\\d+\\.");
 
@@ -21,20 +23,36 @@ final class UnreadTensors {
     private static final Pattern HARMLESS = Pattern.compile(
             ".*(rotary_emb\\.inv_freq|rotary_emb\\.(cos|sin)_cached|\\.attn\\.(masked_)?bias|\\.[kvq]_scale|_extra_state)");
 
-    private UnreadTensors() {}
+    private TensorChecks() {}
+
+    static UserError missing(String where, String name, long... expectedShape) {
+        return UserError.of(
+                "missing tensor in " + where, name, "expected shape " + Arrays.toString(expectedShape) + WAY_OUT);
+    }
+
+    static void checkShape(String where, CheckpointTensor tensor, long... expectedShape) {
+        List<Long> expected = Arrays.stream(expectedShape).boxed().toList();
+        if (!tensor.shape().equals(expected)) {
+            throw UserError.of(
+                    "wrong shape of tensor " + tensor.name() + " in " + where,
+                    tensor.shape(),
+                    "expected " + expected + WAY_OUT);
+        }
+    }
 
     /**
-     * The first by name.
+     * The first tensor, by name, that belongs to a part of the model and is not read: a bias, a norm, an adapter that config.json does not
+     * speak of. Leaving one out changes every answer. Tensors of other parts (vision towers, layers beyond the last) are nobody's.
      *
      * @param stored names of all tensors of the checkpoint
      * @param read those that are read, as its spec names them
      * @param spare names that may be there unread
      */
-    static Optional<String> first(
+    static Optional<String> firstUnread(
             Collection<String> stored, Collection<TensorSpec> read, Spelling spelling, Set<String> spare) {
         Set<String> names =
                 read.stream().map(tensor -> spelling.of(tensor.name())).collect(Collectors.toSet());
-        Set<String> parts = names.stream().map(UnreadTensors::part).collect(Collectors.toSet());
+        Set<String> parts = names.stream().map(TensorChecks::part).collect(Collectors.toSet());
         return stored.stream()
                 .filter(name -> !names.contains(name) && !spare.contains(name))
                 .filter(name ->

@@ -5,14 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.ByteBuffer;
 import org.junit.jupiter.api.Test;
 
-class WideningTest {
+class DTypeTest {
     private static float[] widenEveryPattern(DType dtype) {
         ByteBuffer bytes = SafetensorsFile.buffer(1 << 17);
         for (int pattern = 0; pattern < 1 << 16; pattern++) {
             bytes.putShort((short) pattern);
         }
         float[] values = new float[(1 << 16) + 1];
-        Widening.widen(dtype, bytes.flip(), values, 1, 1 << 16);
+        dtype.widen(bytes.flip(), values, 1, 1 << 16);
         return values;
     }
 
