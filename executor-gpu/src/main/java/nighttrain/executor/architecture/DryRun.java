@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import nighttrain.executor.device.Communicator;
-import nighttrain.executor.device.Kernels;
+import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Pending;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.ModelSpec;
@@ -20,8 +20,8 @@ import nighttrain.io.spec.ModelSpec;
  */
 public record DryRun(SyncCount syncs, int outputBuffers) {
     /** Work that is not done: no values exist while counting. */
-    private static final Kernels NO_KERNELS = (Kernels) Proxy.newProxyInstance(
-            Kernels.class.getClassLoader(), new Class<?>[] {Kernels.class}, (proxy, verb, arguments) -> null);
+    private static final Ops NO_OPS = (Ops) Proxy.newProxyInstance(
+            Ops.class.getClassLoader(), new Class<?>[] {Ops.class}, (proxy, verb, arguments) -> null);
 
     /** Of a layer, whether the outputs of its modules are finished before they are added. */
     record Layer(boolean finishesMixer, boolean finishesFeedForward) {
@@ -51,7 +51,7 @@ public record DryRun(SyncCount syncs, int outputBuffers) {
                 },
                 streams);
         architecture.decode(
-                new EmptyBlocks(layers, tally, ranks), new ResidualStream(NO_KERNELS, streams.get(0)), ranks);
+                new EmptyBlocks(layers, tally, ranks), new ResidualStream(NO_OPS, streams.get(0)), ranks);
         return new DryRun(new SyncCount(tally.blocking, tally.overlapped), outputs.size());
     }
 

@@ -1,8 +1,8 @@
 package nighttrain.executor.architecture;
 
 import java.util.Optional;
-import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.Norm;
+import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Tensor;
 
 /**
@@ -10,12 +10,12 @@ import nighttrain.executor.device.Tensor;
  * it in, so that architectures read like the maths and still run the fused add-and-norm kernel.
  */
 public final class ResidualStream {
-    private final Kernels kernels;
+    private final Ops ops;
     private final Tensor h;
     private Optional<Tensor> addend = Optional.empty();
 
-    public ResidualStream(Kernels kernels, Tensor h) {
-        this.kernels = kernels;
+    public ResidualStream(Ops ops, Tensor h) {
+        this.ops = ops;
         this.h = h;
     }
 
@@ -27,12 +27,12 @@ public final class ResidualStream {
 
     /** The stream that begins as {@code start} and goes on in its buffer. */
     public ResidualStream at(Tensor start) {
-        return new ResidualStream(kernels, start);
+        return new ResidualStream(ops, start);
     }
 
     /** h with everything added. */
     public Tensor settle() {
-        addend.ifPresent(y -> kernels.add(h, y));
+        addend.ifPresent(y -> ops.add(h, y));
         addend = Optional.empty();
         return h;
     }
@@ -40,10 +40,10 @@ public final class ResidualStream {
     /** {@code out = norm(h)}. */
     public void normInto(Tensor out, Norm norm) {
         if (addend.isPresent()) {
-            kernels.addNorm(out, h, addend.get(), norm);
+            ops.addNorm(out, h, addend.get(), norm);
             addend = Optional.empty();
         } else {
-            kernels.norm(out, h, norm);
+            ops.norm(out, h, norm);
         }
     }
 }

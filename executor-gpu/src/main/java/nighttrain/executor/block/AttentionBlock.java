@@ -4,10 +4,10 @@ import java.util.List;
 import java.util.Optional;
 import nighttrain.executor.architecture.Placement;
 import nighttrain.executor.device.AttentionShape;
-import nighttrain.executor.device.Kernels;
-import nighttrain.executor.device.Kernels.HeadNorms;
 import nighttrain.executor.device.KvPages;
 import nighttrain.executor.device.Matrix;
+import nighttrain.executor.device.Ops;
+import nighttrain.executor.device.Ops.HeadNorms;
 import nighttrain.executor.device.Rotation;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.Attention;
@@ -67,7 +67,7 @@ record AttentionBlock(Attention spec, Placement placement) implements Block {
     public Module load(Loader loader, int layer) {
         String ofLayer = " of layer " + layer;
         return new Loaded(
-                loader.kernels(),
+                loader.ops(),
                 this,
                 shape(),
                 loader.byOutput("queries, keys and values" + ofLayer, spec.query(), spec.key(), spec.value()),
@@ -81,7 +81,7 @@ record AttentionBlock(Attention spec, Placement placement) implements Block {
     }
 
     private record Loaded(
-            Kernels kernels,
+            Ops ops,
             AttentionBlock block,
             AttentionShape shape,
             Matrix queryKeyValue,
@@ -94,16 +94,16 @@ record AttentionBlock(Attention spec, Placement placement) implements Block {
         public void run(Buffers buffers, Tensor x, Tensor out) {
             Tensor qkv = buffers.get(block.queryKeyValue());
             Tensor mixed = buffers.get(block.mixed());
-            kernels.linear(qkv, x, queryKeyValue);
+            ops.linear(qkv, x, queryKeyValue);
             if (block.spec.normsAllHeads()) {
-                kernels.normColumns(qkv, 0, headNorms.orElseThrow().query());
-                kernels.normColumns(
+                ops.normColumns(qkv, 0, headNorms.orElseThrow().query());
+                ops.normColumns(
                         qkv, shape.queryCols(), headNorms.orElseThrow().key());
             }
-            kernels.rotateAndStore(
+            ops.ropeAndWriteKv(
                     qkv, pages, shape, rotation, block.spec.normsAllHeads() ? Optional.empty() : headNorms);
-            kernels.attention(mixed, qkv, pages, shape);
-            kernels.linear(out, mixed, output);
+            ops.attention(mixed, qkv, pages, shape);
+            ops.linear(out, mixed, output);
         }
     }
 }

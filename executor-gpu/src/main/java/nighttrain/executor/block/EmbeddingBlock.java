@@ -1,7 +1,7 @@
 package nighttrain.executor.block;
 
 import java.util.Optional;
-import nighttrain.executor.device.Kernels;
+import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.ModelSpec.Embedding;
 
@@ -10,16 +10,16 @@ public record EmbeddingBlock(Embedding spec) {
     /** Puts the tables onto the device, positions up to the longest sequence alone. */
     public Loaded load(Loader loader) {
         return new Loaded(
-                loader.kernels(),
+                loader.ops(),
                 loader.table("embedding", spec.tokens(), spec.tokens().rows(), spec.scale()),
                 spec.positions().map(table -> loader.table("learned positions", table, loader.positions(), 1)));
     }
 
     /** An embedding whose tables are on the device. */
-    public record Loaded(Kernels kernels, Tensor tokens, Optional<Tensor> positions) {
+    public record Loaded(Ops ops, Tensor tokens, Optional<Tensor> positions) {
         public void run(Tensor stream) {
-            kernels.embed(stream, tokens);
-            positions.ifPresent(table -> kernels.addPositions(stream, table));
+            ops.embed(stream, tokens);
+            positions.ifPresent(table -> ops.addPositions(stream, table));
         }
     }
 }

@@ -3,9 +3,9 @@ package nighttrain.executor.block;
 import java.util.List;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Norm;
+import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.RowShare;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.ModelSpec;
@@ -38,7 +38,7 @@ public record HeadBlock(ModelSpec model, int rank, int ranks) {
         Device device = loader.device();
         int hidden = model.hiddenSize();
         return new Loaded(
-                device.kernels(),
+                device.ops(),
                 device.communicator(),
                 // logits / divisor = head(norm(x) / divisor), whose weight is kept in fp32
                 loader.norm("final norm", model.finalNorm(), 1 / model.head().divisor()),
@@ -52,7 +52,7 @@ public record HeadBlock(ModelSpec model, int rank, int ranks) {
 
     /** A head whose parameters are on the device. */
     public record Loaded(
-            Kernels kernels,
+            Ops ops,
             Communicator communicator,
             Norm norm,
             float softCap,
@@ -63,11 +63,11 @@ public record HeadBlock(ModelSpec model, int rank, int ranks) {
             Tensor logits) {
         /** Logits of the batch's {@code outputs} output rows that this rank samples from, {@code [1, rows, vocabulary]}. */
         public Tensor run(Tensor stream, int outputs) {
-            kernels.gatherOutputRows(rows.firstRows(outputs), stream);
-            kernels.norm(normed.firstRows(outputs), rows.firstRows(outputs), norm);
-            kernels.linear(logitsPart.firstRows(outputs), normed.firstRows(outputs), head);
+            ops.gatherOutputRows(rows.firstRows(outputs), stream);
+            ops.norm(normed.firstRows(outputs), rows.firstRows(outputs), norm);
+            ops.linear(logitsPart.firstRows(outputs), normed.firstRows(outputs), head);
             if (softCap > 0) {
-                kernels.softCap(logitsPart.firstRows(outputs), softCap);
+                ops.softCap(logitsPart.firstRows(outputs), softCap);
             }
             int here = RowShare.of(outputs, communicator.rank(), communicator.size())
                     .count();

@@ -59,10 +59,10 @@ public record LayerBlock(LayerSpec spec, Block mixer, Block feedForward, Placeme
         }
         if (residual.norm().isEmpty()) {
             float multiplier = (float) residual.multiplier();
-            return Optional.of((out, sum) -> loader.kernels().scale(out, sum, multiplier));
+            return Optional.of((out, sum) -> loader.ops().scale(out, sum, multiplier));
         }
         Norm norm = loader.normPerTrack(role, residual.norm().get(), residual.multiplier());
-        return Optional.of((out, sum) -> loader.kernels().norm(out, sum, norm));
+        return Optional.of((out, sum) -> loader.ops().norm(out, sum, norm));
     }
 
     /** A layer whose parameters are on the device. */

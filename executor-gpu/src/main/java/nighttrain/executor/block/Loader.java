@@ -10,10 +10,10 @@ import nighttrain.executor.architecture.Placement;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.AttentionShape;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.KvPages;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Norm;
+import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Rotation;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.checkpoint.Bfloat16;
@@ -55,8 +55,8 @@ public final class Loader {
         return device;
     }
 
-    Kernels kernels() {
-        return device.kernels();
+    Ops ops() {
+        return device.ops();
     }
 
     /** Cosines and sines for every position; layers of equal positions share them. */

@@ -3,8 +3,8 @@ package nighttrain.executor.block;
 import java.util.ArrayList;
 import java.util.List;
 import nighttrain.executor.architecture.Placement;
-import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.Matrix;
+import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.Parameter.Linear;
@@ -54,32 +54,32 @@ record MlpBlock(Mlp spec, Placement placement) implements Block {
         spec.gate().ifPresent(parts::add);
         parts.add(spec.up());
         return new Loaded(
-                loader.kernels(),
+                loader.ops(),
                 this,
                 loader.byOutput("gate and up" + ofLayer, parts.toArray(Linear[]::new)),
                 loader.byInput("down" + ofLayer, spec.down()));
     }
 
-    private record Loaded(Kernels kernels, MlpBlock block, Matrix up, Matrix down) implements Module {
+    private record Loaded(Ops ops, MlpBlock block, Matrix up, Matrix down) implements Module {
         @Override
         public void run(Buffers buffers, Tensor x, Tensor out) {
-            kernels.linear(out, activated(buffers, x), down);
+            ops.linear(out, activated(buffers, x), down);
         }
 
         private Tensor activated(Buffers buffers, Tensor x) {
             Tensor upOf = buffers.get(block.up());
             boolean silu = block.spec.activation() == Mlp.Activation.SILU;
             if (!block.isGated()) {
-                kernels.linear(upOf, x, up);
-                kernels.gelu(upOf);
+                ops.linear(upOf, x, up);
+                ops.gelu(upOf);
                 return upOf;
             }
             Tensor gated = buffers.get(block.gated());
             if (silu) {
-                kernels.linearSiluMul(gated, upOf, x, up);
+                ops.linearSiluMul(gated, upOf, x, up);
             } else {
-                kernels.linear(upOf, x, up);
-                kernels.geluMul(gated, upOf);
+                ops.linear(upOf, x, up);
+                ops.geluMul(gated, upOf);
             }
             return gated;
         }

@@ -8,7 +8,11 @@ import nighttrain.executor.step.Batch;
  * {@link #close}, which frees all of it.
  */
 public interface Device extends AutoCloseable {
-    Kernels kernels();
+    Ops ops();
+
+    Sampler sampler();
+
+    StepIo stepIo();
 
     Communicator communicator();
 
@@ -56,7 +60,7 @@ public interface Device extends AutoCloseable {
     }
 
     /** Where the device can replay recorded work for less than it costs to enqueue it: its recorder. */
-    Optional<Recorder> recorder();
+    Optional<GraphRecorder> recorder();
 
     /** {@code failure} of work on this device, with what the device knows of it. */
     default RuntimeException explained(RuntimeException failure) {

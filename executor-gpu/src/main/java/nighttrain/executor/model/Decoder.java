@@ -15,10 +15,12 @@ import nighttrain.executor.block.ModelBlocks;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.Flight;
-import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.Matrix;
+import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.RowShare;
+import nighttrain.executor.device.Sampler;
+import nighttrain.executor.device.StepIo;
+import nighttrain.executor.device.StepIo.StepHandle;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.StepLimits;
@@ -27,7 +29,9 @@ import nighttrain.io.checkpoint.Checkpoint;
 /** One rank's forward pass, the same for every family and architecture: embed, decode, norm, head, sample. */
 public final class Decoder {
     private final Architecture architecture;
-    private final Kernels kernels;
+    private final Ops ops;
+    private final Sampler sampler;
+    private final StepIo stepIo;
     private final Communicator ranks;
     private final EmbeddingBlock.Loaded embedding;
     private final List<LayerBlock.Loaded> layers;
@@ -42,7 +46,9 @@ public final class Decoder {
 
     private Decoder(ModelBlocks blocks, Loader loader, Device device, StepLimits limits, CacheLayout layout) {
         this.architecture = blocks.architecture();
-        this.kernels = device.kernels();
+        this.ops = device.ops();
+        this.sampler = device.sampler();
+        this.stepIo = device.stepIo();
         this.ranks = device.communicator();
         this.limits = limits;
         this.layout = layout;
@@ -77,17 +83,17 @@ public final class Decoder {
 
     /** Takes a step's inputs; {@link #enqueue} computes what they ask for. */
     public void begin(Batch batch) {
-        kernels.begin(batch);
+        stepIo.begin(batch);
     }
 
     /** Enqueues a forward pass of the shape that {@link #begin} was given, samples included. */
     public void enqueue(int tokens, int outputRows) {
-        kernels.sample(forward(tokens, outputRows), share(outputRows).from());
+        sampler.sample(forward(tokens, outputRows), share(outputRows).from());
     }
 
-    /** Ends the step, which lands with this rank's samples. */
-    public Flight end() {
-        return kernels.end();
+    /** Ends the step, whose handle returns this rank's samples. */
+    public StepHandle end() {
+        return stepIo.end();
     }
 
     /** Which of a step's {@code outputRows} samples this rank makes. */
@@ -121,8 +127,8 @@ public final class Decoder {
                 new StepCommunicator(ranks, number -> outputs.get(number).firstRows(tokens), stepStreams);
         embedding.run(stepStreams.get(0));
         ResidualStream decoded = architecture.decode(
-                new LayerBlocks(kernels, layers, join, buffers.firstRows(tokens), normed.firstRows(tokens), step),
-                new ResidualStream(kernels, stepStreams.get(0)),
+                new LayerBlocks(ops, layers, join, buffers.firstRows(tokens), normed.firstRows(tokens), step),
+                new ResidualStream(ops, stepStreams.get(0)),
                 step);
         return head.run(decoded.settle().track(0), outputRows);
     }

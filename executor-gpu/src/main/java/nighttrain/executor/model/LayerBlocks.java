@@ -9,9 +9,9 @@ import nighttrain.executor.architecture.StepCommunicator;
 import nighttrain.executor.block.Block;
 import nighttrain.executor.block.Buffers;
 import nighttrain.executor.block.LayerBlock;
-import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Norm;
+import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Tensor;
 
 /**
@@ -20,7 +20,7 @@ import nighttrain.executor.device.Tensor;
  * @param normed what a module reads where a norm comes before it
  */
 record LayerBlocks(
-        Kernels kernels,
+        Ops ops,
         List<LayerBlock.Loaded> all,
         Optional<Matrix> joining,
         Buffers buffers,
@@ -50,7 +50,7 @@ record LayerBlocks(
         h.normInto(normed, it.mixerNorm().orElseThrow());
         Tensor both = run(it.mixer(), normed);
         it.feedForward().run(buffers, normed, normed); // which nobody reads any more when the output comes
-        kernels.add(both, normed);
+        ops.add(both, normed);
         return new Output(both, it.mixerFinish());
     }
 
@@ -58,7 +58,7 @@ record LayerBlocks(
     public Output join(ResidualStream h) {
         Tensor stream = h.settle();
         Tensor joined = ranks.output();
-        kernels.linear(joined, stream, joining.orElseThrow());
+        ops.linear(joined, stream, joining.orElseThrow());
         return Output.plain(joined);
     }
 

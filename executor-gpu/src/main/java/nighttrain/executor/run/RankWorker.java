@@ -6,7 +6,7 @@ import java.util.concurrent.Executors;
 import java.util.function.Supplier;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.Flight;
+import nighttrain.executor.device.StepIo.StepHandle;
 import nighttrain.executor.model.Decoder;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.StepLimits;
@@ -36,7 +36,7 @@ final class RankWorker implements AutoCloseable {
     }
 
     /** Hands a step to the device. */
-    Flight launch(Batch batch) {
+    StepHandle launch(Batch batch) {
         return runner.launch(batch);
     }
 
@@ -73,7 +73,7 @@ final class RankWorker implements AutoCloseable {
     }
 
     long busyNanos() {
-        return device.kernels().busyNanos();
+        return device.stepIo().busyNanos();
     }
 
     long waitedNanos() {

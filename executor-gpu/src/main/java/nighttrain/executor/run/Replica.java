@@ -10,7 +10,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import nighttrain.executor.cache.PageAllocator;
-import nighttrain.executor.device.Flight;
+import nighttrain.executor.device.StepIo.StepHandle;
 import nighttrain.executor.request.EngineStats;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.schedule.Scheduler;
@@ -53,7 +53,7 @@ public final class Replica implements AutoCloseable {
 
     private record Arrival(Sequence sequence, Listener listener) {}
 
-    private record UnderWay(Step step, Flight flight, long launchedNanos) {}
+    private record UnderWay(Step step, StepHandle flight, long launchedNanos) {}
 
     /**
      * @param capacity most sequences taken and not yet finished
@@ -138,7 +138,7 @@ public final class Replica implements AutoCloseable {
     }
 
     private void land(UnderWay oldest) {
-        List<SampledToken> sampled = oldest.flight().land();
+        List<SampledToken> sampled = oldest.flight().await();
         long now = System.nanoTime();
         steps++;
         stepNanos += now - Math.max(oldest.launchedNanos(), lastLanded);

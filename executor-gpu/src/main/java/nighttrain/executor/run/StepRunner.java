@@ -7,9 +7,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import nighttrain.executor.cache.CacheLayout;
-import nighttrain.executor.device.Flight;
-import nighttrain.executor.device.Recorder;
-import nighttrain.executor.device.Recorder.Recording;
+import nighttrain.executor.device.GraphRecorder;
+import nighttrain.executor.device.GraphRecorder.CapturedGraph;
+import nighttrain.executor.device.StepIo.StepHandle;
 import nighttrain.executor.model.Decoder;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.SampleRequest;
@@ -22,16 +22,16 @@ import nighttrain.executor.step.StepLimits;
  */
 final class StepRunner {
     private final Decoder decoder;
-    private final Optional<Recorder> recorder;
-    private final Map<Integer, Recording> recordings = new HashMap<>();
+    private final Optional<GraphRecorder> recorder;
+    private final Map<Integer, CapturedGraph> graphs = new HashMap<>();
 
-    StepRunner(Decoder decoder, Optional<Recorder> recorder) {
+    StepRunner(Decoder decoder, Optional<GraphRecorder> recorder) {
         this.decoder = decoder;
         this.recorder = recorder;
     }
 
     /** Hands a step to the device; it lands with this rank's part of its samples. */
-    Flight launch(Batch batch) {
+    StepHandle launch(Batch batch) {
         if (recorder.isEmpty() || !batch.isDecode()) {
             decoder.begin(batch);
             decoder.enqueue(batch.size(), batch.outputRows().length);
@@ -40,18 +40,18 @@ final class StepRunner {
         int size = Math.min(bucket(batch.size()), decoder.limits().maxSequences());
         decoder.begin(
                 batch.padded(size, decoder.scratchPages(), decoder.layout().slots()));
-        Recording recording = recordings.get(size);
-        if (recording == null) {
+        CapturedGraph graph = graphs.get(size);
+        if (graph == null) {
             decoder.enqueue(
                     size, size); // once unrecorded: what is chosen on first use cannot be chosen while recording
-            recordings.put(size, recorder.get().record(() -> decoder.enqueue(size, size)));
+            graphs.put(size, recorder.get().record(() -> decoder.enqueue(size, size)));
         } else {
-            recording.replay();
+            graph.replay();
         }
-        Flight padded = decoder.end();
+        StepHandle padded = decoder.end();
         int wanted = Math.max(0, batch.size() - decoder.share(size).from());
         return () -> {
-            List<SampledToken> sampled = padded.land();
+            List<SampledToken> sampled = padded.await();
             return sampled.subList(0, Math.min(sampled.size(), wanted));
         };
     }
@@ -68,8 +68,8 @@ final class StepRunner {
             StepLimits limits = decoder.limits();
             int longest = Math.min(limits.maxTokens(), limits.maxModelLen() - 1);
             launch(scratch(Math.max(1, Math.min(limits.maxTokens() / longest, limits.maxSequences())), longest))
-                    .land();
-            launch(scratch(limits.maxSequences(), 1)).land();
+                    .await();
+            launch(scratch(limits.maxSequences(), 1)).await();
         }
     }
 

@@ -7,8 +7,8 @@ import java.util.concurrent.CompletionException;
 import java.util.function.IntFunction;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.Flight;
 import nighttrain.executor.device.PeerFailedException;
+import nighttrain.executor.device.StepIo.StepHandle;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.StepLimits;
 import nighttrain.io.UserError;
@@ -45,9 +45,9 @@ public final class WorkerGroup implements AutoCloseable {
     }
 
     /** Hands a step to every rank; it lands with the tokens that all of them sampled. */
-    public Flight launch(Batch batch) {
-        List<Flight> flights = onAll(rank -> workers.get(rank).launch(batch));
-        return () -> onAll(rank -> flights.get(rank).land()).stream()
+    public StepHandle launch(Batch batch) {
+        List<StepHandle> handles = onAll(rank -> workers.get(rank).launch(batch));
+        return () -> onAll(rank -> handles.get(rank).await()).stream()
                 .flatMap(List::stream)
                 .toList();
     }

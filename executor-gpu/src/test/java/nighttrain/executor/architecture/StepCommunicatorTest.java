@@ -100,7 +100,7 @@ class StepCommunicatorTest {
     @Test
     void aFinishedSumIsInABufferOfItsOwn() {
         Output output = new Output(
-                step.output(), Optional.of((out, sum) -> device.kernels().scale(out, sum, 3f)));
+                step.output(), Optional.of((out, sum) -> device.ops().scale(out, sum, 3f)));
         device.write(output.part(), new float[] {2});
         Tensor finished = step.allReduce(output);
         assertThat(finished).isNotSameAs(output.part());

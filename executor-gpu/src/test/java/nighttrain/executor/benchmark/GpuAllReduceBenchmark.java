@@ -9,7 +9,7 @@ import java.util.stream.IntStream;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.Recorder.Recording;
+import nighttrain.executor.device.GraphRecorder.CapturedGraph;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.executor.device.cuda.CudaOptions;
@@ -52,7 +52,7 @@ class GpuAllReduceBenchmark {
     }
 
     private static void measure(Device device, CyclicBarrier together, String how) {
-        device.kernels().begin(new Batch(new int[0], new int[0], new int[1], new int[0][], new int[0], List.of()));
+        device.stepIo().begin(new Batch(new int[0], new int[0], new int[1], new int[0][], new int[0], List.of()));
         Tensor a = device.tensor("a", 1, LARGEST_ROWS, COLS);
         Tensor b = device.tensor("b", 1, LARGEST_ROWS, COLS);
         Communicator ranks = device.communicator();
@@ -68,14 +68,14 @@ class GpuAllReduceBenchmark {
     private static double micros(Device device, CyclicBarrier together, IntConsumer sum) {
         Runnable sums = () -> IntStream.range(0, SUMS).forEach(sum);
         sums.run();
-        Recording recording = device.recorder().orElseThrow().record(sums);
+        CapturedGraph graph = device.recorder().orElseThrow().record(sums);
         double least = Double.POSITIVE_INFINITY;
         for (int replay = 0; replay < REPLAYS; replay++) {
-            device.kernels().end().land();
+            device.stepIo().end().await();
             await(together);
             long start = System.nanoTime();
-            recording.replay();
-            device.kernels().end().land();
+            graph.replay();
+            device.stepIo().end().await();
             least = Math.min(least, (System.nanoTime() - start) / 1e3 / SUMS);
         }
         return least;

@@ -13,7 +13,7 @@ import java.util.stream.IntStream;
 import nighttrain.executor.benchmark.SwitchedSums.Mode;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.Recorder.Recording;
+import nighttrain.executor.device.GraphRecorder.CapturedGraph;
 import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.executor.model.Decoder;
 import nighttrain.executor.step.Batch;
@@ -124,10 +124,10 @@ class GpuArchitectureBenchmark {
                 sums.set(mode);
                 decoder.begin(step);
                 decoder.enqueue(step.size(), step.size());
-                device.kernels().end().land();
-                Recording recording =
+                device.stepIo().end().await();
+                CapturedGraph graph =
                         device.recorder().orElseThrow().record(() -> decoder.enqueue(step.size(), step.size()));
-                ways.put(mode, recording::replay);
+                ways.put(mode, graph::replay);
             }
             report(name, step, ways, DECODE_ROUNDS);
         }
@@ -156,11 +156,11 @@ class GpuArchitectureBenchmark {
 
         private double millis(Batch step, Runnable way) {
             decoder.begin(step);
-            device.kernels().end().land();
+            device.stepIo().end().await();
             await();
             long start = System.nanoTime();
             way.run();
-            device.kernels().end().land();
+            device.stepIo().end().await();
             return (System.nanoTime() - start) / 1e6;
         }
 

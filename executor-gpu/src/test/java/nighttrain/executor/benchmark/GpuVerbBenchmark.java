@@ -8,10 +8,11 @@ import java.util.Map;
 import java.util.TreeMap;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.Kernels;
+import nighttrain.executor.device.GraphRecorder.CapturedGraph;
 import nighttrain.executor.device.Matrix;
+import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.PeakRates;
-import nighttrain.executor.device.Recorder.Recording;
+import nighttrain.executor.device.Sampler;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.executor.model.Decoder;
@@ -83,23 +84,23 @@ class GpuVerbBenchmark {
         waiting = false;
         for (int round = 0; round < ROUNDS; round++) {
             decoder.begin(step);
-            device.kernels().end().land();
+            device.stepIo().end().await();
             long start = System.nanoTime();
             decoder.enqueue(step.size(), outputs);
-            device.kernels().end().land();
+            device.stepIo().end().await();
             whole = Math.min(whole, (System.nanoTime() - start) / 1e6);
         }
         double recorded = Double.POSITIVE_INFINITY;
         double begin = Double.POSITIVE_INFINITY;
-        Recording recording = device.recorder().orElseThrow().record(() -> decoder.enqueue(step.size(), outputs));
+        CapturedGraph graph = device.recorder().orElseThrow().record(() -> decoder.enqueue(step.size(), outputs));
         for (int round = 0; round < 4 * ROUNDS; round++) {
             long start = System.nanoTime();
             decoder.begin(step);
             begin = Math.min(begin, (System.nanoTime() - start) / 1e6);
-            device.kernels().end().land();
+            device.stepIo().end().await();
             start = System.nanoTime();
-            recording.replay();
-            device.kernels().end().land();
+            graph.replay();
+            device.stepIo().end().await();
             recorded = Math.min(recorded, (System.nanoTime() - start) / 1e6);
         }
         nanosByVerb.clear();
@@ -118,11 +119,24 @@ class GpuVerbBenchmark {
 
     private Device timed(Device device) {
         Tensor probe = device.tensor("probe", 1, 1, 8);
-        Kernels kernels = (Kernels) Proxy.newProxyInstance(
-                getClass().getClassLoader(), new Class<?>[] {Kernels.class}, (proxy, verb, arguments) -> {
+        Ops ops = timed(Ops.class, device.ops(), device, probe);
+        Sampler sampler = timed(Sampler.class, device.sampler(), device, probe);
+        return (Device) Proxy.newProxyInstance(
+                getClass().getClassLoader(),
+                new Class<?>[] {Device.class},
+                (proxy, method, arguments) -> switch (method.getName()) {
+                    case "ops" -> ops;
+                    case "sampler" -> sampler;
+                    default -> invoke(method, device, arguments);
+                });
+    }
+
+    private <T> T timed(Class<T> type, T real, Device device, Tensor probe) {
+        return type.cast(Proxy.newProxyInstance(
+                getClass().getClassLoader(), new Class<?>[] {type}, (proxy, verb, arguments) -> {
                     long start = System.nanoTime();
-                    Object result = invoke(verb, device.kernels(), arguments);
-                    if (waiting && !verb.getName().equals("begin")) {
+                    Object result = invoke(verb, real, arguments);
+                    if (waiting) {
                         device.read(probe);
                         long[] sumAndCount =
                                 nanosByVerb.computeIfAbsent(verb.getName() + detail(arguments), name -> new long[2]);
@@ -130,12 +144,7 @@ class GpuVerbBenchmark {
                         sumAndCount[1]++;
                     }
                     return result;
-                });
-        return (Device) Proxy.newProxyInstance(
-                getClass().getClassLoader(),
-                new Class<?>[] {Device.class},
-                (proxy, method, arguments) ->
-                        method.getName().equals("kernels") ? kernels : invoke(method, device, arguments));
+                }));
     }
 
     private static Object invoke(java.lang.reflect.Method method, Object on, Object[] arguments) throws Throwable {

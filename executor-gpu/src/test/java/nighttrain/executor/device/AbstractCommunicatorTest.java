@@ -160,13 +160,13 @@ public abstract class AbstractCommunicatorTest {
             Tensor other = input(device, others, size);
             Tensor out = poisoned(device, size);
             Pending sumOfA = device.communicator().allReduce(out, a, 0.5f);
-            device.kernels().gelu(other);
+            device.ops().gelu(other);
             Pending sumOfB = device.communicator().allReduce(b);
-            device.kernels().add(other, other);
+            device.ops().add(other, other);
             Tensor landedA = sumOfA.await();
-            device.kernels().gelu(other);
+            device.ops().gelu(other);
             Tensor landedB = sumOfB.await();
-            device.kernels().add(landedA, landedB);
+            device.ops().add(landedA, landedB);
             return List.of(device.read(landedA), device.read(landedB), device.read(other));
         });
         double[] sumOfB = sum(second, size, 1);
@@ -276,7 +276,7 @@ public abstract class AbstractCommunicatorTest {
                 throw new IllegalStateException("planted");
             }
             device.communicator().allReduce(poisoned(device, size), in, 1f).await();
-            return device.kernels().end().land();
+            return device.stepIo().end().await();
         });
         for (int rank = 0; rank < ranks; rank++) {
             CompletableFuture<Object> result = results.get(rank);

@@ -4,7 +4,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
-import nighttrain.executor.device.Kernels.HeadNorms;
+import nighttrain.executor.device.Ops.HeadNorms;
 import nighttrain.executor.step.Batch;
 
 /** One step of random sequences, whose earlier tokens are in the cache already, on shuffled pages that hold NaN elsewhere. */
@@ -121,7 +121,7 @@ final class AttentionCase {
         }
         Tensor qkv = store(parts);
         Tensor out = on.poisoned(heads.tracks(), tokens(parts), shape.queryCols());
-        on.kernels.attention(out, qkv, kv, shape);
+        on.ops.attention(out, qkv, kv, shape);
         float[] actualRows = on.device.read(qkv);
         float[] queries = new float[heads.tracks() * tokens(parts) * shape.queryCols()];
         double[] expectedQueries = new double[queries.length];
@@ -164,8 +164,8 @@ final class AttentionCase {
         for (int from = 0; from < all.length; from += perStep) {
             int[] some = Arrays.copyOfRange(all, from, Math.min(all.length, from + perStep));
             int count = some.length * TestBackend.PAGE_TOKENS;
-            on.kernels.begin(step(List.of(new Part(0, count)), new int[][] {some}));
-            on.kernels.rotateAndStore(on.poisoned(heads.tracks(), count, shape.qkvCols()), kv, shape, rotation, norms);
+            on.stepIo.begin(step(List.of(new Part(0, count)), new int[][] {some}));
+            on.ops.ropeAndWriteKv(on.poisoned(heads.tracks(), count, shape.qkvCols()), kv, shape, rotation, norms);
         }
     }
 
@@ -185,10 +185,10 @@ final class AttentionCase {
             }
         }
         Tensor qkv = on.holding(values, heads.tracks(), tokens(step), shape.qkvCols());
-        on.kernels.begin(step(
+        on.stepIo.begin(step(
                 there.stream().map(step::get).toList(),
                 there.stream().map(s -> pageTables[s]).toArray(int[][]::new)));
-        on.kernels.rotateAndStore(qkv, kv, shape, rotation, norms);
+        on.ops.ropeAndWriteKv(qkv, kv, shape, rotation, norms);
         return qkv;
     }
 

@@ -16,7 +16,9 @@ abstract class OneDevice {
     final Fresh fresh = new Fresh();
     final Closeness closeness;
     Device device;
-    Kernels kernels;
+    Ops ops;
+    Sampler sampler;
+    StepIo stepIo;
 
     OneDevice(TestBackend backend) {
         this.backend = backend;
@@ -26,7 +28,9 @@ abstract class OneDevice {
     @BeforeAll
     void open() {
         device = backend.open(1).get(0);
-        kernels = device.kernels();
+        ops = device.ops();
+        sampler = device.sampler();
+        stepIo = device.stepIo();
     }
 
     @AfterAll

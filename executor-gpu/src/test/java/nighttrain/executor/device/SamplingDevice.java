@@ -58,9 +58,9 @@ abstract class SamplingDevice extends OneDevice {
         Tensor logits = buffers.computeIfAbsent(vocabulary, v -> device.logits("logits", room, v))
                 .firstRows(rows.size());
         device.write(logits, values);
-        kernels.begin(
+        stepIo.begin(
                 batch(new int[rows.size()], IntStream.range(0, rows.size()).toArray(), samples));
-        kernels.sample(logits, 0);
-        return kernels.end().land();
+        sampler.sample(logits, 0);
+        return stepIo.end().await();
     }
 }

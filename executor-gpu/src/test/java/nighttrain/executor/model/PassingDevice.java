@@ -3,10 +3,12 @@ package nighttrain.executor.model;
 import java.util.Optional;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.Kernels;
+import nighttrain.executor.device.GraphRecorder;
 import nighttrain.executor.device.KvPages;
 import nighttrain.executor.device.Matrix;
-import nighttrain.executor.device.Recorder;
+import nighttrain.executor.device.Ops;
+import nighttrain.executor.device.Sampler;
+import nighttrain.executor.device.StepIo;
 import nighttrain.executor.device.Tensor;
 
 /** Everything as the device underneath, for subclasses to change one thing. */
@@ -18,8 +20,18 @@ class PassingDevice implements Device {
     }
 
     @Override
-    public Kernels kernels() {
-        return real.kernels();
+    public Ops ops() {
+        return real.ops();
+    }
+
+    @Override
+    public Sampler sampler() {
+        return real.sampler();
+    }
+
+    @Override
+    public StepIo stepIo() {
+        return real.stepIo();
     }
 
     @Override
@@ -68,7 +80,7 @@ class PassingDevice implements Device {
     }
 
     @Override
-    public Optional<Recorder> recorder() {
+    public Optional<GraphRecorder> recorder() {
         return real.recorder();
     }
 

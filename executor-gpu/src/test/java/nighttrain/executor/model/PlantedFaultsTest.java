@@ -33,7 +33,7 @@ class PlantedFaultsTest {
                 device -> new TamperedSums(device, (ranks, sum) -> {
                     Pending real = sum.start(ranks);
                     if (ranks.rank() == 1) {
-                        device.kernels().add(sum.in(), sum.in());
+                        device.ops().add(sum.in(), sum.in());
                     }
                     return real;
                 }));

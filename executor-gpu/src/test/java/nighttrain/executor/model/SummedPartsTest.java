@@ -9,7 +9,7 @@ import java.util.Random;
 import java.util.function.UnaryOperator;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.Kernels;
+import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Pending;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.reference.RandomCheckpoint;
@@ -62,7 +62,7 @@ class SummedPartsTest {
     private static Pending writtenAfter(Device device, TamperedSums.Sum sum, Pending real) {
         return () -> {
             Tensor landed = real.await();
-            device.kernels().add(sum.in(), sum.in());
+            device.ops().add(sum.in(), sum.in());
             return landed;
         };
     }
@@ -79,18 +79,18 @@ class SummedPartsTest {
         }
 
         Device device() {
-            Kernels counted = counted(device.kernels());
+            Ops counted = counted(device.ops());
             return new TamperedSums(device, this::watched) {
                 @Override
-                public Kernels kernels() {
+                public Ops ops() {
                     return counted;
                 }
             };
         }
 
-        private Kernels counted(Kernels real) {
-            return (Kernels) Proxy.newProxyInstance(
-                    getClass().getClassLoader(), new Class<?>[] {Kernels.class}, (proxy, verb, arguments) -> {
+        private Ops counted(Ops real) {
+            return (Ops) Proxy.newProxyInstance(
+                    getClass().getClassLoader(), new Class<?>[] {Ops.class}, (proxy, verb, arguments) -> {
                         verbs++;
                         try {
                             return verb.invoke(real, arguments);

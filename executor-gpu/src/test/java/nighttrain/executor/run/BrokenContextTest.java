@@ -29,7 +29,7 @@ class BrokenContextTest {
         RandomCheckpoint checkpoint = RandomCheckpoint.of(Shapes.DENSE.model());
         CudaBackend gpus = new CudaBackend();
         try (WorkerGroup workers = WorkerGroup.load("test", checkpoint, gpus.open(1), LIMITS, LAYOUT)) {
-            assertThatThrownBy(() -> workers.launch(step(Integer.MAX_VALUE)).land())
+            assertThatThrownBy(() -> workers.launch(step(Integer.MAX_VALUE)).await())
                     .hasCauseInstanceOf(DeviceLostException.class)
                     .hasMessageStartingWith("rank 0 failed: ")
                     .hasMessageContaining("CUDA_ERROR")

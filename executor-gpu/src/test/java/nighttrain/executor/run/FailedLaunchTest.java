@@ -13,7 +13,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.IntStream;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.Kernels;
+import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.TestBackend;
 import nighttrain.executor.device.cuda.CudaBackend;
 import nighttrain.executor.reference.RandomCheckpoint;
@@ -45,14 +45,14 @@ class FailedLaunchTest {
         devices.set(failing, failingAtGelu(devices.get(failing), armed));
         RandomCheckpoint checkpoint = RandomCheckpoint.of(shape.model());
         try (WorkerGroup workers = WorkerGroup.load("test", checkpoint, devices, LIMITS, LAYOUT)) {
-            assertThat(workers.launch(prompt()).land()).hasSize(1);
+            assertThat(workers.launch(prompt()).await()).hasSize(1);
             armed.set(true);
-            assertThatThrownBy(() -> workers.launch(prompt()).land())
+            assertThatThrownBy(() -> workers.launch(prompt()).await())
                     .hasMessageStartingWith(
                             "rank " + failing + " failed: java.lang.IllegalStateException: launch failed: gelu ");
         }
         try (WorkerGroup again = WorkerGroup.load("test", checkpoint, GPUS.open(ranks), LIMITS, LAYOUT)) {
-            assertThat(again.launch(prompt()).land()).hasSize(1);
+            assertThat(again.launch(prompt()).await()).hasSize(1);
         }
     }
 
@@ -69,13 +69,13 @@ class FailedLaunchTest {
 
     /** {@code real}, where the first activation after {@code armed} is set is one of too many tracks. */
     private static Device failingAtGelu(Device real, AtomicBoolean armed) {
-        Kernels kernels = passing(Kernels.class, real.kernels(), method -> {
+        Ops ops = passing(Ops.class, real.ops(), method -> {
             if (method.getName().equals("linearSiluMul") && armed.get()) {
-                real.kernels().gelu(real.tensor("too many tracks", TOO_MANY_TRACKS, 1, 8));
+                real.ops().gelu(real.tensor("too many tracks", TOO_MANY_TRACKS, 1, 8));
             }
             return null;
         });
-        return passing(Device.class, real, method -> method.getName().equals("kernels") ? kernels : null);
+        return passing(Device.class, real, method -> method.getName().equals("ops") ? ops : null);
     }
 
     /** What answers a call in place of the real object; null: the real one does. */

@@ -96,13 +96,13 @@ class RecordedStepsTest {
             int[] starts = IntStream.range(0, sequences)
                     .map(s -> 2 + s % (LONGEST_PROMPT - 1))
                     .toArray();
-            sampled.add(runner.launch(step(new int[sequences], starts)).land());
+            sampled.add(runner.launch(step(new int[sequences], starts)).await());
             for (int i = 0; i < STEPS; i++) {
                 int passed = i;
                 int[] from = IntStream.of(starts).map(start -> start + passed).toArray();
                 sampled.add(runner.launch(
                                 step(from, IntStream.of(from).map(f -> f + 1).toArray()))
-                        .land());
+                        .await());
             }
         }
         return sampled;

@@ -5,23 +5,27 @@ import java.util.List;
 import java.util.Optional;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.Kernels;
+import nighttrain.executor.device.GraphRecorder;
 import nighttrain.executor.device.KvPages;
 import nighttrain.executor.device.Matrix;
+import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.PeakRates;
-import nighttrain.executor.device.Recorder;
+import nighttrain.executor.device.Sampler;
+import nighttrain.executor.device.StepIo;
 import nighttrain.executor.device.Tensor;
 
 /** The reference and embedded default: fp32 on the heap; the ranks of a replica are threads of this process. */
 public final class CpuDevice implements Device {
     private final ThreadTeam team;
-    private final CpuKernels kernels;
+    private final CpuStep step;
+    private final CpuOps ops;
     private final CpuCommunicator communicator;
     private final RankExchange exchange;
 
     private CpuDevice(int rank, RankExchange exchange, int threads, boolean skipSums) {
         this.team = new ThreadTeam("nighttrain-rank-" + rank, threads);
-        this.kernels = new CpuKernels(team);
+        this.step = new CpuStep(team);
+        this.ops = new CpuOps(team, step);
         this.communicator = new CpuCommunicator(rank, exchange, skipSums);
         this.exchange = exchange;
     }
@@ -47,8 +51,18 @@ public final class CpuDevice implements Device {
     }
 
     @Override
-    public Kernels kernels() {
-        return kernels;
+    public Ops ops() {
+        return ops;
+    }
+
+    @Override
+    public Sampler sampler() {
+        return step;
+    }
+
+    @Override
+    public StepIo stepIo() {
+        return step;
     }
 
     @Override
@@ -118,7 +132,7 @@ public final class CpuDevice implements Device {
 
     /** None: enqueuing is a method call. */
     @Override
-    public Optional<Recorder> recorder() {
+    public Optional<GraphRecorder> recorder() {
         return Optional.empty();
     }
 

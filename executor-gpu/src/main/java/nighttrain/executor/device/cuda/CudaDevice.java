@@ -5,15 +5,17 @@ import jcuda.CudaException;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.Kernels;
+import nighttrain.executor.device.GraphRecorder;
 import nighttrain.executor.device.KvPages;
 import nighttrain.executor.device.Matrix;
-import nighttrain.executor.device.Recorder;
+import nighttrain.executor.device.Ops;
+import nighttrain.executor.device.Sampler;
+import nighttrain.executor.device.StepIo;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.device.cuda.collective.CudaCommunicator;
 import nighttrain.executor.device.cuda.collective.PeerGroup;
 import nighttrain.executor.device.cuda.driver.CudaContext;
-import nighttrain.executor.device.cuda.driver.CudaRecorder;
+import nighttrain.executor.device.cuda.driver.CudaGraphRecorder;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.DevicePointer;
 import nighttrain.executor.device.cuda.driver.Streams;
@@ -39,9 +41,10 @@ final class CudaDevice implements Device {
     private final Streams streams;
     private final KernelModules modules;
     private final MatrixProducts products;
-    private final CudaKernels kernels;
+    private final CudaStep step;
+    private final CudaOps ops;
     private final CudaCommunicator communicator;
-    private final CudaRecorder recorder;
+    private final CudaGraphRecorder recorder;
     private final WeightUpload upload;
     private final CacheLayout layout;
     private int allocations;
@@ -63,34 +66,36 @@ final class CudaDevice implements Device {
         this.products =
                 new MatrixProducts(libraries.cublasLt(), streams, memory, limits.maxTokens(), options.deterministic());
         this.communicator = new CudaCommunicator(rank, peers, modules, streams, memory, options.skipSums());
-        this.recorder = new CudaRecorder(streams);
+        this.recorder = new CudaGraphRecorder(streams);
         this.upload = new WeightUpload(streams, memory);
         SampleResults results = new SampleResults(limits.maxSamples(), peers.ranks(), memory);
         StepInputs inputs = new StepInputs(limits, layout, memory, modules, results);
-        this.kernels = new CudaKernels(
+        CudaAttention attention = new CudaAttention(
+                context, modules, streams, inputs, limits, layout.pageTokens(), memory, options.deterministic());
+        this.step = new CudaStep(context, modules, streams, inputs, attention, results, communicator);
+        this.ops = new CudaOps(
                 modules,
                 streams,
                 inputs,
                 layout.pageTokens(),
                 products,
                 new GatedProducts(context, modules, streams, !options.deterministic()),
-                new CudaAttention(
-                        context,
-                        modules,
-                        streams,
-                        inputs,
-                        limits,
-                        layout.pageTokens(),
-                        memory,
-                        options.deterministic()),
-                results,
-                communicator,
-                context);
+                attention);
     }
 
     @Override
-    public Kernels kernels() {
-        return kernels;
+    public Ops ops() {
+        return ops;
+    }
+
+    @Override
+    public Sampler sampler() {
+        return step;
+    }
+
+    @Override
+    public StepIo stepIo() {
+        return step;
     }
 
     @Override
@@ -100,7 +105,7 @@ final class CudaDevice implements Device {
 
     /** None where faults are sought. */
     @Override
-    public Optional<Recorder> recorder() {
+    public Optional<GraphRecorder> recorder() {
         return GpuFault.LAUNCHES_BLOCK ? Optional.empty() : Optional.of(recorder);
     }
 
@@ -209,7 +214,7 @@ final class CudaDevice implements Device {
         }
         communicator.leave();
         if (!broken) {
-            kernels.close();
+            step.close();
             products.close();
             modules.close();
             memory.close();

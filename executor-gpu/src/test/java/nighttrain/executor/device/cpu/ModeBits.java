@@ -38,19 +38,20 @@ final class ModeBits {
         Random random = new Random(5);
         List<String> lines = new ArrayList<>();
         try (ThreadTeam team = new ThreadTeam("bits", 1)) {
-            CpuKernels kernels = new CpuKernels(team);
+            CpuStep step = new CpuStep(team);
+            CpuOps ops = new CpuOps(team, step);
             for (int cols : new int[] {5, 16, 61}) {
                 CpuTensor out = CpuTensor.zeros(1, ROWS, cols);
-                kernels.siluMul(out, normal(random, 1, ROWS, 2 * cols, 4));
+                ops.siluMul(out, normal(random, 1, ROWS, 2 * cols, 4));
                 lines.add("siluMul " + cols + " " + hash(out.data()));
                 CpuTensor x = normal(random, 1, ROWS, cols, 3);
-                kernels.gelu(x);
+                ops.gelu(x);
                 lines.add("gelu " + cols + " " + hash(x.data()));
                 Norm rms = new Norm(normal(random, 1, 1, cols, 1), Optional.empty(), 1e-5f);
-                kernels.norm(out, normal(random, 1, ROWS, cols, 2), rms);
+                ops.norm(out, normal(random, 1, ROWS, cols, 2), rms);
                 lines.add("rms norm " + cols + " " + hash(out.data()));
                 Norm layer = new Norm(rms.weight(), Optional.of(normal(random, 1, 1, cols, 1)), 1e-5f);
-                kernels.norm(out, normal(random, 1, ROWS, cols, 2), layer);
+                ops.norm(out, normal(random, 1, ROWS, cols, 2), layer);
                 lines.add("layer norm " + cols + " " + hash(out.data()));
                 CpuTensor in = normal(random, 1, ROWS, 24, 1);
                 float[] weights = normal(random, 1, cols, 24, 1).data();
@@ -60,13 +61,13 @@ final class ModeBits {
                         24,
                         (track, output, target) -> System.arraycopy(weights, output * 24, target, 0, 24),
                         Optional.empty());
-                kernels.linear(out, in, matrix);
+                ops.linear(out, in, matrix);
                 lines.add("linear " + cols + " " + hash(out.data()));
             }
             for (int window : new int[] {0, 7}) {
                 for (int pageTokens : new int[] {5, 16}) {
                     lines.add("attention " + window + " " + pageTokens + " "
-                            + hash(attention(kernels, random, window, pageTokens)));
+                            + hash(attention(step, ops, random, window, pageTokens)));
                 }
             }
         }
@@ -75,7 +76,7 @@ final class ModeBits {
         return lines;
     }
 
-    private static float[] attention(CpuKernels kernels, Random random, int window, int pageTokens) {
+    private static float[] attention(CpuStep step, CpuOps ops, Random random, int window, int pageTokens) {
         int tokens = 21;
         AttentionShape shape = new AttentionShape(2, 1, 12, window);
         CpuKvPages pages = new CpuKvPages(0, 1, 5, pageTokens, 1, 12);
@@ -85,7 +86,7 @@ final class ModeBits {
             int at = qkv.row(0, i) + shape.queryCols();
             pages.store(0, table[i / pageTokens], i % pageTokens, qkv.data(), at, at + shape.kvCols());
         }
-        kernels.begin(new Batch(
+        step.begin(new Batch(
                 new int[tokens],
                 IntStream.range(0, tokens).toArray(),
                 new int[] {0, tokens},
@@ -93,7 +94,7 @@ final class ModeBits {
                 new int[0],
                 List.of()));
         CpuTensor out = CpuTensor.zeros(1, tokens, shape.queryCols());
-        kernels.attention(out, qkv, pages, shape);
+        ops.attention(out, qkv, pages, shape);
         return out.data();
     }
 

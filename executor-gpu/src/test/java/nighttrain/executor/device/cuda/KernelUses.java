@@ -63,7 +63,7 @@ final class KernelUses {
 
     private static KernelSource rotation(Attention attention) {
         return new KernelSource(
-                "rotate_and_store.cu",
+                "rope_and_write_kv.cu",
                 Map.of(
                         "HEAD_DIM",
                         attention.headDim(),

@@ -1,13 +1,13 @@
 package nighttrain.executor.device.cuda.collective;
 
-import nighttrain.executor.device.Recorder.Recording;
-import nighttrain.executor.device.cuda.driver.CudaRecorder;
+import nighttrain.executor.device.GraphRecorder.CapturedGraph;
+import nighttrain.executor.device.cuda.driver.CudaGraphRecorder;
 import nighttrain.executor.device.cuda.driver.GpuTimer;
 import nighttrain.executor.device.cuda.driver.Streams;
 
 /**
  * From how many bytes on a sum in two shots is the faster. It differs with GPUs, links and ranks, so it is measured: by all ranks
- * together, on the buffers of the first sum that is large enough to ask, in recordings. Rank 0's figures count, so that all ranks
+ * together, on the buffers of the first sum that is large enough to ask, in graphs. Rank 0's figures count, so that all ranks
  * choose alike.
  */
 public final class TwoShotThreshold {
@@ -53,13 +53,13 @@ public final class TwoShotThreshold {
     }
 
     private double seconds(Streams.Launch sum) {
-        try (CudaRecorder recorder = new CudaRecorder(streams)) {
-            Recording recording = recorder.record(() -> {
+        try (CudaGraphRecorder recorder = new CudaGraphRecorder(streams)) {
+            CapturedGraph graph = recorder.record(() -> {
                 for (int i = 0; i < SUMS; i++) {
                     sum.on(streams.main(), false);
                 }
             });
-            return GpuTimer.leastSeconds(streams.main(), REPLAYS, recording::replay);
+            return GpuTimer.leastSeconds(streams.main(), REPLAYS, graph::replay);
         }
     }
 }

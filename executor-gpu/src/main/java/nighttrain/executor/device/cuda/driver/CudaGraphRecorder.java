@@ -6,22 +6,22 @@ import jcuda.CudaException;
 import jcuda.driver.CUgraph;
 import jcuda.driver.CUgraphExec;
 import jcuda.driver.JCudaDriver;
-import nighttrain.executor.device.Recorder;
+import nighttrain.executor.device.GraphRecorder;
 
 /** CUDA graphs, captured from the streams. */
-public final class CudaRecorder implements Recorder, AutoCloseable {
+public final class CudaGraphRecorder implements GraphRecorder, AutoCloseable {
     /** Other threads may allocate meanwhile. */
     private static final int RELAXED = 2;
 
     private final Streams streams;
     private final List<CUgraphExec> graphs = new ArrayList<>();
 
-    public CudaRecorder(Streams streams) {
+    public CudaGraphRecorder(Streams streams) {
         this.streams = streams;
     }
 
     @Override
-    public Recording record(Runnable work) {
+    public CapturedGraph record(Runnable work) {
         Stream stream = streams.main();
         CUgraph graph = new CUgraph();
         JCudaDriver.cuStreamBeginCapture(stream, RELAXED);

@@ -3,8 +3,8 @@ package nighttrain.executor.device.cuda;
 import java.util.Map;
 import java.util.Optional;
 import nighttrain.executor.device.AttentionShape;
-import nighttrain.executor.device.Kernels.HeadNorms;
 import nighttrain.executor.device.Norm;
+import nighttrain.executor.device.Ops.HeadNorms;
 import nighttrain.executor.device.Rotation;
 import nighttrain.executor.device.cuda.driver.Streams;
 import nighttrain.executor.device.cuda.kernel.Kernel;
@@ -16,13 +16,13 @@ import nighttrain.executor.device.cuda.tensor.CudaKvPages;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /** Heads normed and turned, keys and values put into their pages: how that kernel is specialised and called. */
-record RotateAndStore(KernelModules modules, Streams streams, StepInputs inputs, int pageTokens) {
+record RopeAndWriteKv(KernelModules modules, Streams streams, StepInputs inputs, int pageTokens) {
     private static final int MOST_WARPS = 8;
 
     void run(CudaTensor qkv, CudaKvPages pages, AttentionShape shape, Rotation rotation, Optional<HeadNorms> norms) {
         CudaTensor cosines = (CudaTensor) rotation.cos();
         KernelSource source = new KernelSource(
-                "rotate_and_store.cu",
+                "rope_and_write_kv.cu",
                 Map.of(
                         "HEAD_DIM",
                         shape.headDim(),
@@ -33,7 +33,7 @@ record RotateAndStore(KernelModules modules, Streams streams, StepInputs inputs,
                         "HEAD_NORMS",
                         norms.isPresent() ? 1 : 0));
         int warps = Math.min(MOST_WARPS, shape.heads() + 2 * shape.kvHeads());
-        modules.get("rotate_and_store", source)
+        modules.get("rope_and_write_kv", source)
                 .launch(
                         streams.main(),
                         Kernel.Grid.of(qkv.rows(), qkv.tracks(), 32 * warps),

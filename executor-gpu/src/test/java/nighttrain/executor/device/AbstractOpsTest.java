@@ -11,10 +11,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Every verb but attention and samples against float64: odd sizes, fresh inputs, poisoned outputs. */
-public abstract class AbstractKernelsTest extends OneDevice {
+public abstract class AbstractOpsTest extends OneDevice {
     private static final float EPSILON = 1e-5f;
 
-    protected AbstractKernelsTest(TestBackend backend) {
+    protected AbstractOpsTest(TestBackend backend) {
         super(backend);
     }
 
@@ -27,10 +27,10 @@ public abstract class AbstractKernelsTest extends OneDevice {
         Tensor positions = device.table("positions", 256, cols, Tensors.rows(places, 256, cols));
         int[] tokens = fresh.tokens(rows, 61);
         Tensor x = poisoned(tracks, rows, cols);
-        kernels.begin(batch(tokens, new int[0], List.of()));
-        kernels.embed(x, table);
+        stepIo.begin(batch(tokens, new int[0], List.of()));
+        ops.embed(x, table);
         float[] looked = device.read(x);
-        kernels.addPositions(x, positions);
+        ops.addPositions(x, positions);
         double[] sum = new double[looked.length];
         for (int i = 0; i < looked.length; i++) {
             int row = i / cols % rows;
@@ -64,21 +64,21 @@ public abstract class AbstractKernelsTest extends OneDevice {
         Optional<float[]> biases = layer ? Optional.of(bias) : Optional.empty();
 
         Tensor out = poisoned(tracks, rows, cols);
-        kernels.norm(out, holding(x, tracks, rows, cols), norm);
+        ops.norm(out, holding(x, tracks, rows, cols), norm);
         closeness.check(
                 "norm", Formulas.norm(Formulas.wide(x), rows, cols, weight, biases, EPSILON), device.read(out), cols);
 
         Tensor fused = poisoned(tracks, rows, cols);
         Tensor fusedSum = holding(x, tracks, rows, cols);
-        kernels.addNorm(fused, fusedSum, holding(y, tracks, rows, cols), norm);
+        ops.addNorm(fused, fusedSum, holding(y, tracks, rows, cols), norm);
         double[] sum = Formulas.sum(x, y);
         closeness.check("x of addNorm", sum, device.read(fusedSum), cols);
         closeness.check("addNorm", Formulas.norm(sum, rows, cols, weight, biases, EPSILON), device.read(fused), cols);
 
         Tensor plain = poisoned(tracks, rows, cols);
         Tensor plainSum = holding(x, tracks, rows, cols);
-        kernels.add(plainSum, holding(y, tracks, rows, cols));
-        kernels.norm(plain, plainSum, norm);
+        ops.add(plainSum, holding(y, tracks, rows, cols));
+        ops.norm(plain, plainSum, norm);
         closeness.check("x of add", sum, device.read(plainSum), cols);
         assertThat(device.read(fused))
                 .as("addNorm is add, then norm (seed %d)", fresh.seed)
@@ -94,7 +94,7 @@ public abstract class AbstractKernelsTest extends OneDevice {
         float[] weight = fresh.normal(tracks * count, 1, 0.5);
         Tensor inOut = holding(x, tracks, rows, cols);
         Norm norm = new Norm(device.constant("weight", tracks, 1, count, weight), Optional.empty(), EPSILON);
-        kernels.normColumns(inOut, first, norm);
+        ops.normColumns(inOut, first, norm);
         float[] actual = device.read(inOut);
         float[] within = new float[tracks * rows * count];
         float[] normed = new float[within.length];
@@ -117,7 +117,7 @@ public abstract class AbstractKernelsTest extends OneDevice {
         x[2] = 0;
         Tensor logits = device.logits("logits", rows, vocabulary);
         device.write(logits, x);
-        kernels.softCap(logits, cap);
+        ops.softCap(logits, cap);
         double[] expected = Arrays.stream(Formulas.wide(x))
                 .map(v -> cap * Math.tanh(v / cap))
                 .toArray();
@@ -149,7 +149,7 @@ public abstract class AbstractKernelsTest extends OneDevice {
         Matrix biased = device.matrix("biased", tracks, outputs, inputs, source, bias);
         for (Matrix matrix : List.of(plain, biased)) {
             Tensor out = poisoned(tracks, rows, outputs);
-            kernels.linear(out, in, matrix);
+            ops.linear(out, in, matrix);
             double[] expected = Formulas.linear(
                     x, weights, matrix == biased ? bias : new float[bias.length], tracks, rows, inputs, outputs);
             closeness.check(matrix == biased ? "linear with bias" : "linear", expected, device.read(out), outputs);
@@ -166,7 +166,7 @@ public abstract class AbstractKernelsTest extends OneDevice {
         Arrays.fill(poison, Float.NaN);
         device.write(out, poison);
         Matrix head = device.matrix("head", 1, vocabulary, inputs, Tensors.rows(weights, vocabulary, inputs));
-        kernels.linear(out, holding(x, 1, rows, inputs), head);
+        ops.linear(out, holding(x, 1, rows, inputs), head);
         double[] expected = Formulas.linear(x, weights, new float[vocabulary], 1, rows, inputs, vocabulary);
         new Closeness(1e-5, fresh.seed).check("logits", expected, device.read(out), vocabulary);
     }
@@ -176,18 +176,18 @@ public abstract class AbstractKernelsTest extends OneDevice {
     void activationsFollowTheirEquations(int tracks, int rows, int cols) {
         float[] gateUp = fresh.normal(tracks * rows * 2 * cols, 0, 2);
         Tensor gated = poisoned(tracks, rows, cols);
-        kernels.siluMul(gated, holding(gateUp, tracks, rows, 2 * cols));
+        ops.siluMul(gated, holding(gateUp, tracks, rows, 2 * cols));
         closeness.check("siluMul", Formulas.siluMul(Formulas.wide(gateUp), cols), device.read(gated), cols);
         Tensor geluGated = poisoned(tracks, rows, cols);
-        kernels.geluMul(geluGated, holding(gateUp, tracks, rows, 2 * cols));
+        ops.geluMul(geluGated, holding(gateUp, tracks, rows, 2 * cols));
         closeness.check("geluMul", Formulas.geluMul(gateUp, cols), device.read(geluGated), cols);
 
         float[] x = fresh.normal(tracks * rows * cols, 0, 2);
         Tensor inOut = holding(x, tracks, rows, cols);
-        kernels.gelu(inOut);
+        ops.gelu(inOut);
         closeness.check("gelu", Formulas.gelu(x), device.read(inOut), cols);
         Tensor scaled = poisoned(tracks, rows, cols);
-        kernels.scale(scaled, holding(x, tracks, rows, cols), 0.75f);
+        ops.scale(scaled, holding(x, tracks, rows, cols), 0.75f);
         double[] expected = Arrays.stream(Formulas.wide(x)).map(v -> 0.75 * v).toArray();
         closeness.check("scale", expected, device.read(scaled), cols);
     }
@@ -200,7 +200,7 @@ public abstract class AbstractKernelsTest extends OneDevice {
         float[] weights = fresh.normal(tracks * 2 * cols * inputs, 0, 2 / Math.sqrt(inputs));
         Matrix matrix = device.matrix("gate and up", tracks, 2 * cols, inputs, Tensors.rows(weights, 2 * cols, inputs));
         Tensor out = poisoned(tracks, rows, cols);
-        kernels.linearSiluMul(out, poisoned(tracks, rows, 2 * cols), holding(x, tracks, rows, inputs), matrix);
+        ops.linearSiluMul(out, poisoned(tracks, rows, 2 * cols), holding(x, tracks, rows, inputs), matrix);
         double[] gateUp = Formulas.linear(x, weights, new float[tracks * 2 * cols], tracks, rows, inputs, 2 * cols);
         closeness.check("linearSiluMul", Formulas.siluMul(gateUp, cols), device.read(out), cols);
     }
@@ -213,8 +213,8 @@ public abstract class AbstractKernelsTest extends OneDevice {
         List<SampleRequest> samples =
                 Arrays.stream(picked).mapToObj(row -> SampleRequest.likeliest()).toList();
         Tensor out = poisoned(1, picked.length, cols);
-        kernels.begin(batch(new int[rows], picked, samples));
-        kernels.gatherOutputRows(out, holding(x, 1, rows, cols));
+        stepIo.begin(batch(new int[rows], picked, samples));
+        ops.gatherOutputRows(out, holding(x, 1, rows, cols));
         float[] gathered = device.read(out);
         for (int i = 0; i < gathered.length; i++) {
             assertThat(gathered[i]).isEqualTo(x[picked[i / cols] * cols + i % cols]);
@@ -232,8 +232,8 @@ public abstract class AbstractKernelsTest extends OneDevice {
         float[] values = fresh.normal(tracks * rows * cols);
         device.write(x.firstRows(rows), values);
         Matrix matrix = device.matrix("square", tracks, cols, cols, Tensors.rows(weights, cols, cols));
-        kernels.linear(out.firstRows(rows), x.firstRows(rows), matrix);
-        kernels.add(out.firstRows(rows), x.firstRows(rows));
+        ops.linear(out.firstRows(rows), x.firstRows(rows), matrix);
+        ops.add(out.firstRows(rows), x.firstRows(rows));
         double[] product = Formulas.linear(values, weights, new float[tracks * cols], tracks, rows, cols, cols);
         for (int i = 0; i < product.length; i++) {
             product[i] += values[i];

@@ -1,26 +1,23 @@
 package nighttrain.executor.device.cpu;
 
-import java.util.List;
 import java.util.Optional;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 import nighttrain.executor.device.AttentionShape;
-import nighttrain.executor.device.Flight;
-import nighttrain.executor.device.Kernels;
 import nighttrain.executor.device.KvPages;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Norm;
+import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Rotation;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.step.Batch;
-import nighttrain.executor.step.SampledToken;
 
 /**
  * fp32 on the threads of one rank. Every row is computed the same way whatever the batch around it, and whether this code is interpreted
  * or compiled: by operations that are rounded exactly, in a fixed order, alike in whole vectors and in what is left at their
  * end.
  */
-final class CpuKernels implements Kernels {
+final class CpuOps implements Ops {
     private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
     private static final int LANES = SPECIES.length();
 
@@ -34,29 +31,21 @@ final class CpuKernels implements Kernels {
 
     private final ThreadTeam team;
     private final MatrixProduct matrixProduct;
-    private final RotateAndStore rotateAndStore;
+    private final RopeAndWriteKv ropeAndWriteKv;
     private final CpuAttention attention;
-    private Batch batch;
-    private List<SampledToken> sampled = List.of();
-    private long begunNanos;
-    private long busyNanos;
+    private final CpuStep step;
 
-    CpuKernels(ThreadTeam team) {
+    CpuOps(ThreadTeam team, CpuStep step) {
         this.team = team;
         this.matrixProduct = new MatrixProduct(team);
-        this.rotateAndStore = new RotateAndStore(team);
+        this.ropeAndWriteKv = new RopeAndWriteKv(team);
         this.attention = new CpuAttention(team);
-        this.batch = new Batch(new int[0], new int[0], new int[1], new int[0][], new int[0], List.of());
-    }
-
-    @Override
-    public void begin(Batch next) {
-        batch = next;
-        begunNanos = System.nanoTime();
+        this.step = step;
     }
 
     @Override
     public void embed(Tensor out, Tensor table) {
+        Batch batch = step.batch();
         CpuTensor o = (CpuTensor) out;
         CpuTensor t = (CpuTensor) table;
         for (int track = 0; track < o.tracks(); track++) {
@@ -70,7 +59,8 @@ final class CpuKernels implements Kernels {
     public void addPositions(Tensor xInOut, Tensor table) {
         CpuTensor x = (CpuTensor) xInOut;
         CpuTensor t = (CpuTensor) table;
-        forRows(x, (track, row) -> addRow(x, x.row(track, row), t, t.row(0, batch.positions()[row])));
+        int[] positions = step.batch().positions();
+        forRows(x, (track, row) -> addRow(x, x.row(track, row), t, t.row(0, positions[row])));
     }
 
     @Override
@@ -112,14 +102,14 @@ final class CpuKernels implements Kernels {
     }
 
     @Override
-    public void rotateAndStore(
+    public void ropeAndWriteKv(
             Tensor qkv, KvPages pages, AttentionShape shape, Rotation rotation, Optional<HeadNorms> norms) {
-        rotateAndStore.run((CpuTensor) qkv, (CpuKvPages) pages, shape, rotation, norms, batch);
+        ropeAndWriteKv.run((CpuTensor) qkv, (CpuKvPages) pages, shape, rotation, norms, step.batch());
     }
 
     @Override
     public void attention(Tensor out, Tensor qkv, KvPages pages, AttentionShape shape) {
-        attention.run((CpuTensor) out, (CpuTensor) qkv, (CpuKvPages) pages, shape, batch);
+        attention.run((CpuTensor) out, (CpuTensor) qkv, (CpuKvPages) pages, shape, step.batch());
     }
 
     @Override
@@ -218,33 +208,12 @@ final class CpuKernels implements Kernels {
 
     @Override
     public void gatherOutputRows(Tensor out, Tensor x) {
+        int[] outputRows = step.batch().outputRows();
         CpuTensor o = (CpuTensor) out;
         CpuTensor in = (CpuTensor) x;
-        for (int i = 0; i < batch.outputRows().length; i++) {
-            System.arraycopy(in.data(), in.row(0, batch.outputRows()[i]), o.data(), o.row(0, i), o.cols());
+        for (int i = 0; i < outputRows.length; i++) {
+            System.arraycopy(in.data(), in.row(0, outputRows[i]), o.data(), o.row(0, i), o.cols());
         }
-    }
-
-    @Override
-    public void sample(Tensor logits, int first) {
-        CpuTensor in = (CpuTensor) logits;
-        SampledToken[] tokens = new SampledToken[in.rows()];
-        team.run(
-                tokens.length,
-                i -> tokens[i] = CpuSampler.sample(batch.samples().get(first + i), in.data(), in.row(0, i), in.cols()));
-        sampled = List.of(tokens);
-        busyNanos += System.nanoTime() - begunNanos;
-    }
-
-    @Override
-    public Flight end() {
-        List<SampledToken> ofThisStep = sampled;
-        return () -> ofThisStep;
-    }
-
-    @Override
-    public long busyNanos() {
-        return busyNanos;
     }
 
     @FunctionalInterface

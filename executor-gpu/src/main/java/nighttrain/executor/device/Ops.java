@@ -1,19 +1,12 @@
 package nighttrain.executor.device;
 
 import java.util.Optional;
-import nighttrain.executor.step.Batch;
 
 /**
- * Every operation of a forward pass, on one rank. Calls enqueue work in order; none returns a value the host may branch on:
- * those come with the {@link Flight} that ends a step.
+ * Every operation of a forward pass, on one rank, for the batch that {@link StepIo#begin} was given. Calls enqueue work in order; none
+ * returns a value that the host may branch on.
  */
-public interface Kernels {
-    /**
-     * Makes {@code batch} the inputs of the calls that follow. At most {@link Device#stepsAhead} steps before it may still be under
-     * way.
-     */
-    void begin(Batch batch);
-
+public interface Ops {
     /** {@code out[t, i] = table[tokens[i]]} for every track t. */
     void embed(Tensor out, Tensor table);
 
@@ -51,13 +44,13 @@ public interface Kernels {
      *
      * @param qkv {@code [tracks, tokens, qkvCols]}; its query columns are replaced, its key and value columns are consumed
      */
-    void rotateAndStore(Tensor qkv, KvPages pages, AttentionShape shape, Rotation rotation, Optional<HeadNorms> norms);
+    void ropeAndWriteKv(Tensor qkv, KvPages pages, AttentionShape shape, Rotation rotation, Optional<HeadNorms> norms);
 
     /**
      * Causal attention of every token to its own sequence's pages, {@code softmax(scale * q k^T) v}.
      *
      * @param out {@code [tracks, tokens, queryCols]}
-     * @param qkv as {@link #rotateAndStore} left it
+     * @param qkv as {@link #ropeAndWriteKv} left it
      */
     void attention(Tensor out, Tensor qkv, KvPages pages, AttentionShape shape);
 
@@ -89,15 +82,6 @@ public interface Kernels {
 
     /** {@code out[i] = x[outputRows[i]]}; {@code x} and {@code out} of one track. */
     void gatherOutputRows(Tensor out, Tensor x);
-
-    /** Samples a token per row of {@code logits [1, rows, vocabulary]}, which is consumed: the step's samples from {@code first} on. */
-    void sample(Tensor logits, int first);
-
-    /** Ends the step: nothing that follows belongs to it. It lands with what its {@link #sample} sampled. */
-    Flight end();
-
-    /** Nanoseconds that the device has worked on steps so far, from their inputs to their samples. */
-    long busyNanos();
 
     /** The norms on queries and on keys, over {@code headDim} each (Qwen 3). */
     record HeadNorms(Norm query, Norm key) {}

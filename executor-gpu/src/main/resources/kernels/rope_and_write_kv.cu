@@ -22,7 +22,7 @@ __device__ __forceinline__ FewFloats few(const float* x) {
     return *reinterpret_cast<const FewFloats*>(x);
 }
 
-struct RotateAndStore {
+struct RopeAndWriteKv {
     bf16* qkv; // [t][i][(heads + 2 * kv_heads) * HEAD_DIM]
     long long track_stride;
     bf16* keys; // [page][t * kv_heads + g][PAGE_TOKENS][PADDED_DIM]
@@ -39,7 +39,7 @@ struct RotateAndStore {
     int kv_heads;
 };
 
-extern "C" __global__ void rotate_and_store(const RotateAndStore a) {
+extern "C" __global__ void rope_and_write_kv(const RopeAndWriteKv a) {
     __shared__ __align__(16) float staged[8][HEAD_DIM]; // a head per warp: the partner of a pair may lie with another lane
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     int token = blockIdx.x, track = blockIdx.y;

@@ -2,13 +2,13 @@ package nighttrain.executor.device.cpu;
 
 import java.util.Optional;
 import nighttrain.executor.device.AttentionShape;
-import nighttrain.executor.device.Kernels.HeadNorms;
 import nighttrain.executor.device.Norm;
+import nighttrain.executor.device.Ops.HeadNorms;
 import nighttrain.executor.device.Rotation;
 import nighttrain.executor.step.Batch;
 
 /** Queries and keys normed and rotated in place (RoPE, arXiv 2104.09864), keys and values copied into their pages. */
-record RotateAndStore(ThreadTeam team) {
+record RopeAndWriteKv(ThreadTeam team) {
     /** By sequence: of a page that is written, and allocated then, only one has a row. */
     void run(
             CpuTensor qkv,
@@ -19,7 +19,7 @@ record RotateAndStore(ThreadTeam team) {
             Batch batch) {
         int sequences = batch.sequences();
         int queries = Math.max(1, qkv.rows() / Math.max(1, sequences));
-        int grain = Math.max(1, CpuKernels.MIN_PIECE / (queries * qkv.cols()));
+        int grain = Math.max(1, CpuOps.MIN_PIECE / (queries * qkv.cols()));
         team.runRanges(qkv.tracks() * sequences, grain, 8, (from, to) -> {
             for (int i = from; i < to; i++) {
                 sequence(qkv, pages, i / sequences, i % sequences, shape, rotation, norms, batch);

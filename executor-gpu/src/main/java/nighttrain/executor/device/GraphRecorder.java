@@ -1,15 +1,15 @@
 package nighttrain.executor.device;
 
 /** Records work and replays it: a whole step for the price of one launch (CUDA graphs). */
-public interface Recorder {
+public interface GraphRecorder {
     /**
      * Records what {@code work} enqueues, without running it. Everything that varies between replays must come from what
-     * {@link Kernels#begin} uploads; shapes and buffers stay as recorded.
+     * {@link StepIo#begin} uploads; shapes and buffers stay as recorded.
      */
-    Recording record(Runnable work);
+    CapturedGraph record(Runnable work);
 
     /** Recorded work; freed with its device. */
-    interface Recording {
+    interface CapturedGraph {
         void replay();
     }
 }

@@ -1,11 +1,11 @@
 package nighttrain.executor.device.cuda;
 
-import nighttrain.executor.device.AbstractKernelsTest;
+import nighttrain.executor.device.AbstractOpsTest;
 import org.junit.jupiter.api.Tag;
 
 @Tag("gpu")
-class CudaKernelsTest extends AbstractKernelsTest {
-    CudaKernelsTest() {
+class CudaOpsTest extends AbstractOpsTest {
+    CudaOpsTest() {
         super(new CudaBackend());
     }
 }
