@@ -3,10 +3,12 @@ package nighttrain.executor;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import nighttrain.executor.device.Device.DeviceLostException;
 import nighttrain.executor.request.DeviceReading;
 import nighttrain.executor.request.EngineStats;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
+import nighttrain.io.Causes;
 
 /** Token ids in, token ids out: one model on all devices of this process, shared by any number of submitters. */
 public interface Engine extends AutoCloseable {
@@ -54,5 +56,19 @@ public interface Engine extends AutoCloseable {
         /** Cancels what is in flight. */
         @Override
         void close();
+    }
+
+    /** The engine itself failed, not one request: nothing in flight will be answered, and it must be opened again. */
+    final class EngineException extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        public EngineException(String message, Throwable cause) {
+            super(message, cause);
+        }
+
+        /** Whether a failure of an engine, or of opening one, is such that only another process can open it again. */
+        public static boolean needsNewProcess(Throwable failure) {
+            return Causes.first(failure, DeviceLostException.class).isPresent();
+        }
     }
 }

@@ -2,6 +2,7 @@ package nighttrain.executor;
 
 import java.io.Serializable;
 import java.util.List;
+import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.cache.PageAllocator;
 import nighttrain.executor.perf.Forecast;

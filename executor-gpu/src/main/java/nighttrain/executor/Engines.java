@@ -4,19 +4,20 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
+import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.block.ModelBlocks;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.cache.PageAllocator;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.cpu.CpuDevice;
 import nighttrain.executor.device.cuda.CudaDevices;
-import nighttrain.executor.device.cuda.CudaOptions;
+import nighttrain.executor.device.cuda.CudaDevices.CudaOptions;
 import nighttrain.executor.device.cuda.GpuReadings;
 import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.executor.perf.Roofline;
 import nighttrain.executor.request.DeviceReading;
+import nighttrain.executor.run.RankGroup;
 import nighttrain.executor.run.Replica;
-import nighttrain.executor.run.WorkerGroup;
 import nighttrain.executor.schedule.Scheduler;
 import nighttrain.executor.step.StepLimits;
 import nighttrain.io.UserError;
@@ -60,8 +61,8 @@ public final class Engines {
         check(config, model);
         int maxModelLen = maxModelLen(config, model);
         return runsOnGpu(config)
-                ? GpuPlanning.plan(config, model, maxModelLen, SCORED_PER_STEP)
-                : CpuPlanning.plan(config, model, maxModelLen);
+                ? EnginePlanning.onGpus(config, model, maxModelLen, SCORED_PER_STEP)
+                : EnginePlanning.onCpu(config, model, maxModelLen);
     }
 
     /**
@@ -71,13 +72,13 @@ public final class Engines {
      */
     public static EnginePlan planOn(HardwareProfile hardware, int gpus, EngineConfig config, ModelSpec model) {
         check(config, model);
-        GpuPlanning.Room room = new GpuPlanning.Room(gpus, budgetBytes(hardware, config));
-        return GpuPlanning.plan(config, model, maxModelLen(config, model), SCORED_PER_STEP, room);
+        EnginePlanning.Room room = new EnginePlanning.Room(gpus, budgetBytes(hardware, config));
+        return EnginePlanning.onGpus(config, model, maxModelLen(config, model), SCORED_PER_STEP, room);
     }
 
     /** What one of {@code ranks} ranks would take of a GPU that need not be here. */
     public static GpuMemory memoryOn(HardwareProfile hardware, int ranks, EngineConfig config, ModelSpec model) {
-        return GpuPlanning.memory(config, model, ranks, SCORED_PER_STEP, budgetBytes(hardware, config));
+        return EnginePlanning.memory(config, model, ranks, SCORED_PER_STEP, budgetBytes(hardware, config));
     }
 
     private static long budgetBytes(HardwareProfile hardware, EngineConfig config) {
@@ -114,7 +115,7 @@ public final class Engines {
                         model,
                         plan.ranks(),
                         CudaDevices.peakRates(
-                                GpuPlanning.gpusOf(0, config, plan).get(0))))
+                                EnginePlanning.gpusOf(0, config, plan).get(0))))
                 : Optional.empty();
     }
 
@@ -123,7 +124,7 @@ public final class Engines {
         if (plan.backend() == Backend.CPU) {
             return HardwareProfile.ofCpu(CpuDevice.peakRates(plan.threadsPerRank()));
         }
-        int gpu = GpuPlanning.gpusOf(0, config, plan).get(0);
+        int gpu = EnginePlanning.gpusOf(0, config, plan).get(0);
         return HardwareProfile.ofGpu(
                 CudaDevices.names(), CudaDevices.memory(gpu).totalBytes(), CudaDevices.peakRates(gpu));
     }
@@ -155,7 +156,7 @@ public final class Engines {
     }
 
     private static Supplier<List<DeviceReading>> readings(EngineConfig config, EnginePlan plan) {
-        return plan.backend() == Backend.CUDA ? GpuReadings.of(GpuPlanning.gpusOf(config, plan))::read : List::of;
+        return plan.backend() == Backend.CUDA ? GpuReadings.of(EnginePlanning.gpusOf(config, plan))::read : List::of;
     }
 
     private static Replica replica(int number, EngineConfig config, EnginePlan plan, Checkpoint checkpoint) {
@@ -165,13 +166,13 @@ public final class Engines {
         CacheLayout layout = plan.cache();
         List<Device> devices = plan.backend() == Backend.CUDA
                 ? CudaDevices.ranks(
-                        GpuPlanning.gpusOf(number, config, plan),
+                        EnginePlanning.gpusOf(number, config, plan),
                         limits,
                         layout,
-                        new CudaOptions(config.gpu().skipSums(), config.gpu().deterministic()))
+                        new CudaOptions(config.gpu().skipAllReduce(), config.gpu().deterministic()))
                 : CpuDevice.ranks(
-                        plan.ranks(), plan.threadsPerRank(), config.gpu().skipSums());
-        WorkerGroup workers = WorkerGroup.load(name, checkpoint, devices, limits, layout);
+                        plan.ranks(), plan.threadsPerRank(), config.gpu().skipAllReduce());
+        RankGroup workers = RankGroup.load(name, checkpoint, devices, limits, layout);
         PageAllocator pages = new PageAllocator(layout, plan.prefixCache());
         Scheduler scheduler = new Scheduler(limits, pages);
         return new Replica(name, scheduler, pages, workers, plan.maxNumSeqs() * (1 + QUEUED_PER_RUNNING));

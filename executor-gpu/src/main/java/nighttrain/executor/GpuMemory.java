@@ -3,7 +3,7 @@ package nighttrain.executor;
 import nighttrain.executor.block.ModelBlocks;
 import nighttrain.executor.cache.CacheBudget;
 import nighttrain.executor.cache.CacheLayout;
-import nighttrain.executor.cache.ModelCaches;
+import nighttrain.executor.cache.CacheSpec;
 import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.UserError;
@@ -66,7 +66,7 @@ public record GpuMemory(
     /** The pages of one replica's KV cache. */
     CacheLayout cut(EngineConfig config, ModelSpec model, int ranks, int maxTokens, int maxModelLen) {
         CacheLayout cache = CacheLayout.of(
-                ModelCaches.of(model, HardwareProfile.BF16_BYTES, maxModelLen),
+                CacheSpec.of(model, HardwareProfile.BF16_BYTES, maxModelLen),
                 config.pageTokens(),
                 config.kvPages(),
                 config.maxNumSeqs());

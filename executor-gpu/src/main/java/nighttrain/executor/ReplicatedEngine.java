@@ -10,6 +10,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import nighttrain.executor.Engine.EngineException;
 import nighttrain.executor.request.DeviceReading;
 import nighttrain.executor.request.EngineStats;
 import nighttrain.executor.request.FinishReason;

@@ -9,6 +9,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
+import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.Goldens.Golden;
 import nighttrain.executor.reference.PoisonedCheckpoint;
 import nighttrain.executor.request.FinishReason;

@@ -74,8 +74,8 @@ class ArchitectureRulesTest {
                 .definedBy("nighttrain.executor.device.cuda")
                 .layer("step")
                 .definedBy("nighttrain.executor.device.cuda.step")
-                .layer("product")
-                .definedBy("nighttrain.executor.device.cuda.product")
+                .layer("matmul")
+                .definedBy("nighttrain.executor.device.cuda.matmul")
                 .layer("collective")
                 .definedBy("nighttrain.executor.device.cuda.collective")
                 .layer("tensor")
@@ -88,14 +88,14 @@ class ArchitectureRulesTest {
                 .mayNotBeAccessedByAnyLayer()
                 .whereLayer("step")
                 .mayOnlyBeAccessedByLayers("cuda")
-                .whereLayer("product")
+                .whereLayer("matmul")
                 .mayOnlyBeAccessedByLayers("cuda")
                 .whereLayer("collective")
                 .mayOnlyBeAccessedByLayers("cuda")
                 .whereLayer("tensor")
-                .mayOnlyBeAccessedByLayers("cuda", "step", "product", "collective")
+                .mayOnlyBeAccessedByLayers("cuda", "step", "matmul", "collective")
                 .whereLayer("kernel")
-                .mayOnlyBeAccessedByLayers("cuda", "step", "product", "collective")
+                .mayOnlyBeAccessedByLayers("cuda", "step", "matmul", "collective")
                 .check(CLASSES);
     }
 

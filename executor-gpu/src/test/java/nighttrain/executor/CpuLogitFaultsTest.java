@@ -1,5 +1,7 @@
 package nighttrain.executor;
 
+import nighttrain.executor.EngineConfig.Backend;
+
 class CpuLogitFaultsTest extends AbstractLogitFaultsTest {
     CpuLogitFaultsTest() {
         super(Backend.CPU);

@@ -1,5 +1,6 @@
 package nighttrain.executor;
 
+import nighttrain.executor.EngineConfig.Backend;
 import org.junit.jupiter.api.Tag;
 
 @Tag("gpu")

@@ -9,6 +9,8 @@ import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.IntStream;
+import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.EngineConfig.GpuConfig;
 import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;

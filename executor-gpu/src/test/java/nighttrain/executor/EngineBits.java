@@ -9,6 +9,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.SamplingParams;

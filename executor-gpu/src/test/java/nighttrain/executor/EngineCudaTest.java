@@ -10,6 +10,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
+import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.Goldens.Golden;
 import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.executor.request.Generation;

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.Stream;
+import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.Goldens.Golden;
 import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.Generation;

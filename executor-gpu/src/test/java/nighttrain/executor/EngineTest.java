@@ -14,6 +14,8 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
+import nighttrain.executor.Engine.EngineException;
+import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.Goldens.Golden;
 import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.executor.request.EngineStats;

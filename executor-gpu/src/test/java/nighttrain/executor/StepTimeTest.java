@@ -9,6 +9,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
+import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.perf.AllReduceLatency;
 import nighttrain.executor.perf.Forecast;
 import nighttrain.executor.perf.HardwareProfile;

@@ -5,7 +5,7 @@ import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
-import nighttrain.executor.EngineException;
+import nighttrain.executor.Engine.EngineException;
 import nighttrain.io.Causes;
 import nighttrain.pipeline.host.BrokenProcess;
 

@@ -1,5 +1,8 @@
 package nighttrain.executor.architecture;
 
+import java.util.Optional;
+import nighttrain.executor.device.Tensor;
+
 /**
  * This rank's modules, layer by layer. Each reads a stream and returns this rank's <em>partial</em> output: what it means to add the
  * parts up, and when, is the {@link Architecture}'s business.
@@ -18,4 +21,23 @@ public interface Blocks {
 
     /** {@code h_i Wc_i}, Kraken's last step: the part of a linear layer over all tracks' streams, its bias on the first. */
     Output join(ResidualStream h);
+
+    /**
+     * This rank's partial output of a module, and what its family does to the sum over ranks before that is added to the residual stream.
+     *
+     * @param part {@code [localTracks, tokens, hidden]}, a buffer of {@link StepCommunicator#output}
+     * @param finish a norm after the module, a multiplier; none for most families
+     */
+    record Output(Tensor part, Optional<Finish> finish) {
+        /** Writes what becomes of {@code sum} to {@code out}, another buffer. */
+        @FunctionalInterface
+        public interface Finish {
+            void into(Tensor out, Tensor sum);
+        }
+
+        /** One that is added as it is. */
+        public static Output plain(Tensor part) {
+            return new Output(part, Optional.empty());
+        }
+    }
 }

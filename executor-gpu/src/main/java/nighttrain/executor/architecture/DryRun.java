@@ -2,13 +2,15 @@ package nighttrain.executor.architecture;
 
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import nighttrain.executor.architecture.Blocks.Output;
 import nighttrain.executor.device.Communicator;
+import nighttrain.executor.device.Communicator.Pending;
 import nighttrain.executor.device.Ops;
-import nighttrain.executor.device.Pending;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.ModelSpec;
 
@@ -164,6 +166,25 @@ public record DryRun(SyncCount syncs, int outputBuffers) {
         @Override
         public Output join(ResidualStream h) {
             return ran(false);
+        }
+    }
+
+    /**
+     * The sums of one forward pass, counted by a {@link DryRun}.
+     *
+     * @param blocking sums that the next module waits for
+     * @param overlapped sums that travel while at least one module computes
+     */
+    public record SyncCount(int blocking, int overlapped) {
+        /** Counts for a model of {@code layers} layers. */
+        public static SyncCount of(Architecture architecture, int layers) {
+            return DryRun.of(architecture, Collections.nCopies(layers, DryRun.Layer.PLAIN))
+                    .syncs();
+        }
+
+        /** All sums. */
+        public int total() {
+            return blocking + overlapped;
         }
     }
 }

@@ -1,6 +1,6 @@
 package nighttrain.executor.architecture;
 
-import nighttrain.executor.device.Pending;
+import nighttrain.executor.device.Communicator.Pending;
 import nighttrain.executor.device.Tensor;
 
 /**

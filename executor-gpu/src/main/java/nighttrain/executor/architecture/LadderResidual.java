@@ -1,6 +1,6 @@
 package nighttrain.executor.architecture;
 
-import nighttrain.executor.device.Pending;
+import nighttrain.executor.device.Communicator.Pending;
 
 /**
  * Ladder residual (arXiv 2501.06589) in the last {@code ladderLayers} layers, dense before: each module reads the stream

@@ -1,8 +1,8 @@
 package nighttrain.executor.architecture;
 
 import java.util.Optional;
-import nighttrain.executor.device.Norm;
 import nighttrain.executor.device.Ops;
+import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.device.Tensor;
 
 /**

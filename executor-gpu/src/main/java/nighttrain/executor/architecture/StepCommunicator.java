@@ -3,8 +3,9 @@ package nighttrain.executor.architecture;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntFunction;
+import nighttrain.executor.architecture.Blocks.Output;
 import nighttrain.executor.device.Communicator;
-import nighttrain.executor.device.Pending;
+import nighttrain.executor.device.Communicator.Pending;
 import nighttrain.executor.device.Tensor;
 
 /**

@@ -2,13 +2,16 @@ package nighttrain.executor.block;
 
 import java.util.List;
 import java.util.Optional;
-import nighttrain.executor.architecture.Placement;
-import nighttrain.executor.device.AttentionShape;
-import nighttrain.executor.device.KvPages;
+import nighttrain.executor.architecture.Architecture.Placement;
+import nighttrain.executor.block.Block.Operation;
+import nighttrain.executor.block.Block.StepSize;
+import nighttrain.executor.block.Buffers.BufferSpec;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Ops;
+import nighttrain.executor.device.Ops.AttentionShape;
 import nighttrain.executor.device.Ops.HeadNorms;
-import nighttrain.executor.device.Rotation;
+import nighttrain.executor.device.Ops.KvPages;
+import nighttrain.executor.device.Ops.Rotation;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.Attention;
 

@@ -2,6 +2,7 @@ package nighttrain.executor.block;
 
 import java.util.List;
 import java.util.Optional;
+import nighttrain.executor.block.Buffers.BufferSpec;
 import nighttrain.executor.device.Tensor;
 
 /**
@@ -39,4 +40,34 @@ public interface Block {
 
     /** {@code count} things that ranks share evenly: {@code 32 attention heads}. */
     record Divisible(int count, String what) {}
+
+    /**
+     * What one operation of a step computes and moves on one rank, every operand counted once.
+     *
+     * @param flops a multiplication and an addition are two
+     * @param elements of weights, activations, keys and values
+     * @param logits elements that are fp32 on every device
+     */
+    record Operation(double flops, double elements, double logits) {
+        /** {@code rows} rows through {@code tracks} matrices. */
+        static Operation linear(int tracks, double rows, double outputs, double inputs) {
+            return new Operation(
+                    2 * tracks * rows * outputs * inputs, tracks * (outputs * inputs + rows * (outputs + inputs)), 0);
+        }
+
+        /** Reading and writing {@code elements} of every track. */
+        static Operation memory(int tracks, double elements) {
+            return new Operation(0, tracks * elements, 0);
+        }
+    }
+
+    /**
+     * What a step computes.
+     *
+     * @param tokens in all
+     * @param samples tokens sampled
+     * @param keys positions whose keys and values are read, over all sequences
+     * @param pairs of a token and a position that it sees
+     */
+    record StepSize(long tokens, long samples, double keys, double pairs) {}
 }

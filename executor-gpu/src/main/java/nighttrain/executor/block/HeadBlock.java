@@ -1,12 +1,14 @@
 package nighttrain.executor.block;
 
 import java.util.List;
+import nighttrain.executor.block.Block.Operation;
+import nighttrain.executor.block.Block.StepSize;
 import nighttrain.executor.device.Communicator;
+import nighttrain.executor.device.Communicator.RowShare;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Matrix;
-import nighttrain.executor.device.Norm;
 import nighttrain.executor.device.Ops;
-import nighttrain.executor.device.RowShare;
+import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.ModelSpec;
 
@@ -72,6 +74,15 @@ public record HeadBlock(ModelSpec model, int rank, int ranks) {
             int here = RowShare.of(outputs, communicator.rank(), communicator.size())
                     .count();
             return communicator.gatherRows(logits.firstRows(here), logitsPart.firstRows(outputs));
+        }
+    }
+
+    /** The tokens whose logits one rank computes: the vocabulary cut into ranges of equal length, the last one shorter. */
+    record VocabularySlice(int from, int size) {
+        static VocabularySlice of(int vocabulary, int rank, int ranks) {
+            int length = (vocabulary + ranks - 1) / ranks;
+            int from = Math.min(vocabulary, rank * length);
+            return new VocabularySlice(from, Math.min(length, vocabulary - from));
         }
     }
 }

@@ -2,7 +2,10 @@ package nighttrain.executor.block;
 
 import java.util.ArrayList;
 import java.util.List;
-import nighttrain.executor.architecture.Placement;
+import nighttrain.executor.architecture.Architecture.Placement;
+import nighttrain.executor.block.Block.Operation;
+import nighttrain.executor.block.Block.StepSize;
+import nighttrain.executor.block.Buffers.BufferSpec;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Tensor;

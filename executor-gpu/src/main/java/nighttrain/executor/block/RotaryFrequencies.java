@@ -3,7 +3,7 @@ package nighttrain.executor.block;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.Rotation;
+import nighttrain.executor.device.Ops.Rotation;
 import nighttrain.io.spec.Attention.QueryScale;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.Rope.Scaling;

@@ -1,6 +1,9 @@
 package nighttrain.executor.cache;
 
 import java.io.Serializable;
+import java.util.List;
+import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.ModelSpec;
 
 /** What one layer keeps of a sequence between steps. Layers of equal specs share their page numbers. */
 public sealed interface CacheSpec extends Serializable {
@@ -39,4 +42,21 @@ public sealed interface CacheSpec extends Serializable {
      * @param bytes of one layer's state, over all ranks
      */
     record RecurrentState(long bytes) implements CacheSpec {}
+
+    /**
+     * What the layers of a model keep, layer by layer.
+     *
+     * @param elementBytes bytes of a key's or value's element on the devices
+     * @param maxModelLen longest sequence: a window that is no shorter counts as none
+     */
+    static List<CacheSpec> of(ModelSpec model, int elementBytes, int maxModelLen) {
+        return model.layers().stream()
+                .map(layer -> (Attention) layer.mixer())
+                .<CacheSpec>map(attention -> new PagedKv(
+                        model.trackCount() * attention.kvHeads(),
+                        attention.headDim(),
+                        attention.window() >= maxModelLen ? 0 : attention.window(),
+                        elementBytes))
+                .toList();
+    }
 }

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import nighttrain.executor.cache.SequenceCache.PageTable;
 
 /**
  * Finds full pages by what they hold: a page's identity is its tokens and the identity of the page before it, so that a chain

@@ -45,4 +45,43 @@ public interface Communicator {
 
     /** Nanoseconds this rank has waited for the others since it was opened. */
     long waitedNanos();
+
+    /** A sum over ranks under way. */
+    @FunctionalInterface
+    interface Pending {
+        /** Orders all later work of this rank after the sum and returns where it is. Never makes the host wait on a GPU. */
+        Tensor await();
+    }
+
+    /**
+     * The rows that one rank sees to: all rows cut into ranges as even as can be.
+     *
+     * @param from the first
+     * @param count how many
+     */
+    record RowShare(int from, int count) {
+        public static RowShare of(int rows, int rank, int ranks) {
+            int from = (int) ((long) rows * rank / ranks);
+            return new RowShare(from, (int) ((long) rows * (rank + 1) / ranks) - from);
+        }
+
+        /** The rank whose share row {@code row} is in. */
+        public static int ownerOf(int row, int rows, int ranks) {
+            return (int) (((row + 1L) * ranks + rows - 1) / rows) - 1;
+        }
+
+        /** The most rows that any rank gets. */
+        public static int largest(int rows, int ranks) {
+            return (rows + ranks - 1) / ranks;
+        }
+    }
+
+    /** Another rank failed while this one waited for it: an echo, not a cause. */
+    final class PeerFailedException extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        public PeerFailedException() {
+            super("another rank failed");
+        }
+    }
 }

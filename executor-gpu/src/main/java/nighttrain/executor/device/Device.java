@@ -1,6 +1,7 @@
 package nighttrain.executor.device;
 
 import java.util.Optional;
+import nighttrain.executor.device.Ops.KvPages;
 import nighttrain.executor.step.Batch;
 
 /**
@@ -69,4 +70,35 @@ public interface Device extends AutoCloseable {
 
     @Override
     void close();
+
+    /** Records work and replays it: a whole step for the price of one launch (CUDA graphs). */
+    interface GraphRecorder {
+        /**
+         * Records what {@code work} enqueues, without running it. Everything that varies between replays must come from what
+         * {@link StepIo#begin} uploads; shapes and buffers stay as recorded.
+         */
+        CapturedGraph record(Runnable work);
+
+        /** Recorded work; freed with its device. */
+        interface CapturedGraph {
+            void replay();
+        }
+    }
+
+    /**
+     * What one device gives at best, as measured.
+     *
+     * @param bytesPerSecond of a large copy, bytes read and bytes written
+     * @param flopsPerSecond of a large bf16 matrix product of random numbers
+     */
+    record PeakRates(double bytesPerSecond, double flopsPerSecond) {}
+
+    /** A device that serves this process no more, whatever is closed and opened again; another process may use it at once. */
+    final class DeviceLostException extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        public DeviceLostException(String message, Throwable cause) {
+            super(message, cause);
+        }
+    }
 }

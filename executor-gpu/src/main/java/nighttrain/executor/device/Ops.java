@@ -85,4 +85,60 @@ public interface Ops {
 
     /** The norms on queries and on keys, over {@code headDim} each (Qwen 3). */
     record HeadNorms(Norm query, Norm key) {}
+
+    /**
+     * A norm over a row: RMSNorm, or LayerNorm where there is a bias.
+     *
+     * @param weight {@code [tracks, 1, cols]}
+     * @param bias {@code [tracks, 1, cols]}; present for LayerNorm
+     * @param epsilon added to the mean square, or to the variance
+     */
+    record Norm(Tensor weight, Optional<Tensor> bias, float epsilon) {}
+
+    /**
+     * Cosines and sines of rotary position embedding, {@code [1, positions, dims / 2]} each. Column i turns the pair
+     * {@code (x[i], x[i + dims / 2])} of a head; dimensions from {@code dims} on stay, all of them where there is no column.
+     *
+     * @param queryScale factor of queries by position, {@code [1, positions, 1]}; none where it is 1
+     */
+    record Rotation(Tensor cos, Tensor sin, Optional<Tensor> queryScale) {}
+
+    /**
+     * What one layer's attention looks like on one rank, per track.
+     *
+     * @param heads query heads
+     * @param kvHeads key and value heads; query head h reads key head {@code h / (heads / kvHeads)}
+     * @param headDim width of one head
+     * @param window how many of the latest positions a token sees, itself included; 0 is all
+     * @param scale factor of {@code q k^T} before the softmax
+     */
+    record AttentionShape(int heads, int kvHeads, int headDim, int window, float scale) {
+        /** With the usual scale, {@code 1 / sqrt(headDim)}. */
+        public AttentionShape(int heads, int kvHeads, int headDim, int window) {
+            this(heads, kvHeads, headDim, window, (float) (1 / Math.sqrt(headDim)));
+        }
+
+        /** Columns of all query heads. */
+        public int queryCols() {
+            return heads * headDim;
+        }
+
+        /** Columns of all key heads, and of all value heads. */
+        public int kvCols() {
+            return kvHeads * headDim;
+        }
+
+        /** Columns of queries, keys and values side by side. */
+        public int qkvCols() {
+            return queryCols() + 2 * kvCols();
+        }
+
+        /** The first position that a token at {@code position} sees. */
+        public int firstVisible(int position) {
+            return window == 0 ? 0 : Math.max(0, position - window + 1);
+        }
+    }
+
+    /** The keys and values of one layer on one rank: a fixed number of pages of a fixed number of tokens. A handle. */
+    interface KvPages {}
 }

@@ -1,7 +1,7 @@
 package nighttrain.executor.perf;
 
 import java.io.Serializable;
-import nighttrain.executor.device.PeakRates;
+import nighttrain.executor.device.Device.PeakRates;
 import nighttrain.io.UserError;
 
 /**

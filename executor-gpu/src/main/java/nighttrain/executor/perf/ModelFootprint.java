@@ -3,7 +3,7 @@ package nighttrain.executor.perf;
 import java.util.HashSet;
 import java.util.Set;
 import nighttrain.executor.architecture.Architecture;
-import nighttrain.executor.architecture.SyncCount;
+import nighttrain.executor.architecture.DryRun.SyncCount;
 import nighttrain.executor.block.ModelBlocks;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter;

@@ -1,9 +1,9 @@
 package nighttrain.executor.perf;
 
+import nighttrain.executor.block.Block.Operation;
+import nighttrain.executor.block.Block.StepSize;
 import nighttrain.executor.block.ModelBlocks;
-import nighttrain.executor.block.Operation;
-import nighttrain.executor.block.StepSize;
-import nighttrain.executor.device.PeakRates;
+import nighttrain.executor.device.Device.PeakRates;
 import nighttrain.io.spec.ModelSpec;
 
 /**

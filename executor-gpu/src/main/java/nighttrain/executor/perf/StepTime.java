@@ -1,7 +1,7 @@
 package nighttrain.executor.perf;
 
 import nighttrain.executor.architecture.Architecture;
-import nighttrain.executor.architecture.SyncCount;
+import nighttrain.executor.architecture.DryRun.SyncCount;
 import nighttrain.io.spec.ModelSpec;
 
 /**

@@ -27,7 +27,7 @@ public final class Replica implements AutoCloseable {
 
     private final Scheduler scheduler;
     private final PageAllocator pages;
-    private final WorkerGroup workers;
+    private final RankGroup workers;
     private final int capacity;
     private final BlockingQueue<Arrival> arrivals = new LinkedBlockingQueue<>();
     private final AtomicInteger inFlight = new AtomicInteger();
@@ -58,7 +58,7 @@ public final class Replica implements AutoCloseable {
     /**
      * @param capacity most sequences taken and not yet finished
      */
-    public Replica(String name, Scheduler scheduler, PageAllocator pages, WorkerGroup workers, int capacity) {
+    public Replica(String name, Scheduler scheduler, PageAllocator pages, RankGroup workers, int capacity) {
         this.scheduler = scheduler;
         this.pages = pages;
         this.workers = workers;

@@ -11,9 +11,9 @@ import nighttrain.executor.request.Generation.RequestError;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.TokenLogprobs;
 import nighttrain.executor.step.Batch;
-import nighttrain.executor.step.LogitFault;
 import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.step.SampledToken;
+import nighttrain.executor.step.SampledToken.LogitFault;
 
 /**
  * A request on its way through the engine: its tokens so far, and how many of them are in the KV cache. What has been planned counts

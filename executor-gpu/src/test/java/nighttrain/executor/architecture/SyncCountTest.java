@@ -2,6 +2,7 @@ package nighttrain.executor.architecture;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import nighttrain.executor.architecture.DryRun.SyncCount;
 import nighttrain.io.spec.Wiring.Combine;
 import org.junit.jupiter.api.Test;
 

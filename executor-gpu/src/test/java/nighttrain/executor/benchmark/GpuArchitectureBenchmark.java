@@ -13,7 +13,7 @@ import java.util.stream.IntStream;
 import nighttrain.executor.benchmark.SwitchedSums.Mode;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.GraphRecorder.CapturedGraph;
+import nighttrain.executor.device.Device.GraphRecorder.CapturedGraph;
 import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.executor.model.Decoder;
 import nighttrain.executor.step.Batch;

@@ -3,8 +3,8 @@ package nighttrain.executor.benchmark;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import nighttrain.executor.device.Communicator;
+import nighttrain.executor.device.Communicator.Pending;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.Pending;
 import nighttrain.executor.device.Tensor;
 
 /** A device's communicator whose sums can be left out, without loading weights anew. */

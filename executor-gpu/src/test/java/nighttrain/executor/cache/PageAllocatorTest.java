@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import nighttrain.executor.cache.CacheLayout.Group;
+import nighttrain.executor.cache.CacheSpec;
 import nighttrain.executor.cache.CacheSpec.PagedKv;
 import nighttrain.executor.reference.Shapes;
 import nighttrain.io.UserError;
@@ -185,7 +186,7 @@ class PageAllocatorTest {
     void tooLittleMemoryNamesTheShortfall() {
         ModelSpec model = Shapes.model(Wiring.dense());
         assertThat(model.kvElementsPerToken()).isEqualTo(256);
-        CacheLayout cache = CacheLayout.of(ModelCaches.of(model, 4, 4096), 16, 0, 8);
+        CacheLayout cache = CacheLayout.of(CacheSpec.of(model, 4, 4096), 16, 0, 8);
         assertThat(new CacheBudget(64 << 20, 8, 1024, 4096).cut(cache).pages()).isEqualTo(2048);
         assertThatThrownBy(() -> new CacheBudget(1 << 20, 8, 1024, 4096).cut(cache))
                 .isInstanceOf(UserError.class)

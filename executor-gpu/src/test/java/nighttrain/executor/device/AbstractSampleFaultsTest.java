@@ -6,9 +6,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import nighttrain.executor.request.SamplingParams;
-import nighttrain.executor.step.LogitFault;
 import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.step.SampledToken;
+import nighttrain.executor.step.SampledToken.LogitFault;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 

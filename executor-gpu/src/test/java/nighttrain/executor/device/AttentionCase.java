@@ -4,7 +4,11 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
+import nighttrain.executor.device.Ops.AttentionShape;
 import nighttrain.executor.device.Ops.HeadNorms;
+import nighttrain.executor.device.Ops.KvPages;
+import nighttrain.executor.device.Ops.Norm;
+import nighttrain.executor.device.Ops.Rotation;
 import nighttrain.executor.step.Batch;
 
 /** One step of random sequences, whose earlier tokens are in the cache already, on shuffled pages that hold NaN elsewhere. */

@@ -1,6 +1,7 @@
 package nighttrain.executor.device;
 
 import java.util.Optional;
+import nighttrain.executor.device.Ops.AttentionShape;
 
 /**
  * Norms per head, rotation and attention of one track of one sequence, textbook fashion in float64.

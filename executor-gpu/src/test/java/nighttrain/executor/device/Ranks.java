@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Function;
+import nighttrain.executor.device.Communicator.PeerFailedException;
 
 /** Drives devices as a replica does: a thread for each rank, and a rank that fails closes its device. */
 public final class Ranks {

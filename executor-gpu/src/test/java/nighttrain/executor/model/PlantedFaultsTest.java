@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Random;
 import java.util.function.UnaryOperator;
+import nighttrain.executor.device.Communicator.Pending;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Matrix;
-import nighttrain.executor.device.Pending;
 import nighttrain.executor.reference.RandomCheckpoint;
 import nighttrain.executor.reference.Shapes;
 import nighttrain.executor.reference.Textbook;

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.ShortBuffer;
 import java.util.ArrayList;
 import java.util.List;
-import nighttrain.executor.architecture.Placement;
+import nighttrain.executor.architecture.Architecture.Placement;
 import nighttrain.executor.block.EmbeddingBlock;
 import nighttrain.executor.block.Loader;
 import nighttrain.executor.cache.CacheLayout;

@@ -2,8 +2,8 @@ package nighttrain.executor.model;
 
 import java.util.function.BiFunction;
 import nighttrain.executor.device.Communicator;
+import nighttrain.executor.device.Communicator.Pending;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.Pending;
 import nighttrain.executor.device.Tensor;
 
 /** A device whose sums are what a function makes of them. */

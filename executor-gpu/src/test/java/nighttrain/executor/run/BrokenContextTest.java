@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
 import nighttrain.executor.cache.CacheLayout;
-import nighttrain.executor.device.DeviceLostException;
+import nighttrain.executor.device.Device.DeviceLostException;
 import nighttrain.executor.device.TestBackend;
 import nighttrain.executor.device.cuda.CudaBackend;
 import nighttrain.executor.reference.RandomCheckpoint;
@@ -28,7 +28,7 @@ class BrokenContextTest {
     void theProcessIsToldToEnd() {
         RandomCheckpoint checkpoint = RandomCheckpoint.of(Shapes.DENSE.model());
         CudaBackend gpus = new CudaBackend();
-        try (WorkerGroup workers = WorkerGroup.load("test", checkpoint, gpus.open(1), LIMITS, LAYOUT)) {
+        try (RankGroup workers = RankGroup.load("test", checkpoint, gpus.open(1), LIMITS, LAYOUT)) {
             assertThatThrownBy(() -> workers.launch(step(Integer.MAX_VALUE)).await())
                     .hasCauseInstanceOf(DeviceLostException.class)
                     .hasMessageStartingWith("rank 0 failed: ")

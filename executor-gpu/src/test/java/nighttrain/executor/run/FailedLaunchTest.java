@@ -44,14 +44,14 @@ class FailedLaunchTest {
         List<Device> devices = new ArrayList<>(GPUS.open(ranks));
         devices.set(failing, failingAtGelu(devices.get(failing), armed));
         RandomCheckpoint checkpoint = RandomCheckpoint.of(shape.model());
-        try (WorkerGroup workers = WorkerGroup.load("test", checkpoint, devices, LIMITS, LAYOUT)) {
+        try (RankGroup workers = RankGroup.load("test", checkpoint, devices, LIMITS, LAYOUT)) {
             assertThat(workers.launch(prompt()).await()).hasSize(1);
             armed.set(true);
             assertThatThrownBy(() -> workers.launch(prompt()).await())
                     .hasMessageStartingWith(
                             "rank " + failing + " failed: java.lang.IllegalStateException: launch failed: gelu ");
         }
-        try (WorkerGroup again = WorkerGroup.load("test", checkpoint, GPUS.open(ranks), LIMITS, LAYOUT)) {
+        try (RankGroup again = RankGroup.load("test", checkpoint, GPUS.open(ranks), LIMITS, LAYOUT)) {
             assertThat(again.launch(prompt()).await()).hasSize(1);
         }
     }

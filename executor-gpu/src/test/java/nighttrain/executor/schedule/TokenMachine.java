@@ -9,9 +9,9 @@ import java.util.Optional;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.request.TokenLogprobs;
 import nighttrain.executor.step.Batch;
-import nighttrain.executor.step.LogitFault;
 import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.step.SampledToken;
+import nighttrain.executor.step.SampledToken.LogitFault;
 
 /**
  * A device whose model is a hash: a token follows from the tokens before it that the widest group of layers sees, as they lie in the pages

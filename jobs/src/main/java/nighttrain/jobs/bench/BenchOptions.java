@@ -64,7 +64,7 @@ public record BenchOptions(
 
     private static EngineConfig engine(SettingValues values, boolean skipSums) {
         EngineConfig asked = GenerateOptions.engine(values);
-        return skipSums ? asked.with(asked.gpu().withoutSums()) : asked;
+        return skipSums ? asked.with(asked.gpu().withoutAllReduce()) : asked;
     }
 
     private static <T> T own(Map<String, Object> given, Setting<T> setting) {

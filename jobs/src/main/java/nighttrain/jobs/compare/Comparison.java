@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import nighttrain.executor.EngineConfig;
-import nighttrain.executor.GpuConfig;
+import nighttrain.executor.EngineConfig.GpuConfig;
 import nighttrain.io.UserError;
 import nighttrain.jobs.bench.Workload;
 
@@ -90,7 +90,7 @@ public record Comparison(
     }
 
     private EngineConfig engine(Visit visit) {
-        GpuConfig gpu = visit.bound() ? engine.gpu().withoutSums() : engine.gpu();
+        GpuConfig gpu = visit.bound() ? engine.gpu().withoutAllReduce() : engine.gpu();
         return engine.with(gpu)
                 .withLayout(visit.layout().replicas(), visit.layout().ranks());
     }

@@ -2,7 +2,7 @@ package nighttrain.pipeline.host;
 
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
-import nighttrain.executor.EngineException;
+import nighttrain.executor.Engine.EngineException;
 import org.apache.spark.SparkEnv;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;

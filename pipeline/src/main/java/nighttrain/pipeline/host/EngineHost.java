@@ -4,8 +4,8 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import nighttrain.executor.Engine.EngineException;
 import nighttrain.executor.EngineConfig;
-import nighttrain.executor.EngineException;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.pipeline.host.EngineFactory.EngineKey;
 

@@ -5,7 +5,7 @@ import java.util.Set;
 import java.util.Spliterators;
 import java.util.stream.StreamSupport;
 import nighttrain.executor.Engine;
-import nighttrain.executor.EngineException;
+import nighttrain.executor.Engine.EngineException;
 import nighttrain.io.journal.JournalWriter;
 import nighttrain.io.rows.ResultRow;
 import nighttrain.pipeline.host.BrokenProcess;

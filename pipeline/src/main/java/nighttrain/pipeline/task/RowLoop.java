@@ -8,7 +8,7 @@ import java.util.Optional;
 import java.util.Queue;
 import java.util.function.Consumer;
 import nighttrain.executor.Engine;
-import nighttrain.executor.EngineException;
+import nighttrain.executor.Engine.EngineException;
 import nighttrain.executor.request.Generation;
 import nighttrain.io.UserError;
 import nighttrain.io.rows.ResultRow;

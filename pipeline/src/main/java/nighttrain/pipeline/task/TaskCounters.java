@@ -2,7 +2,7 @@ package nighttrain.pipeline.task;
 
 import java.io.Serializable;
 import java.util.List;
-import nighttrain.executor.Backend;
+import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.EnginePlan;
 import nighttrain.io.rows.ResultRow;
 import nighttrain.pipeline.progress.Heartbeat.Done;

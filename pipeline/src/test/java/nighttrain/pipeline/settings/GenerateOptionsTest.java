@@ -10,7 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import nighttrain.executor.Backend;
+import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.job.Fingerprint;
 import nighttrain.pipeline.job.JobFingerprints;

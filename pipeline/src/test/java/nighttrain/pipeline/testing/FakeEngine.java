@@ -11,7 +11,7 @@ import java.util.Queue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import nighttrain.executor.Engine;
-import nighttrain.executor.EngineException;
+import nighttrain.executor.Engine.EngineException;
 import nighttrain.executor.EnginePlan;
 import nighttrain.executor.request.EngineStats;
 import nighttrain.executor.request.FinishReason;

@@ -2,9 +2,9 @@ package nighttrain.pipeline.testing;
 
 import java.nio.file.Path;
 import java.time.Duration;
-import nighttrain.executor.Backend;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
+import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.EnginePlan;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.pipeline.host.EngineFactory;

@@ -4,7 +4,7 @@ import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
-import nighttrain.executor.device.AttentionShape;
+import nighttrain.executor.device.Ops.AttentionShape;
 import nighttrain.executor.step.Batch;
 
 /**

@@ -2,8 +2,9 @@ package nighttrain.executor.device.cpu;
 
 import java.util.Arrays;
 import nighttrain.executor.device.Communicator;
-import nighttrain.executor.device.Pending;
-import nighttrain.executor.device.RowShare;
+import nighttrain.executor.device.Communicator.PeerFailedException;
+import nighttrain.executor.device.Communicator.Pending;
+import nighttrain.executor.device.Communicator.RowShare;
 import nighttrain.executor.device.Tensor;
 
 /**
@@ -14,14 +15,14 @@ import nighttrain.executor.device.Tensor;
 final class CpuCommunicator implements Communicator {
     private final int rank;
     private final RankExchange exchange;
-    private final boolean skipSums;
+    private final boolean skipAllReduce;
     private long waitedNanos;
 
-    /** @param skipSums hand every rank its own part back, for the time without sums; the values are wrong */
-    CpuCommunicator(int rank, RankExchange exchange, boolean skipSums) {
+    /** @param skipAllReduce hand every rank its own part back, for the time without sums; the values are wrong */
+    CpuCommunicator(int rank, RankExchange exchange, boolean skipAllReduce) {
         this.rank = rank;
         this.exchange = exchange;
-        this.skipSums = skipSums;
+        this.skipAllReduce = skipAllReduce;
     }
 
     @Override
@@ -53,7 +54,7 @@ final class CpuCommunicator implements Communicator {
     }
 
     private Pending sum(Tensor out, Tensor in, float scale) {
-        if (skipSums) {
+        if (skipAllReduce) {
             return () -> in;
         }
         return () -> {
@@ -116,5 +117,104 @@ final class CpuCommunicator implements Communicator {
         exchange.meet();
         waitedNanos += System.nanoTime() - start;
         return whole;
+    }
+
+    /** What the ranks of one replica share: a place for each one's tensor, a common result, and the barrier between them. */
+    static final class RankExchange {
+        private final CpuTensor[] published;
+        private final RankBarrier barrier;
+        private float[] result = new float[0];
+
+        RankExchange(int ranks) {
+            this.published = new CpuTensor[ranks];
+            this.barrier = new RankBarrier(ranks);
+        }
+
+        int ranks() {
+            return published.length;
+        }
+
+        /** Shows {@code tensor} to all ranks and waits until every one has shown its own; rank 0 sees to room for the result. */
+        void publish(int rank, CpuTensor tensor, int resultLength) {
+            if (rank == 0 && result.length < resultLength) {
+                result = new float[resultLength];
+            }
+            published[rank] = tensor;
+            barrier.meet();
+        }
+
+        CpuTensor of(int rank) {
+            return published[rank];
+        }
+
+        float[] result() {
+            return result;
+        }
+
+        void meet() {
+            barrier.meet();
+        }
+
+        /** Releases every waiting rank with an error. */
+        void abort() {
+            barrier.breakForGood();
+        }
+
+        /**
+         * Where the threads of all ranks wait for one another. Once broken it stays so: a rank that fails must not leave the others
+         * waiting for it.
+         */
+        static final class RankBarrier {
+            private static final int SPINS = 2_000;
+
+            private final int parties;
+            private int arrived;
+            private volatile long generation;
+            private volatile boolean broken;
+
+            RankBarrier(int parties) {
+                this.parties = parties;
+            }
+
+            /** Waits until every rank is here. */
+            void meet() {
+                long mine;
+                synchronized (this) {
+                    mine = generation;
+                    if (++arrived == parties) {
+                        arrived = 0;
+                        generation++;
+                        notifyAll();
+                        return;
+                    }
+                }
+                for (int spins = 0; spins < SPINS && generation == mine && !broken; spins++) {
+                    Thread.onSpinWait();
+                }
+                waitFor(mine);
+            }
+
+            private synchronized void waitFor(long mine) {
+                boolean interrupted = false;
+                while (generation == mine && !broken) {
+                    try {
+                        wait();
+                    } catch (InterruptedException e) {
+                        interrupted = true;
+                    }
+                }
+                if (interrupted) {
+                    Thread.currentThread().interrupt();
+                }
+                if (generation == mine) {
+                    throw new PeerFailedException();
+                }
+            }
+
+            synchronized void breakForGood() {
+                broken = true;
+                notifyAll();
+            }
+        }
     }
 }

@@ -5,14 +5,15 @@ import java.util.List;
 import java.util.Optional;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.GraphRecorder;
-import nighttrain.executor.device.KvPages;
+import nighttrain.executor.device.Device.GraphRecorder;
+import nighttrain.executor.device.Device.PeakRates;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Ops;
-import nighttrain.executor.device.PeakRates;
+import nighttrain.executor.device.Ops.KvPages;
 import nighttrain.executor.device.Sampler;
 import nighttrain.executor.device.StepIo;
 import nighttrain.executor.device.Tensor;
+import nighttrain.executor.device.cpu.CpuCommunicator.RankExchange;
 
 /** The reference and embedded default: fp32 on the heap; the ranks of a replica are threads of this process. */
 public final class CpuDevice implements Device {
@@ -22,11 +23,11 @@ public final class CpuDevice implements Device {
     private final CpuCommunicator communicator;
     private final RankExchange exchange;
 
-    private CpuDevice(int rank, RankExchange exchange, int threads, boolean skipSums) {
+    private CpuDevice(int rank, RankExchange exchange, int threads, boolean skipAllReduce) {
         this.team = new ThreadTeam("nighttrain-rank-" + rank, threads);
         this.step = new CpuStep(team);
         this.ops = new CpuOps(team, step);
-        this.communicator = new CpuCommunicator(rank, exchange, skipSums);
+        this.communicator = new CpuCommunicator(rank, exchange, skipAllReduce);
         this.exchange = exchange;
     }
 
@@ -35,12 +36,12 @@ public final class CpuDevice implements Device {
         return ranks(ranks, threads, false);
     }
 
-    /** As above; {@code skipSums} leaves out the sums over ranks, for the bound that communication is held against. */
-    public static List<Device> ranks(int ranks, int threads, boolean skipSums) {
+    /** As above; {@code skipAllReduce} leaves out the sums over ranks, for the bound that communication is held against. */
+    public static List<Device> ranks(int ranks, int threads, boolean skipAllReduce) {
         RankExchange exchange = new RankExchange(ranks);
         List<Device> devices = new ArrayList<>();
         for (int rank = 0; rank < ranks; rank++) {
-            devices.add(new CpuDevice(rank, exchange, threads, skipSums));
+            devices.add(new CpuDevice(rank, exchange, threads, skipAllReduce));
         }
         return List.copyOf(devices);
     }

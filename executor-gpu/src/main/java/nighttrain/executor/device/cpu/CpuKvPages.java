@@ -1,7 +1,7 @@
 package nighttrain.executor.device.cpu;
 
 import jdk.incubator.vector.FloatVector;
-import nighttrain.executor.device.KvPages;
+import nighttrain.executor.device.Ops.KvPages;
 
 /**
  * Keys and values of one layer. Keys are stored across, {@code [track][page][head][dim][position]}, so that a page's scores

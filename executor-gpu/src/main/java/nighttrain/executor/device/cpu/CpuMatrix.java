@@ -4,7 +4,7 @@ import java.util.Optional;
 import nighttrain.executor.device.Matrix;
 
 /**
- * Weights in panels of {@link MatrixProduct#PANEL} outputs: {@code panels[t][p]} holds {@code [inputs, PANEL]}, so that the
+ * Weights in panels of {@link CpuMatmul#PANEL} outputs: {@code panels[t][p]} holds {@code [inputs, PANEL]}, so that the
  * inner loop of the product reads memory in order. Outputs are padded with zeros to whole panels.
  */
 final class CpuMatrix implements Matrix {
@@ -23,7 +23,7 @@ final class CpuMatrix implements Matrix {
     static CpuMatrix of(int tracks, int outputs, int inputs, Rows rows, Optional<float[]> bias) {
         int panelCount = panelCount(outputs);
         float[][][] panels = new float[tracks][panelCount][];
-        float[][] paddedBias = new float[tracks][panelCount * MatrixProduct.PANEL];
+        float[][] paddedBias = new float[tracks][panelCount * CpuMatmul.PANEL];
         float[] row = new float[inputs];
         for (int track = 0; track < tracks; track++) {
             for (int panel = 0; panel < panelCount; panel++) {
@@ -37,19 +37,19 @@ final class CpuMatrix implements Matrix {
     }
 
     private static float[] pack(int track, int panel, int outputs, int inputs, Rows rows, float[] row) {
-        float[] packed = new float[Math.multiplyExact(inputs, MatrixProduct.PANEL)];
-        int first = panel * MatrixProduct.PANEL;
-        for (int lane = 0; lane < MatrixProduct.PANEL && first + lane < outputs; lane++) {
+        float[] packed = new float[Math.multiplyExact(inputs, CpuMatmul.PANEL)];
+        int first = panel * CpuMatmul.PANEL;
+        for (int lane = 0; lane < CpuMatmul.PANEL && first + lane < outputs; lane++) {
             rows.read(track, first + lane, row);
             for (int i = 0; i < inputs; i++) {
-                packed[i * MatrixProduct.PANEL + lane] = row[i];
+                packed[i * CpuMatmul.PANEL + lane] = row[i];
             }
         }
         return packed;
     }
 
     private static int panelCount(int outputs) {
-        return (outputs + MatrixProduct.PANEL - 1) / MatrixProduct.PANEL;
+        return (outputs + CpuMatmul.PANEL - 1) / CpuMatmul.PANEL;
     }
 
     int panelCount() {

@@ -3,12 +3,12 @@ package nighttrain.executor.device.cpu;
 import java.util.Optional;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
-import nighttrain.executor.device.AttentionShape;
-import nighttrain.executor.device.KvPages;
 import nighttrain.executor.device.Matrix;
-import nighttrain.executor.device.Norm;
 import nighttrain.executor.device.Ops;
-import nighttrain.executor.device.Rotation;
+import nighttrain.executor.device.Ops.AttentionShape;
+import nighttrain.executor.device.Ops.KvPages;
+import nighttrain.executor.device.Ops.Norm;
+import nighttrain.executor.device.Ops.Rotation;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.step.Batch;
 
@@ -30,14 +30,14 @@ final class CpuOps implements Ops {
     private static final float GELU_CUBIC = (float) (-2 * Math.sqrt(2 / Math.PI) * 0.044715);
 
     private final ThreadTeam team;
-    private final MatrixProduct matrixProduct;
+    private final CpuMatmul matrixProduct;
     private final RopeAndWriteKv ropeAndWriteKv;
     private final CpuAttention attention;
     private final CpuStep step;
 
     CpuOps(ThreadTeam team, CpuStep step) {
         this.team = team;
-        this.matrixProduct = new MatrixProduct(team);
+        this.matrixProduct = new CpuMatmul(team);
         this.ropeAndWriteKv = new RopeAndWriteKv(team);
         this.attention = new CpuAttention(team);
         this.step = step;

@@ -2,7 +2,7 @@ package nighttrain.executor.device.cpu;
 
 import java.util.Arrays;
 import java.util.Optional;
-import nighttrain.executor.device.PeakRates;
+import nighttrain.executor.device.Device.PeakRates;
 
 /**
  * Measures what the threads of one rank give: a copy out of memory and an fp32 matrix product, the best of what half a second allows.
@@ -39,7 +39,7 @@ final class CpuPeakRates {
         CpuTensor x = CpuTensor.zeros(1, SIDE, SIDE);
         CpuTensor out = CpuTensor.zeros(1, SIDE, SIDE);
         CpuMatrix weights = CpuMatrix.of(1, SIDE, SIDE, (track, row, into) -> Arrays.fill(into, row), Optional.empty());
-        MatrixProduct product = new MatrixProduct(team);
+        CpuMatmul product = new CpuMatmul(team);
         return 2.0 * SIDE * SIDE * SIDE / leastSeconds(() -> product.run(out, x, weights));
     }
 

@@ -10,9 +10,9 @@ import java.util.PriorityQueue;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.request.TokenLogprobs;
 import nighttrain.executor.request.TokenLogprobs.Candidate;
-import nighttrain.executor.step.LogitFault;
 import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.step.SampledToken;
+import nighttrain.executor.step.SampledToken.LogitFault;
 
 /**
  * Samples a token from one row of logits: penalties, temperature, top-k, top-p, min-p, in that order (that of Hugging Face's

@@ -1,10 +1,10 @@
 package nighttrain.executor.device.cpu;
 
 import java.util.Optional;
-import nighttrain.executor.device.AttentionShape;
-import nighttrain.executor.device.Norm;
+import nighttrain.executor.device.Ops.AttentionShape;
 import nighttrain.executor.device.Ops.HeadNorms;
-import nighttrain.executor.device.Rotation;
+import nighttrain.executor.device.Ops.Norm;
+import nighttrain.executor.device.Ops.Rotation;
 import nighttrain.executor.step.Batch;
 
 /** Queries and keys normed and rotated in place (RoPE, arXiv 2104.09864), keys and values copied into their pages. */

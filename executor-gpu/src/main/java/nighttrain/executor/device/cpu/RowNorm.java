@@ -2,7 +2,7 @@ package nighttrain.executor.device.cpu;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
-import nighttrain.executor.device.Norm;
+import nighttrain.executor.device.Ops.Norm;
 
 /** RMSNorm and LayerNorm of one row; {@code out} may be {@code x}. */
 final class RowNorm {

@@ -1,20 +1,22 @@
 package nighttrain.executor.device.cuda;
 
+import java.nio.IntBuffer;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
-import nighttrain.executor.device.AttentionShape;
+import nighttrain.executor.device.Ops.AttentionShape;
+import nighttrain.executor.device.Ops.KvPages;
 import nighttrain.executor.device.cuda.driver.CudaContext;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
-import nighttrain.executor.device.cuda.driver.DevicePointer;
+import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
 import nighttrain.executor.device.cuda.driver.Streams;
+import nighttrain.executor.device.cuda.driver.Streams.Stream;
 import nighttrain.executor.device.cuda.kernel.Kernel;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
 import nighttrain.executor.device.cuda.kernel.Struct;
-import nighttrain.executor.device.cuda.step.DecodeRing;
-import nighttrain.executor.device.cuda.step.PrefillWork;
 import nighttrain.executor.device.cuda.step.StepInputs;
-import nighttrain.executor.device.cuda.tensor.CudaKvPages;
+import nighttrain.executor.device.cuda.step.StepTurns;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.executor.step.StepLimits;
 
@@ -164,5 +166,130 @@ final class CudaAttention {
         PrefillWork work = new PrefillWork(inputs, limits, memory, cut.blockRows, cut.group, deterministic ? 1 : 2);
         work.upload(turn, streams.main());
         return work;
+    }
+
+    /** The launch shape of attention_decode.cu, derived as there. */
+    public record DecodeRing(int threads, int sharedBytes) {
+        private static final int MAX_STAGES = 8;
+
+        public static DecodeRing of(int paddedDim) {
+            boolean wide = paddedDim > 128;
+            int warps = wide ? 2 : 4;
+            int stageBytes = 64 * paddedDim; // 16 tokens of keys and of values
+            int stages = Math.min(MAX_STAGES, (wide ? 88 : 96) * 1024 / (warps * stageBytes));
+            return new DecodeRing(warps * 32, warps * stages * stageBytes + (wide ? 32 * paddedDim : 0));
+        }
+    }
+
+    /** Which prefill kernel serves a shape, and its launch shape, derived as there. */
+    record PrefillBlock(String file, int rows, int threads, int sharedBytes) {
+        private static final int LARGEST_HOPPER_GROUP = 16;
+
+        static PrefillBlock of(boolean hopper, AttentionShape shape, int group) {
+            boolean aligned = shape.headDim() == 64 || shape.headDim() == 128;
+            return hopper && aligned && group <= LARGEST_HOPPER_GROUP ? hopper(shape.headDim()) : portable(shape.headDim());
+        }
+
+        private static PrefillBlock hopper(int headDim) {
+            int rows = headDim == 64 ? 192 : 128;
+            int tileBytes = headDim * CudaTensor.BF16;
+            return new PrefillBlock("attention_prefill_sm90.cu", rows, 128 + 2 * rows, (4 * 128 + rows) * tileBytes + 1024);
+        }
+
+        private static PrefillBlock portable(int headDim) {
+            int padded = CudaKvPages.paddedDim(headDim);
+            boolean wide = padded > 128;
+            int rows = 128;
+            int tileTokens = wide ? 32 : 64;
+            return new PrefillBlock(
+                    "attention_prefill.cu", rows, wide ? 256 : 128, (rows + 2 * tileTokens) * padded * CudaTensor.BF16);
+        }
+    }
+
+    /** What blocks of a prefill kernel do in a step: each some packed query rows of a sequence, those with the most keys to read first. */
+    public static final class PrefillWork {
+        private final StepInputs inputs;
+        private final int blockRows;
+        private final int rowsPerToken;
+        private final int shortest;
+        private final long[] byCost;
+        private final DeviceMemory.Pinned[] hosts = new DeviceMemory.Pinned[StepTurns.COUNT];
+        private final DevicePointer items;
+        private int count;
+
+        /**
+         * @param blockRows query rows that a block takes
+         * @param rowsPerToken query heads that share a key head
+         * @param shortest sequences with fewer tokens in the step are not the prefill kernel's
+         */
+        public PrefillWork(
+                StepInputs inputs, StepLimits limits, DeviceMemory memory, int blockRows, int rowsPerToken, int shortest) {
+            this.inputs = inputs;
+            this.blockRows = blockRows;
+            this.rowsPerToken = rowsPerToken;
+            this.shortest = shortest;
+            this.byCost =
+                    new long[limits.maxSequences() + (int) ((long) limits.maxTokens() * rowsPerToken / blockRows) + 1];
+            this.items = memory.allocate("prefill work", byCost.length * 2L * Integer.BYTES);
+            for (int turn = 0; turn < StepTurns.COUNT; turn++) {
+                hosts[turn] = memory.pinned(byCost.length * 2L * Integer.BYTES);
+            }
+        }
+
+        /** Enqueues the work of the step whose inputs were taken last. */
+        public void upload(int turn, Stream stream) {
+            count = 0;
+            for (int s = 0; s < inputs.batch().sequences(); s++) {
+                int length = inputs.queryLength(s);
+                int blocks = length < shortest ? 0 : (length * rowsPerToken + blockRows - 1) / blockRows;
+                for (int b = 0; b < blocks; b++) {
+                    long keys = inputs.context(s) - length + Math.min(length, (b + 1L) * blockRows / rowsPerToken);
+                    byCost[count++] = -keys << 40 | (long) s << 20 | b;
+                }
+            }
+            if (count == 0) {
+                return;
+            }
+            Arrays.sort(byCost, 0, count);
+            IntBuffer ints = hosts[turn].view().asIntBuffer();
+            for (int i = 0; i < count; i++) {
+                ints.put(2 * i, (int) (byCost[i] >> 20 & 0xfffff));
+                ints.put(2 * i + 1, (int) (byCost[i] & 0xfffff));
+            }
+            hosts[turn].copyTo(items, count * 2L * Integer.BYTES, stream);
+        }
+
+        /** Blocks that the step needs. */
+        public int count() {
+            return count;
+        }
+
+        public long items() {
+            return items.address();
+        }
+    }
+
+    /**
+     * bf16 keys and values, each {@code [page][track * kvHeads + head][pageTokens][paddedDim]}.
+     *
+     * @param group of layers: which of a sequence's page tables they go by
+     * @param keyHeads key heads of all tracks
+     */
+    public record CudaKvPages(long keys, long values, int group, int keyHeads, int pageTokens) implements KvPages {
+        public static CudaKvPages allocated(
+                DeviceMemory memory, String role, int group, int pages, int keyHeads, int pageTokens, int headDim) {
+            long bytes = (long) pages * keyHeads * pageTokens * paddedDim(headDim) * CudaTensor.BF16;
+            return new CudaKvPages(
+                    memory.allocate(role + ", keys", bytes).address(),
+                    memory.allocate(role + ", values", bytes).address(),
+                    group,
+                    keyHeads,
+                    pageTokens);
+        }
+
+        /** Rows are padded with zeros to whole tiles of the tensor cores. */
+        public static int paddedDim(int headDim) {
+            return (headDim + 15) / 16 * 16;
+        }
     }
 }

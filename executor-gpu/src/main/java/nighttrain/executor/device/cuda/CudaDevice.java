@@ -2,31 +2,35 @@ package nighttrain.executor.device.cuda;
 
 import java.util.Optional;
 import jcuda.CudaException;
+import jcuda.driver.JCudaDriver;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.GraphRecorder;
-import nighttrain.executor.device.KvPages;
+import nighttrain.executor.device.Device.DeviceLostException;
+import nighttrain.executor.device.Device.GraphRecorder;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Ops;
+import nighttrain.executor.device.Ops.KvPages;
 import nighttrain.executor.device.Sampler;
 import nighttrain.executor.device.StepIo;
 import nighttrain.executor.device.Tensor;
+import nighttrain.executor.device.cuda.CudaAttention.CudaKvPages;
+import nighttrain.executor.device.cuda.CudaDevices.CudaLibraries;
+import nighttrain.executor.device.cuda.CudaDevices.CudaOptions;
 import nighttrain.executor.device.cuda.collective.CudaCommunicator;
 import nighttrain.executor.device.cuda.collective.PeerGroup;
 import nighttrain.executor.device.cuda.driver.CudaContext;
 import nighttrain.executor.device.cuda.driver.CudaGraphRecorder;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
-import nighttrain.executor.device.cuda.driver.DevicePointer;
+import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
 import nighttrain.executor.device.cuda.driver.Streams;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
-import nighttrain.executor.device.cuda.product.GatedProducts;
-import nighttrain.executor.device.cuda.product.MatrixProducts;
+import nighttrain.executor.device.cuda.matmul.FusedSwiGlu;
+import nighttrain.executor.device.cuda.matmul.Matmuls;
+import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
 import nighttrain.executor.device.cuda.step.SampleResults;
 import nighttrain.executor.device.cuda.step.StepInputs;
 import nighttrain.executor.device.cuda.step.StepTurns;
-import nighttrain.executor.device.cuda.tensor.CudaKvPages;
-import nighttrain.executor.device.cuda.tensor.CudaMatrix;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.executor.device.cuda.tensor.HostCopies;
 import nighttrain.executor.device.cuda.tensor.WeightUpload;
@@ -40,7 +44,7 @@ final class CudaDevice implements Device {
     private final DeviceMemory memory = new DeviceMemory();
     private final Streams streams;
     private final KernelModules modules;
-    private final MatrixProducts products;
+    private final Matmuls products;
     private final CudaStep step;
     private final CudaOps ops;
     private final CudaCommunicator communicator;
@@ -64,8 +68,8 @@ final class CudaDevice implements Device {
         this.streams = new Streams();
         this.modules = new KernelModules(libraries.compiler(context.architecture()));
         this.products =
-                new MatrixProducts(libraries.cublasLt(), streams, memory, limits.maxTokens(), options.deterministic());
-        this.communicator = new CudaCommunicator(rank, peers, modules, streams, memory, options.skipSums());
+                new Matmuls(libraries.cublasLt(), streams, memory, limits.maxTokens(), options.deterministic());
+        this.communicator = new CudaCommunicator(rank, peers, modules, streams, memory, options.skipAllReduce());
         this.recorder = new CudaGraphRecorder(streams);
         this.upload = new WeightUpload(streams, memory);
         SampleResults results = new SampleResults(limits.maxSamples(), peers.ranks(), memory);
@@ -79,7 +83,7 @@ final class CudaDevice implements Device {
                 inputs,
                 layout.pageTokens(),
                 products,
-                new GatedProducts(context, modules, streams, !options.deterministic()),
+                new FusedSwiGlu(context, modules, streams, !options.deterministic()),
                 attention);
     }
 
@@ -221,5 +225,38 @@ final class CudaDevice implements Device {
             streams.close();
         }
         context.close(broken);
+    }
+
+    /**
+     * A fault inside a kernel surfaces at a later call, which had no part in it. CUDA's own variable makes every launch wait for its
+     * kernel, and then the call that fails is the launch itself.
+     */
+    static final class GpuFault {
+        /** Recordings, whose kernels cannot be told apart, are then left out. */
+        static final boolean LAUNCHES_BLOCK = "1".equals(System.getenv("CUDA_LAUNCH_BLOCKING"));
+
+        private GpuFault() {}
+
+        /** {@code failure}; where it leaves no call to this process, one that says so and how to find the kernel to blame. */
+        static RuntimeException explained(RuntimeException failure) {
+            if (!isContextBroken()) {
+                return failure;
+            }
+            String message = LAUNCHES_BLOCK
+                    ? failure.getMessage()
+                    : "a kernel failed: " + failure.getMessage()
+                            + " (found out late; CUDA_LAUNCH_BLOCKING=1 in the environment names the kernel)";
+            return new DeviceLostException(message, failure);
+        }
+
+        /** After a fault in a kernel no call to its context succeeds. */
+        private static boolean isContextBroken() {
+            try {
+                JCudaDriver.cuMemGetInfo(new long[1], new long[1]);
+                return false;
+            } catch (CudaException e) {
+                return true;
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import jcuda.CudaException;
 import jcuda.driver.CUdevice;
@@ -12,11 +13,15 @@ import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.PeakRates;
-import nighttrain.executor.device.cuda.collective.Meeting;
+import nighttrain.executor.device.Device.PeakRates;
+import nighttrain.executor.device.cuda.collective.PeerAccess;
 import nighttrain.executor.device.cuda.collective.PeerGroup;
 import nighttrain.executor.device.cuda.driver.CudaContext;
 import nighttrain.executor.device.cuda.driver.NativeLibraries;
+import nighttrain.executor.device.cuda.kernel.KernelCompiler;
+import nighttrain.executor.device.cuda.kernel.KernelCompiler.CubinCache;
+import nighttrain.executor.device.cuda.kernel.KernelCompiler.Nvrtc;
+import nighttrain.executor.device.cuda.matmul.CublasLt;
 import nighttrain.executor.step.StepLimits;
 import nighttrain.io.UserError;
 
@@ -130,7 +135,7 @@ public final class CudaDevices {
         count();
         CudaLibraries libraries = new CudaLibraries();
         List<CudaContext> contexts = ordinals.stream().map(CudaContext::new).toList();
-        PeerGroup peers = new PeerGroup(ordinals.size(), Meeting.of(contexts, options.nccl(), options.deterministic()));
+        PeerGroup peers = new PeerGroup(ordinals.size(), PeerAccess.of(contexts, options.nccl(), options.deterministic()));
         List<Device> devices = new ArrayList<>();
         try {
             for (int rank = 0; rank < contexts.size(); rank++) {
@@ -141,5 +146,41 @@ public final class CudaDevices {
             throw e;
         }
         return List.copyOf(devices);
+    }
+
+    /**
+     * How GPUs compute.
+     *
+     * @param skipAllReduce leave out the sums over ranks, for the bound that communication is held against
+     * @param deterministic the same operations in the same order for a token whatever else is in its step: products
+     *     of one number of rows, one attention kernel
+     * @param nccl sum by NCCL even where GPUs can read each other's memory
+     */
+    public record CudaOptions(boolean skipAllReduce, boolean deterministic, boolean nccl) {
+        /** NCCL's own variable, which people set where peer access is there but does not work, holds for our kernels too. */
+        private static final boolean PEERS_DISABLED = "1".equals(System.getenv("NCCL_P2P_DISABLE"));
+
+        public CudaOptions(boolean skipAllReduce, boolean deterministic) {
+            this(skipAllReduce, deterministic, PEERS_DISABLED);
+        }
+
+        public static CudaOptions defaults() {
+            return new CudaOptions(false, false);
+        }
+    }
+
+    /** What all ranks share: the bound libraries, and compiled kernels. */
+    static final class CudaLibraries {
+        private final CublasLt cublasLt = NativeLibraries.load("cublasLt", CublasLt.class);
+        private final Nvrtc nvrtc = NativeLibraries.load("nvrtc", Nvrtc.class);
+        private final Map<String, KernelCompiler> compilers = new ConcurrentHashMap<>();
+
+        CublasLt cublasLt() {
+            return cublasLt;
+        }
+
+        KernelCompiler compiler(String architecture) {
+            return compilers.computeIfAbsent(architecture, name -> new KernelCompiler(nvrtc, name, CubinCache.ofUser()));
+        }
     }
 }

@@ -1,30 +1,42 @@
 package nighttrain.executor.device.cuda;
 
+import java.util.Map;
 import java.util.Optional;
-import nighttrain.executor.device.AttentionShape;
-import nighttrain.executor.device.KvPages;
+import java.util.stream.IntStream;
 import nighttrain.executor.device.Matrix;
-import nighttrain.executor.device.Norm;
 import nighttrain.executor.device.Ops;
-import nighttrain.executor.device.Rotation;
+import nighttrain.executor.device.Ops.AttentionShape;
+import nighttrain.executor.device.Ops.KvPages;
+import nighttrain.executor.device.Ops.Norm;
+import nighttrain.executor.device.Ops.Rotation;
 import nighttrain.executor.device.Tensor;
+import nighttrain.executor.device.cuda.CudaAttention.CudaKvPages;
 import nighttrain.executor.device.cuda.driver.Streams;
+import nighttrain.executor.device.cuda.kernel.Kernel;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
-import nighttrain.executor.device.cuda.product.GatedProducts;
-import nighttrain.executor.device.cuda.product.MatrixProducts;
+import nighttrain.executor.device.cuda.kernel.KernelSource;
+import nighttrain.executor.device.cuda.kernel.Struct;
+import nighttrain.executor.device.cuda.matmul.FusedSwiGlu;
+import nighttrain.executor.device.cuda.matmul.Matmuls;
+import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
 import nighttrain.executor.device.cuda.step.StepInputs;
-import nighttrain.executor.device.cuda.tensor.CudaKvPages;
-import nighttrain.executor.device.cuda.tensor.CudaMatrix;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
-/** The verbs on one GPU, each a kernel of {@code /kernels} but for matrix products; bf16 with fp32 accumulation. */
+/**
+ * The operations on one GPU: each is a kernel of {@code /kernels}, matrix products are cuBLASLt's. Operands are bf16, accumulators fp32.
+ */
 final class CudaOps implements Ops {
+    private static final int ROW_THREADS = 256;
+    private static final int ELEMENT_THREADS = 256;
+    private static final int NORM_THREADS = 256;
+    private static final int MOST_ROPE_WARPS = 8;
+
+    private final KernelModules modules;
+    private final Streams streams;
     private final StepInputs inputs;
-    private final MatrixProducts products;
-    private final GatedProducts gatedProducts;
-    private final Elementwise elementwise;
-    private final NormRows norms;
-    private final RopeAndWriteKv ropeAndWriteKv;
+    private final int pageTokens;
+    private final Matmuls matmuls;
+    private final FusedSwiGlu fusedSwiGlu;
     private final CudaAttention attention;
 
     CudaOps(
@@ -32,57 +44,169 @@ final class CudaOps implements Ops {
             Streams streams,
             StepInputs inputs,
             int pageTokens,
-            MatrixProducts products,
-            GatedProducts gatedProducts,
+            Matmuls matmuls,
+            FusedSwiGlu fusedSwiGlu,
             CudaAttention attention) {
+        this.modules = modules;
+        this.streams = streams;
         this.inputs = inputs;
-        this.products = products;
-        this.gatedProducts = gatedProducts;
-        this.elementwise = new Elementwise(modules, streams);
-        this.norms = new NormRows(modules, streams);
-        this.ropeAndWriteKv = new RopeAndWriteKv(modules, streams, inputs, pageTokens);
+        this.pageTokens = pageTokens;
+        this.matmuls = matmuls;
+        this.fusedSwiGlu = fusedSwiGlu;
         this.attention = attention;
     }
 
     @Override
     public void embed(Tensor out, Tensor table) {
-        elementwise.takeRows("embed", (CudaTensor) out, (CudaTensor) table, inputs.tokens());
+        takeRows("embed", (CudaTensor) out, (CudaTensor) table, inputs.tokens());
     }
 
     @Override
     public void addPositions(Tensor xInOut, Tensor table) {
-        elementwise.takeRows("add_positions", (CudaTensor) xInOut, (CudaTensor) table, inputs.positions());
+        takeRows("add_positions", (CudaTensor) xInOut, (CudaTensor) table, inputs.positions());
+    }
+
+    /** {@code indices}: the address of the numbers of the rows of {@code table} to take. */
+    private void takeRows(String name, CudaTensor x, CudaTensor table, long indices) {
+        kernel("embed.cu", name, x.cols())
+                .launch(
+                        streams.main(),
+                        Kernel.Grid.of(x.rows(), x.tracks(), ROW_THREADS),
+                        x.address(),
+                        x.trackStride(),
+                        table.address(),
+                        indices,
+                        x.cols());
+    }
+
+    @Override
+    public void gatherOutputRows(Tensor out, Tensor x) {
+        CudaTensor to = (CudaTensor) out;
+        kernel("gather_rows.cu", "gather_rows", to.cols())
+                .launch(
+                        streams.main(),
+                        Kernel.Grid.of(to.rows(), 1, ROW_THREADS),
+                        to.address(),
+                        ((CudaTensor) x).address(),
+                        inputs.outputRows(),
+                        to.cols());
     }
 
     @Override
     public void norm(Tensor out, Tensor x, Norm norm) {
-        norms.run("norm_rows", (CudaTensor) out, (CudaTensor) x, (CudaTensor) x, norm);
+        normRows("norm_rows", (CudaTensor) out, (CudaTensor) x, (CudaTensor) x, norm);
     }
 
     @Override
     public void addNorm(Tensor out, Tensor xInOut, Tensor y, Norm norm) {
-        norms.run("add_norm_rows", (CudaTensor) out, (CudaTensor) xInOut, (CudaTensor) y, norm);
+        normRows("add_norm_rows", (CudaTensor) out, (CudaTensor) xInOut, (CudaTensor) y, norm);
+    }
+
+    /** {@code name} is norm_rows, which does not read {@code y}, or add_norm_rows. */
+    private void normRows(String name, CudaTensor out, CudaTensor x, CudaTensor y, Norm norm) {
+        launchNorm(name, normSource(x.cols(), norm.bias().isPresent()), out, x, y, 0, norm);
     }
 
     @Override
     public void normColumns(Tensor xInOut, int firstCol, Norm norm) {
-        norms.columns((CudaTensor) xInOut, firstCol, norm);
+        CudaTensor x = (CudaTensor) xInOut;
+        int cols = norm.weight().cols();
+        int vector = IntStream.of(x.cols(), firstCol, cols)
+                .map(CudaOps::vector)
+                .min()
+                .getAsInt();
+        launchNorm("norm_rows", normSource(vector, cols, norm.bias().isPresent()), x, x, x, firstCol, norm);
     }
 
-    @Override
-    public void add(Tensor xInOut, Tensor y) {
-        elementwise.add((CudaTensor) xInOut, (CudaTensor) y);
+    static KernelSource normSource(int cols, boolean layer) {
+        return normSource(vector(cols), cols, layer);
+    }
+
+    private static KernelSource normSource(int vector, int cols, boolean layer) {
+        return new KernelSource(
+                "norm.cu", Map.of("VECTOR", vector, "COLS", cols, "THREADS", NORM_THREADS, "LAYER", layer ? 1 : 0));
+    }
+
+    /** Rows of all three are as wide as {@code x}; {@code firstCol} is the first column that the kernel sees. */
+    private void launchNorm(
+            String name, KernelSource source, CudaTensor out, CudaTensor x, CudaTensor y, int firstCol, Norm norm) {
+        CudaTensor weight = (CudaTensor) norm.weight();
+        CudaTensor bias = (CudaTensor) norm.bias().orElse(norm.weight());
+        long offset = (long) firstCol * CudaTensor.BF16;
+        modules.get(name, source)
+                .launch(
+                        streams.main(),
+                        Kernel.Grid.of(x.rows(), x.tracks(), NORM_THREADS),
+                        new Struct()
+                                .pointer(out.address() + offset)
+                                .longs(out.trackStride())
+                                .pointer(x.address() + offset)
+                                .longs(x.trackStride())
+                                .pointer(y.address() + offset)
+                                .longs(y.trackStride())
+                                .pointer(weight.address())
+                                .pointer(bias.address())
+                                .number(norm.epsilon())
+                                .integer(x.cols()));
     }
 
     @Override
     public void linear(Tensor out, Tensor x, Matrix weights) {
-        products.run((CudaTensor) out, (CudaTensor) x, (CudaMatrix) weights);
+        matmuls.run((CudaTensor) out, (CudaTensor) x, (CudaMatrix) weights);
+    }
+
+    @Override
+    public void linearSiluMul(Tensor out, Tensor gateUp, Tensor x, Matrix weights) {
+        if (fusedSwiGlu.serves((CudaTensor) x, (CudaMatrix) weights)) {
+            fusedSwiGlu.run((CudaTensor) out, (CudaTensor) x, (CudaMatrix) weights);
+        } else {
+            Ops.super.linearSiluMul(out, gateUp, x, weights);
+        }
     }
 
     @Override
     public void ropeAndWriteKv(
             Tensor qkv, KvPages pages, AttentionShape shape, Rotation rotation, Optional<HeadNorms> norms) {
-        ropeAndWriteKv.run((CudaTensor) qkv, (CudaKvPages) pages, shape, rotation, norms);
+        CudaTensor x = (CudaTensor) qkv;
+        CudaKvPages kv = (CudaKvPages) pages;
+        CudaTensor cosines = (CudaTensor) rotation.cos();
+        KernelSource source = new KernelSource(
+                "rope_and_write_kv.cu",
+                Map.of(
+                        "HEAD_DIM",
+                        shape.headDim(),
+                        "ROTARY_HALF",
+                        cosines.cols(),
+                        "PAGE_TOKENS",
+                        pageTokens,
+                        "HEAD_NORMS",
+                        norms.isPresent() ? 1 : 0));
+        int warps = Math.min(MOST_ROPE_WARPS, shape.heads() + 2 * shape.kvHeads());
+        modules.get("rope_and_write_kv", source)
+                .launch(
+                        streams.main(),
+                        Kernel.Grid.of(x.rows(), x.tracks(), 32 * warps),
+                        new Struct()
+                                .pointer(x.address())
+                                .longs(x.trackStride())
+                                .pointer(kv.keys())
+                                .pointer(kv.values())
+                                .pointer(inputs.positions())
+                                .pointer(inputs.slots(kv.group()))
+                                .pointer(cosines.address())
+                                .pointer(((CudaTensor) rotation.sin()).address())
+                                .pointer(rotation.queryScale()
+                                        .map(scales -> ((CudaTensor) scales).address())
+                                        .orElse(0L))
+                                .pointer(norms.map(n -> weight(n.query())).orElse(0L))
+                                .pointer(norms.map(n -> weight(n.key())).orElse(0L))
+                                .number(norms.map(n -> n.query().epsilon()).orElse(0f))
+                                .integer(shape.heads())
+                                .integer(shape.kvHeads()));
+    }
+
+    private static long weight(Norm norm) {
+        return ((CudaTensor) norm.weight()).address();
     }
 
     @Override
@@ -91,41 +215,93 @@ final class CudaOps implements Ops {
     }
 
     @Override
-    public void siluMul(Tensor out, Tensor gateUp) {
-        elementwise.siluMul((CudaTensor) out, (CudaTensor) gateUp);
-    }
-
-    @Override
-    public void linearSiluMul(Tensor out, Tensor gateUp, Tensor x, Matrix weights) {
-        if (gatedProducts.serves((CudaTensor) x, (CudaMatrix) weights)) {
-            gatedProducts.run((CudaTensor) out, (CudaTensor) x, (CudaMatrix) weights);
-        } else {
-            Ops.super.linearSiluMul(out, gateUp, x, weights);
-        }
-    }
-
-    @Override
-    public void geluMul(Tensor out, Tensor gateUp) {
-        elementwise.geluMul((CudaTensor) out, (CudaTensor) gateUp);
+    public void add(Tensor xInOut, Tensor y) {
+        CudaTensor x = (CudaTensor) xInOut;
+        CudaTensor addend = (CudaTensor) y;
+        kernel("elementwise.cu", "add", x.cols())
+                .launch(
+                        streams.main(),
+                        elements(x),
+                        x.address(),
+                        x.trackStride(),
+                        addend.address(),
+                        addend.trackStride(),
+                        vectors(x));
     }
 
     @Override
     public void scale(Tensor out, Tensor x, float factor) {
-        elementwise.scale((CudaTensor) out, (CudaTensor) x, factor);
+        CudaTensor to = (CudaTensor) out;
+        CudaTensor from = (CudaTensor) x;
+        kernel("elementwise.cu", "scale", from.cols())
+                .launch(
+                        streams.main(),
+                        elements(from),
+                        to.address(),
+                        to.trackStride(),
+                        from.address(),
+                        from.trackStride(),
+                        vectors(from),
+                        factor);
     }
 
     @Override
     public void gelu(Tensor xInOut) {
-        elementwise.gelu((CudaTensor) xInOut);
+        CudaTensor x = (CudaTensor) xInOut;
+        kernel("elementwise.cu", "gelu", x.cols())
+                .launch(streams.main(), elements(x), x.address(), x.trackStride(), vectors(x));
     }
 
+    /** Of fp32 values of one track. */
     @Override
     public void softCap(Tensor logitsInOut, float cap) {
-        elementwise.softCap((CudaTensor) logitsInOut, cap);
+        CudaTensor x = (CudaTensor) logitsInOut;
+        int count = Math.multiplyExact(x.rows(), x.cols());
+        kernel("elementwise.cu", "soft_cap", x.cols())
+                .launch(streams.main(), Kernel.Grid.of(blocks(count), 1, ELEMENT_THREADS), x.address(), count, cap);
     }
 
     @Override
-    public void gatherOutputRows(Tensor out, Tensor x) {
-        elementwise.gatherRows((CudaTensor) out, (CudaTensor) x, inputs.outputRows());
+    public void siluMul(Tensor out, Tensor gateUp) {
+        gated("silu_mul", (CudaTensor) out, (CudaTensor) gateUp);
+    }
+
+    @Override
+    public void geluMul(Tensor out, Tensor gateUp) {
+        gated("gelu_mul", (CudaTensor) out, (CudaTensor) gateUp);
+    }
+
+    private void gated(String name, CudaTensor out, CudaTensor gateUp) {
+        kernel("elementwise.cu", name, out.cols())
+                .launch(
+                        streams.main(),
+                        new Kernel.Grid(
+                                out.rows(), blocks(out.cols() / vector(out.cols())), out.tracks(), ELEMENT_THREADS, 0),
+                        out.address(),
+                        out.trackStride(),
+                        gateUp.address(),
+                        gateUp.trackStride(),
+                        out.cols());
+    }
+
+    private Kernel kernel(String file, String name, int cols) {
+        return modules.get(name, new KernelSource(file, Map.of("VECTOR", vector(cols))));
+    }
+
+    /** Elements that a thread moves at a time. */
+    private static int vector(int cols) {
+        return cols % 8 == 0 ? 8 : 1;
+    }
+
+    private static int vectors(CudaTensor x) {
+        return Math.multiplyExact(x.rows(), x.cols()) / vector(x.cols());
+    }
+
+    private static Kernel.Grid elements(CudaTensor x) {
+        return Kernel.Grid.of(blocks(vectors(x)), x.tracks(), ELEMENT_THREADS);
+    }
+
+    private static int blocks(int vectors) {
+        return (vectors + ELEMENT_THREADS - 1) / ELEMENT_THREADS;
     }
 }

@@ -3,14 +3,15 @@ package nighttrain.executor.device.cuda;
 import java.util.Random;
 import jcuda.Pointer;
 import jcuda.driver.JCudaDriver;
-import nighttrain.executor.device.PeakRates;
+import nighttrain.executor.device.Device.PeakRates;
+import nighttrain.executor.device.cuda.CudaDevices.CudaLibraries;
 import nighttrain.executor.device.cuda.driver.CudaContext;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
-import nighttrain.executor.device.cuda.driver.DevicePointer;
+import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
 import nighttrain.executor.device.cuda.driver.GpuTimer;
 import nighttrain.executor.device.cuda.driver.Streams;
-import nighttrain.executor.device.cuda.product.MatrixProducts;
-import nighttrain.executor.device.cuda.tensor.CudaMatrix;
+import nighttrain.executor.device.cuda.matmul.Matmuls;
+import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.io.checkpoint.Bfloat16;
 
@@ -23,13 +24,13 @@ final class CudaPeakRates implements AutoCloseable {
     private final CudaContext context;
     private final DeviceMemory memory = new DeviceMemory();
     private final Streams streams;
-    private final MatrixProducts products;
+    private final Matmuls products;
 
     CudaPeakRates(CudaContext context, CudaLibraries libraries) {
         this.context = context;
         context.makeCurrent();
         this.streams = new Streams();
-        this.products = new MatrixProducts(libraries.cublasLt(), streams, memory, SIDE, false);
+        this.products = new Matmuls(libraries.cublasLt(), streams, memory, SIDE, false);
     }
 
     PeakRates measure() {

@@ -2,8 +2,8 @@ package nighttrain.executor.device.cuda;
 
 import java.util.List;
 import java.util.Map;
-import nighttrain.executor.device.PeerFailedException;
-import nighttrain.executor.device.RowShare;
+import nighttrain.executor.device.Communicator.PeerFailedException;
+import nighttrain.executor.device.Communicator.RowShare;
 import nighttrain.executor.device.Sampler;
 import nighttrain.executor.device.StepIo;
 import nighttrain.executor.device.Tensor;

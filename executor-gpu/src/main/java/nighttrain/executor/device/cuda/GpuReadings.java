@@ -1,5 +1,6 @@
 package nighttrain.executor.device.cuda;
 
+import com.sun.jna.Library;
 import com.sun.jna.Memory;
 import com.sun.jna.Pointer;
 import com.sun.jna.ptr.IntByReference;
@@ -13,7 +14,6 @@ import java.util.OptionalLong;
 import jcuda.driver.CUdevice;
 import jcuda.driver.JCudaDriver;
 import nighttrain.executor.device.cuda.driver.NativeLibraries;
-import nighttrain.executor.device.cuda.driver.Nvml;
 import nighttrain.executor.request.DeviceReading;
 
 /** Asks GPUs how busy, full and hot they are; nothing where NVML is missing. Safe for use by several threads. */
@@ -68,5 +68,26 @@ public final class GpuReadings {
                 nvml.nvmlDeviceGetPowerUsage(device, milliwatts) == 0
                         ? OptionalDouble.of(milliwatts.getValue() / 1e3)
                         : OptionalDouble.empty());
+    }
+
+    /** NVIDIA's management library, which comes with the driver; functions as in nvml.h. */
+    public interface Nvml extends Library {
+        /** Of nvmlUtilization_t: percent of time, of kernels and of memory accesses, as {@code unsigned}. */
+        int UTILIZATION_BYTES = 8;
+
+        /** Of nvmlMemory_t: total, free and used bytes. */
+        int MEMORY_BYTES = 24;
+
+        int USED_AT = 16;
+
+        int nvmlInit_v2();
+
+        int nvmlDeviceGetHandleByPciBusId_v2(String busId, PointerByReference device);
+
+        int nvmlDeviceGetUtilizationRates(Pointer device, Pointer utilization);
+
+        int nvmlDeviceGetMemoryInfo(Pointer device, Pointer memory);
+
+        int nvmlDeviceGetPowerUsage(Pointer device, IntByReference milliwatts);
     }
 }

@@ -29,7 +29,7 @@ class MatrixProductTest {
                         System.arraycopy(weights, (track * outputs + output) * inputs, target, 0, inputs),
                 Optional.of(bias));
         try (ThreadTeam team = new ThreadTeam("test", threads)) {
-            new MatrixProduct(team).run(out, x, matrix);
+            new CpuMatmul(team).run(out, x, matrix);
         }
         for (int t = 0; t < tracks; t++) {
             for (int r = 0; r < rows; r++) {
@@ -58,7 +58,7 @@ class MatrixProductTest {
         CpuTensor x = CpuTensor.of(values(100 * inputs), 1, 100, inputs);
         CpuTensor all = poisoned(1, 100, outputs);
         try (ThreadTeam team = new ThreadTeam("test", 2)) {
-            MatrixProduct product = new MatrixProduct(team);
+            CpuMatmul product = new CpuMatmul(team);
             product.run(all, x, matrix);
             for (int row = 0; row < 100; row++) {
                 CpuTensor alone = poisoned(1, 1, outputs);

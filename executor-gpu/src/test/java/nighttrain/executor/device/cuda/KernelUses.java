@@ -3,12 +3,13 @@ package nighttrain.executor.device.cuda;
 import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import nighttrain.executor.device.AttentionShape;
+import nighttrain.executor.device.Ops.AttentionShape;
+import nighttrain.executor.device.cuda.CudaAttention.PrefillBlock;
+import nighttrain.executor.device.cuda.collective.CommTimer;
 import nighttrain.executor.device.cuda.collective.PeerTransport;
-import nighttrain.executor.device.cuda.collective.SumClock;
-import nighttrain.executor.device.cuda.collective.TrackSum;
+import nighttrain.executor.device.cuda.collective.Transport.TrackSum;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
-import nighttrain.executor.device.cuda.product.GatedProducts;
+import nighttrain.executor.device.cuda.matmul.FusedSwiGlu;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Norm;
@@ -28,7 +29,7 @@ final class KernelUses {
                 .filter(ranks -> Integer.bitCount(ranks) == 1)
                 .mapToObj(PeerTransport::source);
         Stream<KernelSource> others = Stream.concat(
-                Stream.of(TrackSum.SOURCE, SumClock.SOURCE),
+                Stream.of(TrackSum.SOURCE, CommTimer.SOURCE),
                 Stream.of(
                         new KernelSource("sample.cu", Map.of()),
                         new KernelSource("step_inputs.cu", Map.of("GROUPS", 1)),
@@ -38,7 +39,7 @@ final class KernelUses {
 
     /** What a model's widths and heads are compiled into, on Hopper or another GPU. */
     static Stream<KernelSource> of(ModelSpec model, boolean hopper) {
-        Stream<KernelSource> gated = hopper ? Stream.of(GatedProducts.SOURCE) : Stream.empty();
+        Stream<KernelSource> gated = hopper ? Stream.of(FusedSwiGlu.SOURCE) : Stream.empty();
         Attention attention = (Attention) model.layers().get(0).mixer();
         return Stream.of(
                         Stream.of(norm(model.hiddenSize(), model.finalNorm().kind()), rotation(attention)),
@@ -58,7 +59,7 @@ final class KernelUses {
     }
 
     static KernelSource norm(int cols, Norm.Kind norm) {
-        return NormRows.source(cols, norm == Norm.Kind.LAYER);
+        return CudaOps.normSource(cols, norm == Norm.Kind.LAYER);
     }
 
     private static KernelSource rotation(Attention attention) {

@@ -3,8 +3,10 @@ package nighttrain.executor.device.cuda.collective;
 import java.util.HashMap;
 import java.util.Map;
 import nighttrain.executor.device.Communicator;
-import nighttrain.executor.device.Pending;
+import nighttrain.executor.device.Communicator.Pending;
 import nighttrain.executor.device.Tensor;
+import nighttrain.executor.device.cuda.collective.Transport.OneRank;
+import nighttrain.executor.device.cuda.collective.Transport.TrackSum;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.Streams;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
@@ -15,20 +17,20 @@ public final class CudaCommunicator implements Communicator {
     private final int rank;
     private final PeerGroup peers;
     private final Transport transport;
-    private final SumClock clock;
+    private final CommTimer clock;
     private final Streams streams;
     private final DeviceMemory memory;
-    private final boolean skipSums;
+    private final boolean skipAllReduce;
     private final Map<Integer, CudaTensor> sums = new HashMap<>();
 
     public CudaCommunicator(
-            int rank, PeerGroup peers, KernelModules modules, Streams streams, DeviceMemory memory, boolean skipSums) {
+            int rank, PeerGroup peers, KernelModules modules, Streams streams, DeviceMemory memory, boolean skipAllReduce) {
         this.rank = rank;
         this.peers = peers;
         this.streams = streams;
         this.memory = memory;
-        this.skipSums = skipSums;
-        this.clock = new SumClock(modules, memory);
+        this.skipAllReduce = skipAllReduce;
+        this.clock = new CommTimer(modules, memory);
         TrackSum tracks = new TrackSum(modules);
         if (peers.ranks() == 1) {
             this.transport = new OneRank(tracks);
@@ -52,13 +54,13 @@ public final class CudaCommunicator implements Communicator {
     @Override
     public Pending allReduce(Tensor out, Tensor in, float scale) {
         checkApart((CudaTensor) out, (CudaTensor) in);
-        return skipSums ? () -> in : start((CudaTensor) out, (CudaTensor) in, scale);
+        return skipAllReduce ? () -> in : start((CudaTensor) out, (CudaTensor) in, scale);
     }
 
     @Override
     public Tensor allReduceNow(Tensor out, Tensor in, float scale) {
         checkApart((CudaTensor) out, (CudaTensor) in);
-        return skipSums ? in : sum((CudaTensor) out, (CudaTensor) in, scale);
+        return skipAllReduce ? in : sum((CudaTensor) out, (CudaTensor) in, scale);
     }
 
     private static void checkApart(CudaTensor out, CudaTensor in) {
@@ -80,7 +82,7 @@ public final class CudaCommunicator implements Communicator {
     }
 
     private boolean isItsOwnSum(CudaTensor part) {
-        return skipSums || (size() == 1 && part.tracks() == 1);
+        return skipAllReduce || (size() == 1 && part.tracks() == 1);
     }
 
     private Tensor sum(CudaTensor out, CudaTensor in, float scale) {

@@ -1,5 +1,6 @@
 package nighttrain.executor.device.cuda.collective;
 
+import com.sun.jna.Library;
 import com.sun.jna.Pointer;
 import java.util.ArrayList;
 import java.util.List;
@@ -7,7 +8,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.ToIntFunction;
 import java.util.stream.IntStream;
-import nighttrain.executor.device.PeerFailedException;
+import nighttrain.executor.device.Communicator.PeerFailedException;
 
 /**
  * NCCL's communicators of one replica's ranks, made together and ended together. NCCL ends the last of them only when no recording
@@ -91,5 +92,31 @@ public final class NcclGroup {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    /** NVIDIA's collectives; functions and constants as in nccl.h of NCCL 2. */
+    public interface Nccl extends Library {
+        int FP32 = 7;
+        int BF16 = 9;
+        int SUM = 0;
+
+        int ncclCommInitAll(Pointer[] communicators, int devices, int[] ordinals);
+
+        int ncclCommAbort(Pointer communicator);
+
+        int ncclAllReduce(
+                Pointer send, Pointer receive, long count, int type, int operation, Pointer communicator, Pointer stream);
+
+        int ncclSend(Pointer send, long count, int type, int peer, Pointer communicator, Pointer stream);
+
+        int ncclRecv(Pointer receive, long count, int type, int peer, Pointer communicator, Pointer stream);
+
+        int ncclGroupStart();
+
+        int ncclGroupEnd();
+
+        String ncclGetErrorString(int status);
+
+        String ncclGetLastError(Pointer communicator);
     }
 }

@@ -8,7 +8,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import nighttrain.executor.device.PeerFailedException;
+import nighttrain.executor.device.Communicator.PeerFailedException;
 
 /** Where the ranks of one replica tell each other addresses and measurements, before their kernels meet on the GPUs. */
 public final class PeerGroup {

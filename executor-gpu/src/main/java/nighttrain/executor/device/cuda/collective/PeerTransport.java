@@ -1,12 +1,15 @@
 package nighttrain.executor.device.cuda.collective;
 
 import java.util.Map;
-import nighttrain.executor.device.RowShare;
+import nighttrain.executor.device.Communicator.RowShare;
+import nighttrain.executor.device.Device.GraphRecorder.CapturedGraph;
 import nighttrain.executor.device.Tensor;
+import nighttrain.executor.device.cuda.driver.CudaGraphRecorder;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
-import nighttrain.executor.device.cuda.driver.DevicePointer;
-import nighttrain.executor.device.cuda.driver.Stream;
+import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
+import nighttrain.executor.device.cuda.driver.GpuTimer;
 import nighttrain.executor.device.cuda.driver.Streams;
+import nighttrain.executor.device.cuda.driver.Streams.Stream;
 import nighttrain.executor.device.cuda.kernel.Kernel;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
@@ -32,14 +35,14 @@ public final class PeerTransport implements Transport {
     private final KernelModules modules;
     private final PeerBuffers buffers;
     private final TwoShotThreshold threshold;
-    private final SumClock clock;
+    private final CommTimer clock;
     private final DevicePointer flags;
     private final DevicePointer epochs;
     private final DeviceMemory.Pinned abort;
     private long[] allFlags;
 
     PeerTransport(
-            int rank, PeerGroup peers, KernelModules modules, Streams streams, DeviceMemory memory, SumClock clock) {
+            int rank, PeerGroup peers, KernelModules modules, Streams streams, DeviceMemory memory, CommTimer clock) {
         this.rank = rank;
         this.size = peers.ranks();
         this.modules = modules;
@@ -128,5 +131,64 @@ public final class PeerTransport implements Transport {
         gather.integer(share.from()).integer(share.count()).integer(rank);
         kernel("gather_rows_of_rank").launch(stream, WHOLE, gather);
         return whole;
+    }
+
+    /**
+     * From how many bytes on a sum in two shots is the faster. It differs with GPUs, links and ranks, so it is measured: by all ranks
+     * together, on the buffers of the first sum that is large enough to ask, in graphs. Rank 0's figures count, so that all ranks
+     * choose alike.
+     */
+    public static final class TwoShotThreshold {
+        private static final long SMALLEST = 96 << 10;
+        private static final long LARGEST = 16 << 20;
+        private static final int SUMS = 10;
+        private static final int REPLAYS = 6;
+
+        private final Streams streams;
+        private final PeerBuffers buffers;
+        private long candidate = SMALLEST;
+        private boolean found;
+
+        TwoShotThreshold(Streams streams, PeerBuffers buffers) {
+            this.streams = streams;
+            this.buffers = buffers;
+        }
+
+        /** A sum of the first bytes of the buffers at hand by the kernel of that name. */
+        @FunctionalInterface
+        interface Sums {
+            Streams.Launch by(String kernel, long bytes);
+        }
+
+        /**
+         * @param bytes of the sum to be made
+         * @param capacity how large a sum the buffers allow to measure
+         */
+        boolean isReached(long bytes, long capacity, Sums sums) {
+            while (!found && bytes >= SMALLEST && candidate <= Math.min(capacity, LARGEST)) {
+                found = twoShotWins(sums);
+                candidate = found ? candidate : candidate * 3 / 2;
+            }
+            return found && bytes >= candidate;
+        }
+
+        private boolean twoShotWins(Sums sums) {
+            Streams.Launch oneShot = sums.by("one_shot", candidate);
+            Streams.Launch twoShot = sums.by("two_shot", candidate);
+            streams.drain();
+            boolean wins = seconds(twoShot) < seconds(oneShot);
+            return buffers.exchange("two shots are faster", wins ? 1 : 0)[0] == 1;
+        }
+
+        private double seconds(Streams.Launch sum) {
+            try (CudaGraphRecorder recorder = new CudaGraphRecorder(streams)) {
+                CapturedGraph graph = recorder.record(() -> {
+                    for (int i = 0; i < SUMS; i++) {
+                        sum.on(streams.main(), false);
+                    }
+                });
+                return GpuTimer.leastSeconds(streams.main(), REPLAYS, graph::replay);
+            }
+        }
     }
 }

@@ -6,7 +6,8 @@ import jcuda.CudaException;
 import jcuda.driver.CUgraph;
 import jcuda.driver.CUgraphExec;
 import jcuda.driver.JCudaDriver;
-import nighttrain.executor.device.GraphRecorder;
+import nighttrain.executor.device.Device.GraphRecorder;
+import nighttrain.executor.device.cuda.driver.Streams.Stream;
 
 /** CUDA graphs, captured from the streams. */
 public final class CudaGraphRecorder implements GraphRecorder, AutoCloseable {

@@ -9,6 +9,7 @@ import jcuda.Pointer;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUstream;
 import jcuda.driver.JCudaDriver;
+import nighttrain.executor.device.cuda.driver.Streams.Stream;
 
 /** Everything one rank has allocated, on the GPU and pinned on the host; freed together, the last first. */
 public final class DeviceMemory implements AutoCloseable {
@@ -88,6 +89,13 @@ public final class DeviceMemory implements AutoCloseable {
             } catch (CudaException e) {
                 // The context is broken, and its memory goes with it.
             }
+        }
+    }
+
+    /** A device pointer that tells its address, which JCuda keeps to itself and other libraries need. */
+    public static final class DevicePointer extends CUdeviceptr {
+        public long address() {
+            return getNativePointer() + getByteOffset();
         }
     }
 }

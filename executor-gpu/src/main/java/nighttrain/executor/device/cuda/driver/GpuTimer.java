@@ -2,6 +2,7 @@ package nighttrain.executor.device.cuda.driver;
 
 import jcuda.driver.CUevent;
 import jcuda.driver.JCudaDriver;
+import nighttrain.executor.device.cuda.driver.Streams.Stream;
 
 /** Times work on a stream by the GPU's own events. */
 public final class GpuTimer {

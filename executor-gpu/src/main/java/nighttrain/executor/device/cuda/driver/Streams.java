@@ -1,5 +1,6 @@
 package nighttrain.executor.device.cuda.driver;
 
+import com.sun.jna.Pointer;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
 import jcuda.driver.CUstream;
@@ -107,6 +108,13 @@ public final class Streams implements AutoCloseable {
         JCudaDriver.cuStreamDestroy(side);
         for (CUevent event : events) {
             JCudaDriver.cuEventDestroy(event);
+        }
+    }
+
+    /** A stream that tells its handle, which other libraries need. */
+    public static final class Stream extends CUstream {
+        public Pointer handle() {
+            return new Pointer(getNativePointer());
         }
     }
 }

@@ -5,7 +5,7 @@ import jcuda.Pointer;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUfunction_attribute;
 import jcuda.driver.JCudaDriver;
-import nighttrain.executor.device.cuda.driver.Stream;
+import nighttrain.executor.device.cuda.driver.Streams.Stream;
 
 /** A compiled kernel of one GPU. */
 public final class Kernel {

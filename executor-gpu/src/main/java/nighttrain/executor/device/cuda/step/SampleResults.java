@@ -4,10 +4,10 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import nighttrain.executor.device.RowShare;
+import nighttrain.executor.device.Communicator.RowShare;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
-import nighttrain.executor.device.cuda.driver.DevicePointer;
-import nighttrain.executor.device.cuda.driver.Stream;
+import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
+import nighttrain.executor.device.cuda.driver.Streams.Stream;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.request.TokenLogprobs;
@@ -15,7 +15,7 @@ import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.step.SampledToken;
 
 /**
- * What sample.cu wrote: a token per row, or the code of a {@link nighttrain.executor.step.LogitFault}, and the row's
+ * What sample.cu wrote: a token per row, or the code of a {@link nighttrain.executor.step.SampledToken.LogitFault}, and the row's
  * {@code Likely} struct where log-probabilities were asked for. The tokens of all ranks stay on every GPU, for the next step to go
  * on with.
  */

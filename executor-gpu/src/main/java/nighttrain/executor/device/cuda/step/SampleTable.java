@@ -6,8 +6,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
-import nighttrain.executor.device.cuda.driver.DevicePointer;
-import nighttrain.executor.device.cuda.driver.Stream;
+import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
+import nighttrain.executor.device.cuda.driver.Streams.Stream;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.step.SampleRequest;
 

@@ -4,8 +4,8 @@ import java.util.List;
 import java.util.Map;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
-import nighttrain.executor.device.cuda.driver.DevicePointer;
-import nighttrain.executor.device.cuda.driver.Stream;
+import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
+import nighttrain.executor.device.cuda.driver.Streams.Stream;
 import nighttrain.executor.device.cuda.kernel.Kernel;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
@@ -167,12 +167,12 @@ public final class StepInputs {
     }
 
     /** Tokens of a sequence in the step. */
-    int queryLength(int sequence) {
+    public int queryLength(int sequence) {
         return batch.queryStarts()[sequence + 1] - batch.queryStarts()[sequence];
     }
 
     /** Tokens of a sequence in the cache, this step's included. */
-    int context(int sequence) {
+    public int context(int sequence) {
         return batch.positions()[batch.queryStarts()[sequence + 1] - 1] + 1;
     }
 

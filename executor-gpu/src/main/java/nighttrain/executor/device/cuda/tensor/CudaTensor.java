@@ -2,7 +2,7 @@ package nighttrain.executor.device.cuda.tensor;
 
 import jcuda.driver.CUdeviceptr;
 import nighttrain.executor.device.Tensor;
-import nighttrain.executor.device.cuda.driver.DevicePointer;
+import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
 
 /**
  * bf16, or fp32 for logits and constants, on one GPU. Track t's row r begins {@code offset + t * trackStride + r * cols}

@@ -6,7 +6,7 @@ import java.util.Arrays;
 import jcuda.Pointer;
 import jcuda.driver.JCudaDriver;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
-import nighttrain.executor.device.cuda.driver.DevicePointer;
+import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
 import nighttrain.io.checkpoint.Bfloat16;
 
 /** Floats of the host to a GPU and back, bf16 there or fp32, waited for: for what is read or written once. */

@@ -9,7 +9,7 @@ import jcuda.driver.CUevent_flags;
 import jcuda.driver.JCudaDriver;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
-import nighttrain.executor.device.cuda.driver.DevicePointer;
+import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
 import nighttrain.executor.device.cuda.driver.Streams;
 
 /**

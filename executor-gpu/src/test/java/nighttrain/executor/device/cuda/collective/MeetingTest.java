@@ -11,7 +11,7 @@ public class MeetingTest {
     @Test
     @DisabledIf(value = "hasNccl", disabledReason = "NCCL is here")
     void gpusThatCannotMeetAreToldWhatIsMissing() {
-        assertThatThrownBy(() -> Meeting.load("0 and 1"))
+        assertThatThrownBy(() -> PeerAccess.load("0 and 1"))
                 .isInstanceOf(UserError.class)
                 .hasMessage(
                         "GPUs cannot read each other's memory: 0 and 1 (no peer access, and NCCL is not there either; install"
@@ -22,8 +22,8 @@ public class MeetingTest {
 
     @Test
     void ncclSumsOfMoreThanTwoRanksAreNotDeterministic() {
-        Meeting.refuseUnorderedSums(2);
-        assertThatThrownBy(() -> Meeting.refuseUnorderedSums(4))
+        PeerAccess.refuseUnorderedSums(2);
+        assertThatThrownBy(() -> PeerAccess.refuseUnorderedSums(4))
                 .isInstanceOf(UserError.class)
                 .hasMessage(
                         "--deterministic cannot hold on ranks that all-reduce by NCCL: 4 (at most 2, since these GPUs cannot read each"

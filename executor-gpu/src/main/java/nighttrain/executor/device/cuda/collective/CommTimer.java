@@ -2,14 +2,14 @@ package nighttrain.executor.device.cuda.collective;
 
 import java.util.Map;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
-import nighttrain.executor.device.cuda.driver.DevicePointer;
-import nighttrain.executor.device.cuda.driver.Stream;
+import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
+import nighttrain.executor.device.cuda.driver.Streams.Stream;
 import nighttrain.executor.device.cuda.kernel.Kernel;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
 
 /** The time that one rank has spent in exchanges with others, waits included, by the GPU's clock. */
-public final class SumClock {
+public final class CommTimer {
     public static final KernelSource SOURCE = new KernelSource("clock.cu", Map.of());
     private static final Kernel.Grid ONE_THREAD = Kernel.Grid.of(1, 1, 1);
 
@@ -18,7 +18,7 @@ public final class SumClock {
     private final DevicePointer started;
     private final DeviceMemory.Pinned hostNanos;
 
-    SumClock(KernelModules modules, DeviceMemory memory) {
+    CommTimer(KernelModules modules, DeviceMemory memory) {
         this.modules = modules;
         this.nanos = memory.allocate("time in sums", Long.BYTES);
         this.started = memory.allocate("start of a sum", Long.BYTES);

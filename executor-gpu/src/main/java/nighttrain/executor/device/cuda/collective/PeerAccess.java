@@ -3,13 +3,14 @@ package nighttrain.executor.device.cuda.collective;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
+import nighttrain.executor.device.cuda.collective.NcclGroup.Nccl;
 import nighttrain.executor.device.cuda.driver.CudaContext;
 import nighttrain.executor.device.cuda.driver.NativeLibraries;
 import nighttrain.io.UserError;
 
 /** Decides how GPUs meet: by reading each other's memory where all can, by NCCL where one cannot. */
-public final class Meeting {
-    private Meeting() {}
+public final class PeerAccess {
+    private PeerAccess() {}
 
     /**
      * NCCL's group, or none where peers have been given access to each other.

@@ -4,30 +4,34 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.function.IntFunction;
+import java.util.function.Supplier;
 import nighttrain.executor.cache.CacheLayout;
+import nighttrain.executor.device.Communicator.PeerFailedException;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.PeerFailedException;
 import nighttrain.executor.device.StepIo.StepHandle;
+import nighttrain.executor.model.Decoder;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.StepLimits;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Checkpoint;
 
 /** The ranks of one replica, which take every step together. */
-public final class WorkerGroup implements AutoCloseable {
+public final class RankGroup implements AutoCloseable {
     private final List<RankWorker> workers = new ArrayList<>();
 
-    private WorkerGroup(String name, List<Device> devices) {
+    private RankGroup(String name, List<Device> devices) {
         for (int rank = 0; rank < devices.size(); rank++) {
             workers.add(new RankWorker(name + "-rank-" + rank, devices.get(rank)));
         }
     }
 
     /** Loads the model onto {@code devices}, one rank each; they are closed with the group. */
-    public static WorkerGroup load(
+    public static RankGroup load(
             String name, Checkpoint checkpoint, List<Device> devices, StepLimits limits, CacheLayout layout) {
-        WorkerGroup group = new WorkerGroup(name, devices);
+        RankGroup group = new RankGroup(name, devices);
         try {
             all(group.workers.stream()
                     .map(worker -> worker.load(checkpoint, limits, layout))
@@ -41,18 +45,18 @@ public final class WorkerGroup implements AutoCloseable {
 
     /** How many steps may be under way when another is launched. */
     public int stepsAhead() {
-        return workers.get(0).stepsAhead();
+        return workers.get(0).device.stepsAhead();
     }
 
-    /** Hands a step to every rank; it lands with the tokens that all of them sampled. */
+    /** Hands a step to every rank. Its handle returns the tokens that all ranks sampled. */
     public StepHandle launch(Batch batch) {
-        List<StepHandle> handles = onAll(rank -> workers.get(rank).launch(batch));
+        List<StepHandle> handles = onAll(rank -> workers.get(rank).runner.launch(batch));
         return () -> onAll(rank -> handles.get(rank).await()).stream()
                 .flatMap(List::stream)
                 .toList();
     }
 
-    /** Does work on every rank, rank 0 on the caller's thread: a hand-over costs as much as scheduling does. */
+    /** Does work on every rank. Rank 0 works on the caller's thread, because a hand-over costs as much as scheduling does. */
     private <T> List<T> onAll(IntFunction<T> work) {
         List<CompletableFuture<T>> results = new ArrayList<>();
         for (int r = 1; r < workers.size(); r++) {
@@ -93,16 +97,74 @@ public final class WorkerGroup implements AutoCloseable {
 
     /** Nanoseconds that rank 0's device has worked on steps. */
     public long busyNanos() {
-        return workers.get(0).busyNanos();
+        return workers.get(0).device.stepIo().busyNanos();
     }
 
     /** Nanoseconds that rank 0 has waited for the others. */
     public long waitedNanos() {
-        return workers.get(0).waitedNanos();
+        return workers.get(0).device.communicator().waitedNanos();
     }
 
     @Override
     public void close() {
         workers.forEach(RankWorker::close);
+    }
+
+    /** One thread that drives one device: everything a rank does, it does there. */
+    private static final class RankWorker implements AutoCloseable {
+        private final Device device;
+        private final ExecutorService thread;
+        private StepRunner runner;
+
+        RankWorker(String name, Device device) {
+            this.device = device;
+            this.thread = Executors.newSingleThreadExecutor(task -> {
+                Thread t = new Thread(task, name);
+                t.setDaemon(true);
+                return t;
+            });
+        }
+
+        CompletableFuture<StepRunner> load(Checkpoint checkpoint, StepLimits limits, CacheLayout layout) {
+            return submit(() -> {
+                runner = new StepRunner(Decoder.load(checkpoint, device, limits, layout), device.recorder());
+                runner.warmUp();
+                return runner;
+            });
+        }
+
+        /** Does this rank's work on the calling thread. */
+        <T> CompletableFuture<T> here(Supplier<T> work) {
+            try {
+                return CompletableFuture.completedFuture(closingOnFailure(work));
+            } catch (RuntimeException | Error e) {
+                return CompletableFuture.failedFuture(e);
+            }
+        }
+
+        /** Does it on this rank's thread. */
+        <T> CompletableFuture<T> submit(Supplier<T> work) {
+            return CompletableFuture.supplyAsync(() -> closingOnFailure(work), thread);
+        }
+
+        /** A rank that fails closes its device at once, which releases the ranks that wait for it. */
+        private <T> T closingOnFailure(Supplier<T> work) {
+            try {
+                return work.get();
+            } catch (RuntimeException e) {
+                RuntimeException explained = device.explained(e);
+                device.close();
+                throw explained;
+            } catch (Error e) {
+                device.close();
+                throw e;
+            }
+        }
+
+        @Override
+        public void close() {
+            device.close();
+            thread.shutdown();
+        }
     }
 }

@@ -2,25 +2,62 @@ package nighttrain.executor;
 
 import java.util.List;
 import java.util.stream.IntStream;
+import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.EngineConfig.GpuConfig;
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.block.ModelBlocks;
+import nighttrain.executor.cache.CacheBudget;
+import nighttrain.executor.cache.CacheLayout;
+import nighttrain.executor.cache.CacheSpec;
 import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.ModelSpec;
 
-/**
- * What a configuration comes to on this machine's GPUs: the layout, and how many pages of KV cache fit beside weights and
- * activations.
- */
-final class GpuPlanning {
-    /** Tokens in a step: enough that matrix products run at their ceiling. */
-    private static final int BATCH_TOKENS = 8192;
+/** Derives an {@link EnginePlan} from a configuration: the layout, and how much KV cache fits beside weights and activations. */
+final class EnginePlanning {
+    /** Tokens in a step on GPUs: enough that matrix products run at their ceiling. */
+    private static final int GPU_BATCH_TOKENS = 8192;
 
-    private static final int PAGE_UNIT = 16;
+    private static final int GPU_PAGE_UNIT = 16;
 
-    private GpuPlanning() {}
+    /** Share of the heap that the KV caches of all replicas may take; the rest is for weights and the job around. */
+    private static final double CPU_KV_SHARE = 0.25;
+
+    /** Tokens in a step on CPUs: longer steps gain nothing. */
+    private static final int CPU_BATCH_TOKENS = 1024;
+
+    private EnginePlanning() {}
+
+    /** On this machine's CPUs. */
+    static EnginePlan onCpu(EngineConfig config, ModelSpec model, int maxModelLen) {
+        int replicas = Math.max(1, config.replicas());
+        int ranks = Math.max(1, config.ranks());
+        long kvBytes = (long) (Runtime.getRuntime().maxMemory() * CPU_KV_SHARE) / replicas;
+        int maxBatchTokens =
+                config.maxBatchTokens() > 0 ? config.maxBatchTokens() : Math.max(CPU_BATCH_TOKENS, config.maxNumSeqs());
+        CacheLayout cache = CacheLayout.of(
+                CacheSpec.of(model, Float.BYTES, maxModelLen),
+                config.pageTokens(),
+                config.kvPages(),
+                config.maxNumSeqs());
+        int threads =
+                config.threads() > 0 ? config.threads() : Runtime.getRuntime().availableProcessors();
+        return new EnginePlan(
+                Backend.CPU,
+                Architecture.of(model).label(),
+                replicas,
+                ranks,
+                config.maxNumSeqs(),
+                maxBatchTokens,
+                maxModelLen,
+                config.kvPages() > 0
+                        ? cache
+                        : new CacheBudget(kvBytes, config.maxNumSeqs(), maxBatchTokens, maxModelLen).cut(cache),
+                config.prefixCache(),
+                Math.max(1, threads / (replicas * ranks)));
+    }
 
     /**
      * GPUs that are alike.
@@ -31,18 +68,18 @@ final class GpuPlanning {
     record Room(int count, long budgetBytes) {}
 
     /** On this machine's GPUs. */
-    static EnginePlan plan(EngineConfig config, ModelSpec model, int maxModelLen, int scoredPerStep) {
+    static EnginePlan onGpus(EngineConfig config, ModelSpec model, int maxModelLen, int scoredPerStep) {
         List<Integer> gpus = gpus(config);
-        return plan(config, model, maxModelLen, scoredPerStep, new Room(gpus.size(), budget(gpus, config.gpu())));
+        return onGpus(config, model, maxModelLen, scoredPerStep, new Room(gpus.size(), budget(gpus, config.gpu())));
     }
 
     /** On GPUs that need not be here. */
-    static EnginePlan plan(EngineConfig config, ModelSpec model, int maxModelLen, int scoredPerStep, Room room) {
-        if (config.pageTokens() % PAGE_UNIT != 0) {
+    static EnginePlan onGpus(EngineConfig config, ModelSpec model, int maxModelLen, int scoredPerStep, Room room) {
+        if (config.pageTokens() % GPU_PAGE_UNIT != 0) {
             throw UserError.of(
                     "bad value of --page-tokens",
                     config.pageTokens(),
-                    "a multiple of " + PAGE_UNIT + " on GPUs; leave it out for the default");
+                    "a multiple of " + GPU_PAGE_UNIT + " on GPUs; leave it out for the default");
         }
         int ranks = config.ranks() > 0 ? config.ranks() : fewestRanks(config, model, scoredPerStep, room);
         int replicas = config.replicas() > 0 ? config.replicas() : room.count() / ranks;
@@ -73,7 +110,7 @@ final class GpuPlanning {
     }
 
     private static int maxBatchTokens(EngineConfig config) {
-        return config.maxBatchTokens() > 0 ? config.maxBatchTokens() : Math.max(BATCH_TOKENS, config.maxNumSeqs());
+        return config.maxBatchTokens() > 0 ? config.maxBatchTokens() : Math.max(GPU_BATCH_TOKENS, config.maxNumSeqs());
     }
 
     private static List<Integer> gpus(EngineConfig config) {

@@ -1,14 +1,14 @@
-package nighttrain.executor.device.cuda.product;
+package nighttrain.executor.device.cuda.matmul;
 
 import com.sun.jna.Pointer;
 import com.sun.jna.ptr.PointerByReference;
 import java.util.HashMap;
 import java.util.Map;
+import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.GpuTimer;
-import nighttrain.executor.device.cuda.driver.Stream;
 import nighttrain.executor.device.cuda.driver.Streams;
-import nighttrain.executor.device.cuda.tensor.CudaMatrix;
+import nighttrain.executor.device.cuda.driver.Streams.Stream;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /**
@@ -19,7 +19,7 @@ import nighttrain.executor.device.cuda.tensor.CudaTensor;
  * <p>Where a token's sums must not depend on its company, every product is cut into products of one number of rows, all by one
  * algorithm, the same on every run.
  */
-public final class MatrixProducts implements AutoCloseable {
+public final class Matmuls implements AutoCloseable {
     private static final int TIMED_RUNS = 3;
 
     /** Steps of up to this many rows are decode steps, which recur at every size. */
@@ -34,9 +34,9 @@ public final class MatrixProducts implements AutoCloseable {
     private final Streams streams;
     private final int largestStep;
     private final boolean deterministic;
-    private final Map<ProductPlan.Shape, ProductPlan> plans = new HashMap<>();
+    private final Map<MatmulPlan.Shape, MatmulPlan> plans = new HashMap<>();
 
-    public MatrixProducts(CublasLt lt, Streams streams, DeviceMemory memory, int largestStep, boolean deterministic) {
+    public Matmuls(CublasLt lt, Streams streams, DeviceMemory memory, int largestStep, boolean deterministic) {
         this.deterministic = deterministic;
         this.lt = lt;
         this.streams = streams;
@@ -47,7 +47,7 @@ public final class MatrixProducts implements AutoCloseable {
             throw new IllegalStateException("cublasLtCreate failed: cuBLASLt status " + status);
         }
         this.handle = made.getValue();
-        this.workspace = new Pointer(memory.allocate("workspace of matrix products", ProductPlan.WORKSPACE_BYTES)
+        this.workspace = new Pointer(memory.allocate("workspace of matrix products", MatmulPlan.WORKSPACE_BYTES)
                 .address());
     }
 
@@ -61,14 +61,14 @@ public final class MatrixProducts implements AutoCloseable {
         Stream stream = streams.main();
         int rows = Math.min(padded(x.rows()), Math.min(x.capacityRows(), out.capacityRows()));
         int piece = deterministic ? DETERMINISTIC_ROWS : rows;
-        ProductPlan plan = plan(piece, out, x, matrix, stream);
+        MatmulPlan plan = plan(piece, out, x, matrix, stream);
         for (int from = 0; from < rows; from += piece) {
             plan.run(out.addressOfRow(from), x.addressOfRow(from), matrix, workspace, stream);
         }
     }
 
-    private ProductPlan plan(int rows, CudaTensor out, CudaTensor x, CudaMatrix matrix, Stream stream) {
-        ProductPlan.Shape shape = new ProductPlan.Shape(
+    private MatmulPlan plan(int rows, CudaTensor out, CudaTensor x, CudaMatrix matrix, Stream stream) {
+        MatmulPlan.Shape shape = new MatmulPlan.Shape(
                 rows,
                 matrix.outputs(),
                 matrix.inputs(),
@@ -77,11 +77,11 @@ public final class MatrixProducts implements AutoCloseable {
                 out.trackStride(),
                 out.elementBytes(),
                 matrix.biasAddress() != 0);
-        ProductPlan known = plans.get(shape);
+        MatmulPlan known = plans.get(shape);
         if (known != null) {
             return known;
         }
-        ProductPlan plan = new ProductPlan(lt, handle, shape);
+        MatmulPlan plan = new MatmulPlan(lt, handle, shape);
         plans.put(shape, plan);
         if (!deterministic && (rows <= RECURRING_ROWS || rows >= largestStep)) {
             plan.choose(candidate -> GpuTimer.leastSeconds(
@@ -94,7 +94,11 @@ public final class MatrixProducts implements AutoCloseable {
 
     @Override
     public void close() {
-        plans.values().forEach(ProductPlan::close);
+        plans.values().forEach(MatmulPlan::close);
         lt.cublasLtDestroy(handle);
     }
+
+    /** bf16 weights {@code [tracks, outputs, inputs]} row-major and, where there is one, a bias {@code [tracks, outputs]} in both types; 0: none. */
+    public record CudaMatrix(int tracks, int outputs, int inputs, long address, long biasAddress, long biasFp32Address)
+            implements Matrix {}
 }

@@ -1,4 +1,4 @@
-package nighttrain.executor.device.cuda.product;
+package nighttrain.executor.device.cuda.matmul;
 
 import com.sun.jna.Memory;
 import com.sun.jna.Pointer;
@@ -7,15 +7,15 @@ import com.sun.jna.ptr.PointerByReference;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
-import nighttrain.executor.device.cuda.driver.Stream;
-import nighttrain.executor.device.cuda.tensor.CudaMatrix;
+import nighttrain.executor.device.cuda.driver.Streams.Stream;
+import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /**
  * How one shape of product runs: cuBLASLt's descriptors and the algorithm chosen for them. Column-major to cuBLAS, row-major to
  * us: {@code out^T = W^T^T x^T}, with W transposed.
  */
-public final class ProductPlan implements AutoCloseable {
+public final class MatmulPlan implements AutoCloseable {
     static final long WORKSPACE_BYTES = 64L << 20;
     private static final int CANDIDATES = 24;
     private static final Memory ONE = scalar(1f);
@@ -46,7 +46,7 @@ public final class ProductPlan implements AutoCloseable {
     private final Memory bias = new Memory(Long.BYTES);
     private Pointer algorithm = Pointer.NULL;
 
-    ProductPlan(CublasLt lt, Pointer handle, Shape shape) {
+    MatmulPlan(CublasLt lt, Pointer handle, Shape shape) {
         this.lt = lt;
         this.handle = handle;
         this.shape = shape;
@@ -103,7 +103,7 @@ public final class ProductPlan implements AutoCloseable {
     }
 
     /** Takes the candidate that costs least; {@code cost} runs the plan with the one at hand. */
-    void choose(ToDoubleFunction<ProductPlan> cost) {
+    void choose(ToDoubleFunction<MatmulPlan> cost) {
         List<Pointer> candidates = candidates();
         double least = Double.POSITIVE_INFINITY;
         Pointer best = candidates.get(0);

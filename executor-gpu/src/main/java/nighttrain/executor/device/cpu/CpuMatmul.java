@@ -10,7 +10,7 @@ import jdk.incubator.vector.VectorSpecies;
  * weights and a broadcast fill AVX2's 16 registers. Every output is one chain of fused multiply-adds over the inputs in order,
  * whatever the number of rows: the result of a row never depends on what else is in the batch.
  */
-final class MatrixProduct {
+final class CpuMatmul {
     private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
     private static final int LANES = SPECIES.length();
     private static final int TILE = 6;
@@ -26,7 +26,7 @@ final class MatrixProduct {
 
     private final ThreadTeam team;
 
-    MatrixProduct(ThreadTeam team) {
+    CpuMatmul(ThreadTeam team) {
         this.team = team;
     }
 

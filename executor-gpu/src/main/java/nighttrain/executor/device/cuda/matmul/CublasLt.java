@@ -1,4 +1,4 @@
-package nighttrain.executor.device.cuda.product;
+package nighttrain.executor.device.cuda.matmul;
 
 import com.sun.jna.Library;
 import com.sun.jna.Pointer;

@@ -1,5 +1,6 @@
-package nighttrain.executor.device.cuda.product;
+package nighttrain.executor.device.cuda.matmul;
 
+import com.sun.jna.Library;
 import com.sun.jna.Memory;
 import com.sun.jna.Pointer;
 import java.util.HashMap;
@@ -8,19 +9,18 @@ import java.util.Optional;
 import nighttrain.executor.device.cuda.driver.CudaContext;
 import nighttrain.executor.device.cuda.driver.NativeLibraries;
 import nighttrain.executor.device.cuda.driver.Streams;
-import nighttrain.executor.device.cuda.driver.TensorMaps;
 import nighttrain.executor.device.cuda.kernel.Kernel;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
 import nighttrain.executor.device.cuda.kernel.Struct;
-import nighttrain.executor.device.cuda.tensor.CudaMatrix;
+import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /**
  * {@code out[t] = silu(x[t] G[t]^T) * (x[t] U[t]^T)} of many rows by one kernel of Hopper's, where the matrix holds G's rows, then U's. Few
  * rows, whose time is that of reading the weights, are cuBLASLt's.
  */
-public final class GatedProducts {
+public final class FusedSwiGlu {
     public static final KernelSource SOURCE = new KernelSource("linear_silu_mul_sm90.cu", Map.of());
 
     /** A cluster takes 256 rows, so of fewer than this too many would be computed for nothing. */
@@ -42,7 +42,7 @@ public final class GatedProducts {
     private record Place(long address, int tracks, int rows, int cols, long trackStride) {}
 
     /** Serves no product where {@code wanted} is false or the GPU is not of Hopper's generation. */
-    public GatedProducts(CudaContext context, KernelModules modules, Streams streams, boolean wanted) {
+    public FusedSwiGlu(CudaContext context, KernelModules modules, Streams streams, boolean wanted) {
         this.modules = modules;
         this.streams = streams;
         this.blocks = context.multiprocessors() / 2 * 2;
@@ -101,5 +101,36 @@ public final class GatedProducts {
             throw new IllegalStateException("cuTensorMapEncodeTiled failed: " + place + " (CUDA error " + status + ")");
         }
         return new Struct().bytes(map.getByteArray(0, TensorMaps.BYTES));
+    }
+
+    /** What tells Hopper's copy engine where a matrix lies; from the driver, whose other functions JCuda has. Constants as in cuda.h. */
+    public interface TensorMaps extends Library {
+        /** The driver's library. */
+        String FILE = "libcuda.so.1";
+
+        /** Of a CUtensorMap, at a multiple of {@link #ALIGNMENT}. */
+        int BYTES = 128;
+
+        int ALIGNMENT = 64;
+
+        int TYPE_BF16 = 9;
+        int NOT_INTERLEAVED = 0;
+        int SWIZZLE_128B = 3;
+        int L2_128B = 2;
+        int ZEROS_OUTSIDE = 0;
+
+        int cuTensorMapEncodeTiled(
+                Pointer map,
+                int type,
+                int dimensions,
+                Pointer address,
+                long[] sizes,
+                long[] byteStrides,
+                int[] tile,
+                int[] elementStrides,
+                int interleave,
+                int swizzle,
+                int l2Promotion,
+                int outside);
     }
 }
