@@ -1,4 +1,4 @@
-// Adds to nanos the time between two places of a stream, for work whose kernels are not ours. One thread each.
+// nanos += end - start of work in a stream, for work whose kernels are not ours. One thread each.
 #include "clock.cuh"
 
 extern "C" __global__ void start_clock(unsigned long long* started) {

@@ -1,6 +1,7 @@
-// Prepares queries in place and puts keys and values into their pages: RMSNorm per head where the family has it (Qwen 3),
-// then rotary embedding (arXiv 2104.09864) of the pairs (x[i], x[i + ROTARY_HALF]), queries times the scale of their position where
-// there is one, then the store.
+// Per head of queries and keys: x = RMSNorm(x) if HEAD_NORMS (Qwen 3), then rotary embedding (arXiv 2104.09864)
+//     x[i] = x[i] cos[p][i] - x[i + ROTARY_HALF] sin[p][i];  x[i + ROTARY_HALF] = x[i + ROTARY_HALF] cos[p][i] + x[i] sin[p][i]
+// at the token's position p; queries are multiplied by query_scale[p] if there is one and stay in place. Keys and values are written to
+// their pages.
 // Grid: (tokens, tracks); up to 8 warps, one head at a time each. fp32 arithmetic. Bytes per token and track: the qkv row read, its query columns
 // written, keys and values written to the cache; angles from the L2 cache.
 // Compile-time: HEAD_DIM, ROTARY_HALF (0: no rotation), PAGE_TOKENS, HEAD_NORMS (0 or 1).

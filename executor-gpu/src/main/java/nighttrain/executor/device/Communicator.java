@@ -1,6 +1,6 @@
 package nighttrain.executor.device;
 
-/** Where ranks meet. Every rank makes the same calls in the same order. */
+/** Communicates with the other ranks. Every rank makes the same calls in the same order. */
 public interface Communicator {
     int rank();
 
@@ -8,8 +8,8 @@ public interface Communicator {
 
     /**
      * {@code out[t] = scale * sum of in over all tracks of all ranks}, for every local track t. {@code out} and {@code in} are
-     * different buffers, and neither may be touched until {@link Pending#await}. Of a sum that is waited for at once
-     * ({@link #allReduceNow}) peers may read {@code in} for longer, until a later sum has landed.
+     * different buffers; neither may be read or written until {@link Pending#await}. After {@link #allReduceNow}
+     * peers may still read {@code in}, until a later all-reduce has been awaited.
      *
      * @param out {@code [localTracks, tokens, cols]}
      * @param in {@code [localTracks, tokens, cols]}
@@ -24,19 +24,19 @@ public interface Communicator {
      */
     Pending allReduce(Tensor part);
 
-    /** As {@link #allReduce(Tensor, Tensor, float)}, waited for at once: nothing runs beside it, so a device need not make it travel. */
+    /** As {@link #allReduce(Tensor, Tensor, float)}, awaited at once: the device need not overlap it with other work. */
     default Tensor allReduceNow(Tensor out, Tensor in, float scale) {
         return allReduce(out, in, scale).await();
     }
 
-    /** As {@link #allReduce(Tensor)}, waited for at once. */
+    /** As {@link #allReduce(Tensor)}, awaited at once. */
     default Tensor allReduceNow(Tensor part) {
         return allReduce(part).await();
     }
 
     /**
-     * Columns to rows: every rank gets the rows of its {@link RowShare} whole, all ranks' parts of them side by side. Returns
-     * where they are: in {@code whole}, or in {@code part} where there is one rank alone.
+     * Columns to rows: every rank gets the whole rows of its {@link RowShare}, the parts of all ranks side by side. Returns the tensor that
+     * holds them: {@code whole}, or {@code part} if there is only one rank.
      *
      * @param whole {@code [1, rows of this rank, sum of part cols]}
      * @param part {@code [1, rows, cols]}; cols may differ between ranks
@@ -46,15 +46,15 @@ public interface Communicator {
     /** Nanoseconds this rank has waited for the others since it was opened. */
     long waitedNanos();
 
-    /** A sum over ranks under way. */
+    /** An all-reduce under way. */
     @FunctionalInterface
     interface Pending {
-        /** Orders all later work of this rank after the sum and returns where it is. Never makes the host wait on a GPU. */
+        /** Orders all later work of this rank after the all-reduce and returns the tensor that holds the sum. Never makes the host wait on a GPU. */
         Tensor await();
     }
 
     /**
-     * The rows that one rank sees to: all rows cut into ranges as even as can be.
+     * The rows of one rank: all rows are cut into ranges of nearly equal length.
      *
      * @param from the first
      * @param count how many
@@ -76,7 +76,7 @@ public interface Communicator {
         }
     }
 
-    /** Another rank failed while this one waited for it: an echo, not a cause. */
+    /** Another rank failed while this one waited for it. The cause is the other rank's exception. */
     final class PeerFailedException extends RuntimeException {
         private static final long serialVersionUID = 1L;
 

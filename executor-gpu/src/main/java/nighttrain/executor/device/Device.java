@@ -54,16 +54,16 @@ public interface Device extends AutoCloseable {
 
     /**
      * How many steps may be under way when the host begins another: their samples, which it has not heard of, are then the inputs of
-     * rows that say so ({@link Batch#sampledBefore}). 0: each step lands before the next begins.
+     * rows that say so ({@link Batch#sampledBefore}). 0: each step is awaited before the next begins.
      */
     default int stepsAhead() {
         return 0;
     }
 
-    /** Where the device can replay recorded work for less than it costs to enqueue it: its recorder. */
+    /** The recorder; none if the device cannot replay work faster than it is enqueued. */
     Optional<GraphRecorder> recorder();
 
-    /** {@code failure} of work on this device, with what the device knows of it. */
+    /** Returns {@code failure} of work on this device, or an exception that explains it better. */
     default RuntimeException explained(RuntimeException failure) {
         return failure;
     }
@@ -86,14 +86,14 @@ public interface Device extends AutoCloseable {
     }
 
     /**
-     * What one device gives at best, as measured.
+     * The measured peak rates of one device.
      *
      * @param bytesPerSecond of a large copy, bytes read and bytes written
-     * @param flopsPerSecond of a large bf16 matrix product of random numbers
+     * @param flopsPerSecond of a large bf16 matmul of random numbers
      */
     record PeakRates(double bytesPerSecond, double flopsPerSecond) {}
 
-    /** A device that serves this process no more, whatever is closed and opened again; another process may use it at once. */
+    /** This process cannot use the device any more, even if it opens it again. Another process can. */
     final class DeviceLostException extends RuntimeException {
         private static final long serialVersionUID = 1L;
 

@@ -42,7 +42,7 @@ public final class Replica implements AutoCloseable {
     private long finishedCount;
     private long steps;
     private long stepNanos;
-    private long lastLanded = System.nanoTime();
+    private long lastFinished = System.nanoTime();
 
     /** Hears what became of a sequence, on the replica's thread; must not block. */
     public interface Listener {
@@ -53,7 +53,7 @@ public final class Replica implements AutoCloseable {
 
     private record Arrival(Sequence sequence, Listener listener) {}
 
-    private record UnderWay(Step step, StepHandle flight, long launchedNanos) {}
+    private record UnderWay(Step step, StepHandle handle, long launchedNanos) {}
 
     /**
      * @param capacity most sequences taken and not yet finished
@@ -101,7 +101,7 @@ public final class Replica implements AutoCloseable {
                     launch(step);
                 }
                 if (underWay.size() > (step.isEmpty() ? 0 : workers.stepsAhead())) {
-                    land(underWay.remove());
+                    finish(underWay.remove());
                 } else if (underWay.isEmpty()) {
                     stats = snapshot();
                 }
@@ -137,12 +137,12 @@ public final class Replica implements AutoCloseable {
         underWay.add(new UnderWay(step, workers.launch(step.batch()), now));
     }
 
-    private void land(UnderWay oldest) {
-        List<SampledToken> sampled = oldest.flight().await();
+    private void finish(UnderWay oldest) {
+        List<SampledToken> sampled = oldest.handle().await();
         long now = System.nanoTime();
         steps++;
-        stepNanos += now - Math.max(oldest.launchedNanos(), lastLanded);
-        lastLanded = now;
+        stepNanos += now - Math.max(oldest.launchedNanos(), lastFinished);
+        lastFinished = now;
         List<Generation> generations = new ArrayList<>();
         List<Listener> heard = new ArrayList<>();
         for (Sequence sequence : scheduler.commit(oldest.step(), sampled, now)) {

@@ -17,8 +17,8 @@ import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.step.StepLimits;
 
 /**
- * Runs steps on one rank. Decode steps are padded to a few sizes and replayed from a recording where the device has recordings,
- * made when a size first comes up; all others are enqueued verb by verb.
+ * Runs steps on one rank. Decode steps are padded to a few sizes and replayed from captured graphs if the device has a recorder; a graph is
+ * captured when its size first occurs. All other steps are enqueued operation by operation.
  */
 final class StepRunner {
     private final Decoder decoder;
@@ -30,7 +30,7 @@ final class StepRunner {
         this.recorder = recorder;
     }
 
-    /** Hands a step to the device; it lands with this rank's part of its samples. */
+    /** Enqueues a step. Its handle returns this rank's part of the samples. */
     StepHandle launch(Batch batch) {
         if (recorder.isEmpty() || !batch.isDecode()) {
             decoder.begin(batch);
@@ -43,7 +43,7 @@ final class StepRunner {
         CapturedGraph graph = graphs.get(size);
         if (graph == null) {
             decoder.enqueue(
-                    size, size); // once unrecorded: what is chosen on first use cannot be chosen while recording
+                    size, size); // once without capture: a choice that is made on first use cannot be made during capture
             graphs.put(size, recorder.get().record(() -> decoder.enqueue(size, size)));
         } else {
             graph.replay();

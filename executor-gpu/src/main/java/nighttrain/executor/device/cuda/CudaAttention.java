@@ -22,7 +22,7 @@ import nighttrain.executor.step.StepLimits;
 
 /** Attention of one rank: sequences with one token in the step go to the decode kernel, the others to the prefill kernel. */
 final class CudaAttention {
-    /** Blocks per multiprocessor that the decode kernel's splits should come to: two were slower on every batch measured. */
+    /** Blocks per multiprocessor that the decode kernel is split into. Two were slower on every measured batch. */
     private static final int DECODE_BLOCKS = 1;
 
     private static final int MAX_SPLITS = 64;
@@ -66,7 +66,7 @@ final class CudaAttention {
         this.hopper = context.isHopper();
     }
 
-    /** Prepares for the step whose inputs were taken last: a recording finds here what is cut on the host. */
+    /** Prepares the step that was begun last: uploads the work lists that captured graphs read. */
     void begin(int stepTurn) {
         turn = stepTurn;
         prefillWork.values().forEach(work -> work.upload(turn, streams.main()));
@@ -74,7 +74,7 @@ final class CudaAttention {
 
     void run(CudaTensor out, CudaTensor qkv, CudaKvPages pages, AttentionShape shape) {
         if (deterministic) {
-            prefill(out, qkv, pages, shape); // the decode kernel adds up in another order
+            prefill(out, qkv, pages, shape); // the decode kernel adds in another order
             return;
         }
         if (inputs.decodeCount() > 0) {
@@ -137,7 +137,7 @@ final class CudaAttention {
                         0);
     }
 
-    /** Grows what splits leave for their merge. Recordings keep the buffer of their time, which stays allocated. */
+    /** Enlarges the buffers of partial results. Captured graphs keep the buffers that they were captured with, which stay allocated. */
     private void reserve(long floats, long counters) {
         if (partials == null || floats > partialFloats) {
             partialFloats = Math.max(floats, 1 << 20);
@@ -161,7 +161,7 @@ final class CudaAttention {
                         work.items());
     }
 
-    /** Of a cut that comes up for the first time: this step's too. */
+    /** The work list of a new cut, with the current step's work in it. */
     private PrefillWork work(Cut cut) {
         PrefillWork work = new PrefillWork(inputs, limits, memory, cut.blockRows, cut.group, deterministic ? 1 : 2);
         work.upload(turn, streams.main());
@@ -206,7 +206,7 @@ final class CudaAttention {
         }
     }
 
-    /** What blocks of a prefill kernel do in a step: each some packed query rows of a sequence, those with the most keys to read first. */
+    /** The work list of a prefill kernel: each item is a block of query rows of one sequence. Items that read the most keys are first. */
     public static final class PrefillWork {
         private final StepInputs inputs;
         private final int blockRows;
@@ -220,7 +220,7 @@ final class CudaAttention {
         /**
          * @param blockRows query rows that a block takes
          * @param rowsPerToken query heads that share a key head
-         * @param shortest sequences with fewer tokens in the step are not the prefill kernel's
+         * @param shortest fewest tokens of a sequence in the step that this kernel takes
          */
         public PrefillWork(
                 StepInputs inputs, StepLimits limits, DeviceMemory memory, int blockRows, int rowsPerToken, int shortest) {
@@ -236,7 +236,7 @@ final class CudaAttention {
             }
         }
 
-        /** Enqueues the work of the step whose inputs were taken last. */
+        /** Enqueues the work list of the step that was begun last. */
         public void upload(int turn, Stream stream) {
             count = 0;
             for (int s = 0; s < inputs.batch().sequences(); s++) {
@@ -272,7 +272,7 @@ final class CudaAttention {
     /**
      * bf16 keys and values, each {@code [page][track * kvHeads + head][pageTokens][paddedDim]}.
      *
-     * @param group of layers: which of a sequence's page tables they go by
+     * @param group the group of layers, which selects the page table of a sequence
      * @param keyHeads key heads of all tracks
      */
     public record CudaKvPages(long keys, long values, int group, int keyHeads, int pageTokens) implements KvPages {

@@ -44,7 +44,7 @@ final class CudaDevice implements Device {
     private final DeviceMemory memory = new DeviceMemory();
     private final Streams streams;
     private final KernelModules modules;
-    private final Matmuls products;
+    private final Matmuls matmuls;
     private final CudaStep step;
     private final CudaOps ops;
     private final CudaCommunicator communicator;
@@ -67,7 +67,7 @@ final class CudaDevice implements Device {
         context.makeCurrent();
         this.streams = new Streams();
         this.modules = new KernelModules(libraries.compiler(context.architecture()));
-        this.products =
+        this.matmuls =
                 new Matmuls(libraries.cublasLt(), streams, memory, limits.maxTokens(), options.deterministic());
         this.communicator = new CudaCommunicator(rank, peers, modules, streams, memory, options.skipAllReduce());
         this.recorder = new CudaGraphRecorder(streams);
@@ -82,7 +82,7 @@ final class CudaDevice implements Device {
                 streams,
                 inputs,
                 layout.pageTokens(),
-                products,
+                matmuls,
                 new FusedSwiGlu(context, modules, streams, !options.deterministic()),
                 attention);
     }
@@ -107,7 +107,7 @@ final class CudaDevice implements Device {
         return communicator;
     }
 
-    /** None where faults are sought. */
+    /** None if {@code CUDA_LAUNCH_BLOCKING} asks for the kernel of a fault. */
     @Override
     public Optional<GraphRecorder> recorder() {
         return GpuFault.LAUNCHES_BLOCK ? Optional.empty() : Optional.of(recorder);
@@ -129,10 +129,10 @@ final class CudaDevice implements Device {
         return allocate(role, 1, rows, cols, CudaTensor.FP32);
     }
 
-    /** Rows are padded to what matrix products compute. */
+    /** Allocates as many rows as matmuls compute. */
     private CudaTensor allocate(String role, int tracks, int rows, int cols, int elementBytes) {
         context.makeCurrent();
-        int capacity = products.padded(rows);
+        int capacity = matmuls.padded(rows);
         long stride = ((long) capacity * cols + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
         DevicePointer base = memory.allocate(role, tracks * stride * elementBytes);
         return new CudaTensor(base, allocations++, 0, tracks, rows, cols, capacity, stride, elementBytes);
@@ -219,7 +219,7 @@ final class CudaDevice implements Device {
         communicator.leave();
         if (!broken) {
             step.close();
-            products.close();
+            matmuls.close();
             modules.close();
             memory.close();
             streams.close();
@@ -228,16 +228,16 @@ final class CudaDevice implements Device {
     }
 
     /**
-     * A fault inside a kernel surfaces at a later call, which had no part in it. CUDA's own variable makes every launch wait for its
-     * kernel, and then the call that fails is the launch itself.
+     * Explains faults inside kernels. CUDA reports such a fault at a later, unrelated call. {@code CUDA_LAUNCH_BLOCKING=1} makes every launch
+     * wait for its kernel, so that the launch itself fails.
      */
     static final class GpuFault {
-        /** Recordings, whose kernels cannot be told apart, are then left out. */
+        /** If set, no graphs are captured: a failure in a graph does not name its kernel. */
         static final boolean LAUNCHES_BLOCK = "1".equals(System.getenv("CUDA_LAUNCH_BLOCKING"));
 
         private GpuFault() {}
 
-        /** {@code failure}; where it leaves no call to this process, one that says so and how to find the kernel to blame. */
+        /** Returns {@code failure}, or if the context is broken an exception that says so and how to find the kernel. */
         static RuntimeException explained(RuntimeException failure) {
             if (!isContextBroken()) {
                 return failure;
@@ -249,7 +249,7 @@ final class CudaDevice implements Device {
             return new DeviceLostException(message, failure);
         }
 
-        /** After a fault in a kernel no call to its context succeeds. */
+        /** After a fault in a kernel every call to its context fails. */
         private static boolean isContextBroken() {
             try {
                 JCudaDriver.cuMemGetInfo(new long[1], new long[1]);

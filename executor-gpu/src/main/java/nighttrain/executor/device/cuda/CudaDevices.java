@@ -75,7 +75,7 @@ public final class CudaDevices {
     /**
      * Checks that this machine has everything that {@link #ranks} needs.
      *
-     * @throws UserError naming what is missing and where it was sought
+     * @throws UserError naming what is missing and the places that were searched
      */
     public static void require() {
         if (count() == 0) {
@@ -116,7 +116,7 @@ public final class CudaDevices {
                 .collect(Collectors.joining(", "));
     }
 
-    /** What one GPU gives at best; takes about a second and 3 GiB. */
+    /** Measures the peak rates of one GPU. Takes about a second and 3 GiB. */
     public static PeakRates peakRates(int ordinal) {
         count();
         try (CudaPeakRates gpu = new CudaPeakRates(new CudaContext(ordinal), new CudaLibraries())) {
@@ -151,13 +151,13 @@ public final class CudaDevices {
     /**
      * How GPUs compute.
      *
-     * @param skipAllReduce leave out the sums over ranks, for the bound that communication is held against
-     * @param deterministic the same operations in the same order for a token whatever else is in its step: products
+     * @param skipAllReduce leave out all-reduces, to measure the bound without communication
+     * @param deterministic the same operations in the same order for a token, whatever the other rows in the step: matmuls
      *     of one number of rows, one attention kernel
-     * @param nccl sum by NCCL even where GPUs can read each other's memory
+     * @param nccl communicate by NCCL even if GPUs can read each other's memory
      */
     public record CudaOptions(boolean skipAllReduce, boolean deterministic, boolean nccl) {
-        /** NCCL's own variable, which people set where peer access is there but does not work, holds for our kernels too. */
+        /** NCCL's variable, which users set if peer access is offered but does not work. It applies to our kernels, too. */
         private static final boolean PEERS_DISABLED = "1".equals(System.getenv("NCCL_P2P_DISABLE"));
 
         public CudaOptions(boolean skipAllReduce, boolean deterministic) {
@@ -169,7 +169,7 @@ public final class CudaDevices {
         }
     }
 
-    /** What all ranks share: the bound libraries, and compiled kernels. */
+    /** Shared by all ranks: the bound libraries and the compiled kernels. */
     static final class CudaLibraries {
         private final CublasLt cublasLt = NativeLibraries.load("cublasLt", CublasLt.class);
         private final Nvrtc nvrtc = NativeLibraries.load("nvrtc", Nvrtc.class);

@@ -23,7 +23,7 @@ import nighttrain.executor.device.cuda.step.StepInputs;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /**
- * The operations on one GPU: each is a kernel of {@code /kernels}, matrix products are cuBLASLt's. Operands are bf16, accumulators fp32.
+ * The operations on one GPU: each is a kernel of {@code /kernels}; matmuls are cuBLASLt's. Operands are bf16, accumulators fp32.
  */
 final class CudaOps implements Ops {
     private static final int ROW_THREADS = 256;
@@ -66,7 +66,7 @@ final class CudaOps implements Ops {
         takeRows("add_positions", (CudaTensor) xInOut, (CudaTensor) table, inputs.positions());
     }
 
-    /** {@code indices}: the address of the numbers of the rows of {@code table} to take. */
+    /** {@code indices}: the device address of the row numbers to take from {@code table}. */
     private void takeRows(String name, CudaTensor x, CudaTensor table, long indices) {
         kernel("embed.cu", name, x.cols())
                 .launch(

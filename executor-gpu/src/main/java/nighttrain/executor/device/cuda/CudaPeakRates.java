@@ -24,13 +24,13 @@ final class CudaPeakRates implements AutoCloseable {
     private final CudaContext context;
     private final DeviceMemory memory = new DeviceMemory();
     private final Streams streams;
-    private final Matmuls products;
+    private final Matmuls matmuls;
 
     CudaPeakRates(CudaContext context, CudaLibraries libraries) {
         this.context = context;
         context.makeCurrent();
         this.streams = new Streams();
-        this.products = new Matmuls(libraries.cublasLt(), streams, memory, SIDE, false);
+        this.matmuls = new Matmuls(libraries.cublasLt(), streams, memory, SIDE, false);
     }
 
     PeakRates measure() {
@@ -39,10 +39,10 @@ final class CudaPeakRates implements AutoCloseable {
         double copy = GpuTimer.leastSeconds(
                 streams.main(), RUNS, () -> JCudaDriver.cuMemcpyDtoDAsync(to, from, COPY_BYTES, streams.main()));
         CudaTensor x = square(random());
-        CudaTensor out = square(memory.allocate("product", (long) SIDE * SIDE * CudaTensor.BF16));
+        CudaTensor out = square(memory.allocate("matmul", (long) SIDE * SIDE * CudaTensor.BF16));
         CudaMatrix matrix = new CudaMatrix(1, SIDE, SIDE, random().address(), 0, 0);
-        double product = GpuTimer.leastSeconds(streams.main(), RUNS, () -> products.run(out, x, matrix));
-        return new PeakRates(2 * COPY_BYTES / copy, 2.0 * SIDE * SIDE * SIDE / product);
+        double matmul = GpuTimer.leastSeconds(streams.main(), RUNS, () -> matmuls.run(out, x, matrix));
+        return new PeakRates(2 * COPY_BYTES / copy, 2.0 * SIDE * SIDE * SIDE / matmul);
     }
 
     private DevicePointer random() {
@@ -55,7 +55,7 @@ final class CudaPeakRates implements AutoCloseable {
         for (int i = 0; i < values.length; i += some.length) {
             System.arraycopy(some, 0, values, i, some.length);
         }
-        DevicePointer pointer = memory.allocate("product", (long) values.length * CudaTensor.BF16);
+        DevicePointer pointer = memory.allocate("matmul", (long) values.length * CudaTensor.BF16);
         JCudaDriver.cuMemcpyHtoD(pointer, Pointer.to(values), (long) values.length * CudaTensor.BF16);
         return pointer;
     }
@@ -67,7 +67,7 @@ final class CudaPeakRates implements AutoCloseable {
     @Override
     public void close() {
         streams.synchronize();
-        products.close();
+        matmuls.close();
         memory.close();
         streams.close();
         context.close(false);

@@ -16,7 +16,7 @@ import jcuda.driver.JCudaDriver;
 import nighttrain.executor.device.cuda.driver.NativeLibraries;
 import nighttrain.executor.request.DeviceReading;
 
-/** Asks GPUs how busy, full and hot they are; nothing where NVML is missing. Safe for use by several threads. */
+/** Reads utilization, memory in use and power of GPUs by NVML. Returns nothing if NVML is missing. Thread-safe. */
 public final class GpuReadings {
     private static final int BUS_ID_LENGTH = 32;
     private static final Optional<Nvml> NVML = NativeLibraries.find("libnvidia-ml.so.1", Nvml.class)
@@ -26,7 +26,7 @@ public final class GpuReadings {
 
     private GpuReadings() {}
 
-    /** Of the GPUs of these numbers, as the driver counts them: NVML counts differently, so they are named by their bus. */
+    /** For the GPUs of these driver numbers. NVML numbers GPUs differently, so they are looked up by PCI bus id. */
     public static GpuReadings of(List<Integer> ordinals) {
         GpuReadings readings = new GpuReadings();
         NVML.ifPresent(nvml -> ordinals.forEach(ordinal -> {
@@ -46,7 +46,7 @@ public final class GpuReadings {
         return id[0];
     }
 
-    /** One reading per GPU that can be asked. */
+    /** One reading for each GPU that NVML knows. */
     public List<DeviceReading> read() {
         return handles.entrySet().stream()
                 .map(gpu -> read(NVML.orElseThrow(), gpu.getKey(), gpu.getValue()))

@@ -8,7 +8,7 @@ import nighttrain.executor.device.cuda.kernel.Kernel;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
 
-/** The time that one rank has spent in exchanges with others, waits included, by the GPU's clock. */
+/** Measures the time that one rank spends in communication, waits included, by the GPU's clock. */
 public final class CommTimer {
     public static final KernelSource SOURCE = new KernelSource("clock.cu", Map.of());
     private static final Kernel.Grid ONE_THREAD = Kernel.Grid.of(1, 1, 1);
@@ -20,17 +20,17 @@ public final class CommTimer {
 
     CommTimer(KernelModules modules, DeviceMemory memory) {
         this.modules = modules;
-        this.nanos = memory.allocate("time in sums", Long.BYTES);
-        this.started = memory.allocate("start of a sum", Long.BYTES);
+        this.nanos = memory.allocate("communication time", Long.BYTES);
+        this.started = memory.allocate("communication start", Long.BYTES);
         this.hostNanos = memory.pinned(Long.BYTES);
     }
 
-    /** Where our own kernels add their time. */
+    /** The address to which our own kernels add their time. */
     long address() {
         return nanos.address();
     }
 
-    /** Runs {@code work}, whose kernels are not ours, and counts its time. */
+    /** Enqueues {@code work}, which launches kernels of a library, and measures its time. */
     void count(Stream stream, Runnable work) {
         modules.get("start_clock", SOURCE).launch(stream, ONE_THREAD, started.address());
         work.run();

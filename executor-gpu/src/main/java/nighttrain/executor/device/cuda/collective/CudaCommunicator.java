@@ -12,7 +12,7 @@ import nighttrain.executor.device.cuda.driver.Streams;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
-/** Which sums are made, on which stream and into which buffers; how they reach the other ranks is the {@link Transport}'s. */
+/** Chooses the stream and the output buffer of each all-reduce. A {@link Transport} moves the data between ranks. */
 public final class CudaCommunicator implements Communicator {
     private final int rank;
     private final PeerGroup peers;
@@ -21,7 +21,7 @@ public final class CudaCommunicator implements Communicator {
     private final Streams streams;
     private final DeviceMemory memory;
     private final boolean skipAllReduce;
-    private final Map<Integer, CudaTensor> sums = new HashMap<>();
+    private final Map<Integer, CudaTensor> outputs = new HashMap<>();
 
     public CudaCommunicator(
             int rank, PeerGroup peers, KernelModules modules, Streams streams, DeviceMemory memory, boolean skipAllReduce) {
@@ -60,7 +60,7 @@ public final class CudaCommunicator implements Communicator {
     @Override
     public Tensor allReduceNow(Tensor out, Tensor in, float scale) {
         checkApart((CudaTensor) out, (CudaTensor) in);
-        return skipAllReduce ? in : sum((CudaTensor) out, (CudaTensor) in, scale);
+        return skipAllReduce ? in : reduceNow((CudaTensor) out, (CudaTensor) in, scale);
     }
 
     private static void checkApart(CudaTensor out, CudaTensor in) {
@@ -72,35 +72,35 @@ public final class CudaCommunicator implements Communicator {
     @Override
     public Pending allReduce(Tensor part) {
         CudaTensor from = (CudaTensor) part;
-        return isItsOwnSum(from) ? () -> part : start(sumOf(from), from, 1f);
+        return isComplete(from) ? () -> part : start(outputOf(from), from, 1f);
     }
 
     @Override
     public Tensor allReduceNow(Tensor part) {
         CudaTensor from = (CudaTensor) part;
-        return isItsOwnSum(from) ? part : sum(sumOf(from), from, 1f);
+        return isComplete(from) ? part : reduceNow(outputOf(from), from, 1f);
     }
 
-    private boolean isItsOwnSum(CudaTensor part) {
+    private boolean isComplete(CudaTensor part) {
         return skipAllReduce || (size() == 1 && part.tracks() == 1);
     }
 
-    private Tensor sum(CudaTensor out, CudaTensor in, float scale) {
-        streams.sum(transport.sum(out, in, scale));
+    private Tensor reduceNow(CudaTensor out, CudaTensor in, float scale) {
+        streams.enqueue(transport.allReduce(out, in, scale));
         return out;
     }
 
     private Pending start(CudaTensor out, CudaTensor in, float scale) {
-        Streams.Travelling sum = streams.sumBeside(transport.sum(out, in, scale));
+        Streams.SideWork work = streams.enqueueBeside(transport.allReduce(out, in, scale));
         return () -> {
-            sum.land();
+            work.await();
             return out;
         };
     }
 
-    /** The buffer that a part's sums go to. */
-    private CudaTensor sumOf(CudaTensor part) {
-        return sums.computeIfAbsent(
+    /** The output buffer of an all-reduce of {@code part}. */
+    private CudaTensor outputOf(CudaTensor part) {
+        return outputs.computeIfAbsent(
                         part.allocation(),
                         allocation -> part.anotherAt(memory.allocate(
                                 "sum over ranks", part.tracks() * part.trackStride() * part.elementBytes())))
@@ -112,7 +112,7 @@ public final class CudaCommunicator implements Communicator {
         return transport.gatherRows((CudaTensor) whole, (CudaTensor) part, streams.main());
     }
 
-    /** Time in sums since the start, the wait for peers included, by the GPU's clock. */
+    /** Time in communication since the start, waits for peers included, by the GPU's clock. */
     @Override
     public long waitedNanos() {
         return clock.nanos();
@@ -127,7 +127,7 @@ public final class CudaCommunicator implements Communicator {
         return peers.hasFailed();
     }
 
-    /** Ends every rank's waiting; the first to close a rank ends the replica. */
+    /** Releases every rank that waits for another. The first rank that closes ends the replica. */
     public void abort() {
         peers.fail();
     }

@@ -11,8 +11,8 @@ import java.util.stream.IntStream;
 import nighttrain.executor.device.Communicator.PeerFailedException;
 
 /**
- * NCCL's communicators of one replica's ranks, made together and ended together. NCCL ends the last of them only when no recording
- * refers to them any more, so ends run beside the closing of devices.
+ * The NCCL communicators of one replica, which are created together and aborted together. NCCL ends the last one only when no captured
+ * graph refers to it, so the aborts run in threads of their own while devices close.
  */
 public final class NcclGroup {
     private static final long PATIENCE_MILLIS = 5_000;
@@ -31,10 +31,10 @@ public final class NcclGroup {
         check("ncclCommInitAll", nccl.ncclCommInitAll(communicators, gpus.length, gpus));
     }
 
-    /** What a rank calls NCCL with. */
+    /** The library and the communicator of one rank. */
     record Rank(Nccl library, Pointer communicator) {}
 
-    /** A call of one rank, {@code function} returning NCCL's status; none begins once the group has been aborted. */
+    /** Calls NCCL for one rank; {@code function} returns NCCL's status. After an abort no call begins. */
     void call(int rank, String name, ToIntFunction<Rank> function) {
         busy.get(rank).lock();
         try {
@@ -54,7 +54,7 @@ public final class NcclGroup {
         }
     }
 
-    /** Makes kernels that wait for a peer give up. */
+    /** Ends kernels that wait for a peer. */
     synchronized void abort() {
         if (aborted) {
             return;
@@ -68,7 +68,7 @@ public final class NcclGroup {
         });
     }
 
-    /** A rank that is inside NCCL comes out first, unless it waits there for a peer. */
+    /** Waits for a call under way to return, unless it waits for a peer, and aborts. */
     private void end(int rank) {
         boolean free = false;
         try {
@@ -83,7 +83,7 @@ public final class NcclGroup {
         }
     }
 
-    /** Waits until NCCL has let go of the GPUs; all recordings are gone. */
+    /** Waits until NCCL has released the GPUs. All captured graphs must be freed before. */
     void awaitEnd() {
         try {
             for (Thread end : ends) {

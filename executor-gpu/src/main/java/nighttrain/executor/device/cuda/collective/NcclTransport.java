@@ -16,8 +16,8 @@ import nighttrain.executor.device.cuda.driver.Streams.Stream;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /**
- * NCCL, for GPUs that cannot read each other's memory. It sums in bf16 and in an order of its own: all ranks get the same bits, but
- * not those of {@link PeerTransport}.
+ * Communicates by NCCL, for GPUs that cannot read each other's memory. NCCL adds in bf16 and in its own order: all ranks get the same
+ * bits, but not the bits of {@link PeerTransport}.
  */
 public final class NcclTransport implements Transport {
     private final int rank;
@@ -37,7 +37,7 @@ public final class NcclTransport implements Transport {
     }
 
     @Override
-    public Streams.Launch sum(CudaTensor out, CudaTensor in, float scale) {
+    public Streams.Launch allReduce(CudaTensor out, CudaTensor in, float scale) {
         return (stream, overlapped) -> clock.count(stream, () -> {
             boolean prepared = in.tracks() > 1 || scale != 1f;
             if (prepared) {
@@ -73,7 +73,7 @@ public final class NcclTransport implements Transport {
         return whole;
     }
 
-    /** Columns to rows by NCCL: every rank sends every other its rows of what it has, and lays what it receives side by side. */
+    /** Gathers rows by NCCL: every rank sends each peer the rows of that peer, and puts the parts that it receives side by side. */
     public static final class NcclRows {
         private final int rank;
         private final NcclGroup group;
@@ -87,7 +87,7 @@ public final class NcclTransport implements Transport {
             this.memory = memory;
         }
 
-        /** Grows the buffer between the two halves; recordings keep the one of their time. */
+        /** Enlarges the receive buffer. Captured graphs keep the buffer that they were captured with. */
         void reserve(CudaTensor whole, CudaTensor part, int ranks) {
             long bytes = (long) RowShare.largest(part.capacityRows(), ranks) * whole.cols() * CudaTensor.FP32;
             if (bytes > receivedBytes) {

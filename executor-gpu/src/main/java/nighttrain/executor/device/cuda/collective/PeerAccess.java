@@ -8,14 +8,14 @@ import nighttrain.executor.device.cuda.driver.CudaContext;
 import nighttrain.executor.device.cuda.driver.NativeLibraries;
 import nighttrain.io.UserError;
 
-/** Decides how GPUs meet: by reading each other's memory where all can, by NCCL where one cannot. */
+/** Decides how GPUs communicate: by reading each other's memory if all of them can, otherwise by NCCL. */
 public final class PeerAccess {
     private PeerAccess() {}
 
     /**
-     * NCCL's group, or none where peers have been given access to each other.
+     * Gives all GPUs access to each other's memory and returns none, or returns a group of NCCL communicators if that is impossible.
      *
-     * @throws UserError where neither works
+     * @throws UserError if neither works
      */
     public static Optional<NcclGroup> of(List<CudaContext> gpus, boolean preferNccl, boolean deterministic) {
         if (gpus.size() == 1) {
@@ -49,7 +49,7 @@ public final class PeerAccess {
                 .flatMap(from -> gpus.stream().filter(to -> to != from).map(to -> new Pair(from, to)));
     }
 
-    /** NCCL's order of summing depends on how much is summed at once; of two parts there is but one order. */
+    /** The order in which NCCL adds depends on the size of the tensor. Two parts have only one order. */
     static void refuseUnorderedSums(int ranks) {
         if (ranks > 2) {
             throw UserError.of(

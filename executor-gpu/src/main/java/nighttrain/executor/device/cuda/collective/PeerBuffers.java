@@ -7,8 +7,8 @@ import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /**
- * Where every rank has what this one has here, as {@code [ranks]} addresses. Asking is a meeting of all ranks on the host the first
- * time, a look-up later.
+ * The addresses of a buffer on all ranks, {@code [ranks]}. The first request for a buffer makes the ranks exchange addresses on the host;
+ * later requests are look-ups.
  */
 public final class PeerBuffers {
     private final int rank;
@@ -28,7 +28,7 @@ public final class PeerBuffers {
         this.memory = memory;
     }
 
-    /** What each rank tells of itself at this point of its work. */
+    /** The values that the ranks give at this point of their work, {@code [ranks]}. */
     long[] exchange(String what, long mine) {
         return peers.exchange(what + " " + nextTopic++, rank, mine);
     }
@@ -46,17 +46,17 @@ public final class PeerBuffers {
         return widths.computeIfAbsent(mine.allocation(), allocation -> exchange("columns", mine.cols()));
     }
 
-    /** Room for a rank's share of a sum of {@code bytes} bytes. */
+    /** Buffers for each rank's share of an all-reduce of {@code bytes} bytes. */
     long[] shares(long bytes) {
         if (bytes > shareBytes) {
             shareBytes = bytes;
             shares = exchange(
-                    "shares of sums", memory.allocate("shares of sums", bytes).address());
+                    "all-reduce shares", memory.allocate("all-reduce shares", bytes).address());
         }
         return shares;
     }
 
-    /** Two buffers for the sum of a rank's own tracks, {@link #stagedBytes} each, used in turn. */
+    /** Two buffers for the sum of a rank's own tracks, {@link #stagedBytes} each, used alternately. */
     long[] staged(long bytes) {
         if (bytes > stagedBytes) {
             stagedBytes = bytes;

@@ -10,7 +10,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import nighttrain.executor.device.Communicator.PeerFailedException;
 
-/** Where the ranks of one replica tell each other addresses and measurements, before their kernels meet on the GPUs. */
+/** Exchanges addresses and measurements between the ranks of one replica, on the host. */
 public final class PeerGroup {
     private static final long PATIENCE_SECONDS = 120;
 
@@ -22,7 +22,7 @@ public final class PeerGroup {
     private int left;
 
     /**
-     * @param nccl how their data meet where they cannot read each other's memory
+     * @param nccl communicates where GPUs cannot read each other's memory
      */
     public PeerGroup(int ranks, Optional<NcclGroup> nccl) {
         this.ranks = ranks;
@@ -37,7 +37,7 @@ public final class PeerGroup {
         return ranks;
     }
 
-    /** Tells {@code mine} to all ranks and returns what each of them told under the same topic. */
+    /** Gives {@code mine} to all ranks and returns the values that they give for the same topic. */
     long[] exchange(String topic, int rank, long mine) {
         told(topic, rank).complete(mine);
         long[] all = new long[ranks];
@@ -49,7 +49,7 @@ public final class PeerGroup {
 
     private CompletableFuture<Long> told(String topic, int rank) {
         CompletableFuture<Long> future = told.computeIfAbsent(topic + " of " + rank, key -> new CompletableFuture<>());
-        if (failed) { // looked at after the future can be found, so that fail() or we complete it
+        if (failed) { // read after the future is in the map, so that either fail() or this method completes it
             future.completeExceptionally(new PeerFailedException());
         }
         return future;
@@ -73,12 +73,12 @@ public final class PeerGroup {
         return failed;
     }
 
-    /** {@code abort} makes the kernels of a rank that wait for a peer give up. */
+    /** Registers {@code abort}, which ends the kernels of a rank that wait for a peer. */
     synchronized void enter(int rank, Runnable abort) {
         aborts.put(rank, abort);
     }
 
-    /** The rank's memory is about to go; its recordings have gone. */
+    /** Called when the rank's captured graphs are freed, before its memory is. */
     synchronized void leave(int rank) {
         aborts.remove(rank);
         if (++left == ranks) {
@@ -86,7 +86,7 @@ public final class PeerGroup {
         }
     }
 
-    /** Releases all who wait, on the host and on the GPUs. */
+    /** Releases all ranks that wait, on the host and on the GPUs. */
     synchronized void fail() {
         failed = true;
         aborts.values().forEach(Runnable::run);

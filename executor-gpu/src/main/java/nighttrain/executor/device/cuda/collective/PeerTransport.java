@@ -17,8 +17,8 @@ import nighttrain.executor.device.cuda.kernel.Struct;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /**
- * Kernels that read peers' memory: one-shot where latency counts, two-shot where bandwidth does. The host never waits: ranks meet
- * by flags in device memory.
+ * Communicates by kernels that read the memory of peers: one-shot for small tensors (latency), two-shot for large ones (bandwidth). Ranks
+ * synchronise by flags in device memory, so the host never waits.
  */
 public final class PeerTransport implements Transport {
     static final int BLOCKS = 64;
@@ -27,7 +27,7 @@ public final class PeerTransport implements Transport {
     private static final int THREADS = 512;
     private static final Kernel.Grid WHOLE = Kernel.Grid.of(BLOCKS, 1, THREADS);
 
-    /** So few that work beside the sum keeps most multiprocessors; with half of them sums took too long. */
+    /** Few blocks, so that other work keeps most multiprocessors. With half as many, all-reduces took too long. */
     private static final Kernel.Grid BESIDE = Kernel.Grid.of(BLOCKS / 2, 1, THREADS);
 
     private final int rank;
@@ -56,7 +56,7 @@ public final class PeerTransport implements Transport {
     }
 
     @Override
-    public Streams.Launch sum(CudaTensor out, CudaTensor in, float scale) {
+    public Streams.Launch allReduce(CudaTensor out, CudaTensor in, float scale) {
         return launch(isTwoShot(out, in, scale) ? "two_shot" : "one_shot", out, in, scale, in.vectors());
     }
 
@@ -134,14 +134,14 @@ public final class PeerTransport implements Transport {
     }
 
     /**
-     * From how many bytes on a sum in two shots is the faster. It differs with GPUs, links and ranks, so it is measured: by all ranks
-     * together, on the buffers of the first sum that is large enough to ask, in graphs. Rank 0's figures count, so that all ranks
-     * choose alike.
+     * The size in bytes from which the two-shot all-reduce is faster. It depends on GPUs, links and ranks, so all ranks measure it together,
+     * in captured graphs, on the buffers of the first all-reduce that is large enough. The figures of rank 0 decide, so that all ranks
+     * choose the same kernel.
      */
     public static final class TwoShotThreshold {
         private static final long SMALLEST = 96 << 10;
         private static final long LARGEST = 16 << 20;
-        private static final int SUMS = 10;
+        private static final int ALL_REDUCES = 10;
         private static final int REPLAYS = 6;
 
         private final Streams streams;
@@ -154,37 +154,37 @@ public final class PeerTransport implements Transport {
             this.buffers = buffers;
         }
 
-        /** A sum of the first bytes of the buffers at hand by the kernel of that name. */
+        /** An all-reduce of the first {@code bytes} bytes of the current buffers by the kernel {@code kernel}. */
         @FunctionalInterface
-        interface Sums {
+        interface Candidates {
             Streams.Launch by(String kernel, long bytes);
         }
 
         /**
-         * @param bytes of the sum to be made
-         * @param capacity how large a sum the buffers allow to measure
+         * @param bytes size of the all-reduce
+         * @param capacity largest size that can be measured in the buffers
          */
-        boolean isReached(long bytes, long capacity, Sums sums) {
+        boolean isReached(long bytes, long capacity, Candidates candidates) {
             while (!found && bytes >= SMALLEST && candidate <= Math.min(capacity, LARGEST)) {
-                found = twoShotWins(sums);
+                found = twoShotWins(candidates);
                 candidate = found ? candidate : candidate * 3 / 2;
             }
             return found && bytes >= candidate;
         }
 
-        private boolean twoShotWins(Sums sums) {
-            Streams.Launch oneShot = sums.by("one_shot", candidate);
-            Streams.Launch twoShot = sums.by("two_shot", candidate);
+        private boolean twoShotWins(Candidates candidates) {
+            Streams.Launch oneShot = candidates.by("one_shot", candidate);
+            Streams.Launch twoShot = candidates.by("two_shot", candidate);
             streams.drain();
             boolean wins = seconds(twoShot) < seconds(oneShot);
             return buffers.exchange("two shots are faster", wins ? 1 : 0)[0] == 1;
         }
 
-        private double seconds(Streams.Launch sum) {
+        private double seconds(Streams.Launch allReduce) {
             try (CudaGraphRecorder recorder = new CudaGraphRecorder(streams)) {
                 CapturedGraph graph = recorder.record(() -> {
-                    for (int i = 0; i < SUMS; i++) {
-                        sum.on(streams.main(), false);
+                    for (int i = 0; i < ALL_REDUCES; i++) {
+                        allReduce.on(streams.main(), false);
                     }
                 });
                 return GpuTimer.leastSeconds(streams.main(), REPLAYS, graph::replay);

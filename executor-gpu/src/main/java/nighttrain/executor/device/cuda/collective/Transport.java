@@ -10,18 +10,18 @@ import nighttrain.executor.device.cuda.kernel.KernelSource;
 import nighttrain.executor.device.cuda.kernel.Struct;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
-/** How the parts of ranks reach one another. Every rank makes the same calls in the same order. */
+/** Moves data between ranks. Every rank makes the same calls in the same order. */
 public interface Transport {
     /** Prepares {@code out[t] = scale * sum of in over all tracks of all ranks}; {@code out} is not {@code in}. */
-    Streams.Launch sum(CudaTensor out, CudaTensor in, float scale);
+    Streams.Launch allReduce(CudaTensor out, CudaTensor in, float scale);
 
     /** As {@link nighttrain.executor.device.Communicator#gatherRows}. */
     Tensor gatherRows(CudaTensor whole, CudaTensor part, Stream stream);
 
-    /** No peers: what is left to sum are the rank's own tracks. */
+    /** For one rank, which only adds up its own tracks. */
     record OneRank(TrackSum tracks) implements Transport {
         @Override
-        public Streams.Launch sum(CudaTensor out, CudaTensor in, float scale) {
+        public Streams.Launch allReduce(CudaTensor out, CudaTensor in, float scale) {
             return (stream, overlapped) -> tracks.launch(stream, out, in, scale, out.tracks());
         }
 
@@ -31,7 +31,7 @@ public interface Transport {
         }
     }
 
-    /** The sum over one rank's own tracks. */
+    /** Adds up the tracks of one rank. */
     record TrackSum(KernelModules modules) {
         public static final KernelSource SOURCE = new KernelSource("track_sum.cu", Map.of());
         private static final int THREADS = 256;

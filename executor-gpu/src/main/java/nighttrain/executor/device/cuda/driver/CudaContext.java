@@ -33,7 +33,7 @@ public final class CudaContext {
         return ordinal;
     }
 
-    /** Makes this GPU the one that the calling thread talks to. */
+    /** Makes this GPU the current one of the calling thread. */
     public void makeCurrent() {
         JCudaDriver.cuCtxSetCurrent(context);
     }
@@ -47,12 +47,12 @@ public final class CudaContext {
                 + attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
     }
 
-    /** Whether kernels in Hopper's own instructions (sm_90a) run. */
+    /** Whether kernels that use the instructions of Hopper alone (sm_90a) run. */
     public boolean isHopper() {
         return computeCapability() == 90;
     }
 
-    /** What NVRTC calls this GPU; Hopper's own instructions want the a. */
+    /** NVRTC's name of this architecture. The instructions of Hopper alone need the suffix a. */
     public String architecture() {
         return "sm_" + computeCapability() + (isHopper() ? "a" : "");
     }
@@ -81,7 +81,7 @@ public final class CudaContext {
         }
     }
 
-    /** Gives the context back; after a fault that no later call survives, {@code broken}, what it held is freed. */
+    /** Releases the context. {@code broken}: a fault has made it unusable, so it is reset, which frees its memory. */
     public void close(boolean broken) {
         if (broken) {
             JCudaDriver.cuDevicePrimaryCtxReset(device);

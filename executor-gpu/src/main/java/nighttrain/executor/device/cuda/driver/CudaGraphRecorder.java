@@ -9,9 +9,9 @@ import jcuda.driver.JCudaDriver;
 import nighttrain.executor.device.Device.GraphRecorder;
 import nighttrain.executor.device.cuda.driver.Streams.Stream;
 
-/** CUDA graphs, captured from the streams. */
+/** Captures CUDA graphs from the streams. */
 public final class CudaGraphRecorder implements GraphRecorder, AutoCloseable {
-    /** Other threads may allocate meanwhile. */
+    /** Allows other threads to allocate during a capture. */
     private static final int RELAXED = 2;
 
     private final Streams streams;
@@ -40,12 +40,12 @@ public final class CudaGraphRecorder implements GraphRecorder, AutoCloseable {
         return () -> JCudaDriver.cuGraphLaunch(executable, streams.main());
     }
 
-    /** Ends a capture that has failed; that it says so again would hide the cause. */
+    /** Ends a failed capture. A second exception would hide the cause. */
     private static void abandon(Stream stream) {
         try {
             JCudaDriver.cuStreamEndCapture(stream, new CUgraph());
         } catch (CudaException e) {
-            // Known.
+            // The cause is thrown by the caller.
         }
     }
 

@@ -11,14 +11,14 @@ import jcuda.driver.CUstream;
 import jcuda.driver.JCudaDriver;
 import nighttrain.executor.device.cuda.driver.Streams.Stream;
 
-/** Everything one rank has allocated, on the GPU and pinned on the host; freed together, the last first. */
+/** Allocates the memory of one rank, on the GPU and pinned on the host. All of it is freed together, the last allocation first. */
 public final class DeviceMemory implements AutoCloseable {
     /** Pinned for all contexts, and visible to kernels. */
     private static final int PORTABLE_AND_MAPPED = 3;
 
     private final Deque<Runnable> frees = new ArrayDeque<>();
 
-    /** Device memory, zeroed; {@code role} is named where there is not enough. */
+    /** Allocates zeroed device memory. The error names {@code role} if there is not enough. */
     public DevicePointer allocate(String role, long bytes) {
         DevicePointer pointer = new DevicePointer();
         long size = Math.max(bytes, 16);
@@ -40,8 +40,8 @@ public final class DeviceMemory implements AutoCloseable {
     }
 
     /**
-     * Waits for what the host has filled or copied without naming a stream: such calls may return before the GPU has done them,
-     * and our streams do not wait for them.
+     * Waits for fills and copies on the default stream. Such calls may return before the GPU has done them, and our streams do not wait
+     * for the default stream.
      */
     public static void awaitWrites() {
         JCudaDriver.cuStreamSynchronize(new CUstream());
@@ -63,9 +63,9 @@ public final class DeviceMemory implements AutoCloseable {
         return new Pinned(pointer, view);
     }
 
-    /** Host memory that the GPU copies from and to without the host's help. */
+    /** Pinned host memory, which the GPU copies from and to asynchronously. */
     public record Pinned(Pointer pointer, ByteBuffer view) {
-        /** Where kernels see it. */
+        /** Its address for kernels. */
         public long deviceAddress() {
             DevicePointer device = new DevicePointer();
             JCudaDriver.cuMemHostGetDevicePointer(device, pointer, 0);
@@ -92,7 +92,7 @@ public final class DeviceMemory implements AutoCloseable {
         }
     }
 
-    /** A device pointer that tells its address, which JCuda keeps to itself and other libraries need. */
+    /** A device pointer whose address other libraries can use; JCuda's own type hides it. */
     public static final class DevicePointer extends CUdeviceptr {
         public long address() {
             return getNativePointer() + getByteOffset();

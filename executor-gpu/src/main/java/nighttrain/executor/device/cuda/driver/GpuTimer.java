@@ -4,11 +4,11 @@ import jcuda.driver.CUevent;
 import jcuda.driver.JCudaDriver;
 import nighttrain.executor.device.cuda.driver.Streams.Stream;
 
-/** Times work on a stream by the GPU's own events. */
+/** Measures the time of work on a stream by GPU events. */
 public final class GpuTimer {
     private GpuTimer() {}
 
-    /** The least of {@code runs} timed runs, after one that is not, in seconds; waits for each. */
+    /** Runs {@code work} once untimed and then {@code runs} times, and returns the least time in seconds. Waits for each run. */
     public static double leastSeconds(Stream stream, int runs, Runnable work) {
         CUevent start = new CUevent();
         CUevent end = new CUevent();

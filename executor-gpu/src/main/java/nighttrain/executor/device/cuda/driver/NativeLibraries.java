@@ -12,7 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 import nighttrain.io.UserError;
 
-/** NVIDIA's libraries by name, whichever of CUDA 13 or 12 is installed. */
+/** Loads NVIDIA's libraries by name, of CUDA 13 or 12. */
 public final class NativeLibraries {
     private static final List<String> VERSIONS = List.of(".so.13", ".so.12", ".so.2", ".so");
 
@@ -71,7 +71,7 @@ public final class NativeLibraries {
     }
 
     /**
-     * Looks for the driver, whose absence JCuda would report at length and only once.
+     * Looks for the driver. JCuda reports a missing driver at length and only once.
      *
      * @throws UserError where there is none
      */

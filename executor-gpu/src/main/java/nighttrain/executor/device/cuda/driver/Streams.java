@@ -8,8 +8,8 @@ import jcuda.driver.CUstream_flags;
 import jcuda.driver.JCudaDriver;
 
 /**
- * One rank's order of work: a main stream, and a side stream on which sums travel while the main one computes. A sum that is waited for
- * at once goes to the main stream, where it costs no events, unless another still travels: sums keep their order.
+ * The two streams of one rank. The main stream computes; the side stream communicates at the same time. An all-reduce that is awaited at
+ * once runs on the main stream, where it needs no events, unless the side stream is in use: all-reduces keep their order.
  */
 public final class Streams implements AutoCloseable {
     private static final int EVENTS = 8;
@@ -18,28 +18,28 @@ public final class Streams implements AutoCloseable {
     private final Stream side = new Stream();
     private final CUevent[] events = new CUevent[EVENTS];
     private int nextEvent;
-    private int travelling;
+    private int pendingOnSide;
 
-    /** A sum on the side stream. */
-    public final class Travelling {
-        private final CUevent landed;
+    /** Communication on the side stream. */
+    public final class SideWork {
+        private final CUevent end;
         private boolean done;
 
-        private Travelling(CUevent landed) {
-            this.landed = landed;
+        private SideWork(CUevent end) {
+            this.end = end;
         }
 
-        /** Orders the main stream's later work after the sum. */
-        public void land() {
+        /** Orders later work of the main stream after this. Does not make the host wait. */
+        public void await() {
             if (!done) {
-                JCudaDriver.cuStreamWaitEvent(main, landed, 0);
-                travelling--;
+                JCudaDriver.cuStreamWaitEvent(main, end, 0);
+                pendingOnSide--;
                 done = true;
             }
         }
     }
 
-    /** Enqueues a sum; {@code overlapped}: other work runs beside it, which may then overwrite what is summed. */
+    /** Enqueues communication. {@code overlapped}: other work runs at the same time; the input must be free once the communication ends. */
     @FunctionalInterface
     public interface Launch {
         void on(Stream stream, boolean overlapped);
@@ -61,23 +61,23 @@ public final class Streams implements AutoCloseable {
         return main;
     }
 
-    /** Enqueues a sum that the main stream's later work comes after. */
-    public void sum(Launch launch) {
-        if (travelling == 0) {
+    /** Enqueues communication that later work of the main stream waits for. */
+    public void enqueue(Launch launch) {
+        if (pendingOnSide == 0) {
             launch.on(main, false);
         } else {
-            sumBeside(launch).land();
+            enqueueBeside(launch).await();
         }
     }
 
-    /** Enqueues a sum after all work so far, beside what comes until it lands. */
-    public Travelling sumBeside(Launch launch) {
+    /** Enqueues communication after all work so far, at the same time as later work until {@link SideWork#await}. */
+    public SideWork enqueueBeside(Launch launch) {
         order(main, side, nextEvent());
         launch.on(side, true);
-        CUevent landed = nextEvent();
-        JCudaDriver.cuEventRecord(landed, side);
-        travelling++;
-        return new Travelling(landed);
+        CUevent end = nextEvent();
+        JCudaDriver.cuEventRecord(end, side);
+        pendingOnSide++;
+        return new SideWork(end);
     }
 
     private static void order(CUstream before, CUstream after, CUevent event) {
@@ -91,12 +91,12 @@ public final class Streams implements AutoCloseable {
         return event;
     }
 
-    /** Waits on the host for everything enqueued. */
+    /** Makes the host wait for the main stream. */
     public void synchronize() {
         JCudaDriver.cuStreamSynchronize(main);
     }
 
-    /** As {@link #synchronize}, and for sums that have not landed. */
+    /** Makes the host wait for both streams. */
     public void drain() {
         synchronize();
         JCudaDriver.cuStreamSynchronize(side);
@@ -111,7 +111,7 @@ public final class Streams implements AutoCloseable {
         }
     }
 
-    /** A stream that tells its handle, which other libraries need. */
+    /** A stream whose handle other libraries can use. */
     public static final class Stream extends CUstream {
         public Pointer handle() {
             return new Pointer(getNativePointer());

@@ -19,7 +19,7 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 
-/** Compiles kernels for one GPU architecture, each once for all ranks, and remembers them on disk. */
+/** Compiles kernels for one GPU architecture, each once for all ranks, and caches them on disk. */
 public final class KernelCompiler {
     private final Nvrtc nvrtc;
     private final String architecture;
@@ -32,7 +32,7 @@ public final class KernelCompiler {
         this.cache = cache;
     }
 
-    /** Machine code of a kernel file. */
+    /** The machine code of a kernel file, from the cache or compiled. */
     byte[] cubin(KernelSource source) {
         return compiled.computeIfAbsent(source, this::cachedOrCompiled);
     }
@@ -47,7 +47,7 @@ public final class KernelCompiler {
         });
     }
 
-    /** The compiler's, as {@code 13.0}. */
+    /** The version of the compiler: {@code 13.0}. */
     public String version() {
         IntByReference major = new IntByReference();
         IntByReference minor = new IntByReference();
@@ -169,7 +169,7 @@ public final class KernelCompiler {
                 Files.write(made, cubin);
                 Files.move(made, file(key), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
             } catch (IOException e) {
-                // Compiled again next time.
+                // The kernel is compiled again next time.
             }
         }
 

@@ -6,7 +6,7 @@ import jcuda.driver.CUfunction;
 import jcuda.driver.CUmodule;
 import jcuda.driver.JCudaDriver;
 
-/** The kernels loaded on one GPU, each on its first use. */
+/** Loads kernels onto one GPU, each on its first use. */
 public final class KernelModules implements AutoCloseable {
     private final KernelCompiler compiler;
     private final Map<KernelSource, CUmodule> modules = new HashMap<>();

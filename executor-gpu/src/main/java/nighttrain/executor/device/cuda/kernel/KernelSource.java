@@ -16,7 +16,7 @@ import java.util.TreeMap;
  * @param defines compile-time constants
  */
 public record KernelSource(String file, Map<String, Integer> defines) {
-    /** What kernel files include; small, so every program gets all. */
+    /** The headers. They are small, so every program gets all of them. */
     static final List<String> HEADERS = List.of(
             "bf16.cuh",
             "rows.cuh",

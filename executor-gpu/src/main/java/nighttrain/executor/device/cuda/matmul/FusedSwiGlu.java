@@ -41,7 +41,7 @@ public final class FusedSwiGlu {
 
     private record Place(long address, int tracks, int rows, int cols, long trackStride) {}
 
-    /** Serves no product where {@code wanted} is false or the GPU is not of Hopper's generation. */
+    /** Serves no matmul if {@code wanted} is false or the GPU is not of the Hopper generation. */
     public FusedSwiGlu(CudaContext context, KernelModules modules, Streams streams, boolean wanted) {
         this.modules = modules;
         this.streams = streams;

@@ -12,7 +12,7 @@ import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /**
- * How one shape of product runs: cuBLASLt's descriptors and the algorithm chosen for them. Column-major to cuBLAS, row-major to
+ * How a matmul of one shape runs: cuBLASLt's descriptors and the algorithm chosen for them. Column-major to cuBLAS, row-major to
  * us: {@code out^T = W^T^T x^T}, with W transposed.
  */
 public final class MatmulPlan implements AutoCloseable {
@@ -23,7 +23,7 @@ public final class MatmulPlan implements AutoCloseable {
 
     /**
      * @param rows rows of x and out
-     * @param tracks products side by side
+     * @param tracks matmuls in one strided batch
      * @param outBytes size of an element of out
      */
     record Shape(

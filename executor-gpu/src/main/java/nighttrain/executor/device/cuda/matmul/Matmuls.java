@@ -16,8 +16,8 @@ import nighttrain.executor.device.cuda.tensor.CudaTensor;
  * to a few sizes, so that plans are few; what the extra rows hold is never read. Plans are chosen by timing where a step's size
  * comes back (decode and whole prefill steps), by cuBLASLt's own guess elsewhere.
  *
- * <p>Where a token's sums must not depend on its company, every product is cut into products of one number of rows, all by one
- * algorithm, the same on every run.
+ * <p>If results must not depend on the other rows in the batch, every matmul is cut into matmuls of a fixed number of rows, all with one
+ * algorithm, which is the same on every run.
  */
 public final class Matmuls implements AutoCloseable {
     private static final int TIMED_RUNS = 3;
@@ -25,7 +25,7 @@ public final class Matmuls implements AutoCloseable {
     /** Steps of up to this many rows are decode steps, which recur at every size. */
     private static final int RECURRING_ROWS = 512;
 
-    /** Rows of every product where a token's sums must not depend on its company: fewer cost decode steps less, more prefill. */
+    /** Rows of every matmul if results must not depend on the other rows. A smaller number makes decode faster and prefill slower. */
     private static final int DETERMINISTIC_ROWS = 256;
 
     private final CublasLt lt;
@@ -51,7 +51,7 @@ public final class Matmuls implements AutoCloseable {
                 .address());
     }
 
-    /** Rows that a product of {@code rows} rows computes. */
+    /** Rows that a matmul of {@code rows} rows computes. */
     public int padded(int rows) {
         int unit = deterministic ? DETERMINISTIC_ROWS : rows <= 16 ? 1 : rows <= 64 ? 8 : rows <= 512 ? 16 : 128;
         return (rows + unit - 1) / unit * unit;

@@ -1,5 +1,6 @@
 package nighttrain.executor.device.cuda.step;
 
+import java.nio.IntBuffer;
 import java.util.List;
 import java.util.Map;
 import nighttrain.executor.cache.CacheLayout;
@@ -9,13 +10,14 @@ import nighttrain.executor.device.cuda.driver.Streams.Stream;
 import nighttrain.executor.device.cuda.kernel.Kernel;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
+import nighttrain.executor.device.cuda.kernel.Struct;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.StepLimits;
 
 /**
- * What varies from step to step, at addresses that never do, so that recordings can be replayed. A step's inputs travel packed, in
- * one copy; a kernel lays them out and fills in the tokens that the step before sampled. The host's buffers take turns, so that a step
- * can be packed while the one before has yet to be copied.
+ * The inputs of a step on the device, at fixed addresses, so that captured graphs can be replayed. The inputs of a step are packed and copied
+ * at once; a kernel unpacks them and fills in the tokens that the step before sampled. There are two host buffers, so that a step can be
+ * packed while the copy of the step before is under way.
  */
 public final class StepInputs {
     private static final int BLOCKS = 64;
@@ -226,5 +228,64 @@ public final class StepInputs {
 
     private long at(int index) {
         return fixed.address() + (long) index * Integer.BYTES;
+    }
+
+    /** Writes a step's inputs one behind the other, and step_inputs.cu's {@code Layout}, which says where each belongs. */
+    public static final class PackedInputs {
+        private final IntBuffer ints;
+        private final Struct layout;
+        private int size;
+        private int tableWidth;
+
+        /**
+         * @param packed where the device will have {@code ints}
+         * @param sampled where it has the tokens that the step before sampled
+         */
+        PackedInputs(IntBuffer ints, long packed, long sampled) {
+            this.ints = ints;
+            this.layout = new Struct().pointer(packed).pointer(sampled);
+        }
+
+        /** Adds {@code values}, which belong at {@code target}. */
+        void put(long target, int[] values) {
+            ints.put(skip(target, values.length), values);
+        }
+
+        /** Leaves room for {@code count} values, which belong at {@code target}, and returns where. */
+        int skip(long target, int count) {
+            int from = size;
+            layout.pointer(target).integer(from).integer(count);
+            size += count;
+            return from;
+        }
+
+        /**
+         * After all else: page tables of {@code width} entries, sequence by sequence, {@code groups} of each. From {@code target} on, a
+         * sequence's belong {@code sequenceStride} entries after the last's, and its groups' {@code groupStride} apart.
+         */
+        void beginTables(long target, int sequenceStride, int groupStride, int width, int sequences, int groups) {
+            layout.pointer(target)
+                    .integer(sequenceStride)
+                    .integer(groupStride)
+                    .integer(size)
+                    .integer(width)
+                    .integer(sequences)
+                    .integer(groups);
+            tableWidth = width;
+        }
+
+        void putTable(int[] table, int entries) {
+            ints.put(size, table, 0, entries);
+            size += tableWidth;
+        }
+
+        /** Values so far. */
+        int size() {
+            return size;
+        }
+
+        Struct layout() {
+            return layout;
+        }
     }
 }

@@ -6,8 +6,8 @@ import nighttrain.executor.device.cuda.driver.Streams;
 import nighttrain.executor.device.cuda.driver.Streams.Stream;
 
 /**
- * Two steps may be under way at once, the later one waiting in the stream for the earlier: what the host writes for a step, and reads
- * of it, therefore exists twice, used in turn.
+ * Numbers the two steps that may be under way at once, 0 and 1. Every host buffer of a step therefore exists twice. Measures how long the
+ * steps take.
  */
 public final class StepTurns implements AutoCloseable {
     public static final int COUNT = 2;
@@ -17,10 +17,10 @@ public final class StepTurns implements AutoCloseable {
     private int now;
     private long busyNanos;
 
-    /** Begins a step and returns its turn; the step that had it before is over then. */
+    /** Begins a step and returns its turn. The step that had this turn before has ended then. */
     public int begin(Streams streams) {
         now = (now + 1) % COUNT;
-        if (begun[now]) { // nobody has waited for it
+        if (begun[now]) { // nobody has awaited it
             streams.synchronize();
         }
         begun[now] = true;
@@ -33,7 +33,7 @@ public final class StepTurns implements AutoCloseable {
         return now;
     }
 
-    /** Says that all of the step is enqueued. */
+    /** Marks the end of the step's work in the stream. */
     public void end(Streams streams) {
         clocks[now].stop(streams.main());
     }
@@ -44,7 +44,7 @@ public final class StepTurns implements AutoCloseable {
         begun[turn] = false;
     }
 
-    /** Time that the GPU has worked on steps. */
+    /** Nanoseconds that the GPU has worked on steps. */
     public long busyNanos() {
         return busyNanos;
     }
@@ -56,7 +56,7 @@ public final class StepTurns implements AutoCloseable {
         }
     }
 
-    /** When a step begins and ends, by the GPU's own events. */
+    /** Measures the time of a step by GPU events. */
     public static final class StepClock implements AutoCloseable {
         private final CUevent start = new CUevent();
         private final CUevent end = new CUevent();
@@ -76,7 +76,7 @@ public final class StepTurns implements AutoCloseable {
             JCudaDriver.cuEventRecord(end, stream);
         }
 
-        /** Waits for the end and returns how long the step took; 0 where it was asked before, or never began. */
+        /** Waits for the end and returns the nanoseconds of the step; 0 if it was awaited before or never began. */
         long await() {
             JCudaDriver.cuEventSynchronize(end);
             float[] millis = new float[1];

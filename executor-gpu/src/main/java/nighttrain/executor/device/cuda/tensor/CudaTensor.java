@@ -44,7 +44,7 @@ public record CudaTensor(
         return base.withByteOffset((offset + track * trackStride) * elementBytes);
     }
 
-    /** A tensor of its own that looks like this one, of which other ranks need not know. */
+    /** A tensor of the same shape in other memory, which is unknown to other ranks. */
     public CudaTensor anotherAt(DevicePointer elsewhere) {
         return new CudaTensor(elsewhere, -1, 0, tracks, capacityRows, cols, capacityRows, trackStride, elementBytes);
     }

@@ -9,7 +9,7 @@ import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
 import nighttrain.io.checkpoint.Bfloat16;
 
-/** Floats of the host to a GPU and back, bf16 there or fp32, waited for: for what is read or written once. */
+/** Copies floats from the host to a GPU (as bf16 or fp32) and back, and waits for each copy. Not for use within a step. */
 public final class HostCopies {
     private HostCopies() {}
 

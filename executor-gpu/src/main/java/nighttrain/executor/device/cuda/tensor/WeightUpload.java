@@ -13,8 +13,7 @@ import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
 import nighttrain.executor.device.cuda.driver.Streams;
 
 /**
- * Weights from the mapped file straight into pinned buffers, and from there to the GPU: while one buffer travels, all cores
- * fill the next.
+ * Uploads weights from the mapped file through pinned buffers. While one buffer is copied to the GPU, all cores fill the next.
  */
 public final class WeightUpload {
     private static final int BUFFERS = 3;

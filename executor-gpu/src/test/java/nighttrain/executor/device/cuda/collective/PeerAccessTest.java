@@ -7,7 +7,7 @@ import nighttrain.io.UserError;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledIf;
 
-public class MeetingTest {
+public class PeerAccessTest {
     @Test
     @DisabledIf(value = "hasNccl", disabledReason = "NCCL is here")
     void gpusThatCannotMeetAreToldWhatIsMissing() {
