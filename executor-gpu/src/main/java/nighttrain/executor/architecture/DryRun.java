@@ -17,10 +17,10 @@ import nighttrain.io.spec.ModelSpec;
 /**
  * A forward pass with nothing behind its blocks, to see what the architecture asks for.
  *
- * @param syncs its all-reduces
+ * @param allReduces its all-reduces
  * @param outputBuffers buffers for partial outputs that are in use at a time
  */
-public record DryRun(SyncCount syncs, int outputBuffers) {
+public record DryRun(AllReduceCount allReduces, int outputBuffers) {
     /** Work that is not done: no values exist while counting. */
     private static final Ops NO_OPS = (Ops) Proxy.newProxyInstance(
             Ops.class.getClassLoader(), new Class<?>[] {Ops.class}, (proxy, verb, arguments) -> null);
@@ -52,9 +52,8 @@ public record DryRun(SyncCount syncs, int outputBuffers) {
                     return outputs.get(number);
                 },
                 streams);
-        architecture.decode(
-                new EmptyBlocks(layers, tally, ranks), new ResidualStream(NO_OPS, streams.get(0)), ranks);
-        return new DryRun(new SyncCount(tally.blocking, tally.overlapped), outputs.size());
+        architecture.decode(new EmptyBlocks(layers, tally, ranks), new ResidualStream(NO_OPS, streams.get(0)), ranks);
+        return new DryRun(new AllReduceCount(tally.blocking, tally.overlapped), outputs.size());
     }
 
     /** A buffer of no values, which is itself alone. */
@@ -87,7 +86,7 @@ public record DryRun(SyncCount syncs, int outputBuffers) {
         };
     }
 
-    /** Notes, for every sum under way, whether a module ran before it was waited for. */
+    /** Records for every all-reduce whether a module ran before it was awaited. */
     private static final class Tally implements Communicator {
         private final Set<Object> sinceModule = new HashSet<>();
         private int blocking;
@@ -170,19 +169,18 @@ public record DryRun(SyncCount syncs, int outputBuffers) {
     }
 
     /**
-     * The sums of one forward pass, counted by a {@link DryRun}.
+     * The all-reduces of one forward pass.
      *
-     * @param blocking sums that the next module waits for
-     * @param overlapped sums that travel while at least one module computes
+     * @param blocking all-reduces that the next module waits for
+     * @param overlapped all-reduces that run while at least one module computes
      */
-    public record SyncCount(int blocking, int overlapped) {
+    public record AllReduceCount(int blocking, int overlapped) {
         /** Counts for a model of {@code layers} layers. */
-        public static SyncCount of(Architecture architecture, int layers) {
-            return DryRun.of(architecture, Collections.nCopies(layers, DryRun.Layer.PLAIN))
-                    .syncs();
+        public static AllReduceCount of(Architecture architecture, int layers) {
+            return DryRun.of(architecture, Collections.nCopies(layers, Layer.PLAIN)).allReduces();
         }
 
-        /** All sums. */
+        /** All of them. */
         public int total() {
             return blocking + overlapped;
         }

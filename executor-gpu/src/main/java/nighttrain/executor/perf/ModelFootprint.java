@@ -3,7 +3,7 @@ package nighttrain.executor.perf;
 import java.util.HashSet;
 import java.util.Set;
 import nighttrain.executor.architecture.Architecture;
-import nighttrain.executor.architecture.DryRun.SyncCount;
+import nighttrain.executor.architecture.DryRun.AllReduceCount;
 import nighttrain.executor.block.ModelBlocks;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter;
@@ -30,14 +30,14 @@ public record ModelFootprint(
         long syncElementsPerToken) {
     public static ModelFootprint of(ModelSpec model) {
         Architecture architecture = Architecture.of(model);
-        SyncCount syncs = SyncCount.of(architecture, model.layers().size());
+        AllReduceCount allReduces = AllReduceCount.of(architecture, model.layers().size());
         return new ModelFootprint(
                 architecture.label(),
                 model.parameterCount(),
                 model.kvElementsPerToken(),
-                syncs.blocking(),
-                syncs.overlapped(),
-                (long) syncs.total() * model.hiddenSize());
+                allReduces.blocking(),
+                allReduces.overlapped(),
+                (long) allReduces.total() * model.hiddenSize());
     }
 
     /**

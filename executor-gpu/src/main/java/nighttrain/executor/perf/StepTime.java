@@ -1,7 +1,7 @@
 package nighttrain.executor.perf;
 
 import nighttrain.executor.architecture.Architecture;
-import nighttrain.executor.architecture.DryRun.SyncCount;
+import nighttrain.executor.architecture.DryRun.AllReduceCount;
 import nighttrain.io.spec.ModelSpec;
 
 /**
@@ -11,7 +11,7 @@ import nighttrain.io.spec.ModelSpec;
 public final class StepTime {
     private final Roofline roofline;
     private final HardwareProfile hardware;
-    private final SyncCount syncs;
+    private final AllReduceCount allReduces;
     private final ModelSpec model;
     private final int ranks;
 
@@ -20,7 +20,7 @@ public final class StepTime {
         this.ranks = ranks;
         this.hardware = hardware;
         this.roofline = new Roofline(model, ranks, hardware.reached(), hardware.elementBytes());
-        this.syncs = SyncCount.of(Architecture.of(model), model.layers().size());
+        this.allReduces = AllReduceCount.of(Architecture.of(model), model.layers().size());
     }
 
     /** Seconds of {@code step}. */
@@ -43,6 +43,6 @@ public final class StepTime {
         double allReduce =
                 hardware.allReduce().seconds(ranks, (double) tokens * model.hiddenSize() * hardware.elementBytes());
         double module = computing / (2.0 * model.layers().size());
-        return syncs.blocking() * allReduce + syncs.overlapped() * Math.max(0, allReduce - module);
+        return allReduces.blocking() * allReduce + allReduces.overlapped() * Math.max(0, allReduce - module);
     }
 }

@@ -1,0 +1,34 @@
+package nighttrain.executor.architecture;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import nighttrain.executor.architecture.DryRun.AllReduceCount;
+import nighttrain.io.spec.Wiring.Combine;
+import org.junit.jupiter.api.Test;
+
+/** Sums only where the equations say, and only those waited for that must be. */
+class AllReduceCountTest {
+    private static final int L = 48;
+
+    @Test
+    void sumsAreWhereTheEquationsSay() {
+        assertThat(AllReduceCount.of(new DenseTensorParallel(), L)).isEqualTo(new AllReduceCount(2 * L, 0));
+        assertThat(AllReduceCount.of(new ParallelBlock(), L)).isEqualTo(new AllReduceCount(L, 0));
+        assertThat(AllReduceCount.of(new ParallelTrack(8, 4, Combine.MEAN), L)).isEqualTo(new AllReduceCount(L / 4, 0));
+        assertThat(AllReduceCount.of(new Kraken(8), L)).isEqualTo(new AllReduceCount(1, L - 1));
+    }
+
+    /** Of the last pair, attention's sum still travels while the last MLP computes; the MLP's own has nothing to hide behind. */
+    @Test
+    void aLadderOverlapsAllButItsLastSum() {
+        assertThat(AllReduceCount.of(new LadderResidual(L), L)).isEqualTo(new AllReduceCount(1, 2 * L - 1));
+        assertThat(AllReduceCount.of(new LadderResidual(0), L)).isEqualTo(new AllReduceCount(2 * L, 0));
+    }
+
+    /** The last dense MLP's sum already travels while the first ladder layer's attention computes. */
+    @Test
+    void aHybridLadderOverlapsItsLadderLayers() {
+        int k = 16;
+        assertThat(AllReduceCount.of(new LadderResidual(k), L)).isEqualTo(new AllReduceCount(2 * (L - k), 2 * k));
+    }
+}
