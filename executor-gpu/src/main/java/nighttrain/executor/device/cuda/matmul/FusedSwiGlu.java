@@ -17,8 +17,8 @@ import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /**
- * {@code out[t] = silu(x[t] G[t]^T) * (x[t] U[t]^T)} of many rows by one kernel of Hopper's, where the matrix holds G's rows, then U's. Few
- * rows, whose time is that of reading the weights, are cuBLASLt's.
+ * {@code out[t] = silu(x[t] G[t]^T) * (x[t] U[t]^T)} for many rows, in one kernel for Hopper GPUs. The matrix holds the rows of G, then the
+ * rows of U. For few rows the time is that of reading the weights, so {@link Matmuls} computes them.
  */
 public final class FusedSwiGlu {
     public static final KernelSource SOURCE = new KernelSource("linear_silu_mul_sm90.cu", Map.of());

@@ -12,8 +12,8 @@ import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /**
- * How a matmul of one shape runs: cuBLASLt's descriptors and the algorithm chosen for them. Column-major to cuBLAS, row-major to
- * us: {@code out^T = W^T^T x^T}, with W transposed.
+ * How a matmul of one shape runs: cuBLASLt's descriptors and the chosen algorithm. cuBLASLt is column-major, the engine row-major, so cuBLASLt
+ * computes {@code out^T = W^T^T x^T}, with W transposed.
  */
 public final class MatmulPlan implements AutoCloseable {
     static final long WORKSPACE_BYTES = 64L << 20;

@@ -13,8 +13,8 @@ import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /**
  * {@code out[t] = x[t] W[t]^T + bias[t]} by cuBLASLt, strided over tracks; bf16 operands, fp32 accumulation. Rows are rounded up
- * to a few sizes, so that plans are few; what the extra rows hold is never read. Plans are chosen by timing where a step's size
- * comes back (decode and whole prefill steps), by cuBLASLt's own guess elsewhere.
+ * to a few sizes, so that there are few plans; the extra rows are never read. For sizes that recur (decode steps and full prefill
+ * steps) the algorithm is chosen by timing, for other sizes by cuBLASLt's heuristic.
  *
  * <p>If results must not depend on the other rows in the batch, every matmul is cut into matmuls of a fixed number of rows, all with one
  * algorithm, which is the same on every run.
