@@ -11,7 +11,6 @@ import nighttrain.jobs.cli.ExitCode;
 import nighttrain.jobs.cli.Faults;
 import nighttrain.jobs.cli.Help;
 import nighttrain.jobs.cli.Terminal;
-import nighttrain.jobs.cli.UsageErrors;
 import nighttrain.jobs.compare.CompareCommand;
 import nighttrain.jobs.generate.GenerateCommand;
 import nighttrain.jobs.inspect.InspectCommand;
@@ -70,7 +69,7 @@ public final class Main {
             }
             throw new IllegalStateException("a command without code: " + word);
         } catch (ParameterException e) {
-            return Faults.report(UsageErrors.of(e), terminal);
+            return Faults.report(e, terminal);
         } catch (Exception | LinkageError e) {
             return Faults.report(e, terminal);
         }

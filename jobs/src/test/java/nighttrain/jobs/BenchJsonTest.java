@@ -8,7 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import nighttrain.jobs.bench.BenchSettings;
+import nighttrain.jobs.bench.BenchOptions;
 import nighttrain.pipeline.settings.Setting;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -96,7 +96,7 @@ class BenchJsonTest {
     @Test
     void hasEverySettingAsItWasGivenOrByDefault() {
         assertThat(names(json.get("settings")))
-                .isEqualTo(BenchSettings.all().stream().map(Setting::name).toList());
+                .isEqualTo(BenchOptions.all().stream().map(Setting::name).toList());
         assertThat(json.at("/settings/loadFormat").asText()).isEqualTo("dummy");
         assertThat(json.at("/settings/numPrompts").asText()).isEqualTo("2");
         assertThat(json.at("/settings/inputLenSpread").asText()).isEqualTo("0.0");

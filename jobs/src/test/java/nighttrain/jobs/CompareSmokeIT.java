@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** {@code compare} as people run it, in a process of its own: conf/compare/smoke.yaml to its end, and Ctrl-C on the way. */
 class CompareSmokeIT {
     private static final Duration PATIENCE = Duration.ofSeconds(150);
-    private static final int CELLS = 2 * 5 * 3; // loads, models, layouts: one of them without sums, too
+    private static final int CELLS = 2 * 5 * 3; // workloads, models, layouts: one of them without all-reduces, too
 
     @TempDir
     Path folder;

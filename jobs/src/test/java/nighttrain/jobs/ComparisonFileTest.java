@@ -9,14 +9,14 @@ import java.nio.file.Path;
 import java.util.List;
 import nighttrain.io.UserError;
 import nighttrain.io.text.Tokenizer;
-import nighttrain.jobs.bench.FixedPrompts;
-import nighttrain.jobs.bench.RandomWorkload;
+import nighttrain.jobs.bench.Workload.FixedPrompts;
+import nighttrain.jobs.bench.Workload.RandomWorkload;
 import nighttrain.jobs.cli.ExitCode;
+import nighttrain.jobs.compare.Cell.Visit;
 import nighttrain.jobs.compare.Comparison;
 import nighttrain.jobs.compare.Comparison.Candidate;
 import nighttrain.jobs.compare.Comparison.NamedWorkload;
-import nighttrain.jobs.compare.ComparisonReader;
-import nighttrain.jobs.compare.Visit;
+import nighttrain.jobs.compare.ComparisonFile;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -42,11 +42,11 @@ class ComparisonFileTest {
 
         assertThat(comparison.name()).isEqualTo("toys");
         assertThat(comparison.title()).isEqualTo("toys");
-        assertThat(comparison.contenders())
+        assertThat(comparison.candidates())
                 .containsExactly(
                         new Candidate("dense", folder.resolve("a")),
                         new Candidate("track", folder.resolveSibling("b")));
-        assertThat(comparison.loads())
+        assertThat(comparison.workloads())
                 .containsExactly(
                         new NamedWorkload("1024/128", new RandomWorkload(256, 1024, 0, 128, 0, 7)),
                         new NamedWorkload("64/8 batch 1", new RandomWorkload(128, 64, 0, 8, 1, 7)));
@@ -60,9 +60,9 @@ class ComparisonFileTest {
                 .extracting(Visit::toString)
                 .containsExactly(
                         "dense 1x4",
-                        "dense 1x4 without sums",
+                        "dense 1x4 without all-reduces",
                         "track 1x4",
-                        "track 1x4 without sums",
+                        "track 1x4 without all-reduces",
                         "dense 4x1",
                         "track 4x1");
         assertThat(read(WHOLE + "bound: false").visits()).hasSize(4);
@@ -75,8 +75,8 @@ class ComparisonFileTest {
                 "  - {table: %s, tokenizer: %s, numPrompts: 3, outputLen: 9}\n  - {inputLen: 64,"
                         .formatted(Project.DEMO_PROMPTS, Project.DEMO_MODEL)));
 
-        FixedPrompts prompts = (FixedPrompts) comparison.loads().get(1).load();
-        assertThat(comparison.loads().get(1).name()).isEqualTo("prompts.parquet/9");
+        FixedPrompts prompts = (FixedPrompts) comparison.workloads().get(1).workload();
+        assertThat(comparison.workloads().get(1).name()).isEqualTo("prompts.parquet/9");
         assertThat(prompts.tokens()).hasSize(3);
         try (Tokenizer tokenizer = Tokenizer.open(Project.DEMO_MODEL)) {
             assertThat(tokenizer.decode(prompts.tokens().get(2))).contains("Hello support, I paid $642.00");
@@ -145,7 +145,7 @@ class ComparisonFileTest {
 
     private Comparison read(String text) {
         try {
-            return ComparisonReader.read(Files.writeString(folder.resolve("toys.yaml"), text));
+            return ComparisonFile.read(Files.writeString(folder.resolve("toys.yaml"), text));
         } catch (IOException e) {
             throw new java.io.UncheckedIOException(e);
         }

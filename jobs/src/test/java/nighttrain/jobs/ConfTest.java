@@ -22,7 +22,7 @@ import nighttrain.jobs.cli.SettingsFile;
 import nighttrain.jobs.compare.Comparison;
 import nighttrain.jobs.compare.Comparison.Candidate;
 import nighttrain.jobs.compare.Comparison.NamedWorkload;
-import nighttrain.jobs.compare.ComparisonReader;
+import nighttrain.jobs.compare.ComparisonFile;
 import nighttrain.jobs.plan.HardwareReader;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.SettingValues;
@@ -67,7 +67,7 @@ class ConfTest {
                     .allSatisfy(
                             name -> assertThat(HardwareReader.price(file, name)).isPositive());
         } else if (kind.equals("compare/published.yaml")) {
-            assertThat(ComparisonReader.published(file)).isNotEmpty();
+            assertThat(ComparisonFile.published(file)).isNotEmpty();
         } else if (kind.startsWith("compare/") && kind.endsWith(".yaml")) {
             loadsAsComparison(file);
         } else if (kind.startsWith("cluster/") && kind.endsWith(".properties")) {
@@ -98,15 +98,15 @@ class ConfTest {
 
     /** And what it sets beside published figures is there to be set beside them. */
     private static void loadsAsComparison(Path file) throws IOException {
-        Comparison comparison = ComparisonReader.read(file);
-        for (Candidate contender : comparison.contenders()) {
-            loadsAsModel(contender.model());
+        Comparison comparison = ComparisonFile.read(file);
+        for (Candidate candidate : comparison.candidates()) {
+            loadsAsModel(candidate.model());
         }
-        List<String> loads =
-                comparison.loads().stream().map(NamedWorkload::name).toList();
+        List<String> workloads =
+                comparison.workloads().stream().map(NamedWorkload::name).toList();
         assertThat(comparison.published())
                 .allSatisfy(table -> assertThat(table.rows())
-                        .allSatisfy(row -> assertThat(row.load().isEmpty() || loads.contains(row.load()))
+                        .allSatisfy(row -> assertThat(row.workload().isEmpty() || workloads.contains(row.workload()))
                                 .as(row.toString())
                                 .isTrue()));
     }

@@ -71,7 +71,7 @@ class PlanIT {
         assertThat(json.get("options").findValuesAsText("layout"))
                 .containsExactlyInAnyOrder("8x1", "4x2", "2x4", "1x8");
         assertThat(json.at("/options/0/layout").asText()).isEqualTo("8x1");
-        assertThat(json.at("/options/0/why").asText()).contains("no sums between GPUs");
+        assertThat(json.at("/options/0/why").asText()).contains("no all-reduces");
         assertThat(json.at("/simulation/tasks").asInt()).isEqualTo(ROWS);
         assertThat(outcome.out())
                 .contains("500 rows: 44,667 prompt and 8,000 output tokens")

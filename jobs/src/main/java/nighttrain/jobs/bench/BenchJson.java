@@ -8,6 +8,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.function.Function;
 import nighttrain.executor.EnginePlan;
+import nighttrain.jobs.bench.BenchReport.Figure;
 import nighttrain.pipeline.job.Versions;
 
 /** The keys of {@code bench --json}, in the order in which they are written; README.md says what they mean. */
@@ -15,7 +16,7 @@ final class BenchJson {
     private BenchJson() {}
 
     static ObjectNode of(BenchReport report) {
-        List<BenchFigure> figures = BenchFigure.of(report);
+        List<Figure> figures = Figure.of(report);
         ObjectNode json = JsonNodeFactory.instance.objectNode();
         json.put("model", report.options().model().toString());
         json.put("model_fingerprint", report.modelFingerprint());
@@ -29,9 +30,9 @@ final class BenchJson {
                 .ifPresent(roofline -> json.putObject("ceilings")
                         .put("copy_bytes_per_s", roofline.copyBytesPerSecond())
                         .put("bf16_flops_per_s", roofline.matrixFlopsPerSecond()));
-        json.set("median", summary(figures, BenchFigure::median));
-        json.set("min", summary(figures, BenchFigure::min));
-        json.set("max", summary(figures, BenchFigure::max));
+        json.set("median", summary(figures, Figure::median));
+        json.set("min", summary(figures, Figure::min));
+        json.set("max", summary(figures, Figure::max));
         json.set("rounds", rounds(report, figures));
         json.set("versions", texts(Versions.withoutSpark()));
         json.set("machine", machine());
@@ -54,7 +55,7 @@ final class BenchJson {
                 .put("threads_per_rank", plan.threadsPerRank());
     }
 
-    private static ArrayNode rounds(BenchReport report, List<BenchFigure> figures) {
+    private static ArrayNode rounds(BenchReport report, List<Figure> figures) {
         ArrayNode json = JsonNodeFactory.instance.arrayNode();
         for (int i = 0; i < report.rounds().size(); i++) {
             int index = i;
@@ -80,7 +81,7 @@ final class BenchJson {
                 .put("comm_s", round.commS());
     }
 
-    private static ObjectNode summary(List<BenchFigure> figures, Function<BenchFigure, Double> value) {
+    private static ObjectNode summary(List<Figure> figures, Function<Figure, Double> value) {
         ObjectNode json = JsonNodeFactory.instance.objectNode();
         figures.forEach(figure -> json.put(figure.name(), value.apply(figure)));
         return json;

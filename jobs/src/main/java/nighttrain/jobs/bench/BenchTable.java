@@ -7,14 +7,16 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import nighttrain.executor.EnginePlan;
+import nighttrain.jobs.bench.BenchReport.Figure;
+import nighttrain.jobs.bench.Workload.RandomWorkload;
 import nighttrain.jobs.cli.Figures;
 
 /** What {@code bench} prints: the median over the rounds with its spread; of the latencies, the median of each percentile. */
 final class BenchTable {
-    private final Map<String, BenchFigure> figures;
+    private final Map<String, Figure> figures;
 
     private BenchTable(BenchReport report) {
-        figures = BenchFigure.of(report).stream().collect(Collectors.toMap(BenchFigure::name, Function.identity()));
+        figures = Figure.of(report).stream().collect(Collectors.toMap(Figure::name, Function.identity()));
     }
 
     static String of(BenchReport report) {
@@ -64,7 +66,7 @@ final class BenchTable {
     }
 
     private String overRounds(String label, String name, Function<Double, String> print) {
-        BenchFigure figure = figures.get(name);
+        Figure figure = figures.get(name);
         if (figure.median() == null) {
             return row(label, "-", "-", "-");
         }

@@ -1,17 +1,28 @@
 package nighttrain.jobs.bench;
 
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EnginePlan;
 import nighttrain.executor.Engines;
 import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.executor.perf.Roofline;
+import nighttrain.executor.request.EngineStats;
+import nighttrain.executor.request.Generation;
+import nighttrain.executor.request.Generation.RequestError;
+import nighttrain.executor.request.GenerationRequest;
+import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.StopCheck;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.jobs.bench.Round.RoundFigures;
+import nighttrain.jobs.bench.Workload.RandomPrompts;
 
 /** An engine that nothing else uses, open for rounds: no Spark, no tokenizer, no table. */
 public final class LoneEngine implements AutoCloseable {
@@ -39,16 +50,16 @@ public final class LoneEngine implements AutoCloseable {
      *
      * @param model checkpoint directory
      * @param dummyWeights random weights instead of the checkpoint's
-     * @param loads that must fit, or it is not opened
+     * @param workloads that must fit, or it is not opened
      * @throws nighttrain.io.UserError for a model, a layout or lengths that cannot work, before any weight is read
      */
     public static LoneEngine open(
-            Path model, boolean dummyWeights, EngineConfig config, List<? extends Workload> loads) {
+            Path model, boolean dummyWeights, EngineConfig config, List<? extends Workload> workloads) {
         try (Checkpoint checkpoint = dummyWeights ? Checkpoints.dummy(model) : Checkpoints.open(model)) {
             Checkpoints.checkTensors(checkpoint);
             EnginePlan plan = Engines.plan(config, checkpoint.spec());
-            loads.forEach(
-                    load -> load.checkFits(plan.maxModelLen(), checkpoint.spec().maxPositions()));
+            workloads.forEach(workload ->
+                    workload.checkFits(plan.maxModelLen(), checkpoint.spec().maxPositions()));
             Optional<Roofline> roofline = Engines.roofline(config, plan, checkpoint.spec());
             long opening = System.nanoTime();
             Engine engine = Engines.open(config, checkpoint);
@@ -92,29 +103,91 @@ public final class LoneEngine implements AutoCloseable {
      *
      * @throws nighttrain.io.UserError saying what is too long
      */
-    public void checkFits(Workload load) {
-        load.checkFits(plan().maxModelLen(), maxPositions);
+    public void checkFits(Workload workload) {
+        workload.checkFits(plan().maxModelLen(), maxPositions);
     }
 
-    /** Runs what is compiled or cached once, before the clock of a round of {@code load}. */
-    public void warmUp(Workload load, RandomPrompts random) throws InterruptedException {
+    /** Runs what is compiled or cached once, before the clock of a round of {@code workload}. */
+    public void warmUp(Workload workload, RandomPrompts random) throws InterruptedException {
         int batch = plan().maxNumSeqs() * plan().replicas();
-        Workload warmUp = load.warmUp(load.maxConcurrency() > 0 ? Math.min(batch, load.maxConcurrency()) : batch);
+        Workload warmUp =
+                workload.warmUp(workload.maxConcurrency() > 0 ? Math.min(batch, workload.maxConcurrency()) : batch);
         run(warmUp, warmUp.prompts(random));
     }
 
-    /** Runs one round; {@code prompts} are some of {@code load}. */
-    public Round run(Workload load, List<int[]> prompts) throws InterruptedException {
-        return new RoundRunner(engine, load.outputLen(), load.maxConcurrency()).run(prompts);
+    /** Runs one round; {@code prompts} are some of {@code workload}. */
+    public Round run(Workload workload, List<int[]> prompts) throws InterruptedException {
+        return new RoundRunner(engine, workload.outputLen(), workload.maxConcurrency()).run(prompts);
     }
 
     /** Every figure of a round that was run here, by name. */
-    public Map<String, Double> figures(Round round, Workload load) {
-        return RoundFigures.of(round, plan(), roofline, load.maxConcurrency());
+    public Map<String, Double> figures(Round round, Workload workload) {
+        return RoundFigures.of(round, plan(), roofline, workload.maxConcurrency());
     }
 
     @Override
     public void close() {
         engine.close();
+    }
+
+    /** Keeps an engine as full as it wants to be until every prompt is answered. */
+    static final class RoundRunner {
+        private static final Duration WAIT = Duration.ofMillis(100);
+
+        private final Engine engine;
+        private final int outputLen;
+        private final int maxConcurrency;
+        private final SamplingParams sampling;
+
+        /**
+         * @param outputLen tokens of every output: greedy, and whatever token comes
+         * @param maxConcurrency most requests under way at once; 0: as many as the engine takes
+         */
+        RoundRunner(Engine engine, int outputLen, int maxConcurrency) {
+            this.engine = engine;
+            this.outputLen = outputLen;
+            this.maxConcurrency = maxConcurrency > 0 ? maxConcurrency : Integer.MAX_VALUE;
+            this.sampling = new SamplingParams(outputLen, 0, 0, 1, 0, 1, 0, 0, -1, true, false);
+        }
+
+        /**
+         * Runs one round; nothing else may use the engine meanwhile.
+         *
+         * @throws IllegalStateException where an answer is not what was asked for: its time would mean nothing
+         */
+        Round run(List<int[]> prompts) throws InterruptedException {
+            List<Generation> answers = new ArrayList<>();
+            EngineStats before = engine.stats();
+            long start = System.nanoTime();
+            try (Engine.Session session = engine.session()) {
+                int offered = 0;
+                while (answers.size() < prompts.size()) {
+                    while (offered < prompts.size()
+                            && session.inFlight() < maxConcurrency
+                            && session.offer(request(offered, prompts.get(offered)))) {
+                        offered++;
+                    }
+                    session.poll(WAIT).ifPresent(answers::add);
+                }
+            }
+            long wallNanos = System.nanoTime() - start;
+            answers.forEach(this::check);
+            return Round.of(answers, wallNanos, before, engine.stats());
+        }
+
+        private GenerationRequest request(int id, int[] prompt) {
+            return new GenerationRequest(id, prompt, sampling, id, Set.of(), StopCheck.NEVER);
+        }
+
+        private void check(Generation answer) {
+            Optional<RequestError> error = answer.error();
+            if (error.isPresent()) {
+                throw new IllegalStateException(error.get().message());
+            }
+            if (answer.tokens().length != outputLen) {
+                throw new IllegalStateException("output of another length: " + answer.tokens().length
+                        + " tokens (asked for " + outputLen + ")");
+            }
+        }
     }
 }

@@ -2,10 +2,14 @@ package nighttrain.jobs.bench;
 
 import java.io.Serializable;
 import java.util.List;
+import java.util.Random;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 import nighttrain.io.UserError;
+import nighttrain.pipeline.settings.Setting;
 
 /** What one round asks of the engine. */
-public sealed interface Workload extends Serializable permits RandomWorkload, FixedPrompts {
+public sealed interface Workload extends Serializable {
     /** Output tokens of each request in a warm-up, at most. */
     int WARM_UP_TOKENS = 32;
 
@@ -43,6 +47,151 @@ public sealed interface Workload extends Serializable permits RandomWorkload, Fi
                     "prompt and output too long",
                     needed + " tokens",
                     "at most " + maxModelLen + ", " + limit + " --input-len or --output-len");
+        }
+    }
+
+    /**
+     * Prompts of random tokens.
+     *
+     * @param numPrompts prompts
+     * @param inputLen tokens of a prompt, or the middle of its lengths
+     * @param inputLenSpread share of {@code inputLen} by which a prompt may be shorter or longer, 0 to 1
+     * @param outputLen tokens generated for each prompt
+     * @param maxConcurrency most requests under way at once; 0: as many as the engine takes
+     * @param seed of lengths and tokens
+     */
+    record RandomWorkload(
+            int numPrompts, int inputLen, double inputLenSpread, int outputLen, int maxConcurrency, long seed)
+            implements Workload {
+        public RandomWorkload {
+            atLeast(1, numPrompts, BenchOptions.NUM_PROMPTS);
+            atLeast(1, inputLen, BenchOptions.INPUT_LEN);
+            atLeast(1, outputLen, BenchOptions.OUTPUT_LEN);
+            atLeast(0, maxConcurrency, BenchOptions.MAX_CONCURRENCY);
+            if (inputLenSpread < 0 || inputLenSpread > 1) {
+                throw UserError.of(
+                        "bad value of " + BenchOptions.INPUT_LEN_SPREAD.option(),
+                        inputLenSpread,
+                        "0 to 1, a share of --input-len; leave it out for prompts of one length");
+            }
+        }
+
+        static void atLeast(int least, int value, Setting<Integer> setting) {
+            if (value < least) {
+                String otherwise = setting.defaultValue().map(setting::print).orElseThrow();
+                throw UserError.of(
+                        "bad value of " + setting.option(),
+                        value,
+                        "at least " + least + "; leave it out for " + otherwise);
+            }
+        }
+
+        /** Tokens of the shortest prompt that can come. */
+        public int shortest() {
+            return Math.max(1, inputLen - spread());
+        }
+
+        @Override
+        public long longest() {
+            return (long) inputLen + spread();
+        }
+
+        private int spread() {
+            return (int) (inputLen * inputLenSpread);
+        }
+
+        @Override
+        public List<int[]> prompts(RandomPrompts random) {
+            return random.of(this);
+        }
+
+        @Override
+        public RandomWorkload warmUp(int batch) {
+            return new RandomWorkload(
+                    Math.min(numPrompts, batch),
+                    inputLen,
+                    inputLenSpread,
+                    Math.min(outputLen, WARM_UP_TOKENS),
+                    maxConcurrency,
+                    seed);
+        }
+    }
+
+    /**
+     * Prompts that are given: a table's, say.
+     *
+     * @param tokens at least one prompt, of at least one token each
+     * @param outputLen tokens generated for each prompt
+     * @param maxConcurrency most requests under way at once; 0: as many as the engine takes
+     */
+    record FixedPrompts(List<int[]> tokens, int outputLen, int maxConcurrency) implements Workload {
+        public FixedPrompts {
+            tokens = List.copyOf(tokens);
+            RandomWorkload.atLeast(1, tokens.size(), BenchOptions.NUM_PROMPTS);
+            RandomWorkload.atLeast(1, outputLen, BenchOptions.OUTPUT_LEN);
+            RandomWorkload.atLeast(0, maxConcurrency, BenchOptions.MAX_CONCURRENCY);
+        }
+
+        @Override
+        public int numPrompts() {
+            return tokens.size();
+        }
+
+        @Override
+        public long longest() {
+            return tokens.stream().mapToInt(prompt -> prompt.length).max().orElseThrow();
+        }
+
+        @Override
+        public List<int[]> prompts(RandomPrompts random) {
+            return tokens;
+        }
+
+        /** Random tokens in these lengths: the prefix cache must not know the prompts before their round. */
+        @Override
+        public Workload warmUp(int batch) {
+            int mean = (int)
+                    tokens.stream().mapToInt(prompt -> prompt.length).average().orElseThrow();
+            return new RandomWorkload(
+                    Math.min(tokens.size(), batch), mean, 0, Math.min(outputLen, WARM_UP_TOKENS), maxConcurrency, 0);
+        }
+    }
+
+    /**
+     * Prompts of random tokens, none of which begins as another does: else the prefix cache would answer for the engine. The first
+     * two tokens are a running number in base {@code vocabulary}, so the first token alone tells prompts apart until the vocabulary
+     * is used up.
+     */
+    final class RandomPrompts {
+        private final int vocabulary;
+        private final long seed;
+        private long made;
+
+        public RandomPrompts(int vocabulary, long seed) {
+            this.vocabulary = vocabulary;
+            this.seed = seed;
+        }
+
+        /** A round's prompts: the same lengths every time, other tokens than any before. */
+        public List<int[]> of(RandomWorkload workload) {
+            Random lengths = new Random(seed);
+            int shortest = workload.shortest();
+            int lengthsPossible = (int) (workload.longest() - shortest) + 1;
+            return IntStream.range(0, workload.numPrompts())
+                    .mapToObj(i -> prompt(shortest + lengths.nextInt(lengthsPossible)))
+                    .toList();
+        }
+
+        private int[] prompt(int length) {
+            long number = made++;
+            int[] tokens = new SplittableRandom(seed * 31 + number)
+                    .ints(length, 0, vocabulary)
+                    .toArray();
+            tokens[0] = Math.floorMod(seed + number, vocabulary);
+            if (length > 1) {
+                tokens[1] = Math.floorMod(seed + number / vocabulary, vocabulary);
+            }
+            return tokens;
         }
     }
 }

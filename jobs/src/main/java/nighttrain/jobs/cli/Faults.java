@@ -1,11 +1,18 @@
 package nighttrain.jobs.cli;
 
+import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import nighttrain.io.Causes;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.RunFault;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import picocli.CommandLine;
+import picocli.CommandLine.MissingParameterException;
+import picocli.CommandLine.OverwrittenOptionException;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** What a command that did not finish says, and its exit code. */
 public final class Faults {
@@ -32,6 +39,11 @@ public final class Faults {
         return ExitCode.FAILED;
     }
 
+    /** The same for what the parser of the command line refuses. */
+    public static ExitCode report(ParameterException usage, Terminal terminal) {
+        return report(UsageErrors.of(usage), terminal);
+    }
+
     private static Throwable innermost(Throwable fault) {
         return Causes.of(fault).reduce(fault, (outer, inner) -> inner);
     }
@@ -39,5 +51,45 @@ public final class Faults {
     private static String whereTheLogIs() {
         String log = System.getProperty("nighttrain.log");
         return "stack trace in " + (log == null ? "the driver's log" : log);
+    }
+
+    /** The parser's complaints in the house form: {@code what failed: value (limit; way out)}. */
+    private static final class UsageErrors {
+        private UsageErrors() {}
+
+        static UserError of(ParameterException error) {
+            CommandLine command = error.getCommandLine();
+            String help = command.getCommandSpec().qualifiedName() + " --help";
+            if (error instanceof UnmatchedArgumentException unmatched) {
+                return unmatched(unmatched, help);
+            }
+            if (error instanceof MissingParameterException missing) {
+                String options = missing.getMissing().stream()
+                        .map(argument -> argument.isOption() ? longestName(argument) : argument.paramLabel())
+                        .collect(Collectors.joining(", "));
+                return UserError.of("missing value", options, "a value follows the option; see " + help);
+            }
+            if (error instanceof OverwrittenOptionException twice) {
+                return UserError.of(
+                        "option given twice", longestName(twice.getOverwritten()), "once is allowed; leave one out");
+            }
+            return UserError.of("bad usage", error.getMessage(), "see " + help);
+        }
+
+        private static UserError unmatched(UnmatchedArgumentException error, String help) {
+            String argument = error.getUnmatched().get(0);
+            List<String> near = error.getSuggestions();
+            String hint =
+                    near.isEmpty() ? "see " + help : "did you mean " + String.join(" or ", near) + "?; see " + help;
+            if (error.isUnknownOption()) {
+                return UserError.of("unknown option", argument, hint);
+            }
+            boolean isCommand = !error.getCommandLine().getSubcommands().isEmpty();
+            return UserError.of(isCommand ? "unknown command" : "unexpected argument", argument, hint);
+        }
+
+        private static String longestName(CommandLine.Model.ArgSpec argument) {
+            return ((CommandLine.Model.OptionSpec) argument).longestName();
+        }
     }
 }

@@ -4,7 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
-import nighttrain.jobs.compare.CellResult.Spread;
+import nighttrain.jobs.compare.CompareResult.CellResult;
+import nighttrain.jobs.compare.CompareResult.CellResult.Spread;
 import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import nighttrain.pipeline.report.BarChart;
 import nighttrain.pipeline.report.BarChart.Bar;
@@ -12,7 +13,7 @@ import nighttrain.pipeline.report.BarChart.Group;
 import nighttrain.pipeline.report.Block;
 import nighttrain.pipeline.report.Numbers;
 
-/** The charts of a comparison: a group for each load, a bar for each cell. */
+/** The charts of a comparison: a group for each workload, a bar for each cell. */
 final class Charts {
     static final String DRIFT =
             "Throughput of all cells in each round, beside each cell's own median: 1 in every round where the machine stayed as it was.";
@@ -27,17 +28,17 @@ final class Charts {
 
     /** What is 1.0. */
     String baseline() {
-        return result.comparison().contenders().get(0).name() + " on "
+        return result.comparison().candidates().get(0).name() + " on "
                 + result.comparison().layouts().get(0) + " is 1.0 under each workload.";
     }
 
-    /** Loads that are not held back, or all where every one is. */
+    /** Workloads that are not held back, or all where every one is. */
     BarChart throughput() {
         return chart(
                 "Output tokens per second",
                 "of 1.0",
-                loads(false),
-                cell -> result.baseline(cell.cell().load())
+                workloads(false),
+                cell -> result.baseline(cell.cell().workload())
                         .spread(CompareResult.THROUGHPUT)
                         .flatMap(base -> cell.spread(CompareResult.THROUGHPUT)
                                 .map(mine -> bar(
@@ -55,7 +56,7 @@ final class Charts {
     List<Block> communication() {
         List<Block> charts = new ArrayList<>();
         charts.add(chart(
-                "Share of step time spent in sums",
+                "Share of step time spent in all-reduces",
                 "%",
                 names(),
                 cell -> cell.cell().layout().ranks() == 1
@@ -63,7 +64,7 @@ final class Charts {
                         : cell.spread("comm_share").map(share -> bar(cell, share.in(PERCENT), ""))));
         if (result.comparison().bounds()) {
             charts.add(chart(
-                    "Throughput, beside the same without sums",
+                    "Throughput, beside the same without all-reduces",
                     "%",
                     names(),
                     cell -> result.ofBound(cell)
@@ -110,16 +111,17 @@ final class Charts {
         return Optional.of(new Bar(String.valueOf(round), spread.median(), spread.min(), spread.max(), ""));
     }
 
-    /** Under loads that are held back: where all comes at once, a time tells of the queue. Of all, where none is held back. */
+    /** Under workloads that are held back: where all comes at once, a time tells of the queue. Of all, where none is held back. */
     private BarChart millis(String title, String figure) {
-        return chart(title, "ms", loads(true), cell -> cell.spread(figure).map(spread -> bar(cell, spread.in(1), "")));
+        return chart(
+                title, "ms", workloads(true), cell -> cell.spread(figure).map(spread -> bar(cell, spread.in(1), "")));
     }
 
-    private BarChart chart(String title, String unit, List<String> loads, Function<CellResult, Optional<Bar>> bar) {
-        List<Group> groups = loads.stream()
-                .map(load -> new Group(
-                        load,
-                        result.cells(load).stream()
+    private BarChart chart(String title, String unit, List<String> workloads, Function<CellResult, Optional<Bar>> bar) {
+        List<Group> groups = workloads.stream()
+                .map(workload -> new Group(
+                        workload,
+                        result.cells(workload).stream()
                                 .map(bar)
                                 .flatMap(Optional::stream)
                                 .toList()))
@@ -133,13 +135,13 @@ final class Charts {
     }
 
     private List<String> names() {
-        return result.comparison().loads().stream().map(NamedWorkload::name).toList();
+        return result.comparison().workloads().stream().map(NamedWorkload::name).toList();
     }
 
-    /** Loads with ({@code bounded}) or without a bound of what is under way; all, where there is none such. */
-    private List<String> loads(boolean bounded) {
-        List<String> some = result.comparison().loads().stream()
-                .filter(load -> load.load().maxConcurrency() > 0 == bounded)
+    /** Workloads with ({@code bounded}) or without a bound of what is under way; all, where there is none such. */
+    private List<String> workloads(boolean bounded) {
+        List<String> some = result.comparison().workloads().stream()
+                .filter(workload -> workload.workload().maxConcurrency() > 0 == bounded)
                 .map(NamedWorkload::name)
                 .toList();
         return some.isEmpty() ? names() : some;

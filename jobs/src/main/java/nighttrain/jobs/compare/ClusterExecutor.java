@@ -5,7 +5,9 @@ import java.util.ArrayList;
 import java.util.List;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.Engines;
+import nighttrain.jobs.compare.CompareResult.Failure;
 import nighttrain.jobs.compare.Comparison.NamedWorkload;
+import nighttrain.jobs.compare.Site.Assignment;
 import nighttrain.pipeline.cluster.LoneExecutor;
 import nighttrain.pipeline.host.EngineHost;
 import org.slf4j.Logger;
@@ -13,7 +15,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Engines on the one executor that a comparison takes of a cluster. What a visit came to arrives when it ends: a driver that is killed
- * loses the visit under way. An executor that dies costs that visit's loads their figures; another takes its place.
+ * loses the visit under way. An executor that dies costs that visit's workloads their figures; another takes its place.
  */
 public final class ClusterExecutor implements Site {
     private static final Logger LOG = LoggerFactory.getLogger(ClusterExecutor.class);
@@ -70,10 +72,10 @@ public final class ClusterExecutor implements Site {
         }
     }
 
-    private record Failed(ArrayList<String> loads, Failure failure) implements News {
+    private record Failed(ArrayList<String> workloads, Failure failure) implements News {
         @Override
         public void tell(Witness witness) {
-            witness.failed(loads, failure);
+            witness.failed(workloads, failure);
         }
     }
 
@@ -91,8 +93,8 @@ public final class ClusterExecutor implements Site {
         }
 
         @Override
-        public void failed(List<String> loads, Failure failure) {
-            taken.add(new Failed(new ArrayList<>(loads), failure));
+        public void failed(List<String> workloads, Failure failure) {
+            taken.add(new Failed(new ArrayList<>(workloads), failure));
         }
     }
 }

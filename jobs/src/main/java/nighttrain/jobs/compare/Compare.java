@@ -1,20 +1,30 @@
 package nighttrain.jobs.compare;
 
+import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
-import nighttrain.jobs.bench.FixedPrompts;
+import nighttrain.jobs.bench.Workload.FixedPrompts;
+import nighttrain.jobs.compare.Cell.Visit;
+import nighttrain.jobs.compare.CompareResult.Failure;
 import nighttrain.jobs.compare.Comparison.Candidate;
 import nighttrain.jobs.compare.Comparison.Choice;
 import nighttrain.jobs.compare.Comparison.NamedWorkload;
+import nighttrain.pipeline.job.Files;
 import nighttrain.pipeline.job.Fingerprint;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.job.JobLock;
 import nighttrain.pipeline.job.JobLock.RunId;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.Path;
 
 /** Measures a comparison into a folder, or what is missing of it there. */
 public final class Compare {
@@ -37,7 +47,7 @@ public final class Compare {
      * @return everything that was measured, now or earlier
      * @throws UserError for a model that cannot be read, or a folder of something else; nothing was written then
      */
-    public CompareResult run(Choice choice, boolean overwrite, CompareListener listener) throws InterruptedException {
+    public CompareResult run(Choice choice, boolean overwrite, Listener listener) throws InterruptedException {
         comparison.checkChoice(choice);
         folder.refuseForeign();
         Map<String, String> facts = new LinkedHashMap<>();
@@ -70,24 +80,24 @@ public final class Compare {
     }
 
     private void write(CompareResult result) {
-        CompareTables.write(result, folder);
+        CompareParquet.write(result, folder);
         folder.writeReport(CompareReport.of(result));
     }
 
     /** The smallest vocabulary: prompts made of it are the same for every model. */
     private int checkModels(Map<String, String> facts) {
         int vocabulary = Integer.MAX_VALUE;
-        for (Candidate contender : comparison.contenders()) {
+        for (Candidate candidate : comparison.candidates()) {
             try (Checkpoint model = comparison.dummyWeights()
-                    ? Checkpoints.dummy(contender.model())
-                    : Checkpoints.open(contender.model())) {
+                    ? Checkpoints.dummy(candidate.model())
+                    : Checkpoints.open(candidate.model())) {
                 vocabulary = Math.min(vocabulary, model.spec().vocabSize());
-                facts.put("model " + contender.name(), model.fingerprint());
+                facts.put("model " + candidate.name(), model.fingerprint());
             }
         }
-        for (NamedWorkload load : comparison.loads()) {
-            if (load.load() instanceof FixedPrompts table) {
-                checkTokens(load.name(), table, vocabulary);
+        for (NamedWorkload workload : comparison.workloads()) {
+            if (workload.workload() instanceof FixedPrompts table) {
+                checkTokens(workload.name(), table, vocabulary);
             }
         }
         return vocabulary;
@@ -104,7 +114,7 @@ public final class Compare {
         }
     }
 
-    /** What is there may grow, by models, layouts and loads, but what both have must be the same. */
+    /** What is there may grow, by models, layouts and workloads, but what both have must be the same. */
     private void refuseOther(Map<String, String> facts) {
         folder.fingerprint().ifPresent(earlier -> {
             Map<String, String> shared = new LinkedHashMap<>(earlier.facts());
@@ -128,5 +138,164 @@ public final class Compare {
         }
         all.putAll(facts);
         folder.write(new Fingerprint(all));
+    }
+
+    /** Hears what a comparison is doing. */
+    public interface Listener {
+        /** What is going on, in a few words. */
+        void phase(String what);
+
+        /**
+         * A round was measured.
+         *
+         * @param done rounds of this run
+         * @param total rounds that this run has, as far as is known
+         */
+        void measured(FinishedRound round, int done, int total);
+
+        /** A cell, or all of an engine, cannot be measured, and why. */
+        void failed(String what, String why);
+    }
+
+    /**
+     * Sweeps over every engine as often as there are rounds: A B C A B C. A machine that grows slower then grows slower for all. An
+     * engine holds all of its GPUs' memory, so each visit opens it, warms it up, measures one round of each workload, and closes it.
+     */
+    private static final class CompareRun {
+        private final Comparison comparison;
+        private final Choice choice;
+        private final Site site;
+        private final int vocabulary;
+        private final List<FinishedRound> finished;
+        private final Consumer<FinishedRound> journal;
+        private final Listener listener;
+        private final Map<Cell, Failure> failures = new LinkedHashMap<>();
+        private int done;
+
+        CompareRun(
+                Comparison comparison,
+                Choice choice,
+                Site site,
+                int vocabulary,
+                List<FinishedRound> earlier,
+                Consumer<FinishedRound> journal,
+                Listener listener) {
+            this.comparison = comparison;
+            this.choice = choice;
+            this.site = site;
+            this.vocabulary = vocabulary;
+            this.finished = new ArrayList<>(earlier);
+            this.journal = journal;
+            this.listener = listener;
+        }
+
+        void measure() throws InterruptedException {
+            for (int round = 1; round <= comparison.rounds(); round++) {
+                for (Visit visit : comparison.visits()) {
+                    List<NamedWorkload> missing = choice.has(visit) ? missing(round, visit) : List.of();
+                    if (!missing.isEmpty()) {
+                        site.measure(
+                                comparison.assignment(round, visit, missing, vocabulary), new Visitor(round, visit));
+                    }
+                }
+            }
+        }
+
+        CompareResult result(String machine) {
+            return new CompareResult(comparison, machine, finished, failures);
+        }
+
+        private List<NamedWorkload> missing(int round, Visit visit) {
+            return comparison.workloads().stream()
+                    .filter(choice::has)
+                    .filter(workload -> !failures.containsKey(new Cell(visit, workload.name())))
+                    .filter(workload -> !isFinished(round, new Cell(visit, workload.name())))
+                    .toList();
+        }
+
+        private boolean isFinished(int round, Cell cell) {
+            return finished.stream()
+                    .anyMatch(ended -> ended.round() == round && ended.cell().equals(cell));
+        }
+
+        /** What this run still has to measure. */
+        private int left() {
+            return IntStream.rangeClosed(1, comparison.rounds())
+                    .map(round -> comparison.visits().stream()
+                            .filter(choice::has)
+                            .mapToInt(visit -> missing(round, visit).size())
+                            .sum())
+                    .sum();
+        }
+
+        /** Writes down what comes of one visit. */
+        private final class Visitor implements Site.Witness {
+            private final int round;
+            private final Visit visit;
+
+            Visitor(int round, Visit visit) {
+                this.round = round;
+                this.visit = visit;
+            }
+
+            @Override
+            public void phase(String what) {
+                listener.phase("Round " + round + " of " + comparison.rounds() + ": " + what);
+            }
+
+            @Override
+            public void measured(FinishedRound ended) {
+                journal.accept(ended);
+                finished.add(ended);
+                done++;
+                listener.measured(ended, done, done + left());
+            }
+
+            @Override
+            public void failed(List<String> workloads, Failure failure) {
+                workloads.forEach(workload -> failures.put(new Cell(visit, workload), failure));
+                listener.failed(visit + ", " + String.join(" and ", workloads), failure.why());
+            }
+        }
+    }
+
+    /** Finished rounds, one file each, whole or not there: a comparison that was killed goes on after the last of them. */
+    static final class RoundJournal {
+        private final JobFolder folder;
+        private int last;
+
+        RoundJournal(JobFolder folder) {
+            this.folder = folder;
+        }
+
+        /** All, in the order in which they were measured. */
+        List<FinishedRound> read() {
+            return Files.unchecked(() -> {
+                List<FinishedRound> rounds = new ArrayList<>();
+                for (FileStatus file : list()) {
+                    rounds.add(FinishedRound.parse(Files.read(folder.fs(), file.getPath())));
+                }
+                return rounds;
+            });
+        }
+
+        void add(FinishedRound round) {
+            Files.unchecked(() -> {
+                Path file = new Path(folder.rounds(), String.format("%06d.json", ++last));
+                Files.write(folder.fs(), file, round.json());
+                return null;
+            });
+        }
+
+        private List<FileStatus> list() throws IOException {
+            folder.fs().mkdirs(folder.rounds());
+            List<FileStatus> found = Arrays.stream(folder.fs().listStatus(folder.rounds()))
+                    .filter(file -> !file.getPath().getName().startsWith("_"))
+                    .sorted(Comparator.comparing(file -> file.getPath().getName()))
+                    .toList();
+            found.forEach(
+                    file -> last = Integer.parseInt(file.getPath().getName().replace(".json", "")));
+            return found;
+        }
     }
 }

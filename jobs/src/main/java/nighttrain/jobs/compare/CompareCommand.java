@@ -18,6 +18,7 @@ import nighttrain.jobs.cli.Sessions;
 import nighttrain.jobs.cli.SettingOptions;
 import nighttrain.jobs.cli.StopSignals;
 import nighttrain.jobs.cli.Terminal;
+import nighttrain.jobs.compare.Compare.Listener;
 import nighttrain.jobs.compare.Comparison.Choice;
 import nighttrain.pipeline.cluster.LoneExecutor;
 import nighttrain.pipeline.job.JobFolder;
@@ -115,7 +116,7 @@ public final class CompareCommand implements Command {
     }
 
     private static Comparison comparison(ParseResult given) {
-        return ComparisonReader.read(Path.of(Optional.<String>ofNullable(given.matchedOptionValue(CONFIG, null))
+        return ComparisonFile.read(Path.of(Optional.<String>ofNullable(given.matchedOptionValue(CONFIG, null))
                 .orElseThrow(() ->
                         UserError.of("missing option", CONFIG, "what to compare; see conf/compare for examples"))));
     }
@@ -157,7 +158,7 @@ public final class CompareCommand implements Command {
     }
 
     /** A line for every finished round, whose time may be minutes; what goes on meanwhile where a terminal redraws. */
-    private static final class CompareProgress implements CompareListener {
+    private static final class CompareProgress implements Listener {
         private final ProgressBar bar;
 
         CompareProgress(ProgressBar bar) {

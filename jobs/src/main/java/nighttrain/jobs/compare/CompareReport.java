@@ -5,7 +5,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
-import nighttrain.jobs.compare.CellResult.Spread;
+import nighttrain.jobs.compare.CompareResult.CellResult;
+import nighttrain.jobs.compare.CompareResult.CellResult.Spread;
+import nighttrain.jobs.compare.CompareResult.Failure;
 import nighttrain.jobs.compare.Comparison.Candidate;
 import nighttrain.pipeline.job.Versions;
 import nighttrain.pipeline.report.Block;
@@ -40,7 +42,7 @@ final class CompareReport {
                 List.of(pictures.ttft(), pictures.tpot())));
         sections.add(new Section(
                 "Communication",
-                "What it takes of the time, and how near a model comes to itself with every sum over ranks left out.",
+                "What it takes of the time, and how near a model comes to itself with every all-reduce left out.",
                 pictures.communication()));
         pictures.roofline().ifPresent(chart -> sections.add(new Section("Roofline", "", List.of(chart))));
         result.comparison().published().forEach(table -> sections.add(new PublishedFigures(result, table).section()));
@@ -58,7 +60,7 @@ final class CompareReport {
 
     private String contents() {
         Comparison comparison = result.comparison();
-        return comparison.contenders().stream().map(Candidate::name).collect(Collectors.joining(", ")) + " on "
+        return comparison.candidates().stream().map(Candidate::name).collect(Collectors.joining(", ")) + " on "
                 + comparison.layouts().stream().map(Layout::toString).collect(Collectors.joining(", "))
                 + " (replicas x ranks), " + result.machine() + ".";
     }
@@ -94,7 +96,7 @@ final class CompareReport {
     private List<String> row(CellResult cell) {
         List<String> row = new ArrayList<>(List.of(
                 cell.cell().visit().toString(),
-                cell.cell().load(),
+                cell.cell().workload(),
                 String.valueOf(cell.rounds().size())));
         row.add(Numbers.figure(median(cell, CompareResult.THROUGHPUT)));
         row.add(Numbers.figure(
@@ -125,18 +127,18 @@ final class CompareReport {
 
     private Table models() {
         List<List<String>> rows = new ArrayList<>();
-        for (Candidate contender : result.comparison().contenders()) {
+        for (Candidate candidate : result.comparison().candidates()) {
             result.rounds().stream()
-                    .filter(round -> round.cell().contender().equals(contender.name()))
+                    .filter(round -> round.cell().candidate().equals(candidate.name()))
                     .findFirst()
                     .map(FinishedRound::engine)
                     .ifPresent(engine -> rows.add(List.of(
-                            contender.name(),
+                            candidate.name(),
                             engine.footprint().architecture(),
                             Numbers.count(engine.footprint().parameters()),
                             String.valueOf(engine.footprint().blockingSyncs()),
                             String.valueOf(engine.footprint().overlappedSyncs()),
-                            contender.model().toString())));
+                            candidate.model().toString())));
         }
         return new Table(
                 "Models",

@@ -5,7 +5,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import nighttrain.jobs.cli.Figures;
-import nighttrain.jobs.compare.CellResult.Spread;
+import nighttrain.jobs.compare.CompareResult.CellResult;
+import nighttrain.jobs.compare.CompareResult.CellResult.Spread;
+import nighttrain.jobs.compare.CompareResult.Failure;
 import nighttrain.jobs.compare.Comparison.NamedWorkload;
 
 /** What {@code compare} prints: a block for each workload, a line for each cell, medians over the rounds. */
@@ -22,18 +24,18 @@ final class CompareTable {
         List<String> lines = new ArrayList<>();
         lines.add(result.comparison().title() + " (" + result.machine() + ")");
         CompareTable table = new CompareTable(result);
-        result.comparison().loads().forEach(load -> lines.addAll(table.block(load)));
+        result.comparison().workloads().forEach(workload -> lines.addAll(table.block(workload)));
         lines.add("");
         Findings.of(result).forEach(finding -> lines.add("  " + finding));
         lines.add("  output    " + output + " (results, metrics, report.html)");
         return String.join("\n", lines.stream().map(String::stripTrailing).toList()) + "\n";
     }
 
-    private List<String> block(NamedWorkload load) {
+    private List<String> block(NamedWorkload workload) {
         List<String> lines = new ArrayList<>();
         lines.add("");
-        lines.add(load.name() + ": " + Figures.count(load.load().numPrompts(), "prompt") + ", "
-                + Figures.count(load.load().outputLen()) + " tokens out, "
+        lines.add(workload.name() + ": " + Figures.count(workload.workload().numPrompts(), "prompt") + ", "
+                + Figures.count(workload.workload().outputLen()) + " tokens out, "
                 + Figures.count(result.comparison().rounds(), "round"));
         lines.add(row(
                 "layout",
@@ -48,13 +50,13 @@ final class CompareTable {
                 "comm",
                 "roof",
                 "syncs"));
-        result.cells(load.name()).forEach(cell -> lines.add(line(cell)));
+        result.cells(workload.name()).forEach(cell -> lines.add(line(cell)));
         return lines;
     }
 
     private String line(CellResult cell) {
         String layout = cell.cell().layout().toString();
-        String model = cell.cell().contender();
+        String model = cell.cell().candidate();
         if (!cell.isMeasured()) {
             return String.format(Locale.ROOT, "  %-7s%-14s", layout, model)
                     + cell.failure().map(Failure::why).orElse("not measured yet");

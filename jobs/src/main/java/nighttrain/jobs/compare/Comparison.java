@@ -9,30 +9,32 @@ import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.GpuConfig;
 import nighttrain.io.UserError;
 import nighttrain.jobs.bench.Workload;
+import nighttrain.jobs.compare.Cell.Visit;
+import nighttrain.jobs.compare.Site.Assignment;
 
 /**
- * What is compared: every contender on every layout under every load, the same prompts each time.
+ * What is compared: every candidate on every layout under every workload, the same prompts each time.
  *
  * @param name of the comparison: its file's, without the ending
  * @param title in words
- * @param contenders the first is 1.0
- * @param layouts on the first, the first contender is 1.0
- * @param loads what each is asked
+ * @param candidates the first is 1.0
+ * @param layouts on the first, the first candidate is 1.0
+ * @param workloads what each is asked
  * @param engine what every engine is asked but its layout
  * @param dummyWeights random weights instead of the checkpoints'
  * @param warmUpRounds short rounds before each measured one
  * @param rounds measured rounds of each cell
  * @param seed of random prompts
- * @param bounds whether layouts of several ranks are measured without sums, too
+ * @param bounds whether layouts of several ranks are measured without all-reduces, too
  * @param published names of tables by others to show beside
  * @param facts everything that a figure depends on, as text by name
  */
 public record Comparison(
         String name,
         String title,
-        List<Candidate> contenders,
+        List<Candidate> candidates,
         List<Layout> layouts,
-        List<NamedWorkload> loads,
+        List<NamedWorkload> workloads,
         EngineConfig engine,
         boolean dummyWeights,
         int warmUpRounds,
@@ -42,9 +44,9 @@ public record Comparison(
         List<PublishedTable> published,
         Map<String, String> facts) {
     public Comparison {
-        contenders = List.copyOf(contenders);
+        candidates = List.copyOf(candidates);
         layouts = List.copyOf(layouts);
-        loads = List.copyOf(loads);
+        workloads = List.copyOf(workloads);
         published = List.copyOf(published);
     }
 
@@ -52,24 +54,24 @@ public record Comparison(
     public List<Visit> visits() {
         List<Visit> visits = new ArrayList<>();
         for (Layout layout : layouts) {
-            for (Candidate contender : contenders) {
-                visits.add(new Visit(contender.name(), layout, false));
+            for (Candidate candidate : candidates) {
+                visits.add(new Visit(candidate.name(), layout, false));
                 if (bounds && layout.ranks() > 1) {
-                    visits.add(new Visit(contender.name(), layout, true));
+                    visits.add(new Visit(candidate.name(), layout, true));
                 }
             }
         }
         return visits;
     }
 
-    /** What is 1.0 under a load. */
-    public Cell baseline(String load) {
-        return new Cell(new Visit(contenders.get(0).name(), layouts.get(0), false), load);
+    /** What is 1.0 under a workload. */
+    public Cell baseline(String workload) {
+        return new Cell(new Visit(candidates.get(0).name(), layouts.get(0), false), workload);
     }
 
-    private Candidate contender(String name) {
-        return contenders.stream()
-                .filter(contender -> contender.name().equals(name))
+    private Candidate candidate(String name) {
+        return candidates.stream()
+                .filter(candidate -> candidate.name().equals(name))
                 .findFirst()
                 .orElseThrow();
     }
@@ -79,13 +81,13 @@ public record Comparison(
         return new Assignment(
                 round,
                 visit,
-                contender(visit.contender()).model().toAbsolutePath().toString(),
+                candidate(visit.candidate()).model().toAbsolutePath().toString(),
                 dummyWeights,
                 engine(visit),
                 warmUpRounds,
                 vocabulary,
                 seed,
-                loads,
+                workloads,
                 missing);
     }
 
@@ -103,16 +105,16 @@ public record Comparison(
     public void checkChoice(Choice choice) {
         check(
                 "--models",
-                choice.contenders(),
-                contenders.stream().map(Candidate::name).toList());
+                choice.candidates(),
+                candidates.stream().map(Candidate::name).toList());
         check(
                 "--layouts",
                 choice.layouts(),
                 layouts.stream().map(Layout::toString).toList());
         check(
                 "--workloads",
-                choice.loads(),
-                loads.stream().map(NamedWorkload::name).toList());
+                choice.workloads(),
+                workloads.stream().map(NamedWorkload::name).toList());
     }
 
     private static void check(String option, List<String> chosen, List<String> known) {
@@ -129,22 +131,22 @@ public record Comparison(
     /**
      * A part of a comparison, to be measured now; empty lists choose everything.
      *
-     * @param contenders names of models
+     * @param candidates names of models
      * @param layouts as they are written
-     * @param loads names of loads
+     * @param workloads names of workloads
      */
-    public record Choice(List<String> contenders, List<String> layouts, List<String> loads) {
+    public record Choice(List<String> candidates, List<String> layouts, List<String> workloads) {
         public static Choice everything() {
             return new Choice(List.of(), List.of(), List.of());
         }
 
         boolean has(Visit visit) {
-            return has(contenders, visit.contender())
+            return has(candidates, visit.candidate())
                     && has(layouts, visit.layout().toString());
         }
 
-        boolean has(NamedWorkload load) {
-            return has(loads, load.name());
+        boolean has(NamedWorkload workload) {
+            return has(workloads, workload.name());
         }
 
         private static boolean has(List<String> chosen, String name) {
@@ -161,10 +163,37 @@ public record Comparison(
     public record Candidate(String name, Path model) {}
 
     /**
-     * A load of a comparison.
+     * A workload of a comparison.
      *
      * @param name what the comparison calls it: {@code 1024/128}
-     * @param load what each round of it asks
+     * @param workload what each round of it asks
      */
-    public record NamedWorkload(String name, Workload load) implements Serializable {}
+    public record NamedWorkload(String name, Workload workload) implements Serializable {}
+
+    /**
+     * Figures that others measured on their machine.
+     *
+     * @param name by which comparisons ask for it
+     * @param title what was measured
+     * @param source where it was published
+     * @param machine where it was measured
+     * @param note what a reader must know before setting ours beside it
+     * @param figure which of our figures it is held against
+     * @param rows the figures
+     */
+    public record PublishedTable(
+            String name, String title, String source, String machine, String note, String figure, List<Row> rows) {
+        public PublishedTable {
+            rows = List.copyOf(rows);
+        }
+
+        /**
+         * Figures of one workload.
+         *
+         * @param system that measured them: an inference engine
+         * @param workload our name of the workload; empty where the figure is over many
+         * @param values by our names of candidates
+         */
+        public record Row(String system, String workload, Map<String, Double> values) {}
+    }
 }

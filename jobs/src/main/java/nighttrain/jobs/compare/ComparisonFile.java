@@ -1,29 +1,33 @@
 package nighttrain.jobs.compare;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 import nighttrain.io.UserError;
 import nighttrain.jobs.bench.BenchOptions;
-import nighttrain.jobs.bench.BenchSettings;
+import nighttrain.jobs.cli.YamlFile;
 import nighttrain.jobs.compare.Comparison.Candidate;
 import nighttrain.jobs.compare.Comparison.NamedWorkload;
+import nighttrain.jobs.compare.Comparison.PublishedTable;
 import nighttrain.pipeline.settings.Setting;
 import nighttrain.pipeline.settings.Settings;
 
 /** A comparison as it is written down: conf/compare has examples. Paths are relative to the file. */
 public final class ComparisonFile {
+    private static final String PUBLISHED = "published.yaml";
     private static final List<String> KEYS =
             List.of("title", "models", "layouts", "workloads", "settings", "bound", "published");
 
     /** What models, layouts and bounds decide. */
     private static final Set<String> DECIDED = Stream.<Setting<?>>of(
-                    Settings.MODEL, Settings.RANKS, Settings.REPLICAS, BenchSettings.SKIP_SUMS)
+                    Settings.MODEL, Settings.RANKS, Settings.REPLICAS, BenchOptions.SKIP_SUMS)
             .flatMap(setting -> Stream.concat(Stream.of(setting.name()), setting.aliases().stream()))
             .collect(java.util.stream.Collectors.toUnmodifiableSet());
 
@@ -34,6 +38,19 @@ public final class ComparisonFile {
     private ComparisonFile(Path file, JsonNode text) {
         this.file = file;
         this.tree = new Tree(text, file.toString());
+    }
+
+    /** A comparison, and the published figures beside its file. */
+    public static Comparison read(Path file) {
+        YamlFile yaml = new YamlFile(file, "comparison", "YAML with models:, layouts: and workloads:");
+        return parse(file, yaml.read(), published(file.resolveSibling(PUBLISHED)));
+    }
+
+    /** None where there is no such file. */
+    public static List<PublishedTable> published(Path file) {
+        return Files.exists(file)
+                ? PublishedFile.parse(file, new YamlFile(file, "published figures", "YAML, a table by name").read())
+                : List.of();
     }
 
     /**
@@ -50,15 +67,15 @@ public final class ComparisonFile {
 
     private Comparison comparison(List<PublishedTable> published) {
         tree.onlyKeys(KEYS);
-        List<Candidate> contenders = contenders();
-        readSettings(contenders.get(0));
+        List<Candidate> candidates = candidates();
+        readSettings(candidates.get(0));
         BenchOptions shared = BenchOptions.of(settings);
         return new Comparison(
                 name(),
                 tree.text("title").orElse(name()),
-                contenders,
+                candidates,
                 tree.texts("layouts").stream().map(Layout::parse).distinct().toList(),
-                loads(),
+                workloads(),
                 shared.engine(),
                 shared.dummyWeights(),
                 shared.warmUpRounds(),
@@ -73,18 +90,18 @@ public final class ComparisonFile {
         return file.getFileName().toString().replaceFirst("\\.ya?ml$", "");
     }
 
-    private List<Candidate> contenders() {
-        List<Candidate> contenders = new ArrayList<>();
+    private List<Candidate> candidates() {
+        List<Candidate> candidates = new ArrayList<>();
         tree.child("models")
                 .values()
-                .forEach((name, path) -> contenders.add(
+                .forEach((name, path) -> candidates.add(
                         new Candidate(name, file.resolveSibling(path).normalize())));
-        return contenders;
+        return candidates;
     }
 
     private void readSettings(Candidate any) {
         Set<String> known = new java.util.TreeSet<>();
-        BenchSettings.all().forEach(setting -> {
+        BenchOptions.all().forEach(setting -> {
             known.add(setting.name());
             known.addAll(setting.aliases());
         });
@@ -96,17 +113,17 @@ public final class ComparisonFile {
         settings.put(Settings.MODEL.name(), any.model().toString());
     }
 
-    private List<NamedWorkload> loads() {
-        List<NamedWorkload> loads = new ArrayList<>();
-        for (Tree load : tree.children("workloads")) {
-            NamedWorkload named = WorkloadFile.parse(load, settings, file);
-            if (loads.stream().anyMatch(other -> other.name().equals(named.name()))) {
+    private List<NamedWorkload> workloads() {
+        List<NamedWorkload> workloads = new ArrayList<>();
+        for (Tree workload : tree.children("workloads")) {
+            NamedWorkload named = WorkloadFile.parse(workload, settings, file);
+            if (workloads.stream().anyMatch(other -> other.name().equals(named.name()))) {
                 throw UserError.of(
                         "two workloads of one name", named.name(), "in " + file + "; give one a name: of its own");
             }
-            loads.add(named);
+            workloads.add(named);
         }
-        return loads;
+        return workloads;
     }
 
     private List<PublishedTable> tables(List<PublishedTable> published) {
@@ -130,10 +147,126 @@ public final class ComparisonFile {
     private Map<String, String> facts(BenchOptions shared) {
         Map<String, String> facts = new LinkedHashMap<>(shared.settings());
         DECIDED.forEach(facts::remove);
-        facts.remove(BenchSettings.REPEAT.name()); // more rounds are more of the same
-        for (Tree load : tree.children("workloads")) {
-            facts.put("workload " + WorkloadFile.name(load), load.values().toString());
+        facts.remove(BenchOptions.REPEAT.name()); // more rounds are more of the same
+        for (Tree workload : tree.children("workloads")) {
+            facts.put(
+                    "workload " + WorkloadFile.name(workload), workload.values().toString());
         }
         return facts;
+    }
+
+    /** Tables that others published, as they are written down: {@code conf/compare/published.yaml}. */
+    private static final class PublishedFile {
+        private PublishedFile() {}
+
+        /** Every table of a file. */
+        public static List<PublishedTable> parse(Path file, JsonNode text) {
+            List<PublishedTable> tables = new ArrayList<>();
+            for (String name : new Tree(text, file.toString()).values().keySet()) {
+                Tree table = new Tree(text.get(name), name + " of " + file);
+                table.onlyKeys(List.of("title", "source", "machine", "note", "figure", "rows"));
+                tables.add(new PublishedTable(
+                        name,
+                        table.required("title"),
+                        table.required("source"),
+                        table.required("machine"),
+                        table.required("note"),
+                        table.required("figure"),
+                        table.children("rows").stream().map(PublishedFile::row).toList()));
+            }
+            return tables;
+        }
+
+        private static PublishedTable.Row row(Tree row) {
+            Map<String, Double> values = new LinkedHashMap<>();
+            row.values().forEach((key, value) -> {
+                if (!key.equals("system") && !key.equals("workload")) {
+                    values.put(key, Double.valueOf(value));
+                }
+            });
+            return new PublishedTable.Row(
+                    row.required("system"), row.text("workload").orElse(""), values);
+        }
+    }
+
+    /** A map of keys in a file that people write; says what is wrong with it in one line. */
+    static final class Tree {
+        private final JsonNode node;
+        private final String where;
+
+        Tree(JsonNode node, String where) {
+            this.node = node;
+            this.where = where;
+            if (!node.isObject() || node.isEmpty()) {
+                throw UserError.of(
+                        "nothing in " + where,
+                        node.getNodeType().toString().toLowerCase(java.util.Locale.ROOT),
+                        "keys and values are expected; see conf/compare");
+            }
+        }
+
+        /** Refuses any other key. */
+        void onlyKeys(List<String> known) {
+            node.fieldNames().forEachRemaining(key -> {
+                if (!known.contains(key)) {
+                    throw UserError.of(
+                            "unknown key in " + where, key, "known are " + String.join(", ", known) + "; mend it");
+                }
+            });
+        }
+
+        boolean has(String key) {
+            return node.hasNonNull(key);
+        }
+
+        Optional<String> text(String key) {
+            return Optional.ofNullable(node.get(key))
+                    .filter(JsonNode::isValueNode)
+                    .map(JsonNode::asText);
+        }
+
+        String required(String key) {
+            return needed(key).asText();
+        }
+
+        /** At least one text. */
+        List<String> texts(String key) {
+            List<String> texts = new ArrayList<>();
+            needed(key).forEach(value -> texts.add(value.asText()));
+            if (texts.isEmpty()) {
+                throw UserError.of("nothing in " + where, key, "a list of at least one is expected; see conf/compare");
+            }
+            return texts;
+        }
+
+        Tree child(String key) {
+            return new Tree(needed(key), key + " of " + where);
+        }
+
+        /** At least one map. */
+        List<Tree> children(String key) {
+            List<Tree> children = new ArrayList<>();
+            needed(key).forEach(child -> children.add(new Tree(child, key + " of " + where)));
+            if (children.isEmpty()) {
+                throw UserError.of("nothing in " + where, key, "a list of at least one is expected; see conf/compare");
+            }
+            return children;
+        }
+
+        /** Key to value as text, in the file's order. */
+        Map<String, String> values() {
+            Map<String, String> values = new LinkedHashMap<>();
+            node.properties()
+                    .forEach(
+                            entry -> values.put(entry.getKey(), entry.getValue().asText()));
+            return values;
+        }
+
+        private JsonNode needed(String key) {
+            if (!has(key)) {
+                throw UserError.of("missing in " + where, key, "see conf/compare for examples; add it");
+            }
+            return node.get(key);
+        }
     }
 }

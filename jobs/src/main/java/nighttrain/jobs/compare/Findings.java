@@ -8,26 +8,28 @@ import java.util.Optional;
 import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
-import nighttrain.jobs.compare.CellResult.Spread;
+import nighttrain.jobs.compare.CompareResult.CellResult;
+import nighttrain.jobs.compare.CompareResult.CellResult.Spread;
 import nighttrain.jobs.compare.Comparison.NamedWorkload;
 
 /** What a comparison says in words: a person who reads nothing else must not go home with the wrong answer. */
 public final class Findings {
     private final CompareResult result;
-    private final String load;
+    private final String workload;
     private final List<CellResult> cells;
 
-    private Findings(CompareResult result, String load) {
+    private Findings(CompareResult result, String workload) {
         this.result = result;
-        this.load = load;
-        this.cells = result.cells(load).stream().filter(CellResult::isMeasured).toList();
+        this.workload = workload;
+        this.cells =
+                result.cells(workload).stream().filter(CellResult::isMeasured).toList();
     }
 
-    /** Sentences, by load. */
+    /** Sentences, by workload. */
     public static List<String> of(CompareResult result) {
         List<String> found = new ArrayList<>();
-        for (NamedWorkload load : result.comparison().loads()) {
-            Findings findings = new Findings(result, load.name());
+        for (NamedWorkload workload : result.comparison().workloads()) {
+            Findings findings = new Findings(result, workload.name());
             findings.architectures().ifPresent(found::add);
             found.addAll(findings.layouts());
         }
@@ -36,22 +38,22 @@ public final class Findings {
 
     /** The fastest model on the layout of 1.0, beside that of 1.0. */
     private Optional<String> architectures() {
-        CellResult base = result.baseline(load);
+        CellResult base = result.baseline(workload);
         List<CellResult> rivals = on(cell -> cell.layout().equals(base.cell().layout()) && !cell.equals(base.cell()));
         Optional<CellResult> best = fastest(rivals);
         if (!base.isMeasured() || best.isEmpty()) {
             return Optional.empty();
         }
-        String names = base.cell().contender() + " on " + base.cell().layout();
+        String names = base.cell().candidate() + " on " + base.cell().layout();
         Spread mine = throughput(best.get());
         Spread theirs = throughput(base);
         if (mine.isAbove(theirs)) {
-            return Optional.of(load + ": " + best.get().cell().contender() + " is fastest on "
+            return Optional.of(workload + ": " + best.get().cell().candidate() + " is fastest on "
                     + base.cell().layout() + ", " + ratio(best.get(), base) + " of "
-                    + base.cell().contender() + ".");
+                    + base.cell().candidate() + ".");
         }
-        return Optional.of(load + ": no model is shown to be faster than " + names + "; "
-                + best.get().cell().contender() + " has " + ratio(best.get(), base)
+        return Optional.of(workload + ": no model is shown to be faster than " + names + "; "
+                + best.get().cell().candidate() + " has " + ratio(best.get(), base)
                 + (theirs.isAbove(mine) ? "." : ", within the spread of the rounds."));
     }
 
@@ -78,15 +80,16 @@ public final class Findings {
         String who = name(replicas.get());
         String other = name(ranks.get());
         if (alone.isAbove(together)) {
-            return Optional.of(load + ": replicas win. " + who + " makes " + ratio(replicas.get(), ranks.get()) + " of "
-                    + other + ", the fastest of all models on several ranks. Where one device holds the model,"
-                    + " copies that need no communication beat every architecture.");
+            return Optional.of(
+                    workload + ": replicas win. " + who + " makes " + ratio(replicas.get(), ranks.get()) + " of "
+                            + other + ", the fastest of all models on several ranks. Where one device holds the model,"
+                            + " copies that need no communication beat every architecture.");
         }
         if (together.isAbove(alone)) {
-            return Optional.of(load + ": ranks win. " + other + " makes " + ratio(ranks.get(), replicas.get()) + " of "
-                    + who + ", the fastest of the replicas.");
+            return Optional.of(workload + ": ranks win. " + other + " makes " + ratio(ranks.get(), replicas.get())
+                    + " of " + who + ", the fastest of the replicas.");
         }
-        return Optional.of(load + ": replicas and ranks are level. " + who + " makes "
+        return Optional.of(workload + ": replicas and ranks are level. " + who + " makes "
                 + ratio(replicas.get(), ranks.get()) + " of " + other + ", within the spread of the rounds.");
     }
 

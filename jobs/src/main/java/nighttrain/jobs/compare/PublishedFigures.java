@@ -4,8 +4,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.ToDoubleFunction;
-import nighttrain.jobs.compare.CellResult.Spread;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import nighttrain.jobs.compare.Cell.Visit;
+import nighttrain.jobs.compare.CompareResult.CellResult.Spread;
 import nighttrain.jobs.compare.Comparison.NamedWorkload;
+import nighttrain.jobs.compare.Comparison.PublishedTable;
 import nighttrain.pipeline.report.BarChart;
 import nighttrain.pipeline.report.BarChart.Bar;
 import nighttrain.pipeline.report.BarChart.Group;
@@ -17,7 +21,7 @@ import nighttrain.pipeline.report.Page.Section;
  * such ratios may stand side by side; the machines, and mostly the models' sizes, are others.
  */
 final class PublishedFigures {
-    private static final String WITHOUT_SUMS = " without sums";
+    private static final Pattern BOUND = Pattern.compile("(.*) without (?:all-reduces|sums)");
 
     private final CompareResult result;
     private final PublishedTable table;
@@ -27,13 +31,13 @@ final class PublishedFigures {
     PublishedFigures(CompareResult result, PublishedTable table) {
         this.result = result;
         this.table = table;
-        this.first = result.comparison().contenders().get(0).name();
+        this.first = result.comparison().candidates().get(0).name();
         this.layout = result.comparison().layouts().get(0);
     }
 
     Section section() {
         return new Section(
-                "PublishedFigures published figures: " + table.title(),
+                "Beside published figures: " + table.title(),
                 "Another machine: " + table.machine() + " (" + table.source() + "). Ours: " + layout + " on "
                         + result.machine() + ".",
                 List.of(new Prose(table.note()), chart()));
@@ -44,7 +48,8 @@ final class PublishedFigures {
         for (PublishedTable.Row row : table.rows()) {
             List<Bar> bars = bars(row);
             if (!bars.isEmpty()) {
-                groups.add(new Group(row.load().isEmpty() ? "all workloads (geometric mean)" : row.load(), bars));
+                groups.add(
+                        new Group(row.workload().isEmpty() ? "all workloads (geometric mean)" : row.workload(), bars));
             }
         }
         return new BarChart(
@@ -78,7 +83,7 @@ final class PublishedFigures {
         }
         row.values().forEach((name, value) -> {
             if (!name.equals(first)) {
-                ours(name, row.load()).ifPresent(bars::add);
+                ours(name, row.workload()).ifPresent(bars::add);
                 double ratio = isTime() ? base / value : value / base;
                 bars.add(bar(name + ", published (" + row.system() + ")", Spread.of(new double[] {ratio})));
             }
@@ -86,10 +91,10 @@ final class PublishedFigures {
         return bars;
     }
 
-    private Optional<Bar> ours(String name, String load) {
-        List<Spread> ratios = result.comparison().loads().stream()
+    private Optional<Bar> ours(String name, String workload) {
+        List<Spread> ratios = result.comparison().workloads().stream()
                 .map(NamedWorkload::name)
-                .filter(known -> load.isEmpty() || known.equals(load))
+                .filter(known -> workload.isEmpty() || known.equals(workload))
                 .flatMap(known -> ratio(name, known).stream())
                 .toList();
         return ratios.isEmpty()
@@ -105,12 +110,12 @@ final class PublishedFigures {
         return new Bar(name, rounded.median(), rounded.min(), rounded.max(), "");
     }
 
-    private Optional<Spread> ratio(String name, String load) {
-        boolean bound = name.endsWith(WITHOUT_SUMS);
-        String contender = bound ? name.substring(0, name.length() - WITHOUT_SUMS.length()) : name;
-        Optional<Spread> mine =
-                result.cell(new Cell(new Visit(contender, layout, bound), load)).spread(table.figure());
-        Optional<Spread> base = result.baseline(load).spread(table.figure());
+    private Optional<Spread> ratio(String name, String workload) {
+        Matcher bound = BOUND.matcher(name);
+        String candidate = bound.matches() ? bound.group(1) : name;
+        Optional<Spread> mine = result.cell(new Cell(new Visit(candidate, layout, bound.matches()), workload))
+                .spread(table.figure());
+        Optional<Spread> base = result.baseline(workload).spread(table.figure());
         return mine.flatMap(own -> base.map(of -> isTime()
                 ? new Spread(of.median() / own.median(), of.median() / own.max(), of.median() / own.min())
                 : new Spread(own.median() / of.median(), own.min() / of.median(), own.max() / of.median())));

@@ -7,14 +7,17 @@ import nighttrain.executor.EngineConfig;
 import nighttrain.executor.Engines;
 import nighttrain.io.UserError;
 import nighttrain.jobs.bench.LoneEngine;
-import nighttrain.jobs.bench.RandomPrompts;
 import nighttrain.jobs.bench.Round;
+import nighttrain.jobs.bench.Workload.RandomPrompts;
+import nighttrain.jobs.compare.Cell.Visit;
+import nighttrain.jobs.compare.CompareResult.Failure;
 import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import nighttrain.jobs.compare.FinishedRound.Opened;
+import nighttrain.jobs.compare.Site.Assignment;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Engines in this process. One that a load breaks is opened again for the loads after it. */
+/** Engines in this process. One that a workload breaks is opened again for the workloads after it. */
 public final class ThisProcess implements Site {
     private static final Logger LOG = LoggerFactory.getLogger(ThisProcess.class);
 
@@ -50,12 +53,12 @@ public final class ThisProcess implements Site {
             RandomPrompts random,
             Map<String, List<int[]>> prompts,
             Witness witness) {
-        /** How many of {@code loads} are done with: all, or those up to the one at which the engine broke. */
-        int measure(List<NamedWorkload> loads) throws InterruptedException {
-            for (int i = 0; i < loads.size(); i++) {
-                List<NamedWorkload> one = loads.subList(i, i + 1);
+        /** How many of {@code workloads} are done with: all, or those up to the one at which the engine broke. */
+        int measure(List<NamedWorkload> workloads) throws InterruptedException {
+            for (int i = 0; i < workloads.size(); i++) {
+                List<NamedWorkload> one = workloads.subList(i, i + 1);
                 try {
-                    witness.measured(round(loads.get(i)));
+                    witness.measured(round(workloads.get(i)));
                 } catch (UserError refused) {
                     fail(assignment.visit(), one, refused, witness);
                 } catch (RuntimeException broken) {
@@ -63,30 +66,30 @@ public final class ThisProcess implements Site {
                     return i + 1;
                 }
             }
-            return loads.size();
+            return workloads.size();
         }
 
         private FinishedRound round(NamedWorkload named) throws InterruptedException {
             Cell cell = new Cell(assignment.visit(), named.name());
-            engine.checkFits(named.load());
+            engine.checkFits(named.workload());
             for (int i = 0; i < assignment.warmUpRounds(); i++) {
                 witness.phase("warming up " + cell);
-                engine.warmUp(named.load(), random);
+                engine.warmUp(named.workload(), random);
             }
             witness.phase(cell.toString());
-            Round measured = engine.run(named.load(), prompts.get(named.name()));
+            Round measured = engine.run(named.workload(), prompts.get(named.name()));
             return new FinishedRound(
                     cell,
                     assignment.round(),
                     System.currentTimeMillis(),
                     Opened.of(engine),
                     measured,
-                    engine.figures(measured, named.load()));
+                    engine.figures(measured, named.workload()));
         }
     }
 
-    private static void fail(Visit visit, List<NamedWorkload> loads, Throwable fault, Witness witness) {
-        List<String> names = loads.stream().map(NamedWorkload::name).toList();
+    private static void fail(Visit visit, List<NamedWorkload> workloads, Throwable fault, Witness witness) {
+        List<String> names = workloads.stream().map(NamedWorkload::name).toList();
         LOG.warn("{} has no figures under {}", visit, names, fault);
         witness.failed(names, Failure.of(fault));
     }

@@ -10,11 +10,11 @@ import java.util.Map;
 import nighttrain.io.UserError;
 import nighttrain.io.text.Tokenizer;
 import nighttrain.jobs.bench.BenchOptions;
-import nighttrain.jobs.bench.BenchSettings;
-import nighttrain.jobs.bench.FixedPrompts;
-import nighttrain.jobs.bench.RandomWorkload;
 import nighttrain.jobs.bench.Workload;
+import nighttrain.jobs.bench.Workload.FixedPrompts;
+import nighttrain.jobs.bench.Workload.RandomWorkload;
 import nighttrain.jobs.compare.Comparison.NamedWorkload;
+import nighttrain.jobs.compare.ComparisonFile.Tree;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.parquet.example.data.Group;
 import org.apache.parquet.hadoop.ParquetReader;
@@ -26,11 +26,11 @@ final class WorkloadFile {
     private static final String TABLE = "table";
     private static final String COLUMN = "column";
     private static final String TOKENIZER = "tokenizer";
-    private static final String NUM_PROMPTS = BenchSettings.NUM_PROMPTS.name();
-    private static final String INPUT_LEN = BenchSettings.INPUT_LEN.name();
-    private static final String INPUT_LEN_SPREAD = BenchSettings.INPUT_LEN_SPREAD.name();
-    private static final String OUTPUT_LEN = BenchSettings.OUTPUT_LEN.name();
-    private static final String MAX_CONCURRENCY = BenchSettings.MAX_CONCURRENCY.name();
+    private static final String NUM_PROMPTS = BenchOptions.NUM_PROMPTS.name();
+    private static final String INPUT_LEN = BenchOptions.INPUT_LEN.name();
+    private static final String INPUT_LEN_SPREAD = BenchOptions.INPUT_LEN_SPREAD.name();
+    private static final String OUTPUT_LEN = BenchOptions.OUTPUT_LEN.name();
+    private static final String MAX_CONCURRENCY = BenchOptions.MAX_CONCURRENCY.name();
 
     private WorkloadFile() {}
 
@@ -56,14 +56,14 @@ final class WorkloadFile {
         return new NamedWorkload(name(tree), table ? ofTable(tree, workload, file) : workload);
     }
 
-    /** The name that was given, or what tells loads apart: {@code 1024/128}, {@code 1024/128 batch 1}. */
+    /** The name that was given, or what tells workloads apart: {@code 1024/128}, {@code 1024/128 batch 1}. */
     static String name(Tree tree) {
         return tree.text(NAME)
                 .orElseGet(() -> tree.text(TABLE)
                                 .map(table -> Path.of(table).getFileName().toString())
-                                .orElseGet(() -> length(tree, BenchSettings.INPUT_LEN))
+                                .orElseGet(() -> length(tree, BenchOptions.INPUT_LEN))
                         + "/"
-                        + length(tree, BenchSettings.OUTPUT_LEN)
+                        + length(tree, BenchOptions.OUTPUT_LEN)
                         + tree.text(MAX_CONCURRENCY)
                                 .map(most -> " batch " + most)
                                 .orElse(""));

@@ -1,9 +1,15 @@
 package nighttrain.jobs.inspect;
 
 import java.nio.file.Path;
+import java.util.LinkedHashSet;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
 import nighttrain.executor.perf.ModelFootprint;
+import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.spec.ModelSpec;
 import nighttrain.jobs.cli.Command;
 import nighttrain.jobs.cli.ExitCode;
 import nighttrain.jobs.cli.Help;
@@ -45,5 +51,86 @@ public final class InspectCommand implements Command {
             terminal.out().print(FootprintTable.of(model, shape.spec(), ModelFootprint.of(shape.spec())));
         }
         return ExitCode.FINISHED;
+    }
+
+    /** What {@code inspect} prints. Bytes are those of bf16, two per element. */
+    private static final class FootprintTable {
+        private static final int BF16_BYTES = 2;
+        private static final int[] RANKS = {1, 2, 4, 8};
+
+        private FootprintTable() {}
+
+        static String of(Path model, ModelSpec config, ModelFootprint footprint) {
+            StringBuilder out = new StringBuilder();
+            line(out, "model", "%s (%s)", model, config.modelType());
+            line(out, "architecture", "%s", footprint.architecture());
+            line(out, "shape", "%s", shape(config));
+            line(out, "block", "%s", String.join(", ", config.traits()));
+            line(out, "parameters", "%,d (%s in bf16)", footprint.parameters(), bytes(footprint.parameters()));
+            line(out, "KV cache", "%,d bytes per token in bf16", footprint.kvElementsPerToken() * BF16_BYTES);
+            line(
+                    out,
+                    "syncs",
+                    "%d per forward pass: %d that the next module waits for, %d overlapped",
+                    footprint.blockingSyncs() + footprint.overlappedSyncs(),
+                    footprint.blockingSyncs(),
+                    footprint.overlappedSyncs());
+            line(out, "sync bytes", "%,d per token and rank in bf16", footprint.syncElementsPerToken() * BF16_BYTES);
+            out.append(
+                    String.format("%n  %5s  %16s  %9s  %14s%n", "ranks", "parameters/rank", "bf16", "KV bytes/token"));
+            for (int ranks : RANKS) {
+                out.append(perRank(config, footprint, ranks));
+            }
+            return out.toString();
+        }
+
+        private static void line(StringBuilder out, String name, String format, Object... values) {
+            out.append(String.format("  %-13s ", name))
+                    .append(String.format(Locale.ROOT, format, values))
+                    .append(System.lineSeparator());
+        }
+
+        private static String shape(ModelSpec config) {
+            String each = config.hasTracks() ? config.trackCount() + " tracks, each " : "";
+            Set<String> layers = new LinkedHashSet<>();
+            config.layers().forEach(layer -> layers.add(layer.shape()));
+            return String.format(
+                    Locale.ROOT,
+                    "%d layers, %shidden %d, %s; vocabulary %d, %d positions",
+                    config.layers().size(),
+                    each,
+                    config.hiddenSize(),
+                    String.join(" or ", layers),
+                    config.vocabSize(),
+                    config.maxPositions());
+        }
+
+        private static String perRank(ModelSpec config, ModelFootprint footprint, int ranks) {
+            Optional<Long> parameters = parametersPerRank(config, ranks);
+            return parameters
+                    .map(count -> String.format(
+                            Locale.ROOT,
+                            "  %5d  %,16d  %9s  %,14d%n",
+                            ranks,
+                            count,
+                            bytes(count),
+                            footprint.kvElementsPerToken() * BF16_BYTES / ranks))
+                    .orElseGet(() -> String.format(Locale.ROOT, "  %5d  %16s%n", ranks, "does not divide"));
+        }
+
+        private static Optional<Long> parametersPerRank(ModelSpec config, int ranks) {
+            try {
+                return Optional.of(ModelFootprint.parametersPerRank(config, ranks));
+            } catch (UserError doesNotDivide) {
+                return Optional.empty();
+            }
+        }
+
+        private static String bytes(long parameters) {
+            double bytes = (double) parameters * BF16_BYTES;
+            return bytes >= 1e9
+                    ? String.format(Locale.ROOT, "%.1f GB", bytes / 1e9)
+                    : String.format(Locale.ROOT, "%.1f MB", bytes / 1e6);
+        }
     }
 }

@@ -1,24 +1,29 @@
 package nighttrain.jobs.plan;
 
 import java.io.IOException;
-import java.nio.file.Path;
+import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.UUID;
 import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.io.UserError;
 import nighttrain.jobs.cli.Command;
 import nighttrain.jobs.cli.ExitCode;
 import nighttrain.jobs.cli.Help;
-import nighttrain.jobs.cli.JsonFile;
+import nighttrain.jobs.cli.JsonOutput;
 import nighttrain.jobs.cli.ProgressBar;
 import nighttrain.jobs.cli.RunOptions;
-import nighttrain.jobs.cli.ScratchFolder;
 import nighttrain.jobs.cli.Sessions;
 import nighttrain.jobs.cli.SettingOptions;
 import nighttrain.jobs.cli.Terminal;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.permission.FsPermission;
+import org.apache.hadoop.util.ShutdownHookManager;
 import org.apache.spark.SparkConf;
 import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Model.CommandSpec;
@@ -42,11 +47,11 @@ public final class PlanCommand implements Command {
                 .description("Tells what a job will take: tokens, layouts, time, GPU-hours, cost.")
                 .customSynopsis("nighttrain plan --model DIR --input PATH [options]")
                 .sortOptions(false);
-        Map<String, List<OptionSpec>> options = SettingOptions.byHeading(PlanSettings.all());
+        Map<String, List<OptionSpec>> options = SettingOptions.byHeading(PlanOptions.all());
         options.put(
                 "This run",
                 List.of(
-                        JsonFile.option("the plan, for generate --plan,"),
+                        JsonOutput.option("the plan, for generate --plan,"),
                         RunOptions.master("Spark inside this process"),
                         RunOptions.conf(""),
                         Help.option()));
@@ -58,14 +63,14 @@ public final class PlanCommand implements Command {
     public ExitCode run(ParseResult parsed) throws IOException, InterruptedException {
         SparkConf conf = Sessions.conf(RunOptions.master(parsed), RunOptions.conf(parsed));
         SettingValues job = SettingValues.resolve(
-                SettingOptions.given(parsed, PlanSettings.ofTheJob()),
+                SettingOptions.given(parsed, PlanOptions.ofTheJob()),
                 key -> Optional.ofNullable(conf.get(key, null)),
                 Map.of());
-        Map<String, Object> own = SettingOptions.given(parsed, PlanSettings.own());
+        Map<String, Object> own = SettingOptions.given(parsed, PlanOptions.own());
         PlanOptions options = options(own, job);
-        Optional<String> scratch = PlanOptions.find(own, PlanSettings.SCRATCH);
+        Optional<String> scratch = PlanOptions.find(own, PlanOptions.SCRATCH);
         requireScratch(conf, scratch);
-        Optional<JsonFile> file = JsonFile.of(parsed);
+        Optional<JsonOutput> file = JsonOutput.of(parsed);
         try (ProgressBar bar = new ProgressBar(terminal)) {
             Plan plan = plan(conf, options, scratch, bar);
             bar.close();
@@ -76,10 +81,10 @@ public final class PlanCommand implements Command {
     }
 
     private static PlanOptions options(Map<String, Object> own, SettingValues job) {
-        Optional<String> hardware = PlanOptions.find(own, PlanSettings.HARDWARE);
+        Optional<String> hardware = PlanOptions.find(own, PlanOptions.HARDWARE);
         Optional<HardwareProfile> profile = hardware.map(HardwareReader::read);
-        Optional<Double> usd = PlanOptions.find(own, PlanSettings.PRICES)
-                .map(prices -> HardwareReader.price(Path.of(prices), hardware.orElse(CPU)));
+        Optional<Double> usd = PlanOptions.find(own, PlanOptions.PRICES)
+                .map(prices -> HardwareReader.price(java.nio.file.Path.of(prices), hardware.orElse(CPU)));
         return PlanOptions.of(own, job, profile, usd);
     }
 
@@ -87,7 +92,7 @@ public final class PlanCommand implements Command {
         if (Sessions.isRemote(conf) && scratch.isEmpty()) {
             throw UserError.of(
                     "missing option",
-                    PlanSettings.SCRATCH.option(),
+                    PlanOptions.SCRATCH.option(),
                     "executors of a cluster keep the trial's rows in it; give a folder that they reach");
         }
     }
@@ -102,6 +107,52 @@ public final class PlanCommand implements Command {
             return new PlanJob(spark, options, scratch.path().toString(), bar::phase).run();
         } finally {
             spark.stop();
+        }
+    }
+
+    /** A folder for files that nobody keeps: it goes when it is closed, or with this process if a signal ends that. */
+    private static final class ScratchFolder implements AutoCloseable {
+        /** After Spark has stopped writing, before file systems are closed. */
+        private static final int LATE = FileSystem.SHUTDOWN_HOOK_PRIORITY + 1;
+
+        /** It holds a user's rows. */
+        private static final FsPermission MINE = new FsPermission((short) 0700);
+
+        private final FileSystem fs;
+        private final Path path;
+        private final Runnable hook = this::delete;
+
+        private ScratchFolder(FileSystem fs, Path path) {
+            this.fs = fs;
+            this.path = path;
+        }
+
+        /** A new one in {@code parent}; empty: this machine's folder for such. */
+        public static ScratchFolder in(Optional<String> parent, Configuration hadoop) throws IOException {
+            Path path = new Path(
+                    parent.orElse("file:" + System.getProperty("java.io.tmpdir")), "nighttrain-" + UUID.randomUUID());
+            ScratchFolder folder = new ScratchFolder(path.getFileSystem(hadoop), path);
+            ShutdownHookManager.get().addShutdownHook(folder.hook, LATE);
+            folder.fs.mkdirs(path, MINE);
+            return folder;
+        }
+
+        public Path path() {
+            return path;
+        }
+
+        private void delete() {
+            try {
+                fs.delete(path, true);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+
+        @Override
+        public void close() {
+            ShutdownHookManager.get().removeShutdownHook(hook);
+            delete();
         }
     }
 }

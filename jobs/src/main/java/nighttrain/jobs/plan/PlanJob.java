@@ -18,6 +18,7 @@ import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.jobs.plan.Planner.Names;
 import nighttrain.jobs.plan.Sample.Length;
+import nighttrain.jobs.plan.Trial.TrialSize;
 import nighttrain.pipeline.cluster.LoneExecutor;
 import nighttrain.pipeline.host.CountingEngines;
 import nighttrain.pipeline.host.EngineFactory.EngineKey;

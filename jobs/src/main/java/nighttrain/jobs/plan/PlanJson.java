@@ -3,7 +3,8 @@ package nighttrain.jobs.plan;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import nighttrain.jobs.plan.Option.Expected;
+import nighttrain.jobs.plan.Plan.Option;
+import nighttrain.jobs.plan.Plan.Option.Expected;
 import nighttrain.pipeline.partition.FleetSimulation.FleetForecast;
 
 /** The keys of {@code plan --json}, in the order in which they are written; README.md says what they mean. */

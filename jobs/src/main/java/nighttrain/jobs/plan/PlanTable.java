@@ -5,7 +5,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import nighttrain.jobs.cli.Figures;
-import nighttrain.jobs.plan.Option.Expected;
+import nighttrain.jobs.plan.Plan.Option;
+import nighttrain.jobs.plan.Plan.Option.Expected;
 import nighttrain.pipeline.partition.FleetSimulation.FleetForecast;
 
 /** What {@code plan} prints. */

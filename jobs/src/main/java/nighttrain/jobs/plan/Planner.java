@@ -8,8 +8,10 @@ import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.executor.perf.StepTime;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.jobs.compare.Layout;
-import nighttrain.jobs.plan.Option.Expected;
+import nighttrain.jobs.plan.Plan.Option;
+import nighttrain.jobs.plan.Plan.Option.Expected;
 import nighttrain.jobs.plan.Sample.Length;
+import nighttrain.jobs.plan.Sample.ReplicaTime;
 import nighttrain.pipeline.partition.FleetSimulation;
 import nighttrain.pipeline.partition.FleetSimulation.Fleet;
 import nighttrain.pipeline.partition.FleetSimulation.FleetForecast;
@@ -36,14 +38,14 @@ public record Planner(ModelSpec model, EngineConfig config, int maxTokens, Sampl
     /** For GPUs that need not be here: every layout of {@code gpus} on a node. */
     public Plan onGpus(HardwareProfile hardware, int gpus, PlanOptions options, Names names) {
         List<Option> ranked =
-                new Options(model, hardware, gpus, config, sample, options.nodes(), calibration.pace()).ranked();
+                new LayoutRanking(model, hardware, gpus, config, sample, options.nodes(), calibration.pace()).ranked();
         return plan(ranked, config.maxNumSeqs(), gpus, options, names);
     }
 
     /** For an engine as it stood here in a trial. */
     public Plan asTried(EnginePlan plan, HardwareProfile hardware, PlanOptions options, Names names) {
         StepTime time = new StepTime(model, plan.ranks(), hardware);
-        Expected expected = Options.expected(sample, plan, time, options.nodes(), calibration.pace(), 0);
+        Expected expected = LayoutRanking.expected(sample, plan, time, options.nodes(), calibration.pace(), 0);
         Option only = new Option(
                 new Layout(plan.replicas(), plan.ranks()),
                 Optional.of(expected),

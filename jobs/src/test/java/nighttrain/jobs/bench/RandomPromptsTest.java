@@ -7,6 +7,8 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import nighttrain.jobs.bench.Workload.RandomPrompts;
+import nighttrain.jobs.bench.Workload.RandomWorkload;
 import org.junit.jupiter.api.Test;
 
 class RandomPromptsTest {

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import nighttrain.jobs.compare.Comparison.PublishedTable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -57,7 +58,7 @@ class CompareReportTest {
         Browser.Opened opened = browser.get().open(file, PHONE_PX, folder);
 
         assertThat(opened.console()).isEmpty();
-        assertThat(opened.dom()).contains("PublishedFigures published figures");
+        assertThat(opened.dom()).contains("Beside published figures");
         assertThat(browser.get().contentWidth(file, PHONE_PX, folder))
                 .as("nothing to scroll sideways")
                 .isLessThanOrEqualTo(PHONE_PX);
@@ -72,7 +73,9 @@ class CompareReportTest {
                 "sizes are ours",
                 figure,
                 List.of(new PublishedTable.Row(
-                        "vLLM", MadeResult.LOAD, new java.util.TreeMap<>(Map.of("dense", dense, "track-d8", track)))));
+                        "vLLM",
+                        MadeResult.WORKLOAD,
+                        new java.util.TreeMap<>(Map.of("dense", dense, "track-d8", track)))));
     }
 
     /** Without tags, scripts and styles, as a reader meets it. */

@@ -11,7 +11,11 @@ import java.util.ArrayList;
 import java.util.List;
 import nighttrain.executor.EngineConfig;
 import nighttrain.jobs.TinyModel;
+import nighttrain.jobs.compare.Compare.Listener;
+import nighttrain.jobs.compare.Compare.RoundJournal;
+import nighttrain.jobs.compare.CompareResult.Failure;
 import nighttrain.jobs.compare.Comparison.Choice;
+import nighttrain.jobs.compare.Site.Assignment;
 import nighttrain.pipeline.job.JobFolder;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.io.TempDir;
@@ -60,7 +64,7 @@ class CompareStopTest {
         return ComparisonFile.parse(folder.resolve("toy.yaml"), text, List.of());
     }
 
-    private static final class Told implements CompareListener {
+    private static final class Told implements Listener {
         private final List<String> failures = new ArrayList<>();
 
         @Override
@@ -100,8 +104,8 @@ class CompareStopTest {
                 }
 
                 @Override
-                public void failed(List<String> loads, Failure failure) {
-                    witness.failed(loads, failure);
+                public void failed(List<String> workloads, Failure failure) {
+                    witness.failed(workloads, failure);
                 }
             });
         }

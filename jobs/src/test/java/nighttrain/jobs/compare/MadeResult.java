@@ -10,40 +10,43 @@ import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.EnginePlan;
 import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.table.Percentiles;
-import nighttrain.jobs.bench.RandomWorkload;
 import nighttrain.jobs.bench.Round;
+import nighttrain.jobs.bench.Workload.RandomWorkload;
+import nighttrain.jobs.compare.Cell.Visit;
+import nighttrain.jobs.compare.CompareResult.Failure;
 import nighttrain.jobs.compare.Comparison.Candidate;
 import nighttrain.jobs.compare.Comparison.NamedWorkload;
+import nighttrain.jobs.compare.Comparison.PublishedTable;
 import nighttrain.jobs.compare.FinishedRound.Opened;
 
 /** A comparison whose rounds are written down instead of measured. */
 final class MadeResult {
-    static final String LOAD = "1024/128";
+    static final String WORKLOAD = "1024/128";
 
     private final List<FinishedRound> rounds = new ArrayList<>();
     private final Map<Cell, Failure> failures = new LinkedHashMap<>();
     private final List<PublishedTable> published = new ArrayList<>();
 
     /** Output tokens per second of a cell's rounds. */
-    MadeResult with(String contender, String layout, double... tokensPerS) {
-        return with(contender, layout, false, tokensPerS);
+    MadeResult with(String candidate, String layout, double... tokensPerS) {
+        return with(candidate, layout, false, tokensPerS);
     }
 
-    /** The same without sums. */
-    MadeResult bound(String contender, String layout, double... tokensPerS) {
-        return with(contender, layout, true, tokensPerS);
+    /** The same without all-reduces. */
+    MadeResult bound(String candidate, String layout, double... tokensPerS) {
+        return with(candidate, layout, true, tokensPerS);
     }
 
-    private MadeResult with(String contender, String layout, boolean bound, double... tokensPerS) {
-        Cell cell = new Cell(new Visit(contender, Layout.parse(layout), bound), LOAD);
+    private MadeResult with(String candidate, String layout, boolean bound, double... tokensPerS) {
+        Cell cell = new Cell(new Visit(candidate, Layout.parse(layout), bound), WORKLOAD);
         for (int i = 0; i < tokensPerS.length; i++) {
             rounds.add(round(cell, i + 1, tokensPerS[i]));
         }
         return this;
     }
 
-    MadeResult failed(String contender, String layout, String why) {
-        failures.put(new Cell(new Visit(contender, Layout.parse(layout), false), LOAD), new Failure(why, true));
+    MadeResult failed(String candidate, String layout, String why) {
+        failures.put(new Cell(new Visit(candidate, Layout.parse(layout), false), WORKLOAD), new Failure(why, true));
         return this;
     }
 
@@ -58,7 +61,7 @@ final class MadeResult {
                 "Made <up>",
                 List.of(new Candidate("dense", Path.of("a")), new Candidate("track-d8", Path.of("b"))),
                 List.of(Layout.parse("1x4"), Layout.parse("4x1")),
-                List.of(new NamedWorkload(LOAD, new RandomWorkload(256, 1024, 0, 128, 0, 0))),
+                List.of(new NamedWorkload(WORKLOAD, new RandomWorkload(256, 1024, 0, 128, 0, 0))),
                 EngineConfig.defaults(),
                 true,
                 1,

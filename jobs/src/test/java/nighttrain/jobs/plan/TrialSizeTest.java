@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.Optional;
 import nighttrain.executor.perf.AllReduceLatency;
 import nighttrain.executor.perf.HardwareProfile;
+import nighttrain.jobs.plan.Trial.TrialSize;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;

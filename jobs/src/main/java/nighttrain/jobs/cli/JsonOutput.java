@@ -10,7 +10,7 @@ import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
 
 /** The file of {@code --json}; whether it can be written is asked before anything is measured for it. */
-public record JsonFile(Path path) {
+public record JsonOutput(Path path) {
     private static final String OPTION = "--json";
 
     /** @param what is written to it */
@@ -23,11 +23,11 @@ public record JsonFile(Path path) {
     }
 
     /** That of a command, if one was given. */
-    public static Optional<JsonFile> of(ParseResult given) {
-        return Optional.<Path>ofNullable(given.matchedOptionValue(OPTION, null)).map(JsonFile::at);
+    public static Optional<JsonOutput> of(ParseResult given) {
+        return Optional.<Path>ofNullable(given.matchedOptionValue(OPTION, null)).map(JsonOutput::at);
     }
 
-    private static JsonFile at(Path path) {
+    private static JsonOutput at(Path path) {
         Path folder = path.toAbsolutePath().getParent();
         if (folder == null || !Files.isDirectory(folder)) {
             throw cannotWrite(path, "its directory must be there; make it", null);
@@ -35,7 +35,7 @@ public record JsonFile(Path path) {
         if (Files.exists(path) ? !Files.isRegularFile(path) || !Files.isWritable(path) : !Files.isWritable(folder)) {
             throw cannotWrite(path, "a file that may be written; choose another", null);
         }
-        return new JsonFile(path);
+        return new JsonOutput(path);
     }
 
     public void write(JsonNode json) {

@@ -13,13 +13,14 @@ import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.ModelSpec;
+import nighttrain.jobs.plan.Plan.Option;
 import nighttrain.jobs.plan.Sample.Length;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Layouts of GPUs that are not here: which comes first, and what is said of each. */
 @Timeout(30)
-class OptionsTest {
+class LayoutRankingTest {
     private static final HardwareProfile H100 = new HardwareProfile(
             "H100",
             80L << 30,
@@ -51,12 +52,12 @@ class OptionsTest {
                 .filteredOn(option -> option.layout().ranks() == 1)
                 .singleElement()
                 .satisfies(option -> assertThat(option.why())
-                        .startsWith("no sums between GPUs; only 4 rows a replica, which 256 would fill"));
+                        .startsWith("no all-reduces; only 4 rows a replica, which 256 would fill"));
     }
 
     @Test
     void aModelThatFitsNowhereIsToldWhatWouldHoldIt() {
-        Options one = options("dense-30b", 1, 500);
+        LayoutRanking one = options("dense-30b", 1, 500);
 
         assertThatThrownBy(one::ranked)
                 .isInstanceOf(UserError.class)
@@ -65,9 +66,9 @@ class OptionsTest {
                                 + " \\(weights [\\d.]+ GiB\\)(; --max-num-seqs \\d+ would)?; use --gpus-per-node 2 to fit it\\)");
     }
 
-    private static Options options(String shape, int gpus, int rows) {
+    private static LayoutRanking options(String shape, int gpus, int rows) {
         Sample sample = new Sample(rows, 0, List.of(new Length(90, 128)), 0, "");
-        return new Options(model(shape), H100, gpus, EngineConfig.defaults(), sample, 1, 1);
+        return new LayoutRanking(model(shape), H100, gpus, EngineConfig.defaults(), sample, 1, 1);
     }
 
     private static ModelSpec model(String shape) {

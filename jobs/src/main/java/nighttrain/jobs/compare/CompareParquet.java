@@ -14,7 +14,10 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
-import nighttrain.jobs.compare.CellResult.Spread;
+import nighttrain.jobs.compare.Cell.Visit;
+import nighttrain.jobs.compare.CompareResult.CellResult;
+import nighttrain.jobs.compare.CompareResult.CellResult.Spread;
+import nighttrain.jobs.compare.CompareResult.Failure;
 import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import nighttrain.jobs.compare.FinishedRound.Opened;
 import nighttrain.pipeline.job.Files;
@@ -32,8 +35,8 @@ import org.apache.parquet.schema.PrimitiveType.PrimitiveTypeName;
 import org.apache.parquet.schema.Types;
 
 /** A comparison as Parquet: a line for every cell in {@code results}, one for every round in {@code metrics}. */
-final class CompareTables {
-    private CompareTables() {}
+final class CompareParquet {
+    private CompareParquet() {}
 
     static void write(CompareResult result, JobFolder folder) {
         Path scratch = folder.scratch("compare", "table.parquet");
@@ -51,11 +54,11 @@ final class CompareTables {
                 .distinct()
                 .toList();
         List<Map<String, Object>> lines = new ArrayList<>();
-        for (NamedWorkload load : result.comparison().loads()) {
+        for (NamedWorkload workload : result.comparison().workloads()) {
             for (Visit visit : result.comparison().visits()) {
-                CellResult cell = result.cell(new Cell(visit, load.name()));
+                CellResult cell = result.cell(new Cell(visit, workload.name()));
                 Map<String, Object> line = Columns.of(cell.cell());
-                line.putAll(Columns.of(load));
+                line.putAll(Columns.of(workload));
                 line.putAll(Columns.of(cell.engine()));
                 line.put("rounds", (long) cell.rounds().size());
                 line.put("of_baseline", result.ofBaseline(cell).orElse(null));
@@ -158,22 +161,22 @@ final class CompareTables {
 
         static Map<String, Object> of(Cell cell) {
             Map<String, Object> line = new LinkedHashMap<>();
-            line.put("model", cell.contender());
+            line.put("model", cell.candidate());
             line.put("layout", cell.layout().toString());
             line.put("replicas", (long) cell.layout().replicas());
             line.put("ranks", (long) cell.layout().ranks());
             line.put("devices", (long) cell.layout().devices());
-            line.put("workload", cell.load());
+            line.put("workload", cell.workload());
             line.put("without_sums", cell.visit().bound());
             return line;
         }
 
-        static Map<String, Object> of(NamedWorkload load) {
+        static Map<String, Object> of(NamedWorkload workload) {
             Map<String, Object> line = new LinkedHashMap<>();
-            line.put("prompts", (long) load.load().numPrompts());
-            line.put("longest_prompt", load.load().longest());
-            line.put("output_len", (long) load.load().outputLen());
-            line.put("max_concurrency", (long) load.load().maxConcurrency());
+            line.put("prompts", (long) workload.workload().numPrompts());
+            line.put("longest_prompt", workload.workload().longest());
+            line.put("output_len", (long) workload.workload().outputLen());
+            line.put("max_concurrency", (long) workload.workload().maxConcurrency());
             return line;
         }
 

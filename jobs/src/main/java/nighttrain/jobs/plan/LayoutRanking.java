@@ -14,7 +14,9 @@ import nighttrain.executor.perf.StepTime;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.jobs.compare.Layout;
-import nighttrain.jobs.plan.Option.Expected;
+import nighttrain.jobs.plan.Plan.Option;
+import nighttrain.jobs.plan.Plan.Option.Expected;
+import nighttrain.jobs.plan.Sample.ReplicaTime;
 
 /**
  * Every layout of a node's GPUs, the fastest first.
@@ -27,7 +29,7 @@ import nighttrain.jobs.plan.Option.Expected;
  * @param nodes that share them
  * @param pace seconds that pass for each that is forecast
  */
-record Options(
+record LayoutRanking(
         ModelSpec model,
         HardwareProfile hardware,
         int gpus,
@@ -61,7 +63,9 @@ record Options(
             }
             if (layout.ranks() > 1 && !hardware.allReduce().isKnown()) {
                 return new Option(
-                        layout, Optional.empty(), "sums between these GPUs were never measured; give --hardware");
+                        layout,
+                        Optional.empty(),
+                        "all-reduces between these GPUs were never measured; give --hardware");
             }
             EnginePlan plan = Engines.planOn(hardware, gpus, asked, model);
             StepTime time = new StepTime(model, layout.ranks(), hardware);
@@ -93,9 +97,8 @@ record Options(
     private String why(Layout layout, Expected expected) {
         StringBuilder why = new StringBuilder(
                 layout.ranks() == 1
-                        ? "no sums between GPUs"
-                        : String.format(
-                                Locale.ROOT, "sums between GPUs take %.0f %%", 100 * expected.communicationShare()));
+                        ? "no all-reduces"
+                        : String.format(Locale.ROOT, "all-reduces take %.0f %%", 100 * expected.communicationShare()));
         long rows = (long) Math.ceil((double) sample.computedRows() / nodes / layout.replicas());
         if (rows < expected.runningSequences()) { // then the weights are read for few, and ranks share that reading
             why.append(
@@ -106,7 +109,9 @@ record Options(
                     "; KV cache holds %d of %d sequences", expected.runningSequences(), config.maxNumSeqs()));
         }
         if (!hardware.allReduce().hasMeasured(layout.ranks())) {
-            why.append("; sums of ").append(layout.ranks()).append(" ranks not measured, others' taken");
+            why.append("; all-reduces of ")
+                    .append(layout.ranks())
+                    .append(" ranks not measured, those of other counts used");
         }
         return why.toString();
     }
