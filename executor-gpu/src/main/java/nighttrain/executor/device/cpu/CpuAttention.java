@@ -1,9 +1,6 @@
 package nighttrain.executor.device.cpu;
 
 import java.util.Arrays;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorSpecies;
 import nighttrain.executor.device.Ops.AttentionShape;
 import nighttrain.executor.step.Batch;
 
@@ -12,9 +9,6 @@ import nighttrain.executor.step.Batch;
  * that the result depends neither on how a prompt was cut into chunks nor on the rest of the batch.
  */
 final class CpuAttention {
-    private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
-    private static final int LANES = SPECIES.length();
-
     private final ThreadTeam team;
     private final ThreadLocal<float[]> scores = ThreadLocal.withInitial(() -> new float[0]);
 
@@ -61,15 +55,32 @@ final class CpuAttention {
         float[] weights = buffer((lastPage - firstPage + 1) * padded);
         for (int page = firstPage; page <= lastPage; page++) {
             int w = (page - firstPage) * padded;
-            scorePage(weights, w, query, pages, page, shape);
+            InnerLoops.CHOSEN.dotKeys(
+                    weights,
+                    w,
+                    query.data(),
+                    query.start(),
+                    pages.keys(query.track(), query.pageTable()[page]),
+                    pages.keyHead(query.kvHead()),
+                    padded,
+                    shape.headDim(),
+                    shape.scale());
             int start = page * pages.pageTokens();
             mask(weights, w, padded, firstVisible - start, Math.min(query.position() - start + 1, pages.pageTokens()));
         }
-        float inverseSum = 1 / exponentials(weights, (lastPage - firstPage + 1) * padded);
+        float inverseSum = 1 / InnerLoops.CHOSEN.exponentials(weights, (lastPage - firstPage + 1) * padded);
         Arrays.fill(out, o, o + shape.headDim(), 0f);
         for (int page = firstPage; page <= lastPage; page++) {
             int visible = Math.min(query.position() - page * pages.pageTokens() + 1, pages.pageTokens());
-            addValues(out, o, weights, (page - firstPage) * padded, visible, query, pages, page, shape.headDim());
+            InnerLoops.CHOSEN.addValues(
+                    out,
+                    o,
+                    weights,
+                    (page - firstPage) * padded,
+                    visible,
+                    pages.values(query.track(), query.pageTable()[page]),
+                    pages.valueHead(query.kvHead()),
+                    shape.headDim());
         }
         scale(out, o, shape.headDim(), inverseSum);
     }
@@ -83,74 +94,12 @@ final class CpuAttention {
         return buffer;
     }
 
-    /** {@code weights[w + j] = scale * (q . k_j)} for every position j of a page. */
-    private static void scorePage(
-            float[] weights, int w, Query query, CpuKvPages pages, int page, AttentionShape shape) {
-        float[] keys = pages.keys(query.track(), query.pageTable()[page]);
-        int k = pages.keyHead(query.kvHead());
-        int padded = pages.paddedTokens();
-        int headDim = shape.headDim();
-        float scale = shape.scale();
-        for (int j = 0; j < padded; j += LANES) {
-            FloatVector sum = FloatVector.zero(SPECIES);
-            for (int d = 0; d < headDim; d++) {
-                sum = FloatVector.broadcast(SPECIES, query.data()[query.start() + d])
-                        .fma(FloatVector.fromArray(SPECIES, keys, k + d * padded + j), sum);
-            }
-            sum.mul(scale).intoArray(weights, w + j);
-        }
-    }
-
     /** Positions before {@code from} and from {@code to} on are not seen. */
     private static void mask(float[] weights, int w, int padded, int from, int to) {
         if (from > 0) {
             Arrays.fill(weights, w, w + from, Float.NEGATIVE_INFINITY);
         }
         Arrays.fill(weights, w + to, w + padded, Float.NEGATIVE_INFINITY);
-    }
-
-    /** {@code weights = exp(weights - max)}; returns their sum. */
-    private static float exponentials(float[] weights, int length) {
-        FloatVector highest = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
-        for (int j = 0; j < length; j += LANES) {
-            highest = highest.max(FloatVector.fromArray(SPECIES, weights, j));
-        }
-        float max = highest.reduceLanes(VectorOperators.MAX);
-        for (int j = 0; j < length; j += LANES) {
-            Exponential.of(FloatVector.fromArray(SPECIES, weights, j).sub(max)).intoArray(weights, j);
-        }
-        return FixedSums.of(weights, 0, length);
-    }
-
-    /** {@code out += sum over j of weights[w + j] * v_j}. */
-    private static void addValues(
-            float[] out,
-            int o,
-            float[] weights,
-            int w,
-            int visible,
-            Query query,
-            CpuKvPages pages,
-            int page,
-            int headDim) {
-        float[] values = pages.values(query.track(), query.pageTable()[page]);
-        int v = pages.valueHead(query.kvHead());
-        int d = 0;
-        for (; d + LANES <= headDim; d += LANES) {
-            FloatVector sum = FloatVector.fromArray(SPECIES, out, o + d);
-            for (int j = 0; j < visible; j++) {
-                sum = FloatVector.broadcast(SPECIES, weights[w + j])
-                        .fma(FloatVector.fromArray(SPECIES, values, v + j * headDim + d), sum);
-            }
-            sum.intoArray(out, o + d);
-        }
-        for (; d < headDim; d++) {
-            float sum = out[o + d];
-            for (int j = 0; j < visible; j++) {
-                sum = Math.fma(weights[w + j], values[v + j * headDim + d], sum);
-            }
-            out[o + d] = sum;
-        }
     }
 
     private static void scale(float[] out, int o, int count, float factor) {

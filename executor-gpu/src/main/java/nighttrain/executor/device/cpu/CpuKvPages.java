@@ -1,6 +1,5 @@
 package nighttrain.executor.device.cpu;
 
-import jdk.incubator.vector.FloatVector;
 import nighttrain.executor.device.Ops.KvPages;
 
 /**
@@ -9,8 +8,8 @@ import nighttrain.executor.device.Ops.KvPages;
  * see {@link #PADDING}.
  */
 final class CpuKvPages implements KvPages {
-    /** Whole vectors, and whole rounds of a sum: then what a sum adds where does not depend on the machine. */
-    private static final int PADDING = Math.max(FloatVector.SPECIES_PREFERRED.length(), FixedSums.CHAINS);
+    /** Whole rounds of a sum: then what a sum adds where does not depend on the machine. Vectors of at most 512 bits fit. */
+    private static final int PADDING = FixedSums.CHAINS;
 
     private final int group;
     private final int pageTokens;

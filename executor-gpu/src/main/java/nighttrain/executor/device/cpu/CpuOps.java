@@ -1,8 +1,6 @@
 package nighttrain.executor.device.cpu;
 
 import java.util.Optional;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorSpecies;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Ops.AttentionShape;
@@ -18,16 +16,8 @@ import nighttrain.executor.step.Batch;
  * end.
  */
 final class CpuOps implements Ops {
-    private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
-    private static final int LANES = SPECIES.length();
-
     /** Elements below which an element-wise operation stays on one thread. */
     static final int MIN_PIECE = 16_384;
-
-    /** {@code -2 sqrt(2 / pi) (v + 0.044715 v^3)} is {@code (CUBIC v^2 + LINEAR) v}. */
-    private static final float GELU_LINEAR = (float) (-2 * Math.sqrt(2 / Math.PI));
-
-    private static final float GELU_CUBIC = (float) (-2 * Math.sqrt(2 / Math.PI) * 0.044715);
 
     private final ThreadTeam team;
     private final CpuMatmul matrixProduct;
@@ -116,23 +106,7 @@ final class CpuOps implements Ops {
     public void siluMul(Tensor out, Tensor gateUp) {
         CpuTensor o = (CpuTensor) out;
         CpuTensor in = (CpuTensor) gateUp;
-        forRows(o, (track, row) -> siluMulRow(o.data(), o.row(track, row), in.data(), in.row(track, row), o.cols()));
-    }
-
-    private static void siluMulRow(float[] out, int o, float[] x, int gate, int cols) {
-        int up = gate + cols;
-        int c = 0;
-        for (; c + LANES <= cols; c += LANES) {
-            FloatVector g = FloatVector.fromArray(SPECIES, x, gate + c);
-            FloatVector one = FloatVector.broadcast(SPECIES, 1f);
-            g.div(Exponential.of(g.neg()).add(one))
-                    .mul(FloatVector.fromArray(SPECIES, x, up + c))
-                    .intoArray(out, o + c);
-        }
-        for (; c < cols; c++) {
-            float g = x[gate + c];
-            out[o + c] = g / (Exponential.of(-g) + 1f) * x[up + c];
-        }
+        forRows(o, (track, row) -> InnerLoops.CHOSEN.siluMul(o.data(), o.row(track, row), in.data(), in.row(track, row), o.cols()));
     }
 
     @Override
@@ -143,7 +117,7 @@ final class CpuOps implements Ops {
             int to = o.row(track, row);
             int gate = in.row(track, row);
             System.arraycopy(in.data(), gate, o.data(), to, o.cols());
-            geluRow(o.data(), to, o.cols());
+            InnerLoops.CHOSEN.gelu(o.data(), to, o.cols());
             for (int c = 0; c < o.cols(); c++) {
                 o.data()[to + c] *= in.data()[gate + o.cols() + c];
             }
@@ -164,46 +138,13 @@ final class CpuOps implements Ops {
     @Override
     public void gelu(Tensor xInOut) {
         CpuTensor x = (CpuTensor) xInOut;
-        forRows(x, (track, row) -> geluRow(x.data(), x.row(track, row), x.cols()));
-    }
-
-    /** {@code 0.5 (1 + tanh(z))} is {@code 1 / (1 + e^(-2 z))}; vectors and the rest by the same operations. */
-    private static void geluRow(float[] x, int from, int cols) {
-        int end = from + cols;
-        int i = from;
-        for (; i + LANES <= end; i += LANES) {
-            FloatVector v = FloatVector.fromArray(SPECIES, x, i);
-            FloatVector z = v.mul(v)
-                    .fma(FloatVector.broadcast(SPECIES, GELU_CUBIC), FloatVector.broadcast(SPECIES, GELU_LINEAR))
-                    .mul(v);
-            v.div(Exponential.of(z).add(1f)).intoArray(x, i);
-        }
-        for (; i < end; i++) {
-            float v = x[i];
-            x[i] = v / (Exponential.of(Math.fma(v * v, GELU_CUBIC, GELU_LINEAR) * v) + 1f);
-        }
+        forRows(x, (track, row) -> InnerLoops.CHOSEN.gelu(x.data(), x.row(track, row), x.cols()));
     }
 
     @Override
     public void softCap(Tensor logitsInOut, float cap) {
         CpuTensor x = (CpuTensor) logitsInOut;
-        forRows(x, (track, row) -> softCapRow(x.data(), x.row(track, row), x.cols(), cap));
-    }
-
-    /** {@code tanh(z)} is {@code 1 - 2 / (1 + e^(2 z))}. */
-    private static void softCapRow(float[] x, int from, int cols, float cap) {
-        float doubled = 2 / cap;
-        int end = from + cols;
-        int i = from;
-        for (; i + LANES <= end; i += LANES) {
-            FloatVector two = FloatVector.broadcast(SPECIES, 2f);
-            FloatVector one = FloatVector.broadcast(SPECIES, 1f);
-            FloatVector z = FloatVector.fromArray(SPECIES, x, i).mul(doubled);
-            one.sub(two.div(Exponential.of(z).add(1f))).mul(cap).intoArray(x, i);
-        }
-        for (; i < end; i++) {
-            x[i] = (1f - 2f / (Exponential.of(x[i] * doubled) + 1f)) * cap;
-        }
+        forRows(x, (track, row) -> InnerLoops.CHOSEN.softCap(x.data(), x.row(track, row), x.cols(), cap));
     }
 
     @Override

@@ -1,11 +1,7 @@
 package nighttrain.executor.device.cpu;
 
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorOperators;
-
 /**
- * {@code e^x} in fp32, within 1 ulp, of a vector or of one number with the same bits. The vector API's own differs between interpreted and
+ * {@code e^x} in fp32, within 1 ulp; {@link VectorLoops} has the same of vectors. The vector API's own differs between interpreted and
  * compiled code, and so between the first rows of a process and later ones; this one is made of operations that are rounded
  * exactly wherever they run.
  *
@@ -15,58 +11,32 @@ import jdk.incubator.vector.VectorOperators;
 @SuppressWarnings("FloatingPointLiteralPrecision") // the coefficients as they are published
 final class Exponential {
     /** From here on {@code e^x} is infinite, or 0. */
-    private static final float HIGHEST = 89f;
+    static final float HIGHEST = 89f;
 
-    private static final float LOWEST = -104f;
-    private static final float LOG2_E = 1.44269504f;
+    static final float LOWEST = -104f;
+    static final float LOG2_E = 1.44269504f;
 
     /** 1.5 * 2^23: a number of moderate size that is added to it is rounded to an integer, which its low bits then hold. */
-    private static final float ROUND = 12_582_912f;
+    static final float ROUND = 12_582_912f;
 
     /** {@code ln 2} in two parts, of which the first times any n is exact. */
-    private static final float LN_2_HIGH = 0.693359375f;
+    static final float LN_2_HIGH = 0.693359375f;
 
-    private static final float LN_2_LOW = -2.12194440e-4f;
+    static final float LN_2_LOW = -2.12194440e-4f;
 
     /** {@code e^r = 1 + r + r^2 (C2 + r (C3 + ...))}; S. L. Moshier's coefficients (Cephes, expf). */
-    private static final float C2 = 5.0000001201e-1f;
+    static final float C2 = 5.0000001201e-1f;
 
-    private static final float C3 = 1.6666665459e-1f;
-    private static final float C4 = 4.1665795894e-2f;
-    private static final float C5 = 8.3334519073e-3f;
-    private static final float C6 = 1.3981999507e-3f;
-    private static final float C7 = 1.9875691500e-4f;
+    static final float C3 = 1.6666665459e-1f;
+    static final float C4 = 4.1665795894e-2f;
+    static final float C5 = 8.3334519073e-3f;
+    static final float C6 = 1.3981999507e-3f;
+    static final float C7 = 1.9875691500e-4f;
 
-    private static final int EXPONENT_BIAS = 127;
-    private static final int MANTISSA_BITS = 23;
+    static final int EXPONENT_BIAS = 127;
+    static final int MANTISSA_BITS = 23;
 
     private Exponential() {}
-
-    static FloatVector of(FloatVector x) {
-        // Not min and max, which are slower: a comparison with NaN is false, so that NaN stays.
-        FloatVector bounded = x.blend(HIGHEST, x.compare(VectorOperators.GT, HIGHEST));
-        bounded = bounded.blend(LOWEST, bounded.compare(VectorOperators.LT, LOWEST));
-        FloatVector rounded =
-                bounded.fma(FloatVector.broadcast(x.species(), LOG2_E), FloatVector.broadcast(x.species(), ROUND));
-        FloatVector n = rounded.sub(ROUND);
-        FloatVector r = n.fma(FloatVector.broadcast(x.species(), -LN_2_HIGH), bounded);
-        r = n.fma(FloatVector.broadcast(x.species(), -LN_2_LOW), r);
-        FloatVector p = r.fma(FloatVector.broadcast(x.species(), C7), FloatVector.broadcast(x.species(), C6));
-        p = p.fma(r, FloatVector.broadcast(x.species(), C5));
-        p = p.fma(r, FloatVector.broadcast(x.species(), C4));
-        p = p.fma(r, FloatVector.broadcast(x.species(), C3));
-        p = p.fma(r, FloatVector.broadcast(x.species(), C2));
-        p = p.fma(r.mul(r), r).add(1f);
-        IntVector exponent = rounded.reinterpretAsInts().sub(Float.floatToRawIntBits(ROUND));
-        IntVector half = exponent.lanewise(VectorOperators.ASHR, 1);
-        return p.mul(powerOf2(half)).mul(powerOf2(exponent.sub(half)));
-    }
-
-    private static FloatVector powerOf2(IntVector exponent) {
-        return exponent.add(EXPONENT_BIAS)
-                .lanewise(VectorOperators.LSHL, MANTISSA_BITS)
-                .reinterpretAsFloats();
-    }
 
     static float of(float x) {
         float bounded = x > HIGHEST ? HIGHEST : x;

@@ -1,14 +1,9 @@
 package nighttrain.executor.device.cpu;
 
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorSpecies;
 import nighttrain.executor.device.Ops.Norm;
 
 /** RMSNorm and LayerNorm of one row; {@code out} may be {@code x}. */
 final class RowNorm {
-    private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
-    private static final int LANES = SPECIES.length();
-
     private RowNorm() {}
 
     static void run(float[] out, int o, float[] x, int i, int cols, Norm norm, int track) {
@@ -21,18 +16,9 @@ final class RowNorm {
     }
 
     private static void rms(float[] out, int o, float[] x, int i, int cols, float[] weight, int w, float epsilon) {
-        float sum = FixedSums.ofSquares(x, i, cols);
+        float sum = InnerLoops.CHOSEN.sumOfSquares(x, i, cols);
         float inverse = (float) (1 / Math.sqrt(sum / cols + epsilon));
-        int c = 0;
-        for (; c + LANES <= cols; c += LANES) {
-            FloatVector.fromArray(SPECIES, x, i + c)
-                    .mul(inverse)
-                    .mul(FloatVector.fromArray(SPECIES, weight, w + c))
-                    .intoArray(out, o + c);
-        }
-        for (; c < cols; c++) {
-            out[o + c] = x[i + c] * inverse * weight[w + c];
-        }
+        InnerLoops.CHOSEN.scale(out, o, x, i, cols, inverse, weight, w);
     }
 
     private static void layer(

@@ -79,7 +79,7 @@ class ExponentialTest {
             for (int i = 0; i < lanes; i++) {
                 x[i] = Float.intBitsToFloat((int) (bits + 300_007L * i));
             }
-            Exponential.of(FloatVector.fromArray(FloatVector.SPECIES_PREFERRED, x, 0))
+            VectorLoops.exponential(FloatVector.fromArray(FloatVector.SPECIES_PREFERRED, x, 0))
                     .intoArray(out, 0);
             for (int i = 0; i < lanes; i++) {
                 assertThat(Float.floatToIntBits(out[i]))

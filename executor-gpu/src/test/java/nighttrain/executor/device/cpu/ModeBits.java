@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.stream.IntStream;
-import jdk.incubator.vector.FloatVector;
 import nighttrain.executor.device.Ops.AttentionShape;
 import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.request.SamplingParams;
@@ -99,18 +98,16 @@ final class ModeBits {
     }
 
     private static void exponentials(Random random, List<String> lines) {
-        int lanes = FloatVector.SPECIES_PREFERRED.length();
         float[] x = new float[256];
         float[] out = new float[256];
         for (int i = 0; i < x.length; i++) {
             x[i] = random.nextFloat() * 194 - 105;
         }
-        for (int i = 0; i < x.length; i += lanes) {
-            Exponential.of(FloatVector.fromArray(FloatVector.SPECIES_PREFERRED, x, i))
-                    .intoArray(out, i);
+        for (int i = 0; i < x.length; i++) {
+            out[i] = Exponential.of(x[i]);
         }
         lines.add("exponential " + hash(out));
-        lines.add("sum " + hash(new float[] {FixedSums.of(out, 0, 256), FixedSums.ofSquares(x, 3, 250)}));
+        lines.add("sum " + hash(new float[] {InnerLoops.CHOSEN.sum(out, 0, 256), InnerLoops.CHOSEN.sumOfSquares(x, 3, 250)}));
     }
 
     private static void samples(Random random, List<String> lines) {
