@@ -10,14 +10,16 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Results on the CPU have the same bits whether the code is interpreted, compiled by C1 or by C2, or by all of them in turn: in
- * processes of their own. Interpreted, the demo model takes hours: these are small cases.
+ * processes of their own. Interpreted code and C1's run {@code PlainLoops}, C2's {@code VectorLoops}.
  */
 class BytecodeModesTest {
     private static final String OPERATIONS = "nighttrain.executor.device.cpu.ModeBits";
@@ -48,7 +50,34 @@ class BytecodeModesTest {
         assertThat(run(C2, EngineBits.class.getName(), arguments)).isEqualTo(interpreted);
     }
 
+    /**
+     * The demo model's first 50 prompts, until it ends them: {@code mvn -pl executor-gpu -am test -Dtest=BytecodeModesTest
+     * -Dgroups=benchmark -Dsurefire.failIfNoSpecifiedTests=false}. Interpreted it takes minutes.
+     */
+    @Test
+    @Tag("benchmark")
+    @Timeout(value = 1, unit = TimeUnit.HOURS)
+    void demo() throws Exception {
+        Path root = Path.of(System.getProperty("nighttrain.root"));
+        String[] arguments = {
+            root.resolve("conf/demo/model").toString(),
+            "256",
+            Path.of(BytecodeModesTest.class.getResource("/demo-prompt-tokens.txt").toURI())
+                    .toString()
+        };
+        List<String> compiled = run(TIERED, EngineBits.class.getName(), arguments);
+        assertThat(compiled).hasSize(50);
+        assertThat(run(C1, EngineBits.class.getName(), arguments)).isEqualTo(compiled);
+        assertThat(run(C2, EngineBits.class.getName(), arguments)).isEqualTo(compiled);
+        assertThat(run(3000, INTERPRETED, EngineBits.class.getName(), arguments)).isEqualTo(compiled);
+    }
+
     private List<String> run(List<String> flags, String main, String... arguments)
+            throws IOException, InterruptedException {
+        return run(100, flags, main, arguments);
+    }
+
+    private List<String> run(int mostSeconds, List<String> flags, String main, String... arguments)
             throws IOException, InterruptedException {
         Path out = Files.createTempFile(folder, "out", ".txt");
         Path err = Files.createTempFile(folder, "err", ".txt");
@@ -65,7 +94,7 @@ class BytecodeModesTest {
                 .redirectError(err.toFile())
                 .start();
         try {
-            assertThat(process.waitFor(100, TimeUnit.SECONDS))
+            assertThat(process.waitFor(mostSeconds, TimeUnit.SECONDS))
                     .as("%s ends", command)
                     .isTrue();
             assertThat(process.exitValue()).as(Files.readString(err)).isZero();
