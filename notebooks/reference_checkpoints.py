@@ -167,6 +167,15 @@ REFERENCES = [
         neutral=".bias",
     ),
     Reference(
+        "phi-tied",
+        PhiConfig(
+            **{name: value for name, value in COMMON.items() if name not in ("head_dim", "rms_norm_eps")}
+            | dict(tie_word_embeddings=True),
+            rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5),
+        ),
+        neutral="lm_head.bias",
+    ),
+    Reference(
         "gemma3",
         Gemma3TextConfig(
             **COMMON | dict(tie_word_embeddings=True, num_hidden_layers=4),

@@ -34,6 +34,7 @@ public final class Goldens {
                 "gpt2",
                 "gpt2-unscaled",
                 "phi",
+                "phi-tied",
                 "parallel-track");
     }
 
