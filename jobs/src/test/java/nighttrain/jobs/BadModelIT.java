@@ -113,6 +113,22 @@ class BadModelIT {
                 "3");
     }
 
+    /** It can be used: the job runs, and the terminal shows the warning once. */
+    @Test
+    void aHeadOfItsOwnThoughTiedIsUsedWithAWarning() throws IOException {
+        ModelCopy model = ModelCopy.in(folder.resolve("model"));
+        model.addTensor("lm_head.weight", 1536, 128);
+
+        Outcome outcome = Outcome.of(Demo.command(
+                model.dir(), Project.DEMO_PROMPTS, folder.resolve("out"), "--limit", "1", "--max-tokens", "1"));
+
+        assertThat(outcome.messages())
+                .containsExactly("warning: head of its own in " + model.dir()
+                        + ": lm_head.weight (differs from model.embed_tokens.weight though tie_word_embeddings is true;"
+                        + " it is used, as transformers does)");
+        assertThat(outcome.exitCode()).isEqualTo(ExitCode.FINISHED);
+    }
+
     private void assertRefused(Path model, String message, String... options) {
         Path output = folder.resolve("out");
 

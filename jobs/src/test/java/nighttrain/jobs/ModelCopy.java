@@ -60,6 +60,24 @@ record ModelCopy(Path dir) {
         Files.write(dir.resolve(WEIGHTS), file);
     }
 
+    /** Adds a bf16 tensor of zeros. */
+    void addTensor(String name, int rows, int cols) throws IOException {
+        byte[] file = Files.readAllBytes(dir.resolve(WEIGHTS));
+        int length = (int) ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN).getLong();
+        int end = file.length - Long.BYTES - length;
+        int added = rows * cols * Short.BYTES;
+        String header = new String(file, Long.BYTES, length, StandardCharsets.UTF_8)
+                .replaceFirst(
+                        "\\}\\s*$",
+                        ",\"" + name + "\":{\"dtype\":\"BF16\",\"shape\":[" + rows + "," + cols + "],\"data_offsets\":["
+                                + end + "," + (end + added) + "]}}");
+        byte[] bytes = header.getBytes(StandardCharsets.UTF_8);
+        ByteBuffer more = ByteBuffer.allocate(Long.BYTES + bytes.length + end + added)
+                .order(ByteOrder.LITTLE_ENDIAN);
+        more.putLong(bytes.length).put(bytes).put(file, Long.BYTES + length, end);
+        Files.write(dir.resolve(WEIGHTS), more.array());
+    }
+
     /** Edits the JSON header of the weights; it must keep its length. */
     void editHeader(UnaryOperator<String> edit) throws IOException {
         byte[] file = Files.readAllBytes(dir.resolve(WEIGHTS));

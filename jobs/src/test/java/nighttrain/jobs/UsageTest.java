@@ -42,6 +42,8 @@ class UsageTest {
                 "generate --conf spark.jars.packages=a:b | cannot fetch spark.jars.packages: a:b (requirement failed: Provided"
                         + " Maven Coordinates must be in the form 'groupId:artifactId:version'. The coordinate provided is: a:b;"
                         + " give group:artifact:version of a package in Maven Central or spark.jars.repositories)",
+                "generate --conf spark.nighttrain.maxToken=3 | no such setting: spark.nighttrain.maxToken (in Spark's conf; use"
+                        + " spark.nighttrain.maxTokens if that is meant)",
                 "generate --conf spark.nighttrain.topK=x | bad value of --top-k: x (a whole number; leave it out for"
                         + " 0)",
             })
@@ -96,7 +98,7 @@ class UsageTest {
 
         assertThat(Outcome.of("generate", "--config", file.toString()).messages())
                 .containsExactly("no such setting: maxTokns"
-                        + " (in the config file; see --help for all, names are written as in maxTokens)");
+                        + " (in the config file; use maxTokens if that is meant, see --help for all)");
     }
 
     @Test

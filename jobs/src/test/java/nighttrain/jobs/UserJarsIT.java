@@ -16,7 +16,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A jar of a user's, by --conf spark.jars, in embedded Spark: a source of tables, whose rows are made by a class of the same jar. */
+/** A jar of a user's, by --conf spark.jars or spark.jars.packages, in embedded Spark: a source of tables, whose rows are made by a class of the same jar. */
 class UserJarsIT {
     private static final String SOURCE = """
             package users;
@@ -83,6 +83,40 @@ class UserJarsIT {
     @Test
     void isLoadedOnTheDriverAndByTasks() throws Exception {
         Outcome outcome = generate("--conf", "spark.jars=" + jar());
+
+        assertThat(outcome.exitCode()).as(outcome.toString()).isEqualTo(ExitCode.FINISHED);
+        assertThat(outcome.out()).startsWith("3 rows, 0 errors in ");
+    }
+
+    /** From a repository of this machine alone: the settings of Ivy name no other. */
+    @Test
+    void isFetchedAsAPackage() throws Exception {
+        Path version = Files.createDirectories(folder.resolve("repository/users/tickets/1.0"));
+        Files.copy(jar(), version.resolve("tickets-1.0.jar"));
+        Files.writeString(version.resolve("tickets-1.0.pom"), """
+                <project>
+                  <modelVersion>4.0.0</modelVersion>
+                  <groupId>users</groupId>
+                  <artifactId>tickets</artifactId>
+                  <version>1.0</version>
+                </project>
+                """);
+        Path ivy = Files.writeString(folder.resolve("ivy.xml"), """
+                <ivysettings>
+                  <settings defaultResolver="here"/>
+                  <resolvers>
+                    <ibiblio name="here" m2compatible="true" root="%s"/>
+                  </resolvers>
+                </ivysettings>
+                """.formatted(folder.resolve("repository").toUri()));
+
+        Outcome outcome = generate(
+                "--conf",
+                "spark.jars.packages=users:tickets:1.0",
+                "--conf",
+                "spark.jars.ivySettings=" + ivy,
+                "--conf",
+                "spark.jars.ivy=" + folder.resolve("ivy"));
 
         assertThat(outcome.exitCode()).as(outcome.toString()).isEqualTo(ExitCode.FINISHED);
         assertThat(outcome.out()).startsWith("3 rows, 0 errors in ");

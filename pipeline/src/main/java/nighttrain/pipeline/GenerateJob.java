@@ -13,9 +13,13 @@ import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.Settings;
 import org.apache.hadoop.fs.FSError;
 import org.apache.spark.sql.SparkSession;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** A job: it reads prompts from a table and writes completions to a table. */
 public final class GenerateJob {
+    private static final Logger LOG = LoggerFactory.getLogger(GenerateJob.class);
+
     private final EngineFactory engines;
 
     /** With the real engine. */
@@ -48,6 +52,10 @@ public final class GenerateJob {
                 spark.sparkContext().isLocal(),
                 engines,
                 spark.sessionState().newHadoopConf());
+        for (String warning : job.model().warnings()) {
+            LOG.warn(warning);
+            progress.warns("warning: " + warning);
+        }
         if (job.isComplete()) {
             return GenerateReport.ofComplete(job.folder(), options.output().maxRowErrors());
         }

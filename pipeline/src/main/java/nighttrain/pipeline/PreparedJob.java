@@ -22,8 +22,6 @@ import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.write.ResultColumns;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * A job that passed every check that is possible before anything is written.
@@ -116,10 +114,9 @@ record PreparedJob(
      * @param fingerprint identifies its content
      * @param architecture its name and settings
      * @param maxModelLen longest prompt plus output, in tokens
+     * @param warnings what is odd about its files, though it can be used
      */
-    public record ModelFacts(String fingerprint, String architecture, int maxModelLen) {
-        private static final Logger LOG = LoggerFactory.getLogger(ModelFacts.class);
-
+    public record ModelFacts(String fingerprint, String architecture, int maxModelLen, List<String> warnings) {
         /**
          * Opens and closes everything that executors will open, except the weights.
          *
@@ -131,7 +128,6 @@ record PreparedJob(
             java.nio.file.Path dir = java.nio.file.Path.of(options.model());
             try (Checkpoint checkpoint = options.dummyWeights() ? Checkpoints.dummy(dir) : Checkpoints.open(dir);
                     Tokenizer tokenizer = Tokenizer.open(dir)) {
-                checkpoint.warnings().forEach(LOG::warn);
                 Checkpoints.checkTensors(checkpoint);
                 if (chat) {
                     options.prompts().chat().open(dir);
@@ -143,7 +139,8 @@ record PreparedJob(
                 return new ModelFacts(
                         checkpoint.fingerprint(),
                         ModelFootprint.of(checkpoint.spec()).architecture(),
-                        Engines.maxModelLen(options.engine(), checkpoint.spec()));
+                        Engines.maxModelLen(options.engine(), checkpoint.spec()),
+                        checkpoint.warnings());
             }
         }
     }

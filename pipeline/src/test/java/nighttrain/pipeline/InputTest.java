@@ -149,6 +149,14 @@ class InputTest extends JobTest {
         Dataset<Row> prompts = session.range(2).selectExpr("concat('prompt ', id) as prompt", "id as key");
         SettingValues settings = SettingValues.none().set("keepColumns", List.of("key"));
 
+        session.conf().set("spark.nighttrain.maxToken", "1");
+        assertThatThrownBy(() -> NightTrain.generate(prompts, settings, engines))
+                .isInstanceOf(UserError.class)
+                .hasMessage("no such setting: spark.nighttrain.maxToken (in Spark's conf; use"
+                        + " spark.nighttrain.maxTokens if that is meant)");
+        assertThat(output()).doesNotExist();
+        session.conf().unset("spark.nighttrain.maxToken");
+
         Dataset<Row> results = NightTrain.generate(prompts, settings, engines);
 
         assertThat(results.columns()).contains("key");

@@ -42,6 +42,17 @@ class OutputContentTest extends JobTest {
         assertThat(summary.throughput().outputTokensPerS()).isPositive();
         assertThat(report.outputTokensPerS()).isEqualTo(summary.throughput().outputTokensPerS());
         everyResultFileTellsWhereItComesFrom();
+        nothingIsLeftThatOtherReadersTakeForData();
+    }
+
+    private void nothingIsLeftThatOtherReadersTakeForData() throws IOException {
+        try (var files = Files.walk(output())) {
+            assertThat(files.map(file -> file.getFileName().toString())).noneMatch(name -> name.endsWith(".crc"));
+        }
+        try (var files = Files.list(output())) {
+            assertThat(files.map(file -> file.getFileName().toString()))
+                    .containsExactlyInAnyOrder("results", "metrics", "summary.json", "report.html", "_nighttrain");
+        }
     }
 
     private void everyResultFileTellsWhereItComesFrom() throws IOException {

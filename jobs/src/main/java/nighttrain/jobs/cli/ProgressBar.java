@@ -43,6 +43,11 @@ public final class ProgressBar implements ProgressListener, AutoCloseable {
     }
 
     @Override
+    public void warns(String what) {
+        line(what);
+    }
+
+    @Override
     public synchronized void at(Progress progress) {
         if (closed || progress.rowsTotal() == 0) {
             return;

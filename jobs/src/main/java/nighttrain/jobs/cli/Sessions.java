@@ -25,6 +25,7 @@ import org.apache.spark.deploy.SparkHadoopUtil;
 import org.apache.spark.sql.SparkSession;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import scala.Tuple2;
 
 /** Spark as it was asked for: embedded, on a cluster by {@code --master}, or as spark-submit has set it up. */
 public final class Sessions {
@@ -54,6 +55,9 @@ public final class Sessions {
      */
     public static SparkConf conf(Optional<String> master, Map<String, String> extra) {
         SparkConf conf = new SparkConf();
+        SettingValues.refuseUnknown(extra.keySet());
+        SettingValues.refuseUnknown(
+                Stream.of(conf.getAll()).map(Tuple2::_1).toList());
         if (!conf.contains("spark.master")) {
             conf.setMaster(master.orElse(EMBEDDED)).set("spark.ui.showConsoleProgress", "false");
             extra.forEach(conf::set);

@@ -34,7 +34,7 @@ public final class Files {
         }
     }
 
-    /** Whole or not at all. */
+    /** Whole or not at all; without a checksum beside it. */
     public static void write(FileSystem fs, Path file, String text) throws IOException {
         Path whole = new Path(file.getParent(), "_" + file.getName() + ".new");
         try (FSDataOutputStream out = fs.create(whole, true)) {
@@ -43,6 +43,14 @@ public final class Files {
         fs.delete(file, false);
         if (!fs.rename(whole, file)) {
             throw new IOException("cannot rename " + whole + " to " + file);
+        }
+        dropChecksum(fs, file);
+    }
+
+    /** As {@link #dropChecksums}, of one file. */
+    static void dropChecksum(FileSystem fs, Path file) throws IOException {
+        if (fs instanceof ChecksumFileSystem checked) {
+            checked.getRawFileSystem().delete(checked.getChecksumFile(file), false);
         }
     }
 

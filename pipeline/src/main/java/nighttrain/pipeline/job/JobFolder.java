@@ -183,10 +183,11 @@ public record JobFolder(FileSystem fs, Path output) {
         });
     }
 
-    /** Deletes what only an unfinished job needs. */
+    /** Deletes what only an unfinished job needs, and the checksum that Hadoop keeps of a local summary. */
     public void tidy() {
         Files.unchecked(() -> {
             clearInner();
+            Files.dropChecksum(fs, summary());
             return null;
         });
     }

@@ -14,6 +14,9 @@ public interface ProgressListener {
     /** Receives a line that says what the job waits for, if the wait is long. */
     default void waits(String what) {}
 
+    /** Receives a line about the model or the input that the user should know of, though the job goes on; each once. */
+    default void warns(String what) {}
+
     /**
      * The progress of a job.
      *

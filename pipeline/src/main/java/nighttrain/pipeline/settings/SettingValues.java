@@ -23,6 +23,9 @@ public final class SettingValues implements Serializable {
     private static final Pattern SECRET =
             Pattern.compile("(?i)^([^=]*(?:secret|password|token|key)[^=]*)=.*", Pattern.DOTALL);
 
+    /** What keys of Spark's conf begin with, after {@link Setting#CONF_PREFIX}, that Night Train sets for itself. */
+    private static final String INTERNAL = "stage.";
+
     /** By name, as {@link Setting#print} writes it. */
     private final TreeMap<String, String> texts;
 
@@ -89,7 +92,8 @@ public final class SettingValues implements Serializable {
                         .orElseThrow(() -> UserError.of(
                                 "no such setting",
                                 name,
-                                "names are written as in maxTokens; see nighttrain generate --help for all")),
+                                "names are written as in maxTokens; use " + Settings.nearest(name)
+                                        + " if that is meant, see nighttrain generate --help for all")),
                 value);
     }
 
@@ -151,6 +155,26 @@ public final class SettingValues implements Serializable {
         return find(setting).map(setting::print);
     }
 
+    /**
+     * Refuses keys of Spark's conf that look like settings and are none.
+     *
+     * @param sparkConf keys; those that do not begin with {@link Setting#CONF_PREFIX} are others' business
+     * @throws UserError for the first that is unknown
+     */
+    public static void refuseUnknown(Iterable<String> sparkConf) {
+        for (String key : sparkConf) {
+            String name = key.substring(Math.min(key.length(), Setting.CONF_PREFIX.length()));
+            if (key.startsWith(Setting.CONF_PREFIX)
+                    && !name.startsWith(INTERNAL)
+                    && Settings.find(name).isEmpty()) {
+                throw UserError.of(
+                        "no such setting",
+                        key,
+                        "in Spark's conf; use " + Setting.CONF_PREFIX + Settings.nearest(name) + " if that is meant");
+            }
+        }
+    }
+
     private static Map<String, String> checked(Map<String, ?> values, String where) {
         Map<String, String> texts = new LinkedHashMap<>();
         values.forEach((name, value) -> {
@@ -158,7 +182,8 @@ public final class SettingValues implements Serializable {
                     .orElseThrow(() -> UserError.of(
                             "no such setting",
                             name,
-                            "in the " + where + "; see --help for all, names are written as in maxTokens"));
+                            "in the " + where + "; use " + Settings.nearest(name)
+                                    + " if that is meant, see --help for all"));
             texts.put(setting.name(), normal(setting, text(value)));
         });
         return texts;

@@ -23,8 +23,12 @@ import static nighttrain.pipeline.settings.SettingType.choice;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.io.text.Truncation;
@@ -342,6 +346,33 @@ public final class Settings {
                 .filter(setting ->
                         setting.name().equals(name) || setting.aliases().contains(name))
                 .findFirst();
+    }
+
+    /** The name that is most like one that was misspelt. */
+    static String nearest(String misspelt) {
+        return ALL.stream()
+                .flatMap(setting -> Stream.concat(Stream.of(setting.name()), setting.aliases().stream()))
+                .min(Comparator.comparingInt(name -> distance(letters(misspelt), letters(name))))
+                .orElseThrow();
+    }
+
+    private static String letters(String name) {
+        return name.replaceAll("[-_.]", "").toLowerCase(Locale.ROOT);
+    }
+
+    /** Letters to insert, delete or change (Levenshtein). */
+    private static int distance(String a, String b) {
+        int[] above = IntStream.rangeClosed(0, b.length()).toArray();
+        for (int i = 1; i <= a.length(); i++) {
+            int[] row = new int[b.length() + 1];
+            row[0] = i;
+            for (int j = 1; j <= b.length(); j++) {
+                int changed = above[j - 1] + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
+                row[j] = Math.min(changed, 1 + Math.min(above[j], row[j - 1]));
+            }
+            above = row;
+        }
+        return above[b.length()];
     }
 
     private static <T> Setting<T> of(

@@ -12,6 +12,8 @@ import nighttrain.pipeline.settings.Setting.OutputEffect;
 import nighttrain.pipeline.settings.Setting.SettingGroup;
 import nighttrain.pipeline.settings.Settings.LoadFormat;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class SettingsTest {
     private static final String DEFAULTS = """
@@ -179,8 +181,24 @@ class SettingsTest {
     void unknownNamesAreRefused() {
         assertThatThrownBy(() -> SettingValues.resolve(Map.of(), key -> Optional.empty(), Map.of("maxTokenz", 3)))
                 .isInstanceOf(UserError.class)
-                .hasMessage("no such setting: maxTokenz (in the config file; see --help for all,"
-                        + " names are written as in maxTokens)");
+                .hasMessage("no such setting: maxTokenz (in the config file; use maxTokens if that is meant,"
+                        + " see --help for all)");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"maxToken,maxTokens", "max-tokens,maxTokens", "tensorparallelsize,tensorParallelSize", "sead,seed"})
+    void misspeltKeysOfSparksConfAreRefusedWithTheNearestName(String misspelt, String meant) {
+        assertThatThrownBy(() -> SettingValues.refuseUnknown(List.of("spark.app.name", "spark.nighttrain." + misspelt)))
+                .isInstanceOf(UserError.class)
+                .hasMessage("no such setting: spark.nighttrain." + misspelt + " (in Spark's conf; use spark.nighttrain."
+                        + meant + " if that is meant)");
+    }
+
+    @Test
+    void othersKeysAndKnownOnesAreNotRefused() {
+        SettingValues.refuseUnknown(
+                List.of("spark.nighttrain", "spark.nighttrain.tensorParallelSize", "spark.nighttrain.stage.gpu.amount"));
+        SettingValues.refuseUnknown(Settings.all().stream().map(Setting::confKey).toList());
     }
 
     @Test
@@ -250,7 +268,8 @@ class SettingsTest {
         refusesOfAProgram(
                 "maxTokns",
                 1,
-                "no such setting: maxTokns (names are written as in maxTokens; see nighttrain generate --help for all)");
+                "no such setting: maxTokns (names are written as in maxTokens; use maxTokens if that is meant,"
+                        + " see nighttrain generate --help for all)");
     }
 
     private static void refusesOfAProgram(String name, Object value, String message) {
