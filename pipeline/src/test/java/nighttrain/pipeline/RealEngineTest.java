@@ -4,8 +4,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.monitor.ProgressListener;
 import nighttrain.pipeline.settings.GenerateOptions;
@@ -85,6 +94,93 @@ class RealEngineTest {
             assertThat(scores).hasSize(row.<Integer>getAs("prompt_tokens") - 1);
             assertThat(row.<Double>getAs("prompt_logprob")).isNegative().isCloseTo(sum, within(1e-3));
         }
+    }
+
+    /** Lines of one batch that ask for 0, 3 and 20 candidates, or for none, run side by side; each is answered as it asks. */
+    @Test
+    void linesOfABatchMayAskForDifferentCandidates() throws IOException {
+        String chat = "\"messages\": [{\"role\": \"user\", \"content\": \"A parcel is late\"}]";
+        String text = "\"prompt\": \"A parcel is late\"";
+        Path batch = Files.write(
+                dir.resolve("batch.jsonl"),
+                List.of(
+                        line("c20", "/v1/chat/completions", chat + ", \"logprobs\": true, \"top_logprobs\": 20"),
+                        line("c0", "/v1/chat/completions", chat + ", \"logprobs\": true, \"top_logprobs\": 0"),
+                        line("none", "/v1/chat/completions", chat),
+                        line("c3", "/v1/chat/completions", chat + ", \"logprobs\": true, \"top_logprobs\": 3"),
+                        line("t0", "/v1/completions", text + ", \"logprobs\": 0"),
+                        line("t3", "/v1/completions", text + ", \"logprobs\": 3")));
+        Path template = Files.writeString(dir.resolve("chat.jinja"), "{{ messages[0].content }}");
+
+        run(
+                "batch",
+                values.with(Settings.INPUT_PATH, batch.toString())
+                        .with(Settings.FORMAT, "openai-batch")
+                        .with(Settings.CHAT_TEMPLATE, template.toString()));
+
+        Map<String, JsonNode> choices = choices(dir.resolve("batch/responses"));
+        assertThat(choices.keySet()).containsExactly("c20", "c0", "none", "c3", "t0", "t3");
+        assertThat(choices.get("none").get("logprobs").isNull()).isTrue();
+        List<JsonNode> wide = tokens(choices.get("c20"));
+        assertThat(wide).hasSize(8);
+        for (int i = 0; i < wide.size(); i++) {
+            List<JsonNode> top = list(wide.get(i).get("top_logprobs"));
+            List<Double> logprobs =
+                    top.stream().map(one -> one.get("logprob").asDouble()).toList();
+            assertThat(logprobs).hasSize(20).isSortedAccordingTo(Comparator.reverseOrder());
+            assertThat(logprobs.stream().mapToDouble(Math::exp).sum()).isBetween(20.0 / 1536, 1.0);
+            assertThat(top.get(0).get("token")).as("greedy").isEqualTo(wide.get(i).get("token"));
+            assertThat(logprobs.get(0)).isEqualTo(wide.get(i).get("logprob").asDouble());
+
+            JsonNode narrow = tokens(choices.get("c3")).get(i);
+            assertThat(list(narrow.get("top_logprobs"))).isEqualTo(top.subList(0, 3));
+            JsonNode bare = tokens(choices.get("c0")).get(i);
+            assertThat(bare.get("top_logprobs")).isEmpty();
+            for (JsonNode other : List.of(narrow, bare)) {
+                assertThat(other.get("token")).isEqualTo(wide.get(i).get("token"));
+                assertThat(other.get("logprob")).isEqualTo(wide.get(i).get("logprob"));
+            }
+            assertThat(logprob("t0", choices, i)).isEqualTo(wide.get(i).get("logprob"));
+            assertThat(logprob("t3", choices, i)).isEqualTo(wide.get(i).get("logprob"));
+            assertThat(choices.get("t0").at("/logprobs/top_logprobs").get(i)).as("the chosen one").hasSize(1);
+            assertThat(list(choices.get("t3").at("/logprobs/top_logprobs").get(i)))
+                    .as("tokens of one text count once")
+                    .isNotEmpty()
+                    .isSubsetOf(top.subList(0, 3).stream().map(one -> one.get("logprob")).toList());
+        }
+    }
+
+    private static String line(String id, String url, String body) {
+        return "{\"custom_id\": \"%s\", \"method\": \"POST\", \"url\": \"%s\", \"body\": {%s}}".formatted(id, url, body);
+    }
+
+    private static Map<String, JsonNode> choices(Path responses) throws IOException {
+        Map<String, JsonNode> choices = new LinkedHashMap<>();
+        try (Stream<Path> parts = Files.list(responses)) {
+            for (Path part : parts.filter(file -> file.getFileName().toString().startsWith("part-"))
+                    .sorted()
+                    .toList()) {
+                for (String line : Files.readAllLines(part)) {
+                    JsonNode answer = new ObjectMapper().readTree(line);
+                    choices.put(answer.get("custom_id").asText(), answer.at("/response/body/choices/0"));
+                }
+            }
+        }
+        return choices;
+    }
+
+    private static List<JsonNode> tokens(JsonNode choice) {
+        return list(choice.at("/logprobs/content"));
+    }
+
+    private static JsonNode logprob(String id, Map<String, JsonNode> choices, int token) {
+        return choices.get(id).at("/logprobs/token_logprobs").get(token);
+    }
+
+    private static List<JsonNode> list(JsonNode array) {
+        List<JsonNode> list = new ArrayList<>();
+        array.forEach(list::add);
+        return list;
     }
 
     @Test

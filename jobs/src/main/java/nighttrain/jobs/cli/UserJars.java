@@ -87,7 +87,10 @@ public final class UserJars {
         }
         ByteArrayOutputStream said = new ByteArrayOutputStream();
         PrintStream before = SparkSubmit$.MODULE$.printStream();
-        SparkSubmit$.MODULE$.printStream_$eq(new PrintStream(said, true, StandardCharsets.UTF_8));
+        PrintStream out = System.out;
+        PrintStream log = new PrintStream(said, true, StandardCharsets.UTF_8);
+        SparkSubmit$.MODULE$.printStream_$eq(log);
+        System.setOut(log); // Ivy says there which settings it reads
         try {
             List<String> files = CollectionConverters.asJava(DependencyUtils.resolveMavenDependencies(
                     true,
@@ -105,6 +108,7 @@ public final class UserJars {
                             + "; give group:artifact:version of a package in Maven Central or spark.jars.repositories",
                     e);
         } finally {
+            System.setOut(out);
             SparkSubmit$.MODULE$.printStream_$eq(before);
             LOG.info("Fetched {}:\n{}", packages, said.toString(StandardCharsets.UTF_8));
         }
