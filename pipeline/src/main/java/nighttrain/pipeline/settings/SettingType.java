@@ -164,8 +164,13 @@ public record SettingType<T>(String expected, Shape shape, Function<String, T> p
         }
 
         static String print(List<String> texts) {
+            return json(texts);
+        }
+
+        /** A list, or an object such as the chat template's variables, as JSON. */
+        static String json(Object value) {
             try {
-                return JSON.writeValueAsString(texts);
+                return JSON.writeValueAsString(value);
             } catch (JsonProcessingException impossible) {
                 throw new IllegalStateException(impossible);
             }

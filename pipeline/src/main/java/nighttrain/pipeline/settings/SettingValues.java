@@ -72,7 +72,7 @@ public final class SettingValues implements Serializable {
     /**
      * These and one more, for languages that check no types.
      *
-     * @param value of the setting's type, or text as on the command line
+     * @param value of the setting's type, or text as on the command line; a map where JSON is expected
      * @throws UserError for any other value
      */
     public SettingValues set(Setting<?> setting, Object value) {
@@ -193,13 +193,13 @@ public final class SettingValues implements Serializable {
         if (value instanceof List<?> list) {
             return TextList.print(list.stream().map(String::valueOf).toList());
         }
-        return String.valueOf(value);
+        return value instanceof Map<?, ?> object ? TextList.json(object) : String.valueOf(value);
     }
 
     private static <T> String checked(Setting<T> setting, Object value) {
         try {
-            if (Objects.requireNonNull(value) instanceof String text) {
-                return normal(setting, text);
+            if (Objects.requireNonNull(value) instanceof String || value instanceof Map<?, ?>) {
+                return normal(setting, text(value));
             }
             @SuppressWarnings("unchecked") // another type does not print, or what it prints does not parse
             T typed = (T) value;
