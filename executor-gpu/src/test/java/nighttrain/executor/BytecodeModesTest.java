@@ -62,14 +62,17 @@ class BytecodeModesTest {
         String[] arguments = {
             root.resolve("conf/demo/model").toString(),
             "256",
-            Path.of(BytecodeModesTest.class.getResource("/demo-prompt-tokens.txt").toURI())
+            Path.of(BytecodeModesTest.class
+                            .getResource("/demo-prompt-tokens.txt")
+                            .toURI())
                     .toString()
         };
         List<String> compiled = run(TIERED, EngineBits.class.getName(), arguments);
         assertThat(compiled).hasSize(50);
         assertThat(run(C1, EngineBits.class.getName(), arguments)).isEqualTo(compiled);
         assertThat(run(C2, EngineBits.class.getName(), arguments)).isEqualTo(compiled);
-        assertThat(run(3000, INTERPRETED, EngineBits.class.getName(), arguments)).isEqualTo(compiled);
+        assertThat(run(3000, INTERPRETED, EngineBits.class.getName(), arguments))
+                .isEqualTo(compiled);
     }
 
     private List<String> run(List<String> flags, String main, String... arguments)

@@ -72,8 +72,8 @@ record ModelCopy(Path dir) {
                         ",\"" + name + "\":{\"dtype\":\"BF16\",\"shape\":[" + rows + "," + cols + "],\"data_offsets\":["
                                 + end + "," + (end + added) + "]}}");
         byte[] bytes = header.getBytes(StandardCharsets.UTF_8);
-        ByteBuffer more = ByteBuffer.allocate(Long.BYTES + bytes.length + end + added)
-                .order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer more =
+                ByteBuffer.allocate(Long.BYTES + bytes.length + end + added).order(ByteOrder.LITTLE_ENDIAN);
         more.putLong(bytes.length).put(bytes).put(file, Long.BYTES + length, end);
         Files.write(dir.resolve(WEIGHTS), more.array());
     }

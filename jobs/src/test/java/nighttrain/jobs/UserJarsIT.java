@@ -108,7 +108,8 @@ class UserJarsIT {
                     <ibiblio name="here" m2compatible="true" root="%s"/>
                   </resolvers>
                 </ivysettings>
-                """.formatted(folder.resolve("repository").toUri()));
+                """.formatted(
+                        folder.resolve("repository").toUri()));
 
         Outcome outcome = generate(
                 "--conf",

@@ -129,7 +129,9 @@ class RealEngineTest {
                     top.stream().map(one -> one.get("logprob").asDouble()).toList();
             assertThat(logprobs).hasSize(20).isSortedAccordingTo(Comparator.reverseOrder());
             assertThat(logprobs.stream().mapToDouble(Math::exp).sum()).isBetween(20.0 / 1536, 1.0);
-            assertThat(top.get(0).get("token")).as("greedy").isEqualTo(wide.get(i).get("token"));
+            assertThat(top.get(0).get("token"))
+                    .as("greedy")
+                    .isEqualTo(wide.get(i).get("token"));
             assertThat(logprobs.get(0)).isEqualTo(wide.get(i).get("logprob").asDouble());
 
             JsonNode narrow = tokens(choices.get("c3")).get(i);
@@ -142,16 +144,21 @@ class RealEngineTest {
             }
             assertThat(logprob("t0", choices, i)).isEqualTo(wide.get(i).get("logprob"));
             assertThat(logprob("t3", choices, i)).isEqualTo(wide.get(i).get("logprob"));
-            assertThat(choices.get("t0").at("/logprobs/top_logprobs").get(i)).as("the chosen one").hasSize(1);
+            assertThat(choices.get("t0").at("/logprobs/top_logprobs").get(i))
+                    .as("the chosen one")
+                    .hasSize(1);
             assertThat(list(choices.get("t3").at("/logprobs/top_logprobs").get(i)))
                     .as("tokens of one text count once")
                     .isNotEmpty()
-                    .isSubsetOf(top.subList(0, 3).stream().map(one -> one.get("logprob")).toList());
+                    .isSubsetOf(top.subList(0, 3).stream()
+                            .map(one -> one.get("logprob"))
+                            .toList());
         }
     }
 
     private static String line(String id, String url, String body) {
-        return "{\"custom_id\": \"%s\", \"method\": \"POST\", \"url\": \"%s\", \"body\": {%s}}".formatted(id, url, body);
+        return "{\"custom_id\": \"%s\", \"method\": \"POST\", \"url\": \"%s\", \"body\": {%s}}"
+                .formatted(id, url, body);
     }
 
     private static Map<String, JsonNode> choices(Path responses) throws IOException {

@@ -56,8 +56,7 @@ public final class Sessions {
     public static SparkConf conf(Optional<String> master, Map<String, String> extra) {
         SparkConf conf = new SparkConf();
         SettingValues.refuseUnknown(extra.keySet());
-        SettingValues.refuseUnknown(
-                Stream.of(conf.getAll()).map(Tuple2::_1).toList());
+        SettingValues.refuseUnknown(Stream.of(conf.getAll()).map(Tuple2::_1).toList());
         if (!conf.contains("spark.master")) {
             conf.setMaster(master.orElse(EMBEDDED)).set("spark.ui.showConsoleProgress", "false");
             extra.forEach(conf::set);

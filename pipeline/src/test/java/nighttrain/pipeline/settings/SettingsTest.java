@@ -197,22 +197,22 @@ class SettingsTest {
     @Test
     void aMapIsWrittenAsJson() {
         Map<String, Object> thinking = Map.of("enable_thinking", false);
-        assertThat(SettingValues.none()
-                        .set("chatTemplateArgs", thinking)
-                        .find(Settings.CHAT_TEMPLATE_ARGS))
+        assertThat(SettingValues.none().set("chatTemplateArgs", thinking).find(Settings.CHAT_TEMPLATE_ARGS))
                 .contains("{\"enable_thinking\":false}");
         assertThat(SettingValues.resolve(Map.of(), key -> Optional.empty(), Map.of("chatTemplateArgs", thinking))
                         .find(Settings.CHAT_TEMPLATE_ARGS))
                 .contains("{\"enable_thinking\":false}");
         assertThatThrownBy(() -> SettingValues.none().set("maxTokens", thinking))
-                .hasMessage("bad value of maxTokens: {\"enable_thinking\":false} (a whole number; leave it out for 256)");
+                .hasMessage(
+                        "bad value of maxTokens: {\"enable_thinking\":false} (a whole number; leave it out for 256)");
     }
 
     @Test
     void othersKeysAndKnownOnesAreNotRefused() {
+        SettingValues.refuseUnknown(List.of(
+                "spark.nighttrain", "spark.nighttrain.tensorParallelSize", "spark.nighttrain.stage.gpu.amount"));
         SettingValues.refuseUnknown(
-                List.of("spark.nighttrain", "spark.nighttrain.tensorParallelSize", "spark.nighttrain.stage.gpu.amount"));
-        SettingValues.refuseUnknown(Settings.all().stream().map(Setting::confKey).toList());
+                Settings.all().stream().map(Setting::confKey).toList());
     }
 
     @Test

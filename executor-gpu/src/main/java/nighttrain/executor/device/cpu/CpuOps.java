@@ -106,7 +106,10 @@ final class CpuOps implements Ops {
     public void siluMul(Tensor out, Tensor gateUp) {
         CpuTensor o = (CpuTensor) out;
         CpuTensor in = (CpuTensor) gateUp;
-        forRows(o, (track, row) -> InnerLoops.CHOSEN.siluMul(o.data(), o.row(track, row), in.data(), in.row(track, row), o.cols()));
+        forRows(
+                o,
+                (track, row) -> InnerLoops.CHOSEN.siluMul(
+                        o.data(), o.row(track, row), in.data(), in.row(track, row), o.cols()));
     }
 
     @Override

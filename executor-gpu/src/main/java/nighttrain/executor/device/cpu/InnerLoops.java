@@ -56,22 +56,13 @@ sealed interface InnerLoops permits VectorLoops, PlainLoops {
 
     /** {@code scores[s + j] = scale * (q . k_j)} for {@code j < positions}, a multiple of 16; keys are {@code [dim][position]}. */
     void dotKeys(
-            float[] scores,
-            int s,
-            float[] query,
-            int q,
-            float[] keys,
-            int k,
-            int positions,
-            int headDim,
-            float scale);
+            float[] scores, int s, float[] query, int q, float[] keys, int k, int positions, int headDim, float scale);
 
     /** {@code weights = exp(weights - max)}; returns their sum. {@code length} is a multiple of 16. */
     float exponentials(float[] weights, int length);
 
     /** {@code out += sum over j < positions of weights[w + j] * v_j}; values are {@code [position][dim]}. */
-    void addValues(
-            float[] out, int o, float[] weights, int w, int positions, float[] values, int v, int headDim);
+    void addValues(float[] out, int o, float[] weights, int w, int positions, float[] values, int v, int headDim);
 
     private static boolean vectorsAreCompiled() {
         return ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent()

@@ -171,15 +171,7 @@ final class PlainLoops implements InnerLoops {
 
     @Override
     public void dotKeys(
-            float[] scores,
-            int s,
-            float[] query,
-            int q,
-            float[] keys,
-            int k,
-            int positions,
-            int headDim,
-            float scale) {
+            float[] scores, int s, float[] query, int q, float[] keys, int k, int positions, int headDim, float scale) {
         for (int j = 0; j < positions; j += TILE) {
             float a0 = 0, a1 = 0, a2 = 0, a3 = 0;
             for (int d = 0, at = k + j; d < headDim; d++, at += positions) {

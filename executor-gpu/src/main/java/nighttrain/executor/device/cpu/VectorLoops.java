@@ -40,7 +40,18 @@ final class VectorLoops implements InnerLoops {
         if (kept == 2 * LANES) {
             for (; row + 1 < rows; row += TILE) {
                 int left = Math.min(TILE, rows - row);
-                tile(out, o + row * outStride, outStride, x, from + row * xStride, xStride, left, panel, inputs, bias, b);
+                tile(
+                        out,
+                        o + row * outStride,
+                        outStride,
+                        x,
+                        from + row * xStride,
+                        xStride,
+                        left,
+                        panel,
+                        inputs,
+                        bias,
+                        b);
             }
         }
         for (; row < rows; row++) {
@@ -227,15 +238,7 @@ final class VectorLoops implements InnerLoops {
 
     @Override
     public void dotKeys(
-            float[] scores,
-            int s,
-            float[] query,
-            int q,
-            float[] keys,
-            int k,
-            int positions,
-            int headDim,
-            float scale) {
+            float[] scores, int s, float[] query, int q, float[] keys, int k, int positions, int headDim, float scale) {
         for (int j = 0; j < positions; j += LANES) {
             FloatVector sum = FloatVector.zero(SPECIES);
             for (int d = 0; d < headDim; d++) {
@@ -281,12 +284,14 @@ final class VectorLoops implements InnerLoops {
         // Not min and max, which are slower: a comparison with NaN is false, so that NaN stays.
         FloatVector bounded = x.blend(Exponential.HIGHEST, x.compare(VectorOperators.GT, Exponential.HIGHEST));
         bounded = bounded.blend(Exponential.LOWEST, bounded.compare(VectorOperators.LT, Exponential.LOWEST));
-        FloatVector rounded =
-                bounded.fma(FloatVector.broadcast(x.species(), Exponential.LOG2_E), FloatVector.broadcast(x.species(), Exponential.ROUND));
+        FloatVector rounded = bounded.fma(
+                FloatVector.broadcast(x.species(), Exponential.LOG2_E),
+                FloatVector.broadcast(x.species(), Exponential.ROUND));
         FloatVector n = rounded.sub(Exponential.ROUND);
         FloatVector r = n.fma(FloatVector.broadcast(x.species(), -Exponential.LN_2_HIGH), bounded);
         r = n.fma(FloatVector.broadcast(x.species(), -Exponential.LN_2_LOW), r);
-        FloatVector p = r.fma(FloatVector.broadcast(x.species(), Exponential.C7), FloatVector.broadcast(x.species(), Exponential.C6));
+        FloatVector p = r.fma(
+                FloatVector.broadcast(x.species(), Exponential.C7), FloatVector.broadcast(x.species(), Exponential.C6));
         p = p.fma(r, FloatVector.broadcast(x.species(), Exponential.C5));
         p = p.fma(r, FloatVector.broadcast(x.species(), Exponential.C4));
         p = p.fma(r, FloatVector.broadcast(x.species(), Exponential.C3));

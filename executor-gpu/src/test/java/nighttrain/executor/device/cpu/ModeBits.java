@@ -107,7 +107,8 @@ final class ModeBits {
             out[i] = Exponential.of(x[i]);
         }
         lines.add("exponential " + hash(out));
-        lines.add("sum " + hash(new float[] {InnerLoops.CHOSEN.sum(out, 0, 256), InnerLoops.CHOSEN.sumOfSquares(x, 3, 250)}));
+        lines.add("sum "
+                + hash(new float[] {InnerLoops.CHOSEN.sum(out, 0, 256), InnerLoops.CHOSEN.sumOfSquares(x, 3, 250)}));
     }
 
     private static void samples(Random random, List<String> lines) {
