@@ -29,7 +29,7 @@ public final class Engines {
     /** Requests that wait per request that runs: enough that a step never lacks one while a submitter journals. */
     private static final int QUEUED_PER_RUNNING = 1;
 
-    /** Prompt tokens scored in a step: few, since each takes a row of logits as wide as the vocabulary. */
+    /** Scores taken in a step: few, since each takes a row of logits as wide as the vocabulary. */
     private static final int SCORED_PER_STEP = 64;
 
     private Engines() {}
@@ -150,7 +150,11 @@ public final class Engines {
         }
         return new ReplicatedEngine(
                 plan,
-                new RequestCheck(checkpoint.spec().vocabSize(), plan.maxModelLen()),
+                new RequestCheck(
+                        checkpoint.spec().vocabSize(),
+                        plan.maxModelLen(),
+                        // A token with more scores is computed more than once, which the state of a layer would not bear.
+                        plan.cache().slots() > 0 ? SCORED_PER_STEP : Integer.MAX_VALUE),
                 replicas,
                 readings(config, plan));
     }

@@ -67,6 +67,8 @@ final class ReplicatedEngine implements Engine {
         private final BlockingQueue<Outcome> outcomes = new LinkedBlockingQueue<>();
         private final Set<Sequence> running = ConcurrentHashMap.newKeySet();
         private int inFlight;
+        private Sequence latest;
+        private Replica replicaOfLatest;
 
         @Override
         public boolean offer(GenerationRequest request) {
@@ -79,13 +81,18 @@ final class ReplicatedEngine implements Engine {
         }
 
         private boolean submit(Sequence sequence) {
-            Replica idlest = replicas.stream()
-                    .min(Comparator.comparingInt(Replica::inFlight))
-                    .orElseThrow();
+            Replica replica = latest != null && sequence.scoresTheSamePrompt(latest)
+                    ? replicaOfLatest // which has the prompt in its cache
+                    : replicas.stream()
+                            .min(Comparator.comparingInt(Replica::inFlight))
+                            .orElseThrow();
             running.add(sequence);
             try {
-                boolean taken = idlest.offer(sequence, new Deliver(sequence));
-                if (!taken) {
+                boolean taken = replica.offer(sequence, new Deliver(sequence));
+                if (taken) {
+                    latest = sequence;
+                    replicaOfLatest = replica;
+                } else {
                     running.remove(sequence);
                 }
                 return taken;

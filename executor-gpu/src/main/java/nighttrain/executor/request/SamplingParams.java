@@ -18,7 +18,8 @@ import nighttrain.io.UserError;
  * @param frequencyPenalty subtracted from the logit of a token once per occurrence in the output
  * @param logprobs log-probabilities to return per output token: -1 none, 0 the chosen token's, k also the k likeliest
  * @param ignoreEos go on to {@code maxTokens} whatever token comes
- * @param promptLogprobs return the log-probability of every prompt token after the first, given those before
+ * @param promptLogprobs return the log-probability of every prompt token after the first, given those before; for requests without
+ *     scores
  */
 public record SamplingParams(
         int maxTokens,

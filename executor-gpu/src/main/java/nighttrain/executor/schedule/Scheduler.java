@@ -37,7 +37,7 @@ public final class Scheduler {
     }
 
     public void add(Sequence sequence) {
-        sequence.use(pages.newCache());
+        sequence.use(pages.newCache(), limits.maxModelLen());
         waiting.addLast(sequence);
     }
 
@@ -89,7 +89,7 @@ public final class Scheduler {
     private boolean isWorthWaiting() {
         int needy = 0;
         for (Sequence sequence : running) {
-            if (sequence.mustWait() && !isDrained(sequence)) {
+            if (sequence.mustWait() && !sequence.isDrained()) {
                 needy++;
             }
         }
@@ -102,10 +102,9 @@ public final class Scheduler {
         for (Step.Slice slice : step.slices()) {
             Sequence sequence = slice.sequence();
             samples += slice.outputs();
+            sequence.planned(slice.done(), slice.scoredTo());
             if (slice.samples()) {
-                sequence.planned(slice.count(), samples - 1);
-            } else {
-                sequence.planned(slice.count());
+                sequence.awaits(samples - 1);
             }
             pages.publish(sequence.cache(), sequence.tokens(), sequence.computedAndKnown());
         }
@@ -137,7 +136,7 @@ public final class Scheduler {
     private void planRunning(StepPlan plan, boolean decodes) {
         for (int i = 0; i < running.size(); i++) {
             Sequence sequence = running.get(i);
-            if (!isDrained(sequence) && !sequence.mustWait() && (sequence.pending() == 1) == decodes) {
+            if (!sequence.isDrained() && !sequence.mustWait() && (sequence.pending() == 1) == decodes) {
                 int count = plan.most(sequence);
                 if (count > 0 && makeRoom(sequence, sequence.computed() + count, plan)) {
                     plan.add(sequence, count);
@@ -146,17 +145,13 @@ public final class Scheduler {
         }
     }
 
-    private boolean isDrained(Sequence sequence) {
-        return sequence.isDrained(limits.maxModelLen());
-    }
-
     /**
      * Finds pages for {@code tokens} tokens, taking them from the latest of the others if need be; not where another will give its own
      * back after the step that is under way.
      */
     private boolean makeRoom(Sequence sequence, int tokens, StepPlan plan) {
         while (!pages.extend(sequence.cache(), tokens)) {
-            if (running.stream().anyMatch(this::isDrained)) {
+            if (running.stream().anyMatch(Sequence::isDrained)) {
                 return false;
             }
             Sequence last = running.get(running.size() - 1);
@@ -178,19 +173,15 @@ public final class Scheduler {
     }
 
     private void admit(StepPlan plan) {
-        int leaving = (int) running.stream().filter(this::isDrained).count();
+        int leaving = (int) running.stream().filter(Sequence::isDrained).count();
         while (!waiting.isEmpty() && running.size() - leaving < limits.maxSequences() && plan.hasTokensLeft()) {
             Sequence sequence = waiting.peekFirst();
-            if (sequence.isScoring() && !plan.hasScoresLeft()) {
-                return;
-            }
-            if (!sequence.isScoring()) { // what is scored must be computed, cached or not
-                sequence.startAt(pages.adoptPrefix(sequence.cache(), sequence.tokens(), sequence.length()));
-            }
+            sequence.startAt(pages.adoptPrefix(sequence.cache(), sequence.tokens(), sequence.adoptable()));
             // Room for the whole prompt and one page of growth for each that runs, or it would soon be preempted again.
             int spare = running.isEmpty() ? 0 : running.size() + 1;
             int first = sequence.computed() + plan.most(sequence);
-            if (!pages.hasRoom(sequence.cache(), sequence.length(), longestChunk, spare)
+            if (first == sequence.computed() // no room for its scores
+                    || !pages.hasRoom(sequence.cache(), sequence.length(), longestChunk, spare)
                     || !pages.begin(sequence.cache(), sequence.length(), first)) {
                 pages.release(sequence.cache());
                 sequence.restart();
@@ -207,9 +198,8 @@ public final class Scheduler {
      * values are stored before any token attends.
      */
     private void begin(Sequence sequence, StepPlan plan) {
-        int count = plan.most(sequence);
-        plan.add(sequence, count);
-        pages.publish(sequence.cache(), sequence.tokens(), sequence.computed() + count);
+        Step.Slice slice = plan.add(sequence, plan.most(sequence));
+        pages.publish(sequence.cache(), sequence.tokens(), sequence.computed() + slice.done());
     }
 
     /** Takes the tokens that a step sampled, in the order of its samples; returns the sequences that are finished. */
@@ -236,11 +226,11 @@ public final class Scheduler {
         Sequence sequence = slice.sequence();
         int scored = slice.scored();
         for (int i = 0; i < scored && !sequence.isFinished(); i++) {
-            sequence.appendScore(sampled.get(i), slice.scoredFrom() + i + 1, nowNanos);
+            sequence.appendScore(sampled.get(i), nowNanos);
         }
         if (slice.samples() && !sequence.isFinished()) {
             sampledTokens += sampled.get(scored).fault().isPresent() ? 0 : 1;
-            sequence.append(sampled.get(scored), limits.maxModelLen(), nowNanos);
+            sequence.append(sampled.get(scored), nowNanos);
         }
         if (sequence.isFinished()) {
             if (!sequence.isFailed()) {

@@ -9,11 +9,14 @@ import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.Generation.RequestError;
 import nighttrain.executor.request.GenerationRequest;
+import nighttrain.executor.request.TokenConstraint;
 import nighttrain.executor.request.TokenLogprobs;
 import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.SampleMask;
 import nighttrain.executor.step.SampleRequest;
-import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.step.SampledToken.LogitFault;
+import nighttrain.executor.step.SampledToken;
+import nighttrain.io.constraint.TokenAutomaton;
 
 /**
  * A request on its way through the engine: its tokens so far, and how many of them are in the KV cache. What has been planned counts
@@ -24,14 +27,17 @@ public final class Sequence {
     private final GenerationRequest request;
     private final long submittedNanos;
     private final List<TokenLogprobs> logprobs = new ArrayList<>();
-    private final List<TokenLogprobs> promptLogprobs = new ArrayList<>();
+    private final List<TokenLogprobs> scored = new ArrayList<>();
     private final int promptLength;
     private SequenceCache cache;
+    private int longest;
     private int[] tokens;
     private int length;
     private int computed;
     private int awaited;
     private int latestSample;
+    private int plannedScores;
+    private int constraintState = TokenAutomaton.START;
     private int life;
     private int cachedPromptTokens;
     private long firstTokenNanos;
@@ -42,11 +48,15 @@ public final class Sequence {
     public Sequence(GenerationRequest request, long submittedNanos) {
         this.request = request;
         this.submittedNanos = submittedNanos;
-        this.promptLength = request.promptTokens().length;
+        this.promptLength = samples() ? request.promptTokens().length : position(wantedScores() - 1);
         this.length = promptLength;
-        this.tokens = Arrays.copyOf(
-                request.promptTokens(),
-                promptLength + Math.min(request.sampling().maxTokens(), 64));
+        int room = samples() ? Math.min(request.sampling().maxTokens(), 64) : 0;
+        this.tokens = Arrays.copyOf(request.promptTokens(), promptLength + room);
+    }
+
+    /** Whether tokens are sampled after the prompt; otherwise all it wants is scores, and the prompt after the last of them is nothing to it. */
+    boolean samples() {
+        return request.scores().isEmpty();
     }
 
     public GenerationRequest request() {
@@ -76,8 +86,10 @@ public final class Sequence {
         return cache;
     }
 
-    void use(SequenceCache empty) {
+    /** Takes an empty cache, and the most tokens that a sequence may have. */
+    void use(SequenceCache empty, int maxModelLen) {
         cache = empty;
+        longest = (int) Math.min((long) promptLength + request.sampling().maxTokens(), maxModelLen);
     }
 
     /** Leading tokens whose keys and values are in the cache once the steps planned so far have run. */
@@ -90,14 +102,14 @@ public final class Sequence {
         return Math.min(computed, length);
     }
 
-    /** {@code count} more tokens are in a step, which does not sample after them. */
-    void planned(int count) {
+    /** {@code count} more tokens are in a step, and the scores before {@code scores}. */
+    void planned(int count, int scores) {
         computed += count;
+        plannedScores = scores;
     }
 
-    /** {@code count} more tokens are in a step, whose sample {@code sample} comes after them. */
-    void planned(int count, int sample) {
-        computed += count;
+    /** The step samples the token after these: it is the step's sample {@code sample}. */
+    void awaits(int sample) {
         awaited++;
         latestSample = sample;
     }
@@ -107,10 +119,9 @@ public final class Sequence {
         return length + awaited - computed;
     }
 
-    /** Whether no step remains to be planned: the last token that it may have is on its way. */
-    boolean isDrained(int maxModelLen) {
-        int expected = length + awaited;
-        return expected - promptLength >= request.sampling().maxTokens() || expected >= maxModelLen;
+    /** Whether no step remains to be planned: the last token that it may have, or the last score, is on its way. */
+    boolean isDrained() {
+        return samples() ? length + awaited >= longest : !isScoring();
     }
 
     /** Whether no step can be planned before the one under way lands: the host needs its token to say how to sample the next. */
@@ -126,6 +137,7 @@ public final class Sequence {
     private void endLife() {
         life++;
         awaited = 0;
+        plannedScores = scored.size();
     }
 
     /** The token at {@code position}, or how the device knows it. */
@@ -154,33 +166,102 @@ public final class Sequence {
 
     /** How the token at {@code position} is to be sampled. */
     SampleRequest sample(int position) {
+        int state = awaited > 0 ? Batch.sampledBefore(latestSample) : constraintState;
         return new SampleRequest(
-                request.sampling(), request.seed(), tokens, promptLength, position, SampleRequest.NONE);
+                request.sampling(),
+                request.seed(),
+                tokens,
+                promptLength,
+                position,
+                SampleRequest.NONE,
+                request.constraint().map(constraint -> new SampleMask(constraint, state, longest - position)));
     }
 
-    /** That the prompt token after position {@code row} is to be scored. */
-    SampleRequest score(int row) {
-        return new SampleRequest(request.sampling(), request.seed(), tokens, promptLength, row + 1, tokens[row + 1]);
+    /** Whether the first token that either scores comes after the same tokens. */
+    public boolean scoresTheSamePrompt(Sequence other) {
+        return !samples()
+                && !other.samples()
+                && Arrays.equals(tokens, 0, position(0), other.tokens, 0, other.position(0));
     }
 
-    /** The first position whose successor in the prompt has not been scored; past the prompt where none is wanted. */
-    int firstToScore() {
-        return request.sampling().promptLogprobs() ? promptLogprobs.size() : promptLength;
+    /** Log-probabilities of given tokens that it wants, by ascending position: the request's scores, or the prompt's own tokens. */
+    private int wantedScores() {
+        return samples()
+                ? request.sampling().promptLogprobs() ? promptLength - 1 : 0
+                : request.scores().size();
     }
 
-    /** Whether prompt tokens remain to be scored. */
+    /** How many tokens come before the one that score {@code index} is of. */
+    private int position(int index) {
+        return samples() ? index + 1 : request.scores().get(index).position();
+    }
+
+    /** That score {@code index} is wanted. */
+    SampleRequest score(int index) {
+        int position = position(index);
+        int token = samples() ? tokens[position] : request.scores().get(index).token();
+        return new SampleRequest(request.sampling(), request.seed(), tokens, promptLength, position, token);
+    }
+
+    /** The token whose logits score {@code index} is taken of. */
+    int scoredRow(int index) {
+        return position(index) - 1;
+    }
+
+    /** Scores that have been planned. */
+    int plannedScores() {
+        return plannedScores;
+    }
+
+    /** Whether scores remain to be planned. */
     boolean isScoring() {
-        return firstToScore() < promptLength - 1;
+        return plannedScores < wantedScores();
     }
 
-    int promptLength() {
-        return promptLength;
+    /** Whether the scores from {@code index} on have any among those of the tokens before {@code end}. */
+    boolean hasScore(int index, int end) {
+        return index < wantedScores() && position(index) <= end;
     }
 
-    /** Takes the score of the prompt token at {@code position}. */
-    void appendScore(SampledToken scored, int position, long nowNanos) {
-        scored.fault().ifPresent(fault -> fail(fault, "prompt token " + (position + 1), nowNanos));
-        scored.logprobs().ifPresent(promptLogprobs::add);
+    /**
+     * How many of the next {@code most} tokens a step can take that has room for {@code room} scores: so many that all of their scores fit.
+     * Where one token has more than {@code perStep}, the step takes some of them, and the token is computed again in the next.
+     */
+    int tokensWithin(int most, int room, int perStep) {
+        int next = plannedScores;
+        int left = room;
+        while (hasScore(next, computed + most)) {
+            int after = next;
+            while (hasScore(after, position(next))) {
+                after++;
+            }
+            if (after - next > left) {
+                boolean cut = after - next > perStep && left > 0;
+                return scoredRow(next) - computed + (cut ? 1 : 0);
+            }
+            left -= after - next;
+            next = after;
+        }
+        return most;
+    }
+
+    /** Leading tokens that may be found in the cache, and one: the logits of the others are wanted. */
+    int adoptable() {
+        return isScoring() ? position(plannedScores) : length;
+    }
+
+    /** Takes the next score. */
+    void appendScore(SampledToken score, long nowNanos) {
+        int index = scored.size();
+        String where = samples()
+                ? "prompt token " + (position(index) + 1)
+                : "score " + (index + 1) + ", position " + position(index);
+        score.fault().ifPresent(fault -> fail(fault, where, nowNanos));
+        score.logprobs().ifPresent(scored::add);
+        if (!isFinished() && !samples() && scored.size() == wantedScores()) {
+            finishReason = FinishReason.STOP;
+            firstTokenNanos = nowNanos;
+        }
         if (isFinished()) {
             endLife();
         }
@@ -190,33 +271,32 @@ public final class Sequence {
     private void fail(LogitFault fault, String where, long nowNanos) {
         firstTokenNanos = firstTokenNanos == 0 ? nowNanos : firstTokenNanos;
         finishReason = FinishReason.ERROR;
+        boolean masked = request.constraint().isPresent() && fault == LogitFault.ALL_NEGATIVE_INFINITY;
         error = Optional.of(new RequestError(
                 "logits_not_finite",
-                "logits are not finite: " + fault.found() + " at " + where
+                "logits are not finite: " + fault.found() + (masked ? " that the constraint allows" : "") + " at " + where
                         + " (the checkpoint holds NaN or infinity, or"
                         + " values overflow bf16; check the weights, or compute in fp32 with --backend cpu)"));
     }
 
     /** Takes a sampled token and decides whether it was the last. */
-    void append(SampledToken sampled, int maxModelLen, long nowNanos) {
+    void append(SampledToken sampled, long nowNanos) {
         if (firstTokenNanos == 0) {
             firstTokenNanos = nowNanos;
         }
         awaited--;
-        take(sampled, maxModelLen, nowNanos);
+        take(sampled, nowNanos);
         if (isFinished()) {
             endLife();
         }
     }
 
-    private void take(SampledToken sampled, int maxModelLen, long nowNanos) {
+    private void take(SampledToken sampled, long nowNanos) {
         if (sampled.fault().isPresent()) {
             fail(sampled.fault().get(), "output token " + (length - promptLength + 1), nowNanos);
             return;
         }
-        boolean stopToken =
-                !request.sampling().ignoreEos() && request.stopTokens().contains(sampled.token());
-        if (stopToken) {
+        if (isEnd(sampled.token())) {
             finishReason = FinishReason.STOP;
             return;
         }
@@ -225,11 +305,37 @@ public final class Sequence {
         }
         tokens[length++] = sampled.token();
         sampled.logprobs().ifPresent(logprobs::add);
-        if (request.stopCheck().stopsAfter(sampled.token())) {
+        if (request.stopCheck().stopsAfter(sampled.token()) || isComplete(sampled.token())) {
             finishReason = FinishReason.STOP;
-        } else if (length - promptLength >= request.sampling().maxTokens() || length >= maxModelLen) {
+        } else if (length >= longest) {
             finishReason = FinishReason.LENGTH;
         }
+    }
+
+    /** Whether {@code token} ends it and is not part of it. A constraint knows its end tokens, and lets them come where they may. */
+    private boolean isEnd(int token) {
+        return request.constraint().isPresent()
+                ? classOf(request.constraint().get().automaton(), token) == TokenAutomaton.END_CLASS
+                : !request.sampling().ignoreEos() && request.stopTokens().contains(token);
+    }
+
+    private static int classOf(TokenAutomaton automaton, int token) {
+        return token < automaton.classOf().length ? automaton.classOf()[token] : 0;
+    }
+
+    /** Whether the constraint, after {@code token}, lets nothing come but the end. At the limit of tokens: whatever the limit. */
+    private boolean isComplete(int token) {
+        Optional<TokenConstraint> constraint = request.constraint();
+        if (constraint.isEmpty()) {
+            return false;
+        }
+        TokenAutomaton automaton = constraint.get().automaton();
+        constraintState = automaton.after(constraintState, token);
+        if (constraintState == TokenAutomaton.REFUSED) {
+            throw new IllegalStateException("the device sampled a token that its constraint refuses: " + token);
+        }
+        return SampleMask.isComplete(
+                automaton, constraintState, length >= longest ? Integer.MAX_VALUE : longest - length);
     }
 
     /** Whether it ended with an error. */
@@ -249,9 +355,9 @@ public final class Sequence {
                 finishReason,
                 error,
                 List.copyOf(logprobs),
-                List.copyOf(promptLogprobs),
-                List.of(),
-                promptLength,
+                samples() ? List.copyOf(scored) : List.of(),
+                samples() ? List.of() : scored.stream().map(TokenLogprobs::logprob).toList(),
+                request.promptTokens().length,
                 cachedPromptTokens,
                 submittedNanos,
                 firstTokenNanos,

@@ -17,27 +17,30 @@ public record Step(List<Slice> slices, Batch batch) {
      * Tokens {@code start .. start + count - 1} of a sequence; where they reach its end, a token is sampled.
      *
      * @param samples whether a token is sampled after them
-     * @param scoredFrom the first position whose successor is scored
+     * @param scoredFrom the first of the sequence's scores that are taken of them
+     * @param scoredTo the end of these
      * @param life the sequence's when this was planned
      */
-    public record Slice(Sequence sequence, int start, int count, boolean samples, int scoredFrom, int life) {
-        Slice(Sequence sequence, int start, int count, boolean samples) {
-            this(sequence, start, count, samples, Math.max(start, sequence.firstToScore()), sequence.life());
-        }
-
+    public record Slice(
+            Sequence sequence, int start, int count, boolean samples, int scoredFrom, int scoredTo, int life) {
         /** Whether what it computes is still wanted. */
         boolean counts() {
             return life == sequence.life();
         }
 
-        /** How many positions have their successors scored: those of the prompt but its last. */
+        /** How many scores are taken of its tokens. */
         int scored() {
-            return Math.max(0, Math.min(start + count, sequence.promptLength() - 1) - scoredFrom);
+            return scoredTo - scoredFrom;
         }
 
         /** Samples of the step that are this slice's. */
         int outputs() {
             return scored() + (samples ? 1 : 0);
+        }
+
+        /** How many of its tokens are done with: all, or all but the last where scores of that are left to the next step. */
+        int done() {
+            return sequence.hasScore(scoredTo, start + count) ? count - 1 : count;
         }
     }
 
@@ -66,9 +69,9 @@ public record Step(List<Slice> slices, Batch batch) {
                 tokens[row + i] = slice.sequence().tokenAt(slice.start() + i);
                 positions[row + i] = slice.start() + i;
             }
-            for (int i = 0; i < slice.scored(); i++) {
-                outputRows[samples.size()] = row + slice.scoredFrom() - slice.start() + i;
-                samples.add(slice.sequence().score(slice.scoredFrom() + i));
+            for (int i = slice.scoredFrom(); i < slice.scoredTo(); i++) {
+                outputRows[samples.size()] = row + slice.sequence().scoredRow(i) - slice.start();
+                samples.add(slice.sequence().score(i));
             }
             row += slice.count();
             queryStarts[s + 1] = row;

@@ -8,6 +8,7 @@ import nighttrain.executor.step.StepLimits;
 final class StepPlan {
     private final List<Step.Slice> slices;
     private final int longestChunk;
+    private final int maxScored;
     private int tokensLeft;
     private int scoredLeft;
 
@@ -18,7 +19,8 @@ final class StepPlan {
         this.longestChunk = longestChunk;
         this.slices = new ArrayList<>(expectedSlices);
         this.tokensLeft = limits.maxTokens();
-        this.scoredLeft = limits.maxScored();
+        this.maxScored = limits.maxScored();
+        this.scoredLeft = maxScored;
     }
 
     List<Step.Slice> slices() {
@@ -29,21 +31,25 @@ final class StepPlan {
         return tokensLeft > 0;
     }
 
-    boolean hasScoresLeft() {
-        return scoredLeft > 0;
-    }
-
-    /** The most of a sequence's pending tokens that still fit. */
+    /** The most of a sequence's pending tokens that still fit, with their scores. */
     int most(Sequence sequence) {
         int fitting = Math.min(Math.min(sequence.pending(), longestChunk), tokensLeft);
-        return sequence.isScoring() ? Math.min(fitting, scoredLeft) : fitting;
+        return sequence.tokensWithin(fitting, scoredLeft, maxScored);
     }
 
-    void add(Sequence sequence, int count) {
-        Step.Slice slice = new Step.Slice(sequence, sequence.computed(), count, count == sequence.pending());
+    Step.Slice add(Sequence sequence, int count) {
+        int scoredFrom = sequence.plannedScores();
+        int scoredTo = scoredFrom;
+        while (scoredTo - scoredFrom < scoredLeft && sequence.hasScore(scoredTo, sequence.computed() + count)) {
+            scoredTo++;
+        }
+        boolean samples = sequence.samples() && count == sequence.pending();
+        Step.Slice slice = new Step.Slice(
+                sequence, sequence.computed(), count, samples, scoredFrom, scoredTo, sequence.life());
         slices.add(slice);
         tokensLeft -= count;
         scoredLeft -= slice.scored();
+        return slice;
     }
 
     void remove(Sequence sequence) {

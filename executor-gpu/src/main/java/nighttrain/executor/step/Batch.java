@@ -16,7 +16,7 @@ import java.util.stream.IntStream;
  * @param pageTables each sequence's pages of every group of layers in order of position, {@code [sequences][groups][at least needed]};
  *     those that no token of the step sees may be no pages
  * @param slots where each sequence's fixed state is, {@code [sequences]}; an empty state where the sequence begins with this step
- * @param outputRows the tokens whose logits are wanted, ascending, {@code [samples]}
+ * @param outputRows the tokens whose logits are wanted, ascending, a token once for each of its samples, {@code [samples]}
  * @param samples how to sample the token after each of these
  */
 public record Batch(

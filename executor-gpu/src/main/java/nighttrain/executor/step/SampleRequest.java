@@ -1,21 +1,34 @@
 package nighttrain.executor.step;
 
+import java.util.Optional;
 import nighttrain.executor.request.SamplingParams;
 
 /**
- * How one token is to be sampled; or, for a token of the prompt, that its log-probability alone is wanted.
+ * How one token is to be sampled; or, for a given token, that its log-probability alone is wanted.
  *
  * @param sampling the request's settings
  * @param seed the request's seed
  * @param history the sequence's tokens so far, prompt then output; longer than {@code length} where it has room to grow
  * @param promptLength how many of them are the prompt
  * @param length how many of them come before the token: its position
- * @param given the token that is there already; {@link #NONE} where one is to be sampled
+ * @param given the token whose log-probability is wanted; {@link #NONE} where one is to be sampled
+ * @param mask which tokens may be sampled; all where there is none
  */
 public record SampleRequest(
-        SamplingParams sampling, long seed, int[] history, int promptLength, int length, int given) {
+        SamplingParams sampling,
+        long seed,
+        int[] history,
+        int promptLength,
+        int length,
+        int given,
+        Optional<SampleMask> mask) {
     /** No token is given. */
     public static final int NONE = -1;
+
+    /** Of any token. */
+    public SampleRequest(SamplingParams sampling, long seed, int[] history, int promptLength, int length, int given) {
+        this(sampling, seed, history, promptLength, length, given, Optional.empty());
+    }
 
     /** A sample that takes the likeliest token whatever came before. */
     public static SampleRequest likeliest() {

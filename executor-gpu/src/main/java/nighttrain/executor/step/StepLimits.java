@@ -5,7 +5,7 @@ package nighttrain.executor.step;
  *
  * @param maxSequences most sequences in a step
  * @param maxTokens most tokens in a step, prefill and decode together; at least {@code maxSequences}
- * @param maxScored most prompt tokens whose log-probabilities are taken in one step: each needs a row of logits
+ * @param maxScored most log-probabilities of given tokens in one step: each needs a row of logits
  * @param maxModelLen longest sequence, prompt and output together
  */
 public record StepLimits(int maxSequences, int maxTokens, int maxScored, int maxModelLen) {

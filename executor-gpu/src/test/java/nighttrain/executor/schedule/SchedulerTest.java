@@ -34,10 +34,10 @@ class SchedulerTest {
         Step mixed = step(scheduler);
         assertThat(mixed.slices())
                 .containsExactly(
-                        new Step.Slice(short1, 3, 1, true),
-                        new Step.Slice(short2, 3, 1, true),
-                        new Step.Slice(prompt, 0, 8, false));
-        assertThat(step(scheduler).slices()).contains(new Step.Slice(prompt, 8, 8, false));
+                        slice(short1, 3, 1, true),
+                        slice(short2, 3, 1, true),
+                        slice(prompt, 0, 8, false));
+        assertThat(step(scheduler).slices()).contains(slice(prompt, 8, 8, false));
     }
 
     @Test
@@ -72,9 +72,9 @@ class SchedulerTest {
         Step step = scheduler.next();
         assertThat(step.slices())
                 .containsExactly(
-                        new Step.Slice(alike.get(0), 0, 15, true),
-                        new Step.Slice(alike.get(1), 8, 7, true),
-                        new Step.Slice(alike.get(2), 8, 7, true));
+                        slice(alike.get(0), 0, 15, true),
+                        slice(alike.get(1), 8, 7, true),
+                        slice(alike.get(2), 8, 7, true));
         assertThat(pages.used()).as("two shared pages, two of each").isEqualTo(8);
         TokenMachine machine = new TokenMachine(CacheLayout.ofPages(4, 50));
         List<SampledToken> sampled = machine.run(step.batch());
@@ -178,6 +178,11 @@ class SchedulerTest {
                 new GenerationRequest(1, prompt, SamplingParams.greedy(maxTokens), 1, Set.of(EOS), StopCheck.NEVER), 0);
         scheduler.add(sequence);
         return sequence;
+    }
+
+    /** Of a sequence without scores. */
+    private static Step.Slice slice(Sequence sequence, int start, int count, boolean samples) {
+        return new Step.Slice(sequence, start, count, samples, 0, 0, sequence.life());
     }
 
     private static Step step(Scheduler scheduler) {

@@ -1,6 +1,7 @@
 package nighttrain.executor.device.cpu;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
@@ -10,12 +11,14 @@ import java.util.PriorityQueue;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.request.TokenLogprobs;
 import nighttrain.executor.request.TokenLogprobs.Candidate;
+import nighttrain.executor.step.SampleMask;
 import nighttrain.executor.step.SampleRequest;
-import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.step.SampledToken.LogitFault;
+import nighttrain.executor.step.SampledToken;
+import nighttrain.io.constraint.TokenAutomaton;
 
 /**
- * Samples a token from one row of logits: penalties, temperature, top-k, top-p, min-p, in that order (that of Hugging Face's
+ * Samples a token from one row of logits: mask, penalties, temperature, top-k, top-p, min-p, in that order (that of Hugging Face's
  * logits processors, each on what the one before left), then the inverse of the cumulated distribution at {@link SampleRequest#uniform}.
  * Ties go to the lower token id, at the cut-offs of top-k and top-p, too. StrictMath: bits that no compiler changes. A row that is not finite has no token.
  */
@@ -35,10 +38,18 @@ final class CpuSampler {
             return new SampledToken(
                     sample.given(), Optional.of(logprobs(copy(logits, start, vocabulary), sample.given(), sampling)));
         }
-        float[] raw = sampling.logprobs() >= 0 ? copy(logits, start, vocabulary) : new float[0];
+        boolean before = sample.mask().isPresent() && sample.mask().get().constraint().logprobsBefore();
+        float[] raw = before && sampling.logprobs() >= 0 ? copy(logits, start, vocabulary) : new float[0];
+        sample.mask().ifPresent(mask -> mask(mask, sampling.ignoreEos(), logits, start, vocabulary));
+        if (!before && sampling.logprobs() >= 0) {
+            raw = copy(logits, start, vocabulary);
+        }
         if (sampling.hasPenalties()) {
             penalise(sample, logits, start);
-            fault = fault(logits, start, vocabulary); // a finite logit may have been multiplied past the largest float
+        }
+        if (sampling.hasPenalties() || sample.mask().isPresent()) {
+            // All tokens that may come may be impossible; and a finite logit may have been multiplied past the largest float.
+            fault = fault(logits, start, vocabulary);
             if (fault.isPresent()) {
                 return SampledToken.failed(fault.get());
             }
@@ -65,6 +76,20 @@ final class CpuSampler {
             return Optional.of(LogitFault.POSITIVE_INFINITY);
         }
         return max == Float.NEGATIVE_INFINITY ? Optional.of(LogitFault.ALL_NEGATIVE_INFINITY) : Optional.empty();
+    }
+
+    /** Tokens past the automaton's vocabulary, which pad the model's, never may come. */
+    private static void mask(SampleMask mask, boolean ignoreEnd, float[] logits, int start, int vocabulary) {
+        TokenAutomaton automaton = mask.constraint().automaton();
+        boolean[] allowed = SampleMask.allowed(automaton, mask.state(), mask.remaining(), ignoreEnd);
+        int[] classOf = automaton.classOf();
+        int known = Math.min(classOf.length, vocabulary);
+        for (int token = 0; token < known; token++) {
+            if (!allowed[classOf[token]]) {
+                logits[start + token] = Float.NEGATIVE_INFINITY;
+            }
+        }
+        Arrays.fill(logits, start + known, start + vocabulary, Float.NEGATIVE_INFINITY);
     }
 
     private static float[] copy(float[] logits, int start, int vocabulary) {
@@ -142,7 +167,7 @@ final class CpuSampler {
                 sampling.topK() == 0 ? Math.max((1 - sampling.topP()) * total / weights.length, sampling.minP()) : 0;
         List<Weighted> candidates = new ArrayList<>();
         for (int token = 0; token < weights.length; token++) {
-            if (weights[token] >= least) {
+            if (weights[token] >= least && weights[token] > 0) {
                 candidates.add(new Weighted(token, weights[token]));
             }
         }
@@ -197,6 +222,9 @@ final class CpuSampler {
         double logSum = max + StrictMath.log(sum);
         PriorityQueue<Candidate> best = new PriorityQueue<>(BEST_FIRST.reversed());
         for (int t = 0; t < logits.length && sampling.logprobs() > 0; t++) {
+            if (logits[t] == Float.NEGATIVE_INFINITY) {
+                continue; // it cannot come
+            }
             best.add(new Candidate(t, (float) (logits[t] - logSum)));
             if (best.size() > sampling.logprobs()) {
                 best.poll();
