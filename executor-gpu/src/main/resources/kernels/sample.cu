@@ -1,9 +1,10 @@
-// Samples one token per row of logits: penalties, temperature, top-k, top-p, min-p, each on what the one before left, then the
+// Samples one token per row of logits: mask, penalties, temperature, top-k, top-p, min-p, each on what the one before left, then the
 // inverse of the cumulated distribution, in order of token ids, at a uniform number that the host derived from seed and
 // position. Ties go to the lower id, at the cut-offs of top-k and top-p, too. A row with NaN or +inf, or of -inf alone, has no
 // token: a number below 0 stands for it. Grid: rows. Weights are summed as integers, so that a sample has the same bits on every
 // run.
-// Bytes: a row of fp32 logits read once for greedy rows; a few times, from the L2 cache, for others.
+// Bytes: a row of fp32 logits read once for greedy rows; a few times, from the L2 cache, for others. A masked row also reads a class per
+// token, from the L2 cache where rows share an automaton, and where it is not greedy writes the logits of tokens that may not come.
 typedef unsigned long long u64;
 
 constexpr int THREADS = 1024;
@@ -18,6 +19,19 @@ struct Penalty {
     int unused;
 };
 
+// As TokenAutomaton has it.
+struct Automaton {
+    const int* next;      // [states][classes]; below 0 where a class may not come
+    const int* fewest;    // [states] tokens to an accepting state
+    const void* class_of; // [tokens], of 16 bits each where those suffice
+    int classes;
+    int tokens;
+};
+
+constexpr int END_CLASS = 1;
+constexpr int CLASSES_OF_16_BITS = 65536;
+constexpr int IGNORE_END = 1, LOGPROBS_BEFORE = 2; // flags
+
 struct SampleRequest {
     double uniform; // in [0, 1)
     Penalty* penalties;
@@ -30,7 +44,13 @@ struct SampleRequest {
     int top_k;
     int penalty_count;
     int logprobs; // -1: none
-    int given;    // the token that is there already; -1: sample one
+    int given;    // the token whose log-probability is wanted; -1: sample one
+    int flags;
+    const Automaton* automaton; // which tokens may come; null: all
+    int state;                  // before the token; below 0: ~i for what follows sample i of the step before
+    int remaining;              // tokens that may still come, this one included
+    int sampled;                // where the token of that sample is
+    int unused;
 };
 
 struct Likely {
@@ -95,6 +115,50 @@ __device__ u64 best_below(const float* row, int vocabulary, u64 bound) {
         if (ranked < bound && ranked > best) best = ranked;
     }
     return block_reduce(best, (u64)0, [](u64 a, u64 b) { return a > b ? a : b; });
+}
+
+__device__ __forceinline__ int class_of(const Automaton& a, int token) {
+    return a.classes > CLASSES_OF_16_BITS ? ((const int*)a.class_of)[token] : ((const unsigned short*)a.class_of)[token];
+}
+
+__device__ __forceinline__ bool may_come(const Automaton& a, int state, int cls, int remaining) {
+    const int after = a.next[(long long)state * a.classes + cls];
+    return after >= 0 && a.fewest[after] < remaining;
+}
+
+// Masks what may not come, tokens past the automaton's among it, and returns the best of the rest. NaN and +inf stay where they are, so
+// that they are found. The masked logits are written where they are read again.
+__device__ u64 best_allowed(const SampleRequest& d, float* row, int vocabulary) {
+    __shared__ unsigned allowed[CLASSES_OF_16_BITS / 32]; // a bit per class, where so many suffice
+    const Automaton a = *d.automaton;
+    const bool wide = a.classes > CLASSES_OF_16_BITS;
+    bool others = false;
+    for (int first = 0; first < a.classes; first += THREADS) {
+        const int cls = first + threadIdx.x;
+        const bool may = cls < a.classes && may_come(a, d.state, cls, d.remaining);
+        const unsigned word = __ballot_sync(0xffffffffu, may);
+        if (!wide && threadIdx.x % 32 == 0 && cls < a.classes) allowed[cls / 32] = word;
+        others |= may && cls != END_CLASS;
+    }
+    const bool drop_end = __syncthreads_or(others) && (d.flags & IGNORE_END);
+    const bool keep = d.inverse_temperature != 0 || d.logprobs >= 0 || d.penalty_count > 0;
+    const int known = min(a.tokens, vocabulary);
+    u64 best = 0;
+    for (int token = threadIdx.x; token < vocabulary; token += THREADS) {
+        float logit = row[token];
+        bool may = token < known;
+        if (may) {
+            const int cls = class_of(a, token);
+            may = (wide ? may_come(a, d.state, cls, d.remaining) : allowed[cls / 32] >> cls % 32 & 1) && !(drop_end && cls == END_CLASS);
+        }
+        if (!may && order(logit) < INFINITE) {
+            logit = unordered(MINUS_INFINITE);
+            if (keep) row[token] = logit;
+        }
+        const u64 ranked = rank(logit, token);
+        if (ranked > best) best = ranked;
+    }
+    return block_reduce(best, (u64)0, [](u64 x, u64 y) { return x > y ? x : y; });
 }
 
 __device__ float log_sum(const float* row, int vocabulary, float max) {
@@ -269,7 +333,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) sample_rows(
         float* logits, const SampleRequest* requests, int* tokens, int copies, int copy_stride, Likely* likely, int vocabulary) {
     const SampleRequest d = requests[blockIdx.x];
     float* row = logits + (long long)blockIdx.x * vocabulary;
-    u64 best = best_below(row, vocabulary, ~(u64)0);
+    const bool masked = d.automaton != nullptr;
+    const bool mask_later = masked && (d.flags & LOGPROBS_BEFORE) && d.logprobs >= 0;
+    u64 best = masked && !mask_later ? best_allowed(d, row, vocabulary) : best_below(row, vocabulary, ~(u64)0);
     int token = fault_of(best);
     const bool scored = token == NO_FAULT && (d.logprobs >= 0 || d.given >= 0);
     float log_total = 0;
@@ -283,6 +349,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) sample_rows(
             }
             next = best_below(row, vocabulary, next);
         }
+    }
+    if (token == NO_FAULT && mask_later) {
+        best = best_allowed(d, row, vocabulary);
+        token = fault_of(best);
     }
     if (token == NO_FAULT && d.given < 0 && d.penalty_count > 0) {
         penalise(d, row);
@@ -299,4 +369,20 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) sample_rows(
         for (int c = 0; c < copies; c++) tokens[c * copy_stride + blockIdx.x] = token; // one for each rank to fetch
         likely[blockIdx.x].logprob = logit - log_total;
     }
+}
+
+// The states in which the masks of a step begin, here and in `now`: as the host knew them, or what the token that the step before
+// sampled after a state in `before` leads to. Every rank does this for all samples, since it has all tokens. Grid: samples.
+extern "C" __global__ void advance_states(SampleRequest* requests, int count, const int* sampled, const int* before, int* now) {
+    const int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= count || requests[i].automaton == nullptr) return;
+    int state = requests[i].state;
+    if (state < 0) {
+        const Automaton a = *requests[i].automaton;
+        const int token = sampled[requests[i].sampled];
+        // Of a sample that failed nothing follows; its row goes on from the start, and nobody reads what comes of it.
+        state = token < 0 || token >= a.tokens ? 0 : max(0, a.next[(long long)before[~state] * a.classes + class_of(a, token)]);
+        requests[i].state = state;
+    }
+    now[i] = state;
 }

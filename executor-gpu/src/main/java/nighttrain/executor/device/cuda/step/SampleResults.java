@@ -115,9 +115,11 @@ public final class SampleResults {
         int candidateLogprobs = candidateTokens + SamplingParams.MAX_LOGPROBS * Integer.BYTES;
         List<TokenLogprobs.Candidate> candidates = new ArrayList<>();
         for (int k = 0; k < sample.sampling().logprobs(); k++) {
-            candidates.add(new TokenLogprobs.Candidate(
-                    view.getInt(candidateTokens + k * Integer.BYTES),
-                    view.getFloat(candidateLogprobs + k * Float.BYTES)));
+            float logprob = view.getFloat(candidateLogprobs + k * Float.BYTES);
+            if (logprob == Float.NEGATIVE_INFINITY) {
+                break; // neither this one can come nor those after it
+            }
+            candidates.add(new TokenLogprobs.Candidate(view.getInt(candidateTokens + k * Integer.BYTES), logprob));
         }
         return new TokenLogprobs(token, view.getFloat(at), candidates);
     }

@@ -5,29 +5,39 @@ import java.nio.ByteOrder;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntUnaryOperator;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
 import nighttrain.executor.device.cuda.driver.Streams.Stream;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.step.SampleMask;
 import nighttrain.executor.step.SampleRequest;
 
 /** How each output row is to be sampled, as sample.cu's {@code SampleRequest} and {@code Penalty} structs. */
 public final class SampleTable {
-    private static final int BYTES = 64;
+    private static final int BYTES = 88;
     static final int INTS = BYTES / Integer.BYTES;
     private static final int PENALTY_BYTES = 16;
+    private static final int IGNORE_END = 1;
+    private static final int LOGPROBS_BEFORE = 2;
 
     private final DeviceMemory memory;
+    private final AutomatonTables automata;
     private DeviceMemory.Pinned hostPenalties;
     private DevicePointer penalties;
     private int room;
 
-    SampleTable(DeviceMemory memory) {
+    SampleTable(DeviceMemory memory, AutomatonTables automata) {
         this.memory = memory;
+        this.automata = automata;
     }
 
-    /** Writes to {@code buffer} from {@code offset} bytes on; penalties travel by themselves. */
-    void write(List<SampleRequest> samples, ByteBuffer buffer, int offset, Stream stream) {
+    /**
+     * Writes to {@code buffer} from {@code offset} bytes on; penalties and automata travel by themselves.
+     *
+     * @param placeOf where the token of a sample of the step before is
+     */
+    void write(List<SampleRequest> samples, ByteBuffer buffer, int offset, IntUnaryOperator placeOf, Stream stream) {
         ByteBuffer table = buffer.duplicate().order(ByteOrder.nativeOrder()).position(offset);
         int used = 0;
         for (int i = 0; i < samples.size(); i++) {
@@ -40,6 +50,7 @@ public final class SampleTable {
                 writePenalties(counts, used);
             }
             write(table, sample, used, count);
+            writeMask(table, sample, placeOf);
             used += count;
         }
         if (used > 0) {
@@ -96,6 +107,20 @@ public final class SampleTable {
         table.putInt(count);
         table.putInt(sampling.logprobs());
         table.putInt(sample.given());
+    }
+
+    private void writeMask(ByteBuffer table, SampleRequest sample, IntUnaryOperator placeOf) {
+        if (sample.mask().isEmpty()) {
+            table.putInt(0).putLong(0).putLong(0).putLong(0);
+            return;
+        }
+        SampleMask mask = sample.mask().get();
+        table.putInt((sample.sampling().ignoreEos() ? IGNORE_END : 0)
+                | (mask.constraint().logprobsBefore() ? LOGPROBS_BEFORE : 0));
+        table.putLong(automata.addressOf(mask.constraint().automaton()));
+        table.putInt(mask.state());
+        table.putInt(mask.remaining());
+        table.putInt(mask.state() < 0 ? placeOf.applyAsInt(~mask.state()) : 0);
         table.putInt(0);
     }
 }

@@ -22,6 +22,7 @@ import nighttrain.executor.step.StepLimits;
 public final class StepInputs {
     private static final int BLOCKS = 64;
     private static final int THREADS = 256;
+    private static final KernelSource SAMPLE = new KernelSource("sample.cu", Map.of());
 
     private final int pageTokens;
     private final int pagesPerSequence;
@@ -31,6 +32,8 @@ public final class StepInputs {
     private final SampleResults results;
     private final DeviceMemory.Pinned[] hosts = new DeviceMemory.Pinned[StepTurns.COUNT];
     private final SampleTable[] samples = new SampleTable[StepTurns.COUNT];
+    private final AutomatonTables automata;
+    private final DevicePointer[] states = new DevicePointer[StepTurns.COUNT];
     private final DevicePointer packed;
     private final DevicePointer fixed;
     private final DevicePointer tables;
@@ -65,9 +68,11 @@ public final class StepInputs {
         this.fixed = memory.allocate("inputs of a step", fixedInts * Integer.BYTES);
         this.tables = memory.allocate("page tables of a step", tableInts * Integer.BYTES);
         this.packed = memory.allocate("packed inputs of a step", (fixedInts + tableInts) * Integer.BYTES);
+        this.automata = new AutomatonTables(memory);
         for (int turn = 0; turn < StepTurns.COUNT; turn++) {
             hosts[turn] = memory.pinned((fixedInts + tableInts) * Integer.BYTES);
-            samples[turn] = new SampleTable(memory);
+            samples[turn] = new SampleTable(memory, automata);
+            states[turn] = memory.allocate("states of constraints", (long) limits.maxSamples() * Integer.BYTES);
         }
     }
 
@@ -87,7 +92,13 @@ public final class StepInputs {
         packing.put(contexts(), contextsAndDecodes());
         packing.put(outputRows(), next.outputRows());
         int samplesFrom = packing.skip(sampleTable(0), next.samples().size() * SampleTable.INTS);
-        samples[turn].write(next.samples(), hosts[turn].view(), samplesFrom * Integer.BYTES, stream);
+        automata.beginStep();
+        samples[turn].write(
+                next.samples(),
+                hosts[turn].view(),
+                samplesFrom * Integer.BYTES,
+                sample -> results.placeOf(sample, rowsBefore),
+                stream);
         for (int group = 0; group < groups; group++) {
             packing.put(slots(group), group < groups(next) ? slotsOfTokens(group) : new int[0]);
         }
@@ -95,6 +106,23 @@ public final class StepInputs {
         hosts[turn].copyTo(packed, (long) packing.size() * Integer.BYTES, stream);
         modules.get("lay_out", new KernelSource("step_inputs.cu", Map.of("GROUPS", groups)))
                 .launch(stream, Kernel.Grid.of(BLOCKS, 1, THREADS), packing.layout());
+        if (next.samples().stream().anyMatch(sample -> sample.mask().isPresent())) {
+            advanceStates(turn, stream);
+        }
+    }
+
+    /** The device finds out the states that follow from tokens that the step before sampled. */
+    private void advanceStates(int turn, Stream stream) {
+        int count = batch.samples().size();
+        modules.get("advance_states", SAMPLE)
+                .launch(
+                        stream,
+                        Kernel.Grid.of((count + THREADS - 1) / THREADS, 1, THREADS),
+                        sampleTable(0),
+                        count,
+                        results.allTokens(),
+                        states[(turn + StepTurns.COUNT - 1) % StepTurns.COUNT].address(),
+                        states[turn].address());
     }
 
     /** A step's tokens; of those that the step before sampled, where the device has them. */

@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import jcuda.Pointer;
+import jcuda.driver.CUdeviceptr;
 import jcuda.driver.JCudaDriver;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
@@ -15,6 +16,12 @@ public final class HostCopies {
 
     public static void write(DevicePointer to, float[] values) {
         JCudaDriver.cuMemcpyHtoD(to, Pointer.to(values), (long) values.length * Float.BYTES);
+        DeviceMemory.awaitWrites();
+    }
+
+    /** All bytes of a direct buffer. */
+    public static void write(CUdeviceptr to, ByteBuffer bytes) {
+        JCudaDriver.cuMemcpyHtoD(to, Pointer.to(bytes), bytes.capacity());
         DeviceMemory.awaitWrites();
     }
 
