@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.IntStream;
@@ -15,9 +16,12 @@ import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.Score;
 import nighttrain.executor.request.StopCheck;
+import nighttrain.executor.request.TokenConstraint;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.constraint.TokenAutomaton;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -26,6 +30,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Tag("gpu")
 class DeterministicCudaTest {
     private static final int CROWD = 256;
+    private static final TokenAutomaton AUTOMATON =
+            Dfa.random(new Random(2), 12, 96, 0).automaton();
 
     @ParameterizedTest
     @CsvSource({
@@ -52,6 +58,7 @@ class DeterministicCudaTest {
                 answer(engine, List.of(requests.get(i)), alone);
                 assertThat(alone[i].tokens()).as("row %d", i).isEqualTo(crowd[i].tokens());
                 assertThat(alone[i].logprobs()).as("row %d", i).isEqualTo(crowd[i].logprobs());
+                assertThat(alone[i].scores()).as("row %d", i).isEqualTo(crowd[i].scores());
             }
             assertThat(Arrays.stream(crowd)
                             .map(g -> Arrays.toString(g.tokens()))
@@ -60,12 +67,24 @@ class DeterministicCudaTest {
         }
     }
 
-    /** Every second one greedy; prompts of 1 to 150 tokens. */
+    /** Every second one greedy; prompts of 1 to 150 tokens; some under a constraint, some that ask for scores. */
     private static GenerationRequest request(int i) {
         Random random = new Random(i);
         int[] prompt = random.ints(1 + random.nextInt(150), 0, 96).toArray();
         SamplingParams sampling = new SamplingParams(60, i % 2, 0, i % 3 == 0 ? 0.9 : 1, 0, 1, 0, 0, 2, true, false);
-        return new GenerationRequest(i, prompt, sampling, i, Set.of(), StopCheck.NEVER);
+        return new GenerationRequest(
+                i,
+                prompt,
+                sampling,
+                i,
+                Set.of(),
+                StopCheck.NEVER,
+                i % 4 == 0 ? Optional.of(new TokenConstraint(AUTOMATON, false)) : Optional.empty(),
+                i % 25 == 0 && i % 2 == 1
+                        ? IntStream.rangeClosed(1, prompt.length)
+                                .mapToObj(position -> new Score(position, position % 96))
+                                .toList()
+                        : List.of());
     }
 
     private static void answer(Engine engine, List<GenerationRequest> requests, Generation[] answers)

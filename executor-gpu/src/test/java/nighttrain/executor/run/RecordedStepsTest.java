@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import nighttrain.executor.Dfa;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Ranks;
@@ -18,7 +19,9 @@ import nighttrain.executor.model.Decoder;
 import nighttrain.executor.reference.RandomCheckpoint;
 import nighttrain.executor.reference.Shapes;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.TokenConstraint;
 import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.SampleMask;
 import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.step.StepLimits;
@@ -38,6 +41,9 @@ class RecordedStepsTest {
     private static final int[] BATCHES = {1, 3, 8, 11};
     private static final StepLimits LIMITS = new StepLimits(16, 256, 0, Shapes.POSITIONS);
     private static final CacheLayout LAYOUT = CacheLayout.ofPages(TestBackend.PAGE_TOKENS, 16 * PAGES_PER_SEQUENCE);
+
+    private static final TokenConstraint CONSTRAINT =
+            new TokenConstraint(Dfa.random(new Random(1), 3, Shapes.VOCABULARY, 0).automaton(), false);
 
     /** So that differences of bits show. */
     private static final SamplingParams GREEDY_WITH_LOGPROBS =
@@ -125,7 +131,14 @@ class RecordedStepsTest {
             int firstPage = s * PAGES_PER_SEQUENCE;
             tables[s] =
                     IntStream.range(firstPage, firstPage + PAGES_PER_SEQUENCE).toArray();
-            samples.add(new SampleRequest(GREEDY_WITH_LOGPROBS, s, text, to[s], to[s], SampleRequest.NONE));
+            samples.add(new SampleRequest(
+                    GREEDY_WITH_LOGPROBS,
+                    s,
+                    text,
+                    to[s],
+                    to[s],
+                    SampleRequest.NONE,
+                    s % 2 == 0 ? Optional.empty() : Optional.of(new SampleMask(CONSTRAINT, s % 3, 9))));
         }
         int[] last = IntStream.range(0, from.length).map(s -> starts[s + 1] - 1).toArray();
         return new Batch(ints(tokens), ints(positions), starts, tables, last, samples);

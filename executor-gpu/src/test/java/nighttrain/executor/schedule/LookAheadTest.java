@@ -6,11 +6,14 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.function.Function;
+import nighttrain.executor.Dfa;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.cache.CacheSpec;
 import nighttrain.executor.cache.CacheSpec.PagedKv;
@@ -19,10 +22,13 @@ import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.Score;
 import nighttrain.executor.request.StopCheck;
+import nighttrain.executor.request.TokenConstraint;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.step.StepLimits;
+import nighttrain.io.constraint.TokenAutomaton;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -211,6 +217,155 @@ class LookAheadTest {
         assertThat(with.stalls).isLessThanOrEqualTo(without.stalls + with.steps / 100);
     }
 
+    /** Every second row is under a constraint, some also with penalties, a scored prompt or logits that are not finite. */
+    @ParameterizedTest
+    @CsvSource({
+        "0, 400, true",
+        "1, 400, true",
+        "1, 400, false",
+        "0, 24, true",
+        "1, 24, true",
+        "1, 24, false",
+        "1, 20, true"
+    })
+    void constrainedRowsGetTheirTokens(int ahead, int pages, boolean prefixCache) {
+        List<GenerationRequest> requests = new ArrayList<>();
+        for (int i = 0; i < 400; i++) {
+            GenerationRequest plain = request(i, i % 7 == 0, i % 5 == 0, i % 3 == 0);
+            requests.add(i % 2 == 0 ? plain : constrained(plain, DFAS.get(i / 2 % DFAS.size()), i % 11 == 0));
+        }
+        Loop loop = run(requests, ahead, pages, prefixCache, 40);
+        assertThat(loop.answers).hasSizeGreaterThan(300);
+        loop.answers.forEach(answer -> check(requests.get((int) answer.id()), answer));
+        assertThat(loop.preemptions > 0).isEqualTo(pages < 100);
+        List<Generation> texts = loop.answers.stream()
+                .filter(answer -> answer.id() % 2 == 1 && answer.error().isEmpty())
+                .toList();
+        assertThat(texts).hasSizeGreaterThan(100).allSatisfy(answer -> assertThat(
+                        dfaOf(requests.get((int) answer.id())).accepts(answer.tokens()))
+                .as("text of request %d: %s", answer.id(), Arrays.toString(answer.tokens()))
+                .isTrue());
+        assertThat(texts).extracting(Generation::finishReason).contains(FinishReason.STOP, FinishReason.LENGTH);
+    }
+
+    /** All rows under constraints: no step is missed, and no row waits. */
+    @Test
+    void constrainedRowsHoldNobodyUp() {
+        List<GenerationRequest> plain = new ArrayList<>();
+        List<GenerationRequest> constrained = new ArrayList<>();
+        for (int i = 0; i < 1024; i++) {
+            int length = 20 + i * 7 % 41;
+            plain.add(new GenerationRequest(
+                    i, new int[] {i % 3, i % 5}, SamplingParams.greedy(length), i % 64, Set.of(), StopCheck.NEVER));
+            Dfa exactly = Dfa.lengths(TokenMachine.VOCABULARY, 10, 40, length, length, 7);
+            constrained.add(constrained(plain.get(i), exactly, false));
+        }
+        StepLimits limits = new StepLimits(256, 1024, 0, 70);
+        Loop without = run(plain, limits, 1, 10_000, true, 0);
+        Loop with = run(constrained, limits, 1, 10_000, true, 0);
+        assertThat(with.sampled).isEqualTo(without.sampled);
+        assertThat(with.steps).isEqualTo(without.steps);
+        assertThat(with.stalls).isEqualTo(without.stalls);
+        assertThat(with.wastedRows).isZero();
+    }
+
+    private static final List<Dfa> DFAS = List.of(
+            Dfa.lengths(TokenMachine.VOCABULARY, 10, 40, 1, 12, 7),
+            Dfa.lengths(40, 0, 40, 3, 3, 9), // the model's vocabulary is larger
+            Dfa.choices(TokenMachine.VOCABULARY, 7, new int[] {11, 12, 13, 14}, new int[] {11, 12}, new int[] {30}),
+            Dfa.random(new Random(1), 5, TokenMachine.VOCABULARY, 8),
+            Dfa.random(new Random(2), 9, TokenMachine.VOCABULARY, 8),
+            Dfa.random(new Random(3), 3, 45, 8));
+
+    private final Map<TokenAutomaton, Dfa> dfas = new IdentityHashMap<>();
+    private final Map<Dfa, TokenAutomaton> automata = new IdentityHashMap<>();
+
+    private GenerationRequest constrained(GenerationRequest plain, Dfa dfa, boolean failing) {
+        TokenAutomaton automaton = automata.computeIfAbsent(dfa, Dfa::automaton);
+        dfas.put(automaton, dfa);
+        SamplingParams old = plain.sampling();
+        SamplingParams sampling = new SamplingParams(
+                Math.max(old.maxTokens(), dfa.fewest(0)),
+                0,
+                0,
+                1,
+                0,
+                old.repetitionPenalty(),
+                0,
+                0,
+                -1,
+                old.ignoreEos(),
+                old.promptLogprobs());
+        return new GenerationRequest(
+                plain.id(),
+                plain.promptTokens(),
+                sampling,
+                plain.seed() + (failing ? TokenMachine.FAILING : 0),
+                Set.of(dfa.end()),
+                StopCheck.NEVER,
+                Optional.of(new TokenConstraint(automaton, false)),
+                List.of());
+    }
+
+    private Dfa dfaOf(GenerationRequest request) {
+        return request.constraint().map(constraint -> dfas.get(constraint.automaton())).orElse(null);
+    }
+
+    /** Requests with scores among others: several of one position, more than a step takes, several requests of one prompt. */
+    @ParameterizedTest
+    @CsvSource({"0, 400, true", "1, 400, true", "1, 400, false", "0, 24, true", "1, 24, true", "1, 20, false"})
+    void scoresAreTakenOfTheirPositions(int ahead, int pages, boolean prefixCache) {
+        List<GenerationRequest> requests = new ArrayList<>();
+        for (int i = 0; i < 400; i++) {
+            GenerationRequest plain = request(i, i % 7 == 0, i % 5 == 0, i % 3 == 0);
+            requests.add(i % 4 == 0 ? plain : scores(plain, i % 9 == 0));
+        }
+        Loop loop = run(requests, ahead, pages, prefixCache, 40);
+        assertThat(loop.answers).hasSizeGreaterThan(300);
+        loop.answers.forEach(answer -> check(requests.get((int) answer.id()), answer));
+        assertThat(loop.answers.stream()
+                        .anyMatch(answer -> answer.cachedPromptTokens() > 0
+                                && !answer.scores().isEmpty()))
+                .isEqualTo(prefixCache);
+    }
+
+    private GenerationRequest scores(GenerationRequest plain, boolean failing) {
+        int length = plain.promptTokens().length;
+        List<Score> scores = new ArrayList<>();
+        int position = 1 + random.nextInt(length);
+        do {
+            for (int i = random.nextInt(4) == 0 ? 13 : 1 + random.nextInt(3); i > 0; i--) {
+                scores.add(new Score(position, random.nextInt(TokenMachine.VOCABULARY)));
+            }
+            position += 1 + random.nextInt(3);
+        } while (position <= length);
+        return new GenerationRequest(
+                plain.id(),
+                plain.promptTokens(),
+                plain.sampling(),
+                plain.seed() + (failing ? TokenMachine.FAILING : 0),
+                plain.stopTokens(),
+                plain.stopCheck(),
+                Optional.empty(),
+                scores);
+    }
+
+    private static void checkScores(GenerationRequest request, Generation answer) {
+        List<Float> expected = new ArrayList<>();
+        for (Score score : request.scores()) {
+            if (TokenMachine.failsAfter(request.promptTokens(), score.position(), request.seed())) {
+                checkFailed(answer, new int[0], "NaN at score " + (expected.size() + 1) + ", position " + score.position());
+                return;
+            }
+            expected.add(TokenMachine.scoreOf(score.position(), score.token()));
+        }
+        assertThat(answer.finishReason()).isEqualTo(FinishReason.STOP);
+        assertThat(answer.tokens()).isEmpty();
+        assertThat(answer.promptLogprobs()).isEmpty();
+        assertThat(answer.scores()).isEqualTo(expected);
+        assertThat(answer.promptTokens()).isEqualTo(request.promptTokens().length);
+    }
+
     private Loop run(List<GenerationRequest> requests, int ahead, int pageCount, boolean prefixCache, int cancelOneIn) {
         return run(requests, new StepLimits(6, 9, 5, LONGEST), ahead, pageCount, prefixCache, cancelOneIn);
     }
@@ -292,12 +447,17 @@ class LookAheadTest {
         int next(int[] tokens, int length, long seed);
     }
 
-    private static void check(GenerationRequest request, Generation answer) {
+    private void check(GenerationRequest request, Generation answer) {
         check(request, answer, TokenMachine::next);
     }
 
     /** Against the plainest loop there is. */
-    private static void check(GenerationRequest request, Generation answer, Model model) {
+    private void check(GenerationRequest request, Generation answer, Model model) {
+        if (!request.scores().isEmpty()) {
+            checkScores(request, answer);
+            return;
+        }
+        Dfa dfa = dfaOf(request);
         SamplingParams sampling = request.sampling();
         int prompt = request.promptTokens().length;
         int[] tokens = Arrays.copyOf(request.promptTokens(), LONGEST);
@@ -318,12 +478,19 @@ class LookAheadTest {
                 return;
             }
             int token = model.next(tokens, length, request.seed());
-            if (!sampling.ignoreEos() && request.stopTokens().contains(token)) {
+            if (dfa != null) {
+                int state = dfa.stateAfter(Arrays.copyOfRange(tokens, prompt, length));
+                int remaining = Math.min(sampling.maxTokens() - (length - prompt), LONGEST - length);
+                while (!dfa.allows(state, token, remaining, sampling.ignoreEos())) {
+                    token = (token + 1) % TokenMachine.VOCABULARY;
+                }
+            }
+            if ((dfa != null || !sampling.ignoreEos()) && request.stopTokens().contains(token)) {
                 reason = FinishReason.STOP;
                 break;
             }
             tokens[length++] = token;
-            if (request.stopCheck().stopsAfter(token)) {
+            if (request.stopCheck().stopsAfter(token) || isComplete(dfa, tokens, prompt, length, sampling)) {
                 reason = FinishReason.STOP;
             } else if (length - prompt == sampling.maxTokens() || length == LONGEST) {
                 reason = FinishReason.LENGTH;
@@ -338,6 +505,16 @@ class LookAheadTest {
                     .isEqualTo(
                             java.util.stream.IntStream.range(1, prompt).boxed().toList());
         }
+    }
+
+    /** Whether the text may end and nothing else may come; where no token may come, whatever their number. */
+    private static boolean isComplete(Dfa dfa, int[] tokens, int prompt, int length, SamplingParams sampling) {
+        if (dfa == null) {
+            return false;
+        }
+        int state = dfa.stateAfter(Arrays.copyOfRange(tokens, prompt, length));
+        int remaining = Math.min(sampling.maxTokens() - (length - prompt), LONGEST - length);
+        return dfa.isAccepting(state) && !dfa.goesOn(state, remaining > 0 ? remaining : 1_000);
     }
 
     private static void checkFailed(Generation answer, int[] tokens, String where) {

@@ -9,6 +9,7 @@ import java.util.Optional;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.request.TokenLogprobs;
 import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.SampleMask;
 import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.step.SampledToken.LogitFault;
@@ -30,6 +31,7 @@ final class TokenMachine {
 
     private final int pageTokens;
     private int[] sampledBefore = new int[0];
+    private int[] statesBefore = new int[0];
 
     TokenMachine(CacheLayout layout) {
         this.layout = layout;
@@ -74,11 +76,14 @@ final class TokenMachine {
             }
         }
         List<SampledToken> sampled = new ArrayList<>();
+        int[] states = new int[batch.outputRows().length];
         for (int i = 0; i < batch.outputRows().length; i++) {
             int row = batch.outputRows()[i];
             int[] seen = context(batch.pageTables()[sequenceOf[row]], batch.positions()[row]);
-            sampled.add(sample(batch.samples().get(i), seen));
+            states[i] = state(batch.samples().get(i));
+            sampled.add(sample(batch.samples().get(i), states[i], seen));
         }
+        statesBefore = states;
         sampledBefore = sampled.stream().mapToInt(SampledToken::token).toArray();
         return sampled;
     }
@@ -101,20 +106,56 @@ final class TokenMachine {
         return widest;
     }
 
-    private static SampledToken sample(SampleRequest sample, int[] seen) {
+    /** The state before a masked sample, as a device finds it out. */
+    private int state(SampleRequest sample) {
+        if (sample.mask().isEmpty() || sample.mask().get().state() >= 0) {
+            return sample.mask().map(SampleMask::state).orElse(0);
+        }
+        int before = ~sample.mask().get().state();
+        return Math.max(
+                0,
+                sampledBefore[before] < 0
+                        ? 0
+                        : sample.mask().get().constraint().automaton().after(statesBefore[before], sampledBefore[before]));
+    }
+
+    private static SampledToken sample(SampleRequest sample, int state, int[] seen) {
         assertThat(sample.length()).isGreaterThanOrEqualTo(seen.length);
         if (failsAfter(seen, seen.length, sample.seed())) {
             return SampledToken.failed(LogitFault.NAN);
         }
         if (sample.given() != SampleRequest.NONE) {
+            assertThat(Arrays.copyOfRange(sample.history(), sample.length() - seen.length, sample.length()))
+                    .as("what a score is taken after")
+                    .isEqualTo(seen);
             return new SampledToken(
-                    sample.given(), Optional.of(new TokenLogprobs(sample.given(), sample.length(), List.of())));
+                    sample.given(),
+                    Optional.of(new TokenLogprobs(
+                            sample.given(), scoreOf(sample.length(), sample.given()), List.of())));
         }
         if (sample.sampling().hasPenalties()) {
             assertThat(Arrays.copyOfRange(sample.history(), sample.length() - seen.length, sample.length()))
                     .as("what penalties go by")
                     .isEqualTo(seen);
         }
-        return new SampledToken(next(seen, seen.length, sample.seed()), Optional.empty());
+        int token = next(seen, seen.length, sample.seed());
+        if (sample.mask().isPresent()) {
+            SampleMask mask = sample.mask().get();
+            boolean[] allowed = SampleMask.allowed(
+                    mask.constraint().automaton(), state, mask.remaining(), sample.sampling().ignoreEos());
+            int[] classOf = mask.constraint().automaton().classOf();
+            for (int tries = 0; token >= classOf.length || !allowed[classOf[token]]; tries++) {
+                if (tries == VOCABULARY) {
+                    return SampledToken.failed(LogitFault.ALL_NEGATIVE_INFINITY);
+                }
+                token = (token + 1) % VOCABULARY;
+            }
+        }
+        return new SampledToken(token, Optional.empty());
+    }
+
+    /** Stands for the log-probability of {@code token} at {@code position}. */
+    static float scoreOf(int position, int token) {
+        return position + token / 64f;
     }
 }

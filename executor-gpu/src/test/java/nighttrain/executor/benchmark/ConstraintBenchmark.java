@@ -1,0 +1,126 @@
+package nighttrain.executor.benchmark;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.Engine;
+import nighttrain.executor.EngineConfig;
+import nighttrain.executor.Engines;
+import nighttrain.executor.request.EngineStats;
+import nighttrain.executor.request.GenerationRequest;
+import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.StopCheck;
+import nighttrain.executor.request.TokenConstraint;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.constraint.TokenAutomaton;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * What constraints cost: rounds of one batch that decodes, without a constraint and with one of 2,000 states and 1,000 classes that lets
+ * about half of all tokens come, in turn. {@code -Dbench.shape=bench-100m -Dbench.vocabulary=32000 -Dbench.batch=64 -Dbench.output=32
+ * -Dbench.rounds=4}; the first rounds warm up.
+ */
+@Tag("benchmark")
+@Timeout(600)
+class ConstraintBenchmark {
+    private static final int STATES = 2_000;
+    private static final int CLASSES = 1_000;
+    private static final int END = 0;
+    private static final int INPUT = 16;
+
+    private final Backend backend;
+    private final String shape;
+    private final int vocabulary;
+    private final int batch;
+    private final int output;
+    private final int rounds = Integer.getInteger("bench.rounds", 4);
+
+    ConstraintBenchmark() {
+        this(Backend.CPU, "bench-100m", 32_000, 64, 32);
+    }
+
+    ConstraintBenchmark(Backend backend, String shape, int vocabulary, int batch, int output) {
+        this.backend = backend;
+        this.shape = System.getProperty("bench.shape", shape);
+        this.vocabulary = Integer.getInteger("bench.vocabulary", vocabulary);
+        this.batch = Integer.getInteger("bench.batch", batch);
+        this.output = Integer.getInteger("bench.output", output);
+    }
+
+    @Test
+    void constrainedBesideUnconstrained(@TempDir Path folder) throws Exception {
+        Path config = Path.of(System.getProperty("nighttrain.root"), "conf", "shapes", shape, "config.json");
+        Files.writeString(
+                folder.resolve("config.json"),
+                Files.readString(config).replaceFirst("\"vocab_size\": \\d+", "\"vocab_size\": " + vocabulary));
+        int threads = backend == Backend.CPU ? Integer.getInteger("bench.threads", 2) : 0;
+        int ranks = Integer.getInteger("bench.ranks", 1);
+        EngineConfig engineConfig = new EngineConfig(backend, ranks, 1, batch, 0, 512, 16, 0, true, threads);
+        try (Checkpoint checkpoint = Checkpoints.dummy(folder);
+                Engine engine = Engines.open(engineConfig, checkpoint)) {
+            Optional<TokenConstraint> constraint = Optional.of(new TokenConstraint(automaton(vocabulary), false));
+            double[] free = new double[rounds];
+            double[] constrained = new double[rounds];
+            for (int round = 0; round < rounds; round++) {
+                free[round] = millisOfAStep(engine, new Random(round), Optional.empty());
+                constrained[round] = millisOfAStep(engine, new Random(round), constraint);
+                System.out.printf(
+                        "round %d: %.3f ms a step, under constraints %.3f%n", round, free[round], constrained[round]);
+            }
+            double before = median(free);
+            System.out.printf(
+                    "%s, vocabulary %d, batch %d: %.3f ms a step, under constraints %.3f: %.2f %% more%n",
+                    shape, vocabulary, batch, before, median(constrained), 100 * (median(constrained) / before - 1));
+        }
+    }
+
+    private double median(double[] values) {
+        double[] warm = Arrays.copyOfRange(values, Math.min(1, rounds - 1), rounds);
+        Arrays.sort(warm);
+        return warm[warm.length / 2];
+    }
+
+    private static TokenAutomaton automaton(int vocabulary) {
+        Random random = new Random(1);
+        int[] classOf = random.ints(vocabulary, 2, CLASSES).toArray();
+        classOf[END] = TokenAutomaton.END_CLASS;
+        int[] next = new int[STATES * CLASSES];
+        for (int i = 0; i < next.length; i++) {
+            boolean goesOn = i % CLASSES > TokenAutomaton.END_CLASS && random.nextBoolean();
+            next[i] = goesOn ? random.nextInt(STATES) : TokenAutomaton.REFUSED;
+        }
+        for (int state = 0; state < STATES; state++) {
+            next[state * CLASSES + TokenAutomaton.END_CLASS] = state;
+        }
+        return new TokenAutomaton(CLASSES, classOf, next, new int[STATES]);
+    }
+
+    /** Over the steps of a round, one of which reads the prompts. */
+    private double millisOfAStep(Engine engine, Random random, Optional<TokenConstraint> constraint)
+            throws InterruptedException {
+        SamplingParams sampling = new SamplingParams(output, 0, 0, 1, 0, 1, 0, 0, -1, true, false);
+        EngineStats before = engine.stats();
+        try (Engine.Session session = engine.session()) {
+            for (int i = 0; i < batch; i++) {
+                int[] prompt = random.ints(INPUT, 0, vocabulary).toArray();
+                session.offer(new GenerationRequest(
+                        i, prompt, sampling, i, Set.of(END), StopCheck.NEVER, constraint, List.of()));
+            }
+            while (session.inFlight() > 0) {
+                session.poll(Duration.ofSeconds(60));
+            }
+        }
+        EngineStats after = engine.stats();
+        return (after.stepNanos() - before.stepNanos()) / 1e6 / (after.steps() - before.steps());
+    }
+}
