@@ -153,7 +153,7 @@ public final class Engines {
                 new RequestCheck(
                         checkpoint.spec().vocabSize(),
                         plan.maxModelLen(),
-                        // A token with more scores is computed more than once, which the state of a layer would not bear.
+                        // A token with more is computed again, which the state of a layer would not bear.
                         plan.cache().slots() > 0 ? SCORED_PER_STEP : Integer.MAX_VALUE),
                 replicas,
                 readings(config, plan));
@@ -173,7 +173,8 @@ public final class Engines {
                         EnginePlanning.gpusOf(number, config, plan),
                         limits,
                         layout,
-                        new CudaOptions(config.gpu().skipAllReduce(), config.gpu().deterministic()))
+                        new CudaOptions(
+                                config.gpu().skipAllReduce(), config.gpu().deterministic()))
                 : CpuDevice.ranks(
                         plan.ranks(), plan.threadsPerRank(), config.gpu().skipAllReduce());
         RankGroup workers = RankGroup.load(name, checkpoint, devices, limits, layout);

@@ -1,6 +1,5 @@
 package nighttrain.executor;
 
-import nighttrain.executor.EngineConfig.Backend;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
@@ -13,6 +12,7 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.IntStream;
+import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
@@ -127,7 +127,9 @@ abstract class AbstractConstraintTest {
                     assertThat(answer.logprobs()).hasSize(answer.tokens().length);
                 }
             }
-            assertThat(answers.stream().map(answer -> Arrays.toString(answer.tokens())).distinct())
+            assertThat(answers.stream()
+                            .map(answer -> Arrays.toString(answer.tokens()))
+                            .distinct())
                     .hasSizeGreaterThan(requests.size() / 4);
             if (ranks == 1) {
                 checkRowsWithoutAConstraint(engine);
@@ -140,10 +142,11 @@ abstract class AbstractConstraintTest {
         List<GenerationRequest> free = new ArrayList<>();
         List<GenerationRequest> mixed = new ArrayList<>();
         for (int i = 0; i < 12; i++) {
-            free.add(request(
-                    i, -1, new SamplingParams(12, i % 2, 0, 1, 0, 1, 0, 0, exactBits() ? 2 : -1, true, false)));
+            free.add(
+                    request(i, -1, new SamplingParams(12, i % 2, 0, 1, 0, 1, 0, 0, exactBits() ? 2 : -1, true, false)));
             mixed.add(free.get(i));
-            mixed.add(request(1_000 + i, i % DFAS.size(), new SamplingParams(12, i % 2, 0, 1, 0, 1, 0, 0, 2, false, false)));
+            mixed.add(request(
+                    1_000 + i, i % DFAS.size(), new SamplingParams(12, i % 2, 0, 1, 0, 1, 0, 0, 2, false, false)));
         }
         if (exactBits()) {
             List<Generation> alone = answers(engine, free);
@@ -182,12 +185,15 @@ abstract class AbstractConstraintTest {
                 Engine small = Engines.open(config(1, 8, 16, 20), checkpoint)) {
             List<Generation> answers = answers(small, requests);
             assertThat(small.stats().preemptions()).isPositive();
-            assertThat(answers).allSatisfy(answer -> assertThat(dfa.accepts(answer.tokens())).isTrue());
+            assertThat(answers)
+                    .allSatisfy(
+                            answer -> assertThat(dfa.accepts(answer.tokens())).isTrue());
             if (exactBits()) {
                 try (Engine large = Engines.open(config(1, 8, 64, 0), checkpoint)) {
                     List<Generation> same = answers(large, requests);
                     for (int i = 0; i < same.size(); i++) {
-                        assertThat(answers.get(i).tokens()).isEqualTo(same.get(i).tokens());
+                        assertThat(answers.get(i).tokens())
+                                .isEqualTo(same.get(i).tokens());
                     }
                 }
             }
@@ -222,7 +228,8 @@ abstract class AbstractConstraintTest {
                 Engine engine = Engines.open(config(1, 8, 64, 0), checkpoint)) {
             List<Generation> answers = answers(engine, List.of(tooFew, tooLong, never, request(4, 2, three)));
             assertThat(answers)
-                    .extracting(answer -> answer.error().map(Generation.RequestError::message).orElse(""))
+                    .extracting(answer ->
+                            answer.error().map(Generation.RequestError::message).orElse(""))
                     .containsExactly(
                             "no text satisfies the constraint in so few tokens: 3 (at least 4; raise --max-tokens)",
                             "no text satisfies the constraint in so few tokens: 2 (at least 4; raise --max-model-len or"
@@ -240,8 +247,8 @@ abstract class AbstractConstraintTest {
     void ranksAgree() throws Exception {
         assumeThat(exactBits()).isTrue();
         List<GenerationRequest> requests = IntStream.range(0, 12)
-                .mapToObj(i -> request(
-                        i, i % DFAS.size(), new SamplingParams(8, i % 2, 0, 1, 0, 1, 0, 0, -1, false, false)))
+                .mapToObj(i ->
+                        request(i, i % DFAS.size(), new SamplingParams(8, i % 2, 0, 1, 0, 1, 0, 0, -1, false, false)))
                 .toList();
         List<List<String>> texts = new ArrayList<>();
         for (int ranks : new int[] {1, 2, 4}) {
@@ -301,7 +308,8 @@ abstract class AbstractConstraintTest {
                 if (exactBits() && (ranks == 1 || i % 4 == 2)) {
                     Generation alone = answers(engine, List.of(requests.get(i))).get(0);
                     assertThat(alone.scores()).isEqualTo(answer.scores());
-                    assertThat(alone.cachedPromptTokens()).isEqualTo((scores.get(0).position() - 1) / 16 * 16);
+                    assertThat(alone.cachedPromptTokens())
+                            .isEqualTo((scores.get(0).position() - 1) / 16 * 16);
                 }
             }
             assertThat(engine.stats().kvUsed()).isZero();
@@ -369,7 +377,9 @@ abstract class AbstractConstraintTest {
                             "bad position of a score: 4 (1 to 3; order scores by position)",
                             "bad position of a score: 1 (2 to 3; order scores by position)",
                             "scored token outside the vocabulary: 96 (0 to 95; the tokenizer does not belong to this model)");
-            assertThat(answers(engine, List.of(scoring(9, whole, List.of(new Score(256, 5))))).get(0).scores())
+            assertThat(answers(engine, List.of(scoring(9, whole, List.of(new Score(256, 5)))))
+                            .get(0)
+                            .scores())
                     .hasSize(1);
         }
     }

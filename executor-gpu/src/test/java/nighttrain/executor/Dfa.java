@@ -170,7 +170,8 @@ public final class Dfa {
         for (int token = 0; token < tokens; token++) {
             int column = token;
             boolean never = Arrays.stream(next).allMatch(row -> row[column] < 0);
-            String key = Arrays.stream(next).map(row -> String.valueOf(row[column])).collect(Collectors.joining(","));
+            String key =
+                    Arrays.stream(next).map(row -> String.valueOf(row[column])).collect(Collectors.joining(","));
             classOf[token] = token == end
                     ? TokenAutomaton.END_CLASS
                     : never ? 0 : classes.computeIfAbsent(key, k -> classes.size());

@@ -15,7 +15,8 @@ import java.util.Set;
  * @param stopTokens token ids that end the generation (end of text among them); not part of the output
  * @param stopCheck ends it by what the tokens mean
  * @param constraint which outputs there may be
- * @param scores log-probabilities that are wanted, by ascending position; where there are any, nothing is sampled
+ * @param scores log-probabilities that are wanted, by ascending position; where there are any, nothing is sampled. Requests that score
+ *     one prompt share its pages where they are offered one after the other
  */
 public record GenerationRequest(
         long id,

@@ -14,8 +14,8 @@ import nighttrain.executor.request.TokenLogprobs;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.SampleMask;
 import nighttrain.executor.step.SampleRequest;
-import nighttrain.executor.step.SampledToken.LogitFault;
 import nighttrain.executor.step.SampledToken;
+import nighttrain.executor.step.SampledToken.LogitFault;
 import nighttrain.io.constraint.TokenAutomaton;
 
 /**
@@ -274,7 +274,8 @@ public final class Sequence {
         boolean masked = request.constraint().isPresent() && fault == LogitFault.ALL_NEGATIVE_INFINITY;
         error = Optional.of(new RequestError(
                 "logits_not_finite",
-                "logits are not finite: " + fault.found() + (masked ? " that the constraint allows" : "") + " at " + where
+                "logits are not finite: " + fault.found() + (masked ? " that the constraint allows" : "") + " at "
+                        + where
                         + " (the checkpoint holds NaN or infinity, or"
                         + " values overflow bf16; check the weights, or compute in fp32 with --backend cpu)"));
     }
@@ -356,7 +357,9 @@ public final class Sequence {
                 error,
                 List.copyOf(logprobs),
                 samples() ? List.copyOf(scored) : List.of(),
-                samples() ? List.of() : scored.stream().map(TokenLogprobs::logprob).toList(),
+                samples()
+                        ? List.of()
+                        : scored.stream().map(TokenLogprobs::logprob).toList(),
                 request.promptTokens().length,
                 cachedPromptTokens,
                 submittedNanos,

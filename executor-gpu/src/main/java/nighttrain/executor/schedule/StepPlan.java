@@ -44,8 +44,8 @@ final class StepPlan {
             scoredTo++;
         }
         boolean samples = sequence.samples() && count == sequence.pending();
-        Step.Slice slice = new Step.Slice(
-                sequence, sequence.computed(), count, samples, scoredFrom, scoredTo, sequence.life());
+        Step.Slice slice =
+                new Step.Slice(sequence, sequence.computed(), count, samples, scoredFrom, scoredTo, sequence.life());
         slices.add(slice);
         tokensLeft -= count;
         scoredLeft -= slice.scored();

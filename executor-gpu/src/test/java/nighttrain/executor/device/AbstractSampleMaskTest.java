@@ -105,17 +105,24 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
         int[] sampled = tokens(sample(samples, rows));
         for (int i = 0; i < sampled.length; i++) {
             Masked row = masked.get(i);
-            assertThat(row.dfa().allows(row.state(), sampled[i], row.remaining(), row.sampling().ignoreEos()))
+            assertThat(row.dfa()
+                            .allows(
+                                    row.state(),
+                                    sampled[i],
+                                    row.remaining(),
+                                    row.sampling().ignoreEos()))
                     .as("token %d of row %d (seed %d)", sampled[i], i, fresh.seed)
                     .isTrue();
             double[] left = row.left(SampleReference.penalised(rows.get(i), samples.get(i)));
             if (row.sampling().isGreedy()) {
                 assertThat(sampled[i]).as("seed %d", fresh.seed).isEqualTo(SampleReference.ranked(left)[0]);
             } else if (row.sampling().topK() == 0) {
-                double[] probabilities = SampleReference.softmax(left, row.sampling().temperature());
+                double[] probabilities =
+                        SampleReference.softmax(left, row.sampling().temperature());
                 checkCumulated(probabilities, samples.get(i).uniform(), sampled[i]);
             } else {
-                assertThat(SampleReference.kept(left, row.sampling(), CUMULATED)).contains(sampled[i]);
+                assertThat(SampleReference.kept(left, row.sampling(), CUMULATED))
+                        .contains(sampled[i]);
             }
         }
     }
@@ -155,8 +162,8 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
                     .as("no token that may not come (seed %d)", fresh.seed)
                     .extracting(Candidate::token)
                     .containsExactlyElementsOf(Arrays.stream(ranked).boxed().toList());
-            likeliest.forEach(candidate -> assertThat((double) candidate.logprob())
-                    .isCloseTo(expected[candidate.token()], within(1e-4)));
+            likeliest.forEach(candidate ->
+                    assertThat((double) candidate.logprob()).isCloseTo(expected[candidate.token()], within(1e-4)));
         }
     }
 
@@ -172,8 +179,7 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
         int[] allowed = {3, 40_000, 65_536, 65_998};
         Arrays.stream(allowed).forEach(token -> next[token + 2] = 0);
         TokenAutomaton automaton = new TokenAutomaton(tokens + 2, classOf, next, new int[] {0});
-        Optional<SampleMask> mask =
-                Optional.of(new SampleMask(new TokenConstraint(automaton, false), 0, 5));
+        Optional<SampleMask> mask = Optional.of(new SampleMask(new TokenConstraint(automaton, false), 0, 5));
         List<SampleRequest> samples = new ArrayList<>();
         List<float[]> rows = new ArrayList<>();
         for (int i = 0; i < 12; i++) {
@@ -200,8 +206,8 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
         for (SamplingParams sampling : List.of(
                 sampling(0, 0, 1, 1, -1, false), sampling(1, 5, 0.9, 1, 2, false), sampling(0, 0, 1, 2, -1, false))) {
             for (boolean before : new boolean[] {false, true}) {
-                SampleRequest sample = new Masked(dfa, dfa.automaton(), 0, 9, sampling)
-                        .request(1, new int[] {1, 2, 12, 13}, before);
+                SampleRequest sample =
+                        new Masked(dfa, dfa.automaton(), 0, 9, sampling).request(1, new int[] {1, 2, 12, 13}, before);
                 float[] nan = fresh.logits(128);
                 nan[120] = Float.NaN;
                 float[] infinite = fresh.logits(128);
@@ -209,8 +215,7 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
                 float[] impossible = fresh.logits(128);
                 Arrays.fill(impossible, 10, 20, Float.NEGATIVE_INFINITY);
                 float[] good = fresh.logits(128);
-                List<SampledToken> sampled =
-                        sample(copies(sample, 4), List.of(nan, infinite, impossible, good));
+                List<SampledToken> sampled = sample(copies(sample, 4), List.of(nan, infinite, impossible, good));
                 assertThat(sampled.subList(0, 3))
                         .containsExactly(
                                 SampledToken.failed(LogitFault.NAN),
@@ -257,7 +262,8 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
         List<List<float[]>> rows = new ArrayList<>();
         List<Tensor> logits = new ArrayList<>();
         for (int step = 0; step < steps; step++) {
-            rows.add(IntStream.range(0, count).mapToObj(row -> fresh.logits(310)).toList());
+            rows.add(
+                    IntStream.range(0, count).mapToObj(row -> fresh.logits(310)).toList());
             logits.add(logitsOf(rows.get(step)));
         }
         List<List<SampledToken>> sampled = new ArrayList<>();
@@ -266,7 +272,8 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
             SampleRequest[] samples = new SampleRequest[count];
             for (int i = 0; i < count; i++) {
                 int state = step == 0 ? masked.get(i).state() : Batch.sampledBefore(rowOf(i, step - 1, count));
-                samples[rowOf(i, step, count)] = inStep(masked.get(i), state, step).request(i, new int[3 + step], false);
+                samples[rowOf(i, step, count)] =
+                        inStep(masked.get(i), state, step).request(i, new int[3 + step], false);
             }
             int[] tokens = new int[count];
             stepIo.begin(batch(tokens, IntStream.range(0, count).toArray(), List.of(samples)));

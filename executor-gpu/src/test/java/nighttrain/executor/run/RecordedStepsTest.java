@@ -42,8 +42,8 @@ class RecordedStepsTest {
     private static final StepLimits LIMITS = new StepLimits(16, 256, 0, Shapes.POSITIONS);
     private static final CacheLayout LAYOUT = CacheLayout.ofPages(TestBackend.PAGE_TOKENS, 16 * PAGES_PER_SEQUENCE);
 
-    private static final TokenConstraint CONSTRAINT =
-            new TokenConstraint(Dfa.random(new Random(1), 3, Shapes.VOCABULARY, 0).automaton(), false);
+    private static final TokenConstraint CONSTRAINT = new TokenConstraint(
+            Dfa.random(new Random(1), 3, Shapes.VOCABULARY, 0).automaton(), false);
 
     /** So that differences of bits show. */
     private static final SamplingParams GREEDY_WITH_LOGPROBS =

@@ -241,10 +241,12 @@ class LookAheadTest {
         List<Generation> texts = loop.answers.stream()
                 .filter(answer -> answer.id() % 2 == 1 && answer.error().isEmpty())
                 .toList();
-        assertThat(texts).hasSizeGreaterThan(100).allSatisfy(answer -> assertThat(
-                        dfaOf(requests.get((int) answer.id())).accepts(answer.tokens()))
-                .as("text of request %d: %s", answer.id(), Arrays.toString(answer.tokens()))
-                .isTrue());
+        assertThat(texts)
+                .hasSizeGreaterThan(100)
+                .allSatisfy(answer -> assertThat(
+                                dfaOf(requests.get((int) answer.id())).accepts(answer.tokens()))
+                        .as("text of request %d: %s", answer.id(), Arrays.toString(answer.tokens()))
+                        .isTrue());
         assertThat(texts).extracting(Generation::finishReason).contains(FinishReason.STOP, FinishReason.LENGTH);
     }
 
@@ -308,7 +310,9 @@ class LookAheadTest {
     }
 
     private Dfa dfaOf(GenerationRequest request) {
-        return request.constraint().map(constraint -> dfas.get(constraint.automaton())).orElse(null);
+        return request.constraint()
+                .map(constraint -> dfas.get(constraint.automaton()))
+                .orElse(null);
     }
 
     /** Requests with scores among others: several of one position, more than a step takes, several requests of one prompt. */
@@ -354,7 +358,8 @@ class LookAheadTest {
         List<Float> expected = new ArrayList<>();
         for (Score score : request.scores()) {
             if (TokenMachine.failsAfter(request.promptTokens(), score.position(), request.seed())) {
-                checkFailed(answer, new int[0], "NaN at score " + (expected.size() + 1) + ", position " + score.position());
+                checkFailed(
+                        answer, new int[0], "NaN at score " + (expected.size() + 1) + ", position " + score.position());
                 return;
             }
             expected.add(TokenMachine.scoreOf(score.position(), score.token()));

@@ -33,10 +33,7 @@ class SchedulerTest {
         Sequence prompt = add(scheduler, 30, 5);
         Step mixed = step(scheduler);
         assertThat(mixed.slices())
-                .containsExactly(
-                        slice(short1, 3, 1, true),
-                        slice(short2, 3, 1, true),
-                        slice(prompt, 0, 8, false));
+                .containsExactly(slice(short1, 3, 1, true), slice(short2, 3, 1, true), slice(prompt, 0, 8, false));
         assertThat(step(scheduler).slices()).contains(slice(prompt, 8, 8, false));
     }
 

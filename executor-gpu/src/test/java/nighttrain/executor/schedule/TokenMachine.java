@@ -116,7 +116,11 @@ final class TokenMachine {
                 0,
                 sampledBefore[before] < 0
                         ? 0
-                        : sample.mask().get().constraint().automaton().after(statesBefore[before], sampledBefore[before]));
+                        : sample.mask()
+                                .get()
+                                .constraint()
+                                .automaton()
+                                .after(statesBefore[before], sampledBefore[before]));
     }
 
     private static SampledToken sample(SampleRequest sample, int state, int[] seen) {
@@ -130,8 +134,8 @@ final class TokenMachine {
                     .isEqualTo(seen);
             return new SampledToken(
                     sample.given(),
-                    Optional.of(new TokenLogprobs(
-                            sample.given(), scoreOf(sample.length(), sample.given()), List.of())));
+                    Optional.of(
+                            new TokenLogprobs(sample.given(), scoreOf(sample.length(), sample.given()), List.of())));
         }
         if (sample.sampling().hasPenalties()) {
             assertThat(Arrays.copyOfRange(sample.history(), sample.length() - seen.length, sample.length()))
@@ -142,7 +146,10 @@ final class TokenMachine {
         if (sample.mask().isPresent()) {
             SampleMask mask = sample.mask().get();
             boolean[] allowed = SampleMask.allowed(
-                    mask.constraint().automaton(), state, mask.remaining(), sample.sampling().ignoreEos());
+                    mask.constraint().automaton(),
+                    state,
+                    mask.remaining(),
+                    sample.sampling().ignoreEos());
             int[] classOf = mask.constraint().automaton().classOf();
             for (int tries = 0; token >= classOf.length || !allowed[classOf[token]]; tries++) {
                 if (tries == VOCABULARY) {

@@ -13,8 +13,8 @@ import nighttrain.executor.request.TokenLogprobs;
 import nighttrain.executor.request.TokenLogprobs.Candidate;
 import nighttrain.executor.step.SampleMask;
 import nighttrain.executor.step.SampleRequest;
-import nighttrain.executor.step.SampledToken.LogitFault;
 import nighttrain.executor.step.SampledToken;
+import nighttrain.executor.step.SampledToken.LogitFault;
 import nighttrain.io.constraint.TokenAutomaton;
 
 /**
@@ -38,7 +38,8 @@ final class CpuSampler {
             return new SampledToken(
                     sample.given(), Optional.of(logprobs(copy(logits, start, vocabulary), sample.given(), sampling)));
         }
-        boolean before = sample.mask().isPresent() && sample.mask().get().constraint().logprobsBefore();
+        boolean before =
+                sample.mask().isPresent() && sample.mask().get().constraint().logprobsBefore();
         float[] raw = before && sampling.logprobs() >= 0 ? copy(logits, start, vocabulary) : new float[0];
         sample.mask().ifPresent(mask -> mask(mask, sampling.ignoreEos(), logits, start, vocabulary));
         if (!before && sampling.logprobs() >= 0) {
@@ -48,7 +49,8 @@ final class CpuSampler {
             penalise(sample, logits, start);
         }
         if (sampling.hasPenalties() || sample.mask().isPresent()) {
-            // All tokens that may come may be impossible; and a finite logit may have been multiplied past the largest float.
+            // All tokens that may come may be impossible; and a finite logit may have been multiplied past the largest
+            // float.
             fault = fault(logits, start, vocabulary);
             if (fault.isPresent()) {
                 return SampledToken.failed(fault.get());

@@ -161,7 +161,11 @@ final class AutomatonTables {
     }
 
     private static void putInts(ByteBuffer host, long at, int[] values) {
-        host.position((int) at).slice().order(ByteOrder.nativeOrder()).asIntBuffer().put(values);
+        host.position((int) at)
+                .slice()
+                .order(ByteOrder.nativeOrder())
+                .asIntBuffer()
+                .put(values);
     }
 
     private long take(long size) {

@@ -70,7 +70,8 @@ class AutomatonTablesTest {
     }
 
     private static TokenAutomaton automaton(Random random) {
-        return Dfa.random(random, 2 + random.nextInt(30), 50 + random.nextInt(2_000), 7).automaton();
+        return Dfa.random(random, 2 + random.nextInt(30), 50 + random.nextInt(2_000), 7)
+                .automaton();
     }
 
     /** Whatever the two latest steps asked for is whole; memory stays within its room where no step needs more. */
