@@ -8,7 +8,6 @@ import java.util.Arrays;
 import java.util.Deque;
 import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
@@ -279,8 +278,8 @@ class LookAheadTest {
             Dfa.random(new Random(2), 9, TokenMachine.VOCABULARY, 8),
             Dfa.random(new Random(3), 3, 45, 8));
 
-    private final Map<TokenAutomaton, Dfa> dfas = new IdentityHashMap<>();
-    private final Map<Dfa, TokenAutomaton> automata = new IdentityHashMap<>();
+    private final IdentityHashMap<TokenAutomaton, Dfa> dfas = new IdentityHashMap<>();
+    private final IdentityHashMap<Dfa, TokenAutomaton> automata = new IdentityHashMap<>();
 
     private GenerationRequest constrained(GenerationRequest plain, Dfa dfa, boolean failing) {
         TokenAutomaton automaton = automata.computeIfAbsent(dfa, Dfa::automaton);

@@ -36,7 +36,7 @@ final class AutomatonTables {
     private final long chunkBytes;
     private final long room;
     private final List<Chunk> chunks = new ArrayList<>();
-    private final Map<TokenAutomaton, Table> tables = new IdentityHashMap<>();
+    private final IdentityHashMap<TokenAutomaton, Table> tables = new IdentityHashMap<>();
     private long bytes;
     private long step;
 

@@ -32,7 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @Tag("benchmark")
 @Timeout(600)
-class ConstraintBenchmark {
+abstract class AbstractConstraintBenchmark {
     private static final int STATES = 2_000;
     private static final int CLASSES = 1_000;
     private static final int END = 0;
@@ -45,11 +45,7 @@ class ConstraintBenchmark {
     private final int output;
     private final int rounds = Integer.getInteger("bench.rounds", 4);
 
-    ConstraintBenchmark() {
-        this(Backend.CPU, "bench-100m", 32_000, 64, 32);
-    }
-
-    ConstraintBenchmark(Backend backend, String shape, int vocabulary, int batch, int output) {
+    AbstractConstraintBenchmark(Backend backend, String shape, int vocabulary, int batch, int output) {
         this.backend = backend;
         this.shape = System.getProperty("bench.shape", shape);
         this.vocabulary = Integer.getInteger("bench.vocabulary", vocabulary);
