@@ -112,7 +112,7 @@ class BadInputIT {
         assertMessage(
                 Project.DEMO_PROMPTS,
                 output,
-                "output belongs to another job: file:OUTPUT (changed: max-tokens 2 -> 3; use --overwrite or another --output)",
+                "output belongs to another job: file:OUTPUT (changed: max-tokens 2 -> 3; use --overwrite to replace it, or another --output)",
                 "--limit",
                 "2",
                 "--max-tokens",

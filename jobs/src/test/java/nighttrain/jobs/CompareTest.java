@@ -210,7 +210,7 @@ class CompareTest {
         assertThat(refused.exitCode()).isEqualTo(ExitCode.BAD_INPUT);
         assertThat(refused.messages())
                 .containsExactly("another comparison is in the output: file:" + folder.resolve("out")
-                        + " (changed: maxNumSeqs 2 -> 3; use --overwrite, or another --output)");
+                        + " (changed: maxNumSeqs 2 -> 3; use --overwrite to replace it, or another --output)");
         Outcome over = compare("--overwrite", "--workloads", "one", "--layouts", "2x1");
         assertThat(over.exitCode()).isEqualTo(ExitCode.FINISHED);
         assertThat(journal()).hasSize(4);

@@ -19,7 +19,7 @@ class UsageTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "                              | no command: nighttrain alone (generate is one; see nighttrain --help)",
+                "                              | missing command: nighttrain (give one, such as generate; see nighttrain --help)",
                 "quit                          | unknown command: quit (see nighttrain --help)",
                 "generate --modle m            | unknown option: --modle (did you mean --model?; see nighttrain"
                         + " generate --help)",

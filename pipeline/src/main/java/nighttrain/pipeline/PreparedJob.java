@@ -85,13 +85,13 @@ record PreparedJob(
             throw UserError.of(
                     "output belongs to another job",
                     folder.output(),
-                    "changed: " + String.join(", ", changes) + "; use --overwrite or another --output");
+                    "changed: " + String.join(", ", changes) + "; use --overwrite to replace it, or another --output");
         }
         if (!options.output().resume()) {
             throw UserError.of(
                     "output exists",
                     folder.output(),
-                    "resuming is off; leave out --resume false, or use --overwrite or another --output");
+                    "resuming is off; leave out --resume false, or use --overwrite to replace it, or another --output");
         }
     }
 

@@ -111,7 +111,7 @@ class BadInputTest extends JobTest {
     @Test
     void noColumnLooksLikeAPrompt() {
         spark.range(3).write().parquet(dir.resolve("input").toString());
-        refuses("no column called prompt or messages: id (are the input's columns;"
+        refuses("no column called prompt or messages: id (the input's columns;"
                 + " name one by --prompt-column or --messages-column, or give --prompt)");
     }
 

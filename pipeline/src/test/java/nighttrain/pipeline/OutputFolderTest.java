@@ -25,15 +25,15 @@ class OutputFolderTest extends JobTest {
                 .isTrue();
         values = same.with(Settings.MAX_TOKENS, 5).with(Settings.SYSTEM, "Be brief.");
         refuses("output belongs to another job: file:" + output()
-                + " (changed: system none -> Be brief., max-tokens 256 -> 5; use --overwrite or another --output)");
+                + " (changed: system none -> Be brief., max-tokens 256 -> 5; use --overwrite to replace it, or another --output)");
         values = same.with(Settings.RESUME, false);
         refuses("output exists: file:" + output()
-                + " (resuming is off; leave out --resume false, or use --overwrite or another --output)");
+                + " (resuming is off; leave out --resume false, or use --overwrite to replace it, or another --output)");
         values = same;
         addAnInputFile();
         assertThatThrownBy(this::run)
                 .hasMessageMatching("output belongs to another job: .* \\(changed: input 1 file, .* -> 2 files, .*;"
-                        + " use --overwrite or another --output\\)");
+                        + " use --overwrite to replace it, or another --output\\)");
         assertThat(results()).hasSize(3);
     }
 

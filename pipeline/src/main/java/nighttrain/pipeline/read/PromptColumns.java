@@ -53,7 +53,7 @@ public record PromptColumns(Column prompt, Column messages, boolean isConversati
                         () -> UserError.of(
                                 "no column called prompt or messages",
                                 Columns.list(schema),
-                                "are the input's columns; name one by --prompt-column or --messages-column, or give --prompt")));
+                                "the input's columns; name one by --prompt-column or --messages-column, or give --prompt")));
     }
 
     /** Whole requests, which are looked into where they are computed. */
