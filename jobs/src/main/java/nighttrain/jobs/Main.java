@@ -58,7 +58,8 @@ public final class Main {
                 return ExitCode.FINISHED;
             }
             if (!parsed.hasSubcommand()) {
-                throw UserError.of("missing command", "nighttrain", "give one, such as generate; see nighttrain --help");
+                throw UserError.of(
+                        "missing command", "nighttrain", "give one, such as generate; see nighttrain --help");
             }
             SparkVersion.require();
             String word = parsed.subcommand().commandSpec().name();

@@ -24,11 +24,13 @@ class OutputFolderTest extends JobTest {
                 .as("how fast it is computed is not part of a job")
                 .isTrue();
         values = same.with(Settings.MAX_TOKENS, 5).with(Settings.SYSTEM, "Be brief.");
-        refuses("output belongs to another job: file:" + output()
-                + " (changed: system none -> Be brief., max-tokens 256 -> 5; use --overwrite to replace it, or another --output)");
+        refuses(
+                "output belongs to another job: file:" + output()
+                        + " (changed: system none -> Be brief., max-tokens 256 -> 5; use --overwrite to replace it, or another --output)");
         values = same.with(Settings.RESUME, false);
-        refuses("output exists: file:" + output()
-                + " (resuming is off; leave out --resume false, or use --overwrite to replace it, or another --output)");
+        refuses(
+                "output exists: file:" + output()
+                        + " (resuming is off; leave out --resume false, or use --overwrite to replace it, or another --output)");
         values = same;
         addAnInputFile();
         assertThatThrownBy(this::run)

@@ -20,7 +20,7 @@ import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.settings.Settings.LoadFormat;
 
 /**
- * A benchmark: what was set, typed and checked.
+ * A benchmark: what can be set of it, and what was set, typed and checked.
  *
  * @param settings every setting as text, defaults included, for the record
  * @param model checkpoint directory

@@ -29,7 +29,11 @@ public final class Help {
                 .build();
     }
 
-    /** @param columns of the terminal; 0 where there is none */
+    /**
+     * Gives help its looks.
+     *
+     * @param columns of the terminal; 0 where there is none
+     */
     public static CommandLine style(CommandLine commands, int columns) {
         return commands.setUsageHelpWidth(columns >= 60 && columns < WIDTH ? columns : WIDTH)
                 .setUsageHelpLongOptionsMaxWidth(LONGEST_OPTION)

@@ -13,7 +13,11 @@ import picocli.CommandLine.ParseResult;
 public record JsonOutput(Path path) {
     private static final String OPTION = "--json";
 
-    /** @param what is written to it */
+    /**
+     * The option that names it.
+     *
+     * @param what is written to it
+     */
     public static OptionSpec option(String what) {
         return OptionSpec.builder(OPTION)
                 .type(Path.class)

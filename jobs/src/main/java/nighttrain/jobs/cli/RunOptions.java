@@ -24,12 +24,20 @@ public final class RunOptions {
                 Help.option());
     }
 
-    /** @param otherwise where it runs without */
+    /**
+     * {@code --master}.
+     *
+     * @param otherwise where it runs without
+     */
     public static OptionSpec master(String otherwise) {
         return option(MASTER, "M", "cluster to run on, such as spark://host:7077 (default: " + otherwise + ")");
     }
 
-    /** @param more what else it takes */
+    /**
+     * {@code --conf}.
+     *
+     * @param more what else it takes
+     */
     public static OptionSpec conf(String more) {
         return OptionSpec.builder(CONF)
                 .paramLabel("K=V")

@@ -187,7 +187,7 @@ public final class Sessions {
         private LocalUmask() {}
 
         /** @param output of the job */
-        public static void obey(SparkConf conf, String output) {
+        static void obey(SparkConf conf, String output) {
             Configuration hadoop = SparkHadoopUtil.get().newConfiguration(conf);
             String scheme = new org.apache.hadoop.fs.Path(output).toUri().getScheme();
             String where = scheme == null ? FileSystem.getDefaultUri(hadoop).getScheme() : scheme;

@@ -16,7 +16,11 @@ import nighttrain.io.UserError;
  * @param form what it must look like, in a few words
  */
 public record YamlFile(Path path, String kind, String form) {
-    /** @throws UserError where it cannot be read, or is no YAML */
+    /**
+     * Its content.
+     *
+     * @throws UserError where it cannot be read, or is no YAML
+     */
     public JsonNode read() {
         try {
             return new YAMLMapper().readTree(Files.readString(path));

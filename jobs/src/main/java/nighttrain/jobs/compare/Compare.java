@@ -126,7 +126,8 @@ public final class Compare {
                 throw UserError.of(
                         "another comparison is in the output",
                         folder.output(),
-                        "changed: " + String.join(", ", changes) + "; use --overwrite to replace it, or another --output");
+                        "changed: " + String.join(", ", changes)
+                                + "; use --overwrite to replace it, or another --output");
             }
         });
     }

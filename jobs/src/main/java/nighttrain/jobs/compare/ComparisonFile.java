@@ -160,7 +160,7 @@ public final class ComparisonFile {
         private PublishedFile() {}
 
         /** Every table of a file. */
-        public static List<PublishedTable> parse(Path file, JsonNode text) {
+        static List<PublishedTable> parse(Path file, JsonNode text) {
             List<PublishedTable> tables = new ArrayList<>();
             for (String name : new Tree(text, file.toString()).values().keySet()) {
                 Tree table = new Tree(text.get(name), name + " of " + file);

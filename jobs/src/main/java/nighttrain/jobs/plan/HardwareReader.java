@@ -32,7 +32,11 @@ public final class HardwareReader {
 
     private HardwareReader() {}
 
-    /** @throws UserError for a name that no file has, telling those that there are */
+    /**
+     * The hardware of that name, or of that file.
+     *
+     * @throws UserError for a name that no file has, telling those that there are
+     */
     public static HardwareProfile read(String name) {
         Path file = name.endsWith(YAML) ? Path.of(name) : folder().resolve(name + YAML);
         if (!Files.isRegularFile(file)) {

@@ -128,7 +128,7 @@ public final class PlanCommand implements Command {
         }
 
         /** A new one in {@code parent}; empty: this machine's folder for such. */
-        public static ScratchFolder in(Optional<String> parent, Configuration hadoop) throws IOException {
+        static ScratchFolder in(Optional<String> parent, Configuration hadoop) throws IOException {
             Path path = new Path(
                     parent.orElse("file:" + System.getProperty("java.io.tmpdir")), "nighttrain-" + UUID.randomUUID());
             ScratchFolder folder = new ScratchFolder(path.getFileSystem(hadoop), path);
@@ -137,7 +137,7 @@ public final class PlanCommand implements Command {
             return folder;
         }
 
-        public Path path() {
+        Path path() {
             return path;
         }
 

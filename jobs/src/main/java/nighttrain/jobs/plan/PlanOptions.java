@@ -20,7 +20,7 @@ import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
 
 /**
- * A plan: what was set, typed and checked.
+ * A plan: what can be set of it, and what was set, typed and checked.
  *
  * @param job settings of the job that is planned, its output aside
  * @param hardware to reckon with; empty: what is here, after a trial on it

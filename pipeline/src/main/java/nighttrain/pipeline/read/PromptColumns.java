@@ -49,11 +49,10 @@ public record PromptColumns(Column prompt, Column messages, boolean isConversati
         }
         return text(
                 schema,
-                prompt.orElseThrow(
-                        () -> UserError.of(
-                                "no column called prompt or messages",
-                                Columns.list(schema),
-                                "the input's columns; name one by --prompt-column or --messages-column, or give --prompt")));
+                prompt.orElseThrow(() -> UserError.of(
+                        "no column called prompt or messages",
+                        Columns.list(schema),
+                        "the input's columns; name one by --prompt-column or --messages-column, or give --prompt")));
     }
 
     /** Whole requests, which are looked into where they are computed. */
