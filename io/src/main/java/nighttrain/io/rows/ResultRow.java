@@ -24,6 +24,7 @@ import java.util.Objects;
  * @param tokenIds ids of the completion, not to be written to; null unless asked for
  * @param logprobs log-probabilities of the completion as JSON; null unless asked for
  * @param promptLogprobs log-probabilities of the prompt's own tokens as JSON; null unless asked for
+ * @param answer what the row's kind makes of its generations, as JSON; null where that is their text alone
  */
 @SuppressWarnings("ArrayRecordComponent") // A million rows of token ids: an array each, not a list of boxes.
 public record ResultRow(
@@ -44,7 +45,8 @@ public record ResultRow(
         String executor,
         int[] tokenIds,
         String logprobs,
-        String promptLogprobs) {
+        String promptLogprobs,
+        String answer) {
     /** Its columns. */
     public static final RowType<ResultRow> TYPE = RowType.of(ResultRow.class);
 

@@ -69,7 +69,8 @@ class JournalTest {
                 "host:1",
                 new int[] {1, -2, Integer.MAX_VALUE},
                 "[{\"token\": 1}]",
-                "[{\"token\": 2}]");
+                "[{\"token\": 2}]",
+                "{\"label\": \"ä\"}");
         ResultRow failed = new ResultRow(
                 "a",
                 0,
@@ -88,9 +89,10 @@ class JournalTest {
                 "h",
                 null,
                 null,
+                null,
                 null);
-        ResultRow empty =
-                new ResultRow("a", 1, 0, "", "", "stop", 0, 0, null, null, null, null, null, 1, "", new int[0], "", "");
+        ResultRow empty = new ResultRow(
+                "a", 1, 0, "", "", "stop", 0, 0, null, null, null, null, null, 1, "", new int[0], "", "", "");
         write("w", full, failed, empty, full);
         assertThat(readOnlyFile())
                 .usingRecursiveFieldByFieldElementComparator()

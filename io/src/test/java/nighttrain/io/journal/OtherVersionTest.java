@@ -66,7 +66,8 @@ class OtherVersionTest {
                 "host:1",
                 new int[] {1, -2, Integer.MAX_VALUE},
                 "[{\"token\": 1}]",
-                "[{\"token\": 2}]");
+                "[{\"token\": 2}]",
+                null);
         ResultRow failed = new ResultRow(
                 "a",
                 0,
@@ -83,6 +84,7 @@ class OtherVersionTest {
                 null,
                 1,
                 "h",
+                null,
                 null,
                 null,
                 null);
@@ -136,7 +138,8 @@ class OtherVersionTest {
                         "executor",
                         "token_ids",
                         "logprobs",
-                        "prompt_logprobs");
+                        "prompt_logprobs",
+                        "answer");
     }
 
     @Test

@@ -39,6 +39,7 @@ final class Rows {
                 "executor-1",
                 null,
                 null,
+                null,
                 null);
     }
 

@@ -24,6 +24,7 @@ class ResultRowTest {
                 "e",
                 null,
                 null,
+                null,
                 null);
     }
 
