@@ -3,11 +3,13 @@ package nighttrain.pipeline.row;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 import nighttrain.pipeline.row.RowKind.RowInput;
 import nighttrain.pipeline.row.RowRequest.Decoding;
 import nighttrain.pipeline.row.RowRequest.Prompt;
 import org.apache.spark.api.java.function.MapFunction;
+import org.apache.spark.sql.Column;
 import org.apache.spark.sql.DataFrameReader;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -38,11 +40,27 @@ public record Prompts() implements RowKind {
     }
 
     @Override
-    public RowRequest request(RowInput row, Decoding job) throws RowFault {
+    public List<RowRequest> requests(RowInput row, Decoding job) throws RowFault {
         Prompt prompt = row.messages() == null
                 ? new Prompt.Text(row.prompt())
                 : new Prompt.Chat(Conversation.parse(row.messages()), Map.of());
-        return new RowRequest(prompt, job);
+        return List.of(new RowRequest(prompt, job));
+    }
+
+    /** Its text. */
+    @Override
+    public Optional<String> answer(List<Output> outputs) {
+        return Optional.empty();
+    }
+
+    @Override
+    public Map<String, Column> columns() {
+        return Map.of();
+    }
+
+    @Override
+    public Set<String> leftOut() {
+        return Set.of();
     }
 
     @Override

@@ -2,17 +2,24 @@ package nighttrain.pipeline.row;
 
 import java.io.Serializable;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
+import nighttrain.executor.request.Generation;
 import nighttrain.pipeline.row.RowRequest.Decoding;
 import org.apache.spark.api.java.function.MapFunction;
+import org.apache.spark.sql.Column;
 import org.apache.spark.sql.DataFrameReader;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.StructType;
 
-/** What a row of the input becomes: its request, its own columns, and the form of its answer. Nothing else asks which kind it is. */
-public sealed interface RowKind extends Serializable permits Prompts, OpenAiBatch {
+/**
+ * What a row of the input becomes: its requests, what their generations make of it, and its own columns. Nothing else asks which kind
+ * it is.
+ */
+public interface RowKind extends Serializable {
     /** The kind of rows of an input of that format. */
     static RowKind ofFormat(String format) {
         return format.equalsIgnoreCase(OpenAiBatch.FORMAT) ? new OpenAiBatch() : new Prompts();
@@ -30,8 +37,20 @@ public sealed interface RowKind extends Serializable permits Prompts, OpenAiBatc
     /** Columns that are copied to the results, whether that was asked for or not. */
     List<String> keptColumns();
 
-    /** What a row asks for; {@code job}: what it leaves out. */
-    RowRequest request(RowInput row, Decoding job) throws RowFault;
+    /** What a row asks for, in the order in which engines get it: at least one request; {@code job}: what the row leaves out. */
+    List<RowRequest> requests(RowInput row, Decoding job) throws RowFault;
+
+    /**
+     * What the generations of a row's {@link #requests}, in their order, make of it, as JSON; none: the row's result is the text of the
+     * first. Where one of them failed the row has failed, and nothing asks for this.
+     */
+    Optional<String> answer(List<Output> outputs);
+
+    /** Its own columns of the results, made of a merged row's {@code answer} and other columns; they come after the text. */
+    Map<String, Column> columns();
+
+    /** Usual columns that its results do not have. */
+    Set<String> leftOut();
 
     /** Whether log-probabilities carry their place in the text. */
     boolean logprobsHaveOffsets();
@@ -53,4 +72,12 @@ public sealed interface RowKind extends Serializable permits Prompts, OpenAiBatc
      * @param messages conversation to continue, as JSON, or null
      */
     public record RowInput(long row, String prompt, String messages) {}
+
+    /**
+     * What came of a request.
+     *
+     * @param text up to a stop string
+     * @param generation the engine's answer
+     */
+    public record Output(String text, Generation generation) {}
 }

@@ -73,6 +73,7 @@ public record GenerateOptions(
      */
     public static GenerateOptions of(SettingValues values) {
         checkPrecision(values);
+        InputOptions input = InputOptions.of(values);
         return new GenerateOptions(
                 values,
                 values.get(Settings.MODEL),
@@ -84,8 +85,16 @@ public record GenerateOptions(
                 values.get(Settings.SAMPLES),
                 values.get(Settings.DEDUP),
                 PromptOptions.of(values),
-                InputOptions.of(values),
-                OutputOptions.of(values));
+                input,
+                OutputOptions.of(values, input.kind()));
+    }
+
+    /** These, with rows of another kind. */
+    public GenerateOptions with(RowKind kind) {
+        InputOptions rows =
+                new InputOptions(kind, input.path, input.format, input.formatOptions, input.idColumn, input.limit);
+        return new GenerateOptions(
+                settings, model, dummyWeights, engine, sampling, seed, stop, samples, dedup, prompts, rows, output);
     }
 
     /** What is asked of an engine; the plugin reads it before any job is known. */
@@ -165,17 +174,16 @@ public record GenerateOptions(
         }
 
         /** Those of the kind of rows first. */
-        private static List<String> keepColumns(SettingValues values) {
+        private static List<String> keepColumns(SettingValues values, RowKind kind) {
             List<String> asked = values.get(Settings.KEEP_COLUMNS);
-            Stream<String> own = RowKind.ofFormat(values.get(Settings.FORMAT)).keptColumns().stream()
-                    .filter(name -> !asked.contains(name));
+            Stream<String> own = kind.keptColumns().stream().filter(name -> !asked.contains(name));
             return Stream.concat(own, asked.stream()).toList();
         }
 
-        static OutputOptions of(SettingValues values) {
+        static OutputOptions of(SettingValues values, RowKind kind) {
             return new OutputOptions(
                     values.get(Settings.OUTPUT_PATH),
-                    keepColumns(values),
+                    keepColumns(values, kind),
                     values.get(Settings.TOKEN_IDS),
                     values.get(Settings.OVERWRITE),
                     values.get(Settings.RESUME),
@@ -186,6 +194,7 @@ public record GenerateOptions(
     /**
      * Where rows come from.
      *
+     * @param kind what each row becomes
      * @param path file, directory or pattern; empty where a Dataset is given instead
      * @param format a Spark source
      * @param formatOptions options of that source
@@ -193,6 +202,7 @@ public record GenerateOptions(
      * @param limit only that many rows from the start
      */
     public record InputOptions(
+            RowKind kind,
             Optional<String> path,
             String format,
             Map<String, String> formatOptions,
@@ -203,11 +213,6 @@ public record GenerateOptions(
             limit.filter(rows -> rows < 1).ifPresent(rows -> {
                 throw UserError.of("bad value of --limit", rows, "at least 1; leave it out for all rows");
             });
-        }
-
-        /** What each row becomes. */
-        public RowKind kind() {
-            return RowKind.ofFormat(format);
         }
 
         /** JSON with an object a line has three names, of which Spark knows one. */
@@ -224,11 +229,13 @@ public record GenerateOptions(
                 }
                 options.put(option.substring(0, equals), option.substring(equals + 1));
             }
+            RowKind kind = RowKind.ofFormat(values.get(Settings.FORMAT));
             return new InputOptions(
+                    kind,
                     values.find(Settings.INPUT_PATH),
                     format(values.get(Settings.FORMAT)),
                     options,
-                    values.find(Settings.ID_COLUMN).or(RowKind.ofFormat(values.get(Settings.FORMAT))::idColumn),
+                    values.find(Settings.ID_COLUMN).or(kind::idColumn),
                     values.find(Settings.LIMIT));
         }
     }

@@ -7,13 +7,13 @@ import java.util.List;
 import java.util.Map;
 import nighttrain.io.journal.AttemptLog;
 import nighttrain.io.journal.AttemptLog.RowAttempt;
-import nighttrain.pipeline.task.RequestBuilder.Request;
 
-/** The requests that a task has in flight: whole in memory, and their rows in the attempt log on disk. */
+/** The rows that a task has in flight: whole in memory, and their names in the attempt log on disk. */
 final class InFlight implements AutoCloseable {
     private final AttemptLog log;
     private final boolean isolated;
-    private final Map<Long, Request> requests = new HashMap<>();
+    private final Map<Long, ActiveRow> byRequest = new HashMap<>();
+    private int size;
     private boolean crashed;
 
     InFlight(AttemptLog log, boolean isolated) {
@@ -21,20 +21,29 @@ final class InFlight implements AutoCloseable {
         this.isolated = isolated;
     }
 
-    void begin(List<Request> taken) {
-        taken.forEach(request -> requests.put(request.generation().id(), request));
-        log.begin(taken.stream().map(this::row).toList());
+    void begin(List<ActiveRow> taken) {
+        for (ActiveRow row : taken) {
+            row.requests().forEach(request -> byRequest.put(request.generation().id(), row));
+        }
+        size += taken.size();
+        log.begin(taken.stream().map(this::attempt).toList());
     }
 
-    /** Removes and returns the request of that id, which the engine answered. */
-    Request end(long id) {
-        Request request = requests.remove(id);
-        log.end(row(request));
-        return request;
+    /** The row that has the request of that id. */
+    ActiveRow of(long request) {
+        return byRequest.get(request);
     }
 
+    /** Removes a row, which is finished. */
+    void end(ActiveRow row) {
+        row.requests().forEach(request -> byRequest.remove(request.generation().id()));
+        size--;
+        log.end(attempt(row));
+    }
+
+    /** How many rows. */
     int size() {
-        return requests.size();
+        return size;
     }
 
     /** The engine failed, and a row in flight may be the cause: the log keeps these rows as crashed. */
@@ -54,8 +63,8 @@ final class InFlight implements AutoCloseable {
         }
     }
 
-    private RowAttempt row(Request request) {
-        PromptRow row = request.row();
+    private RowAttempt attempt(ActiveRow active) {
+        PromptRow row = active.row();
         return new RowAttempt(row.file(), row.row(), row.sample(), isolated, false);
     }
 }

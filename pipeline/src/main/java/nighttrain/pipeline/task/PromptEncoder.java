@@ -19,6 +19,10 @@ final class PromptEncoder {
     private final ChatTemplateOptions chat;
     private final Truncation truncation;
     private final int contextTokens;
+    /** The last prompt and its tokens: requests of a row mostly have the same. */
+    private Prompt last;
+
+    private int[] lastTokens;
 
     PromptEncoder(HostedModel model, TaskSpec spec) {
         this.model = model;
@@ -30,7 +34,7 @@ final class PromptEncoder {
 
     /** At least one token, and few enough for the model; {@code outputTokens}: most that may follow. */
     int[] encode(Prompt prompt, int outputTokens) throws RowFault {
-        int[] tokens = tokens(prompt);
+        int[] tokens = tokensOf(prompt);
         if (tokens.length == 0) {
             throw empty();
         }
@@ -38,6 +42,14 @@ final class PromptEncoder {
             return cut(tokens, outputTokens);
         }
         return tokens;
+    }
+
+    private int[] tokensOf(Prompt prompt) throws RowFault {
+        if (prompt != last) {
+            lastTokens = tokens(prompt);
+            last = prompt;
+        }
+        return lastTokens;
     }
 
     private int[] tokens(Prompt prompt) throws RowFault {

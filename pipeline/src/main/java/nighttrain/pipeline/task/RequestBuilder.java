@@ -1,6 +1,7 @@
 package nighttrain.pipeline.task;
 
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -13,6 +14,7 @@ import nighttrain.pipeline.host.HostedModel;
 import nighttrain.pipeline.row.RowFault;
 import nighttrain.pipeline.row.RowRequest;
 import nighttrain.pipeline.row.RowRequest.Decoding;
+import nighttrain.pipeline.task.ActiveRow.Request;
 
 /** Makes requests of rows. One task uses it. */
 final class RequestBuilder {
@@ -34,14 +36,22 @@ final class RequestBuilder {
         this.endTokens = Set.copyOf(model.tokenizer().endTokens());
     }
 
-    Request of(PromptRow row) throws RowFault {
+    ActiveRow of(PromptRow row) throws RowFault {
         if (attempts.isPoison(row)) {
             throw quarantined(row);
         }
         if (row.flaw() != null) {
             throw row.flaw();
         }
-        RowRequest asked = spec.kind().request(row.input(), spec.decoding());
+        List<Request> requests = new ArrayList<>();
+        for (RowRequest asked : spec.kind().requests(row.input(), spec.decoding())) {
+            requests.add(request(row, requests.size(), asked));
+        }
+        return new ActiveRow(row, requests);
+    }
+
+    /** {@code nth}: which of the row's requests, from 0. */
+    private Request request(PromptRow row, int nth, RowRequest asked) throws RowFault {
         Decoding decoding = asked.decoding();
         int[] tokens = encoder.encode(asked.prompt(), decoding.sampling().maxTokens());
         Optional<StopStringMatcher> stop = decoding.stop().isEmpty()
@@ -51,10 +61,10 @@ final class RequestBuilder {
                 next++,
                 tokens,
                 decoding.sampling(),
-                seed(decoding.seed(), row.id(), row.sample()),
+                seed(decoding.seed(), row.id(), row.sample(), nth),
                 endTokens,
                 stop.<StopCheck>map(watch -> watch).orElse(StopCheck.NEVER));
-        return new Request(row, stop, generation);
+        return new Request(stop, generation);
     }
 
     private RowFault quarantined(PromptRow row) {
@@ -65,13 +75,14 @@ final class RequestBuilder {
                         + " isolated (see the executor's log; fix or remove the row)");
     }
 
-    /** A row's seed: the same for the same job seed, row and sample, on every task and executor. */
-    static long seed(long jobSeed, String id, int sample) {
+    /** A request's seed: the same for the same job seed, row, sample and request of the row, on every task and executor. */
+    static long seed(long jobSeed, String id, int sample, int nth) {
         long hash = mix(jobSeed + GOLDEN_RATIO);
         for (byte next : id.getBytes(StandardCharsets.UTF_8)) {
             hash = (hash ^ (next & 0xff)) * FNV_PRIME;
         }
-        return mix(mix(hash) + (sample + 1) * GOLDEN_RATIO);
+        long first = mix(mix(hash) + (sample + 1) * GOLDEN_RATIO);
+        return nth == 0 ? first : mix(first + nth * GOLDEN_RATIO);
     }
 
     /** The finaliser of SplitMix64 (Steele, Lea, Flood 2014): every input bit changes half of the output bits. */
@@ -80,15 +91,6 @@ final class RequestBuilder {
         z = (z ^ (z >>> 27)) * 0x94d049bb133111ebL;
         return z ^ (z >>> 31);
     }
-
-    /**
-     * A row in the engine.
-     *
-     * @param row the row
-     * @param stop present if the row has stop strings
-     * @param generation the engine's request
-     */
-    record Request(PromptRow row, Optional<StopStringMatcher> stop, GenerationRequest generation) {}
 
     /** Ends one generation at a stop string and keeps the text before it. A stop string may be a special token. */
     static final class StopStringMatcher implements StopCheck {

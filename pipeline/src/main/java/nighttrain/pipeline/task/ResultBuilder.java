@@ -3,6 +3,7 @@ package nighttrain.pipeline.task;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.ArrayList;
 import java.util.List;
 import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.Generation;
@@ -11,7 +12,9 @@ import nighttrain.io.rows.ResultRow;
 import nighttrain.io.text.StreamingDecoder;
 import nighttrain.io.text.Tokenizer;
 import nighttrain.pipeline.row.RowFault;
-import nighttrain.pipeline.task.RequestBuilder.Request;
+import nighttrain.pipeline.row.RowKind;
+import nighttrain.pipeline.row.RowKind.Output;
+import nighttrain.pipeline.task.ActiveRow.Request;
 import nighttrain.pipeline.task.RequestBuilder.StopStringMatcher;
 
 /** Makes result rows of the engine's answers. */
@@ -20,53 +23,72 @@ final class ResultBuilder {
 
     private final Tokenizer tokenizer;
     private final boolean tokenIds;
-    private final boolean offsets;
+    private final RowKind kind;
     private final String executor;
     private final AttemptCounts attempts;
 
-    /** {@code offsets}: each log-probability has the position of its token in the text. */
-    ResultBuilder(Tokenizer tokenizer, boolean tokenIds, boolean offsets, String executor, AttemptCounts attempts) {
+    /** {@code tokenIds}: rows have them; {@code kind}: what makes answers of generations. */
+    ResultBuilder(Tokenizer tokenizer, boolean tokenIds, RowKind kind, String executor, AttemptCounts attempts) {
         this.tokenizer = tokenizer;
         this.tokenIds = tokenIds;
-        this.offsets = offsets;
+        this.kind = kind;
         this.executor = executor;
         this.attempts = attempts;
     }
 
-    /** The result of an answered request. */
-    ResultRow of(Request request, Generation answer) {
-        if (answer.error().isPresent()) {
-            Generation.RequestError error = answer.error().get();
-            return failed(request.row(), error.kind(), error.message(), answer.promptTokens());
+    /**
+     * The result of a row whose requests are answered. Of several generations the first is the row's text; the row's answer is made of
+     * all, and its time is from the first's submission to the last's end.
+     */
+    ResultRow of(ActiveRow active) {
+        if (active.failed().isPresent()) {
+            Generation failed = active.failed().get();
+            Generation.RequestError error = failed.error().orElseThrow();
+            return failed(active.row(), error.kind(), error.message(), failed.promptTokens());
         }
-        PromptRow row = request.row();
+        PromptRow row = active.row();
+        List<Output> outputs = outputs(active);
+        Generation answer = outputs.get(0).generation();
         int[] tokens = answer.tokens();
         return new ResultRow(
                 row.file(),
                 row.row(),
                 row.sample(),
                 row.id(),
-                text(request, tokens),
+                outputs.get(0).text(),
                 answer.finishReason().label(),
                 answer.promptTokens(),
-                tokens.length,
+                active.generations().stream()
+                        .mapToInt(generation -> generation.tokens().length)
+                        .sum(),
                 null,
                 null,
                 tokens.length == 0 ? null : ms(answer.submittedNanos(), answer.firstTokenNanos()),
                 tokens.length < 2 ? null : ms(answer.firstTokenNanos(), answer.finishedNanos()) / (tokens.length - 1),
-                ms(answer.submittedNanos(), answer.finishedNanos()),
+                ms(
+                        active.generations().stream()
+                                .mapToLong(Generation::submittedNanos)
+                                .min()
+                                .orElseThrow(),
+                        active.generations().stream()
+                                .mapToLong(Generation::finishedNanos)
+                                .max()
+                                .orElseThrow()),
                 attempts.attempts(row),
                 executor,
                 tokenIds ? tokens : null,
                 logprobs(answer.logprobs()),
-                logprobs(answer.promptLogprobs()));
+                logprobs(answer.promptLogprobs()),
+                kind.answer(outputs).orElse(null));
     }
 
     private String logprobs(List<TokenLogprobs> positions) {
         if (positions.isEmpty()) {
             return null;
         }
-        return offsets ? LogprobsJson.withOffsets(positions, tokenizer) : LogprobsJson.of(positions, tokenizer);
+        return kind.logprobsHaveOffsets()
+                ? LogprobsJson.withOffsets(positions, tokenizer)
+                : LogprobsJson.of(positions, tokenizer);
     }
 
     /** The result of a row that made no request. */
@@ -93,7 +115,17 @@ final class ResultBuilder {
                 executor,
                 null,
                 null,
+                null,
                 null);
+    }
+
+    private List<Output> outputs(ActiveRow active) {
+        List<Output> outputs = new ArrayList<>();
+        for (Generation generation : active.generations()) {
+            Request request = active.requests().get(outputs.size());
+            outputs.add(new Output(text(request, generation.tokens()), generation));
+        }
+        return outputs;
     }
 
     private String text(Request request, int[] tokens) {

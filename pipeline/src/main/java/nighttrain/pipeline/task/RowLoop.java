@@ -13,11 +13,10 @@ import nighttrain.executor.request.Generation;
 import nighttrain.io.UserError;
 import nighttrain.io.rows.ResultRow;
 import nighttrain.pipeline.row.RowFault;
-import nighttrain.pipeline.task.RequestBuilder.Request;
 
 /**
  * One task's loop: it takes rows from the queue, offers them to the engine until the engine refuses, and hands on results as the
- * engine answers. Beyond the rows that the engine holds, the loop holds one small group that waits to be offered.
+ * engine has answered all requests of a row. Beyond the rows that the engine holds, the loop holds one small group that waits to be offered.
  */
 final class RowLoop {
     private static final Duration WAIT = Duration.ofMillis(20);
@@ -32,7 +31,8 @@ final class RowLoop {
     private final DeadlineGate gate;
     private final Consumer<ResultRow> finished;
     private final Runnable pause;
-    private final Queue<Request> ready = new ArrayDeque<>();
+    /** Rows of which the engine has not got all requests; it may have got some of the first. */
+    private final Queue<ActiveRow> ready = new ArrayDeque<>();
 
     /**
      * @param finished takes a finished row
@@ -60,7 +60,7 @@ final class RowLoop {
     /** Returns the number of rows left when the deadline came. */
     long run() throws InterruptedException {
         while (isAtWork()) {
-            boolean offered = !gate.isClosed() && offer();
+            boolean offered = offer();
             boolean answered = takeAnswers(Duration.ZERO);
             if (!answered) {
                 pause.run();
@@ -74,31 +74,47 @@ final class RowLoop {
 
     private boolean isAtWork() {
         if (gate.isClosed()) {
-            return inFlight.size() > ready.size() && !gate.isPast();
+            return begun() > 0 && !gate.isPast();
         }
         return inFlight.size() > 0 || queue.hasNext();
+    }
+
+    /** Rows of which the engine has got a request. */
+    private int begun() {
+        boolean firstHasBegun = !ready.isEmpty() && ready.element().hasBegun();
+        return inFlight.size() - ready.size() + (firstHasBegun ? 1 : 0);
     }
 
     private boolean offer() {
         int offers = 0;
         while (offers < OFFERS_AT_ONCE
                 && isReady()
-                && session.offer(ready.element().generation())) {
-            ready.remove();
+                && session.offer(ready.element().next())) {
+            ActiveRow row = ready.element();
+            row.nextIsTaken();
+            if (row.isOffered()) {
+                ready.remove();
+            }
             offers++;
         }
         return offers > 0;
     }
 
-    /** Whether a row can be offered. Takes more rows from the queue when none is ready. */
+    /**
+     * Whether a request can be offered. Takes more rows from the queue when none is ready. When the gate is closed only the row that has
+     * begun goes on.
+     */
     private boolean isReady() {
+        if (gate.isClosed()) {
+            return !ready.isEmpty() && ready.element().hasBegun();
+        }
         while (ready.isEmpty() && queue.hasNext()) {
             List<PromptRow> rows = queue.next(inFlight.size());
             if (rows.isEmpty()) {
                 return false;
             }
-            List<Request> taken = new ArrayList<>();
-            rows.forEach(row -> request(row).ifPresent(taken::add));
+            List<ActiveRow> taken = new ArrayList<>();
+            rows.forEach(row -> begin(row).ifPresent(taken::add));
             long beganNanos = System.nanoTime();
             inFlight.begin(taken);
             queue.logged(System.nanoTime() - beganNanos);
@@ -107,8 +123,8 @@ final class RowLoop {
         return !ready.isEmpty();
     }
 
-    /** The row's request; empty when the row failed, and so is finished. */
-    private Optional<Request> request(PromptRow row) {
+    /** The row with its requests; empty when the row failed, and so is finished. */
+    private Optional<ActiveRow> begin(PromptRow row) {
         try {
             return Optional.of(requests.of(row));
         } catch (RowFault fault) {
@@ -138,10 +154,17 @@ final class RowLoop {
     }
 
     private void finish(Generation answer) {
-        Request request = inFlight.end(answer.id());
-        ResultRow row = results.of(request, answer);
-        finished.accept(row);
-        queue.ended(request.row());
-        gate.answered(row.e2eMs());
+        ActiveRow active = inFlight.of(answer.id());
+        boolean isFinished = active.take(answer);
+        if (active.failed().isPresent()) {
+            ready.remove(active); // the engine does not get the rest of it
+        }
+        if (isFinished) {
+            inFlight.end(active);
+            ResultRow row = results.of(active);
+            finished.accept(row);
+            queue.ended(active.row());
+            gate.answered(row.e2eMs());
+        }
     }
 }

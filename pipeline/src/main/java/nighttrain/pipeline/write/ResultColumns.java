@@ -7,8 +7,10 @@ import static org.apache.spark.sql.functions.lit;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import nighttrain.io.rows.ResultRow;
 import nighttrain.pipeline.read.RowNames;
+import nighttrain.pipeline.row.RowKind;
 import nighttrain.pipeline.settings.GenerateOptions;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.types.DataTypes;
@@ -16,8 +18,10 @@ import org.apache.spark.sql.types.StructType;
 
 /** The columns of result files, which users rely on. */
 public final class ResultColumns {
+    private static final String TEXT = "text";
     /** Columns of the journal that only some jobs' results have. */
-    private static final List<String> ASKED_FOR = List.of(RowNames.SAMPLE, "logprobs", "prompt_logprobs", "token_ids");
+    private static final List<String> ASKED_FOR =
+            List.of(RowNames.SAMPLE, "logprobs", "prompt_logprobs", "token_ids", "answer");
 
     private static final StructType TOKEN = new StructType()
             .add("id", DataTypes.IntegerType)
@@ -29,8 +33,10 @@ public final class ResultColumns {
     /** Names of all columns, kept ones aside. */
     public static List<String> names(GenerateOptions options) {
         List<String> names = new ArrayList<>();
+        RowKind kind = options.input().kind();
         names.add(RowNames.ID);
         names.addAll(always());
+        names.addAll(names.indexOf(TEXT) + 1, kind.columns().keySet());
         if (options.samples() > 1) {
             names.add(RowNames.SAMPLE);
         }
@@ -44,6 +50,7 @@ public final class ResultColumns {
         if (options.output().tokenIds()) {
             names.add("token_ids");
         }
+        names.removeAll(kind.leftOut());
         return names;
     }
 
@@ -59,9 +66,10 @@ public final class ResultColumns {
 
     /** From merged rows, in the order in which users see them. */
     static Column[] select(GenerateOptions options) {
+        Map<String, Column> own = options.input().kind().columns();
         List<Column> columns = new ArrayList<>();
         for (String name : names(options)) {
-            columns.add(column(name));
+            columns.add(own.containsKey(name) ? own.get(name).as(name) : column(name));
             if (name.equals(RowNames.ID)) {
                 options.output().keepColumns().forEach(kept -> columns.add(kept(kept)));
             }

@@ -30,6 +30,24 @@ final class JournalChild {
 
     private static ResultRow row(long row) {
         return new ResultRow(
-                "f", row, 0, "id " + row, "text", "stop", 1, 1, null, null, 1.0, 1.0, 1.0, 1, "e", null, null, null);
+                "f",
+                row,
+                0,
+                "id " + row,
+                "text",
+                "stop",
+                1,
+                1,
+                null,
+                null,
+                1.0,
+                1.0,
+                1.0,
+                1,
+                "e",
+                null,
+                null,
+                null,
+                null);
     }
 }

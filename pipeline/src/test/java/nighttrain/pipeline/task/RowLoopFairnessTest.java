@@ -106,7 +106,7 @@ class RowLoopFairnessTest {
             new RowLoop(
                             queue,
                             new RequestBuilder(lease.model(), spec, PASS.attempts()),
-                            new ResultBuilder(lease.model().tokenizer(), false, false, name, PASS.attempts()),
+                            new ResultBuilder(lease.model().tokenizer(), false, spec.kind(), name, PASS.attempts()),
                             session,
                             inFlight,
                             new DeadlineGate(PASS),

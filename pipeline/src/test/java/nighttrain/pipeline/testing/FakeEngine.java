@@ -114,6 +114,9 @@ final class FakeEngine implements Engine {
     private Generation answer(GenerationRequest request) {
         long submitted = System.nanoTime();
         int[] tokens = tokens(request);
+        if (script.refused.contains(text(request.promptTokens()))) {
+            return refusal(request, submitted);
+        }
         boolean cut = tokens.length == request.sampling().maxTokens();
         promptTokens.addAndGet(request.promptTokens().length);
         outputTokens.addAndGet(tokens.length);
@@ -135,6 +138,24 @@ final class FakeEngine implements Engine {
                 submitted,
                 submitted + 2_000_000,
                 submitted + 10_000_000);
+    }
+
+    private static Generation refusal(GenerationRequest request, long submitted) {
+        String prompt = text(request.promptTokens());
+        return new Generation(
+                request.id(),
+                new int[0],
+                FinishReason.ERROR,
+                Optional.of(
+                        new Generation.RequestError("refused", "engine refused the prompt: " + prompt + " (as told)")),
+                List.of(),
+                List.of(),
+                List.of(),
+                request.promptTokens().length,
+                0,
+                submitted,
+                submitted,
+                submitted);
     }
 
     private static int[] tokens(GenerationRequest request) {

@@ -14,6 +14,8 @@ public final class FakeScript {
     public final AtomicInteger failures = new AtomicInteger(1);
     /** Prompts that break the engine that took them. */
     public final Set<String> poison = ConcurrentHashMap.newKeySet();
+    /** Prompts whose answer is an error. */
+    public final Set<String> refused = ConcurrentHashMap.newKeySet();
     /** Milliseconds that an answer takes. */
     public final AtomicLong answerMs = new AtomicLong();
     /** Requests that a session takes at a time. */

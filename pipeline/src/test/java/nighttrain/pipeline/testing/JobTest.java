@@ -61,9 +61,13 @@ public abstract class JobTest {
         return engines.script();
     }
 
+    protected GenerateOptions options() {
+        return GenerateOptions.of(values);
+    }
+
     protected GenerateReport run() {
         try {
-            return new GenerateJob(engines).run(spark, GenerateOptions.of(values), ProgressListener.SILENT);
+            return new GenerateJob(engines).run(spark, options(), ProgressListener.SILENT);
         } finally {
             awaitTasks(); // where a job fails Spark has them killed, and does not wait for them
         }

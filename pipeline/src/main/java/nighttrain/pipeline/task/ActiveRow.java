@@ -1,0 +1,81 @@
+package nighttrain.pipeline.task;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import nighttrain.executor.request.Generation;
+import nighttrain.executor.request.GenerationRequest;
+import nighttrain.pipeline.task.RequestBuilder.StopStringMatcher;
+
+/** A row that a task has taken: its requests, of which the engine gets one after the other, and their generations. */
+final class ActiveRow {
+    private final PromptRow row;
+    private final List<Request> requests;
+    private final Generation[] generations;
+    private int offered;
+    private int answered;
+    private Optional<Generation> failed = Optional.empty();
+
+    /**
+     * One request of a row.
+     *
+     * @param stop present if the row has stop strings
+     * @param generation the engine's request
+     */
+    record Request(Optional<StopStringMatcher> stop, GenerationRequest generation) {}
+
+    /** {@code requests}: at least one; their ids follow one another. */
+    ActiveRow(PromptRow row, List<Request> requests) {
+        this.row = row;
+        this.requests = List.copyOf(requests);
+        this.generations = new Generation[requests.size()];
+    }
+
+    PromptRow row() {
+        return row;
+    }
+
+    List<Request> requests() {
+        return requests;
+    }
+
+    /** The request that the engine gets next; there is one unless {@link #isOffered}. */
+    GenerationRequest next() {
+        return requests.get(offered).generation();
+    }
+
+    /** The engine has taken {@link #next}. */
+    void nextIsTaken() {
+        offered++;
+    }
+
+    /** Whether the engine has taken a request of it. */
+    boolean hasBegun() {
+        return offered > 0;
+    }
+
+    /** Whether the engine gets no more of it: it has taken all requests, or one has failed. */
+    boolean isOffered() {
+        return offered == requests.size() || failed.isPresent();
+    }
+
+    /** Takes the answer to one of its requests. Returns whether the row is finished: everything that the engine took is answered. */
+    boolean take(Generation answer) {
+        generations[(int) (answer.id() - requests.get(0).generation().id())] = answer;
+        answered++;
+        if (answer.error().isPresent() && failed.isEmpty()) {
+            failed = Optional.of(answer);
+        }
+        return isOffered() && answered == offered;
+    }
+
+    /** The first answer that is an error. */
+    Optional<Generation> failed() {
+        return failed;
+    }
+
+    /** The answers in the order of the requests, once the row is finished and has not {@link #failed}. */
+    List<Generation> generations() {
+        return Arrays.asList(generations);
+    }
+}
