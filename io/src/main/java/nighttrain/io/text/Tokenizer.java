@@ -11,14 +11,16 @@ import nighttrain.io.UserError;
 /** Text to token ids and back, by a model's {@code tokenizer.json}. Safe for use by several threads. */
 public final class Tokenizer implements AutoCloseable {
     private final NativeTokenizer tokenizer;
+    private final Path file;
     private final int vocabSize;
     private final Map<Integer, String> specialTokens;
     private final Set<Integer> endTokens;
 
-    private Tokenizer(NativeTokenizer tokenizer, TokenizerFile file, Set<Integer> endTokens) {
+    private Tokenizer(NativeTokenizer tokenizer, Path file, TokenizerFile parsed, Set<Integer> endTokens) {
         this.tokenizer = tokenizer;
-        this.vocabSize = file.vocabSize();
-        this.specialTokens = file.specialTokens();
+        this.file = file;
+        this.vocabSize = parsed.vocabSize();
+        this.specialTokens = parsed.specialTokens();
         this.endTokens = endTokens;
     }
 
@@ -37,7 +39,7 @@ public final class Tokenizer implements AutoCloseable {
         NativeTokenizer tokenizer = NativeTokenizer.of(json, file.toString());
         try {
             Set<Integer> endTokens = EndTokens.of(modelDir, text -> idOf(text, parsed, tokenizer));
-            return new Tokenizer(tokenizer, parsed, endTokens);
+            return new Tokenizer(tokenizer, file, parsed, endTokens);
         } catch (RuntimeException e) {
             tokenizer.close();
             throw e;
@@ -83,6 +85,15 @@ public final class Tokenizer implements AutoCloseable {
     /** Number of token ids, added tokens included: one more than the largest. */
     public int vocabSize() {
         return vocabSize;
+    }
+
+    /**
+     * The bytes of every token, read from the file again: few jobs ask for them.
+     *
+     * @throws UserError where a token's text depends on its neighbours
+     */
+    public Vocabulary vocabulary() {
+        return VocabularyFile.read(JsonFile.bytes(file), file.toString(), vocabSize, endTokens);
     }
 
     @Override

@@ -1,0 +1,141 @@
+package nighttrain.io.constraint;
+
+import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.TreeSet;
+import nighttrain.io.UserError;
+import nighttrain.io.text.Vocabulary;
+import org.apache.lucene.util.BytesRef;
+import org.apache.lucene.util.automaton.Automata;
+import org.apache.lucene.util.automaton.Automaton;
+
+/**
+ * Constraints, compiled for one vocabulary. Each is compiled once, and the latest are kept: an OpenAI batch file may hold a schema a line.
+ * Safe for use by several threads.
+ */
+public final class Constraints {
+    /** Levels of objects and lists in a constraint to any JSON object. */
+    static final int OBJECT_DEPTH = 5;
+
+    private static final int MAX_AFTER_CHARS = 200;
+
+    /** Memory of the tables that are kept. */
+    private static final long MAX_KEPT_BYTES = 256L << 20;
+
+    private final Vocabulary vocabulary;
+    private final Map<String, TokenAutomaton> kept = new LinkedHashMap<>(16, 0.75f, true);
+    private long keptBytes;
+
+    public Constraints(Vocabulary vocabulary) {
+        this.vocabulary = vocabulary;
+    }
+
+    /**
+     * Which tokens may come under a constraint.
+     *
+     * @throws UserError where it cannot be satisfied, is not supported, or is too large
+     */
+    public synchronized TokenAutomaton compile(Constraint constraint) {
+        String hash = constraint.hash();
+        TokenAutomaton automaton = kept.get(hash);
+        if (automaton == null) {
+            automaton = compile(constraint, vocabulary);
+            kept.put(hash, automaton);
+            keptBytes += bytes(automaton);
+            var oldest = kept.entrySet().iterator();
+            while (keptBytes > MAX_KEPT_BYTES && kept.size() > 1) {
+                keptBytes -= bytes(oldest.next().getValue());
+                oldest.remove();
+            }
+        }
+        return automaton;
+    }
+
+    private static long bytes(TokenAutomaton automaton) {
+        return 4L * (automaton.classOf().length + automaton.next().length + automaton.fewestTokens().length);
+    }
+
+    /**
+     * Checks what can be checked without a vocabulary.
+     *
+     * @throws UserError where the constraint cannot be satisfied, is not supported, or is too large
+     */
+    public static void check(Constraint constraint) {
+        bytes(constraint);
+    }
+
+    private static TokenAutomaton compile(Constraint constraint, Vocabulary vocabulary) {
+        if (!vocabulary.hasEnd()) {
+            throw UserError.of(
+                    "no end token", "none", "a constrained text must be able to end; name one in generation_config.json and use that");
+        }
+        return VocabularyWalk.of(bytes(constraint), vocabulary);
+    }
+
+    private static ByteAutomaton bytes(Constraint constraint) {
+        ByteAutomaton bytes;
+        if (constraint instanceof Constraint.Choices choices) {
+            TreeSet<BytesRef> sorted = new TreeSet<>();
+            choices.choices().forEach(choice -> sorted.add(new BytesRef(choice.getBytes(StandardCharsets.UTF_8))));
+            bytes = ByteAutomaton.ofBytes(Automata.makeBinaryStringUnion(sorted));
+        } else {
+            bytes = ByteAutomaton.ofCharacters(characters(constraint));
+        }
+        if (bytes.isEmpty()) {
+            throw UserError.of(
+                    "constraint that no text satisfies",
+                    constraint instanceof Constraint.Regex regex ? regex.pattern() : "JSON schema",
+                    "nothing matches; correct it");
+        }
+        return constraint.after().isEmpty() ? bytes : until(constraint.after()).then(bytes);
+    }
+
+    private static Automaton characters(Constraint constraint) {
+        if (constraint instanceof Constraint.Regex regex) {
+            return RegexParser.parse(regex.pattern(), "regular expression").whole();
+        }
+        return constraint instanceof Constraint.JsonSchema schema
+                ? JsonTexts.of(SchemaParser.parse(schema.node()), JsonTexts.ANY_DEPTH)
+                : JsonTexts.of(Shape.ANY_OBJECT, OBJECT_DEPTH);
+    }
+
+    /** Any text up to the first {@code mark}, that included (Knuth, Morris, Pratt). */
+    private static ByteAutomaton until(String mark) {
+        int[] chars = mark.codePoints().toArray();
+        if (chars.length > MAX_AFTER_CHARS) {
+            throw UserError.of(
+                    "text before the constraint too long",
+                    chars.length + " characters",
+                    "at most " + MAX_AFTER_CHARS + "; use a shorter one");
+        }
+        Nfa nfa = new Nfa();
+        for (int i = 0; i <= chars.length; i++) {
+            nfa.state();
+        }
+        for (int i = 0; i < chars.length; i++) {
+            CodePoints others = CodePoints.ALL;
+            for (int c : mark.codePoints().distinct().toArray()) {
+                CodePoints one = CodePoints.of(c, c);
+                others = others.minus(one);
+                nfa.oneOf(i, one, matched(chars, i, c));
+            }
+            nfa.oneOf(i, others, 0);
+        }
+        return ByteAutomaton.ofCharacters(nfa.toAutomaton(0, chars.length));
+    }
+
+    /** How much of the mark has been read after its first {@code read} characters and {@code next}. */
+    private static int matched(int[] mark, int read, int next) {
+        for (int length = read + 1; length > 0; length--) {
+            boolean matches = mark[length - 1] == next;
+            for (int i = 0; matches && i < length - 1; i++) {
+                matches = mark[i] == mark[read - length + 1 + i];
+            }
+            if (matches) {
+                return length;
+            }
+        }
+        return 0;
+    }
+}

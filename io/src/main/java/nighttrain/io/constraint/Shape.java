@@ -1,0 +1,344 @@
+package nighttrain.io.constraint;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.math.BigDecimal;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.BiPredicate;
+import org.apache.lucene.util.automaton.Automaton;
+import org.apache.lucene.util.automaton.Operations;
+
+/**
+ * What a JSON Schema says of a value, without references. Texts are written for a shape by {@link JsonTexts}: some of the texts that satisfy
+ * it, not all (no white space, properties in order). {@link #accepts} and {@link #disjoint} ask of values, as validators do.
+ */
+sealed interface Shape {
+    Shape NEVER = new Either(List.of());
+    Shape ANY = new Any();
+    Shape ANY_OBJECT = new Obj(Map.of(), ANY, true);
+    Text ANY_TEXT = new Text(0, null, List.of(), Set.of());
+    Shape ANY_NUMBER = new Number(false, null, null, null);
+    Shape ANY_ARRAY = new Array(List.of(), ANY, 0, null, true);
+
+    /** Any value. */
+    record Any() implements Shape {}
+
+    /** Values of which one is meant. */
+    record Literals(List<JsonNode> values) implements Shape {}
+
+    /**
+     * @param most the longest, in characters; null without limit
+     * @param patterns texts that hold a match of each
+     * @param formats names of {@link Formats}
+     */
+    record Text(int least, Integer most, List<Regex> patterns, Set<String> formats) implements Shape {
+        private static final int MAX_LENGTH = 10_000;
+
+        private static final Automaton ANY =
+                new Regex.Repeat(new Regex.One(CodePoints.ALL), 0, Regex.UNBOUNDED).whole();
+
+        /** The values, not as JSON writes them. */
+        Automaton values() {
+            Automaton all = ANY;
+            if (least > 0 || most != null) {
+                if (Math.max(least, most == null ? 0 : most) > MAX_LENGTH) {
+                    throw Limits.exceeded("text of " + (most == null ? least : most) + " characters", "at most " + MAX_LENGTH);
+                }
+                all = new Regex.Repeat(new Regex.One(CodePoints.ALL), least, most == null ? Regex.UNBOUNDED : most).whole();
+            }
+            for (Regex pattern : patterns) {
+                all = Limits.intersection(pattern.somewhere(), all);
+            }
+            for (String format : formats) {
+                all = Limits.intersection(Formats.of(format), all);
+            }
+            return all;
+        }
+
+        boolean isAny() {
+            return least == 0 && most == null && patterns.isEmpty() && formats.isEmpty();
+        }
+    }
+
+    record Bound(BigDecimal value, boolean strict) {
+        Bound negated() {
+            return new Bound(value.negate(), strict);
+        }
+    }
+
+    /** Bounds and multipleOf are null where there are none. */
+    record Number(boolean whole, Bound least, Bound most, BigDecimal multipleOf) implements Shape {
+        boolean isEmptyRange() {
+            if (least == null || most == null) {
+                return false;
+            }
+            int order = least.value.compareTo(most.value);
+            return order > 0 || (order == 0 && (least.strict || most.strict));
+        }
+    }
+
+    /**
+     * @param items of the items after {@code first}
+     * @param most null without limit
+     * @param writesItems whether more items are written than {@code first} and {@code least} ask for
+     */
+    record Array(List<Shape> first, Shape items, int least, Integer most, boolean writesItems) implements Shape {
+        Shape item(int index) {
+            return index < first.size() ? first.get(index) : items;
+        }
+    }
+
+    /**
+     * @param properties in the order in which they are written
+     * @param others shape of the properties that are not named
+     * @param writesOthers whether any are written
+     */
+    record Obj(Map<String, Property> properties, Shape others, boolean writesOthers) implements Shape {
+        public Obj {
+            properties = new LinkedHashMap<>(properties);
+        }
+
+        Shape property(String name) {
+            return properties.containsKey(name) ? properties.get(name).shape : others;
+        }
+
+        boolean requires(String name) {
+            return properties.containsKey(name) && properties.get(name).required;
+        }
+    }
+
+    record Property(Shape shape, boolean required) {}
+
+    /** Any of the cases. */
+    record Either(List<Shape> cases) implements Shape {}
+
+    default boolean isNever() {
+        return this instanceof Either either && either.cases.isEmpty();
+    }
+
+    static Shape either(List<Shape> cases) {
+        List<Shape> all = new ArrayList<>();
+        for (Shape each : cases) {
+            if (each instanceof Either inner) {
+                all.addAll(inner.cases);
+            } else {
+                all.add(each);
+            }
+        }
+        return all.size() == 1 ? all.get(0) : new Either(all);
+    }
+
+    /** What satisfies both. */
+    static Shape both(Shape a, Shape b) {
+        if (a instanceof Any || b.isNever()) {
+            return b;
+        }
+        if (b instanceof Any || a.isNever()) {
+            return a;
+        }
+        if (a instanceof Either either) {
+            return either(either.cases.stream().map(each -> both(each, b)).toList());
+        }
+        if (b instanceof Either either) {
+            return either(either.cases.stream().map(each -> both(a, each)).toList());
+        }
+        if (a instanceof Literals literals) {
+            return literals(literals, b);
+        }
+        if (b instanceof Literals literals) {
+            return literals(literals, a);
+        }
+        if (a instanceof Text x && b instanceof Text y) {
+            List<Regex> patterns = new ArrayList<>(x.patterns);
+            patterns.addAll(y.patterns);
+            Set<String> formats = new TreeSet<>(x.formats);
+            formats.addAll(y.formats);
+            return new Text(Math.max(x.least, y.least), least(x.most, y.most), patterns, formats);
+        }
+        if (a instanceof Number x && b instanceof Number y) {
+            return number(x, y);
+        }
+        if (a instanceof Array x && b instanceof Array y) {
+            List<Shape> first = new ArrayList<>();
+            for (int i = 0; i < Math.max(x.first.size(), y.first.size()); i++) {
+                first.add(both(x.item(i), y.item(i)));
+            }
+            return new Array(
+                    first,
+                    both(x.items, y.items),
+                    Math.max(x.least, y.least),
+                    least(x.most, y.most),
+                    x.writesItems && y.writesItems);
+        }
+        if (a instanceof Obj x && b instanceof Obj y) {
+            Map<String, Property> properties = new LinkedHashMap<>();
+            x.properties.forEach((name, p) ->
+                    properties.put(name, new Property(both(p.shape, y.property(name)), p.required || y.requires(name))));
+            y.properties.forEach((name, p) ->
+                    properties.putIfAbsent(name, new Property(both(p.shape, x.property(name)), p.required)));
+            return new Obj(properties, both(x.others, y.others), x.writesOthers && y.writesOthers);
+        }
+        return NEVER;
+    }
+
+    private static Integer least(Integer a, Integer b) {
+        return a == null ? b : b == null ? a : Integer.valueOf(Math.min(a, b));
+    }
+
+    private static Shape literals(Literals literals, Shape other) {
+        List<JsonNode> left = literals.values.stream().filter(other::accepts).toList();
+        return left.isEmpty() ? NEVER : new Literals(left);
+    }
+
+    private static Shape number(Number x, Number y) {
+        Bound least = tighter(x.least, y.least, (a, b) -> a.value.compareTo(b.value) > 0);
+        Bound most = tighter(x.most, y.most, (a, b) -> a.value.compareTo(b.value) < 0);
+        BigDecimal multipleOf = x.multipleOf == null ? y.multipleOf : x.multipleOf;
+        if (x.multipleOf != null && y.multipleOf != null) {
+            multipleOf = commonMultiple(x.multipleOf, y.multipleOf);
+        }
+        Number both = new Number(x.whole || y.whole, least, most, multipleOf);
+        return both.isEmptyRange() ? NEVER : both;
+    }
+
+    private static Bound tighter(Bound a, Bound b, BiPredicate<Bound, Bound> isTighter) {
+        if (a == null || b == null) {
+            return a == null ? b : a;
+        }
+        return isTighter.test(a, b) || (a.value.compareTo(b.value) == 0 && a.strict) ? a : b;
+    }
+
+    private static BigDecimal commonMultiple(BigDecimal a, BigDecimal b) {
+        int places = Math.max(0, Math.max(a.scale(), b.scale()));
+        var x = a.setScale(places).unscaledValue();
+        var y = b.setScale(places).unscaledValue();
+        return new BigDecimal(x.multiply(y).divide(x.gcd(y)), places);
+    }
+
+    /** Whether a value satisfies this, whoever wrote it. */
+    default boolean accepts(JsonNode value) {
+        if (this instanceof Any) {
+            return true;
+        }
+        if (this instanceof Either either) {
+            return either.cases.stream().anyMatch(each -> each.accepts(value));
+        }
+        if (this instanceof Literals literals) {
+            return literals.values.stream().anyMatch(each -> equal(each, value));
+        }
+        if (this instanceof Text text) {
+            return value.isTextual() && Operations.run(text.values(), value.textValue());
+        }
+        if (this instanceof Number number) {
+            return value.isNumber() && accepts(number, value.decimalValue());
+        }
+        if (this instanceof Array array) {
+            boolean sized = value.isArray()
+                    && value.size() >= array.least
+                    && (array.most == null || value.size() <= array.most);
+            for (int i = 0; sized && i < value.size(); i++) {
+                sized = array.item(i).accepts(value.get(i));
+            }
+            return sized;
+        }
+        Obj object = (Obj) this;
+        return value.isObject()
+                && object.properties.entrySet().stream()
+                        .allMatch(p -> !p.getValue().required || value.has(p.getKey()))
+                && value.properties().stream()
+                        .allMatch(p -> object.property(p.getKey()).accepts(p.getValue()));
+    }
+
+    private static boolean accepts(Number number, BigDecimal value) {
+        boolean whole = !number.whole || value.stripTrailingZeros().scale() <= 0;
+        boolean multiple = number.multipleOf == null || value.remainder(number.multipleOf).signum() == 0;
+        boolean above = number.least == null || compare(value, number.least) > 0;
+        boolean below = number.most == null || compare(number.most.value, new Bound(value, number.most.strict)) > 0;
+        return whole && multiple && above && below;
+    }
+
+    /** Above 0 where {@code value} is on the right side of a lower bound. */
+    private static int compare(BigDecimal value, Bound least) {
+        int order = value.compareTo(least.value);
+        return order == 0 && !least.strict ? 1 : order;
+    }
+
+    /** Numbers are equal by value: 1 and 1.0. */
+    static boolean equal(JsonNode a, JsonNode b) {
+        return a.equals(
+                (x, y) -> x.isNumber() && y.isNumber()
+                        ? x.decimalValue().compareTo(y.decimalValue())
+                        : x.equals(y) ? 0 : 1,
+                b);
+    }
+
+    /**
+     * Whether no text that is written for either satisfies the other, as far as that can be known: {@code false} also where it cannot.
+     * Texts of one may satisfy the other with properties that the other does not name.
+     */
+    static boolean disjoint(Shape a, Shape b) {
+        if (a.isNever() || b.isNever()) {
+            return true;
+        }
+        if (a instanceof Any || b instanceof Any) {
+            return false;
+        }
+        if (a instanceof Either either) {
+            return either.cases.stream().allMatch(each -> disjoint(each, b));
+        }
+        if (b instanceof Either) {
+            return disjoint(b, a);
+        }
+        if (a instanceof Literals literals) {
+            return literals.values.stream().noneMatch(b::accepts);
+        }
+        if (b instanceof Literals) {
+            return disjoint(b, a);
+        }
+        if (a instanceof Text x && b instanceof Text y) {
+            // A format accepts more than is written for it.
+            return x.formats.isEmpty() && y.formats.isEmpty() && Limits.intersection(x.values(), y.values()).getNumStates() == 0;
+        }
+        if (a instanceof Number x && b instanceof Number y) {
+            Number ranges = new Number(
+                    false,
+                    tighter(x.least, y.least, (p, q) -> p.value.compareTo(q.value) > 0),
+                    tighter(x.most, y.most, (p, q) -> p.value.compareTo(q.value) < 0),
+                    null);
+            return ranges.isEmptyRange();
+        }
+        if (a instanceof Array x && b instanceof Array y) {
+            boolean sizes = (x.most != null && x.most < y.least) || (y.most != null && y.most < x.least);
+            boolean item = false;
+            for (int i = 0; !sizes && !item && i < Math.min(8, Math.min(x.least, y.least)); i++) {
+                item = disjoint(x.item(i), y.item(i));
+            }
+            return sizes || item;
+        }
+        if (a instanceof Obj x && b instanceof Obj y) {
+            return distinguished(x, y) || (refuses(x, y) && refuses(y, x));
+        }
+        return true;
+    }
+
+    /** By a property that both must have. */
+    private static boolean distinguished(Obj x, Obj y) {
+        return x.properties.keySet().stream()
+                .anyMatch(name -> x.requires(name) && y.requires(name) && disjoint(x.property(name), y.property(name)));
+    }
+
+    /** Whether {@code reader} accepts no text that is written for {@code writer}: it misses a property, or finds one too many. */
+    private static boolean refuses(Obj reader, Obj writer) {
+        boolean misses = !writer.writesOthers
+                && reader.properties.keySet().stream()
+                        .anyMatch(name -> reader.requires(name) && !writer.properties.containsKey(name));
+        return misses
+                || writer.properties.keySet().stream()
+                        .anyMatch(name -> writer.requires(name)
+                                && disjoint(writer.property(name), reader.property(name)));
+    }
+}

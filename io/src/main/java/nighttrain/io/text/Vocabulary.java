@@ -1,0 +1,111 @@
+package nighttrain.io.text;
+
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
+
+/**
+ * What each token adds to a decoded text, in bytes: a token may hold part of a character. Tokens with text are ordered by their bytes, as a
+ * trie's branches are.
+ */
+public final class Vocabulary {
+    private final byte[][] bytes;
+    private final byte[][] firstBytes;
+    private final Map<Integer, byte[]> special;
+    private final Set<Integer> endTokens;
+    private final int[] order;
+    private final int[] shared;
+    private final int longest;
+    private final boolean firstIsSpecial;
+
+    /**
+     * @param bytes of each token; null where it writes no text
+     * @param firstBytes what it writes as the first of a text
+     * @param special names of the tokens that decoded text leaves out
+     */
+    Vocabulary(byte[][] bytes, byte[][] firstBytes, Map<Integer, String> special, Set<Integer> endTokens) {
+        this.bytes = bytes;
+        this.firstBytes = firstBytes;
+        this.endTokens = Set.copyOf(endTokens);
+        this.special = new TreeMap<>();
+        special.forEach((id, name) -> {
+            if (!endTokens.contains(id)) {
+                this.special.put(id, name.getBytes(java.nio.charset.StandardCharsets.UTF_8));
+            }
+        });
+        this.order = IntStream.range(0, bytes.length)
+                .filter(id -> bytes[id] != null && bytes[id].length > 0 && !endTokens.contains(id))
+                .boxed()
+                .sorted((a, b) -> Arrays.compareUnsigned(bytes[a], bytes[b]))
+                .mapToInt(Integer::intValue)
+                .toArray();
+        this.shared = new int[order.length];
+        for (int i = 1; i < order.length; i++) {
+            int differ = Arrays.mismatch(bytes[order[i - 1]], bytes[order[i]]);
+            shared[i] = differ < 0 ? bytes[order[i]].length : differ;
+        }
+        this.longest = Arrays.stream(order).map(id -> bytes[id].length).max().orElse(0);
+        this.firstIsSpecial = Arrays.stream(order).anyMatch(id -> !Arrays.equals(bytes[id], firstBytes[id]));
+    }
+
+    /** A vocabulary whose tokens write the same bytes everywhere. */
+    public static Vocabulary of(byte[][] bytes, Set<Integer> endTokens) {
+        return new Vocabulary(bytes, bytes, new HashMap<>(), endTokens);
+    }
+
+    /** One more than the largest token id. */
+    public int size() {
+        return bytes.length;
+    }
+
+    /** The bytes that a token adds to a text; null where it is no text. */
+    public byte[] bytes(int token) {
+        return bytes[token];
+    }
+
+    /** The bytes of a token that is the first of a text: some tokenizers drop a space there. */
+    public byte[] firstBytes(int token) {
+        return firstBytes[token];
+    }
+
+    /** Whether any token writes other bytes where it is the first of a text. */
+    public boolean firstIsSpecial() {
+        return firstIsSpecial;
+    }
+
+    /** Names of the tokens that decoded text leaves out, but those that end it. */
+    public Map<Integer, byte[]> special() {
+        return special;
+    }
+
+    public boolean isEnd(int token) {
+        return endTokens.contains(token);
+    }
+
+    public boolean hasEnd() {
+        return endTokens.stream().anyMatch(id -> id < bytes.length);
+    }
+
+    /** How many tokens are text and end none. */
+    public int texts() {
+        return order.length;
+    }
+
+    /** The token that is text at a place in the order of bytes. */
+    public int inOrder(int place) {
+        return order[place];
+    }
+
+    /** How many of its first bytes a token has in common with the one before it in the order. */
+    public int sharedWithPrevious(int place) {
+        return shared[place];
+    }
+
+    /** Bytes of the longest text of a token. */
+    public int longest() {
+        return longest;
+    }
+}
