@@ -5,7 +5,6 @@ import java.util.HashMap;
 import java.util.Map;
 import org.apache.lucene.util.automaton.Automaton;
 import org.apache.lucene.util.automaton.Transition;
-import org.apache.lucene.util.automaton.UTF32ToUTF8;
 
 /**
  * A deterministic automaton over the bytes of UTF-8, as small as it can be: {@code next[state * classes + classOf[byte]]}, -1 where no text
@@ -16,7 +15,7 @@ import org.apache.lucene.util.automaton.UTF32ToUTF8;
 @SuppressWarnings("ArrayRecordComponent") // within the package, and never written to
 record ByteAutomaton(int classes, int[] classOf, int[] next, boolean[] accepting, int freeStates) {
     static ByteAutomaton ofCharacters(Automaton characters) {
-        return ofBytes(Limits.determinise(new UTF32ToUTF8().convert(characters)));
+        return ofBytes(Limits.determinise(Utf8.bytes(characters)));
     }
 
     /** Of a deterministic automaton over bytes without dead states. */

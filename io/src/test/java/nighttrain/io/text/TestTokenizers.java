@@ -11,7 +11,7 @@ import java.nio.file.Path;
 import java.util.List;
 
 /** The two kinds of tokenizer that language models have, small: bytes as letters (GPT-2), and bytes as a fallback (Llama 2). */
-final class TestTokenizers {
+public final class TestTokenizers {
     private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
 
     private TestTokenizers() {}
@@ -20,7 +20,7 @@ final class TestTokenizers {
      * Every byte is a token with the byte's value as id; then 256 {@code <|begin|>}, 257 {@code <|end|>} (both special), and
      * merged tokens from 258. It begins every text with {@code <|begin|>} when asked for special tokens.
      */
-    static Path byteLevel(Path dir, String... merged) {
+    public static Path byteLevel(Path dir, String... merged) {
         ObjectNode vocab = JSON.objectNode();
         for (int value = 0; value < 256; value++) {
             vocab.put(letter(value), value);
@@ -52,7 +52,7 @@ final class TestTokenizers {
     }
 
     /** 0 {@code <unk>}, 1 {@code <s>}, 2 {@code </s>}, 3 to 258 the bytes, then these pieces, in which {@code ▁} is a space. */
-    static Path byteFallback(Path dir, String... pieces) {
+    public static Path byteFallback(Path dir, String... pieces) {
         ObjectNode vocab = JSON.objectNode();
         vocab.put("<unk>", 0).put("<s>", 1).put("</s>", 2);
         for (int value = 0; value < 256; value++) {

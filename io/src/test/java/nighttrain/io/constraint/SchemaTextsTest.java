@@ -1,0 +1,76 @@
+package nighttrain.io.constraint;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.networknt.schema.InputFormat;
+import com.networknt.schema.Schema;
+import com.networknt.schema.SchemaRegistry;
+import com.networknt.schema.SpecificationVersion;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Random;
+import nighttrain.io.text.TestTokenizers;
+import nighttrain.io.text.Tokenizer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What is written under a schema satisfies it, says a validator that has nothing in common with this code. */
+class SchemaTextsTest {
+    private static final int TEXTS = 10_000;
+
+    private static final SchemaRegistry VALIDATORS =
+            SchemaRegistry.withDefaultDialect(SpecificationVersion.DRAFT_2020_12);
+
+    private static final String[] MERGED = {
+        "{\"", "\":", "\",\"", "\"}", "},{", "[{\"", "]}", ":[", "true", "false", "null", "name", "value", "next", "12", "2024-", " the", "日本",
+        "🦙", "\\u00", "\\n", "0.5", "e+1", "\":\"", "],\"", "kind", "cat", "\"a\":1"
+    };
+
+    @TempDir
+    Path dir;
+
+    static List<String> schemas() throws IOException {
+        try (InputStream file = SchemaTextsTest.class.getResourceAsStream("/constraint/schemas.jsonl")) {
+            return new String(file.readAllBytes(), StandardCharsets.UTF_8).lines().toList();
+        }
+    }
+
+    @Test
+    void textsSatisfyTheirSchema() throws IOException {
+        try (Tokenizer tokenizer = Tokenizer.open(withEnd(TestTokenizers.byteLevel(dir.resolve("bytes"), MERGED), 257))) {
+            assertTextsSatisfyTheirSchema(tokenizer, TEXTS / 2);
+        }
+        String[] pieces = {"▁", "{", "}", "\"", ":", ",", "{\"", "▁{\"", "\":", "a", "b", "1", "0", "true", "null", "▁the", "日", "[", "]"};
+        try (Tokenizer tokenizer =
+                Tokenizer.open(withEnd(TestTokenizers.byteFallback(dir.resolve("fallback"), pieces), 2))) {
+            assertTextsSatisfyTheirSchema(tokenizer, TEXTS / 2);
+        }
+    }
+
+    private static Path withEnd(Path model, int end) throws IOException {
+        java.nio.file.Files.writeString(model.resolve("generation_config.json"), "{\"eos_token_id\":" + end + "}");
+        return model;
+    }
+
+    private static void assertTextsSatisfyTheirSchema(Tokenizer tokenizer, int texts) throws IOException {
+        Random random = new Random(7);
+        Constraints constraints = new Constraints(tokenizer.vocabulary());
+        List<String> schemas = schemas();
+        assertThat(schemas).hasSizeGreaterThanOrEqualTo(40);
+        for (String schema : schemas) {
+            TokenAutomaton automaton = constraints.compile(new Constraint.JsonSchema(schema, ""));
+            Schema validator = VALIDATORS.getSchema(schema, InputFormat.JSON);
+            for (int i = 0; i < texts / schemas.size() + 1; i++) {
+                String text = tokenizer.decode(
+                        Walk.tokens(automaton, tokenizer, Walk.length(automaton, random), random));
+                assertThat(validator.validate(text, InputFormat.JSON, context ->
+                                context.executionConfig(config -> config.formatAssertionsEnabled(true))))
+                        .as("%s under %s %s", text, schema, text.codePoints().mapToObj(Integer::toHexString).toList())
+                        .isEmpty();
+            }
+        }
+    }
+}
