@@ -8,7 +8,6 @@ import nighttrain.io.UserError;
 import nighttrain.io.text.Vocabulary;
 import org.apache.lucene.util.BytesRef;
 import org.apache.lucene.util.automaton.Automata;
-import org.apache.lucene.util.automaton.Automaton;
 
 /**
  * Constraints, compiled for one vocabulary. Each is compiled once, and the latest are kept: an OpenAI batch file may hold a schema a line.
@@ -80,7 +79,7 @@ public final class Constraints {
             choices.choices().forEach(choice -> sorted.add(new BytesRef(choice.getBytes(StandardCharsets.UTF_8))));
             bytes = ByteAutomaton.ofBytes(Automata.makeBinaryStringUnion(sorted));
         } else {
-            bytes = ByteAutomaton.ofCharacters(characters(constraint));
+            bytes = bytesOf(constraint);
         }
         if (bytes.isEmpty()) {
             throw UserError.of(
@@ -91,9 +90,10 @@ public final class Constraints {
         return constraint.after().isEmpty() ? bytes : until(constraint.after()).then(bytes);
     }
 
-    private static Automaton characters(Constraint constraint) {
+    private static ByteAutomaton bytesOf(Constraint constraint) {
         if (constraint instanceof Constraint.Regex regex) {
-            return RegexParser.parse(regex.pattern(), "regular expression").whole();
+            return ByteAutomaton.ofCharacters(
+                    RegexParser.parse(regex.pattern(), "regular expression").whole());
         }
         return constraint instanceof Constraint.JsonSchema schema
                 ? JsonTexts.of(SchemaParser.parse(schema.node()), JsonTexts.ANY_DEPTH)

@@ -1,10 +1,13 @@
 package nighttrain.io.constraint;
 
-import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.BooleanNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.NullNode;
+import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.apache.lucene.util.automaton.Automata;
 import org.apache.lucene.util.automaton.Automaton;
 import org.apache.lucene.util.automaton.Operations;
 import org.apache.lucene.util.automaton.Transition;
@@ -17,15 +20,31 @@ final class JsonTexts {
     /** Longer texts are not written with {@code \}{@code u} escapes, which take six states for every character. */
     private static final int MAX_ESCAPED_STATES = 64;
 
+    private static final ByteAutomaton ANY_STRING = string(Shape.ANY_TEXT.values());
+
+    private static final Shape SCALAR = Shape.either(List.of(
+            Shape.ANY_TEXT,
+            Shape.ANY_NUMBER,
+            new Shape.Literals(List.of(BooleanNode.TRUE, BooleanNode.FALSE, NullNode.instance))));
+
     private final Nfa nfa = new Nfa();
 
-    private JsonTexts() {}
+    /** Those that may stand in several places, by text, number or depth of any value. */
+    private final Map<Object, ByteAutomaton> parts;
+
+    private JsonTexts(Map<Object, ByteAutomaton> parts) {
+        this.parts = parts;
+    }
 
     /** All texts of a shape; levels of objects and lists in values of which nothing is said end at {@code depth}. */
-    static Automaton of(Shape shape, int depth) {
-        JsonTexts texts = new JsonTexts();
+    static ByteAutomaton of(Shape shape, int depth) {
+        return of(shape, depth, new HashMap<>());
+    }
+
+    private static ByteAutomaton of(Shape shape, int depth, Map<Object, ByteAutomaton> parts) {
+        JsonTexts texts = new JsonTexts(parts);
         int start = texts.nfa.state();
-        return texts.nfa.toAutomaton(start, texts.value(start, shape, depth));
+        return ByteAutomaton.ofBytes(Limits.determinise(texts.nfa.toAutomaton(start, texts.value(start, shape, depth))));
     }
 
     private int value(int from, Shape shape, int depth) {
@@ -33,10 +52,12 @@ final class JsonTexts {
             return any(from, depth);
         }
         if (shape instanceof Shape.Text text) {
-            return string(from, text.values());
+            return nfa.automaton(
+                    from, text.isAny() ? ANY_STRING : parts.computeIfAbsent(text, key -> string(text.values())));
         }
         if (shape instanceof Shape.Number number) {
-            return nfa.automaton(from, Decimals.of(number));
+            return nfa.automaton(
+                    from, parts.computeIfAbsent(number, key -> ByteAutomaton.ofCharacters(Decimals.of(number))));
         }
         if (shape instanceof Shape.Array array) {
             return depth == 0 && array.items() instanceof Shape.Any ? nfa.state() : array(from, array, depth);
@@ -46,34 +67,38 @@ final class JsonTexts {
         }
         int end = nfa.state();
         if (shape instanceof Shape.Literals literals) {
-            literals.values().forEach(each -> nfa.empty(literal(from, each), end));
+            literals.values().forEach(each -> nfa.empty(text(from, each.toString()), end));
         } else {
             ((Shape.Either) shape).cases().forEach(each -> nfa.empty(value(from, each, depth), end));
         }
         return end;
     }
 
+    /** The automaton of a level is made once, small, and put at both places where it may stand in the level above. */
     private int any(int from, int depth) {
-        int end = nfa.state();
-        nfa.empty(value(from, Shape.ANY_TEXT, depth), end);
-        nfa.empty(value(from, Shape.ANY_NUMBER, depth), end);
-        for (String word : new String[] {"true", "false", "null"}) {
-            nfa.empty(nfa.text(from, word), end);
+        ByteAutomaton known = parts.get(depth);
+        if (known == null) {
+            Shape shape = depth == 0 ? SCALAR : Shape.either(List.of(SCALAR, Shape.ANY_ARRAY, Shape.ANY_OBJECT));
+            known = of(shape, depth, parts);
+            parts.put(depth, known);
         }
-        if (depth > 0) {
-            nfa.empty(value(from, Shape.ANY_ARRAY, depth), end);
-            nfa.empty(value(from, Shape.ANY_OBJECT, depth), end);
-        }
-        return end;
+        return nfa.automaton(from, known);
     }
 
-    private int literal(int from, JsonNode value) {
-        return nfa.text(from, value.toString());
+    /** Text as bytes. */
+    private int text(int from, String text) {
+        int at = from;
+        for (byte b : text.getBytes(StandardCharsets.UTF_8)) {
+            int next = nfa.state();
+            nfa.arc(at, b & 0xff, b & 0xff, next);
+            at = next;
+        }
+        return at;
     }
 
     private int array(int from, Shape.Array array, int depth) {
         int end = nfa.state();
-        int at = nfa.text(from, "[");
+        int at = text(from, "[");
         int inner = array.items() instanceof Shape.Any ? depth - 1 : depth;
         int least = array.least();
         int chain = Math.max(Math.max(least, array.first().size()), array.writesItems() ? 1 : 0);
@@ -84,12 +109,12 @@ final class JsonTexts {
             if (i >= least) {
                 nfa.arc(at, ']', ']', end);
             }
-            at = value(i == 0 ? at : nfa.text(at, ","), array.item(i), inner);
+            at = value(i == 0 ? at : text(at, ","), array.item(i), inner);
         }
         if (array.writesItems() && array.most() == null) {
             int head = nfa.state(); // other parts may begin where the last item ends
             nfa.empty(at, head);
-            nfa.empty(value(nfa.text(head, ","), array.items(), inner), head);
+            nfa.empty(value(text(head, ","), array.items(), inner), head);
             at = head;
         }
         nfa.arc(at, ']', ']', end);
@@ -101,16 +126,16 @@ final class JsonTexts {
      * where there is none, as the former are after a required property.
      */
     private int object(int from, Shape.Obj object, int depth) {
-        int none = nfa.text(from, "{");
+        int none = text(from, "{");
         int some = -1;
         for (Map.Entry<String, Shape.Property> each : object.properties().entrySet()) {
             String name = quoted(each.getKey()) + ":";
             int value = nfa.state();
             if (none >= 0) {
-                nfa.empty(nfa.text(none, name), value);
+                nfa.empty(text(none, name), value);
             }
             if (some >= 0) {
-                nfa.empty(nfa.text(some, "," + name), value);
+                nfa.empty(text(some, "," + name), value);
             }
             int next = nfa.state();
             nfa.empty(value(value, each.getValue().shape(), depth), next);
@@ -151,7 +176,10 @@ final class JsonTexts {
         }
         int inner = object.others() instanceof Shape.Any ? depth - 1 : depth;
         if (inner >= 0) {
-            int value = nfa.text(string(name, namesBut(object.properties().keySet())), ":");
+            ByteAutomaton names = object.properties().isEmpty()
+                    ? ANY_STRING
+                    : string(namesBut(object.properties().keySet()));
+            int value = text(nfa.automaton(name, names), ":");
             nfa.empty(value(value, object.others(), inner), head);
         }
         close(none, head, end);
@@ -160,9 +188,6 @@ final class JsonTexts {
 
     private static Automaton namesBut(Set<String> taken) {
         Automaton all = Shape.ANY_TEXT.values();
-        if (taken.isEmpty()) {
-            return all;
-        }
         Nfa names = new Nfa();
         int start = names.state();
         int end = names.state();
@@ -176,96 +201,106 @@ final class JsonTexts {
     }
 
     /** Texts of {@code values} between quotes, with escapes. */
-    private int string(int from, Automaton values) {
-        int end = nfa.state();
-        int quote = nfa.text(from, "\"");
-        int[] at = new int[values.getNumStates()];
-        for (int s = 0; s < at.length; s++) {
-            at[s] = nfa.state();
-        }
-        if (at.length > 0) {
-            nfa.empty(quote, at[0]);
-        }
-        Transition t = new Transition();
-        for (int s = 0; s < at.length; s++) {
-            int count = values.initTransition(s, t);
-            for (int i = 0; i < count; i++) {
-                values.getNextTransition(t);
-                characters(at[s], t.min, t.max, at[t.dest], at.length <= MAX_ESCAPED_STATES);
-            }
-            if (values.isAccept(s)) {
-                nfa.arc(at[s], '"', '"', end);
-            }
-        }
-        return end;
+    private static ByteAutomaton string(Automaton values) {
+        return new Escapes().string(values);
     }
 
-    private static final CodePoints AS_THEY_ARE = CodePoints.of(0x20, 0x21, 0x23, 0x5B, 0x5D, CodePoints.LAST);
+    /** What is written between quotes, character by character. */
+    private static final class Escapes {
+        private final Nfa nfa = new Nfa();
 
-    private void characters(int from, int first, int last, int to, boolean withHex) {
-        nfa.oneOf(from, CodePoints.of(first, last).and(AS_THEY_ARE), to);
-        int escape = -1;
-        String escaped = "\"\\\b\f\n\r\t";
-        String letters = "\"\\bfnrt";
-        for (int i = 0; i < escaped.length(); i++) {
-            int c = escaped.charAt(i);
-            if (first <= c && c <= last) {
-                escape = escape < 0 ? nfa.text(from, "\\") : escape;
-                nfa.arc(escape, letters.charAt(i), letters.charAt(i), to);
+        ByteAutomaton string(Automaton values) {
+            int start = nfa.state();
+            int end = nfa.state();
+            int quote = nfa.text(start, "\"");
+            int[] at = new int[values.getNumStates()];
+            for (int s = 0; s < at.length; s++) {
+                at[s] = nfa.state();
+            }
+            if (at.length > 0) {
+                nfa.empty(quote, at[0]);
+            }
+            Transition t = new Transition();
+            for (int s = 0; s < at.length; s++) {
+                int count = values.initTransition(s, t);
+                for (int i = 0; i < count; i++) {
+                    values.getNextTransition(t);
+                    characters(at[s], t.min, t.max, at[t.dest], at.length <= MAX_ESCAPED_STATES);
+                }
+                if (values.isAccept(s)) {
+                    nfa.arc(at[s], '"', '"', end);
+                }
+            }
+            return ByteAutomaton.ofCharacters(nfa.toAutomaton(start, end));
+        }
+
+        private static final CodePoints AS_THEY_ARE = CodePoints.of(0x20, 0x21, 0x23, 0x5B, 0x5D, CodePoints.LAST);
+
+        private void characters(int from, int first, int last, int to, boolean withHex) {
+            nfa.oneOf(from, CodePoints.of(first, last).and(AS_THEY_ARE), to);
+            int escape = -1;
+            String escaped = "\"\\\b\f\n\r\t";
+            String letters = "\"\\bfnrt";
+            for (int i = 0; i < escaped.length(); i++) {
+                int c = escaped.charAt(i);
+                if (first <= c && c <= last) {
+                    escape = escape < 0 ? nfa.text(from, "\\") : escape;
+                    nfa.arc(escape, letters.charAt(i), letters.charAt(i), to);
+                }
+            }
+            if (withHex) {
+                hex(from, Math.max(first, 0), Math.min(last, 0x1F), to);
+                // Characters that need no escape are written with one where all of them may be; a pattern's are not.
+                if (first <= 0x80 && last >= 0xD7FF) {
+                    hex(from, 0x80, 0xD7FF, to);
+                }
+                if (first <= 0xE000 && last >= 0xFFFF) {
+                    hex(from, 0xE000, 0xFFFF, to);
+                }
             }
         }
-        if (withHex) {
-            hex(from, Math.max(first, 0), Math.min(last, 0x1F), to);
-            // Characters that need no escape are written with one where all of them may be; a pattern's are not.
-            if (first <= 0x80 && last >= 0xD7FF) {
-                hex(from, 0x80, 0xD7FF, to);
-            }
-            if (first <= 0xE000 && last >= 0xFFFF) {
-                hex(from, 0xE000, 0xFFFF, to);
+
+        private void hex(int from, int first, int last, int to) {
+            if (first <= last) {
+                hex(nfa.text(from, "\\u"), first, last, 4, to);
             }
         }
-    }
 
-    private void hex(int from, int first, int last, int to) {
-        if (first <= last) {
-            hex(nfa.text(from, "\\u"), first, last, 4, to);
+        private void hex(int from, int first, int last, int digits, int to) {
+            if (digits == 1) {
+                hexDigit(from, first, last, to);
+                return;
+            }
+            int unit = 1 << 4 * (digits - 1);
+            int high = first / unit;
+            int highest = last / unit;
+            if (high == highest) {
+                int next = nfa.state();
+                hexDigit(from, high, high, next);
+                hex(next, first % unit, last % unit, digits - 1, to);
+                return;
+            }
+            int low = nfa.state();
+            hexDigit(from, high, high, low);
+            hex(low, first % unit, unit - 1, digits - 1, to);
+            int top = nfa.state();
+            hexDigit(from, highest, highest, top);
+            hex(top, 0, last % unit, digits - 1, to);
+            if (high + 1 < highest) {
+                int middle = nfa.state();
+                hexDigit(from, high + 1, highest - 1, middle);
+                hex(middle, 0, unit - 1, digits - 1, to);
+            }
         }
-    }
 
-    private void hex(int from, int first, int last, int digits, int to) {
-        if (digits == 1) {
-            hexDigit(from, first, last, to);
-            return;
-        }
-        int unit = 1 << 4 * (digits - 1);
-        int high = first / unit;
-        int highest = last / unit;
-        if (high == highest) {
-            int next = nfa.state();
-            hexDigit(from, high, high, next);
-            hex(next, first % unit, last % unit, digits - 1, to);
-            return;
-        }
-        int low = nfa.state();
-        hexDigit(from, high, high, low);
-        hex(low, first % unit, unit - 1, digits - 1, to);
-        int top = nfa.state();
-        hexDigit(from, highest, highest, top);
-        hex(top, 0, last % unit, digits - 1, to);
-        if (high + 1 < highest) {
-            int middle = nfa.state();
-            hexDigit(from, high + 1, highest - 1, middle);
-            hex(middle, 0, unit - 1, digits - 1, to);
-        }
-    }
-
-    private void hexDigit(int from, int first, int last, int to) {
-        if (first <= 9) {
-            nfa.arc(from, '0' + first, '0' + Math.min(last, 9), to);
-        }
-        if (last >= 10) {
-            nfa.arc(from, 'a' + Math.max(first, 10) - 10, 'a' + last - 10, to);
-            nfa.arc(from, 'A' + Math.max(first, 10) - 10, 'A' + last - 10, to);
+        private void hexDigit(int from, int first, int last, int to) {
+            if (first <= 9) {
+                nfa.arc(from, '0' + first, '0' + Math.min(last, 9), to);
+            }
+            if (last >= 10) {
+                nfa.arc(from, 'a' + Math.max(first, 10) - 10, 'a' + last - 10, to);
+                nfa.arc(from, 'A' + Math.max(first, 10) - 10, 'A' + last - 10, to);
+            }
         }
     }
 }

@@ -93,13 +93,21 @@ final class VocabularyWalk {
     private void walk(int[] function) {
         int[] prefixes = new int[vocabulary.longest() + 1];
         prefixes[0] = EVERYTHING;
+        int dead = Integer.MAX_VALUE; // so many bytes in common with the last token, and this one may come nowhere, too
         for (int i = 0; i < vocabulary.texts(); i++) {
+            int at = vocabulary.sharedWithPrevious(i);
+            if (at >= dead) {
+                continue;
+            }
             int token = vocabulary.inOrder(i);
             byte[] text = vocabulary.bytes(token);
-            for (int at = vocabulary.sharedWithPrevious(i); at < text.length; at++) {
+            dead = Integer.MAX_VALUE;
+            while (at < text.length && dead == Integer.MAX_VALUE) {
                 prefixes[at + 1] = step(prefixes[at], bytes.classOf()[text[at] & 0xff]);
+                at++;
+                dead = prefixes[at] == NOTHING ? at : dead;
             }
-            function[token] = prefixes[text.length];
+            function[token] = dead == Integer.MAX_VALUE ? prefixes[text.length] : NOTHING;
         }
     }
 

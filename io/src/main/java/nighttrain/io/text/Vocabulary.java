@@ -1,6 +1,8 @@
 package nighttrain.io.text;
 
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
@@ -15,7 +17,7 @@ public final class Vocabulary {
     private final byte[][] bytes;
     private final byte[][] firstBytes;
     private final Map<Integer, byte[]> special;
-    private final Set<Integer> endTokens;
+    private final BitSet endTokens = new BitSet();
     private final int[] order;
     private final int[] shared;
     private final int longest;
@@ -29,11 +31,11 @@ public final class Vocabulary {
     Vocabulary(byte[][] bytes, byte[][] firstBytes, Map<Integer, String> special, Set<Integer> endTokens) {
         this.bytes = bytes;
         this.firstBytes = firstBytes;
-        this.endTokens = Set.copyOf(endTokens);
+        endTokens.forEach(this.endTokens::set);
         this.special = new TreeMap<>();
         special.forEach((id, name) -> {
             if (!endTokens.contains(id)) {
-                this.special.put(id, name.getBytes(java.nio.charset.StandardCharsets.UTF_8));
+                this.special.put(id, name.getBytes(StandardCharsets.UTF_8));
             }
         });
         this.order = IntStream.range(0, bytes.length)
@@ -82,11 +84,11 @@ public final class Vocabulary {
     }
 
     public boolean isEnd(int token) {
-        return endTokens.contains(token);
+        return endTokens.get(token);
     }
 
     public boolean hasEnd() {
-        return endTokens.stream().anyMatch(id -> id < bytes.length);
+        return !endTokens.isEmpty() && endTokens.nextSetBit(0) < bytes.length;
     }
 
     /** How many tokens are text and end none. */
