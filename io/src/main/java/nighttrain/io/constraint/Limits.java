@@ -11,8 +11,8 @@ import org.apache.lucene.util.automaton.TooComplexToDeterminizeException;
  * constraints.
  */
 final class Limits {
-    /** Work of one determinisation: a second. */
-    private static final int DETERMINISE = 2_000_000;
+    /** Work of one determinisation, in Lucene's units of ten visited states: a second. */
+    private static final int DETERMINISE = 100_000;
 
     /** States of an automaton over bytes. */
     static final int BYTE_STATES = 1 << 16;
@@ -51,7 +51,7 @@ final class Limits {
         try {
             return work.get();
         } catch (TooComplexToDeterminizeException e) {
-            throw exceeded("its automaton has too many states", "at most " + DETERMINISE + " steps of work");
+            throw exceeded("its automaton has too many states", "at most " + DETERMINISE + " units of work");
         }
     }
 }

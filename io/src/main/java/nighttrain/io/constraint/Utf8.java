@@ -21,7 +21,7 @@ final class Utf8 {
     private Utf8() {}
 
     static Automaton bytes(Automaton characters) {
-        return new Utf8().converted(characters);
+        return characters.getNumStates() == 0 ? characters : new Utf8().converted(characters);
     }
 
     private Automaton converted(Automaton characters) {

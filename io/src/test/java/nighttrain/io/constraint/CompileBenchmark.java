@@ -89,11 +89,13 @@ class CompileBenchmark {
                 (com.sun.management.ThreadMXBean) java.lang.management.ManagementFactory.getThreadMXBean();
         long allocated = threads.getCurrentThreadAllocatedBytes();
         long begin = System.nanoTime();
+        long cpu = threads.getCurrentThreadCpuTime();
         TokenAutomaton automaton = new Constraints(vocabulary).compile(constraint);
         System.out.printf(
-                "%-12s %6.0f ms %5d MB allocated %6d states %5d classes %5.1f MB table%n",
+                "%-12s %6.0f ms %6.0f CPU-ms %5d MB allocated %6d states %5d classes %5.1f MB table%n",
                 constraint.getClass().getSimpleName(),
                 (System.nanoTime() - begin) / 1e6,
+                (threads.getCurrentThreadCpuTime() - cpu) / 1e6,
                 (threads.getCurrentThreadAllocatedBytes() - allocated) >> 20,
                 automaton.states(),
                 automaton.classes(),

@@ -1,5 +1,6 @@
 package nighttrain.io.text;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -77,6 +78,37 @@ public final class TestTokenizers {
                         .put("stop", 0));
         json.set("decoder", JSON.objectNode().put("type", "Sequence").set("decoders", decoders));
         return write(dir, json);
+    }
+
+    /** As {@link #byteFallback}, with the decoder of a model whose tokens are joined in another way. */
+    public static Path withDecoder(Path dir, String decoder) {
+        try {
+            ObjectNode json = (ObjectNode) new ObjectMapper().readTree(dir.resolve("tokenizer.json").toFile());
+            json.set("decoder", new ObjectMapper().readTree(decoder));
+            return write(dir, json);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Adds a token with the next id. */
+    public static Path withAdded(Path dir, String content, boolean special) {
+        try {
+            ObjectNode json = (ObjectNode) new ObjectMapper().readTree(dir.resolve("tokenizer.json").toFile());
+            int id = json.path("model").path("vocab").size();
+            ((ObjectNode) json.path("model").path("vocab")).put(content, id);
+            ((ArrayNode) json.path("added_tokens")).addObject()
+                    .put("id", id)
+                    .put("content", content)
+                    .put("single_word", false)
+                    .put("lstrip", false)
+                    .put("rstrip", false)
+                    .put("normalized", false)
+                    .put("special", special);
+            return write(dir, json);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private static ObjectNode replace(String from, String to) {
