@@ -46,7 +46,9 @@ record ByteAutomaton(int classes, int[] classOf, int[] next, boolean[] accepting
                 }
             }
         }
-        return new ByteAutomaton(points.length, classOf, next, accepting, 0).minimal().withFewestClasses();
+        return new ByteAutomaton(points.length, classOf, next, accepting, 0)
+                .minimal()
+                .withFewestClasses();
     }
 
     int states() {
@@ -79,7 +81,8 @@ record ByteAutomaton(int classes, int[] classOf, int[] next, boolean[] accepting
         Map<Integer, Integer> pairs = new HashMap<>();
         int[] both = new int[256];
         for (int b = 0; b < 256; b++) {
-            both[b] = pairs.computeIfAbsent(classOf[b] * constraint.classes + constraint.classOf[b], pair -> pairs.size());
+            both[b] = pairs.computeIfAbsent(
+                    classOf[b] * constraint.classes + constraint.classOf[b], pair -> pairs.size());
         }
         int width = pairs.size();
         int[] table = new int[(free + constraint.states()) * width];

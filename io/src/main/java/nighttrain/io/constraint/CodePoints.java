@@ -28,7 +28,9 @@ record CodePoints(List<Range> ranges) {
 
     /** Each character of a text. */
     static CodePoints in(String text) {
-        return of(text.codePoints().flatMap(c -> java.util.stream.IntStream.of(c, c)).toArray());
+        return of(text.codePoints()
+                .flatMap(c -> java.util.stream.IntStream.of(c, c))
+                .toArray());
     }
 
     static CodePoints where(IntPredicate member) {

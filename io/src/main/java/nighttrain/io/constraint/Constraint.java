@@ -41,7 +41,8 @@ public sealed interface Constraint extends Serializable {
                     throw UserError.of("choice given twice", choice, "each may be there once; leave one out");
                 }
                 if (bytes > MAX_BYTES) {
-                    throw UserError.of("choice too long", bytes + " bytes", "at most " + MAX_BYTES + "; use shorter choices");
+                    throw UserError.of(
+                            "choice too long", bytes + " bytes", "at most " + MAX_BYTES + "; use shorter choices");
                 }
             }
         }

@@ -67,7 +67,9 @@ public final class Constraints {
     private static TokenAutomaton compile(Constraint constraint, Vocabulary vocabulary) {
         if (!vocabulary.hasEnd()) {
             throw UserError.of(
-                    "no end token", "none", "a constrained text must be able to end; name one in generation_config.json and use that");
+                    "no end token",
+                    "none",
+                    "a constrained text must be able to end; name one in generation_config.json and use that");
         }
         return VocabularyWalk.of(bytes(constraint), vocabulary);
     }

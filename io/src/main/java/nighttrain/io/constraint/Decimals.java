@@ -17,8 +17,8 @@ final class Decimals {
 
     private static final Automaton INTEGER =
             RegexParser.parse("0|-?[1-9][0-9]{0," + (INTEGER_DIGITS - 1) + "}").whole();
-    private static final Automaton NUMBER = RegexParser.parse("-?(0|[1-9][0-9]{0," + (INTEGER_DIGITS - 1) + "})(\\.[0-9]{1,"
-                    + FRACTION_DIGITS + "})?([eE][+-]?[0-9]{1,2})?")
+    private static final Automaton NUMBER = RegexParser.parse("-?(0|[1-9][0-9]{0," + (INTEGER_DIGITS - 1)
+                    + "})(\\.[0-9]{1," + FRACTION_DIGITS + "})?([eE][+-]?[0-9]{1,2})?")
             .whole();
     private static final Automaton WHOLE_MAGNITUDE =
             RegexParser.parse("0|[1-9][0-9]{0," + (INTEGER_DIGITS - 1) + "}").whole();
@@ -70,7 +70,8 @@ final class Decimals {
     /** Digits of a bound, before and after its point. */
     private record Digits(String whole, String fraction) {
         static Digits of(BigDecimal bound) {
-            String plain = bound.signum() == 0 ? "0" : bound.stripTrailingZeros().toPlainString();
+            String plain =
+                    bound.signum() == 0 ? "0" : bound.stripTrailingZeros().toPlainString();
             int point = plain.indexOf('.');
             return point < 0
                     ? new Digits(plain, "")

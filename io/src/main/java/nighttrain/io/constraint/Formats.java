@@ -6,8 +6,9 @@ import org.apache.lucene.util.automaton.Automaton;
 
 /** Formats of JSON Schema that are written: texts that every validator accepts. Days exist; years have four digits. */
 final class Formats {
-    private static final String DATE = "([1-9][0-9]{3}-(((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01]))|((0[469]|11)-(0[1-9]|[12][0-9]|30))"
-            + "|(02-(0[1-9]|1[0-9]|2[0-8])))|(([1-9][0-9](0[48]|[2468][048]|[13579][26]))|(([2468][048]|[13579][26])00))-02-29)";
+    private static final String DATE =
+            "([1-9][0-9]{3}-(((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01]))|((0[469]|11)-(0[1-9]|[12][0-9]|30))"
+                    + "|(02-(0[1-9]|1[0-9]|2[0-8])))|(([1-9][0-9](0[48]|[2468][048]|[13579][26]))|(([2468][048]|[13579][26])00))-02-29)";
     private static final String TIME =
             "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])";
     private static final String BYTE = "(0|[1-9][0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5]|[1-9])";

@@ -44,7 +44,8 @@ final class JsonTexts {
     private static ByteAutomaton of(Shape shape, int depth, Map<Object, ByteAutomaton> parts) {
         JsonTexts texts = new JsonTexts(parts);
         int start = texts.nfa.state();
-        return ByteAutomaton.ofBytes(Limits.determinise(texts.nfa.toAutomaton(start, texts.value(start, shape, depth))));
+        return ByteAutomaton.ofBytes(
+                Limits.determinise(texts.nfa.toAutomaton(start, texts.value(start, shape, depth))));
     }
 
     private int value(int from, Shape shape, int depth) {
@@ -192,7 +193,8 @@ final class JsonTexts {
         int start = names.state();
         int end = names.state();
         taken.forEach(name -> names.empty(names.text(start, name), end));
-        Automaton others = Operations.complement(Limits.determinise(names.toAutomaton(start, end)), Operations.DEFAULT_DETERMINIZE_WORK_LIMIT);
+        Automaton others = Operations.complement(
+                Limits.determinise(names.toAutomaton(start, end)), Operations.DEFAULT_DETERMINIZE_WORK_LIMIT);
         return Limits.intersection(others, all);
     }
 

@@ -119,10 +119,9 @@ sealed interface Regex {
         Regex end = new Anchor(END);
         Regex before = new Sequence(List.of(begin, text));
         Regex after = new Sequence(List.of(text, end));
-        Regex match = new Sequence(List.of(
-                new Repeat(whole ? begin : before, 0, 1), this, new Repeat(whole ? end : after, 0, 1)));
-        return Limits.intersection(
-                Limits.determinise(plain(match)), Limits.determinise(plain(begin, text, end)));
+        Regex match = new Sequence(
+                List.of(new Repeat(whole ? begin : before, 0, 1), this, new Repeat(whole ? end : after, 0, 1)));
+        return Limits.intersection(Limits.determinise(plain(match)), Limits.determinise(plain(begin, text, end)));
     }
 
     /** Takes the marks off. */

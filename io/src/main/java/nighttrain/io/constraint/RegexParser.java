@@ -23,7 +23,8 @@ final class RegexParser {
     private static final CodePoints SPACE = CodePoints.in("\t\n\u000B\f\r ");
     /** White space to ECMAScript. */
     private static final CodePoints WIDE_SPACE = SPACE.or(CodePoints.of(
-            0xA0, 0xA0, 0x1680, 0x1680, 0x2000, 0x200A, 0x2028, 0x2029, 0x202F, 0x202F, 0x205F, 0x205F, 0x3000, 0x3000, 0xFEFF, 0xFEFF));
+            0xA0, 0xA0, 0x1680, 0x1680, 0x2000, 0x200A, 0x2028, 0x2029, 0x202F, 0x202F, 0x205F, 0x205F, 0x3000, 0x3000,
+            0xFEFF, 0xFEFF));
 
     private static final CodePoints DOT =
             CodePoints.in("\n\r\u0085\u2028\u2029").complement();
@@ -75,7 +76,8 @@ final class RegexParser {
         return UserError.of(
                 "unsupported " + what,
                 source,
-                construct + " at character " + (at + 1) + " cannot be matched by an automaton of tokens; use a regular expression without it");
+                construct + " at character " + (at + 1)
+                        + " cannot be matched by an automaton of tokens; use a regular expression without it");
     }
 
     private int peek() {
@@ -331,7 +333,9 @@ final class RegexParser {
                 }
                 if (c == -1 || (c < 0x80 && Character.isLetterOrDigit(c))) {
                     at = begin;
-                    throw bad("an unknown escape", "\\d \\w \\s \\t \\n \\r \\f \\xHH \\uHHHH \\p{L} or \\ before a sign");
+                    throw bad(
+                            "an unknown escape",
+                            "\\d \\w \\s \\t \\n \\r \\f \\xHH \\uHHHH \\p{L} or \\ before a sign");
                 }
                 return CodePoints.of(c, c);
         }

@@ -28,8 +28,24 @@ final class SchemaParser {
     private static final int MAX_PARTS = 100_000;
 
     private static final Set<String> DESCRIBE = Set.of(
-            "title", "description", "default", "example", "examples", "$schema", "$id", "$anchor", "$comment", "$vocabulary", "deprecated",
-            "readOnly", "writeOnly", "$defs", "definitions", "contentEncoding", "contentMediaType", "contentSchema");
+            "title",
+            "description",
+            "default",
+            "example",
+            "examples",
+            "$schema",
+            "$id",
+            "$anchor",
+            "$comment",
+            "$vocabulary",
+            "deprecated",
+            "readOnly",
+            "writeOnly",
+            "$defs",
+            "definitions",
+            "contentEncoding",
+            "contentMediaType",
+            "contentSchema");
 
     private static final Set<String> OF_TEXT = Set.of("minLength", "maxLength", "pattern", "format");
     private static final Set<String> OF_NUMBER =
@@ -77,7 +93,9 @@ final class SchemaParser {
         }
         if (++parts > MAX_PARTS || depth > MAX_DEPTH) {
             throw Limits.exceeded(
-                    parts > MAX_PARTS ? "over " + MAX_PARTS + " parts at " + path : "over " + MAX_DEPTH + " levels at " + path,
+                    parts > MAX_PARTS
+                            ? "over " + MAX_PARTS + " parts at " + path
+                            : "over " + MAX_DEPTH + " levels at " + path,
                     "references followed");
         }
         depth++;
@@ -109,7 +127,8 @@ final class SchemaParser {
             }
         });
         for (String list : List.of("allOf", "anyOf", "oneOf")) {
-            if (schema.has(list) && (!schema.get(list).isArray() || schema.get(list).isEmpty())) {
+            if (schema.has(list)
+                    && (!schema.get(list).isArray() || schema.get(list).isEmpty())) {
                 throw bad(path + "/" + list, schema.get(list), "a list of schemas; correct it");
             }
         }
@@ -158,15 +177,20 @@ final class SchemaParser {
         List<Shape> byType = new ArrayList<>();
         Set<String> types = types(schema, path);
         for (String type : types) {
-            byType.add(switch (type) {
-                case "string" -> text(schema, path);
-                case "integer", "number" -> number(schema, type, path);
-                case "boolean" -> new Shape.Literals(List.of(BooleanNode.TRUE, BooleanNode.FALSE));
-                case "null" -> new Shape.Literals(List.of(NullNode.instance));
-                case "array" -> array(schema, path);
-                case "object" -> object(schema, path);
-                default -> throw bad(path + "/type", type, "string, number, integer, boolean, null, array and object are types; correct it");
-            });
+            byType.add(
+                    switch (type) {
+                        case "string" -> text(schema, path);
+                        case "integer", "number" -> number(schema, type, path);
+                        case "boolean" -> new Shape.Literals(List.of(BooleanNode.TRUE, BooleanNode.FALSE));
+                        case "null" -> new Shape.Literals(List.of(NullNode.instance));
+                        case "array" -> array(schema, path);
+                        case "object" -> object(schema, path);
+                        default ->
+                            throw bad(
+                                    path + "/type",
+                                    type,
+                                    "string, number, integer, boolean, null, array and object are types; correct it");
+                    });
         }
         Shape shape = types.isEmpty() ? Shape.ANY : Shape.either(byType);
         if (schema.has("const")) {
@@ -182,7 +206,10 @@ final class SchemaParser {
             shape = Shape.both(shape, new Shape.Literals(literals));
         }
         if (shape.isNever()) {
-            throw unsatisfiable(path, schema.has("const") ? schema.get("const") : schema.path("enum"), "other keywords refuse it; correct it");
+            throw unsatisfiable(
+                    path,
+                    schema.has("const") ? schema.get("const") : schema.path("enum"),
+                    "other keywords refuse it; correct it");
         }
         return shape;
     }
@@ -220,7 +247,9 @@ final class SchemaParser {
             return null;
         }
         JsonNode value = schema.get(keyword);
-        if (!value.isNumber() || value.decimalValue().stripTrailingZeros().scale() > 0 || value.decimalValue().signum() < 0) {
+        if (!value.isNumber()
+                || value.decimalValue().stripTrailingZeros().scale() > 0
+                || value.decimalValue().signum() < 0) {
             throw bad(path + "/" + keyword, value, "a whole number, 0 or more; correct it");
         }
         return value.decimalValue().min(BigDecimal.valueOf(Integer.MAX_VALUE)).intValue();
@@ -228,7 +257,8 @@ final class SchemaParser {
 
     private static void checkOrder(Integer least, Integer most, String path, String keyword) {
         if (least != null && most != null && least > most) {
-            throw unsatisfiable(path + "/" + keyword, least, "at most " + most + " by its other bound; correct one of them");
+            throw unsatisfiable(
+                    path + "/" + keyword, least, "at most " + most + " by its other bound; correct one of them");
         }
     }
 
@@ -247,7 +277,8 @@ final class SchemaParser {
         if (schema.has("format")) {
             String format = schema.get("format").asText();
             if (!Formats.has(format)) {
-                throw unsupported(path, "format " + format, Formats.names() + " are supported; use one of them, or a pattern");
+                throw unsupported(
+                        path, "format " + format, Formats.names() + " are supported; use one of them, or a pattern");
             }
             formats = Set.of(format);
         }
@@ -295,8 +326,8 @@ final class SchemaParser {
             throw unsupported(
                     path,
                     keyword + " " + value,
-                    "numbers are written with " + Decimals.INTEGER_DIGITS + " digits before the point and " + Decimals.FRACTION_DIGITS
-                            + " after it; use a bound with fewer");
+                    "numbers are written with " + Decimals.INTEGER_DIGITS + " digits before the point and "
+                            + Decimals.FRACTION_DIGITS + " after it; use a bound with fewer");
         }
         return new Shape.Bound(value.decimalValue(), strict);
     }
@@ -337,10 +368,12 @@ final class SchemaParser {
         if (!declared.isMissingNode() && !declared.isObject()) {
             throw bad(path + "/properties", declared, "an object of schemas; correct it");
         }
-        declared.properties().forEach(each -> properties.put(
-                each.getKey(),
-                new Shape.Property(
-                        schema(each.getValue(), path + "/properties/" + each.getKey()), required.contains(each.getKey()))));
+        declared.properties()
+                .forEach(each -> properties.put(
+                        each.getKey(),
+                        new Shape.Property(
+                                schema(each.getValue(), path + "/properties/" + each.getKey()),
+                                required.contains(each.getKey()))));
         JsonNode additional = schema.path("additionalProperties");
         Shape others = additional.isMissingNode() ? Shape.ANY : schema(additional, path + "/additionalProperties");
         for (String name : required) {

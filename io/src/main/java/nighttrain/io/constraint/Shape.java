@@ -46,9 +46,11 @@ sealed interface Shape {
             Automaton all = ANY;
             if (least > 0 || most != null) {
                 if (Math.max(least, most == null ? 0 : most) > MAX_LENGTH) {
-                    throw Limits.exceeded("text of " + (most == null ? least : most) + " characters", "at most " + MAX_LENGTH);
+                    throw Limits.exceeded(
+                            "text of " + (most == null ? least : most) + " characters", "at most " + MAX_LENGTH);
                 }
-                all = new Regex.Repeat(new Regex.One(CodePoints.ALL), least, most == null ? Regex.UNBOUNDED : most).whole();
+                all = new Regex.Repeat(new Regex.One(CodePoints.ALL), least, most == null ? Regex.UNBOUNDED : most)
+                        .whole();
             }
             for (Regex pattern : patterns) {
                 all = Limits.intersection(pattern.somewhere(), all);
@@ -176,8 +178,8 @@ sealed interface Shape {
         }
         if (a instanceof Obj x && b instanceof Obj y) {
             Map<String, Property> properties = new LinkedHashMap<>();
-            x.properties.forEach((name, p) ->
-                    properties.put(name, new Property(both(p.shape, y.property(name)), p.required || y.requires(name))));
+            x.properties.forEach((name, p) -> properties.put(
+                    name, new Property(both(p.shape, y.property(name)), p.required || y.requires(name))));
             y.properties.forEach((name, p) ->
                     properties.putIfAbsent(name, new Property(both(p.shape, x.property(name)), p.required)));
             return new Obj(properties, both(x.others, y.others), x.writesOthers && y.writesOthers);
@@ -247,15 +249,15 @@ sealed interface Shape {
         }
         Obj object = (Obj) this;
         return value.isObject()
-                && object.properties.entrySet().stream()
-                        .allMatch(p -> !p.getValue().required || value.has(p.getKey()))
+                && object.properties.entrySet().stream().allMatch(p -> !p.getValue().required || value.has(p.getKey()))
                 && value.properties().stream()
                         .allMatch(p -> object.property(p.getKey()).accepts(p.getValue()));
     }
 
     private static boolean accepts(Number number, BigDecimal value) {
         boolean whole = !number.whole || value.stripTrailingZeros().scale() <= 0;
-        boolean multiple = number.multipleOf == null || value.remainder(number.multipleOf).signum() == 0;
+        boolean multiple =
+                number.multipleOf == null || value.remainder(number.multipleOf).signum() == 0;
         boolean above = number.least == null || compare(value, number.least) > 0;
         boolean below = number.most == null || compare(number.most.value, new Bound(value, number.most.strict)) > 0;
         return whole && multiple && above && below;
@@ -301,7 +303,9 @@ sealed interface Shape {
         }
         if (a instanceof Text x && b instanceof Text y) {
             // A format accepts more than is written for it.
-            return x.formats.isEmpty() && y.formats.isEmpty() && Limits.intersection(x.values(), y.values()).getNumStates() == 0;
+            return x.formats.isEmpty()
+                    && y.formats.isEmpty()
+                    && Limits.intersection(x.values(), y.values()).getNumStates() == 0;
         }
         if (a instanceof Number x && b instanceof Number y) {
             Number ranges = new Number(
@@ -338,7 +342,7 @@ sealed interface Shape {
                         .anyMatch(name -> reader.requires(name) && !writer.properties.containsKey(name));
         return misses
                 || writer.properties.keySet().stream()
-                        .anyMatch(name -> writer.requires(name)
-                                && disjoint(writer.property(name), reader.property(name)));
+                        .anyMatch(name ->
+                                writer.requires(name) && disjoint(writer.property(name), reader.property(name)));
     }
 }

@@ -256,7 +256,8 @@ final class VocabularyWalk {
                 throw UserError.of(
                         "constraint that no text satisfies",
                         "none of its texts can be made of tokens",
-                        "the tokenizer has " + vocabulary.texts() + " tokens with text; use another constraint or model");
+                        "the tokenizer has " + vocabulary.texts()
+                                + " tokens with text; use another constraint or model");
             }
             int[] numbers = reached(fewest);
             return table(fewest, numbers);

@@ -14,7 +14,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import nighttrain.io.JsonFile;
 import nighttrain.io.UserError;
 
 /** Reads the tokens of a {@code tokenizer.json} and applies its decoder to each alone. Decoders that join tokens otherwise are refused. */
@@ -154,11 +153,15 @@ final class VocabularyFile {
                 case "Replace" -> {
                     JsonNode pattern = step.path("pattern").path("String");
                     known &= pattern.isTextual() && !pattern.textValue().isEmpty() && !fused && !byteFallback;
-                    replacements.add(new String[] {pattern.asText(), step.path("content").asText()});
+                    replacements.add(
+                            new String[] {pattern.asText(), step.path("content").asText()});
                 }
                 case "Strip" -> {
                     int start = step.path("start").asInt();
-                    known &= fused && start <= 1 && step.path("stop").asInt() == 0 && step.path("content").asText().equals(" ");
+                    known &= fused
+                            && start <= 1
+                            && step.path("stop").asInt() == 0
+                            && step.path("content").asText().equals(" ");
                     dropsFirstSpace |= start == 1;
                 }
                 case "Metaspace" -> {

@@ -30,9 +30,9 @@ class AllowedTokensTest {
 
     static {
         CONSTRAINTS.put(
-                new Constraint.Choices(List.of("yes", "no", "日本", "no way", " no", "🦙é"), ""), "yes|no|日本|no way| no|🦙é");
-        CONSTRAINTS.put(
-                new Constraint.Regex("[A-C]{2,3}-\\d+?(?: [é日🦙]+)?", ""), "[A-C]{2,3}-[0-9]+(?: [é日🦙]+)?");
+                new Constraint.Choices(List.of("yes", "no", "日本", "no way", " no", "🦙é"), ""),
+                "yes|no|日本|no way| no|🦙é");
+        CONSTRAINTS.put(new Constraint.Regex("[A-C]{2,3}-\\d+?(?: [é日🦙]+)?", ""), "[A-C]{2,3}-[0-9]+(?: [é日🦙]+)?");
         CONSTRAINTS.put(new Constraint.Regex(" *(a|b)*", ""), " *[ab]*");
         CONSTRAINTS.put(
                 new Constraint.JsonSchema(
@@ -45,16 +45,16 @@ class AllowedTokensTest {
         CONSTRAINTS.put(
                 new Constraint.JsonSchema("{\"type\":\"integer\",\"minimum\":-5,\"maximum\":17}", ""),
                 "-[1-5]|[0-9]|1[0-7]");
-        CONSTRAINTS.put(
-                new Constraint.Regex("[ab]{3}", "</think>"), "(?s)(?:(?!</think>).)*</think>[ab]{3}");
+        CONSTRAINTS.put(new Constraint.Regex("[ab]{3}", "</think>"), "(?s)(?:(?!</think>).)*</think>[ab]{3}");
     }
 
     /** The characters of several bytes that any of them may hold. */
     private static final String CHARACTERS = "日本🦙é";
 
     private static final String[] PIECES = {
-        "▁", "▁no", "no", "▁way", "y", "es", "A", "B", "C-", "1", "17", "0", "▁{", "{\"", "\"a\":", "\"", "},", "}", "a", "b", "▁日", "日", "本", "🦙",
-        "é", "-", "5", ",\"b", "\":\"", "x\"", "</", "think>", "▁▁", "▁▁a", ">a", "\\", "\\\""
+        "▁", "▁no", "no", "▁way", "y", "es", "A", "B", "C-", "1", "17", "0", "▁{", "{\"", "\"a\":", "\"", "},", "}",
+        "a", "b", "▁日", "日", "本", "🦙", "é", "-", "5", ",\"b", "\":\"", "x\"", "</", "think>", "▁▁", "▁▁a", ">a", "\\",
+        "\\\""
     };
 
     @TempDir
@@ -63,7 +63,22 @@ class AllowedTokensTest {
     @Test
     void bytesAsLetters() throws IOException {
         Path model = TestTokenizers.byteLevel(
-                dir, " no", "yes", "日本", "no way", "{\"a\":", "\":\"", "C-1", "12", "}", "é\"", "</think>", ">a", " é", "\\\"", " {");
+                dir,
+                " no",
+                "yes",
+                "日本",
+                "no way",
+                "{\"a\":",
+                "\":\"",
+                "C-1",
+                "12",
+                "}",
+                "é\"",
+                "</think>",
+                ">a",
+                " é",
+                "\\\"",
+                " {");
         TestTokenizers.withAdded(model, "no w", false);
         TestTokenizers.withAdded(model, "<|other|>", true);
         assertAllowed(model, 257, Set.of(256), b -> b);
@@ -91,7 +106,8 @@ class AllowedTokensTest {
     void marksForSpaces() throws IOException {
         Path model = TestTokenizers.withDecoder(
                 TestTokenizers.byteFallback(
-                        dir, (String.join(" ", PIECES) + " c s w o t h i n k > < / { : , 2 3 4 6 7 8 9 C e").split(" ")),
+                        dir,
+                        (String.join(" ", PIECES) + " c s w o t h i n k > < / { : , 2 3 4 6 7 8 9 C e").split(" ")),
                 "{\"type\":\"Metaspace\",\"replacement\":\"▁\",\"prepend_scheme\":\"always\",\"split\":true}");
         assertAllowed(model, 2, Set.of(0, 1), null);
     }
@@ -107,7 +123,12 @@ class AllowedTokensTest {
             Constraints constraints = new Constraints(tokenizer.vocabulary());
             CONSTRAINTS.forEach((constraint, regex) -> {
                 TokenAutomaton automaton = constraints.compile(constraint);
-                Brute brute = new Brute(tokenizer, Pattern.compile(regex), special, bytes, !constraint.after().isEmpty());
+                Brute brute = new Brute(
+                        tokenizer,
+                        Pattern.compile(regex),
+                        special,
+                        bytes,
+                        !constraint.after().isEmpty());
                 // Many characters may continue free text, and all are tried.
                 for (int walk = constraint.after().isEmpty() ? 0 : 2; walk < 3; walk++) {
                     List<Integer> tokens = new ArrayList<>();
@@ -129,7 +150,8 @@ class AllowedTokensTest {
         }
     }
 
-    private record Brute(Tokenizer tokenizer, Pattern pattern, Set<Integer> special, ByteToken bytes, boolean freeFirst) {
+    private record Brute(
+            Tokenizer tokenizer, Pattern pattern, Set<Integer> special, ByteToken bytes, boolean freeFirst) {
         int[] allowed(List<Integer> before) {
             List<Integer> allowed = new ArrayList<>();
             for (int token = 0; token < tokenizer.vocabSize(); token++) {
@@ -147,8 +169,10 @@ class AllowedTokensTest {
         private boolean allows(List<Integer> before, int token) {
             List<Integer> tokens = new ArrayList<>(before);
             tokens.add(token);
-            boolean isSpecial = special.contains(token) || tokenizer.decode(new int[] {'a' + (bytes == null ? 0 : bytes.of(0)), token}).equals(
-                    tokenizer.decode(new int[] {'a' + (bytes == null ? 0 : bytes.of(0))}));
+            boolean isSpecial = special.contains(token)
+                    || tokenizer
+                            .decode(new int[] {'a' + (bytes == null ? 0 : bytes.of(0)), token})
+                            .equals(tokenizer.decode(new int[] {'a' + (bytes == null ? 0 : bytes.of(0))}));
             if (isSpecial) {
                 // Free text may hold special tokens, which it does not show.
                 return freeFirst && !decoded(before).contains("</think>");
@@ -278,8 +302,8 @@ class AllowedTokensTest {
             try (Tokenizer tokenizer = Tokenizer.open(model)) {
                 int mark = tokenizer.vocabSize() - 1;
                 for (String after : List.of("</mark>", "</mark>a")) {
-                    TokenAutomaton automaton =
-                            new Constraints(tokenizer.vocabulary()).compile(new Constraint.Regex("[ab]{2}( b)?", after));
+                    TokenAutomaton automaton = new Constraints(tokenizer.vocabulary())
+                            .compile(new Constraint.Regex("[ab]{2}( b)?", after));
                     assertThat(automaton.fewestTokens()[0]).isEqualTo(after.endsWith("a") ? 3 : 2);
                     for (int i = 0; i < 300; i++) {
                         int[] tokens = Walk.tokens(automaton, tokenizer, 4 + random.nextInt(12), random);
@@ -291,7 +315,9 @@ class AllowedTokensTest {
                         String text = tokenizer.decode(tokens);
                         if (at < tokens.length && after.equals("</mark>") && !before.contains("\uFFFD")) {
                             assertThat(text).startsWith(before);
-                            assertThat(text.substring(before.length())).as(Arrays.toString(tokens)).matches("[ab]{2}( b)?");
+                            assertThat(text.substring(before.length()))
+                                    .as(Arrays.toString(tokens))
+                                    .matches("[ab]{2}( b)?");
                         } else {
                             assertThat(text).matches("(?s).*[ab]{2}( b)?");
                         }

@@ -119,19 +119,29 @@ class BadConstraintTest {
 
     @Test
     void deepGroupsEndInAnError() {
-        refused(() -> Constraints.check(new Constraint.Regex("(".repeat(3000) + ")".repeat(3000), "")), "groups in one another");
+        refused(
+                () -> Constraints.check(new Constraint.Regex("(".repeat(3000) + ")".repeat(3000), "")),
+                "groups in one another");
         String deep = "{\"items\":".repeat(900) + "{}" + "}".repeat(900);
         refused(() -> Constraints.check(new Constraint.JsonSchema(deep, "")), "constraint too large: over 200 levels");
-        String wide = "{\"properties\":{\"a\":{\"$ref\":\"#\"},\"b\":{\"$ref\":\"#\"},\"c\":{\"$ref\":\"#\"},\"d\":{\"$ref\":\"#\"},\"e\":{\"$ref\":\"#\"},"
-                + "\"f\":{\"$ref\":\"#\"},\"g\":{\"$ref\":\"#\"},\"h\":{\"$ref\":\"#\"},\"i\":{\"$ref\":\"#\"},\"j\":{\"$ref\":\"#\"}}}";
-        refused(() -> Constraints.check(new Constraint.JsonSchema(wide, "")), "constraint too large: over 100000 parts");
+        String wide =
+                "{\"properties\":{\"a\":{\"$ref\":\"#\"},\"b\":{\"$ref\":\"#\"},\"c\":{\"$ref\":\"#\"},\"d\":{\"$ref\":\"#\"},\"e\":{\"$ref\":\"#\"},"
+                        + "\"f\":{\"$ref\":\"#\"},\"g\":{\"$ref\":\"#\"},\"h\":{\"$ref\":\"#\"},\"i\":{\"$ref\":\"#\"},\"j\":{\"$ref\":\"#\"}}}";
+        refused(
+                () -> Constraints.check(new Constraint.JsonSchema(wide, "")),
+                "constraint too large: over 100000 parts");
     }
 
     @Test
     void tokensThatCannotWriteIt() {
         Vocabulary digits = Vocabulary.of(new byte[][] {{'1'}, {'2'}, null}, Set.of(2));
-        refused(() -> new Constraints(digits).compile(new Constraint.Regex("12a", "")), "constraint that no text satisfies: none of its texts");
-        assertThat(new Constraints(digits).compile(new Constraint.Regex("12|1a", "")).states()).isEqualTo(3);
+        refused(
+                () -> new Constraints(digits).compile(new Constraint.Regex("12a", "")),
+                "constraint that no text satisfies: none of its texts");
+        assertThat(new Constraints(digits)
+                        .compile(new Constraint.Regex("12|1a", ""))
+                        .states())
+                .isEqualTo(3);
         Vocabulary endless = Vocabulary.of(new byte[][] {{'1'}}, Set.of());
         refused(() -> new Constraints(endless).compile(new Constraint.Regex("1", "")), "no end token: none");
     }
@@ -149,7 +159,9 @@ class BadConstraintTest {
     void decodersThatLookAtNeighbours(String decoder, @TempDir Path dir) {
         Path model = TestTokenizers.withDecoder(TestTokenizers.byteFallback(dir, "▁"), decoder);
         try (Tokenizer tokenizer = Tokenizer.open(model)) {
-            refused(tokenizer::vocabulary, "constraints are not supported with the decoder of " + model.resolve("tokenizer.json"));
+            refused(
+                    tokenizer::vocabulary,
+                    "constraints are not supported with the decoder of " + model.resolve("tokenizer.json"));
         }
     }
 
@@ -158,9 +170,12 @@ class BadConstraintTest {
         Vocabulary digits = Vocabulary.of(new byte[][] {{'1'}, {'2'}, null}, Set.of(2));
         Constraints constraints = new Constraints(digits);
         TokenAutomaton one = constraints.compile(new Constraint.JsonSchema("{ \"type\" : \"integer\" }", ""));
-        assertThat(constraints.compile(new Constraint.JsonSchema("{\"type\":\"integer\"}", ""))).isSameAs(one);
-        assertThat(constraints.compile(new Constraint.JsonSchema("{\"type\":\"integer\"}", "1"))).isNotSameAs(one);
-        assertThat(new Constraint.Choices(List.of("a,b"), "").hash()).isNotEqualTo(new Constraint.Choices(List.of("a", "b"), "").hash());
+        assertThat(constraints.compile(new Constraint.JsonSchema("{\"type\":\"integer\"}", "")))
+                .isSameAs(one);
+        assertThat(constraints.compile(new Constraint.JsonSchema("{\"type\":\"integer\"}", "1")))
+                .isNotSameAs(one);
+        assertThat(new Constraint.Choices(List.of("a,b"), "").hash())
+                .isNotEqualTo(new Constraint.Choices(List.of("a", "b"), "").hash());
         assertThat(new Constraint.Regex("a", "").hash()).isNotEqualTo(new Constraint.Choices(List.of("a"), "").hash());
     }
 

@@ -18,8 +18,12 @@ class CompileBenchmark {
     /** Bytes, words of one to four syllables with and without a space, numbers, signs, JSON's seams, and other scripts. */
     static Vocabulary vocabulary(int size) {
         Random random = new Random(3);
-        String[] syllables = "a e i o u an en in on un ra re ri ro ru st th ch sh tion ing ed ly er al is it us name type value date ".split(" ");
-        String[] seams = {"{", "}", "[", "]", ":", ",", "\"", "\":", "\",", "\"}", "\":\"", "\",\"", "\n", "\\n", " ", "  "};
+        String[] syllables =
+                "a e i o u an en in on un ra re ri ro ru st th ch sh tion ing ed ly er al is it us name type value date "
+                        .split(" ");
+        String[] seams = {
+            "{", "}", "[", "]", ":", ",", "\"", "\":", "\",", "\"}", "\":\"", "\",\"", "\n", "\\n", " ", "  "
+        };
         Set<String> words = new LinkedHashSet<>(List.of(seams));
         while (words.size() < size - 257) {
             StringBuilder word = new StringBuilder(random.nextInt(3) > 0 ? " " : "");
@@ -56,14 +60,24 @@ class CompileBenchmark {
     static String schemaOf50() {
         StringBuilder schema = new StringBuilder("{\"type\":\"object\",\"properties\":{");
         String[] types = {
-            "{\"type\":\"string\"}", "{\"type\":\"integer\"}", "{\"type\":\"number\"}", "{\"enum\":[\"low\",\"medium\",\"high\"]}",
-            "{\"type\":\"array\",\"items\":{\"type\":\"string\"}}", "{\"type\":\"string\",\"format\":\"date\"}", "{\"type\":\"boolean\"}",
+            "{\"type\":\"string\"}",
+            "{\"type\":\"integer\"}",
+            "{\"type\":\"number\"}",
+            "{\"enum\":[\"low\",\"medium\",\"high\"]}",
+            "{\"type\":\"array\",\"items\":{\"type\":\"string\"}}",
+            "{\"type\":\"string\",\"format\":\"date\"}",
+            "{\"type\":\"boolean\"}",
             "{\"type\":[\"string\",\"null\"],\"maxLength\":40}"
         };
         for (int i = 0; i < 50; i++) {
-            schema.append(i == 0 ? "" : ",").append("\"property_name_").append(i).append("\":").append(types[i % types.length]);
+            schema.append(i == 0 ? "" : ",")
+                    .append("\"property_name_")
+                    .append(i)
+                    .append("\":")
+                    .append(types[i % types.length]);
         }
-        return schema.append("},\"required\":[\"property_name_3\",\"property_name_7\"]}").toString();
+        return schema.append("},\"required\":[\"property_name_3\",\"property_name_7\"]}")
+                .toString();
     }
 
     @Test

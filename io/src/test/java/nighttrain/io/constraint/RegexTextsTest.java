@@ -25,18 +25,44 @@ class RegexTextsTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "abc", "a|bc|", "(a|b)*c+d?", "[a-f0-9]{2,5}", "[^a-z]+", "\\d{3}-\\d{4}", "\\w+@\\w+\\.(com|org)", "\\s\\S\\s", ".{0,3}",
-                "^a.c$", "(^a|b)c$", "(?:x|y){2}z*?", "(?<year>[12][0-9]{3})", "\\p{Lu}\\p{L}*", "\\P{L}+", "[\\p{IsGreek}\\d]{1,4}",
-                "\\u00e9\\x41\\t\\n", "[\\]\\-\\\\^]+", "é🦙[日-本]*", "a{0}b{2}c{3,}", "((((a))))", "[+*?.(){}|$]+", "[a-]+", "[\\d-]+", "x*", "\\uD83E\\uDD99",
-                "[^\\s]{2}", "[^\\S]+", "\\.\\*\\+\\[\\]", "(a|)(b|)", "a$|^b"
+                "abc",
+                "a|bc|",
+                "(a|b)*c+d?",
+                "[a-f0-9]{2,5}",
+                "[^a-z]+",
+                "\\d{3}-\\d{4}",
+                "\\w+@\\w+\\.(com|org)",
+                "\\s\\S\\s",
+                ".{0,3}",
+                "^a.c$",
+                "(^a|b)c$",
+                "(?:x|y){2}z*?",
+                "(?<year>[12][0-9]{3})",
+                "\\p{Lu}\\p{L}*",
+                "\\P{L}+",
+                "[\\p{IsGreek}\\d]{1,4}",
+                "\\u00e9\\x41\\t\\n",
+                "[\\]\\-\\\\^]+",
+                "é🦙[日-本]*",
+                "a{0}b{2}c{3,}",
+                "((((a))))",
+                "[+*?.(){}|$]+",
+                "[a-]+",
+                "[\\d-]+",
+                "x*",
+                "\\uD83E\\uDD99",
+                "[^\\s]{2}",
+                "[^\\S]+",
+                "\\.\\*\\+\\[\\]",
+                "(a|)(b|)",
+                "a$|^b"
             })
     void textsMatch(String regex) throws IOException {
         Path model = TestTokenizers.byteLevel(dir, "ab", "abc", " 1", "日", "🦙", "é", "com", "@", "αβ", "Été");
         Files.writeString(model.resolve("generation_config.json"), "{\"eos_token_id\":257}");
         Random random = new Random(1);
         try (Tokenizer tokenizer = Tokenizer.open(model)) {
-            TokenAutomaton automaton =
-                    new Constraints(tokenizer.vocabulary()).compile(new Constraint.Regex(regex, ""));
+            TokenAutomaton automaton = new Constraints(tokenizer.vocabulary()).compile(new Constraint.Regex(regex, ""));
             Pattern java = Pattern.compile(regex);
             for (int i = 0; i < 60; i++) {
                 int[] tokens = Walk.tokens(automaton, tokenizer, Walk.length(automaton, random), random);
@@ -49,7 +75,20 @@ class RegexTextsTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "a(b|c)*", "(a|b|c){2,3}", "[^b]*", "^a|b$", "(^|b)a($|c)", "a?b?c?", "(ab|a)(bc|c)?", "\\w{2}", "(a*b)*", "((a|b)*c){1,2}", "a*^b", "b$c*", "[^a][^b]?", ".b."
+                "a(b|c)*",
+                "(a|b|c){2,3}",
+                "[^b]*",
+                "^a|b$",
+                "(^|b)a($|c)",
+                "a?b?c?",
+                "(ab|a)(bc|c)?",
+                "\\w{2}",
+                "(a*b)*",
+                "((a|b)*c){1,2}",
+                "a*^b",
+                "b$c*",
+                "[^a][^b]?",
+                ".b."
             })
     void matchTheSameTexts(String regex) {
         Automaton whole = RegexParser.parse(regex).whole();

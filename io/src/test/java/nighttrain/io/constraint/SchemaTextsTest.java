@@ -25,8 +25,8 @@ class SchemaTextsTest {
             SchemaRegistry.withDefaultDialect(SpecificationVersion.DRAFT_2020_12);
 
     private static final String[] MERGED = {
-        "{\"", "\":", "\",\"", "\"}", "},{", "[{\"", "]}", ":[", "true", "false", "null", "name", "value", "next", "12", "2024-", " the", "日本",
-        "🦙", "\\u00", "\\n", "0.5", "e+1", "\":\"", "],\"", "kind", "cat", "\"a\":1"
+        "{\"", "\":", "\",\"", "\"}", "},{", "[{\"", "]}", ":[", "true", "false", "null", "name", "value", "next", "12",
+        "2024-", " the", "日本", "🦙", "\\u00", "\\n", "0.5", "e+1", "\":\"", "],\"", "kind", "cat", "\"a\":1"
     };
 
     @TempDir
@@ -34,16 +34,22 @@ class SchemaTextsTest {
 
     static List<String> schemas() throws IOException {
         try (InputStream file = SchemaTextsTest.class.getResourceAsStream("/constraint/schemas.jsonl")) {
-            return new String(file.readAllBytes(), StandardCharsets.UTF_8).lines().toList();
+            return new String(file.readAllBytes(), StandardCharsets.UTF_8)
+                    .lines()
+                    .toList();
         }
     }
 
     @Test
     void textsSatisfyTheirSchema() throws IOException {
-        try (Tokenizer tokenizer = Tokenizer.open(withEnd(TestTokenizers.byteLevel(dir.resolve("bytes"), MERGED), 257))) {
+        try (Tokenizer tokenizer =
+                Tokenizer.open(withEnd(TestTokenizers.byteLevel(dir.resolve("bytes"), MERGED), 257))) {
             assertTextsSatisfyTheirSchema(tokenizer, TEXTS / 2);
         }
-        String[] pieces = {"▁", "{", "}", "\"", ":", ",", "{\"", "▁{\"", "\":", "a", "b", "1", "0", "true", "null", "▁the", "日", "[", "]"};
+        String[] pieces = {
+            "▁", "{", "}", "\"", ":", ",", "{\"", "▁{\"", "\":", "a", "b", "1", "0", "true", "null", "▁the", "日", "[",
+            "]"
+        };
         try (Tokenizer tokenizer =
                 Tokenizer.open(withEnd(TestTokenizers.byteFallback(dir.resolve("fallback"), pieces), 2))) {
             assertTextsSatisfyTheirSchema(tokenizer, TEXTS / 2);
@@ -64,11 +70,17 @@ class SchemaTextsTest {
             TokenAutomaton automaton = constraints.compile(new Constraint.JsonSchema(schema, ""));
             Schema validator = VALIDATORS.getSchema(schema, InputFormat.JSON);
             for (int i = 0; i < texts / schemas.size() + 1; i++) {
-                String text = tokenizer.decode(
-                        Walk.tokens(automaton, tokenizer, Walk.length(automaton, random), random));
-                assertThat(validator.validate(text, InputFormat.JSON, context ->
-                                context.executionConfig(config -> config.formatAssertionsEnabled(true))))
-                        .as("%s under %s %s", text, schema, text.codePoints().mapToObj(Integer::toHexString).toList())
+                String text =
+                        tokenizer.decode(Walk.tokens(automaton, tokenizer, Walk.length(automaton, random), random));
+                assertThat(validator.validate(
+                                text,
+                                InputFormat.JSON,
+                                context -> context.executionConfig(config -> config.formatAssertionsEnabled(true))))
+                        .as(
+                                "%s under %s %s",
+                                text,
+                                schema,
+                                text.codePoints().mapToObj(Integer::toHexString).toList())
                         .isEmpty();
             }
         }

@@ -83,7 +83,8 @@ public final class TestTokenizers {
     /** As {@link #byteFallback}, with the decoder of a model whose tokens are joined in another way. */
     public static Path withDecoder(Path dir, String decoder) {
         try {
-            ObjectNode json = (ObjectNode) new ObjectMapper().readTree(dir.resolve("tokenizer.json").toFile());
+            ObjectNode json = (ObjectNode)
+                    new ObjectMapper().readTree(dir.resolve("tokenizer.json").toFile());
             json.set("decoder", new ObjectMapper().readTree(decoder));
             return write(dir, json);
         } catch (IOException e) {
@@ -94,10 +95,12 @@ public final class TestTokenizers {
     /** Adds a token with the next id. */
     public static Path withAdded(Path dir, String content, boolean special) {
         try {
-            ObjectNode json = (ObjectNode) new ObjectMapper().readTree(dir.resolve("tokenizer.json").toFile());
+            ObjectNode json = (ObjectNode)
+                    new ObjectMapper().readTree(dir.resolve("tokenizer.json").toFile());
             int id = json.path("model").path("vocab").size();
             ((ObjectNode) json.path("model").path("vocab")).put(content, id);
-            ((ArrayNode) json.path("added_tokens")).addObject()
+            ((ArrayNode) json.path("added_tokens"))
+                    .addObject()
                     .put("id", id)
                     .put("content", content)
                     .put("single_word", false)
