@@ -60,6 +60,13 @@ class ArchitectureTest {
                 .check(classes);
         noClasses()
                 .that()
+                .resideOutsideOfPackage("nighttrain.io.constraint")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("org.apache.lucene..")
+                .check(classes);
+        noClasses()
+                .that()
                 .resideOutsideOfPackage("nighttrain.io.journal")
                 .should()
                 .dependOnClassesThat()

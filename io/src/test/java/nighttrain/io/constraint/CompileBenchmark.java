@@ -10,8 +10,10 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * What it takes to compile constraints for a vocabulary of 150,000 tokens. Run by {@code mvn -pl io test -Dtest=CompileBenchmark
- * -DexcludedTestGroups=}. On two busy cores of 2026-11-29, second run of each: see io/README.md.
+ * What it takes to compile constraints for a vocabulary of 150,000 tokens: {@code mvn -pl io test -Dtest=CompileBenchmark
+ * -DexcludedTestGroups=}. Third round on two cores of which six other builds had a part, 2026-11-29, in CPU time of the thread: schema of 50
+ * properties 249 ms, 151 MB allocated in all (5,768 states, 463 classes, table of 10.7 MB); any JSON object 134 ms; text of at most 1,000
+ * characters 175 ms; choices 5 ms.
  */
 @Tag("benchmark")
 class CompileBenchmark {
