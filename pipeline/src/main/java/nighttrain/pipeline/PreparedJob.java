@@ -7,6 +7,9 @@ import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.constraint.Constraint;
+import nighttrain.io.constraint.Constraints;
+import nighttrain.io.constraint.TokenAutomaton;
 import nighttrain.io.table.Summary.Prediction;
 import nighttrain.io.text.Tokenizer;
 import nighttrain.pipeline.host.EngineFactory;
@@ -132,6 +135,7 @@ record PreparedJob(
                 if (chat) {
                     options.prompts().chat().open(dir);
                 }
+                options.constraint().ifPresent(constraint -> checkLength(options, constraint, tokenizer));
                 Engines.check(options.engine(), checkpoint.spec());
                 if (here) {
                     EngineHost.here().check(EngineKey.of(options), engines, checkpoint.spec());
@@ -141,6 +145,16 @@ record PreparedJob(
                         ModelFootprint.of(checkpoint.spec()).architecture(),
                         Engines.maxModelLen(options.engine(), checkpoint.spec()),
                         checkpoint.warnings());
+            }
+        }
+
+        private static void checkLength(GenerateOptions options, Constraint constraint, Tokenizer tokenizer) {
+            int fewest = new Constraints(tokenizer.vocabulary()).compile(constraint).fewestTokens()[TokenAutomaton.START];
+            if (fewest > options.sampling().maxTokens()) {
+                throw UserError.of(
+                        "bad value of --max-tokens",
+                        options.sampling().maxTokens(),
+                        "the constraint needs " + fewest + "; use at least that");
             }
         }
     }

@@ -115,6 +115,16 @@ class BadInputTest extends JobTest {
                 + " name one by --prompt-column or --messages-column, or give --prompt)");
     }
 
+    /** The tokenizer's tokens are bytes. */
+    @Test
+    void noTextOfTheConstraintFitsInMaxTokens() {
+        input(1, prompts(1));
+        values = values.with(Settings.MAX_TOKENS, 3).with(Settings.CHOICES, List.of("billing", "pays"));
+        refuses("bad value of --max-tokens: 3 (the constraint needs 4; use at least that)");
+        values = values.with(Settings.MAX_TOKENS, 4).with(Settings.CHOICES, List.of("pays", "pays"));
+        assertThatThrownBy(this::run).isInstanceOf(UserError.class).hasMessageStartingWith("choice given twice: pays (");
+    }
+
     @Test
     void modelDirectoryMissing() {
         input(1, prompts(1));

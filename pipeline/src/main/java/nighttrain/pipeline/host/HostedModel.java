@@ -11,6 +11,9 @@ import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
+import nighttrain.io.constraint.Constraint;
+import nighttrain.io.constraint.Constraints;
+import nighttrain.io.constraint.TokenAutomaton;
 import nighttrain.io.template.ChatTemplate;
 import nighttrain.io.text.Tokenizer;
 import nighttrain.pipeline.host.EngineFactory.EngineKey;
@@ -23,6 +26,8 @@ public final class HostedModel implements AutoCloseable {
     private final Engine engine;
     private final Set<FairSession> sessions = ConcurrentHashMap.newKeySet();
     private final Map<ChatTemplateOptions, ChatTemplate> chatTemplates = new ConcurrentHashMap<>();
+
+    private Constraints constraints;
 
     private HostedModel(EngineKey key, Tokenizer tokenizer, Engine engine) {
         this.key = key;
@@ -63,6 +68,20 @@ public final class HostedModel implements AutoCloseable {
     /** Opened when first needed: a model without a template can still complete plain prompts. */
     public ChatTemplate chatTemplate(ChatTemplateOptions options) {
         return chatTemplates.computeIfAbsent(options, asked -> asked.open(Path.of(key.model())));
+    }
+
+    /**
+     * Which tokens may come under a constraint: one object for all rows that share it.
+     *
+     * @throws nighttrain.io.UserError where it cannot be satisfied, is not supported, or is too large
+     */
+    public TokenAutomaton automaton(Constraint constraint) {
+        synchronized (this) {
+            if (constraints == null) {
+                constraints = new Constraints(tokenizer.vocabulary());
+            }
+        }
+        return constraints.compile(constraint);
     }
 
     @Override

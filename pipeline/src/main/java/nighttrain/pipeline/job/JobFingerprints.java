@@ -31,6 +31,7 @@ public final class JobFingerprints {
         facts.putAll(facts(options.settings()));
         // Only where given, so that a job of an earlier version goes on.
         options.prompts().chat().template().ifPresent(text -> facts.put("chat-template", text));
+        options.constraint().ifPresent(constraint -> facts.put("constraint", constraint.hash()));
         return new Fingerprint(facts);
     }
 

@@ -77,7 +77,7 @@ final class BatchParameters {
             // Without tools, which are refused, neither can lead to a call.
             rules.put("tool_choice", neutral(value -> isText(value, "none", "auto")));
             rules.put("function_call", neutral(value -> isText(value, "none", "auto")));
-            rules.put("response_format", only("{\"type\": \"text\"}", BatchParameters::isTextFormat));
+            rules.put("response_format", only("type text, json_object or json_schema", BatchParameters::isKnownFormat));
             rules.put("modalities", only("[\"text\"]", BatchParameters::isTextAlone));
             rules.put("verbosity", only("medium", value -> isText(value, "medium")));
         }
@@ -135,8 +135,11 @@ final class BatchParameters {
         return value.isTextual() && List.of(texts).contains(value.textValue());
     }
 
-    private static boolean isTextFormat(JsonNode value) {
-        return value.size() == 1 && isText(value.path("type"), "text");
+    /** Text, or what {@link BatchRequest} makes a constraint of. */
+    private static boolean isKnownFormat(JsonNode value) {
+        return (value.size() == 1 && isText(value.path("type"), "text", "json_object"))
+                || (isText(value.path("type"), "json_schema")
+                        && value.path("json_schema").path("schema").isObject());
     }
 
     private static boolean isTextAlone(JsonNode value) {

@@ -14,6 +14,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.io.UserError;
+import nighttrain.io.constraint.Constraint;
 import nighttrain.pipeline.row.RowRequest.Decoding;
 import nighttrain.pipeline.row.RowRequest.Prompt;
 
@@ -113,7 +114,29 @@ final class BatchRequest {
                         "unsupported parameter: " + it.name() + " "
                                 + shown(it.value().toString()) + " (" + it.why() + "; leave it out)");
             }
-            return new RowRequest(prompt, new Decoding(sampling(job.sampling()), stop(job.stop()), seed(job.seed())));
+            SamplingParams sampling = sampling(job.sampling());
+            List<String> stop = stop(job.stop());
+            Constraint constraint = constraint(job.constraint());
+            if (constraint != null && sampling.ignoreEos()) {
+                throw bad("ignore_eos with a response_format", "true", "a constrained answer ends where it must");
+            }
+            if (constraint != null && !stop.isEmpty()) {
+                throw bad("stop with a response_format", stop.toString(), "it could cut a constrained answer short");
+            }
+            return new RowRequest(
+                    prompt, new Decoding(sampling, stop, seed(job.seed()), constraint, job.logprobsBefore()));
+        }
+
+        /** The line's own, else that of the job. */
+        private Constraint constraint(Constraint shared) {
+            JsonNode format = body.path("response_format");
+            String after = shared == null ? "" : shared.after();
+            return switch (format.path("type").asText()) {
+                case "json_object" -> new Constraint.JsonObject(after);
+                case "json_schema" -> new Constraint.JsonSchema(
+                        format.path("json_schema").path("schema").toString(), after);
+                default -> shared;
+            };
         }
 
         private Prompt chatPrompt() throws RowFault {

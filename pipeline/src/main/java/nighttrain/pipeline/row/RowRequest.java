@@ -4,6 +4,7 @@ import java.io.Serializable;
 import java.util.List;
 import java.util.Map;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.io.constraint.Constraint;
 import nighttrain.io.template.ChatTemplate.ChatMessage;
 
 /**
@@ -19,10 +20,19 @@ public record RowRequest(Prompt prompt, Decoding decoding) {
      * @param sampling how tokens are chosen
      * @param stop texts that end it
      * @param seed of every random number
+     * @param constraint what it must be; null: any text
+     * @param logprobsBefore whether log-probabilities are those without the constraint
      */
-    public record Decoding(SamplingParams sampling, List<String> stop, long seed) implements Serializable {
+    public record Decoding(
+            SamplingParams sampling, List<String> stop, long seed, Constraint constraint, boolean logprobsBefore)
+            implements Serializable {
         public Decoding {
             stop = List.copyOf(stop);
+        }
+
+        /** Of any text. */
+        public Decoding(SamplingParams sampling, List<String> stop, long seed) {
+            this(sampling, stop, seed, null, false);
         }
     }
 

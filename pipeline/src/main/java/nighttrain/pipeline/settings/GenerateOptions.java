@@ -13,6 +13,7 @@ import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.EngineConfig.GpuConfig;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.io.UserError;
+import nighttrain.io.constraint.Constraint;
 import nighttrain.io.text.Truncation;
 import nighttrain.pipeline.row.RowKind;
 import nighttrain.pipeline.settings.Settings.LoadFormat;
@@ -30,6 +31,7 @@ import nighttrain.pipeline.settings.Settings.Precision;
  * @param stop texts that end an output
  * @param samples outputs per row
  * @param dedup compute identical requests once
+ * @param constraint what outputs must be
  * @param prompts where prompts come from
  * @param input where rows come from
  * @param output where results go
@@ -44,6 +46,7 @@ public record GenerateOptions(
         List<String> stop,
         int samples,
         boolean dedup,
+        Optional<Constraint> constraint,
         PromptOptions prompts,
         InputOptions input,
         OutputOptions output) {
@@ -84,6 +87,7 @@ public record GenerateOptions(
                 values.get(Settings.STOP),
                 values.get(Settings.SAMPLES),
                 values.get(Settings.DEDUP),
+                ConstraintOptions.of(values),
                 PromptOptions.of(values),
                 input,
                 OutputOptions.of(values, input.kind()));

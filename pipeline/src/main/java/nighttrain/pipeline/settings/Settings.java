@@ -235,6 +235,35 @@ public final class Settings {
             SAMPLING,
             BY_VALUE);
 
+    public static final Setting<List<String>> CHOICES = optional(
+            "choices", NAMES, "A,B", "the output is one of these texts, separated by commas", SAMPLING, BY_CONTENT);
+    public static final Setting<String> CHOICES_FILE = optional(
+            "choicesFile", TEXT, "FILE", "as --choices, read from a local file with a text a line", SAMPLING, BY_CONTENT);
+    public static final Setting<String> REGEX = optional(
+            "regex", TEXT, "REGEX", "the output matches this regular expression, from beginning to end", SAMPLING, BY_CONTENT);
+    public static final Setting<String> JSON_SCHEMA = optional(
+            "jsonSchema",
+            TEXT,
+            "FILE|JSON",
+            "the output is JSON that satisfies this schema: a local file, or the schema itself",
+            SAMPLING,
+            BY_CONTENT);
+    public static final Setting<String> CONSTRAIN_AFTER = optional(
+            "constrainAfter",
+            TEXT,
+            "TEXT",
+            "the output is free until this text, such as </think>, and constrained after it",
+            SAMPLING,
+            BY_CONTENT);
+    public static final Setting<Boolean> LOGPROBS_BEFORE_CONSTRAINT = of(
+            "logprobsBeforeConstraint",
+            SWITCH,
+            false,
+            "",
+            "write log-probabilities as they are without the constraint",
+            SAMPLING,
+            BY_VALUE);
+
     public static final Setting<String> OUTPUT_PATH =
             required("output", PATH, "PATH", "directory for results, any Hadoop URI", OUTPUT, NONE);
     public static final Setting<List<String>> KEEP_COLUMNS =

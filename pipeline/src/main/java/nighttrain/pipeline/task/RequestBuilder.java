@@ -7,6 +7,9 @@ import java.util.Optional;
 import java.util.Set;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.StopCheck;
+import nighttrain.executor.request.TokenConstraint;
+import nighttrain.io.UserError;
+import nighttrain.io.constraint.TokenAutomaton;
 import nighttrain.io.table.Summary.Incidents;
 import nighttrain.io.text.StopStrings;
 import nighttrain.io.text.Tokenizer;
@@ -63,8 +66,31 @@ final class RequestBuilder {
                 decoding.sampling(),
                 seed(decoding.seed(), row.id(), row.sample(), nth),
                 endTokens,
-                stop.<StopCheck>map(watch -> watch).orElse(StopCheck.NEVER));
+                stop.<StopCheck>map(watch -> watch).orElse(StopCheck.NEVER),
+                constraint(decoding),
+                List.of());
         return new Request(stop, generation);
+    }
+
+    /** That of a line of a batch file is compiled here for the first time, so the line may be at fault. */
+    private Optional<TokenConstraint> constraint(Decoding decoding) throws RowFault {
+        if (decoding.constraint() == null) {
+            return Optional.empty();
+        }
+        TokenAutomaton automaton;
+        try {
+            automaton = model.automaton(decoding.constraint());
+        } catch (UserError unsupported) {
+            throw new RowFault("bad_constraint", unsupported.getMessage());
+        }
+        int fewest = automaton.fewestTokens()[TokenAutomaton.START];
+        if (fewest > decoding.sampling().maxTokens()) {
+            throw new RowFault(
+                    "bad_constraint",
+                    "fewer tokens than the constraint needs: "
+                            + decoding.sampling().maxTokens() + " (at least " + fewest + "; raise max_tokens)");
+        }
+        return Optional.of(new TokenConstraint(automaton, decoding.logprobsBefore()));
     }
 
     private RowFault quarantined(PromptRow row) {

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.io.constraint.Constraint;
 import nighttrain.pipeline.row.RowRequest.Decoding;
 import nighttrain.pipeline.row.RowRequest.Prompt;
 import org.junit.jupiter.api.Test;
@@ -34,13 +35,6 @@ class BatchRequestTest {
                         7,
                         "unsupported parameter: tools [{\"type\":\"function\",\"function\":{\"name\":\"get_weather\",\"parameters\":{\"type\":\"objec..."
                                 + " (it would change the answer; leave it out)"),
-                Map.entry(
-                        8,
-                        "unsupported parameter: response_format {\"type\":\"json_object\"} ({\"type\": \"text\"} alone is supported; leave it out)"),
-                Map.entry(
-                        9,
-                        "unsupported parameter: response_format {\"type\":\"json_schema\",\"json_schema\":{\"schema\":{\"properties\":{\"name\":{\"title\":\"Na..."
-                                + " ({\"type\": \"text\"} alone is supported; leave it out)"),
                 Map.entry(10, "unsupported parameter: n 2 (1 alone is supported; leave it out)"),
                 Map.entry(
                         22,
@@ -182,7 +176,8 @@ class BatchRequestTest {
                 "moderation|{\"model\":\"m\"}|it would change the answer",
                 "n|2|1 alone is supported",
                 "n|\"1\"|1 alone is supported",
-                "response_format|{\"type\":\"json_object\"}|{\"type\": \"text\"} alone is supported",
+                "response_format|{\"type\":\"json_schema\"}|type text, json_object or json_schema alone is supported",
+                "response_format|{\"type\":\"xml\"}|type text, json_object or json_schema alone is supported",
                 "stream|true|false alone is supported",
                 "tool_choice|\"required\"|it would change the answer",
                 "tools|[{}]|it would change the answer",
@@ -228,6 +223,31 @@ class BatchRequestTest {
             })
     void badValuesAreRefusedByTheFieldsName(String parameters, String message) {
         assertThat(catchThrowableOfType(RowFault.class, () -> chat(parameters))).hasMessage("line 3: " + message);
+    }
+
+    @Test
+    void aResponseFormatIsAConstraint() throws RowFault {
+        String schema = "{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"strict\":true,\"schema\":{\"type\": \"integer\"}}}";
+        assertThat(chat("\"response_format\": " + schema).decoding().constraint())
+                .isEqualTo(new Constraint.JsonSchema("{\"type\":\"integer\"}", ""));
+        assertThat(chat("\"response_format\": {\"type\":\"json_object\"}").decoding().constraint())
+                .isEqualTo(new Constraint.JsonObject(""));
+        assertThat(chat("\"response_format\": {\"type\":\"text\"}").decoding().constraint()).isNull();
+        Constraint regex = new Constraint.Regex("a", "</think>");
+        Decoding job = new Decoding(SamplingParams.greedy(16), List.of(), 11, regex, true);
+        String line = line(BatchRequest.CHAT, HELLO);
+        assertThat(BatchRequest.parse(line, 1, job).decoding()).isEqualTo(job);
+        assertThat(BatchRequest.parse(line(BatchRequest.CHAT, HELLO + ", \"response_format\": {\"type\":\"json_object\"}"), 1, job)
+                        .decoding()
+                        .constraint())
+                .as("after the same text")
+                .isEqualTo(new Constraint.JsonObject("</think>"));
+        assertThat(catchThrowableOfType(
+                        RowFault.class, () -> chat("\"response_format\": {\"type\":\"json_object\"}, \"ignore_eos\": true")))
+                .hasMessageContaining("ignore_eos with a response_format");
+        assertThat(catchThrowableOfType(
+                        RowFault.class, () -> chat("\"response_format\": {\"type\":\"json_object\"}, \"stop\": \"a\"")))
+                .hasMessageContaining("stop with a response_format");
     }
 
     @Test

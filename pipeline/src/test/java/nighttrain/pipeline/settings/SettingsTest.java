@@ -48,6 +48,12 @@ class SettingsTest {
         --logprobs
         --prompt-logprobs false
         --ignore-eos false
+        --choices
+        --choices-file
+        --regex
+        --json-schema
+        --constrain-after
+        --logprobs-before-constraint false
         --output
         --keep-columns
         --token-ids false
@@ -105,6 +111,7 @@ class SettingsTest {
                         "--logprobs",
                         "--prompt-logprobs",
                         "--ignore-eos",
+                        "--logprobs-before-constraint",
                         "--keep-columns",
                         "--token-ids");
     }
