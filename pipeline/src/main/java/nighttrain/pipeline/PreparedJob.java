@@ -149,7 +149,8 @@ record PreparedJob(
         }
 
         private static void checkLength(GenerateOptions options, Constraint constraint, Tokenizer tokenizer) {
-            int fewest = new Constraints(tokenizer.vocabulary()).compile(constraint).fewestTokens()[TokenAutomaton.START];
+            int fewest =
+                    new Constraints(tokenizer.vocabulary()).compile(constraint).fewestTokens()[TokenAutomaton.START];
             if (fewest > options.sampling().maxTokens()) {
                 throw UserError.of(
                         "bad value of --max-tokens",

@@ -122,7 +122,9 @@ class BadInputTest extends JobTest {
         values = values.with(Settings.MAX_TOKENS, 3).with(Settings.CHOICES, List.of("billing", "pays"));
         refuses("bad value of --max-tokens: 3 (the constraint needs 4; use at least that)");
         values = values.with(Settings.MAX_TOKENS, 4).with(Settings.CHOICES, List.of("pays", "pays"));
-        assertThatThrownBy(this::run).isInstanceOf(UserError.class).hasMessageStartingWith("choice given twice: pays (");
+        assertThatThrownBy(this::run)
+                .isInstanceOf(UserError.class)
+                .hasMessageStartingWith("choice given twice: pays (");
     }
 
     @Test

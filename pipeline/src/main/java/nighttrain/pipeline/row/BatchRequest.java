@@ -133,8 +133,9 @@ final class BatchRequest {
             String after = shared == null ? "" : shared.after();
             return switch (format.path("type").asText()) {
                 case "json_object" -> new Constraint.JsonObject(after);
-                case "json_schema" -> new Constraint.JsonSchema(
-                        format.path("json_schema").path("schema").toString(), after);
+                case "json_schema" ->
+                    new Constraint.JsonSchema(
+                            format.path("json_schema").path("schema").toString(), after);
                 default -> shared;
             };
         }

@@ -30,7 +30,10 @@ final class ConstraintOptions {
         }
         String after = values.find(Settings.CONSTRAIN_AFTER).orElse("");
         if (given.isEmpty()) {
-            refuse(values, Settings.CONSTRAIN_AFTER, "there is no constraint; give --json-schema, --regex or --choices");
+            refuse(
+                    values,
+                    Settings.CONSTRAIN_AFTER,
+                    "there is no constraint; give --json-schema, --regex or --choices");
             return Optional.empty();
         }
         if (values.get(Settings.IGNORE_EOS)) {
@@ -44,7 +47,10 @@ final class ConstraintOptions {
 
     private static void refuse(SettingValues values, Setting<?> setting, String why) {
         if (values.isSet(setting)) {
-            throw UserError.of(setting.option() + " does not go with the constraint", values.find(setting).orElseThrow(), why);
+            throw UserError.of(
+                    setting.option() + " does not go with the constraint",
+                    values.find(setting).orElseThrow(),
+                    why);
         }
     }
 
@@ -55,7 +61,8 @@ final class ConstraintOptions {
         if (values.isSet(Settings.JSON_SCHEMA)) {
             String schema = values.get(Settings.JSON_SCHEMA);
             return new Constraint.JsonSchema(
-                    schema.stripLeading().startsWith("{") ? schema : PromptOptions.read(schema, Settings.JSON_SCHEMA), after);
+                    schema.stripLeading().startsWith("{") ? schema : PromptOptions.read(schema, Settings.JSON_SCHEMA),
+                    after);
         }
         return new Constraint.Choices(
                 values.isSet(Settings.CHOICES)

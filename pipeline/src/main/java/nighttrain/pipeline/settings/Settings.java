@@ -238,9 +238,19 @@ public final class Settings {
     public static final Setting<List<String>> CHOICES = optional(
             "choices", NAMES, "A,B", "the output is one of these texts, separated by commas", SAMPLING, BY_CONTENT);
     public static final Setting<String> CHOICES_FILE = optional(
-            "choicesFile", TEXT, "FILE", "as --choices, read from a local file with a text a line", SAMPLING, BY_CONTENT);
+            "choicesFile",
+            TEXT,
+            "FILE",
+            "as --choices, read from a local file with a text a line",
+            SAMPLING,
+            BY_CONTENT);
     public static final Setting<String> REGEX = optional(
-            "regex", TEXT, "REGEX", "the output matches this regular expression, from beginning to end", SAMPLING, BY_CONTENT);
+            "regex",
+            TEXT,
+            "REGEX",
+            "the output matches this regular expression, from beginning to end",
+            SAMPLING,
+            BY_CONTENT);
     public static final Setting<String> JSON_SCHEMA = optional(
             "jsonSchema",
             TEXT,

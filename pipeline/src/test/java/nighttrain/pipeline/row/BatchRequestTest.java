@@ -227,23 +227,31 @@ class BatchRequestTest {
 
     @Test
     void aResponseFormatIsAConstraint() throws RowFault {
-        String schema = "{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"strict\":true,\"schema\":{\"type\": \"integer\"}}}";
+        String schema =
+                "{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"strict\":true,\"schema\":{\"type\": \"integer\"}}}";
         assertThat(chat("\"response_format\": " + schema).decoding().constraint())
                 .isEqualTo(new Constraint.JsonSchema("{\"type\":\"integer\"}", ""));
-        assertThat(chat("\"response_format\": {\"type\":\"json_object\"}").decoding().constraint())
+        assertThat(chat("\"response_format\": {\"type\":\"json_object\"}")
+                        .decoding()
+                        .constraint())
                 .isEqualTo(new Constraint.JsonObject(""));
-        assertThat(chat("\"response_format\": {\"type\":\"text\"}").decoding().constraint()).isNull();
+        assertThat(chat("\"response_format\": {\"type\":\"text\"}").decoding().constraint())
+                .isNull();
         Constraint regex = new Constraint.Regex("a", "</think>");
         Decoding job = new Decoding(SamplingParams.greedy(16), List.of(), 11, regex, true);
         String line = line(BatchRequest.CHAT, HELLO);
         assertThat(BatchRequest.parse(line, 1, job).decoding()).isEqualTo(job);
-        assertThat(BatchRequest.parse(line(BatchRequest.CHAT, HELLO + ", \"response_format\": {\"type\":\"json_object\"}"), 1, job)
+        assertThat(BatchRequest.parse(
+                                line(BatchRequest.CHAT, HELLO + ", \"response_format\": {\"type\":\"json_object\"}"),
+                                1,
+                                job)
                         .decoding()
                         .constraint())
                 .as("after the same text")
                 .isEqualTo(new Constraint.JsonObject("</think>"));
         assertThat(catchThrowableOfType(
-                        RowFault.class, () -> chat("\"response_format\": {\"type\":\"json_object\"}, \"ignore_eos\": true")))
+                        RowFault.class,
+                        () -> chat("\"response_format\": {\"type\":\"json_object\"}, \"ignore_eos\": true")))
                 .hasMessageContaining("ignore_eos with a response_format");
         assertThat(catchThrowableOfType(
                         RowFault.class, () -> chat("\"response_format\": {\"type\":\"json_object\"}, \"stop\": \"a\"")))

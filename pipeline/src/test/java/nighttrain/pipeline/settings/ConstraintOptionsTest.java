@@ -25,16 +25,21 @@ class ConstraintOptionsTest {
         Path schema = Files.writeString(dir.resolve("schema.json"), SCHEMA);
         Path choices = Files.writeString(dir.resolve("choices.txt"), "yes\nno, never\n");
         assertThat(GenerateOptions.of(least).constraint()).isEmpty();
-        assertThat(GenerateOptions.of(least.with(Settings.CHOICES, List.of("a", "b"))).constraint())
+        assertThat(GenerateOptions.of(least.with(Settings.CHOICES, List.of("a", "b")))
+                        .constraint())
                 .contains(new Constraint.Choices(List.of("a", "b"), ""));
-        assertThat(GenerateOptions.of(least.with(Settings.CHOICES_FILE, choices.toString())).constraint())
+        assertThat(GenerateOptions.of(least.with(Settings.CHOICES_FILE, choices.toString()))
+                        .constraint())
                 .contains(new Constraint.Choices(List.of("yes", "no, never"), ""));
         assertThat(GenerateOptions.of(least.with(Settings.REGEX, "[ab]").with(Settings.CONSTRAIN_AFTER, "</think>"))
                         .constraint())
                 .contains(new Constraint.Regex("[ab]", "</think>"));
         Constraint json = new Constraint.JsonSchema(SCHEMA.replace(" ", ""), "");
-        assertThat(GenerateOptions.of(least.with(Settings.JSON_SCHEMA, SCHEMA)).constraint()).contains(json);
-        assertThat(GenerateOptions.of(least.with(Settings.JSON_SCHEMA, schema.toString())).constraint()).contains(json);
+        assertThat(GenerateOptions.of(least.with(Settings.JSON_SCHEMA, SCHEMA)).constraint())
+                .contains(json);
+        assertThat(GenerateOptions.of(least.with(Settings.JSON_SCHEMA, schema.toString()))
+                        .constraint())
+                .contains(json);
     }
 
     @Test
@@ -42,7 +47,9 @@ class ConstraintOptionsTest {
         refuses(
                 least.with(Settings.REGEX, "a").with(Settings.CHOICES, List.of("a")),
                 "more than one constraint: --choices, --regex (one is allowed; leave the others out)");
-        refuses(least.with(Settings.CONSTRAIN_AFTER, "x"), "--constrain-after does not go with the constraint: x (there is no");
+        refuses(
+                least.with(Settings.CONSTRAIN_AFTER, "x"),
+                "--constrain-after does not go with the constraint: x (there is no");
         refuses(
                 least.with(Settings.REGEX, "a").with(Settings.IGNORE_EOS, true),
                 "--ignore-eos does not go with the constraint: true (a constrained output ends");
@@ -57,7 +64,9 @@ class ConstraintOptionsTest {
     }
 
     private static void refuses(SettingValues values, String message) {
-        assertThatThrownBy(() -> GenerateOptions.of(values)).isInstanceOf(UserError.class).hasMessageStartingWith(message);
+        assertThatThrownBy(() -> GenerateOptions.of(values))
+                .isInstanceOf(UserError.class)
+                .hasMessageStartingWith(message);
     }
 
     @Test
@@ -66,8 +75,10 @@ class ConstraintOptionsTest {
         Fingerprint regex = fingerprint(least.with(Settings.REGEX, "[ab]"));
         assertThat(none.facts()).doesNotContainKey("constraint");
         assertThat(regex.changesSince(none)).singleElement().asString().startsWith("constraint (none) -> ");
-        assertThat(regex.changesSince(fingerprint(least.with(Settings.REGEX, "[ab]")))).isEmpty();
-        assertThat(fingerprint(least.with(Settings.REGEX, "[ab]").with(Settings.CONSTRAIN_AFTER, "x")).changesSince(regex))
+        assertThat(regex.changesSince(fingerprint(least.with(Settings.REGEX, "[ab]"))))
+                .isEmpty();
+        assertThat(fingerprint(least.with(Settings.REGEX, "[ab]").with(Settings.CONSTRAIN_AFTER, "x"))
+                        .changesSince(regex))
                 .singleElement()
                 .asString()
                 .startsWith("constraint ");
