@@ -99,7 +99,7 @@ public final class Constraints {
         }
         return constraint instanceof Constraint.JsonSchema schema
                 ? JsonTexts.of(SchemaParser.parse(schema.node()), JsonTexts.ANY_DEPTH)
-                : JsonTexts.of(Shape.ANY_OBJECT, OBJECT_DEPTH);
+                : JsonTexts.of(Shape.Known.ANY_OBJECT, OBJECT_DEPTH);
     }
 
     /** Any text up to the first {@code mark}, that included (Knuth, Morris, Pratt). */

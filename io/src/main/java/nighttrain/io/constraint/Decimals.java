@@ -34,7 +34,7 @@ final class Decimals {
         return plain.scale() <= FRACTION_DIGITS && plain.precision() - plain.scale() <= INTEGER_DIGITS;
     }
 
-    static Automaton of(Shape.Number number) {
+    static Automaton of(Shape.Numeric number) {
         if (number.least() == null && number.most() == null && number.multipleOf() == null) {
             return number.whole() ? INTEGER : NUMBER;
         }
@@ -58,7 +58,7 @@ final class Decimals {
         return Limits.determinise(nfa.toAutomaton(start, end));
     }
 
-    private static Automaton magnitudes(Shape.Number number, Shape.Bound least, Shape.Bound most) {
+    private static Automaton magnitudes(Shape.Numeric number, Shape.Bound least, Shape.Bound most) {
         Automaton all = number.whole() ? WHOLE_MAGNITUDE : MAGNITUDE;
         all = Limits.intersection(all, atLeast(least));
         if (most != null) {

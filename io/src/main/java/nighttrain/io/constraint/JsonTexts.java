@@ -20,11 +20,11 @@ final class JsonTexts {
     /** Longer texts are not written with {@code \}{@code u} escapes, which take six states for every character. */
     private static final int MAX_ESCAPED_STATES = 64;
 
-    private static final ByteAutomaton ANY_STRING = string(Shape.ANY_TEXT.values());
+    private static final ByteAutomaton ANY_STRING = string(Shape.Known.ANY_TEXT.values());
 
     private static final Shape SCALAR = Shape.either(List.of(
-            Shape.ANY_TEXT,
-            Shape.ANY_NUMBER,
+            Shape.Known.ANY_TEXT,
+            Shape.Known.ANY_NUMBER,
             new Shape.Literals(List.of(BooleanNode.TRUE, BooleanNode.FALSE, NullNode.instance))));
 
     private final Nfa nfa = new Nfa();
@@ -56,7 +56,7 @@ final class JsonTexts {
             return nfa.automaton(
                     from, text.isAny() ? ANY_STRING : parts.computeIfAbsent(text, key -> string(text.values())));
         }
-        if (shape instanceof Shape.Number number) {
+        if (shape instanceof Shape.Numeric number) {
             return nfa.automaton(
                     from, parts.computeIfAbsent(number, key -> ByteAutomaton.ofCharacters(Decimals.of(number))));
         }
@@ -79,7 +79,7 @@ final class JsonTexts {
     private int any(int from, int depth) {
         ByteAutomaton known = parts.get(depth);
         if (known == null) {
-            Shape shape = depth == 0 ? SCALAR : Shape.either(List.of(SCALAR, Shape.ANY_ARRAY, Shape.ANY_OBJECT));
+            Shape shape = depth == 0 ? SCALAR : Shape.either(List.of(SCALAR, Shape.Known.ANY_ARRAY, Shape.Known.ANY_OBJECT));
             known = of(shape, depth, parts);
             parts.put(depth, known);
         }
@@ -188,7 +188,7 @@ final class JsonTexts {
     }
 
     private static Automaton namesBut(Set<String> taken) {
-        Automaton all = Shape.ANY_TEXT.values();
+        Automaton all = Shape.Known.ANY_TEXT.values();
         Nfa names = new Nfa();
         int start = names.state();
         int end = names.state();
@@ -273,7 +273,7 @@ final class JsonTexts {
                 hexDigit(from, first, last, to);
                 return;
             }
-            int unit = 1 << 4 * (digits - 1);
+            int unit = 1 << (4 * (digits - 1));
             int high = first / unit;
             int highest = last / unit;
             if (high == highest) {

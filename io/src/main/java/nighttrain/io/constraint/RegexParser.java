@@ -178,6 +178,7 @@ final class RegexParser {
         return number;
     }
 
+    @SuppressWarnings("StatementSwitchToExpressionSwitch") // cases read on before they answer
     private Regex one() {
         int c = chars[at];
         switch (c) {
@@ -289,6 +290,7 @@ final class RegexParser {
     }
 
     /** {@code negated}: what is not in the set will match, so a set that two languages know differently is the larger of the two. */
+    @SuppressWarnings("StatementSwitchToExpressionSwitch") // cases read on before they answer
     private CodePoints escape(boolean negated) {
         int begin = at++;
         int c = peek();

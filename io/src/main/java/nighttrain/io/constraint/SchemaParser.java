@@ -55,7 +55,7 @@ final class SchemaParser {
     private static final Set<String> OF_ANY = Set.of("type", "enum", "const", "allOf", "anyOf", "oneOf", "$ref");
 
     private final JsonNode root;
-    private final Map<JsonNode, Integer> open = new IdentityHashMap<>();
+    private final IdentityHashMap<JsonNode, Integer> open = new IdentityHashMap<>();
     private int depth;
     private int parts;
 
@@ -86,7 +86,7 @@ final class SchemaParser {
 
     private Shape schema(JsonNode schema, String path) {
         if (schema.isBoolean()) {
-            return schema.booleanValue() ? Shape.ANY : Shape.NEVER;
+            return schema.booleanValue() ? Shape.Known.ANY : Shape.Known.NEVER;
         }
         if (!schema.isObject()) {
             throw bad(path, schema, "a schema is an object, true or false; correct it");
@@ -167,7 +167,7 @@ final class SchemaParser {
             throw unsupported(path, "$ref " + reference, "no such place in the schema; use #/$defs/NAME");
         }
         int times = open.merge(target, 1, Integer::sum);
-        Shape shape = times > MAX_RECURSION ? Shape.NEVER : schema(target, text);
+        Shape shape = times > MAX_RECURSION ? Shape.Known.NEVER : schema(target, text);
         open.put(target, times - 1);
         return shape;
     }
@@ -192,7 +192,7 @@ final class SchemaParser {
                                     "string, number, integer, boolean, null, array and object are types; correct it");
                     });
         }
-        Shape shape = types.isEmpty() ? Shape.ANY : Shape.either(byType);
+        Shape shape = types.isEmpty() ? Shape.Known.ANY : Shape.either(byType);
         if (schema.has("const")) {
             shape = Shape.both(shape, new Shape.Literals(List.of(schema.get("const"))));
         }
@@ -307,8 +307,8 @@ final class SchemaParser {
             }
         }
         Shape shape = Shape.both(
-                new Shape.Number(whole, least, most, multipleOf), new Shape.Number(whole, above, below, null));
-        if (shape.isNever() || Decimals.of((Shape.Number) shape).getNumStates() == 0) {
+                new Shape.Numeric(whole, least, most, multipleOf), new Shape.Numeric(whole, above, below, null));
+        if (shape.isNever() || Decimals.of((Shape.Numeric) shape).getNumStates() == 0) {
             throw unsatisfiable(path, "type " + type, "its bounds and multipleOf refuse every number; correct them");
         }
         return shape;
@@ -352,7 +352,7 @@ final class SchemaParser {
             throw unsupported(path, "items with a list", "it is called prefixItems since draft 2020-12; use that");
         }
         boolean writesItems = !items.isMissingNode() || first.isEmpty();
-        Shape item = items.isMissingNode() ? Shape.ANY : schema(items, path + "/items");
+        Shape item = items.isMissingNode() ? Shape.Known.ANY : schema(items, path + "/items");
         return new Shape.Array(first, item, least == null ? 0 : least, most, writesItems);
     }
 
@@ -375,7 +375,7 @@ final class SchemaParser {
                                 schema(each.getValue(), path + "/properties/" + each.getKey()),
                                 required.contains(each.getKey()))));
         JsonNode additional = schema.path("additionalProperties");
-        Shape others = additional.isMissingNode() ? Shape.ANY : schema(additional, path + "/additionalProperties");
+        Shape others = additional.isMissingNode() ? Shape.Known.ANY : schema(additional, path + "/additionalProperties");
         for (String name : required) {
             if (!properties.containsKey(name) && others.isNever()) {
                 throw unsatisfiable(path + "/required", name, "additionalProperties refuses it; add it to properties");

@@ -17,12 +17,17 @@ import org.apache.lucene.util.automaton.Operations;
  * it, not all (no white space, properties in order). {@link #accepts} and {@link #disjoint} ask of values, as validators do.
  */
 sealed interface Shape {
-    Shape NEVER = new Either(List.of());
-    Shape ANY = new Any();
-    Shape ANY_OBJECT = new Obj(Map.of(), ANY, true);
-    Text ANY_TEXT = new Text(0, null, List.of(), Set.of());
-    Shape ANY_NUMBER = new Number(false, null, null, null);
-    Shape ANY_ARRAY = new Array(List.of(), ANY, 0, null, true);
+    /** Constants, in a class of their own: a type that makes its own subtypes when it is loaded may deadlock. */
+    final class Known {
+        static final Shape NEVER = new Either(List.of());
+        static final Shape ANY = new Any();
+        static final Shape ANY_OBJECT = new Obj(Map.of(), ANY, true);
+        static final Text ANY_TEXT = new Text(0, null, List.of(), Set.of());
+        static final Shape ANY_NUMBER = new Numeric(false, null, null, null);
+        static final Shape ANY_ARRAY = new Array(List.of(), ANY, 0, null, true);
+
+        private Known() {}
+    }
 
     /** Any value. */
     record Any() implements Shape {}
@@ -31,6 +36,8 @@ sealed interface Shape {
     record Literals(List<JsonNode> values) implements Shape {}
 
     /**
+     * Texts.
+     *
      * @param most the longest, in characters; null without limit
      * @param patterns texts that hold a match of each
      * @param formats names of {@link Formats}
@@ -73,7 +80,7 @@ sealed interface Shape {
     }
 
     /** Bounds and multipleOf are null where there are none. */
-    record Number(boolean whole, Bound least, Bound most, BigDecimal multipleOf) implements Shape {
+    record Numeric(boolean whole, Bound least, Bound most, BigDecimal multipleOf) implements Shape {
         boolean isEmptyRange() {
             if (least == null || most == null) {
                 return false;
@@ -84,6 +91,8 @@ sealed interface Shape {
     }
 
     /**
+     * Lists.
+     *
      * @param items of the items after {@code first}
      * @param most null without limit
      * @param writesItems whether more items are written than {@code first} and {@code least} ask for
@@ -95,6 +104,8 @@ sealed interface Shape {
     }
 
     /**
+     * Objects.
+     *
      * @param properties in the order in which they are written
      * @param others shape of the properties that are not named
      * @param writesOthers whether any are written
@@ -161,7 +172,7 @@ sealed interface Shape {
             formats.addAll(y.formats);
             return new Text(Math.max(x.least, y.least), least(x.most, y.most), patterns, formats);
         }
-        if (a instanceof Number x && b instanceof Number y) {
+        if (a instanceof Numeric x && b instanceof Numeric y) {
             return number(x, y);
         }
         if (a instanceof Array x && b instanceof Array y) {
@@ -184,7 +195,7 @@ sealed interface Shape {
                     properties.putIfAbsent(name, new Property(both(p.shape, x.property(name)), p.required)));
             return new Obj(properties, both(x.others, y.others), x.writesOthers && y.writesOthers);
         }
-        return NEVER;
+        return Known.NEVER;
     }
 
     private static Integer least(Integer a, Integer b) {
@@ -193,18 +204,18 @@ sealed interface Shape {
 
     private static Shape literals(Literals literals, Shape other) {
         List<JsonNode> left = literals.values.stream().filter(other::accepts).toList();
-        return left.isEmpty() ? NEVER : new Literals(left);
+        return left.isEmpty() ? Known.NEVER : new Literals(left);
     }
 
-    private static Shape number(Number x, Number y) {
+    private static Shape number(Numeric x, Numeric y) {
         Bound least = tighter(x.least, y.least, (a, b) -> a.value.compareTo(b.value) > 0);
         Bound most = tighter(x.most, y.most, (a, b) -> a.value.compareTo(b.value) < 0);
         BigDecimal multipleOf = x.multipleOf == null ? y.multipleOf : x.multipleOf;
         if (x.multipleOf != null && y.multipleOf != null) {
             multipleOf = commonMultiple(x.multipleOf, y.multipleOf);
         }
-        Number both = new Number(x.whole || y.whole, least, most, multipleOf);
-        return both.isEmptyRange() ? NEVER : both;
+        Numeric both = new Numeric(x.whole || y.whole, least, most, multipleOf);
+        return both.isEmptyRange() ? Known.NEVER : both;
     }
 
     private static Bound tighter(Bound a, Bound b, BiPredicate<Bound, Bound> isTighter) {
@@ -235,7 +246,7 @@ sealed interface Shape {
         if (this instanceof Text text) {
             return value.isTextual() && Operations.run(text.values(), value.textValue());
         }
-        if (this instanceof Number number) {
+        if (this instanceof Numeric number) {
             return value.isNumber() && accepts(number, value.decimalValue());
         }
         if (this instanceof Array array) {
@@ -254,7 +265,7 @@ sealed interface Shape {
                         .allMatch(p -> object.property(p.getKey()).accepts(p.getValue()));
     }
 
-    private static boolean accepts(Number number, BigDecimal value) {
+    private static boolean accepts(Numeric number, BigDecimal value) {
         boolean whole = !number.whole || value.stripTrailingZeros().scale() <= 0;
         boolean multiple =
                 number.multipleOf == null || value.remainder(number.multipleOf).signum() == 0;
@@ -307,8 +318,8 @@ sealed interface Shape {
                     && y.formats.isEmpty()
                     && Limits.intersection(x.values(), y.values()).getNumStates() == 0;
         }
-        if (a instanceof Number x && b instanceof Number y) {
-            Number ranges = new Number(
+        if (a instanceof Numeric x && b instanceof Numeric y) {
+            Numeric ranges = new Numeric(
                     false,
                     tighter(x.least, y.least, (p, q) -> p.value.compareTo(q.value) > 0),
                     tighter(x.most, y.most, (p, q) -> p.value.compareTo(q.value) < 0),

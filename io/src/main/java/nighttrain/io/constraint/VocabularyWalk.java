@@ -82,7 +82,7 @@ final class VocabularyWalk {
         int[] group = function;
         List<int[]> afterFirst = new ArrayList<>();
         for (int i = 0; i < firstStates.size(); i++) {
-            int[] after = afterFirst(i, function);
+            int[] after = afterFirst(i);
             afterFirst.add(after);
             group = together(group, after);
         }
@@ -175,7 +175,7 @@ final class VocabularyWalk {
     }
 
     /** The state after each token where it is the first. */
-    private int[] afterFirst(int index, int[] function) {
+    private int[] afterFirst(int index) {
         int base = firstStates.get(index);
         int[] after = new int[vocabulary.size()];
         Arrays.fill(after, -1);

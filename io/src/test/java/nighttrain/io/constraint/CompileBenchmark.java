@@ -22,7 +22,7 @@ class CompileBenchmark {
         Random random = new Random(3);
         String[] syllables =
                 "a e i o u an en in on un ra re ri ro ru st th ch sh tion ing ed ly er al is it us name type value date "
-                        .split(" ");
+                        .split(" ", -1);
         String[] seams = {
             "{", "}", "[", "]", ":", ",", "\"", "\":", "\",", "\"}", "\":\"", "\",\"", "\n", "\\n", " ", "  "
         };
