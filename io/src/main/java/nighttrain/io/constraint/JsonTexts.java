@@ -79,7 +79,8 @@ final class JsonTexts {
     private int any(int from, int depth) {
         ByteAutomaton known = parts.get(depth);
         if (known == null) {
-            Shape shape = depth == 0 ? SCALAR : Shape.either(List.of(SCALAR, Shape.Known.ANY_ARRAY, Shape.Known.ANY_OBJECT));
+            Shape shape =
+                    depth == 0 ? SCALAR : Shape.either(List.of(SCALAR, Shape.Known.ANY_ARRAY, Shape.Known.ANY_OBJECT));
             known = of(shape, depth, parts);
             parts.put(depth, known);
         }

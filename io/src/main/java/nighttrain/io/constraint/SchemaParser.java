@@ -375,7 +375,8 @@ final class SchemaParser {
                                 schema(each.getValue(), path + "/properties/" + each.getKey()),
                                 required.contains(each.getKey()))));
         JsonNode additional = schema.path("additionalProperties");
-        Shape others = additional.isMissingNode() ? Shape.Known.ANY : schema(additional, path + "/additionalProperties");
+        Shape others =
+                additional.isMissingNode() ? Shape.Known.ANY : schema(additional, path + "/additionalProperties");
         for (String name : required) {
             if (!properties.containsKey(name) && others.isNever()) {
                 throw unsatisfiable(path + "/required", name, "additionalProperties refuses it; add it to properties");
