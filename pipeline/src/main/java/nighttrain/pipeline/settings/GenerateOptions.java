@@ -98,7 +98,8 @@ public record GenerateOptions(
         InputOptions rows =
                 new InputOptions(kind, input.path, input.format, input.formatOptions, input.idColumn, input.limit);
         return new GenerateOptions(
-                settings, model, dummyWeights, engine, sampling, seed, stop, samples, dedup, prompts, rows, output);
+                settings, model, dummyWeights, engine, sampling, seed, stop, samples, dedup, constraint, prompts, rows,
+                output);
     }
 
     /** What is asked of an engine; the plugin reads it before any job is known. */
