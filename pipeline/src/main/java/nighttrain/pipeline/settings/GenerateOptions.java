@@ -98,7 +98,18 @@ public record GenerateOptions(
         InputOptions rows =
                 new InputOptions(kind, input.path, input.format, input.formatOptions, input.idColumn, input.limit);
         return new GenerateOptions(
-                settings, model, dummyWeights, engine, sampling, seed, stop, samples, dedup, constraint, prompts, rows,
+                settings,
+                model,
+                dummyWeights,
+                engine,
+                sampling,
+                seed,
+                stop,
+                samples,
+                dedup,
+                constraint,
+                prompts,
+                rows,
                 output);
     }
 
