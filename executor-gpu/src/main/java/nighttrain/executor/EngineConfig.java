@@ -138,7 +138,8 @@ public record EngineConfig(
      * @param deterministic a sequence's text does not depend on what else is in the batch; slower
      * @param skipAllReduce leave out the sums over ranks: the answers are wrong, the time is the bound that communication is held against
      */
-    public record GpuConfig(List<Integer> devices, double memoryUtilization, boolean deterministic, boolean skipAllReduce)
+    public record GpuConfig(
+            List<Integer> devices, double memoryUtilization, boolean deterministic, boolean skipAllReduce)
             implements Serializable {
         public GpuConfig {
             devices = List.copyOf(devices);

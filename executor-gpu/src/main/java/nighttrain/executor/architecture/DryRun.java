@@ -177,7 +177,8 @@ public record DryRun(AllReduceCount allReduces, int outputBuffers) {
     public record AllReduceCount(int blocking, int overlapped) {
         /** Counts for a model of {@code layers} layers. */
         public static AllReduceCount of(Architecture architecture, int layers) {
-            return DryRun.of(architecture, Collections.nCopies(layers, Layer.PLAIN)).allReduces();
+            return DryRun.of(architecture, Collections.nCopies(layers, Layer.PLAIN))
+                    .allReduces();
         }
 
         /** All of them. */

@@ -100,11 +100,9 @@ record AttentionBlock(Attention spec, Placement placement) implements Block {
             ops.linear(qkv, x, queryKeyValue);
             if (block.spec.normsAllHeads()) {
                 ops.normColumns(qkv, 0, headNorms.orElseThrow().query());
-                ops.normColumns(
-                        qkv, shape.queryCols(), headNorms.orElseThrow().key());
+                ops.normColumns(qkv, shape.queryCols(), headNorms.orElseThrow().key());
             }
-            ops.ropeAndWriteKv(
-                    qkv, pages, shape, rotation, block.spec.normsAllHeads() ? Optional.empty() : headNorms);
+            ops.ropeAndWriteKv(qkv, pages, shape, rotation, block.spec.normsAllHeads() ? Optional.empty() : headNorms);
             ops.attention(mixed, qkv, pages, shape);
             ops.linear(out, mixed, output);
         }

@@ -30,7 +30,8 @@ public record ModelFootprint(
         long syncElementsPerToken) {
     public static ModelFootprint of(ModelSpec model) {
         Architecture architecture = Architecture.of(model);
-        AllReduceCount allReduces = AllReduceCount.of(architecture, model.layers().size());
+        AllReduceCount allReduces =
+                AllReduceCount.of(architecture, model.layers().size());
         return new ModelFootprint(
                 architecture.label(),
                 model.parameterCount(),

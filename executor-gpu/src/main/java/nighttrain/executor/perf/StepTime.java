@@ -20,7 +20,8 @@ public final class StepTime {
         this.ranks = ranks;
         this.hardware = hardware;
         this.roofline = new Roofline(model, ranks, hardware.reached(), hardware.elementBytes());
-        this.allReduces = AllReduceCount.of(Architecture.of(model), model.layers().size());
+        this.allReduces =
+                AllReduceCount.of(Architecture.of(model), model.layers().size());
     }
 
     /** Seconds of {@code step}. */

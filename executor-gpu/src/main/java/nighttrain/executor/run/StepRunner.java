@@ -43,7 +43,8 @@ final class StepRunner {
         CapturedGraph graph = graphs.get(size);
         if (graph == null) {
             decoder.enqueue(
-                    size, size); // once without capture: a choice that is made on first use cannot be made during capture
+                    size,
+                    size); // once without capture: a choice that is made on first use cannot be made during capture
             graphs.put(size, recorder.get().record(() -> decoder.enqueue(size, size)));
         } else {
             graph.replay();

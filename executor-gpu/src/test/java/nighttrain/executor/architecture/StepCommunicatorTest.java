@@ -100,8 +100,8 @@ class StepCommunicatorTest {
 
     @Test
     void aFinishedSumIsInABufferOfItsOwn() {
-        Output output = new Output(
-                step.output(), Optional.of((out, sum) -> device.ops().scale(out, sum, 3f)));
+        Output output =
+                new Output(step.output(), Optional.of((out, sum) -> device.ops().scale(out, sum, 3f)));
         device.write(output.part(), new float[] {2});
         Tensor finished = step.allReduce(output);
         assertThat(finished).isNotSameAs(output.part());

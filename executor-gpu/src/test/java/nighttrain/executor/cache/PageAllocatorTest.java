@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import nighttrain.executor.cache.CacheLayout.Group;
-import nighttrain.executor.cache.CacheSpec;
 import nighttrain.executor.cache.CacheSpec.PagedKv;
 import nighttrain.executor.reference.Shapes;
 import nighttrain.io.UserError;

@@ -58,8 +58,7 @@ abstract class SamplingDevice extends OneDevice {
         Tensor logits = buffers.computeIfAbsent(vocabulary, v -> device.logits("logits", room, v))
                 .firstRows(rows.size());
         device.write(logits, values);
-        stepIo.begin(
-                batch(new int[rows.size()], IntStream.range(0, rows.size()).toArray(), samples));
+        stepIo.begin(batch(new int[rows.size()], IntStream.range(0, rows.size()).toArray(), samples));
         sampler.sample(logits, 0);
         return stepIo.end().await();
     }

@@ -187,13 +187,16 @@ final class CudaAttention {
 
         static PrefillBlock of(boolean hopper, AttentionShape shape, int group) {
             boolean aligned = shape.headDim() == 64 || shape.headDim() == 128;
-            return hopper && aligned && group <= LARGEST_HOPPER_GROUP ? hopper(shape.headDim()) : portable(shape.headDim());
+            return hopper && aligned && group <= LARGEST_HOPPER_GROUP
+                    ? hopper(shape.headDim())
+                    : portable(shape.headDim());
         }
 
         private static PrefillBlock hopper(int headDim) {
             int rows = headDim == 64 ? 192 : 128;
             int tileBytes = headDim * CudaTensor.BF16;
-            return new PrefillBlock("attention_prefill_sm90.cu", rows, 128 + 2 * rows, (4 * 128 + rows) * tileBytes + 1024);
+            return new PrefillBlock(
+                    "attention_prefill_sm90.cu", rows, 128 + 2 * rows, (4 * 128 + rows) * tileBytes + 1024);
         }
 
         private static PrefillBlock portable(int headDim) {
@@ -223,7 +226,12 @@ final class CudaAttention {
          * @param shortest fewest tokens of a sequence in the step that this kernel takes
          */
         public PrefillWork(
-                StepInputs inputs, StepLimits limits, DeviceMemory memory, int blockRows, int rowsPerToken, int shortest) {
+                StepInputs inputs,
+                StepLimits limits,
+                DeviceMemory memory,
+                int blockRows,
+                int rowsPerToken,
+                int shortest) {
             this.inputs = inputs;
             this.blockRows = blockRows;
             this.rowsPerToken = rowsPerToken;

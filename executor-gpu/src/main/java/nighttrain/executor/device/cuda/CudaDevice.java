@@ -67,8 +67,7 @@ final class CudaDevice implements Device {
         context.makeCurrent();
         this.streams = new Streams();
         this.modules = new KernelModules(libraries.compiler(context.architecture()));
-        this.matmuls =
-                new Matmuls(libraries.cublasLt(), streams, memory, limits.maxTokens(), options.deterministic());
+        this.matmuls = new Matmuls(libraries.cublasLt(), streams, memory, limits.maxTokens(), options.deterministic());
         this.communicator = new CudaCommunicator(rank, peers, modules, streams, memory, options.skipAllReduce());
         this.recorder = new CudaGraphRecorder(streams);
         this.upload = new WeightUpload(streams, memory);

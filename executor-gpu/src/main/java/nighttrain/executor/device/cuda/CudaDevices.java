@@ -135,7 +135,8 @@ public final class CudaDevices {
         count();
         CudaLibraries libraries = new CudaLibraries();
         List<CudaContext> contexts = ordinals.stream().map(CudaContext::new).toList();
-        PeerGroup peers = new PeerGroup(ordinals.size(), PeerAccess.of(contexts, options.nccl(), options.deterministic()));
+        PeerGroup peers =
+                new PeerGroup(ordinals.size(), PeerAccess.of(contexts, options.nccl(), options.deterministic()));
         List<Device> devices = new ArrayList<>();
         try {
             for (int rank = 0; rank < contexts.size(); rank++) {
@@ -180,7 +181,8 @@ public final class CudaDevices {
         }
 
         KernelCompiler compiler(String architecture) {
-            return compilers.computeIfAbsent(architecture, name -> new KernelCompiler(nvrtc, name, CubinCache.ofUser()));
+            return compilers.computeIfAbsent(
+                    architecture, name -> new KernelCompiler(nvrtc, name, CubinCache.ofUser()));
         }
     }
 }

@@ -24,7 +24,12 @@ public final class CudaCommunicator implements Communicator {
     private final Map<Integer, CudaTensor> outputs = new HashMap<>();
 
     public CudaCommunicator(
-            int rank, PeerGroup peers, KernelModules modules, Streams streams, DeviceMemory memory, boolean skipAllReduce) {
+            int rank,
+            PeerGroup peers,
+            KernelModules modules,
+            Streams streams,
+            DeviceMemory memory,
+            boolean skipAllReduce) {
         this.rank = rank;
         this.peers = peers;
         this.streams = streams;

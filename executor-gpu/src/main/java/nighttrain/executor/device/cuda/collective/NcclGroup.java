@@ -105,7 +105,13 @@ public final class NcclGroup {
         int ncclCommAbort(Pointer communicator);
 
         int ncclAllReduce(
-                Pointer send, Pointer receive, long count, int type, int operation, Pointer communicator, Pointer stream);
+                Pointer send,
+                Pointer receive,
+                long count,
+                int type,
+                int operation,
+                Pointer communicator,
+                Pointer stream);
 
         int ncclSend(Pointer send, long count, int type, int peer, Pointer communicator, Pointer stream);
 

@@ -136,7 +136,8 @@ public final class NcclTransport implements Transport {
                             .ncclRecv(new Pointer(to), count, Nccl.FP32, peer, nccl.communicator(), stream.handle());
         }
 
-        private static void place(CudaTensor whole, long column, CUdeviceptr from, long width, int rows, Stream stream) {
+        private static void place(
+                CudaTensor whole, long column, CUdeviceptr from, long width, int rows, Stream stream) {
             if (rows == 0) {
                 return;
             }

@@ -51,7 +51,8 @@ public final class PeerBuffers {
         if (bytes > shareBytes) {
             shareBytes = bytes;
             shares = exchange(
-                    "all-reduce shares", memory.allocate("all-reduce shares", bytes).address());
+                    "all-reduce shares",
+                    memory.allocate("all-reduce shares", bytes).address());
         }
         return shares;
     }

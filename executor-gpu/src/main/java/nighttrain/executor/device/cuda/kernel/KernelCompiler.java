@@ -137,8 +137,9 @@ public final class KernelCompiler {
         /** {@code $XDG_CACHE_HOME} or {@code ~/.cache}, {@code /nighttrain/kernels}. */
         public static CubinCache ofUser() {
             String cache = System.getenv("XDG_CACHE_HOME");
-            Path root =
-                    cache == null || cache.isBlank() ? Path.of(System.getProperty("user.home"), ".cache") : Path.of(cache);
+            Path root = cache == null || cache.isBlank()
+                    ? Path.of(System.getProperty("user.home"), ".cache")
+                    : Path.of(cache);
             return new CubinCache(root.resolve("nighttrain").resolve("kernels"));
         }
 
