@@ -20,6 +20,9 @@ import nighttrain.pipeline.job.JobFingerprints;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.read.InputColumns;
 import nighttrain.pipeline.read.InputSource;
+import nighttrain.pipeline.row.PromptText;
+import nighttrain.pipeline.row.RowKind;
+import nighttrain.pipeline.row.RowKind.PromptForm;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.write.ResultColumns;
@@ -52,14 +55,15 @@ record PreparedJob(
      * @throws UserError for the first fault found
      */
     static PreparedJob check(
-            GenerateOptions options,
+            GenerateOptions asked,
             InputSource source,
             boolean enginesHere,
             EngineFactory engines,
             Configuration hadoop) {
-        Optional<Prediction> prediction = options.settings().find(Settings.PLAN).map(Prediction::read);
-        InputColumns columns = InputColumns.of(source.schema(), options, ResultColumns.names(options));
-        ModelFacts model = ModelFacts.check(options, needsChat(options, columns), enginesHere, engines);
+        Optional<Prediction> prediction = asked.settings().find(Settings.PLAN).map(Prediction::read);
+        InputColumns columns = InputColumns.of(source.schema(), asked, ResultColumns.names(asked));
+        ModelFacts model = ModelFacts.check(asked, columns.prompt(), enginesHere, engines);
+        GenerateOptions options = asked.with(model.kind());
         JobFolder folder = JobFolder.of(options.output().path(), hadoop);
         options.input().path().ifPresent(input -> refuseWithin(input, folder));
         folder.refuseForeign();
@@ -107,10 +111,6 @@ record PreparedJob(
         }
     }
 
-    private static boolean needsChat(GenerateOptions options, InputColumns columns) {
-        return options.prompts().system().isPresent() || columns.prompt().isConversation();
-    }
-
     /**
      * What the driver knows about a model before an executor opens it.
      *
@@ -118,24 +118,31 @@ record PreparedJob(
      * @param architecture its name and settings
      * @param maxModelLen longest prompt plus output, in tokens
      * @param warnings what is odd about its files, though it can be used
+     * @param kind what rows become, with the model's tokens
      */
-    public record ModelFacts(String fingerprint, String architecture, int maxModelLen, List<String> warnings) {
+    public record ModelFacts(
+            String fingerprint, String architecture, int maxModelLen, List<String> warnings, RowKind kind) {
         /**
          * Opens and closes everything that executors will open, except the weights.
          *
-         * @param chat whether the model's chat template is needed
+         * @param prompts how prompts are made
          * @param here whether the engine will run on this machine, whose GPUs and memory are then checked too
          * @throws nighttrain.io.UserError if something is missing, broken or incompatible
          */
-        public static ModelFacts check(GenerateOptions options, boolean chat, boolean here, EngineFactory engines) {
+        static ModelFacts check(GenerateOptions options, PromptForm prompts, boolean here, EngineFactory engines) {
             java.nio.file.Path dir = java.nio.file.Path.of(options.model());
             try (Checkpoint checkpoint = options.dummyWeights() ? Checkpoints.dummy(dir) : Checkpoints.open(dir);
                     Tokenizer tokenizer = Tokenizer.open(dir)) {
                 Checkpoints.checkTensors(checkpoint);
-                if (chat) {
+                if (options.prompts().system().isPresent() || prompts.isConversation()) {
                     options.prompts().chat().open(dir);
                 }
                 options.constraint().ifPresent(constraint -> checkLength(options, constraint, tokenizer));
+                PromptText text = new PromptText(
+                        tokenizer,
+                        () -> options.prompts().chat().open(dir),
+                        options.prompts().system());
+                RowKind kind = options.input().kind().prepared(text, prompts);
                 Engines.check(options.engine(), checkpoint.spec());
                 if (here) {
                     EngineHost.here().check(EngineKey.of(options), engines, checkpoint.spec());
@@ -144,7 +151,8 @@ record PreparedJob(
                         checkpoint.fingerprint(),
                         ModelFootprint.of(checkpoint.spec()).architecture(),
                         Engines.maxModelLen(options.engine(), checkpoint.spec()),
-                        checkpoint.warnings());
+                        checkpoint.warnings(),
+                        kind);
             }
         }
 

@@ -3,6 +3,7 @@ package nighttrain.pipeline.host;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Queue;
@@ -75,7 +76,10 @@ public record CountingEngines() implements EngineFactory {
 
         private Generation answer(GenerationRequest request) {
             int prompt = request.promptTokens().length;
-            int[] tokens = new int[Math.max(1, Math.min(request.sampling().maxTokens(), context - prompt))];
+            boolean scores = !request.scores().isEmpty();
+            int[] tokens = scores
+                    ? new int[0]
+                    : new int[Math.max(1, Math.min(request.sampling().maxTokens(), context - prompt))];
             long now = System.nanoTime();
             return new Generation(
                     request.id(),
@@ -84,7 +88,7 @@ public record CountingEngines() implements EngineFactory {
                     Optional.empty(),
                     List.of(),
                     List.of(),
-                    List.of(),
+                    Collections.nCopies(request.scores().size(), 0f),
                     prompt,
                     0,
                     now,

@@ -32,6 +32,7 @@ public final class JobFingerprints {
         // Only where given, so that a job of an earlier version goes on.
         options.prompts().chat().template().ifPresent(text -> facts.put("chat-template", text));
         options.constraint().ifPresent(constraint -> facts.put("constraint", constraint.hash()));
+        facts.putAll(options.input().kind().facts());
         return new Fingerprint(facts);
     }
 

@@ -4,10 +4,12 @@ import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.to_json;
 
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import nighttrain.io.UserError;
+import nighttrain.pipeline.row.RowKind.PromptForm;
 import nighttrain.pipeline.settings.GenerateOptions.PromptOptions;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.types.ArrayType;
@@ -24,8 +26,16 @@ import org.apache.spark.sql.types.StructType;
  * @param isConversation which of the two
  * @param needed input columns that these are made of
  * @param origin where prompts come from, for the fingerprint
+ * @param template the text with columns in it, where there is one
  */
-public record PromptColumns(Column prompt, Column messages, boolean isConversation, Set<String> needed, String origin) {
+public record PromptColumns(
+        Column prompt,
+        Column messages,
+        boolean isConversation,
+        Set<String> needed,
+        String origin,
+        Optional<PromptTemplate> template)
+        implements PromptForm {
     private static final String NO_MESSAGES = "a list of {role, content} or the same as JSON text";
     private static final String CONTENT = "content";
 
@@ -55,9 +65,27 @@ public record PromptColumns(Column prompt, Column messages, boolean isConversati
                         "the input's columns; name one by --prompt-column or --messages-column, or give --prompt")));
     }
 
+    @Override
+    public boolean isTemplate() {
+        return template.isPresent();
+    }
+
+    @Override
+    public String of(String text) {
+        return template.map(form -> form.render(column -> text)).orElse(text);
+    }
+
+    @Override
+    public String of(Map<String, String> columns) {
+        String text = columns.getOrDefault("text", "");
+        return template.map(form -> form.render(column -> columns.getOrDefault(column, text)))
+                .orElse(text);
+    }
+
     /** Whole requests, which are looked into where they are computed. */
     static PromptColumns requests(String column) {
-        return new PromptColumns(Columns.quoted(column), none(), false, Set.of(column), "batch requests");
+        return new PromptColumns(
+                Columns.quoted(column), none(), false, Set.of(column), "batch requests", Optional.empty());
     }
 
     private static PromptColumns text(StructType schema, String name) {
@@ -71,7 +99,7 @@ public record PromptColumns(Column prompt, Column messages, boolean isConversati
                             : "a prompt is text; use --prompt \"{" + name + "}\" to write it as text,"
                                     + " or --messages-column for conversations");
         }
-        return new PromptColumns(Columns.quoted(name), none(), false, Set.of(name), "column " + name);
+        return new PromptColumns(Columns.quoted(name), none(), false, Set.of(name), "column " + name, Optional.empty());
     }
 
     private static PromptColumns messages(StructType schema, String name) {
@@ -85,14 +113,20 @@ public record PromptColumns(Column prompt, Column messages, boolean isConversati
                     name + " is " + type.simpleString(),
                     "a conversation is " + NO_MESSAGES + "; use --prompt-column for text");
         }
-        return new PromptColumns(none(), json, true, Set.of(name), "messages " + name);
+        return new PromptColumns(none(), json, true, Set.of(name), "messages " + name, Optional.empty());
     }
 
     private static PromptColumns template(StructType schema, String text) {
         PromptTemplate template = PromptTemplate.parse(text);
         List<String> names = template.columns();
         names.forEach(name -> Columns.type(schema, name, "--prompt"));
-        return new PromptColumns(template.asColumn(schema), none(), false, new TreeSet<>(names), "template " + text);
+        return new PromptColumns(
+                template.asColumn(schema),
+                none(),
+                false,
+                new TreeSet<>(names),
+                "template " + text,
+                Optional.of(template));
     }
 
     /** What {@link nighttrain.pipeline.row.Conversation} reads, once it is JSON; of maps only their rows tell what is in them. */

@@ -6,6 +6,8 @@ import static org.apache.spark.sql.functions.to_json;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import nighttrain.io.UserError;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.types.ArrayType;
@@ -19,9 +21,9 @@ import org.apache.spark.sql.types.StructType;
  *
  * @param parts in order
  */
-record PromptTemplate(List<Part> parts) {
+public record PromptTemplate(List<Part> parts) {
     /** Literal text or a column's name. */
-    record Part(String text, boolean isColumn) {}
+    public record Part(String text, boolean isColumn) {}
 
     static PromptTemplate parse(String template) {
         if (template.isEmpty()) {
@@ -52,6 +54,13 @@ record PromptTemplate(List<Part> parts) {
         parts.add(new Part(literal.toString(), false));
         parts.removeIf(part -> !part.isColumn() && part.text().isEmpty());
         return new PromptTemplate(parts);
+    }
+
+    /** The prompt of a row with these values. */
+    String render(UnaryOperator<String> values) {
+        return parts.stream()
+                .map(part -> part.isColumn() ? values.apply(part.text()) : part.text())
+                .collect(Collectors.joining());
     }
 
     /** Names of the columns in it. */

@@ -9,9 +9,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.Function;
 import nighttrain.pipeline.row.RowKind.RowInput;
 import nighttrain.pipeline.row.RowRequest.Decoding;
@@ -87,22 +85,6 @@ public record OpenAiBatch() implements RowKind {
     @Override
     public List<RowRequest> requests(RowInput row, Decoding job) throws RowFault {
         return List.of(BatchRequest.parse(row.prompt(), row.row() + 1, job));
-    }
-
-    /** Its text. */
-    @Override
-    public Optional<String> answer(List<Output> outputs) {
-        return Optional.empty();
-    }
-
-    @Override
-    public Map<String, Column> columns() {
-        return Map.of();
-    }
-
-    @Override
-    public Set<String> leftOut() {
-        return Set.of();
     }
 
     /** Completions have {@code text_offset}. */

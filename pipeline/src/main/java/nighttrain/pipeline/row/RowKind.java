@@ -1,5 +1,6 @@
 package nighttrain.pipeline.row;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.Serializable;
 import java.util.List;
 import java.util.Map;
@@ -7,6 +8,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import nighttrain.executor.request.Generation;
+import nighttrain.pipeline.report.Page.Section;
 import nighttrain.pipeline.row.RowRequest.Decoding;
 import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.sql.Column;
@@ -26,16 +28,38 @@ public interface RowKind extends Serializable {
     }
 
     /** The rows of files in a form that is the kind's own; none: Spark reads the format that was named. */
-    Optional<Dataset<Row>> table(DataFrameReader reader, String path);
+    default Optional<Dataset<Row>> table(DataFrameReader reader, String path) {
+        return Optional.empty();
+    }
 
     /** The column that brings each row's whole request; none: options say which columns prompts are made of. */
-    Optional<String> requestColumn();
+    default Optional<String> requestColumn() {
+        return Optional.empty();
+    }
 
     /** The column that names rows where none was named. */
-    Optional<String> idColumn();
+    default Optional<String> idColumn() {
+        return Optional.empty();
+    }
 
     /** Columns that are copied to the results, whether that was asked for or not. */
-    List<String> keptColumns();
+    default List<String> keptColumns() {
+        return List.of();
+    }
+
+    /** What of it changes the results, beside settings: by name, for the job's fingerprint. */
+    default Map<String, String> facts() {
+        return Map.of();
+    }
+
+    /**
+     * The kind that rows are computed with: it knows the model's tokens.
+     *
+     * @throws nighttrain.io.UserError where the kind does not suit the model or the prompts
+     */
+    default RowKind prepared(PromptText text, PromptForm prompts) {
+        return this;
+    }
 
     /** What a row asks for, in the order in which engines get it: at least one request; {@code job}: what the row leaves out. */
     List<RowRequest> requests(RowInput row, Decoding job) throws RowFault;
@@ -44,16 +68,24 @@ public interface RowKind extends Serializable {
      * What the generations of a row's {@link #requests}, in their order, make of it, as JSON; none: the row's result is the text of the
      * first. Where one of them failed the row has failed, and nothing asks for this.
      */
-    Optional<String> answer(List<Output> outputs);
+    default Optional<String> answer(List<Output> outputs) {
+        return Optional.empty();
+    }
 
     /** Its own columns of the results, made of a merged row's {@code answer} and other columns; they come after the text. */
-    Map<String, Column> columns();
+    default Map<String, Column> columns() {
+        return Map.of();
+    }
 
     /** Usual columns that its results do not have. */
-    Set<String> leftOut();
+    default Set<String> leftOut() {
+        return Set.of();
+    }
 
     /** Whether log-probabilities carry their place in the text. */
-    boolean logprobsHaveOffsets();
+    default boolean logprobsHaveOffsets() {
+        return false;
+    }
 
     /**
      * What makes lines of text of merged rows, by their schema, in which the kept struct begins with the {@link #requestColumn}; none:
@@ -62,7 +94,38 @@ public interface RowKind extends Serializable {
      * @param model its name
      * @param createdS now, in seconds since 1970
      */
-    Optional<Function<StructType, MapFunction<Row, String>>> responses(String model, long createdS);
+    default Optional<Function<StructType, MapFunction<Row, String>>> responses(String model, long createdS) {
+        return Optional.empty();
+    }
+
+    /** What else it makes of a job's results; none: nothing. */
+    default Optional<Findings> findings(Dataset<Row> results) {
+        return Optional.empty();
+    }
+
+    /**
+     * What a kind makes of all results together.
+     *
+     * @param figures for {@code summary.json}, under the key {@code labels}
+     * @param sections for the report
+     * @param tables rows for people to look at, by the name of their folder
+     */
+    record Findings(ObjectNode figures, List<Section> sections, Map<String, Dataset<Row>> tables) {}
+
+    /** How a job makes prompts of rows, for a kind that makes some of its own. */
+    interface PromptForm {
+        /** Whether they are conversations. */
+        boolean isConversation();
+
+        /** Whether they are made by a text with columns in it. */
+        boolean isTemplate();
+
+        /** The prompt of a row that has {@code text} in every column. */
+        String of(String text);
+
+        /** The prompt of a row with these columns; the one called {@code text} stands for those that are missing. */
+        String of(Map<String, String> columns);
+    }
 
     /**
      * What the input says of a row.
@@ -71,7 +134,7 @@ public interface RowKind extends Serializable {
      * @param prompt text to complete, or the row's whole request; null beside messages
      * @param messages conversation to continue, as JSON, or null
      */
-    public record RowInput(long row, String prompt, String messages) {}
+    record RowInput(long row, String prompt, String messages) {}
 
     /**
      * What came of a request.
@@ -79,5 +142,5 @@ public interface RowKind extends Serializable {
      * @param text up to a stop string
      * @param generation the engine's answer
      */
-    public record Output(String text, Generation generation) {}
+    record Output(String text, Generation generation) {}
 }

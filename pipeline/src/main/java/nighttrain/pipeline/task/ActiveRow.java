@@ -20,9 +20,10 @@ final class ActiveRow {
      * One request of a row.
      *
      * @param stop present if the row has stop strings
+     * @param promptTokens of the row's prompt, without tokens that the kind puts behind it
      * @param generation the engine's request
      */
-    record Request(Optional<StopStringMatcher> stop, GenerationRequest generation) {}
+    record Request(Optional<StopStringMatcher> stop, int promptTokens, GenerationRequest generation) {}
 
     /** {@code requests}: at least one; their ids follow one another. */
     ActiveRow(PromptRow row, List<Request> requests) {

@@ -2,10 +2,13 @@ package nighttrain.pipeline.task;
 
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.IntStream;
 import nighttrain.executor.request.GenerationRequest;
+import nighttrain.executor.request.Score;
 import nighttrain.executor.request.StopCheck;
 import nighttrain.executor.request.TokenConstraint;
 import nighttrain.io.UserError;
@@ -16,6 +19,7 @@ import nighttrain.io.text.Tokenizer;
 import nighttrain.pipeline.host.HostedModel;
 import nighttrain.pipeline.row.RowFault;
 import nighttrain.pipeline.row.RowRequest;
+import nighttrain.pipeline.row.RowRequest.Continuation;
 import nighttrain.pipeline.row.RowRequest.Decoding;
 import nighttrain.pipeline.task.ActiveRow.Request;
 
@@ -56,20 +60,33 @@ final class RequestBuilder {
     /** {@code nth}: which of the row's requests, from 0. */
     private Request request(PromptRow row, int nth, RowRequest asked) throws RowFault {
         Decoding decoding = asked.decoding();
-        int[] tokens = encoder.encode(asked.prompt(), decoding.sampling().maxTokens());
+        Continuation continuation = asked.continuation();
+        int most = decoding.sampling().maxTokens();
+        int[] prompt = continuation.scores().isEmpty()
+                ? encoder.encode(asked.prompt(), most)
+                : encoder.encodeBefore(asked.prompt(), most);
         Optional<StopStringMatcher> stop = decoding.stop().isEmpty()
                 ? Optional.empty()
                 : Optional.of(new StopStringMatcher(model.tokenizer(), decoding.stop()));
         GenerationRequest generation = new GenerationRequest(
                 next++,
-                tokens,
+                followed(prompt, continuation.tokens()),
                 decoding.sampling(),
                 seed(decoding.seed(), row.id(), row.sample(), nth),
                 endTokens,
                 stop.<StopCheck>map(watch -> watch).orElse(StopCheck.NEVER),
                 constraint(decoding),
-                List.of());
-        return new Request(stop, generation);
+                continuation.scores().stream()
+                        .map(score -> new Score(prompt.length + score.position(), score.token()))
+                        .toList());
+        return new Request(stop, prompt.length, generation);
+    }
+
+    private static int[] followed(int[] prompt, List<Integer> more) {
+        return more.isEmpty()
+                ? prompt
+                : IntStream.concat(Arrays.stream(prompt), more.stream().mapToInt(Integer::intValue))
+                        .toArray();
     }
 
     /** That of a line of a batch file is compiled here for the first time, so the line may be at fault. */

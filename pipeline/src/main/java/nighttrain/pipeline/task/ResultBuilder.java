@@ -57,7 +57,7 @@ final class ResultBuilder {
                 row.id(),
                 outputs.get(0).text(),
                 answer.finishReason().label(),
-                answer.promptTokens(),
+                active.requests().get(0).promptTokens(),
                 active.generations().stream()
                         .mapToInt(generation -> generation.tokens().length)
                         .sum(),

@@ -113,7 +113,7 @@ final class FakeEngine implements Engine {
 
     private Generation answer(GenerationRequest request) {
         long submitted = System.nanoTime();
-        int[] tokens = tokens(request);
+        int[] tokens = request.scores().isEmpty() ? tokens(request) : new int[0];
         if (script.refused.contains(text(request.promptTokens()))) {
             return refusal(request, submitted);
         }
@@ -132,7 +132,7 @@ final class FakeEngine implements Engine {
                 Optional.empty(),
                 logprobs(request, tokens),
                 List.of(),
-                List.of(),
+                scores(request),
                 request.promptTokens().length,
                 0,
                 submitted,
@@ -176,6 +176,14 @@ final class FakeEngine implements Engine {
             }
         }
         return kept.stream().mapToInt(Integer::intValue).toArray();
+    }
+
+    /** By the token and those before it: {@link FakeScript#logprob}. */
+    private static List<Float> scores(GenerationRequest request) {
+        return request.scores().stream()
+                .map(score ->
+                        FakeScript.logprob(Arrays.copyOf(request.promptTokens(), score.position()), score.token()))
+                .toList();
     }
 
     private static List<TokenLogprobs> logprobs(GenerationRequest request, int[] tokens) {

@@ -1,5 +1,6 @@
 package nighttrain.pipeline.testing;
 
+import java.util.Arrays;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -40,6 +41,14 @@ public final class FakeScript {
     /** Has something done when that many answers were given. */
     public void onAnswer(int number, Runnable action) {
         answerActions.put(number, action);
+    }
+
+    /** A log-probability that depends on every token before, on their order, and on the token: between -4 and 0. */
+    public static float logprob(int[] before, int token) {
+        int mixed = 31 * Arrays.hashCode(before) + token;
+        mixed = (mixed ^ mixed >>> 16) * 0x7feb352d;
+        mixed = (mixed ^ mixed >>> 15) * 0x846ca68b;
+        return -Math.floorMod(mixed ^ mixed >>> 16, 4096) / 1024f;
     }
 
     void answered() {
