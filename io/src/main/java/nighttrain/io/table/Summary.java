@@ -3,6 +3,7 @@ package nighttrain.io.table;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -38,6 +39,7 @@ import org.apache.hadoop.fs.Path;
  * @param architecture as in the engine's plan
  * @param modelFingerprint of the checkpoint
  * @param incidents what went wrong on the way
+ * @param labels what labels came to, where the job gave some
  * @param planned what a plan had said of this run, where there was one
  * @param versions of Night Train, Spark, Java, ..., in the order given
  * @param settings every setting, defaults included, in the order given; a value may be null
@@ -58,6 +60,7 @@ public record Summary(
         String architecture,
         String modelFingerprint,
         Incidents incidents,
+        Optional<ObjectNode> labels,
         Optional<Prediction> planned,
         Map<String, String> versions,
         Map<String, String> settings) {

@@ -18,6 +18,8 @@ final class SummaryJson {
     private static final String WALL_S = "wall_s";
     private static final String PREDICTED = "predicted";
 
+    private static final String LABELS = "labels";
+
     private SummaryJson() {}
 
     static ObjectNode write(Summary summary) {
@@ -45,6 +47,7 @@ final class SummaryJson {
         json.put("architecture", summary.architecture());
         json.put("model_fingerprint", summary.modelFingerprint());
         json.set("incidents", incidents(summary.incidents()));
+        summary.labels().ifPresent(labels -> json.set(LABELS, labels));
         summary.planned().ifPresent(planned -> json.set("plan", plan(planned, summary)));
         json.set("versions", texts(summary.versions()));
         json.set("settings", texts(summary.settings()));
@@ -140,6 +143,7 @@ final class SummaryJson {
                 json.required("architecture").asText(),
                 json.required("model_fingerprint").asText(),
                 incidents(json.required("incidents")),
+                Optional.ofNullable((ObjectNode) json.get(LABELS)),
                 planned(json.path("plan")),
                 texts(json.required("versions")),
                 texts(json.required("settings")));

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -56,6 +57,7 @@ class SummaryTest {
                 "dense",
                 "abc",
                 new Incidents(2, 9, 31, 1),
+                Optional.of(JsonNodeFactory.instance.objectNode().put("mean_confidence", 0.75)),
                 Optional.of(new Prediction(60, 25, 2)),
                 Map.of("night_train", "0.1.0"),
                 settings);
@@ -96,6 +98,7 @@ class SummaryTest {
                         "architecture",
                         "model_fingerprint",
                         "incidents",
+                        "labels",
                         "plan",
                         "versions",
                         "settings");
@@ -164,6 +167,7 @@ class SummaryTest {
                         "",
                         "",
                         Incidents.NONE,
+                        Optional.empty(),
                         Optional.empty(),
                         Map.of(),
                         Map.of()))

@@ -34,6 +34,7 @@ class ClosingSummaryTest {
                 "f00d",
                 incidents,
                 Optional.empty(),
+                Optional.empty(),
                 Map.of(),
                 Map.of());
     }
