@@ -2,6 +2,7 @@ package nighttrain.pipeline;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.CancellationException;
 import java.util.function.DoubleSupplier;
@@ -16,12 +17,15 @@ import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.job.Versions;
 import nighttrain.pipeline.read.PromptTable;
 import nighttrain.pipeline.report.Page;
+import nighttrain.pipeline.report.Page.Section;
 import nighttrain.pipeline.resume.CompletedRows;
 import nighttrain.pipeline.resume.Duplicates;
 import nighttrain.pipeline.resume.JournalTable;
+import nighttrain.pipeline.row.RowKind.Findings;
 import nighttrain.pipeline.runreport.RunReport;
 import nighttrain.pipeline.task.TaskCounters.EngineUsed;
 import nighttrain.pipeline.write.MetricsTable;
+import nighttrain.pipeline.write.PeoplesTable;
 import nighttrain.pipeline.write.ResultTable;
 import nighttrain.pipeline.write.RowFigures;
 import org.apache.hadoop.fs.Path;
@@ -77,6 +81,7 @@ final class Commit {
             folder.replace(responses, folder.responses());
         }
         MetricsTable.Sums engineSums = writeMetrics(journal);
+        Optional<Findings> findings = findings(engineSums);
         losses.settle();
 
         Summary summary = new Summary(
@@ -101,14 +106,36 @@ final class Commit {
                 job.model().architecture(),
                 job.model().fingerprint(),
                 new Incidents(losses.executors(), losses.tasks(), figures.retried(), figures.quarantined()),
+                findings.map(Findings::figures),
                 job.prediction(),
                 versions,
                 job.options().settings().asText());
-        draw(summary, figures, engineSums);
+        draw(summary, findings, figures, engineSums);
         summary.write(folder.fs(), folder.summary());
         folder.tidy();
         return GenerateReport.of(
                 folder, summary, earlier.outputs(), job.options().output().maxRowErrors());
+    }
+
+    /** What the rows' kind makes of the results, which are in their place; its tables are written. */
+    private Optional<Findings> findings(MetricsTable.Sums sums) {
+        Optional<Findings> findings = job.options()
+                .input()
+                .kind()
+                .findings(spark.read().parquet(folder.results().toString()));
+        findings.ifPresent(found -> {
+            found.figures().put("prefix_cache_hit_rate", sums.cachedShare());
+            found.tables().forEach((name, rows) -> {
+                PeoplesTable table = new PeoplesTable(rows);
+                Path parquet = folder.scratch(runId, name);
+                table.writeParquet(parquet);
+                folder.replace(parquet, folder.forPeople(name));
+                Path csv = folder.scratch(runId, name + "-csv");
+                table.writeCsv(csv);
+                folder.replace(csv, folder.forPeople(name + "-csv"));
+            });
+        });
+        return findings;
     }
 
     /** A failure to write metrics does not fail the job. */
@@ -126,9 +153,10 @@ final class Commit {
     }
 
     /** A failure to draw the report does not fail the job. */
-    private void draw(Summary summary, RowFigures figures, MetricsTable.Sums sums) {
+    private void draw(Summary summary, Optional<Findings> findings, RowFigures figures, MetricsTable.Sums sums) {
         try {
-            Page page = RunReport.of(spark, folder.results(), folder.metrics(), summary, figures, sums);
+            List<Section> own = findings.map(Findings::sections).orElse(List.of());
+            Page page = RunReport.of(spark, folder.results(), folder.metrics(), summary, own, figures, sums);
             folder.writeReport(page.render());
         } catch (Exception undrawn) { // Scala throws checked exceptions that no signature names
             throwIfCancelled(undrawn);

@@ -25,7 +25,7 @@ public record JobFolder(FileSystem fs, Path output) {
     private static final String CLAIM_PREFIX = "lock-";
     private static final String CLAIM_SUFFIX = ".json";
     private static final Set<String> OURS =
-            Set.of("results", "metrics", "responses", "summary.json", "report.html", INNER);
+            Set.of("results", "metrics", "responses", "review", "review-csv", "summary.json", "report.html", INNER);
 
     /** The folder of a job that writes to {@code output}; touches nothing. */
     public static JobFolder of(String output, Configuration hadoop) {
@@ -44,6 +44,11 @@ public record JobFolder(FileSystem fs, Path output) {
     /** Answers to a batch file, as lines of JSON; readable when the job is complete. */
     public Path responses() {
         return new Path(output, "responses");
+    }
+
+    /** A table for people to look at, by the name of its folder. */
+    public Path forPeople(String name) {
+        return new Path(output, name);
     }
 
     /** Engine counters; readable when the job is complete. */

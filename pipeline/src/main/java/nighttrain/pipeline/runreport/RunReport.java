@@ -44,16 +44,19 @@ public final class RunReport {
      *
      * @param results the result files
      * @param metrics the metrics file
+     * @param own sections of the rows' kind
      */
     public static Page of(
             SparkSession spark,
             Path results,
             Path metrics,
             Summary summary,
+            List<Section> own,
             RowFigures figures,
             MetricsTable.Sums sums) {
         List<Section> sections = new ArrayList<>();
         sections.add(inShort(summary));
+        sections.addAll(own);
         if (sums.endMs() > sums.startMs()) {
             Activity activity = Activity.in(spark.read().parquet(metrics.toString()), sums);
             sections.add(ActivitySections.throughput(activity));

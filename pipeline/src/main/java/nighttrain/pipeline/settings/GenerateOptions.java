@@ -15,6 +15,8 @@ import nighttrain.executor.request.SamplingParams;
 import nighttrain.io.UserError;
 import nighttrain.io.constraint.Constraint;
 import nighttrain.io.text.Truncation;
+import nighttrain.pipeline.label.LabelOptions;
+import nighttrain.pipeline.label.Labels;
 import nighttrain.pipeline.row.RowKind;
 import nighttrain.pipeline.settings.Settings.LoadFormat;
 import nighttrain.pipeline.settings.Settings.Precision;
@@ -76,19 +78,20 @@ public record GenerateOptions(
      */
     public static GenerateOptions of(SettingValues values) {
         checkPrecision(values);
-        InputOptions input = InputOptions.of(values);
+        Optional<LabelOptions> labels = LabelSettings.of(values);
+        InputOptions input = InputOptions.of(values, labels);
         return new GenerateOptions(
                 values,
                 values.get(Settings.MODEL),
                 values.get(Settings.LOAD_FORMAT) == LoadFormat.DUMMY,
                 engine(values),
-                sampling(values),
+                labels.isPresent() ? SamplingParams.greedy(1) : sampling(values),
                 values.get(Settings.SEED),
-                values.get(Settings.STOP),
-                values.get(Settings.SAMPLES),
+                labels.isPresent() ? List.of() : values.get(Settings.STOP),
+                labels.isPresent() ? 1 : values.get(Settings.SAMPLES),
                 values.get(Settings.DEDUP),
-                ConstraintOptions.of(values),
-                PromptOptions.of(values),
+                labels.isPresent() ? Optional.empty() : ConstraintOptions.of(values),
+                PromptOptions.of(values, labels),
                 input,
                 OutputOptions.of(values, input.kind()));
     }
@@ -236,7 +239,7 @@ public record GenerateOptions(
             return name.equalsIgnoreCase("jsonl") || name.equalsIgnoreCase("ndjson") ? "json" : name;
         }
 
-        static InputOptions of(SettingValues values) {
+        static InputOptions of(SettingValues values, Optional<LabelOptions> labels) {
             Map<String, String> options = new LinkedHashMap<>();
             for (String option : values.get(Settings.FORMAT_OPTION)) {
                 int equals = option.indexOf('=');
@@ -245,7 +248,8 @@ public record GenerateOptions(
                 }
                 options.put(option.substring(0, equals), option.substring(equals + 1));
             }
-            RowKind kind = RowKind.ofFormat(values.get(Settings.FORMAT));
+            RowKind kind =
+                    labels.<RowKind>map(Labels::of).orElseGet(() -> RowKind.ofFormat(values.get(Settings.FORMAT)));
             return new InputOptions(
                     kind,
                     values.find(Settings.INPUT_PATH),
@@ -279,7 +283,7 @@ public record GenerateOptions(
             return Stream.of(column, messagesColumn, template, system).anyMatch(Optional::isPresent);
         }
 
-        static PromptOptions of(SettingValues values) {
+        static PromptOptions of(SettingValues values, Optional<LabelOptions> labels) {
             List<String> given = Stream.of(
                             Settings.PROMPT_COLUMN,
                             Settings.MESSAGES_COLUMN,
@@ -298,7 +302,10 @@ public record GenerateOptions(
                     values.find(Settings.PROMPT_COLUMN),
                     values.find(Settings.MESSAGES_COLUMN),
                     values.find(Settings.PROMPT_TEXT)
-                            .or(() -> values.find(Settings.PROMPT_FILE).map(file -> read(file, Settings.PROMPT_FILE))),
+                            .or(() -> values.find(Settings.PROMPT_FILE).map(file -> read(file, Settings.PROMPT_FILE)))
+                            .map(text -> labels.map(asked -> Labels.marked(
+                                            text, asked.questions().each()))
+                                    .orElse(text)),
                     values.find(Settings.SYSTEM),
                     ChatTemplateOptions.of(values),
                     values.get(Settings.TRUNCATE));

@@ -75,6 +75,8 @@ public record Setting<T>(
         MODEL("Model"),
         INPUT("Input"),
         PROMPT("Prompt"),
+        /** Of {@code label}; {@code generate} has none of them. */
+        LABELS("Labels"),
         SAMPLING("Sampling"),
         OUTPUT("Output"),
         TIME("Time"),

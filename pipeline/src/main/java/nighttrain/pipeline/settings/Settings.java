@@ -141,6 +141,84 @@ public final class Settings {
             PROMPT,
             BY_VALUE);
 
+    public static final Setting<List<String>> LABELS = of(
+            "labels",
+            NAMES,
+            List.of(),
+            "A,B",
+            "labels, of which each row gets the most likely one",
+            SettingGroup.LABELS,
+            BY_CONTENT);
+    public static final Setting<String> LABELS_FILE = optional(
+            "labelsFile",
+            TEXT,
+            "FILE",
+            "labels as lines of JSON: name, and if wanted text (what is scored) and description (for the prompt)",
+            SettingGroup.LABELS,
+            BY_CONTENT);
+    public static final Setting<String> EXAMPLES = optional(
+            "examples",
+            TEXT,
+            "FILE",
+            "rows with their labels, as lines of JSON such as {\"text\": \"...\", \"label\": \"...\"}, put before every prompt",
+            SettingGroup.LABELS,
+            BY_CONTENT);
+    public static final Setting<Boolean> MULTI = of(
+            "multi",
+            SWITCH,
+            false,
+            "",
+            "ask about each label by itself, with yes or no for an answer; a row may get several labels",
+            SettingGroup.LABELS,
+            BY_CONTENT);
+    public static final Setting<Double> THRESHOLD = of(
+            "threshold",
+            REAL,
+            0.5,
+            "P",
+            "with --multi: a row gets the labels that are at least this probable",
+            SettingGroup.LABELS,
+            BY_CONTENT);
+    public static final Setting<Double> ABSTAIN_BELOW = of(
+            "abstainBelow",
+            REAL,
+            0.0,
+            "P",
+            "give no label to rows whose confidence is below this",
+            SettingGroup.LABELS,
+            BY_CONTENT);
+    public static final Setting<Boolean> CALIBRATE = of(
+            "calibrate",
+            SWITCH,
+            false,
+            "",
+            "divide probabilities by those of a prompt without content, against a model's bias for some labels",
+            SettingGroup.LABELS,
+            BY_CONTENT);
+    public static final Setting<Boolean> LENGTH_NORMALISE = of(
+            "lengthNormalise",
+            SWITCH,
+            false,
+            "",
+            "compare labels by the mean log-probability of their tokens, not by the sum",
+            SettingGroup.LABELS,
+            BY_CONTENT);
+    public static final Setting<String> GOLD = optional(
+            "gold",
+            TEXT,
+            "COLUMN",
+            "input column with the right labels; summary.json and report.html say how well they are met",
+            SettingGroup.LABELS,
+            BY_CONTENT);
+    public static final Setting<Integer> REVIEW = of(
+            "review",
+            INTEGER,
+            0,
+            "N",
+            "write the N least certain rows, spread over labels, to review and review-csv; 0: none",
+            SettingGroup.LABELS,
+            BY_CONTENT);
+
     public static final Setting<Integer> MAX_TOKENS =
             of("maxTokens", INTEGER, 256, "N", "most tokens to generate per row", SAMPLING, BY_VALUE);
     public static final Setting<Double> TEMPERATURE = of(

@@ -20,13 +20,19 @@ public final class MetricsTable {
      * What the counters add up to.
      *
      * @param commShare share of step time in which ranks waited for one another, 0 to 1
-     * @param cachedPromptTokens prompt tokens found in the prefix cache
+     * @param promptTokens prompt tokens that engines had
+     * @param cachedPromptTokens of these, found in the prefix cache
      * @param startMs when the first interval began, in ms since 1970; where there are no samples, as {@code endMs}
      * @param endMs when the last one ended
      */
-    public record Sums(double commShare, long cachedPromptTokens, long startMs, long endMs) {
+    public record Sums(double commShare, long promptTokens, long cachedPromptTokens, long startMs, long endMs) {
         /** Of no samples. */
-        public static final Sums NOTHING = new Sums(0, 0, 0, 0);
+        public static final Sums NOTHING = new Sums(0, 0, 0, 0, 0);
+
+        /** Share of the prompt tokens that were found in the prefix cache, 0 to 1. */
+        public double cachedShare() {
+            return promptTokens == 0 ? 0 : (double) cachedPromptTokens / promptTokens;
+        }
     }
 
     /** {@code samples}: as the journal has them. */
@@ -43,6 +49,7 @@ public final class MetricsTable {
                         times,
                         sum("comm_ms").as("comm_ms"),
                         sum("step_ms").as("step_ms"),
+                        sum("prompt_tokens").as("prompt"),
                         sum("cached_prompt_tokens").as("cached"),
                         min(unix_millis(col("at")).minus(col("interval_ms"))).as("start_ms"),
                         max(unix_millis(col("at"))).as("end_ms"))
@@ -59,6 +66,8 @@ public final class MetricsTable {
         }
         double stepMs = (Double) seen.get("step_ms");
         double commShare = stepMs == 0 ? 0 : (Double) seen.get("comm_ms") / stepMs;
-        return new Sums(commShare, (Long) seen.get("cached"), (Long) seen.get("start_ms"), (Long) seen.get("end_ms"));
+        return new Sums(
+                commShare, (Long) seen.get("prompt"), (Long) seen.get("cached"), (Long) seen.get("start_ms"), (Long)
+                        seen.get("end_ms"));
     }
 }

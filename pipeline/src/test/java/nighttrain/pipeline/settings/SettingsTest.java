@@ -33,6 +33,16 @@ class SettingsTest {
         --chat-template
         --chat-template-args
         --truncate none
+        --labels
+        --labels-file
+        --examples
+        --multi false
+        --threshold 0.5
+        --abstain-below 0.0
+        --calibrate false
+        --length-normalise false
+        --gold
+        --review 0
         --max-tokens 256
         --temperature 0.0
         --top-p 1.0
