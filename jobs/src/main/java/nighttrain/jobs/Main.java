@@ -14,6 +14,7 @@ import nighttrain.jobs.cli.Terminal;
 import nighttrain.jobs.compare.CompareCommand;
 import nighttrain.jobs.generate.GenerateCommand;
 import nighttrain.jobs.inspect.InspectCommand;
+import nighttrain.jobs.label.LabelCommand;
 import nighttrain.jobs.plan.PlanCommand;
 import nighttrain.pipeline.SparkVersion;
 import nighttrain.pipeline.job.Versions;
@@ -40,6 +41,7 @@ public final class Main {
     static ExitCode run(String[] args, Terminal terminal) {
         List<Command> known = List.of(
                 new GenerateCommand(terminal),
+                LabelCommand.of(terminal),
                 new CompareCommand(terminal),
                 new PlanCommand(terminal),
                 new InspectCommand(terminal),

@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.List;
 import nighttrain.jobs.cli.ExitCode;
 import nighttrain.pipeline.settings.Setting;
+import nighttrain.pipeline.settings.Setting.SettingGroup;
 import nighttrain.pipeline.settings.Settings;
 import org.junit.jupiter.api.Test;
 
@@ -17,10 +18,11 @@ class HelpTest {
         List<String> lines = outcome.out().lines().toList();
         List<String> commands = lines.subList(lines.indexOf("Commands:") + 1, lines.size());
         assertThat(commands.get(0)).startsWith("  generate ");
-        assertThat(commands.get(1)).startsWith("  compare ");
-        assertThat(commands.get(2)).startsWith("  plan ");
-        assertThat(commands.get(3)).startsWith("  inspect ");
-        assertThat(commands.get(4)).startsWith("  bench ");
+        assertThat(commands.get(1)).startsWith("  label ");
+        assertThat(commands.get(2)).startsWith("  compare ");
+        assertThat(commands.get(3)).startsWith("  plan ");
+        assertThat(commands.get(4)).startsWith("  inspect ");
+        assertThat(commands.get(5)).startsWith("  bench ");
         assertThat(lines).anySatisfy(line -> assertThat(line).contains("--version"));
         assertThat(outcome.exitCode()).isEqualTo(ExitCode.FINISHED);
         assertThat(outcome.messages()).isEmpty();
@@ -28,12 +30,24 @@ class HelpTest {
 
     @Test
     void namesEverySettingAndItsAliasesOnce() {
-        List<String> words =
-                Arrays.asList(Outcome.of("generate", "--help").out().split("[\\s,]+"));
+        List<String> generate = words("generate");
+        List<String> label = words("label");
 
         for (Setting<?> setting : Settings.all()) {
-            assertThat(words).as(setting.name()).contains(setting.option()).containsAll(setting.aliasOptions());
+            boolean isOfLabels = setting.group() == SettingGroup.LABELS;
+            assertThat(isOfLabels ? label : generate)
+                    .as(setting.name())
+                    .contains(setting.option())
+                    .containsAll(setting.aliasOptions());
+            assertThat(isOfLabels ? generate : List.of()).as(setting.name()).doesNotContain(setting.option());
         }
+        assertThat(label)
+                .contains("--dedup", "--deadline")
+                .doesNotContain("--temperature", "--max-tokens", "--token-ids");
+    }
+
+    private static List<String> words(String command) {
+        return Arrays.asList(Outcome.of(command, "--help").out().split("[\\s,]+"));
     }
 
     @Test

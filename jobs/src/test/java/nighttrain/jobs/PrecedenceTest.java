@@ -85,6 +85,6 @@ class PrecedenceTest {
         CommandLine command = Help.style(new CommandLine(new GenerateCommand(Terminal.system()).spec()), 0);
         ParseResult given = command.parseArgs(arguments.toArray(String[]::new));
         SparkConf conf = Sessions.conf(RunOptions.master(given), RunOptions.conf(given));
-        return GenerateCommand.settings(given, conf);
+        return new GenerateCommand(Terminal.system()).settings(given, conf);
     }
 }

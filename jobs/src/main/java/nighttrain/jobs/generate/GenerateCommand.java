@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import nighttrain.io.UserError;
 import nighttrain.jobs.cli.Command;
 import nighttrain.jobs.cli.ExitCode;
 import nighttrain.jobs.cli.Help;
@@ -14,6 +15,8 @@ import nighttrain.jobs.cli.SettingOptions;
 import nighttrain.jobs.cli.SettingsFile;
 import nighttrain.jobs.cli.Terminal;
 import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.settings.Setting;
+import nighttrain.pipeline.settings.Setting.SettingGroup;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
 import org.apache.spark.SparkConf;
@@ -21,28 +24,55 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
 
-/** {@code nighttrain generate}: completes every row of a table. */
+/** {@code nighttrain generate}: completes every row of a table. What else makes something of every row is the same command with another form. */
 public final class GenerateCommand implements Command {
+    private static final Form GENERATE = new Form(
+            "generate",
+            "Completes the prompt of every row and writes the results as Parquet, each row exactly once.",
+            "nighttrain generate --model DIR --input PATH --output PATH [options]",
+            Settings.all().stream()
+                    .filter(setting -> setting.group() != SettingGroup.LABELS)
+                    .toList(),
+            List.of());
+
     private final Terminal terminal;
+    private final Form form;
+
+    /**
+     * How a command that runs a job differs from others.
+     *
+     * @param name its word
+     * @param description what it does
+     * @param synopsis how it is called
+     * @param settings that its options set
+     * @param needed settings of which one must be set; empty: none of them
+     */
+    public record Form(
+            String name, String description, String synopsis, List<Setting<?>> settings, List<Setting<?>> needed) {}
 
     public GenerateCommand(Terminal terminal) {
+        this(terminal, GENERATE);
+    }
+
+    /** A command of another form. */
+    public GenerateCommand(Terminal terminal, Form form) {
         this.terminal = terminal;
+        this.form = form;
     }
 
     @Override
     public CommandSpec spec() {
-        CommandSpec command = CommandSpec.create().name("generate");
+        CommandSpec command = CommandSpec.create().name(form.name());
         command.usageMessage()
-                .description(
-                        "Completes the prompt of every row and writes the results as Parquet, each row exactly once.")
-                .customSynopsis("nighttrain generate --model DIR --input PATH --output PATH [options]")
+                .description(form.description())
+                .customSynopsis(form.synopsis())
                 .sortOptions(false)
                 .footer(
                         "",
                         "Exit codes: 0 finished; 1 failed; 2 bad usage or input, nothing written; 3 finished, but too many",
                         "rows failed; 4 stopped, rows left. A job that was stopped or killed goes on when its command is",
                         "run again.");
-        Map<String, List<OptionSpec>> options = SettingOptions.byHeading(Settings.all());
+        Map<String, List<OptionSpec>> options = SettingOptions.byHeading(form.settings());
         options.put("This run", RunOptions.all());
         Help.addOptions(command, options);
         return command;
@@ -51,15 +81,24 @@ public final class GenerateCommand implements Command {
     @Override
     public ExitCode run(ParseResult given) throws IOException {
         SparkConf conf = Sessions.conf(RunOptions.master(given), RunOptions.conf(given));
-        GenerateOptions options = GenerateOptions.of(settings(given, conf));
+        SettingValues values = settings(given, conf);
+        if (!form.needed().isEmpty() && form.needed().stream().noneMatch(values::isSet)) {
+            Setting<?> first = form.needed().get(0);
+            throw UserError.of(
+                    "missing option",
+                    first.option(),
+                    first.help() + "; give " + first.option() + " " + first.placeholder() + " or "
+                            + form.needed().get(1).option());
+        }
+        GenerateOptions options = GenerateOptions.of(values);
         return new Run(terminal).generate(conf, options);
     }
 
     /** What holds of what was given in the three places. */
-    public static SettingValues settings(ParseResult given, SparkConf conf) {
+    public SettingValues settings(ParseResult given, SparkConf conf) {
         Map<String, Object> file =
                 RunOptions.config(given).map(Path::of).map(SettingsFile::read).orElse(Map.of());
         return SettingValues.resolve(
-                SettingOptions.given(given, Settings.all()), key -> Optional.ofNullable(conf.get(key, null)), file);
+                SettingOptions.given(given, form.settings()), key -> Optional.ofNullable(conf.get(key, null)), file);
     }
 }

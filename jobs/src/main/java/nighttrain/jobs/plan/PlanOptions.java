@@ -96,7 +96,12 @@ public record PlanOptions(
             RESTART_S,
             SPREAD_S);
     private static final Set<SettingGroup> OF_THE_JOB = EnumSet.of(
-            SettingGroup.MODEL, SettingGroup.INPUT, SettingGroup.PROMPT, SettingGroup.SAMPLING, SettingGroup.ENGINE);
+            SettingGroup.MODEL,
+            SettingGroup.INPUT,
+            SettingGroup.PROMPT,
+            SettingGroup.LABELS,
+            SettingGroup.SAMPLING,
+            SettingGroup.ENGINE);
 
     /** Every setting of a plan, in the order of help. */
     public static List<Setting<?>> all() {
