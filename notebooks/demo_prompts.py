@@ -2,7 +2,8 @@
 
     python notebooks/demo_prompts.py [--output conf/demo/prompts.parquet] [--rows 500]
 
-Columns: `id` (T-00017), `prompt` (`Ticket: ...` newline `Answer:`), `expected` (the answer, begins with a space).
+Columns: `id` (T-00017), `prompt` (`Ticket: ...` newline `Answer:`), `expected` (the answer, begins with a space),
+`category` (the answer's first field).
 Prints how much of it training tickets cannot contain; `train_demo.py` counts what they did contain.
 """
 
@@ -33,6 +34,7 @@ def main() -> None:
         "id": [f"T-{number:05}" for number in range(1, len(tickets) + 1)],
         "prompt": [ticket.prompt for ticket in tickets],
         "expected": [ticket.answer for ticket in tickets],
+        "category": [ticket.category for ticket in tickets],
     }
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     parquet.write_table(pa.table(columns), arguments.output, compression="snappy")
