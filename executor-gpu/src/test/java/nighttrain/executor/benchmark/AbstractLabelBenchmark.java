@@ -1,0 +1,177 @@
+package nighttrain.executor.benchmark;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import java.util.stream.IntStream;
+import nighttrain.executor.Engine;
+import nighttrain.executor.EngineConfig;
+import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.Engines;
+import nighttrain.executor.request.GenerationRequest;
+import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.Score;
+import nighttrain.executor.request.StopCheck;
+import nighttrain.executor.request.TokenConstraint;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.constraint.TokenAutomaton;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/**
+ * Rows a second of labels by scores, which gives all their probabilities, beside the label generated as constrained text, which gives
+ * one of them: prompts of 200 tokens, five labels of one token each or of {@code -Dbench.tokens} each, with another first token.
+ * Both read the same prompts. {@code -Dbench.shape=dense-8b -Dbench.rows=1024 -Dbench.rounds=3}; the first round warms up.
+ */
+@Tag("benchmark")
+@Timeout(900)
+abstract class AbstractLabelBenchmark {
+    private static final int PROMPT = 200;
+    private static final int LABELS = 5;
+    private static final int END = 0;
+
+    private final Backend backend;
+    private final String shape;
+    private final int batch;
+    private final int rows;
+    private final int rounds = Integer.getInteger("bench.rounds", 3);
+
+    AbstractLabelBenchmark(Backend backend, String shape, int batch, int rows) {
+        this.backend = backend;
+        this.shape = System.getProperty("bench.shape", shape);
+        this.batch = Integer.getInteger("bench.batch", batch);
+        this.rows = Integer.getInteger("bench.rows", rows);
+    }
+
+    @Test
+    void scoresBesideConstrainedText() throws Exception {
+        Path folder = Path.of(System.getProperty("nighttrain.root"), "conf", "shapes", shape);
+        int threads = backend == Backend.CPU ? Integer.getInteger("bench.threads", 2) : 0;
+        EngineConfig config = new EngineConfig(backend, 1, 1, batch, 0, 1024, 16, 0, true, threads);
+        try (Checkpoint checkpoint = Checkpoints.dummy(folder);
+                Engine engine = Engines.open(config, checkpoint)) {
+            int vocabulary = checkpoint.spec().vocabSize();
+            for (int tokens : new int[] {1, Integer.getInteger("bench.tokens", 3)}) {
+                int[][] labels = labels(tokens);
+                TokenConstraint constraint = new TokenConstraint(automaton(labels, vocabulary), false);
+                double[] scored = new double[rounds];
+                double[] generated = new double[rounds];
+                for (int round = 0; round < rounds; round++) {
+                    List<int[]> prompts = prompts(new Random(2 * round), vocabulary);
+                    scored[round] = rowsPerSecond(engine, scores(prompts, labels));
+                    prompts = prompts(new Random(2 * round + 1), vocabulary); // none of them is in the cache
+                    generated[round] = rowsPerSecond(engine, texts(prompts, constraint));
+                }
+                System.out.printf(
+                        "%s, labels of %d tokens: rows/s by scores %s, as constrained text %s, ratio of medians %.2f%n",
+                        shape,
+                        tokens,
+                        Arrays.toString(Arrays.stream(scored).map(Math::rint).toArray()),
+                        Arrays.toString(Arrays.stream(generated).map(Math::rint).toArray()),
+                        median(scored) / median(generated));
+            }
+        }
+    }
+
+    private double median(double[] values) {
+        double[] warm = Arrays.copyOfRange(values, Math.min(1, rounds - 1), rounds);
+        Arrays.sort(warm);
+        return warm[warm.length / 2];
+    }
+
+    private List<int[]> prompts(Random random, int vocabulary) {
+        return IntStream.range(0, rows)
+                .mapToObj(row -> random.ints(PROMPT, 100, vocabulary).toArray())
+                .toList();
+    }
+
+    private static int[][] labels(int tokens) {
+        return IntStream.range(0, LABELS)
+                .mapToObj(label ->
+                        IntStream.range(1, 1 + tokens).map(t -> 10 * label + t).toArray())
+                .toArray(int[][]::new);
+    }
+
+    /** As label jobs ask: labels of one token by one request, others by one request a label, each edge of their trie once. */
+    private static List<GenerationRequest> scores(List<int[]> prompts, int[][] labels) {
+        List<GenerationRequest> requests = new ArrayList<>();
+        for (int[] prompt : prompts) {
+            List<Score> first = new ArrayList<>();
+            for (int[] label : labels) {
+                first.add(new Score(PROMPT, label[0]));
+            }
+            for (int[] label : labels) {
+                List<Score> scores = new ArrayList<>(label == labels[0] ? first : List.of());
+                int[] tokens = Arrays.copyOf(prompt, PROMPT + label.length - 1);
+                for (int i = 1; i < label.length; i++) {
+                    tokens[PROMPT + i - 1] = label[i - 1];
+                    scores.add(new Score(PROMPT + i, label[i]));
+                }
+                if (!scores.isEmpty()) {
+                    requests.add(request(requests.size(), tokens, 1, Optional.empty(), scores));
+                }
+            }
+        }
+        return requests;
+    }
+
+    private static List<GenerationRequest> texts(List<int[]> prompts, TokenConstraint constraint) {
+        List<GenerationRequest> requests = new ArrayList<>();
+        prompts.forEach(
+                prompt -> requests.add(request(requests.size(), prompt, 16, Optional.of(constraint), List.of())));
+        return requests;
+    }
+
+    private static GenerationRequest request(
+            int id, int[] tokens, int maxTokens, Optional<TokenConstraint> constraint, List<Score> scores) {
+        return new GenerationRequest(
+                id, tokens, SamplingParams.greedy(maxTokens), id, Set.of(END), StopCheck.NEVER, constraint, scores);
+    }
+
+    /** Each label is a path of its own from the start to an accepting state. */
+    private static TokenAutomaton automaton(int[][] labels, int vocabulary) {
+        int tokens = labels[0].length;
+        int states = 1 + LABELS * tokens;
+        int classes = 2 + LABELS * tokens;
+        int[] classOf = new int[vocabulary];
+        classOf[END] = TokenAutomaton.END_CLASS;
+        int[] next = new int[states * classes];
+        Arrays.fill(next, TokenAutomaton.REFUSED);
+        int[] fewest = new int[states];
+        fewest[0] = tokens;
+        for (int label = 0; label < LABELS; label++) {
+            for (int i = 0; i < tokens; i++) {
+                int step = label * tokens + i;
+                int state = 1 + step;
+                classOf[labels[label][i]] = 2 + step;
+                next[(i == 0 ? 0 : state - 1) * classes + 2 + step] = state;
+                fewest[state] = tokens - 1 - i;
+            }
+            int last = 1 + label * tokens + tokens - 1;
+            next[last * classes + TokenAutomaton.END_CLASS] = last;
+        }
+        return new TokenAutomaton(classes, classOf, next, fewest);
+    }
+
+    private double rowsPerSecond(Engine engine, List<GenerationRequest> requests) throws InterruptedException {
+        long start = System.nanoTime();
+        try (Engine.Session session = engine.session()) {
+            for (GenerationRequest request : requests) {
+                while (!session.offer(request)) {
+                    session.poll(Duration.ofMillis(50));
+                }
+            }
+            while (session.inFlight() > 0) {
+                session.poll(Duration.ofSeconds(60));
+            }
+        }
+        return rows / ((System.nanoTime() - start) / 1e9);
+    }
+}
