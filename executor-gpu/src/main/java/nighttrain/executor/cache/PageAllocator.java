@@ -1,11 +1,13 @@
 package nighttrain.executor.cache;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.function.IntConsumer;
 import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
 import nighttrain.executor.cache.CacheLayout.Group;
 import nighttrain.executor.cache.CacheSpec.PagedKv;
 import nighttrain.executor.cache.SequenceCache.PageTable;
@@ -15,6 +17,8 @@ import nighttrain.executor.cache.SequenceCache.PageTable;
  * like all that nobody uses, it serves others who begin with the same tokens until its room is needed.
  */
 public final class PageAllocator {
+    private static final int NO_GROUP = -1;
+
     private final CacheLayout layout;
     private final PagePool[] pools;
     private final PrefixIndex prefixes;
@@ -23,6 +27,7 @@ public final class PageAllocator {
     private final boolean windowed;
     private final boolean[] windows;
     private final int pageTokens;
+    private final int growing;
 
     /**
      * @param prefixCache whether prefixes are reused; never where layers keep a state, which is known at a sequence's end alone
@@ -43,6 +48,11 @@ public final class PageAllocator {
                     page -> prefixes.holds(group, page),
                     page -> prefixes.forget(group, page));
         }
+        this.growing = IntStream.range(0, pools.length)
+                .filter(group -> !windows[group])
+                .boxed()
+                .min(Comparator.comparingInt(group -> pools[group].pages()))
+                .orElse(NO_GROUP);
         this.windowed = layout.groups().stream().anyMatch(group -> group.spec().window() > 0);
     }
 
@@ -67,6 +77,31 @@ public final class PageAllocator {
             used += pool.pages() - pool.available();
         }
         return used;
+    }
+
+    /** Tokens in one page. */
+    public int pageTokens() {
+        return pageTokens;
+    }
+
+    /** Pages that {@code tokens} tokens fill, the last perhaps in part. */
+    public int pagesFor(int tokens) {
+        return CacheLayout.pagesFor(tokens, pageTokens);
+    }
+
+    /** Pages of the group without a window that has the fewest: sequences grow there to their end. Without such a group, without bound. */
+    public long growing() {
+        return growing == NO_GROUP ? Integer.MAX_VALUE : pools[growing].pages();
+    }
+
+    /** Of these, those that a sequence uses. */
+    public long growingUsed() {
+        return growing == NO_GROUP ? 0 : pools[growing].pages() - pools[growing].available();
+    }
+
+    /** Of these, those of one sequence. */
+    public int growing(SequenceCache cache) {
+        return growing == NO_GROUP ? 0 : cache.table(growing).held();
     }
 
     /** Pages of a group that could be handed out now. */

@@ -10,8 +10,9 @@ import nighttrain.executor.step.StepLimits;
 
 /**
  * Continuous batching (Orca, OSDI 2022) with chunked prefill: every step decodes all sequences that can, fills what is left of
- * its tokens with pieces of prompts, and admits waiting sequences while pages last. When pages run out the sequence that was
- * admitted last gives its own back and is computed again later. No device, no clock, one thread.
+ * its tokens with pieces of prompts, and admits waiting sequences while pages last for the lengths that all are expected to reach. Where
+ * sequences become longer and pages run out, the sequence that was admitted last gives its own back and is computed again later. No
+ * device, no clock, one thread.
  *
  * <p>The next step may be planned while one is under way, in the belief that every sequence goes on with the token it is about to
  * get. A row that needs to know that token misses the step, while the others go on. Where a sequence turns out to have ended, its row
@@ -27,12 +28,24 @@ public final class Scheduler {
     private final Deque<Sequence> waiting = new ArrayDeque<>();
     private final List<Sequence> running = new ArrayList<>();
     private final int longestChunk;
+    private final OutputLengths lengths;
     private long preemptions;
     private long sampledTokens;
 
+    /** Outputs are expected to be as long as they may be, until some have ended. */
     public Scheduler(StepLimits limits, PageAllocator pages) {
+        this(limits, pages, 0);
+    }
+
+    /**
+     * A scheduler without sequences.
+     *
+     * @param expectedOutput tokens that an output is expected to have, until outputs have ended; 0: as many as it may have
+     */
+    public Scheduler(StepLimits limits, PageAllocator pages, int expectedOutput) {
         this.limits = limits;
         this.pages = pages;
+        this.lengths = new OutputLengths(expectedOutput);
         this.longestChunk = Math.min(limits.maxTokens(), pages.longestChunk(limits.maxModelLen()));
     }
 
@@ -174,13 +187,16 @@ public final class Scheduler {
 
     private void admit(StepPlan plan) {
         int leaving = (int) running.stream().filter(Sequence::isDrained).count();
+        Expectation expected = null;
         while (!waiting.isEmpty() && running.size() - leaving < limits.maxSequences() && plan.hasTokensLeft()) {
             Sequence sequence = waiting.peekFirst();
             sequence.startAt(pages.adoptPrefix(sequence.cache(), sequence.tokens(), sequence.adoptable()));
-            // Room for the whole prompt and one page of growth for each that runs, or it would soon be preempted again.
-            int spare = running.isEmpty() ? 0 : running.size() + 1;
+            expected = expected == null ? new Expectation() : expected;
+            // Beside windows one page of growth for each that runs, or it would soon be preempted again.
+            int spare = running.isEmpty() || !pages.isWindowed() ? 0 : running.size() + 1;
             int first = sequence.computed() + plan.most(sequence);
             if (first == sequence.computed() // no room for its scores
+                    || !(running.isEmpty() || expected.hasRoom(sequence))
                     || !pages.hasRoom(sequence.cache(), sequence.length(), longestChunk, spare)
                     || !pages.begin(sequence.cache(), sequence.length(), first)) {
                 pages.release(sequence.cache());
@@ -189,7 +205,46 @@ public final class Scheduler {
             }
             waiting.removeFirst();
             running.add(sequence);
+            expected.admit(sequence);
             begin(sequence, plan);
+        }
+    }
+
+    /** Whether pages last until the running sequences have ended, each as long as expected. */
+    private final class Expectation {
+        private final FutureTokens future = new FutureTokens(running.size() + 16);
+        private final long room;
+
+        Expectation() {
+            lengths.learn(running);
+            long own = 0;
+            for (Sequence sequence : running) {
+                future.add(steps(sequence), last(sequence));
+                own += pages.growing(sequence.cache()) - pages.pagesFor(sequence.adopted());
+            }
+            future.sort();
+            room = (pages.growing() - Math.max(0, pages.growingUsed() - own)) * pages.pageTokens();
+        }
+
+        boolean hasRoom(Sequence sequence) {
+            // Pages are filled in part, by how much is known at each sequence's end alone: chance adds up by the root.
+            long margin = (long) Math.ceil(Math.sqrt(running.size())) * pages.pageTokens();
+            return future.peakWith(steps(sequence), last(sequence)) + margin <= room;
+        }
+
+        void admit(Sequence sequence) {
+            future.add(steps(sequence), last(sequence));
+            future.sort();
+        }
+
+        private int steps(Sequence sequence) {
+            return lengths.remaining(sequence.outputTokens(), sequence.mostToCome());
+        }
+
+        /** The last token of an output is not in the cache. */
+        private int last(Sequence sequence) {
+            int tokens = sequence.length() + Math.max(0, steps(sequence) - 1);
+            return (pages.pagesFor(tokens) - pages.pagesFor(sequence.adopted())) * pages.pageTokens();
         }
     }
 
@@ -234,6 +289,9 @@ public final class Scheduler {
         }
         if (sequence.isFinished()) {
             if (!sequence.isFailed()) {
+                if (sequence.samples()) {
+                    lengths.add(sequence.outputTokens(), sequence.endedAtLimit());
+                }
                 pages.publish(sequence.cache(), sequence.tokens(), sequence.computedAndKnown());
             }
             pages.release(sequence.cache());

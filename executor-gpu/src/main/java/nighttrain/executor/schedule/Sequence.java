@@ -40,6 +40,7 @@ public final class Sequence {
     private int constraintState = TokenAutomaton.START;
     private int life;
     private int cachedPromptTokens;
+    private int adopted;
     private long firstTokenNanos;
     private FinishReason finishReason;
     private Optional<RequestError> error = Optional.empty();
@@ -148,6 +149,7 @@ public final class Sequence {
     /** Starts with {@code cached} tokens that were found in the cache. */
     void startAt(int cached) {
         computed = cached;
+        adopted = cached;
         if (length == promptLength) {
             cachedPromptTokens = cached;
         }
@@ -157,6 +159,26 @@ public final class Sequence {
     void restart() {
         computed = 0;
         endLife();
+    }
+
+    /** Leading tokens that it found in the cache when it started: it shares their pages. */
+    int adopted() {
+        return adopted;
+    }
+
+    /** Tokens of its output so far. */
+    int outputTokens() {
+        return length - promptLength;
+    }
+
+    /** The most tokens that its output may still grow by. */
+    int mostToCome() {
+        return samples() ? Math.max(0, longest - length) : 0;
+    }
+
+    /** Whether its output ended because it may have no more tokens. */
+    boolean endedAtLimit() {
+        return finishReason == FinishReason.LENGTH;
     }
 
     /** Nobody waits for it any more. */

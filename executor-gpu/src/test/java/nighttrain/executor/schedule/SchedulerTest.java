@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.cache.PageAllocator;
@@ -23,6 +24,7 @@ import org.junit.jupiter.api.Test;
 
 class SchedulerTest {
     private static final int EOS = 0;
+    private static final int SHORTER_THAN_TRUE = 1;
 
     @Test
     void decodesComeBeforePiecesOfPrompts() {
@@ -83,7 +85,8 @@ class SchedulerTest {
 
     @Test
     void theLatestGivesItsPagesBackAndLosesNoToken() {
-        Scheduler scheduler = scheduler(new StepLimits(2, 64, 64, 16), 6, false);
+        Scheduler scheduler = new Scheduler(
+                new StepLimits(2, 64, 64, 16), new PageAllocator(CacheLayout.ofPages(4, 6), false), SHORTER_THAN_TRUE);
         Sequence first = add(scheduler, 6, 10);
         Sequence second = add(scheduler, 6, 10);
         Map<Sequence, Integer> finished = runAll(scheduler);
@@ -92,6 +95,104 @@ class SchedulerTest {
         assertThat(first.length()).isEqualTo(16);
         assertThat(second.length()).isEqualTo(16);
         assertThat(finished.get(first)).as("who came first ends first").isLessThan(finished.get(second));
+    }
+
+    /** 200 sequences of 20 to 80 tokens on pages for about ten; outputs end at their limit. */
+    @Test
+    void sequencesOfExpectedLengthsAreNeverPreempted() {
+        Random random = new Random(3);
+        PageAllocator pages = new PageAllocator(CacheLayout.ofPages(4, 130), false);
+        Scheduler scheduler = new Scheduler(new StepLimits(64, 256, 64, 100), pages);
+        for (int i = 0; i < 200; i++) {
+            add(scheduler, 10 + random.nextInt(30), 10 + random.nextInt(40));
+        }
+        Run run = runToTheEnd(scheduler, pages, step -> tokensFor(step, random));
+        assertThat(run.finished).isEqualTo(200);
+        assertThat(scheduler.preemptions()).isZero();
+        assertThat(run.meanUsed).as("pages in use, of 130").isGreaterThan(105);
+    }
+
+    /** Equal rows in step with one another fill the cache but for the margin. */
+    @Test
+    void equalSequencesFillTheCache() {
+        PageAllocator pages = new PageAllocator(CacheLayout.ofPages(4, 104), false);
+        Scheduler scheduler = new Scheduler(new StepLimits(64, 1024, 64, 100), pages);
+        for (int i = 0; i < 40; i++) {
+            add(scheduler, 21, 20); // the last token is not stored: 40 tokens, 10 pages
+        }
+        step(scheduler);
+        assertThat(scheduler.running()).isEqualTo(10);
+        Run run = runToTheEnd(scheduler, pages, step -> tokensFor(step, new Random(1)));
+        assertThat(run.finished).isEqualTo(40);
+        assertThat(scheduler.preemptions()).isZero();
+    }
+
+    /** Outputs that end by themselves long before their limit: the finished ones show it, and the cache is filled all the same. */
+    @Test
+    void lengthsAreLearnedFromFinishedOutputs() {
+        Random random = new Random(4);
+        PageAllocator pages = new PageAllocator(CacheLayout.ofPages(4, 200), false);
+        Scheduler scheduler = new Scheduler(new StepLimits(64, 256, 64, 800), pages);
+        for (int i = 0; i < 400; i++) {
+            add(scheduler, 10, 700); // ends after 20 tokens on average
+        }
+        Run run = runToTheEnd(
+                scheduler,
+                pages,
+                step -> step.slices().stream()
+                        .filter(Step.Slice::samples)
+                        .map(slice -> token(random.nextInt(20) == 0 ? EOS : 1))
+                        .toList());
+        assertThat(run.finished).isEqualTo(400);
+        assertThat(run.meanUsed).as("pages in use, of 200").isGreaterThan(110);
+        assertThat(scheduler.preemptions()).as("few beside 400 sequences").isLessThan(20);
+    }
+
+    /** What prompts share is in the cache once, and is reckoned once. */
+    @Test
+    void sharedPrefixesLeaveRoomForMore() {
+        PageAllocator pages = new PageAllocator(CacheLayout.ofPages(4, 84), true);
+        Scheduler scheduler = new Scheduler(new StepLimits(64, 1024, 64, 300), pages);
+        int[] beginning = new Random(1).ints(200, 1, 50).toArray();
+        for (int i = 0; i < 20; i++) {
+            int own = i + 1;
+            add(
+                    scheduler,
+                    10,
+                    IntStream.concat(Arrays.stream(beginning), IntStream.of(own, own))
+                            .toArray());
+        }
+        step(scheduler);
+        assertThat(scheduler.running()).as("50 pages together and 3 each").isEqualTo(10);
+        Run run = runToTheEnd(scheduler, pages, step -> tokensFor(step, new Random(1)));
+        assertThat(run.finished).isEqualTo(20);
+        assertThat(scheduler.preemptions()).isZero();
+    }
+
+    /**
+     * What became of a run.
+     *
+     * @param finished sequences
+     * @param meanUsed pages in use, over the middle half of its steps
+     */
+    private record Run(int finished, double meanUsed) {}
+
+    private static Run runToTheEnd(
+            Scheduler scheduler, PageAllocator pages, Function<Step, List<SampledToken>> machine) {
+        int finished = 0;
+        List<Integer> used = new ArrayList<>();
+        while (scheduler.running() + scheduler.waiting() > 0) {
+            Step step = scheduler.next();
+            assertThat(step.isEmpty()).isFalse();
+            used.add(pages.used());
+            finished += scheduler.commit(step, machine.apply(step), 1).size();
+        }
+        return new Run(
+                finished,
+                used.subList(used.size() / 4, used.size() * 3 / 4).stream()
+                        .mapToInt(i -> i)
+                        .average()
+                        .orElse(0));
     }
 
     @Test
@@ -125,7 +226,7 @@ class SchedulerTest {
     void survivesAThousandRandomSequences() {
         Random random = new Random(5);
         PageAllocator pages = new PageAllocator(CacheLayout.ofPages(3, 20), true);
-        Scheduler scheduler = new Scheduler(new StepLimits(6, 9, 64, 50), pages);
+        Scheduler scheduler = new Scheduler(new StepLimits(6, 9, 64, 50), pages, SHORTER_THAN_TRUE);
         List<Sequence> added = new ArrayList<>();
         List<Sequence> done = new ArrayList<>();
         int cancelled = 0;
