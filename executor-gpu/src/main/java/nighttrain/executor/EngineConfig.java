@@ -10,7 +10,7 @@ import nighttrain.io.UserError;
  * @param backend hardware
  * @param ranks devices that share one copy of the model (W); 0: the fewest that hold it
  * @param replicas copies of the model (R); 0: as many as the devices allow
- * @param maxNumSeqs most sequences in one step
+ * @param maxNumSeqs most sequences in one step; 0: on GPUs as many as their memory holds at the lengths expected
  * @param maxBatchTokens most tokens in one step, prefill and decode together; 0: what suits the hardware
  * @param maxModelLen longest prompt plus output, in tokens; 0: the model's own
  * @param pageTokens tokens in one page of the KV cache
@@ -18,6 +18,7 @@ import nighttrain.io.UserError;
  * @param prefixCache reuse the keys and values of shared prefixes
  * @param threads CPU threads in all; 0: all that the machine has
  * @param gpu which GPUs, and how much of them
+ * @param lengths that sequences are expected to have
  */
 public record EngineConfig(
         Backend backend,
@@ -30,8 +31,37 @@ public record EngineConfig(
         int kvPages,
         boolean prefixCache,
         int threads,
-        GpuConfig gpu)
+        GpuConfig gpu,
+        Lengths lengths)
         implements Serializable {
+    /** Nothing is known of the lengths. */
+    public EngineConfig(
+            Backend backend,
+            int ranks,
+            int replicas,
+            int maxNumSeqs,
+            int maxBatchTokens,
+            int maxModelLen,
+            int pageTokens,
+            int kvPages,
+            boolean prefixCache,
+            int threads,
+            GpuConfig gpu) {
+        this(
+                backend,
+                ranks,
+                replicas,
+                maxNumSeqs,
+                maxBatchTokens,
+                maxModelLen,
+                pageTokens,
+                kvPages,
+                prefixCache,
+                threads,
+                gpu,
+                Lengths.UNKNOWN);
+    }
+
     /** With all of the machine's GPUs. */
     public EngineConfig(
             Backend backend,
@@ -61,7 +91,7 @@ public record EngineConfig(
     public EngineConfig {
         atLeast(0, ranks, "ranks");
         atLeast(0, replicas, "replicas");
-        atLeast(1, maxNumSeqs, "max-num-seqs");
+        atLeast(0, maxNumSeqs, "max-num-seqs");
         atLeast(0, maxBatchTokens, "max-num-batched-tokens");
         atLeast(0, maxModelLen, "max-model-len");
         atLeast(1, pageTokens, "page-tokens");
@@ -89,20 +119,26 @@ public record EngineConfig(
 
     /** The same with other GPUs. */
     public EngineConfig with(GpuConfig other) {
-        return copy(replicas, ranks, maxNumSeqs, other);
+        return copy(replicas, ranks, maxNumSeqs, other, lengths);
+    }
+
+    /** The same for sequences of other lengths. */
+    public EngineConfig with(Lengths other) {
+        return copy(replicas, ranks, maxNumSeqs, gpu, other);
     }
 
     /** The same on other devices. */
     public EngineConfig withLayout(int otherReplicas, int otherRanks) {
-        return copy(otherReplicas, otherRanks, maxNumSeqs, gpu);
+        return copy(otherReplicas, otherRanks, maxNumSeqs, gpu, lengths);
     }
 
     /** The same with another number of sequences in a step. */
     public EngineConfig withMaxNumSeqs(int other) {
-        return copy(replicas, ranks, other, gpu);
+        return copy(replicas, ranks, other, gpu, lengths);
     }
 
-    private EngineConfig copy(int otherReplicas, int otherRanks, int otherMaxNumSeqs, GpuConfig otherGpu) {
+    private EngineConfig copy(
+            int otherReplicas, int otherRanks, int otherMaxNumSeqs, GpuConfig otherGpu, Lengths otherLengths) {
         return new EngineConfig(
                 backend,
                 otherRanks,
@@ -114,12 +150,13 @@ public record EngineConfig(
                 kvPages,
                 prefixCache,
                 threads,
-                otherGpu);
+                otherGpu,
+                otherLengths);
     }
 
     /** What a user gets who asks for nothing. */
     public static EngineConfig defaults() {
-        return new EngineConfig(Backend.AUTO, 0, 0, 256, 0, 0, 16, 0, true, 0);
+        return new EngineConfig(Backend.AUTO, 0, 0, 0, 0, 0, 16, 0, true, 0);
     }
 
     /** Which hardware an engine runs on. */
@@ -128,6 +165,32 @@ public record EngineConfig(
         AUTO,
         CPU,
         CUDA
+    }
+
+    /**
+     * What is expected of the sequences of a job. An engine is sized for them, and takes others all the same.
+     *
+     * @param promptTokens mean of the prompts; 0: unknown
+     * @param outputTokens mean of the outputs; 0: unknown
+     */
+    public record Lengths(int promptTokens, int outputTokens) implements Serializable {
+        /** Nothing is expected. */
+        public static final Lengths UNKNOWN = new Lengths(0, 0);
+
+        public Lengths {
+            if (promptTokens < 0 || outputTokens < 0) {
+                throw new IllegalArgumentException(
+                        "lengths: " + promptTokens + " and " + outputTokens + " tokens (each at least 0)");
+            }
+        }
+
+        /** Prompt and output together, at most {@code maxModelLen}. A prompt of which nothing is known counts as long as its output. */
+        int sequenceTokens(int maxModelLen) {
+            int output = outputTokens > 0 ? outputTokens : UNKNOWN_OUTPUT;
+            return Math.min(maxModelLen, (promptTokens > 0 ? promptTokens : output) + output);
+        }
+
+        private static final int UNKNOWN_OUTPUT = 256;
     }
 
     /**

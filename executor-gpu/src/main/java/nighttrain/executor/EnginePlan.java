@@ -2,6 +2,8 @@ package nighttrain.executor;
 
 import java.io.Serializable;
 import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
 import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.cache.PageAllocator;
@@ -17,6 +19,7 @@ import nighttrain.executor.step.StepLimits;
  * @param replicas copies of the model
  * @param ranks devices that share one copy
  * @param maxNumSeqs most sequences in one step of one replica
+ * @param expectedTokens of a sequence, for which that number was chosen; 0 where it was given, and on CPUs
  * @param maxBatchTokens most tokens in one step of one replica
  * @param maxModelLen longest prompt plus output, in tokens
  * @param cache how one replica's cache is cut
@@ -29,6 +32,7 @@ public record EnginePlan(
         int replicas,
         int ranks,
         int maxNumSeqs,
+        int expectedTokens,
         int maxBatchTokens,
         int maxModelLen,
         CacheLayout cache,
@@ -54,6 +58,7 @@ public record EnginePlan(
                 replicas,
                 ranks,
                 maxNumSeqs,
+                0,
                 maxBatchTokens,
                 maxModelLen,
                 CacheLayout.ofPages(pageTokens, kvPages),
@@ -74,6 +79,22 @@ public record EnginePlan(
     /** How many sequences of {@code tokens} tokens one replica's KV cache holds. */
     public double sequencesHeld(int tokens) {
         return cache.sequences(tokens);
+    }
+
+    /**
+     * Why {@link #maxNumSeqs} is what it is, where it was chosen: {@code max_num_seqs 768: KV cache of 71 GiB holds 812 sequences of 640
+     * tokens}.
+     */
+    public Optional<String> choice() {
+        return expectedTokens == 0
+                ? Optional.empty()
+                : Optional.of(String.format(
+                        Locale.ROOT,
+                        "max_num_seqs %d: KV cache of %.1f GiB holds %.0f sequences of %d tokens",
+                        maxNumSeqs,
+                        cache.bytes() / (double) (1L << 30),
+                        Math.floor(sequencesHeld(expectedTokens)),
+                        expectedTokens));
     }
 
     /** {@code replicas x ranks}, as users write it. */

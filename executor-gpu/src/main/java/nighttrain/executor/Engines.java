@@ -85,7 +85,19 @@ public final class Engines {
         return (long) (hardware.memoryBytes() * config.gpu().memoryUtilization());
     }
 
-    private static boolean runsOnGpu(EngineConfig config) {
+    /**
+     * The most sequences that an engine will run at a time, as far as that is known where none is open.
+     *
+     * @param onGpus whether it will have GPUs
+     */
+    public static int mostSequences(EngineConfig config, boolean onGpus) {
+        return config.maxNumSeqs() > 0
+                ? config.maxNumSeqs()
+                : onGpus ? EnginePlanning.MOST_SEQUENCES : EnginePlanning.LEAST_SEQUENCES;
+    }
+
+    /** Whether an engine here would run on GPUs. */
+    public static boolean runsOnGpu(EngineConfig config) {
         if (config.backend() == Backend.CUDA) {
             CudaDevices.require();
             return true;
@@ -179,7 +191,7 @@ public final class Engines {
                         plan.ranks(), plan.threadsPerRank(), config.gpu().skipAllReduce());
         RankGroup workers = RankGroup.load(name, checkpoint, devices, limits, layout);
         PageAllocator pages = new PageAllocator(layout, plan.prefixCache());
-        Scheduler scheduler = new Scheduler(limits, pages);
+        Scheduler scheduler = new Scheduler(limits, pages, config.lengths().outputTokens());
         return new Replica(name, scheduler, pages, workers, plan.maxNumSeqs() * (1 + QUEUED_PER_RUNNING));
     }
 }

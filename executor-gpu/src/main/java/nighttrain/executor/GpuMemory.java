@@ -40,7 +40,12 @@ public record GpuMemory(
                 HardwareProfile.BF16_BYTES * ModelFootprint.parametersPerRank(model, ranks),
                 ModelBlocks.of(model, 0, ranks).bufferBytes(maxTokens, maxSamples),
                 model.kvElementsPerToken() * HardwareProfile.BF16_BYTES / ranks,
-                (long) USEFUL_TOKENS * config.maxNumSeqs());
+                (long) USEFUL_TOKENS * leastSequences(config));
+    }
+
+    /** The fewest sequences in a step that {@code config} is content with. */
+    static int leastSequences(EngineConfig config) {
+        return config.maxNumSeqs() > 0 ? config.maxNumSeqs() : EnginePlanning.LEAST_SEQUENCES;
     }
 
     /** What is left for keys and values. */
@@ -63,15 +68,15 @@ public record GpuMemory(
         return kvBytes() >= kvBytesPerToken * usefulTokens;
     }
 
-    /** The pages of one replica's KV cache. */
-    CacheLayout cut(EngineConfig config, ModelSpec model, int ranks, int maxTokens, int maxModelLen) {
+    /** The pages of one replica's KV cache, where so many sequences run at most. */
+    CacheLayout cut(EngineConfig config, ModelSpec model, int ranks, int maxNumSeqs, int maxTokens, int maxModelLen) {
         CacheLayout cache = CacheLayout.of(
                 CacheSpec.of(model, HardwareProfile.BF16_BYTES, maxModelLen),
                 config.pageTokens(),
                 config.kvPages(),
-                config.maxNumSeqs());
+                maxNumSeqs);
         return config.kvPages() > 0
                 ? cache
-                : new CacheBudget(kvBytes() * ranks, config.maxNumSeqs(), maxTokens, maxModelLen).cut(cache);
+                : new CacheBudget(kvBytes() * ranks, maxNumSeqs, maxTokens, maxModelLen).cut(cache);
     }
 }

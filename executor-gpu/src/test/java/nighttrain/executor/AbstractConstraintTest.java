@@ -13,6 +13,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.stream.IntStream;
 import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.EngineConfig.Lengths;
 import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
@@ -182,7 +183,7 @@ abstract class AbstractConstraintTest {
                     List.of()));
         }
         try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint("llama-gqa"));
-                Engine small = Engines.open(config(1, 8, 16, 20), checkpoint)) {
+                Engine small = Engines.open(config(1, 8, 16, 20).with(new Lengths(1, 1)), checkpoint)) {
             List<Generation> answers = answers(small, requests);
             assertThat(small.stats().preemptions()).isPositive();
             assertThat(answers)

@@ -16,6 +16,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import nighttrain.executor.Engine.EngineException;
 import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.EngineConfig.Lengths;
 import nighttrain.executor.Goldens.Golden;
 import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.executor.request.EngineStats;
@@ -113,7 +114,7 @@ class EngineTest {
     @Test
     void promptLogprobsAreThoseOfThePromptsOwnTokens() throws Exception {
         SamplingParams scoring = new SamplingParams(20, 0, 0, 1, 0, 1, 0, 0, -1, false, true);
-        EngineConfig small = new EngineConfig(Backend.CPU, 1, 1, 4, 9, 64, 4, 17, true, 2);
+        EngineConfig small = new EngineConfig(Backend.CPU, 1, 1, 4, 9, 64, 4, 17, true, 2).with(new Lengths(1, 1));
         List<GenerationRequest> requests = new ArrayList<>();
         for (int i = 0; i < 8; i++) {
             SamplingParams sampling = i % 2 == 0 ? scoring : SamplingParams.greedy(20);

@@ -2,6 +2,7 @@ package nighttrain.executor.benchmark;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
@@ -9,6 +10,7 @@ import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.EngineConfig.GpuConfig;
+import nighttrain.executor.EngineConfig.Lengths;
 import nighttrain.executor.Engines;
 import nighttrain.executor.request.EngineStats;
 import nighttrain.executor.request.GenerationRequest;
@@ -21,60 +23,116 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * The GPU engine alone, random weights, one batch of requests of one length: output tokens per second, and how long the devices wait
- * for the host per step. {@code -Dbench.shape=dense-8b -Dbench.batch=256 -Dbench.input=1024 -Dbench.output=128 -Dbench.ranks=1
- * -Dbench.rounds=3 -Dbench.deterministic=false}; the first round warms up.
+ * The GPU engine alone, random weights, loads of requests of one length or of a mix of lengths: output tokens per second, and how long
+ * the devices wait for the host per step. {@code -Dbench.shape=dense-8b -Dbench.loads=256x1024/128 -Dbench.batch=256 -Dbench.tokens=0
+ * -Dbench.ranks=1 -Dbench.rounds=3 -Dbench.deterministic=false}. A load is {@code requests x prompt tokens / output tokens}, several are
+ * separated by commas; with {@code m} before it, lengths are from an eighth to twice these, evenly on a logarithmic scale. Batch 0 and
+ * tokens 0 are chosen by the engine, for the first load. The first round warms up, with a batch of the first load alone.
  */
 @Tag("gpu")
 @Tag("benchmark")
 @Timeout(600)
 class GpuEngineBenchmark {
-    private final int batch = Integer.getInteger("bench.batch", 256);
-    private final int input = Integer.getInteger("bench.input", 1024);
-    private final int output = Integer.getInteger("bench.output", 128);
+    /** Requests of one length, or around it. */
+    private record Load(int requests, int input, int output, boolean mixed) {
+        static Load parse(String text) {
+            String[] numbers = text.replace("m", "").split("[x/]");
+            return new Load(
+                    Integer.parseInt(numbers[0]),
+                    Integer.parseInt(numbers[1]),
+                    Integer.parseInt(numbers[2]),
+                    text.startsWith("m"));
+        }
+
+        Load atMost(int most) {
+            return new Load(Math.min(most, requests), input, output, mixed);
+        }
+
+        int length(Random random, int given) {
+            return mixed ? Math.max(1, (int) (given * Math.pow(2, 4 * random.nextDouble() - 3))) : given;
+        }
+
+        @Override
+        public String toString() {
+            return (mixed ? "m" : "") + requests + "x" + input + "/" + output;
+        }
+    }
+
+    private final List<Load> loads = Arrays.stream(
+                    System.getProperty("bench.loads", "256x1024/128").split(","))
+            .map(Load::parse)
+            .toList();
 
     @Test
     void outputTokensPerSecond() throws Exception {
         String name = System.getProperty("bench.shape", "dense-8b");
         boolean deterministic = Boolean.getBoolean("bench.deterministic");
         EngineConfig config = new EngineConfig(
-                        Backend.CUDA, Integer.getInteger("bench.ranks", 1), 1, batch, 0, 4_096, 16, 0, true, 0)
+                        Backend.CUDA,
+                        Integer.getInteger("bench.ranks", 1),
+                        1,
+                        Integer.getInteger("bench.batch", 256),
+                        Integer.getInteger("bench.tokens", 0),
+                        4_096,
+                        16,
+                        0,
+                        true,
+                        0)
+                .with(new Lengths(loads.get(0).input(), loads.get(0).output()))
                 .with(new GpuConfig(List.of(), 0.90, deterministic, false));
         long opening = System.nanoTime();
         try (Checkpoint checkpoint =
                         Checkpoints.dummy(Path.of(System.getProperty("nighttrain.root"), "conf", "shapes", name));
                 Engine engine = Engines.open(config, checkpoint)) {
-            System.out.printf("%s opens in %.1f s%n", name, (System.nanoTime() - opening) / 1e9);
-            for (int round = 0; round < Integer.getInteger("bench.rounds", 3); round++) {
-                EngineStats before = engine.stats();
-                long start = System.nanoTime();
-                run(engine, new Random(round), checkpoint.spec().vocabSize());
-                double wall = (System.nanoTime() - start) / 1e9;
-                EngineStats after = engine.stats();
-                double busy = (after.busyNanos() - before.busyNanos()) / 1e9;
-                long steps = after.steps() - before.steps();
-                System.out.printf(
-                        "%s %d/%d batch %d%s, round %d: %.0f output tokens/s, idle %.2f %%, %.0f us per step (%d steps)%n",
-                        name,
-                        input,
-                        output,
-                        batch,
-                        deterministic ? ", deterministic" : "",
-                        round,
-                        batch * (double) output / wall,
-                        100 * (1 - busy / wall),
-                        (wall - busy) * 1e6 / steps,
-                        steps);
+            int batch = engine.plan().maxNumSeqs();
+            System.out.printf(
+                    "%s opens in %.1f s: batch %d, %d tokens a step; %s%n",
+                    name,
+                    (System.nanoTime() - opening) / 1e9,
+                    batch,
+                    engine.plan().maxBatchTokens(),
+                    engine.plan().choice().orElse("as given"));
+            int vocabulary = checkpoint.spec().vocabSize();
+            run(engine, loads.get(0).atMost(batch), new Random(0), vocabulary);
+            for (int round = 1; round < Integer.getInteger("bench.rounds", 3); round++) {
+                for (Load load : loads) {
+                    EngineStats before = engine.stats();
+                    long start = System.nanoTime();
+                    run(engine, load, new Random(round), vocabulary);
+                    double wall = (System.nanoTime() - start) / 1e9;
+                    EngineStats after = engine.stats();
+                    double busy = (after.busyNanos() - before.busyNanos()) / 1e9;
+                    long steps = after.steps() - before.steps();
+                    System.out.printf(
+                            "%s %s batch %d, %d tokens a step%s, round %d: %.0f output tokens/s, idle %.2f %%, %.0f us per step"
+                                    + " (%d steps, %d preemptions)%n",
+                            name,
+                            load,
+                            batch,
+                            engine.plan().maxBatchTokens(),
+                            deterministic ? ", deterministic" : "",
+                            round,
+                            (after.outputTokens() - before.outputTokens()) / wall,
+                            100 * (1 - busy / wall),
+                            (wall - busy) * 1e6 / steps,
+                            steps,
+                            after.preemptions() - before.preemptions());
+                }
             }
         }
     }
 
-    private void run(Engine engine, Random random, int vocabulary) throws InterruptedException {
-        SamplingParams sampling = new SamplingParams(output, 0, 0, 1, 0, 1, 0, 0, -1, true, false);
+    private static void run(Engine engine, Load load, Random random, int vocabulary) throws InterruptedException {
         try (Engine.Session session = engine.session()) {
-            for (int i = 0; i < batch; i++) {
-                int[] prompt = random.ints(input, 0, vocabulary).toArray();
-                session.offer(new GenerationRequest(i, prompt, sampling, i, Set.of(), StopCheck.NEVER));
+            for (int i = 0; i < load.requests(); i++) {
+                int[] prompt = random.ints(load.length(random, load.input()), 0, vocabulary)
+                        .toArray();
+                SamplingParams sampling =
+                        new SamplingParams(load.length(random, load.output()), 0, 0, 1, 0, 1, 0, 0, -1, true, false);
+                GenerationRequest request = new GenerationRequest(i, prompt, sampling, i, Set.of(), StopCheck.NEVER);
+                while (!session.offer(request)) {
+                    session.poll(Duration.ofMillis(1));
+                }
             }
             while (session.inFlight() > 0) {
                 session.poll(Duration.ofSeconds(60));

@@ -1,0 +1,106 @@
+package nighttrain.executor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Path;
+import java.util.Map;
+import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.EngineConfig.Lengths;
+import nighttrain.executor.perf.AllReduceLatency;
+import nighttrain.executor.perf.HardwareProfile;
+import nighttrain.io.UserError;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.spec.ModelSpec;
+import org.junit.jupiter.api.Test;
+
+/** Batch and step sizes that follow from model, memory and lengths, on GPUs that are not here. */
+class EnginePlanningTest {
+    private static final HardwareProfile H200 = gpu("H200", 141L << 30);
+    private static final HardwareProfile SMALL = gpu("A100 40 GiB", 40L << 30);
+    private static final ModelSpec DENSE_8B = shape("dense-8b");
+
+    @Test
+    void shortSequencesRunInTheLargestBatch() {
+        EnginePlan plan = plan(H200, new Lengths(128, 128));
+        assertThat(plan.maxNumSeqs()).isEqualTo(1024);
+        assertThat(plan.sequencesHeld(256)).isGreaterThan(1024);
+        assertThat(plan.choice())
+                .hasValueSatisfying(line -> assertThat(line)
+                        .matches("max_num_seqs 1024: KV cache of \\d+\\.\\d GiB holds \\d+ sequences of 256 tokens"));
+    }
+
+    @Test
+    void longSequencesRunInAsManyAsTheCacheHolds() {
+        EnginePlan plan = plan(H200, new Lengths(1500, 300));
+        assertThat(plan.maxNumSeqs()).isBetween(256, 1023);
+        assertThat(plan.maxNumSeqs() % 64).isZero();
+        assertThat(plan.sequencesHeld(1800))
+                .isGreaterThanOrEqualTo(plan.maxNumSeqs())
+                .isLessThan(plan.maxNumSeqs() + 80);
+    }
+
+    @Test
+    void neverFewerThanBefore() {
+        assertThat(plan(H200, new Lengths(7000, 1000)).maxNumSeqs()).isEqualTo(256);
+        assertThat(plan(SMALL, new Lengths(4000, 1000)).maxNumSeqs()).isEqualTo(256);
+    }
+
+    @Test
+    void unknownPromptsCountAsLongAsOutputs() {
+        assertThat(plan(H200, new Lengths(0, 900))).isEqualTo(plan(H200, new Lengths(900, 900)));
+        assertThat(plan(H200, Lengths.UNKNOWN).choice().orElseThrow()).endsWith("of 512 tokens");
+    }
+
+    @Test
+    void aGivenNumberHolds() {
+        EngineConfig asked = EngineConfig.defaults().with(new Lengths(128, 128));
+        EnginePlan plan = Engines.planOn(H200, 1, asked.withMaxNumSeqs(300), DENSE_8B);
+        assertThat(plan.maxNumSeqs()).isEqualTo(300);
+        assertThat(plan.choice()).isEmpty();
+        EnginePlan few =
+                Engines.planOn(H200, 1, new EngineConfig(Backend.CUDA, 0, 0, 0, 512, 0, 16, 0, true, 0), DENSE_8B);
+        assertThat(few.maxNumSeqs()).as("no more than --max-num-batched-tokens").isEqualTo(512);
+        assertThat(few.maxBatchTokens()).isEqualTo(512);
+    }
+
+    /** What the layout is chosen by did not change: replicas need room for 256 sequences. */
+    @Test
+    void theBuffersOfMoreSequencesFitBesideTheCache() {
+        EngineConfig asked = EngineConfig.defaults().with(new Lengths(128, 128));
+        EnginePlan plan = Engines.planOn(SMALL, 1, asked, DENSE_8B);
+        GpuMemory memory = Engines.memoryOn(SMALL, 1, asked.withMaxNumSeqs(plan.maxNumSeqs()), DENSE_8B);
+        assertThat(memory.usedBytes(plan)).isLessThanOrEqualTo(memory.budgetBytes());
+    }
+
+    @Test
+    void onCpusItIsTheSameAsEver() {
+        EngineConfig cpu = new EngineConfig(Backend.CPU, 0, 0, 0, 0, 512, 16, 0, true, 1);
+        EnginePlan plan = Engines.plan(cpu, shape("dense-tiny"));
+        assertThat(plan.maxNumSeqs()).isEqualTo(256);
+        assertThat(plan.choice()).isEmpty();
+    }
+
+    @Test
+    void aNegativeNumberIsRefused() {
+        assertThatThrownBy(() -> EngineConfig.defaults().withMaxNumSeqs(-1))
+                .isInstanceOf(UserError.class)
+                .hasMessage("bad value of --max-num-seqs: -1 (at least 0; leave it out to have it chosen)");
+    }
+
+    private static EnginePlan plan(HardwareProfile hardware, Lengths lengths) {
+        return Engines.planOn(hardware, 1, EngineConfig.defaults().with(lengths), DENSE_8B);
+    }
+
+    private static HardwareProfile gpu(String name, long bytes) {
+        return new HardwareProfile(name, bytes, 4e12, 700e12, 1, 0.85, 40e-6, new AllReduceLatency(Map.of()), 2);
+    }
+
+    private static ModelSpec shape(String name) {
+        try (Checkpoint checkpoint =
+                Checkpoints.dummy(Path.of(System.getProperty("nighttrain.root"), "conf", "shapes", name))) {
+            return checkpoint.spec();
+        }
+    }
+}
