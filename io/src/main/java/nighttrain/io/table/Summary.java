@@ -36,6 +36,7 @@ import org.apache.hadoop.fs.Path;
  * @param e2eMs submission to last token, in ms
  * @param commShare share of step time that ranks waited for one another, 0 to 1
  * @param layout replicas x ranks
+ * @param batch the most sequences in a step, and why, where the engine chose; empty where the number was given, and on CPUs
  * @param architecture as in the engine's plan
  * @param modelFingerprint of the checkpoint
  * @param incidents what went wrong on the way
@@ -57,6 +58,7 @@ public record Summary(
         Percentiles e2eMs,
         double commShare,
         String layout,
+        String batch,
         String architecture,
         String modelFingerprint,
         Incidents incidents,

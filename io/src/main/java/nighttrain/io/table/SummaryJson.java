@@ -44,6 +44,7 @@ final class SummaryJson {
         json.set("e2e_ms", percentiles(summary.e2eMs()));
         json.put("comm_share", summary.commShare());
         json.put("layout", summary.layout());
+        json.put("batch", summary.batch());
         json.put("architecture", summary.architecture());
         json.put("model_fingerprint", summary.modelFingerprint());
         json.set("incidents", incidents(summary.incidents()));
@@ -140,6 +141,7 @@ final class SummaryJson {
                 percentiles(json.required("e2e_ms")),
                 json.required("comm_share").asDouble(),
                 json.required("layout").asText(),
+                json.path("batch").asText(), // summaries of 0.1.0 have none
                 json.required("architecture").asText(),
                 json.required("model_fingerprint").asText(),
                 incidents(json.required("incidents")),
