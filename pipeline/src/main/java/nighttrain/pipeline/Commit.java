@@ -103,6 +103,11 @@ final class Commit {
                 figures.percentilesOf("e2e_ms"),
                 engineSums.commShare(),
                 engines.stream().map(EngineUsed::layout).distinct().collect(Collectors.joining(", ")),
+                engines.stream()
+                        .map(EngineUsed::batch)
+                        .filter(batch -> !batch.isEmpty())
+                        .distinct()
+                        .collect(Collectors.joining("; ")),
                 job.model().architecture(),
                 job.model().fingerprint(),
                 new Incidents(losses.executors(), losses.tasks(), figures.retried(), figures.quarantined()),

@@ -2,10 +2,15 @@ package nighttrain.pipeline;
 
 import java.time.ZoneId;
 import java.time.ZonedDateTime;
+import nighttrain.executor.EngineConfig;
+import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.EngineConfig.Lengths;
+import nighttrain.executor.Engines;
 import nighttrain.io.Causes;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.cluster.ExecutorLosses;
 import nighttrain.pipeline.cluster.GenerateStage;
+import nighttrain.pipeline.cluster.StageGpus;
 import nighttrain.pipeline.host.EngineFactory;
 import nighttrain.pipeline.host.EngineFactory.EngineKey;
 import nighttrain.pipeline.host.RunContext;
@@ -23,6 +28,7 @@ import nighttrain.pipeline.task.AttemptCounts;
 import nighttrain.pipeline.task.GenerateTask;
 import nighttrain.pipeline.task.TaskCounters;
 import nighttrain.pipeline.task.TaskSpec;
+import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Dataset;
@@ -75,7 +81,7 @@ final class GenerateRun {
         try (ExecutorLosses losses = ExecutorLosses.watch(spark.sparkContext())) {
             double generatingS = outputs == completed.outputs()
                     ? 0
-                    : generate(context(hadoop), duplicates.leaveOut(table.prompts()), outputs, journal, completed);
+                    : generate(hadoop, duplicates.leaveOut(table.prompts()), outputs, journal, completed);
             long left = counters.left().value() + counters.suspicious().value();
             if (left > 0) {
                 return GenerateReport.ofStopped(job.folder(), outputs, left, completed, elapsedS());
@@ -92,7 +98,11 @@ final class GenerateRun {
      * @return how long that took, in seconds
      */
     private double generate(
-            RunContext run, Dataset<Row> prompts, long outputs, JournalTable journal, CompletedRows completed) {
+            Broadcast<SerializableConfiguration> hadoop,
+            Dataset<Row> prompts,
+            long outputs,
+            JournalTable journal,
+            CompletedRows completed) {
         long startedNanos = System.nanoTime();
         long endMs = endMs();
         SparkContext context = spark.sparkContext();
@@ -101,11 +111,18 @@ final class GenerateRun {
         context.setJobDescription("Night Train: generate");
         try (ProgressReporter reporter = ProgressReporter.start(context, listener, goal, counters::done)) {
             Dataset<Row> left = CompletedRows.skip(prompts, journal);
-            pass(run, false, endMs, partition(left, outputs - completed.outputs(), completed));
+            PartitionPlan partitions = partition(left, outputs - completed.outputs(), completed);
+            RunContext run = context(hadoop, partitions);
+            pass(run, false, endMs, partitions.partition(left));
             if (counters.suspicious().value() > 0 && counters.left().value() == 0) {
                 context.setJobDescription("Night Train: generate, one row at a time");
                 left = CompletedRows.skip(prompts, journal);
-                pass(run, true, endMs, partition(left, counters.suspicious().value(), completed));
+                pass(
+                        run,
+                        true,
+                        endMs,
+                        partition(left, counters.suspicious().value(), completed)
+                                .partition(left));
                 counters.suspicious().reset();
             }
         } catch (RuntimeException failed) {
@@ -120,15 +137,24 @@ final class GenerateRun {
         return (System.nanoTime() - startedNanos) / NANOS_PER_S;
     }
 
-    private Dataset<Row> partition(Dataset<Row> left, long outputs, CompletedRows completed) {
+    private PartitionPlan partition(Dataset<Row> left, long outputs, CompletedRows completed) {
         GenerateOptions options = job.options();
         TokenEstimate estimate = TokenEstimate.of(
                 options.sampling().maxTokens(),
                 job.model().maxModelLen(),
                 completed.outputs(),
                 completed.outputTokens());
-        return PartitionPlan.of(left, outputs, estimate, options.engine().maxNumSeqs())
-                .partition(left);
+        return PartitionPlan.of(left, outputs, estimate, Engines.mostSequences(options.engine(), onGpus()));
+    }
+
+    /** Whether engines will have GPUs, as far as the driver can tell. */
+    private boolean onGpus() {
+        SparkConf conf = spark.sparkContext().getConf();
+        EngineConfig engine = job.options().engine();
+        return engine.backend() != Backend.CPU
+                && (spark.sparkContext().isLocal()
+                        ? engine.backend() == Backend.CUDA || Engines.runsOnGpu(engine)
+                        : StageGpus.of(conf).isPresent() || conf.getInt("spark.executor.resource.gpu.amount", 0) > 0);
     }
 
     private void pass(RunContext run, boolean isolated, long endMs, Dataset<Row> partitioned) {
@@ -159,13 +185,20 @@ final class GenerateRun {
                 .orElse(Long.MAX_VALUE);
     }
 
-    private RunContext context(Broadcast<SerializableConfiguration> hadoop) {
+    /** Its engines, unless they are open, are sized for the lengths that the partitions tell. */
+    private RunContext context(Broadcast<SerializableConfiguration> hadoop, PartitionPlan partitions) {
+        EngineKey key = EngineKey.of(job.options());
         return new RunContext(
                 runId,
-                EngineKey.of(job.options()),
+                partitions.lengths().map(lengths -> sized(key, lengths)).orElse(key),
                 engines,
                 job.folder().journal().dir().toString(),
                 hadoop);
+    }
+
+    private static EngineKey sized(EngineKey key, Lengths surveyed) {
+        int output = Math.min(surveyed.outputTokens(), key.config().lengths().outputTokens());
+        return key.expecting(new Lengths(surveyed.promptTokens(), output));
     }
 
     private double elapsedS() {

@@ -35,8 +35,8 @@ public record CountingEngines() implements EngineFactory {
     @Override
     public EnginePlan plan(EngineConfig config, ModelSpec model) {
         int context = Engines.maxModelLen(config, model);
-        return new EnginePlan(
-                Backend.CPU, "none", 1, 1, config.maxNumSeqs(), config.maxNumSeqs(), context, 16, 1, false, 1);
+        int sequences = Engines.mostSequences(config, false);
+        return new EnginePlan(Backend.CPU, "none", 1, 1, sequences, sequences, context, 16, 1, false, 1);
     }
 
     private record CountingEngine(EnginePlan plan) implements Engine {

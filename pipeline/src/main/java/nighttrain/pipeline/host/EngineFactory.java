@@ -4,6 +4,7 @@ import java.io.Serializable;
 import java.nio.file.Path;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
+import nighttrain.executor.EngineConfig.Lengths;
 import nighttrain.executor.EnginePlan;
 import nighttrain.executor.Engines;
 import nighttrain.io.checkpoint.Checkpoint;
@@ -43,7 +44,7 @@ public interface EngineFactory extends Serializable {
     }
 
     /**
-     * Identifies an engine: tasks with equal keys share one.
+     * Identifies an engine: tasks whose keys differ in the lengths that they expect, if at all, share one.
      *
      * @param model checkpoint directory on the executor
      * @param dummyWeights random weights instead of the checkpoint's
@@ -53,6 +54,16 @@ public interface EngineFactory extends Serializable {
         /** The engine of a job. */
         public static EngineKey of(GenerateOptions options) {
             return new EngineKey(options.model(), options.dummyWeights(), options.engine());
+        }
+
+        /** The same, sized for these lengths if it is not open. */
+        public EngineKey expecting(Lengths lengths) {
+            return new EngineKey(model, dummyWeights, config.with(lengths));
+        }
+
+        /** Whether an engine that was opened for this key serves {@code other}: an open engine takes sequences of any length. */
+        boolean serves(EngineKey other) {
+            return expecting(Lengths.UNKNOWN).equals(other.expecting(Lengths.UNKNOWN));
         }
 
         /** The engine of a job with these settings. */

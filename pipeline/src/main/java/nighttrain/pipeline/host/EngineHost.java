@@ -115,7 +115,7 @@ public final class EngineHost {
      * @throws nighttrain.io.UserError if it cannot be opened
      */
     public synchronized void check(EngineKey key, EngineFactory engines, ModelSpec config) {
-        boolean open = model != null && !failed && model.key().equals(key);
+        boolean open = model != null && !failed && model.key().serves(key);
         if (open || leases > 0) {
             return;
         }
@@ -140,7 +140,7 @@ public final class EngineHost {
 
     private void provide(EngineKey key, EngineFactory engines) throws InterruptedException {
         long deadline = System.nanoTime() + CHANGE_TIMEOUT.toNanos();
-        while (model != null && (failed || !model.key().equals(key)) && leases > 0) {
+        while (model != null && (failed || !model.key().serves(key)) && leases > 0) {
             long leftMs = (deadline - System.nanoTime()) / 1_000_000;
             if (leftMs <= 0) {
                 throw new EngineException(
@@ -150,7 +150,7 @@ public final class EngineHost {
             }
             wait(leftMs);
         }
-        if (model != null && (failed || !model.key().equals(key))) {
+        if (model != null && (failed || !model.key().serves(key))) {
             closeModel();
         }
         if (model == null) {

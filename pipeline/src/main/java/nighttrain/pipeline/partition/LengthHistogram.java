@@ -29,6 +29,11 @@ final class LengthHistogram {
         return Arrays.stream(tokens).sum();
     }
 
+    /** Of a row, at least 1. */
+    long meanTokens() {
+        return Math.max(1, tokens() / Math.max(1, Arrays.stream(rows).sum()));
+    }
+
     /** The class of a prompt of that many tokens, from 0; longer prompts have higher ones. */
     static int classOf(long tokens) {
         double octaves = Math.log(Math.max(1, tokens)) / Math.log(2);

@@ -9,7 +9,9 @@ import static org.apache.spark.sql.functions.udf;
 
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.IntStream;
+import nighttrain.executor.EngineConfig.Lengths;
 import nighttrain.pipeline.partition.PrefixGroups.Search;
 import nighttrain.pipeline.read.RowNames;
 import org.apache.spark.SparkContext;
@@ -34,11 +36,13 @@ public final class PartitionPlan {
     private final TokenEstimate estimate;
     private final int prefixChars;
     private final TaskOf taskOf;
+    private final Optional<Lengths> lengths;
 
-    private PartitionPlan(TokenEstimate estimate, PrefixGroups groups, TaskOf taskOf) {
+    private PartitionPlan(TokenEstimate estimate, PrefixGroups groups, TaskOf taskOf, Optional<Lengths> lengths) {
         this.estimate = estimate;
         this.prefixChars = groups.prefixChars();
         this.taskOf = taskOf;
+        this.lengths = lengths;
     }
 
     /**
@@ -63,7 +67,11 @@ public final class PartitionPlan {
 
     private static PartitionPlan of(PromptSurvey survey, TokenEstimate estimate, Slots slots) {
         TokenLine line = TokenLine.of(survey.lengths(), survey.groups());
-        return new PartitionPlan(estimate, survey.groups(), new TaskOf(line, TaskSizes.ends(line, slots)));
+        return new PartitionPlan(
+                estimate,
+                survey.groups(),
+                new TaskOf(line, TaskSizes.ends(line, slots)),
+                Optional.of(estimate.lengths(survey.lengths().meanTokens())));
     }
 
     /** All prompts run at once, so every slot gets the same number, and no survey is needed. */
@@ -74,7 +82,15 @@ public final class PartitionPlan {
                 .mapToDouble(task -> (double) rows * task / tasks)
                 .toArray();
         return new PartitionPlan(
-                estimate, PrefixGroups.none(), new TaskOf(TokenLine.of(alike, PrefixGroups.none()), ends));
+                estimate,
+                PrefixGroups.none(),
+                new TaskOf(TokenLine.of(alike, PrefixGroups.none()), ends),
+                Optional.empty());
+    }
+
+    /** Mean lengths of the prompts and their outputs, if a survey was made. */
+    public Optional<Lengths> lengths() {
+        return lengths;
     }
 
     /** How many tasks share the prompts. */

@@ -7,6 +7,7 @@ import static org.apache.spark.sql.functions.least;
 import static org.apache.spark.sql.functions.length;
 import static org.apache.spark.sql.functions.lit;
 
+import nighttrain.executor.EngineConfig.Lengths;
 import nighttrain.pipeline.read.RowNames;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.types.DataTypes;
@@ -27,6 +28,12 @@ public record TokenEstimate(long outputTokens, long contextTokens) {
     public static TokenEstimate of(int maxTokens, int contextTokens, long outputsBefore, long outputTokensBefore) {
         long expected = outputsBefore < ENOUGH ? maxTokens : (outputTokensBefore + outputsBefore - 1) / outputsBefore;
         return new TokenEstimate(Math.max(1, expected), contextTokens);
+    }
+
+    /** Of rows with {@code meanTokens} in all on average. */
+    Lengths lengths(long meanTokens) {
+        return new Lengths((int) Math.min(Integer.MAX_VALUE, Math.max(1, meanTokens - outputTokens)), (int)
+                Math.min(Integer.MAX_VALUE, outputTokens));
     }
 
     Column tokens() {

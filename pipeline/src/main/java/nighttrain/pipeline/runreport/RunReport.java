@@ -109,6 +109,9 @@ public final class RunReport {
         Map<String, String> facts = new LinkedHashMap<>();
         facts.put("architecture", summary.architecture());
         facts.put("layout", summary.layout());
+        if (!summary.batch().isEmpty()) {
+            facts.put("batch", summary.batch());
+        }
         facts.put("model fingerprint", summary.modelFingerprint());
         summary.versions().forEach((name, version) -> facts.put("version of " + name, version));
         return facts;

@@ -11,6 +11,7 @@ import java.util.stream.Stream;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.EngineConfig.GpuConfig;
+import nighttrain.executor.EngineConfig.Lengths;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.io.UserError;
 import nighttrain.io.constraint.Constraint;
@@ -54,6 +55,8 @@ public record GenerateOptions(
         OutputOptions output) {
     /** The most outputs per row. */
     public static final int MAX_SAMPLES = 1000;
+
+    private static final int LONG_OUTPUT = 1024;
 
     public GenerateOptions {
         stop = List.copyOf(stop);
@@ -133,7 +136,14 @@ public record GenerateOptions(
                         List.of(),
                         values.get(Settings.GPU_MEMORY_UTILIZATION),
                         values.get(Settings.DETERMINISTIC),
-                        false));
+                        false),
+                new Lengths(0, expectedOutput(values)));
+    }
+
+    /** Until outputs show their lengths. Few are longer than a thousand tokens, whatever is allowed. */
+    private static int expectedOutput(SettingValues values) {
+        int most = Math.max(1, values.get(Settings.MAX_TOKENS));
+        return values.get(Settings.IGNORE_EOS) ? most : Math.min(most, LONG_OUTPUT);
     }
 
     private static SamplingParams sampling(SettingValues values) {

@@ -402,7 +402,7 @@ public final class Settings {
     public static final Setting<Integer> REPLICAS =
             of("replicas", INTEGER, ASKED.replicas(), "R", "copies of the model per executor; 0 chooses", ENGINE, NONE);
     public static final Setting<Integer> MAX_NUM_SEQS =
-            of("maxNumSeqs", INTEGER, ASKED.maxNumSeqs(), "N", "most sequences in one step", ENGINE, NONE);
+            of("maxNumSeqs", INTEGER, ASKED.maxNumSeqs(), "N", "most sequences in one step; 0 chooses", ENGINE, NONE);
     public static final Setting<Integer> MAX_NUM_BATCHED_TOKENS = of(
             "maxNumBatchedTokens",
             INTEGER,

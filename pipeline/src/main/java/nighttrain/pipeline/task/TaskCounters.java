@@ -68,12 +68,16 @@ public record TaskCounters(
      *
      * @param executor where
      * @param layout replicas x ranks
+     * @param batch why it runs as many sequences in a step as it does; empty where their number was given
      * @param gpus how many it drives; 0 on CPUs
      */
-    public record EngineUsed(String executor, String layout, int gpus) implements Serializable {
+    public record EngineUsed(String executor, String layout, String batch, int gpus) implements Serializable {
         static EngineUsed of(String executor, EnginePlan plan) {
             return new EngineUsed(
-                    executor, plan.layout(), plan.backend() == Backend.CUDA ? plan.replicas() * plan.ranks() : 0);
+                    executor,
+                    plan.layout(),
+                    plan.choice().orElse(""),
+                    plan.backend() == Backend.CUDA ? plan.replicas() * plan.ranks() : 0);
         }
     }
 }

@@ -7,6 +7,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import nighttrain.executor.EngineConfig;
+import nighttrain.executor.EngineConfig.Lengths;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.pipeline.host.EngineFactory.EngineKey;
@@ -103,6 +104,17 @@ class EngineHostTest {
         assertThat(engines.script().closed).hasValue(1);
     }
 
+    /** Their lengths are of the jobs: an engine that is open is as good for another's, and opening one takes a minute. */
+    @Test
+    void jobsOfOtherLengthsShareAnEngine() throws InterruptedException {
+        host.lease(run("a", new Lengths(100, 64))).close();
+        try (EngineHost.Lease second = host.lease(run("a", new Lengths(2000, 512)))) {
+            assertThat(second.model().engine().plan().maxNumSeqs()).isPositive();
+        }
+        assertThat(engines.script().opened).hasValue(1);
+        assertThat(engines.script().closed).hasValue(0);
+    }
+
     private void check(RunContext run) {
         Path model = Path.of(run.engine().model());
         try (Checkpoint checkpoint = Checkpoints.dummy(model)) {
@@ -129,10 +141,14 @@ class EngineHostTest {
     }
 
     private RunContext run(String model) {
+        return run(model, Lengths.UNKNOWN);
+    }
+
+    private RunContext run(String model, Lengths lengths) {
         Path modelDir = TinyModel.in(dir.resolve(model));
         return new RunContext(
                 "run-of-" + dir.getFileName() + model,
-                new EngineKey(modelDir.toString(), true, EngineConfig.defaults()),
+                new EngineKey(modelDir.toString(), true, EngineConfig.defaults().with(lengths)),
                 engines,
                 dir.resolve("journal").toString(),
                 SerializableConfiguration.broadcast(spark.sparkContext(), new Configuration()));

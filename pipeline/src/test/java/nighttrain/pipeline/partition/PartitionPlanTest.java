@@ -73,6 +73,18 @@ class PartitionPlanTest {
         assertThat(tasks).allMatch(task -> task.getLong(1) < 600);
     }
 
+    /** The engine is sized for them. */
+    @Test
+    void aSurveyTellsTheMeanLengths() {
+        assertThat(order(prompts(2000, "repeat('four', if(position % 2 = 0, 100, 300))"))
+                        .lengths())
+                .hasValueSatisfying(lengths -> {
+                    assertThat(lengths.promptTokens()).isEqualTo(200);
+                    assertThat(lengths.outputTokens()).isEqualTo((int) ESTIMATE.outputTokens());
+                });
+        assertThat(order(prompts(1, "'one'")).lengths()).as("no survey").isEmpty();
+    }
+
     private PartitionPlan order(Dataset<Row> prompts) {
         return PartitionPlan.of(prompts, prompts.count(), ESTIMATE, MAX_NUM_SEQS);
     }

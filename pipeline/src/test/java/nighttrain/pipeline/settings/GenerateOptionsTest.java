@@ -54,8 +54,8 @@ class GenerateOptionsTest {
                 least.with(Settings.FORMAT_OPTION, List.of("header")),
                 "bad value of --format-option: header (K=V; write for example header=false)");
         refuses(
-                least.with(Settings.MAX_NUM_SEQS, 0),
-                "bad value of --max-num-seqs: 0 (at least 1; leave it out for the default)");
+                least.with(Settings.MAX_NUM_SEQS, -1),
+                "bad value of --max-num-seqs: -1 (at least 0; leave it out to have it chosen)");
     }
 
     @Test

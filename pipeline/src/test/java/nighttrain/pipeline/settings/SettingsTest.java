@@ -76,7 +76,7 @@ class SettingsTest {
         --backend auto
         --ranks 0
         --replicas 0
-        --max-num-seqs 256
+        --max-num-seqs 0
         --max-num-batched-tokens 0
         --max-model-len 0
         --page-tokens 16

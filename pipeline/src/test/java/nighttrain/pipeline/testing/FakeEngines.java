@@ -8,6 +8,7 @@ import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.EnginePlan;
+import nighttrain.executor.Engines;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.pipeline.host.EngineFactory;
 
@@ -50,7 +51,7 @@ public record FakeEngines(String name) implements EngineFactory {
                 "echo",
                 1,
                 1,
-                config.maxNumSeqs(),
+                Engines.mostSequences(config, false),
                 config.maxBatchTokens(),
                 maxModelLen,
                 config.pageTokens(),

@@ -6,6 +6,7 @@ import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.EnginePlan;
+import nighttrain.executor.Engines;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.pipeline.host.EngineFactory;
 import org.apache.spark.SparkEnv;
@@ -38,8 +39,8 @@ public record PacedEngines(int stepMs, int side, String slowExecutor, int slowne
                 "paced",
                 side,
                 1,
-                config.maxNumSeqs(),
-                config.maxNumSeqs(),
+                Engines.mostSequences(config, false),
+                Engines.mostSequences(config, false),
                 contextTokens,
                 config.pageTokens(),
                 1,
