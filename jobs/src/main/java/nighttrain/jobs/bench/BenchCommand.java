@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
+import nighttrain.executor.EngineConfig.Lengths;
 import nighttrain.jobs.bench.Workload.RandomPrompts;
 import nighttrain.jobs.bench.Workload.RandomWorkload;
 import nighttrain.jobs.cli.Command;
@@ -62,7 +63,13 @@ public final class BenchCommand implements Command {
     private static BenchReport measure(BenchOptions options, Consumer<String> phase) throws InterruptedException {
         phase.accept("Loading the model");
         try (LoneEngine engine = LoneEngine.open(
-                options.model(), options.dummyWeights(), options.engine(), List.of(options.workload()))) {
+                options.model(),
+                options.dummyWeights(),
+                options.engine()
+                        .with(new Lengths(
+                                (int) options.workload().longest(),
+                                options.workload().outputLen())),
+                List.of(options.workload()))) {
             return new BenchReport(
                     options,
                     engine.plan(),

@@ -41,7 +41,7 @@ final class BenchJson {
     }
 
     private static ObjectNode engine(EnginePlan plan) {
-        return JsonNodeFactory.instance
+        ObjectNode json = JsonNodeFactory.instance
                 .objectNode()
                 .put("backend", plan.backend().name().toLowerCase(Locale.ROOT))
                 .put("replicas", plan.replicas())
@@ -53,6 +53,8 @@ final class BenchJson {
                 .put("kv_pages", plan.kvPages())
                 .put("prefix_cache", plan.prefixCache())
                 .put("threads_per_rank", plan.threadsPerRank());
+        plan.choice().ifPresent(choice -> json.put("batch", choice));
+        return json;
     }
 
     private static ArrayNode rounds(BenchReport report, List<Figure> figures) {

@@ -38,12 +38,13 @@ final class BenchTable {
 
     private static Stream<String> engine(BenchReport report) {
         EnginePlan plan = report.plan();
-        return Stream.of(
+        Stream<String> lines = Stream.of(
                 "  layout    " + plan.layout() + " (replicas x ranks), " + plan.architecture() + ", "
                         + plan.backend().name().toLowerCase(Locale.ROOT),
                 "  opened    in " + Figures.millis(report.openS() * 1000),
                 "  model     " + report.options().model() + ", "
                         + Figures.count(report.footprint().parameters(), "parameter"));
+        return Stream.concat(lines, plan.choice().map("  batch     "::concat).stream());
     }
 
     private Stream<String> rows() {

@@ -40,6 +40,9 @@ final class ClosingSummary {
                         + " (results, metrics, summary.json, report.html)"));
         incidents(summary.incidents()).ifPresent(line -> lines.add(1, line));
         copied(summary.saved()).ifPresent(line -> lines.add(lines.size() - 2, line));
+        if (!summary.batch().isEmpty()) {
+            lines.add(lines.size() - 1, "  batch     " + summary.batch());
+        }
         return lines.stream().map(line -> line.stripTrailing() + "\n").collect(Collectors.joining());
     }
 

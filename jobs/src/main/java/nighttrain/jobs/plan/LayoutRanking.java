@@ -69,8 +69,10 @@ record LayoutRanking(
             }
             EnginePlan plan = Engines.planOn(hardware, gpus, asked, model);
             StepTime time = new StepTime(model, layout.ranks(), hardware);
-            Expected expected = expected(sample, plan, time, nodes, pace, memory.usedBytes(plan));
-            return new Option(layout, Optional.of(expected), why(layout, expected));
+            GpuMemory settled =
+                    Engines.memoryOn(hardware, layout.ranks(), asked.withMaxNumSeqs(plan.maxNumSeqs()), model);
+            Expected expected = expected(sample, plan, time, nodes, pace, settled.usedBytes(plan));
+            return new Option(layout, Optional.of(expected), why(layout, expected, plan));
         } catch (UserError refused) {
             return new Option(layout, Optional.empty(), refused.getMessage());
         }
@@ -91,10 +93,12 @@ record LayoutRanking(
                 seconds,
                 replica.communicationShare(),
                 Math.max(1, Math.min(plan.maxNumSeqs(), held)),
-                bytes);
+                bytes,
+                plan.maxNumSeqs(),
+                plan.choice());
     }
 
-    private String why(Layout layout, Expected expected) {
+    private String why(Layout layout, Expected expected, EnginePlan plan) {
         StringBuilder why = new StringBuilder(
                 layout.ranks() == 1
                         ? "no all-reduces"
@@ -104,9 +108,9 @@ record LayoutRanking(
             why.append(
                     String.format("; only %d rows a replica, which %d would fill", rows, expected.runningSequences()));
         }
-        if (expected.runningSequences() < config.maxNumSeqs()) {
+        if (expected.runningSequences() < plan.maxNumSeqs()) {
             why.append(String.format(
-                    "; KV cache holds %d of %d sequences", expected.runningSequences(), config.maxNumSeqs()));
+                    "; KV cache holds %d of %d sequences", expected.runningSequences(), plan.maxNumSeqs()));
         }
         if (!hardware.allReduce().hasMeasured(layout.ranks())) {
             why.append("; all-reduces of ")
@@ -124,7 +128,7 @@ record LayoutRanking(
                 gib(memory.budgetBytes()),
                 gib(memory.weightBytes()));
         return IntStream.of(FEWER_SEQUENCES)
-                .filter(fewer -> fewer < asked.maxNumSeqs())
+                .filter(fewer -> fewer < Engines.mostSequences(asked, false))
                 .filter(fewer -> Engines.memoryOn(hardware, ranks, asked.withMaxNumSeqs(fewer), model)
                         .isUseful())
                 .mapToObj(fewer -> needs + "; --max-num-seqs " + fewer + " would")

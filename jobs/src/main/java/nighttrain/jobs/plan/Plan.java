@@ -86,6 +86,8 @@ public record Plan(
          * @param communicationShare of that time, in which ranks wait for all-reduces, 0 to 1
          * @param runningSequences that the KV cache holds at a time, {@code maxNumSeqs} at most, of one replica
          * @param bytesPerDevice that the engine fills, keys and values included; 0 where that was not asked
+         * @param maxNumSeqs most sequences in a step of one replica
+         * @param choice why so many, where the engine chose
          */
         public record Expected(
                 double outputTokensPerS,
@@ -94,6 +96,8 @@ public record Plan(
                 double nodeS,
                 double communicationShare,
                 long runningSequences,
-                long bytesPerDevice) {}
+                long bytesPerDevice,
+                int maxNumSeqs,
+                Optional<String> choice) {}
     }
 }

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 import nighttrain.executor.EngineConfig;
+import nighttrain.executor.EngineConfig.Lengths;
 import nighttrain.executor.EnginePlan;
 import nighttrain.executor.Engines;
 import nighttrain.executor.perf.HardwareProfile;
@@ -46,7 +47,6 @@ public final class PlanJob {
     private final SparkSession spark;
     private final PlanOptions options;
     private final GenerateOptions job;
-    private final TrialSize size;
     private final Consumer<String> phase;
 
     /**
@@ -60,7 +60,6 @@ public final class PlanJob {
         // A profile's model need have no weights here: nothing is computed.
         this.job = GenerateOptions.of(
                 options.hardware().isPresent() ? values.with(Settings.LOAD_FORMAT, LoadFormat.DUMMY) : values);
-        this.size = TrialSize.of(options.sampleRows(), job.engine().maxNumSeqs());
         this.phase = phase;
     }
 
@@ -79,13 +78,14 @@ public final class PlanJob {
     }
 
     private Plan byProfile(HardwareProfile hardware, Checkpoint checkpoint) {
-        SampledRows rows = sampledRows();
+        TrialSize size = TrialSize.of(options.sampleRows(), Engines.mostSequences(job.engine(), false));
+        SampledRows rows = sampledRows(size);
         Trial trial = new Trial(spark, job, new CountingEngines());
         Trial.Outcome counted = trial.run("counted", rows.all());
         Sample sample = new Sample(
                 rows.outputs(),
                 counted.errorShare(),
-                earlierLengths().orElse(counted.lengths()),
+                earlierLengths(size).orElse(counted.lengths()),
                 0,
                 options.fromRun().isPresent() ? "an earlier run" : "--max-tokens, the most there can be");
         int gpus = options.gpusPerNode().orElse(1);
@@ -100,7 +100,8 @@ public final class PlanJob {
         Testbed bed = new LoneExecutor(spark.sparkContext()).call(() -> Testbed.here(key));
         EnginePlan plan = bed.plan();
         HardwareProfile hardware = bed.hardware();
-        SampledRows rows = sampledRows();
+        TrialSize size = TrialSize.of(options.sampleRows(), plan.maxNumSeqs());
+        SampledRows rows = sampledRows(size);
         Trial trial = new Trial(spark, job, new RealEngines());
         int few = size.cold(rows.size());
         phase.accept("Trying " + few + " rows");
@@ -115,7 +116,7 @@ public final class PlanJob {
         Sample sample = new Sample(
                 rows.outputs(),
                 all.errorShare(),
-                earlierLengths().orElse(all.lengths()),
+                earlierLengths(size).orElse(all.lengths()),
                 all.sharedTokens(),
                 options.fromRun().isPresent() ? "an earlier run" : "the trial");
         Planner planner = planner(model, sample, calibration);
@@ -137,7 +138,7 @@ public final class PlanJob {
         return runs;
     }
 
-    private SampledRows sampledRows() {
+    private SampledRows sampledRows(TrialSize size) {
         phase.accept("Reading a sample of the input");
         try {
             return SampledRows.of(spark, job, size.rows());
@@ -147,12 +148,14 @@ public final class PlanJob {
         }
     }
 
-    private Optional<List<Length>> earlierLengths() {
+    private Optional<List<Length>> earlierLengths(TrialSize size) {
         return options.fromRun().map(run -> Trial.lengths(spark, run, size.rows()));
     }
 
     private Planner planner(ModelSpec model, Sample sample, Calibration calibration) {
-        return new Planner(model, job.engine(), job.sampling().maxTokens(), sample, calibration);
+        Lengths lengths =
+                new Lengths((int) Math.ceil(sample.meanPromptTokens()), (int) Math.ceil(sample.meanOutputTokens()));
+        return new Planner(model, job.engine().with(lengths), job.sampling().maxTokens(), sample, calibration);
     }
 
     private Names names(Checkpoint checkpoint, String hardware) {

@@ -70,6 +70,8 @@ final class PlanJson {
         json.put("comm_share", expected.communicationShare());
         json.put("running_sequences", expected.runningSequences());
         json.put("memory_bytes_per_gpu", expected.bytesPerDevice());
+        json.put("max_num_seqs", expected.maxNumSeqs());
+        expected.choice().ifPresent(choice -> json.put("batch", choice));
     }
 
     private static ObjectNode fleet(FleetForecast fleet) {

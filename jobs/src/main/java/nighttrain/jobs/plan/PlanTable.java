@@ -80,6 +80,7 @@ final class PlanTable {
             line("GPU-hours", Figures.rate(plan.gpuHours()));
         }
         plan.usd().ifPresent(usd -> line("cost", Figures.rate(usd) + " USD"));
+        plan.best().expected().flatMap(Expected::choice).ifPresent(choice -> line("batch", choice));
         line("by", plan.calibration().isMeasured() ? "a trial on what is here" : "the hardware's profile; no trial");
     }
 

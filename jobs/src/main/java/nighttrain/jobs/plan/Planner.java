@@ -39,7 +39,7 @@ public record Planner(ModelSpec model, EngineConfig config, int maxTokens, Sampl
     public Plan onGpus(HardwareProfile hardware, int gpus, PlanOptions options, Names names) {
         List<Option> ranked =
                 new LayoutRanking(model, hardware, gpus, config, sample, options.nodes(), calibration.pace()).ranked();
-        return plan(ranked, config.maxNumSeqs(), gpus, options, names);
+        return plan(ranked, gpus, options, names);
     }
 
     /** For an engine as it stood here in a trial. */
@@ -50,7 +50,7 @@ public record Planner(ModelSpec model, EngineConfig config, int maxTokens, Sampl
                 new Layout(plan.replicas(), plan.ranks()),
                 Optional.of(expected),
                 "as --replicas and --ranks say; on the CPU other layouts serve comparisons alone");
-        return plan(List.of(only), plan.maxNumSeqs(), 0, options, names);
+        return plan(List.of(only), 0, options, names);
     }
 
     /** Seconds that an engine of {@code plan} is forecast to take for {@code rows} rows of these lengths, again and again. */
@@ -67,12 +67,12 @@ public record Planner(ModelSpec model, EngineConfig config, int maxTokens, Sampl
                 .seconds(perReplica);
     }
 
-    private Plan plan(List<Option> ranked, int maxNumSeqs, int gpus, PlanOptions options, Names names) {
+    private Plan plan(List<Option> ranked, int gpus, PlanOptions options, Names names) {
         Option best = ranked.get(0);
         Expected expected = best.expected().orElseThrow();
         Optional<FleetForecast> fleet = options.nodes() == 1
                 ? Optional.empty()
-                : Optional.of(fleet(expected, maxNumSeqs, best.layout().replicas(), options));
+                : Optional.of(fleet(expected, best.layout().replicas(), options));
         double generatingS =
                 calibration.coldS() + fleet.map(FleetForecast::seconds).orElse(expected.nodeS());
         double wallS = generatingS + calibration.restS();
@@ -93,10 +93,10 @@ public record Planner(ModelSpec model, EngineConfig config, int maxTokens, Sampl
                 fleet);
     }
 
-    private FleetForecast fleet(Expected node, int maxNumSeqs, int replicas, PlanOptions options) {
-        int sequences = Math.toIntExact(Math.min(maxNumSeqs, node.runningSequences())) * replicas;
+    private FleetForecast fleet(Expected node, int replicas, PlanOptions options) {
+        int sequences = Math.toIntExact(node.runningSequences()) * replicas;
         Fleet fleet = options.mishaps().befalling(options.nodes(), SLOTS, sequences);
-        List<TaskPartition> cuts = TaskPartitions.of(kinds(node, sequences), options.nodes(), SLOTS, maxNumSeqs);
+        List<TaskPartition> cuts = TaskPartitions.of(kinds(node, sequences), options.nodes(), SLOTS, node.maxNumSeqs());
         return FleetSimulation.run(fleet, cuts);
     }
 

@@ -30,6 +30,7 @@ class ClosingSummaryTest {
                 new Percentiles(417.0, 900.0, 1_234.0),
                 0.01,
                 "1x2",
+                "max_num_seqs 768: KV cache of 71.0 GiB holds 812 sequences of 640 tokens",
                 "parallel_track(4 tracks, D=2, mean)",
                 "f00d",
                 incidents,
@@ -51,6 +52,7 @@ class ClosingSummaryTest {
               p99       80.0 ms     -           1.23 s
               copied    120 rows of identical requests, 9,000 tokens not computed
               layout    1x2 (replicas x ranks), parallel_track(4 tracks, D=2, mean), on the CPU
+              batch     max_num_seqs 768: KV cache of 71.0 GiB holds 812 sequences of 640 tokens
               output    /tmp/night-train (results, metrics, summary.json, report.html)
             """);
     }

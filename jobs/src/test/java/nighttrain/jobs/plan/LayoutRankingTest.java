@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import nighttrain.executor.EngineConfig;
+import nighttrain.executor.EngineConfig.Lengths;
 import nighttrain.executor.perf.AllReduceLatency;
 import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.io.UserError;
@@ -52,7 +53,15 @@ class LayoutRankingTest {
                 .filteredOn(option -> option.layout().ranks() == 1)
                 .singleElement()
                 .satisfies(option -> assertThat(option.why())
-                        .startsWith("no all-reduces; only 4 rows a replica, which 256 would fill"));
+                        .startsWith("no all-reduces; only 4 rows a replica, which 1024 would fill"));
+    }
+
+    @Test
+    void theBatchIsChosenForTheSampleAndToldWhy() {
+        Option best = options("dense-8b", 1, 100_000).ranked().get(0);
+        assertThat(best.expected().orElseThrow().maxNumSeqs()).isEqualTo(1024);
+        assertThat(best.expected().orElseThrow().choice().orElseThrow())
+                .matches("max_num_seqs 1024: KV cache of [\\d.]+ GiB holds \\d+ sequences of 218 tokens");
     }
 
     @Test
@@ -68,7 +77,8 @@ class LayoutRankingTest {
 
     private static LayoutRanking options(String shape, int gpus, int rows) {
         Sample sample = new Sample(rows, 0, List.of(new Length(90, 128)), 0, "");
-        return new LayoutRanking(model(shape), H100, gpus, EngineConfig.defaults(), sample, 1, 1);
+        EngineConfig config = EngineConfig.defaults().with(new Lengths(90, 128));
+        return new LayoutRanking(model(shape), H100, gpus, config, sample, 1, 1);
     }
 
     private static ModelSpec model(String shape) {
