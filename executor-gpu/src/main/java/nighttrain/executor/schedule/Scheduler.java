@@ -82,7 +82,7 @@ public final class Scheduler {
         if (pages.isWindowed()) {
             running.forEach(sequence -> pages.giveBackUnseen(sequence.cache(), sequence.computed()));
         }
-        StepPlan plan = new StepPlan(limits, longestChunk, running.size());
+        StepPlan plan = new StepPlan(limits, longestChunk, running.size(), samplers());
         long preemptionsBefore = preemptions;
         planRunning(plan, true);
         planRunning(plan, false);
@@ -185,11 +185,20 @@ public final class Scheduler {
         preemptions++;
     }
 
+    private int samplers() {
+        return (int) running.stream()
+                .filter(sequence -> sequence.samples() && !sequence.isDrained())
+                .count();
+    }
+
     private void admit(StepPlan plan) {
         int leaving = (int) running.stream().filter(Sequence::isDrained).count();
         Expectation expected = null;
         while (!waiting.isEmpty() && running.size() - leaving < limits.maxSequences() && plan.hasTokensLeft()) {
             Sequence sequence = waiting.peekFirst();
+            if (sequence.samples() && !plan.keepsRow()) {
+                return;
+            }
             sequence.startAt(pages.adoptPrefix(sequence.cache(), sequence.tokens(), sequence.adoptable()));
             expected = expected == null ? new Expectation() : expected;
             // Beside windows one page of growth for each that runs, or it would soon be preempted again.

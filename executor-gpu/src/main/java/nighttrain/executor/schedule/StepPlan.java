@@ -14,13 +14,14 @@ final class StepPlan {
 
     /**
      * @param longestChunk most tokens of one sequence
+     * @param samplers running sequences that may sample a token: the rows of logits that they leave are for scores
      */
-    StepPlan(StepLimits limits, int longestChunk, int expectedSlices) {
+    StepPlan(StepLimits limits, int longestChunk, int expectedSlices, int samplers) {
         this.longestChunk = longestChunk;
         this.slices = new ArrayList<>(expectedSlices);
         this.tokensLeft = limits.maxTokens();
         this.maxScored = limits.maxScored();
-        this.scoredLeft = maxScored;
+        this.scoredLeft = limits.maxSamples() - samplers;
     }
 
     List<Step.Slice> slices() {
@@ -29,6 +30,15 @@ final class StepPlan {
 
     boolean hasTokensLeft() {
         return tokensLeft > 0;
+    }
+
+    /** Keeps a row of logits for another sequence that may sample, unless scores have taken them all. */
+    boolean keepsRow() {
+        if (scoredLeft == 0) {
+            return false;
+        }
+        scoredLeft--;
+        return true;
     }
 
     /** The most of a sequence's pending tokens that still fit, with their scores. */

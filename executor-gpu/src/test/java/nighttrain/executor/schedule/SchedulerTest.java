@@ -17,6 +17,7 @@ import nighttrain.executor.cache.PageAllocator;
 import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.Score;
 import nighttrain.executor.request.StopCheck;
 import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.step.StepLimits;
@@ -54,6 +55,45 @@ class SchedulerTest {
         }
         assertThat(scheduler.running()).isEqualTo(4);
         assertThat(scheduler.waiting()).isEqualTo(6);
+    }
+
+    @Test
+    void scoresTakeTheRowsOfLogitsThatNobodySamplesFrom() {
+        StepLimits limits = new StepLimits(8, 100, 2, 100);
+        Scheduler scheduler = scheduler(limits, 100, false);
+        for (int i = 0; i < 6; i++) {
+            addScored(scheduler, 3);
+        }
+        assertThat(scheduler.next().batch().samples()).as("all of the rows").hasSize(limits.maxSamples());
+
+        Scheduler shared = scheduler(limits, 100, false);
+        for (int i = 0; i < 5; i++) {
+            add(shared, 3, 5);
+        }
+        step(shared);
+        addScored(shared, 3);
+        addScored(shared, 3);
+        Sequence waiting = add(shared, 3, 5);
+        Step mixed = shared.next();
+        assertThat(mixed.batch().samples()).hasSize(limits.maxSamples());
+        assertThat(mixed.slices()).extracting(Step.Slice::sequence).doesNotContain(waiting);
+    }
+
+    private static void addScored(Scheduler scheduler, int scores) {
+        int[] prompt = {1, 2, 3, 4};
+        scheduler.add(new Sequence(
+                new GenerationRequest(
+                        0,
+                        prompt,
+                        SamplingParams.greedy(1),
+                        0,
+                        Set.of(),
+                        StopCheck.NEVER,
+                        Optional.empty(),
+                        IntStream.range(0, scores)
+                                .mapToObj(token -> new Score(prompt.length, token))
+                                .toList()),
+                0));
     }
 
     @Test
