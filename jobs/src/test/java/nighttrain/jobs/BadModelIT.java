@@ -122,7 +122,8 @@ class BadModelIT {
         Outcome outcome = Outcome.of(Demo.command(
                 model.dir(), Project.DEMO_PROMPTS, folder.resolve("out"), "--limit", "1", "--max-tokens", "1"));
 
-        assertThat(outcome.messages())
+        assertThat(outcome.messages()) // beside the progress of a slow machine
+                .filteredOn(line -> line.startsWith("warning"))
                 .containsExactly("warning: head of its own in " + model.dir()
                         + ": lm_head.weight (differs from model.embed_tokens.weight though tie_word_embeddings is true;"
                         + " it is used, as transformers does)");
