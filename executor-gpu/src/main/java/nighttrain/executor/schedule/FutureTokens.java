@@ -33,7 +33,7 @@ final class FutureTokens {
     /** The most at one time beside one more sequence, once {@link #sort} was called. */
     long peakWith(int steps, int last) {
         long peak = 0;
-        long tokens = last - steps;
+        long tokens = (long) last - steps;
         int sequences = 1;
         int i = size;
         for (; i > 0 && stepsOf(i - 1) >= steps; i--) {
@@ -69,6 +69,6 @@ final class FutureTokens {
     }
 
     private static long packed(int steps, int last) {
-        return (long) steps << 32 | (last - steps) & 0xFFFF_FFFFL;
+        return ((long) steps << 32) | ((last - steps) & 0xFFFF_FFFFL);
     }
 }

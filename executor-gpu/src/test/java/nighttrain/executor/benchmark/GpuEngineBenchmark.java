@@ -36,7 +36,7 @@ class GpuEngineBenchmark {
     /** Requests of one length, or around it. */
     private record Load(int requests, int input, int output, boolean mixed) {
         static Load parse(String text) {
-            String[] numbers = text.replace("m", "").split("[x/]");
+            String[] numbers = text.replace("m", "").split("[x/]", -1);
             return new Load(
                     Integer.parseInt(numbers[0]),
                     Integer.parseInt(numbers[1]),
