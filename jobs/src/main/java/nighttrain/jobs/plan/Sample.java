@@ -103,7 +103,7 @@ public record Sample(long rows, double errorShare, List<Length> lengths, int sha
     record ReplicaTime(long fewRows, double fewS, double rowsPerS, double communicationShare) {
         private static final int BATCHES = 4;
         private static final int LEAST = 256;
-        private static final int MOST = 4096;
+        private static final int MOST = 2048;
 
         /** {@code rows}: of this replica. */
         static ReplicaTime of(Sample sample, EnginePlan plan, StepTime time, long rows) {
