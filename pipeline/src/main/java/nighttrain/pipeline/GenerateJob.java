@@ -61,7 +61,7 @@ public final class GenerateJob {
         }
         String runId = RunId.next();
         try (JobLock lock = JobLock.take(job.folder(), runId)) {
-            if (options.output().overwrite()) {
+            if (job.replaces()) {
                 job.folder().clear();
             }
             job.folder().write(job.fingerprint());

@@ -39,6 +39,7 @@ import org.apache.hadoop.fs.Path;
  * @param folder the output directory
  * @param fingerprint what identifies the job
  * @param prediction the plan's prediction
+ * @param replaces whether what an earlier run wrote is deleted first
  */
 record PreparedJob(
         GenerateOptions options,
@@ -47,7 +48,8 @@ record PreparedJob(
         ModelFacts model,
         JobFolder folder,
         Fingerprint fingerprint,
-        Optional<Prediction> prediction) {
+        Optional<Prediction> prediction,
+        boolean replaces) {
     /**
      * Checks a job.
      *
@@ -73,21 +75,23 @@ record PreparedJob(
                 source.identity(columns.used()),
                 columns.prompt().origin(),
                 model.maxModelLen());
-        PreparedJob job = new PreparedJob(options, source, columns, model, folder, fingerprint, prediction);
-        folder.fingerprint().ifPresent(job::refuseOtherThan);
+        List<String> changes = folder.fingerprint()
+                .map(earlier -> fingerprint.changesSince(JobFingerprints.completed(earlier)))
+                .orElse(List.of());
+        boolean replaces = options.output().replaces(!changes.isEmpty());
+        PreparedJob job = new PreparedJob(options, source, columns, model, folder, fingerprint, prediction, replaces);
+        if (folder.fingerprint().isPresent() && !replaces) {
+            job.refuseToResume(changes);
+        }
         return job;
     }
 
     /** Whether an earlier run finished it. */
     boolean isComplete() {
-        return !options.output().overwrite() && folder.isComplete();
+        return !replaces && folder.isComplete();
     }
 
-    private void refuseOtherThan(Fingerprint earlier) {
-        if (options.output().overwrite()) {
-            return;
-        }
-        List<String> changes = fingerprint.changesSince(JobFingerprints.completed(earlier));
+    private void refuseToResume(List<String> changes) {
         if (!changes.isEmpty()) {
             throw UserError.of(
                     "output belongs to another job",

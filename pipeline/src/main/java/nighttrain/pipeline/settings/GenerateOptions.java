@@ -188,6 +188,7 @@ public record GenerateOptions(
      * @param keepColumns input columns to copy
      * @param tokenIds whether to write token ids
      * @param overwrite delete an earlier run's output first
+     * @param overwriteOther delete it where it is another job's
      * @param resume go on with an unfinished earlier run
      * @param maxRowErrors how many rows may fail
      */
@@ -196,10 +197,16 @@ public record GenerateOptions(
             List<String> keepColumns,
             boolean tokenIds,
             boolean overwrite,
+            boolean overwriteOther,
             boolean resume,
             MaxRowErrors maxRowErrors) {
         public OutputOptions {
             keepColumns = List.copyOf(keepColumns);
+        }
+
+        /** Whether what an earlier run wrote is deleted first; {@code another}: of another job. */
+        public boolean replaces(boolean another) {
+            return overwrite || overwriteOther && another;
         }
 
         /** Those of the kind of rows first. */
@@ -215,6 +222,7 @@ public record GenerateOptions(
                     keepColumns(values, kind),
                     values.get(Settings.TOKEN_IDS),
                     values.get(Settings.OVERWRITE),
+                    values.get(Settings.OVERWRITE_OTHER),
                     values.get(Settings.RESUME),
                     values.get(Settings.MAX_ROW_ERRORS));
         }

@@ -360,6 +360,14 @@ public final class Settings {
             of("tokenIds", SWITCH, false, "", "write the token ids of the output, too", OUTPUT, BY_VALUE);
     public static final Setting<Boolean> OVERWRITE =
             of("overwrite", SWITCH, false, "", "first delete what an earlier run wrote to --output", OUTPUT, NONE);
+    public static final Setting<Boolean> OVERWRITE_OTHER = of(
+            "overwriteOther",
+            SWITCH,
+            false,
+            "",
+            "as --overwrite where another job wrote to --output; an earlier run of the same job is resumed",
+            OUTPUT,
+            NONE);
     public static final Setting<Boolean> RESUME =
             of("resume", SWITCH, true, "", "resume an earlier run of the same job", OUTPUT, NONE);
     public static final Setting<MaxRowErrors> MAX_ROW_ERRORS = of(
@@ -466,7 +474,7 @@ public final class Settings {
     }
 
     /** The name that is most like one that was misspelt. */
-    static String nearest(String misspelt) {
+    public static String nearest(String misspelt) {
         return ALL.stream()
                 .flatMap(setting -> Stream.concat(Stream.of(setting.name()), setting.aliases().stream()))
                 .min(Comparator.comparingInt(name -> distance(letters(misspelt), letters(name))))

@@ -1,0 +1,117 @@
+package nighttrain.pipeline.sql;
+
+import java.util.HashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
+import nighttrain.io.UserError;
+import nighttrain.pipeline.NightTrain;
+import nighttrain.pipeline.settings.Setting;
+import nighttrain.pipeline.settings.SettingValues;
+import nighttrain.pipeline.settings.Settings;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SQLContext;
+import org.apache.spark.sql.SaveMode;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.execution.datasources.LogicalRelation;
+import org.apache.spark.sql.sources.BaseRelation;
+import org.apache.spark.sql.sources.CreatableRelationProvider;
+import org.apache.spark.sql.sources.DataSourceRegister;
+import org.apache.spark.sql.sources.RelationProvider;
+import scala.jdk.javaapi.CollectionConverters;
+
+/**
+ * {@code format("nighttrain")}: writing a table to it runs a job over the table's rows, and reading it reads what a job wrote. Options
+ * are the settings by name, in any case, with or without underscores: {@code maxTokens} or {@code max_tokens}. A path is one job:
+ * writing again to the same path goes on where the first run stopped, or does nothing, and never adds rows twice.
+ *
+ * <p>{@code mode("overwrite")} replaces the output of another job and resumes that of the same one. With the option
+ * {@code overwrite} everything is computed again.
+ */
+public final class NightTrainSource implements DataSourceRegister, CreatableRelationProvider, RelationProvider {
+    private static final String PATH = "path";
+    private static final String TABLE = "table";
+    private static final String RESULTS = "results";
+    private static final Set<String> TABLES = Set.of(RESULTS, "metrics");
+
+    /** What the table that is written says itself. */
+    private static final Set<Setting<?>> OF_THE_TABLE =
+            Set.of(Settings.INPUT_PATH, Settings.FORMAT, Settings.FORMAT_OPTION, Settings.OUTPUT_PATH);
+
+    @Override
+    public String shortName() {
+        return "nighttrain";
+    }
+
+    /** Runs the job and hands back its results. */
+    @Override
+    public BaseRelation createRelation(
+            SQLContext context,
+            SaveMode mode,
+            scala.collection.immutable.Map<String, String> parameters,
+            Dataset<Row> prompts) {
+        Map<String, String> options = options(parameters);
+        SettingValues settings = SettingValues.none().with(Settings.OUTPUT_PATH, path(options));
+        for (Map.Entry<String, String> option : options.entrySet()) {
+            if (!option.getKey().equals(PATH)) {
+                settings = settings.set(setting(option.getKey()), option.getValue());
+            }
+        }
+        if (mode == SaveMode.Overwrite) {
+            settings = settings.with(Settings.OVERWRITE_OTHER, true);
+        }
+        return relation(NightTrain.generate(prompts, settings));
+    }
+
+    /** Reads what a job wrote: its results, or by the option {@code table} its metrics. */
+    @Override
+    public BaseRelation createRelation(SQLContext context, scala.collection.immutable.Map<String, String> parameters) {
+        Map<String, String> options = options(parameters);
+        String table = options.getOrDefault(TABLE, RESULTS);
+        if (!TABLES.contains(table)) {
+            throw UserError.of("no such table", table, "results or metrics; leave the option table out for results");
+        }
+        SparkSession spark = (SparkSession) context.sparkSession();
+        return relation(spark.read().parquet(path(options) + "/" + table));
+    }
+
+    /** By their names in lower case. */
+    private static Map<String, String> options(scala.collection.immutable.Map<String, String> parameters) {
+        Map<String, String> options = new HashMap<>();
+        CollectionConverters.asJava(parameters)
+                .forEach((name, value) -> options.put(name.toLowerCase(Locale.ROOT), value));
+        return options;
+    }
+
+    private static String path(Map<String, String> options) {
+        return Optional.ofNullable(options.get(PATH))
+                .orElseThrow(() -> UserError.of(
+                        "missing option", PATH, "the directory of a job; give it to save or load, or as LOCATION"));
+    }
+
+    private static Setting<?> setting(String option) {
+        String plain = plain(option);
+        Setting<?> setting = Settings.all().stream()
+                .filter(each -> Stream.concat(Stream.of(each.name()), each.aliases().stream())
+                        .anyMatch(name -> plain(name).equals(plain)))
+                .findFirst()
+                .orElseThrow(
+                        () -> UserError.of("no such option", option, "the nearest is " + Settings.nearest(option)));
+        if (OF_THE_TABLE.contains(setting)) {
+            throw UserError.of("option has no use here", option, "the table that is written and its path say it");
+        }
+        return setting;
+    }
+
+    private static String plain(String name) {
+        return name.replaceAll("[_-]", "").toLowerCase(Locale.ROOT);
+    }
+
+    /** Its own, so that Spark reads the files as it reads all of their format. */
+    private static BaseRelation relation(Dataset<Row> files) {
+        return ((LogicalRelation) files.queryExecution().analyzed()).relation();
+    }
+}
