@@ -198,7 +198,7 @@ final class Commit {
     private static void throwIfCancelled(Throwable failure) {
         boolean cancelled = Causes.of(failure)
                 .anyMatch(cause ->
-                        cause instanceof SparkThrowable known && "SPARK_JOB_CANCELLED".equals(known.getCondition()));
+                        cause instanceof SparkThrowable known && "SPARK_JOB_CANCELLED".equals(known.getErrorClass()));
         if (cancelled) {
             CancellationException stopped =
                     new CancellationException("the run was cancelled while its results were written");

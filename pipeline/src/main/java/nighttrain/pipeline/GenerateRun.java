@@ -30,6 +30,7 @@ import nighttrain.pipeline.task.TaskCounters;
 import nighttrain.pipeline.task.TaskSpec;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -66,8 +67,8 @@ final class GenerateRun {
 
     GenerateReport run() {
         // Once per run: the configuration is large, and every task needs it.
-        Broadcast<SerializableConfiguration> hadoop = SerializableConfiguration.broadcast(
-                spark.sparkContext(), spark.sessionState().newHadoopConf());
+        Broadcast<SerializableConfiguration> hadoop = JavaSparkContext.fromSparkContext(spark.sparkContext())
+                .broadcast(new SerializableConfiguration(spark.sessionState().newHadoopConf()));
         JournalTable journal = new JournalTable(spark, job.folder().journal(), hadoop);
 
         PromptTable table = PromptTable.of(

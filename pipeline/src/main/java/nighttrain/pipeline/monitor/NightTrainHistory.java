@@ -6,15 +6,15 @@ import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.status.AppHistoryServerPlugin;
 import org.apache.spark.status.ElementTrackingStore;
 import org.apache.spark.ui.SparkUI;
+import scala.collection.JavaConverters;
 import scala.collection.immutable.Seq;
-import scala.jdk.javaapi.CollectionConverters;
 
 /** The same tab in the history server, which finds this class by its service file and needs nighttrain.jar on its class path. */
 public final class NightTrainHistory implements AppHistoryServerPlugin {
     @Override
     public Seq<SparkListener> createListeners(SparkConf conf, ElementTrackingStore store) {
-        return CollectionConverters.asScala(List.<SparkListener>of(new HeartbeatStore(store)))
-                .toSeq();
+        return JavaConverters.asScalaBuffer(List.<SparkListener>of(new HeartbeatStore(store)))
+                .toList();
     }
 
     @Override

@@ -20,7 +20,7 @@ import java.util.stream.IntStream;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Row;
 import scala.collection.Seq;
-import scala.jdk.javaapi.CollectionConverters;
+import scala.collection.JavaConverters;
 
 /**
  * Prompts with the same prefix, by its hash. A group lies at one point of a segment, so that one task gets it. A large group has a
@@ -149,7 +149,7 @@ final class PrefixGroups implements Serializable {
 
         private Map<Long, Double> large(Map<String, Object> seen, int chars) {
             Map<Long, Double> shares = new HashMap<>();
-            for (Object item : CollectionConverters.asJava((Seq<?>) seen.get("large" + chars))) {
+            for (Object item : JavaConverters.seqAsJavaList((Seq<?>) seen.get("large" + chars))) {
                 double share = ((Row) item).getLong(1) / number(seen, "rows");
                 if (share > smallestLarge) {
                     shares.put(((Row) item).getLong(0), share);

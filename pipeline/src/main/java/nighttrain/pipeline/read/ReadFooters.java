@@ -37,6 +37,7 @@ import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.util.SerializableConfiguration;
+import scala.collection.JavaConverters;
 
 /**
  * Reads the footers of Parquet files, on the cluster: there may be tens of thousands, each a few round trips to the store away.
@@ -55,16 +56,16 @@ record ReadFooters(Broadcast<SerializableConfiguration> hadoop, Map<String, Stri
     /** One footer a file, in the order of {@code uris}. */
     static List<Footer> of(SparkSession spark, List<String> uris) {
         Map<String, String> sql = new HashMap<>(Map.of(VECTORIZED, spark.conf().get(VECTORIZED, "true")));
-        scala.jdk.javaapi.CollectionConverters.asJava(spark.conf().getAll()).forEach((key, value) -> {
+        JavaConverters.mapAsJavaMap(spark.conf().getAll()).forEach((key, value) -> {
             if (key.startsWith("spark.sql.")) {
                 sql.put(key, value);
             }
         });
-        ReadFooters task = new ReadFooters(
-                SerializableConfiguration.broadcast(
-                        spark.sparkContext(), spark.sessionState().newHadoopConf()),
-                sql);
         JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
+        ReadFooters task = new ReadFooters(
+                context.broadcast(
+                        new SerializableConfiguration(spark.sessionState().newHadoopConf())),
+                sql);
         int tasks = Math.min(uris.size(), TASKS_PER_SLOT * context.defaultParallelism());
         List<Footer> footers = new ArrayList<>();
         spark.sparkContext().setJobDescription("Night Train: look at " + uris.size() + " Parquet files");

@@ -21,7 +21,7 @@ import org.apache.spark.sql.sources.BaseRelation;
 import org.apache.spark.sql.sources.CreatableRelationProvider;
 import org.apache.spark.sql.sources.DataSourceRegister;
 import org.apache.spark.sql.sources.RelationProvider;
-import scala.jdk.javaapi.CollectionConverters;
+import scala.collection.JavaConverters;
 
 /**
  * {@code format("nighttrain")}: writing a table to it runs a job over the table's rows, and reading it reads what a job wrote. Options
@@ -81,7 +81,7 @@ public final class NightTrainSource implements DataSourceRegister, CreatableRela
     /** By their names in lower case. */
     private static Map<String, String> options(scala.collection.immutable.Map<String, String> parameters) {
         Map<String, String> options = new HashMap<>();
-        CollectionConverters.asJava(parameters)
+        JavaConverters.mapAsJavaMap(parameters)
                 .forEach((name, value) -> options.put(name.toLowerCase(Locale.ROOT), value));
         return options;
     }

@@ -11,7 +11,7 @@ import org.apache.spark.sql.execution.datasources.OutputWriterFactory;
 import org.apache.spark.sql.execution.datasources.parquet.ParquetFileFormat;
 import org.apache.spark.sql.execution.datasources.parquet.ParquetWriteSupport;
 import org.apache.spark.sql.types.StructType;
-import scala.jdk.javaapi.CollectionConverters;
+import scala.collection.JavaConverters;
 
 /**
  * Spark's Parquet with key/value pairs of ours in every file's footer, where any Parquet reader finds them. Write options
@@ -29,7 +29,7 @@ public final class ProvenanceParquet extends ParquetFileFormat {
         OutputWriterFactory factory = super.prepareWrite(spark, job, options, schema);
         Configuration conf = job.getConfiguration();
         conf.set(TIMESTAMP_TYPE, "TIMESTAMP_MICROS");
-        CollectionConverters.asJava(options).forEach((key, value) -> {
+        JavaConverters.mapAsJavaMap(options).forEach((key, value) -> {
             if (key.startsWith(OPTION_PREFIX)) {
                 conf.set(key, value);
             }

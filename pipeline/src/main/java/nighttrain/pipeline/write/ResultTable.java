@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Stream;
+import nighttrain.pipeline.partition.PartitionById;
 import nighttrain.pipeline.read.PromptTable;
 import nighttrain.pipeline.read.RowNames;
 import nighttrain.pipeline.resume.JournalTable;
@@ -73,7 +74,7 @@ public final class ResultTable {
         int files = (int) (1 + (prompts.rows() * options.samples() - 1) / ROWS_PER_FILE);
         long rows = Math.max(1, prompts.rows());
         Column file = expr("cast(" + RowNames.POSITION + " * " + files + "L div " + rows + "L as int)");
-        return both.repartitionById(files, file)
+        return PartitionById.of(both, files, file)
                 .sortWithinPartitions(RowNames.POSITION, RowNames.SAMPLE)
                 .mapPartitions(new MergeRows(options.samples()), Encoders.row(both.schema()));
     }

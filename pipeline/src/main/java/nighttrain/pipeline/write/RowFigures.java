@@ -19,7 +19,7 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Observation;
 import org.apache.spark.sql.Row;
 import scala.collection.Seq;
-import scala.jdk.javaapi.CollectionConverters;
+import scala.collection.JavaConverters;
 
 /** What a job's results add up to, counted while they are written. */
 public final class RowFigures {
@@ -94,7 +94,7 @@ public final class RowFigures {
         if (values == null) {
             return Optional.empty();
         }
-        List<?> found = values instanceof Seq<?> seq ? CollectionConverters.asJava(seq) : (List<?>) values;
+        List<?> found = values instanceof Seq<?> seq ? JavaConverters.seqAsJavaList(seq) : (List<?>) values;
         return Optional.of(
                 new Distribution(found.stream().map(Double.class::cast).toList(), whole(counted(column))));
     }

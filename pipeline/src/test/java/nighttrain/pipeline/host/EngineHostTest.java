@@ -15,6 +15,7 @@ import nighttrain.pipeline.testing.FakeEngines;
 import nighttrain.pipeline.testing.TestSpark;
 import nighttrain.pipeline.testing.TinyModel;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.util.SerializableConfiguration;
 import org.assertj.core.api.Assertions;
@@ -151,6 +152,7 @@ class EngineHostTest {
                 new EngineKey(modelDir.toString(), true, EngineConfig.defaults().with(lengths)),
                 engines,
                 dir.resolve("journal").toString(),
-                SerializableConfiguration.broadcast(spark.sparkContext(), new Configuration()));
+                JavaSparkContext.fromSparkContext(spark.sparkContext())
+                        .broadcast(new SerializableConfiguration(new Configuration())));
     }
 }

@@ -30,6 +30,7 @@ import nighttrain.pipeline.testing.PacedEngines;
 import nighttrain.pipeline.testing.TestSpark;
 import nighttrain.pipeline.testing.TinyModel;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.util.SerializableConfiguration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -138,6 +139,7 @@ class RowLoopFairnessTest {
                 new EngineKey(model.toString(), true, config),
                 new PacedEngines(STEP_MS, 1, "none", 1),
                 dir.resolve("journal").toString(),
-                SerializableConfiguration.broadcast(TestSpark.session().sparkContext(), new Configuration()));
+                JavaSparkContext.fromSparkContext(TestSpark.session().sparkContext())
+                        .broadcast(new SerializableConfiguration(new Configuration())));
     }
 }
