@@ -3,32 +3,36 @@ package nighttrain.pipeline;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import nighttrain.io.UserError;
+import nighttrain.pipeline.job.Versions;
 
-/** The Spark that these classes are compiled for. Another one lacks methods that they call, and would say so halfway. */
+/** The Spark and Scala that these classes are compiled for. Others lack methods that they call, and would say so halfway. */
 public final class SparkVersion {
-    /** Major and minor. */
-    static final String NEEDED = "4.2";
-
     private static final Pattern MAJOR_AND_MINOR = Pattern.compile("(\\d+\\.\\d+)(\\D.*)?");
 
     private SparkVersion() {}
 
     /**
-     * Refuses any other Spark. Call it before classes that use Spark are loaded.
+     * Refuses any other. Call it before classes that use Spark are loaded.
      *
-     * @throws UserError where this process has another Spark
+     * @throws UserError where this process has another Spark or Scala
      */
     public static void require() {
-        require(org.apache.spark.package$.MODULE$.SPARK_VERSION());
+        require("Spark", Versions.built("spark"), org.apache.spark.package$.MODULE$.SPARK_VERSION());
+        require("Scala", Versions.built("scala"), scala.util.Properties.versionNumberString());
     }
 
-    static void require(String version) {
-        Matcher parts = MAJOR_AND_MINOR.matcher(version);
-        if (!parts.matches() || !parts.group(1).equals(NEEDED)) {
+    static void require(String what, String built, String found) {
+        String needed = majorAndMinor(built);
+        if (!needed.equals(majorAndMinor(found))) {
             throw UserError.of(
-                    "needs Spark " + NEEDED,
-                    "this is Spark " + version,
-                    "use an installation of Spark " + NEEDED + ", or jobs/nighttrain, which brings it");
+                    "needs " + what + " " + needed,
+                    "this is " + what + " " + found,
+                    "use the nighttrain.jar that is built for it, or jobs/nighttrain, which brings Spark");
         }
+    }
+
+    private static String majorAndMinor(String version) {
+        Matcher parts = MAJOR_AND_MINOR.matcher(version);
+        return parts.matches() ? parts.group(1) : version;
     }
 }

@@ -17,15 +17,15 @@ class SparkVersionTest {
     @ParameterizedTest
     @ValueSource(strings = {"4.2.0", "4.2.1", "4.2.0-SNAPSHOT", "4.2"})
     void patchesAreTaken(String version) {
-        assertThatCode(() -> SparkVersion.require(version)).doesNotThrowAnyException();
+        assertThatCode(() -> SparkVersion.require("Spark", "4.2.0", version)).doesNotThrowAnyException();
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"3.5.7", "4.1.0", "4.20.0", "4.3.0-SNAPSHOT", "5.0", "14.2.0", ""})
     void othersAreRefused(String version) {
-        assertThatThrownBy(() -> SparkVersion.require(version))
+        assertThatThrownBy(() -> SparkVersion.require("Spark", "4.2.0", version))
                 .isInstanceOf(UserError.class)
                 .hasMessage("needs Spark 4.2: this is Spark " + version
-                        + " (use an installation of Spark 4.2, or jobs/nighttrain, which brings it)");
+                        + " (use the nighttrain.jar that is built for it, or jobs/nighttrain, which brings Spark)");
     }
 }

@@ -22,16 +22,17 @@ public final class Versions {
     /** By name: {@code night-train}, {@code java}. */
     public static Map<String, String> withoutSpark() {
         Map<String, String> versions = new TreeMap<>();
-        versions.put("night-train", nightTrain());
+        versions.put("night-train", built("version"));
         versions.put("java", System.getProperty("java.version"));
         return versions;
     }
 
-    private static String nightTrain() {
+    /** What the build knew: {@code version} of Night Train, {@code spark} and {@code scala} that it was compiled for. */
+    public static String built(String name) {
         try (InputStream in = Versions.class.getResourceAsStream("/nighttrain/pipeline/version.properties")) {
             Properties properties = new Properties();
             properties.load(in);
-            return properties.getProperty("version");
+            return properties.getProperty(name);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
