@@ -102,8 +102,7 @@ public final class PartitionPlan {
     public Dataset<Row> partition(Dataset<Row> prompts) {
         Column group = prefixChars == 0 ? lit(0L) : Search.group(prefixChars);
         Column task = udf(taskOf, DataTypes.IntegerType).apply(col(TOKENS), col(GROUP), col(RowNames.POSITION));
-        Dataset<Row> measured =
-                prompts.withColumn(TOKENS, estimate.tokens()).withColumn(GROUP, group);
+        Dataset<Row> measured = prompts.withColumn(TOKENS, estimate.tokens()).withColumn(GROUP, group);
         return PartitionById.of(measured, tasks(), task)
                 .sortWithinPartitions(col(GROUP), desc(TOKENS), col(RowNames.POSITION), col(RowNames.SAMPLE))
                 .select(Arrays.stream(prompts.columns()).map(functions::col).toArray(Column[]::new));

@@ -206,7 +206,7 @@ public record GenerateOptions(
 
         /** Whether what an earlier run wrote is deleted first; {@code another}: of another job. */
         public boolean replaces(boolean another) {
-            return overwrite || overwriteOther && another;
+            return overwrite || (overwriteOther && another);
         }
 
         /** Those of the kind of rows first. */

@@ -1,4 +1,4 @@
-package nighttrain.pipeline.sql;
+package nighttrain.pipeline;
 
 import java.util.HashMap;
 import java.util.Locale;
@@ -7,7 +7,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 import nighttrain.io.UserError;
-import nighttrain.pipeline.NightTrain;
 import nighttrain.pipeline.settings.Setting;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
