@@ -107,14 +107,31 @@ class HostileShellTest {
 
     @Test
     void submit() throws IOException, InterruptedException {
-        Path submit = copy("conf/cluster/submit");
-        executable("bin/spark-submit", "#!/bin/sh\nfor argument; do printf '%s\\0' \"$argument\"; done\n");
-        List<String> said = run(
-                List.of(submit.toString()), Map.of("SPARK_HOME", home.toString(), "MASTER", "$(touch pwned) local"));
-        assertThat(said)
+        Path jar = write("jobs/target/nighttrain.jar", "");
+        assertThat(submitted())
                 .startsWith("--master", "$(touch pwned) local")
                 .endsWith(ARGUMENTS.toArray(String[]::new))
-                .contains(home.resolve("jobs/target/nighttrain.jar").toString());
+                .contains(jar.toString());
+    }
+
+    @Test
+    void submitTakesTheJarOfTheInstalledSpark() throws IOException, InterruptedException {
+        write("jobs/target/nighttrain.jar", "");
+        write("jars/spark-core_2.12-3.5.9.jar", "");
+        String jar = home.resolve("jobs/target/spark-3.5_2.12/nighttrain-spark-3.5_2.12.jar")
+                .toString();
+        assertThat(submitted())
+                .containsExactly("no jar for this Spark: " + jar
+                        + " (one for each version of Spark; build it as jobs/README.md says)\n");
+
+        write("jobs/target/spark-3.5_2.12/nighttrain-spark-3.5_2.12.jar", "");
+        assertThat(submitted()).contains(jar).endsWith(ARGUMENTS.toArray(String[]::new));
+    }
+
+    private List<String> submitted() throws IOException, InterruptedException {
+        Path submit = copy("conf/cluster/submit");
+        executable("bin/spark-submit", "#!/bin/sh\nfor argument; do printf '%s\\0' \"$argument\"; done\n");
+        return run(List.of(submit.toString()), Map.of("SPARK_HOME", home.toString(), "MASTER", "$(touch pwned) local"));
     }
 
     @Test

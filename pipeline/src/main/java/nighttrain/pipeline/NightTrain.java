@@ -13,7 +13,7 @@ import nighttrain.pipeline.settings.SettingValues.SettingNames;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import scala.jdk.javaapi.CollectionConverters;
+import scala.collection.JavaConverters;
 
 /** Night Train inside your own Spark job. */
 public final class NightTrain {
@@ -52,7 +52,7 @@ public final class NightTrain {
     private static Dataset<Row> run(Dataset<Row> prompts, SettingValues settings, EngineFactory engines) {
         SparkSession spark = (SparkSession) prompts.sparkSession();
         SettingValues.refuseUnknown(
-                CollectionConverters.asJava(spark.conf().getAll()).keySet());
+                JavaConverters.mapAsJavaMap(spark.conf().getAll()).keySet());
         SettingValues ofTheSession = SettingValues.of(
                 key -> Optional.ofNullable(spark.conf().getOption(key).getOrElse(() -> null)));
         GenerateOptions options = GenerateOptions.of(settings.over(ofTheSession));

@@ -52,6 +52,7 @@ public final class NightTrainSource implements DataSourceRegister, CreatableRela
             SaveMode mode,
             scala.collection.immutable.Map<String, String> parameters,
             Dataset<Row> prompts) {
+        SparkVersion.require();
         Map<String, String> options = options(parameters);
         SettingValues settings = SettingValues.none().with(Settings.OUTPUT_PATH, path(options));
         for (Map.Entry<String, String> option : options.entrySet()) {
@@ -68,6 +69,7 @@ public final class NightTrainSource implements DataSourceRegister, CreatableRela
     /** Reads what a job wrote: its results, or by the option {@code table} its metrics. */
     @Override
     public BaseRelation createRelation(SQLContext context, scala.collection.immutable.Map<String, String> parameters) {
+        SparkVersion.require();
         Map<String, String> options = options(parameters);
         String table = options.getOrDefault(TABLE, RESULTS);
         if (!TABLES.contains(table)) {

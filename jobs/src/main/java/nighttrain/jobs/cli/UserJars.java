@@ -21,7 +21,7 @@ import org.apache.spark.util.MutableURLClassLoader;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import scala.Option;
-import scala.jdk.javaapi.CollectionConverters;
+import scala.collection.JavaConverters;
 
 /**
  * The jars of {@code spark.jars} and {@code spark.jars.packages}. Spark takes them to executors; for the driver spark-submit loads
@@ -92,7 +92,7 @@ public final class UserJars {
         SparkSubmit$.MODULE$.printStream_$eq(log);
         System.setOut(log); // Ivy says there which settings it reads
         try {
-            List<String> files = CollectionConverters.asJava(DependencyUtils.resolveMavenDependencies(
+            List<String> files = JavaConverters.seqAsJavaList(DependencyUtils.resolveMavenDependencies(
                     true,
                     conf.get("spark.jars.excludes", ""),
                     packages,

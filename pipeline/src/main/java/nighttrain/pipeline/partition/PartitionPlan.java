@@ -108,7 +108,7 @@ public final class PartitionPlan {
                 .select(Arrays.stream(prompts.columns()).map(functions::col).toArray(Column[]::new));
     }
 
-    /** The result of one pass over the prompts: a histogram and sketches, whose size does not depend on the number of rows. */
+    /** A histogram and groups, whose size does not depend on the number of rows. */
     record PromptSurvey(LengthHistogram lengths, PrefixGroups groups) {
         static PromptSurvey of(Dataset<Row> prompts, TokenEstimate estimate, Slots slots) {
             Observation beginnings = new Observation("night-train-beginnings");
@@ -123,7 +123,7 @@ public final class PartitionPlan {
                     .agg(count(lit(1)), sum("tokens"))
                     .collectAsList()
                     .forEach(found -> lengths.add(found.getInt(0), found.getLong(1), found.getLong(2)));
-            return new PromptSurvey(lengths, search.groups(seen(beginnings)));
+            return new PromptSurvey(lengths, search.groups(prompts, seen(beginnings)));
         }
 
         private static Map<String, Object> seen(Observation observation) {

@@ -1,7 +1,7 @@
 package nighttrain.pipeline.partition;
 
 import static org.apache.spark.sql.functions.approx_count_distinct;
-import static org.apache.spark.sql.functions.call_function;
+import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.count;
 import static org.apache.spark.sql.functions.least;
 import static org.apache.spark.sql.functions.length;
@@ -18,9 +18,8 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
 import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
-import scala.collection.JavaConverters;
-import scala.collection.Seq;
 
 /**
  * Prompts with the same prefix, by its hash. A group lies at one point of a segment, so that one task gets it. A large group has a
@@ -87,7 +86,7 @@ final class PrefixGroups implements Serializable {
     }
 
     /**
-     * Decides from sketches whether to group prompts by prefix, and by which length. Of 64, 128, ... 4096 characters it takes the
+     * Decides whether to group prompts by prefix, and by which length. Of 64, 128, ... 4096 characters it takes the
      * length that saves most, and none if that saves less than an eighth of all characters.
      */
     static final class Search {
@@ -102,11 +101,9 @@ final class PrefixGroups implements Serializable {
         private static final int MOST_LARGE = 8192;
 
         private final double smallestLarge;
-        private final int mostLarge;
 
         Search(Slots slots) {
-            this.mostLarge = Math.min(MOST_LARGE, LARGE_PER_SLOT * slots.all());
-            this.smallestLarge = 1.0 / mostLarge;
+            this.smallestLarge = 1.0 / Math.min(MOST_LARGE, LARGE_PER_SLOT * slots.all());
         }
 
         /** The group of a prompt by its first {@code chars} characters. */
@@ -114,30 +111,33 @@ final class PrefixGroups implements Serializable {
             return xxhash64(substring(TokenEstimate.text(), 1, chars));
         }
 
-        /** Aggregates that {@link #groups} needs. */
+        /** Aggregates that {@link #prefixChars} needs. */
         Column[] asked() {
             List<Column> columns = new ArrayList<>();
             columns.add(count(lit(1)).as("rows"));
             columns.add(sum(length(TokenEstimate.text())).as("chars"));
             for (int chars : CHARS) {
-                Column group = group(chars);
-                columns.add(approx_count_distinct(group).as("groups" + chars));
+                columns.add(approx_count_distinct(group(chars)).as("groups" + chars));
                 columns.add(sum(least(length(TokenEstimate.text()), lit(chars))).as("chars" + chars));
-                columns.add(call_function("approx_top_k", group, lit(mostLarge), lit(4 * mostLarge))
-                        .as("large" + chars));
             }
             return columns.toArray(Column[]::new);
         }
 
-        /** The groups, from the values of {@link #asked}. */
-        PrefixGroups groups(Map<String, Object> seen) {
+        /** The groups of {@code prompts}, from the values of {@link #asked}; where there are any, by one more pass over the prompts. */
+        PrefixGroups groups(Dataset<Row> prompts, Map<String, Object> seen) {
+            int chars = prefixChars(seen);
+            return chars == 0
+                    ? PrefixGroups.none()
+                    : PrefixGroups.of(chars, large(prompts, chars, number(seen, "rows")));
+        }
+
+        /** How long the prefixes are; 0 where groups save too little. */
+        private static int prefixChars(Map<String, Object> seen) {
             int best = IntStream.of(CHARS)
                     .boxed()
                     .max((a, b) -> Double.compare(savedChars(seen, a), savedChars(seen, b)))
                     .orElseThrow();
-            return savedChars(seen, best) < WORTH_IT * number(seen, "chars")
-                    ? PrefixGroups.none()
-                    : PrefixGroups.of(best, large(seen, best));
+            return savedChars(seen, best) < WORTH_IT * number(seen, "chars") ? 0 : best;
         }
 
         /** The prefixes of all prompts of a group but the first. */
@@ -147,14 +147,14 @@ final class PrefixGroups implements Serializable {
             return groups <= FEW ? 0 : repeated * number(seen, "chars" + chars);
         }
 
-        private Map<Long, Double> large(Map<String, Object> seen, int chars) {
+        /** Shares of the large groups. Spark has a sketch of them ({@code approx_top_k}) since 4.1 alone. */
+        private Map<Long, Double> large(Dataset<Row> prompts, int chars, double rows) {
             Map<Long, Double> shares = new HashMap<>();
-            for (Object item : JavaConverters.seqAsJavaList((Seq<?>) seen.get("large" + chars))) {
-                double share = ((Row) item).getLong(1) / number(seen, "rows");
-                if (share > smallestLarge) {
-                    shares.put(((Row) item).getLong(0), share);
-                }
-            }
+            prompts.groupBy(group(chars).as("group"))
+                    .count()
+                    .filter(col("count").gt(smallestLarge * rows))
+                    .collectAsList()
+                    .forEach(group -> shares.put(group.getLong(0), group.getLong(1) / rows));
             return shares;
         }
 
