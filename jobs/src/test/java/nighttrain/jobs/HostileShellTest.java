@@ -129,7 +129,8 @@ class HostileShellTest {
     }
 
     private List<String> submitted() throws IOException, InterruptedException {
-        Path submit = copy("conf/cluster/submit");
+        Path script = home.resolve("conf/cluster/submit");
+        Path submit = Files.exists(script) ? script : copy("conf/cluster/submit");
         executable("bin/spark-submit", "#!/bin/sh\nfor argument; do printf '%s\\0' \"$argument\"; done\n");
         return run(List.of(submit.toString()), Map.of("SPARK_HOME", home.toString(), "MASTER", "$(touch pwned) local"));
     }

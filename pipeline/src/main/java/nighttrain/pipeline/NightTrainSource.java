@@ -99,10 +99,13 @@ public final class NightTrainSource implements DataSourceRegister, CreatableRela
                 .filter(each -> Stream.concat(Stream.of(each.name()), each.aliases().stream())
                         .anyMatch(name -> plain(name).equals(plain)))
                 .findFirst()
-                .orElseThrow(
-                        () -> UserError.of("no such option", option, "the nearest is " + Settings.nearest(option)));
+                .orElseThrow(() -> UserError.of(
+                        "unknown option",
+                        option,
+                        "did you mean " + Settings.nearest(option) + "?; see nighttrain generate --help"));
         if (OF_THE_TABLE.contains(setting)) {
-            throw UserError.of("option has no use here", option, "the table that is written and its path say it");
+            throw UserError.of(
+                    "option has no use here", option, "the table that is written and its path say it; leave it out");
         }
         return setting;
     }

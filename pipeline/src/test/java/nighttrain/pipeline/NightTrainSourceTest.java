@@ -91,7 +91,7 @@ class NightTrainSourceTest {
     void optionsAreRefusedByName() {
         assertThatThrownBy(() -> write(prompts(1)).option("maxTokns", "4").save(path))
                 .isInstanceOf(UserError.class)
-                .hasMessage("no such option: maxtokns (the nearest is maxTokens)");
+                .hasMessage("unknown option: maxtokns (did you mean maxTokens?; see nighttrain generate --help)");
         assertThatThrownBy(() -> write(prompts(1)).option("input", "/data").save(path))
                 .isInstanceOf(UserError.class)
                 .hasMessageStartingWith("option has no use here: input (");
