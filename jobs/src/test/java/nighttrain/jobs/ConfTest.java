@@ -24,6 +24,7 @@ import nighttrain.jobs.compare.Comparison.Candidate;
 import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import nighttrain.jobs.compare.ComparisonFile;
 import nighttrain.jobs.plan.HardwareReader;
+import nighttrain.pipeline.label.Labels;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
@@ -78,6 +79,8 @@ class ConfTest {
             loadsAsTokenizer(file.getParent());
         } else if (kind.endsWith(".json")) {
             assertThat(JSON.readTree(file.toFile()).size()).isPositive();
+        } else if (kind.equals("demo/labels.jsonl")) {
+            loadsAsLabels(file);
         } else if (kind.endsWith(".parquet")) {
             loadsAsTable(file);
         } else if (Files.isExecutable(file)) {
@@ -94,6 +97,14 @@ class ConfTest {
         assertThat(GenerateOptions.of(SettingValues.resolve(Map.of(), key -> Optional.empty(), given))
                         .model())
                 .isEqualTo(given.get(Settings.MODEL.name()));
+    }
+
+    private static void loadsAsLabels(Path file) {
+        SettingValues values = SettingValues.none()
+                .with(Settings.MODEL, "model")
+                .with(Settings.OUTPUT_PATH, "out")
+                .with(Settings.LABELS_FILE, file.toString());
+        assertThat(GenerateOptions.of(values).input().kind()).isInstanceOf(Labels.class);
     }
 
     /** And what it sets beside published figures is there to be set beside them. */

@@ -14,12 +14,9 @@ import nighttrain.executor.device.Sampler;
 import nighttrain.executor.device.StepIo;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.device.cpu.CpuCommunicator.RankExchange;
-import nighttrain.io.UserError;
 
 /** The reference and embedded default: fp32 on the heap; the ranks of a replica are threads of this process. */
 public final class CpuDevice implements Device {
-    private static final String ADD_VECTOR_API = "--add-modules=jdk.incubator.vector";
-
     private final ThreadTeam team;
     private final CpuStep step;
     private final CpuOps ops;
@@ -41,7 +38,6 @@ public final class CpuDevice implements Device {
 
     /** As above; {@code skipAllReduce} leaves out the sums over ranks, for the bound that communication is held against. */
     public static List<Device> ranks(int ranks, int threads, boolean skipAllReduce) {
-        requireVectorApi();
         RankExchange exchange = new RankExchange(ranks);
         List<Device> devices = new ArrayList<>();
         for (int rank = 0; rank < ranks; rank++) {
@@ -52,19 +48,7 @@ public final class CpuDevice implements Device {
 
     /** What the {@code threads} threads of a rank give at best; takes some tenths of a second. */
     public static PeakRates peakRates(int threads) {
-        requireVectorApi();
         return CpuPeakRates.measure(threads);
-    }
-
-    /** Java hides it unless asked. Spark 4 asks for it in every JVM that it starts, Spark 3.5 does not. */
-    private static void requireVectorApi() {
-        if (ModuleLayer.boot().findModule("jdk.incubator.vector").isEmpty()) {
-            throw UserError.of(
-                    "no Vector API",
-                    "this JVM has no module jdk.incubator.vector",
-                    "the CPU engine computes with it; give " + ADD_VECTOR_API
-                            + " to java, under Spark 3.5 by spark.driver.extraJavaOptions and spark.executor.extraJavaOptions");
-        }
     }
 
     @Override
