@@ -55,12 +55,14 @@ final class SchemaParser {
     private static final Set<String> OF_ANY = Set.of("type", "enum", "const", "allOf", "anyOf", "oneOf", "$ref");
 
     private final JsonNode root;
+    private final boolean once;
     private final IdentityHashMap<JsonNode, Integer> open = new IdentityHashMap<>();
     private int depth;
     private int parts;
 
-    private SchemaParser(JsonNode root) {
+    private SchemaParser(JsonNode root, boolean once) {
         this.root = root;
+        this.once = once;
     }
 
     /**
@@ -69,7 +71,14 @@ final class SchemaParser {
      * @throws UserError where it is none, or constrains in a way that is not supported
      */
     static Shape parse(JsonNode schema) {
-        return new SchemaParser(schema).schema(schema, "#");
+        return new SchemaParser(schema, false).schema(schema, "#");
+    }
+
+    /** As {@link #parse}, with {@link Shape.Self} in each place where a schema holds itself: for types, not for texts. */
+    static Shape parseOnce(JsonNode schema) {
+        SchemaParser parser = new SchemaParser(schema, true);
+        parser.open.put(schema, 1);
+        return parser.schema(schema, "#");
     }
 
     private static UserError bad(String path, Object value, String wayOut) {
@@ -142,7 +151,7 @@ final class SchemaParser {
         for (int i = 0; i < schema.get(keyword).size(); i++) {
             cases.add(Shape.both(base, schema(schema.get(keyword).get(i), path + "/" + keyword + "/" + i)));
         }
-        for (int i = 0; keyword.equals("oneOf") && i < cases.size(); i++) {
+        for (int i = 0; keyword.equals("oneOf") && !once && i < cases.size(); i++) {
             for (int j = 0; j < i; j++) {
                 if (!Shape.disjoint(cases.get(i), cases.get(j))) {
                     throw UserError.of(
@@ -167,6 +176,10 @@ final class SchemaParser {
             throw unsupported(path, "$ref " + reference, "no such place in the schema; use #/$defs/NAME");
         }
         int times = open.merge(target, 1, Integer::sum);
+        if (once && times > 1) {
+            open.put(target, times - 1);
+            return new Shape.Self();
+        }
         Shape shape = times > MAX_RECURSION ? Shape.Known.NEVER : schema(target, text);
         open.put(target, times - 1);
         return shape;

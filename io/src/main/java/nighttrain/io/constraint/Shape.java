@@ -32,6 +32,9 @@ sealed interface Shape {
     /** Any value. */
     record Any() implements Shape {}
 
+    /** Values of a schema that holds this one. Only {@link JsonType} is made of it. */
+    record Self() implements Shape {}
+
     /** Values of which one is meant. */
     record Literals(List<JsonNode> values) implements Shape {}
 
@@ -147,6 +150,9 @@ sealed interface Shape {
 
     /** What satisfies both. */
     static Shape both(Shape a, Shape b) {
+        if (a instanceof Self || b instanceof Self) {
+            return new Self();
+        }
         if (a instanceof Any || b.isNever()) {
             return b;
         }
@@ -234,7 +240,7 @@ sealed interface Shape {
 
     /** Whether a value satisfies this, whoever wrote it. */
     default boolean accepts(JsonNode value) {
-        if (this instanceof Any) {
+        if (this instanceof Any || this instanceof Self) {
             return true;
         }
         if (this instanceof Either either) {
