@@ -138,7 +138,7 @@ final class VocabularyWalk {
     }
 
     /**
-     * Special tokens come in free text only, where they write nothing, unless the text after which the constraint begins names them. So does
+     * Special tokens come in free text only, between characters, where they write nothing, unless the text after which the constraint begins names them. So does
      * it name what no text was written before: those states are found here, too.
      */
     private void specialTokens(int[] function) {
@@ -168,7 +168,11 @@ final class VocabularyWalk {
         }
     }
 
+    /** -1 within a character, which the token would end. */
     private int afterSpecial(int freeState, byte[] content) {
+        if (bytes.after(freeState, (byte) 'a') < 0) {
+            return -1;
+        }
         int to = content.length == 0 ? freeState : bytes.after(freeState, content);
         boolean reads = to >= 0 && to <= bytes.freeStates();
         return reads ? to : freeState;
