@@ -1,6 +1,7 @@
 package nighttrain.io.constraint;
 
 import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.TreeSet;
@@ -10,7 +11,8 @@ import org.apache.lucene.util.BytesRef;
 import org.apache.lucene.util.automaton.Automata;
 
 /**
- * Constraints, compiled for one vocabulary. Each is compiled once, and the latest are kept: an OpenAI batch file may hold a schema a line.
+ * Constraints, compiled for one vocabulary. Each is compiled or refused once, and the latest are kept: an OpenAI batch file may hold a schema
+ * a line.
  * Safe for use by several threads.
  */
 public final class Constraints {
@@ -22,37 +24,83 @@ public final class Constraints {
     /** Memory of the tables that are kept. */
     private static final long MAX_KEPT_BYTES = 256L << 20;
 
+    private static final long BYTES_OF_REFUSAL = 1L << 10;
+
     private final Vocabulary vocabulary;
-    private final Map<String, TokenAutomaton> kept = new LinkedHashMap<>(16, 0.75f, true);
+    private final Map<String, Outcome> kept = new LinkedHashMap<>(16, 0.75f, true);
+    private final Map<String, Outcome> underWay = new HashMap<>();
     private long keptBytes;
+
+    /** What comes of a constraint. Its lock is held by the thread that compiles it; others may wait for that. */
+    private static final class Outcome {
+        private TokenAutomaton automaton;
+        private UserError refusal;
+
+        synchronized void compile(Constraint constraint, Vocabulary vocabulary) {
+            if (automaton == null && refusal == null) {
+                try {
+                    automaton = Constraints.compile(constraint, vocabulary);
+                } catch (UserError unsupported) {
+                    refusal = unsupported;
+                }
+            }
+        }
+
+        TokenAutomaton get() {
+            if (refusal != null) {
+                throw refusal;
+            }
+            return automaton;
+        }
+
+        long bytes() {
+            return automaton == null ? BYTES_OF_REFUSAL : automaton.bytes();
+        }
+    }
 
     public Constraints(Vocabulary vocabulary) {
         this.vocabulary = vocabulary;
     }
 
     /**
-     * Which tokens may come under a constraint.
+     * Which tokens may come under a constraint. A thread waits for another only where both ask for the same.
      *
      * @throws UserError where it cannot be satisfied, is not supported, or is too large
      */
-    public synchronized TokenAutomaton compile(Constraint constraint) {
+    public TokenAutomaton compile(Constraint constraint) {
         String hash = constraint.hash();
-        TokenAutomaton automaton = kept.get(hash);
-        if (automaton == null) {
-            automaton = compile(constraint, vocabulary);
-            kept.put(hash, automaton);
-            keptBytes += bytes(automaton);
-            var oldest = kept.entrySet().iterator();
-            while (keptBytes > MAX_KEPT_BYTES && kept.size() > 1) {
-                keptBytes -= bytes(oldest.next().getValue());
-                oldest.remove();
+        Outcome outcome;
+        synchronized (kept) {
+            outcome = kept.get(hash);
+            if (outcome != null) {
+                return outcome.get();
+            }
+            outcome = underWay.computeIfAbsent(hash, key -> new Outcome());
+        }
+        try {
+            outcome.compile(constraint, vocabulary);
+        } catch (RuntimeException | Error failed) {
+            synchronized (kept) {
+                underWay.remove(hash, outcome);
+            }
+            throw failed;
+        }
+        synchronized (kept) {
+            if (underWay.remove(hash, outcome)) {
+                keep(hash, outcome);
             }
         }
-        return automaton;
+        return outcome.get();
     }
 
-    private static long bytes(TokenAutomaton automaton) {
-        return 4L * (automaton.classOf().length + automaton.next().length + automaton.fewestTokens().length);
+    private void keep(String hash, Outcome outcome) {
+        kept.put(hash, outcome);
+        keptBytes += outcome.bytes();
+        var oldest = kept.entrySet().iterator();
+        while (keptBytes > MAX_KEPT_BYTES && kept.size() > 1) {
+            keptBytes -= oldest.next().getValue().bytes();
+            oldest.remove();
+        }
     }
 
     /**

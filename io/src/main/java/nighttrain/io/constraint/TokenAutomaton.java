@@ -25,6 +25,11 @@ public record TokenAutomaton(int classes, int[] classOf, int[] next, int[] fewes
         return fewestTokens.length;
     }
 
+    /** Memory of its tables. */
+    public long bytes() {
+        return Integer.BYTES * ((long) classOf.length + next.length + fewestTokens.length);
+    }
+
     /** Whether a text may end in {@code state}. */
     public boolean isAccepting(int state) {
         return fewestTokens[state] == 0;
