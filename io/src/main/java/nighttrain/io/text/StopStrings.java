@@ -17,6 +17,7 @@ public final class StopStrings {
     private final List<Mark> marks = new ArrayList<>();
     private boolean found;
     private boolean ended;
+    private int end = -1;
 
     /** A special token in the marked text, and how long the text without special tokens was before it. */
     private record Mark(int at, int end, int plainLength) {}
@@ -63,6 +64,11 @@ public final class StopStrings {
         return plain.text.toString();
     }
 
+    /** Where the text without special tokens goes on after the stop string: so many characters from its start; -1 while none was found. */
+    public int end() {
+        return end;
+    }
+
     private void append(String added, String special) {
         int inPlain = plain.append(added);
         int inMarked = -1;
@@ -76,7 +82,9 @@ public final class StopStrings {
         if (inPlain >= 0 || inMarked >= 0) {
             found = true;
             int plainOfMarked = inMarked < 0 ? Integer.MAX_VALUE : plainPosition(inMarked);
-            plain.text.setLength(inPlain < 0 ? plainOfMarked : Math.min(inPlain, plainOfMarked));
+            boolean isPlain = inPlain >= 0 && inPlain <= plainOfMarked;
+            end = isPlain ? plain.end : plainPosition(marked.end);
+            plain.text.setLength(isPlain ? inPlain : plainOfMarked);
         }
     }
 
@@ -95,6 +103,7 @@ public final class StopStrings {
         private final StringBuilder text = new StringBuilder();
         private final List<String> stops;
         private final int longest;
+        private int end;
 
         Search(List<String> stops) {
             this.stops = List.copyOf(stops);
@@ -111,6 +120,7 @@ public final class StopStrings {
                 int at = text.indexOf(stop, from);
                 if (at >= 0 && (first < 0 || at < first)) {
                     first = at;
+                    end = at + stop.length();
                 }
             }
             return first;

@@ -29,6 +29,7 @@ class StopStringsTest {
             StopStrings stops = tokenizer.newStopStrings(List.of("cX", "🦙!"));
             assertThat(pushAll(stops, tokenizer.encode("aabcXY", false))).isEqualTo(3);
             assertThat(stops.text()).isEqualTo("aab");
+            assertThat(stops.end()).as("after it").isEqualTo("aabcX".length());
             StopStrings emoji = tokenizer.newStopStrings(List.of("cX", "🦙!"));
             assertThat(pushAll(emoji, tokenizer.encode("ab🦙!rest", false))).isEqualTo(6);
             assertThat(emoji.text()).isEqualTo("ab");
