@@ -2,6 +2,7 @@ package nighttrain.pipeline.host;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -27,6 +28,7 @@ public final class HostedModel implements AutoCloseable {
     private final Set<FairSession> sessions = ConcurrentHashMap.newKeySet();
     private final Map<ChatTemplateOptions, ChatTemplate> chatTemplates = new ConcurrentHashMap<>();
 
+    private final AutomatonRoom automata = new AutomatonRoom(AutomatonRoom.BYTES);
     private Constraints constraints;
 
     private HostedModel(EngineKey key, Tokenizer tokenizer, Engine engine) {
@@ -58,7 +60,7 @@ public final class HostedModel implements AutoCloseable {
 
     /** A session for one task. Sessions share an engine that has no room for all of their rows evenly. */
     public Engine.Session session() {
-        return FairSession.among(sessions, engine.session());
+        return FairSession.among(sessions, automata, engine.session());
     }
 
     public Tokenizer tokenizer() {
@@ -76,12 +78,14 @@ public final class HostedModel implements AutoCloseable {
      * @throws nighttrain.io.UserError where it cannot be satisfied, is not supported, or is too large
      */
     public TokenAutomaton automaton(Constraint constraint) {
+        Constraints compiled;
         synchronized (this) {
             if (constraints == null) {
                 constraints = new Constraints(tokenizer.vocabulary());
             }
+            compiled = constraints;
         }
-        return constraints.compile(constraint);
+        return compiled.compile(constraint);
     }
 
     @Override
@@ -102,29 +106,48 @@ public final class HostedModel implements AutoCloseable {
 
         private final Engine.Session session;
         private final Set<FairSession> all;
+        private final AutomatonRoom automata;
+        private final Map<Long, TokenAutomaton> constrained = new HashMap<>();
         private volatile int inFlight;
         private volatile boolean refused;
         private volatile long refusedNanos;
 
-        private FairSession(Engine.Session session, Set<FairSession> all) {
+        private FairSession(Engine.Session session, Set<FairSession> all, AutomatonRoom automata) {
             this.session = session;
             this.all = all;
+            this.automata = automata;
         }
 
-        /** {@code all}: a concurrent set of the sessions that are open at the engine. */
-        static FairSession among(Set<FairSession> all, Engine.Session session) {
-            FairSession fair = new FairSession(session, all);
+        /** {@code all}: a concurrent set of the sessions that are open at the engine; {@code automata}: the room that they share. */
+        static FairSession among(Set<FairSession> all, AutomatonRoom automata, Engine.Session session) {
+            FairSession fair = new FairSession(session, all, automata);
             all.add(fair);
             return fair;
         }
 
         @Override
         public boolean offer(GenerationRequest request) {
-            boolean taken = !othersAreStarved() && session.offer(request);
+            boolean taken = !othersAreStarved() && offerWithRoom(request);
             refusedNanos = System.nanoTime();
             refused = !taken;
             inFlight = session.inFlight();
             return taken;
+        }
+
+        private boolean offerWithRoom(GenerationRequest request) {
+            if (request.constraint().isEmpty()) {
+                return session.offer(request);
+            }
+            TokenAutomaton automaton = request.constraint().get().automaton();
+            if (!automata.enter(automaton)) {
+                return false;
+            }
+            if (!session.offer(request)) {
+                automata.leave(automaton);
+                return false;
+            }
+            constrained.put(request.id(), automaton);
+            return true;
         }
 
         private boolean othersAreStarved() {
@@ -137,6 +160,7 @@ public final class HostedModel implements AutoCloseable {
         @Override
         public Optional<Generation> poll(Duration atMost) throws InterruptedException {
             Optional<Generation> answer = session.poll(atMost);
+            answer.map(it -> constrained.remove(it.id())).ifPresent(automata::leave);
             inFlight = session.inFlight();
             return answer;
         }
@@ -150,6 +174,8 @@ public final class HostedModel implements AutoCloseable {
         public void close() {
             all.remove(this);
             session.close();
+            constrained.values().forEach(automata::leave);
+            constrained.clear();
         }
     }
 }
