@@ -60,7 +60,7 @@ public record GenerateTask(TaskSpec spec, TaskCounters counters) implements Fore
             RowLoop loop = new RowLoop(
                     queue,
                     new RequestBuilder(model, spec, attempts),
-                    new ResultBuilder(model.tokenizer(), spec.tokenIds(), spec.kind(), run.executor(), attempts),
+                    new ResultBuilder(model.tokenizer(), spec, run.executor(), attempts),
                     session,
                     inFlight,
                     gate,

@@ -5,10 +5,13 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.TokenLogprobs;
+import nighttrain.io.constraint.Constraint;
 import nighttrain.io.rows.ResultRow;
+import nighttrain.io.text.StopStrings;
 import nighttrain.io.text.StreamingDecoder;
 import nighttrain.io.text.Tokenizer;
 import nighttrain.pipeline.row.RowFault;
@@ -24,14 +27,15 @@ final class ResultBuilder {
     private final Tokenizer tokenizer;
     private final boolean tokenIds;
     private final RowKind kind;
+    private final String mark;
     private final String executor;
     private final AttemptCounts attempts;
 
-    /** {@code tokenIds}: rows have them; {@code kind}: what makes answers of generations. */
-    ResultBuilder(Tokenizer tokenizer, boolean tokenIds, RowKind kind, String executor, AttemptCounts attempts) {
+    ResultBuilder(Tokenizer tokenizer, TaskSpec spec, String executor, AttemptCounts attempts) {
         this.tokenizer = tokenizer;
-        this.tokenIds = tokenIds;
-        this.kind = kind;
+        this.tokenIds = spec.tokenIds();
+        this.kind = spec.kind();
+        this.mark = spec.decoding().constraint() instanceof Constraint.JsonSchema schema ? schema.after() : "";
         this.executor = executor;
         this.attempts = attempts;
     }
@@ -79,7 +83,21 @@ final class ResultBuilder {
                 tokenIds ? tokens : null,
                 logprobs(answer.logprobs()),
                 logprobs(answer.promptLogprobs()),
-                kind.answer(outputs).orElse(null));
+                kind.answer(outputs)
+                        .or(() -> afterMark(outputs.get(0).text(), tokens))
+                        .orElse(null));
+    }
+
+    /** The JSON of a text that is free until a mark; none where all of the text is JSON. The mark may be a token that texts leave out. */
+    private Optional<String> afterMark(String text, int[] tokens) {
+        if (mark.isEmpty()) {
+            return Optional.empty();
+        }
+        StopStrings strings = tokenizer.newStopStrings(List.of(mark));
+        for (int i = 0; i < tokens.length && strings.end() < 0; i++) {
+            strings.push(tokens[i]);
+        }
+        return strings.end() < 0 ? Optional.empty() : Optional.of(text.substring(strings.end()));
     }
 
     private String logprobs(List<TokenLogprobs> positions) {

@@ -6,6 +6,7 @@ import static org.apache.spark.sql.functions.from_json;
 import static org.apache.spark.sql.functions.lit;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import nighttrain.io.rows.ResultRow;
@@ -37,6 +38,9 @@ public final class ResultColumns {
         names.add(RowNames.ID);
         names.addAll(always());
         names.addAll(names.indexOf(TEXT) + 1, kind.columns().keySet());
+        if (ParsedColumn.of(options).isPresent()) {
+            names.add(names.indexOf(TEXT) + 1, ParsedColumn.NAME);
+        }
         if (options.samples() > 1) {
             names.add(RowNames.SAMPLE);
         }
@@ -66,7 +70,8 @@ public final class ResultColumns {
 
     /** From merged rows, in the order in which users see them. */
     static Column[] select(GenerateOptions options) {
-        Map<String, Column> own = options.input().kind().columns();
+        Map<String, Column> own = new HashMap<>(options.input().kind().columns());
+        ParsedColumn.of(options).ifPresent(parsed -> own.put(ParsedColumn.NAME, parsed));
         List<Column> columns = new ArrayList<>();
         for (String name : names(options)) {
             columns.add(own.containsKey(name) ? own.get(name).as(name) : column(name));

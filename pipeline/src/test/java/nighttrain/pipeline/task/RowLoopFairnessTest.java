@@ -107,7 +107,7 @@ class RowLoopFairnessTest {
             new RowLoop(
                             queue,
                             new RequestBuilder(lease.model(), spec, PASS.attempts()),
-                            new ResultBuilder(lease.model().tokenizer(), false, spec.kind(), name, PASS.attempts()),
+                            new ResultBuilder(lease.model().tokenizer(), spec, name, PASS.attempts()),
                             session,
                             inFlight,
                             new DeadlineGate(PASS),
