@@ -57,9 +57,7 @@ class ConstrainedJobTest {
     @BeforeEach
     void settings() {
         values = SettingValues.none()
-                .with(
-                        Settings.MODEL,
-                        TinyModel.in(dir.resolve("model"), 512).toString())
+                .with(Settings.MODEL, TinyModel.in(dir.resolve("model"), 512).toString())
                 .with(Settings.LOAD_FORMAT, LoadFormat.DUMMY)
                 .with(Settings.TEMPERATURE, 1.0)
                 .with(Settings.MAX_TOKENS, 60)
@@ -90,8 +88,8 @@ class ConstrainedJobTest {
         try (Tokenizer tokenizer = Tokenizer.open(dir.resolve("model"))) {
             Constraints constraints = new Constraints(tokenizer.vocabulary());
             for (String schema : schemas) {
-                fewest.add(
-                        constraints.compile(new Constraint.JsonSchema(schema, "")).fewestTokens()[TokenAutomaton.START]);
+                fewest.add(constraints.compile(new Constraint.JsonSchema(schema, ""))
+                        .fewestTokens()[TokenAutomaton.START]);
             }
         }
         List<String> lines = new ArrayList<>();
@@ -161,8 +159,9 @@ class ConstrainedJobTest {
                         line(4, format("{\"const\":\"a long text\"}"), 5),
                         line(5, "{\"type\":\"text\"}", 40)));
         String schema = "{\"type\":\"array\",\"items\":{\"type\":\"boolean\"}}";
-        List<Row> rows =
-                run("batch", batch().with(Settings.JSON_SCHEMA, schema).with(Settings.MAX_ROW_ERRORS, MaxRowErrors.share(1)));
+        List<Row> rows = run(
+                "batch",
+                batch().with(Settings.JSON_SCHEMA, schema).with(Settings.MAX_ROW_ERRORS, MaxRowErrors.share(1)));
         assertThat(rows)
                 .extracting(row -> row.<String>getAs("error"))
                 .containsExactly(null, "bad_constraint", null, "bad_constraint", null);
@@ -172,7 +171,10 @@ class ConstrainedJobTest {
                 .isEqualTo("fewer tokens than the constraint needs: 5 (at least 13; raise max_tokens)");
         assertThat(JSON.readTree(rows.get(0).<String>getAs("text")).isObject()).isTrue();
         assertThat(JSON.readTree(rows.get(2).<String>getAs("text")).isObject()).isTrue();
-        assertSatisfies(VALIDATORS.getSchema(schema, InputFormat.JSON), schema, rows.get(4).getAs("text"));
+        assertSatisfies(
+                VALIDATORS.getSchema(schema, InputFormat.JSON),
+                schema,
+                rows.get(4).getAs("text"));
         assertThat(rows.stream().map(row -> row.isNullAt(row.fieldIndex("parsed"))))
                 .as("the job's schema is not that of the other lines")
                 .containsExactly(true, true, true, true, false);
@@ -181,8 +183,7 @@ class ConstrainedJobTest {
     /** The types of the schema; the values are those of the text. */
     @Test
     void resultsCarryTheObject() throws IOException {
-        String schema =
-                """
+        String schema = """
                 {"type":"object","additionalProperties":false,"required":["s","i","d","b","n","e","o","l","u","free","tree","odd name.`"],
                  "properties":{"s":{"type":"string","maxLength":4},"i":{"type":"integer"},"d":{"type":"number"},"b":{"type":"boolean"},
                  "n":{"type":["integer","null"]},"e":{"enum":["x","y"]},"o":{"type":"object","properties":{"x":{"type":"integer"}}},
@@ -190,7 +191,8 @@ class ConstrainedJobTest {
                  "u":{"type":["string","integer"],"maxLength":3},"free":{"type":"object"},"odd name.`":{"const":12},
                  "tree":{"$ref":"#/$defs/tree"},"missing":{"type":"string","maxLength":1}},
                  "$defs":{"tree":{"type":"object","properties":{"v":{"type":"boolean"},"c":{"type":"array","items":{"$ref":"#/$defs/tree"}}},"required":["v","c"]}}}""";
-        List<Row> rows = run("parsed", prompts(40).with(Settings.JSON_SCHEMA, schema).with(Settings.MAX_TOKENS, 300));
+        List<Row> rows =
+                run("parsed", prompts(40).with(Settings.JSON_SCHEMA, schema).with(Settings.MAX_TOKENS, 300));
         StructType type = (StructType) rows.get(0).schema().apply("parsed").dataType();
         assertThat(type.toDDL())
                 .isEqualTo("s STRING,i BIGINT,d DOUBLE,b BOOLEAN,n BIGINT,e STRING,o STRUCT<x: BIGINT>,"
@@ -200,14 +202,18 @@ class ConstrainedJobTest {
         for (Row row : rows) {
             assertEqual(row.getAs("parsed"), JSON.readTree(row.<String>getAs("text")));
         }
-        assertThat(rows).extracting(row -> row.<Row>getAs("parsed").<String>getAs("u"))
+        assertThat(rows)
+                .extracting(row -> row.<Row>getAs("parsed").<String>getAs("u"))
                 .as("a text is told from a number")
                 .anyMatch(json -> json.startsWith("\""))
                 .anyMatch(json -> !json.startsWith("\""));
         assertThat(rows).anyMatch(row -> row.<Row>getAs("parsed").<List<?>>getAs("l") != null);
 
-        assertThatThrownBy(() -> run("parsed", prompts(40).with(Settings.JSON_SCHEMA, "{\"type\":\"integer\"}")
-                        .with(Settings.MAX_TOKENS, 300)))
+        assertThatThrownBy(() -> run(
+                        "parsed",
+                        prompts(40)
+                                .with(Settings.JSON_SCHEMA, "{\"type\":\"integer\"}")
+                                .with(Settings.MAX_TOKENS, 300)))
                 .isInstanceOf(UserError.class)
                 .hasMessageStartingWith("output belongs to another job")
                 .hasMessageContaining("constraint ");
@@ -227,7 +233,9 @@ class ConstrainedJobTest {
                 assertEqual(items.apply(i), written.get(i));
             }
         } else if (value instanceof String text) {
-            assertThat(text.equals(written.textValue()) || written.equals(JSON.readTree(text))).as(text).isTrue();
+            assertThat(text.equals(written.textValue()) || written.equals(JSON.readTree(text)))
+                    .as(text)
+                    .isTrue();
         } else {
             assertThat(value).isEqualTo(JSON.treeToValue(written, value.getClass()));
         }
@@ -239,7 +247,11 @@ class ConstrainedJobTest {
 
     private SettingValues prompts(int rows) throws IOException {
         Path input = dir.resolve("input.jsonl");
-        Files.write(input, IntStream.range(0, rows).mapToObj(i -> "{\"prompt\":\"" + i + "\"}").toList());
+        Files.write(
+                input,
+                IntStream.range(0, rows)
+                        .mapToObj(i -> "{\"prompt\":\"" + i + "\"}")
+                        .toList());
         return values.with(Settings.INPUT_PATH, input.toString()).with(Settings.FORMAT, "jsonl");
     }
 
@@ -247,18 +259,24 @@ class ConstrainedJobTest {
     void textsAreChoicesOrMatch() throws IOException {
         List<String> choices = List.of("billing", "bill", "ärger 🦙", "x");
         List<Row> chosen = run("choices", prompts(60).with(Settings.CHOICES, choices));
-        assertThat(chosen).extracting(row -> row.<String>getAs("text")).allMatch(choices::contains).contains("bill", "x");
+        assertThat(chosen)
+                .extracting(row -> row.<String>getAs("text"))
+                .allMatch(choices::contains)
+                .contains("bill", "x");
         assertThat(List.of(chosen.get(0).schema().fieldNames())).doesNotContain("parsed");
         String regex = "[A-Z]{2}-\\d{3,}( \\p{Lu}+)?";
         assertThat(run("regex", prompts(60).with(Settings.REGEX, regex).with(Settings.MAX_TOKENS, 9)))
                 .extracting(row -> row.<String>getAs("text"))
                 .allMatch(text -> text.matches(regex));
-        refuses(prompts(1).with(Settings.REGEX, regex).with(Settings.MAX_TOKENS, 5),
+        refuses(
+                prompts(1).with(Settings.REGEX, regex).with(Settings.MAX_TOKENS, 5),
                 "bad value of --max-tokens: 5 (the constraint needs 6; use at least that)");
     }
 
     private void refuses(SettingValues set, String message) {
-        assertThatThrownBy(() -> run("refused", set)).isInstanceOf(UserError.class).hasMessage(message);
+        assertThatThrownBy(() -> run("refused", set))
+                .isInstanceOf(UserError.class)
+                .hasMessage(message);
         assertThat(dir.resolve("refused")).doesNotExist();
     }
 
@@ -266,7 +284,9 @@ class ConstrainedJobTest {
     @Test
     void theObjectAfterAMarkIsParsed() throws IOException {
         SettingValues marked = prompts(40)
-                .with(Settings.JSON_SCHEMA, "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"}},\"required\":[\"a\"]}");
+                .with(
+                        Settings.JSON_SCHEMA,
+                        "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"}},\"required\":[\"a\"]}");
         for (String mark : List.of("=>", "<|im_end|>", "e")) {
             List<Row> rows = run("after" + mark.length(), marked.with(Settings.CONSTRAIN_AFTER, mark));
             for (Row row : rows) {
@@ -278,23 +298,27 @@ class ConstrainedJobTest {
                         .as(text)
                         .isEqualTo(JSON.readTree(json).get("a").longValue());
             }
-            assertThat(rows).as("something is free").anyMatch(row -> row.<String>getAs("text").indexOf("{") > mark.length());
+            assertThat(rows)
+                    .as("something is free")
+                    .anyMatch(row -> row.<String>getAs("text").indexOf("{") > mark.length());
         }
     }
 
     @Test
     void aScalarIsParsed() throws IOException {
         List<Row> rows = run("scalar", prompts(20).with(Settings.JSON_SCHEMA, "{\"type\":\"string\",\"maxLength\":6}"));
-        assertThat(rows).allSatisfy(row -> assertThat(JSON.readTree(row.<String>getAs("text")).textValue())
-                .isEqualTo(row.getAs("parsed")));
+        assertThat(rows)
+                .allSatisfy(row -> assertThat(
+                                JSON.readTree(row.<String>getAs("text")).textValue())
+                        .isEqualTo(row.getAs("parsed")));
     }
 
     private List<Row> run(String name, SettingValues set) {
         new GenerateJob()
                 .run(
                         spark,
-                        GenerateOptions.of(set.with(
-                                Settings.OUTPUT_PATH, dir.resolve(name).toString())),
+                        GenerateOptions.of(
+                                set.with(Settings.OUTPUT_PATH, dir.resolve(name).toString())),
                         ProgressListener.SILENT);
         return spark.read()
                 .parquet(dir.resolve(name).resolve("results").toString())

@@ -50,7 +50,9 @@ public sealed interface JsonType extends Serializable {
 
     private int columns() {
         if (this instanceof Struct struct) {
-            return struct.properties.values().stream().mapToInt(JsonType::columns).sum();
+            return struct.properties.values().stream()
+                    .mapToInt(JsonType::columns)
+                    .sum();
         }
         return this instanceof Items list ? list.item.columns() : 1;
     }
@@ -82,7 +84,8 @@ public sealed interface JsonType extends Serializable {
             }
             return new Items(known(either(items)));
         }
-        if (shape instanceof Shape.Obj object && !(object.writesOthers() && !object.others().isNever())) {
+        if (shape instanceof Shape.Obj object
+                && !(object.writesOthers() && !object.others().isNever())) {
             Map<String, JsonType> properties = new LinkedHashMap<>();
             object.properties().forEach((name, property) -> properties.put(name, known(of(property.shape()))));
             return struct(properties);

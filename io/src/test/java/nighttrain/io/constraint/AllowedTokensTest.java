@@ -314,7 +314,9 @@ class AllowedTokensTest {
                         }
                         String before = tokenizer.decode(Arrays.copyOf(tokens, at));
                         String text = tokenizer.decode(tokens);
-                        assertThat(before).as("the mark is no part of a character").doesNotEndWith("\uFFFD");
+                        assertThat(before)
+                                .as("the mark is no part of a character")
+                                .doesNotEndWith("\uFFFD");
                         if (at < tokens.length && after.equals("</mark>")) {
                             assertThat(text).startsWith(before);
                             assertThat(text.substring(before.length()))

@@ -34,7 +34,8 @@ class ConstraintsTest {
             for (Future<TokenAutomaton> each : compiled) {
                 assertThat(each.get(60, TimeUnit.SECONDS)).isSameAs(first);
             }
-            assertThat(constraints.compile(new Constraint.Regex("[a-c]{2,9}", ""))).isSameAs(first);
+            assertThat(constraints.compile(new Constraint.Regex("[a-c]{2,9}", "")))
+                    .isSameAs(first);
         } finally {
             threads.shutdownNow();
         }

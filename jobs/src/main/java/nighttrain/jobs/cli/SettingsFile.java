@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.StreamSupport;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.settings.SettingType.Shape;
@@ -13,6 +14,9 @@ import nighttrain.pipeline.settings.Settings;
 /** The file of {@code --config}: YAML, one {@code setting: value} a line, named as in {@code spark.nighttrain.<setting>}. */
 public final class SettingsFile {
     private static final String FORM = "YAML, one \"setting: value\" a line";
+
+    /** Settings that are JSON, which YAML may write in its own way. */
+    private static final Set<String> JSON = Set.of(Settings.JSON_SCHEMA.name(), Settings.CHAT_TEMPLATE_ARGS.name());
 
     private SettingsFile() {}
 
@@ -45,6 +49,9 @@ public final class SettingsFile {
         }
         if (isScalar(value)) {
             return value.asText();
+        }
+        if (value.isObject() && JSON.contains(setting)) {
+            return value.toString();
         }
         throw UserError.of(
                 "bad value of " + setting + " in " + file,

@@ -32,6 +32,23 @@ class SettingsFileTest {
     }
 
     @Test
+    void whatIsJsonMayBeYaml() throws Exception {
+        assertThat(read(
+                        """
+                        jsonSchema:
+                          type: object
+                          properties: {n: {type: [integer, "null"], minimum: 0.5}}
+                        chatTemplateArgs: {enable_thinking: false}
+                        """))
+                .isEqualTo(Map.of(
+                        "jsonSchema",
+                        "{\"type\":\"object\",\"properties\":{\"n\":{\"type\":[\"integer\",\"null\"],\"minimum\":0.5}}}",
+                        "chatTemplateArgs",
+                        "{\"enable_thinking\":false}"));
+        assertThat(read("jsonSchema: '{\"type\": \"object\"}'")).containsValue("{\"type\": \"object\"}");
+    }
+
+    @Test
     void mayBeEmptyOrAllComments() throws Exception {
         assertThat(read("")).isEmpty();
         assertThat(read("# none\n")).isEmpty();

@@ -125,7 +125,8 @@ final class ParsedColumn {
                     expect(token == JsonToken.VALUE_STRING);
                     return parser.getText();
                 case LONG:
-                    expect(token == JsonToken.VALUE_NUMBER_INT && parser.getNumberType() != JsonParser.NumberType.BIG_INTEGER);
+                    expect(token == JsonToken.VALUE_NUMBER_INT
+                            && parser.getNumberType() != JsonParser.NumberType.BIG_INTEGER);
                     return parser.getLongValue();
                 case DOUBLE:
                     expect(token.isNumeric());

@@ -63,7 +63,9 @@ class AutomatonRoomTest {
         assertThat(one.offer(request(1, null))).as("without a constraint").isTrue();
         assertThat(other.offer(request(0, automaton(400)))).isFalse();
         one.poll(Duration.ZERO);
-        assertThat(other.offer(request(0, automaton(400)))).as("the first is answered").isTrue();
+        assertThat(other.offer(request(0, automaton(400))))
+                .as("the first is answered")
+                .isTrue();
         assertThat(one.offer(request(2, large))).isFalse();
         other.close();
         assertThat(one.offer(request(2, large))).as("the other is closed").isTrue();
