@@ -49,6 +49,16 @@ class BadInputIT {
     }
 
     @Test
+    void aConstraintThatIsNotSupported() {
+        assertRefused(
+                Project.DEMO_PROMPTS,
+                "unsupported keyword in the JSON schema at #: not (it may constrain the text; leave it out or say it by other keywords)",
+                "--ignore-eos=false",
+                "--json-schema",
+                "{\"not\":{}}");
+    }
+
+    @Test
     void wrongColumnType() {
         assertRefused(
                 table("select 7 as prompt"),
