@@ -34,7 +34,7 @@ class BadInputIT {
     void noSuchColumn() {
         assertRefused(
                 Project.DEMO_PROMPTS,
-                "no such column: ticket (named by --prompt-column; the input's columns are id, prompt, expected; check the name)",
+                "no such column: ticket (named by --prompt-column; the input's columns are id, prompt, expected, category; check the name)",
                 "--prompt-column",
                 "ticket");
     }
@@ -43,19 +43,18 @@ class BadInputIT {
     void noSuchColumnInATemplate() {
         assertRefused(
                 Project.DEMO_PROMPTS,
-                "no such column: ticket (named by --prompt; the input's columns are id, prompt, expected; check the name)",
+                "no such column: ticket (named by --prompt; the input's columns are id, prompt, expected, category; check the name)",
                 "--prompt",
                 "Sort this: {ticket}");
     }
 
     @Test
-    void aConstraintThatIsNotSupported() {
+    void aConstraintBesideEndsThatAreIgnored() {
         assertRefused(
                 Project.DEMO_PROMPTS,
-                "unsupported keyword in the JSON schema at #: not (it may constrain the text; leave it out or say it by other keywords)",
-                "--ignore-eos=false",
+                "--ignore-eos does not go with the constraint: true (a constrained output ends where the constraint does; leave it out)",
                 "--json-schema",
-                "{\"not\":{}}");
+                "{\"type\":\"object\"}");
     }
 
     @Test
