@@ -33,8 +33,7 @@ class SettingsFileTest {
 
     @Test
     void whatIsJsonMayBeYaml() throws Exception {
-        assertThat(read(
-                        """
+        assertThat(read("""
                         jsonSchema:
                           type: object
                           properties: {n: {type: [integer, "null"], minimum: 0.5}}
