@@ -130,6 +130,6 @@ class ErrorFormTest {
     }
 
     private static boolean isWayOut(String clause) {
-        return IMPERATIVES.contains(clause.split("[ ,:]")[0]);
+        return IMPERATIVES.contains(clause.split("[ ,:]", 2)[0]);
     }
 }

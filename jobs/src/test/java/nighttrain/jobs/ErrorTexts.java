@@ -96,7 +96,7 @@ final class ErrorTexts {
                 } else {
                     calls.computeIfAbsent(name, key -> new ArrayList<>()).add(getCurrentPath());
                 }
-                return super.visitMethodInvocation(call, none);
+                return super.visitMethodInvocation(call, null);
             }
 
             @Override
@@ -106,7 +106,7 @@ final class ErrorTexts {
                 }
                 calls.computeIfAbsent(name(made.getIdentifier()), key -> new ArrayList<>())
                         .add(getCurrentPath());
-                return super.visitNewClass(made, none);
+                return super.visitNewClass(made, null);
             }
 
             @Override
@@ -123,7 +123,7 @@ final class ErrorTexts {
                         }
                     }
                 }
-                return super.visitClass(type, none);
+                return super.visitClass(type, null);
             }
 
             @Override
@@ -133,7 +133,7 @@ final class ErrorTexts {
                             .computeIfAbsent(variable.getName().toString(), key -> new ArrayList<>())
                             .add(getCurrentPath());
                 }
-                return super.visitVariable(variable, none);
+                return super.visitVariable(variable, null);
             }
         }.scan(unit, null);
     }
@@ -289,7 +289,7 @@ final class ErrorTexts {
                 if (variable.getName().contentEquals(name) && variable.getInitializer() != null) {
                     found.add(variable.getInitializer());
                 }
-                return super.visitVariable(variable, none);
+                return super.visitVariable(variable, null);
             }
         }.scan(method, null);
         return found.isEmpty() ? null : found.get(0);

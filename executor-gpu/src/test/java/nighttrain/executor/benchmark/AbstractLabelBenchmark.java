@@ -64,9 +64,9 @@ abstract class AbstractLabelBenchmark {
                 double[] scored = new double[rounds];
                 double[] generated = new double[rounds];
                 for (int round = 0; round < rounds; round++) {
-                    List<int[]> prompts = prompts(new Random(2 * round), vocabulary);
+                    List<int[]> prompts = prompts(new Random(2L * round), vocabulary);
                     scored[round] = rowsPerSecond(engine, scores(prompts, labels));
-                    prompts = prompts(new Random(2 * round + 1), vocabulary); // none of them is in the cache
+                    prompts = prompts(new Random(2L * round + 1), vocabulary); // none of them is in the cache
                     generated[round] = rowsPerSecond(engine, texts(prompts, constraint));
                 }
                 System.out.printf(

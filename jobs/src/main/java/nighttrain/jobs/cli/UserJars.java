@@ -58,7 +58,7 @@ public final class UserJars {
         try {
             jars = DependencyUtils.resolveGlobPaths(jars, hadoop);
             String here = DependencyUtils.downloadFileList(jars, scratch(), conf, hadoop);
-            for (String jar : here.split(",")) {
+            for (String jar : here.split(",", -1)) {
                 Path file = Path.of(org.apache.spark.util.Utils.resolveURI(jar).getPath());
                 if (!Files.isReadable(file)) {
                     throw UserError.of("no such jar", file, "named by " + JARS + "; check the path");

@@ -1,7 +1,6 @@
 package nighttrain.pipeline.host;
 
 import java.util.IdentityHashMap;
-import java.util.Map;
 import nighttrain.io.constraint.TokenAutomaton;
 
 /**
@@ -13,7 +12,7 @@ final class AutomatonRoom {
     static final long BYTES = 192L << 20;
 
     private final long bytes;
-    private final Map<TokenAutomaton, Integer> users = new IdentityHashMap<>();
+    private final IdentityHashMap<TokenAutomaton, Integer> users = new IdentityHashMap<>();
     private long taken;
 
     AutomatonRoom(long bytes) {

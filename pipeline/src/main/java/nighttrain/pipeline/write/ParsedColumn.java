@@ -120,23 +120,26 @@ final class ParsedColumn {
         }
 
         private Object scalar(JsonType.Scalar type, JsonToken token) throws IOException, Unfit {
-            switch (type) {
-                case TEXT:
+            return switch (type) {
+                case TEXT -> {
                     expect(token == JsonToken.VALUE_STRING);
-                    return parser.getText();
-                case LONG:
+                    yield parser.getText();
+                }
+                case LONG -> {
                     expect(token == JsonToken.VALUE_NUMBER_INT
                             && parser.getNumberType() != JsonParser.NumberType.BIG_INTEGER);
-                    return parser.getLongValue();
-                case DOUBLE:
+                    yield parser.getLongValue();
+                }
+                case DOUBLE -> {
                     expect(token.isNumeric());
-                    return parser.getDoubleValue();
-                case BOOLEAN:
+                    yield parser.getDoubleValue();
+                }
+                case BOOLEAN -> {
                     expect(token.isBoolean());
-                    return parser.getBooleanValue();
-                default:
-                    return written();
-            }
+                    yield parser.getBooleanValue();
+                }
+                default -> written();
+            };
         }
 
         /** The value's characters as they are in the text. */
