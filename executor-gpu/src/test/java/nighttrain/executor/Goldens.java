@@ -38,6 +38,11 @@ public final class Goldens {
                 "parallel-track");
     }
 
+    /** Those whose weights are stored in 8 bits; their goldens are of the dequantised weights; see notebooks/quantized_checkpoints.py. */
+    public static List<String> quantized() {
+        return List.of("fp8-tensor", "fp8-channel", "fp8-block", "fp8-scale-inv", "fp8-static");
+    }
+
     /** On how many ranks a checkpoint can run: four tracks, two key heads, or heads that are normed together. */
     public static int mostRanks(String name) {
         return switch (name) {

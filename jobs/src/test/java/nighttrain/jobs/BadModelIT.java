@@ -85,7 +85,7 @@ class BadModelIT {
 
         assertRefused(
                 model.dir(),
-                "unknown dtype of tensor model.embed_tokens.weight in MODEL/model.safetensors: I16 (F32, F16, BF16 are supported; choose or convert to an unquantised checkpoint)");
+                "unknown dtype of tensor model.embed_tokens.weight in MODEL/model.safetensors: I16 (F32, F16, BF16, F8_E4M3 are supported; use the model's unquantised checkpoint or one published in fp8)");
     }
 
     @Test

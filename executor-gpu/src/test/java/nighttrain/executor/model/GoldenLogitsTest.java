@@ -2,6 +2,7 @@ package nighttrain.executor.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
 import java.util.stream.Stream;
 import nighttrain.executor.Goldens;
 import nighttrain.executor.Goldens.Golden;
@@ -15,7 +16,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Logits at every position of a prompt, on any number of ranks, against Hugging Face transformers and the training framework. */
 class GoldenLogitsTest {
     static Stream<Arguments> checkpointsAndRanks() {
-        return Goldens.names().stream()
+        return Stream.of(Goldens.names(), Goldens.quantized())
+                .flatMap(List::stream)
                 .flatMap(name -> Stream.of(1, 2, 4)
                         .filter(ranks -> ranks <= Goldens.mostRanks(name))
                         .map(ranks -> Arguments.of(name, ranks)));

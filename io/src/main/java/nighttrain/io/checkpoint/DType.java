@@ -8,7 +8,8 @@ import java.util.Locale;
 public enum DType {
     F32(4),
     F16(2),
-    BF16(2);
+    BF16(2),
+    F8_E4M3(1);
 
     private final int bytes;
 
@@ -21,7 +22,7 @@ public enum DType {
         return bytes;
     }
 
-    /** The short name users type: {@code fp32}, {@code fp16}, {@code bf16}. */
+    /** The short name users type: {@code fp32}, {@code fp16}, {@code bf16}, {@code fp8_e4m3}. */
     public String label() {
         return name().replaceFirst("^F", "fp").toLowerCase(Locale.ROOT);
     }
@@ -35,6 +36,7 @@ public enum DType {
             case F32 -> source.asFloatBuffer().get(target, offset, count);
             case BF16 -> bf16(source.asShortBuffer(), target, offset, count);
             case F16 -> fp16(source.asShortBuffer(), target, offset, count);
+            case F8_E4M3 -> fp8(source, target, offset, count);
         }
     }
 
@@ -49,6 +51,12 @@ public enum DType {
         float[] values = HalfTable.VALUES;
         for (int i = 0; i < count; i++) {
             target[offset + i] = values[source.get(i) & 0xffff];
+        }
+    }
+
+    private static void fp8(ByteBuffer source, float[] target, int offset, int count) {
+        for (int i = 0; i < count; i++) {
+            target[offset + i] = E4m3.toFloat(source.get(i));
         }
     }
 

@@ -5,8 +5,10 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
@@ -17,11 +19,20 @@ import nighttrain.io.checkpoint.SafetensorsHeader.TensorEntry;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.ModelSpec.Head;
 import nighttrain.io.spec.ModelSpec.Spelling;
+import nighttrain.io.spec.Quantization;
+import nighttrain.io.spec.Quantization.Block;
 
 /** Weights in one or several safetensors files. */
 final class SafetensorsCheckpoint implements Checkpoint {
+    /** After a weight's name. The second multiplies, too, whatever it is called. */
+    private static final List<String> WEIGHT_SCALES = List.of("_scale", "_scale_inv");
+
+    /** In a quantised layer. Activations are scaled by what they are, so these are not needed. */
+    private static final List<String> ACTIVATION_SCALES = List.of("input_scale", "activation_scale", "output_scale");
+
     private final Path dir;
     private final ModelSpec spec;
+    private final Optional<Block> block;
     private final Map<String, MappedTensor> tensors;
     private final Spelling spelling;
     private final List<String> warnings;
@@ -32,6 +43,7 @@ final class SafetensorsCheckpoint implements Checkpoint {
         this.dir = dir;
         this.tensors = Map.copyOf(tensors);
         this.spelling = spelling(spec, tensors);
+        this.block = spec.quantization().flatMap(Quantization::block);
         Optional<Head> saved = savedHead(spec);
         this.spec = saved.map(spec::withHead).orElse(spec);
         this.warnings = saved.map(head -> "head of its own in " + dir + ": "
@@ -69,8 +81,8 @@ final class SafetensorsCheckpoint implements Checkpoint {
                 || !has(head.output().weight())) {
             return Optional.empty();
         }
-        CheckpointTensor own = tensors.get(spelling.of(head.own().weight()));
-        CheckpointTensor tied = tensors.get(spelling.of(head.output().weight()));
+        CheckpointTensor own = valued(tensors.get(spelling.of(head.own().weight())));
+        CheckpointTensor tied = valued(tensors.get(spelling.of(head.output().weight())));
         return own.shape().equals(tied.shape()) && sameValues(own, tied)
                 ? Optional.empty()
                 : Optional.of(head.untied());
@@ -98,8 +110,11 @@ final class SafetensorsCheckpoint implements Checkpoint {
 
     @Override
     public void checkUnread() {
-        String ownHead = spelling.of(spec.head().own().weight());
-        TensorChecks.firstUnread(tensors.keySet(), spec.tensors(), spelling, Set.of(ownHead))
+        Set<String> spare = new HashSet<>(Set.of(spelling.of(spec.head().own().weight())));
+        tensors.values().stream()
+                .filter(tensor -> tensor.dtype() == DType.F8_E4M3)
+                .forEach(tensor -> spare.addAll(scaleNames(tensor.name())));
+        TensorChecks.firstUnread(tensors.keySet(), spec.tensors(), spelling, spare)
                 .ifPresent(name -> {
                     throw UserError.of(
                             "tensor that nothing reads in "
@@ -156,7 +171,33 @@ final class SafetensorsCheckpoint implements Checkpoint {
             throw TensorChecks.missing(dir.toString(), spelling.of(name), expectedShape);
         }
         TensorChecks.checkShape(tensor.file().path().toString(), tensor, expectedShape);
-        return tensor;
+        return valued(tensor);
+    }
+
+    /** Numbers of 8 bits with their scales; what is wider is its own value. */
+    private CheckpointTensor valued(MappedTensor tensor) {
+        if (tensor.dtype() != DType.F8_E4M3) {
+            return tensor;
+        }
+        MappedTensor scale = WEIGHT_SCALES.stream()
+                .map(suffix -> tensors.get(tensor.name() + suffix))
+                .filter(Objects::nonNull)
+                .findFirst()
+                .orElseThrow(() -> UserError.of(
+                        "missing scales of a tensor in " + tensor.file().path(),
+                        tensor.name(),
+                        "numbers of 8 bits have them in " + tensor.name() + WEIGHT_SCALES.get(0) + " or "
+                                + WEIGHT_SCALES.get(1) + "; copy the file again or choose another model"));
+        return ScaledTensor.of(tensor, scale, block);
+    }
+
+    /** The scales that may stand beside a weight of 8 bits: its own, and static ones of what its layer takes and gives. */
+    private static List<String> scaleNames(String weight) {
+        String module = weight.substring(0, weight.lastIndexOf('.') + 1);
+        return Stream.concat(
+                        WEIGHT_SCALES.stream().map(suffix -> weight + suffix),
+                        ACTIVATION_SCALES.stream().map(name -> module + name))
+                .toList();
     }
 
     @Override

@@ -125,11 +125,14 @@ record SafetensorsHeader(long dataStart, List<TensorEntry> tensors) {
             return Arrays.stream(DType.values())
                     .filter(dtype -> dtype.name().equals(found))
                     .findFirst()
-                    .orElseThrow(() -> UserError.of(
-                            "unknown dtype of tensor " + name + " in " + file,
-                            found,
-                            Arrays.stream(DType.values()).map(DType::name).collect(Collectors.joining(", "))
-                                    + " are supported; choose or convert to an unquantised checkpoint"));
+                    .orElseThrow(
+                            () -> UserError.of(
+                                    "unknown dtype of tensor " + name + " in " + file,
+                                    found,
+                                    Arrays.stream(DType.values())
+                                                    .map(DType::name)
+                                                    .collect(Collectors.joining(", "))
+                                            + " are supported; use the model's unquantised checkpoint or one published in fp8"));
         }
 
         private static List<Long> longs(String name, String key, JsonNode json, Path file) {

@@ -25,6 +25,7 @@ import nighttrain.io.spec.Parameter.Table;
  * @param finalNorm what the head reads the stream through
  * @param head the stream to logits
  * @param spellings other ways in which published checkpoints begin tensor names
+ * @param quantization of the checkpoint's weights, where they are stored in 8 bits
  */
 public record ModelSpec(
         String modelType,
@@ -34,7 +35,21 @@ public record ModelSpec(
         Wiring wiring,
         Norm finalNorm,
         Head head,
-        List<Spelling> spellings) {
+        List<Spelling> spellings,
+        Optional<Quantization> quantization) {
+    /** Of weights that are stored as they are. */
+    public ModelSpec(
+            String modelType,
+            int maxPositions,
+            Embedding embedding,
+            List<LayerSpec> layers,
+            Wiring wiring,
+            Norm finalNorm,
+            Head head,
+            List<Spelling> spellings) {
+        this(modelType, maxPositions, embedding, layers, wiring, finalNorm, head, spellings, Optional.empty());
+    }
+
     public ModelSpec {
         layers = List.copyOf(layers);
         spellings = List.copyOf(spellings);
@@ -64,17 +79,24 @@ public record ModelSpec(
 
     /** The same with another head. */
     public ModelSpec withHead(Head other) {
-        return new ModelSpec(modelType, maxPositions, embedding, layers, wiring, finalNorm, other, spellings);
+        return new ModelSpec(
+                modelType, maxPositions, embedding, layers, wiring, finalNorm, other, spellings, quantization);
     }
 
     /** The same with another embedding. */
     public ModelSpec withEmbedding(Embedding other) {
-        return new ModelSpec(modelType, maxPositions, other, layers, wiring, finalNorm, head, spellings);
+        return new ModelSpec(modelType, maxPositions, other, layers, wiring, finalNorm, head, spellings, quantization);
     }
 
     /** The same with other spellings. */
     public ModelSpec withSpellings(List<Spelling> other) {
-        return new ModelSpec(modelType, maxPositions, embedding, layers, wiring, finalNorm, head, other);
+        return new ModelSpec(modelType, maxPositions, embedding, layers, wiring, finalNorm, head, other, quantization);
+    }
+
+    /** The same with weights that are stored so. */
+    public ModelSpec withQuantization(Quantization other) {
+        return new ModelSpec(
+                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, spellings, Optional.of(other));
     }
 
     /** All that it has learned, those of tracks once. */

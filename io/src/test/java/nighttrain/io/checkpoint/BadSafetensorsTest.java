@@ -78,11 +78,11 @@ class BadSafetensorsTest {
     @Test
     void unknownDtype() {
         assertRefused(new SafetensorsFile()
-                        .tensor("w", "F8_E4M3", "[2]", new byte[2])
+                        .tensor("w", "F8_E5M2", "[2]", new byte[2])
                         .bytes())
                 .hasMessage(
-                        "unknown dtype of tensor w in %s: F8_E4M3 (F32, F16, BF16 are supported; choose or convert to"
-                                + " an unquantised checkpoint)",
+                        "unknown dtype of tensor w in %s: F8_E5M2 (F32, F16, BF16, F8_E4M3 are supported; use the model's"
+                                + " unquantised checkpoint or one published in fp8)",
                         file);
         assertRefused(good.bytes("{\"w\": {}}"))
                 .hasMessageContaining("unknown dtype of tensor w in " + file + ": none");

@@ -5,12 +5,14 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import nighttrain.io.JsonFile;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.ModelSpec.Spelling;
+import nighttrain.io.spec.Quantization;
 
 /**
  * The model families that are known, by {@code model_type}, one file each. They read {@code config.json} as Hugging Face transformers
@@ -76,9 +78,10 @@ public final class Families {
                     "unknown model_type in " + json.file(), modelType, "known are " + known + "; choose such a model");
         }
         Family family = KNOWN.get(modelType);
+        Optional<Quantization> quantization = QuantizationConfig.read(json);
         ModelSpec spec = family.read().apply(json);
         ForwardKeys.refuseUnread(json, family.ignored());
-        return spec;
+        return quantization.map(spec::withQuantization).orElse(spec);
     }
 
     /**

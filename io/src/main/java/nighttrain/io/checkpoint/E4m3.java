@@ -1,0 +1,55 @@
+package nighttrain.io.checkpoint;
+
+/** Numbers of 8 bits, FP8 E4M3 (arXiv 2209.05433): sign, 4 bits of exponent, 3 of mantissa; 448 at most, no infinities. */
+public final class E4m3 {
+    /** The largest number. */
+    public static final float MAX = 448;
+
+    private static final byte MAX_CODE = 0x7e;
+    private static final int NAN_CODE = 0x7f;
+    private static final float SMALLEST_NORMAL = 0x1p-6f;
+    private static final float SUBNORMAL_STEPS = 0x1p9f;
+
+    private static final float[] VALUES = new float[256];
+
+    static {
+        for (int code = 0; code < VALUES.length; code++) {
+            VALUES[code] = value(code);
+        }
+    }
+
+    private E4m3() {}
+
+    private static float value(int code) {
+        int exponent = code >>> 3 & 0xf;
+        int mantissa = code & 7;
+        float magnitude = (code & NAN_CODE) == NAN_CODE
+                ? Float.NaN
+                : exponent == 0 ? mantissa / SUBNORMAL_STEPS : Math.scalb(1 + mantissa / 8f, exponent - 7);
+        return code >= 128 ? -magnitude : magnitude;
+    }
+
+    public static float toFloat(byte code) {
+        return VALUES[code & 0xff];
+    }
+
+    /** Rounds to nearest, ties to even; what is larger than {@link #MAX} becomes it, as do infinities; NaN stays NaN. */
+    public static byte of(float value) {
+        if (Float.isNaN(value)) {
+            return NAN_CODE;
+        }
+        int sign = Float.floatToRawIntBits(value) >>> 24 & 0x80;
+        float magnitude = Math.abs(value);
+        int code;
+        if (magnitude >= MAX) {
+            code = MAX_CODE;
+        } else if (magnitude < SMALLEST_NORMAL) {
+            code = (int) Math.rint(magnitude * SUBNORMAL_STEPS); // 8 is the smallest normal number
+        } else {
+            int bits = Float.floatToRawIntBits(magnitude);
+            int rounded = bits + 0x7ffff + (bits >>> 20 & 1);
+            code = Math.min((rounded >>> 20) - (127 - 7 << 3), MAX_CODE);
+        }
+        return (byte) (sign | code);
+    }
+}

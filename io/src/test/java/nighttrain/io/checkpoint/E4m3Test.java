@@ -1,0 +1,51 @@
+package nighttrain.io.checkpoint;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+class E4m3Test {
+    /** The values as in the paper: exponent -6 to 8, subnormals below, 448 the largest, NaN where all bits are set. */
+    private static double defined(int code) {
+        int exponent = code >> 3 & 15;
+        int mantissa = code & 7;
+        double magnitude =
+                exponent == 0 ? mantissa * Math.pow(2, -9) : (8 + mantissa) / 8.0 * Math.pow(2, exponent - 7);
+        return (code & 127) == 127 ? Double.NaN : code < 128 ? magnitude : -magnitude;
+    }
+
+    @Test
+    void everyCodeHasItsValueAndComesBack() {
+        for (int code = 0; code < 256; code++) {
+            assertThat(E4m3.toFloat((byte) code)).isEqualTo(Float.valueOf((float) defined(code)));
+            if ((code & 127) != 127) {
+                assertThat(E4m3.of(E4m3.toFloat((byte) code))).isEqualTo((byte) code);
+            }
+        }
+        assertThat(E4m3.MAX).isEqualTo(E4m3.toFloat((byte) 126)).isEqualTo(448);
+    }
+
+    /** Every value between two neighbours goes to the nearer one, the middle to the even one. */
+    @Test
+    void roundsToNearestEven() {
+        for (int code = 0; code < 126; code++) {
+            float low = E4m3.toFloat((byte) code);
+            float high = E4m3.toFloat((byte) (code + 1));
+            float middle = (low + high) / 2;
+            int even = code % 2 == 0 ? code : code + 1;
+            assertThat(E4m3.of(middle)).isEqualTo((byte) even);
+            assertThat(E4m3.of(-middle)).isEqualTo((byte) (even | 128));
+            assertThat(E4m3.of(Math.nextDown(middle))).isEqualTo((byte) code);
+            assertThat(E4m3.of(Math.nextUp(middle))).isEqualTo((byte) (code + 1));
+        }
+    }
+
+    @Test
+    void whatIsTooLargeIsTheLargest() {
+        IntStream.of(448, 463, 464, 465, 480, 10_000)
+                .forEach(large -> assertThat(E4m3.of(large)).isEqualTo((byte) 126));
+        assertThat(E4m3.of(Float.NEGATIVE_INFINITY)).isEqualTo((byte) (126 | 128));
+        assertThat(E4m3.toFloat(E4m3.of(Float.NaN))).isNaN();
+    }
+}
