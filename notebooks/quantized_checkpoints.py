@@ -5,7 +5,8 @@
 Those of compressed-tensors are quantised by that package; those of `quant_method: fp8` by the rule of DeepSeek-V3 (the
 largest magnitude of a block is 448), and of Ministral 3 (one scale a tensor, static ones for activations). The goldens
 are what transformers computes in fp32 of the values that each format's own code gives: compressed-tensors' `dequantize`,
-transformers' `_dequantize_fp8_weight`. golden.json is as in `reference_checkpoints.py`.
+transformers' `_dequantize_fp8_weight`. golden.json is as in `reference_checkpoints.py`; `by_token` are the logits where what goes into quantised layers of whole
+sixteens of inputs is rounded to 8 bits, too, with a scale for every token.
 """
 
 import argparse
@@ -75,6 +76,12 @@ def padded_dequantize(numbers: Tensor, scale: Tensor, block: list[int] | None) -
     whole = torch.zeros(rows, cols, dtype=torch.float8_e4m3fn)
     whole[: numbers.shape[0], : numbers.shape[1]] = numbers
     return _dequantize_fp8_weight(whole, scale, block, torch.float32)[: numbers.shape[0], : numbers.shape[1]]
+
+
+def by_token(x: Tensor) -> Tensor:
+    """Activations in 8 bits, with a scale for every token."""
+    most = x.abs().amax(-1, keepdim=True)
+    return (x * (MAX / most)).to(torch.float8_e4m3fn).float() * (most / MAX)
 
 
 def compressed_config(weights: dict, activations: dict | None, ignore: list[str]) -> dict:
@@ -172,6 +179,12 @@ def make_checkpoint(one: Format, directory: Path, seed: int) -> dict | None:
             module.weight.data = values.float()
     prompts = random_prompts(seed, (1, 13, 40))
     outputs = golden(forward_of(model), prompts)
+    if outputs is not None:
+        for name, module in model.named_modules():
+            if isinstance(module, torch.nn.Linear) and name not in one.unquantized and module.in_features % 16 == 0:
+                module.register_forward_pre_hook(lambda _, inputs: (by_token(inputs[0]),))
+        for entry, prompt in zip(outputs["prompts"], prompts):
+            entry["by_token"] = [[float(f"{x:.7g}") for x in row] for row in forward_of(model)(prompt).tolist()]
     config = json.loads(one.config.to_json_string(use_diff=True)) | dict(architectures=[type(model).__name__])
     if one.inside:
         config = dict(model_type=one.inside, text_config=config)

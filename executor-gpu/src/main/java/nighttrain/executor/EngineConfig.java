@@ -3,6 +3,7 @@ package nighttrain.executor;
 import java.io.Serializable;
 import java.util.List;
 import nighttrain.io.UserError;
+import nighttrain.io.spec.WeightFormat;
 
 /**
  * What was asked of an engine; {@link EnginePlan} is what came of it. 0 means "choose for me" where said.
@@ -19,6 +20,7 @@ import nighttrain.io.UserError;
  * @param threads CPU threads in all; 0: all that the machine has
  * @param gpu which GPUs, and how much of them
  * @param lengths that sequences are expected to have
+ * @param weights which weights are kept and multiplied in 8 bits
  */
 public record EngineConfig(
         Backend backend,
@@ -32,7 +34,8 @@ public record EngineConfig(
         boolean prefixCache,
         int threads,
         GpuConfig gpu,
-        Lengths lengths)
+        Lengths lengths,
+        WeightFormat.Choice weights)
         implements Serializable {
     /** Nothing is known of the lengths. */
     public EngineConfig(
@@ -59,7 +62,8 @@ public record EngineConfig(
                 prefixCache,
                 threads,
                 gpu,
-                Lengths.UNKNOWN);
+                Lengths.UNKNOWN,
+                WeightFormat.Choice.AUTO);
     }
 
     /** With all of the machine's GPUs. */
@@ -151,7 +155,26 @@ public record EngineConfig(
                 prefixCache,
                 threads,
                 otherGpu,
-                otherLengths);
+                otherLengths,
+                weights);
+    }
+
+    /** The same with other weights in 8 bits. */
+    public EngineConfig with(WeightFormat.Choice other) {
+        return new EngineConfig(
+                backend,
+                ranks,
+                replicas,
+                maxNumSeqs,
+                maxBatchTokens,
+                maxModelLen,
+                pageTokens,
+                kvPages,
+                prefixCache,
+                threads,
+                gpu,
+                lengths,
+                other);
     }
 
     /** What a user gets who asks for nothing. */

@@ -10,7 +10,6 @@ import nighttrain.executor.cache.CacheBudget;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.cache.CacheSpec;
 import nighttrain.executor.device.cuda.CudaDevices;
-import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.ModelSpec;
@@ -194,7 +193,7 @@ final class EnginePlanning {
                 return ranks;
             }
         }
-        long weightBytes = HardwareProfile.BF16_BYTES * ModelFootprint.parametersPerRank(model, 1);
+        long weightBytes = ModelFootprint.gpuBytesPerRank(model, 1);
         throw UserError.of(
                 "model does not fit the GPUs",
                 (weightBytes >> 30) + " GiB of weights",

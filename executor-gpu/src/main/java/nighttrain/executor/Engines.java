@@ -61,7 +61,7 @@ public final class Engines {
         check(config, model);
         int maxModelLen = maxModelLen(config, model);
         return runsOnGpu(config)
-                ? EnginePlanning.onGpus(config, model, maxModelLen, SCORED_PER_STEP)
+                ? EnginePlanning.onGpus(config, model.with(config.weights()), maxModelLen, SCORED_PER_STEP)
                 : EnginePlanning.onCpu(config, model, maxModelLen);
     }
 
@@ -73,12 +73,14 @@ public final class Engines {
     public static EnginePlan planOn(HardwareProfile hardware, int gpus, EngineConfig config, ModelSpec model) {
         check(config, model);
         EnginePlanning.Room room = new EnginePlanning.Room(gpus, budgetBytes(hardware, config));
-        return EnginePlanning.onGpus(config, model, maxModelLen(config, model), SCORED_PER_STEP, room);
+        return EnginePlanning.onGpus(
+                config, model.with(config.weights()), maxModelLen(config, model), SCORED_PER_STEP, room);
     }
 
     /** What one of {@code ranks} ranks would take of a GPU that need not be here. */
     public static GpuMemory memoryOn(HardwareProfile hardware, int ranks, EngineConfig config, ModelSpec model) {
-        return EnginePlanning.memory(config, model, ranks, SCORED_PER_STEP, budgetBytes(hardware, config));
+        return EnginePlanning.memory(
+                config, model.with(config.weights()), ranks, SCORED_PER_STEP, budgetBytes(hardware, config));
     }
 
     private static long budgetBytes(HardwareProfile hardware, EngineConfig config) {
@@ -124,7 +126,7 @@ public final class Engines {
     public static Optional<Roofline> roofline(EngineConfig config, EnginePlan plan, ModelSpec model) {
         return plan.backend() == Backend.CUDA
                 ? Optional.of(new Roofline(
-                        model,
+                        model.with(config.weights()),
                         plan.ranks(),
                         CudaDevices.peakRates(
                                 EnginePlanning.gpusOf(0, config, plan).get(0))))
@@ -189,7 +191,8 @@ public final class Engines {
                                 config.gpu().skipAllReduce(), config.gpu().deterministic()))
                 : CpuDevice.ranks(
                         plan.ranks(), plan.threadsPerRank(), config.gpu().skipAllReduce());
-        RankGroup workers = RankGroup.load(name, checkpoint, devices, limits, layout);
+        RankGroup workers =
+                RankGroup.load(name, checkpoint.with(config.weights()), devices, limits, layout);
         PageAllocator pages = new PageAllocator(layout, plan.prefixCache());
         Scheduler scheduler = new Scheduler(limits, pages, config.lengths().outputTokens());
         return new Replica(name, scheduler, pages, workers, plan.maxNumSeqs() * (1 + QUEUED_PER_RUNNING));

@@ -37,7 +37,7 @@ public record GpuMemory(
         ModelBlocks.checkRanks(model, ranks);
         return new GpuMemory(
                 budget,
-                HardwareProfile.BF16_BYTES * ModelFootprint.parametersPerRank(model, ranks),
+                ModelFootprint.gpuBytesPerRank(model, ranks),
                 ModelBlocks.of(model, 0, ranks).bufferBytes(maxTokens, maxSamples),
                 model.kvElementsPerToken() * HardwareProfile.BF16_BYTES / ranks,
                 (long) USEFUL_TOKENS * leastSequences(config));

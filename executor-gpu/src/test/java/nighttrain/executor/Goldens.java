@@ -55,6 +55,11 @@ public final class Goldens {
     /** A prompt, the logits after each of its tokens, and the 64 tokens that greedy decoding appends. */
     public record Golden(int[] ids, float[][] logits, int[] greedy) {}
 
+    /** Logits of a checkpoint in 8 bits where activations are, too. */
+    public static float[][] byToken(String name, int prompt) {
+        return logits(root(name).get("prompts").get(prompt).get("by_token"));
+    }
+
     public static Path checkpoint(String name) {
         try {
             return Path.of(Goldens.class.getResource("/checkpoints/" + name).toURI());
@@ -64,17 +69,22 @@ public final class Goldens {
     }
 
     public static List<Golden> of(String name) {
+        List<Golden> goldens = new ArrayList<>();
+        for (JsonNode prompt : root(name).get("prompts")) {
+            goldens.add(new Golden(
+                    ints(prompt.get("ids")), logits(prompt.get("logits")), ints(prompt.get("greedy"))));
+        }
+        return goldens;
+    }
+
+    private static float[][] logits(JsonNode rows) {
+        return StreamSupport.stream(rows.spliterator(), false).map(Goldens::floats).toArray(float[][]::new);
+    }
+
+    private static JsonNode root(String name) {
         try {
-            JsonNode root = new ObjectMapper()
+            return new ObjectMapper()
                     .readTree(checkpoint(name).resolve("golden.json").toFile());
-            List<Golden> goldens = new ArrayList<>();
-            for (JsonNode prompt : root.get("prompts")) {
-                float[][] logits = StreamSupport.stream(prompt.get("logits").spliterator(), false)
-                        .map(Goldens::floats)
-                        .toArray(float[][]::new);
-                goldens.add(new Golden(ints(prompt.get("ids")), logits, ints(prompt.get("greedy"))));
-            }
-            return goldens;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -9,6 +9,7 @@ import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.WeightFormat;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -31,6 +32,11 @@ class ShapesTest {
     void llama8bHasItsPublishedParameters() {
         ModelSpec model = shape("dense-8b");
         assertThat(ModelFootprint.of(model).parameters()).isEqualTo(8_030_261_248L);
+        assertThat(ModelFootprint.gpuBytesPerRank(model, 1)).isEqualTo(2 * 8_030_261_248L);
+        long inLayers = 32L * 4_096 * (6_144 + 4_096 + 28_672 + 14_336);
+        long scales = 32L * (6_144 + 4_096 + 28_672 + 4_096);
+        assertThat(ModelFootprint.gpuBytesPerRank(model.with(WeightFormat.Choice.FP8), 1))
+                .isEqualTo(2 * 8_030_261_248L - inLayers + 4 * scales);
         assertThat(model.kvElementsPerToken()).isEqualTo(2 * 32 * 8 * 128);
     }
 

@@ -2,6 +2,7 @@ package nighttrain.executor.block;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import nighttrain.executor.architecture.Architecture.Placement;
 import nighttrain.executor.block.Block.Operation;
 import nighttrain.executor.block.Block.StepSize;
@@ -14,9 +15,31 @@ import nighttrain.executor.device.Ops.KvPages;
 import nighttrain.executor.device.Ops.Rotation;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.WeightFormat;
 
 /** Grouped-query attention over paged keys and values: a rank has whole heads. */
-record AttentionBlock(Attention spec, Placement placement) implements Block {
+record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat, WeightFormat outFormat)
+        implements Block {
+    static AttentionBlock of(Attention spec, Placement placement, ModelSpec model) {
+        AttentionShape shape = new AttentionBlock(spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN).shape();
+        int hidden = spec.output().outputs();
+        return new AttentionBlock(
+                spec,
+                placement,
+                model.formatOf(List.of(spec.query(), spec.key(), spec.value())).of(shape.qkvCols(), hidden),
+                model.formatOf(List.of(spec.output())).of(hidden, shape.queryCols()));
+    }
+
+    @Override
+    public List<Fp8Matrix> fp8Matrices() {
+        int hidden = spec.output().outputs();
+        return Stream.concat(
+                        Fp8Matrix.of(inFormat, shape().qkvCols(), hidden),
+                        Fp8Matrix.of(outFormat, hidden, shape().queryCols()))
+                .toList();
+    }
+
     private AttentionShape shape() {
         return new AttentionShape(
                 placement.share(spec.heads()), placement.share(spec.kvHeads()), spec.headDim(), spec.window(), (float)
@@ -56,14 +79,14 @@ record AttentionBlock(Attention spec, Placement placement) implements Block {
         double keys = shape().kvCols();
         int hidden = spec.output().outputs();
         return List.of(
-                Operation.linear(tracks, step.tokens(), queries + 2 * keys, hidden),
+                Operation.linear(tracks, step.tokens(), queries + 2 * keys, hidden, inFormat),
                 Operation.memory(tracks, step.tokens() * 2.0 * (queries + 2 * keys)),
                 Operation.memory(tracks, spec.normsAllHeads() ? step.tokens() * 2.0 * (queries + keys) : 0),
                 new Operation(
                         4 * tracks * step.pairs() * queries,
                         tracks * (2 * step.keys() * keys + 2 * step.tokens() * queries),
                         0),
-                Operation.linear(tracks, step.tokens(), hidden, queries));
+                Operation.linear(tracks, step.tokens(), hidden, queries, outFormat));
     }
 
     @Override
@@ -73,14 +96,17 @@ record AttentionBlock(Attention spec, Placement placement) implements Block {
                 loader.ops(),
                 this,
                 shape(),
-                loader.byOutput("queries, keys and values" + ofLayer, spec.query(), spec.key(), spec.value()),
+                loader.byOutput(
+                        "queries, keys and values" + ofLayer,
+                        inFormat,
+                        List.of(spec.query(), spec.key(), spec.value())),
                 spec.headNorms()
                         .map(norms -> new HeadNorms(
                                 loader.normPerTrack("norm of queries" + ofLayer, norms.query()),
                                 loader.normPerTrack("norm of keys" + ofLayer, norms.key()))),
                 loader.rotation(spec),
                 loader.kvPages(layer, shape()),
-                loader.byInput("attention's output" + ofLayer, spec.output()));
+                loader.byInput("attention's output" + ofLayer, outFormat, spec.output()));
     }
 
     private record Loaded(

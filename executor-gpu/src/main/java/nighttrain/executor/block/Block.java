@@ -2,8 +2,10 @@ package nighttrain.executor.block;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import nighttrain.executor.block.Buffers.BufferSpec;
 import nighttrain.executor.device.Tensor;
+import nighttrain.io.spec.WeightFormat;
 
 /**
  * A mixer or feed-forward on one rank: all that the engine knows of a kind of part. Planning, loading and the roofline are folds over
@@ -24,6 +26,9 @@ public interface Block {
         return Optional.empty();
     }
 
+    /** Its matrices in 8 bits. */
+    List<Fp8Matrix> fp8Matrices();
+
     /** Puts this rank's share of the parameters of layer {@code layer} onto the device, and what it caches. */
     Module load(Loader loader, int layer);
 
@@ -38,6 +43,14 @@ public interface Block {
         void run(Buffers buffers, Tensor x, Tensor out);
     }
 
+    /** A matrix of every local track whose weights, and what they are multiplied by, are of 8 bits. */
+    record Fp8Matrix(int outputs, int inputs) {
+        /** A list of one of this format, or of none. */
+        static Stream<Fp8Matrix> of(WeightFormat format, int outputs, int inputs) {
+            return format == WeightFormat.FP8 ? Stream.of(new Fp8Matrix(outputs, inputs)) : Stream.empty();
+        }
+    }
+
     /** {@code count} things that ranks share evenly: {@code 32 attention heads}. */
     record Divisible(int count, String what) {}
 
@@ -47,12 +60,29 @@ public interface Block {
      * @param flops a multiplication and an addition are two
      * @param elements of weights, activations, keys and values
      * @param logits elements that are fp32 on every device
+     * @param fp8 elements in 8 bits on GPUs; where there are any, the multiplications are of 8 bits, too
      */
-    record Operation(double flops, double elements, double logits) {
+    record Operation(double flops, double elements, double logits, double fp8) {
+        /** Without numbers of 8 bits. */
+        Operation(double flops, double elements, double logits) {
+            this(flops, elements, logits, 0);
+        }
+
         /** {@code rows} rows through {@code tracks} matrices. */
         static Operation linear(int tracks, double rows, double outputs, double inputs) {
             return new Operation(
                     2 * tracks * rows * outputs * inputs, tracks * (outputs * inputs + rows * (outputs + inputs)), 0);
+        }
+
+        /** The same through matrices of this format. */
+        static Operation linear(int tracks, double rows, double outputs, double inputs, WeightFormat format) {
+            return format == WeightFormat.PLAIN
+                    ? linear(tracks, rows, outputs, inputs)
+                    : new Operation(
+                            2 * tracks * rows * outputs * inputs,
+                            tracks * rows * outputs,
+                            0,
+                            tracks * (outputs * inputs + rows * inputs));
         }
 
         /** Reading and writing {@code elements} of every track. */

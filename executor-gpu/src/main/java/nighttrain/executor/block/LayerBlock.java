@@ -15,19 +15,21 @@ import nighttrain.io.spec.LayerSpec.FeedForward;
 import nighttrain.io.spec.LayerSpec.Mixer;
 import nighttrain.io.spec.LayerSpec.Residual;
 import nighttrain.io.spec.Mlp;
+import nighttrain.io.spec.ModelSpec;
 
 /** A layer on one rank: the blocks of its mixer and its feed-forward, and the norms around them, which every rank has whole. */
 public record LayerBlock(LayerSpec spec, Block mixer, Block feedForward, Placement placement) {
-    static LayerBlock of(LayerSpec spec, Placement placement) {
-        return new LayerBlock(spec, block(spec.mixer(), placement), block(spec.feedForward(), placement), placement);
+    static LayerBlock of(LayerSpec spec, Placement placement, ModelSpec model) {
+        return new LayerBlock(
+                spec, block(spec.mixer(), placement, model), block(spec.feedForward(), placement, model), placement);
     }
 
-    private static Block block(Mixer mixer, Placement placement) {
-        return new AttentionBlock((Attention) mixer, placement); // the one mixer that there is
+    private static Block block(Mixer mixer, Placement placement, ModelSpec model) {
+        return AttentionBlock.of((Attention) mixer, placement, model); // the one mixer that there is
     }
 
-    private static Block block(FeedForward feedForward, Placement placement) {
-        return new MlpBlock((Mlp) feedForward, placement); // the one feed-forward that there is
+    private static Block block(FeedForward feedForward, Placement placement, ModelSpec model) {
+        return MlpBlock.of((Mlp) feedForward, placement, model); // the one feed-forward that there is
     }
 
     Stream<Block> blocks() {

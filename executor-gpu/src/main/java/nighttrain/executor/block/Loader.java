@@ -1,5 +1,6 @@
 package nighttrain.executor.block;
 
+import java.nio.ByteBuffer;
 import java.nio.ShortBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -25,6 +26,7 @@ import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.Parameter.Table;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.TensorSpec;
+import nighttrain.io.spec.WeightFormat;
 
 /** One rank's share of a checkpoint's parameters, put onto its device: how each kind of parameter is cut. And what comes with them. */
 public final class Loader {
@@ -111,7 +113,7 @@ public final class Loader {
     }
 
     /** Projections side by side, each cut by output: a rank computes whole columns of its own. */
-    Matrix byOutput(String role, Linear... parts) {
+    Matrix byOutput(String role, WeightFormat format, List<Linear> parts) {
         List<Slices.Slice> slices = new ArrayList<>();
         List<float[]> biases = new ArrayList<>();
         for (int track = 0; track < placement.localTracks(); track++) {
@@ -124,11 +126,11 @@ public final class Loader {
                 }
             }
         }
-        return matrix(role, new Slices(slices), biases);
+        return matrix(role, format, new Slices(slices), biases);
     }
 
     /** A projection cut by input: every rank computes a part of the sum, so the first alone adds the bias. */
-    Matrix byInput(String role, Linear linear) {
+    Matrix byInput(String role, WeightFormat format, Linear linear) {
         List<Slices.Slice> slices = new ArrayList<>();
         List<float[]> biases = new ArrayList<>();
         for (int track = 0; track < placement.localTracks(); track++) {
@@ -146,7 +148,7 @@ public final class Loader {
                                 : new float[linear.outputs()]);
             }
         }
-        return matrix(role, new Slices(slices), biases);
+        return matrix(role, format, new Slices(slices), biases);
     }
 
     /** A layer over the streams of all tracks side by side: every track has its columns, and the first adds the bias. */
@@ -161,7 +163,7 @@ public final class Loader {
                 biases.add(global(track) == 0 ? bias(linear, 0, 0, hidden) : new float[hidden]);
             }
         }
-        return matrix(role, new Slices(slices), biases);
+        return matrix(role, WeightFormat.PLAIN, new Slices(slices), biases);
     }
 
     /** Outputs {@code from .. from + outputs - 1} of a layer that has nothing to do with tracks. */
@@ -213,13 +215,12 @@ public final class Loader {
                 (float) norm.epsilon());
     }
 
-    private Matrix matrix(String role, Slices slices, List<float[]> biases) {
+    private Matrix matrix(String role, WeightFormat format, Slices slices, List<float[]> biases) {
         int tracks = placement.localTracks();
         int outputs = slices.outputs() / tracks;
         Matrix.Rows rows = slices.perTrack(outputs);
-        return biases.isEmpty()
-                ? device.matrix(role, tracks, outputs, slices.inputs(), rows)
-                : device.matrix(role, tracks, outputs, slices.inputs(), rows, concatenated(biases));
+        Optional<float[]> bias = biases.isEmpty() ? Optional.empty() : Optional.of(concatenated(biases));
+        return device.matrix(role, tracks, outputs, slices.inputs(), rows, bias, format);
     }
 
     private Slices.Slice rows(Linear linear, int track, int from, int count) {
@@ -268,6 +269,10 @@ public final class Loader {
             void readBfloat16(int row, ShortBuffer target) {
                 tensor.copyAsBfloat16(start(row), target, cols);
             }
+
+            float readE4m3(int row, ByteBuffer target) {
+                return tensor.copyAsE4m3(start(row), target, cols);
+            }
         }
 
         int outputs() {
@@ -289,6 +294,11 @@ public final class Loader {
                 @Override
                 public void readBfloat16(int track, int output, int inputs, ShortBuffer target) {
                     Slices.this.readBfloat16(0, track * outputs + output, inputs, target);
+                }
+
+                @Override
+                public float readE4m3(int track, int output, int inputs, ByteBuffer target) {
+                    return Slices.this.readE4m3(0, track * outputs + output, inputs, target);
                 }
             };
         }
@@ -313,6 +323,18 @@ public final class Loader {
                 if (row < slice.rows()) {
                     slice.readBfloat16(row, target);
                     return;
+                }
+                row -= slice.rows();
+            }
+            throw noRow(output);
+        }
+
+        @Override
+        public float readE4m3(int track, int output, int inputs, ByteBuffer target) {
+            int row = output;
+            for (Slice slice : slices) {
+                if (row < slice.rows()) {
+                    return slice.readE4m3(row, target);
                 }
                 row -= slice.rows();
             }

@@ -1,7 +1,7 @@
 package nighttrain.executor.block;
 
-import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import nighttrain.executor.architecture.Architecture.Placement;
 import nighttrain.executor.block.Block.Operation;
 import nighttrain.executor.block.Block.StepSize;
@@ -10,10 +10,35 @@ import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.Mlp;
+import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Linear;
+import nighttrain.io.spec.WeightFormat;
 
 /** An MLP, gated or not: a rank has some of its columns. */
-record MlpBlock(Mlp spec, Placement placement) implements Block {
+record MlpBlock(Mlp spec, Placement placement, WeightFormat upFormat, WeightFormat downFormat) implements Block {
+    static MlpBlock of(Mlp spec, Placement placement, ModelSpec model) {
+        MlpBlock plain = new MlpBlock(spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN);
+        int hidden = spec.down().outputs();
+        return new MlpBlock(
+                spec,
+                placement,
+                model.formatOf(plain.first()).of(plain.up().cols(), hidden),
+                model.formatOf(List.of(spec.down())).of(hidden, plain.width()));
+    }
+
+    /** Gate, where there is one, and up. */
+    private List<Linear> first() {
+        return Stream.concat(spec.gate().stream(), Stream.of(spec.up())).toList();
+    }
+
+    @Override
+    public List<Fp8Matrix> fp8Matrices() {
+        int hidden = spec.down().outputs();
+        return Stream.concat(
+                        Fp8Matrix.of(upFormat, up().cols(), hidden), Fp8Matrix.of(downFormat, hidden, width()))
+                .toList();
+    }
+
     private int width() {
         return placement.share(spec.width());
     }
@@ -45,22 +70,19 @@ record MlpBlock(Mlp spec, Placement placement) implements Block {
         int tracks = placement.localTracks();
         int hidden = spec.down().outputs();
         return List.of(
-                Operation.linear(tracks, step.tokens(), up().cols(), hidden),
+                Operation.linear(tracks, step.tokens(), up().cols(), hidden, upFormat),
                 Operation.memory(tracks, step.tokens() * (double) (up().cols() + width())),
-                Operation.linear(tracks, step.tokens(), hidden, width()));
+                Operation.linear(tracks, step.tokens(), hidden, width(), downFormat));
     }
 
     @Override
     public Module load(Loader loader, int layer) {
         String ofLayer = " of layer " + layer;
-        List<Linear> parts = new ArrayList<>();
-        spec.gate().ifPresent(parts::add);
-        parts.add(spec.up());
         return new Loaded(
                 loader.ops(),
                 this,
-                loader.byOutput("gate and up" + ofLayer, parts.toArray(Linear[]::new)),
-                loader.byInput("down" + ofLayer, spec.down()));
+                loader.byOutput("gate and up" + ofLayer, upFormat, first()),
+                loader.byInput("down" + ofLayer, downFormat, spec.down()));
     }
 
     private record Loaded(Ops ops, MlpBlock block, Matrix up, Matrix down) implements Module {

@@ -6,9 +6,11 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.Architecture.Placement;
 import nighttrain.executor.architecture.DryRun;
+import nighttrain.executor.block.Block.Fp8Matrix;
 import nighttrain.executor.block.Block.Operation;
 import nighttrain.executor.block.Block.StepSize;
 import nighttrain.executor.block.Buffers.BufferSpec;
@@ -34,7 +36,7 @@ public final class ModelBlocks {
         this.architecture = Architecture.of(model);
         this.placement = architecture.placement(rank, ranks);
         this.layers = model.layers().stream()
-                .map(layer -> LayerBlock.of(layer, placement))
+                .map(layer -> LayerBlock.of(layer, placement, model))
                 .toList();
         this.head = new HeadBlock(model, rank, ranks);
     }
@@ -129,7 +131,29 @@ public final class ModelBlocks {
         // The stream, a spare one, what is normed; every partial output and its sum.
         long ofHidden = (long) model.hiddenSize() * (3 + 2L * outputBuffers() + TRANSPORT_BUFFERS);
         long ofBlocks = buffers().stream().mapToLong(BufferSpec::cols).sum();
-        return placement.localTracks() * (ofHidden + ofBlocks) * maxTokens * BF16 + head.bytes(maxSamples);
+        return placement.localTracks() * ((ofHidden + ofBlocks) * BF16 + fp8RowBytes()) * maxTokens
+                + head.bytes(maxSamples);
+    }
+
+    private Stream<Fp8Matrix> fp8Matrices() {
+        return layers.stream().flatMap(LayerBlock::blocks).flatMap(block -> block.fp8Matrices().stream());
+    }
+
+    /** What a row of every width takes that is multiplied in 8 bits, and its scales. */
+    private long fp8RowBytes() {
+        return fp8Matrices()
+                .mapToInt(Fp8Matrix::inputs)
+                .distinct()
+                .mapToLong(inputs -> inputs + Float.BYTES)
+                .sum();
+    }
+
+    /** What weights of 8 bits with their scales take less than in bf16, on a GPU. */
+    public long fp8SavedBytes() {
+        return placement.localTracks()
+                * fp8Matrices()
+                        .mapToLong(matrix -> (long) matrix.outputs() * (matrix.inputs() * (BF16 - 1) - Float.BYTES))
+                        .sum();
     }
 
     /** All operations of a step on this rank, communication apart. */

@@ -3,6 +3,7 @@ package nighttrain.executor.device;
 import java.util.Optional;
 import nighttrain.executor.device.Ops.KvPages;
 import nighttrain.executor.step.Batch;
+import nighttrain.io.spec.WeightFormat;
 
 /**
  * One accelerator as one rank sees it: owner of everything that rank allocates, used by that rank's thread alone, but for
@@ -33,11 +34,30 @@ public interface Device extends AutoCloseable {
     /** A table whose rows are looked up, {@code [1, rows, cols]}: embeddings. */
     Tensor table(String role, int rows, int cols, Matrix.Rows values);
 
-    /** Weights without a bias. */
-    Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows);
+    /**
+     * Weights.
+     *
+     * @param bias {@code [tracks, outputs]}
+     * @param format of the weights, and of what they are multiplied by
+     */
+    Matrix matrix(
+            String role,
+            int tracks,
+            int outputs,
+            int inputs,
+            Matrix.Rows rows,
+            Optional<float[]> bias,
+            WeightFormat format);
 
-    /** Weights with a bias, {@code [tracks, outputs]}. */
-    Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows, float[] bias);
+    /** Weights without a bias, in the numbers that the device computes in. */
+    default Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows) {
+        return matrix(role, tracks, outputs, inputs, rows, Optional.empty(), WeightFormat.PLAIN);
+    }
+
+    /** Weights with a bias, {@code [tracks, outputs]}, in the numbers that the device computes in. */
+    default Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows, float[] bias) {
+        return matrix(role, tracks, outputs, inputs, rows, Optional.of(bias), WeightFormat.PLAIN);
+    }
 
     /**
      * Pages for the keys and values of one layer, per track.

@@ -34,7 +34,10 @@ public interface Ops {
         norm(out, xInOut, norm);
     }
 
-    /** {@code out[t] = x[t] * weights[t]^T + bias[t]}: {@code [tracks, rows, inputs] -> [tracks, rows, outputs]}. */
+    /**
+     * {@code out[t] = x[t] * weights[t]^T + bias[t]}: {@code [tracks, rows, inputs] -> [tracks, rows, outputs]}. By weights of 8 bits every row of
+     * {@code x} is rounded to e4m3 times the scale that makes its largest magnitude {@link nighttrain.io.checkpoint.E4m3#MAX}.
+     */
     void linear(Tensor out, Tensor x, Matrix weights);
 
     /**

@@ -41,6 +41,12 @@ public record ModelFootprint(
                 (long) allReduces.total() * model.hiddenSize());
     }
 
+    /** Bytes of the weights of one of {@code ranks} ranks on a GPU. */
+    public static long gpuBytesPerRank(ModelSpec model, int ranks) {
+        return HardwareProfile.BF16_BYTES * parametersPerRank(model, ranks)
+                - ModelBlocks.of(model, 0, ranks).fp8SavedBytes();
+    }
+
     /**
      * Parameters that one of {@code ranks} ranks holds: the embedding whole, its share of the rest.
      *

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 import java.util.Set;
 import nighttrain.executor.Engine;
@@ -18,6 +19,7 @@ import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.request.StopCheck;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.spec.WeightFormat;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -25,7 +27,7 @@ import org.junit.jupiter.api.Timeout;
 /**
  * The GPU engine alone, random weights, loads of requests of one length or of a mix of lengths: output tokens per second, and how long
  * the devices wait for the host per step. {@code -Dbench.shape=dense-8b -Dbench.loads=256x1024/128 -Dbench.batch=256 -Dbench.tokens=0
- * -Dbench.ranks=1 -Dbench.rounds=3 -Dbench.deterministic=false}. A load is {@code requests x prompt tokens / output tokens}, several are
+ * -Dbench.ranks=1 -Dbench.rounds=3 -Dbench.deterministic=false -Dbench.quantization=none}. A load is {@code requests x prompt tokens / output tokens}, several are
  * separated by commas; with {@code m} before it, lengths are from an eighth to twice these, evenly on a logarithmic scale. Batch 0 and
  * tokens 0 are chosen by the engine, for the first load. The first round warms up, with a batch of the first load alone.
  */
@@ -67,6 +69,8 @@ class GpuEngineBenchmark {
     void outputTokensPerSecond() throws Exception {
         String name = System.getProperty("bench.shape", "dense-8b");
         boolean deterministic = Boolean.getBoolean("bench.deterministic");
+        WeightFormat.Choice weights = WeightFormat.Choice.valueOf(
+                System.getProperty("bench.quantization", "none").toUpperCase(Locale.ROOT));
         EngineConfig config = new EngineConfig(
                         Backend.CUDA,
                         Integer.getInteger("bench.ranks", 1),
@@ -79,7 +83,8 @@ class GpuEngineBenchmark {
                         true,
                         0)
                 .with(new Lengths(loads.get(0).input(), loads.get(0).output()))
-                .with(new GpuConfig(List.of(), 0.90, deterministic, false));
+                .with(new GpuConfig(List.of(), 0.90, deterministic, false))
+                .with(weights);
         long opening = System.nanoTime();
         try (Checkpoint checkpoint =
                         Checkpoints.dummy(Path.of(System.getProperty("nighttrain.root"), "conf", "shapes", name));

@@ -4,6 +4,7 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import nighttrain.executor.cache.CacheLayout;
@@ -21,13 +22,15 @@ import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.StepLimits;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.spec.WeightFormat;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
  * Where the time of a step goes on one GPU: every verb of a prefill step and of a decode step, each waited for, beside the whole
- * step without waiting and, for decode, its recording. {@code -Dbench.shape=dense-8b -Dbench.context=2048 -Dbench.batch=256}.
+ * step without waiting and, for decode, its recording. {@code -Dbench.shape=dense-8b -Dbench.context=2048 -Dbench.batch=256
+ * -Dbench.quantization=none}.
  */
 @Tag("gpu")
 @Tag("benchmark")
@@ -40,6 +43,8 @@ class GpuVerbBenchmark {
 
     private final int context = Integer.getInteger("bench.context", 2048);
     private final int batch = Integer.getInteger("bench.batch", 256);
+    private final WeightFormat.Choice weights = WeightFormat.Choice.valueOf(
+            System.getProperty("bench.quantization", "none").toUpperCase(Locale.ROOT));
     private final Map<String, long[]> nanosByVerb = new TreeMap<>();
 
     @Test
@@ -53,7 +58,7 @@ class GpuVerbBenchmark {
         PeakRates peakRates = CudaDevices.peakRates(0);
         Device device = CudaDevices.ranks(List.of(0), limits, layout).get(0);
         long start = System.nanoTime();
-        try (Checkpoint checkpoint = Checkpoints.dummy(shape);
+        try (Checkpoint checkpoint = Checkpoints.dummy(shape).with(weights);
                 device) {
             Decoder decoder = Decoder.load(checkpoint, timed(device), limits, layout);
             System.out.printf("loaded in %.1f s%n", (System.nanoTime() - start) / 1e9);

@@ -10,6 +10,7 @@ import nighttrain.executor.device.Ops.KvPages;
 import nighttrain.executor.device.Sampler;
 import nighttrain.executor.device.StepIo;
 import nighttrain.executor.device.Tensor;
+import nighttrain.io.spec.WeightFormat;
 
 /** Everything as the device underneath, for subclasses to change one thing. */
 class PassingDevice implements Device {
@@ -60,13 +61,15 @@ class PassingDevice implements Device {
     }
 
     @Override
-    public Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows) {
-        return real.matrix(role, tracks, outputs, inputs, rows);
-    }
-
-    @Override
-    public Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows, float[] bias) {
-        return real.matrix(role, tracks, outputs, inputs, rows, bias);
+    public Matrix matrix(
+            String role,
+            int tracks,
+            int outputs,
+            int inputs,
+            Matrix.Rows rows,
+            Optional<float[]> bias,
+            WeightFormat format) {
+        return real.matrix(role, tracks, outputs, inputs, rows, bias, format);
     }
 
     @Override

@@ -2,6 +2,7 @@ package nighttrain.executor.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Optional;
 import java.util.Random;
 import java.util.function.UnaryOperator;
 import nighttrain.executor.device.Communicator.Pending;
@@ -10,6 +11,7 @@ import nighttrain.executor.device.Matrix;
 import nighttrain.executor.reference.RandomCheckpoint;
 import nighttrain.executor.reference.Shapes;
 import nighttrain.executor.reference.Textbook;
+import nighttrain.io.spec.WeightFormat;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -63,13 +65,15 @@ class PlantedFaultsTest {
         }
 
         @Override
-        public Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows) {
-            return super.matrix(role, tracks, outputs, inputs, spoiled(role, outputs, rows));
-        }
-
-        @Override
-        public Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows, float[] bias) {
-            return super.matrix(role, tracks, outputs, inputs, spoiled(role, outputs, rows), bias);
+        public Matrix matrix(
+                String role,
+                int tracks,
+                int outputs,
+                int inputs,
+                Matrix.Rows rows,
+                Optional<float[]> bias,
+                WeightFormat format) {
+            return super.matrix(role, tracks, outputs, inputs, spoiled(role, outputs, rows), bias, format);
         }
 
         private Matrix.Rows spoiled(String role, int outputs, Matrix.Rows rows) {

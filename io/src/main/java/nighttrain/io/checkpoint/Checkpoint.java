@@ -4,6 +4,7 @@ import java.util.List;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.TensorSpec;
+import nighttrain.io.spec.WeightFormat;
 
 /**
  * A model directory in the Hugging Face layout: {@code config.json} and {@code *.safetensors}. Opening it checks every file's
@@ -58,6 +59,11 @@ public interface Checkpoint extends AutoCloseable {
                 : TensorViews.Rows.of(name, whole, linear.storage().firstOutput(), linear.outputs());
     }
 
+    /** The same tensors with what an engine makes of them. */
+    default Checkpoint with(WeightFormat.Choice weights) {
+        return new ChosenWeights(this, spec().with(weights));
+    }
+
     /** What the user should know of it, a line each: nothing here stands in the way. */
     default List<String> warnings() {
         return List.of();
@@ -68,4 +74,47 @@ public interface Checkpoint extends AutoCloseable {
 
     @Override
     void close();
+
+    /** A checkpoint whose spec says in what an engine keeps its weights. */
+    record ChosenWeights(Checkpoint of, ModelSpec spec) implements Checkpoint {
+        @Override
+        public boolean has(String name) {
+            return of.has(name);
+        }
+
+        @Override
+        public CheckpointTensor tensor(String name, long... expectedShape) {
+            return of.tensor(name, expectedShape);
+        }
+
+        @Override
+        public void checkUnread() {
+            of.checkUnread();
+        }
+
+        @Override
+        public CheckpointTensor weight(Linear linear, int track) {
+            return of.weight(linear, track);
+        }
+
+        @Override
+        public CheckpointTensor bias(Linear linear, int track) {
+            return of.bias(linear, track);
+        }
+
+        @Override
+        public List<String> warnings() {
+            return of.warnings();
+        }
+
+        @Override
+        public String fingerprint() {
+            return of.fingerprint();
+        }
+
+        @Override
+        public void close() {
+            of.close();
+        }
+    }
 }

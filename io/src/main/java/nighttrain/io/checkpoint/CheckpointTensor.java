@@ -1,5 +1,6 @@
 package nighttrain.io.checkpoint;
 
+import java.nio.ByteBuffer;
 import java.nio.ShortBuffer;
 import java.util.List;
 
@@ -22,6 +23,16 @@ public interface CheckpointTensor {
 
     /** Widens elements {@code from .. from + count} to fp32 into {@code target}, starting at {@code targetOffset}. */
     void copyTo(long from, float[] target, int targetOffset, int count);
+
+    /**
+     * Copies elements that share a scale as e4m3 from {@code target}'s position on and returns the scale: as they are stored if they are
+     * stored so, else rounded to nearest even, the largest to {@link E4m3#MAX}.
+     */
+    default float copyAsE4m3(long from, ByteBuffer target, int count) {
+        float[] values = new float[count];
+        copyTo(from, values, 0, count);
+        return E4m3.quantize(values, target);
+    }
 
     /** Copies the same elements as bf16, rounded to nearest even, from {@code target}'s position on. */
     default void copyAsBfloat16(long from, ShortBuffer target, int count) {

@@ -1,5 +1,7 @@
 package nighttrain.io.checkpoint;
 
+import java.nio.ByteBuffer;
+
 /** Numbers of 8 bits, FP8 E4M3 (arXiv 2209.05433): sign, 4 bits of exponent, 3 of mantissa; 448 at most, no infinities. */
 public final class E4m3 {
     /** The largest number. */
@@ -27,6 +29,22 @@ public final class E4m3 {
                 ? Float.NaN
                 : exponent == 0 ? mantissa / SUBNORMAL_STEPS : Math.scalb(1 + mantissa / 8f, exponent - 7);
         return code >= 128 ? -magnitude : magnitude;
+    }
+
+    /**
+     * Writes {@code values} times {@code MAX / max|values|} to {@code target}, and returns the scale that makes them values again. Zeros have
+     * the scale 0.
+     */
+    public static float quantize(float[] values, ByteBuffer target) {
+        float most = 0;
+        for (float value : values) {
+            most = Math.max(most, Math.abs(value));
+        }
+        float factor = most == 0 ? 0 : MAX / most;
+        for (float value : values) {
+            target.put(of(value * factor));
+        }
+        return most / MAX;
     }
 
     public static float toFloat(byte code) {

@@ -101,6 +101,16 @@ final class MappedFile {
             }
         }
 
+        /** Of elements of one byte. */
+        void copyBytes(long from, ByteBuffer target, int count) {
+            Objects.checkFromIndexSize(from, (long) count, size());
+            for (int done = 0; done < count; ) {
+                ByteBuffer part = file.slice(dataStart + entry.begin() + from + done, count - done);
+                done += part.remaining();
+                target.put(part);
+            }
+        }
+
         /** What is stored as bf16 goes from file to target in one copy. */
         @Override
         public void copyAsBfloat16(long from, ShortBuffer target, int count) {

@@ -1,5 +1,6 @@
 package nighttrain.io.checkpoint;
 
+import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -80,6 +81,18 @@ record ScaledTensor(MappedTensor stored, float[] scales, int scaleCols, long row
     @Override
     public List<Long> shape() {
         return stored.shape();
+    }
+
+    @Override
+    public float copyAsE4m3(long from, ByteBuffer target, int count) {
+        long cols = cols(stored);
+        long row = from / cols;
+        boolean oneScale = scales.length == 1 || (colsPerScale == cols && (from + count - 1) / cols == row);
+        if (!oneScale) {
+            return CheckpointTensor.super.copyAsE4m3(from, target, count);
+        }
+        stored.copyBytes(from, target, count);
+        return scales[(int) (row / rowsPerScale) * scaleCols];
     }
 
     @Override

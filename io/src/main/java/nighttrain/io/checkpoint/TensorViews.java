@@ -1,5 +1,6 @@
 package nighttrain.io.checkpoint;
 
+import java.nio.ByteBuffer;
 import java.nio.ShortBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,6 +34,12 @@ final class TensorViews {
         public void copyAsBfloat16(long from, ShortBuffer target, int count) {
             Objects.checkFromIndexSize(from, (long) count, size());
             whole.copyAsBfloat16(first + from, target, count);
+        }
+
+        @Override
+        public float copyAsE4m3(long from, ByteBuffer target, int count) {
+            Objects.checkFromIndexSize(from, (long) count, size());
+            return whole.copyAsE4m3(first + from, target, count);
         }
     }
 

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Parameter.Table;
@@ -26,6 +27,7 @@ import nighttrain.io.spec.Parameter.Table;
  * @param head the stream to logits
  * @param spellings other ways in which published checkpoints begin tensor names
  * @param quantization of the checkpoint's weights, where they are stored in 8 bits
+ * @param weights which of them an engine keeps in 8 bits
  */
 public record ModelSpec(
         String modelType,
@@ -36,7 +38,8 @@ public record ModelSpec(
         Norm finalNorm,
         Head head,
         List<Spelling> spellings,
-        Optional<Quantization> quantization) {
+        Optional<Quantization> quantization,
+        WeightFormat.Choice weights) {
     /** Of weights that are stored as they are. */
     public ModelSpec(
             String modelType,
@@ -47,7 +50,7 @@ public record ModelSpec(
             Norm finalNorm,
             Head head,
             List<Spelling> spellings) {
-        this(modelType, maxPositions, embedding, layers, wiring, finalNorm, head, spellings, Optional.empty());
+        this(modelType, maxPositions, embedding, layers, wiring, finalNorm, head, spellings, Optional.empty(), WeightFormat.Choice.NONE);
     }
 
     public ModelSpec {
@@ -80,23 +83,49 @@ public record ModelSpec(
     /** The same with another head. */
     public ModelSpec withHead(Head other) {
         return new ModelSpec(
-                modelType, maxPositions, embedding, layers, wiring, finalNorm, other, spellings, quantization);
+                modelType, maxPositions, embedding, layers, wiring, finalNorm, other, spellings, quantization, weights);
     }
 
     /** The same with another embedding. */
     public ModelSpec withEmbedding(Embedding other) {
-        return new ModelSpec(modelType, maxPositions, other, layers, wiring, finalNorm, head, spellings, quantization);
+        return new ModelSpec(modelType, maxPositions, other, layers, wiring, finalNorm, head, spellings, quantization, weights);
     }
 
     /** The same with other spellings. */
     public ModelSpec withSpellings(List<Spelling> other) {
-        return new ModelSpec(modelType, maxPositions, embedding, layers, wiring, finalNorm, head, other, quantization);
+        return new ModelSpec(modelType, maxPositions, embedding, layers, wiring, finalNorm, head, other, quantization, weights);
     }
 
     /** The same with weights that are stored so. */
     public ModelSpec withQuantization(Quantization other) {
         return new ModelSpec(
-                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, spellings, Optional.of(other));
+                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, spellings, Optional.of(other), weights);
+    }
+
+    /** The same with weights that an engine keeps so. */
+    public ModelSpec with(WeightFormat.Choice other) {
+        return new ModelSpec(
+                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, spellings, quantization, other);
+    }
+
+    /** What an engine keeps the weights of a layer's matrix in, which is made of {@code parts}. */
+    public WeightFormat formatOf(List<Linear> parts) {
+        boolean wanted =
+                switch (weights) {
+                    case NONE -> false;
+                    case FP8 -> true;
+                    case AUTO -> quantization
+                            .filter(stored -> stored.scales() != Quantization.Scales.BLOCK)
+                            .isPresent();
+                };
+        return wanted && parts.stream().allMatch(this::isQuantizable) ? WeightFormat.FP8 : WeightFormat.PLAIN;
+    }
+
+    private boolean isQuantizable(Linear linear) {
+        String module = linear.weight().replaceFirst("\\.weight$", "");
+        return quantization.isEmpty()
+                || Stream.concat(Stream.of(Spelling.CANONICAL), spellings.stream())
+                        .allMatch(spelling -> quantization.get().covers(spelling.of(module)));
     }
 
     /** All that it has learned, those of tracks once. */

@@ -10,6 +10,7 @@ import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.WeightFormat;
 import nighttrain.jobs.cli.Command;
 import nighttrain.jobs.cli.ExitCode;
 import nighttrain.jobs.cli.Help;
@@ -77,7 +78,7 @@ public final class InspectCommand implements Command {
                     footprint.overlappedSyncs());
             line(out, "sync bytes", "%,d per token and rank in bf16", footprint.syncElementsPerToken() * BF16_BYTES);
             out.append(
-                    String.format("%n  %5s  %16s  %9s  %14s%n", "ranks", "parameters/rank", "bf16", "KV bytes/token"));
+                    String.format("%n  %5s  %16s  %9s  %14s%n", "ranks", "parameters/rank", config.quantization().isPresent() ? "weights" : "bf16", "KV bytes/token"));
             for (int ranks : RANKS) {
                 out.append(perRank(config, footprint, ranks));
             }
@@ -113,7 +114,7 @@ public final class InspectCommand implements Command {
                             "  %5d  %,16d  %9s  %,14d%n",
                             ranks,
                             count,
-                            bytes(count),
+                            size(ModelFootprint.gpuBytesPerRank(config.with(WeightFormat.Choice.AUTO), ranks)),
                             footprint.kvElementsPerToken() * BF16_BYTES / ranks))
                     .orElseGet(() -> String.format(Locale.ROOT, "  %5d  %16s%n", ranks, "does not divide"));
         }
@@ -127,7 +128,10 @@ public final class InspectCommand implements Command {
         }
 
         private static String bytes(long parameters) {
-            double bytes = (double) parameters * BF16_BYTES;
+            return size(parameters * BF16_BYTES);
+        }
+
+        private static String size(double bytes) {
             return bytes >= 1e9
                     ? String.format(Locale.ROOT, "%.1f GB", bytes / 1e9)
                     : String.format(Locale.ROOT, "%.1f MB", bytes / 1e6);

@@ -70,7 +70,8 @@ public final class PlanJob {
      */
     public Plan run() throws InterruptedException {
         Path model = Path.of(job.model());
-        try (Checkpoint checkpoint = job.dummyWeights() ? Checkpoints.dummy(model) : Checkpoints.open(model)) {
+        try (Checkpoint checkpoint = (job.dummyWeights() ? Checkpoints.dummy(model) : Checkpoints.open(model))
+                .with(job.engine().weights())) {
             return options.hardware().isPresent()
                     ? byProfile(options.hardware().get(), checkpoint)
                     : byTrial(checkpoint);

@@ -137,7 +137,8 @@ public record GenerateOptions(
                         values.get(Settings.GPU_MEMORY_UTILIZATION),
                         values.get(Settings.DETERMINISTIC),
                         false),
-                new Lengths(0, expectedOutput(values)));
+                new Lengths(0, expectedOutput(values)),
+                values.get(Settings.QUANTIZATION));
     }
 
     /** Until outputs show their lengths. Few are longer than a thousand tokens, whatever is allowed. */

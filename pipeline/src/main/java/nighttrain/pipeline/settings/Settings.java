@@ -31,6 +31,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.io.spec.WeightFormat;
 import nighttrain.io.text.Truncation;
 import nighttrain.pipeline.settings.Setting.OutputEffect;
 import nighttrain.pipeline.settings.Setting.SettingGroup;
@@ -65,6 +66,14 @@ public final class Settings {
             "number format of the computation; the CPU computes in fp32",
             SettingGroup.MODEL,
             NONE);
+    public static final Setting<WeightFormat.Choice> QUANTIZATION = of(
+            "quantization",
+            choice(WeightFormat.Choice.class),
+            ASKED.weights(),
+            "auto|none|fp8",
+            "weights of layers in 8 bits: auto as the checkpoint stores them, fp8 all of them",
+            SettingGroup.MODEL,
+            BY_VALUE);
 
     public static final Setting<String> INPUT_PATH = optional(
             "input", PATH, "PATH", "prompts: a file, a directory or a pattern, any Hadoop URI", INPUT, BY_CONTENT);

@@ -20,6 +20,7 @@ class SettingsTest {
         --model
         --load-format auto
         --dtype auto
+        --quantization auto
         --input
         --format parquet
         --format-option []
@@ -102,6 +103,7 @@ class SettingsTest {
                 .extracting(Setting::option)
                 .containsExactly(
                         "--load-format",
+                        "--quantization",
                         "--id-column",
                         "--limit",
                         "--system",

@@ -14,6 +14,7 @@ import nighttrain.executor.device.Sampler;
 import nighttrain.executor.device.StepIo;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.device.cpu.CpuCommunicator.RankExchange;
+import nighttrain.io.spec.WeightFormat;
 
 /** The reference and embedded default: fp32 on the heap; the ranks of a replica are threads of this process. */
 public final class CpuDevice implements Device {
@@ -98,13 +99,15 @@ public final class CpuDevice implements Device {
     }
 
     @Override
-    public Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows) {
-        return CpuMatrix.of(tracks, outputs, inputs, rows, Optional.empty());
-    }
-
-    @Override
-    public Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows, float[] bias) {
-        return CpuMatrix.of(tracks, outputs, inputs, rows, Optional.of(bias));
+    public Matrix matrix(
+            String role,
+            int tracks,
+            int outputs,
+            int inputs,
+            Matrix.Rows rows,
+            Optional<float[]> bias,
+            WeightFormat format) {
+        return CpuMatrix.of(tracks, outputs, inputs, rows, bias, format);
     }
 
     @Override

@@ -1,7 +1,10 @@
 package nighttrain.executor.device.cpu;
 
+import java.nio.ByteBuffer;
 import java.util.Optional;
 import nighttrain.executor.device.Matrix;
+import nighttrain.io.checkpoint.E4m3;
+import nighttrain.io.spec.WeightFormat;
 
 /**
  * Weights in panels of {@link CpuMatmul#PANEL} outputs: {@code panels[t][p]} holds {@code [inputs, PANEL]}, so that the
@@ -12,12 +15,35 @@ final class CpuMatrix implements Matrix {
     private final int inputs;
     private final float[][][] panels;
     private final float[][] bias;
+    private final WeightFormat format;
 
-    private CpuMatrix(int outputs, int inputs, float[][][] panels, float[][] bias) {
+    private CpuMatrix(int outputs, int inputs, float[][][] panels, float[][] bias, WeightFormat format) {
         this.outputs = outputs;
         this.inputs = inputs;
         this.panels = panels;
         this.bias = bias;
+        this.format = format;
+    }
+
+    /** Of a format of 8 bits the values are kept, since this is the reference of what others compute of them. */
+    static CpuMatrix of(
+            int tracks, int outputs, int inputs, Rows rows, Optional<float[]> bias, WeightFormat format) {
+        return of(tracks, outputs, inputs, format == WeightFormat.FP8 ? quantized(rows, inputs) : rows, bias)
+                .in(format);
+    }
+
+    private CpuMatrix in(WeightFormat other) {
+        return new CpuMatrix(outputs, inputs, panels, bias, other);
+    }
+
+    private static Rows quantized(Rows rows, int inputs) {
+        byte[] codes = new byte[inputs];
+        return (track, output, target) -> {
+            float scale = rows.readE4m3(track, output, inputs, ByteBuffer.wrap(codes));
+            for (int i = 0; i < inputs; i++) {
+                target[i] = E4m3.toFloat(codes[i]) * scale;
+            }
+        };
     }
 
     static CpuMatrix of(int tracks, int outputs, int inputs, Rows rows, Optional<float[]> bias) {
@@ -33,7 +59,7 @@ final class CpuMatrix implements Matrix {
                 System.arraycopy(bias.get(), track * outputs, paddedBias[track], 0, outputs);
             }
         }
-        return new CpuMatrix(outputs, inputs, panels, paddedBias);
+        return new CpuMatrix(outputs, inputs, panels, paddedBias, WeightFormat.PLAIN);
     }
 
     private static float[] pack(int track, int panel, int outputs, int inputs, Rows rows, float[] row) {
@@ -78,5 +104,10 @@ final class CpuMatrix implements Matrix {
     @Override
     public int inputs() {
         return inputs;
+    }
+
+    @Override
+    public WeightFormat format() {
+        return format;
     }
 }

@@ -25,6 +25,8 @@ import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
 import nighttrain.executor.device.cuda.driver.Streams;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
+import nighttrain.executor.device.cuda.matmul.CublasLt;
+import nighttrain.executor.device.cuda.matmul.Fp8Operands;
 import nighttrain.executor.device.cuda.matmul.FusedSwiGlu;
 import nighttrain.executor.device.cuda.matmul.Matmuls;
 import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
@@ -35,15 +37,23 @@ import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.executor.device.cuda.tensor.HostCopies;
 import nighttrain.executor.device.cuda.tensor.WeightUpload;
 import nighttrain.executor.step.StepLimits;
+import nighttrain.io.UserError;
+import nighttrain.io.spec.WeightFormat;
 
 /** One NVIDIA GPU as one rank sees it. */
 final class CudaDevice implements Device {
     private static final int ALIGNMENT = 8;
 
+    /** Compute capability from which cuBLASLt has products of operands with a scale for every row. */
+    private static final int FP8_CAPABILITY = 90;
+
     private final CudaContext context;
     private final DeviceMemory memory = new DeviceMemory();
     private final Streams streams;
     private final KernelModules modules;
+    private final CublasLt cublasLt;
+    private final int maxTokens;
+    private final Fp8Operands fp8;
     private final Matmuls matmuls;
     private final CudaStep step;
     private final CudaOps ops;
@@ -67,7 +77,10 @@ final class CudaDevice implements Device {
         context.makeCurrent();
         this.streams = new Streams();
         this.modules = new KernelModules(libraries.compiler(context.architecture()));
-        this.matmuls = new Matmuls(libraries.cublasLt(), streams, memory, limits.maxTokens(), options.deterministic());
+        this.cublasLt = libraries.cublasLt();
+        this.maxTokens = limits.maxTokens();
+        this.fp8 = new Fp8Operands(modules, streams, memory);
+        this.matmuls = new Matmuls(cublasLt, streams, memory, fp8, maxTokens, options.deterministic());
         this.communicator = new CudaCommunicator(rank, peers, modules, streams, memory, options.skipAllReduce());
         this.recorder = new CudaGraphRecorder(streams);
         this.upload = new WeightUpload(streams, memory);
@@ -154,20 +167,57 @@ final class CudaDevice implements Device {
     }
 
     @Override
-    public Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows) {
+    public Matrix matrix(
+            String role,
+            int tracks,
+            int outputs,
+            int inputs,
+            Matrix.Rows rows,
+            Optional<float[]> bias,
+            WeightFormat format) {
         context.makeCurrent();
-        DevicePointer base = memory.allocate(role, (long) tracks * outputs * inputs * CudaTensor.BF16);
-        upload.run(base, tracks, outputs, inputs, rows);
-        return new CudaMatrix(tracks, outputs, inputs, base.address(), 0, 0);
+        CudaMatrix matrix = format == WeightFormat.FP8
+                ? fp8Matrix(role, tracks, outputs, inputs, rows)
+                : plainMatrix(role, tracks, outputs, inputs, rows);
+        return bias.map(values -> biased(role, matrix, values)).orElse(matrix);
     }
 
-    @Override
-    public Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows, float[] bias) {
-        CudaMatrix matrix = (CudaMatrix) matrix(role, tracks, outputs, inputs, rows);
+    private CudaMatrix plainMatrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows) {
+        DevicePointer base = memory.allocate(role, (long) tracks * outputs * inputs * CudaTensor.BF16);
+        upload.run(base, tracks, outputs, inputs, rows);
+        return CudaMatrix.plain(tracks, outputs, inputs, base.address());
+    }
+
+    private CudaMatrix fp8Matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows) {
+        requireFp8();
+        DevicePointer base = memory.allocate(role, (long) tracks * outputs * inputs);
+        float[] values = upload.runE4m3(base, tracks, outputs, inputs, rows);
+        CudaTensor scales = (CudaTensor) constant(role + ", scales", tracks, 1, outputs, values);
+        fp8.reserve(tracks, matmuls.padded(maxTokens), inputs);
+        return new CudaMatrix(tracks, outputs, inputs, WeightFormat.FP8, base.address(), scales.address(), 0, 0);
+    }
+
+    private void requireFp8() {
+        if (context.computeCapability() < FP8_CAPABILITY) {
+            throw UserError.of(
+                    "no 8-bit products on this GPU",
+                    context.architecture(),
+                    "sm_90 (Hopper) or newer has those of a scale for every row; use --quantization none");
+        }
+        if (cublasLt.cublasLtGetVersion() < CublasLt.OUTER_VECTOR_SINCE) {
+            throw UserError.of(
+                    "no 8-bit products in this cuBLASLt",
+                    cublasLt.cublasLtGetVersion(),
+                    "version " + CublasLt.OUTER_VECTOR_SINCE
+                            + " (CUDA 12.9) is needed; install a newer CUDA, or use --quantization none");
+        }
+    }
+
+    private CudaMatrix biased(String role, CudaMatrix matrix, float[] bias) {
         DevicePointer biases = memory.allocate(role + ", bias", (long) bias.length * CudaTensor.BF16);
         HostCopies.writeRounded(biases, bias);
-        CudaTensor exact = (CudaTensor) constant(role + ", bias", tracks, 1, outputs, bias);
-        return new CudaMatrix(tracks, outputs, inputs, matrix.address(), biases.address(), exact.address());
+        CudaTensor exact = (CudaTensor) constant(role + ", bias", matrix.tracks(), 1, matrix.outputs(), bias);
+        return matrix.withBias(biases.address(), exact.address());
     }
 
     @Override

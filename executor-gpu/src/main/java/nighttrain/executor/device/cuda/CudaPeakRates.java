@@ -10,6 +10,8 @@ import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
 import nighttrain.executor.device.cuda.driver.GpuTimer;
 import nighttrain.executor.device.cuda.driver.Streams;
+import nighttrain.executor.device.cuda.kernel.KernelModules;
+import nighttrain.executor.device.cuda.matmul.Fp8Operands;
 import nighttrain.executor.device.cuda.matmul.Matmuls;
 import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
@@ -30,7 +32,14 @@ final class CudaPeakRates implements AutoCloseable {
         this.context = context;
         context.makeCurrent();
         this.streams = new Streams();
-        this.matmuls = new Matmuls(libraries.cublasLt(), streams, memory, SIDE, false);
+        this.matmuls = new Matmuls(
+                libraries.cublasLt(),
+                streams,
+                memory,
+                new Fp8Operands(
+                        new KernelModules(libraries.compiler(context.architecture())), streams, memory),
+                SIDE,
+                false);
     }
 
     PeakRates measure() {
@@ -40,7 +49,7 @@ final class CudaPeakRates implements AutoCloseable {
                 streams.main(), RUNS, () -> JCudaDriver.cuMemcpyDtoDAsync(to, from, COPY_BYTES, streams.main()));
         CudaTensor x = square(random());
         CudaTensor out = square(memory.allocate("matmul", (long) SIDE * SIDE * CudaTensor.BF16));
-        CudaMatrix matrix = new CudaMatrix(1, SIDE, SIDE, random().address(), 0, 0);
+        CudaMatrix matrix = CudaMatrix.plain(1, SIDE, SIDE, random().address());
         double matmul = GpuTimer.leastSeconds(streams.main(), RUNS, () -> matmuls.run(out, x, matrix));
         return new PeakRates(2 * COPY_BYTES / copy, 2.0 * SIDE * SIDE * SIDE / matmul);
     }

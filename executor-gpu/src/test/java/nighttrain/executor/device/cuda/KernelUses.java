@@ -9,6 +9,7 @@ import nighttrain.executor.device.cuda.collective.CommTimer;
 import nighttrain.executor.device.cuda.collective.PeerTransport;
 import nighttrain.executor.device.cuda.collective.Transport.TrackSum;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
+import nighttrain.executor.device.cuda.matmul.Fp8Operands;
 import nighttrain.executor.device.cuda.matmul.FusedSwiGlu;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.ModelSpec;
@@ -33,7 +34,10 @@ final class KernelUses {
                 Stream.of(
                         new KernelSource("sample.cu", Map.of()),
                         new KernelSource("step_inputs.cu", Map.of("GROUPS", 1)),
-                        new KernelSource("step_inputs.cu", Map.of("GROUPS", 2))));
+                        new KernelSource("step_inputs.cu", Map.of("GROUPS", 2)),
+                        Fp8Operands.source(4096),
+                        Fp8Operands.source(28_672),
+                        Fp8Operands.source(48)));
         return Stream.of(rows, sums, others).flatMap(sources -> sources);
     }
 

@@ -19,6 +19,7 @@ public record KernelSource(String file, Map<String, Integer> defines) {
     /** The headers. They are small, so every program gets all of them. */
     static final List<String> HEADERS = List.of(
             "bf16.cuh",
+            "fp8.cuh",
             "rows.cuh",
             "sums.cuh",
             "clock.cuh",

@@ -10,14 +10,25 @@ public interface CublasLt extends Library {
     int COMPUTE_32F = 68;
     int TYPE_FP32 = 0;
     int TYPE_BF16 = 14;
+    int TYPE_E4M3 = 28;
 
     int DESC_TRANSA = 3;
     int DESC_EPILOGUE = 7;
     int DESC_BIAS_POINTER = 8;
     int DESC_BIAS_BATCH_STRIDE = 10;
+    int DESC_A_SCALE_POINTER = 17;
+    int DESC_B_SCALE_POINTER = 18;
     int DESC_BIAS_TYPE = 26;
+    int DESC_A_SCALE_MODE = 31;
+    int DESC_B_SCALE_MODE = 32;
     int EPILOGUE_BIAS = 4;
     int TRANSPOSED = 1;
+
+    /** A scale for every row of A^T, or for every column of B. */
+    int SCALE_OUTER_VECTOR = 3;
+
+    /** The first version that has it. */
+    long OUTER_VECTOR_SINCE = 120_900;
 
     int LAYOUT_BATCH_COUNT = 5;
     int LAYOUT_BATCH_STRIDE = 6;
@@ -26,6 +37,9 @@ public interface CublasLt extends Library {
 
     /** Bytes of one cublasLtMatmulHeuristicResult_t, whose first part is the algorithm. */
     int RESULT_BYTES = 96;
+
+    /** 130001 is 13.0.1. */
+    long cublasLtGetVersion();
 
     int cublasLtCreate(PointerByReference handle);
 

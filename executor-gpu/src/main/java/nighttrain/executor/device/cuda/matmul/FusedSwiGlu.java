@@ -15,6 +15,7 @@ import nighttrain.executor.device.cuda.kernel.KernelSource;
 import nighttrain.executor.device.cuda.kernel.Struct;
 import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
+import nighttrain.io.spec.WeightFormat;
 
 /**
  * {@code out[t] = silu(x[t] G[t]^T) * (x[t] U[t]^T)} for many rows, in one kernel for Hopper GPUs. The matrix holds the rows of G, then the
@@ -53,6 +54,7 @@ public final class FusedSwiGlu {
 
     public boolean serves(CudaTensor x, CudaMatrix matrix) {
         return driver.isPresent()
+                && matrix.format() == WeightFormat.PLAIN
                 && x.rows() >= LEAST_ROWS
                 && matrix.biasAddress() == 0
                 && matrix.inputs() % ALIGNMENT == 0

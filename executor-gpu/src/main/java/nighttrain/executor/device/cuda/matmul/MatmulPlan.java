@@ -10,6 +10,7 @@ import java.util.function.ToDoubleFunction;
 import nighttrain.executor.device.cuda.driver.Streams.Stream;
 import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
+import nighttrain.io.spec.WeightFormat;
 
 /**
  * How a matmul of one shape runs: cuBLASLt's descriptors and the chosen algorithm. cuBLASLt is column-major, the engine row-major, so cuBLASLt
@@ -25,6 +26,7 @@ public final class MatmulPlan implements AutoCloseable {
      * @param rows rows of x and out
      * @param tracks matmuls in one strided batch
      * @param outBytes size of an element of out
+     * @param format of weights and x
      */
     record Shape(
             int rows,
@@ -34,7 +36,8 @@ public final class MatmulPlan implements AutoCloseable {
             long inStride,
             long outStride,
             int outBytes,
-            boolean hasBias) {}
+            boolean hasBias,
+            WeightFormat format) {}
 
     private final CublasLt lt;
     private final Pointer handle;
@@ -43,7 +46,7 @@ public final class MatmulPlan implements AutoCloseable {
     private final Pointer weights;
     private final Pointer x;
     private final Pointer out;
-    private final Memory bias = new Memory(Long.BYTES);
+    private final Memory attribute = new Memory(Long.BYTES);
     private Pointer algorithm = Pointer.NULL;
 
     MatmulPlan(CublasLt lt, Pointer handle, Shape shape) {
@@ -60,8 +63,13 @@ public final class MatmulPlan implements AutoCloseable {
             set(CublasLt.DESC_BIAS_BATCH_STRIDE, (long) shape.outputs);
         }
         long matrix = (long) shape.inputs * shape.outputs;
-        this.weights = layout(CublasLt.TYPE_BF16, shape.inputs, shape.outputs, matrix);
-        this.x = layout(CublasLt.TYPE_BF16, shape.inputs, shape.rows, shape.inStride);
+        int type = shape.format == WeightFormat.FP8 ? CublasLt.TYPE_E4M3 : CublasLt.TYPE_BF16;
+        if (shape.format == WeightFormat.FP8) {
+            set(CublasLt.DESC_A_SCALE_MODE, CublasLt.SCALE_OUTER_VECTOR);
+            set(CublasLt.DESC_B_SCALE_MODE, CublasLt.SCALE_OUTER_VECTOR);
+        }
+        this.weights = layout(type, shape.inputs, shape.outputs, matrix);
+        this.x = layout(type, shape.inputs, shape.rows, shape.inStride);
         this.out = layout(outType(), shape.outputs, shape.rows, shape.outStride);
     }
 
@@ -84,9 +92,9 @@ public final class MatmulPlan implements AutoCloseable {
                 "setting a product's attribute");
     }
 
-    private void set(int attribute, long value) {
-        bias.setLong(0, value);
-        check(lt.cublasLtMatmulDescSetAttribute(desc, attribute, bias, Long.BYTES), "setting a product's attribute");
+    private void set(int which, long value) {
+        attribute.setLong(0, value);
+        check(lt.cublasLtMatmulDescSetAttribute(desc, which, attribute, Long.BYTES), "setting a product's attribute");
     }
 
     private Pointer layout(int type, long rows, long cols, long stride) {
@@ -146,21 +154,35 @@ public final class MatmulPlan implements AutoCloseable {
         return candidates;
     }
 
-    void run(long outAddress, long xAddress, CudaMatrix matrix, Pointer workspace, Stream stream) {
+    /** Where a matmul's operands lie; scales only of operands in 8 bits. */
+    record Operands(long out, long x, long xScales, CudaMatrix matrix) {}
+
+    /** Takes what the choice of an algorithm may ask for, and the next matmul needs. */
+    void point(Operands at) {
         if (shape.hasBias) {
             set(
                     CublasLt.DESC_BIAS_POINTER,
-                    outType() == CublasLt.TYPE_BF16 ? matrix.biasAddress() : matrix.biasFp32Address());
+                    outType() == CublasLt.TYPE_BF16
+                            ? at.matrix.biasAddress()
+                            : at.matrix.biasFp32Address());
         }
-        Pointer to = new Pointer(outAddress);
+        if (shape.format == WeightFormat.FP8) {
+            set(CublasLt.DESC_A_SCALE_POINTER, at.matrix.scalesAddress());
+            set(CublasLt.DESC_B_SCALE_POINTER, at.xScales);
+        }
+    }
+
+    void run(Operands at, Pointer workspace, Stream stream) {
+        point(at);
+        Pointer to = new Pointer(at.out);
         check(
                 lt.cublasLtMatmul(
                         handle,
                         desc,
                         ONE,
-                        new Pointer(matrix.address()),
+                        new Pointer(at.matrix.address()),
                         weights,
-                        new Pointer(xAddress),
+                        new Pointer(at.x),
                         x,
                         ZERO,
                         to,

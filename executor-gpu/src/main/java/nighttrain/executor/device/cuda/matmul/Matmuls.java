@@ -9,10 +9,12 @@ import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.GpuTimer;
 import nighttrain.executor.device.cuda.driver.Streams;
 import nighttrain.executor.device.cuda.driver.Streams.Stream;
+import nighttrain.executor.device.cuda.matmul.MatmulPlan.Operands;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
+import nighttrain.io.spec.WeightFormat;
 
 /**
- * {@code out[t] = x[t] W[t]^T + bias[t]} by cuBLASLt, strided over tracks; bf16 operands, fp32 accumulation. Rows are rounded up
+ * {@code out[t] = x[t] W[t]^T + bias[t]} by cuBLASLt, strided over tracks; operands in bf16, or in e4m3 with scales; fp32 accumulation. Rows are rounded up
  * to a few sizes, so that there are few plans; the extra rows are never read. For sizes that recur (decode steps and full prefill
  * steps) the algorithm is chosen by timing, for other sizes by cuBLASLt's heuristic.
  *
@@ -34,9 +36,17 @@ public final class Matmuls implements AutoCloseable {
     private final Streams streams;
     private final int largestStep;
     private final boolean deterministic;
+    private final Fp8Operands fp8;
     private final Map<MatmulPlan.Shape, MatmulPlan> plans = new HashMap<>();
 
-    public Matmuls(CublasLt lt, Streams streams, DeviceMemory memory, int largestStep, boolean deterministic) {
+    public Matmuls(
+            CublasLt lt,
+            Streams streams,
+            DeviceMemory memory,
+            Fp8Operands fp8,
+            int largestStep,
+            boolean deterministic) {
+        this.fp8 = fp8;
         this.deterministic = deterministic;
         this.lt = lt;
         this.streams = streams;
@@ -61,31 +71,52 @@ public final class Matmuls implements AutoCloseable {
         Stream stream = streams.main();
         int rows = Math.min(padded(x.rows()), Math.min(x.capacityRows(), out.capacityRows()));
         int piece = deterministic ? DETERMINISTIC_ROWS : rows;
-        MatmulPlan plan = plan(piece, out, x, matrix, stream);
+        if (matrix.format() == WeightFormat.FP8) {
+            runFp8(out, x, matrix, rows, piece, stream);
+            return;
+        }
+        MatmulPlan plan = plan(piece, out, x, matrix, new Operands(out.address(), x.address(), 0, matrix), stream);
         for (int from = 0; from < rows; from += piece) {
-            plan.run(out.addressOfRow(from), x.addressOfRow(from), matrix, workspace, stream);
+            plan.run(new Operands(out.addressOfRow(from), x.addressOfRow(from), 0, matrix), workspace, stream);
         }
     }
 
-    private MatmulPlan plan(int rows, CudaTensor out, CudaTensor x, CudaMatrix matrix, Stream stream) {
+    /** One matmul a track, since scales are not strided. */
+    private void runFp8(CudaTensor out, CudaTensor x, CudaMatrix matrix, int rows, int piece, Stream stream) {
+        Fp8Operands.Operand operand = fp8.quantized(x);
+        for (int track = 0; track < matrix.tracks(); track++) {
+            CudaMatrix weights = matrix.track(track);
+            CudaTensor to = out.track(track);
+            for (int from = 0; from < rows; from += piece) {
+                Operands at = new Operands(
+                        to.addressOfRow(from), operand.codesOf(track, from), operand.scalesOf(track, from), weights);
+                plan(piece, to, x, weights, at, stream).run(at, workspace, stream);
+            }
+        }
+    }
+
+    private MatmulPlan plan(int rows, CudaTensor out, CudaTensor x, CudaMatrix matrix, Operands at, Stream stream) {
+        boolean strided = matrix.tracks() > 1;
         MatmulPlan.Shape shape = new MatmulPlan.Shape(
                 rows,
                 matrix.outputs(),
                 matrix.inputs(),
                 matrix.tracks(),
-                x.trackStride(),
-                out.trackStride(),
+                strided ? x.trackStride() : 0,
+                strided ? out.trackStride() : 0,
                 out.elementBytes(),
-                matrix.biasAddress() != 0);
+                matrix.biasAddress() != 0,
+                matrix.format());
         MatmulPlan known = plans.get(shape);
         if (known != null) {
             return known;
         }
         MatmulPlan plan = new MatmulPlan(lt, handle, shape);
         plans.put(shape, plan);
+        plan.point(at);
         if (!deterministic && (rows <= RECURRING_ROWS || rows >= largestStep)) {
             plan.choose(candidate -> GpuTimer.leastSeconds(
-                    stream, TIMED_RUNS, () -> candidate.run(out.address(), x.address(), matrix, workspace, stream)));
+                    stream, TIMED_RUNS, () -> candidate.run(at, workspace, stream)));
         } else {
             plan.chooseUntimed();
         }
@@ -98,7 +129,45 @@ public final class Matmuls implements AutoCloseable {
         lt.cublasLtDestroy(handle);
     }
 
-    /** bf16 weights {@code [tracks, outputs, inputs]} row-major and, where there is one, a bias {@code [tracks, outputs]} in both types; 0: none. */
-    public record CudaMatrix(int tracks, int outputs, int inputs, long address, long biasAddress, long biasFp32Address)
-            implements Matrix {}
+    /**
+     * Weights {@code [tracks, outputs, inputs]} row-major, in bf16 or e4m3.
+     *
+     * @param scalesAddress of the scales of weights in e4m3, {@code [tracks, outputs]}, in fp32
+     * @param biasAddress of a bias {@code [tracks, outputs]} in bf16; 0: none
+     * @param biasFp32Address of the same in fp32
+     */
+    public record CudaMatrix(
+            int tracks,
+            int outputs,
+            int inputs,
+            WeightFormat format,
+            long address,
+            long scalesAddress,
+            long biasAddress,
+            long biasFp32Address)
+            implements Matrix {
+        /** In bf16, without a bias. */
+        public static CudaMatrix plain(int tracks, int outputs, int inputs, long address) {
+            return new CudaMatrix(tracks, outputs, inputs, WeightFormat.PLAIN, address, 0, 0, 0);
+        }
+
+        /** The same with a bias, in both types. */
+        public CudaMatrix withBias(long bf16, long fp32) {
+            return new CudaMatrix(tracks, outputs, inputs, format, address, scalesAddress, bf16, fp32);
+        }
+
+        /** One track alone, of weights in e4m3. */
+        CudaMatrix track(int track) {
+            long first = (long) track * outputs;
+            return new CudaMatrix(
+                    1,
+                    outputs,
+                    inputs,
+                    format,
+                    address + first * inputs,
+                    scalesAddress + first * Float.BYTES,
+                    biasAddress == 0 ? 0 : biasAddress + first * CudaTensor.BF16,
+                    biasFp32Address == 0 ? 0 : biasFp32Address + first * Float.BYTES);
+        }
+    }
 }

@@ -2,7 +2,6 @@ package nighttrain.executor.device.cuda.tensor;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.ShortBuffer;
 import java.util.stream.IntStream;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
@@ -35,17 +34,40 @@ public final class WeightUpload {
 
     /** Fills {@code target} with {@code [tracks, outputs, inputs]} values as bf16. */
     public void run(DevicePointer target, int tracks, int outputs, int inputs, Matrix.Rows rows) {
-        int rowBytes = inputs * CudaTensor.BF16;
+        run(
+                target,
+                tracks * outputs,
+                inputs * CudaTensor.BF16,
+                (row, to) -> rows.readBfloat16(row / outputs, row % outputs, inputs, to.asShortBuffer()));
+    }
+
+    /** Fills {@code target} with the values as e4m3, and returns their scales, {@code [tracks, outputs]}. */
+    public float[] runE4m3(DevicePointer target, int tracks, int outputs, int inputs, Matrix.Rows rows) {
+        float[] scales = new float[Math.multiplyExact(tracks, outputs)];
+        run(
+                target,
+                scales.length,
+                inputs,
+                (row, to) -> scales[row] = rows.readE4m3(row / outputs, row % outputs, inputs, to));
+        return scales;
+    }
+
+    /** Writes a row's bytes. */
+    @FunctionalInterface
+    private interface RowBytes {
+        void write(int row, ByteBuffer to);
+    }
+
+    private void run(DevicePointer target, int all, int rowBytes, RowBytes rows) {
         int rowsPerBuffer = BUFFER_BYTES / rowBytes;
         if (rowsPerBuffer == 0) {
             throw new IllegalArgumentException(
-                    "row of a matrix: " + inputs + " inputs (at most " + BUFFER_BYTES / 2 + ")");
+                    "row of a matrix: " + rowBytes + " bytes (at most " + BUFFER_BYTES + ")");
         }
-        int all = Math.multiplyExact(tracks, outputs);
         for (int from = 0; from < all; from += rowsPerBuffer) {
             int count = Math.min(rowsPerBuffer, all - from);
             JCudaDriver.cuEventSynchronize(travelled[next]);
-            fill(buffers[next].view(), from, count, outputs, inputs, rows);
+            fill(buffers[next].view(), from, count, rowBytes, rows);
             JCudaDriver.cuMemcpyHtoDAsync(
                     target.withByteOffset((long) from * rowBytes),
                     buffers[next].pointer(),
@@ -56,13 +78,10 @@ public final class WeightUpload {
         }
     }
 
-    private static void fill(ByteBuffer buffer, int from, int count, int outputs, int inputs, Matrix.Rows rows) {
-        int rowBytes = inputs * CudaTensor.BF16;
-        IntStream.range(0, count).parallel().forEach(i -> {
-            ShortBuffer row = buffer.slice(i * rowBytes, rowBytes)
-                    .order(ByteOrder.nativeOrder())
-                    .asShortBuffer();
-            rows.readBfloat16((from + i) / outputs, (from + i) % outputs, inputs, row);
-        });
+    private static void fill(ByteBuffer buffer, int from, int count, int rowBytes, RowBytes rows) {
+        IntStream.range(0, count)
+                .parallel()
+                .forEach(i -> rows.write(
+                        from + i, buffer.slice(i * rowBytes, rowBytes).order(ByteOrder.nativeOrder())));
     }
 }

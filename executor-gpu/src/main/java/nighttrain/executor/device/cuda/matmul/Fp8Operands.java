@@ -1,0 +1,80 @@
+package nighttrain.executor.device.cuda.matmul;
+
+import java.util.HashMap;
+import java.util.Map;
+import nighttrain.executor.device.cuda.driver.DeviceMemory;
+import nighttrain.executor.device.cuda.driver.Streams;
+import nighttrain.executor.device.cuda.kernel.Kernel;
+import nighttrain.executor.device.cuda.kernel.KernelModules;
+import nighttrain.executor.device.cuda.kernel.KernelSource;
+import nighttrain.executor.device.cuda.tensor.CudaTensor;
+
+/** What weights of 8 bits are multiplied by: rows in e4m3 with a scale each, in one buffer for all operands of a width. */
+public final class Fp8Operands {
+    private static final int THREADS = 256;
+
+    private final KernelModules modules;
+    private final Streams streams;
+    private final DeviceMemory memory;
+    private final Map<Width, Operand> operands = new HashMap<>();
+
+    private record Width(int tracks, int cols) {}
+
+    /**
+     * Rows of e4m3 and their scales. Track t's row r begins at {@code (t * capacityRows + r) * cols} of the codes.
+     *
+     * @param codes address of the numbers
+     * @param scales address of the scales, in fp32
+     */
+    record Operand(long codes, long scales, int capacityRows, int cols) {
+        long codesOf(int track, int row) {
+            return codes + ((long) track * capacityRows + row) * cols;
+        }
+
+        long scalesOf(int track, int row) {
+            return scales + ((long) track * capacityRows + row) * Float.BYTES;
+        }
+    }
+
+    public Fp8Operands(KernelModules modules, Streams streams, DeviceMemory memory) {
+        this.modules = modules;
+        this.streams = streams;
+        this.memory = memory;
+    }
+
+    public static KernelSource source(int cols) {
+        return new KernelSource("quantize.cu", Map.of("COLS", cols, "THREADS", THREADS));
+    }
+
+    /** Makes room for {@code rows} rows of every track, which recorded steps cannot. */
+    public void reserve(int tracks, int rows, int cols) {
+        operands.computeIfAbsent(
+                new Width(tracks, cols),
+                width -> new Operand(
+                        memory.allocate("operands in 8 bits", (long) tracks * rows * cols)
+                                .address(),
+                        memory.allocate("scales of operands", (long) tracks * rows * Float.BYTES)
+                                .address(),
+                        rows,
+                        cols));
+    }
+
+    /** The rows of {@code x}, until the next operand of its width. */
+    Operand quantized(CudaTensor x) {
+        Operand operand = operands.get(new Width(x.tracks(), x.cols()));
+        if (x.rows() > operand.capacityRows) {
+            throw new IllegalArgumentException(
+                    "rows in 8 bits: " + x.rows() + " (there is room for " + operand.capacityRows + ")");
+        }
+        modules.get("quantize_rows", source(x.cols()))
+                .launch(
+                        streams.main(),
+                        Kernel.Grid.of(x.rows(), x.tracks(), THREADS),
+                        operand.codes,
+                        operand.scales,
+                        operand.capacityRows,
+                        x.address(),
+                        x.trackStride());
+        return operand;
+    }
+}

@@ -1,0 +1,60 @@
+package nighttrain.executor.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import nighttrain.executor.Goldens;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.spec.WeightFormat.Choice;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The CPU's forward pass with weights and activations in 8 bits, against PyTorch's of the same rounding. */
+class EightBitLogitsTest {
+    private static final int PROMPT = 2;
+
+    /** Another order of summation moves a value over the middle between two numbers of 8 bits now and then. */
+    private static final double TOLERANCE = 2e-2;
+
+    /** Checkpoints of these scales are taken number by number; blocks stay as they are. */
+    @ParameterizedTest
+    @CsvSource({"fp8-tensor,AUTO", "fp8-channel,AUTO", "fp8-channel,FP8", "fp8-static,AUTO"})
+    void asPyTorch(String name, Choice choice) {
+        float[][] expected = Goldens.byToken(name, PROMPT);
+        assertThat(error(expected, logits(name, choice))).isLessThan(TOLERANCE);
+        assertThat(error(expected, logits(name, Choice.NONE))).isGreaterThan(2 * TOLERANCE);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"fp8-block", "fp8-scale-inv", "llama-gqa"})
+    void autoLeavesOthers(String name) {
+        assertThat(logits(name, Choice.AUTO)).isEqualTo(logits(name, Choice.NONE));
+    }
+
+    /** Rounding weights of blocks again costs a little more. */
+    @ParameterizedTest
+    @ValueSource(strings = {"fp8-block", "fp8-scale-inv"})
+    void blocksCanBeRoundedByOutput(String name) {
+        double error = error(Goldens.byToken(name, PROMPT), logits(name, Choice.FP8));
+        assertThat(error).isBetween(TOLERANCE, 0.4);
+    }
+
+    private static float[] logits(String name, Choice choice) {
+        try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint(name)).with(choice)) {
+            return DecoderHarness.logits(
+                    checkpoint, 1, Goldens.of(name).get(PROMPT).ids());
+        }
+    }
+
+    private static double error(float[][] expected, float[] actual) {
+        double squares = 0;
+        double norm = 0;
+        for (int i = 0; i < actual.length; i++) {
+            double wanted = expected[i / expected[0].length][i % expected[0].length];
+            squares += (actual[i] - wanted) * (actual[i] - wanted);
+            norm += wanted * wanted;
+        }
+        return Math.sqrt(squares / norm);
+    }
+}
