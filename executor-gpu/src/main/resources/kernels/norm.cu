@@ -3,7 +3,9 @@
 // Grid: (rows, tracks); a row stays in registers between its two passes. fp32 accumulation.
 // Measured on one H200, 8,192 rows of 4,096 (add_norm_rows, a wait of about 40 us taken off): about 3.8 TB/s, 0.9 of the copy rate.
 // Bytes per row: x read, out written; add_norm_rows: x and y read, x and out written.
-// Compile-time: VECTOR, COLS, THREADS, LAYER (0: RMSNorm, 1: LayerNorm).
+// QUANTIZE writes out in 8 bits, too, as quantize.cu does, for the linear layer that comes next.
+// Compile-time: VECTOR, COLS, THREADS, LAYER (0: RMSNorm, 1: LayerNorm), QUANTIZE (1: VECTOR is 8).
+#include "fp8.cuh"
 #include "rows.cuh"
 
 constexpr int VECTORS = COLS / VECTOR;
@@ -25,6 +27,9 @@ struct Normed {
     const float* bias;
     float epsilon;
     int stride; // of rows, COLS or more
+    int capacity_rows; // of codes and scales, in a track
+    unsigned char* codes;
+    float* scales;
 };
 
 template <bool ADD>
@@ -67,6 +72,7 @@ __device__ __forceinline__ void norm_row(const Normed& n) {
         }
     }
     float scale = rsqrtf(block_sum(squares, partial_squares) / COLS + n.epsilon);
+    float most = 0;
 #pragma unroll
     for (int k = 0; k < PER_THREAD; k++) {
         int v = k * THREADS + threadIdx.x;
@@ -76,9 +82,25 @@ __device__ __forceinline__ void norm_row(const Normed& n) {
         for (int i = 0; i < VECTOR; i++) {
             float value = (to_float(row[k].at[i]) - mean) * scale * w.at[i];
             row[k].at[i] = to_bf16(LAYER ? value + b.at[i] : value);
+            if (QUANTIZE) most = fmaxf(most, fabsf(to_float(row[k].at[i])));
         }
         store(out, v, row[k]);
     }
+#if QUANTIZE
+    __shared__ float partial_most[32];
+    most = block_max(most, partial_most);
+    const long long row_at = (long long)blockIdx.y * n.capacity_rows + blockIdx.x;
+    if (threadIdx.x == 0) n.scales[row_at] = fp8_scale(most);
+    float factor = fp8_factor(most);
+#pragma unroll
+    for (int k = 0; k < PER_THREAD; k++) {
+        int v = k * THREADS + threadIdx.x;
+        if (v >= VECTORS) break;
+        float values[VECTOR];
+        for (int i = 0; i < VECTOR; i++) values[i] = to_float(row[k].at[i]);
+        reinterpret_cast<uint2*>(n.codes + row_at * COLS)[v] = to_e4m3(values, factor);
+    }
+#endif
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS) norm_rows(const Normed n) {

@@ -1,5 +1,6 @@
 // Rows in 8 bits: scale = max|x| / 448, code = e4m3(x * (448 / max|x|)), nearest even; a row of zeros has the scale 0.
 // Grid: (rows, tracks); a row stays in registers between its two passes. Bytes per row: x read, a byte an element written.
+// silu_mul_quantize_rows: out = silu(gate) * up of rows that hold gate and up side by side, in bf16 and in 8 bits.
 // Compile-time: COLS, a multiple of 8; THREADS.
 #define VECTOR 8
 #include "fp8.cuh"
@@ -8,20 +9,14 @@
 constexpr int VECTORS = COLS / VECTOR;
 constexpr int PER_THREAD = (VECTORS + THREADS - 1) / THREADS;
 
-extern "C" __global__ void __launch_bounds__(THREADS) quantize_rows(
-        unsigned char* codes, float* scales, int capacity_rows, const bf16* x, long long x_track_stride) {
+__device__ __forceinline__ float largest(const Vector& v, float most) {
+    for (int i = 0; i < VECTOR; i++) most = fmaxf(most, fabsf(to_float(v.at[i])));
+    return most;
+}
+
+__device__ __forceinline__ void write_codes(
+        unsigned char* codes, float* scales, long long row_at, const Vector (&row)[PER_THREAD], float most) {
     __shared__ float partial[32];
-    const bf16* from = x + blockIdx.y * x_track_stride + (long long)blockIdx.x * COLS;
-    const long long row_at = (long long)blockIdx.y * capacity_rows + blockIdx.x;
-    Vector row[PER_THREAD];
-    float most = 0;
-#pragma unroll
-    for (int k = 0; k < PER_THREAD; k++) {
-        int v = k * THREADS + threadIdx.x;
-        if (v >= VECTORS) break;
-        row[k] = load(from, v);
-        for (int i = 0; i < VECTOR; i++) most = fmaxf(most, fabsf(to_float(row[k].at[i])));
-    }
     most = block_max(most, partial);
     float factor = fp8_factor(most);
     if (threadIdx.x == 0) scales[row_at] = fp8_scale(most);
@@ -33,4 +28,41 @@ extern "C" __global__ void __launch_bounds__(THREADS) quantize_rows(
         for (int i = 0; i < VECTOR; i++) values[i] = to_float(row[k].at[i]);
         reinterpret_cast<uint2*>(codes + row_at * COLS)[v] = to_e4m3(values, factor);
     }
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS) quantize_rows(
+        unsigned char* codes, float* scales, int capacity_rows, const bf16* x, long long x_track_stride) {
+    const bf16* from = x + blockIdx.y * x_track_stride + (long long)blockIdx.x * COLS;
+    Vector row[PER_THREAD];
+    float most = 0;
+#pragma unroll
+    for (int k = 0; k < PER_THREAD; k++) {
+        int v = k * THREADS + threadIdx.x;
+        if (v >= VECTORS) break;
+        row[k] = load(from, v);
+        most = largest(row[k], most);
+    }
+    write_codes(codes, scales, (long long)blockIdx.y * capacity_rows + blockIdx.x, row, most);
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS) silu_mul_quantize_rows(
+        unsigned char* codes, float* scales, int capacity_rows, bf16* out, long long out_track_stride,
+        const bf16* gate_up, long long gate_up_track_stride) {
+    const bf16* from = gate_up + blockIdx.y * gate_up_track_stride + 2LL * blockIdx.x * COLS;
+    bf16* to = out + blockIdx.y * out_track_stride + (long long)blockIdx.x * COLS;
+    Vector row[PER_THREAD];
+    float most = 0;
+#pragma unroll
+    for (int k = 0; k < PER_THREAD; k++) {
+        int v = k * THREADS + threadIdx.x;
+        if (v >= VECTORS) break;
+        Vector gate = load(from, v), up = load(from + COLS, v);
+        for (int i = 0; i < VECTOR; i++) {
+            float g = to_float(gate.at[i]);
+            row[k].at[i] = to_bf16(__fdividef(g, 1.0f + __expf(-g)) * to_float(up.at[i]));
+        }
+        store(to, v, row[k]);
+        most = largest(row[k], most);
+    }
+    write_codes(codes, scales, (long long)blockIdx.y * capacity_rows + blockIdx.x, row, most);
 }

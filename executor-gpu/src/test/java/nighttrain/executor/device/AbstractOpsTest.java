@@ -208,6 +208,59 @@ public abstract class AbstractOpsTest extends OneDevice {
         }
     }
 
+    /** What a norm or SwiGLU writes is rounded to 8 bits for the layer that comes next, and again where it was changed before. */
+    @ParameterizedTest
+    @CsvSource({"1,7,64,false", "3,33,48,true", "1,130,4096,false", "2,600,64,false"})
+    void layersInEightBitsTakeWhatWasWrittenLast(int tracks, int rows, int cols, boolean layer) {
+        float[] weights = fresh.normal(tracks * cols * cols, 0, 1 / Math.sqrt(cols));
+        Matrix.Rows source = Tensors.rows(weights, cols, cols);
+        Matrix matrix = device.matrix("square", tracks, cols, cols, source, Optional.empty(), WeightFormat.FP8);
+        Norm norm = new Norm(
+                device.constant("weight", tracks, 1, cols, fresh.normal(tracks * cols, 1, 0.5)),
+                layer ? Optional.of(device.constant("bias", tracks, 1, cols, fresh.normal(tracks * cols))) : Optional.empty(),
+                EPSILON);
+        Tensor x = holding(fresh.normal(tracks * rows * cols, 0, 2), tracks, rows, cols);
+        Tensor y = holding(fresh.normal(tracks * rows * cols), tracks, rows, cols);
+        Tensor other = holding(fresh.normal(tracks * rows * cols), tracks, rows, cols);
+        Tensor gateUp = holding(fresh.normal(tracks * rows * 2 * cols, 0, 2), tracks, rows, 2 * cols);
+        Tensor mid = poisoned(tracks, rows, cols);
+        List<Runnable> writers = List.of(
+                () -> ops.norm(mid, x, norm),
+                () -> ops.addNorm(mid, x, y, norm),
+                () -> ops.siluMul(mid, gateUp),
+                () -> {
+                    ops.norm(mid, x, norm);
+                    ops.add(mid, y);
+                },
+                () -> {
+                    ops.siluMul(mid, gateUp);
+                    ops.linear(mid, other, matrix);
+                },
+                () -> {
+                    ops.norm(mid, x, norm);
+                    ops.norm(other, y, norm);
+                },
+                () -> {
+                    ops.norm(mid, x, norm);
+                    device.write(mid, fresh.normal(tracks * rows * cols));
+                });
+        for (int i = 0; i < writers.size(); i++) {
+            Tensor out = poisoned(tracks, rows, cols);
+            writers.get(i).run();
+            ops.linear(out, mid, matrix);
+            double[] expected = Formulas.linear(
+                    quantized(device.read(mid), cols),
+                    quantized(weights, cols),
+                    new float[tracks * cols],
+                    tracks,
+                    rows,
+                    cols,
+                    cols);
+            new Closeness(Math.min(backend.tolerance(), FP8_TOLERANCE), fresh.seed)
+                    .check("writer " + i, expected, device.read(out), cols);
+        }
+    }
+
     /** Every row in e4m3 times the scale that makes its largest magnitude 448, in fp32 as devices do it. */
     private static float[] quantized(float[] values, int cols) {
         float[] rounded = new float[values.length];

@@ -94,6 +94,7 @@ final class CudaDevice implements Device {
                 streams,
                 inputs,
                 layout.pageTokens(),
+                fp8,
                 matmuls,
                 new FusedSwiGlu(context, modules, streams, !options.deterministic()),
                 attention);
@@ -200,13 +201,13 @@ final class CudaDevice implements Device {
     private void requireFp8() {
         if (context.computeCapability() < FP8_CAPABILITY) {
             throw UserError.of(
-                    "no 8-bit products on this GPU",
+                    "no 8-bit matmuls on this GPU",
                     context.architecture(),
                     "sm_90 (Hopper) or newer has those of a scale for every row; use --quantization none");
         }
         if (cublasLt.cublasLtGetVersion() < CublasLt.OUTER_VECTOR_SINCE) {
             throw UserError.of(
-                    "no 8-bit products in this cuBLASLt",
+                    "no 8-bit matmuls in this cuBLASLt",
                     cublasLt.cublasLtGetVersion(),
                     "version " + CublasLt.OUTER_VECTOR_SINCE
                             + " (CUDA 12.9) is needed; install a newer CUDA, or use --quantization none");
@@ -232,6 +233,7 @@ final class CudaDevice implements Device {
 
     @Override
     public void write(Tensor tensor, float[] values) {
+        fp8.forget();
         streams.synchronize();
         HostCopies.write((CudaTensor) tensor, values);
     }

@@ -16,6 +16,8 @@ import nighttrain.executor.device.cuda.kernel.Kernel;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
 import nighttrain.executor.device.cuda.kernel.Struct;
+import nighttrain.executor.device.cuda.matmul.Fp8Operands;
+import nighttrain.executor.device.cuda.matmul.Fp8Operands.Operand;
 import nighttrain.executor.device.cuda.matmul.FusedSwiGlu;
 import nighttrain.executor.device.cuda.matmul.Matmuls;
 import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
@@ -35,6 +37,7 @@ final class CudaOps implements Ops {
     private final Streams streams;
     private final StepInputs inputs;
     private final int pageTokens;
+    private final Fp8Operands fp8;
     private final Matmuls matmuls;
     private final FusedSwiGlu fusedSwiGlu;
     private final CudaAttention attention;
@@ -44,6 +47,7 @@ final class CudaOps implements Ops {
             Streams streams,
             StepInputs inputs,
             int pageTokens,
+            Fp8Operands fp8,
             Matmuls matmuls,
             FusedSwiGlu fusedSwiGlu,
             CudaAttention attention) {
@@ -51,9 +55,16 @@ final class CudaOps implements Ops {
         this.streams = streams;
         this.inputs = inputs;
         this.pageTokens = pageTokens;
+        this.fp8 = fp8;
         this.matmuls = matmuls;
         this.fusedSwiGlu = fusedSwiGlu;
         this.attention = attention;
+    }
+
+    /** For an operation that writes to tensors. */
+    private KernelModules launching() {
+        fp8.forget();
+        return modules;
     }
 
     @Override
@@ -104,7 +115,11 @@ final class CudaOps implements Ops {
 
     /** {@code name} is norm_rows, which does not read {@code y}, or add_norm_rows. */
     private void normRows(String name, CudaTensor out, CudaTensor x, CudaTensor y, Norm norm) {
-        launchNorm(name, normSource(x.cols(), norm.bias().isPresent()), out, x, y, 0, norm);
+        boolean layer = norm.bias().isPresent();
+        launching();
+        Optional<Operand> operand = fp8.writing(out);
+        KernelSource source = normSource(vector(x.cols()), x.cols(), layer, operand.isPresent());
+        launchNorm(name, source, out, x, y, 0, norm, operand);
     }
 
     @Override
@@ -115,21 +130,41 @@ final class CudaOps implements Ops {
                 .map(CudaOps::vector)
                 .min()
                 .getAsInt();
-        launchNorm("norm_rows", normSource(vector, cols, norm.bias().isPresent()), x, x, x, firstCol, norm);
+        launching();
+        KernelSource source = normSource(vector, cols, norm.bias().isPresent(), false);
+        launchNorm("norm_rows", source, x, x, x, firstCol, norm, Optional.empty());
     }
 
-    static KernelSource normSource(int cols, boolean layer) {
-        return normSource(vector(cols), cols, layer);
+    static KernelSource normSource(int cols, boolean layer, boolean quantize) {
+        return normSource(vector(cols), cols, layer, quantize);
     }
 
-    private static KernelSource normSource(int vector, int cols, boolean layer) {
+    private static KernelSource normSource(int vector, int cols, boolean layer, boolean quantize) {
         return new KernelSource(
-                "norm.cu", Map.of("VECTOR", vector, "COLS", cols, "THREADS", NORM_THREADS, "LAYER", layer ? 1 : 0));
+                "norm.cu",
+                Map.of(
+                        "VECTOR",
+                        vector,
+                        "COLS",
+                        cols,
+                        "THREADS",
+                        NORM_THREADS,
+                        "LAYER",
+                        layer ? 1 : 0,
+                        "QUANTIZE",
+                        quantize ? 1 : 0));
     }
 
     /** Rows of all three are as wide as {@code x}; {@code firstCol} is the first column that the kernel sees. */
     private void launchNorm(
-            String name, KernelSource source, CudaTensor out, CudaTensor x, CudaTensor y, int firstCol, Norm norm) {
+            String name,
+            KernelSource source,
+            CudaTensor out,
+            CudaTensor x,
+            CudaTensor y,
+            int firstCol,
+            Norm norm,
+            Optional<Operand> operand) {
         CudaTensor weight = (CudaTensor) norm.weight();
         CudaTensor bias = (CudaTensor) norm.bias().orElse(norm.weight());
         long offset = (long) firstCol * CudaTensor.BF16;
@@ -147,17 +182,22 @@ final class CudaOps implements Ops {
                                 .pointer(weight.address())
                                 .pointer(bias.address())
                                 .number(norm.epsilon())
-                                .integer(x.cols()));
+                                .integer(x.cols())
+                                .integer(operand.map(Operand::capacityRows).orElse(0))
+                                .pointer(operand.map(Operand::codes).orElse(0L))
+                                .pointer(operand.map(Operand::scales).orElse(0L)));
     }
 
     @Override
     public void linear(Tensor out, Tensor x, Matrix weights) {
         matmuls.run((CudaTensor) out, (CudaTensor) x, (CudaMatrix) weights);
+        fp8.forget();
     }
 
     @Override
     public void linearSiluMul(Tensor out, Tensor gateUp, Tensor x, Matrix weights) {
         if (fusedSwiGlu.serves((CudaTensor) x, (CudaMatrix) weights)) {
+            fp8.forget();
             fusedSwiGlu.run((CudaTensor) out, (CudaTensor) x, (CudaMatrix) weights);
         } else {
             Ops.super.linearSiluMul(out, gateUp, x, weights);
@@ -182,7 +222,7 @@ final class CudaOps implements Ops {
                         "HEAD_NORMS",
                         norms.isPresent() ? 1 : 0));
         int warps = Math.min(MOST_ROPE_WARPS, shape.heads() + 2 * shape.kvHeads());
-        modules.get("rope_and_write_kv", source)
+        launching().get("rope_and_write_kv", source)
                 .launch(
                         streams.main(),
                         Kernel.Grid.of(x.rows(), x.tracks(), 32 * warps),
@@ -211,6 +251,7 @@ final class CudaOps implements Ops {
 
     @Override
     public void attention(Tensor out, Tensor qkv, KvPages pages, AttentionShape shape) {
+        fp8.forget();
         attention.run((CudaTensor) out, (CudaTensor) qkv, (CudaKvPages) pages, shape);
     }
 
@@ -263,7 +304,12 @@ final class CudaOps implements Ops {
 
     @Override
     public void siluMul(Tensor out, Tensor gateUp) {
-        gated("silu_mul", (CudaTensor) out, (CudaTensor) gateUp);
+        fp8.forget();
+        CudaTensor to = (CudaTensor) out;
+        fp8.writing(to)
+                .ifPresentOrElse(
+                        operand -> fp8.siluMul(to, (CudaTensor) gateUp, operand),
+                        () -> gated("silu_mul", to, (CudaTensor) gateUp));
     }
 
     @Override
@@ -285,7 +331,7 @@ final class CudaOps implements Ops {
     }
 
     private Kernel kernel(String file, String name, int cols) {
-        return modules.get(name, new KernelSource(file, Map.of("VECTOR", vector(cols))));
+        return launching().get(name, new KernelSource(file, Map.of("VECTOR", vector(cols))));
     }
 
     /** Elements that a thread moves at a time. */

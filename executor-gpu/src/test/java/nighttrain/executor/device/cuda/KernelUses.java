@@ -35,6 +35,8 @@ final class KernelUses {
                         new KernelSource("sample.cu", Map.of()),
                         new KernelSource("step_inputs.cu", Map.of("GROUPS", 1)),
                         new KernelSource("step_inputs.cu", Map.of("GROUPS", 2)),
+                        CudaOps.normSource(4096, false, true),
+                        CudaOps.normSource(2048, true, true),
                         Fp8Operands.source(4096),
                         Fp8Operands.source(28_672),
                         Fp8Operands.source(48)));
@@ -63,7 +65,7 @@ final class KernelUses {
     }
 
     static KernelSource norm(int cols, Norm.Kind norm) {
-        return CudaOps.normSource(cols, norm == Norm.Kind.LAYER);
+        return CudaOps.normSource(cols, norm == Norm.Kind.LAYER, false);
     }
 
     private static KernelSource rotation(Attention attention) {

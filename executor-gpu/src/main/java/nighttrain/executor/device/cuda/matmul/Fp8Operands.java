@@ -2,6 +2,7 @@ package nighttrain.executor.device.cuda.matmul;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.Streams;
 import nighttrain.executor.device.cuda.kernel.Kernel;
@@ -17,6 +18,7 @@ public final class Fp8Operands {
     private final Streams streams;
     private final DeviceMemory memory;
     private final Map<Width, Operand> operands = new HashMap<>();
+    private Optional<CudaTensor> written = Optional.empty();
 
     private record Width(int tracks, int cols) {}
 
@@ -26,7 +28,7 @@ public final class Fp8Operands {
      * @param codes address of the numbers
      * @param scales address of the scales, in fp32
      */
-    record Operand(long codes, long scales, int capacityRows, int cols) {
+    public record Operand(long codes, long scales, int capacityRows, int cols) {
         long codesOf(int track, int row) {
             return codes + ((long) track * capacityRows + row) * cols;
         }
@@ -59,9 +61,56 @@ public final class Fp8Operands {
                         cols));
     }
 
+    /**
+     * Where the kernel that writes {@code out} writes its rows in 8 bits, too, if matrices of 8 bits have so many inputs. {@link #quantized}
+     * then takes them as they are, if the next operation asks for them.
+     */
+    public Optional<Operand> writing(CudaTensor out) {
+        Operand operand = operands.get(new Width(out.tracks(), out.cols()));
+        if (operand == null || out.rows() > operand.capacityRows) {
+            return Optional.empty();
+        }
+        written = Optional.of(out);
+        return Optional.of(operand);
+    }
+
+    /** Another operation may write to what {@link #writing} was told of. */
+    public void forget() {
+        written = Optional.empty();
+    }
+
+    private boolean holds(CudaTensor x) {
+        boolean same = written.filter(one -> one.address() == x.address()
+                        && one.rows() >= x.rows()
+                        && one.cols() == x.cols()
+                        && one.tracks() == x.tracks()
+                        && one.trackStride() == x.trackStride())
+                .isPresent();
+        forget();
+        return same;
+    }
+
+    /** {@code out = silu(gate) * up}, in bf16 and in 8 bits. */
+    public void siluMul(CudaTensor out, CudaTensor gateUp, Operand operand) {
+        modules.get("silu_mul_quantize_rows", source(out.cols()))
+                .launch(
+                        streams.main(),
+                        Kernel.Grid.of(out.rows(), out.tracks(), THREADS),
+                        operand.codes,
+                        operand.scales,
+                        operand.capacityRows,
+                        out.address(),
+                        out.trackStride(),
+                        gateUp.address(),
+                        gateUp.trackStride());
+    }
+
     /** The rows of {@code x}, until the next operand of its width. */
     Operand quantized(CudaTensor x) {
         Operand operand = operands.get(new Width(x.tracks(), x.cols()));
+        if (holds(x)) {
+            return operand;
+        }
         if (x.rows() > operand.capacityRows) {
             throw new IllegalArgumentException(
                     "rows in 8 bits: " + x.rows() + " (there is room for " + operand.capacityRows + ")");
