@@ -71,14 +71,15 @@ public final class Goldens {
     public static List<Golden> of(String name) {
         List<Golden> goldens = new ArrayList<>();
         for (JsonNode prompt : root(name).get("prompts")) {
-            goldens.add(new Golden(
-                    ints(prompt.get("ids")), logits(prompt.get("logits")), ints(prompt.get("greedy"))));
+            goldens.add(new Golden(ints(prompt.get("ids")), logits(prompt.get("logits")), ints(prompt.get("greedy"))));
         }
         return goldens;
     }
 
     private static float[][] logits(JsonNode rows) {
-        return StreamSupport.stream(rows.spliterator(), false).map(Goldens::floats).toArray(float[][]::new);
+        return StreamSupport.stream(rows.spliterator(), false)
+                .map(Goldens::floats)
+                .toArray(float[][]::new);
     }
 
     private static JsonNode root(String name) {

@@ -34,8 +34,7 @@ record MlpBlock(Mlp spec, Placement placement, WeightFormat upFormat, WeightForm
     @Override
     public List<Fp8Matrix> fp8Matrices() {
         int hidden = spec.down().outputs();
-        return Stream.concat(
-                        Fp8Matrix.of(upFormat, up().cols(), hidden), Fp8Matrix.of(downFormat, hidden, width()))
+        return Stream.concat(Fp8Matrix.of(upFormat, up().cols(), hidden), Fp8Matrix.of(downFormat, hidden, width()))
                 .toList();
     }
 

@@ -186,10 +186,8 @@ public abstract class AbstractOpsTest extends OneDevice {
         }
         Tensor in = holding(x, tracks, rows, inputs);
         Matrix.Rows source = Tensors.rows(weights, outputs, inputs);
-        Matrix plain = device.matrix(
-                "plain", tracks, outputs, inputs, source, Optional.empty(), WeightFormat.FP8);
-        Matrix biased = device.matrix(
-                "biased", tracks, outputs, inputs, source, Optional.of(bias), WeightFormat.FP8);
+        Matrix plain = device.matrix("plain", tracks, outputs, inputs, source, Optional.empty(), WeightFormat.FP8);
+        Matrix biased = device.matrix("biased", tracks, outputs, inputs, source, Optional.of(bias), WeightFormat.FP8);
         for (Matrix matrix : List.of(plain, biased)) {
             assertThat(matrix.format()).isEqualTo(WeightFormat.FP8);
             Tensor out = poisoned(tracks, rows, outputs);
@@ -217,7 +215,9 @@ public abstract class AbstractOpsTest extends OneDevice {
         Matrix matrix = device.matrix("square", tracks, cols, cols, source, Optional.empty(), WeightFormat.FP8);
         Norm norm = new Norm(
                 device.constant("weight", tracks, 1, cols, fresh.normal(tracks * cols, 1, 0.5)),
-                layer ? Optional.of(device.constant("bias", tracks, 1, cols, fresh.normal(tracks * cols))) : Optional.empty(),
+                layer
+                        ? Optional.of(device.constant("bias", tracks, 1, cols, fresh.normal(tracks * cols)))
+                        : Optional.empty(),
                 EPSILON);
         Tensor x = holding(fresh.normal(tracks * rows * cols, 0, 2), tracks, rows, cols);
         Tensor y = holding(fresh.normal(tracks * rows * cols), tracks, rows, cols);

@@ -85,7 +85,8 @@ class GpuLogitsTest {
     private static void check(Checkpoint checkpoint, int ranks, int[] ids, double tolerance) {
         assumeThat(GPUS.maxRanks()).isGreaterThanOrEqualTo(ranks);
         boolean fp8 = checkpoint.spec().weights() == WeightFormat.Choice.FP8;
-        float[] expected = DecoderHarness.logits(checkpoint, fp8 ? ranks : 1, ids); // a rank's rows have scales of their own
+        float[] expected =
+                DecoderHarness.logits(checkpoint, fp8 ? ranks : 1, ids); // a rank's rows have scales of their own
         float[] actual = DecoderHarness.logits(checkpoint, GPUS.open(ranks), ids);
         assertThat(actual).hasSameSizeAs(expected).doesNotContain(Float.NaN);
         assertThat(relativeError(expected, actual)).isLessThan(tolerance);

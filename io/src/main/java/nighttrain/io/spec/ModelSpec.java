@@ -50,7 +50,17 @@ public record ModelSpec(
             Norm finalNorm,
             Head head,
             List<Spelling> spellings) {
-        this(modelType, maxPositions, embedding, layers, wiring, finalNorm, head, spellings, Optional.empty(), WeightFormat.Choice.NONE);
+        this(
+                modelType,
+                maxPositions,
+                embedding,
+                layers,
+                wiring,
+                finalNorm,
+                head,
+                spellings,
+                Optional.empty(),
+                WeightFormat.Choice.NONE);
     }
 
     public ModelSpec {
@@ -88,18 +98,29 @@ public record ModelSpec(
 
     /** The same with another embedding. */
     public ModelSpec withEmbedding(Embedding other) {
-        return new ModelSpec(modelType, maxPositions, other, layers, wiring, finalNorm, head, spellings, quantization, weights);
+        return new ModelSpec(
+                modelType, maxPositions, other, layers, wiring, finalNorm, head, spellings, quantization, weights);
     }
 
     /** The same with other spellings. */
     public ModelSpec withSpellings(List<Spelling> other) {
-        return new ModelSpec(modelType, maxPositions, embedding, layers, wiring, finalNorm, head, other, quantization, weights);
+        return new ModelSpec(
+                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, other, quantization, weights);
     }
 
     /** The same with weights that are stored so. */
     public ModelSpec withQuantization(Quantization other) {
         return new ModelSpec(
-                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, spellings, Optional.of(other), weights);
+                modelType,
+                maxPositions,
+                embedding,
+                layers,
+                wiring,
+                finalNorm,
+                head,
+                spellings,
+                Optional.of(other),
+                weights);
     }
 
     /** The same with weights that an engine keeps so. */
@@ -110,14 +131,14 @@ public record ModelSpec(
 
     /** What an engine keeps the weights of a layer's matrix in, which is made of {@code parts}. */
     public WeightFormat formatOf(List<Linear> parts) {
-        boolean wanted =
-                switch (weights) {
-                    case NONE -> false;
-                    case FP8 -> true;
-                    case AUTO -> quantization
-                            .filter(stored -> stored.scales() != Quantization.Scales.BLOCK)
-                            .isPresent();
-                };
+        boolean wanted = switch (weights) {
+            case NONE -> false;
+            case FP8 -> true;
+            case AUTO ->
+                quantization
+                        .filter(stored -> stored.scales() != Quantization.Scales.BLOCK)
+                        .isPresent();
+        };
         return wanted && parts.stream().allMatch(this::isQuantizable) ? WeightFormat.FP8 : WeightFormat.PLAIN;
     }
 

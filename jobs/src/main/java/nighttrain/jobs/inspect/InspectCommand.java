@@ -77,8 +77,12 @@ public final class InspectCommand implements Command {
                     footprint.blockingSyncs(),
                     footprint.overlappedSyncs());
             line(out, "sync bytes", "%,d per token and rank in bf16", footprint.syncElementsPerToken() * BF16_BYTES);
-            out.append(
-                    String.format("%n  %5s  %16s  %9s  %14s%n", "ranks", "parameters/rank", config.quantization().isPresent() ? "weights" : "bf16", "KV bytes/token"));
+            out.append(String.format(
+                    "%n  %5s  %16s  %9s  %14s%n",
+                    "ranks",
+                    "parameters/rank",
+                    config.quantization().isPresent() ? "weights" : "bf16",
+                    "KV bytes/token"));
             for (int ranks : RANKS) {
                 out.append(perRank(config, footprint, ranks));
             }

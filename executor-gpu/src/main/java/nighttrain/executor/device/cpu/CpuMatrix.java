@@ -26,8 +26,7 @@ final class CpuMatrix implements Matrix {
     }
 
     /** Of a format of 8 bits the values are kept, since this is the reference of what others compute of them. */
-    static CpuMatrix of(
-            int tracks, int outputs, int inputs, Rows rows, Optional<float[]> bias, WeightFormat format) {
+    static CpuMatrix of(int tracks, int outputs, int inputs, Rows rows, Optional<float[]> bias, WeightFormat format) {
         return of(tracks, outputs, inputs, format == WeightFormat.FP8 ? quantized(rows, inputs) : rows, bias)
                 .in(format);
     }

@@ -222,7 +222,8 @@ final class CudaOps implements Ops {
                         "HEAD_NORMS",
                         norms.isPresent() ? 1 : 0));
         int warps = Math.min(MOST_ROPE_WARPS, shape.heads() + 2 * shape.kvHeads());
-        launching().get("rope_and_write_kv", source)
+        launching()
+                .get("rope_and_write_kv", source)
                 .launch(
                         streams.main(),
                         Kernel.Grid.of(x.rows(), x.tracks(), 32 * warps),

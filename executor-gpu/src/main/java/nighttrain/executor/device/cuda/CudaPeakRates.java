@@ -36,8 +36,7 @@ final class CudaPeakRates implements AutoCloseable {
                 libraries.cublasLt(),
                 streams,
                 memory,
-                new Fp8Operands(
-                        new KernelModules(libraries.compiler(context.architecture())), streams, memory),
+                new Fp8Operands(new KernelModules(libraries.compiler(context.architecture())), streams, memory),
                 SIDE,
                 false);
     }

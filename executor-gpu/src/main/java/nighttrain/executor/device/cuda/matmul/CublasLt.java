@@ -18,6 +18,7 @@ public interface CublasLt extends Library {
     int DESC_BIAS_BATCH_STRIDE = 10;
     int DESC_A_SCALE_POINTER = 17;
     int DESC_B_SCALE_POINTER = 18;
+    int DESC_FAST_ACCUMULATION = 25;
     int DESC_BIAS_TYPE = 26;
     int DESC_A_SCALE_MODE = 31;
     int DESC_B_SCALE_MODE = 32;

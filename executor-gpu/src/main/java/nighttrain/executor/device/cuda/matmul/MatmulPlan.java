@@ -19,6 +19,13 @@ import nighttrain.io.spec.WeightFormat;
 public final class MatmulPlan implements AutoCloseable {
     static final long WORKSPACE_BYTES = 64L << 20;
     private static final int CANDIDATES = 24;
+
+    /**
+     * Tensor cores sum products of 8 bits in fewer bits than fp32. Longer sums are moved to fp32 in between, which is slower: 14,336 inputs
+     * are else off by 0.36 % in the mean, rounding included.
+     */
+    private static final int MOST_FAST_INPUTS = 4096;
+
     private static final Memory ONE = scalar(1f);
     private static final Memory ZERO = scalar(0f);
 
@@ -67,6 +74,7 @@ public final class MatmulPlan implements AutoCloseable {
         if (shape.format == WeightFormat.FP8) {
             set(CublasLt.DESC_A_SCALE_MODE, CublasLt.SCALE_OUTER_VECTOR);
             set(CublasLt.DESC_B_SCALE_MODE, CublasLt.SCALE_OUTER_VECTOR);
+            set(CublasLt.DESC_FAST_ACCUMULATION, (byte) (shape.inputs <= MOST_FAST_INPUTS ? 1 : 0));
         }
         this.weights = layout(type, shape.inputs, shape.outputs, matrix);
         this.x = layout(type, shape.inputs, shape.rows, shape.inStride);
@@ -90,6 +98,11 @@ public final class MatmulPlan implements AutoCloseable {
         check(
                 lt.cublasLtMatmulDescSetAttribute(desc, attribute, memory, Integer.BYTES),
                 "setting a product's attribute");
+    }
+
+    private void set(int which, byte value) {
+        attribute.setByte(0, value);
+        check(lt.cublasLtMatmulDescSetAttribute(desc, which, attribute, Byte.BYTES), "setting a product's attribute");
     }
 
     private void set(int which, long value) {
@@ -162,9 +175,7 @@ public final class MatmulPlan implements AutoCloseable {
         if (shape.hasBias) {
             set(
                     CublasLt.DESC_BIAS_POINTER,
-                    outType() == CublasLt.TYPE_BF16
-                            ? at.matrix.biasAddress()
-                            : at.matrix.biasFp32Address());
+                    outType() == CublasLt.TYPE_BF16 ? at.matrix.biasAddress() : at.matrix.biasFp32Address());
         }
         if (shape.format == WeightFormat.FP8) {
             set(CublasLt.DESC_A_SCALE_POINTER, at.matrix.scalesAddress());

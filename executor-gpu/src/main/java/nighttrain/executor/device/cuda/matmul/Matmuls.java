@@ -115,8 +115,8 @@ public final class Matmuls implements AutoCloseable {
         plans.put(shape, plan);
         plan.point(at);
         if (!deterministic && (rows <= RECURRING_ROWS || rows >= largestStep)) {
-            plan.choose(candidate -> GpuTimer.leastSeconds(
-                    stream, TIMED_RUNS, () -> candidate.run(at, workspace, stream)));
+            plan.choose(
+                    candidate -> GpuTimer.leastSeconds(stream, TIMED_RUNS, () -> candidate.run(at, workspace, stream)));
         } else {
             plan.chooseUntimed();
         }
