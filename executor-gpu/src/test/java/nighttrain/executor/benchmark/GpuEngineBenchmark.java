@@ -27,7 +27,8 @@ import org.junit.jupiter.api.Timeout;
 /**
  * The GPU engine alone, random weights, loads of requests of one length or of a mix of lengths: output tokens per second, and how long
  * the devices wait for the host per step. {@code -Dbench.shape=dense-8b -Dbench.loads=256x1024/128 -Dbench.batch=256 -Dbench.tokens=0
- * -Dbench.ranks=1 -Dbench.rounds=3 -Dbench.deterministic=false -Dbench.quantization=none}. A load is {@code requests x prompt tokens / output tokens}, several are
+ * -Dbench.ranks=1 -Dbench.rounds=3 -Dbench.deterministic=false -Dbench.quantization=none}. A load is
+ * {@code requests x prompt tokens / output tokens}, several are
  * separated by commas; with {@code m} before it, lengths are from an eighth to twice these, evenly on a logarithmic scale. Batch 0 and
  * tokens 0 are chosen by the engine, for the first load. The first round warms up, with a batch of the first load alone.
  */

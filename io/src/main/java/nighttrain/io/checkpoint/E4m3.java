@@ -66,7 +66,7 @@ public final class E4m3 {
         } else {
             int bits = Float.floatToRawIntBits(magnitude);
             int rounded = bits + 0x7ffff + (bits >>> 20 & 1);
-            code = Math.min((rounded >>> 20) - (127 - 7 << 3), MAX_CODE);
+            code = Math.min((rounded >>> 20) - ((127 - 7) << 3), MAX_CODE);
         }
         return (byte) (sign | code);
     }
