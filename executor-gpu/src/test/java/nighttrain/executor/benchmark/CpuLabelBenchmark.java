@@ -2,7 +2,6 @@ package nighttrain.executor.benchmark;
 
 import nighttrain.executor.EngineConfig.Backend;
 
-
 /** On two threads. */
 class CpuLabelBenchmark extends AbstractLabelBenchmark {
     CpuLabelBenchmark() {

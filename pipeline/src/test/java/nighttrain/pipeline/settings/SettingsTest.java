@@ -69,6 +69,7 @@ class SettingsTest {
         --keep-columns
         --token-ids false
         --overwrite false
+        --overwrite-other false
         --resume true
         --max-row-errors 5%
         --deadline
