@@ -15,7 +15,7 @@ import nighttrain.executor.device.cuda.CudaDevices.CudaOptions;
 import nighttrain.executor.device.cuda.GpuReadings;
 import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.executor.perf.Roofline;
-import nighttrain.executor.request.DeviceReading;
+import nighttrain.executor.request.EngineStats.DeviceReading;
 import nighttrain.executor.run.RankGroup;
 import nighttrain.executor.run.Replica;
 import nighttrain.executor.schedule.Scheduler;

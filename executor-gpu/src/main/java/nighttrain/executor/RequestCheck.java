@@ -3,7 +3,7 @@ package nighttrain.executor;
 import java.util.Optional;
 import nighttrain.executor.request.Generation.RequestError;
 import nighttrain.executor.request.GenerationRequest;
-import nighttrain.executor.request.Score;
+import nighttrain.executor.request.GenerationRequest.Score;
 import nighttrain.io.constraint.TokenAutomaton;
 
 /**

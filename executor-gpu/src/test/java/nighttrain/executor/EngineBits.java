@@ -12,8 +12,8 @@ import java.util.TreeSet;
 import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
+import nighttrain.executor.request.GenerationRequest.StopCheck;
 import nighttrain.executor.request.SamplingParams;
-import nighttrain.executor.request.StopCheck;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 

@@ -1,6 +1,7 @@
 package nighttrain.executor.request;
 
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /**
@@ -39,4 +40,31 @@ public record Generation(
      * @param message {@code what failed: value (limit; way out)}
      */
     public record RequestError(String kind, String message) {}
+
+    /** Why a generation ended. */
+    public enum FinishReason {
+        /** A stop token or stop string. */
+        STOP,
+        /** {@code maxTokens} or the model's context was reached. */
+        LENGTH,
+        /** The request could not be answered; see {@link Generation#error}. */
+        ERROR;
+
+        /** As written in the results: {@code stop}, {@code length}, {@code error}. */
+        public String label() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    /**
+     * Log-probabilities at one output position, from the raw logits (before temperature, penalties and filters).
+     *
+     * @param token the token that was sampled
+     * @param logprob its natural-log probability
+     * @param likeliest the likeliest tokens, best first
+     */
+    public record TokenLogprobs(int token, float logprob, List<Candidate> likeliest) {
+        /** A token that could have been sampled, with its natural-log probability. */
+        public record Candidate(int token, float logprob) {}
+    }
 }

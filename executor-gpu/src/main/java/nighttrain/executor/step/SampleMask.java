@@ -1,6 +1,6 @@
 package nighttrain.executor.step;
 
-import nighttrain.executor.request.TokenConstraint;
+import nighttrain.executor.request.GenerationRequest.TokenConstraint;
 import nighttrain.io.constraint.TokenAutomaton;
 
 /**

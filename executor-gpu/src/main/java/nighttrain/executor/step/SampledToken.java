@@ -1,7 +1,7 @@
 package nighttrain.executor.step;
 
 import java.util.Optional;
-import nighttrain.executor.request.TokenLogprobs;
+import nighttrain.executor.request.Generation.TokenLogprobs;
 
 /**
  * A sampled token, with its log-probabilities where the request asked for them.

@@ -5,7 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
-import nighttrain.executor.request.TokenLogprobs;
+import nighttrain.executor.request.Generation.TokenLogprobs;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.step.SampledToken;

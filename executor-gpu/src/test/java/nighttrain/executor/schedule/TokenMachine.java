@@ -7,7 +7,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import nighttrain.executor.cache.CacheLayout;
-import nighttrain.executor.request.TokenLogprobs;
+import nighttrain.executor.request.Generation.TokenLogprobs;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.SampleMask;
 import nighttrain.executor.step.SampleRequest;

@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.DoubleStream;
 import nighttrain.executor.request.EngineStats;
-import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.Generation;
+import nighttrain.executor.request.Generation.FinishReason;
 import nighttrain.io.table.Percentiles;
 import org.junit.jupiter.api.Test;
 

@@ -5,7 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import nighttrain.executor.request.Score;
+import nighttrain.executor.request.GenerationRequest.Score;
 import nighttrain.pipeline.row.RowRequest.Continuation;
 
 /**

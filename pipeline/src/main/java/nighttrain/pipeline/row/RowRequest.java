@@ -3,8 +3,8 @@ package nighttrain.pipeline.row;
 import java.io.Serializable;
 import java.util.List;
 import java.util.Map;
+import nighttrain.executor.request.GenerationRequest.Score;
 import nighttrain.executor.request.SamplingParams;
-import nighttrain.executor.request.Score;
 import nighttrain.io.constraint.Constraint;
 import nighttrain.io.template.ChatTemplate.ChatMessage;
 

@@ -11,7 +11,7 @@ import java.util.Set;
 import nighttrain.executor.Engine;
 import nighttrain.executor.Engines;
 import nighttrain.executor.request.GenerationRequest;
-import nighttrain.executor.request.StopCheck;
+import nighttrain.executor.request.GenerationRequest.StopCheck;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.text.Tokenizer;

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
-import nighttrain.executor.request.DeviceReading;
+import nighttrain.executor.request.EngineStats.DeviceReading;
 import nighttrain.pipeline.host.MetricsSampler.GpuTotals;
 import org.junit.jupiter.api.Test;
 

@@ -8,7 +8,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
-import nighttrain.executor.request.Score;
+import nighttrain.executor.request.GenerationRequest.Score;
 import nighttrain.pipeline.row.RowRequest.Continuation;
 import nighttrain.pipeline.testing.FakeScript;
 import org.junit.jupiter.api.Test;

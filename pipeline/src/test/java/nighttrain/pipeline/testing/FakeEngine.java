@@ -14,10 +14,10 @@ import nighttrain.executor.Engine;
 import nighttrain.executor.Engine.EngineException;
 import nighttrain.executor.EnginePlan;
 import nighttrain.executor.request.EngineStats;
-import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.Generation;
+import nighttrain.executor.request.Generation.FinishReason;
+import nighttrain.executor.request.Generation.TokenLogprobs;
 import nighttrain.executor.request.GenerationRequest;
-import nighttrain.executor.request.TokenLogprobs;
 
 /** Echoes prompts; where sampling is not greedy, a letter drawn by the seed comes first. */
 final class FakeEngine implements Engine {

@@ -11,8 +11,8 @@ import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import nighttrain.executor.request.EngineStats;
-import nighttrain.executor.request.FinishReason;
 import nighttrain.executor.request.Generation;
+import nighttrain.executor.request.Generation.FinishReason;
 import nighttrain.executor.request.GenerationRequest;
 
 /** A continuous batch whose steps end by the clock: one that comes late is made up for, as on a device that never waits. */

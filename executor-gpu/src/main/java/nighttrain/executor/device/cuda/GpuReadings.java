@@ -14,7 +14,7 @@ import java.util.OptionalLong;
 import jcuda.driver.CUdevice;
 import jcuda.driver.JCudaDriver;
 import nighttrain.executor.device.cuda.driver.NativeLibraries;
-import nighttrain.executor.request.DeviceReading;
+import nighttrain.executor.request.EngineStats.DeviceReading;
 
 /** Reads utilization, memory in use and power of GPUs by NVML. Returns nothing if NVML is missing. Thread-safe. */
 public final class GpuReadings {

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import java.util.stream.IntStream;
-import nighttrain.executor.request.DeviceReading;
+import nighttrain.executor.request.EngineStats.DeviceReading;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 

@@ -9,8 +9,8 @@ import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
 import nighttrain.executor.device.cuda.driver.Streams.Stream;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
+import nighttrain.executor.request.Generation.TokenLogprobs;
 import nighttrain.executor.request.SamplingParams;
-import nighttrain.executor.request.TokenLogprobs;
 import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.step.SampledToken;
 
