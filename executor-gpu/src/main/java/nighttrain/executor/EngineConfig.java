@@ -209,8 +209,8 @@ public record EngineConfig(
 
         /** Prompt and output together, at most {@code maxModelLen}. A prompt of which nothing is known counts as long as its output. */
         int sequenceTokens(int maxModelLen) {
-            int output = outputTokens > 0 ? outputTokens : UNKNOWN_OUTPUT;
-            return Math.min(maxModelLen, (promptTokens > 0 ? promptTokens : output) + output);
+            long output = outputTokens > 0 ? outputTokens : UNKNOWN_OUTPUT;
+            return (int) Math.min(maxModelLen, (promptTokens > 0 ? promptTokens : output) + output);
         }
 
         private static final int UNKNOWN_OUTPUT = 256;

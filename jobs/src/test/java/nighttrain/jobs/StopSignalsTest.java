@@ -27,7 +27,8 @@ class StopSignalsTest {
     @ParameterizedTest
     @ValueSource(strings = {"TERM", "HUP"}) // INT is ignored by processes that a script started in the background
     void endWithTheSameLine(String signal) throws Exception {
-        try (CommandProcess process = start(List.of())) {
+        // This process may itself ignore SIGHUP, and a child inherits that.
+        try (CommandProcess process = start(List.of("env", "--default-signal=HUP"))) {
             process.signal(signal);
 
             assertThat(process.await(PATIENCE)).isEqualTo(ExitCode.STOPPED.code());

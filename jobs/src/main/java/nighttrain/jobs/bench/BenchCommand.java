@@ -67,7 +67,7 @@ public final class BenchCommand implements Command {
                 options.dummyWeights(),
                 options.engine()
                         .with(new Lengths(
-                                (int) options.workload().longest(),
+                                options.workload().inputLen(),
                                 options.workload().outputLen())),
                 List.of(options.workload()))) {
             return new BenchReport(
