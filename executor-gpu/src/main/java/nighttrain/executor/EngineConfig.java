@@ -9,14 +9,9 @@ import nighttrain.io.spec.WeightFormat;
  * What was asked of an engine; {@link EnginePlan} is what came of it. 0 means "choose for me" where said.
  *
  * @param backend hardware
- * @param ranks devices that share one copy of the model (W); 0: the fewest that hold it
- * @param replicas copies of the model (R); 0: as many as the devices allow
- * @param maxNumSeqs most sequences in one step; 0: on GPUs as many as their memory holds at the lengths expected
- * @param maxBatchTokens most tokens in one step, prefill and decode together; 0: what suits the hardware
- * @param maxModelLen longest prompt plus output, in tokens; 0: the model's own
- * @param pageTokens tokens in one page of the KV cache
- * @param kvPages pages of one replica's KV cache; 0: what memory allows
- * @param prefixCache reuse the keys and values of shared prefixes
+ * @param layout copies of the model, and devices that share one; 0 replicas: as many as the devices allow; 0 ranks: the fewest that hold it
+ * @param steps how much one step takes
+ * @param kv how keys and values are kept
  * @param threads CPU threads in all; 0: all that the machine has
  * @param gpu which GPUs, and how much of them
  * @param lengths that sequences are expected to have
@@ -24,91 +19,18 @@ import nighttrain.io.spec.WeightFormat;
  */
 public record EngineConfig(
         Backend backend,
-        int ranks,
-        int replicas,
-        int maxNumSeqs,
-        int maxBatchTokens,
-        int maxModelLen,
-        int pageTokens,
-        int kvPages,
-        boolean prefixCache,
+        Layout layout,
+        StepConfig steps,
+        KvConfig kv,
         int threads,
         GpuConfig gpu,
         Lengths lengths,
         WeightFormat.Choice weights)
         implements Serializable {
-    /** Nothing is known of the lengths. */
-    public EngineConfig(
-            Backend backend,
-            int ranks,
-            int replicas,
-            int maxNumSeqs,
-            int maxBatchTokens,
-            int maxModelLen,
-            int pageTokens,
-            int kvPages,
-            boolean prefixCache,
-            int threads,
-            GpuConfig gpu) {
-        this(
-                backend,
-                ranks,
-                replicas,
-                maxNumSeqs,
-                maxBatchTokens,
-                maxModelLen,
-                pageTokens,
-                kvPages,
-                prefixCache,
-                threads,
-                gpu,
-                Lengths.UNKNOWN,
-                WeightFormat.Choice.AUTO);
-    }
-
-    /** With all of the machine's GPUs. */
-    public EngineConfig(
-            Backend backend,
-            int ranks,
-            int replicas,
-            int maxNumSeqs,
-            int maxBatchTokens,
-            int maxModelLen,
-            int pageTokens,
-            int kvPages,
-            boolean prefixCache,
-            int threads) {
-        this(
-                backend,
-                ranks,
-                replicas,
-                maxNumSeqs,
-                maxBatchTokens,
-                maxModelLen,
-                pageTokens,
-                kvPages,
-                prefixCache,
-                threads,
-                GpuConfig.defaults());
-    }
-
     public EngineConfig {
-        atLeast(0, ranks, "ranks");
-        atLeast(0, replicas, "replicas");
-        atLeast(0, maxNumSeqs, "max-num-seqs");
-        atLeast(0, maxBatchTokens, "max-num-batched-tokens");
-        atLeast(0, maxModelLen, "max-model-len");
-        atLeast(1, pageTokens, "page-tokens");
-        atLeast(0, kvPages, "kv-pages");
+        atLeast(0, layout.ranks(), "ranks");
+        atLeast(0, layout.replicas(), "replicas");
         atLeast(0, threads, "threads");
-        if (maxBatchTokens > 0 && maxBatchTokens < maxNumSeqs) {
-            throw UserError.of(
-                    "bad value of --max-num-batched-tokens",
-                    maxBatchTokens,
-                    "at least --max-num-seqs, " + maxNumSeqs
-                            + ", so that every running sequence gets a token in a step;"
-                            + " raise it or lower --max-num-seqs");
-        }
     }
 
     private static void atLeast(int least, int value, String option) {
@@ -121,65 +43,55 @@ public record EngineConfig(
         }
     }
 
-    /** The same with other GPUs. */
+    /** What a user gets who asks for nothing. */
+    public static EngineConfig defaults() {
+        return on(Backend.AUTO);
+    }
+
+    /** What a user gets who asks for nothing but {@code backend}. */
+    public static EngineConfig on(Backend backend) {
+        return new EngineConfig(
+                backend,
+                new Layout(0, 0),
+                new StepConfig(0, 0, 0),
+                new KvConfig(16, 0, true),
+                0,
+                GpuConfig.defaults(),
+                Lengths.UNKNOWN,
+                WeightFormat.Choice.AUTO);
+    }
+
+    public EngineConfig with(Layout other) {
+        return new EngineConfig(backend, other, steps, kv, threads, gpu, lengths, weights);
+    }
+
+    public EngineConfig with(StepConfig other) {
+        return new EngineConfig(backend, layout, other, kv, threads, gpu, lengths, weights);
+    }
+
+    public EngineConfig with(KvConfig other) {
+        return new EngineConfig(backend, layout, steps, other, threads, gpu, lengths, weights);
+    }
+
+    public EngineConfig withThreads(int other) {
+        return new EngineConfig(backend, layout, steps, kv, other, gpu, lengths, weights);
+    }
+
     public EngineConfig with(GpuConfig other) {
-        return copy(replicas, ranks, maxNumSeqs, other, lengths);
+        return new EngineConfig(backend, layout, steps, kv, threads, other, lengths, weights);
     }
 
-    /** The same for sequences of other lengths. */
     public EngineConfig with(Lengths other) {
-        return copy(replicas, ranks, maxNumSeqs, gpu, other);
+        return new EngineConfig(backend, layout, steps, kv, threads, gpu, other, weights);
     }
 
-    /** The same on other devices. */
-    public EngineConfig withLayout(int otherReplicas, int otherRanks) {
-        return copy(otherReplicas, otherRanks, maxNumSeqs, gpu, lengths);
+    public EngineConfig with(WeightFormat.Choice other) {
+        return new EngineConfig(backend, layout, steps, kv, threads, gpu, lengths, other);
     }
 
     /** The same with another number of sequences in a step. */
     public EngineConfig withMaxNumSeqs(int other) {
-        return copy(replicas, ranks, other, gpu, lengths);
-    }
-
-    private EngineConfig copy(
-            int otherReplicas, int otherRanks, int otherMaxNumSeqs, GpuConfig otherGpu, Lengths otherLengths) {
-        return new EngineConfig(
-                backend,
-                otherRanks,
-                otherReplicas,
-                otherMaxNumSeqs,
-                maxBatchTokens,
-                maxModelLen,
-                pageTokens,
-                kvPages,
-                prefixCache,
-                threads,
-                otherGpu,
-                otherLengths,
-                weights);
-    }
-
-    /** The same with other weights in 8 bits. */
-    public EngineConfig with(WeightFormat.Choice other) {
-        return new EngineConfig(
-                backend,
-                ranks,
-                replicas,
-                maxNumSeqs,
-                maxBatchTokens,
-                maxModelLen,
-                pageTokens,
-                kvPages,
-                prefixCache,
-                threads,
-                gpu,
-                lengths,
-                other);
-    }
-
-    /** What a user gets who asks for nothing. */
-    public static EngineConfig defaults() {
-        return new EngineConfig(Backend.AUTO, 0, 0, 0, 0, 0, 16, 0, true, 0);
+        return with(new StepConfig(other, steps.maxBatchTokens, steps.maxModelLen));
     }
 
     /** Which hardware an engine runs on. */
@@ -188,6 +100,43 @@ public record EngineConfig(
         AUTO,
         CPU,
         CUDA
+    }
+
+    /**
+     * How much one step takes.
+     *
+     * @param maxNumSeqs most sequences in one step; 0: on GPUs as many as their memory holds at the lengths expected
+     * @param maxBatchTokens most tokens in one step, prefill and decode together; 0: what suits the hardware
+     * @param maxModelLen longest prompt plus output, in tokens; 0: the model's own
+     */
+    public record StepConfig(int maxNumSeqs, int maxBatchTokens, int maxModelLen) implements Serializable {
+        public StepConfig {
+            atLeast(0, maxNumSeqs, "max-num-seqs");
+            atLeast(0, maxBatchTokens, "max-num-batched-tokens");
+            atLeast(0, maxModelLen, "max-model-len");
+            if (maxBatchTokens > 0 && maxBatchTokens < maxNumSeqs) {
+                throw UserError.of(
+                        "bad value of --max-num-batched-tokens",
+                        maxBatchTokens,
+                        "at least --max-num-seqs, " + maxNumSeqs
+                                + ", so that every running sequence gets a token in a step;"
+                                + " raise it or lower --max-num-seqs");
+            }
+        }
+    }
+
+    /**
+     * How keys and values are kept.
+     *
+     * @param pageTokens tokens in one page of the KV cache
+     * @param pages pages of one replica's KV cache; 0: what memory allows
+     * @param prefixCache reuse the keys and values of shared prefixes
+     */
+    public record KvConfig(int pageTokens, int pages, boolean prefixCache) implements Serializable {
+        public KvConfig {
+            atLeast(1, pageTokens, "page-tokens");
+            atLeast(0, pages, "kv-pages");
+        }
     }
 
     /**

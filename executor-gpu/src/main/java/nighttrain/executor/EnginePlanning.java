@@ -43,14 +43,18 @@ final class EnginePlanning {
 
     /** On this machine's CPUs. */
     static EnginePlan onCpu(EngineConfig config, ModelSpec model, int maxModelLen) {
-        int replicas = Math.max(1, config.replicas());
-        int ranks = Math.max(1, config.ranks());
+        int replicas = Math.max(1, config.layout().replicas());
+        int ranks = Math.max(1, config.layout().ranks());
         long kvBytes = (long) (Runtime.getRuntime().maxMemory() * CPU_KV_SHARE) / replicas;
         int maxNumSeqs = GpuMemory.leastSequences(config);
-        int maxBatchTokens =
-                config.maxBatchTokens() > 0 ? config.maxBatchTokens() : Math.max(CPU_BATCH_TOKENS, maxNumSeqs);
+        int maxBatchTokens = config.steps().maxBatchTokens() > 0
+                ? config.steps().maxBatchTokens()
+                : Math.max(CPU_BATCH_TOKENS, maxNumSeqs);
         CacheLayout cache = CacheLayout.of(
-                CacheSpec.of(model, Float.BYTES, maxModelLen), config.pageTokens(), config.kvPages(), maxNumSeqs);
+                CacheSpec.of(model, Float.BYTES, maxModelLen),
+                config.kv().pageTokens(),
+                config.kv().pages(),
+                maxNumSeqs);
         int threads =
                 config.threads() > 0 ? config.threads() : Runtime.getRuntime().availableProcessors();
         return new EnginePlan(
@@ -62,10 +66,10 @@ final class EnginePlanning {
                 0,
                 maxBatchTokens,
                 maxModelLen,
-                config.kvPages() > 0
+                config.kv().pages() > 0
                         ? cache
                         : new CacheBudget(kvBytes, maxNumSeqs, maxBatchTokens, maxModelLen).cut(cache),
-                config.prefixCache(),
+                config.kv().prefixCache(),
                 Math.max(1, threads / (replicas * ranks)));
     }
 
@@ -85,14 +89,15 @@ final class EnginePlanning {
 
     /** On GPUs that need not be here. */
     static EnginePlan onGpus(EngineConfig config, ModelSpec model, int maxModelLen, int scoredPerStep, Room room) {
-        if (config.pageTokens() % GPU_PAGE_UNIT != 0) {
+        if (config.kv().pageTokens() % GPU_PAGE_UNIT != 0) {
             throw UserError.of(
                     "bad value of --page-tokens",
-                    config.pageTokens(),
+                    config.kv().pageTokens(),
                     "a multiple of " + GPU_PAGE_UNIT + " on GPUs; leave it out for the default");
         }
-        int ranks = config.ranks() > 0 ? config.ranks() : fewestRanks(config, model, scoredPerStep, room);
-        int replicas = config.replicas() > 0 ? config.replicas() : room.count() / ranks;
+        int ranks =
+                config.layout().ranks() > 0 ? config.layout().ranks() : fewestRanks(config, model, scoredPerStep, room);
+        int replicas = config.layout().replicas() > 0 ? config.layout().replicas() : room.count() / ranks;
         if (replicas * ranks > room.count() || replicas == 0) {
             throw UserError.of(
                     "not enough GPUs",
@@ -107,11 +112,11 @@ final class EnginePlanning {
                 replicas,
                 ranks,
                 maxNumSeqs,
-                config.maxNumSeqs() > 0 ? 0 : shape.expectedTokens(),
+                config.steps().maxNumSeqs() > 0 ? 0 : shape.expectedTokens(),
                 maxBatchTokens(config, maxNumSeqs),
                 maxModelLen,
                 shape.cache(maxNumSeqs),
-                config.prefixCache(),
+                config.kv().prefixCache(),
                 1);
     }
 
@@ -124,10 +129,12 @@ final class EnginePlanning {
 
         /** As asked; else as many as the cache beside their buffers holds at the lengths expected, within bounds. */
         int sequences() {
-            if (config.maxNumSeqs() > 0) {
-                return config.maxNumSeqs();
+            if (config.steps().maxNumSeqs() > 0) {
+                return config.steps().maxNumSeqs();
             }
-            int most = config.maxBatchTokens() > 0 ? Math.min(MOST_SEQUENCES, config.maxBatchTokens()) : MOST_SEQUENCES;
+            int most = config.steps().maxBatchTokens() > 0
+                    ? Math.min(MOST_SEQUENCES, config.steps().maxBatchTokens())
+                    : MOST_SEQUENCES;
             for (int sequences = most; sequences > LEAST_SEQUENCES; sequences -= SEQUENCES_UNIT) {
                 if (holds(sequences)) {
                     return sequences;
@@ -164,7 +171,9 @@ final class EnginePlanning {
     }
 
     private static int maxBatchTokens(EngineConfig config, int maxNumSeqs) {
-        return config.maxBatchTokens() > 0 ? config.maxBatchTokens() : Math.max(GPU_BATCH_TOKENS, maxNumSeqs);
+        return config.steps().maxBatchTokens() > 0
+                ? config.steps().maxBatchTokens()
+                : Math.max(GPU_BATCH_TOKENS, maxNumSeqs);
     }
 
     private static List<Integer> gpus(EngineConfig config) {

@@ -40,13 +40,13 @@ public final class Engines {
      * @throws UserError naming the setting, its limit and the way out
      */
     public static void check(EngineConfig config, ModelSpec model) {
-        ModelBlocks.checkRanks(model, Math.max(1, config.ranks()));
+        ModelBlocks.checkRanks(model, Math.max(1, config.layout().ranks()));
         int maxModelLen = maxModelLen(config, model);
-        int needed = CacheLayout.pagesFor(maxModelLen, config.pageTokens());
-        if (config.kvPages() > 0 && config.kvPages() < needed) {
+        int needed = CacheLayout.pagesFor(maxModelLen, config.kv().pageTokens());
+        if (config.kv().pages() > 0 && config.kv().pages() < needed) {
             throw UserError.of(
                     "bad value of --kv-pages",
-                    config.kvPages(),
+                    config.kv().pages(),
                     "one sequence of " + maxModelLen + " tokens needs " + needed
                             + "; raise it or lower --max-model-len");
         }
@@ -93,8 +93,8 @@ public final class Engines {
      * @param onGpus whether it will have GPUs
      */
     public static int mostSequences(EngineConfig config, boolean onGpus) {
-        return config.maxNumSeqs() > 0
-                ? config.maxNumSeqs()
+        return config.steps().maxNumSeqs() > 0
+                ? config.steps().maxNumSeqs()
                 : onGpus ? EnginePlanning.MOST_SEQUENCES : EnginePlanning.LEAST_SEQUENCES;
     }
 
@@ -113,13 +113,13 @@ public final class Engines {
      * @throws UserError where more was asked for than the model was trained for
      */
     public static int maxModelLen(EngineConfig config, ModelSpec model) {
-        if (config.maxModelLen() > model.maxPositions()) {
+        if (config.steps().maxModelLen() > model.maxPositions()) {
             throw UserError.of(
                     "bad value of --max-model-len",
-                    config.maxModelLen(),
+                    config.steps().maxModelLen(),
                     "the model was trained for " + model.maxPositions() + " positions; lower it or leave it out");
         }
-        return config.maxModelLen() > 0 ? config.maxModelLen() : model.maxPositions();
+        return config.steps().maxModelLen() > 0 ? config.steps().maxModelLen() : model.maxPositions();
     }
 
     /** What the devices of {@code plan} could do at best, measured on the first; none for CPUs. Call it before {@link #open}. */

@@ -45,7 +45,7 @@ public record GpuMemory(
 
     /** The fewest sequences in a step that {@code config} is content with. */
     static int leastSequences(EngineConfig config) {
-        return config.maxNumSeqs() > 0 ? config.maxNumSeqs() : EnginePlanning.LEAST_SEQUENCES;
+        return config.steps().maxNumSeqs() > 0 ? config.steps().maxNumSeqs() : EnginePlanning.LEAST_SEQUENCES;
     }
 
     /** What is left for keys and values. */
@@ -72,10 +72,10 @@ public record GpuMemory(
     CacheLayout cut(EngineConfig config, ModelSpec model, int ranks, int maxNumSeqs, int maxTokens, int maxModelLen) {
         CacheLayout cache = CacheLayout.of(
                 CacheSpec.of(model, HardwareProfile.BF16_BYTES, maxModelLen),
-                config.pageTokens(),
-                config.kvPages(),
+                config.kv().pageTokens(),
+                config.kv().pages(),
                 maxNumSeqs);
-        return config.kvPages() > 0
+        return config.kv().pages() > 0
                 ? cache
                 : new CacheBudget(kvBytes() * ranks, maxNumSeqs, maxTokens, maxModelLen).cut(cache);
     }

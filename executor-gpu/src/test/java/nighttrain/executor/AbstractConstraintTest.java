@@ -13,7 +13,9 @@ import java.util.Random;
 import java.util.Set;
 import java.util.stream.IntStream;
 import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.EngineConfig.KvConfig;
 import nighttrain.executor.EngineConfig.Lengths;
+import nighttrain.executor.EngineConfig.StepConfig;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.Generation.FinishReason;
 import nighttrain.executor.request.GenerationRequest;
@@ -61,7 +63,11 @@ abstract class AbstractConstraintTest {
     abstract int maxRanks();
 
     private EngineConfig config(int ranks, int sequences, int tokens, int pages) {
-        return new EngineConfig(backend, ranks, 1, sequences, tokens, 0, 16, pages, true, ranks == 1 ? 2 : 1);
+        return EngineConfig.on(backend)
+                .with(new Layout(1, ranks))
+                .with(new StepConfig(sequences, tokens, 0))
+                .with(new KvConfig(16, pages, true))
+                .withThreads(ranks == 1 ? 2 : 1);
     }
 
     private static GenerationRequest request(int id, int dfa, SamplingParams sampling) {

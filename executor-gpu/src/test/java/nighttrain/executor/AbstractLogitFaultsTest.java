@@ -10,6 +10,8 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
 import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.EngineConfig.KvConfig;
+import nighttrain.executor.EngineConfig.StepConfig;
 import nighttrain.executor.Goldens.Golden;
 import nighttrain.executor.reference.PoisonedCheckpoint;
 import nighttrain.executor.request.Generation;
@@ -165,7 +167,11 @@ abstract class AbstractLogitFaultsTest {
     }
 
     private EngineConfig config(int sequences, int stepTokens, boolean prefixCache) {
-        return new EngineConfig(backend, 1, 1, sequences, Math.max(sequences, stepTokens), 0, 16, 32, prefixCache, 2);
+        return EngineConfig.on(backend)
+                .with(new Layout(1, 1))
+                .with(new StepConfig(sequences, Math.max(sequences, stepTokens), 0))
+                .with(new KvConfig(16, 32, prefixCache))
+                .withThreads(2);
     }
 
     private static List<GenerationRequest> same(int[] prompt, SamplingParams sampling, int count) {

@@ -12,6 +12,8 @@ import java.util.Set;
 import java.util.stream.IntStream;
 import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.EngineConfig.GpuConfig;
+import nighttrain.executor.EngineConfig.KvConfig;
+import nighttrain.executor.EngineConfig.StepConfig;
 import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
@@ -45,7 +47,11 @@ class DeterministicCudaTest {
     })
     void aloneAndInACrowd(String name, int ranks, int batchTokens) throws Exception {
         assumeThat(CudaDevices.count()).isGreaterThanOrEqualTo(ranks);
-        EngineConfig config = new EngineConfig(Backend.CUDA, ranks, 1, CROWD, batchTokens, 0, 16, 4_096, true, 2)
+        EngineConfig config = EngineConfig.on(Backend.CUDA)
+                .with(new Layout(1, ranks))
+                .with(new StepConfig(CROWD, batchTokens, 0))
+                .with(new KvConfig(16, 4_096, true))
+                .withThreads(2)
                 .with(new GpuConfig(List.of(), 0.9, true, false));
         try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint(name));
                 Engine engine = Engines.open(config, checkpoint)) {

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.EngineConfig.StepConfig;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.GenerationRequest.StopCheck;
@@ -44,7 +45,10 @@ final class EngineBits {
     }
 
     private static List<String> bits(Path model, int maxTokens, List<int[]> prompts) throws InterruptedException {
-        EngineConfig config = new EngineConfig(Backend.CPU, 1, 1, 8, 256, 0, 16, 0, true, 2);
+        EngineConfig config = EngineConfig.on(Backend.CPU)
+                .with(new Layout(1, 1))
+                .with(new StepConfig(8, 256, 0))
+                .withThreads(2);
         List<Generation> answers = new ArrayList<>();
         try (Checkpoint checkpoint = Checkpoints.open(model);
                 Engine engine = Engines.open(config, checkpoint);

@@ -11,6 +11,8 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
 import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.EngineConfig.KvConfig;
+import nighttrain.executor.EngineConfig.StepConfig;
 import nighttrain.executor.Goldens.Golden;
 import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.executor.request.Generation;
@@ -119,7 +121,11 @@ class EngineCudaTest {
     @CsvSource({"1", "2"})
     void memoryThatRunsOutIsNamed(int ranks) throws Exception {
         assumeThat(CudaDevices.count()).isGreaterThanOrEqualTo(ranks);
-        EngineConfig absurd = new EngineConfig(Backend.CUDA, ranks, 1, 8, 64, 0, 16, 2_000_000_000, true, 2);
+        EngineConfig absurd = EngineConfig.on(Backend.CUDA)
+                .with(new Layout(1, ranks))
+                .with(new StepConfig(8, 64, 0))
+                .with(new KvConfig(16, 2_000_000_000, true))
+                .withThreads(2);
         try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint("llama-gqa"))) {
             for (int attempt = 0; attempt < 3; attempt++) {
                 assertThatThrownBy(() -> Engines.open(absurd, checkpoint))
@@ -140,7 +146,11 @@ class EngineCudaTest {
     }
 
     private static EngineConfig config(Backend backend, int ranks, boolean prefixCache) {
-        return new EngineConfig(backend, ranks, 1, 8, 64, 0, 16, 0, prefixCache, 2);
+        return EngineConfig.on(backend)
+                .with(new Layout(1, ranks))
+                .with(new StepConfig(8, 64, 0))
+                .with(new KvConfig(16, 0, prefixCache))
+                .withThreads(2);
     }
 
     private static GenerationRequest request(long id, int[] prompt, SamplingParams sampling) {

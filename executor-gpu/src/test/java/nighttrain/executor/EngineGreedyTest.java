@@ -9,7 +9,9 @@ import java.util.Random;
 import java.util.Set;
 import java.util.stream.Stream;
 import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.EngineConfig.KvConfig;
 import nighttrain.executor.EngineConfig.Lengths;
+import nighttrain.executor.EngineConfig.StepConfig;
 import nighttrain.executor.Goldens.Golden;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.Generation.FinishReason;
@@ -32,7 +34,11 @@ class EngineGreedyTest {
             String name, int ranks, int replicas, int sequences, int tokens, int page, int pages, boolean prefix) {
         EngineConfig config() {
             // Outputs are longer than expected, or sequences would wait rather than lose their pages.
-            return new EngineConfig(Backend.CPU, ranks, replicas, sequences, tokens, 0, page, pages, prefix, 2)
+            return EngineConfig.on(Backend.CPU)
+                    .with(new Layout(replicas, ranks))
+                    .with(new StepConfig(sequences, tokens, 0))
+                    .with(new KvConfig(page, pages, prefix))
+                    .withThreads(2)
                     .with(new Lengths(1, 1));
         }
     }

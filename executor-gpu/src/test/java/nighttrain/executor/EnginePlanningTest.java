@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.EngineConfig.Lengths;
+import nighttrain.executor.EngineConfig.StepConfig;
 import nighttrain.executor.perf.AllReduceLatency;
 import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.io.UserError;
@@ -60,7 +61,7 @@ class EnginePlanningTest {
         assertThat(plan.maxNumSeqs()).isEqualTo(300);
         assertThat(plan.choice()).isEmpty();
         EnginePlan few =
-                Engines.planOn(H200, 1, new EngineConfig(Backend.CUDA, 0, 0, 0, 512, 0, 16, 0, true, 0), DENSE_8B);
+                Engines.planOn(H200, 1, EngineConfig.on(Backend.CUDA).with(new StepConfig(0, 512, 0)), DENSE_8B);
         assertThat(few.maxNumSeqs()).as("no more than --max-num-batched-tokens").isEqualTo(512);
         assertThat(few.maxBatchTokens()).isEqualTo(512);
     }
@@ -76,7 +77,8 @@ class EnginePlanningTest {
 
     @Test
     void onCpusItIsTheSameAsEver() {
-        EngineConfig cpu = new EngineConfig(Backend.CPU, 0, 0, 0, 0, 512, 16, 0, true, 1);
+        EngineConfig cpu =
+                EngineConfig.on(Backend.CPU).with(new StepConfig(0, 0, 512)).withThreads(1);
         EnginePlan plan = Engines.plan(cpu, shape("dense-tiny"));
         assertThat(plan.maxNumSeqs()).isEqualTo(256);
         assertThat(plan.choice()).isEmpty();

@@ -16,7 +16,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import nighttrain.executor.Engine.EngineException;
 import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.EngineConfig.KvConfig;
 import nighttrain.executor.EngineConfig.Lengths;
+import nighttrain.executor.EngineConfig.StepConfig;
 import nighttrain.executor.Goldens.Golden;
 import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.executor.request.EngineStats;
@@ -114,7 +116,12 @@ class EngineTest {
     @Test
     void promptLogprobsAreThoseOfThePromptsOwnTokens() throws Exception {
         SamplingParams scoring = new SamplingParams(20, 0, 0, 1, 0, 1, 0, 0, -1, false, true);
-        EngineConfig small = new EngineConfig(Backend.CPU, 1, 1, 4, 9, 64, 4, 17, true, 2).with(new Lengths(1, 1));
+        EngineConfig small = EngineConfig.on(Backend.CPU)
+                .with(new Layout(1, 1))
+                .with(new StepConfig(4, 9, 64))
+                .with(new KvConfig(4, 17, true))
+                .withThreads(2)
+                .with(new Lengths(1, 1));
         List<GenerationRequest> requests = new ArrayList<>();
         for (int i = 0; i < 8; i++) {
             SamplingParams sampling = i % 2 == 0 ? scoring : SamplingParams.greedy(20);
@@ -252,32 +259,36 @@ class EngineTest {
     @Test
     void whatCudaLacksIsNamed() {
         assumeThat(CudaDevices.available()).isFalse();
-        EngineConfig config = new EngineConfig(Backend.CUDA, 0, 0, 4, 0, 0, 16, 0, true, 0);
+        EngineConfig config = EngineConfig.on(Backend.CUDA).with(new StepConfig(4, 0, 0));
         assertThatThrownBy(() -> Engines.plan(config, checkpoint.spec()))
                 .isInstanceOf(UserError.class)
                 .hasMessageMatching("(no NVIDIA driver|the NVIDIA driver does not start|no GPU"
                         + "|CUDA library not found): .* \\(.*--backend cpu\\)");
-        EngineConfig automatic = new EngineConfig(Backend.AUTO, 0, 0, 4, 0, 0, 16, 0, true, 0);
+        EngineConfig automatic = EngineConfig.on(Backend.AUTO).with(new StepConfig(4, 0, 0));
         assertThat(Engines.plan(automatic, checkpoint.spec()).backend()).isEqualTo(Backend.CPU);
     }
 
     @Test
     void settingsThatCannotWorkAreRefused() {
-        assertThatThrownBy(() -> Engines.check(
-                        new EngineConfig(Backend.CPU, 0, 0, 4, 0, 512, 16, 0, true, 0), checkpoint.spec()))
+        assertThatThrownBy(() ->
+                        Engines.check(EngineConfig.on(Backend.CPU).with(new StepConfig(4, 0, 512)), checkpoint.spec()))
                 .isInstanceOf(UserError.class)
                 .hasMessage(
                         "bad value of --max-model-len: 512 (the model was trained for 256 positions; lower it or leave"
                                 + " it out)");
-        assertThatThrownBy(() ->
-                        Engines.check(new EngineConfig(Backend.CPU, 0, 0, 4, 0, 0, 16, 3, true, 0), checkpoint.spec()))
+        assertThatThrownBy(() -> Engines.check(
+                        EngineConfig.on(Backend.CPU)
+                                .with(new StepConfig(4, 0, 0))
+                                .with(new KvConfig(16, 3, true)),
+                        checkpoint.spec()))
                 .isInstanceOf(UserError.class)
                 .hasMessage("bad value of --kv-pages: 3 (one sequence of 256 tokens needs 16; raise it or lower"
                         + " --max-model-len)");
-        assertThatThrownBy(() -> new EngineConfig(Backend.CPU, -1, 0, 4, 0, 0, 16, 0, true, 0))
+        assertThatThrownBy(() ->
+                        EngineConfig.on(Backend.CPU).with(new Layout(0, -1)).with(new StepConfig(4, 0, 0)))
                 .isInstanceOf(UserError.class)
                 .hasMessage("bad value of --ranks: -1 (at least 0; leave it out to have it chosen)");
-        assertThatThrownBy(() -> new EngineConfig(Backend.CPU, 0, 0, 4, 3, 0, 16, 0, true, 0))
+        assertThatThrownBy(() -> EngineConfig.on(Backend.CPU).with(new StepConfig(4, 3, 0)))
                 .isInstanceOf(UserError.class)
                 .hasMessage(
                         "bad value of --max-num-batched-tokens: 3 (at least --max-num-seqs, 4, so that every running"
@@ -285,7 +296,11 @@ class EngineTest {
     }
 
     private static EngineConfig config(int ranks, int sequences) {
-        return new EngineConfig(Backend.CPU, ranks, 1, sequences, 64, 0, 8, 0, true, 2);
+        return EngineConfig.on(Backend.CPU)
+                .with(new Layout(1, ranks))
+                .with(new StepConfig(sequences, 64, 0))
+                .with(new KvConfig(8, 0, true))
+                .withThreads(2);
     }
 
     private static GenerationRequest request(

@@ -10,6 +10,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.EngineConfig.KvConfig;
+import nighttrain.executor.EngineConfig.StepConfig;
 import nighttrain.executor.perf.AllReduceLatency;
 import nighttrain.executor.perf.Forecast;
 import nighttrain.executor.perf.HardwareProfile;
@@ -132,7 +134,10 @@ class StepTimeTest {
 
     @Test
     void theProcessorsHereAreMeasured() {
-        EngineConfig config = new EngineConfig(Backend.CPU, 0, 0, 16, 0, 0, 16, 64, true, 1);
+        EngineConfig config = EngineConfig.on(Backend.CPU)
+                .with(new StepConfig(16, 0, 0))
+                .with(new KvConfig(16, 64, true))
+                .withThreads(1);
         HardwareProfile here = Engines.measured(config, Engines.plan(config, shape("dense-tiny")));
         assertThat(here.bytesPerSecond()).isBetween(1e6, 1e13);
         assertThat(here.flopsPerSecond()).isBetween(1e5, 1e14);

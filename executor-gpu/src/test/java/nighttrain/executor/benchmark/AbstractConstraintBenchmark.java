@@ -11,7 +11,9 @@ import java.util.Set;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.EngineConfig.StepConfig;
 import nighttrain.executor.Engines;
+import nighttrain.executor.Layout;
 import nighttrain.executor.request.EngineStats;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.GenerationRequest.StopCheck;
@@ -61,7 +63,10 @@ abstract class AbstractConstraintBenchmark {
                 Files.readString(config).replaceFirst("\"vocab_size\": \\d+", "\"vocab_size\": " + vocabulary));
         int threads = backend == Backend.CPU ? Integer.getInteger("bench.threads", 2) : 0;
         int ranks = Integer.getInteger("bench.ranks", 1);
-        EngineConfig engineConfig = new EngineConfig(backend, ranks, 1, batch, 0, 512, 16, 0, true, threads);
+        EngineConfig engineConfig = EngineConfig.on(backend)
+                .with(new Layout(1, ranks))
+                .with(new StepConfig(batch, 0, 512))
+                .withThreads(threads);
         try (Checkpoint checkpoint = Checkpoints.dummy(folder);
                 Engine engine = Engines.open(engineConfig, checkpoint)) {
             Optional<TokenConstraint> constraint = Optional.of(new TokenConstraint(automaton(vocabulary), false));

@@ -12,7 +12,9 @@ import java.util.stream.IntStream;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.EngineConfig.StepConfig;
 import nighttrain.executor.Engines;
+import nighttrain.executor.Layout;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.GenerationRequest.Score;
 import nighttrain.executor.request.GenerationRequest.StopCheck;
@@ -54,7 +56,10 @@ abstract class AbstractLabelBenchmark {
     void scoresBesideConstrainedText() throws Exception {
         Path folder = Path.of(System.getProperty("nighttrain.root"), "conf", "shapes", shape);
         int threads = backend == Backend.CPU ? Integer.getInteger("bench.threads", 2) : 0;
-        EngineConfig config = new EngineConfig(backend, 1, 1, batch, 0, 1024, 16, 0, true, threads);
+        EngineConfig config = EngineConfig.on(backend)
+                .with(new Layout(1, 1))
+                .with(new StepConfig(batch, 0, 1024))
+                .withThreads(threads);
         try (Checkpoint checkpoint = Checkpoints.dummy(folder);
                 Engine engine = Engines.open(config, checkpoint)) {
             int vocabulary = checkpoint.spec().vocabSize();

@@ -8,7 +8,10 @@ import java.util.Set;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.EngineConfig.KvConfig;
+import nighttrain.executor.EngineConfig.StepConfig;
 import nighttrain.executor.Engines;
+import nighttrain.executor.Layout;
 import nighttrain.executor.request.EngineStats;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.GenerationRequest.StopCheck;
@@ -35,7 +38,11 @@ class CpuEngineBenchmark {
         Path shape = Path.of(System.getProperty("nighttrain.root"), "conf", "shapes", "bench-100m");
         int threads = Integer.getInteger("bench.threads", 2);
         int ranks = Integer.getInteger("bench.ranks", 1);
-        EngineConfig config = new EngineConfig(Backend.CPU, ranks, 1, BATCH, 4_096, 0, 16, 1_024, true, threads);
+        EngineConfig config = EngineConfig.on(Backend.CPU)
+                .with(new Layout(1, ranks))
+                .with(new StepConfig(BATCH, 4_096, 0))
+                .with(new KvConfig(16, 1_024, true))
+                .withThreads(threads);
         double[] perSecond = new double[ROUNDS];
         try (Checkpoint checkpoint = Checkpoints.dummy(shape);
                 Engine engine = Engines.open(config, checkpoint)) {

@@ -12,7 +12,9 @@ import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.EngineConfig.GpuConfig;
 import nighttrain.executor.EngineConfig.Lengths;
+import nighttrain.executor.EngineConfig.StepConfig;
 import nighttrain.executor.Engines;
+import nighttrain.executor.Layout;
 import nighttrain.executor.request.EngineStats;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.GenerationRequest.StopCheck;
@@ -72,17 +74,10 @@ class GpuEngineBenchmark {
         boolean deterministic = Boolean.getBoolean("bench.deterministic");
         WeightFormat.Choice weights = WeightFormat.Choice.valueOf(
                 System.getProperty("bench.quantization", "none").toUpperCase(Locale.ROOT));
-        EngineConfig config = new EngineConfig(
-                        Backend.CUDA,
-                        Integer.getInteger("bench.ranks", 1),
-                        1,
-                        Integer.getInteger("bench.batch", 256),
-                        Integer.getInteger("bench.tokens", 0),
-                        4_096,
-                        16,
-                        0,
-                        true,
-                        0)
+        EngineConfig config = EngineConfig.on(Backend.CUDA)
+                .with(new Layout(1, Integer.getInteger("bench.ranks", 1)))
+                .with(new StepConfig(
+                        Integer.getInteger("bench.batch", 256), Integer.getInteger("bench.tokens", 0), 4_096))
                 .with(new Lengths(loads.get(0).input(), loads.get(0).output()))
                 .with(new GpuConfig(List.of(), 0.90, deterministic, false))
                 .with(weights);

@@ -10,7 +10,10 @@ import java.util.stream.Stream;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.EngineConfig.KvConfig;
+import nighttrain.executor.EngineConfig.StepConfig;
 import nighttrain.executor.Engines;
+import nighttrain.executor.Layout;
 import nighttrain.executor.reference.RandomCheckpoint;
 import nighttrain.executor.reference.Shapes;
 import nighttrain.executor.reference.Textbook;
@@ -50,7 +53,11 @@ class ReferenceTest {
     @MethodSource("shapesAndRanks")
     void greedyTextFollowsTheEquations(Shapes shape, int ranks) throws Exception {
         RandomCheckpoint checkpoint = RandomCheckpoint.of(shape.model());
-        EngineConfig config = new EngineConfig(Backend.CPU, ranks, 1, 4, 16, 0, 8, 0, true, 2);
+        EngineConfig config = EngineConfig.on(Backend.CPU)
+                .with(new Layout(1, ranks))
+                .with(new StepConfig(4, 16, 0))
+                .with(new KvConfig(8, 0, true))
+                .withThreads(2);
         try (Engine engine = Engines.open(config, checkpoint);
                 Engine.Session session = engine.session()) {
             session.offer(new GenerationRequest(1, IDS, SamplingParams.greedy(24), 1, Set.of(), StopCheck.NEVER));

@@ -2,6 +2,7 @@ package nighttrain.jobs.compare;
 
 import com.fasterxml.jackson.annotation.JsonAlias;
 import java.io.Serializable;
+import nighttrain.executor.Layout;
 
 /**
  * What one figure of a comparison stands for.

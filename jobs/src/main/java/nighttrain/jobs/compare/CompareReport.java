@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
+import nighttrain.executor.Layout;
 import nighttrain.jobs.compare.CompareResult.CellResult;
 import nighttrain.jobs.compare.CompareResult.CellResult.Spread;
 import nighttrain.jobs.compare.CompareResult.Failure;

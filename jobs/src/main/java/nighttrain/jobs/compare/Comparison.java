@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.GpuConfig;
+import nighttrain.executor.Layout;
 import nighttrain.io.UserError;
 import nighttrain.jobs.bench.Workload;
 import nighttrain.jobs.compare.Cell.Visit;
@@ -93,8 +94,7 @@ public record Comparison(
 
     private EngineConfig engine(Visit visit) {
         GpuConfig gpu = visit.bound() ? engine.gpu().withoutAllReduce() : engine.gpu();
-        return engine.with(gpu)
-                .withLayout(visit.layout().replicas(), visit.layout().ranks());
+        return engine.with(gpu).with(visit.layout());
     }
 
     /**

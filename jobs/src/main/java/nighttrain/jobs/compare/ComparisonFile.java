@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
+import nighttrain.executor.Layout;
 import nighttrain.io.UserError;
 import nighttrain.jobs.bench.BenchOptions;
 import nighttrain.jobs.cli.YamlFile;

@@ -6,6 +6,7 @@ import java.util.Optional;
 import java.util.function.ToDoubleFunction;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import nighttrain.executor.Layout;
 import nighttrain.jobs.compare.Cell.Visit;
 import nighttrain.jobs.compare.CompareResult.CellResult.Spread;
 import nighttrain.jobs.compare.Comparison.NamedWorkload;

@@ -9,11 +9,11 @@ import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EnginePlan;
 import nighttrain.executor.Engines;
 import nighttrain.executor.GpuMemory;
+import nighttrain.executor.Layout;
 import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.executor.perf.StepTime;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.jobs.compare.Layout;
 import nighttrain.jobs.plan.Plan.Option;
 import nighttrain.jobs.plan.Plan.Option.Expected;
 import nighttrain.jobs.plan.Sample.ReplicaTime;
@@ -44,7 +44,7 @@ record LayoutRanking(
     List<Option> ranked() {
         List<Option> all = IntStream.rangeClosed(1, gpus)
                 .filter(ranks -> gpus % ranks == 0)
-                .filter(ranks -> config.ranks() == 0 || config.ranks() == ranks)
+                .filter(ranks -> config.layout().ranks() == 0 || config.layout().ranks() == ranks)
                 .mapToObj(ranks -> option(new Layout(gpus / ranks, ranks)))
                 .sorted(Comparator.comparingDouble(Option::rate).reversed())
                 .toList();
@@ -55,10 +55,10 @@ record LayoutRanking(
     }
 
     private Option option(Layout layout) {
-        EngineConfig asked = config.withLayout(layout.replicas(), layout.ranks());
+        EngineConfig asked = config.with(layout);
         try {
             GpuMemory memory = Engines.memoryOn(hardware, layout.ranks(), asked, model);
-            if (config.kvPages() == 0 && !memory.isUseful()) {
+            if (config.kv().pages() == 0 && !memory.isUseful()) {
                 return new Option(layout, Optional.empty(), tooLarge(memory, asked, layout.ranks()));
             }
             if (layout.ranks() > 1 && !hardware.allReduce().isKnown()) {
@@ -149,7 +149,7 @@ record LayoutRanking(
 
     private boolean fits(int ranks) {
         try {
-            Engines.planOn(hardware, ranks, config.withLayout(1, ranks), model);
+            Engines.planOn(hardware, ranks, config.with(new Layout(1, ranks)), model);
             return Engines.memoryOn(hardware, ranks, config, model).isUseful();
         } catch (UserError refused) {
             return false;

@@ -2,7 +2,7 @@ package nighttrain.jobs.plan;
 
 import java.util.List;
 import java.util.Optional;
-import nighttrain.jobs.compare.Layout;
+import nighttrain.executor.Layout;
 import nighttrain.pipeline.partition.FleetSimulation.FleetForecast;
 
 /**

@@ -8,6 +8,7 @@ import java.util.Map;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.EnginePlan;
+import nighttrain.executor.Layout;
 import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.table.Percentiles;
 import nighttrain.jobs.bench.Round;

@@ -11,7 +11,10 @@ import java.util.stream.Stream;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.EngineConfig.GpuConfig;
+import nighttrain.executor.EngineConfig.KvConfig;
 import nighttrain.executor.EngineConfig.Lengths;
+import nighttrain.executor.EngineConfig.StepConfig;
+import nighttrain.executor.Layout;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.io.UserError;
 import nighttrain.io.constraint.Constraint;
@@ -123,14 +126,15 @@ public record GenerateOptions(
     public static EngineConfig engine(SettingValues values) {
         return new EngineConfig(
                 values.get(Settings.BACKEND),
-                values.get(Settings.RANKS),
-                values.get(Settings.REPLICAS),
-                values.get(Settings.MAX_NUM_SEQS),
-                values.get(Settings.MAX_NUM_BATCHED_TOKENS),
-                values.get(Settings.MAX_MODEL_LEN),
-                values.get(Settings.PAGE_TOKENS),
-                values.get(Settings.KV_PAGES),
-                values.get(Settings.PREFIX_CACHE),
+                new Layout(values.get(Settings.REPLICAS), values.get(Settings.RANKS)),
+                new StepConfig(
+                        values.get(Settings.MAX_NUM_SEQS),
+                        values.get(Settings.MAX_NUM_BATCHED_TOKENS),
+                        values.get(Settings.MAX_MODEL_LEN)),
+                new KvConfig(
+                        values.get(Settings.PAGE_TOKENS),
+                        values.get(Settings.KV_PAGES),
+                        values.get(Settings.PREFIX_CACHE)),
                 values.get(Settings.THREADS),
                 new GpuConfig(
                         List.of(),

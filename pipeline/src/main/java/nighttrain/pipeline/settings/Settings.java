@@ -410,20 +410,32 @@ public final class Settings {
     public static final Setting<Integer> RANKS = added(new Setting<>(
             "ranks",
             INTEGER,
-            Optional.of(ASKED.ranks()),
+            Optional.of(ASKED.layout().ranks()),
             "W",
             "devices that share one copy of the model; 0 chooses",
             ENGINE,
             List.of("tensorParallelSize"),
             NONE));
-    public static final Setting<Integer> REPLICAS =
-            of("replicas", INTEGER, ASKED.replicas(), "R", "copies of the model per executor; 0 chooses", ENGINE, NONE);
-    public static final Setting<Integer> MAX_NUM_SEQS =
-            of("maxNumSeqs", INTEGER, ASKED.maxNumSeqs(), "N", "most sequences in one step; 0 chooses", ENGINE, NONE);
+    public static final Setting<Integer> REPLICAS = of(
+            "replicas",
+            INTEGER,
+            ASKED.layout().replicas(),
+            "R",
+            "copies of the model per executor; 0 chooses",
+            ENGINE,
+            NONE);
+    public static final Setting<Integer> MAX_NUM_SEQS = of(
+            "maxNumSeqs",
+            INTEGER,
+            ASKED.steps().maxNumSeqs(),
+            "N",
+            "most sequences in one step; 0 chooses",
+            ENGINE,
+            NONE);
     public static final Setting<Integer> MAX_NUM_BATCHED_TOKENS = of(
             "maxNumBatchedTokens",
             INTEGER,
-            ASKED.maxBatchTokens(),
+            ASKED.steps().maxBatchTokens(),
             "N",
             "most tokens in one step; 0 chooses",
             ENGINE,
@@ -431,23 +443,29 @@ public final class Settings {
     public static final Setting<Integer> MAX_MODEL_LEN = of(
             "maxModelLen",
             INTEGER,
-            ASKED.maxModelLen(),
+            ASKED.steps().maxModelLen(),
             "N",
             "most tokens of prompt and output; 0: the limit of the model",
             ENGINE,
             BY_CONTENT);
     public static final Setting<Integer> PAGE_TOKENS =
-            of("pageTokens", INTEGER, ASKED.pageTokens(), "N", "tokens in one page of the KV cache", ENGINE, NONE);
+            of("pageTokens", INTEGER, ASKED.kv().pageTokens(), "N", "tokens in one page of the KV cache", ENGINE, NONE);
     public static final Setting<Integer> KV_PAGES = of(
             "kvPages",
             INTEGER,
-            ASKED.kvPages(),
+            ASKED.kv().pages(),
             "N",
             "pages of the KV cache; 0: as many as memory allows",
             ENGINE,
             NONE);
     public static final Setting<Boolean> PREFIX_CACHE = of(
-            "prefixCache", SWITCH, ASKED.prefixCache(), "", "compute prefixes that prompts share once", ENGINE, NONE);
+            "prefixCache",
+            SWITCH,
+            ASKED.kv().prefixCache(),
+            "",
+            "compute prefixes that prompts share once",
+            ENGINE,
+            NONE);
     public static final Setting<Integer> THREADS =
             of("threads", INTEGER, ASKED.threads(), "N", "CPU threads; 0: all", ENGINE, NONE);
     public static final Setting<Double> GPU_MEMORY_UTILIZATION = of(

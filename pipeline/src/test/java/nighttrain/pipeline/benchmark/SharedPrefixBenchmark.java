@@ -11,7 +11,10 @@ import java.util.concurrent.TimeUnit;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.EngineConfig.KvConfig;
+import nighttrain.executor.EngineConfig.StepConfig;
 import nighttrain.executor.Engines;
+import nighttrain.executor.Layout;
 import nighttrain.executor.request.EngineStats;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.GenerationRequest.StopCheck;
@@ -40,7 +43,11 @@ class SharedPrefixBenchmark {
     private static final int DOCUMENTS = 70;
     private static final int QUESTIONS = 6;
     private static final int ENGINES = 4;
-    private static final EngineConfig CONFIG = new EngineConfig(Backend.CPU, 1, 1, 8, 0, 0, 16, 400, true, 2);
+    private static final EngineConfig CONFIG = EngineConfig.on(Backend.CPU)
+            .with(new Layout(1, 1))
+            .with(new StepConfig(8, 0, 0))
+            .with(new KvConfig(16, 400, true))
+            .withThreads(2);
 
     private final SparkSession spark = TestSpark.compiling();
 
@@ -49,7 +56,11 @@ class SharedPrefixBenchmark {
     void cachedShareWithAndWithoutGroups() throws InterruptedException {
         Dataset<Row> prompts = shuffled();
         List<Row> plain = prompts.orderBy("position").collectAsList();
-        List<Row> dealt = PartitionPlan.of(prompts, plain.size(), new TokenEstimate(2, 512), CONFIG.maxNumSeqs())
+        List<Row> dealt = PartitionPlan.of(
+                        prompts,
+                        plain.size(),
+                        new TokenEstimate(2, 512),
+                        CONFIG.steps().maxNumSeqs())
                 .partition(prompts)
                 .withColumn("task", spark_partition_id())
                 .collectAsList();

@@ -16,6 +16,9 @@ import java.util.stream.LongStream;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.EngineConfig.KvConfig;
+import nighttrain.executor.EngineConfig.StepConfig;
+import nighttrain.executor.Layout;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.io.journal.AttemptLog;
 import nighttrain.io.text.Truncation;
@@ -133,7 +136,11 @@ class RowLoopFairnessTest {
 
     private RunContext run() {
         Path model = TinyModel.in(dir.resolve("model"));
-        EngineConfig config = new EngineConfig(Backend.CPU, 0, 1, 8, 0, TinyModel.CONTEXT_TOKENS, 16, 0, false, 1);
+        EngineConfig config = EngineConfig.on(Backend.CPU)
+                .with(new Layout(1, 0))
+                .with(new StepConfig(8, 0, TinyModel.CONTEXT_TOKENS))
+                .with(new KvConfig(16, 0, false))
+                .withThreads(1);
         return new RunContext(
                 "run-of-" + dir.getFileName(),
                 new EngineKey(model.toString(), true, config),

@@ -45,18 +45,18 @@ public record FakeEngines(String name) implements EngineFactory {
     }
 
     private EnginePlan plan(EngineConfig config, int contextTokens) {
-        int maxModelLen = config.maxModelLen() > 0 ? config.maxModelLen() : contextTokens;
+        int maxModelLen = config.steps().maxModelLen() > 0 ? config.steps().maxModelLen() : contextTokens;
         return new EnginePlan(
                 Backend.CPU,
                 "echo",
                 1,
                 1,
                 Engines.mostSequences(config, false),
-                config.maxBatchTokens(),
+                config.steps().maxBatchTokens(),
                 maxModelLen,
-                config.pageTokens(),
+                config.kv().pageTokens(),
                 1,
-                config.prefixCache(),
+                config.kv().prefixCache(),
                 1);
     }
 }

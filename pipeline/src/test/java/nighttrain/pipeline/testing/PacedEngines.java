@@ -25,7 +25,7 @@ public record PacedEngines(int stepMs, int side, String slowExecutor, int slowne
     public Engine open(EngineConfig config, Path model, boolean dummy) {
         boolean slow = SparkEnv.get().executorId().equals(slowExecutor);
         Duration step = Duration.ofMillis((long) stepMs * (slow ? slowness : 1));
-        return new PacedEngine(plan(config, config.maxModelLen()), side, step);
+        return new PacedEngine(plan(config, config.steps().maxModelLen()), side, step);
     }
 
     @Override
@@ -42,7 +42,7 @@ public record PacedEngines(int stepMs, int side, String slowExecutor, int slowne
                 Engines.mostSequences(config, false),
                 Engines.mostSequences(config, false),
                 contextTokens,
-                config.pageTokens(),
+                config.kv().pageTokens(),
                 1,
                 false,
                 1);

@@ -1,4 +1,4 @@
-package nighttrain.jobs.compare;
+package nighttrain.executor;
 
 import java.io.Serializable;
 import java.util.regex.Matcher;
@@ -8,14 +8,14 @@ import nighttrain.io.UserError;
 /**
  * How devices are used.
  *
- * @param replicas copies of the model
- * @param ranks devices that share one copy
+ * @param replicas copies of the model; 0, where it is asked for: as many as the devices allow
+ * @param ranks devices that share one copy; 0, where it is asked for: the fewest that hold it
  */
 public record Layout(int replicas, int ranks) implements Serializable {
     private static final Pattern TEXT = Pattern.compile("([1-9]\\d{0,3})x([1-9]\\d{0,3})");
 
     /** Reads {@code 2x4}. */
-    static Layout parse(String text) {
+    public static Layout parse(String text) {
         Matcher found = TEXT.matcher(text);
         if (!found.matches()) {
             throw UserError.of("bad layout", text, "replicas x ranks; write for example 1x4 or 4x1");
