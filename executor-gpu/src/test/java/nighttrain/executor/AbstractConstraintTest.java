@@ -23,6 +23,8 @@ import nighttrain.executor.request.GenerationRequest.Score;
 import nighttrain.executor.request.GenerationRequest.StopCheck;
 import nighttrain.executor.request.GenerationRequest.TokenConstraint;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.SamplingParams.Filter;
+import nighttrain.executor.request.SamplingParams.Penalties;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.constraint.TokenAutomaton;
@@ -92,18 +94,13 @@ abstract class AbstractConstraintTest {
         for (int dfa = 0; dfa < DFAS.size(); dfa++) {
             int fewest = Math.max(1, DFAS.get(dfa).fewest(0));
             for (int i = 0; i < requestsOfEach; i++) {
-                SamplingParams sampling = new SamplingParams(
-                        fewest + i / 3,
-                        i % 3,
-                        i % 5 == 1 ? 7 : 0,
-                        i % 7 == 2 ? 0.8 : 1,
-                        0,
-                        i % 11 == 3 ? 1.4 : 1,
-                        0,
-                        0,
-                        i % 4 - 1,
-                        i % 6 == 4,
-                        i % 13 == 5);
+                SamplingParams sampling = SamplingParams.greedy(fewest + i / 3)
+                        .withTemperature(i % 3)
+                        .with(new Filter(i % 5 == 1 ? 7 : 0, i % 7 == 2 ? 0.8 : 1, 0))
+                        .with(new Penalties(i % 11 == 3 ? 1.4 : 1, 0, 0))
+                        .withLogprobs(i % 4 - 1)
+                        .withPromptLogprobs(i % 13 == 5)
+                        .withIgnoreEos(i % 6 == 4);
                 requests.add(request(requests.size(), dfa, sampling));
             }
         }
@@ -149,11 +146,18 @@ abstract class AbstractConstraintTest {
         List<GenerationRequest> free = new ArrayList<>();
         List<GenerationRequest> mixed = new ArrayList<>();
         for (int i = 0; i < 12; i++) {
-            free.add(
-                    request(i, -1, new SamplingParams(12, i % 2, 0, 1, 0, 1, 0, 0, exactBits() ? 2 : -1, true, false)));
+            free.add(request(
+                    i,
+                    -1,
+                    SamplingParams.greedy(12)
+                            .withTemperature(i % 2)
+                            .withLogprobs(exactBits() ? 2 : -1)
+                            .withIgnoreEos(true)));
             mixed.add(free.get(i));
             mixed.add(request(
-                    1_000 + i, i % DFAS.size(), new SamplingParams(12, i % 2, 0, 1, 0, 1, 0, 0, 2, false, false)));
+                    1_000 + i,
+                    i % DFAS.size(),
+                    SamplingParams.greedy(12).withTemperature(i % 2).withLogprobs(2)));
         }
         if (exactBits()) {
             List<Generation> alone = answers(engine, free);
@@ -177,7 +181,7 @@ abstract class AbstractConstraintTest {
         Dfa dfa = Dfa.lengths(VOCABULARY, 10, 60, 90, 100, END);
         TokenAutomaton automaton = dfa.automaton();
         for (int i = 0; i < 12; i++) {
-            GenerationRequest r = request(i, -1, new SamplingParams(100, 1, 0, 1, 0, 1, 0, 0, -1, false, false));
+            GenerationRequest r = request(i, -1, SamplingParams.greedy(100).withTemperature(1));
             requests.add(new GenerationRequest(
                     i,
                     r.promptTokens(),
@@ -255,7 +259,7 @@ abstract class AbstractConstraintTest {
         assumeThat(exactBits()).isTrue();
         List<GenerationRequest> requests = IntStream.range(0, 12)
                 .mapToObj(i ->
-                        request(i, i % DFAS.size(), new SamplingParams(8, i % 2, 0, 1, 0, 1, 0, 0, -1, false, false)))
+                        request(i, i % DFAS.size(), SamplingParams.greedy(8).withTemperature(i % 2)))
                 .toList();
         List<List<String>> texts = new ArrayList<>();
         for (int ranks : new int[] {1, 2, 4}) {
@@ -346,7 +350,7 @@ abstract class AbstractConstraintTest {
         List<Score> own = IntStream.range(1, prompt.length)
                 .mapToObj(position -> new Score(position, prompt[position]))
                 .toList();
-        SamplingParams scoring = new SamplingParams(1, 0, 0, 1, 0, 1, 0, 0, -1, false, true);
+        SamplingParams scoring = SamplingParams.greedy(1).withPromptLogprobs(true);
         GenerationRequest asked = new GenerationRequest(1, prompt, scoring, 0, Set.of(), StopCheck.NEVER);
         try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint("llama-gqa"));
                 Engine engine = Engines.open(config(1, 8, 64, 0), checkpoint)) {

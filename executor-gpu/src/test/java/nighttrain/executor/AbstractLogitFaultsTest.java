@@ -133,7 +133,8 @@ abstract class AbstractLogitFaultsTest {
     @ValueSource(doubles = {0, 1})
     void aPoisonedNormFailsEveryRow(double temperature) throws Exception {
         Checkpoint poisoned = new PoisonedCheckpoint(sound, "model.norm.weight", 0, WIDTH, Float.NaN);
-        SamplingParams sampling = new SamplingParams(20, temperature, 0, 1, 0, 1, 0, 0, 1, false, false);
+        SamplingParams sampling =
+                SamplingParams.greedy(20).withTemperature(temperature).withLogprobs(1);
         try (Engine engine = Engines.open(config(4, 64, true), poisoned)) {
             List<Generation> answers =
                     answers(engine, same(Goldens.of("llama-gqa").get(1).ids(), sampling, 12));
@@ -146,7 +147,7 @@ abstract class AbstractLogitFaultsTest {
     void scoredPromptsFailWhereTheyAreScored() throws Exception {
         int[] prompt = Goldens.of("llama-gqa").get(2).ids().clone();
         prompt[17] = POISON; // the scores of tokens 19 and on see it
-        SamplingParams scoring = new SamplingParams(8, 0, 0, 1, 0, 1, 0, 0, -1, false, true);
+        SamplingParams scoring = SamplingParams.greedy(8).withPromptLogprobs(true);
         Checkpoint poisoned =
                 new PoisonedCheckpoint(sound, "model.embed_tokens.weight", POISON * WIDTH, WIDTH, Float.NaN);
         try (Engine engine = Engines.open(config(4, 9, true), poisoned)) {

@@ -21,6 +21,7 @@ import nighttrain.executor.request.GenerationRequest.Score;
 import nighttrain.executor.request.GenerationRequest.StopCheck;
 import nighttrain.executor.request.GenerationRequest.TokenConstraint;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.SamplingParams.Filter;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.constraint.TokenAutomaton;
@@ -77,7 +78,11 @@ class DeterministicCudaTest {
     private static GenerationRequest request(int i) {
         Random random = new Random(i);
         int[] prompt = random.ints(1 + random.nextInt(150), 0, 96).toArray();
-        SamplingParams sampling = new SamplingParams(60, i % 2, 0, i % 3 == 0 ? 0.9 : 1, 0, 1, 0, 0, 2, true, false);
+        SamplingParams sampling = SamplingParams.greedy(60)
+                .withTemperature(i % 2)
+                .with(new Filter(0, i % 3 == 0 ? 0.9 : 1, 0))
+                .withLogprobs(2)
+                .withIgnoreEos(true);
         return new GenerationRequest(
                 i,
                 prompt,

@@ -69,7 +69,10 @@ final class EngineBits {
 
     /** Greedy and sampled in turn; every fourth prompt is scored, too. */
     private static GenerationRequest request(int id, int[] prompt, int maxTokens) {
-        SamplingParams sampling = new SamplingParams(maxTokens, id % 2, 0, 1, 0, 1, 0, 0, 2, false, id % 4 == 3);
+        SamplingParams sampling = SamplingParams.greedy(maxTokens)
+                .withTemperature(id % 2)
+                .withLogprobs(2)
+                .withPromptLogprobs(id % 4 == 3);
         return new GenerationRequest(id, prompt, sampling, id, new TreeSet<>(Set.of(0)), StopCheck.NEVER);
     }
 }

@@ -20,6 +20,7 @@ import nighttrain.executor.request.Generation.TokenLogprobs;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.GenerationRequest.StopCheck;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.SamplingParams.Filter;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import org.junit.jupiter.api.Tag;
@@ -65,7 +66,7 @@ class EngineCudaTest {
     }
 
     private static void checkLikely(Checkpoint checkpoint, List<int[]> texts, List<Golden> goldens) throws Exception {
-        SamplingParams scoring = new SamplingParams(1, 0, 0, 1, 0, 1, 0, 0, 1, false, true);
+        SamplingParams scoring = SamplingParams.greedy(1).withLogprobs(1).withPromptLogprobs(true);
         try (Engine exact = Engines.open(config(Backend.CPU, 1, false), checkpoint)) {
             List<GenerationRequest> requests = IntStream.range(0, texts.size())
                     .mapToObj(i -> request(i, texts.get(i), scoring))
@@ -88,8 +89,11 @@ class EngineCudaTest {
     @CsvSource({"llama-gqa,1", "llama-gqa,2", "parallel-track,1", "parallel-track,4"})
     void textAloneIsTheSameEveryTime(String name, int ranks) throws Exception {
         assumeThat(CudaDevices.count()).isGreaterThanOrEqualTo(ranks);
-        SamplingParams greedy = new SamplingParams(64, 0, 0, 1, 0, 1, 0, 0, 2, false, false);
-        SamplingParams warm = new SamplingParams(64, 1.2, 0, 0.95, 0, 1, 0, 0, 2, false, false);
+        SamplingParams greedy = SamplingParams.greedy(64).withLogprobs(2);
+        SamplingParams warm = SamplingParams.greedy(64)
+                .withTemperature(1.2)
+                .with(new Filter(0, 0.95, 0))
+                .withLogprobs(2);
         try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint(name));
                 Engine engine = Engines.open(config(Backend.CUDA, ranks, false), checkpoint)) {
             for (SamplingParams sampling : List.of(greedy, warm)) {

@@ -96,9 +96,7 @@ class EngineGreedyTest {
             requests.add(request(i, goldens.get(i % goldens.size()).ids(), SamplingParams.greedy(64)));
             int[] noise = random.ints(1 + random.nextInt(60), 0, 96).toArray();
             requests.add(request(
-                    -1 - i,
-                    noise,
-                    new SamplingParams(1 + random.nextInt(60), 1.0, 0, 1, 0, 1, 0, 0, -1, false, false)));
+                    -1 - i, noise, SamplingParams.greedy(1 + random.nextInt(60)).withTemperature(1.0)));
         }
         List<Generation> answers = new ArrayList<>();
         try (Engine.Session session = engine.session()) {

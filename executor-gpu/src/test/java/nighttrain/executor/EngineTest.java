@@ -28,6 +28,7 @@ import nighttrain.executor.request.Generation.TokenLogprobs;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.GenerationRequest.StopCheck;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.SamplingParams.Filter;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
@@ -70,7 +71,7 @@ class EngineTest {
         assertThat(byCheck.finishReason()).isEqualTo(FinishReason.STOP);
         assertThat(byCheck.tokens()).isEqualTo(Arrays.copyOf(GOLDEN.greedy(), firstSeen + 1));
 
-        SamplingParams onAndOn = new SamplingParams(64, 0, 0, 1, 0, 1, 0, 0, -1, true, false);
+        SamplingParams onAndOn = SamplingParams.greedy(64).withIgnoreEos(true);
         Generation ignoring = generate(request(3, onAndOn, 0, Set.of(tenth), StopCheck.NEVER));
         assertThat(ignoring.tokens()).isEqualTo(GOLDEN.greedy());
         assertThat(ignoring.finishReason()).isEqualTo(FinishReason.LENGTH);
@@ -85,7 +86,7 @@ class EngineTest {
 
     @Test
     void samplesDependOnTheSeedAlone() throws Exception {
-        SamplingParams warm = new SamplingParams(40, 1.5, 0, 0.95, 0, 1, 0, 0, -1, false, false);
+        SamplingParams warm = SamplingParams.greedy(40).withTemperature(1.5).with(new Filter(0, 0.95, 0));
         Generation alone = generate(request(1, warm, 17, Set.of(), StopCheck.NEVER));
         List<GenerationRequest> crowd = new ArrayList<>();
         for (int i = 0; i < 12; i++) {
@@ -99,7 +100,7 @@ class EngineTest {
 
     @Test
     void logprobsBelongToTheSampledTokens() throws Exception {
-        SamplingParams sampling = new SamplingParams(8, 0, 0, 1, 0, 1, 0, 0, 3, false, false);
+        SamplingParams sampling = SamplingParams.greedy(8).withLogprobs(3);
         Generation generation = generate(request(1, sampling, 0, Set.of(), StopCheck.NEVER));
         assertThat(generation.logprobs())
                 .extracting(TokenLogprobs::token)
@@ -115,7 +116,7 @@ class EngineTest {
     /** Among others, in chunks, with a prefix in the cache that must not be used, and after a preemption. */
     @Test
     void promptLogprobsAreThoseOfThePromptsOwnTokens() throws Exception {
-        SamplingParams scoring = new SamplingParams(20, 0, 0, 1, 0, 1, 0, 0, -1, false, true);
+        SamplingParams scoring = SamplingParams.greedy(20).withPromptLogprobs(true);
         EngineConfig small = EngineConfig.on(Backend.CPU)
                 .with(new Layout(1, 1))
                 .with(new StepConfig(4, 9, 64))

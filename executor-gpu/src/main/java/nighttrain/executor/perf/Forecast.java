@@ -56,7 +56,7 @@ public record Forecast(
     }
 
     private static Sequence sequence(int id, Request request) {
-        SamplingParams exact = new SamplingParams(request.outputTokens(), 0, 0, 1, 0, 1, 0, 0, -1, true, false);
+        SamplingParams exact = SamplingParams.greedy(request.outputTokens()).withIgnoreEos(true);
         return new Sequence(new GenerationRequest(id, request.prompt(), exact, id, Set.of(), StopCheck.NEVER), 0);
     }
 

@@ -10,29 +10,21 @@ import nighttrain.io.UserError;
  *
  * @param maxTokens most tokens to generate, at least 1
  * @param temperature 0 is greedy; otherwise logits are divided by it
- * @param topK only the k likeliest tokens; 0 is all
- * @param topP only the likeliest tokens whose probabilities reach p together (nucleus), of those that top-k kept; 1 is all
- * @param minP only tokens at least this share as likely as the likeliest, of those that top-p kept; 0 is all
- * @param repetitionPenalty divides positive and multiplies negative logits of tokens seen in prompt or output; 1 is none
- * @param presencePenalty subtracted once from the logit of every token already in the output
- * @param frequencyPenalty subtracted from the logit of a token once per occurrence in the output
+ * @param filter which tokens may come
+ * @param penalties for tokens seen before
  * @param logprobs log-probabilities to return per output token: -1 none, 0 the chosen token's, k also the k likeliest
- * @param ignoreEos go on to {@code maxTokens} whatever token comes
  * @param promptLogprobs return the log-probability of every prompt token after the first, given those before; for requests without
  *     scores
+ * @param ignoreEos go on to {@code maxTokens} whatever token comes
  */
 public record SamplingParams(
         int maxTokens,
         double temperature,
-        int topK,
-        double topP,
-        double minP,
-        double repetitionPenalty,
-        double presencePenalty,
-        double frequencyPenalty,
+        Filter filter,
+        Penalties penalties,
         int logprobs,
-        boolean ignoreEos,
-        boolean promptLogprobs)
+        boolean promptLogprobs,
+        boolean ignoreEos)
         implements Serializable {
     /** The most log-probabilities that a request may ask for. */
     public static final int MAX_LOGPROBS = 20;
@@ -44,21 +36,50 @@ public record SamplingParams(
                 "temperature",
                 temperature,
                 "0 to 100; use 0 for greedy sampling");
-        check(topK >= 0, "top-k", topK, "at least 0; use 0 to keep every token");
-        check(topP > 0 && topP <= 1, "top-p", topP, "above 0, at most 1; use 1 to keep every token");
-        check(minP >= 0 && minP <= 1, "min-p", minP, "0 to 1; use 0 to keep every token");
-        check(
-                repetitionPenalty > 0 && repetitionPenalty <= 100,
-                "repetition-penalty",
-                repetitionPenalty,
-                "above 0, at most 100; use 1 for none");
-        check(Math.abs(presencePenalty) <= 100, "presence-penalty", presencePenalty, "-100 to 100; use 0 for none");
-        check(Math.abs(frequencyPenalty) <= 100, "frequency-penalty", frequencyPenalty, "-100 to 100; use 0 for none");
         check(
                 logprobs >= -1 && logprobs <= MAX_LOGPROBS,
                 "logprobs",
                 logprobs,
                 "0 to " + MAX_LOGPROBS + "; leave it out for none");
+    }
+
+    /**
+     * Which tokens may come, by their probabilities.
+     *
+     * @param topK only the k likeliest tokens; 0 is all
+     * @param topP only the likeliest tokens whose probabilities reach p together (nucleus), of those that top-k kept; 1 is all
+     * @param minP only tokens at least this share as likely as the likeliest, of those that top-p kept; 0 is all
+     */
+    public record Filter(int topK, double topP, double minP) implements Serializable {
+        /** All may come. */
+        public static final Filter NONE = new Filter(0, 1, 0);
+
+        public Filter {
+            check(topK >= 0, "top-k", topK, "at least 0; use 0 to keep every token");
+            check(topP > 0 && topP <= 1, "top-p", topP, "above 0, at most 1; use 1 to keep every token");
+            check(minP >= 0 && minP <= 1, "min-p", minP, "0 to 1; use 0 to keep every token");
+        }
+    }
+
+    /**
+     * What tokens lose that were seen before.
+     *
+     * @param repetition divides positive and multiplies negative logits of tokens seen in prompt or output; 1 is none
+     * @param presence subtracted once from the logit of every token already in the output
+     * @param frequency subtracted from the logit of a token once per occurrence in the output
+     */
+    public record Penalties(double repetition, double presence, double frequency) implements Serializable {
+        public static final Penalties NONE = new Penalties(1, 0, 0);
+
+        public Penalties {
+            check(
+                    repetition > 0 && repetition <= 100,
+                    "repetition-penalty",
+                    repetition,
+                    "above 0, at most 100; use 1 for none");
+            check(Math.abs(presence) <= 100, "presence-penalty", presence, "-100 to 100; use 0 for none");
+            check(Math.abs(frequency) <= 100, "frequency-penalty", frequency, "-100 to 100; use 0 for none");
+        }
     }
 
     private static void check(boolean valid, String what, Object value, String hint) {
@@ -69,7 +90,31 @@ public record SamplingParams(
 
     /** Greedy decoding of at most {@code maxTokens} tokens. */
     public static SamplingParams greedy(int maxTokens) {
-        return new SamplingParams(maxTokens, 0, 0, 1, 0, 1, 0, 0, -1, false, false);
+        return new SamplingParams(maxTokens, 0, Filter.NONE, Penalties.NONE, -1, false, false);
+    }
+
+    public SamplingParams withTemperature(double other) {
+        return new SamplingParams(maxTokens, other, filter, penalties, logprobs, promptLogprobs, ignoreEos);
+    }
+
+    public SamplingParams with(Filter other) {
+        return new SamplingParams(maxTokens, temperature, other, penalties, logprobs, promptLogprobs, ignoreEos);
+    }
+
+    public SamplingParams with(Penalties other) {
+        return new SamplingParams(maxTokens, temperature, filter, other, logprobs, promptLogprobs, ignoreEos);
+    }
+
+    public SamplingParams withLogprobs(int other) {
+        return new SamplingParams(maxTokens, temperature, filter, penalties, other, promptLogprobs, ignoreEos);
+    }
+
+    public SamplingParams withPromptLogprobs(boolean other) {
+        return new SamplingParams(maxTokens, temperature, filter, penalties, logprobs, other, ignoreEos);
+    }
+
+    public SamplingParams withIgnoreEos(boolean other) {
+        return new SamplingParams(maxTokens, temperature, filter, penalties, logprobs, promptLogprobs, other);
     }
 
     /** Whether the likeliest token is always taken. */
@@ -79,6 +124,6 @@ public record SamplingParams(
 
     /** Whether logits depend on the tokens so far. */
     public boolean hasPenalties() {
-        return repetitionPenalty != 1 || presencePenalty != 0 || frequencyPenalty != 0;
+        return !penalties.equals(Penalties.NONE);
     }
 }

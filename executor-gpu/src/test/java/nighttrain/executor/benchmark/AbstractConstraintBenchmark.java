@@ -109,7 +109,7 @@ abstract class AbstractConstraintBenchmark {
     /** Over the steps of a round, one of which reads the prompts. */
     private double millisOfAStep(Engine engine, Random random, Optional<TokenConstraint> constraint)
             throws InterruptedException {
-        SamplingParams sampling = new SamplingParams(output, 0, 0, 1, 0, 1, 0, 0, -1, true, false);
+        SamplingParams sampling = SamplingParams.greedy(output).withIgnoreEos(true);
         EngineStats before = engine.stats();
         try (Engine.Session session = engine.session()) {
             for (int i = 0; i < batch; i++) {

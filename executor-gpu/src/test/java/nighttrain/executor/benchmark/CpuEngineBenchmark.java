@@ -68,7 +68,7 @@ class CpuEngineBenchmark {
     }
 
     private static void run(Engine engine, Random random, int vocabulary) throws InterruptedException {
-        SamplingParams sampling = new SamplingParams(TOKENS, 0, 0, 1, 0, 1, 0, 0, -1, true, false);
+        SamplingParams sampling = SamplingParams.greedy(TOKENS).withIgnoreEos(true);
         try (Engine.Session session = engine.session()) {
             for (int i = 0; i < BATCH; i++) {
                 int[] prompt = random.ints(TOKENS, 0, vocabulary).toArray();

@@ -128,8 +128,8 @@ class GpuEngineBenchmark {
             for (int i = 0; i < load.requests(); i++) {
                 int[] prompt = random.ints(load.length(random, load.input()), 0, vocabulary)
                         .toArray();
-                SamplingParams sampling =
-                        new SamplingParams(load.length(random, load.output()), 0, 0, 1, 0, 1, 0, 0, -1, true, false);
+                SamplingParams sampling = SamplingParams.greedy(load.length(random, load.output()))
+                        .withIgnoreEos(true);
                 GenerationRequest request = new GenerationRequest(i, prompt, sampling, i, Set.of(), StopCheck.NEVER);
                 while (!session.offer(request)) {
                     session.poll(Duration.ofMillis(1));

@@ -13,6 +13,7 @@ import nighttrain.executor.cache.PageAllocator;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.GenerationRequest.StopCheck;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.SamplingParams.Penalties;
 import nighttrain.executor.schedule.Scheduler;
 import nighttrain.executor.schedule.Sequence;
 import nighttrain.executor.schedule.Step;
@@ -83,7 +84,9 @@ class SchedulerBenchmark {
         for (int i = 0; i < 4_096; i++) {
             int length = 128 + random.nextInt(257);
             double penalty = i % 256 < withPenaltiesIn256 ? 1.1 : 1;
-            SamplingParams sampling = new SamplingParams(length, 0, 0, 1, 0, penalty, 0, 0, -1, true, false);
+            SamplingParams sampling = SamplingParams.greedy(length)
+                    .with(new Penalties(penalty, 0, 0))
+                    .withIgnoreEos(true);
             int[] prompt = random.ints(64, 0, 30_000).toArray();
             scheduler.add(new Sequence(new GenerationRequest(i, prompt, sampling, i, Set.of(), StopCheck.NEVER), 0));
         }

@@ -6,6 +6,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.SamplingParams.Filter;
+import nighttrain.executor.request.SamplingParams.Penalties;
 import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.step.SampledToken.LogitFault;
@@ -77,18 +79,11 @@ public abstract class AbstractSampleFaultsTest extends SamplingDevice {
 
     /** Greedy and sampled, with filters, penalties and log-probabilities, and given tokens, in turn. */
     private SampleRequest sample(int i, int vocabulary) {
-        SamplingParams sampling = new SamplingParams(
-                1,
-                i % 2,
-                i % 3 == 1 ? 20 : 0,
-                i % 4 == 1 ? 0.9 : 1,
-                i % 5 == 1 ? 0.1 : 0,
-                i % 3 == 0 ? 1.3 : 1,
-                0,
-                0,
-                i % 4 == 2 ? Math.min(vocabulary, 5) : -1,
-                false,
-                false);
+        SamplingParams sampling = SamplingParams.greedy(1)
+                .withTemperature(i % 2)
+                .with(new Filter(i % 3 == 1 ? 20 : 0, i % 4 == 1 ? 0.9 : 1, i % 5 == 1 ? 0.1 : 0))
+                .with(new Penalties(i % 3 == 0 ? 1.3 : 1, 0, 0))
+                .withLogprobs(i % 4 == 2 ? Math.min(vocabulary, 5) : -1);
         int given = i % 7 == 3 ? fresh.below(vocabulary) : SampleRequest.NONE;
         return new SampleRequest(sampling, i, fresh.tokens(9, vocabulary), 4, 9, given);
     }
@@ -99,7 +94,8 @@ public abstract class AbstractSampleFaultsTest extends SamplingDevice {
     void aPenaltyMayNotMakeAnInfinity(double temperature) {
         float[] row = fresh.logits(1_000);
         row[5] = 3e38f;
-        SamplingParams halved = new SamplingParams(1, temperature, 0, 1, 0, 0.5, 0, 0, -1, false, false);
+        SamplingParams halved =
+                SamplingParams.greedy(1).withTemperature(temperature).with(new Penalties(0.5, 0, 0));
         SampleRequest sample = new SampleRequest(halved, 1, new int[] {5}, 1, 1, SampleRequest.NONE);
         assertThat(sample(List.of(sample), List.of(row)))
                 .containsExactly(SampledToken.failed(LogitFault.POSITIVE_INFINITY));

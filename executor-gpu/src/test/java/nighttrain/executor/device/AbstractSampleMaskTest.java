@@ -15,6 +15,8 @@ import nighttrain.executor.device.StepIo.StepHandle;
 import nighttrain.executor.request.Generation.TokenLogprobs.Candidate;
 import nighttrain.executor.request.GenerationRequest.TokenConstraint;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.SamplingParams.Filter;
+import nighttrain.executor.request.SamplingParams.Penalties;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.SampleMask;
 import nighttrain.executor.step.SampleRequest;
@@ -59,7 +61,12 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
 
     private static SamplingParams sampling(
             double temperature, int topK, double topP, double repetition, int logprobs, boolean ignoreEos) {
-        return new SamplingParams(9, temperature, topK, topP, 0, repetition, 0.3, 0, logprobs, ignoreEos, false);
+        return SamplingParams.greedy(9)
+                .withTemperature(temperature)
+                .with(new Filter(topK, topP, 0))
+                .with(new Penalties(repetition, 0.3, 0))
+                .withLogprobs(logprobs)
+                .withIgnoreEos(ignoreEos);
     }
 
     /** In states from which an accepting one can be reached with what remains. */
@@ -116,7 +123,7 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
             double[] left = row.left(SampleReference.penalised(rows.get(i), samples.get(i)));
             if (row.sampling().isGreedy()) {
                 assertThat(sampled[i]).as("seed %d", fresh.seed).isEqualTo(SampleReference.ranked(left)[0]);
-            } else if (row.sampling().topK() == 0) {
+            } else if (row.sampling().filter().topK() == 0) {
                 double[] probabilities =
                         SampleReference.softmax(left, row.sampling().temperature());
                 checkCumulated(probabilities, samples.get(i).uniform(), sampled[i]);

@@ -9,6 +9,8 @@ import java.util.List;
 import nighttrain.executor.request.Generation.TokenLogprobs;
 import nighttrain.executor.request.Generation.TokenLogprobs.Candidate;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.SamplingParams.Filter;
+import nighttrain.executor.request.SamplingParams.Penalties;
 import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.step.SampledToken;
 import org.junit.jupiter.api.Test;
@@ -25,15 +27,16 @@ public abstract class AbstractSampleScoresTest extends SamplingDevice {
     void penaltiesFollowTheirDefinitions() {
         // Prompt 2, output 5 5: repetition halves 3 and 2.5, .1 + 2 x .3 comes off token 5: token 3, at 2, is
         // likeliest.
-        SamplingParams greedy = new SamplingParams(1, 0, 0, 1, 0, 2, 0.1, 0.3, -1, false, false);
+        SamplingParams greedy = SamplingParams.greedy(1).with(new Penalties(2, 0.1, 0.3));
         SampleRequest small = new SampleRequest(greedy, 1, new int[] {2, 5, 5, 0}, 1, 3, SampleRequest.NONE);
         assertThat(tokens(sample(List.of(small), List.of(LOGITS)))).containsExactly(3);
 
         List<SampleRequest> samples = new ArrayList<>();
         List<float[]> rows = new ArrayList<>();
         for (int i = 0; i < 120; i++) {
-            SamplingParams sampling = new SamplingParams(
-                    1, i % 10 == 0 ? 0 : 1, 0, 1, 0, i % 2 == 0 ? 1 : 1.7, i % 3, (i % 5 - 2) * 0.5, -1, false, false);
+            SamplingParams sampling = SamplingParams.greedy(1)
+                    .withTemperature(i % 10 == 0 ? 0 : 1)
+                    .with(new Penalties(i % 2 == 0 ? 1 : 1.7, i % 3, (i % 5 - 2) * 0.5));
             int length = 1 + fresh.below(200);
             samples.add(new SampleRequest(
                     sampling, i, fresh.tokens(200, 300), fresh.below(length), length, SampleRequest.NONE));
@@ -58,8 +61,11 @@ public abstract class AbstractSampleScoresTest extends SamplingDevice {
         List<float[]> rows = new ArrayList<>();
         for (int i = 0; i < (vocabulary > 1_000 ? 8 : 24); i++) {
             int[] history = fresh.tokens(20, vocabulary);
-            SamplingParams sampling = new SamplingParams(
-                    1, i % 3, i % 2 * 10, 1, 0, 1.5, 0.5, 0, new int[] {0, 2, 20}[i % 3], false, false);
+            SamplingParams sampling = SamplingParams.greedy(1)
+                    .withTemperature(i % 3)
+                    .with(new Filter(i % 2 * 10, 1, 0))
+                    .with(new Penalties(1.5, 0.5, 0))
+                    .withLogprobs(new int[] {0, 2, 20}[i % 3]);
             rows.add(fresh.logits(vocabulary));
             history[3] = SampleReference.ranked(Formulas.wide(rows.get(i)))[0]; // so that the likeliest is penalised
             samples.add(new SampleRequest(
@@ -105,7 +111,7 @@ public abstract class AbstractSampleScoresTest extends SamplingDevice {
 
     @Test
     void logprobsComeOnlyWhereAskedFor() {
-        SamplingParams asking = new SamplingParams(1, 0, 0, 1, 0, 1, 0, 0, 1, false, false);
+        SamplingParams asking = SamplingParams.greedy(1).withLogprobs(1);
         List<SampledToken> sampled = sample(List.of(SampleRequest.likeliest(), plain(asking, 1)), copies(LOGITS, 2));
         assertThat(sampled.get(0).logprobs()).isEmpty();
         assertThat(sampled.get(1).logprobs()).isPresent();

@@ -13,6 +13,8 @@ import java.util.TreeSet;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.SamplingParams.Filter;
+import nighttrain.executor.request.SamplingParams.Penalties;
 import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.step.SampledToken;
 import org.junit.jupiter.api.Test;
@@ -214,7 +216,8 @@ public abstract class AbstractSampleTest extends SamplingDevice {
     void topKOfMoreThanThereAreIsNone() {
         float[] row = fresh.logits(64);
         for (SamplingParams none : List.of(sampling(2, 0, 0.9, 0.05), sampling(2, 0, 1, 0.1), sampling(2, 0, 0.7, 0))) {
-            SamplingParams all = sampling(2, 1_000, none.topP(), none.minP());
+            SamplingParams all =
+                    sampling(2, 1_000, none.filter().topP(), none.filter().minP());
             List<SampleRequest> samples = LongStream.range(0, 1_000)
                     .mapToObj(seed -> plain(none, seed))
                     .toList();
@@ -276,18 +279,11 @@ public abstract class AbstractSampleTest extends SamplingDevice {
 
     /** Every kind of setting in turn. */
     private static SamplingParams mixed(int i) {
-        return new SamplingParams(
-                1,
-                i % 5 == 0 ? 0 : 0.5 + i % 3,
-                i % 4 == 1 ? 20 : 0,
-                i % 3 == 1 ? 0.9 : 1,
-                i % 7 == 2 ? 0.05 : 0,
-                i % 2 == 0 ? 1 : 1.3,
-                i % 3 == 0 ? 0.4 : 0,
-                i % 6 == 0 ? 0.2 : 0,
-                i % 4 == 3 ? i % 21 : -1,
-                false,
-                false);
+        return SamplingParams.greedy(1)
+                .withTemperature(i % 5 == 0 ? 0 : 0.5 + i % 3)
+                .with(new Filter(i % 4 == 1 ? 20 : 0, i % 3 == 1 ? 0.9 : 1, i % 7 == 2 ? 0.05 : 0))
+                .with(new Penalties(i % 2 == 0 ? 1 : 1.3, i % 3 == 0 ? 0.4 : 0, i % 6 == 0 ? 0.2 : 0))
+                .withLogprobs(i % 4 == 3 ? i % 21 : -1);
     }
 
     @Test

@@ -24,9 +24,12 @@ final class SampleReference {
         }
         SamplingParams sampling = sample.sampling();
         outputCounts.forEach((token, count) -> {
-            double repetition = sampling.repetitionPenalty();
+            double repetition = sampling.penalties().repetition();
             out[token] = out[token] > 0 ? out[token] / repetition : out[token] * repetition;
-            out[token] -= count == 0 ? 0 : sampling.presencePenalty() + count * sampling.frequencyPenalty();
+            out[token] -= count == 0
+                    ? 0
+                    : sampling.penalties().presence()
+                            + count * sampling.penalties().frequency();
         });
         return out;
     }
@@ -61,19 +64,21 @@ final class SampleReference {
     static Set<Integer> kept(double[] logits, SamplingParams sampling, double slack) {
         double[] left = logits.clone();
         int[] ranked = ranked(left);
-        for (int i = sampling.topK(); i < ranked.length && sampling.topK() > 0; i++) {
+        for (int i = sampling.filter().topK();
+                i < ranked.length && sampling.filter().topK() > 0;
+                i++) {
             left[ranked[i]] = Double.NEGATIVE_INFINITY;
         }
         double[] afterTopK = softmax(left, sampling.temperature());
         double before = 0;
         for (int token : ranked) {
-            if (before >= sampling.topP() + slack && sampling.topP() < 1) {
+            if (before >= sampling.filter().topP() + slack && sampling.filter().topP() < 1) {
                 left[token] = Double.NEGATIVE_INFINITY;
             }
             before += afterTopK[token];
         }
         double[] afterTopP = softmax(left, sampling.temperature());
-        double least = (sampling.minP() - slack) * afterTopP[ranked[0]];
+        double least = (sampling.filter().minP() - slack) * afterTopP[ranked[0]];
         return IntStream.range(0, left.length)
                 .filter(token -> left[token] > Double.NEGATIVE_INFINITY && afterTopP[token] >= least)
                 .boxed()

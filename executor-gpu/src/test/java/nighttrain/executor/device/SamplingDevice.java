@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.SamplingParams.Filter;
 import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.step.SampledToken;
 
@@ -32,7 +33,7 @@ abstract class SamplingDevice extends OneDevice {
     }
 
     static SamplingParams sampling(double temperature, int topK, double topP, double minP) {
-        return new SamplingParams(1, temperature, topK, topP, minP, 1, 0, 0, -1, false, false);
+        return SamplingParams.greedy(1).withTemperature(temperature).with(new Filter(topK, topP, minP));
     }
 
     static SampleRequest plain(SamplingParams sampling, long seed) {

@@ -47,7 +47,7 @@ class RecordedStepsTest {
 
     /** So that differences of bits show. */
     private static final SamplingParams GREEDY_WITH_LOGPROBS =
-            new SamplingParams(1, 0, 0, 1, 0, 1, 0, 0, 3, false, false);
+            SamplingParams.greedy(1).withLogprobs(3);
 
     /** One rank's samples, step by step. */
     private record PlainAndRecorded(List<List<SampledToken>> plain, List<List<SampledToken>> recorded) {}

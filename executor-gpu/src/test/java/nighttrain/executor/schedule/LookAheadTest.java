@@ -24,6 +24,7 @@ import nighttrain.executor.request.GenerationRequest.Score;
 import nighttrain.executor.request.GenerationRequest.StopCheck;
 import nighttrain.executor.request.GenerationRequest.TokenConstraint;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.SamplingParams.Penalties;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.step.StepLimits;
@@ -202,7 +203,8 @@ class LookAheadTest {
         for (int i = 0; i < 4096; i++) {
             int length = 20 + i * 7 % 41; // so that sequences do not come and go in waves
             SamplingParams sampling = SamplingParams.greedy(length);
-            SamplingParams penalties = new SamplingParams(length, 0, 0, 1, 0, 1.5, 0, 0, -1, true, false);
+            SamplingParams penalties =
+                    SamplingParams.greedy(length).with(new Penalties(1.5, 0, 0)).withIgnoreEos(true);
             int[] prompt = {i % 3, i % 5};
             plain.add(new GenerationRequest(i, prompt, sampling, i, Set.of(), StopCheck.NEVER));
             withPenalties.add(new GenerationRequest(
@@ -285,18 +287,10 @@ class LookAheadTest {
         TokenAutomaton automaton = automata.computeIfAbsent(dfa, Dfa::automaton);
         dfas.put(automaton, dfa);
         SamplingParams old = plain.sampling();
-        SamplingParams sampling = new SamplingParams(
-                Math.max(old.maxTokens(), dfa.fewest(0)),
-                0,
-                0,
-                1,
-                0,
-                old.repetitionPenalty(),
-                0,
-                0,
-                -1,
-                old.ignoreEos(),
-                old.promptLogprobs());
+        SamplingParams sampling = SamplingParams.greedy(Math.max(old.maxTokens(), dfa.fewest(0)))
+                .with(new Penalties(old.penalties().repetition(), 0, 0))
+                .withPromptLogprobs(old.promptLogprobs())
+                .withIgnoreEos(old.ignoreEos());
         return new GenerationRequest(
                 plain.id(),
                 plain.promptTokens(),
@@ -439,8 +433,10 @@ class LookAheadTest {
 
     private GenerationRequest request(int id, boolean penalties, boolean scored, boolean stops) {
         int[] prompt = new Random(id % 20).ints(1 + random.nextInt(25), 0, 3).toArray(); // prefixes in common
-        SamplingParams sampling =
-                new SamplingParams(1 + random.nextInt(30), 0, 0, 1, 0, penalties ? 1.5 : 1, 0, 0, -1, !stops, scored);
+        SamplingParams sampling = SamplingParams.greedy(1 + random.nextInt(30))
+                .with(new Penalties(penalties ? 1.5 : 1, 0, 0))
+                .withPromptLogprobs(scored)
+                .withIgnoreEos(!stops);
         StopCheck check = stops && id % 2 == 0 ? token -> token % 17 == 3 : StopCheck.NEVER;
         return new GenerationRequest(id, prompt, sampling, id % 4, Set.of(7, 8, 9), check);
     }

@@ -147,7 +147,7 @@ public final class LoneEngine implements AutoCloseable {
             this.engine = engine;
             this.outputLen = outputLen;
             this.maxConcurrency = maxConcurrency > 0 ? maxConcurrency : Integer.MAX_VALUE;
-            this.sampling = new SamplingParams(outputLen, 0, 0, 1, 0, 1, 0, 0, -1, true, false);
+            this.sampling = SamplingParams.greedy(outputLen).withIgnoreEos(true);
         }
 
         /**

@@ -13,6 +13,8 @@ import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.SamplingParams.Filter;
+import nighttrain.executor.request.SamplingParams.Penalties;
 import nighttrain.io.UserError;
 import nighttrain.io.constraint.Constraint;
 import nighttrain.pipeline.row.RowRequest.Decoding;
@@ -209,15 +211,21 @@ final class BatchRequest {
             return new SamplingParams(
                     integer("max_completion_tokens", 1, Integer.MAX_VALUE, maxTokens),
                     number("temperature", shared.temperature()),
-                    integer("top_k", 0, Integer.MAX_VALUE, shared.topK()),
-                    number("top_p", shared.topP()),
-                    number("min_p", shared.minP()),
-                    number("repetition_penalty", shared.repetitionPenalty()),
-                    number("presence_penalty", shared.presencePenalty()),
-                    number("frequency_penalty", shared.frequencyPenalty()),
+                    new Filter(
+                            integer(
+                                    "top_k",
+                                    0,
+                                    Integer.MAX_VALUE,
+                                    shared.filter().topK()),
+                            number("top_p", shared.filter().topP()),
+                            number("min_p", shared.filter().minP())),
+                    new Penalties(
+                            number("repetition_penalty", shared.penalties().repetition()),
+                            number("presence_penalty", shared.penalties().presence()),
+                            number("frequency_penalty", shared.penalties().frequency())),
                     Math.max(logprobs(), shared.logprobs()),
-                    bool("ignore_eos", shared.ignoreEos()),
-                    shared.promptLogprobs());
+                    shared.promptLogprobs(),
+                    bool("ignore_eos", shared.ignoreEos()));
         }
 
         /** A chat asks by a switch and a number, a completion by the number alone. */

@@ -16,6 +16,8 @@ import nighttrain.executor.EngineConfig.Lengths;
 import nighttrain.executor.EngineConfig.StepConfig;
 import nighttrain.executor.Layout;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.SamplingParams.Filter;
+import nighttrain.executor.request.SamplingParams.Penalties;
 import nighttrain.io.UserError;
 import nighttrain.io.constraint.Constraint;
 import nighttrain.io.text.Truncation;
@@ -162,15 +164,14 @@ public record GenerateOptions(
         return new SamplingParams(
                 values.get(Settings.MAX_TOKENS),
                 values.get(Settings.TEMPERATURE),
-                values.get(Settings.TOP_K),
-                values.get(Settings.TOP_P),
-                values.get(Settings.MIN_P),
-                values.get(Settings.REPETITION_PENALTY),
-                values.get(Settings.PRESENCE_PENALTY),
-                values.get(Settings.FREQUENCY_PENALTY),
+                new Filter(values.get(Settings.TOP_K), values.get(Settings.TOP_P), values.get(Settings.MIN_P)),
+                new Penalties(
+                        values.get(Settings.REPETITION_PENALTY),
+                        values.get(Settings.PRESENCE_PENALTY),
+                        values.get(Settings.FREQUENCY_PENALTY)),
                 logprobs.orElse(-1),
-                values.get(Settings.IGNORE_EOS),
-                values.get(Settings.PROMPT_LOGPROBS));
+                values.get(Settings.PROMPT_LOGPROBS),
+                values.get(Settings.IGNORE_EOS));
     }
 
     /** Refuses a number format that the backend does not compute in. */

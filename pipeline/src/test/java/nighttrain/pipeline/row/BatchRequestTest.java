@@ -13,6 +13,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.SamplingParams.Filter;
+import nighttrain.executor.request.SamplingParams.Penalties;
 import nighttrain.io.constraint.Constraint;
 import nighttrain.pipeline.row.RowRequest.Decoding;
 import nighttrain.pipeline.row.RowRequest.Prompt;
@@ -260,7 +262,12 @@ class BatchRequestTest {
 
     @Test
     void whatALineLeavesOutIsTheJobs() throws RowFault {
-        SamplingParams job = new SamplingParams(7, 0.5, 3, 0.9, 0.1, 1.2, 0.3, 0.4, 2, true, false);
+        SamplingParams job = SamplingParams.greedy(7)
+                .withTemperature(0.5)
+                .with(new Filter(3, 0.9, 0.1))
+                .with(new Penalties(1.2, 0.3, 0.4))
+                .withLogprobs(2)
+                .withIgnoreEos(true);
 
         RowRequest line = BatchRequest.parse(line(BatchRequest.CHAT, HELLO), 1, new Decoding(job, List.of("END"), 5));
 
@@ -277,7 +284,11 @@ class BatchRequestTest {
                         + " \"frequency_penalty\": 0.3, \"ignore_eos\": true, \"seed\": 9007199254740993, \"stop\": [\"a\", \"b\"]");
 
         assertThat(line.decoding().sampling())
-                .isEqualTo(new SamplingParams(5, 1, 4, 0.5, 0.1, 1.1, 0.2, 0.3, -1, true, false));
+                .isEqualTo(SamplingParams.greedy(5)
+                        .withTemperature(1)
+                        .with(new Filter(4, 0.5, 0.1))
+                        .with(new Penalties(1.1, 0.2, 0.3))
+                        .withIgnoreEos(true));
         assertThat(line.decoding().seed()).as("to the last bit").isEqualTo(9007199254740993L);
         assertThat(line.decoding().stop()).containsExactly("a", "b");
     }

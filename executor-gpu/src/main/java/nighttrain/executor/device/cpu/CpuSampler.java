@@ -118,9 +118,13 @@ final class CpuSampler {
         }
         outputCounts.forEach((token, count) -> {
             float logit = logits[start + token];
-            logit = (float) (logit > 0 ? logit / sampling.repetitionPenalty() : logit * sampling.repetitionPenalty());
+            logit = (float)
+                    (logit > 0
+                            ? logit / sampling.penalties().repetition()
+                            : logit * sampling.penalties().repetition());
             if (count > 0) {
-                logit -= (float) (sampling.presencePenalty() + count * sampling.frequencyPenalty());
+                logit -= (float) (sampling.penalties().presence()
+                        + count * sampling.penalties().frequency());
             }
             logits[start + token] = logit;
         });
@@ -134,7 +138,9 @@ final class CpuSampler {
             weights[token] = StrictMath.exp((logits[start + token] - max) / sampling.temperature());
             total += weights[token];
         }
-        if (sampling.topK() == 0 && sampling.topP() == 1 && sampling.minP() == 0) {
+        if (sampling.filter().topK() == 0
+                && sampling.filter().topP() == 1
+                && sampling.filter().minP() == 0) {
             return inverseCumulative(weights, uniform * total);
         }
         return sampleFrom(kept(weights, total, sampling), uniform);
@@ -165,8 +171,11 @@ final class CpuSampler {
         // Tokens lighter than the first weigh less than 1 - p together, so none of them can be in the nucleus. With
         // top-k the
         // nucleus is one of fewer tokens, whose mass is not known yet.
-        double least =
-                sampling.topK() == 0 ? Math.max((1 - sampling.topP()) * total / weights.length, sampling.minP()) : 0;
+        double least = sampling.filter().topK() == 0
+                ? Math.max(
+                        (1 - sampling.filter().topP()) * total / weights.length,
+                        sampling.filter().minP())
+                : 0;
         List<Weighted> candidates = new ArrayList<>();
         for (int token = 0; token < weights.length; token++) {
             if (weights[token] >= least && weights[token] > 0) {
@@ -174,20 +183,21 @@ final class CpuSampler {
             }
         }
         candidates.sort(Weighted.HEAVIEST_FIRST);
-        if (sampling.topK() > 0 && sampling.topK() < candidates.size()) {
-            candidates = candidates.subList(0, sampling.topK());
+        if (sampling.filter().topK() > 0 && sampling.filter().topK() < candidates.size()) {
+            candidates = candidates.subList(0, sampling.filter().topK());
         }
-        return likelyEnough(nucleus(candidates, sampling, total), sampling.minP());
+        return likelyEnough(
+                nucleus(candidates, sampling, total), sampling.filter().minP());
     }
 
     private static List<Weighted> nucleus(List<Weighted> candidates, SamplingParams sampling, double total) {
-        double mass = sampling.topK() == 0
+        double mass = sampling.filter().topK() == 0
                 ? total
                 : candidates.stream().mapToDouble(Weighted::weight).sum();
         double cumulated = 0;
-        for (int i = 0; i < candidates.size() && sampling.topP() < 1; i++) {
+        for (int i = 0; i < candidates.size() && sampling.filter().topP() < 1; i++) {
             cumulated += candidates.get(i).weight();
-            if (cumulated >= sampling.topP() * mass) {
+            if (cumulated >= sampling.filter().topP() * mass) {
                 return candidates.subList(0, i + 1);
             }
         }

@@ -9,6 +9,8 @@ import java.util.stream.IntStream;
 import nighttrain.executor.device.Ops.AttentionShape;
 import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.request.SamplingParams.Filter;
+import nighttrain.executor.request.SamplingParams.Penalties;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.SampleRequest;
 
@@ -113,18 +115,11 @@ final class ModeBits {
 
     private static void samples(Random random, List<String> lines) {
         for (int i = 0; i < 12; i++) {
-            SamplingParams sampling = new SamplingParams(
-                    1,
-                    i % 4 * 0.6,
-                    i % 3 == 1 ? 20 : 0,
-                    i % 3 == 2 ? 0.9 : 1,
-                    i % 5 == 1 ? 0.05 : 0,
-                    i % 2 == 0 ? 1 : 1.3,
-                    0.1,
-                    0.2,
-                    3,
-                    false,
-                    false);
+            SamplingParams sampling = SamplingParams.greedy(1)
+                    .withTemperature(i % 4 * 0.6)
+                    .with(new Filter(i % 3 == 1 ? 20 : 0, i % 3 == 2 ? 0.9 : 1, i % 5 == 1 ? 0.05 : 0))
+                    .with(new Penalties(i % 2 == 0 ? 1 : 1.3, 0.1, 0.2))
+                    .withLogprobs(3);
             int[] history = random.ints(10, 0, 100).toArray();
             float[] logits = normal(random, 1, 1, 100, 3).data();
             lines.add("sample " + i + " "
