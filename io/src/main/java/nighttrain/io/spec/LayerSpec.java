@@ -90,8 +90,13 @@ public record LayerSpec(
     }
 
     /** The part of a layer that sees one token at a time. */
-    public sealed interface FeedForward permits Mlp {
+    public sealed interface FeedForward permits Mlp, MixtureOfExperts {
         List<Parameter> parameters();
+
+        /** How many of its parameters one token does not meet. */
+        default long idleParameters() {
+            return 0;
+        }
 
         /** Its sizes, for people: {@code MLP 14336}. */
         String shape();

@@ -15,9 +15,24 @@ public record Mlp(Activation activation, Optional<Linear> gate, Linear up, Linea
     /** Functions of one element. */
     public enum Activation {
         /** {@code x / (1 + exp(-x))}; with a gate SwiGLU (arXiv 2002.05202). */
-        SILU,
+        SILU("SiLU", "SwiGLU"),
         /** The tanh form of GELU (arXiv 1606.08415). */
-        GELU_TANH
+        GELU_TANH("GELU", "GeGLU"),
+        /** {@code max(x, 0)^2} (arXiv 2109.08668). */
+        RELU_SQUARED("squared ReLU", "squared ReGLU");
+
+        private final String plain;
+        private final String gated;
+
+        Activation(String plain, String gated) {
+            this.plain = plain;
+            this.gated = gated;
+        }
+
+        /** As people call it, and it with a gate. */
+        String label(boolean isGated) {
+            return isGated ? gated : plain;
+        }
     }
 
     /** Width between {@code up} and {@code down}. */
@@ -40,9 +55,6 @@ public record Mlp(Activation activation, Optional<Linear> gate, Linear up, Linea
 
     @Override
     public List<String> traits() {
-        return List.of(
-                gate.isPresent()
-                        ? activation == Activation.SILU ? "SwiGLU" : "GeGLU"
-                        : activation == Activation.SILU ? "SiLU" : "GELU");
+        return List.of(activation.label(gate.isPresent()));
     }
 }

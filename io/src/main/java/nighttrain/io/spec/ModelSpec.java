@@ -178,6 +178,15 @@ public record ModelSpec(
         return tensors().stream().mapToLong(TensorSpec::size).sum();
     }
 
+    /** Of these, those that one token meets: all but those of the experts that it does not pass. */
+    public long activeParameterCount() {
+        return parameterCount()
+                - trackCount()
+                        * layers.stream()
+                                .mapToLong(layer -> layer.feedForward().idleParameters())
+                                .sum();
+    }
+
     /** KV cache of one token over all layers and tracks, in elements. */
     public long kvElementsPerToken() {
         return trackCount()

@@ -3,6 +3,7 @@ package nighttrain.io.spec;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.LongStream;
 
 /** What a model has learned: every part of it is made of these. */
 public sealed interface Parameter {
@@ -21,10 +22,35 @@ public sealed interface Parameter {
          * Where a layer's outputs are within its tensors, which may hold several layers' side by side.
          *
          * @param firstOutput of the tensors' outputs
+         * @param step from one output to the next: 2 where those of two layers take turns (gpt-oss)
          * @param outputs of the tensors
          * @param inputsFirst the weight is stored as {@code [inputs, outputs]} (GPT-2)
+         * @param stack where the tensors hold several layers one behind the other
          */
-        public record Storage(int firstOutput, int outputs, boolean inputsFirst) {}
+        public record Storage(int firstOutput, int step, int outputs, boolean inputsFirst, Optional<Stack> stack) {
+            /** Of neighbouring outputs in tensors of two dimensions. */
+            public Storage(int firstOutput, int outputs, boolean inputsFirst) {
+                this(firstOutput, 1, outputs, inputsFirst, Optional.empty());
+            }
+
+            /** Of the tensor that holds W. */
+            public long[] weightShape(int inputs) {
+                return stacked(inputsFirst ? LongStream.of(inputs, outputs) : LongStream.of(outputs, inputs));
+            }
+
+            /** Of the tensor that holds b. */
+            public long[] biasShape() {
+                return stacked(LongStream.of(outputs));
+            }
+
+            private long[] stacked(LongStream shape) {
+                return LongStream.concat(stack.stream().mapToLong(Stack::count), shape)
+                        .toArray();
+            }
+        }
+
+        /** Layer {@code index} of {@code count} in one tensor: of experts. */
+        public record Stack(int index, int count) {}
 
         /** Tensors of its own: {@code name.weight} and, where it has one, {@code name.bias}. */
         public static Linear of(String name, int outputs, int inputs, boolean hasBias) {
@@ -46,19 +72,11 @@ public sealed interface Parameter {
             return new Linear(tensor, bias, outputs, inputs, storage);
         }
 
-        /** Whether the tensors are exactly W and b. */
-        public boolean isStoredPlainly() {
-            return storage.equals(new Storage(0, outputs, false));
-        }
-
         @Override
         public List<TensorSpec> tensors() {
             List<TensorSpec> tensors = new ArrayList<>();
-            tensors.add(
-                    storage.inputsFirst()
-                            ? TensorSpec.of(weight, TensorSpec.Fill.NORMAL, inputs, storage.outputs())
-                            : TensorSpec.of(weight, TensorSpec.Fill.NORMAL, storage.outputs(), inputs));
-            bias.ifPresent(name -> tensors.add(TensorSpec.of(name, TensorSpec.Fill.ZERO, storage.outputs())));
+            tensors.add(TensorSpec.of(weight, TensorSpec.Fill.NORMAL, storage.weightShape(inputs)));
+            bias.ifPresent(name -> tensors.add(TensorSpec.of(name, TensorSpec.Fill.ZERO, storage.biasShape())));
             return tensors;
         }
     }
@@ -127,6 +145,19 @@ public sealed interface Parameter {
         @Override
         public List<TensorSpec> tensors() {
             return List.of(TensorSpec.of(name, TensorSpec.Fill.NORMAL, rows, cols));
+        }
+    }
+
+    /**
+     * A number for each of {@code size} things, heads or experts.
+     *
+     * @param name its tensor, {@code [size]}
+     * @param neutral what dummy weights fill it with
+     */
+    record Vector(String name, int size, TensorSpec.Fill neutral) implements Parameter {
+        @Override
+        public List<TensorSpec> tensors() {
+            return List.of(TensorSpec.of(name, neutral, size));
         }
     }
 }
