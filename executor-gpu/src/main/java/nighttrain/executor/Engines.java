@@ -60,9 +60,11 @@ public final class Engines {
     public static EnginePlan plan(EngineConfig config, ModelSpec model) {
         check(config, model);
         int maxModelLen = maxModelLen(config, model);
-        return runsOnGpu(config)
-                ? EnginePlanning.onGpus(config, model.with(config.weights()), maxModelLen, SCORED_PER_STEP)
-                : EnginePlanning.onCpu(config, model, maxModelLen);
+        if (!runsOnGpu(config)) {
+            return EnginePlanning.onCpu(config, model, maxModelLen);
+        }
+        ModelBlocks.checkGpus(model);
+        return EnginePlanning.onGpus(config, model.with(config.weights()), maxModelLen, SCORED_PER_STEP);
     }
 
     /**

@@ -5,6 +5,7 @@ import java.util.Optional;
 import java.util.stream.Stream;
 import nighttrain.executor.block.Buffers.BufferSpec;
 import nighttrain.executor.device.Tensor;
+import nighttrain.io.spec.Parameter;
 import nighttrain.io.spec.WeightFormat;
 
 /**
@@ -23,6 +24,16 @@ public interface Block {
 
     /** Why one rank must have it whole; none where ranks can share it. */
     default Optional<String> indivisible() {
+        return Optional.empty();
+    }
+
+    /** What every rank has whole; ranks share the rest evenly, norms apart. */
+    default List<Parameter> replicated() {
+        return List.of();
+    }
+
+    /** What it needs that GPUs cannot compute yet. */
+    default Optional<String> missingOnGpus() {
         return Optional.empty();
     }
 

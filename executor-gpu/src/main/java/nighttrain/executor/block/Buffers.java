@@ -17,7 +17,9 @@ public final class Buffers {
     public static Buffers allocate(Device device, Collection<BufferSpec> specs, int tracks, int rows) {
         Map<BufferSpec, Tensor> tensors = new HashMap<>();
         for (BufferSpec spec : specs) {
-            tensors.computeIfAbsent(spec, one -> device.tensor(one.role(), tracks, rows, one.cols()));
+            tensors.computeIfAbsent(
+                    spec,
+                    one -> device.tensor(one.role(), tracks, Math.multiplyExact(rows, one.rowsPerToken()), one.cols()));
         }
         return new Buffers(tensors);
     }
@@ -29,15 +31,26 @@ public final class Buffers {
     /** Views for a step of {@code tokens} tokens. */
     public Buffers firstRows(int tokens) {
         Map<BufferSpec, Tensor> views = new HashMap<>();
-        tensors.forEach((spec, tensor) -> views.put(spec, tensor.firstRows(tokens)));
+        tensors.forEach((spec, tensor) -> views.put(spec, tensor.firstRows(tokens * spec.rowsPerToken())));
         return new Buffers(views);
     }
 
     /**
-     * A buffer that a block works in: a row per token and track. Blocks that name the same one share it, since one runs at a time.
+     * A buffer that a block works in. Blocks that name the same one share it, since one runs at a time.
      *
      * @param role what it is for, named in errors
      * @param cols of one track
+     * @param rowsPerToken of every track
      */
-    public record BufferSpec(String role, int cols) {}
+    public record BufferSpec(String role, int cols, int rowsPerToken) {
+        /** Of a row per token and track. */
+        public BufferSpec(String role, int cols) {
+            this(role, cols, 1);
+        }
+
+        /** Elements for one token of one track. */
+        long elementsPerToken() {
+            return (long) cols * rowsPerToken;
+        }
+    }
 }

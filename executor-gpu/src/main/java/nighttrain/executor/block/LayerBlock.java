@@ -14,6 +14,7 @@ import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.LayerSpec.FeedForward;
 import nighttrain.io.spec.LayerSpec.Mixer;
 import nighttrain.io.spec.LayerSpec.Residual;
+import nighttrain.io.spec.MixtureOfExperts;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
 
@@ -29,7 +30,9 @@ public record LayerBlock(LayerSpec spec, Block mixer, Block feedForward, Placeme
     }
 
     private static Block block(FeedForward feedForward, Placement placement, ModelSpec model) {
-        return MlpBlock.of((Mlp) feedForward, placement, model); // the one feed-forward that there is
+        return feedForward instanceof MixtureOfExperts mixture
+                ? MoeBlock.of(mixture, placement, model)
+                : MlpBlock.of((Mlp) feedForward, placement, model);
     }
 
     Stream<Block> blocks() {

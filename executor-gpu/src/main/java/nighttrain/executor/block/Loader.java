@@ -24,6 +24,7 @@ import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.Attention.QueryScale;
 import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.Parameter.Table;
+import nighttrain.io.spec.Parameter.Vector;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.TensorSpec;
 import nighttrain.io.spec.WeightFormat;
@@ -149,6 +150,54 @@ public final class Loader {
             }
         }
         return matrix(role, format, new Slices(slices), biases);
+    }
+
+    /** A layer that every rank has whole: of routers and gates. */
+    Matrix whole(String role, Linear linear) {
+        List<Slices.Slice> slices = new ArrayList<>();
+        List<float[]> biases = new ArrayList<>();
+        for (int track = 0; track < placement.localTracks(); track++) {
+            slices.add(rows(linear, track, 0, linear.outputs()));
+            if (linear.bias().isPresent()) {
+                biases.add(bias(linear, global(track), 0, linear.outputs()));
+            }
+        }
+        return matrix(role, WeightFormat.PLAIN, new Slices(slices), biases);
+    }
+
+    /**
+     * The layers of this rank's experts, {@code [tracks * experts, outputs, inputs]}.
+     *
+     * @param experts of one track and of all ranks, the parts of one side by side
+     */
+    Matrix experts(String role, List<List<Linear>> experts) {
+        List<Slices> slabs = new ArrayList<>();
+        List<float[]> biases = new ArrayList<>();
+        int from = placement.from(experts.size());
+        for (int track = 0; track < placement.localTracks(); track++) {
+            for (List<Linear> parts : experts.subList(from, from + placement.share(experts.size()))) {
+                int of = track;
+                slabs.add(new Slices(parts.stream()
+                        .map(part -> rows(part, of, 0, part.outputs()))
+                        .toList()));
+                parts.stream()
+                        .filter(part -> part.bias().isPresent())
+                        .forEach(part -> biases.add(bias(part, global(of), 0, part.outputs())));
+            }
+        }
+        Matrix.Rows rows = (slab, output, target) -> slabs.get(slab).read(0, output, target);
+        Optional<float[]> bias = biases.isEmpty() ? Optional.empty() : Optional.of(concatenated(biases));
+        Slices first = slabs.get(0);
+        return device.matrix(role, slabs.size(), first.outputs(), first.inputs(), rows, bias, WeightFormat.PLAIN);
+    }
+
+    /** Numbers of every local track, which every rank has whole. */
+    Tensor vector(String role, Vector vector) {
+        List<float[]> values = new ArrayList<>();
+        for (int track = 0; track < placement.localTracks(); track++) {
+            values.add(values(vector.name(), global(track), vector.size()));
+        }
+        return device.constant(role, placement.localTracks(), 1, vector.size(), concatenated(values));
     }
 
     /** A layer over the streams of all tracks side by side: every track has its columns, and the first adds the bias. */

@@ -16,6 +16,13 @@ import nighttrain.io.spec.WeightFormat;
 
 /** An MLP, gated or not: a rank has some of its columns. */
 record MlpBlock(Mlp spec, Placement placement, WeightFormat upFormat, WeightFormat downFormat) implements Block {
+    MlpBlock {
+        boolean gated = spec.gate().isPresent();
+        if (spec.activation() == Mlp.Activation.RELU_SQUARED || (spec.activation() == Mlp.Activation.SILU && !gated)) {
+            throw new IllegalArgumentException("no device computes an MLP of " + spec.traits());
+        }
+    }
+
     static MlpBlock of(Mlp spec, Placement placement, ModelSpec model) {
         MlpBlock plain = new MlpBlock(spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN);
         int hidden = spec.down().outputs();

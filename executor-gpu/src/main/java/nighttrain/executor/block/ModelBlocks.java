@@ -17,6 +17,7 @@ import nighttrain.executor.block.Buffers.BufferSpec;
 import nighttrain.executor.device.Matrix;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Parameter;
 
 /** A model on one of several ranks: its layers' blocks, and what follows from all of them. */
 public final class ModelBlocks {
@@ -70,6 +71,24 @@ public final class ModelBlocks {
         blocks.stream()
                 .flatMap(block -> block.divisibles().stream())
                 .forEach(divisible -> checkDivides(ranks, divisible));
+    }
+
+    /**
+     * Refuses a model that GPUs cannot compute yet.
+     *
+     * @throws UserError naming what they lack
+     */
+    public static void checkGpus(ModelSpec model) {
+        of(model, 0, 1).layers.stream()
+                .flatMap(LayerBlock::blocks)
+                .flatMap(block -> block.missingOnGpus().stream())
+                .findFirst()
+                .ifPresent(what -> {
+                    throw UserError.of(
+                            "model cannot run on GPUs",
+                            model.modelType(),
+                            "GPUs compute no " + what + " yet; use --backend cpu or choose another model");
+                });
     }
 
     private static void checkDivides(int ranks, Block.Divisible divisible) {
@@ -130,9 +149,18 @@ public final class ModelBlocks {
     public long bufferBytes(int maxTokens, int maxSamples) {
         // The stream, a spare one, what is normed; every partial output and its sum.
         long ofHidden = (long) model.hiddenSize() * (3 + 2L * outputBuffers() + TRANSPORT_BUFFERS);
-        long ofBlocks = buffers().stream().mapToLong(BufferSpec::cols).sum();
+        long ofBlocks =
+                buffers().stream().mapToLong(BufferSpec::elementsPerToken).sum();
         return placement.localTracks() * ((ofHidden + ofBlocks) * BF16 + fp8RowBytes()) * maxTokens
                 + head.bytes(maxSamples);
+    }
+
+    /** What every rank has whole of its layers, norms apart. */
+    public List<Parameter> replicated() {
+        return layers.stream()
+                .flatMap(LayerBlock::blocks)
+                .flatMap(block -> block.replicated().stream())
+                .toList();
     }
 
     private Stream<Fp8Matrix> fp8Matrices() {

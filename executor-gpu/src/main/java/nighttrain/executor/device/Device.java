@@ -12,6 +12,9 @@ import nighttrain.io.spec.WeightFormat;
 public interface Device extends AutoCloseable {
     Ops ops();
 
+    /** What mixtures of experts need beside {@link #ops}; none on a device that cannot compute them. */
+    Optional<ExpertOps> expertOps();
+
     Sampler sampler();
 
     StepIo stepIo();

@@ -16,6 +16,7 @@ import nighttrain.io.spec.TensorSpec;
  *
  * @param architecture its name and settings
  * @param parameters in all
+ * @param activeParameters those that one token meets
  * @param kvElementsPerToken keys and values of one token, in elements, over all layers and ranks
  * @param blockingSyncs all-reduces of one forward pass that the next module waits for
  * @param overlappedSyncs all-reduces that travel while a module computes
@@ -24,6 +25,7 @@ import nighttrain.io.spec.TensorSpec;
 public record ModelFootprint(
         String architecture,
         long parameters,
+        long activeParameters,
         long kvElementsPerToken,
         int blockingSyncs,
         int overlappedSyncs,
@@ -35,6 +37,7 @@ public record ModelFootprint(
         return new ModelFootprint(
                 architecture.label(),
                 model.parameterCount(),
+                model.activeParameterCount(),
                 model.kvElementsPerToken(),
                 allReduces.blocking(),
                 allReduces.overlapped(),
@@ -55,13 +58,18 @@ public record ModelFootprint(
     public static long parametersPerRank(ModelSpec model, int ranks) {
         ModelBlocks.checkRanks(model, ranks);
         Set<String> counted = new HashSet<>();
+        Set<Parameter> replicated = model.hasTracks()
+                ? Set.of()
+                : Set.copyOf(ModelBlocks.of(model, 0, ranks).replicated());
         long whole = 0;
         long shared = 0;
         for (Parameter parameter : model.parameters()) {
             for (TensorSpec tensor : parameter.tensors()) {
                 long size =
                         counted.add(tensor.name()) ? tensor.size() * (tensor.isPerTrack() ? model.trackCount() : 1) : 0;
-                if (parameter instanceof Table || (parameter instanceof Norm && !model.hasTracks())) {
+                if (parameter instanceof Table
+                        || (parameter instanceof Norm && !model.hasTracks())
+                        || replicated.contains(parameter)) {
                     whole += size;
                 } else {
                     shared += size;

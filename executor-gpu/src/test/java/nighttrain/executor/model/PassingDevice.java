@@ -4,6 +4,7 @@ import java.util.Optional;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Device.GraphRecorder;
+import nighttrain.executor.device.ExpertOps;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Ops.KvPages;
@@ -23,6 +24,11 @@ class PassingDevice implements Device {
     @Override
     public Ops ops() {
         return real.ops();
+    }
+
+    @Override
+    public Optional<ExpertOps> expertOps() {
+        return real.expertOps();
     }
 
     @Override

@@ -7,6 +7,7 @@ import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Device.GraphRecorder;
 import nighttrain.executor.device.Device.PeakRates;
+import nighttrain.executor.device.ExpertOps;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Ops.KvPages;
@@ -21,6 +22,7 @@ public final class CpuDevice implements Device {
     private final ThreadTeam team;
     private final CpuStep step;
     private final CpuOps ops;
+    private final CpuExperts experts;
     private final CpuCommunicator communicator;
     private final RankExchange exchange;
 
@@ -28,6 +30,7 @@ public final class CpuDevice implements Device {
         this.team = new ThreadTeam("nighttrain-rank-" + rank, threads);
         this.step = new CpuStep(team);
         this.ops = new CpuOps(team, step);
+        this.experts = new CpuExperts(team);
         this.communicator = new CpuCommunicator(rank, exchange, skipAllReduce);
         this.exchange = exchange;
     }
@@ -55,6 +58,11 @@ public final class CpuDevice implements Device {
     @Override
     public Ops ops() {
         return ops;
+    }
+
+    @Override
+    public Optional<ExpertOps> expertOps() {
+        return Optional.of(experts);
     }
 
     @Override

@@ -1,5 +1,8 @@
 package nighttrain.executor.device.cpu;
 
+import java.util.ArrayList;
+import java.util.List;
+
 /**
  * {@code out = x * weights^T + bias} in fp32.
  *
@@ -31,14 +34,45 @@ final class CpuMatmul {
             for (int firstRow = 0; firstRow < x.rows(); firstRow += ROW_BLOCK) {
                 int rows = Math.min(ROW_BLOCK, x.rows() - firstRow);
                 for (int i = from; i < to; i++) {
-                    panel(out, x, weights, i / panels, i % panels, firstRow, rows);
+                    int track = i / panels;
+                    panel(out, x, weights, track, track, i % panels, firstRow, rows);
                 }
             }
         });
     }
 
+    /** The same of gathered rows, each by its expert's weights, which are read once for {@link #ROW_BLOCK} tokens. */
+    void run(CpuTensor out, CpuTensor x, CpuMatrix experts, CpuRouting routing) {
+        List<Piece> pieces = new ArrayList<>();
+        for (int slab = 0; slab < experts.tracks(); slab++) {
+            addPieces(pieces, slab, experts, routing);
+        }
+        team.run(pieces.size(), i -> {
+            Piece piece = pieces.get(i);
+            for (int panel = piece.fromPanel; panel < piece.toPanel; panel++) {
+                panel(out, x, experts, piece.track, piece.slab, panel, piece.firstRow, piece.rows);
+            }
+        });
+    }
+
+    /** Some panels of one expert for some of its rows. */
+    private record Piece(int track, int slab, int fromPanel, int toPanel, int firstRow, int rows) {}
+
+    private static void addPieces(List<Piece> pieces, int slab, CpuMatrix experts, CpuRouting routing) {
+        int track = slab / routing.experts();
+        int end = routing.start(track, slab % routing.experts() + 1);
+        for (int firstRow = routing.start(track, slab % routing.experts()); firstRow < end; firstRow += ROW_BLOCK) {
+            int rows = Math.min(ROW_BLOCK, end - firstRow);
+            int panels = (int) Math.max(1, MIN_PIECE / ((long) rows * experts.inputs() * PANEL));
+            for (int panel = 0; panel < experts.panelCount(); panel += panels) {
+                int toPanel = Math.min(experts.panelCount(), panel + panels);
+                pieces.add(new Piece(track, slab, panel, toPanel, firstRow, rows));
+            }
+        }
+    }
+
     private static void panel(
-            CpuTensor out, CpuTensor x, CpuMatrix weights, int track, int panel, int firstRow, int rows) {
+            CpuTensor out, CpuTensor x, CpuMatrix weights, int track, int slab, int panel, int firstRow, int rows) {
         int column = panel * PANEL;
         InnerLoops.CHOSEN.product(
                 out.data(),
@@ -49,9 +83,9 @@ final class CpuMatmul {
                 x.row(track, firstRow),
                 x.cols(),
                 rows,
-                weights.panel(track, panel),
+                weights.panel(slab, panel),
                 weights.inputs(),
-                weights.bias(track),
+                weights.bias(slab),
                 column);
     }
 }

@@ -8,6 +8,7 @@ import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Device.DeviceLostException;
 import nighttrain.executor.device.Device.GraphRecorder;
+import nighttrain.executor.device.ExpertOps;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Ops.KvPages;
@@ -103,6 +104,12 @@ final class CudaDevice implements Device {
     @Override
     public Ops ops() {
         return ops;
+    }
+
+    /** None yet: models with experts are refused before a device is opened. */
+    @Override
+    public Optional<ExpertOps> expertOps() {
+        return Optional.empty();
     }
 
     @Override

@@ -1,0 +1,209 @@
+package nighttrain.executor.block;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
+import nighttrain.executor.architecture.Architecture.Placement;
+import nighttrain.executor.block.Block.Operation;
+import nighttrain.executor.block.Block.StepSize;
+import nighttrain.executor.block.Buffers.BufferSpec;
+import nighttrain.executor.device.ExpertOps;
+import nighttrain.executor.device.ExpertOps.Choice;
+import nighttrain.executor.device.ExpertOps.Routing;
+import nighttrain.executor.device.Matrix;
+import nighttrain.executor.device.Ops;
+import nighttrain.executor.device.Ops.Norm;
+import nighttrain.executor.device.Tensor;
+import nighttrain.io.spec.MixtureOfExperts;
+import nighttrain.io.spec.MixtureOfExperts.Expert;
+import nighttrain.io.spec.MixtureOfExperts.Router;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Parameter;
+import nighttrain.io.spec.Parameter.Linear;
+
+/**
+ * A mixture of experts: a rank has some of the experts whole, the router whole, and some of the shared expert's columns. Every rank lets all
+ * tokens choose, and computes what its own experts add to the output.
+ */
+record MoeBlock(MixtureOfExperts spec, Placement placement, Optional<MlpBlock> shared) implements Block {
+    static MoeBlock of(MixtureOfExperts spec, Placement placement, ModelSpec model) {
+        return new MoeBlock(spec, placement, spec.shared().map(one -> MlpBlock.of(one.mlp(), placement, model)));
+    }
+
+    private int hidden() {
+        return spec.router().logits().inputs();
+    }
+
+    private int chosen() {
+        return spec.router().chosen();
+    }
+
+    private BufferSpec normed() {
+        return new BufferSpec("what the router reads", hidden());
+    }
+
+    private BufferSpec logits() {
+        return new BufferSpec("router logits", spec.experts().size());
+    }
+
+    private BufferSpec gathered() {
+        return new BufferSpec("tokens by expert", hidden(), chosen());
+    }
+
+    private BufferSpec up() {
+        return new BufferSpec("up of experts", (spec.isGated() ? 2 : 1) * spec.width(), chosen());
+    }
+
+    private BufferSpec activated() {
+        return new BufferSpec("activated of experts", spec.width(), chosen());
+    }
+
+    private static BufferSpec sharedGateOf() {
+        return new BufferSpec("gate of the shared expert", 1);
+    }
+
+    @Override
+    public List<BufferSpec> buffers() {
+        List<BufferSpec> buffers = new ArrayList<>(List.of(logits(), gathered(), up(), activated()));
+        spec.router().norm().ifPresent(norm -> buffers.add(normed()));
+        shared.ifPresent(mlp -> buffers.addAll(mlp.buffers()));
+        spec.shared().flatMap(MixtureOfExperts.Shared::gate).ifPresent(gate -> buffers.add(sharedGateOf()));
+        return buffers;
+    }
+
+    @Override
+    public List<Divisible> divisibles() {
+        List<Divisible> divisibles =
+                new ArrayList<>(List.of(new Divisible(spec.experts().size(), "experts")));
+        shared.ifPresent(mlp -> divisibles.addAll(mlp.divisibles()));
+        return divisibles;
+    }
+
+    @Override
+    public List<Parameter> replicated() {
+        List<Parameter> parameters = new ArrayList<>(spec.router().parameters());
+        spec.shared().flatMap(MixtureOfExperts.Shared::gate).ifPresent(parameters::add);
+        return parameters;
+    }
+
+    @Override
+    public Optional<String> missingOnGpus() {
+        return Optional.of("mixtures of experts");
+    }
+
+    @Override
+    public List<Fp8Matrix> fp8Matrices() {
+        return shared.map(MlpBlock::fp8Matrices).orElse(List.of());
+    }
+
+    /** As many of this rank's experts are read as tokens that choose evenly are expected to hit. */
+    @Override
+    public List<Operation> operations(StepSize step) {
+        int tracks = placement.localTracks();
+        double experts = placement.share(spec.experts().size());
+        double missed = Math.pow(1 - chosen() / (double) spec.experts().size(), step.tokens());
+        double hit = experts * (1 - missed);
+        double rows = step.tokens() * (double) chosen() / placement.shards();
+        List<Operation> operations = new ArrayList<>(List.of(
+                Operation.linear(tracks, step.tokens(), spec.experts().size(), hidden()),
+                Operation.memory(tracks, 2 * rows * hidden()),
+                grouped(tracks, hit, rows, up().cols(), hidden()),
+                Operation.memory(tracks, rows * (up().cols() + spec.width())),
+                grouped(tracks, hit, rows, hidden(), spec.width()),
+                Operation.memory(tracks, (rows + step.tokens()) * hidden())));
+        shared.ifPresent(mlp -> operations.addAll(mlp.operations(step)));
+        return operations;
+    }
+
+    private static Operation grouped(int tracks, double hit, double rows, double outputs, double inputs) {
+        return new Operation(
+                2 * tracks * rows * outputs * inputs, tracks * (hit * outputs * inputs + rows * (outputs + inputs)), 0);
+    }
+
+    @Override
+    public Module load(Loader loader, int layer) {
+        String ofLayer = " of layer " + layer;
+        Router router = spec.router();
+        int experts = spec.experts().size();
+        return new Loaded(
+                loader.ops(),
+                loader.device().expertOps().orElseThrow(),
+                this,
+                router.norm().map(norm -> loader.normPerTrack("norm of the router" + ofLayer, norm)),
+                loader.whole("router" + ofLayer, router.logits()),
+                new Choice(
+                        router,
+                        router.correction().map(one -> loader.vector("correction of the router" + ofLayer, one)),
+                        router.expertScales().map(one -> loader.vector("scales of experts" + ofLayer, one)),
+                        placement.from(experts),
+                        placement.share(experts)),
+                loader.experts("gate and up of experts" + ofLayer, parts(MoeBlock::first)),
+                loader.experts("down of experts" + ofLayer, parts(expert -> List.of(expert.down()))),
+                shared.map(mlp -> mlp.load(loader, layer)),
+                spec.shared()
+                        .flatMap(MixtureOfExperts.Shared::gate)
+                        .map(gate -> loader.whole("gate of the shared expert" + ofLayer, gate)));
+    }
+
+    private List<List<Linear>> parts(Function<Expert, List<Linear>> of) {
+        return spec.experts().stream().map(of).toList();
+    }
+
+    /** Gate, where there is one, and up. */
+    private static List<Linear> first(Expert expert) {
+        List<Linear> first = new ArrayList<>();
+        expert.gate().ifPresent(first::add);
+        first.add(expert.up());
+        return first;
+    }
+
+    private record Loaded(
+            Ops ops,
+            ExpertOps experts,
+            MoeBlock block,
+            Optional<Norm> routerNorm,
+            Matrix router,
+            Choice choice,
+            Matrix up,
+            Matrix down,
+            Optional<Module> shared,
+            Optional<Matrix> sharedGate)
+            implements Module {
+        @Override
+        public void run(Buffers buffers, Tensor x, Tensor out) {
+            Routing routing = route(buffers, x);
+            Tensor gathered = buffers.get(block.gathered());
+            Tensor upOf = buffers.get(block.up());
+            Tensor activated = buffers.get(block.activated());
+            experts.gather(gathered, x, routing);
+            experts.linear(upOf, gathered, up, routing);
+            experts.activate(activated, upOf, block.spec.activation(), routing);
+            experts.linear(gathered, activated, down, routing);
+            shared.ifPresent(mlp -> share(mlp, buffers, x, out));
+            experts.combine(out, gathered, routing, shared.isPresent());
+        }
+
+        private Routing route(Buffers buffers, Tensor x) {
+            Tensor logits = buffers.get(block.logits());
+            Tensor read = x;
+            if (routerNorm.isPresent()) {
+                read = buffers.get(block.normed());
+                ops.norm(read, x, routerNorm.get());
+            }
+            ops.linear(logits, read, router);
+            return experts.route(logits, choice);
+        }
+
+        private void share(Module mlp, Buffers buffers, Tensor x, Tensor out) {
+            if (sharedGate.isEmpty()) {
+                mlp.run(buffers, x, out);
+                return;
+            }
+            Tensor gate = buffers.get(sharedGateOf());
+            ops.linear(gate, x, sharedGate.get());
+            mlp.run(buffers, x, out);
+            experts.gate(out, gate);
+        }
+    }
+}
