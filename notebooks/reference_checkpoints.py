@@ -23,9 +23,9 @@ import track_model
 import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, Gemma3TextConfig, GPT2Config, GraniteConfig, LlamaConfig
-from transformers import Ministral3Config, MinistralConfig, MistralConfig, Olmo3Config, PhiConfig, PretrainedConfig
-from transformers import Qwen2Config, Qwen3Config, SmolLM3Config
+from transformers import AutoConfig, AutoModelForCausalLM, Gemma3TextConfig, GPT2Config, GraniteConfig, GraniteMoeConfig
+from transformers import LlamaConfig, Ministral3Config, MinistralConfig, MistralConfig, MixtralConfig, Olmo3Config
+from transformers import PhiConfig, PretrainedConfig, Qwen2Config, Qwen3Config, Qwen3MoeConfig, SmolLM3Config
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRotaryEmbedding
 
 CHECKPOINTS = Path(__file__).parent.parent / "executor-gpu/src/test/resources/checkpoints"
@@ -59,6 +59,7 @@ LLAMA3_SCALING = dict(  # at head_dim 8 the wavelengths are 6, 63, 628 and 6283:
 )
 
 YARN = dict(rope_type="yarn", rope_theta=10000.0, factor=8.0, original_max_position_embeddings=32)
+EXPERTS = dict(num_experts=8, num_experts_per_tok=2, moe_intermediate_size=8)
 SLIDING_3_OF_4 = ["sliding_attention"] * 3 + ["full_attention"]
 
 Forward = Callable[[Tensor], Tensor]  # ids [time] -> logits [time, vocab]
@@ -75,6 +76,7 @@ class Reference:
     prompt_lengths: tuple[int, ...] = (1, 13, 40)
     old_rope_keys: bool = False  # write rope_theta and rope_scaling as transformers 4 did
     model_type: str = ""  # to write in the place of the configuration's own
+    published_names: dict = field(default_factory=dict)  # keys of config.json to write as published models do
     inside: str = ""  # model_type of the multimodal model whose text_config this is; its prefix is `language_model.`
 
 
@@ -248,6 +250,41 @@ REFERENCES = [
         ),
         dict(residual_multiplier=1.0),
     ),
+    Reference(
+        "qwen3-moe",  # of whose layers the first and the third have no experts
+        Qwen3MoeConfig(
+            **COMMON | dict(num_hidden_layers=4),
+            **EXPERTS,
+            norm_topk_prob=True,
+            decoder_sparse_step=2,
+            rope_parameters=dict(rope_type="default", rope_theta=10000.0),
+        ),
+        dict(norm_topk_prob=False),
+        published_names=dict(num_local_experts="num_experts"),
+    ),
+    Reference(
+        "qwen3-moe-raw-weights",
+        Qwen3MoeConfig(**COMMON, **EXPERTS | dict(num_experts_per_tok=3), mlp_only_layers=[1]),
+        dict(norm_topk_prob=True),
+    ),
+    Reference(
+        "mixtral",
+        MixtralConfig(**COMMON | dict(intermediate_size=8), num_local_experts=8, num_experts_per_tok=2),
+        dict(num_experts_per_tok=1),
+    ),
+    Reference(
+        "granitemoe",
+        GraniteMoeConfig(
+            **{name: value for name, value in COMMON.items() if name != "head_dim"} | dict(intermediate_size=8),
+            num_local_experts=8,
+            num_experts_per_tok=3,
+            embedding_multiplier=3.0,
+            logits_scaling=2.0,
+            residual_multiplier=0.4,
+            attention_multiplier=0.2,
+        ),
+        dict(num_experts_per_tok=2),
+    ),
 ]
 
 TRACK_CONFIG = track_model.ModelConfig(
@@ -340,10 +377,7 @@ def make_transformers_checkpoint(reference: Reference, directory: Path, seed: in
     randomize(model, seed)
     model.save_pretrained(directory)
     (directory / "generation_config.json").unlink(missing_ok=True)
-    if reference.model_type:
-        path = directory / "config.json"
-        config = json.loads(path.read_text()) | dict(model_type=reference.model_type)
-        path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    rewrite_config(directory, reference)
     if reference.old_rope_keys:
         spell_rope_as_transformers_4_did(directory)
     prompts = random_prompts(seed, reference.prompt_lengths)
@@ -358,6 +392,16 @@ def make_transformers_checkpoint(reference: Reference, directory: Path, seed: in
     if outputs is not None and reference.inside:
         put_inside(directory, reference.inside)
     return outputs
+
+
+def rewrite_config(directory: Path, reference: Reference) -> None:
+    path = directory / "config.json"
+    config = json.loads(path.read_text())
+    if reference.model_type:
+        config["model_type"] = reference.model_type
+    for name, published in reference.published_names.items():
+        config[published] = config.pop(name)
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
 def put_inside(directory: Path, model_type: str) -> None:

@@ -55,7 +55,8 @@ class EngineGreedyTest {
 
     static Stream<Arguments> checkpointsAndVariants() {
         Variant fourRanks = new Variant("four ranks", 4, 1, 8, 32, 16, 0, true);
-        return Goldens.names().stream()
+        return Stream.of(Goldens.names(), Goldens.mixtures())
+                .flatMap(List::stream)
                 .flatMap(name -> Stream.concat(VARIANTS.stream(), Stream.of(fourRanks))
                         .filter(variant -> variant.ranks() <= Goldens.mostRanks(name))
                         .map(variant -> Arguments.of(name, variant)));

@@ -43,6 +43,11 @@ public final class Goldens {
         return List.of("fp8-tensor", "fp8-channel", "fp8-block", "fp8-scale-inv", "fp8-static");
     }
 
+    /** Those with experts, which GPUs cannot compute yet. */
+    public static List<String> mixtures() {
+        return List.of("qwen3-moe", "qwen3-moe-raw-weights", "mixtral", "granitemoe");
+    }
+
     /** On how many ranks a checkpoint can run: four tracks, two key heads, or heads that are normed together. */
     public static int mostRanks(String name) {
         return switch (name) {

@@ -33,6 +33,8 @@ public final class Families {
         known("mistral", Mistral::read, Mistral.IGNORED);
         known("qwen2", Qwen2::read, Qwen2.IGNORED);
         known("qwen3", Qwen3::read, Qwen3.IGNORED);
+        known("qwen3_moe", Qwen3Moe::read, Qwen3Moe.IGNORED);
+        known("mixtral", Mixtral::read, Mixtral.IGNORED);
         known("phi", Phi::read, Phi.IGNORED);
         known("gemma3_text", Gemma3::read, Set.of());
         knownByText("gemma3", "gemma3_text");
@@ -41,6 +43,7 @@ public final class Families {
         knownByText("mistral3", "mistral");
         known("olmo3", Olmo3::read, Set.of());
         known("granite", Granite::read, Granite.IGNORED);
+        known("granitemoe", Granite::readMoe, Granite.IGNORED);
         known("gpt2", Gpt2::read, Set.of());
         known("parallel_track", ParallelTrack::read, Set.of());
         known("kraken", Kraken::read, Set.of());

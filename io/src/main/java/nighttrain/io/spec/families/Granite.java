@@ -4,8 +4,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.IntFunction;
 import nighttrain.io.spec.LayerSpec;
+import nighttrain.io.spec.LayerSpec.FeedForward;
 import nighttrain.io.spec.LayerSpec.Residual;
+import nighttrain.io.spec.MixtureOfExperts;
+import nighttrain.io.spec.MixtureOfExperts.Router;
 import nighttrain.io.spec.Mlp.Activation;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.ModelSpec.Embedding;
@@ -18,15 +22,39 @@ final class Granite {
     /** Keys that files of this family may have and transformers ignores. */
     static final Set<String> IGNORED = Set.of("partial_rotary_factor", "sliding_window", "use_sliding_window");
 
+    private static final Sizes.Defaults ABSENT = new Sizes.Defaults(2048, 0, 0);
+
     private Granite() {}
 
     static ModelSpec read(ConfigJson json) {
-        Sizes sizes = Sizes.of(json, new Sizes.Defaults(2048, 0, 0));
+        Sizes sizes = Sizes.of(json, ABSENT);
         LlamaNames names = new LlamaNames(sizes);
         Activation activation = json.silu("hidden_act");
+        boolean bias = json.flag("mlp_bias", false);
+        return model(json, sizes, layer -> names.gatedMlp(LlamaNames.layer(layer), activation, bias));
+    }
+
+    /** Granite 3 with experts: softmax over the logits of those that a token chose. */
+    static ModelSpec readMoe(ConfigJson json) {
+        Sizes sizes = Sizes.of(json, ABSENT);
+        Activation activation = json.silu("hidden_act");
+        int experts = json.size("num_local_experts", json.size("num_experts", 8));
+        ExpertLayout layout = new ExpertLayout(experts, sizes.hidden(), sizes.intermediate());
+        int chosen = ExpertLayout.chosen(json, 2, experts);
+        return model(json, sizes, layer -> {
+            String at = LlamaNames.layer(layer) + "block_sparse_moe.";
+            return new MixtureOfExperts(
+                    Router.softmaxOfChosen(layout.router(at + "router.layer", false), chosen),
+                    new MixtureOfExperts.Activation.Plain(activation),
+                    layout.packed(at + "input_linear.weight", at + "output_linear.weight"),
+                    Optional.empty());
+        });
+    }
+
+    private static ModelSpec model(ConfigJson json, Sizes sizes, IntFunction<FeedForward> feedForward) {
+        LlamaNames names = new LlamaNames(sizes);
         Optional<Rope> rope = Optional.of(Ropes.whole(json, sizes));
         boolean bias = json.flag("attention_bias", false);
-        boolean mlpBias = json.flag("mlp_bias", false);
         double epsilon = json.positive("rms_norm_eps", 1e-6);
         double attentionMultiplier = json.positive("attention_multiplier", 1);
         Residual residual = Residual.times(json.positive("residual_multiplier", 1));
@@ -39,7 +67,7 @@ final class Granite {
                             .withScale(attentionMultiplier),
                     residual,
                     Optional.of(Norm.rms(layer + "post_attention_layernorm", sizes.hidden(), epsilon)),
-                    names.gatedMlp(layer, activation, mlpBias),
+                    feedForward.apply(i),
                     residual));
         }
         return names.model(json, layers, Wiring.dense(), Norm.rms("model.norm", sizes.hidden(), epsilon))

@@ -5,7 +5,9 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.IntFunction;
 import nighttrain.io.spec.LayerSpec;
+import nighttrain.io.spec.LayerSpec.FeedForward;
 import nighttrain.io.spec.Mlp.Activation;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Norm;
@@ -23,22 +25,38 @@ final class Mistral {
     static ModelSpec read(ConfigJson json) {
         Sizes sizes = Sizes.of(json, new Sizes.Defaults(131_072, 8, 0));
         LlamaNames names = new LlamaNames(sizes);
-        Wiring wiring = Wirings.of(json, sizes.layers());
         Activation activation = json.silu("hidden_act");
-        Optional<Rope> rope = Optional.of(Ropes.whole(json, sizes));
-        double epsilon = json.positive("rms_norm_eps", 1e-6);
         int window = json.isExplicitNull("sliding_window") ? 0 : json.size("sliding_window", 4096);
         List<Integer> windows = Windows.ofLayerTypes(json, sizes.layers(), window, "sliding_window; set it")
                 .orElse(Collections.nCopies(sizes.layers(), window));
+        return model(
+                json,
+                sizes,
+                Ropes.whole(json, sizes),
+                json.positive("rms_norm_eps", 1e-6),
+                windows,
+                layer -> names.gatedMlp(LlamaNames.layer(layer), activation, false));
+    }
+
+    /** Of these feed-forwards, by layer. */
+    static ModelSpec model(
+            ConfigJson json,
+            Sizes sizes,
+            Rope rope,
+            double epsilon,
+            List<Integer> windows,
+            IntFunction<FeedForward> feedForward) {
+        LlamaNames names = new LlamaNames(sizes);
+        Wiring wiring = Wirings.of(json, sizes.layers());
         List<LayerSpec> layers = new ArrayList<>();
         for (int i = 0; i < sizes.layers(); i++) {
             String layer = LlamaNames.layer(i);
             layers.add(names.layer(
                     wiring,
                     Norm.rms(layer + "input_layernorm", sizes.hidden(), epsilon),
-                    names.attention(layer, false, false, Optional.empty(), rope, windows.get(i)),
+                    names.attention(layer, false, false, Optional.empty(), Optional.of(rope), windows.get(i)),
                     Norm.rms(layer + "post_attention_layernorm", sizes.hidden(), epsilon),
-                    names.gatedMlp(layer, activation, false)));
+                    feedForward.apply(i)));
         }
         return names.model(json, layers, wiring, Norm.rms("model.norm", sizes.hidden(), epsilon));
     }

@@ -4,8 +4,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.IntFunction;
 import nighttrain.io.spec.Attention.HeadNorms;
 import nighttrain.io.spec.LayerSpec;
+import nighttrain.io.spec.LayerSpec.FeedForward;
 import nighttrain.io.spec.Mlp.Activation;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Norm;
@@ -23,12 +25,21 @@ final class Qwen3 {
     static ModelSpec read(ConfigJson json) {
         Sizes sizes = Sizes.of(json, new Sizes.Defaults(32_768, 32, 128));
         LlamaNames names = new LlamaNames(sizes);
-        Wiring wiring = Wirings.of(json, sizes.layers());
         Activation activation = json.silu("hidden_act");
+        return model(
+                json,
+                sizes,
+                Windows.ofQwen(json, sizes.layers()),
+                layer -> names.gatedMlp(LlamaNames.layer(layer), activation, false));
+    }
+
+    /** Of these feed-forwards, by layer. */
+    static ModelSpec model(ConfigJson json, Sizes sizes, List<Integer> windows, IntFunction<FeedForward> feedForward) {
+        LlamaNames names = new LlamaNames(sizes);
+        Wiring wiring = Wirings.of(json, sizes.layers());
         Optional<Rope> rope = Optional.of(Ropes.whole(json, sizes));
         boolean bias = json.flag("attention_bias", false);
         double epsilon = json.positive("rms_norm_eps", 1e-6);
-        List<Integer> windows = Windows.ofQwen(json, sizes.layers());
         List<LayerSpec> layers = new ArrayList<>();
         for (int i = 0; i < sizes.layers(); i++) {
             String layer = LlamaNames.layer(i);
@@ -40,7 +51,7 @@ final class Qwen3 {
                     Norm.rms(layer + "input_layernorm", sizes.hidden(), epsilon),
                     names.attention(layer, bias, bias, Optional.of(headNorms), rope, windows.get(i)),
                     Norm.rms(layer + "post_attention_layernorm", sizes.hidden(), epsilon),
-                    names.gatedMlp(layer, activation, false)));
+                    feedForward.apply(i)));
         }
         return names.model(json, layers, wiring, Norm.rms("model.norm", sizes.hidden(), epsilon));
     }

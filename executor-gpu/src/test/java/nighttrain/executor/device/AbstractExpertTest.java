@@ -1,0 +1,346 @@
+package nighttrain.executor.device;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import nighttrain.executor.device.ExpertOps.Choice;
+import nighttrain.executor.device.ExpertOps.Routing;
+import nighttrain.executor.device.ExpertReference.Weighted;
+import nighttrain.io.spec.MixtureOfExperts.Activation;
+import nighttrain.io.spec.MixtureOfExperts.Router;
+import nighttrain.io.spec.MixtureOfExperts.Router.Groups;
+import nighttrain.io.spec.MixtureOfExperts.Router.Score;
+import nighttrain.io.spec.Mlp;
+import nighttrain.io.spec.Parameter.Linear;
+import nighttrain.io.spec.Parameter.Vector;
+import nighttrain.io.spec.TensorSpec;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Mixtures of experts against float64: every router and activation, odd sizes, poisoned buffers, uneven choices. */
+public abstract class AbstractExpertTest extends OneDevice {
+    private static final Activation SWIGLU = new Activation.Plain(Mlp.Activation.SILU);
+
+    protected AbstractExpertTest(TestBackend backend) {
+        super(backend);
+    }
+
+    private ExpertOps experts() {
+        return device.expertOps().orElseThrow();
+    }
+
+    /** How experts are chosen, by name: those of MODELS' families, and each trait of a router alone. */
+    private static Router router(String kind, int experts, int chosen) {
+        Linear logits = Linear.of("router", experts, 1, false);
+        Router softmax = Router.softmax(logits, chosen, true);
+        Router sigmoid = with(softmax, Score.SIGMOID, true, true, Optional.empty(), 2.5, false);
+        return switch (kind) {
+            case "softmax" -> Router.softmax(logits, chosen, false);
+            case "softmax, renormalised" -> softmax;
+            case "softmax, capped" -> softmax.cappedTo(1.5);
+            case "softmax of the chosen" -> Router.softmaxOfChosen(logits, chosen);
+            case "sigmoid, corrected" -> sigmoid;
+            case "sigmoid, corrected, in groups" ->
+                with(sigmoid, Score.SIGMOID, true, true, Optional.of(new Groups(4, 2)), 2.5, false);
+            case "softmax, in groups" ->
+                with(softmax, Score.SOFTMAX, false, true, Optional.of(new Groups(2, 1)), 1.5, false);
+            case "softmax, experts scaled" -> with(softmax, Score.SOFTMAX, false, true, Optional.empty(), 1, true);
+            default -> throw new IllegalArgumentException(kind);
+        };
+    }
+
+    private static Router with(
+            Router of,
+            Score score,
+            boolean corrected,
+            boolean renormalized,
+            Optional<Groups> groups,
+            double scaling,
+            boolean scaled) {
+        Vector vector = new Vector("one an expert", of.logits().outputs(), TensorSpec.Fill.ZERO);
+        return new Router(
+                Optional.empty(),
+                of.logits(),
+                0,
+                score,
+                corrected ? Optional.of(vector) : Optional.empty(),
+                groups,
+                of.chosen(),
+                renormalized,
+                scaling,
+                scaled ? Optional.of(vector) : Optional.empty());
+    }
+
+    static Stream<Arguments> cases() {
+        // router, ranks, tracks, tokens, experts, chosen, hidden, width, bias
+        return Stream.of(
+                Arguments.of("softmax", 1, 1, 1, 8, 2, 24, 10, false),
+                Arguments.of("softmax", 2, 1, 33, 128, 8, 45, 24, false),
+                Arguments.of("softmax, renormalised", 4, 1, 130, 8, 2, 64, 33, false),
+                Arguments.of("softmax, renormalised", 1, 1, 500, 4, 4, 16, 61, true),
+                Arguments.of("softmax, renormalised", 1, 3, 7, 5, 1, 24, 24, false),
+                Arguments.of("softmax, capped", 1, 2, 65, 40, 2, 32, 17, false),
+                Arguments.of("softmax of the chosen", 2, 1, 130, 32, 4, 45, 45, true),
+                Arguments.of("softmax of the chosen", 1, 1, 1, 32, 4, 64, 90, true),
+                Arguments.of("sigmoid, corrected", 1, 1, 33, 16, 6, 24, 24, false),
+                Arguments.of("sigmoid, corrected, in groups", 4, 1, 130, 32, 6, 24, 24, false),
+                Arguments.of("softmax, in groups", 1, 2, 7, 16, 3, 24, 24, false),
+                Arguments.of("softmax, experts scaled", 2, 1, 33, 128, 8, 24, 24, false));
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void ranksAddUpToEveryTokensExperts(
+            String kind, int ranks, int tracks, int tokens, int count, int chosen, int hidden, int width, boolean bias) {
+        Case it = new Case(router(kind, count, chosen), tracks, tokens, hidden, width, bias, SWIGLU, true);
+        it.check(kind, ranks);
+    }
+
+    static Stream<Arguments> activations() {
+        return Stream.of(
+                Arguments.of(SWIGLU, true),
+                Arguments.of(SWIGLU, false),
+                Arguments.of(new Activation.Plain(Mlp.Activation.GELU_TANH), true),
+                Arguments.of(new Activation.Plain(Mlp.Activation.GELU_TANH), false),
+                Arguments.of(new Activation.Plain(Mlp.Activation.RELU_SQUARED), false),
+                Arguments.of(new Activation.ClampedSwiGlu(1.702, 1.25), true));
+    }
+
+    @ParameterizedTest
+    @MethodSource("activations")
+    void activationsFollowTheirEquations(Activation activation, boolean gated) {
+        new Case(router("softmax, renormalised", 8, 2), 2, 33, 24, 45, true, activation, gated)
+                .check(activation.toString(), 2);
+    }
+
+    /** Of equal ones those of lower numbers are taken, by all tokens: the other experts have none. */
+    @ParameterizedTest
+    @CsvSource({"softmax, 1", "softmax, 130", "softmax of the chosen, 33", "'sigmoid, corrected', 7"})
+    void equalLogitsChooseTheFirstExperts(String kind, int tokens) {
+        Case it = new Case(router(kind, 12, 3), 2, tokens, 24, 24, false, SWIGLU, true);
+        Arrays.fill(it.logits, 0.25f);
+        it.correction.ifPresent(values -> Arrays.fill(values, -0.5f));
+        assertThat(it.chosen(0, 0)).extracting(Weighted::expert).containsExactly(0, 1, 2);
+        it.check(kind, 3);
+    }
+
+    /** Largest and smallest numbers, and infinities where only their order counts, leave finite weights. */
+    @ParameterizedTest
+    @CsvSource({
+        "softmax", "'softmax, renormalised'", "'softmax, capped'", "softmax of the chosen", "'sigmoid, corrected'",
+        "'sigmoid, corrected, in groups'"
+    })
+    void extremesStayFinite(String kind) {
+        Case it = new Case(router(kind, 8, 2), 1, 6, 24, 24, false, SWIGLU, true);
+        float[] extremes = {Float.MAX_VALUE, -Float.MAX_VALUE, 0, Float.MIN_VALUE, 1e30f, -1e30f, 90, -110};
+        for (int token = 0; token < 6; token++) {
+            for (int e = 0; e < 8; e++) {
+                it.logits[token * 8 + e] =
+                        switch (token) {
+                            case 0 -> extremes[e];
+                            case 1 -> extremes[7 - e];
+                            case 2 -> -1e30f;
+                            case 3 -> e == 5 ? 1e30f : -1e30f;
+                            case 4 -> e == 3 ? 0 : Float.NEGATIVE_INFINITY;
+                            default -> -200 - e;
+                        };
+            }
+        }
+        it.check(kind, 2);
+    }
+
+    /** Its own output is what it is; those of its neighbours are as they are without it. */
+    @Test
+    void aTokenOfNoNumbersSpoilsNoOther() {
+        for (String kind : List.of("softmax", "softmax of the chosen", "sigmoid, corrected, in groups")) {
+            Case it = new Case(router(kind, 8, 2), 1, 33, 24, 24, false, SWIGLU, true);
+            float[] before = it.run(0, 8);
+            Arrays.fill(it.logits, 5 * 8, 6 * 8, Float.NaN);
+            it.logits[9 * 8 + 2] = Float.POSITIVE_INFINITY;
+            float[] after = it.run(0, 8);
+            for (int token = 0; token < 33; token++) {
+                if (token != 5 && token != 9) {
+                    assertThat(Arrays.copyOfRange(after, token * 24, token * 24 + 24))
+                            .isEqualTo(Arrays.copyOfRange(before, token * 24, token * 24 + 24));
+                }
+            }
+        }
+    }
+
+    /** To the bit: alone, or gathered with whoever chose the same experts. */
+    @Test
+    void aTokensResultDoesNotDependOnTheOthers() {
+        Case it = new Case(router("softmax, renormalised", 8, 2), 1, 230, 45, 33, true, SWIGLU, true);
+        float[] all = it.run(0, 8);
+        for (int token : new int[] {0, 7, 100, 229}) {
+            assertThat(it.only(token).run(0, 8))
+                    .as("token %d (seed %d)", token, fresh.seed)
+                    .isEqualTo(Arrays.copyOfRange(all, token * 45, token * 45 + 45));
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1,1,8", "2,33,45"})
+    void gateMultipliesByItsSigmoid(int tracks, int rows, int cols) {
+        float[] x = fresh.normal(tracks * rows * cols);
+        float[] gate = fresh.normal(tracks * rows, 0, 4);
+        Tensor inOut = holding(x, tracks, rows, cols);
+        experts().gate(inOut, holding(gate, tracks, rows, 1));
+        double[] expected = new double[x.length];
+        for (int i = 0; i < x.length; i++) {
+            expected[i] = x[i] / (1 + Math.exp(-gate[i / cols]));
+        }
+        closeness.check("gate", expected, device.read(inOut), cols);
+    }
+
+    /** One mixture: its values, what a rank makes of it, and what float64 does. */
+    private final class Case {
+        private final Router router;
+        private final int tracks;
+        private final int tokens;
+        private final int hidden;
+        private final int width;
+        private final int upRows;
+        private final boolean bias;
+        private final Activation activation;
+        private final int count;
+        private final float[] x;
+        private final float[] logits;
+        private final Optional<float[]> correction;
+        private final Optional<float[]> scales;
+        private float[] up;
+        private float[] upBias;
+        private float[] down;
+        private float[] downBias;
+
+        /** What {@link #run}'s output became when it was added to itself. */
+        private float[] added;
+
+        Case(
+                Router router,
+                int tracks,
+                int tokens,
+                int hidden,
+                int width,
+                boolean bias,
+                Activation activation,
+                boolean gated) {
+            this.router = router;
+            this.tracks = tracks;
+            this.tokens = tokens;
+            this.hidden = hidden;
+            this.width = width;
+            this.upRows = gated ? 2 * width : width;
+            this.bias = bias;
+            this.activation = activation;
+            this.count = router.logits().outputs();
+            this.x = fresh.normal(tracks * tokens * hidden);
+            this.logits = fresh.logits(tracks * tokens * count);
+            this.correction = router.correction().map(any -> fresh.normal(tracks * count, 0, 0.3));
+            this.scales = router.expertScales().map(any -> fresh.normal(tracks * count, 1, 0.3));
+            this.up = fresh.normal(tracks * count * upRows * hidden, 0, 1 / Math.sqrt(hidden));
+            this.upBias = bias ? fresh.normal(tracks * count * upRows) : new float[tracks * count * upRows];
+            this.down = fresh.normal(tracks * count * hidden * width, 0, 1 / Math.sqrt(width));
+            this.downBias = bias ? fresh.normal(tracks * count * hidden) : new float[tracks * count * hidden];
+        }
+
+        /** The same of one token of the first track. */
+        Case only(int token) {
+            Case one = new Case(router, 1, 1, hidden, width, bias, activation, upRows > width);
+            System.arraycopy(x, token * hidden, one.x, 0, hidden);
+            System.arraycopy(logits, token * count, one.logits, 0, count);
+            one.up = up;
+            one.upBias = upBias;
+            one.down = down;
+            one.downBias = downBias;
+            return one;
+        }
+
+        /** A rank with {@code here} experts from {@code first} on. */
+        float[] run(int first, int here) {
+            ExpertOps experts = experts();
+            Tensor logitsOf = holding(logits, tracks, tokens, count);
+            Choice choice = new Choice(
+                    router,
+                    correction.map(values -> device.constant("correction", tracks, 1, count, values)),
+                    scales.map(values -> device.constant("scales", tracks, 1, count, values)),
+                    first,
+                    here);
+            Routing routing = experts.route(logitsOf, choice);
+            int rows = tokens * router.chosen();
+            Tensor gathered = poisoned(tracks, rows, hidden);
+            Tensor upOf = poisoned(tracks, rows, upRows);
+            Tensor activated = poisoned(tracks, rows, width);
+            experts.gather(gathered, holding(x, tracks, tokens, hidden), routing);
+            experts.linear(upOf, gathered, matrix(up, upBias, upRows, hidden, first, here), routing);
+            experts.activate(activated, upOf, activation, routing);
+            experts.linear(gathered, activated, matrix(down, downBias, hidden, width, first, here), routing);
+            Tensor out = poisoned(tracks, tokens, hidden);
+            experts.combine(out, gathered, routing, false);
+            float[] combined = device.read(out);
+            experts.combine(out, gathered, routing, true);
+            added = device.read(out);
+            return combined;
+        }
+
+        private Matrix matrix(float[] weights, float[] biases, int outputs, int inputs, int first, int here) {
+            float[] local = new float[tracks * here * outputs];
+            for (int slab = 0; slab < tracks * here; slab++) {
+                System.arraycopy(biases, global(slab, first, here) * outputs, local, slab * outputs, outputs);
+            }
+            Matrix.Rows rows = (slab, output, target) -> System.arraycopy(
+                    weights, (global(slab, first, here) * outputs + output) * inputs, target, 0, inputs);
+            return bias
+                    ? device.matrix("experts", tracks * here, outputs, inputs, rows, local)
+                    : device.matrix("experts", tracks * here, outputs, inputs, rows);
+        }
+
+        private int global(int slab, int first, int here) {
+            return slab / here * count + first + slab % here;
+        }
+
+        List<Weighted> chosen(int track, int token) {
+            int at = (track * tokens + token) * count;
+            return ExpertReference.choose(
+                    router,
+                    Arrays.copyOfRange(logits, at, at + count),
+                    correction.map(values -> Arrays.copyOfRange(values, track * count, (track + 1) * count)),
+                    scales.map(values -> Arrays.copyOfRange(values, track * count, (track + 1) * count)));
+        }
+
+        private double[] expected() {
+            double[] out = new double[x.length];
+            for (int i = 0; i < tracks * tokens; i++) {
+                double[] token = Formulas.wide(Arrays.copyOfRange(x, i * hidden, (i + 1) * hidden));
+                for (Weighted one : chosen(i / tokens, i % tokens)) {
+                    int slab = i / tokens * count + one.expert();
+                    double[] upOf = ExpertReference.linear(token, up, upBias, slab * upRows, upRows);
+                    double[] activated = ExpertReference.activated(activation, upOf, upRows > width);
+                    double[] downOf = ExpertReference.linear(activated, down, downBias, slab * hidden, hidden);
+                    for (int c = 0; c < hidden; c++) {
+                        out[i * hidden + c] += one.weight() * downOf[c];
+                    }
+                }
+            }
+            return out;
+        }
+
+        void check(String what, int ranks) {
+            float[] sum = new float[x.length];
+            for (int rank = 0; rank < ranks; rank++) {
+                float[] part = run(rank * count / ranks, count / ranks);
+                IntStream.range(0, sum.length).forEach(i -> sum[i] += part[i]);
+                double[] doubled = Arrays.stream(Formulas.wide(part)).map(v -> 2 * v).toArray();
+                new Closeness(1e-4, fresh.seed).check(what + ", added", doubled, added, x.length);
+            }
+            closeness.check(what, expected(), sum, hidden);
+        }
+    }
+}

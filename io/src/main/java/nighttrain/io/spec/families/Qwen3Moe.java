@@ -1,0 +1,56 @@
+package nighttrain.io.spec.families;
+
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import nighttrain.io.spec.LayerSpec.FeedForward;
+import nighttrain.io.spec.MixtureOfExperts;
+import nighttrain.io.spec.MixtureOfExperts.Activation;
+import nighttrain.io.spec.MixtureOfExperts.Router;
+import nighttrain.io.spec.Mlp;
+import nighttrain.io.spec.ModelSpec;
+
+/** Qwen 3 with experts in the place of MLPs, in all layers or in some (arXiv 2505.09388). */
+final class Qwen3Moe {
+    /** Keys that files of this family may have and transformers ignores. */
+    static final Set<String> IGNORED =
+            Set.of("partial_rotary_factor", "mlp_bias", "sliding_window", "max_window_layers", "layer_types");
+
+    private Qwen3Moe() {}
+
+    static ModelSpec read(ConfigJson json) {
+        Sizes sizes = Sizes.of(json, new Sizes.Defaults(32_768, 4, 0));
+        LlamaNames names = new LlamaNames(sizes);
+        Mlp.Activation activation = json.silu("hidden_act");
+        int experts = json.size("num_experts", json.size("num_local_experts", 128));
+        ExpertLayout layout = new ExpertLayout(experts, sizes.hidden(), json.size("moe_intermediate_size", 768));
+        int chosen = ExpertLayout.chosen(json, 8, experts);
+        boolean renormalized = json.flag("norm_topk_prob", false);
+        int step = json.size("decoder_sparse_step", 1);
+        List<Integer> dense = json.integers("mlp_only_layers").orElse(List.of());
+        return Qwen3.model(json, sizes, windows(json, sizes.layers()), layer -> {
+            String at = LlamaNames.layer(layer) + "mlp.";
+            if (dense.contains(layer) || (layer + 1) % step != 0) {
+                return names.gatedMlp(LlamaNames.layer(layer), activation, false);
+            }
+            return mixture(layout, at, activation, chosen, renormalized);
+        });
+    }
+
+    /** Under this family's names, which begin with {@code at}. */
+    static FeedForward mixture(
+            ExpertLayout layout, String at, Mlp.Activation activation, int chosen, boolean renormalized) {
+        return new MixtureOfExperts(
+                Router.softmax(layout.router(at + "gate", false), chosen, renormalized),
+                new Activation.Plain(activation),
+                layout.separate(at + "experts.", "gate_proj", "up_proj", "down_proj"),
+                Optional.empty());
+    }
+
+    /** All layers slide, or none. */
+    private static List<Integer> windows(ConfigJson json, int layers) {
+        boolean slides = json.flag("use_sliding_window", false) && !json.isExplicitNull("sliding_window");
+        return Collections.nCopies(layers, slides ? json.size("sliding_window", 4096) : 0);
+    }
+}

@@ -1,0 +1,143 @@
+package nighttrain.io.spec.families;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import nighttrain.io.ModelDir;
+import nighttrain.io.UserError;
+import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.LayerSpec;
+import nighttrain.io.spec.MixtureOfExperts;
+import nighttrain.io.spec.MixtureOfExperts.Activation;
+import nighttrain.io.spec.MixtureOfExperts.Router;
+import nighttrain.io.spec.Mlp;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Parameter.Linear;
+import nighttrain.io.spec.Parameter.Linear.Stack;
+import nighttrain.io.spec.Parameter.Linear.Storage;
+import nighttrain.io.spec.TensorSpec;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Families whose feed-forwards are mixtures of experts. */
+class MixturesTest {
+    @TempDir
+    Path dir;
+
+    @Test
+    void qwen3MoeWithItsOwnDefaults() {
+        ModelSpec spec = ModelDir.of(dir, "qwen3_moe")
+                .with("num_experts", "6")
+                .with("num_experts_per_tok", "2")
+                .read();
+        assertThat(spec.layers()).allSatisfy(layer -> {
+            MixtureOfExperts mixture = (MixtureOfExperts) layer.feedForward();
+            assertThat(mixture.router())
+                    .isEqualTo(Router.softmax(mixture.router().logits(), 2, false));
+            assertThat(mixture.activation()).isEqualTo(new Activation.Plain(Mlp.Activation.SILU));
+            assertThat(mixture.experts()).hasSize(6);
+            assertThat(mixture.width()).as("transformers' default").isEqualTo(768);
+            assertThat(((Attention) layer.mixer()).headNorms()).isPresent();
+            assertThat(((Attention) layer.mixer()).window()).isZero();
+        });
+        assertThat(((Attention) spec.layers().get(0).mixer()).headDim()).isEqualTo(8);
+        assertThat(names(spec))
+                .contains(
+                        "model.layers.3.mlp.gate.weight",
+                        "model.layers.3.mlp.experts.5.gate_proj.weight",
+                        "model.layers.0.mlp.experts.0.down_proj.weight")
+                .doesNotContain("model.layers.0.mlp.up_proj.weight");
+    }
+
+    @Test
+    void qwen3MoeHasDenseLayersBetween() {
+        ModelDir model = ModelDir.of(dir, "qwen3_moe")
+                .with("moe_intermediate_size", "16")
+                .with("norm_topk_prob", "true");
+        assertThat(dense(model.with("decoder_sparse_step", "2").read())).containsExactly(true, false, true, false);
+        assertThat(dense(model.with("mlp_only_layers", "[3]").read())).containsExactly(true, false, true, true);
+        ModelSpec spec = model.read();
+        assertThat(((Mlp) spec.layers().get(0).feedForward()).width()).isEqualTo(48);
+        MixtureOfExperts mixture = (MixtureOfExperts) spec.layers().get(1).feedForward();
+        assertThat(mixture.width()).isEqualTo(16);
+        assertThat(mixture.experts()).as("transformers' default").hasSize(128);
+        assertThat(mixture.router().renormalized()).isTrue();
+        assertThat(spec.layers().get(1).shape()).endsWith("8 of 128 experts 16");
+    }
+
+    @Test
+    void mixtralRenormalises() {
+        ModelSpec spec = ModelDir.of(dir, "mixtral").read();
+        MixtureOfExperts mixture = mixture(spec);
+        assertThat(mixture.experts()).hasSize(8);
+        assertThat(mixture.router()).isEqualTo(Router.softmax(mixture.router().logits(), 2, true));
+        assertThat(mixture.width()).isEqualTo(48);
+        Attention attention = (Attention) spec.layers().get(0).mixer();
+        assertThat(attention.window()).isZero();
+        assertThat(attention.rope().orElseThrow().theta()).isEqualTo(1_000_000);
+        assertThat(mixture.experts().get(7).gate().orElseThrow().weight())
+                .isEqualTo("model.layers.0.block_sparse_moe.experts.7.w1.weight");
+        assertThat(mixture.experts().get(7).up().weight()).endsWith("7.w3.weight");
+        assertThat(mixture.experts().get(7).down().weight()).endsWith("7.w2.weight");
+    }
+
+    @Test
+    void granitemoeKeepsExpertsInTwoTensors() {
+        ModelSpec spec =
+                ModelDir.of(dir, "granitemoe").with("num_local_experts", "4").read();
+        MixtureOfExperts mixture = mixture(spec);
+        assertThat(mixture.router())
+                .isEqualTo(Router.softmaxOfChosen(mixture.router().logits(), 2));
+        Linear up = mixture.experts().get(3).up();
+        assertThat(up.storage()).isEqualTo(new Storage(48, 1, 96, false, Optional.of(new Stack(3, 4))));
+        assertThat(spec.tensors())
+                .contains(tensor("model.layers.0.block_sparse_moe.input_linear.weight", 4, 96, 32))
+                .contains(tensor("model.layers.0.block_sparse_moe.output_linear.weight", 4, 32, 48))
+                .contains(tensor("model.layers.0.block_sparse_moe.router.layer.weight", 4, 32));
+    }
+
+    /** Of every layer's experts, idle ones do not count as active; a tensor of several experts counts once. */
+    @Test
+    void activeParametersAreThoseOfChosenExperts() {
+        ModelSpec mixtral = ModelDir.of(dir, "mixtral").read();
+        long expert = 3 * 32 * 48;
+        assertThat(mixtral.parameterCount() - mixtral.activeParameterCount()).isEqualTo(4 * 6 * expert);
+        ModelSpec granite = ModelDir.of(dir, "granitemoe").read();
+        assertThat(granite.parameterCount()).isEqualTo(mixtral.parameterCount());
+        assertThat(granite.activeParameterCount()).isEqualTo(mixtral.activeParameterCount());
+        ModelSpec dense = ModelDir.of(dir, "llama").read();
+        assertThat(dense.activeParameterCount()).isEqualTo(dense.parameterCount());
+    }
+
+    @Test
+    void moreExpertsATokenThanThereAre() {
+        ModelDir model = ModelDir.of(dir, "mixtral").with("num_experts_per_tok", "9");
+        assertThatThrownBy(model::read)
+                .isInstanceOf(UserError.class)
+                .hasMessage("bad num_experts_per_tok in %s: 9 (at most the number of experts, 8; correct it)"
+                        .formatted(model.configFile()));
+    }
+
+    private static MixtureOfExperts mixture(ModelSpec spec) {
+        return (MixtureOfExperts) spec.layers().get(0).feedForward();
+    }
+
+    private static List<Boolean> dense(ModelSpec spec) {
+        return spec.layers().stream()
+                .map(LayerSpec::feedForward)
+                .map(Mlp.class::isInstance)
+                .toList();
+    }
+
+    private static TensorSpec tensor(String name, long... shape) {
+        return new TensorSpec(name, Arrays.stream(shape).boxed().toList(), TensorSpec.Fill.NORMAL);
+    }
+
+    private static List<String> names(ModelSpec spec) {
+        return spec.tensors().stream().map(TensorSpec::name).toList();
+    }
+}
