@@ -98,7 +98,15 @@ public abstract class AbstractExpertTest extends OneDevice {
     @ParameterizedTest
     @MethodSource("cases")
     void ranksAddUpToEveryTokensExperts(
-            String kind, int ranks, int tracks, int tokens, int count, int chosen, int hidden, int width, boolean bias) {
+            String kind,
+            int ranks,
+            int tracks,
+            int tokens,
+            int count,
+            int chosen,
+            int hidden,
+            int width,
+            boolean bias) {
         Case it = new Case(router(kind, count, chosen), tracks, tokens, hidden, width, bias, SWIGLU, true);
         it.check(kind, ranks);
     }
@@ -134,7 +142,11 @@ public abstract class AbstractExpertTest extends OneDevice {
     /** Largest and smallest numbers, and infinities where only their order counts, leave finite weights. */
     @ParameterizedTest
     @CsvSource({
-        "softmax", "'softmax, renormalised'", "'softmax, capped'", "softmax of the chosen", "'sigmoid, corrected'",
+        "softmax",
+        "'softmax, renormalised'",
+        "'softmax, capped'",
+        "softmax of the chosen",
+        "'sigmoid, corrected'",
         "'sigmoid, corrected, in groups'"
     })
     void extremesStayFinite(String kind) {
@@ -142,15 +154,14 @@ public abstract class AbstractExpertTest extends OneDevice {
         float[] extremes = {Float.MAX_VALUE, -Float.MAX_VALUE, 0, Float.MIN_VALUE, 1e30f, -1e30f, 90, -110};
         for (int token = 0; token < 6; token++) {
             for (int e = 0; e < 8; e++) {
-                it.logits[token * 8 + e] =
-                        switch (token) {
-                            case 0 -> extremes[e];
-                            case 1 -> extremes[7 - e];
-                            case 2 -> -1e30f;
-                            case 3 -> e == 5 ? 1e30f : -1e30f;
-                            case 4 -> e == 3 ? 0 : Float.NEGATIVE_INFINITY;
-                            default -> -200 - e;
-                        };
+                it.logits[token * 8 + e] = switch (token) {
+                    case 0 -> extremes[e];
+                    case 1 -> extremes[7 - e];
+                    case 2 -> -1e30f;
+                    case 3 -> e == 5 ? 1e30f : -1e30f;
+                    case 4 -> e == 3 ? 0 : Float.NEGATIVE_INFINITY;
+                    default -> -200 - e;
+                };
             }
         }
         it.check(kind, 2);
@@ -337,7 +348,8 @@ public abstract class AbstractExpertTest extends OneDevice {
             for (int rank = 0; rank < ranks; rank++) {
                 float[] part = run(rank * count / ranks, count / ranks);
                 IntStream.range(0, sum.length).forEach(i -> sum[i] += part[i]);
-                double[] doubled = Arrays.stream(Formulas.wide(part)).map(v -> 2 * v).toArray();
+                double[] doubled =
+                        Arrays.stream(Formulas.wide(part)).map(v -> 2 * v).toArray();
                 new Closeness(1e-4, fresh.seed).check(what + ", added", doubled, added, x.length);
             }
             closeness.check(what, expected(), sum, hidden);

@@ -19,10 +19,12 @@ final class ExpertReference {
     record Weighted(int expert, double weight) {}
 
     /** Experts in the order of their choice. */
-    static List<Weighted> choose(Router router, float[] logits, Optional<float[]> correction, Optional<float[]> scales) {
+    static List<Weighted> choose(
+            Router router, float[] logits, Optional<float[]> correction, Optional<float[]> scales) {
         double[] scores = new double[logits.length];
         for (int e = 0; e < scores.length; e++) {
-            double logit = router.logitCap() > 0 ? router.logitCap() * Math.tanh(logits[e] / router.logitCap()) : logits[e];
+            double logit =
+                    router.logitCap() > 0 ? router.logitCap() * Math.tanh(logits[e] / router.logitCap()) : logits[e];
             scores[e] = router.score() == Score.SIGMOID ? 1 / (1 + Math.exp(-logit)) : logit;
         }
         double[] preferences = scores.clone();
@@ -39,7 +41,8 @@ final class ExpertReference {
         for (int e : chosen) {
             double weight = router.renormalized() ? weights[e] / (sum + 1e-20) : weights[e];
             int of = e;
-            weighted.add(new Weighted(e, weight * router.scaling() * scales.map(s -> s[of]).orElse(1f)));
+            weighted.add(new Weighted(
+                    e, weight * router.scaling() * scales.map(s -> s[of]).orElse(1f)));
         }
         return weighted;
     }
@@ -60,11 +63,13 @@ final class ExpertReference {
         int size = preferences.length / groups.count();
         double[] sums = new double[groups.count()];
         for (int g = 0; g < sums.length; g++) {
-            for (int e : best(preferences, all.subList(g * size, (g + 1) * size)).subList(0, Math.min(2, size))) {
+            for (int e :
+                    best(preferences, all.subList(g * size, (g + 1) * size)).subList(0, Math.min(2, size))) {
                 sums[g] += preferences[e];
             }
         }
-        List<Integer> kept = best(sums, IntStream.range(0, sums.length).boxed().toList()).subList(0, groups.chosen());
+        List<Integer> kept =
+                best(sums, IntStream.range(0, sums.length).boxed().toList()).subList(0, groups.chosen());
         return all.stream().filter(e -> kept.contains(e / size)).toList();
     }
 
@@ -72,7 +77,10 @@ final class ExpertReference {
         if (router.score() == Score.SIGMOID) {
             return scores;
         }
-        double max = IntStream.range(0, scores.length).mapToDouble(e -> scores[e]).max().orElseThrow();
+        double max = IntStream.range(0, scores.length)
+                .mapToDouble(e -> scores[e])
+                .max()
+                .orElseThrow();
         double sum = 0;
         for (int e = 0; e < scores.length; e++) {
             if (router.score() == Score.SOFTMAX || chosen.contains(e)) {
