@@ -73,6 +73,11 @@ record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat
     }
 
     @Override
+    public Optional<String> missingOnGpus() {
+        return spec.sinks().map(any -> "attention sinks");
+    }
+
+    @Override
     public List<Operation> operations(StepSize step) {
         int tracks = placement.localTracks();
         double queries = shape().queryCols();
@@ -106,7 +111,8 @@ record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat
                                 loader.normPerTrack("norm of keys" + ofLayer, norms.key()))),
                 loader.rotation(spec),
                 loader.kvPages(layer, shape()),
-                loader.byInput("attention's output" + ofLayer, outFormat, spec.output()));
+                loader.byInput("attention's output" + ofLayer, outFormat, spec.output()),
+                spec.sinks().map(sinks -> loader.byHead("attention sinks" + ofLayer, sinks)));
     }
 
     private record Loaded(
@@ -117,7 +123,8 @@ record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat
             Optional<HeadNorms> headNorms,
             Rotation rotation,
             KvPages pages,
-            Matrix output)
+            Matrix output,
+            Optional<Tensor> sinks)
             implements Module {
         @Override
         public void run(Buffers buffers, Tensor x, Tensor out) {
@@ -129,7 +136,7 @@ record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat
                 ops.normColumns(qkv, shape.queryCols(), headNorms.orElseThrow().key());
             }
             ops.ropeAndWriteKv(qkv, pages, shape, rotation, block.spec.normsAllHeads() ? Optional.empty() : headNorms);
-            ops.attention(mixed, qkv, pages, shape);
+            ops.attention(mixed, qkv, pages, shape, sinks);
             ops.linear(out, mixed, output);
         }
     }

@@ -3,6 +3,7 @@ package nighttrain.executor.block;
 import java.nio.ByteBuffer;
 import java.nio.ShortBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -198,6 +199,17 @@ public final class Loader {
             values.add(values(vector.name(), global(track), vector.size()));
         }
         return device.constant(role, placement.localTracks(), 1, vector.size(), concatenated(values));
+    }
+
+    /** A number for each of this rank's heads. */
+    Tensor byHead(String role, Vector heads) {
+        int share = placement.share(heads.size());
+        List<float[]> values = new ArrayList<>();
+        for (int track = 0; track < placement.localTracks(); track++) {
+            int from = placement.from(heads.size());
+            values.add(Arrays.copyOfRange(values(heads.name(), global(track), heads.size()), from, from + share));
+        }
+        return device.constant(role, placement.localTracks(), 1, share, concatenated(values));
     }
 
     /** A layer over the streams of all tracks side by side: every track has its columns, and the first adds the bias. */

@@ -54,8 +54,14 @@ public interface Ops {
      *
      * @param out {@code [tracks, tokens, queryCols]}
      * @param qkv as {@link #ropeAndWriteKv} left it
+     * @param sinks {@code [tracks, 1, heads]}, a score of every head that the softmax counts beside those of keys, and that has no value
      */
-    void attention(Tensor out, Tensor qkv, KvPages pages, AttentionShape shape);
+    void attention(Tensor out, Tensor qkv, KvPages pages, AttentionShape shape, Optional<Tensor> sinks);
+
+    /** The same without sinks. */
+    default void attention(Tensor out, Tensor qkv, KvPages pages, AttentionShape shape) {
+        attention(out, qkv, pages, shape, Optional.empty());
+    }
 
     /** {@code out = silu(gate) * up} where {@code gateUp} holds gate and up side by side (SwiGLU, arXiv 2002.05202). */
     void siluMul(Tensor out, Tensor gateUp);

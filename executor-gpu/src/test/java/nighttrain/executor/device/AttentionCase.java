@@ -15,8 +15,24 @@ import nighttrain.executor.step.Batch;
 final class AttentionCase {
     private static final int POSITIONS = 512;
 
-    /** {@code rotated}: dimensions of a head that turn; {@code norms}: whether heads are normed; {@code scaled}: whether queries grow. */
-    record Heads(int tracks, int heads, int kvHeads, int dim, int rotated, boolean norms, int window, boolean scaled) {
+    /**
+     * {@code rotated}: dimensions of a head that turn; {@code norms}: whether heads are normed; {@code scaled}: whether queries grow; {@code sinks}:
+     * whether heads have sinks.
+     */
+    record Heads(
+            int tracks,
+            int heads,
+            int kvHeads,
+            int dim,
+            int rotated,
+            boolean norms,
+            int window,
+            boolean scaled,
+            boolean sinks) {
+        Heads(int tracks, int heads, int kvHeads, int dim, int rotated, boolean norms, int window, boolean scaled) {
+            this(tracks, heads, kvHeads, dim, rotated, norms, window, scaled, false);
+        }
+
         Heads(int tracks, int heads, int kvHeads, int dim, int rotated, boolean norms, int window) {
             this(tracks, heads, kvHeads, dim, rotated, norms, window, false);
         }
@@ -48,6 +64,7 @@ final class AttentionCase {
     private final KvPages kv;
     private final Rotation rotation;
     private final Optional<HeadNorms> norms;
+    private final Optional<Tensor> sinks;
 
     AttentionCase(OneDevice on, Heads heads, List<Part> parts) {
         this.on = on;
@@ -65,12 +82,24 @@ final class AttentionCase {
         float[] keyNorm = on.fresh.normal(heads.tracks() * heads.dim(), 1, 0.3);
         float[] scales = on.fresh.normal(POSITIONS, 1.5, 0.2);
         Optional<float[]> queryScale = heads.scaled() ? Optional.of(scales) : Optional.empty();
+        Optional<float[]> sinksOf =
+                heads.sinks() ? Optional.of(on.fresh.normal(heads.tracks() * heads.heads(), 0, 3)) : Optional.empty();
+        sinks = sinksOf.map(values -> on.device.constant("sinks", heads.tracks(), 1, heads.heads(), values));
         for (int s = 0; s < parts.size(); s++) {
             for (int t = 0; t < heads.tracks(); t++) {
+                int from = t * heads.heads();
                 float[][] inputs = new float[parts.get(s).end()][];
                 Arrays.setAll(inputs, position -> on.fresh.normal(shape.qkvCols()));
                 references[s][t] = new AttentionReference(
-                        inputs, shape, cos, sin, half, queryScale, ofTrack(queryNorm, t), ofTrack(keyNorm, t));
+                        inputs,
+                        shape,
+                        cos,
+                        sin,
+                        half,
+                        queryScale,
+                        ofTrack(queryNorm, t),
+                        ofTrack(keyNorm, t),
+                        sinksOf.map(values -> Arrays.copyOfRange(values, from, from + heads.heads())));
             }
         }
         kv = on.device.kvPages(
@@ -125,7 +154,7 @@ final class AttentionCase {
         }
         Tensor qkv = store(parts);
         Tensor out = on.poisoned(heads.tracks(), tokens(parts), shape.queryCols());
-        on.ops.attention(out, qkv, kv, shape);
+        on.ops.attention(out, qkv, kv, shape, sinks);
         float[] actualRows = on.device.read(qkv);
         float[] queries = new float[heads.tracks() * tokens(parts) * shape.queryCols()];
         double[] expectedQueries = new double[queries.length];

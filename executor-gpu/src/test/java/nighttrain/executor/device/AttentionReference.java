@@ -11,6 +11,7 @@ import nighttrain.executor.device.Ops.AttentionShape;
  * @param half pairs of dimensions that turn
  * @param queryScale factor of queries by position; absent: 1
  * @param queryNorm weights over {@code headDim}; absent: no norms
+ * @param sinks a score of every query head that has no value; absent: none
  */
 record AttentionReference(
         float[][] inputs,
@@ -20,7 +21,8 @@ record AttentionReference(
         int half,
         Optional<float[]> queryScale,
         Optional<float[]> queryNorm,
-        Optional<float[]> keyNorm) {
+        Optional<float[]> keyNorm,
+        Optional<float[]> sinks) {
     static final float EPSILON = 1e-6f;
 
     /** The query heads at {@code position}, ready to be multiplied with keys. */
@@ -79,7 +81,8 @@ record AttentionReference(
         int values = shape.queryCols() + shape.kvCols() + kvHead * dims;
         for (int head = kvHead * group; head < (kvHead + 1) * group; head++) {
             double[] weights = new double[position + 1];
-            double sum = 0;
+            int of = head;
+            double sum = sinks.map(each -> Math.exp(each[of])).orElse(0.0);
             for (int j = shape.firstVisible(position); j <= position; j++) {
                 double dot = 0;
                 for (int i = 0; i < dims; i++) {

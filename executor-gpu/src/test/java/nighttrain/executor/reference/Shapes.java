@@ -123,7 +123,8 @@ public enum Shapes {
                         : Optional.empty(),
                 0,
                 style.finished() ? 0.3 : Attention.scaleOf(style.headDim()),
-                style.finished() ? Optional.of(new Attention.QueryScale(0.5, 4)) : Optional.empty());
+                style.finished() ? Optional.of(new Attention.QueryScale(0.5, 4)) : Optional.empty(),
+                Optional.empty());
         Mlp mlp = new Mlp(
                 llama && !style.finished() ? Mlp.Activation.SILU : Mlp.Activation.GELU_TANH,
                 llama ? Optional.of(Linear.of(at + "mlp.gate_proj", INTERMEDIATE, HIDDEN, false)) : Optional.empty(),

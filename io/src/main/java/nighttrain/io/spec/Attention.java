@@ -6,6 +6,7 @@ import java.util.Optional;
 import nighttrain.io.spec.LayerSpec.Mixer;
 import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.Parameter.Norm;
+import nighttrain.io.spec.Parameter.Vector;
 
 /**
  * Causal softmax attention with grouped queries.
@@ -22,6 +23,7 @@ import nighttrain.io.spec.Parameter.Norm;
  * @param window how many of the latest positions a token sees, itself included; 0 is all
  * @param scale factor of {@code q k^T} before the softmax
  * @param queryScale factor of queries that grows with their position, after rotary positions
+ * @param sinks a score of every query head that the softmax counts beside those of keys, and that has no value (gpt-oss)
  */
 public record Attention(
         int heads,
@@ -35,7 +37,8 @@ public record Attention(
         Optional<Rope> rope,
         int window,
         double scale,
-        Optional<QueryScale> queryScale)
+        Optional<QueryScale> queryScale,
+        Optional<Vector> sinks)
         implements Mixer {
     /**
      * RMSNorms on queries and on keys: over each head (Qwen 3, Gemma 3), or over all heads at once (OLMo 3), as the norms' sizes say.
@@ -61,19 +64,49 @@ public record Attention(
     /** The same with another output projection. */
     public Attention withOutput(Linear other) {
         return new Attention(
-                heads, kvHeads, headDim, query, key, value, other, headNorms, rope, window, scale, queryScale);
+                heads, kvHeads, headDim, query, key, value, other, headNorms, rope, window, scale, queryScale, sinks);
     }
 
     /** The same with another factor of {@code q k^T}. */
     public Attention withScale(double other) {
         return new Attention(
-                heads, kvHeads, headDim, query, key, value, output, headNorms, rope, window, other, queryScale);
+                heads, kvHeads, headDim, query, key, value, output, headNorms, rope, window, other, queryScale, sinks);
     }
 
     /** The same with queries scaled by position. */
     public Attention withQueryScale(QueryScale other) {
         return new Attention(
-                heads, kvHeads, headDim, query, key, value, output, headNorms, rope, window, scale, Optional.of(other));
+                heads,
+                kvHeads,
+                headDim,
+                query,
+                key,
+                value,
+                output,
+                headNorms,
+                rope,
+                window,
+                scale,
+                Optional.of(other),
+                sinks);
+    }
+
+    /** The same with sinks. */
+    public Attention withSinks(Vector other) {
+        return new Attention(
+                heads,
+                kvHeads,
+                headDim,
+                query,
+                key,
+                value,
+                output,
+                headNorms,
+                rope,
+                window,
+                scale,
+                queryScale,
+                Optional.of(other));
     }
 
     /** Whether queries and keys are normed over all heads at once, which needs them on one rank. */
@@ -87,6 +120,7 @@ public record Attention(
     public List<Parameter> parameters() {
         List<Parameter> parameters = new ArrayList<>(List.of(query, key, value, output));
         headNorms.ifPresent(norms -> parameters.addAll(List.of(norms.query(), norms.key())));
+        sinks.ifPresent(parameters::add);
         return parameters;
     }
 
@@ -103,6 +137,7 @@ public record Attention(
         if (query.bias().isPresent()) {
             traits.add("biases");
         }
+        sinks.ifPresent(each -> traits.add("attention sinks"));
         return traits;
     }
 

@@ -1,6 +1,7 @@
 package nighttrain.executor.device.cpu;
 
 import java.util.Arrays;
+import java.util.Optional;
 import nighttrain.executor.device.Ops.AttentionShape;
 import nighttrain.executor.step.Batch;
 
@@ -16,7 +17,13 @@ final class CpuAttention {
         this.team = team;
     }
 
-    void run(CpuTensor out, CpuTensor qkv, CpuKvPages pages, AttentionShape shape, Batch batch) {
+    void run(
+            CpuTensor out,
+            CpuTensor qkv,
+            CpuKvPages pages,
+            AttentionShape shape,
+            Optional<CpuTensor> sinks,
+            Batch batch) {
         int[] sequenceOf = sequenceOfToken(batch);
         int perToken = qkv.tracks() * shape.heads();
         team.runRanges(batch.size() * perToken, 4, 8, (from, to) -> {
@@ -31,7 +38,9 @@ final class CpuAttention {
                         batch.positions()[token],
                         batch.pageTables()[sequenceOf[token]][pages.group()],
                         head / (shape.heads() / shape.kvHeads()));
-                attend(out.data(), out.row(track, token) + head * shape.headDim(), query, pages, shape);
+                float sink = sinks.map(each -> each.data()[each.row(track, 0) + head])
+                        .orElse(Float.NEGATIVE_INFINITY);
+                attend(out.data(), out.row(track, token) + head * shape.headDim(), query, pages, shape, sink);
             }
         });
     }
@@ -47,12 +56,14 @@ final class CpuAttention {
     /** One query head of one token: where its values begin in {@code data}, and what it may see. */
     private record Query(float[] data, int start, int track, int position, int[] pageTable, int kvHead) {}
 
-    private void attend(float[] out, int o, Query query, CpuKvPages pages, AttentionShape shape) {
+    private void attend(float[] out, int o, Query query, CpuKvPages pages, AttentionShape shape, float sink) {
         int firstVisible = shape.firstVisible(query.position());
         int firstPage = firstVisible / pages.pageTokens();
         int lastPage = query.position() / pages.pageTokens();
         int padded = pages.paddedTokens();
-        float[] weights = buffer((lastPage - firstPage + 1) * padded);
+        int scored = (lastPage - firstPage + 1) * padded;
+        int counted = sink == Float.NEGATIVE_INFINITY ? scored : scored + FixedSums.CHAINS;
+        float[] weights = buffer(counted);
         for (int page = firstPage; page <= lastPage; page++) {
             int w = (page - firstPage) * padded;
             InnerLoops.CHOSEN.dotKeys(
@@ -68,7 +79,11 @@ final class CpuAttention {
             int start = page * pages.pageTokens();
             mask(weights, w, padded, firstVisible - start, Math.min(query.position() - start + 1, pages.pageTokens()));
         }
-        float inverseSum = 1 / InnerLoops.CHOSEN.exponentials(weights, (lastPage - firstPage + 1) * padded);
+        if (counted > scored) {
+            Arrays.fill(weights, scored, counted, Float.NEGATIVE_INFINITY);
+            weights[scored] = sink;
+        }
+        float inverseSum = 1 / InnerLoops.CHOSEN.exponentials(weights, counted);
         Arrays.fill(out, o, o + shape.headDim(), 0f);
         for (int page = firstPage; page <= lastPage; page++) {
             int visible = Math.min(query.position() - page * pages.pageTokens() + 1, pages.pageTokens());

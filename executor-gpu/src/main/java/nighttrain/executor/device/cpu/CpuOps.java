@@ -118,8 +118,14 @@ final class CpuOps implements Ops {
     }
 
     @Override
-    public void attention(Tensor out, Tensor qkv, KvPages pages, AttentionShape shape) {
-        attention.run((CpuTensor) out, (CpuTensor) qkv, (CpuKvPages) pages, shape, step.batch());
+    public void attention(Tensor out, Tensor qkv, KvPages pages, AttentionShape shape, Optional<Tensor> sinks) {
+        attention.run(
+                (CpuTensor) out,
+                (CpuTensor) qkv,
+                (CpuKvPages) pages,
+                shape,
+                sinks.map(CpuTensor.class::cast),
+                step.batch());
     }
 
     @Override

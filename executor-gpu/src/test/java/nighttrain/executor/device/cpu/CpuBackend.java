@@ -17,6 +17,11 @@ final class CpuBackend implements TestBackend {
     }
 
     @Override
+    public boolean hasSinks() {
+        return true;
+    }
+
+    @Override
     public double tolerance() {
         return 1e-5;
     }

@@ -81,6 +81,7 @@ final class Gpt2 {
                 Optional.empty(),
                 0,
                 scaled ? Attention.scaleOf(hidden / heads) : 1,
+                Optional.empty(),
                 Optional.empty());
     }
 

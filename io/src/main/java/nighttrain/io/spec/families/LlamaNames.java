@@ -46,6 +46,7 @@ record LlamaNames(Sizes sizes) {
                 rope,
                 window,
                 Attention.scaleOf(sizes.headDim()),
+                Optional.empty(),
                 Optional.empty());
     }
 
