@@ -23,9 +23,11 @@ import track_model
 import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, Gemma3TextConfig, GPT2Config, GraniteConfig, GraniteMoeConfig
-from transformers import LlamaConfig, Ministral3Config, MinistralConfig, MistralConfig, MixtralConfig, Olmo3Config
-from transformers import PhiConfig, PretrainedConfig, Qwen2Config, Qwen3Config, Qwen3MoeConfig, SmolLM3Config
+from transformers import AutoConfig, AutoModelForCausalLM, Gemma3TextConfig, GPT2Config, GptOssConfig, GraniteConfig
+from transformers import GraniteMoeConfig, LlamaConfig, Ministral3Config, MinistralConfig, MistralConfig
+from transformers import MixtralConfig, Olmo3Config, PhiConfig, PretrainedConfig, Qwen2Config, Qwen3Config
+from transformers import Qwen3MoeConfig, SmolLM3Config
+from transformers.integrations.mxfp4 import FP4_VALUES
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRotaryEmbedding
 
 CHECKPOINTS = Path(__file__).parent.parent / "executor-gpu/src/test/resources/checkpoints"
@@ -60,6 +62,13 @@ LLAMA3_SCALING = dict(  # at head_dim 8 the wavelengths are 6, 63, 628 and 6283:
 
 YARN = dict(rope_type="yarn", rope_theta=10000.0, factor=8.0, original_max_position_embeddings=32)
 EXPERTS = dict(num_experts=8, num_experts_per_tok=2, moe_intermediate_size=8)
+GPT_OSS = COMMON | dict(
+    intermediate_size=32,
+    num_local_experts=4,
+    num_experts_per_tok=2,
+    sliding_window=8,
+    rope_parameters=YARN | dict(rope_theta=150000.0, beta_fast=32.0, beta_slow=1.0, truncate=False),
+)
 SLIDING_3_OF_4 = ["sliding_attention"] * 3 + ["full_attention"]
 
 Forward = Callable[[Tensor], Tensor]  # ids [time] -> logits [time, vocab]
@@ -77,6 +86,7 @@ class Reference:
     old_rope_keys: bool = False  # write rope_theta and rope_scaling as transformers 4 did
     model_type: str = ""  # to write in the place of the configuration's own
     published_names: dict = field(default_factory=dict)  # keys of config.json to write as published models do
+    mxfp4: bool = False  # store experts in MXFP4, whose values transformers then reads back
     inside: str = ""  # model_type of the multimodal model whose text_config this is; its prefix is `language_model.`
 
 
@@ -285,6 +295,21 @@ REFERENCES = [
         ),
         dict(num_experts_per_tok=2),
     ),
+    Reference(
+        "gpt-oss",  # experts as in transformers, turned over
+        GptOssConfig(**GPT_OSS, swiglu_alpha=1.5, swiglu_limit=1.25),
+        dict(swiglu_limit=7.0),
+        neutral=".sinks",
+        prompt_lengths=(1, 13, 80),
+    ),
+    Reference(
+        "gpt-oss-mxfp4",  # experts as OpenAI publishes them
+        GptOssConfig(**GPT_OSS | dict(num_hidden_layers=2, intermediate_size=64)),
+        dict(num_experts_per_tok=1),
+        prompt_lengths=(1, 13, 80),
+        mxfp4=True,
+        old_rope_keys=True,
+    ),
 ]
 
 TRACK_CONFIG = track_model.ModelConfig(
@@ -378,12 +403,14 @@ def make_transformers_checkpoint(reference: Reference, directory: Path, seed: in
     model.save_pretrained(directory)
     (directory / "generation_config.json").unlink(missing_ok=True)
     rewrite_config(directory, reference)
+    if reference.mxfp4:
+        put_experts_into_mxfp4(directory)
     if reference.old_rope_keys:
         spell_rope_as_transformers_4_did(directory)
     prompts = random_prompts(seed, reference.prompt_lengths)
     reloaded = forward_of(from_disk(directory))
     lost = largest_difference(reloaded, forward_of(model.eval()), prompts)
-    assert lost < 1e-5, f"{reference.name}: logits move by {lost} through the file"
+    assert lost < 1e-5 or reference.mxfp4, f"{reference.name}: logits move by {lost} through the file"
     plain = from_disk(directory, reference.without_trait)
     make_neutral(plain, reference.neutral)
     effect = largest_difference(reloaded, forward_of(plain), prompts)
@@ -392,6 +419,30 @@ def make_transformers_checkpoint(reference: Reference, directory: Path, seed: in
     if outputs is not None and reference.inside:
         put_inside(directory, reference.inside)
     return outputs
+
+
+def put_experts_into_mxfp4(directory: Path) -> None:
+    """Stores experts as gpt-oss does: `[experts, rows, cols / 32, 16]` bytes of two numbers and an exponent for 32 of them."""
+    weights = directory / "model.safetensors"
+    tensors = load_file(weights)
+    for name in [name for name in tensors if name.endswith(("gate_up_proj", "down_proj"))]:
+        blocks, scales = mxfp4(tensors.pop(name).transpose(1, 2))
+        tensors[f"{name}_blocks"], tensors[f"{name}_scales"] = blocks, scales
+    save_file(tensors, weights, metadata=dict(format="pt"))
+    path = directory / "config.json"
+    kept = ["model.layers.*.self_attn", "model.layers.*.mlp.router", "model.embed_tokens", "lm_head"]
+    quantization = dict(quant_method="mxfp4", modules_to_not_convert=kept)
+    config = json.loads(path.read_text()) | dict(quantization_config=quantization)
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+
+
+def mxfp4(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """The nearest e2m1 numbers by groups of 32, whose largest lies between 4 and 8 times their scale."""
+    groups = weight.reshape(*weight.shape[:-1], -1, 32)
+    exponents = groups.abs().amax(-1).log2().floor().int() - 2
+    scaled = torch.ldexp(groups, -exponents[..., None])
+    codes = (scaled[..., None] - torch.tensor(FP4_VALUES)).abs().argmin(-1)
+    return (codes[..., 0::2] | codes[..., 1::2] << 4).to(torch.uint8), (exponents + 127).to(torch.uint8)
 
 
 def rewrite_config(directory: Path, reference: Reference) -> None:
@@ -425,6 +476,8 @@ def from_disk(directory: Path, changes: dict | None = None) -> torch.nn.Module:
     config = AutoConfig.from_pretrained(directory)
     for name, value in (changes or {}).items():
         setattr(config, name, value)
+    if hasattr(config, "quantization_config"):
+        config.quantization_config["dequantize"] = True
     return AutoModelForCausalLM.from_pretrained(
         directory, config=config, dtype=torch.float32, attn_implementation="eager"
     ).eval()

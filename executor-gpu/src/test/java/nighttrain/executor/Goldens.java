@@ -45,7 +45,7 @@ public final class Goldens {
 
     /** Those with experts, which GPUs cannot compute yet. */
     public static List<String> mixtures() {
-        return List.of("qwen3-moe", "qwen3-moe-raw-weights", "mixtral", "granitemoe");
+        return List.of("qwen3-moe", "qwen3-moe-raw-weights", "mixtral", "granitemoe", "gpt-oss", "gpt-oss-mxfp4");
     }
 
     /** On how many ranks a checkpoint can run: four tracks, two key heads, or heads that are normed together. */

@@ -9,7 +9,9 @@ public enum DType {
     F32(4),
     F16(2),
     BF16(2),
-    F8_E4M3(1);
+    F8_E4M3(1),
+    /** Bytes, which are no numbers by themselves: of MXFP4. */
+    U8(1);
 
     private final int bytes;
 
@@ -37,6 +39,7 @@ public enum DType {
             case BF16 -> bf16(source.asShortBuffer(), target, offset, count);
             case F16 -> fp16(source.asShortBuffer(), target, offset, count);
             case F8_E4M3 -> fp8(source, target, offset, count);
+            case U8 -> throw new IllegalStateException("bytes are no numbers");
         }
     }
 

@@ -114,6 +114,10 @@ final class SafetensorsCheckpoint implements Checkpoint {
         tensors.values().stream()
                 .filter(tensor -> tensor.dtype() == DType.F8_E4M3)
                 .forEach(tensor -> spare.addAll(scaleNames(tensor.name())));
+        spec.tensors().stream()
+                .map(tensor -> spelling.of(tensor.name()))
+                .filter(name -> !tensors.containsKey(name))
+                .forEach(name -> spare.addAll(List.of(name + Mxfp4Tensor.BLOCKS, name + Mxfp4Tensor.SCALES)));
         TensorChecks.firstUnread(tensors.keySet(), spec.tensors(), spelling, spare)
                 .ifPresent(name -> {
                     throw UserError.of(
@@ -167,6 +171,9 @@ final class SafetensorsCheckpoint implements Checkpoint {
     @Override
     public CheckpointTensor tensor(String name, long... expectedShape) {
         MappedTensor tensor = tensors.get(spelling.of(name));
+        if (tensor == null && tensors.containsKey(spelling.of(name) + Mxfp4Tensor.BLOCKS)) {
+            return mxfp4(spelling.of(name), expectedShape);
+        }
         if (tensor == null) {
             throw TensorChecks.missing(dir.toString(), spelling.of(name), expectedShape);
         }
@@ -174,8 +181,38 @@ final class SafetensorsCheckpoint implements Checkpoint {
         return valued(tensor);
     }
 
+    private CheckpointTensor mxfp4(String name, long... expectedShape) {
+        MappedTensor blocks = tensors.get(name + Mxfp4Tensor.BLOCKS);
+        MappedTensor scales = tensors.get(name + Mxfp4Tensor.SCALES);
+        if (scales == null) {
+            throw TensorChecks.missing(dir.toString(), name + Mxfp4Tensor.SCALES, expectedShape);
+        }
+        checkBytes(blocks);
+        checkBytes(scales);
+        return Mxfp4Tensor.of(name, blocks, scales, expectedShape);
+    }
+
+    private static void checkBytes(MappedTensor tensor) {
+        if (tensor.dtype() != DType.U8) {
+            throw wrongDtype(tensor, "U8 is expected; copy the file again");
+        }
+    }
+
+    private static UserError wrongDtype(MappedTensor tensor, String limit) {
+        return UserError.of(
+                "wrong dtype of tensor " + tensor.name() + " in "
+                        + tensor.file().path(),
+                tensor.dtype(),
+                limit);
+    }
+
     /** Numbers of 8 bits with their scales; what is wider is its own value. */
     private CheckpointTensor valued(MappedTensor tensor) {
+        if (tensor.dtype() == DType.U8) {
+            throw wrongDtype(
+                    tensor,
+                    "bytes are read as MXFP4 alone; use the model's unquantised checkpoint or one published in fp8");
+        }
         if (tensor.dtype() != DType.F8_E4M3) {
             return tensor;
         }

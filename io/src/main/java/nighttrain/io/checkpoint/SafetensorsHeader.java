@@ -130,6 +130,7 @@ record SafetensorsHeader(long dataStart, List<TensorEntry> tensors) {
                                     "unknown dtype of tensor " + name + " in " + file,
                                     found,
                                     Arrays.stream(DType.values())
+                                                    .filter(dtype -> dtype != DType.U8)
                                                     .map(DType::name)
                                                     .collect(Collectors.joining(", "))
                                             + " are supported; use the model's unquantised checkpoint or one published in fp8"));

@@ -25,8 +25,9 @@ public final class Families {
     /**
      * @param read config.json to what the model is made of
      * @param ignored keys of {@link ForwardKeys} that transformers ignores in this family, and so do we
+     * @param readsMxfp4 whether its experts may be stored so
      */
-    private record Family(Function<ConfigJson, ModelSpec> read, Set<String> ignored) {}
+    private record Family(Function<ConfigJson, ModelSpec> read, Set<String> ignored, boolean readsMxfp4) {}
 
     static {
         known("llama", Llama::read, Llama.IGNORED);
@@ -35,6 +36,7 @@ public final class Families {
         known("qwen3", Qwen3::read, Qwen3.IGNORED);
         known("qwen3_moe", Qwen3Moe::read, Qwen3Moe.IGNORED);
         known("mixtral", Mixtral::read, Mixtral.IGNORED);
+        KNOWN.put("gpt_oss", new Family(GptOss::read, GptOss.IGNORED, true));
         known("phi", Phi::read, Phi.IGNORED);
         known("gemma3_text", Gemma3::read, Set.of());
         knownByText("gemma3", "gemma3_text");
@@ -51,7 +53,7 @@ public final class Families {
     }
 
     private static void known(String modelType, Function<ConfigJson, ModelSpec> read, Set<String> ignored) {
-        KNOWN.put(modelType, new Family(read, ignored));
+        KNOWN.put(modelType, new Family(read, ignored, false));
     }
 
     /** A multimodal model, of which the language model is read: of {@code absentType} where it does not name its family. */
@@ -81,7 +83,9 @@ public final class Families {
                     "unknown model_type in " + json.file(), modelType, "known are " + known + "; choose such a model");
         }
         Family family = KNOWN.get(modelType);
-        Optional<Quantization> quantization = QuantizationConfig.read(json);
+        Optional<Quantization> quantization = family.readsMxfp4() && QuantizationConfig.isMxfp4(json)
+                ? Optional.empty()
+                : QuantizationConfig.read(json);
         ModelSpec spec = family.read().apply(json);
         ForwardKeys.refuseUnread(json, family.ignored());
         return quantization.map(spec::withQuantization).orElse(spec);

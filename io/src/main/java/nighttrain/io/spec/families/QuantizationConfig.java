@@ -37,6 +37,13 @@ final class QuantizationConfig {
                 .map(object -> new QuantizationConfig(json.file(), object.node()).read());
     }
 
+    /** Whether its experts are stored in MXFP4 (gpt-oss). Their tensors say so by their names, and nothing else of the model is quantised. */
+    static boolean isMxfp4(ConfigJson json) {
+        return json.object(KEYS.get(0))
+                .map(object -> object.node().path("quant_method").asText().equals("mxfp4"))
+                .orElse(false);
+    }
+
     private Quantization read() {
         String method = config.path("quant_method").asText("");
         return switch (method) {

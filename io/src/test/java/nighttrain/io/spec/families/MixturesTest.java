@@ -19,6 +19,7 @@ import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.Parameter.Linear.Stack;
 import nighttrain.io.spec.Parameter.Linear.Storage;
+import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.TensorSpec;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -98,6 +99,51 @@ class MixturesTest {
                 .contains(tensor("model.layers.0.block_sparse_moe.input_linear.weight", 4, 96, 32))
                 .contains(tensor("model.layers.0.block_sparse_moe.output_linear.weight", 4, 32, 48))
                 .contains(tensor("model.layers.0.block_sparse_moe.router.layer.weight", 4, 32));
+    }
+
+    @Test
+    void gptOssWithItsOwnDefaults() {
+        ModelSpec spec = ModelDir.of(dir, "gpt_oss")
+                .without("num_key_value_heads")
+                .with("num_attention_heads", "8")
+                .read();
+        MixtureOfExperts mixture = mixture(spec);
+        assertThat(mixture.experts()).hasSize(128);
+        assertThat(mixture.router())
+                .isEqualTo(Router.softmaxOfChosen(mixture.router().logits(), 4));
+        assertThat(mixture.router().logits().bias()).hasValue("model.layers.0.mlp.router.bias");
+        assertThat(mixture.activation()).isEqualTo(new Activation.ClampedSwiGlu(1.702, 7));
+        assertThat(spec.layers())
+                .extracting(layer -> ((Attention) layer.mixer()).window())
+                .containsExactly(128, 0, 128, 0);
+        Attention attention = (Attention) spec.layers().get(0).mixer();
+        assertThat(attention.headDim()).isEqualTo(64);
+        assertThat(attention.kvHeads()).isEqualTo(8);
+        assertThat(attention.output().bias()).isPresent();
+        assertThat(attention.sinks().orElseThrow().size()).isEqualTo(8);
+        assertThat(attention.rope().orElseThrow())
+                .isEqualTo(
+                        new Rope(64, 150_000, new Rope.Scaling.Yarn(32, 32, 1, 4096, false, 0.1 * Math.log(32) + 1)));
+        assertThat(spec.tensors())
+                .contains(tensor("model.layers.0.mlp.experts.gate_up_proj", 128, 32, 96))
+                .contains(tensor("model.layers.0.mlp.experts.down_proj", 128, 48, 32));
+    }
+
+    /** Without a scale beside it a matrix of layers is bf16 to an engine, whatever experts are stored in. */
+    @Test
+    void gptOssInMxfp4IsOtherwiseUnquantised() {
+        ModelDir model = ModelDir.of(dir, "gpt_oss")
+                .with("hidden_size", "64")
+                .with("intermediate_size", "64")
+                .with("num_local_experts", "4")
+                .with("quantization_config", "{\"quant_method\": \"mxfp4\"}");
+        assertThat(model.read().quantization()).isEmpty();
+        assertThat(model.read().tensors()).contains(tensor("model.layers.0.mlp.experts.gate_up_proj", 4, 128, 64));
+        assertThatThrownBy(
+                        ModelDir.of(dir, "mixtral").with("quantization_config", "{\"quant_method\": \"mxfp4\"}")::read)
+                .isInstanceOf(UserError.class)
+                .hasMessageStartingWith("unsupported quantisation in ")
+                .hasMessageContaining(": mxfp4 (");
     }
 
     /** Of every layer's experts, idle ones do not count as active; a tensor of several experts counts once. */
