@@ -4,7 +4,8 @@
 
 Every checkpoint stands for one trait of a model family. Hugging Face transformers computes the goldens (fp32, CPU,
 eager attention, no KV cache, weights read back from the file); the parallel track's come from `track_model.py`, and
-the script asserts that the same equations put together from transformers' own llama layers agree.
+the script asserts that the same equations put together from transformers' own llama layers agree; those of parallel
+tracks with experts from `pt_moe_reference.py`.
 
 golden.json: {"prompts": [{"ids": [..], "logits": [[vocab] per prompt position], "greedy": [64 ids]}, ..]}
 
@@ -18,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pt_moe_reference
 import torch
 import track_model
 import transformers
@@ -530,6 +532,34 @@ def make_track_checkpoint(directory: Path, seed: int) -> dict | None:
     return golden(forward_of(track_model.load(directory)), prompts)
 
 
+def make_pt_moe_checkpoint(directory: Path, seed: int) -> dict | None:
+    config = pt_moe_reference.CONFIG
+    generator = torch.Generator().manual_seed(seed)
+    tensors = {
+        name: torch.randn(shape, generator=generator) * WEIGHT_STD + (1.0 if is_norm_weight(name) else 0.0)
+        for name, shape in pt_moe_reference.shapes(config).items()
+    }
+    (directory / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    save_file(tensors, directory / "model.safetensors", metadata=dict(format="pt"))
+    prompts = random_prompts(seed, (1, 13, 40))
+    traits = [
+        dict(router_logit_softcapping=0.0),
+        dict(norm_topk_prob=False),
+        dict(num_experts_per_tok=3),
+        dict(sliding_window=8),
+        dict(no_rope_layers=[1] * 4),
+        dict(track_block_depth=4),
+    ]
+    for trait in traits:
+        effect = largest_difference(pt_moe(tensors, config), pt_moe(tensors, config | trait), prompts)
+        assert effect > MIN_TRAIT_EFFECT, f"{trait} moves logits by only {effect}"
+    return golden(pt_moe(tensors, config), prompts)
+
+
+def pt_moe(tensors: dict[str, Tensor], config: dict) -> Forward:
+    return lambda ids: pt_moe_reference.logits(tensors, config, ids)
+
+
 def make(name: str, directory: Path, make_with_seed: Callable[[Path, int], dict | None]) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     for seed in range(100):
@@ -552,6 +582,7 @@ def main() -> None:
     torch.set_num_threads(1)  # one order of summation
     makers = {r.name: lambda d, seed, r=r: make_transformers_checkpoint(r, d, seed) for r in REFERENCES}
     makers["parallel-track"] = make_track_checkpoint
+    makers["pt-moe"] = make_pt_moe_checkpoint
     for name, maker in makers.items():
         if arguments.only in (None, name):
             make(name, arguments.output / name, maker)

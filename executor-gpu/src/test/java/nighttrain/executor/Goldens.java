@@ -45,13 +45,14 @@ public final class Goldens {
 
     /** Those with experts, which GPUs cannot compute yet. */
     public static List<String> mixtures() {
-        return List.of("qwen3-moe", "qwen3-moe-raw-weights", "mixtral", "granitemoe", "gpt-oss", "gpt-oss-mxfp4");
+        return List.of(
+                "qwen3-moe", "qwen3-moe-raw-weights", "mixtral", "granitemoe", "gpt-oss", "gpt-oss-mxfp4", "pt-moe");
     }
 
     /** On how many ranks a checkpoint can run: four tracks, two key heads, or heads that are normed together. */
     public static int mostRanks(String name) {
         return switch (name) {
-            case "parallel-track" -> 4;
+            case "parallel-track", "pt-moe" -> 4;
             case "olmo3" -> 1;
             default -> 2;
         };

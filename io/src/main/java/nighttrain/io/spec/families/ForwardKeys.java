@@ -87,6 +87,7 @@ final class ForwardKeys {
                         "num_experts",
                         "num_kv_shared_layers",
                         "num_local_experts",
+                        "router_logit_softcapping",
                         "sliding_window",
                         "sliding_window_pattern",
                         "swiglu_limit"));

@@ -1,10 +1,14 @@
 package nighttrain.io.spec.families;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import nighttrain.io.UserError;
+import nighttrain.io.spec.Attention.HeadNorms;
 import nighttrain.io.spec.LayerSpec;
+import nighttrain.io.spec.LayerSpec.FeedForward;
+import nighttrain.io.spec.MixtureOfExperts.Router;
 import nighttrain.io.spec.Mlp.Activation;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Norm;
@@ -12,7 +16,10 @@ import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.TensorSpec;
 import nighttrain.io.spec.Wiring;
 
-/** Parallel Track (arXiv 2602.07306): independent narrow Llamas; sizes are those of one track. */
+/**
+ * Parallel Track (arXiv 2602.07306): independent narrow Llamas; sizes are those of one track. Every track may have experts of its own in some layers
+ * (PT-MoE, arXiv 2507.13575), windows, norms of queries and keys, and layers without rotary positions.
+ */
 final class ParallelTrack {
     private ParallelTrack() {}
 
@@ -21,21 +28,52 @@ final class ParallelTrack {
         LlamaNames names = new LlamaNames(sizes);
         Wirings.refuseBesideTracks(json, sizes.layers());
         Wiring wiring = wiring(json, sizes.layers());
-        Activation activation = json.silu("hidden_act");
-        Optional<Rope> rope = Optional.of(Ropes.whole(json, sizes));
+        Rope rope = Ropes.whole(json, sizes);
+        List<Boolean> turned = Ropes.turned(json, sizes.layers(), layer -> true);
+        List<Integer> windows = windows(json, sizes.layers());
         boolean bias = json.flag("attention_bias", false);
-        boolean mlpBias = json.flag("mlp_bias", false);
+        boolean headNorms = json.flag("use_qk_norm", false);
         double epsilon = json.positive("rms_norm_eps", 1e-6);
         List<LayerSpec> layers = new ArrayList<>();
         for (int i = 0; i < sizes.layers(); i++) {
             String layer = "model.tracks." + TensorSpec.TRACK + ".layers." + i + ".";
+            HeadNorms norms = new HeadNorms(
+                    Norm.rms(layer + "self_attn.q_norm", sizes.headDim(), epsilon),
+                    Norm.rms(layer + "self_attn.k_norm", sizes.headDim(), epsilon));
             layers.add(LayerSpec.preNorm(
                     Norm.rms(layer + "input_layernorm", sizes.hidden(), epsilon),
-                    names.attention(layer, bias, bias, Optional.empty(), rope, 0),
+                    names.attention(
+                            layer,
+                            bias,
+                            bias,
+                            headNorms ? Optional.of(norms) : Optional.empty(),
+                            turned.get(i) ? Optional.of(rope) : Optional.empty(),
+                            windows.get(i)),
                     Norm.rms(layer + "post_attention_layernorm", sizes.hidden(), epsilon),
-                    names.gatedMlp(layer, activation, mlpBias)));
+                    feedForward(json, sizes, layer, i)));
         }
         return names.model(json, layers, wiring, Norm.rms("model.norm", sizes.hidden(), epsilon));
+    }
+
+    private static List<Integer> windows(ConfigJson json, int layers) {
+        int window = json.has("layer_types") ? json.size("sliding_window", 0) : 0;
+        return Windows.ofLayerTypes(json, layers, window, "sliding_window; set it")
+                .orElseGet(() -> Collections.nCopies(layers, 0));
+    }
+
+    private static FeedForward feedForward(ConfigJson json, Sizes sizes, String layer, int number) {
+        Activation activation = json.silu("hidden_act");
+        if (!json.has("num_experts") || !Qwen3Moe.sparse(json).test(number)) {
+            return new LlamaNames(sizes).gatedMlp(layer, activation, json.flag("mlp_bias", false));
+        }
+        int experts = json.requiredSize("num_experts");
+        ExpertLayout layout = new ExpertLayout(experts, sizes.hidden(), json.requiredSize("moe_intermediate_size"));
+        Router router = Router.softmax(
+                layout.router(layer + "mlp.gate", false),
+                ExpertLayout.chosen(json, 2, experts),
+                json.flag("norm_topk_prob", true));
+        return Qwen3Moe.mixture(
+                layout, layer + "mlp.", activation, router.cappedTo(json.positive("router_logit_softcapping", 0)));
     }
 
     private static Wiring wiring(ConfigJson json, int layers) {

@@ -4,6 +4,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.IntPredicate;
 import nighttrain.io.spec.LayerSpec.FeedForward;
 import nighttrain.io.spec.MixtureOfExperts;
 import nighttrain.io.spec.MixtureOfExperts.Activation;
@@ -27,22 +28,30 @@ final class Qwen3Moe {
         ExpertLayout layout = new ExpertLayout(experts, sizes.hidden(), json.size("moe_intermediate_size", 768));
         int chosen = ExpertLayout.chosen(json, 8, experts);
         boolean renormalized = json.flag("norm_topk_prob", false);
-        int step = json.size("decoder_sparse_step", 1);
-        List<Integer> dense = json.integers("mlp_only_layers").orElse(List.of());
+        IntPredicate sparse = sparse(json);
         return Qwen3.model(json, sizes, windows(json, sizes.layers()), layer -> {
             String at = LlamaNames.layer(layer) + "mlp.";
-            if (dense.contains(layer) || (layer + 1) % step != 0) {
-                return names.gatedMlp(LlamaNames.layer(layer), activation, false);
-            }
-            return mixture(layout, at, activation, chosen, renormalized);
+            return sparse.test(layer)
+                    ? mixture(
+                            layout,
+                            at,
+                            activation,
+                            Router.softmax(layout.router(at + "gate", false), chosen, renormalized))
+                    : names.gatedMlp(LlamaNames.layer(layer), activation, false);
         });
     }
 
+    /** Which layers have experts. */
+    static IntPredicate sparse(ConfigJson json) {
+        int step = json.size("decoder_sparse_step", 1);
+        List<Integer> dense = json.integers("mlp_only_layers").orElse(List.of());
+        return layer -> !dense.contains(layer) && (layer + 1) % step == 0;
+    }
+
     /** Under this family's names, which begin with {@code at}. */
-    static FeedForward mixture(
-            ExpertLayout layout, String at, Mlp.Activation activation, int chosen, boolean renormalized) {
+    static FeedForward mixture(ExpertLayout layout, String at, Mlp.Activation activation, Router router) {
         return new MixtureOfExperts(
-                Router.softmax(layout.router(at + "gate", false), chosen, renormalized),
+                router,
                 new Activation.Plain(activation),
                 layout.separate(at + "experts.", "gate_proj", "up_proj", "down_proj"),
                 Optional.empty());

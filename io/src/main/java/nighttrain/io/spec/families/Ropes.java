@@ -1,6 +1,9 @@
 package nighttrain.io.spec.families;
 
+import java.util.List;
 import java.util.Optional;
+import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.Attention.QueryScale;
 import nighttrain.io.spec.Rope;
@@ -77,6 +80,21 @@ final class Ropes {
                     "partial_rotary_factor", "must leave an even number of dimensions of head_dim, " + sizes.headDim());
         }
         return of(json, sizes, dims, DEFAULT_THETA);
+    }
+
+    /**
+     * By layer, whether it has rotary positions: 1 in {@code no_rope_layers}.
+     *
+     * @param absent by layer, where the key is absent
+     */
+    static List<Boolean> turned(ConfigJson json, int layers, IntPredicate absent) {
+        Optional<List<Integer>> listed = json.integers("no_rope_layers");
+        if (listed.isPresent() && listed.get().size() < layers) {
+            throw json.bad("no_rope_layers", "one per layer, " + layers);
+        }
+        return IntStream.range(0, layers)
+                .mapToObj(layer -> listed.map(each -> each.get(layer) != 0).orElseGet(() -> absent.test(layer)))
+                .toList();
     }
 
     private static Optional<ConfigJson> parameters(ConfigJson json) {

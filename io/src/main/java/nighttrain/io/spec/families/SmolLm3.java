@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.IntStream;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.Mlp.Activation;
 import nighttrain.io.spec.ModelSpec;
@@ -25,7 +24,8 @@ final class SmolLm3 {
         Wiring wiring = Wirings.of(json, sizes.layers());
         Activation activation = json.silu("hidden_act");
         Rope rope = Ropes.whole(json, sizes, 2_000_000);
-        List<Boolean> turned = turned(json, sizes.layers());
+        int interval = json.size("no_rope_layer_interval", 4);
+        List<Boolean> turned = Ropes.turned(json, sizes.layers(), layer -> (layer + 1) % interval != 0);
         List<Integer> windows = windows(json, turned);
         boolean bias = json.flag("attention_bias", false);
         boolean mlpBias = json.flag("mlp_bias", false);
@@ -43,19 +43,6 @@ final class SmolLm3 {
         }
         return names.model(json, layers, wiring, Norm.rms("model.norm", sizes.hidden(), epsilon))
                 .withHead(names.head(json.flag("tie_word_embeddings", true)));
-    }
-
-    /** By layer, whether it has rotary positions: 1 in {@code no_rope_layers}. */
-    private static List<Boolean> turned(ConfigJson json, int layers) {
-        int interval = json.size("no_rope_layer_interval", 4);
-        List<Integer> listed = json.integers("no_rope_layers")
-                .orElseGet(() -> IntStream.rangeClosed(1, layers)
-                        .mapToObj(layer -> layer % interval == 0 ? 0 : 1)
-                        .toList());
-        if (listed.size() < layers) {
-            throw json.bad("no_rope_layers", "one per layer, " + layers);
-        }
-        return listed.stream().map(one -> one != 0).toList();
     }
 
     /** Where {@code layer_types} says nothing, layers without positions are those that slide. */

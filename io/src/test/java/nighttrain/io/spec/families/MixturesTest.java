@@ -146,6 +146,42 @@ class MixturesTest {
                 .hasMessageContaining(": mxfp4 (");
     }
 
+    @Test
+    void tracksHaveExpertsOfTheirOwn() {
+        ModelDir model =
+                ModelDir.of(dir, "parallel_track").with("num_tracks", "2").with("track_block_depth", "2");
+        assertThat(dense(model.read())).containsOnly(true);
+        ModelSpec spec = model.with("num_experts", "6")
+                .with("moe_intermediate_size", "20")
+                .with("decoder_sparse_step", "2")
+                .with("router_logit_softcapping", "50.0")
+                .with("use_qk_norm", "true")
+                .with(
+                        "layer_types",
+                        "[\"sliding_attention\", \"sliding_attention\", \"sliding_attention\", \"full_attention\"]")
+                .with("sliding_window", "9")
+                .with("no_rope_layers", "[1, 1, 1, 0]")
+                .read();
+        assertThat(dense(spec)).containsExactly(true, false, true, false);
+        MixtureOfExperts mixture = (MixtureOfExperts) spec.layers().get(1).feedForward();
+        assertThat(mixture.router())
+                .isEqualTo(Router.softmax(mixture.router().logits(), 2, true).cappedTo(50));
+        assertThat(spec.layers())
+                .extracting(layer -> ((Attention) layer.mixer()).window())
+                .containsExactly(9, 9, 9, 0);
+        assertThat(spec.layers())
+                .extracting(layer -> ((Attention) layer.mixer()).rope().isPresent())
+                .containsExactly(true, true, true, false);
+        assertThat(names(spec))
+                .contains(
+                        "model.tracks.1.layers.3.mlp.experts.5.down_proj.weight",
+                        "model.tracks.0.layers.1.mlp.gate.weight",
+                        "model.tracks.1.layers.0.self_attn.q_norm.weight",
+                        "model.tracks.1.layers.2.mlp.up_proj.weight");
+        long expert = 3 * 32 * 20;
+        assertThat(spec.parameterCount() - spec.activeParameterCount()).isEqualTo(2 * 2 * 4 * expert);
+    }
+
     /** Of every layer's experts, idle ones do not count as active; a tensor of several experts counts once. */
     @Test
     void activeParametersAreThoseOfChosenExperts() {
