@@ -2,16 +2,20 @@ package nighttrain.executor;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import java.nio.file.Path;
 import java.util.stream.Stream;
+import nighttrain.executor.device.Device.PeakRates;
 import nighttrain.executor.perf.ModelFootprint;
+import nighttrain.executor.perf.Roofline;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.WeightFormat;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The shapes that speeds are compared on: equal in parameters within 1 %, different in how often ranks meet. */
@@ -38,6 +42,41 @@ class ShapesTest {
         assertThat(ModelFootprint.gpuBytesPerRank(model.with(WeightFormat.Choice.FP8), 1))
                 .isEqualTo(2 * 8_030_261_248L - inLayers + 4 * scales);
         assertThat(model.kvElementsPerToken()).isEqualTo(2 * 32 * 8 * 128);
+    }
+
+    /** The first two as their makers publish them (30.5 B of which 3.3 B, 20.9 B), the last two by hand. */
+    @ParameterizedTest
+    @CsvSource({
+        "qwen3-30b-a3b, 30532122624, 3353032704",
+        "gpt-oss-20b, 20914757184, 4187440704",
+        "pt-moe-large, 147803703296, 15834122240",
+        "pt-moe-small, 6794281984, 1584956416"
+    })
+    void mixturesHaveTheirPublishedParameters(String name, long parameters, long active) {
+        ModelFootprint footprint = ModelFootprint.of(shape(name));
+        assertThat(footprint.parameters()).isEqualTo(parameters);
+        assertThat(footprint.activeParameters()).isEqualTo(active);
+    }
+
+    /** Routers, embeddings and norms are whole on every rank; experts, attention and head are shared. */
+    @Test
+    void ranksShareExpertsAndHaveTheRouterWhole() {
+        ModelSpec model = shape("qwen3-30b-a3b");
+        long whole = 48L * (128 * 2048 + 2 * 2048 + 2 * 128) + 2048 + 151_936L * 2048;
+        assertThat(ModelFootprint.parametersPerRank(model, 4)).isEqualTo(whole + (30_532_122_624L - whole) / 4);
+        assertThat(ModelFootprint.gpuBytesPerRank(model, 1)).isEqualTo(2 * 30_532_122_624L);
+    }
+
+    /** A step's weights are read once: all experts' in a large one, those of the chosen in one of a token. */
+    @Test
+    void rooflineCountsTheExpertsThatAreHit() {
+        ModelSpec model = shape("qwen3-30b-a3b");
+        double weights = new Roofline(model, 1, new PeakRates(1, 1e30)).seconds(Roofline.Step.decode(1, 1));
+        assertThat(weights / 2).isCloseTo(3.353e9 - 151_936 * 2048, withinPercentage(1));
+        double all = new Roofline(model, 1, new PeakRates(1, 1e30)).seconds(Roofline.Step.decode(128, 1));
+        assertThat(all / 2).isBetween(30.2e9, 31.6e9);
+        double flops = new Roofline(model, 1, new PeakRates(1e30, 1)).seconds(Roofline.Step.decode(1, 1));
+        assertThat(flops / 2).isCloseTo(3.353e9 - 151_936 * 2048, withinPercentage(1));
     }
 
     @Test

@@ -22,6 +22,24 @@ class InspectTest {
     }
 
     @Test
+    void tellsTotalAndActiveParametersOfExperts() {
+        assertThat(Outcome.of(
+                                "inspect",
+                                "--model",
+                                Project.CONF.resolve("shapes/qwen3-30b-a3b").toString())
+                        .out())
+                .contains("30,532,122,624 (61.1 GB in bf16)")
+                .contains("3,353,032,704 parameters per token, embedding included")
+                .contains("8 of 128 experts 768");
+        assertThat(Outcome.of(
+                                "inspect",
+                                "--model",
+                                Project.CONF.resolve("shapes/dense-8b").toString())
+                        .out())
+                .doesNotContain("active");
+    }
+
+    @Test
     void saysWhichRanksDoNotDivide() {
         Outcome outcome = Outcome.of(
                 "inspect", "--model", Project.CONF.resolve("demo/model").toString());

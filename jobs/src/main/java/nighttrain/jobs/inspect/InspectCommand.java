@@ -68,6 +68,9 @@ public final class InspectCommand implements Command {
             line(out, "shape", "%s", shape(config));
             line(out, "block", "%s", String.join(", ", config.traits()));
             line(out, "parameters", "%,d (%s in bf16)", footprint.parameters(), bytes(footprint.parameters()));
+            if (footprint.activeParameters() < footprint.parameters()) {
+                line(out, "active", "%,d parameters per token, embedding included", footprint.activeParameters());
+            }
             line(out, "KV cache", "%,d bytes per token in bf16", footprint.kvElementsPerToken() * BF16_BYTES);
             line(
                     out,
