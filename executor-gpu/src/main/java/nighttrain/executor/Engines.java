@@ -40,6 +40,13 @@ public final class Engines {
      * @throws UserError naming the setting, its limit and the way out
      */
     public static void check(EngineConfig config, ModelSpec model) {
+        if (config.backend() == Backend.CUDA) {
+            ModelBlocks.checkGpus(model);
+        }
+        checkSizes(config, model);
+    }
+
+    private static void checkSizes(EngineConfig config, ModelSpec model) {
         ModelBlocks.checkRanks(model, Math.max(1, config.layout().ranks()));
         int maxModelLen = maxModelLen(config, model);
         int needed = CacheLayout.pagesFor(maxModelLen, config.kv().pageTokens());
@@ -68,12 +75,12 @@ public final class Engines {
     }
 
     /**
-     * What {@code config} comes to on GPUs that need not be here, all of their memory free.
+     * What {@code config} comes to on GPUs that need not be here, all of their memory free; also of models that GPUs cannot compute yet.
      *
      * @throws UserError where it cannot be had
      */
     public static EnginePlan planOn(HardwareProfile hardware, int gpus, EngineConfig config, ModelSpec model) {
-        check(config, model);
+        checkSizes(config, model);
         EnginePlanning.Room room = new EnginePlanning.Room(gpus, budgetBytes(hardware, config));
         return EnginePlanning.onGpus(
                 config, model.with(config.weights()), maxModelLen(config, model), SCORED_PER_STEP, room);

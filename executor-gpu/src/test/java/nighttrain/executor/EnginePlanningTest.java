@@ -75,6 +75,22 @@ class EnginePlanningTest {
         assertThat(memory.usedBytes(plan)).isLessThanOrEqualTo(memory.budgetBytes());
     }
 
+    /** GPUs compute no experts yet, but what they would take is known. */
+    @Test
+    void mixturesOfExpertsArePlanned() {
+        EnginePlan one = Engines.planOn(H200, 1, EngineConfig.defaults(), shape("qwen3-30b-a3b"));
+        assertThat(one.ranks()).isEqualTo(1);
+        assertThat(one.cache().bytes()).isBetween(60L << 30, 68L << 30);
+        assertThat(Engines.planOn(SMALL, 4, EngineConfig.defaults(), shape("qwen3-30b-a3b"))
+                        .ranks())
+                .as("61 GB of weights")
+                .isEqualTo(2);
+        assertThat(Engines.planOn(H200, 8, EngineConfig.defaults(), shape("pt-moe-large"))
+                        .ranks())
+                .as("296 GB of weights")
+                .isEqualTo(4);
+    }
+
     @Test
     void onCpusItIsTheSameAsEver() {
         EngineConfig cpu =

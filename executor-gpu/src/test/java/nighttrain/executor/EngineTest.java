@@ -246,6 +246,7 @@ class EngineTest {
                 "olmo3 | 2 | bad value of --ranks: 2 (must be 1, since queries and keys of this model are normed over all heads at once; use --replicas)",
                 "llama-gqa | 3 | bad value of --ranks: 3 (must divide the model's 4 attention heads; choose a divisor or leave --ranks out)",
                 "llama-gqa | 4 | bad value of --ranks: 4 (must divide the model's 2 key/value heads; choose a divisor or leave --ranks out)",
+                "qwen3-moe | 8 | bad value of --ranks: 8 (must divide the model's 4 attention heads; choose a divisor or leave --ranks out)",
                 "parallel-track | 3 | bad value of --ranks: 3 (must divide the model's 4 tracks; choose a divisor or leave --ranks out)",
                 "parallel-track | 8 | bad value of --ranks: 8 (must divide the model's 4 tracks; choose a divisor or leave --ranks out)",
             })
@@ -267,6 +268,26 @@ class EngineTest {
                         + "|CUDA library not found): .* \\(.*--backend cpu\\)");
         EngineConfig automatic = EngineConfig.on(Backend.AUTO).with(new StepConfig(4, 0, 0));
         assertThat(Engines.plan(automatic, checkpoint.spec()).backend()).isEqualTo(Backend.CPU);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "qwen3-moe | qwen3_moe (GPUs compute no mixtures of experts yet; use --backend cpu or choose another model)",
+                "pt-moe | parallel_track (GPUs compute no mixtures of experts yet; use --backend cpu or choose another model)",
+                "gpt-oss-mxfp4 | gpt_oss (GPUs compute no attention sinks yet; use --backend cpu or choose another model)"
+            })
+    void modelsThatGpusCannotComputeAreRefusedByName(String name, String message) {
+        EngineConfig cuda = new EngineConfig(Backend.CUDA, 0, 0, 4, 0, 0, 16, 0, true, 0);
+        try (Checkpoint model = Checkpoints.open(Goldens.checkpoint(name))) {
+            assertThatThrownBy(() -> Engines.check(cuda, model.spec()))
+                    .isInstanceOf(UserError.class)
+                    .hasMessage("model cannot run on GPUs: " + message);
+            assertThatThrownBy(() -> Engines.plan(cuda, model.spec()))
+                    .isInstanceOf(UserError.class)
+                    .hasMessage("model cannot run on GPUs: " + message);
+        }
     }
 
     @Test
