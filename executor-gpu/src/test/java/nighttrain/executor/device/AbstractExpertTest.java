@@ -9,7 +9,8 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import nighttrain.executor.device.ExpertOps.Choice;
 import nighttrain.executor.device.ExpertOps.Routing;
-import nighttrain.executor.device.ExpertReference.Weighted;
+import nighttrain.executor.reference.ExpertReference;
+import nighttrain.executor.reference.ExpertReference.Weighted;
 import nighttrain.io.spec.MixtureOfExperts.Activation;
 import nighttrain.io.spec.MixtureOfExperts.Router;
 import nighttrain.io.spec.MixtureOfExperts.Router.Groups;
@@ -321,7 +322,7 @@ public abstract class AbstractExpertTest extends OneDevice {
             int at = (track * tokens + token) * count;
             return ExpertReference.choose(
                     router,
-                    Arrays.copyOfRange(logits, at, at + count),
+                    Formulas.wide(Arrays.copyOfRange(logits, at, at + count)),
                     correction.map(values -> Arrays.copyOfRange(values, track * count, (track + 1) * count)),
                     scales.map(values -> Arrays.copyOfRange(values, track * count, (track + 1) * count)));
         }

@@ -5,11 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
+import java.util.Optional;
 import java.util.Random;
 import java.util.function.UnaryOperator;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Communicator.Pending;
 import nighttrain.executor.device.Device;
+import nighttrain.executor.device.ExpertOps;
 import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.reference.RandomCheckpoint;
@@ -41,6 +43,8 @@ class SummedPartsTest {
                 "LADDER_LAST_2",
                 "TRACKS_MEAN",
                 "TRACKS_SUM",
+                "EXPERTS_DENSE",
+                "EXPERTS_TRACKS",
                 "FINISHED_DENSE",
                 "FINISHED_LADDER_LAST_2",
                 "FINISHED_TRACKS"
@@ -79,25 +83,31 @@ class SummedPartsTest {
         }
 
         Device device() {
-            Ops counted = counted(device.ops());
+            Ops counted = counted(Ops.class, device.ops());
+            Optional<ExpertOps> ofExperts = device.expertOps().map(real -> counted(ExpertOps.class, real));
             return new TamperedSums(device, this::watched) {
                 @Override
                 public Ops ops() {
                     return counted;
                 }
+
+                @Override
+                public Optional<ExpertOps> expertOps() {
+                    return ofExperts;
+                }
             };
         }
 
-        private Ops counted(Ops real) {
-            return (Ops) Proxy.newProxyInstance(
-                    getClass().getClassLoader(), new Class<?>[] {Ops.class}, (proxy, verb, arguments) -> {
+        private <T> T counted(Class<T> type, T real) {
+            return type.cast(Proxy.newProxyInstance(
+                    getClass().getClassLoader(), new Class<?>[] {type}, (proxy, verb, arguments) -> {
                         verbs++;
                         try {
                             return verb.invoke(real, arguments);
                         } catch (InvocationTargetException e) {
                             throw e.getCause();
                         }
-                    });
+                    }));
         }
 
         private Pending watched(Communicator ranks, TamperedSums.Sum sum) {

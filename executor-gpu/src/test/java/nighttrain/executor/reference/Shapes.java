@@ -5,7 +5,15 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.LayerSpec;
+import nighttrain.io.spec.LayerSpec.FeedForward;
 import nighttrain.io.spec.LayerSpec.Residual;
+import nighttrain.io.spec.MixtureOfExperts;
+import nighttrain.io.spec.MixtureOfExperts.Activation;
+import nighttrain.io.spec.MixtureOfExperts.Expert;
+import nighttrain.io.spec.MixtureOfExperts.Router;
+import nighttrain.io.spec.MixtureOfExperts.Router.Groups;
+import nighttrain.io.spec.MixtureOfExperts.Router.Score;
+import nighttrain.io.spec.MixtureOfExperts.Shared;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.ModelSpec.Embedding;
@@ -13,6 +21,7 @@ import nighttrain.io.spec.ModelSpec.Head;
 import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Parameter.Table;
+import nighttrain.io.spec.Parameter.Vector;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.Rope.Scaling;
 import nighttrain.io.spec.TensorSpec;
@@ -34,7 +43,12 @@ public enum Shapes {
     FINISHED_LADDER(Wiring.ladder(4)),
     FINISHED_LADDER_LAST_2(Wiring.ladder(2)),
     FINISHED_TRACKS(Wiring.parallelTrack(4, 2, Wiring.Combine.MEAN)),
-    FINISHED_KRAKEN(kraken(4));
+    FINISHED_KRAKEN(kraken(4)),
+    EXPERTS_DENSE(Wiring.dense()),
+    EXPERTS_PARALLEL_BLOCK(Wiring.parallelBlock()),
+    EXPERTS_LADDER(Wiring.ladder(4)),
+    EXPERTS_TRACKS(Wiring.parallelTrack(4, 2, Wiring.Combine.MEAN)),
+    EXPERTS_KRAKEN(kraken(4));
 
     public static final int LAYERS = 4;
     public static final int VOCABULARY = 61;
@@ -42,6 +56,8 @@ public enum Shapes {
 
     private static final int HIDDEN = 24;
     private static final int INTERMEDIATE = 40;
+    private static final int EXPERTS = 8;
+    private static final int EXPERT_WIDTH = 10;
     private static final int HEADS = 4;
     private static final int HEAD_DIM = 8;
     private static final double EPSILON = 1e-5;
@@ -54,10 +70,12 @@ public enum Shapes {
 
     public ModelSpec model() {
         return switch (this) {
-            case KRAKEN_AUTHORS_BLOCK -> model(wiring, new Style(false, true, HEAD_DIM, false));
-            case KRAKEN_AUTHORS_DEFAULTS -> model(wiring, new Style(false, false, 7, false));
+            case KRAKEN_AUTHORS_BLOCK -> model(wiring, new Style(false, true, HEAD_DIM, false, false));
+            case KRAKEN_AUTHORS_DEFAULTS -> model(wiring, new Style(false, false, 7, false, false));
             case FINISHED_DENSE, FINISHED_LADDER, FINISHED_LADDER_LAST_2, FINISHED_TRACKS, FINISHED_KRAKEN ->
-                model(wiring, new Style(true, false, HEAD_DIM, true));
+                model(wiring, new Style(true, false, HEAD_DIM, true, false));
+            case EXPERTS_DENSE, EXPERTS_PARALLEL_BLOCK, EXPERTS_LADDER, EXPERTS_TRACKS, EXPERTS_KRAKEN ->
+                model(wiring, new Style(true, false, HEAD_DIM, false, true));
             default -> model(wiring);
         };
     }
@@ -67,8 +85,9 @@ public enum Shapes {
      *
      * @param finished with what families do beyond Llama: norms after modules, norms of weight {@code 1 + w}, multipliers of embedding,
      *     attention, modules and logits, GeGLU, a layer without rope, queries that grow with their position, capped logits
+     * @param experts with a mixture of experts in every layer, of another kind in each
      */
-    private record Style(boolean llama, boolean bias, int headDim, boolean finished) {}
+    private record Style(boolean llama, boolean bias, int headDim, boolean finished, boolean experts) {}
 
     /** Kraken over {@code tracks} tracks of these sizes. */
     public static Wiring kraken(int tracks) {
@@ -77,7 +96,7 @@ public enum Shapes {
 
     /** Of Llama's layers: RMSNorm, RoPE, SwiGLU, no biases. */
     public static ModelSpec model(Wiring wiring) {
-        return model(wiring, new Style(true, false, HEAD_DIM, false));
+        return model(wiring, new Style(true, false, HEAD_DIM, false, false));
     }
 
     /** Of Llama's layers, or of those that Kraken's authors used: LayerNorm, learned positions, GELU. */
@@ -140,9 +159,75 @@ public enum Shapes {
                     mlp,
                     Residual.times(0.5));
         }
+        FeedForward feedForward = style.experts() ? mixture(at + "mlp.", number) : mlp;
         return wiring.kind() == Wiring.Kind.PARALLEL_BLOCK
-                ? LayerSpec.sideBySide(first, attention, mlp)
-                : LayerSpec.preNorm(first, attention, norm(at + "post_attention_layernorm", style), mlp);
+                ? LayerSpec.sideBySide(first, attention, feedForward)
+                : LayerSpec.preNorm(first, attention, norm(at + "post_attention_layernorm", style), feedForward);
+    }
+
+    /** By layer: a shared expert with a gate; sigmoid, groups and a shared expert; biases and a clamp; a norm and scales of the router. */
+    private static MixtureOfExperts mixture(String at, int number) {
+        Linear logits = Linear.of(at + "gate", EXPERTS, HIDDEN, number == 2);
+        Mlp shared = new Mlp(
+                Mlp.Activation.SILU,
+                Optional.of(Linear.of(at + "shared.gate_proj", INTERMEDIATE, HIDDEN, false)),
+                Linear.of(at + "shared.up_proj", INTERMEDIATE, HIDDEN, false),
+                Linear.of(at + "shared.down_proj", HIDDEN, INTERMEDIATE, false));
+        Router router = switch (number) {
+            case 0 -> Router.softmax(logits, 2, true).cappedTo(2);
+            case 1 ->
+                router(
+                        logits,
+                        Optional.empty(),
+                        Score.SIGMOID,
+                        Optional.of(new Vector(at + "correction", EXPERTS, TensorSpec.Fill.ZERO)),
+                        Optional.of(new Groups(4, 2)),
+                        Optional.empty());
+            case 2 -> Router.softmaxOfChosen(logits, 2);
+            default ->
+                router(
+                        logits,
+                        Optional.of(Norm.rms(at + "router_norm", HIDDEN, EPSILON)),
+                        Score.SOFTMAX,
+                        Optional.empty(),
+                        Optional.empty(),
+                        Optional.of(new Vector(at + "scales", EXPERTS, TensorSpec.Fill.ONE)));
+        };
+        List<Expert> experts = IntStream.range(0, EXPERTS)
+                .mapToObj(e -> new Expert(
+                        Optional.of(Linear.of(at + e + ".gate_proj", EXPERT_WIDTH, HIDDEN, number == 2)),
+                        Linear.of(at + e + ".up_proj", EXPERT_WIDTH, HIDDEN, number == 2),
+                        Linear.of(at + e + ".down_proj", HIDDEN, EXPERT_WIDTH, number == 2)))
+                .toList();
+        return new MixtureOfExperts(
+                router,
+                switch (number) {
+                    case 2 -> new Activation.ClampedSwiGlu(1.5, 1);
+                    case 3 -> new Activation.Plain(Mlp.Activation.GELU_TANH);
+                    default -> new Activation.Plain(Mlp.Activation.SILU);
+                },
+                experts,
+                switch (number) {
+                    case 0 ->
+                        Optional.of(new Shared(shared, Optional.of(Linear.of(at + "shared_gate", 1, HIDDEN, false))));
+                    case 1 -> Optional.of(new Shared(shared, Optional.empty()));
+                    default -> Optional.empty();
+                });
+    }
+
+    private static Router router(
+            Linear logits,
+            Optional<Norm> norm,
+            Score score,
+            Optional<Vector> correction,
+            Optional<Groups> groups,
+            Optional<Vector> scales) {
+        return new Router(norm, logits, 0, score, correction, groups, 2, true, 1.25, scales);
+    }
+
+    /** Whether its layers have experts, which GPUs cannot compute yet. */
+    public boolean hasExperts() {
+        return model().layers().get(0).feedForward() instanceof MixtureOfExperts;
     }
 
     private static Norm norm(String name, Style style) {

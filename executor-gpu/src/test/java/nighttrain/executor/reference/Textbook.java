@@ -1,10 +1,14 @@
 package nighttrain.executor.reference;
 
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.stream.IntStream;
+import nighttrain.executor.reference.ExpertReference.Weighted;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.LayerSpec.Residual;
+import nighttrain.io.spec.MixtureOfExperts;
+import nighttrain.io.spec.MixtureOfExperts.Router;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Norm;
@@ -285,12 +289,17 @@ public final class Textbook {
     }
 
     private double[][] transformed(double[][] x, String layer) {
-        Mlp mlp = (Mlp) spec(layer).feedForward();
+        return spec(layer).feedForward() instanceof MixtureOfExperts mixture
+                ? mixed(x, layer + "mlp.", mixture)
+                : transformed(x, layer + "mlp.", (Mlp) spec(layer).feedForward());
+    }
+
+    private double[][] transformed(double[][] x, String at, Mlp mlp) {
         boolean bias = mlp.up().bias().isPresent();
         int ffn = mlp.width();
-        double[][] up = linear(x, layer + "mlp.up_proj", ffn, bias);
+        double[][] up = linear(x, at + "up_proj", ffn, bias);
         boolean gated = mlp.gate().isPresent();
-        double[][] gate = gated ? linear(x, layer + "mlp.gate_proj", ffn, bias) : up;
+        double[][] gate = gated ? linear(x, at + "gate_proj", ffn, bias) : up;
         for (int t = 0; t < x.length; t++) {
             for (int c = 0; c < ffn; c++) {
                 double g = gate[t][c];
@@ -300,7 +309,52 @@ public final class Textbook {
                 up[t][c] = gated ? activated * up[t][c] : activated;
             }
         }
-        return linear(up, layer + "mlp.down_proj", model.hiddenSize(), bias);
+        return linear(up, at + "down_proj", model.hiddenSize(), bias);
+    }
+
+    /** All experts' outputs for all tokens, of which each token takes those it chose. */
+    private double[][] mixed(double[][] x, String at, MixtureOfExperts mixture) {
+        int count = mixture.experts().size();
+        Router router = mixture.router();
+        double[][] read = router.norm().isPresent() ? norm(x, at + "router_norm") : x;
+        double[][] logits =
+                linear(read, at + "gate", count, router.logits().bias().isPresent());
+        Optional<float[]> correction = router.correction().map(any -> checkpoint.values(at + "correction", count));
+        Optional<float[]> scales = router.expertScales().map(any -> checkpoint.values(at + "scales", count));
+        double[][] out = mixture.shared()
+                .map(one -> transformed(x, at + "shared.", one.mlp()))
+                .orElse(new double[x.length][model.hiddenSize()]);
+        if (mixture.shared().flatMap(MixtureOfExperts.Shared::gate).isPresent()) {
+            double[][] gate = linear(x, at + "shared_gate", 1, false);
+            for (int t = 0; t < x.length; t++) {
+                out[t] = times(new double[][] {out[t]}, 1 / (1 + Math.exp(-gate[t][0])))[0];
+            }
+        }
+        double[][][] outputs = new double[count][][];
+        for (int e = 0; e < count; e++) {
+            outputs[e] = expert(x, at + e + ".", mixture);
+        }
+        for (int t = 0; t < x.length; t++) {
+            for (Weighted one : ExpertReference.choose(router, logits[t], correction, scales)) {
+                for (int c = 0; c < out[t].length; c++) {
+                    out[t][c] += one.weight() * outputs[one.expert()][t][c];
+                }
+            }
+        }
+        return out;
+    }
+
+    private double[][] expert(double[][] x, String at, MixtureOfExperts mixture) {
+        boolean bias = mixture.experts().get(0).up().bias().isPresent();
+        double[][] gate = linear(x, at + "gate_proj", mixture.width(), bias);
+        double[][] up = linear(x, at + "up_proj", mixture.width(), bias);
+        double[][] activated = new double[x.length][];
+        for (int t = 0; t < x.length; t++) {
+            double[] both = Arrays.copyOf(gate[t], 2 * mixture.width());
+            System.arraycopy(up[t], 0, both, mixture.width(), mixture.width());
+            activated[t] = ExpertReference.activated(mixture.activation(), both, true);
+        }
+        return linear(activated, at + "down_proj", model.hiddenSize(), bias);
     }
 
     private double[][] linear(double[][] x, String name, int outputs, boolean hasBias) {

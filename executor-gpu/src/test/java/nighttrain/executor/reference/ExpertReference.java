@@ -1,4 +1,4 @@
-package nighttrain.executor.device;
+package nighttrain.executor.reference;
 
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -12,15 +12,15 @@ import nighttrain.io.spec.MixtureOfExperts.Router.Score;
 import nighttrain.io.spec.Mlp;
 
 /** What a token's experts make of it, as the papers have it, in float64: one token after another, nothing gathered. */
-final class ExpertReference {
+public final class ExpertReference {
     private ExpertReference() {}
 
     /** An expert and what its output is multiplied by. */
-    record Weighted(int expert, double weight) {}
+    public record Weighted(int expert, double weight) {}
 
     /** Experts in the order of their choice. */
-    static List<Weighted> choose(
-            Router router, float[] logits, Optional<float[]> correction, Optional<float[]> scales) {
+    public static List<Weighted> choose(
+            Router router, double[] logits, Optional<float[]> correction, Optional<float[]> scales) {
         double[] scores = new double[logits.length];
         for (int e = 0; e < scores.length; e++) {
             double logit =
@@ -95,7 +95,7 @@ final class ExpertReference {
     }
 
     /** Of gate and up side by side, or of up alone where there is no gate. */
-    static double[] activated(Activation activation, double[] up, boolean gated) {
+    public static double[] activated(Activation activation, double[] up, boolean gated) {
         int width = gated ? up.length / 2 : up.length;
         double[] out = new double[width];
         for (int i = 0; i < width; i++) {
@@ -120,7 +120,7 @@ final class ExpertReference {
     }
 
     /** {@code W x + b} of the weights from row {@code firstRow} on. */
-    static double[] linear(double[] x, float[] weights, float[] bias, int firstRow, int outputs) {
+    public static double[] linear(double[] x, float[] weights, float[] bias, int firstRow, int outputs) {
         double[] out = new double[outputs];
         for (int o = 0; o < outputs; o++) {
             out[o] = bias[firstRow + o];
