@@ -279,7 +279,7 @@ class EngineTest {
                 "gpt-oss-mxfp4 | gpt_oss (GPUs compute no attention sinks yet; use --backend cpu or choose another model)"
             })
     void modelsThatGpusCannotComputeAreRefusedByName(String name, String message) {
-        EngineConfig cuda = new EngineConfig(Backend.CUDA, 0, 0, 4, 0, 0, 16, 0, true, 0);
+        EngineConfig cuda = EngineConfig.on(Backend.CUDA).with(new StepConfig(4, 0, 0));
         try (Checkpoint model = Checkpoints.open(Goldens.checkpoint(name))) {
             assertThatThrownBy(() -> Engines.check(cuda, model.spec()))
                     .isInstanceOf(UserError.class)
