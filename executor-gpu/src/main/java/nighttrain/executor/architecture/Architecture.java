@@ -25,13 +25,19 @@ public sealed interface Architecture permits DenseTensorParallel, ParallelBlock,
     /** The architecture that a model was trained with. */
     static Architecture of(ModelSpec model) {
         Wiring wiring = model.wiring();
-        return switch (wiring.kind()) {
-            case DENSE -> new DenseTensorParallel();
-            case PARALLEL_BLOCK -> new ParallelBlock();
-            case LADDER -> new LadderResidual(wiring.ladderLayers());
-            case PARALLEL_TRACK -> new ParallelTrack(wiring.tracks(), wiring.blockDepth(), wiring.combine());
-            case KRAKEN -> new Kraken(wiring.tracks());
-        };
+        if (wiring instanceof Wiring.ParallelBlock) {
+            return new ParallelBlock();
+        }
+        if (wiring instanceof Wiring.Ladder ladder) {
+            return new LadderResidual(ladder.ladderLayers());
+        }
+        if (wiring instanceof Wiring.ParallelTrack track) {
+            return new ParallelTrack(track.tracks(), track.blockDepth(), track.combine());
+        }
+        if (wiring instanceof Wiring.Kraken kraken) {
+            return new Kraken(kraken.tracks());
+        }
+        return new DenseTensorParallel();
     }
 
     /**

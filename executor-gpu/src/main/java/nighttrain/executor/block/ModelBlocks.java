@@ -18,6 +18,7 @@ import nighttrain.executor.device.Matrix;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter;
+import nighttrain.io.spec.Wiring;
 
 /** A model on one of several ranks: its layers' blocks, and what follows from all of them. */
 public final class ModelBlocks {
@@ -126,7 +127,9 @@ public final class ModelBlocks {
 
     /** The layer that joins tracks, where there is one: every track has its columns. */
     public Optional<Matrix> loadJoin(Loader loader) {
-        return model.wiring().join().map(join -> loader.byTrack("join", join));
+        return model.wiring() instanceof Wiring.Kraken kraken
+                ? Optional.of(loader.byTrack("join", kraken.join()))
+                : Optional.empty();
     }
 
     public HeadBlock head() {

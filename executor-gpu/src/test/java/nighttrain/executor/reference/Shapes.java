@@ -160,7 +160,7 @@ public enum Shapes {
                     Residual.times(0.5));
         }
         FeedForward feedForward = style.experts() ? mixture(at + "mlp.", number) : mlp;
-        return wiring.kind() == Wiring.Kind.PARALLEL_BLOCK
+        return wiring instanceof Wiring.ParallelBlock
                 ? LayerSpec.sideBySide(first, attention, feedForward)
                 : LayerSpec.preNorm(first, attention, norm(at + "post_attention_layernorm", style), feedForward);
     }

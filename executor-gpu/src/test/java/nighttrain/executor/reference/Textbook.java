@@ -67,16 +67,16 @@ public final class Textbook {
 
     private double[][] decode(double[][] h) {
         Wiring wiring = model.wiring();
-        if (wiring.kind() == Wiring.Kind.PARALLEL_TRACK) {
-            return tracks(h, wiring);
+        if (wiring instanceof Wiring.ParallelTrack tracks) {
+            return tracks(h, tracks);
         }
-        if (wiring.kind() == Wiring.Kind.KRAKEN) {
-            return kraken(h, wiring.tracks());
+        if (wiring instanceof Wiring.Kraken kraken) {
+            return kraken(h, kraken);
         }
-        if (wiring.kind() == Wiring.Kind.LADDER) {
-            return ladder(h, wiring.ladderLayers());
+        if (wiring instanceof Wiring.Ladder ladder) {
+            return ladder(h, ladder.ladderLayers());
         }
-        boolean parallel = wiring.kind() == Wiring.Kind.PARALLEL_BLOCK;
+        boolean parallel = wiring instanceof Wiring.ParallelBlock;
         for (int l = 0; l < model.layers().size(); l++) {
             String layer = "model.layers." + l + ".";
             if (parallel) {
@@ -106,7 +106,7 @@ public final class Textbook {
         return afterMlp;
     }
 
-    private double[][] tracks(double[][] start, Wiring tracks) {
+    private double[][] tracks(double[][] start, Wiring.ParallelTrack tracks) {
         double[][][] h = new double[tracks.tracks()][][];
         Arrays.fill(h, start);
         for (int l = 0; l < model.layers().size(); l++) {
@@ -127,7 +127,8 @@ public final class Textbook {
     }
 
     /** The authors' form: the sum of the other tracks' streams joins this track's before its MLP; concat and linear at the end. */
-    private double[][] kraken(double[][] start, int tracks) {
+    private double[][] kraken(double[][] start, Wiring.Kraken kraken) {
+        int tracks = kraken.tracks();
         double[][][] h = new double[tracks][][];
         for (int i = 0; i < tracks; i++) {
             String layer = "model.tracks." + i + ".layers.0.";
@@ -157,7 +158,7 @@ public final class Textbook {
                 side,
                 "model.join",
                 model.hiddenSize(),
-                model.wiring().join().orElseThrow().bias().isPresent());
+                kraken.join().bias().isPresent());
     }
 
     private double[][] embed(int[] ids) {

@@ -34,7 +34,7 @@ public record LayerSpec(
                 Residual.plain());
     }
 
-    /** Both read one norm ({@link Wiring.Kind#PARALLEL_BLOCK}). */
+    /** Both read one norm ({@link Wiring.ParallelBlock}). */
     public static LayerSpec sideBySide(Norm norm, Mixer mixer, FeedForward feedForward) {
         return new LayerSpec(
                 Optional.of(norm), mixer, Residual.plain(), Optional.empty(), feedForward, Residual.plain());

@@ -66,7 +66,7 @@ public record ModelSpec(
     public ModelSpec {
         layers = List.copyOf(layers);
         spellings = List.copyOf(spellings);
-        if (wiring.kind() == Wiring.Kind.PARALLEL_BLOCK && !layers.stream().allMatch(LayerSpec::canStandSideBySide)) {
+        if (wiring instanceof Wiring.ParallelBlock && !layers.stream().allMatch(LayerSpec::canStandSideBySide)) {
             throw new IllegalArgumentException("parallel blocks have one norm, and one multiplier for both outputs");
         }
     }

@@ -44,7 +44,7 @@ final class Llama {
     /** Llama with ladder residuals as the authors' own code saves it (arXiv 2501.06589): {@code ladder_layers} lists the layers. */
     static ModelSpec readLadder(ConfigJson json) {
         ModelSpec llama = read(json);
-        if (llama.wiring().kind() == Wiring.Kind.DENSE && !json.has("ladder_layers")) {
+        if (llama.wiring() instanceof Wiring.Dense && !json.has("ladder_layers")) {
             throw UserError.of(
                     "missing key in " + json.file(),
                     "ladder_layers",

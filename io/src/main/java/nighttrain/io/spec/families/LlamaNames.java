@@ -68,7 +68,7 @@ record LlamaNames(Sizes sizes) {
 
     /** Norms before the mixer and before the feed-forward; in a parallel block the first alone. */
     LayerSpec layer(Wiring wiring, Norm first, Mixer mixer, Norm second, FeedForward feedForward) {
-        return wiring.kind() == Wiring.Kind.PARALLEL_BLOCK
+        return wiring instanceof Wiring.ParallelBlock
                 ? LayerSpec.sideBySide(first, mixer, feedForward)
                 : LayerSpec.preNorm(first, mixer, second, feedForward);
     }

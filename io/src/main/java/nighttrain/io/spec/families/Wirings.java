@@ -62,7 +62,7 @@ final class Wirings {
 
     /** Refuses the keys of {@link #of} in models of tracks. */
     static void refuseBesideTracks(ConfigJson json, int layers) {
-        if (of(json, layers).kind() != Wiring.Kind.DENSE) {
+        if (!(of(json, layers) instanceof Wiring.Dense)) {
             throw json.unsupported("model_type", "tracks are neither ladders nor parallel blocks; drop those keys");
         }
     }
