@@ -40,36 +40,15 @@ public interface Checkpoint extends AutoCloseable {
     default CheckpointTensor weight(Linear linear, int track) {
         Linear.Storage storage = linear.storage();
         String name = TensorSpec.ofTrack(linear.weight(), track);
-        CheckpointTensor stored = unstacked(storage, name, storage.weightShape(linear.inputs()));
-        if (storage.inputsFirst()) {
-            return new TensorViews.TransposedColumns(
-                    name, stored, storage.firstOutput(), storage.step(), linear.outputs());
-        }
-        return outputs(linear, name, stored);
+        return storage.inputsFirst()
+                ? new TensorViews.TransposedColumns(linear, tensor(name, linear.inputs(), storage.outputs()))
+                : TensorViews.outputs(linear, tensor(name, storage.outputs(), linear.inputs()));
     }
 
     /** A linear layer's bias, {@code [outputs]}, of a layer that has one; otherwise as {@link #weight}. */
     default CheckpointTensor bias(Linear linear, int track) {
         String name = TensorSpec.ofTrack(linear.bias().orElseThrow(), track);
-        return outputs(
-                linear, name, unstacked(linear.storage(), name, linear.storage().biasShape()));
-    }
-
-    private CheckpointTensor unstacked(Linear.Storage storage, String name, long... shape) {
-        CheckpointTensor stored = tensor(name, shape);
-        return storage.stack()
-                .<CheckpointTensor>map(stack -> TensorViews.Part.ofStack(name, stored, stack.index()))
-                .orElse(stored);
-    }
-
-    private static CheckpointTensor outputs(Linear linear, String name, CheckpointTensor stored) {
-        Linear.Storage storage = linear.storage();
-        if (storage.step() > 1) {
-            return new TensorViews.SteppedRows(name, stored, storage.firstOutput(), storage.step(), linear.outputs());
-        }
-        return storage.outputs() == linear.outputs()
-                ? stored
-                : TensorViews.Part.ofRows(name, stored, storage.firstOutput(), linear.outputs());
+        return TensorViews.outputs(linear, tensor(name, linear.storage().outputs()));
     }
 
     /** The same tensors with what an engine makes of them. */

@@ -12,6 +12,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.MappedFile.MappedTensor;
@@ -21,6 +22,7 @@ import nighttrain.io.spec.ModelSpec.Head;
 import nighttrain.io.spec.ModelSpec.Spelling;
 import nighttrain.io.spec.Quantization;
 import nighttrain.io.spec.Quantization.Block;
+import nighttrain.io.spec.TensorSpec.Stacked;
 
 /** Weights in one or several safetensors files. */
 final class SafetensorsCheckpoint implements Checkpoint {
@@ -115,7 +117,7 @@ final class SafetensorsCheckpoint implements Checkpoint {
                 .filter(tensor -> tensor.dtype() == DType.F8_E4M3)
                 .forEach(tensor -> spare.addAll(scaleNames(tensor.name())));
         spec.tensors().stream()
-                .map(tensor -> spelling.of(tensor.name()))
+                .map(tensor -> spelling.of(Stacked.whole(tensor.name())))
                 .filter(name -> !tensors.containsKey(name))
                 .forEach(name -> spare.addAll(List.of(name + Mxfp4Tensor.BLOCKS, name + Mxfp4Tensor.SCALES)));
         TensorChecks.firstUnread(tensors.keySet(), spec.tensors(), spelling, spare)
@@ -170,6 +172,13 @@ final class SafetensorsCheckpoint implements Checkpoint {
 
     @Override
     public CheckpointTensor tensor(String name, long... expectedShape) {
+        Optional<Stacked> stacked = Stacked.of(name);
+        if (stacked.isPresent()) {
+            long[] all = LongStream.concat(LongStream.of(stacked.get().count()), Arrays.stream(expectedShape))
+                    .toArray();
+            return TensorViews.Part.ofStack(
+                    name, tensor(stacked.get().name(), all), stacked.get().index());
+        }
         MappedTensor tensor = tensors.get(spelling.of(name));
         if (tensor == null && tensors.containsKey(spelling.of(name) + Mxfp4Tensor.BLOCKS)) {
             return mxfp4(spelling.of(name), expectedShape);

@@ -11,6 +11,7 @@ import java.util.stream.Collectors;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.ModelSpec.Spelling;
 import nighttrain.io.spec.TensorSpec;
+import nighttrain.io.spec.TensorSpec.Stacked;
 
 /** What is wrong with the tensors of a checkpoint by its config: one is missing, has another shape, or is read by nothing. */
 final class TensorChecks {
@@ -50,8 +51,9 @@ final class TensorChecks {
      */
     static Optional<String> firstUnread(
             Collection<String> stored, Collection<TensorSpec> read, Spelling spelling, Set<String> spare) {
-        Set<String> names =
-                read.stream().map(tensor -> spelling.of(tensor.name())).collect(Collectors.toSet());
+        Set<String> names = read.stream()
+                .map(tensor -> spelling.of(Stacked.whole(tensor.name())))
+                .collect(Collectors.toSet());
         Set<String> parts = names.stream().map(TensorChecks::part).collect(Collectors.toSet());
         return stored.stream()
                 .filter(name -> !names.contains(name) && !spare.contains(name))

@@ -5,22 +5,33 @@ import java.nio.ShortBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import nighttrain.io.spec.Parameter.Linear;
 
 /** Parts of stored tensors as tensors of their own: a checkpoint may keep several layers in one, or turned over. */
 final class TensorViews {
     private TensorViews() {}
 
+    /** A linear layer's outputs: rows of the tensor of its weight, elements of that of its bias. */
+    static CheckpointTensor outputs(Linear linear, CheckpointTensor whole) {
+        if (linear.storage().order() != Linear.Order.ADJACENT) {
+            return OrderedRows.of(linear, whole);
+        }
+        return linear.storage().outputs() == linear.outputs()
+                ? whole
+                : Part.ofRows(whole, linear.storage().firstOutput(), linear.outputs());
+    }
+
     /** Neighbouring elements of a tensor: some of its rows, or one of several tensors that are stacked in it. */
     record Part(String name, CheckpointTensor whole, long first, List<Long> shape) implements CheckpointTensor {
-        static Part ofRows(String name, CheckpointTensor whole, long firstRow, long rows) {
+        private static Part ofRows(CheckpointTensor whole, long firstRow, long rows) {
             List<Long> shape = new ArrayList<>(whole.shape());
             shape.set(0, rows);
             return new Part(
-                    name, whole, firstRow * (whole.size() / whole.shape().get(0)), List.copyOf(shape));
+                    whole.name(), whole, firstRow * (whole.size() / whole.shape().get(0)), List.copyOf(shape));
         }
 
         static Part ofStack(String name, CheckpointTensor whole, long index) {
-            List<Long> shape = whole.shape().subList(1, whole.shape().size());
+            List<Long> shape = List.copyOf(whole.shape().subList(1, whole.shape().size()));
             return new Part(name, whole, index * (whole.size() / whole.shape().get(0)), shape);
         }
 
@@ -48,17 +59,22 @@ final class TensorViews {
         }
     }
 
-    /** Every {@code step}th of a tensor's rows, {@code first} being the first. Copied out a row at a time, or less. */
-    record SteppedRows(String name, CheckpointTensor whole, long first, long step, List<Long> shape)
+    /**
+     * Some of a tensor's rows, one after the other however they lie in it.
+     *
+     * @param first of the tensor's rows
+     */
+    record OrderedRows(String name, CheckpointTensor whole, long first, Linear.Order order, List<Long> shape)
             implements CheckpointTensor {
-        SteppedRows(String name, CheckpointTensor whole, long first, long step, long rows) {
-            this(name, whole, first, step, rows(whole, rows));
-        }
-
-        private static List<Long> rows(CheckpointTensor whole, long rows) {
+        static OrderedRows of(Linear linear, CheckpointTensor whole) {
             List<Long> shape = new ArrayList<>(whole.shape());
-            shape.set(0, rows);
-            return List.copyOf(shape);
+            shape.set(0, (long) linear.outputs());
+            return new OrderedRows(
+                    whole.name(),
+                    whole,
+                    linear.storage().firstOutput(),
+                    linear.storage().order(),
+                    List.copyOf(shape));
         }
 
         @Override
@@ -69,39 +85,60 @@ final class TensorViews {
         @Override
         public void copyTo(long from, float[] target, int targetOffset, int count) {
             Objects.checkFromIndexSize(from, (long) count, size());
-            long cols = size() / shape.get(0);
             for (int done = 0; done < count; ) {
-                long col = (from + done) % cols;
-                int here = (int) Math.min(count - done, cols - col);
-                whole.copyTo((first + (from + done) / cols * step) * cols + col, target, targetOffset + done, here);
-                done += here;
+                int piece = together(from + done, count - done);
+                whole.copyTo(place(from + done), target, targetOffset + done, piece);
+                done += piece;
             }
+        }
+
+        @Override
+        public void copyAsBfloat16(long from, ShortBuffer target, int count) {
+            Objects.checkFromIndexSize(from, (long) count, size());
+            for (int done = 0; done < count; ) {
+                int piece = together(from + done, count - done);
+                whole.copyAsBfloat16(place(from + done), target, piece);
+                done += piece;
+            }
+        }
+
+        @Override
+        public float copyAsE4m3(long from, ByteBuffer target, int count) {
+            Objects.checkFromIndexSize(from, (long) count, size());
+            return together(from, count) == count
+                    ? whole.copyAsE4m3(place(from), target, count)
+                    : CheckpointTensor.super.copyAsE4m3(from, target, count);
+        }
+
+        private long cols() {
+            return size() / shape.get(0);
+        }
+
+        private long place(long element) {
+            return (first + order.place(element / cols())) * cols() + element % cols();
+        }
+
+        /** Of {@code count} elements those that follow the first in the tensor, too. */
+        private int together(long element, int count) {
+            long rows = order.together(element / cols());
+            return rows > count ? count : (int) Math.min(count, rows * cols() - element % cols());
         }
     }
 
-    /**
-     * Columns of a stored {@code [inputs, outputs]} matrix, {@code step} apart, as rows {@code [outputs, inputs]}. Turned over once, on
-     * first use: for files of GPT-2's size, or one expert at a time.
-     */
+    /** Columns of a stored {@code [inputs, outputs]} matrix as rows. Turned over once, on first use: for files of GPT-2's size, or one expert at a time. */
     static final class TransposedColumns implements CheckpointTensor {
-        private final String name;
+        private final Linear linear;
         private final CheckpointTensor stored;
-        private final long firstColumn;
-        private final long step;
-        private final long columns;
         private float[] rows;
 
-        TransposedColumns(String name, CheckpointTensor stored, long firstColumn, long step, long columns) {
-            this.name = name;
+        TransposedColumns(Linear linear, CheckpointTensor stored) {
+            this.linear = linear;
             this.stored = stored;
-            this.firstColumn = firstColumn;
-            this.step = step;
-            this.columns = columns;
         }
 
         @Override
         public String name() {
-            return name;
+            return stored.name();
         }
 
         @Override
@@ -111,7 +148,7 @@ final class TensorViews {
 
         @Override
         public List<Long> shape() {
-            return List.of(columns, stored.shape().get(0));
+            return List.of((long) linear.outputs(), stored.shape().get(0));
         }
 
         @Override
@@ -122,14 +159,16 @@ final class TensorViews {
 
         private synchronized float[] rows() {
             if (rows == null) {
-                int inputs = Math.toIntExact(stored.shape().get(0));
-                int outputs = Math.toIntExact(columns);
+                int inputs = linear.inputs();
+                int outputs = linear.outputs();
+                Linear.Storage storage = linear.storage();
                 float[] turned = new float[Math.multiplyExact(inputs, outputs)];
-                float[] row = new float[Math.toIntExact((outputs - 1) * step + 1)];
+                float[] row = new float[storage.outputs()];
                 for (int input = 0; input < inputs; input++) {
-                    stored.copyTo(input * stored.shape().get(1) + firstColumn, row, 0, row.length);
+                    stored.copyTo((long) input * row.length, row, 0, row.length);
                     for (int output = 0; output < outputs; output++) {
-                        turned[output * inputs + input] = row[(int) (output * step)];
+                        turned[output * inputs + input] =
+                                row[storage.firstOutput() + (int) storage.order().place(output)];
                     }
                 }
                 rows = turned;

@@ -3,7 +3,6 @@ package nighttrain.io.spec;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.LongStream;
 
 /** What a model has learned: every part of it is made of these. */
 public sealed interface Parameter {
@@ -19,38 +18,79 @@ public sealed interface Parameter {
      */
     record Linear(String weight, Optional<String> bias, int outputs, int inputs, Storage storage) implements Parameter {
         /**
-         * Where a layer's outputs are within its tensors, which may hold several layers' side by side.
+         * Where a layer's outputs are within its tensors, which may hold several layers'.
          *
          * @param firstOutput of the tensors' outputs
-         * @param step from one output to the next: 2 where those of two layers take turns (gpt-oss)
+         * @param order how the layer's outputs lie there from the first on
          * @param outputs of the tensors
          * @param inputsFirst the weight is stored as {@code [inputs, outputs]} (GPT-2)
-         * @param stack where the tensors hold several layers one behind the other
          */
-        public record Storage(int firstOutput, int step, int outputs, boolean inputsFirst, Optional<Stack> stack) {
-            /** Of neighbouring outputs in tensors of two dimensions. */
+        public record Storage(int firstOutput, Order order, int outputs, boolean inputsFirst) {
+            /** Of neighbouring outputs. */
             public Storage(int firstOutput, int outputs, boolean inputsFirst) {
-                this(firstOutput, 1, outputs, inputsFirst, Optional.empty());
+                this(firstOutput, Order.ADJACENT, outputs, inputsFirst);
             }
 
-            /** Of the tensor that holds W. */
-            public long[] weightShape(int inputs) {
-                return stacked(inputsFirst ? LongStream.of(inputs, outputs) : LongStream.of(outputs, inputs));
-            }
-
-            /** Of the tensor that holds b. */
-            public long[] biasShape() {
-                return stacked(LongStream.of(outputs));
-            }
-
-            private long[] stacked(LongStream shape) {
-                return LongStream.concat(stack.stream().mapToLong(Stack::count), shape)
-                        .toArray();
+            private long[] weightShape(int inputs) {
+                return inputsFirst ? new long[] {inputs, outputs} : new long[] {outputs, inputs};
             }
         }
 
-        /** Layer {@code index} of {@code count} in one tensor: of experts. */
-        public record Stack(int index, int count) {}
+        /** How a layer's outputs lie in its tensors. */
+        public sealed interface Order {
+            /** One after the other. */
+            Order ADJACENT = new Adjacent();
+
+            /** Where an output is, counted from where the first is. */
+            long place(long output);
+
+            /** How many outputs from this one on lie one after the other, itself included. */
+            long together(long output);
+
+            /** One after the other. */
+            record Adjacent() implements Order {
+                @Override
+                public long place(long output) {
+                    return output;
+                }
+
+                @Override
+                public long together(long output) {
+                    return Long.MAX_VALUE;
+                }
+            }
+
+            /** In runs of {@code length}, one every {@code stride}: of every head, say, between which another layer's lie. */
+            record Runs(int length, int stride) implements Order {
+                @Override
+                public long place(long output) {
+                    return output / length * stride + output % length;
+                }
+
+                @Override
+                public long together(long output) {
+                    return length - output % length;
+                }
+            }
+
+            /**
+             * In heads of {@code headDim}, of which those that rotary positions turn together are stored side by side, {@code (2i, 2i + 1)}, and seen
+             * half a head apart, {@code (i, i + headDim / 2)}.
+             */
+            record PairsApart(int headDim) implements Order {
+                @Override
+                public long place(long output) {
+                    long inHead = output % headDim;
+                    long half = headDim / 2;
+                    return output - inHead + (inHead < half ? 2 * inHead : 2 * (inHead - half) + 1);
+                }
+
+                @Override
+                public long together(long output) {
+                    return 1;
+                }
+            }
+        }
 
         /** Tensors of its own: {@code name.weight} and, where it has one, {@code name.bias}. */
         public static Linear of(String name, int outputs, int inputs, boolean hasBias) {
@@ -76,7 +116,7 @@ public sealed interface Parameter {
         public List<TensorSpec> tensors() {
             List<TensorSpec> tensors = new ArrayList<>();
             tensors.add(TensorSpec.of(weight, TensorSpec.Fill.NORMAL, storage.weightShape(inputs)));
-            bias.ifPresent(name -> tensors.add(TensorSpec.of(name, TensorSpec.Fill.ZERO, storage.biasShape())));
+            bias.ifPresent(name -> tensors.add(TensorSpec.of(name, TensorSpec.Fill.ZERO, storage.outputs())));
             return tensors;
         }
     }
@@ -120,6 +160,11 @@ public sealed interface Parameter {
         public static Norm layer(String name, int size, double epsilon, boolean hasBias) {
             Optional<String> bias = hasBias ? Optional.of(name + ".bias") : Optional.empty();
             return new Norm(Kind.LAYER, name + ".weight", bias, size, epsilon, false);
+        }
+
+        /** The same with another tensor for the weight. */
+        public Norm withWeight(String tensor) {
+            return new Norm(kind, tensor, bias, size, epsilon, onePlusWeight);
         }
 
         /** The same, multiplying by {@code 1 + w}. */

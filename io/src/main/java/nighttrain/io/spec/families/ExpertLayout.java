@@ -7,8 +7,9 @@ import java.util.stream.IntStream;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.MixtureOfExperts.Expert;
 import nighttrain.io.spec.Parameter.Linear;
-import nighttrain.io.spec.Parameter.Linear.Stack;
+import nighttrain.io.spec.Parameter.Linear.Order;
 import nighttrain.io.spec.Parameter.Linear.Storage;
+import nighttrain.io.spec.TensorSpec.Stacked;
 
 /**
  * Experts of these sizes, in the layouts that checkpoints keep them in.
@@ -46,9 +47,9 @@ record ExpertLayout(int count, int hidden, int width) {
     /** Two tensors of all, {@code [experts, 2 * width, hidden]}, gate's rows before up's, and {@code [experts, hidden, width]}. */
     List<Expert> packed(String gateUp, String down) {
         return each(e -> new Expert(
-                Optional.of(stacked(gateUp, false, width, hidden, new Storage(0, 1, 2 * width, false, stack(e)))),
-                stacked(gateUp, false, width, hidden, new Storage(width, 1, 2 * width, false, stack(e))),
-                stacked(down, false, hidden, width, new Storage(0, 1, hidden, false, stack(e)))));
+                Optional.of(stacked(gateUp, e, false, width, hidden, new Storage(0, 2 * width, false))),
+                stacked(gateUp, e, false, width, hidden, new Storage(width, 2 * width, false)),
+                stacked(down, e, false, hidden, width, new Storage(0, hidden, false))));
     }
 
     /**
@@ -57,19 +58,20 @@ record ExpertLayout(int count, int hidden, int width) {
      * @param inputsFirst {@code [experts, hidden, 2 * width]} and {@code [experts, width, hidden]}
      */
     List<Expert> interleaved(String gateUp, String down, boolean inputsFirst) {
+        Order turns = new Order.Runs(1, 2);
         return each(e -> new Expert(
-                Optional.of(stacked(gateUp, true, width, hidden, new Storage(0, 2, 2 * width, inputsFirst, stack(e)))),
-                stacked(gateUp, true, width, hidden, new Storage(1, 2, 2 * width, inputsFirst, stack(e))),
-                stacked(down, true, hidden, width, new Storage(0, 1, hidden, inputsFirst, stack(e)))));
+                Optional.of(stacked(gateUp, e, true, width, hidden, new Storage(0, turns, 2 * width, inputsFirst))),
+                stacked(gateUp, e, true, width, hidden, new Storage(1, turns, 2 * width, inputsFirst)),
+                stacked(down, e, true, hidden, width, new Storage(0, hidden, inputsFirst))));
     }
 
-    private static Linear stacked(String tensor, boolean bias, int outputs, int inputs, Storage storage) {
-        Optional<String> biasName = bias ? Optional.of(tensor + "_bias") : Optional.empty();
-        return new Linear(tensor, biasName, outputs, inputs, storage);
-    }
-
-    private Optional<Stack> stack(int expert) {
-        return Optional.of(new Stack(expert, count));
+    private Linear stacked(String tensor, int expert, boolean bias, int outputs, int inputs, Storage storage) {
+        return new Linear(
+                Stacked.in(tensor, expert, count),
+                bias ? Optional.of(Stacked.in(tensor + "_bias", expert, count)) : Optional.empty(),
+                outputs,
+                inputs,
+                storage);
     }
 
     private List<Expert> each(IntFunction<Expert> expert) {

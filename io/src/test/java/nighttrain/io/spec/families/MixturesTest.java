@@ -17,7 +17,6 @@ import nighttrain.io.spec.MixtureOfExperts.Router;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Linear;
-import nighttrain.io.spec.Parameter.Linear.Stack;
 import nighttrain.io.spec.Parameter.Linear.Storage;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.TensorSpec;
@@ -94,10 +93,10 @@ class MixturesTest {
         assertThat(mixture.router())
                 .isEqualTo(Router.softmaxOfChosen(mixture.router().logits(), 2));
         Linear up = mixture.experts().get(3).up();
-        assertThat(up.storage()).isEqualTo(new Storage(48, 1, 96, false, Optional.of(new Stack(3, 4))));
+        assertThat(up.storage()).isEqualTo(new Storage(48, 96, false));
         assertThat(spec.tensors())
-                .contains(tensor("model.layers.0.block_sparse_moe.input_linear.weight", 4, 96, 32))
-                .contains(tensor("model.layers.0.block_sparse_moe.output_linear.weight", 4, 32, 48))
+                .contains(tensor("model.layers.0.block_sparse_moe.input_linear.weight[3/4]", 96, 32))
+                .contains(tensor("model.layers.0.block_sparse_moe.output_linear.weight[3/4]", 32, 48))
                 .contains(tensor("model.layers.0.block_sparse_moe.router.layer.weight", 4, 32));
     }
 
