@@ -3,9 +3,9 @@
     python notebooks/reference_checkpoints.py [--output executor-gpu/src/test/resources/checkpoints] [--only NAME]
 
 Every checkpoint stands for one trait of a model family. Hugging Face transformers computes the goldens (fp32, CPU,
-eager attention, no KV cache, weights read back from the file); the parallel track's come from `track_model.py`, and
-the script asserts that the same equations put together from transformers' own llama layers agree; those of parallel
-tracks with experts from `pt_moe_reference.py`.
+eager attention, no KV cache, weights read back from the file); the parallel track's come from `track_model.py`, those of
+parallel tracks with experts from `pt_moe_reference.py`, those of desync residual and Laneformer from `relatives.py`. The
+script asserts that transformers' own llama layers agree where the equations coincide.
 
 golden.json: {"prompts": [{"ids": [..], "logits": [[vocab] per prompt position], "greedy": [64 ids]}, ..]}
 
@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pt_moe_reference
+import relatives
 import torch
 import track_model
 import transformers
@@ -329,6 +330,54 @@ TRACK_CONFIG = track_model.ModelConfig(
 )
 
 
+RELATIVE_SIZES = dict(
+    vocab_size=VOCAB,
+    hidden_size=32,
+    num_hidden_layers=4,
+    max_position_embeddings=256,
+    rope_theta=10000.0,
+    tie_word_embeddings=False,
+    bos_token_id=None,
+    eos_token_id=None,
+)
+DESYNC_CONFIG = RELATIVE_SIZES | dict(
+    model_type="desync_residual",
+    num_tracks=4,
+    reduce_every=3,
+    intermediate_size=16,
+    num_attention_heads=2,
+    num_key_value_heads=1,
+    head_dim=8,
+    rms_norm_eps=1e-5,
+)
+LANES_CONFIG = RELATIVE_SIZES | dict(
+    model_type="laneformer_tp",
+    num_lanes=4,
+    broadcast_delay=1,
+    use_comm=True,
+    use_early_comm=True,
+    lm_head_type="replicate",
+    pre_norm_lane_agg=True,
+    replicated_rmsn_scale=True,
+    intermediate_size=64,
+    num_attention_heads=8,
+    num_key_value_heads=4,
+    norm_eps=1e-5,
+    sliding_window=8,
+    sliding_window_n_layers=3,
+    unclamped_layers=[1],
+)
+LANE_NORMS = dict(  # what LANES_CONFIG leaves out
+    broadcast_delay=2,
+    use_early_comm=False,
+    pre_norm_lane_agg=False,
+    replicated_rmsn_scale=False,
+    sliding_window=None,
+    sliding_window_n_layers=0,
+    unclamped_layers=[],
+)
+
+
 def randomize(model: torch.nn.Module, seed: int) -> None:
     """Every weight and bias from N(0, 0.3); norm weights around 1, so that a forgotten norm weight shows."""
     generator = torch.Generator().manual_seed(seed)
@@ -560,6 +609,158 @@ def pt_moe(tensors: dict[str, Tensor], config: dict) -> Forward:
     return lambda ids: pt_moe_reference.logits(tensors, config, ids)
 
 
+def random_tensors(shapes: dict[str, tuple[int, ...]], seed: int) -> dict[str, Tensor]:
+    """As `randomize` fills a model."""
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        name: torch.empty(shape).normal_(0.0, WEIGHT_STD, generator=generator) + (1.0 if "norm" in name else 0.0)
+        for name, shape in shapes.items()
+    }
+
+
+def write_checkpoint(directory: Path, config: dict, tensors: dict[str, Tensor]) -> None:
+    (directory / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    save_file(tensors, directory / "model.safetensors", metadata=dict(format="pt"))
+
+
+def desync_shapes(config: dict) -> dict[str, tuple[int, ...]]:
+    hidden, ffn = config["hidden_size"], config["intermediate_size"]
+    queries, keys = (config["head_dim"] * config[f"num_{kind}_heads"] for kind in ("attention", "key_value"))
+    layer = {
+        "input_layernorm": (hidden,),
+        "self_attn.q_proj": (queries, hidden),
+        "self_attn.k_proj": (keys, hidden),
+        "self_attn.v_proj": (keys, hidden),
+        "self_attn.o_proj": (hidden, queries),
+        "post_attention_layernorm": (hidden,),
+        "mlp.gate_proj": (ffn, hidden),
+        "mlp.up_proj": (ffn, hidden),
+        "mlp.down_proj": (hidden, ffn),
+    }
+    return {"model.embed_tokens.weight": (VOCAB, hidden), "model.norm.weight": (hidden,), "lm_head.weight": (VOCAB, hidden)} | {
+        f"model.tracks.{track}.layers.{number}.{name}.weight": shape
+        for track in range(config["num_tracks"])
+        for number in range(config["num_hidden_layers"])
+        for name, shape in layer.items()
+    }
+
+
+def lane_shapes(config: dict) -> dict[str, tuple[int, ...]]:
+    hidden, lanes = config["hidden_size"], config["num_lanes"]
+    ffn = config["intermediate_size"] // lanes
+    queries = hidden // lanes
+    keys = queries * config["num_key_value_heads"] // config["num_attention_heads"]
+    layer = {
+        "attention.wq.weight": (lanes, queries, hidden),
+        "attention.wk.weight": (lanes, keys, hidden),
+        "attention.wv.weight": (lanes, keys, hidden),
+        "attention.wo.weight": (lanes, hidden, queries),
+        "feed_forward.w1.weight": (lanes, ffn, hidden),
+        "feed_forward.w3.weight": (lanes, ffn, hidden),
+        "feed_forward.w2.weight": (lanes, hidden, ffn),
+    }
+    norm, shape = (".weight", (hidden,)) if config["replicated_rmsn_scale"] else (".scale", (lanes, hidden))
+    layer |= {"attention_norm" + norm: shape, "ffn_norm" + norm: shape}
+    last = {"model.norm.weight": (hidden,)} if config["pre_norm_lane_agg"] else {"model.norm" + norm: shape}
+    return {"model.tok_embeddings.weight": (VOCAB, hidden), "lm_head.weight": (VOCAB, hidden)} | last | {
+        f"model.layers.{number}.{name}": shape
+        for number in range(config["num_hidden_layers"])
+        for name, shape in layer.items()
+    }
+
+
+def llama_of(config: dict, tensors: dict[str, Tensor]) -> Forward:
+    """transformers' llama of these sizes with these weights."""
+    sizes = {name: config[name] for name in COMMON if name in config}
+    llama = AutoModelForCausalLM.from_config(
+        LlamaConfig(
+            **COMMON | sizes,
+            rope_parameters=dict(rope_type="default", rope_theta=config["rope_theta"]),
+        ),
+        dtype=torch.float32,
+    )
+    llama.load_state_dict(tensors)
+    return forward_of(llama.eval())
+
+
+def desync_as_llama(directory: Path) -> tuple[Forward, Forward]:
+    """With every output summed and the first track's norms for all, desync residual is the llama that its tracks are parts of."""
+    model = relatives.Desync(directory, reduce_every=1)
+    n = model.config["num_tracks"]
+    whole = {name: value for name, value in model.weights.items() if "tracks" not in name}
+    for name in [name for name in model.weights if name.startswith("model.tracks.0.")]:
+        names = [name.replace("tracks.0", f"tracks.{i}") for i in range(n)]
+        if "norm" in name:
+            whole[name.replace("tracks.0.", "")] = model.weights[name]
+            model.weights.update({other: model.weights[name] for other in names})
+        else:
+            parts = [model.weights[other] for other in names]
+            whole[name.replace("tracks.0.", "")] = torch.cat(parts, dim=1 if "o_proj" in name or "down" in name else 0)
+    sizes = {size: n * model.config[size] for size in ("intermediate_size", "num_attention_heads", "num_key_value_heads")}
+    return model, llama_of(model.config | sizes, whole)
+
+
+def one_lane_as_llama(directory: Path) -> tuple[Forward, Forward]:
+    """A single lane hears of no other: a llama whose queries and keys turn in pairs."""
+    model = relatives.Laneformer(directory, num_lanes=1, sliding_window_n_layers=0)
+    lanes = len(model.weights["model.layers.0.attention.wq.weight"])
+    for name, value in model.weights.items():
+        model.weights[name] = value[:1] if value.dim() == 3 or name.endswith(".scale") else value
+    sizes = {size: model.config[size] // lanes for size in ("intermediate_size", "num_attention_heads", "num_key_value_heads")}
+    dim = model.config["hidden_size"] // model.config["num_attention_heads"]
+    theirs = dict(
+        wq="self_attn.q_proj", wk="self_attn.k_proj", wv="self_attn.v_proj", wo="self_attn.o_proj",
+        w1="mlp.gate_proj", w2="mlp.down_proj", w3="mlp.up_proj",
+        attention_norm="input_layernorm", ffn_norm="post_attention_layernorm",
+    )  # fmt: skip
+    whole = {}
+    for name, value in model.weights.items():
+        parts = name.replace("tok_embeddings", "embed_tokens").replace(".scale", ".weight").split(".")
+        parts = [theirs.get(part, part) for part in parts if part not in ("attention", "feed_forward")]
+        value = value[0] if value.dim() == 3 or name.endswith(".scale") else value
+        if parts[-2] in ("self_attn.q_proj", "self_attn.k_proj"):
+            value = value.unflatten(0, (-1, dim // 2, 2)).transpose(1, 2).flatten(0, 2)
+        whole[".".join(parts)] = value
+    named = dict(rms_norm_eps=model.config["norm_eps"], head_dim=dim)
+    return model, llama_of(model.config | sizes | named, whole)
+
+
+def make_relative(
+    directory: Path,
+    seed: int,
+    config: dict,
+    tensors: dict[str, Tensor],
+    model: type,
+    same: Callable[[Path], tuple[Forward, Forward]],
+    changes: list[dict],
+) -> dict | None:
+    """`same` gives two models that must agree; each of `changes` to the configuration must matter."""
+    write_checkpoint(directory, config, tensors)
+    prompts = random_prompts(seed, (1, 13, 40))
+    other = largest_difference(*same(directory), prompts)
+    assert other < 1e-4, f"relatives.py and transformers' llama differ by {other}"
+    for change in changes:
+        effect = largest_difference(model(directory), model(directory, **change), prompts)
+        assert effect > MIN_TRAIT_EFFECT, f"{change} moves logits by only {effect}"
+    return golden(model(directory), prompts)
+
+
+def make_desync(directory: Path, seed: int) -> dict | None:
+    tensors = random_tensors(desync_shapes(DESYNC_CONFIG), seed)
+    changes = [dict(reduce_every=2), dict(reduce_every=1)]
+    return make_relative(directory, seed, DESYNC_CONFIG, tensors, relatives.Desync, desync_as_llama, changes)
+
+
+def make_lanes(directory: Path, seed: int, config: dict) -> dict | None:
+    tensors = random_tensors(lane_shapes(config), seed)
+    changes = [
+        dict(broadcast_delay=3),
+        dict(use_early_comm=not config["use_early_comm"]),
+        dict(sliding_window_n_layers=-1, sliding_window=4),
+    ]
+    return make_relative(directory, seed, config, tensors, relatives.Laneformer, one_lane_as_llama, changes)
+
+
 def make(name: str, directory: Path, make_with_seed: Callable[[Path, int], dict | None]) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     for seed in range(100):
@@ -583,6 +784,9 @@ def main() -> None:
     makers = {r.name: lambda d, seed, r=r: make_transformers_checkpoint(r, d, seed) for r in REFERENCES}
     makers["parallel-track"] = make_track_checkpoint
     makers["pt-moe"] = make_pt_moe_checkpoint
+    makers["desync-residual"] = make_desync
+    makers["laneformer"] = lambda d, seed: make_lanes(d, seed, LANES_CONFIG)
+    makers["laneformer-lane-norms"] = lambda d, seed: make_lanes(d, seed, LANES_CONFIG | LANE_NORMS)
     for name, maker in makers.items():
         if arguments.only in (None, name):
             make(name, arguments.output / name, maker)

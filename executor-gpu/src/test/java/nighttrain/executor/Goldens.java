@@ -14,7 +14,7 @@ import java.util.stream.StreamSupport;
 public final class Goldens {
     private Goldens() {}
 
-    /** Every checkpoint that Hugging Face transformers, or for tracks the training framework, computed. */
+    /** Every checkpoint that Hugging Face transformers, or for tracks the training framework or the equations, computed. */
     public static List<String> names() {
         return List.of(
                 "llama-gqa",
@@ -35,7 +35,8 @@ public final class Goldens {
                 "gpt2-unscaled",
                 "phi",
                 "phi-tied",
-                "parallel-track");
+                "parallel-track",
+                "desync-residual");
     }
 
     /** Those whose weights are stored in 8 bits; their goldens are of the dequantised weights; see notebooks/quantized_checkpoints.py. */
@@ -52,7 +53,7 @@ public final class Goldens {
     /** On how many ranks a checkpoint can run: four tracks, two key heads, or heads that are normed together. */
     public static int mostRanks(String name) {
         return switch (name) {
-            case "parallel-track", "pt-moe" -> 4;
+            case "parallel-track", "pt-moe", "desync-residual" -> 4;
             case "olmo3" -> 1;
             default -> 2;
         };

@@ -4,7 +4,14 @@ import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Wiring;
 
 /** Where a model's partial outputs are summed over ranks, and where the sums are added: one record per paper. */
-public sealed interface Architecture permits DenseTensorParallel, ParallelBlock, LadderResidual, ParallelTrack, Kraken {
+public sealed interface Architecture
+        permits DenseTensorParallel,
+                ParallelBlock,
+                LadderResidual,
+                ParallelTrack,
+                Kraken,
+                DesyncResidual,
+                DelayedAllReduce {
     /** Runs every layer; returns the stream that the head reads. The same on every rank, which meet in {@code ranks}. */
     ResidualStream decode(Blocks blocks, ResidualStream h, StepCommunicator ranks);
 
@@ -36,6 +43,12 @@ public sealed interface Architecture permits DenseTensorParallel, ParallelBlock,
         }
         if (wiring instanceof Wiring.Kraken kraken) {
             return new Kraken(kraken.tracks());
+        }
+        if (wiring instanceof Wiring.Desync desync) {
+            return new DesyncResidual(desync.tracks(), desync.reduceEvery());
+        }
+        if (wiring instanceof Wiring.Delayed delayed) {
+            return new DelayedAllReduce(delayed.tracks(), delayed.delay(), delayed.sumsEarly(), delayed.normsTracks());
         }
         return new DenseTensorParallel();
     }

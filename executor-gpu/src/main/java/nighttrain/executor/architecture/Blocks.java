@@ -19,8 +19,17 @@ public interface Blocks {
     /** {@code Mixer(N1(h)) + FeedForward(N1(h))}: both behind one norm. */
     Output sideBySide(int layer, ResidualStream h);
 
-    /** {@code h_i Wc_i}, Kraken's last step: the part of a linear layer over all tracks' streams, its bias on the first. */
+    /** What a track's stream gives to the one that the head reads, where that is a sum of more than streams ({@link Join}). */
     Output join(ResidualStream h);
+
+    /**
+     * How a model of tracks ends: {@code h_i Wc_i}, a track's part of a linear layer over all tracks' streams, its bias on the first
+     * (Kraken); or {@code N(h_i) / n}, its part of their mean (Laneformer).
+     */
+    @FunctionalInterface
+    interface Join {
+        void into(Tensor out, ResidualStream h);
+    }
 
     /**
      * This rank's partial output of a module, and what its family does to the sum over ranks before that is added to the residual stream.

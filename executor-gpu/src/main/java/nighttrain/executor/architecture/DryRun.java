@@ -47,6 +47,7 @@ public record DryRun(AllReduceCount allReduces, int outputBuffers) {
         List<Tensor> streams = List.of(nowhere(), nowhere());
         StepCommunicator ranks = new StepCommunicator(
                 tally,
+                NO_OPS,
                 number -> {
                     outputs.add(nowhere());
                     return outputs.get(number);

@@ -6,6 +6,7 @@ import java.util.function.IntFunction;
 import nighttrain.executor.architecture.Blocks.Output;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Communicator.Pending;
+import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Tensor;
 
 /**
@@ -15,9 +16,11 @@ import nighttrain.executor.device.Tensor;
  */
 public final class StepCommunicator {
     private final Communicator ranks;
+    private final Ops ops;
     private final IntFunction<Tensor> buffers;
     private final List<Tensor> streams;
     private final List<Slot> slots = new ArrayList<>();
+    private Slot module;
     private Slot last;
 
     /** A buffer: whether its sum is under way, and whether peers may still read it though their sum has landed here. */
@@ -35,27 +38,34 @@ public final class StepCommunicator {
      * @param buffers for partial outputs, as many as {@link DryRun#outputBuffers} says
      * @param streams where residual streams live: one, or two where those of tracks are summed
      */
-    public StepCommunicator(Communicator ranks, IntFunction<Tensor> buffers, List<Tensor> streams) {
+    public StepCommunicator(Communicator ranks, Ops ops, IntFunction<Tensor> buffers, List<Tensor> streams) {
         this.ranks = ranks;
+        this.ops = ops;
         this.buffers = buffers;
         this.streams = streams;
     }
 
     /**
-     * A buffer for the next partial output. It is free: not the one handed out last, which may be about to be added, and none that a sum
-     * still needs.
+     * A buffer for the next partial output, which keeps it until this is called again. It is free: not the one handed out last, which may
+     * be about to be added, and none that a sum still needs.
      */
     public Tensor output() {
-        return free(null).tensor;
+        module = null;
+        module = free(null);
+        return module.tensor;
     }
 
     private Slot free(Slot excluded) {
         int i = 0;
-        while (slot(i) == last || slot(i) == excluded || slot(i).travels || slot(i).isRead) {
+        while (isTaken(slot(i)) || slot(i) == excluded) {
             i++;
         }
         last = slot(i);
         return last;
+    }
+
+    private boolean isTaken(Slot slot) {
+        return slot == last || slot == module || slot.travels || slot.isRead;
     }
 
     private Slot slot(int i) {
@@ -97,6 +107,51 @@ public final class StepCommunicator {
     /** The finished output of a module that this rank has whole. */
     public Tensor local(Output output) {
         return finished(output, slotOf(output.part()), output.part());
+    }
+
+    /** {@code factor} times the same, in a buffer of its own. */
+    public Tensor local(Output output, float factor) {
+        Tensor own = local(output);
+        Tensor scaled = free(slotOf(output.part())).tensor;
+        ops.scale(scaled, own, factor);
+        return scaled;
+    }
+
+    /** What the other tracks add to this one's part, which stays as it is: the finished sum of all parts less the finished part. */
+    public Tensor others(Output output) {
+        Slot part = slotOf(output.part());
+        Slot room = free(part);
+        Tensor sum = ranks.allReduceNow(room.tensor, part.tensor, 1f);
+        anotherLanded();
+        part.isRead = ranks.size() > 1;
+        return others(output, part, room, sum);
+    }
+
+    /** The same, travelling while other modules compute. */
+    public Pending startOthers(Output output) {
+        Slot part = slotOf(output.part());
+        Slot room = free(part);
+        part.travels = true;
+        room.travels = true;
+        Pending sum = ranks.allReduce(room.tensor, part.tensor, 1f);
+        return () -> {
+            Tensor landed = sum.await();
+            anotherLanded();
+            Tensor others = others(output, part, room, landed);
+            part.travels = false;
+            return others;
+        };
+    }
+
+    private Tensor others(Output output, Slot part, Slot room, Tensor sum) {
+        room.travels = true;
+        Tensor own = finished(output, part, part.tensor);
+        Slot others = free(part);
+        ops.scale(others.tensor, own, -1f);
+        ops.add(others.tensor, finished(output, room, sum));
+        room.travels = false;
+        last = others;
+        return others.tensor;
     }
 
     private Tensor finished(Output output, Slot slot, Tensor sum) {

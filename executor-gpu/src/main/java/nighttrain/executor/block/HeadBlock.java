@@ -1,6 +1,7 @@
 package nighttrain.executor.block;
 
 import java.util.List;
+import java.util.Optional;
 import nighttrain.executor.block.Block.Operation;
 import nighttrain.executor.block.Block.StepSize;
 import nighttrain.executor.device.Communicator;
@@ -43,7 +44,12 @@ public record HeadBlock(ModelSpec model, int rank, int ranks) {
                 device.ops(),
                 device.communicator(),
                 // logits / divisor = head(norm(x) / divisor), whose weight is kept in fp32
-                loader.norm("final norm", model.finalNorm(), 1 / model.head().divisor()),
+                model.wiring().normsTracks()
+                        ? Optional.empty()
+                        : Optional.of(loader.norm(
+                                "final norm",
+                                model.finalNorm(),
+                                1 / model.head().divisor())),
                 (float) model.head().softCap(),
                 loader.outputs("head", model.head().output(), slice().from(), slice().size()),
                 device.tensor("output rows", 1, maxSamples, hidden),
@@ -52,11 +58,15 @@ public record HeadBlock(ModelSpec model, int rank, int ranks) {
                 device.logits("logits", RowShare.largest(maxSamples, ranks), model.vocabSize()));
     }
 
-    /** A head whose parameters are on the device. */
+    /**
+     * A head whose parameters are on the device.
+     *
+     * @param norm none where tracks are normed each
+     */
     public record Loaded(
             Ops ops,
             Communicator communicator,
-            Norm norm,
+            Optional<Norm> norm,
             float softCap,
             Matrix head,
             Tensor rows,
@@ -66,8 +76,9 @@ public record HeadBlock(ModelSpec model, int rank, int ranks) {
         /** Logits of the batch's {@code outputs} output rows that this rank samples from, {@code [1, rows, vocabulary]}. */
         public Tensor run(Tensor stream, int outputs) {
             ops.gatherOutputRows(rows.firstRows(outputs), stream);
-            ops.norm(normed.firstRows(outputs), rows.firstRows(outputs), norm);
-            ops.linear(logitsPart.firstRows(outputs), normed.firstRows(outputs), head);
+            norm.ifPresent(it -> ops.norm(normed.firstRows(outputs), rows.firstRows(outputs), it));
+            Tensor read = norm.isPresent() ? normed : rows;
+            ops.linear(logitsPart.firstRows(outputs), read.firstRows(outputs), head);
             if (softCap > 0) {
                 ops.softCap(logitsPart.firstRows(outputs), softCap);
             }

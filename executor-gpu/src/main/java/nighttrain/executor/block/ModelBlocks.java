@@ -9,12 +9,14 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.Architecture.Placement;
+import nighttrain.executor.architecture.Blocks.Join;
 import nighttrain.executor.architecture.DryRun;
 import nighttrain.executor.block.Block.Fp8Matrix;
 import nighttrain.executor.block.Block.Operation;
 import nighttrain.executor.block.Block.StepSize;
 import nighttrain.executor.block.Buffers.BufferSpec;
 import nighttrain.executor.device.Matrix;
+import nighttrain.executor.device.Ops.Norm;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter;
@@ -125,11 +127,18 @@ public final class ModelBlocks {
                 .toList();
     }
 
-    /** The layer that joins tracks, where there is one: every track has its columns. */
-    public Optional<Matrix> loadJoin(Loader loader) {
-        return model.wiring() instanceof Wiring.Kraken kraken
-                ? Optional.of(loader.byTrack("join", kraken.join()))
-                : Optional.empty();
+    /** What joins tracks, where there is more to it than a sum: every track has its part. */
+    public Optional<Join> loadJoin(Loader loader) {
+        if (model.wiring() instanceof Wiring.Kraken kraken) {
+            Matrix join = loader.byTrack("join", kraken.join());
+            return Optional.of((out, h) -> loader.ops().linear(out, h.settle(), join));
+        }
+        if (model.wiring().normsTracks()) {
+            double share = 1 / (model.trackCount() * model.head().divisor());
+            Norm norm = loader.normPerTrack("final norm", model.finalNorm(), share);
+            return Optional.of((out, h) -> h.normInto(out, norm));
+        }
+        return Optional.empty();
     }
 
     public HeadBlock head() {

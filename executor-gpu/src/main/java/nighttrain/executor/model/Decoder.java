@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Optional;
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.Blocks;
+import nighttrain.executor.architecture.Blocks.Join;
 import nighttrain.executor.architecture.Blocks.Output;
 import nighttrain.executor.architecture.ResidualStream;
 import nighttrain.executor.architecture.StepCommunicator;
@@ -19,7 +20,6 @@ import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Communicator.RowShare;
 import nighttrain.executor.device.Device;
-import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.device.Sampler;
@@ -39,7 +39,7 @@ public final class Decoder {
     private final Communicator ranks;
     private final EmbeddingBlock.Loaded embedding;
     private final List<LayerBlock.Loaded> layers;
-    private final Optional<Matrix> join;
+    private final Optional<Join> join;
     private final HeadBlock.Loaded head;
     private final Buffers buffers;
     private final Tensor normed;
@@ -128,7 +128,7 @@ public final class Decoder {
         List<Tensor> stepStreams =
                 streams.stream().map(tensor -> tensor.firstRows(tokens)).toList();
         StepCommunicator step =
-                new StepCommunicator(ranks, number -> outputs.get(number).firstRows(tokens), stepStreams);
+                new StepCommunicator(ranks, ops, number -> outputs.get(number).firstRows(tokens), stepStreams);
         embedding.run(stepStreams.get(0));
         ResidualStream decoded = architecture.decode(
                 new LayerBlocks(ops, layers, join, buffers.firstRows(tokens), normed.firstRows(tokens), step),
@@ -145,7 +145,7 @@ public final class Decoder {
     private record LayerBlocks(
             Ops ops,
             List<LayerBlock.Loaded> all,
-            Optional<Matrix> joining,
+            Optional<Join> joining,
             Buffers buffers,
             Tensor normed,
             StepCommunicator ranks)
@@ -179,9 +179,8 @@ public final class Decoder {
 
         @Override
         public Output join(ResidualStream h) {
-            Tensor stream = h.settle();
             Tensor joined = ranks.output();
-            ops.linear(joined, stream, joining.orElseThrow());
+            joining.orElseThrow().into(joined, h);
             return Output.plain(joined);
         }
 

@@ -16,6 +16,11 @@ class AllReduceCountTest {
         assertThat(AllReduceCount.of(new ParallelBlock(), L)).isEqualTo(new AllReduceCount(L, 0));
         assertThat(AllReduceCount.of(new ParallelTrack(8, 4, Combine.MEAN), L)).isEqualTo(new AllReduceCount(L / 4, 0));
         assertThat(AllReduceCount.of(new Kraken(8), L)).isEqualTo(new AllReduceCount(1, L - 1));
+        assertThat(AllReduceCount.of(new DesyncResidual(8, 1), L)).isEqualTo(new AllReduceCount(2 * L, 0));
+        assertThat(AllReduceCount.of(new DesyncResidual(8, 4), L)).isEqualTo(new AllReduceCount(L / 2, 0));
+        assertThat(AllReduceCount.of(new DesyncResidual(8, 5), L))
+                .as("19 times five modules, and the last")
+                .isEqualTo(new AllReduceCount(20, 0));
     }
 
     /** Of the last pair, attention's sum still travels while the last MLP computes; the MLP's own has nothing to hide behind. */
@@ -23,6 +28,18 @@ class AllReduceCountTest {
     void aLadderOverlapsAllButItsLastSum() {
         assertThat(AllReduceCount.of(new LadderResidual(L), L)).isEqualTo(new AllReduceCount(1, 2 * L - 1));
         assertThat(AllReduceCount.of(new LadderResidual(0), L)).isEqualTo(new AllReduceCount(2 * L, 0));
+    }
+
+    /** Those of the first d layers arrive after d layers, too, where they were also waited for. */
+    @Test
+    void aDelayedAllReduceWaitsForItsLastSumAlone() {
+        int d = 2;
+        assertThat(AllReduceCount.of(new DelayedAllReduce(8, d, false, false), L))
+                .isEqualTo(new AllReduceCount(1, 2 * (L - d)));
+        assertThat(AllReduceCount.of(new DelayedAllReduce(8, d, true, true), L))
+                .isEqualTo(new AllReduceCount(2 * d + 1, 2 * (L - d)));
+        assertThat(AllReduceCount.of(new DelayedAllReduce(8, L, false, false), L))
+                .isEqualTo(new AllReduceCount(1, 0));
     }
 
     /** The last dense MLP's sum already travels while the first ladder layer's attention computes. */

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import nighttrain.executor.architecture.Blocks.Output;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Communicator.Pending;
@@ -19,10 +20,11 @@ import org.junit.jupiter.api.Test;
 /** Which buffer the next module writes to, and how many a forward pass needs. */
 class StepCommunicatorTest {
     private final Device device = CpuDevice.ranks(1, 1).get(0);
-    private final List<Tensor> buffers =
-            List.of(device.tensor("a", 1, 1, 1), device.tensor("b", 1, 1, 1), device.tensor("c", 1, 1, 1));
+    private final List<Tensor> buffers = Stream.of("a", "b", "c", "d", "e", "f", "g")
+            .map(role -> device.tensor(role, 1, 1, 1))
+            .toList();
     private final StepCommunicator step =
-            new StepCommunicator(new TwoRanks(device.communicator()), buffers::get, List.of());
+            new StepCommunicator(new TwoRanks(device.communicator()), device.ops(), buffers::get, List.of());
 
     @AfterEach
     void close() {
@@ -111,6 +113,21 @@ class StepCommunicatorTest {
     }
 
     @Test
+    void whatOthersAddLeavesThePartToBeRead() {
+        Output output =
+                new Output(step.output(), Optional.of((out, sum) -> device.ops().scale(out, sum, 3f)));
+        device.write(output.part(), new float[] {2});
+        Pending late = step.startOthers(output);
+        assertThat(step.output()).as("part and room travel").isNotSameAs(output.part());
+        Tensor others = late.await();
+        assertThat(device.read(others)).as("the one rank has the whole sum").containsExactly(0);
+        assertThat(device.read(output.part())).containsExactly(2);
+        assertThat(device.read(step.local(output, 5f))).containsExactly(30);
+        assertThat(device.read(step.others(output))).containsExactly(0);
+        assertThat(step.output()).as("peers may still read it").isNotSameAs(output.part());
+    }
+
+    @Test
     void onlyItsOwnBuffersAreSummed() {
         assertThatThrownBy(() -> step.allReduce(Output.plain(device.tensor("other", 1, 1, 1))))
                 .isInstanceOf(IllegalArgumentException.class);
@@ -123,6 +140,10 @@ class StepCommunicatorTest {
         assertThat(buffers(new ParallelTrack(4, 2, Combine.MEAN), DryRun.Layer.PLAIN))
                 .isEqualTo(2);
         assertThat(buffers(new Kraken(4), DryRun.Layer.PLAIN)).isEqualTo(2);
+        assertThat(buffers(new DesyncResidual(4, 3), DryRun.Layer.PLAIN)).isEqualTo(2);
+        assertThat(buffers(new DelayedAllReduce(4, 2, false, false), DryRun.Layer.PLAIN))
+                .as("parts and sums of four modules and of the one that runs, and what lands")
+                .isEqualTo(11);
         assertThat(buffers(new LadderResidual(8), DryRun.Layer.PLAIN)).isEqualTo(2);
         assertThat(buffers(new LadderResidual(3), DryRun.Layer.PLAIN))
                 .as("the first ladder layer's attention starts while peers may read the last dense layer's")

@@ -47,7 +47,12 @@ class SummedPartsTest {
                 "EXPERTS_TRACKS",
                 "FINISHED_DENSE",
                 "FINISHED_LADDER_LAST_2",
-                "FINISHED_TRACKS"
+                "FINISHED_TRACKS",
+                "DESYNC",
+                "DESYNC_EVERY_3",
+                "FINISHED_DESYNC",
+                "DELAYED",
+                "FINISHED_DELAYED"
             })
     void aWriteInBetweenIsSeen(Shapes shape) {
         assertThatThrownBy(() -> run(

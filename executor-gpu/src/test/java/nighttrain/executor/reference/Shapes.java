@@ -39,6 +39,10 @@ public enum Shapes {
     KRAKEN(kraken(4)),
     KRAKEN_AUTHORS_BLOCK(kraken(4)),
     KRAKEN_AUTHORS_DEFAULTS(Wiring.kraken(4, Linear.of("model.join", 24, 4 * 24, false))),
+    DESYNC(Wiring.desync(4, 2)),
+    DESYNC_EVERY_3(Wiring.desync(4, 3)),
+    DELAYED(new Wiring.Delayed(4, 1, true, false)),
+    DELAYED_UNSUMMED(new Wiring.Delayed(4, 2, false, true)),
     FINISHED_DENSE(Wiring.dense()),
     FINISHED_LADDER(Wiring.ladder(4)),
     FINISHED_LADDER_LAST_2(Wiring.ladder(2)),
@@ -48,7 +52,10 @@ public enum Shapes {
     EXPERTS_PARALLEL_BLOCK(Wiring.parallelBlock()),
     EXPERTS_LADDER(Wiring.ladder(4)),
     EXPERTS_TRACKS(Wiring.parallelTrack(4, 2, Wiring.Combine.MEAN)),
-    EXPERTS_KRAKEN(kraken(4));
+    EXPERTS_KRAKEN(kraken(4)),
+    FINISHED_DESYNC(Wiring.desync(4, 3)),
+    FINISHED_DELAYED(new Wiring.Delayed(4, 1, true, true)),
+    FINISHED_DELAYED_UNSUMMED(new Wiring.Delayed(4, 2, false, false));
 
     public static final int LAYERS = 4;
     public static final int VOCABULARY = 61;
@@ -72,8 +79,14 @@ public enum Shapes {
         return switch (this) {
             case KRAKEN_AUTHORS_BLOCK -> model(wiring, new Style(false, true, HEAD_DIM, false, false));
             case KRAKEN_AUTHORS_DEFAULTS -> model(wiring, new Style(false, false, 7, false, false));
-            case FINISHED_DENSE, FINISHED_LADDER, FINISHED_LADDER_LAST_2, FINISHED_TRACKS, FINISHED_KRAKEN ->
-                model(wiring, new Style(true, false, HEAD_DIM, true, false));
+            case FINISHED_DENSE,
+                    FINISHED_LADDER,
+                    FINISHED_LADDER_LAST_2,
+                    FINISHED_TRACKS,
+                    FINISHED_KRAKEN,
+                    FINISHED_DESYNC,
+                    FINISHED_DELAYED,
+                    FINISHED_DELAYED_UNSUMMED -> model(wiring, new Style(true, false, HEAD_DIM, true, false));
             case EXPERTS_DENSE, EXPERTS_PARALLEL_BLOCK, EXPERTS_LADDER, EXPERTS_TRACKS, EXPERTS_KRAKEN ->
                 model(wiring, new Style(true, false, HEAD_DIM, false, true));
             default -> model(wiring);

@@ -33,7 +33,11 @@ public final class Textbook {
     public double[][] logits(int[] ids) {
         double[][] decoded = decode(embed(ids));
         double[][] logits = times(
-                linear(norm(decoded, "model.norm"), "lm_head", model.vocabSize(), false),
+                linear(
+                        model.wiring().normsTracks() ? decoded : norm(decoded, "model.norm"),
+                        "lm_head",
+                        model.vocabSize(),
+                        false),
                 1 / model.head().divisor());
         double cap = model.head().softCap();
         for (double[] row : logits) {
@@ -72,6 +76,12 @@ public final class Textbook {
         }
         if (wiring instanceof Wiring.Kraken kraken) {
             return kraken(h, kraken);
+        }
+        if (wiring instanceof Wiring.Desync desync) {
+            return desync(h, desync);
+        }
+        if (wiring instanceof Wiring.Delayed delayed) {
+            return delayed(h, delayed);
         }
         if (wiring instanceof Wiring.Ladder ladder) {
             return ladder(h, ladder.ladderLayers());
@@ -155,10 +165,83 @@ public final class Textbook {
             }
         }
         return linear(
-                side,
-                "model.join",
-                model.hiddenSize(),
-                kraken.join().bias().isPresent());
+                side, "model.join", model.hiddenSize(), kraken.join().bias().isPresent());
+    }
+
+    /** The authors' form: where a module's output is summed, each track adds its share of its own stream. */
+    private double[][] desync(double[][] start, Wiring.Desync desync) {
+        double[][][] r = new double[desync.tracks()][][];
+        Arrays.fill(r, start);
+        int modules = 2 * model.layers().size();
+        for (int module = 1; module <= modules; module++) {
+            double[][][] f = outputs(r, module - 1);
+            for (int i = 0; i < r.length; i++) {
+                f[i] = finished(f[i], i, module - 1);
+            }
+            if (module % desync.reduceEvery() == 0 || module == modules) {
+                double[][] sum = times(start, 0);
+                for (int i = 0; i < r.length; i++) {
+                    sum = plus(sum, plus(f[i], times(r[i], 1.0 / r.length)));
+                }
+                Arrays.fill(r, sum);
+            } else {
+                for (int i = 0; i < r.length; i++) {
+                    r[i] = plus(r[i], f[i]);
+                }
+            }
+        }
+        return r[0];
+    }
+
+    /** The authors' form: every output is kept, and of those of d layers ago all that is not a track's own is added. */
+    private double[][] delayed(double[][] start, Wiring.Delayed delayed) {
+        int n = delayed.tracks();
+        int late = 2 * delayed.delay();
+        double[][][] h = new double[n][][];
+        Arrays.fill(h, start);
+        double[][][][] outputs = new double[2 * model.layers().size()][][][];
+        for (int module = 0; module < outputs.length; module++) {
+            outputs[module] = outputs(h, module);
+            for (int i = 0; i < n; i++) {
+                double[][] own = finished(outputs[module][i], i, module);
+                if (module < late && !delayed.sumsEarly()) {
+                    h[i] = plus(h[i], times(own, Math.sqrt(n)));
+                } else {
+                    int past = module < late ? module : module - late;
+                    double[][] all = finished(
+                            Arrays.stream(outputs[past]).reduce(Textbook::plus).orElseThrow(), i, past);
+                    h[i] = plus(h[i], plus(own, plus(all, times(finished(outputs[past][i], i, past), -1))));
+                }
+            }
+        }
+        double[][] sum = times(start, 0);
+        for (double[][] stream : h) {
+            sum = plus(sum, delayed.normsTracks() ? times(norm(stream, "model.norm"), 1.0 / n) : stream);
+        }
+        return sum;
+    }
+
+    /** What every track's module makes of its stream: attention and MLPs in turn. */
+    private double[][][] outputs(double[][][] h, int module) {
+        double[][][] outputs = new double[h.length][][];
+        for (int i = 0; i < h.length; i++) {
+            String layer = layer(i, module);
+            outputs[i] = module % 2 == 0
+                    ? attended(norm(h[i], layer + "input_layernorm"), layer)
+                    : transformed(norm(h[i], layer + "post_attention_layernorm"), layer);
+        }
+        return outputs;
+    }
+
+    private double[][] finished(double[][] output, int track, int module) {
+        String layer = layer(track, module);
+        return module % 2 == 0
+                ? finished(output, spec(layer).mixerResidual(), layer + "after_attention_norm")
+                : finished(output, spec(layer).feedForwardResidual(), "none");
+    }
+
+    private static String layer(int track, int module) {
+        return "model.tracks." + track + ".layers." + module / 2 + ".";
     }
 
     private double[][] embed(int[] ids) {

@@ -53,7 +53,7 @@ class RecordedStepsTest {
     private record PlainAndRecorded(List<List<SampledToken>> plain, List<List<SampledToken>> recorded) {}
 
     static Stream<Arguments> shapesAndRanks() {
-        return Stream.of(Shapes.DENSE, Shapes.LADDER, Shapes.TRACKS_MEAN, Shapes.KRAKEN)
+        return Stream.of(Shapes.DENSE, Shapes.LADDER, Shapes.TRACKS_MEAN, Shapes.KRAKEN, Shapes.DESYNC, Shapes.DELAYED)
                 .flatMap(shape -> Stream.of(1, 2, 4).map(ranks -> Arguments.of(shape, ranks)));
     }
 
@@ -66,7 +66,7 @@ class RecordedStepsTest {
     @ParameterizedTest
     @EnumSource(
             value = Shapes.class,
-            names = {"DENSE", "LADDER", "TRACKS_MEAN"})
+            names = {"DENSE", "LADDER", "TRACKS_MEAN", "DELAYED"})
     void nccl(Shapes shape) {
         replaysChangeNoBit(CudaBackend.withNccl(), shape, 2);
     }

@@ -24,6 +24,11 @@ public sealed interface Wiring {
         return List.of();
     }
 
+    /** Whether tracks are normed each before they become the stream that the head reads, which is normed no more. */
+    default boolean normsTracks() {
+        return false;
+    }
+
     static Wiring dense() {
         return new Dense();
     }
@@ -42,6 +47,10 @@ public sealed interface Wiring {
 
     static Wiring kraken(int tracks, Linear join) {
         return new Kraken(tracks, join);
+    }
+
+    static Wiring desync(int tracks, int reduceEvery) {
+        return new Desync(tracks, reduceEvery);
     }
 
     /** Layers of one model, which ranks share. */
@@ -97,4 +106,21 @@ public sealed interface Wiring {
             return List.of(join);
         }
     }
+
+    /**
+     * Desync residual (arXiv 2501.06589): a dense model cut into tracks that keep some modules' outputs to themselves.
+     *
+     * @param reduceEvery modules, attention and MLPs alike, after which an output is summed over tracks; the model's last always is
+     */
+    record Desync(int tracks, int reduceEvery) implements OfTracks {}
+
+    /**
+     * Delayed all-reduce (Laneformer): tracks that see the others' outputs some layers late.
+     *
+     * @param delay layers after which they do
+     * @param sumsEarly whether the first {@code delay} layers wait for the sum of all tracks' outputs; else each track there adds its own
+     *     times {@code sqrt(tracks)}
+     * @param normsTracks whether the head reads the mean of the tracks' normed streams; else it reads the norm of their sum
+     */
+    record Delayed(int tracks, int delay, boolean sumsEarly, boolean normsTracks) implements OfTracks {}
 }

@@ -50,6 +50,7 @@ public final class Families {
         known("parallel_track", ParallelTrack::read, Set.of());
         known("kraken", Kraken::read, Set.of());
         known("llamaLadder", Llama::readLadder, Llama.IGNORED);
+        known("desync_residual", ParallelTrack::readDesync, Set.of());
     }
 
     private static void known(String modelType, Function<ConfigJson, ModelSpec> read, Set<String> ignored) {

@@ -109,6 +109,7 @@ final class ForwardKeys {
                         "num_tracks",
                         "q_lora_rank",
                         "query_pre_attn_scalar",
+                        "reduce_every",
                         "rope_local_base_freq",
                         "rotary_dim",
                         "scale_depth",

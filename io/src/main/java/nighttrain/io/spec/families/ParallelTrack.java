@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.IntFunction;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.Attention.HeadNorms;
 import nighttrain.io.spec.LayerSpec;
@@ -24,10 +25,20 @@ final class ParallelTrack {
     private ParallelTrack() {}
 
     static ModelSpec read(ConfigJson json) {
+        return read(json, layers -> wiring(json, layers));
+    }
+
+    /** Desync residual (arXiv 2501.06589): the tracks are parts of one model of the same hidden size, each with norms of its own. */
+    static ModelSpec readDesync(ConfigJson json) {
+        return read(
+                json, layers -> new Wiring.Desync(json.requiredSize("num_tracks"), json.requiredSize("reduce_every")));
+    }
+
+    private static ModelSpec read(ConfigJson json, IntFunction<Wiring> wiringOf) {
         Sizes sizes = Sizes.of(json, new Sizes.Defaults(2048, 0, 0));
         LlamaNames names = new LlamaNames(sizes);
         Wirings.refuseBesideTracks(json, sizes.layers());
-        Wiring wiring = wiring(json, sizes.layers());
+        Wiring wiring = wiringOf.apply(sizes.layers());
         Rope rope = Ropes.whole(json, sizes);
         List<Boolean> turned = Ropes.turned(json, sizes.layers(), layer -> true);
         List<Integer> windows = windows(json, sizes.layers());

@@ -137,7 +137,7 @@ class MixturesTest {
                 .with("num_local_experts", "4")
                 .with("quantization_config", "{\"quant_method\": \"mxfp4\"}");
         assertThat(model.read().quantization()).isEmpty();
-        assertThat(model.read().tensors()).contains(tensor("model.layers.0.mlp.experts.gate_up_proj", 4, 128, 64));
+        assertThat(model.read().tensors()).contains(tensor("model.layers.0.mlp.experts.gate_up_proj[3/4]", 128, 64));
         assertThatThrownBy(
                         ModelDir.of(dir, "mixtral").with("quantization_config", "{\"quant_method\": \"mxfp4\"}")::read)
                 .isInstanceOf(UserError.class)

@@ -12,7 +12,8 @@ import jcuda.driver.JCudaDriver;
  * once runs on the main stream, where it needs no events, unless the side stream is in use: all-reduces keep their order.
  */
 public final class Streams implements AutoCloseable {
-    private static final int EVENTS = 8;
+    /** Two for every all-reduce under way; with fewer an all-reduce is waited for before its time. */
+    private static final int EVENTS = 64;
 
     private final Stream main = new Stream();
     private final Stream side = new Stream();
