@@ -36,7 +36,9 @@ public final class Goldens {
                 "phi",
                 "phi-tied",
                 "parallel-track",
-                "desync-residual");
+                "desync-residual",
+                "laneformer",
+                "laneformer-lane-norms");
     }
 
     /** Those whose weights are stored in 8 bits; their goldens are of the dequantised weights; see notebooks/quantized_checkpoints.py. */
@@ -53,7 +55,7 @@ public final class Goldens {
     /** On how many ranks a checkpoint can run: four tracks, two key heads, or heads that are normed together. */
     public static int mostRanks(String name) {
         return switch (name) {
-            case "parallel-track", "pt-moe", "desync-residual" -> 4;
+            case "parallel-track", "pt-moe", "desync-residual", "laneformer", "laneformer-lane-norms" -> 4;
             case "olmo3" -> 1;
             default -> 2;
         };

@@ -6,10 +6,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import nighttrain.io.ModelDir;
 import nighttrain.io.UserError;
+import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.TensorSpec;
+import nighttrain.io.spec.TensorSpec.Stacked;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -51,6 +55,60 @@ class WholeModelTest {
                         "tensor that nothing reads in %s: %s (config.json does not speak of it, and without it every answer"
                                 + " would be another; correct config.json or choose another model)",
                         dir.resolve("model.safetensors"), name);
+    }
+
+    @Test
+    void stackedTensorsAreReadAsOneATrack() {
+        ModelDir lanes = ModelDir.of(dir, "laneformer")
+                .with("num_hidden_layers", "1")
+                .with("vocab_size", "1")
+                .with("hidden_size", "4")
+                .with("head_dim", "2")
+                .with("intermediate_size", "2")
+                .with("num_lanes", "2");
+        ModelSpec spec = lanes.read();
+        SafetensorsFile file = new SafetensorsFile();
+        for (TensorSpec tensor : spec.tensors()) {
+            Optional<Stacked> stacked = Stacked.of(tensor.name());
+            if (stacked.isEmpty()) {
+                file.fp32(tensor.name(), tensor.shape().toString(), new float[(int) tensor.size()]);
+            } else if (stacked.get().index() == 0) {
+                float[] values = new float[2 * (int) tensor.size()];
+                for (int i = 0; i < values.length; i++) {
+                    values[i] = i;
+                }
+                file.fp32(
+                        stacked.get().name(),
+                        "[2, %d, %d]"
+                                .formatted(tensor.shape().get(0), tensor.shape().get(1)),
+                        values);
+            }
+        }
+        file.write(dir.resolve("model.safetensors"));
+        Checkpoint checkpoint = Checkpoints.open(dir);
+        assertThatCode(() -> Checkpoints.checkTensors(checkpoint)).doesNotThrowAnyException();
+        Attention attention = (Attention) spec.layers().get(0).mixer();
+        float[] queries = new float[16];
+        checkpoint.weight(attention.query(), 1).copyTo(0, queries, 0, 16);
+        assertThat(queries)
+                .as("of the second lane; heads of two rows stay as they are")
+                .containsExactly(16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
+        String wq = "model.layers.0.attention.wq.weight";
+        assertThatThrownBy(() -> checkpoint.tensor(wq + "[0/3]", 4, 4))
+                .hasMessage(
+                        "wrong shape of tensor %s in %s: [2, 4, 4] (expected [3, 4, 4]; config.json and weights do not"
+                                + " belong together; copy both again)",
+                        wq, dir.resolve("model.safetensors"));
+    }
+
+    @Test
+    void rotaryPairsThatStandSideBySideAreSeenHalfAHeadApart() {
+        new SafetensorsFile().fp32("w", "[8, 1]", 0, 1, 2, 3, 10, 11, 12, 13).write(dir.resolve("model.safetensors"));
+        llama(dir).write();
+        Linear paired = Linear.of("w", 8, 1, false).withWeight("w").storedAs(new Linear.Storage(0, 8, false, 4));
+        float[] rows = new float[6];
+        Checkpoints.open(dir).weight(paired, 0).copyTo(1, rows, 0, 6);
+        assertThat(rows).containsExactly(2, 1, 3, 10, 12, 11);
     }
 
     @Test

@@ -52,6 +52,17 @@ final class ConfigJson {
         return node.has(key) && !has(key);
     }
 
+    /** An integer of either sign; {@code absent} where the key is missing or null. */
+    int integer(String key, int absent) {
+        if (!has(key)) {
+            return absent;
+        }
+        if (!node.get(key).isInt()) {
+            throw bad(key, "an integer");
+        }
+        return node.get(key).intValue();
+    }
+
     /** A size that cannot be guessed. */
     int requiredSize(String key) {
         if (!has(key)) {

@@ -51,6 +51,8 @@ public final class Families {
         known("kraken", Kraken::read, Set.of());
         known("llamaLadder", Llama::readLadder, Llama.IGNORED);
         known("desync_residual", ParallelTrack::readDesync, Set.of());
+        known("laneformer", Laneformer::read, Set.of());
+        known("laneformer_tp", Laneformer::read, Set.of());
     }
 
     private static void known(String modelType, Function<ConfigJson, ModelSpec> read, Set<String> ignored) {

@@ -106,6 +106,7 @@ final class ForwardKeys {
                         "mamba_d_state",
                         "no_rope_layer_interval",
                         "no_rope_layers",
+                        "num_lanes",
                         "num_tracks",
                         "q_lora_rank",
                         "query_pre_attn_scalar",
