@@ -25,7 +25,15 @@ class ShapesTest {
     void everyArchitectureHasTheSameParameters(String size) {
         long dense = ModelFootprint.of(shape("dense-" + size)).parameters();
         assertThat(dense / 1e9).isCloseTo(Double.parseDouble(size.replace("b", "")), within(0.5));
-        Stream.of("parallel-%s", "ladder-%s", "track-%s-d2", "track-%s-d4", "track-%s-d8", "kraken-%s")
+        Stream.of(
+                        "parallel-%s",
+                        "ladder-%s",
+                        "track-%s-d2",
+                        "track-%s-d4",
+                        "track-%s-d8",
+                        "kraken-%s",
+                        "desync-%s",
+                        "delayed-%s")
                 .map(name -> ModelFootprint.of(shape(name.formatted(size))))
                 .forEach(other -> assertThat((double) other.parameters() / dense)
                         .as(other.architecture())
@@ -77,6 +85,16 @@ class ShapesTest {
         assertThat(all / 2).isBetween(30.2e9, 31.6e9);
         double flops = new Roofline(model, 1, new PeakRates(1e30, 1)).seconds(Roofline.Step.decode(1, 1));
         assertThat(flops / 2).isCloseTo(3.353e9 - 151_936 * 2048, withinPercentage(1));
+    }
+
+    /** Its hidden and MLP sizes are those that give the published number of parameters. */
+    @Test
+    void laneformer2bHasItsPublishedParameters() {
+        assertThat(ModelFootprint.of(shape("laneformer-2b"))).satisfies(f -> {
+            assertThat(f.parameters()).isEqualTo(2_320_069_632L);
+            assertThat(f.blockingSyncs()).isEqualTo(1);
+            assertThat(f.overlappedSyncs()).isEqualTo(26);
+        });
     }
 
     @Test

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** {@code compare} as people run it, in a process of its own: conf/compare/smoke.yaml to its end, and Ctrl-C on the way. */
 class CompareSmokeIT {
     private static final Duration PATIENCE = Duration.ofSeconds(150);
-    private static final int CELLS = 2 * 5 * 3; // workloads, models, layouts: one of them without all-reduces, too
+    private static final int CELLS = 2 * 7 * 3; // workloads, models, layouts: one of them without all-reduces, too
 
     @TempDir
     Path folder;
@@ -34,7 +34,7 @@ class CompareSmokeIT {
             assertThat(smoke.await(PATIENCE)).as(smoke.messages()).isEqualTo(ExitCode.FINISHED.code());
             assertThat(smoke.messages().lines().filter(line -> line.endsWith(" output tokens/s")))
                     .hasSize(2 * CELLS);
-            assertThat(smoke.out()).contains("\n  1x2    kraken ", "\n  2x1    ladder ");
+            assertThat(smoke.out()).contains("\n  1x2    kraken ", "\n  2x1    ladder ", "\n  1x2    delayed ");
         }
         assertThat(rounds())
                 .hasSize(2 * CELLS)

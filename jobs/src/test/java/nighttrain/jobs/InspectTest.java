@@ -40,6 +40,21 @@ class InspectTest {
     }
 
     @Test
+    void showsHowOftenTheTracksOfRelativesMeet() {
+        Outcome desync = Outcome.of(
+                "inspect", "--model", Project.CONF.resolve("shapes/desync-30b").toString());
+        assertThat(desync.out())
+                .contains("desync_residual(8 tracks, every 4 modules)")
+                .contains("48 layers, 8 tracks, each hidden 7168, 8 heads (1 KV) of 128, MLP 2752")
+                .contains("24 per forward pass: 24 that the next module waits for, 0 overlapped");
+        Outcome delayed = Outcome.of(
+                "inspect", "--model", Project.CONF.resolve("shapes/delayed-30b").toString());
+        assertThat(delayed.out())
+                .contains("delayed_all_reduce(8 tracks, d=2)")
+                .contains("93 per forward pass: 1 that the next module waits for, 92 overlapped");
+    }
+
+    @Test
     void saysWhichRanksDoNotDivide() {
         Outcome outcome = Outcome.of(
                 "inspect", "--model", Project.CONF.resolve("demo/model").toString());

@@ -107,8 +107,9 @@ record Laneformer(Sizes sizes, int lanes, double epsilon) {
         int headDim = sizes.headDim();
         int queries = sizes.heads() / lanes * headDim;
         int keys = sizes.kvHeads() / lanes * headDim;
-        Linear.Storage ofQueries = new Linear.Storage(0, queries, false, headDim);
-        Linear.Storage ofKeys = new Linear.Storage(0, keys, false, headDim);
+        Linear.Order pairs = new Linear.Order.PairsApart(headDim);
+        Linear.Storage ofQueries = new Linear.Storage(0, pairs, queries, false);
+        Linear.Storage ofKeys = new Linear.Storage(0, pairs, keys, false);
         return new Attention(
                 sizes.heads() / lanes,
                 sizes.kvHeads() / lanes,
