@@ -5,7 +5,8 @@
 Every checkpoint stands for one trait of a model family. Hugging Face transformers computes the goldens (fp32, CPU,
 eager attention, no KV cache, weights read back from the file); the parallel track's come from `track_model.py`, those of
 parallel tracks with experts from `pt_moe_reference.py`, those of desync residual and Laneformer from `relatives.py`. The
-script asserts that transformers' own llama layers agree where the equations coincide.
+script asserts that transformers' own llama layers agree where the equations coincide. `ladder-converted` is what
+`convert_ladder.py` makes of a tiny llama; its goldens are those of the model that was trained.
 
 golden.json: {"prompts": [{"ids": [..], "logits": [[vocab] per prompt position], "greedy": [64 ids]}, ..]}
 
@@ -15,10 +16,12 @@ text, and if the trait bites: with it switched off, the logits must differ.
 
 import argparse
 import json
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import convert_ladder
 import pt_moe_reference
 import relatives
 import torch
@@ -761,6 +764,31 @@ def make_lanes(directory: Path, seed: int, config: dict) -> dict | None:
     return make_relative(directory, seed, config, tensors, relatives.Laneformer, one_lane_as_llama, changes)
 
 
+def make_ladder(directory: Path, seed: int) -> dict | None:
+    """A tiny llama that becomes a ladder in its last two of three layers, repaired for a few steps."""
+    config = LlamaConfig(**COMMON | dict(tie_word_embeddings=True))
+    llama = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    randomize(llama, seed)
+    repair = convert_ladder.Repair(
+        steps=120, sequences=192, context=48, batch=8, learning_rate=3e-3, warmup=5, seed=seed
+    )
+    with tempfile.TemporaryDirectory() as dense:
+        llama.save_pretrained(dense)
+        figures = convert_ladder.convert(Path(dense), 2, directory, repair, [], "cpu")
+        prompts = random_prompts(seed, (1, 13, 40))
+        whole = from_disk(Path(dense))
+        none = largest_difference(forward_of(convert_ladder.as_ladder(whole, 0)), forward_of(whole), prompts)
+        assert none < 1e-5, f"a ladder of no layer differs from its model by {none}"
+    print(f"ladder-converted: {json.dumps(figures)}")
+    (directory / "generation_config.json").unlink(missing_ok=True)
+    assert figures["after"]["loss"] < 0.8 * figures["before"]["loss"], "the repair lowers the loss by less than a fifth"
+    repaired = from_disk(directory)
+    ladder = forward_of(convert_ladder.as_ladder(repaired, 2))
+    effect = largest_difference(ladder, forward_of(repaired), prompts)
+    assert effect > MIN_TRAIT_EFFECT, f"the ladder moves logits by only {effect}"
+    return golden(ladder, prompts)
+
+
 def make(name: str, directory: Path, make_with_seed: Callable[[Path, int], dict | None]) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     for seed in range(100):
@@ -785,6 +813,7 @@ def main() -> None:
     makers["parallel-track"] = make_track_checkpoint
     makers["pt-moe"] = make_pt_moe_checkpoint
     makers["desync-residual"] = make_desync
+    makers["ladder-converted"] = make_ladder
     makers["laneformer"] = lambda d, seed: make_lanes(d, seed, LANES_CONFIG)
     makers["laneformer-lane-norms"] = lambda d, seed: make_lanes(d, seed, LANES_CONFIG | LANE_NORMS)
     for name, maker in makers.items():

@@ -35,6 +35,7 @@ public final class Goldens {
                 "gpt2-unscaled",
                 "phi",
                 "phi-tied",
+                "ladder-converted",
                 "parallel-track",
                 "desync-residual",
                 "laneformer",

@@ -1,0 +1,119 @@
+"""Held-out text as prompts, and what its log-probabilities say about a model: by the engine, by transformers, in 8 bits.
+
+    python notebooks/perplexity.py cut TEXT.parquet FILES.md.. [--bytes 200000]
+    jobs/nighttrain generate --model DIR --input TEXT.parquet --prompt-column text --output A --max-tokens 1 \\
+        --prompt-logprobs --logprobs 1 --backend cpu --quantization none      and to B with fp8
+    python notebooks/perplexity.py compare A B
+    python notebooks/perplexity.py reference A TEXT.parquet --model DIR [--tokens 4000]
+
+`cut` makes rows of whole lines, about 1,500 bytes each. `compare` prints both perplexities and the share of places where
+the most likely token is the same. `reference` computes the first rows by transformers (fp32, CPU, eager attention) and prints
+the largest difference of a log-probability.
+"""
+
+import argparse
+import json
+import math
+from pathlib import Path
+
+import pyarrow as arrow
+import pyarrow.parquet as parquet
+
+ROW_BYTES = 1500
+
+
+def cut(files: list[Path], most: int) -> list[str]:
+    """Rows of whole lines; what is left of a file begins no row of the next."""
+    rows, taken = [], 0
+    for file in files:
+        row = ""
+        for line in file.read_text().splitlines(keepends=True):
+            if taken + len(row.encode()) >= most:
+                break
+            row += line
+            if len(row.encode()) >= ROW_BYTES:
+                rows.append(row)
+                taken += len(row.encode())
+                row = ""
+    return rows
+
+
+def scores(run: Path) -> dict[str, list[dict]]:
+    """By row id, for every token of the prompt from the second on: `id`, `logprob`, and the most likely in `top`."""
+    table = parquet.read_table(run / "results", columns=["id", "prompt_logprobs", "error"]).to_pylist()
+    failed = [row for row in table if row["error"]]
+    if failed:
+        raise SystemExit(f"rows with errors in {run}: {len(failed)} (the first: {failed[0]['error']})")
+    return {row["id"]: row["prompt_logprobs"] for row in table}
+
+
+def perplexity(rows: dict[str, list[dict]]) -> float:
+    logprobs = [token["logprob"] for row in rows.values() for token in row]
+    return math.exp(-sum(logprobs) / len(logprobs))
+
+
+def compare(one: Path, other: Path) -> dict:
+    a, b = scores(one), scores(other)
+    if a.keys() != b.keys():
+        raise SystemExit(f"rows: {len(a)} and {len(b)} (both runs must be of the same prompts)")
+    pairs = [(x, y) for row in a for x, y in zip(a[row], b[row], strict=True)]
+    assert all(x["id"] == y["id"] for x, y in pairs)
+    same = sum(x["top"][0]["id"] == y["top"][0]["id"] for x, y in pairs)
+    first, second = perplexity(a), perplexity(b)
+    return dict(tokens=len(pairs), perplexity=[first, second], ratio=second / first, top_1_agreement=same / len(pairs))
+
+
+def reference(run: Path, text: Path, directory: Path, tokens: int) -> dict:
+    import torch
+    from transformers import AutoModelForCausalLM
+    from tokenizers import Tokenizer
+
+    torch.set_num_threads(1)
+    tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
+    model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, attn_implementation="eager").eval()
+    ours = scores(run)
+    worst, theirs, scored = 0.0, [], []
+    for number, row in enumerate(parquet.read_table(text)["text"].to_pylist()):
+        mine = ours[f"{text.name}:{number}"]
+        ids = tokenizer.encode(row).ids
+        assert ids[1:] == [token["id"] for token in mine], f"row {number}: tokens differ"
+        with torch.no_grad():
+            logprobs = model(torch.tensor([ids]), use_cache=False).logits[0].log_softmax(dim=-1)
+        expected = logprobs[:-1].gather(1, torch.tensor(ids[1:])[:, None])[:, 0].tolist()
+        worst = max(worst, *(abs(x - token["logprob"]) for x, token in zip(expected, mine)))
+        theirs += expected
+        scored += [token["logprob"] for token in mine]
+        if len(theirs) >= tokens:
+            break
+    perplexities = [math.exp(-sum(values) / len(values)) for values in (scored, theirs)]
+    return dict(tokens=len(theirs), largest_difference=worst, perplexity=perplexities)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verb = verbs.add_parser("cut")
+    verb.add_argument("output", type=Path)
+    verb.add_argument("files", type=Path, nargs="+")
+    verb.add_argument("--bytes", type=int, default=200_000)
+    verb = verbs.add_parser("compare")
+    verb.add_argument("one", type=Path)
+    verb.add_argument("other", type=Path)
+    verb = verbs.add_parser("reference")
+    verb.add_argument("run", type=Path)
+    verb.add_argument("text", type=Path)
+    verb.add_argument("--model", type=Path, required=True)
+    verb.add_argument("--tokens", type=int, default=4000)
+    arguments = parser.parse_args()
+    if arguments.verb == "cut":
+        rows = cut(arguments.files, arguments.bytes)
+        parquet.write_table(arrow.table({"text": rows}), arguments.output)
+        print(json.dumps(dict(rows=len(rows), bytes=sum(len(row.encode()) for row in rows))))
+    elif arguments.verb == "compare":
+        print(json.dumps(compare(arguments.one, arguments.other)))
+    else:
+        print(json.dumps(reference(arguments.run, arguments.text, arguments.model, arguments.tokens)))
+
+
+if __name__ == "__main__":
+    main()
