@@ -44,7 +44,8 @@ class DeterministicCudaTest {
         "gpt2,1,512",
         "mistral-sliding-window,1,300",
         "llama-gqa,2,512",
-        "parallel-track,2,512"
+        "parallel-track,2,512",
+        "laneformer,2,512"
     })
     void aloneAndInACrowd(String name, int ranks, int batchTokens) throws Exception {
         assumeThat(CudaDevices.count()).isGreaterThanOrEqualTo(ranks);

@@ -42,7 +42,9 @@ class EngineCudaTest {
         "phi,1",
         "mistral-sliding-window,2",
         "llama-gqa,2",
-        "parallel-track,4"
+        "parallel-track,4",
+        "desync-residual,4",
+        "laneformer,4"
     })
     void greedyTextIsLikely(String name, int ranks) throws Exception {
         assumeThat(CudaDevices.count()).isGreaterThanOrEqualTo(ranks);

@@ -8,7 +8,7 @@ public interface Communicator {
 
     /**
      * {@code out[t] = scale * sum of in over all tracks of all ranks}, for every local track t. {@code out} and {@code in} are
-     * different buffers; neither may be read or written until {@link Pending#await}. After {@link #allReduceNow}
+     * different buffers; until {@link Pending#await} neither may be written, and {@code out} not be read. After {@link #allReduceNow}
      * peers may still read {@code in}, until a later all-reduce has been awaited.
      *
      * @param out {@code [localTracks, tokens, cols]}

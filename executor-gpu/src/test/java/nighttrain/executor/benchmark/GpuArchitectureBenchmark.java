@@ -53,7 +53,9 @@ class GpuArchitectureBenchmark {
                 "track-30b-d2",
                 "ladder-30b",
                 "parallel-30b",
-                "kraken-30b"
+                "kraken-30b",
+                "desync-30b",
+                "delayed-30b"
             })
     void milliseconds(String shape) {
         int gpus = Integer.getInteger("bench.gpus", CudaDevices.count());
