@@ -27,11 +27,15 @@ final class TensorViews {
             List<Long> shape = new ArrayList<>(whole.shape());
             shape.set(0, rows);
             return new Part(
-                    whole.name(), whole, firstRow * (whole.size() / whole.shape().get(0)), List.copyOf(shape));
+                    whole.name(),
+                    whole,
+                    firstRow * (whole.size() / whole.shape().get(0)),
+                    List.copyOf(shape));
         }
 
         static Part ofStack(String name, CheckpointTensor whole, long index) {
-            List<Long> shape = List.copyOf(whole.shape().subList(1, whole.shape().size()));
+            List<Long> shape =
+                    List.copyOf(whole.shape().subList(1, whole.shape().size()));
             return new Part(name, whole, index * (whole.size() / whole.shape().get(0)), shape);
         }
 
@@ -167,8 +171,8 @@ final class TensorViews {
                 for (int input = 0; input < inputs; input++) {
                     stored.copyTo((long) input * row.length, row, 0, row.length);
                     for (int output = 0; output < outputs; output++) {
-                        turned[output * inputs + input] =
-                                row[storage.firstOutput() + (int) storage.order().place(output)];
+                        turned[output * inputs + input] = row[
+                                storage.firstOutput() + (int) storage.order().place(output)];
                     }
                 }
                 rows = turned;

@@ -105,7 +105,9 @@ class WholeModelTest {
     void rotaryPairsThatStandSideBySideAreSeenHalfAHeadApart() {
         new SafetensorsFile().fp32("w", "[8, 1]", 0, 1, 2, 3, 10, 11, 12, 13).write(dir.resolve("model.safetensors"));
         llama(dir).write();
-        Linear paired = Linear.of("w", 8, 1, false).withWeight("w").storedAs(new Linear.Storage(0, new Linear.Order.PairsApart(4), 8, false));
+        Linear paired = Linear.of("w", 8, 1, false)
+                .withWeight("w")
+                .storedAs(new Linear.Storage(0, new Linear.Order.PairsApart(4), 8, false));
         float[] rows = new float[6];
         Checkpoints.open(dir).weight(paired, 0).copyTo(1, rows, 0, 6);
         assertThat(rows).containsExactly(2, 1, 3, 10, 12, 11);

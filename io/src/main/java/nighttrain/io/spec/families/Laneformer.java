@@ -122,6 +122,7 @@ record Laneformer(Sizes sizes, int lanes, double epsilon) {
                 Optional.of(rope),
                 window,
                 Attention.scaleOf(headDim),
+                Optional.empty(),
                 Optional.empty());
     }
 

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import nighttrain.io.ModelDir;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.Attention;
