@@ -123,8 +123,8 @@ class MixturesTest {
                 .isEqualTo(
                         new Rope(64, 150_000, new Rope.Scaling.Yarn(32, 32, 1, 4096, false, 0.1 * Math.log(32) + 1)));
         assertThat(spec.tensors())
-                .contains(tensor("model.layers.0.mlp.experts.gate_up_proj", 128, 32, 96))
-                .contains(tensor("model.layers.0.mlp.experts.down_proj", 128, 48, 32));
+                .contains(tensor("model.layers.0.mlp.experts.gate_up_proj[127/128]", 32, 96))
+                .contains(tensor("model.layers.0.mlp.experts.down_proj[127/128]", 48, 32));
     }
 
     /** Without a scale beside it a matrix of layers is bf16 to an engine, whatever experts are stored in. */
