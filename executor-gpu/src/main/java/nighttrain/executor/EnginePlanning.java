@@ -51,7 +51,7 @@ final class EnginePlanning {
                 ? config.steps().maxBatchTokens()
                 : Math.max(CPU_BATCH_TOKENS, maxNumSeqs);
         CacheLayout cache = CacheLayout.of(
-                CacheSpec.of(model, Float.BYTES, maxModelLen),
+                CacheSpec.of(model, ranks, Float.BYTES, maxModelLen),
                 config.kv().pageTokens(),
                 config.kv().pages(),
                 maxNumSeqs);

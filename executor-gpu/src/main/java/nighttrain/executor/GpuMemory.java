@@ -39,7 +39,7 @@ public record GpuMemory(
                 budget,
                 ModelFootprint.gpuBytesPerRank(model, ranks),
                 ModelBlocks.of(model, 0, ranks).bufferBytes(maxTokens, maxSamples),
-                model.kvElementsPerToken() * HardwareProfile.BF16_BYTES / ranks,
+                ModelFootprint.kvElementsPerRank(model, ranks) * HardwareProfile.BF16_BYTES,
                 (long) USEFUL_TOKENS * leastSequences(config));
     }
 
@@ -71,7 +71,7 @@ public record GpuMemory(
     /** The pages of one replica's KV cache, where so many sequences run at most. */
     CacheLayout cut(EngineConfig config, ModelSpec model, int ranks, int maxNumSeqs, int maxTokens, int maxModelLen) {
         CacheLayout cache = CacheLayout.of(
-                CacheSpec.of(model, HardwareProfile.BF16_BYTES, maxModelLen),
+                CacheSpec.of(model, ranks, HardwareProfile.BF16_BYTES, maxModelLen),
                 config.kv().pageTokens(),
                 config.kv().pages(),
                 maxNumSeqs);

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -32,9 +34,12 @@ import nighttrain.executor.request.SamplingParams.Filter;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.families.Families;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -245,7 +250,6 @@ class EngineTest {
             value = {
                 "olmo3 | 2 | bad value of --ranks: 2 (must be 1, since queries and keys of this model are normed over all heads at once; use --replicas)",
                 "llama-gqa | 3 | bad value of --ranks: 3 (must divide the model's 4 attention heads; choose a divisor or leave --ranks out)",
-                "llama-gqa | 4 | bad value of --ranks: 4 (must divide the model's 2 key/value heads; choose a divisor or leave --ranks out)",
                 "qwen3-moe | 8 | bad value of --ranks: 8 (must divide the model's 4 attention heads; choose a divisor or leave --ranks out)",
                 "parallel-track | 3 | bad value of --ranks: 3 (must divide the model's 4 tracks; choose a divisor or leave --ranks out)",
                 "parallel-track | 8 | bad value of --ranks: 8 (must divide the model's 4 tracks; choose a divisor or leave --ranks out)",
@@ -268,6 +272,21 @@ class EngineTest {
                         + "|CUDA library not found): .* \\(.*--backend cpu\\)");
         EngineConfig automatic = EngineConfig.on(Backend.AUTO).with(new StepConfig(4, 0, 0));
         assertThat(Engines.plan(automatic, checkpoint.spec()).backend()).isEqualTo(Backend.CPU);
+    }
+
+    /** Ranks that are a multiple of key and value heads have the same ones; others cannot share them. */
+    @Test
+    void ranksNeitherDivideNorMultiplyKeyHeads(@TempDir Path dir) throws Exception {
+        Path config = dir.resolve("config.json");
+        Files.writeString(config, """
+                {"model_type": "llama", "hidden_size": 96, "intermediate_size": 48, "num_hidden_layers": 1,
+                 "num_attention_heads": 12, "num_key_value_heads": 6, "vocab_size": 96}""");
+        ModelSpec model = Families.read(config);
+        assertThatThrownBy(() -> Engines.check(config(4, 4), model))
+                .isInstanceOf(UserError.class)
+                .hasMessage("bad value of --ranks: 4 (must divide the model's 6 key/value heads or be a multiple of"
+                        + " them; choose a divisor or leave --ranks out)");
+        Engines.check(config(12, 4), model);
     }
 
     @ParameterizedTest

@@ -75,6 +75,18 @@ class ShapesTest {
         assertThat(ModelFootprint.gpuBytesPerRank(model, 1)).isEqualTo(2 * 30_532_122_624L);
     }
 
+    /** Of four key and value heads eight ranks have one each, two the same one. */
+    @Test
+    void moreRanksThanKeyHeadsHaveCopies() {
+        ModelSpec model = shape("qwen3-30b-a3b");
+        assertThat(ModelFootprint.kvElementsPerRank(model, 4)).isEqualTo(model.kvElementsPerToken() / 4);
+        assertThat(ModelFootprint.kvElementsPerRank(model, 8)).isEqualTo(model.kvElementsPerToken() / 4);
+        long whole = 48L * (128 * 2048 + 2 * 2048 + 2 * 128) + 2048 + 151_936L * 2048;
+        long keysAndValues = 48L * 2 * 4 * 128 * 2048;
+        assertThat(ModelFootprint.parametersPerRank(model, 8))
+                .isEqualTo(whole + (30_532_122_624L - whole + keysAndValues) / 8);
+    }
+
     /** A step's weights are read once: all experts' in a large one, those of the chosen in one of a token. */
     @Test
     void rooflineCountsTheExpertsThatAreHit() {

@@ -64,12 +64,17 @@ public sealed interface Architecture
     record Placement(int firstTrack, int localTracks, int shard, int shards) {
         /** This rank's first of {@code whole} heads, columns or rows. */
         public int from(int whole) {
-            return whole / shards * shard;
+            return whole < shards ? shard / (shards / whole) : whole / shards * shard;
         }
 
-        /** How many of {@code whole} this rank has. */
+        /** How many of {@code whole} this rank has: one where ranks are more, several of which then have the same. */
         public int share(int whole) {
-            return whole / shards;
+            return Math.max(1, whole / shards);
+        }
+
+        /** How many ranks have the same of {@code whole}. */
+        public int copies(int whole) {
+            return Math.max(1, shards / whole);
         }
     }
 }

@@ -1,6 +1,7 @@
 package nighttrain.executor.block;
 
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 import nighttrain.executor.architecture.Architecture.Placement;
@@ -16,9 +17,10 @@ import nighttrain.executor.device.Ops.Rotation;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Parameter;
 import nighttrain.io.spec.WeightFormat;
 
-/** Grouped-query attention over paged keys and values: a rank has whole heads. */
+/** Grouped-query attention over paged keys and values: a rank has whole heads. Where ranks are more than key and value heads, several have the same. */
 record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat, WeightFormat outFormat)
         implements Block {
     static AttentionBlock of(Attention spec, Placement placement, ModelSpec model) {
@@ -62,7 +64,18 @@ record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat
     @Override
     public List<Divisible> divisibles() {
         return List.of(
-                new Divisible(spec.heads(), "attention heads"), new Divisible(spec.kvHeads(), "key/value heads"));
+                new Divisible(spec.heads(), "attention heads"), new Divisible(spec.kvHeads(), "key/value heads", true));
+    }
+
+    @Override
+    public Map<Parameter, Integer> copies() {
+        int copies = placement.copies(spec.kvHeads());
+        return Map.of(spec.key(), copies, spec.value(), copies);
+    }
+
+    @Override
+    public long cachedElementsPerToken() {
+        return 2L * placement.localTracks() * shape().kvCols();
     }
 
     @Override
@@ -101,10 +114,11 @@ record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat
                 loader.ops(),
                 this,
                 shape(),
-                loader.byOutput(
+                loader.byHead(
                         "queries, keys and values" + ofLayer,
                         inFormat,
-                        List.of(spec.query(), spec.key(), spec.value())),
+                        List.of(spec.query(), spec.key(), spec.value()),
+                        spec.headDim()),
                 spec.headNorms()
                         .map(norms -> new HeadNorms(
                                 loader.normPerTrack("norm of queries" + ofLayer, norms.query()),

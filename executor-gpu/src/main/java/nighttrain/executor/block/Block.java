@@ -1,6 +1,7 @@
 package nighttrain.executor.block;
 
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 import nighttrain.executor.block.Buffers.BufferSpec;
@@ -27,9 +28,14 @@ public interface Block {
         return Optional.empty();
     }
 
-    /** What every rank has whole; ranks share the rest evenly, norms apart. */
-    default List<Parameter> replicated() {
-        return List.of();
+    /** Of parameters that several ranks have, or parts of them, how many each; ranks share the rest evenly, norms apart. */
+    default Map<Parameter, Integer> copies() {
+        return Map.of();
+    }
+
+    /** Elements that one token leaves in this rank's cache. */
+    default long cachedElementsPerToken() {
+        return 0;
     }
 
     /** What it needs that GPUs cannot compute yet. */
@@ -62,8 +68,16 @@ public interface Block {
         }
     }
 
-    /** {@code count} things that ranks share evenly: {@code 32 attention heads}. */
-    record Divisible(int count, String what) {}
+    /**
+     * {@code count} things that ranks share evenly: {@code 32 attention heads}.
+     *
+     * @param replicable whether several ranks may have the same one: key and value heads
+     */
+    record Divisible(int count, String what, boolean replicable) {
+        Divisible(int count, String what) {
+            this(count, what, false);
+        }
+    }
 
     /**
      * What one operation of a step computes and moves on one rank, every operand counted once.

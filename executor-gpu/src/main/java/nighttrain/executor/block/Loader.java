@@ -116,12 +116,17 @@ public final class Loader {
 
     /** Projections side by side, each cut by output: a rank computes whole columns of its own. */
     Matrix byOutput(String role, WeightFormat format, List<Linear> parts) {
+        return byHead(role, format, parts, 1);
+    }
+
+    /** The same in heads of {@code headDim} outputs. */
+    Matrix byHead(String role, WeightFormat format, List<Linear> parts, int headDim) {
         List<Slices.Slice> slices = new ArrayList<>();
         List<float[]> biases = new ArrayList<>();
         for (int track = 0; track < placement.localTracks(); track++) {
             for (Linear part : parts) {
-                int outputs = placement.share(part.outputs());
-                int from = placement.from(part.outputs());
+                int outputs = placement.share(part.outputs() / headDim) * headDim;
+                int from = placement.from(part.outputs() / headDim) * headDim;
                 slices.add(rows(part, track, from, outputs));
                 if (part.bias().isPresent()) {
                     biases.add(bias(part, global(track), from, outputs));

@@ -1,8 +1,10 @@
 package nighttrain.executor.block;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
@@ -95,11 +97,13 @@ public final class ModelBlocks {
     }
 
     private static void checkDivides(int ranks, Block.Divisible divisible) {
-        if (divisible.count() % ranks != 0) {
+        boolean replicated = divisible.replicable() && ranks % divisible.count() == 0;
+        if (divisible.count() % ranks != 0 && !replicated) {
             throw UserError.of(
                     "bad value of --ranks",
                     ranks,
                     "must divide the model's " + divisible.count() + " " + divisible.what()
+                            + (divisible.replicable() ? " or be a multiple of them" : "")
                             + "; choose a divisor or leave --ranks out");
         }
     }
@@ -167,12 +171,19 @@ public final class ModelBlocks {
                 + head.bytes(maxSamples);
     }
 
-    /** What every rank has whole of its layers, norms apart. */
-    public List<Parameter> replicated() {
+    /** Of parameters of layers that several ranks have, or parts of them, how many each. */
+    public Map<Parameter, Integer> copies() {
+        Map<Parameter, Integer> copies = new HashMap<>();
+        layers.stream().flatMap(LayerBlock::blocks).forEach(block -> copies.putAll(block.copies()));
+        return copies;
+    }
+
+    /** Keys and values that one token leaves on this rank, in elements. */
+    public long kvElementsPerToken() {
         return layers.stream()
                 .flatMap(LayerBlock::blocks)
-                .flatMap(block -> block.replicated().stream())
-                .toList();
+                .mapToLong(Block::cachedElementsPerToken)
+                .sum();
     }
 
     private Stream<Fp8Matrix> fp8Matrices() {

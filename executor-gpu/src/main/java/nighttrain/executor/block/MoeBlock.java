@@ -1,7 +1,9 @@
 package nighttrain.executor.block;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import nighttrain.executor.architecture.Architecture.Placement;
@@ -81,10 +83,11 @@ record MoeBlock(MixtureOfExperts spec, Placement placement, Optional<MlpBlock> s
     }
 
     @Override
-    public List<Parameter> replicated() {
-        List<Parameter> parameters = new ArrayList<>(spec.router().parameters());
-        spec.shared().flatMap(MixtureOfExperts.Shared::gate).ifPresent(parameters::add);
-        return parameters;
+    public Map<Parameter, Integer> copies() {
+        Map<Parameter, Integer> copies = new HashMap<>();
+        spec.router().parameters().forEach(one -> copies.put(one, placement.shards()));
+        spec.shared().flatMap(MixtureOfExperts.Shared::gate).ifPresent(gate -> copies.put(gate, placement.shards()));
+        return copies;
     }
 
     @Override

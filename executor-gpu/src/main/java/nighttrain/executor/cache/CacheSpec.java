@@ -10,7 +10,7 @@ public sealed interface CacheSpec extends Serializable {
     /**
      * Keys and values of every token, in pages.
      *
-     * @param kvHeads key and value heads, of all tracks
+     * @param kvHeads key and value heads, of all tracks and ranks: what several ranks have counts once for each
      * @param headDim width of a head
      * @param window how many of the latest positions a token sees, itself included; 0 is all
      * @param elementBytes bytes of one element
@@ -46,14 +46,17 @@ public sealed interface CacheSpec extends Serializable {
     /**
      * What the layers of a model keep, layer by layer.
      *
+     * @param ranks which share them
      * @param elementBytes bytes of a key's or value's element on the devices
      * @param maxModelLen longest sequence: a window that is no shorter counts as none
      */
-    static List<CacheSpec> of(ModelSpec model, int elementBytes, int maxModelLen) {
+    static List<CacheSpec> of(ModelSpec model, int ranks, int elementBytes, int maxModelLen) {
         return model.layers().stream()
                 .map(layer -> (Attention) layer.mixer())
                 .<CacheSpec>map(attention -> new PagedKv(
-                        model.trackCount() * attention.kvHeads(),
+                        model.hasTracks()
+                                ? model.trackCount() * attention.kvHeads()
+                                : Math.max(ranks, attention.kvHeads()),
                         attention.headDim(),
                         attention.window() >= maxModelLen ? 0 : attention.window(),
                         elementBytes))

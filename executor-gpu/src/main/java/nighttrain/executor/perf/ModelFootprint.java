@@ -1,6 +1,7 @@
 package nighttrain.executor.perf;
 
 import java.util.HashSet;
+import java.util.Map;
 import java.util.Set;
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.DryRun.AllReduceCount;
@@ -44,6 +45,11 @@ public record ModelFootprint(
                 (long) allReduces.total() * model.hiddenSize());
     }
 
+    /** Keys and values that one token leaves on one of {@code ranks} ranks, in elements: ranks that are more than heads have the same. */
+    public static long kvElementsPerRank(ModelSpec model, int ranks) {
+        return ModelBlocks.of(model, 0, ranks).kvElementsPerToken();
+    }
+
     /** Bytes of the weights of one of {@code ranks} ranks on a GPU. */
     public static long gpuBytesPerRank(ModelSpec model, int ranks) {
         return HardwareProfile.BF16_BYTES * parametersPerRank(model, ranks)
@@ -58,21 +64,17 @@ public record ModelFootprint(
     public static long parametersPerRank(ModelSpec model, int ranks) {
         ModelBlocks.checkRanks(model, ranks);
         Set<String> counted = new HashSet<>();
-        Set<Parameter> replicated = model.hasTracks()
-                ? Set.of()
-                : Set.copyOf(ModelBlocks.of(model, 0, ranks).replicated());
+        Map<Parameter, Integer> copies = ModelBlocks.of(model, 0, ranks).copies();
         long whole = 0;
         long shared = 0;
         for (Parameter parameter : model.parameters()) {
             for (TensorSpec tensor : parameter.tensors()) {
                 long size =
                         counted.add(tensor.name()) ? tensor.size() * (tensor.isPerTrack() ? model.trackCount() : 1) : 0;
-                if (parameter instanceof Table
-                        || (parameter instanceof Norm && !model.hasTracks())
-                        || replicated.contains(parameter)) {
+                if (parameter instanceof Table || (parameter instanceof Norm && !model.hasTracks())) {
                     whole += size;
                 } else {
-                    shared += size;
+                    shared += size * copies.getOrDefault(parameter, 1);
                 }
             }
         }

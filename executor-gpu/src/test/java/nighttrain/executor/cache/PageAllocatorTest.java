@@ -185,7 +185,7 @@ class PageAllocatorTest {
     void tooLittleMemoryNamesTheShortfall() {
         ModelSpec model = Shapes.model(Wiring.dense());
         assertThat(model.kvElementsPerToken()).isEqualTo(256);
-        CacheLayout cache = CacheLayout.of(CacheSpec.of(model, 4, 4096), 16, 0, 8);
+        CacheLayout cache = CacheLayout.of(CacheSpec.of(model, 1, 4, 4096), 16, 0, 8);
         assertThat(new CacheBudget(64 << 20, 8, 1024, 4096).cut(cache).pages()).isEqualTo(2048);
         assertThatThrownBy(() -> new CacheBudget(1 << 20, 8, 1024, 4096).cut(cache))
                 .isInstanceOf(UserError.class)

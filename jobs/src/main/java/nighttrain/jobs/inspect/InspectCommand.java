@@ -87,7 +87,7 @@ public final class InspectCommand implements Command {
                     config.quantization().isPresent() ? "weights" : "bf16",
                     "KV bytes/token"));
             for (int ranks : RANKS) {
-                out.append(perRank(config, footprint, ranks));
+                out.append(perRank(config, ranks));
             }
             return out.toString();
         }
@@ -113,7 +113,7 @@ public final class InspectCommand implements Command {
                     config.maxPositions());
         }
 
-        private static String perRank(ModelSpec config, ModelFootprint footprint, int ranks) {
+        private static String perRank(ModelSpec config, int ranks) {
             Optional<Long> parameters = parametersPerRank(config, ranks);
             return parameters
                     .map(count -> String.format(
@@ -122,7 +122,7 @@ public final class InspectCommand implements Command {
                             ranks,
                             count,
                             size(ModelFootprint.gpuBytesPerRank(config.with(WeightFormat.Choice.AUTO), ranks)),
-                            footprint.kvElementsPerToken() * BF16_BYTES / ranks))
+                            ModelFootprint.kvElementsPerRank(config, ranks) * BF16_BYTES))
                     .orElseGet(() -> String.format(Locale.ROOT, "  %5d  %16s%n", ranks, "does not divide"));
         }
 
