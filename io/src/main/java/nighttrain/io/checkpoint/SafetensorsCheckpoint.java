@@ -220,7 +220,7 @@ final class SafetensorsCheckpoint implements Checkpoint {
         if (tensor.dtype() == DType.U8) {
             throw wrongDtype(
                     tensor,
-                    "bytes are read as MXFP4 alone; use the model's unquantised checkpoint or one published in fp8");
+                    "bytes are read only as MXFP4; use the model's unquantised checkpoint or one published in fp8");
         }
         if (tensor.dtype() != DType.F8_E4M3) {
             return tensor;

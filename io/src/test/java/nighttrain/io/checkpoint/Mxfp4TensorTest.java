@@ -193,7 +193,7 @@ class Mxfp4TensorTest {
             assertThatThrownBy(() -> checkpoint.tensor(name, 4, 32))
                     .isInstanceOf(UserError.class)
                     .hasMessage(
-                            "wrong dtype of tensor %s in %s: U8 (bytes are read as MXFP4 alone; use the model's"
+                            "wrong dtype of tensor %s in %s: U8 (bytes are read only as MXFP4; use the model's"
                                     + " unquantised checkpoint or one published in fp8)",
                             name, dir.resolve("model.safetensors"));
         }
