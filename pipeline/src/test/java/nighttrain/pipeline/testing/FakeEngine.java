@@ -5,9 +5,9 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
-import java.util.Queue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import nighttrain.executor.Engine;
@@ -57,7 +57,7 @@ final class FakeEngine implements Engine {
     }
 
     private final class FakeSession implements Session {
-        private final Queue<GenerationRequest> taken = new ArrayDeque<>();
+        private final Deque<GenerationRequest> taken = new ArrayDeque<>();
 
         @Override
         public boolean offer(GenerationRequest request) {
@@ -78,7 +78,7 @@ final class FakeEngine implements Engine {
                 return Optional.empty();
             }
             Thread.sleep(script.answerMs.get());
-            return Optional.of(answer(taken.remove()));
+            return Optional.of(answer(script.latestFirst.get() ? taken.removeLast() : taken.removeFirst()));
         }
 
         private void failIfPoisoned() {

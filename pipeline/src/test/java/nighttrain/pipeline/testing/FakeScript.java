@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -21,6 +22,9 @@ public final class FakeScript {
     public final AtomicLong answerMs = new AtomicLong();
     /** Requests that a session takes at a time. */
     public final AtomicInteger capacity = new AtomicInteger(8);
+
+    /** Whether a session answers the latest request that it took first. */
+    public final AtomicBoolean latestFirst = new AtomicBoolean();
 
     private final Map<Integer, Runnable> answerActions = new ConcurrentHashMap<>();
     private final AtomicInteger answers = new AtomicInteger();

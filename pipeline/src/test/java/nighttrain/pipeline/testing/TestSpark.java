@@ -1,6 +1,9 @@
 package nighttrain.pipeline.testing;
 
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.SparkSessionExtensions;
+import scala.Function1;
+import scala.runtime.BoxedUnit;
 
 /** One small Spark for all tests of a JVM: starting one takes seconds. Failed tasks are tried again, as on a cluster. */
 public final class TestSpark {
@@ -25,9 +28,25 @@ public final class TestSpark {
                 .config("spark.plugins", "nighttrain.pipeline.engine.NightTrainPlugin");
     }
 
+    /** The same Spark with extensions, which compiles and replans queries as users' does. */
+    public static SparkSession with(Function1<SparkSessionExtensions, BoxedUnit> extensions) {
+        SparkSession usual = session();
+        SparkSession.clearActiveSession();
+        SparkSession.clearDefaultSession();
+        try {
+            return compiling(builder().withExtensions(extensions).getOrCreate());
+        } finally {
+            SparkSession.setDefaultSession(usual);
+            SparkSession.setActiveSession(usual);
+        }
+    }
+
     /** The same Spark, which compiles and replans queries as users' does. */
     public static SparkSession compiling() {
-        SparkSession spark = session().newSession();
+        return compiling(session().newSession());
+    }
+
+    private static SparkSession compiling(SparkSession spark) {
         spark.conf().set("spark.sql.adaptive.enabled", "true");
         spark.conf().set("spark.sql.codegen.wholeStage", "true");
         spark.conf().set("spark.sql.codegen.factoryMode", "FALLBACK");
