@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -74,6 +76,17 @@ class SparkVersionsIT {
                     : target.resolve(build).resolve("nighttrain-" + build + ".jar");
         }
 
+        /** From 4.0 on the package holds it. */
+        boolean hasConnect() {
+            return !line.startsWith("3.");
+        }
+
+        /** Of Python without a JVM: the package, and what {@code CONTRIBUTING.md} has beside it. */
+        Map<String, String> clientEnvironment() {
+            Path folder = home.getParent();
+            return Map.of("PYTHONPATH", folder + ":" + folder.resolveSibling("connect"));
+        }
+
         @Override
         public String toString() {
             return "Spark " + line + ", Scala " + scala;
@@ -141,6 +154,81 @@ class SparkVersionsIT {
             assertThat(process.out()).startsWith("20 rows, 0 errors in ");
         }
         assertThat(Results.rows(output, ID_AND_TEXT)).isEqualTo(expected.subList(0, 20));
+    }
+
+    @ParameterizedTest
+    @MethodSource("distributions")
+    void aQueryCallsTheModel(Distribution spark) throws Exception {
+        assumeTrue(Files.exists(spark.jar()), "not built: " + spark.jar());
+        try (CommandProcess process = submit(spark, withJar(spark, jobAndQuery()))) {
+            assertThat(process.await(PATIENCE)).as(process.messages()).isZero();
+            assertThat(process.out()).contains("20 rows");
+        }
+        assertJobAndQuery();
+    }
+
+    @ParameterizedTest
+    @MethodSource("distributions")
+    void aConnectClientRunsAJobAndAQuery(Distribution spark) throws Exception {
+        assumeTrue(Files.exists(spark.jar()), "not built: " + spark.jar());
+        assumeTrue(spark.hasConnect(), "no Spark Connect in the package of " + spark);
+        int port;
+        try (ServerSocket free = new ServerSocket(0)) {
+            port = free.getLocalPort();
+        }
+        List<String> server = List.of(
+                "--conf",
+                "spark.connect.grpc.binding.port=" + port,
+                "--conf",
+                "spark.connect.grpc.binding.address=127.0.0.1",
+                "--class",
+                "org.apache.spark.sql.connect.service.SparkConnectServer");
+        List<String> client = new ArrayList<>(List.of("python3"));
+        client.addAll(jobAndQuery());
+        client.add("sc://127.0.0.1:" + port);
+        try (CommandProcess serving = submit(spark, withJar(spark, server))) {
+            serving.awaitWhileAlive("the server answers", PATIENCE, () -> answers(port));
+            try (CommandProcess process = CommandProcess.start(folder, spark.clientEnvironment(), client)) {
+                assertThat(process.await(PATIENCE))
+                        .as(process.messages() + serving.messages())
+                        .isZero();
+                assertThat(process.out()).contains("20 rows");
+            }
+        }
+        assertJobAndQuery();
+    }
+
+    private List<String> jobAndQuery() {
+        return List.of(
+                Project.ROOT.resolve("jobs/src/test/resources/job_and_query.py").toString(),
+                Project.DEMO_MODEL.toString(),
+                Project.DEMO_PROMPTS.toString(),
+                "T-00020",
+                folder.resolve("job").toString(),
+                folder.resolve("query").toString());
+    }
+
+    private static List<String> withJar(Distribution spark, List<String> command) {
+        List<String> all = new ArrayList<>(List.of(
+                "--jars",
+                spark.jar().toString(),
+                "--conf",
+                "spark.sql.extensions=nighttrain.pipeline.NightTrainExtensions"));
+        all.addAll(command);
+        return all;
+    }
+
+    private void assertJobAndQuery() {
+        assertThat(Results.rows(folder.resolve("job"), ID_AND_TEXT)).isEqualTo(expected.subList(0, 20));
+        assertThat(Results.rows(folder.resolve("query"), ID_AND_TEXT)).isEqualTo(expected.subList(0, 20));
+    }
+
+    private static boolean answers(int port) {
+        try (Socket connection = new Socket("127.0.0.1", port)) {
+            return connection.isConnected();
+        } catch (IOException notYet) {
+            return false;
+        }
     }
 
     @ParameterizedTest

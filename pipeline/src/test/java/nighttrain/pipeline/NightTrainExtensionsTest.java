@@ -287,6 +287,9 @@ class NightTrainExtensionsTest {
         refuses("llm_label(text, array('a,b', 'c'))", "bad labels: a,b (");
         refuses("llm_label(text, split(text, ' '))", "bad labels: split(");
         refuses("transform(array(text), x -> llm_generate(x))", "no place for a call of the model: llm_generate(");
+        spark.conf().set("spark.nighttrain.maxTokns", "3");
+        refuses("llm_generate(text)", "no such setting: spark.nighttrain.maxTokns (");
+        spark.conf().unset("spark.nighttrain.maxTokns");
         refuses("llm_generate(text, map('model', '/nowhere'))", "model directory not found: /nowhere (");
         refuses(
                 "llm_generate(text), llm_generate(text, map('max_num_seqs', '7'))",

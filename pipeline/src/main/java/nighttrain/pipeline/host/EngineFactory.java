@@ -32,7 +32,7 @@ public interface EngineFactory extends Serializable {
     }
 
     /** The engine of this project. */
-    public static final class RealEngines implements EngineFactory {
+    record RealEngines() implements EngineFactory {
         private static final long serialVersionUID = 1L;
 
         @Override
@@ -67,7 +67,7 @@ public interface EngineFactory extends Serializable {
         }
 
         /** The engine of a job with these settings. */
-        static EngineKey of(SettingValues values) {
+        public static EngineKey of(SettingValues values) {
             return new EngineKey(
                     values.get(Settings.MODEL),
                     values.get(Settings.LOAD_FORMAT) == LoadFormat.DUMMY,

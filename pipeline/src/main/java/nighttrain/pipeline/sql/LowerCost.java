@@ -56,7 +56,7 @@ final class LowerCost extends Rule<LogicalPlan> {
 
     private static void collect(LogicalPlan plan, List<EngineKey> engines) {
         if (plan instanceof CallModel model) {
-            engines.add(EngineKey.of(model.call().asked().options()).expecting(Lengths.UNKNOWN));
+            engines.add(EngineKey.of(model.call().asked().settings()).expecting(Lengths.UNKNOWN));
         }
         Scala.<LogicalPlan>java(plan.children()).forEach(child -> collect(child, engines));
     }

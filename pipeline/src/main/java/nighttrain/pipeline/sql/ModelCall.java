@@ -34,6 +34,7 @@ import org.apache.spark.sql.types.MapType;
 import org.apache.spark.sql.types.StringType;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.unsafe.types.UTF8String;
+import scala.collection.JavaConverters;
 
 /**
  * {@code llm_generate(text, options)} or one of its siblings, as it stands in a query. It has no value by itself: {@link ExtractCalls} puts
@@ -104,6 +105,7 @@ final class ModelCall extends Expression {
                     "they are " + String.join(", ", expected) + "; leave out the options if you need none");
         }
         Map<Setting<?>, Object> given = arguments.size() > fewest ? options(function, arguments.get(fewest)) : Map.of();
+        SettingValues.refuseUnknown(JavaConverters.mapAsJavaMap(SQLConf.get().getAllConfs()).keySet());
         SettingValues settings = SettingValues.of(key ->
                 takes(function, key) ? Optional.ofNullable(SQLConf.get().getConfString(key, null)) : Optional.empty());
         for (Map.Entry<Setting<?>, Object> option : given.entrySet()) {
