@@ -5,7 +5,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Stream;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.settings.Setting;
 import nighttrain.pipeline.settings.SettingValues;
@@ -94,24 +93,12 @@ public final class NightTrainSource implements DataSourceRegister, CreatableRela
     }
 
     private static Setting<?> setting(String option) {
-        String plain = plain(option);
-        Setting<?> setting = Settings.all().stream()
-                .filter(each -> Stream.concat(Stream.of(each.name()), each.aliases().stream())
-                        .anyMatch(name -> plain(name).equals(plain)))
-                .findFirst()
-                .orElseThrow(() -> UserError.of(
-                        "unknown option",
-                        option,
-                        "did you mean " + Settings.nearest(option) + "?; see nighttrain generate --help"));
+        Setting<?> setting = Settings.ofOption(option);
         if (OF_THE_TABLE.contains(setting)) {
             throw UserError.of(
                     "option has no use here", option, "the table that is written and its path say it; leave it out");
         }
         return setting;
-    }
-
-    private static String plain(String name) {
-        return name.replaceAll("[_-]", "").toLowerCase(Locale.ROOT);
     }
 
     /** Its own, so that Spark reads the files as it reads all of their format. */

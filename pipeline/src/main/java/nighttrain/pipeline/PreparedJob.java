@@ -2,27 +2,15 @@ package nighttrain.pipeline;
 
 import java.util.List;
 import java.util.Optional;
-import nighttrain.executor.Engines;
-import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.UserError;
-import nighttrain.io.checkpoint.Checkpoint;
-import nighttrain.io.checkpoint.Checkpoints;
-import nighttrain.io.constraint.Constraint;
-import nighttrain.io.constraint.Constraints;
-import nighttrain.io.constraint.TokenAutomaton;
 import nighttrain.io.table.Summary.Prediction;
-import nighttrain.io.text.Tokenizer;
 import nighttrain.pipeline.host.EngineFactory;
-import nighttrain.pipeline.host.EngineFactory.EngineKey;
-import nighttrain.pipeline.host.EngineHost;
+import nighttrain.pipeline.host.ModelFacts;
 import nighttrain.pipeline.job.Fingerprint;
 import nighttrain.pipeline.job.JobFingerprints;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.read.InputColumns;
 import nighttrain.pipeline.read.InputSource;
-import nighttrain.pipeline.row.PromptText;
-import nighttrain.pipeline.row.RowKind;
-import nighttrain.pipeline.row.RowKind.PromptForm;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.write.ResultColumns;
@@ -112,63 +100,6 @@ record PreparedJob(
         if ((folder.output() + "/").startsWith(above + "/")) {
             throw UserError.of(
                     "output lies in the input", folder.output(), "a directory beside it; choose another --output");
-        }
-    }
-
-    /**
-     * What the driver knows about a model before an executor opens it.
-     *
-     * @param fingerprint identifies its content
-     * @param architecture its name and settings
-     * @param maxModelLen longest prompt plus output, in tokens
-     * @param warnings what is odd about its files, though it can be used
-     * @param kind what rows become, with the model's tokens
-     */
-    public record ModelFacts(
-            String fingerprint, String architecture, int maxModelLen, List<String> warnings, RowKind kind) {
-        /**
-         * Opens and closes everything that executors will open, except the weights.
-         *
-         * @param prompts how prompts are made
-         * @param here whether the engine will run on this machine, whose GPUs and memory are then checked too
-         * @throws nighttrain.io.UserError if something is missing, broken or incompatible
-         */
-        static ModelFacts check(GenerateOptions options, PromptForm prompts, boolean here, EngineFactory engines) {
-            java.nio.file.Path dir = java.nio.file.Path.of(options.model());
-            try (Checkpoint checkpoint = options.dummyWeights() ? Checkpoints.dummy(dir) : Checkpoints.open(dir);
-                    Tokenizer tokenizer = Tokenizer.open(dir)) {
-                Checkpoints.checkTensors(checkpoint);
-                if (options.prompts().system().isPresent() || prompts.isConversation()) {
-                    options.prompts().chat().open(dir);
-                }
-                options.constraint().ifPresent(constraint -> checkLength(options, constraint, tokenizer));
-                PromptText text = new PromptText(
-                        tokenizer,
-                        () -> options.prompts().chat().open(dir),
-                        options.prompts().system());
-                RowKind kind = options.input().kind().prepared(text, prompts);
-                Engines.check(options.engine(), checkpoint.spec());
-                if (here) {
-                    EngineHost.here().check(EngineKey.of(options), engines, checkpoint.spec());
-                }
-                return new ModelFacts(
-                        checkpoint.fingerprint(),
-                        ModelFootprint.of(checkpoint.spec()).architecture(),
-                        Engines.maxModelLen(options.engine(), checkpoint.spec()),
-                        checkpoint.warnings(),
-                        kind);
-            }
-        }
-
-        private static void checkLength(GenerateOptions options, Constraint constraint, Tokenizer tokenizer) {
-            int fewest =
-                    new Constraints(tokenizer.vocabulary()).compile(constraint).fewestTokens()[TokenAutomaton.START];
-            if (fewest > options.sampling().maxTokens()) {
-                throw UserError.of(
-                        "bad value of --max-tokens",
-                        options.sampling().maxTokens(),
-                        "the constraint needs " + fewest + "; use at least that");
-            }
         }
     }
 }

@@ -15,8 +15,8 @@ import org.apache.spark.util.SerializableConfiguration;
  * @param runId the run's name
  * @param engine the run's engine
  * @param engines opens it
- * @param journalDir the journal of finished rows
- * @param hadoop the configuration of its file system
+ * @param journalDir the journal of finished rows; null where rows are not journaled
+ * @param hadoop the configuration of its file system; null without a journal
  */
 public record RunContext(
         String runId,
@@ -25,6 +25,15 @@ public record RunContext(
         String journalDir,
         Broadcast<SerializableConfiguration> hadoop)
         implements Serializable {
+    /** Of a run that leaves nothing behind: neither rows nor the engine's counters. */
+    public static RunContext withoutJournal(String runId, EngineKey engine, EngineFactory engines) {
+        return new RunContext(runId, engine, engines, null, null);
+    }
+
+    boolean hasJournal() {
+        return journalDir != null;
+    }
+
     /** The journal, opened on this machine. */
     public Journal journal() {
         Path dir = new Path(journalDir);

@@ -10,7 +10,7 @@ import nighttrain.pipeline.progress.Heartbeat.Done;
 import nighttrain.pipeline.progress.Heartbeat.Load;
 import org.apache.spark.SparkEnv;
 
-/** Counts one run's finished rows on this executor, and samples the engine while the run's tasks run. */
+/** Counts one run's finished rows on this executor, and samples the engine for the run's journal, if it has one, while its tasks run. */
 public final class RunOnExecutor {
     private final RunContext context;
     private final String executor = SparkEnv.get().executorId();
@@ -39,7 +39,7 @@ public final class RunOnExecutor {
         return executor;
     }
 
-    /** Counts a row that is in the journal. */
+    /** Counts a row that is finished, and in the journal if there is one. */
     public void finished(ResultRow row) {
         rows.increment();
         promptTokens.add(row.promptTokens());
@@ -56,7 +56,7 @@ public final class RunOnExecutor {
             stopSampling();
         }
         tasks++;
-        if (sampler == null) {
+        if (sampler == null && context.hasJournal()) {
             sampler = MetricsSampler.start(context, executor, current);
         }
     }

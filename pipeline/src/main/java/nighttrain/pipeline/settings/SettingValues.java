@@ -175,6 +175,16 @@ public final class SettingValues implements Serializable {
         }
     }
 
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof SettingValues values && values.texts.equals(texts);
+    }
+
+    @Override
+    public int hashCode() {
+        return texts.hashCode();
+    }
+
     private static Map<String, String> checked(Map<String, ?> values, String where) {
         Map<String, String> texts = new LinkedHashMap<>();
         values.forEach((name, value) -> {

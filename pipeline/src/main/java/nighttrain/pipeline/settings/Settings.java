@@ -31,6 +31,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.io.UserError;
 import nighttrain.io.spec.WeightFormat;
 import nighttrain.io.text.Truncation;
 import nighttrain.pipeline.settings.Setting.OutputEffect;
@@ -498,6 +499,22 @@ public final class Settings {
                 .filter(setting ->
                         setting.name().equals(name) || setting.aliases().contains(name))
                 .findFirst();
+    }
+
+    /**
+     * The setting that an option of a table or of a function names: in any case, with or without underscores.
+     *
+     * @throws UserError where none has that name
+     */
+    public static Setting<?> ofOption(String option) {
+        return ALL.stream()
+                .filter(setting -> Stream.concat(Stream.of(setting.name()), setting.aliases().stream())
+                        .anyMatch(name -> letters(name).equals(letters(option))))
+                .findFirst()
+                .orElseThrow(() -> UserError.of(
+                        "unknown option",
+                        option,
+                        "did you mean " + nearest(option) + "?; see nighttrain generate --help"));
     }
 
     /** The name that is most like one that was misspelt. */

@@ -1,6 +1,7 @@
 package nighttrain.pipeline.task;
 
 import java.util.Iterator;
+import java.util.Optional;
 import java.util.Set;
 import java.util.Spliterators;
 import java.util.stream.StreamSupport;
@@ -54,7 +55,8 @@ public record GenerateTask(TaskSpec spec, TaskCounters counters) implements Fore
         TaskAttempt attempt = new TaskAttempt(spec.context(), spec.pass(), TaskContext.get());
         AttemptCounts attempts = attempt.attempts();
         RowQueue queue = new RowQueue(unfinished(rows, attempt.finishedBefore()), spec.pass(), attempts);
-        try (InFlight inFlight = new InFlight(attempt.attemptLog(), spec.pass().isolated());
+        try (InFlight inFlight = new InFlight(
+                        Optional.of(attempt.attemptLog()), spec.pass().isolated());
                 JournalWriter<ResultRow> journal = attempt.results();
                 Engine.Session session = model.session()) {
             RowLoop loop = new RowLoop(
@@ -93,20 +95,20 @@ public record GenerateTask(TaskSpec spec, TaskCounters counters) implements Fore
     }
 
     /** Spark always marks a killed task. It interrupts the task only if it is configured to. */
-    private static void refuseKilled(TaskContext task) {
+    static void refuseKilled(TaskContext task) {
         if (task.isInterrupted()) {
             throw new TaskKilledException("killed");
         }
     }
 
-    private static void refuseOverdue() {
+    static void refuseOverdue() {
         if (EngineHost.here().isOverdue()) {
             throw new TaskKilledException("its executor ends");
         }
     }
 
     /** Spark restarts a killed task on another executor and counts no failure. */
-    private static void refuseLeaving() throws InterruptedException {
+    static void refuseLeaving() throws InterruptedException {
         if (EngineHost.here().isLeaving()) {
             Thread.sleep(LEAVING_PAUSE_MS); // without the pause Spark sends the task to this executor again at once
             throw new TaskKilledException("its executor is leaving");

@@ -5,18 +5,19 @@ import java.io.UncheckedIOException;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import nighttrain.io.journal.AttemptLog;
 import nighttrain.io.journal.AttemptLog.RowAttempt;
 
-/** The rows that a task has in flight: whole in memory, and their names in the attempt log on disk. */
+/** The rows that a task has in flight: whole in memory, and their names in the attempt log on disk where there is one. */
 final class InFlight implements AutoCloseable {
-    private final AttemptLog log;
+    private final Optional<AttemptLog> log;
     private final boolean isolated;
     private final Map<Long, ActiveRow> byRequest = new HashMap<>();
     private int size;
     private boolean crashed;
 
-    InFlight(AttemptLog log, boolean isolated) {
+    InFlight(Optional<AttemptLog> log, boolean isolated) {
         this.log = log;
         this.isolated = isolated;
     }
@@ -26,7 +27,7 @@ final class InFlight implements AutoCloseable {
             row.requests().forEach(request -> byRequest.put(request.generation().id(), row));
         }
         size += taken.size();
-        log.begin(taken.stream().map(this::attempt).toList());
+        log.ifPresent(it -> it.begin(taken.stream().map(this::attempt).toList()));
     }
 
     /** The row that has the request of that id. */
@@ -38,7 +39,7 @@ final class InFlight implements AutoCloseable {
     void end(ActiveRow row) {
         row.requests().forEach(request -> byRequest.remove(request.generation().id()));
         size--;
-        log.end(attempt(row));
+        log.ifPresent(it -> it.end(attempt(row)));
     }
 
     /** How many rows. */
@@ -53,11 +54,14 @@ final class InFlight implements AutoCloseable {
 
     @Override
     public void close() {
+        if (log.isEmpty()) {
+            return;
+        }
         if (!crashed) {
-            log.release();
+            log.get().release();
         }
         try {
-            log.close();
+            log.get().close();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -60,19 +60,25 @@ final class RowLoop {
     /** Returns the number of rows left when the deadline came. */
     long run() throws InterruptedException {
         while (isAtWork()) {
-            boolean offered = offer();
-            boolean answered = takeAnswers(Duration.ZERO);
-            if (!answered) {
-                pause.run();
-            }
-            if (!offered && !answered) {
-                takeAnswers(WAIT);
-            }
+            step();
         }
         return inFlight.size() + queue.countRest();
     }
 
-    private boolean isAtWork() {
+    /** Offers rows and takes answers; waits a moment where neither is possible. */
+    void step() throws InterruptedException {
+        boolean offered = offer();
+        boolean answered = takeAnswers(Duration.ZERO);
+        if (!answered) {
+            pause.run();
+        }
+        if (!offered && !answered) {
+            takeAnswers(WAIT);
+        }
+    }
+
+    /** Whether rows are in flight or may still be taken. */
+    boolean isAtWork() {
         if (gate.isClosed()) {
             return begun() > 0 && !gate.isPast();
         }

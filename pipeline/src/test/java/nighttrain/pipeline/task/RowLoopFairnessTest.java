@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -105,7 +106,7 @@ class RowLoopFairnessTest {
                         .iterator(),
                 PASS,
                 PASS.attempts());
-        try (InFlight inFlight = new InFlight(new AttemptLog(run.journal(), name), false);
+        try (InFlight inFlight = new InFlight(Optional.of(new AttemptLog(run.journal(), name)), false);
                 Engine.Session session = lease.model().session()) {
             new RowLoop(
                             queue,
