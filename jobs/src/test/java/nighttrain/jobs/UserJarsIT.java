@@ -88,7 +88,7 @@ class UserJarsIT {
         assertThat(outcome.out()).startsWith("3 rows, 0 errors in ");
     }
 
-    /** From a repository of this machine alone: the settings of Ivy name no other. */
+    /** From a repository of this machine alone: the settings of Ivy name no other. It lacks what Spark has itself. */
     @Test
     void isFetchedAsAPackage() throws Exception {
         Path version = Files.createDirectories(folder.resolve("repository/users/tickets/1.0"));
@@ -99,6 +99,18 @@ class UserJarsIT {
                   <groupId>users</groupId>
                   <artifactId>tickets</artifactId>
                   <version>1.0</version>
+                  <dependencies>
+                    <dependency>
+                      <groupId>org.slf4j</groupId>
+                      <artifactId>slf4j-api</artifactId>
+                      <version>1.0</version>
+                    </dependency>
+                    <dependency>
+                      <groupId>org.apache.hadoop</groupId>
+                      <artifactId>hadoop-client-api</artifactId>
+                      <version>1.0</version>
+                    </dependency>
+                  </dependencies>
                 </project>
                 """);
         Path ivy = Files.writeString(folder.resolve("ivy.xml"), """

@@ -31,6 +31,12 @@ public final class UserJars {
     private static final Logger LOG = LoggerFactory.getLogger(UserJars.class);
     private static final String JARS = "spark.jars";
     private static final String PACKAGES = "spark.jars.packages";
+    /**
+     * What packages name as their dependencies and every Spark has, whose own come first in any case. A build by Maven leaves a machine
+     * with descriptions of such versions without their jars, at which Ivy gives up.
+     */
+    private static final String OF_SPARK = "org.slf4j:*,org.apache.logging.log4j:*,com.fasterxml.jackson.core:*,"
+            + "org.apache.parquet:*,org.apache.hadoop:hadoop-client-api,org.apache.hadoop:hadoop-client-runtime";
 
     private UserJars() {}
 
@@ -94,7 +100,7 @@ public final class UserJars {
         try {
             List<String> files = JavaConverters.seqAsJavaList(DependencyUtils.resolveMavenDependencies(
                     true,
-                    conf.get("spark.jars.excludes", ""),
+                    joined(conf.get("spark.jars.excludes", ""), OF_SPARK),
                     packages,
                     conf.get("spark.jars.repositories", null),
                     conf.get("spark.jars.ivy", null),
