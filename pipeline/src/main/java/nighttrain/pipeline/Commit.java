@@ -12,6 +12,7 @@ import nighttrain.io.table.Summary;
 import nighttrain.io.table.Summary.Incidents;
 import nighttrain.io.table.Summary.Saved;
 import nighttrain.io.table.Summary.Throughput;
+import nighttrain.pipeline.RunFault.TableFault;
 import nighttrain.pipeline.cluster.ExecutorLosses;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.job.Versions;
@@ -25,6 +26,7 @@ import nighttrain.pipeline.row.RowKind.Findings;
 import nighttrain.pipeline.runreport.RunReport;
 import nighttrain.pipeline.task.TaskCounters.EngineUsed;
 import nighttrain.pipeline.write.MetricsTable;
+import nighttrain.pipeline.write.OutputTable;
 import nighttrain.pipeline.write.PeoplesTable;
 import nighttrain.pipeline.write.ResultTable;
 import nighttrain.pipeline.write.RowFigures;
@@ -35,8 +37,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Turns the journal of a job into what users read. A kill is safe at any point: files take their names when they are whole, the
- * summary is written last, and the journal is deleted after it. So the next run finds either a complete job or the whole journal.
+ * Turns the journal of a job into what users read. A kill is safe at any point: files take their names when they are whole, a table
+ * gets all rows in one commit that is made once, the summary is written last, and the journal is deleted after it. So the next run finds either a complete job or the whole journal.
  */
 final class Commit {
     private static final Logger LOG = LoggerFactory.getLogger(Commit.class);
@@ -82,6 +84,7 @@ final class Commit {
         }
         MetricsTable.Sums engineSums = writeMetrics(journal);
         Optional<Findings> findings = findings(engineSums);
+        writeToTable(figures.rows());
         losses.settle();
 
         Summary summary = new Summary(
@@ -120,6 +123,19 @@ final class Commit {
         folder.tidy();
         return GenerateReport.of(
                 folder, summary, earlier.outputs(), job.options().output().maxRowErrors());
+    }
+
+    private void writeToTable(long rows) {
+        Optional<OutputTable> table = OutputTable.of(spark, job.options()).filter(it -> rows > 0);
+        if (table.isEmpty()) {
+            return;
+        }
+        try {
+            table.get().commit(spark.read().parquet(folder.results().toString()), folder.commitName(runId));
+        } catch (Exception refused) { // Scala throws checked exceptions that no signature names
+            throwIfCancelled(refused);
+            throw new TableFault(table.get().name(), refused);
+        }
     }
 
     /** What the rows' kind makes of the results, which are in their place; its tables are written. */

@@ -1,5 +1,6 @@
 package nighttrain.pipeline;
 
+import java.util.Optional;
 import nighttrain.pipeline.cluster.FirstExecutor;
 import nighttrain.pipeline.host.EngineFactory;
 import nighttrain.pipeline.host.EngineFactory.RealEngines;
@@ -11,6 +12,7 @@ import nighttrain.pipeline.read.InputSource;
 import nighttrain.pipeline.read.UnreadableFile;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.Settings;
+import nighttrain.pipeline.write.OutputTable;
 import org.apache.hadoop.fs.FSError;
 import org.apache.spark.sql.SparkSession;
 import org.slf4j.Logger;
@@ -56,9 +58,12 @@ public final class GenerateJob {
             LOG.warn(warning);
             progress.warns("warning: " + warning);
         }
+        Optional<OutputTable> table = OutputTable.of(spark, job.options());
         if (job.isComplete()) {
+            table.ifPresent(asked -> job.refuseToFillLater(asked.name()));
             return GenerateReport.ofComplete(job.folder(), options.output().maxRowErrors());
         }
+        table.ifPresent(asked -> asked.prepare(source));
         String runId = RunId.next();
         try (JobLock lock = JobLock.take(job.folder(), runId)) {
             if (job.replaces()) {

@@ -1,8 +1,10 @@
 package nighttrain.pipeline;
 
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import nighttrain.io.UserError;
+import nighttrain.io.table.Summary;
 import nighttrain.io.table.Summary.Prediction;
 import nighttrain.pipeline.host.EngineFactory;
 import nighttrain.pipeline.host.ModelFacts;
@@ -77,6 +79,23 @@ record PreparedJob(
     /** Whether an earlier run finished it. */
     boolean isComplete() {
         return !replaces && folder.isComplete();
+    }
+
+    /**
+     * Refuses a table that the run which finished the job did not know of.
+     *
+     * @throws UserError where it filled no table, or another
+     */
+    void refuseToFillLater(String table) {
+        Map<String, String> settings =
+                Summary.read(folder.fs(), folder.summary()).settings();
+        if (!table.equals(settings.get(Settings.OUTPUT_TABLE.name()))) {
+            throw UserError.of(
+                    "job is finished without its output table",
+                    folder.output(),
+                    "an earlier run did not name " + table + "; write the results there by SQL, or leave out"
+                            + " --output-table, or use --overwrite to compute them again");
+        }
     }
 
     private void refuseToResume(List<String> changes) {

@@ -88,6 +88,23 @@ public abstract sealed class RunFault extends RuntimeException {
         }
     }
 
+    /** A table that did not take the results. */
+    public static final class TableFault extends RunFault {
+        private static final long serialVersionUID = 1L;
+
+        TableFault(String table, Throwable cause) {
+            super(
+                    "cannot commit to the output table: " + table + " ("
+                            + Causes.message(cause)
+                                    .lines()
+                                    .findFirst()
+                                    .orElse("")
+                                    .strip()
+                            + "; the results are finished: mend that, then run the same command again, which computes nothing twice)",
+                    cause);
+        }
+    }
+
     /** Broken GPUs: a task lost one executor process after another, as often as Spark allows. */
     public static final class EngineFault extends RunFault {
         private static final long serialVersionUID = 1L;

@@ -3,6 +3,7 @@ package nighttrain.jobs.generate;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -13,6 +14,7 @@ import nighttrain.io.table.Summary.Incidents;
 import nighttrain.io.table.Summary.Saved;
 import nighttrain.jobs.cli.Figures;
 import nighttrain.pipeline.GenerateReport;
+import nighttrain.pipeline.settings.Settings;
 
 /** What a finished job came to, in a few lines. */
 final class ClosingSummary {
@@ -43,6 +45,10 @@ final class ClosingSummary {
         if (!summary.batch().isEmpty()) {
             lines.add(lines.size() - 1, "  batch     " + summary.batch());
         }
+        Map<String, String> settings = summary.settings();
+        Optional.ofNullable(settings.get(Settings.OUTPUT_TABLE.name()))
+                .ifPresent(table -> lines.add(
+                        "  table     " + table + " (" + settings.get(Settings.TABLE_MODE.name()) + ", one commit)"));
         return lines.stream().map(line -> line.stripTrailing() + "\n").collect(Collectors.joining());
     }
 

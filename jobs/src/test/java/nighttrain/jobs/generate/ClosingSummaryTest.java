@@ -14,9 +14,9 @@ import org.junit.jupiter.api.Test;
 
 class ClosingSummaryTest {
     private static final GenerateReport.Quantiles ANY = new GenerateReport.Quantiles(1.0, 2.0, 3.0);
-    private static final Summary SUMMARY = summary(Incidents.NONE);
+    private static final Summary SUMMARY = summary(Incidents.NONE, Map.of());
 
-    private static Summary summary(Incidents incidents) {
+    private static Summary summary(Incidents incidents, Map<String, String> settings) {
         return new Summary(
                 500,
                 3,
@@ -37,7 +37,7 @@ class ClosingSummaryTest {
                 Optional.empty(),
                 Optional.empty(),
                 Map.of(),
-                Map.of());
+                settings);
     }
 
     @Test
@@ -59,12 +59,19 @@ class ClosingSummaryTest {
 
     @Test
     void saysWhatWentWrongOnTheWay() {
-        assertThat(ClosingSummary.of(report(0, false), summary(new Incidents(1, 9, 1_031, 2))))
+        assertThat(ClosingSummary.of(report(0, false), summary(new Incidents(1, 9, 1_031, 2), Map.of())))
                 .startsWith("""
                     500 rows, 3 errors in 41.2 s
                       incidents 1 executor lost, 9 tasks begun again, 1,031 rows begun again, 2 rows quarantined
                                 prompt\
                     """.stripTrailing());
+    }
+
+    @Test
+    void namesTheTable() {
+        Summary summary = summary(Incidents.NONE, Map.of("outputTable", "lake.nightly.labels", "tableMode", "merge"));
+        assertThat(ClosingSummary.of(report(0, false), summary))
+                .endsWith(" summary.json, report.html)\n  table     lake.nightly.labels (merge, one commit)\n");
     }
 
     @Test

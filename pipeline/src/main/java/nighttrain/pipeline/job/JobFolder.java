@@ -121,6 +121,17 @@ public record JobFolder(FileSystem fs, Path output) {
         return new Path(inner("tmp-" + runId), what);
     }
 
+    /** What the job's commit to a table is called: however often it is tried, until the job is done; {@code otherwise} at first. */
+    public String commitName(String otherwise) {
+        Path file = inner("commit");
+        return Files.unchecked(() -> {
+            if (!fs.exists(file)) {
+                Files.write(fs, file, otherwise);
+            }
+            return Files.read(fs, file);
+        });
+    }
+
     /** Whether an earlier run finished the job. */
     public boolean isComplete() {
         return Files.unchecked(() -> fs.exists(summary()) && fs.exists(results()));

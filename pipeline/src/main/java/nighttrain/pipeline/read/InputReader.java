@@ -37,9 +37,12 @@ import org.apache.spark.sql.types.StructType;
 public final class InputReader {
     private static final String PARQUET = "parquet";
     private static final String JSON = "json";
+    private static final String ICEBERG = "iceberg";
     /** Formats whose rows know their file. */
     private static final Set<String> FILE_FORMATS =
             Set.of(PARQUET, "csv", JSON, "orc", "text", "avro", "xml", "binaryfile");
+    /** Formats of tables that catalogs know by name. */
+    private static final Set<String> TABLE_FORMATS = Set.of("delta", ICEBERG);
     /** Options by which a user has Spark choose among the files. */
     private static final List<String> CHOOSING = List.of("pathGlobFilter", "modifiedBefore", "modifiedAfter");
 
@@ -64,9 +67,7 @@ public final class InputReader {
     public InputSource open(InputOptions options) {
         String format = options.format().toLowerCase(Locale.ROOT);
         if (!FILE_FORMATS.contains(format) && options.kind().requestColumn().isEmpty()) {
-            DataFrameReader reader = reader(options, Map.of());
-            return new StagedSource(
-                    load(options, () -> options.path().map(reader::load).orElseGet(reader::load)), Optional.empty());
+            return new StagedSource(load(options, () -> table(options, format)), Optional.empty());
         }
         if (options.path().isEmpty()) {
             Setting<String> input = Settings.INPUT_PATH;
@@ -80,6 +81,36 @@ public final class InputReader {
             JsonArray.refuse(files, hadoop);
         }
         return load(options, () -> open(format, options, files));
+    }
+
+    private Dataset<Row> table(InputOptions options, String format) {
+        DataFrameReader reader = reader(options, Map.of());
+        if (options.path().isEmpty()) {
+            return reader.load();
+        }
+        String input = options.path().get();
+        if (TABLE_FORMATS.contains(format) && isName(input)) {
+            return reader.table(input);
+        }
+        if (format.equals(ICEBERG)) {
+            openPathsWithoutHive(input);
+        }
+        return reader.load(input);
+    }
+
+    /** Whether a catalog has a table of that name, which no path is that has a slash or a colon. */
+    private boolean isName(String input) {
+        return !input.contains("/") && !input.contains(":") && spark.catalog().tableExists(input);
+    }
+
+    /** Iceberg reads a path by a catalog of its own, whose default is Hive's: Spark without Hive cannot even open that. */
+    private void openPathsWithoutHive(String path) {
+        String catalog = "spark.sql.catalog.default_iceberg";
+        if (spark.conf().getOption(catalog).isEmpty()) {
+            spark.conf().set(catalog, "org.apache.iceberg.spark.SparkCatalog");
+            spark.conf().set(catalog + ".type", "hadoop");
+            spark.conf().set(catalog + ".warehouse", path);
+        }
     }
 
     /** A table that a user's own program made. */
@@ -190,7 +221,10 @@ public final class InputReader {
             throw UserError.of(
                     "cannot read input",
                     options.path().orElse(options.format()),
-                    "as " + options.format() + ": " + Causes.message(unreadable) + "; check --input and --format",
+                    "as " + options.format() + ": " + Causes.message(unreadable) + "; check --input and --format"
+                            + (TABLE_FORMATS.contains(options.format().toLowerCase(Locale.ROOT))
+                                    ? ", and bring its package by --conf spark.jars.packages"
+                                    : ""),
                     unreadable);
         }
     }

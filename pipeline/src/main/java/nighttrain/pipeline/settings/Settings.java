@@ -364,6 +364,21 @@ public final class Settings {
 
     public static final Setting<String> OUTPUT_PATH =
             required("output", PATH, "PATH", "directory for results, any Hadoop URI", OUTPUT, NONE);
+    public static final Setting<String> OUTPUT_TABLE = optional(
+            "outputTable",
+            TEXT,
+            "NAME",
+            "Delta or Iceberg table that gets the results, too, in one commit; made where there is none",
+            OUTPUT,
+            NONE);
+    public static final Setting<TableMode> TABLE_MODE = of(
+            "tableMode",
+            choice(TableMode.class),
+            TableMode.MERGE,
+            "merge|append",
+            "merge: rows of that table with the same id are replaced; append: all rows are added",
+            OUTPUT,
+            NONE);
     public static final Setting<List<String>> KEEP_COLUMNS =
             of("keepColumns", NAMES, List.of(), "A,B", "input columns to copy to the results", OUTPUT, BY_VALUE);
     public static final Setting<Boolean> TOKEN_IDS =
@@ -587,6 +602,14 @@ public final class Settings {
         AUTO,
         /** Seeded random values in the shape that {@code config.json} says: for measuring speed without a checkpoint. */
         DUMMY
+    }
+
+    /** What becomes of rows that a table has already. */
+    public enum TableMode {
+        /** Those with the id of a result are replaced by it. */
+        MERGE,
+        /** They stay. */
+        APPEND
     }
 
     /** The number format of the computation. */

@@ -6,6 +6,7 @@ import static org.apache.spark.sql.functions.expr;
 import static org.apache.spark.sql.functions.lit;
 
 import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
@@ -23,7 +24,9 @@ import org.apache.spark.sql.DataFrameWriter;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
@@ -41,6 +44,22 @@ public final class ResultTable {
         this.prompts = prompts;
         this.answers = answers;
         this.options = options;
+    }
+
+    /** The columns that a job's results will have; {@code input}: those of its input. */
+    static StructType schema(SparkSession spark, StructType input, GenerateOptions options) {
+        StructType kept = new StructType(
+                options.output().keepColumns().stream().map(input::apply).toArray(StructField[]::new));
+        StructType merged = new StructType()
+                .add(RowNames.POSITION, DataTypes.LongType)
+                .add(RowNames.SAMPLE, DataTypes.IntegerType)
+                .add(RowNames.KEPT, kept);
+        for (StructField field : JournalTable.RESULTS.fields()) {
+            merged = MergeRows.KEY.contains(field.name()) ? merged : merged.add(field);
+        }
+        return spark.createDataset(List.<Row>of(), Encoders.row(merged))
+                .select(ResultColumns.select(options))
+                .schema();
     }
 
     /** Writes Parquet files that carry {@code provenance} in their footers; what was written adds up to {@code figures}. */

@@ -66,6 +66,8 @@ class SettingsTest {
         --constrain-after
         --logprobs-before-constraint false
         --output
+        --output-table
+        --table-mode merge
         --keep-columns
         --token-ids false
         --overwrite false
