@@ -156,13 +156,17 @@ public record EngineConfig(
             }
         }
 
-        /** Prompt and output together, at most {@code maxModelLen}. A prompt of which nothing is known counts as long as its output. */
+        /**
+         * Prompt and output together, at most {@code maxModelLen}. A prompt of which nothing is known counts as long as its output, and where
+         * that is short as an output of which nothing is known.
+         */
         int sequenceTokens(int maxModelLen) {
-            long output = outputTokens > 0 ? outputTokens : UNKNOWN_OUTPUT;
-            return (int) Math.min(maxModelLen, (promptTokens > 0 ? promptTokens : output) + output);
+            long output = outputTokens > 0 ? outputTokens : UNKNOWN_TOKENS;
+            long prompt = promptTokens > 0 ? promptTokens : Math.max(output, UNKNOWN_TOKENS);
+            return (int) Math.min(maxModelLen, prompt + output);
         }
 
-        private static final int UNKNOWN_OUTPUT = 256;
+        private static final int UNKNOWN_TOKENS = 256;
     }
 
     /**

@@ -52,6 +52,9 @@ class EnginePlanningTest {
     void unknownPromptsCountAsLongAsOutputs() {
         assertThat(plan(H200, new Lengths(0, 900))).isEqualTo(plan(H200, new Lengths(900, 900)));
         assertThat(plan(H200, Lengths.UNKNOWN).choice().orElseThrow()).endsWith("of 512 tokens");
+        assertThat(plan(H200, new Lengths(0, 1)).choice().orElseThrow())
+                .as("answers that are short say nothing of their prompts")
+                .endsWith("of 257 tokens");
     }
 
     @Test

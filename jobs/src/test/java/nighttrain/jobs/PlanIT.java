@@ -108,6 +108,44 @@ class PlanIT {
     }
 
     @Test
+    void labelsAreScored() throws Exception {
+        Path file = folder.resolve("labels.json");
+        List<String> options = new ArrayList<>(List.of(
+                "--labels-file",
+                Project.CONF.resolve("demo/labels.jsonl").toString(),
+                "--prompt",
+                "{prompt}",
+                "--json",
+                file.toString()));
+        List<String> profile = new ArrayList<>(options);
+        profile.addAll(List.of("--hardware", "h100", "--nodes", "3", "--sample", "500"));
+        Outcome forecast = plan(profile.toArray(String[]::new));
+        assertThat(forecast.messages()).isEmpty();
+        JsonNode json = JSON.readTree(file.toFile());
+        assertThat(json.get("prompt_tokens").asLong()).isEqualTo(promptTokens);
+        assertThat(json.get("output_tokens").asLong()).isZero();
+        int requests = json.at("/sample/requests_per_row").asInt();
+        assertThat(requests).isGreaterThan(1);
+        assertThat(json.at("/options/0/batch").asText())
+                .as("lengths expected are those of scores")
+                .endsWith("sequences of 91 tokens");
+        assertThat(forecast.out())
+                .contains("500 rows: 44,667 prompt tokens (89.3 a row, of 500 sampled)")
+                .contains("of " + requests + " requests a row; no outputs")
+                .contains("rows/s")
+                .contains("of prompts, while scoring");
+        assertThat(json.at("/simulation/seconds").asDouble()).isPositive();
+
+        options.addAll(List.of("--load-format", "dummy", "--backend", "cpu", "--sample", "30"));
+        Outcome tried = plan(options.toArray(String[]::new));
+        assertThat(tried.messages()).isEmpty();
+        json = JSON.readTree(file.toFile());
+        assertThat(json.get("output_tokens").asLong()).isZero();
+        assertThat(json.at("/sample/requests_per_row").asInt()).isEqualTo(requests);
+        assertThat(json.get("generating_s").asDouble()).isPositive();
+    }
+
+    @Test
     void hardwareThatNobodyKnows() {
         assertRefused(
                 plan("--hardware", "b300"),

@@ -58,7 +58,7 @@ abstract class AbstractLabelBenchmark {
         int threads = backend == Backend.CPU ? Integer.getInteger("bench.threads", 2) : 0;
         EngineConfig config = EngineConfig.on(backend)
                 .with(new Layout(1, 1))
-                .with(new StepConfig(batch, 0, 1024))
+                .with(new StepConfig(batch, 0, 512))
                 .withThreads(threads);
         try (Checkpoint checkpoint = Checkpoints.dummy(folder);
                 Engine engine = Engines.open(config, checkpoint)) {

@@ -95,7 +95,11 @@ final class SummaryJson {
     }
 
     private static void putBoth(ObjectNode json, String what, double predicted, double actual) {
-        json.putObject(what).put(PREDICTED, predicted).put("actual", actual).put("ratio", predicted / actual);
+        double ratio = predicted / actual;
+        json.putObject(what)
+                .put(PREDICTED, predicted)
+                .put("actual", actual)
+                .put("ratio", Double.isFinite(ratio) ? (Double) ratio : null); // labels have no output
     }
 
     private static Optional<Prediction> planned(JsonNode json) {

@@ -17,6 +17,7 @@ import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.text.Tokenizer;
 import nighttrain.jobs.plan.Planner.Names;
 import nighttrain.jobs.plan.Sample.Length;
 import nighttrain.jobs.plan.Trial.TrialSize;
@@ -29,6 +30,7 @@ import nighttrain.pipeline.read.InputColumns;
 import nighttrain.pipeline.read.InputReader;
 import nighttrain.pipeline.read.InputSource;
 import nighttrain.pipeline.read.UnreadableFile;
+import nighttrain.pipeline.row.RowKind.Branch;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
@@ -81,13 +83,14 @@ public final class PlanJob {
     private Plan byProfile(HardwareProfile hardware, Checkpoint checkpoint) {
         TrialSize size = TrialSize.of(options.sampleRows(), Engines.mostSequences(job.engine(), false));
         SampledRows rows = sampledRows(size);
-        Trial trial = new Trial(spark, job, new CountingEngines());
+        Trial trial = new Trial(spark, job, rows.branches(), new CountingEngines());
         Trial.Outcome counted = trial.run("counted", rows.all());
         Sample sample = new Sample(
                 rows.outputs(),
                 counted.errorShare(),
                 earlierLengths(size).orElse(counted.lengths()),
                 0,
+                rows.branches(),
                 options.fromRun().isPresent() ? "an earlier run" : "--max-tokens, the most there can be");
         int gpus = options.gpusPerNode().orElse(1);
         return planner(checkpoint.spec(), sample, Calibration.none())
@@ -103,7 +106,7 @@ public final class PlanJob {
         HardwareProfile hardware = bed.hardware();
         TrialSize size = TrialSize.of(options.sampleRows(), plan.maxNumSeqs());
         SampledRows rows = sampledRows(size);
-        Trial trial = new Trial(spark, job, new RealEngines());
+        Trial trial = new Trial(spark, job, rows.branches(), new RealEngines());
         int few = size.cold(rows.size());
         phase.accept("Trying " + few + " rows");
         Trial.Outcome cold = trial.run("cold", rows.first(few));
@@ -119,6 +122,7 @@ public final class PlanJob {
                 all.errorShare(),
                 earlierLengths(size).orElse(all.lengths()),
                 all.sharedTokens(),
+                rows.branches(),
                 options.fromRun().isPresent() ? "an earlier run" : "the trial");
         Planner planner = planner(model, sample, calibration);
         Names names = names(checkpoint, bed.machine());
@@ -154,8 +158,8 @@ public final class PlanJob {
     }
 
     private Planner planner(ModelSpec model, Sample sample, Calibration calibration) {
-        Lengths lengths =
-                new Lengths((int) Math.ceil(sample.meanPromptTokens()), (int) Math.ceil(sample.meanOutputTokens()));
+        Lengths lengths = new Lengths(
+                (int) Math.ceil(sample.meanPromptTokens()), Math.max(1, (int) Math.ceil(sample.meanOutputTokens())));
         return new Planner(model, job.engine().with(lengths), job.sampling().maxTokens(), sample, calibration);
     }
 
@@ -190,9 +194,11 @@ public final class PlanJob {
      * Rows of an input, chosen by chance, in the order of chance.
      *
      * @param outputs that the whole job has
+     * @param branches the requests of a row
      * @param rows at least one
      */
-    private record SampledRows(SparkSession spark, StructType schema, long outputs, List<Row> rows) {
+    private record SampledRows(
+            SparkSession spark, StructType schema, long outputs, List<Branch> branches, List<Row> rows) {
         private static final long SEED = 7;
         /** More than are wanted, since each row is taken or left for itself. */
         private static final double MARGIN = 2;
@@ -203,8 +209,8 @@ public final class PlanJob {
         static SampledRows of(SparkSession spark, GenerateOptions job, int most) {
             InputSource source = new InputReader(spark).open(job.input());
             source.requireRows(job.input().path().orElse("the input"));
-            Dataset<Row> used = source.table(InputColumns.of(source.schema(), job, ResultColumns.names(job))
-                    .used());
+            InputColumns columns = InputColumns.of(source.schema(), job, ResultColumns.names(job));
+            Dataset<Row> used = source.table(columns.used());
             Dataset<Row> table = job.input()
                     .limit()
                     .map(limit -> used.limit((int) Math.min(Integer.MAX_VALUE, limit)))
@@ -213,7 +219,13 @@ public final class PlanJob {
             double share = Math.min(1, (MARGIN * most + AT_LEAST) / count);
             List<Row> rows =
                     table.sample(share, SEED).orderBy(rand(SEED)).limit(most).collectAsList();
-            return new SampledRows(spark, table.schema(), count * job.samples(), rows);
+            return new SampledRows(spark, table.schema(), count * job.samples(), branches(job, columns), rows);
+        }
+
+        private static List<Branch> branches(GenerateOptions job, InputColumns columns) {
+            try (Tokenizer tokenizer = Tokenizer.open(Path.of(job.model()))) {
+                return job.kind(tokenizer, columns.prompt()).branches();
+            }
         }
 
         int size() {

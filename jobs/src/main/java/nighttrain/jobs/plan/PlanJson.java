@@ -45,6 +45,7 @@ final class PlanJson {
                 .put("mean_output_tokens", sample.meanOutputTokens())
                 .put("longest_output_tokens", sample.longestOutput())
                 .put("shared_prompt_tokens", sample.sharedTokens())
+                .put("requests_per_row", sample.branches().size())
                 .put("outputs_from", sample.source());
     }
 

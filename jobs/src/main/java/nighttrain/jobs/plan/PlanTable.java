@@ -27,7 +27,8 @@ final class PlanTable {
     private String text() {
         rows();
         lines.add("");
-        lines.add(String.format(Locale.ROOT, LINE, "layout", "output/s", "finish", "GPU", "why"));
+        String rate = plan.sample().hasOutputs() ? "output/s" : "rows/s";
+        lines.add(String.format(Locale.ROOT, LINE, "layout", rate, "finish", "GPU", "why"));
         plan.options().forEach(option -> lines.add(line(option)));
         lines.add("");
         expectation();
@@ -37,16 +38,27 @@ final class PlanTable {
 
     private void rows() {
         Sample sample = plan.sample();
-        lines.add(String.format(
-                Locale.ROOT,
-                "%s: %s prompt and %s output tokens (%s and %s a row, of %s sampled)",
-                Figures.count(sample.rows(), "row"),
-                Figures.count(Math.round(sample.promptTokens())),
-                Figures.count(Math.round(sample.outputTokens())),
-                Figures.rate(sample.meanPromptTokens()),
-                Figures.rate(sample.meanOutputTokens()),
-                Figures.count(sample.lengths().size())));
-        line("outputs", "as long as those of " + sample.source());
+        if (sample.hasOutputs()) {
+            lines.add(String.format(
+                    Locale.ROOT,
+                    "%s: %s prompt and %s output tokens (%s and %s a row, of %s sampled)",
+                    Figures.count(sample.rows(), "row"),
+                    Figures.count(Math.round(sample.promptTokens())),
+                    Figures.count(Math.round(sample.outputTokens())),
+                    Figures.rate(sample.meanPromptTokens()),
+                    Figures.rate(sample.meanOutputTokens()),
+                    Figures.count(sample.lengths().size())));
+            line("outputs", "as long as those of " + sample.source());
+        } else {
+            lines.add(String.format(
+                    Locale.ROOT,
+                    "%s: %s prompt tokens (%s a row, of %s sampled)",
+                    Figures.count(sample.rows(), "row"),
+                    Figures.count(Math.round(sample.promptTokens())),
+                    Figures.rate(sample.meanPromptTokens()),
+                    Figures.count(sample.lengths().size())));
+            line("scores", "of " + Figures.count(sample.branches().size(), "request") + " a row; no outputs");
+        }
         if (sample.errorShare() > 0) {
             line("errors", String.format(Locale.ROOT, "%.1f %% of the rows", 100 * sample.errorShare()));
         }
@@ -60,7 +72,8 @@ final class PlanTable {
                         Locale.ROOT,
                         LINE,
                         option.layout(),
-                        Figures.rate(plan.nodes() * expected.outputTokensPerS()),
+                        Figures.rate(plan.nodes()
+                                * (plan.sample().hasOutputs() ? expected.outputTokensPerS() : expected.rowsPerS())),
                         clock(expected.nodeS()),
                         memory(expected),
                         option.why()))
@@ -70,8 +83,10 @@ final class PlanTable {
     private void expectation() {
         line(
                 "tokens/s",
-                Figures.rate(plan.outputTokensPerS()) + " output, " + Figures.rate(plan.totalTokensPerS())
-                        + " with prompts, while generating");
+                plan.sample().hasOutputs()
+                        ? Figures.rate(plan.outputTokensPerS()) + " output, " + Figures.rate(plan.totalTokensPerS())
+                                + " with prompts, while generating"
+                        : Figures.rate(plan.totalTokensPerS()) + " of prompts, while scoring");
         line(
                 "finish",
                 "after " + clock(plan.wallS())

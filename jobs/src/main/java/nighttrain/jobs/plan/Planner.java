@@ -10,7 +10,6 @@ import nighttrain.executor.perf.StepTime;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.jobs.plan.Plan.Option;
 import nighttrain.jobs.plan.Plan.Option.Expected;
-import nighttrain.jobs.plan.Sample.Length;
 import nighttrain.jobs.plan.Sample.ReplicaTime;
 import nighttrain.pipeline.partition.FleetSimulation;
 import nighttrain.pipeline.partition.FleetSimulation.Fleet;
@@ -53,17 +52,11 @@ public record Planner(ModelSpec model, EngineConfig config, int maxTokens, Sampl
         return plan(List.of(only), 0, options, names);
     }
 
-    /** Seconds that an engine of {@code plan} is forecast to take for {@code rows} rows of these lengths, again and again. */
-    public static double forecastS(
-            int rows,
-            List<Length> lengths,
-            int sharedTokens,
-            EnginePlan plan,
-            ModelSpec model,
-            HardwareProfile hardware) {
-        Sample all = new Sample(rows, 0, lengths, sharedTokens, "");
-        double perReplica = (double) rows / plan.replicas();
-        return ReplicaTime.of(all, plan, new StepTime(model, plan.ranks(), hardware), (long) Math.ceil(perReplica))
+    /** Seconds that an engine of {@code plan} is forecast to take for all rows of {@code sample}. */
+    public static double forecastS(Sample sample, EnginePlan plan, ModelSpec model, HardwareProfile hardware) {
+        double perReplica = (double) sample.computedRows() / plan.replicas();
+        return ReplicaTime.of(
+                        sample, plan, new StepTime(model, plan.ranks(), hardware), (long) Math.ceil(perReplica))
                 .seconds(perReplica);
     }
 
@@ -95,22 +88,25 @@ public record Planner(ModelSpec model, EngineConfig config, int maxTokens, Sampl
 
     private FleetForecast fleet(Expected node, int replicas, PlanOptions options) {
         int sequences = Math.toIntExact(node.runningSequences()) * replicas;
-        Fleet fleet = options.mishaps().befalling(options.nodes(), SLOTS, sequences);
-        List<TaskPartition> cuts = TaskPartitions.of(kinds(node, sequences), options.nodes(), SLOTS, node.maxNumSeqs());
+        int rows = Math.max(1, sequences / sample.branches().size());
+        Fleet fleet = options.mishaps().befalling(options.nodes(), SLOTS, rows);
+        List<TaskPartition> cuts = TaskPartitions.of(kinds(node, rows), options.nodes(), SLOTS, node.maxNumSeqs());
         return FleetSimulation.run(fleet, cuts);
     }
 
     /** A row's work is its share of all tokens, its time that of its output: what the order's own estimates say. */
-    private List<Kind> kinds(Expected node, int sequences) {
+    private List<Kind> kinds(Expected node, int rowsAtATime) {
         double each = (double) sample.computedRows() / sample.lengths().size();
         double meanTokens = sample.meanPromptTokens() + sample.meanOutputTokens();
-        double meanSeconds = sequences / node.rowsPerS();
+        double meanSeconds = rowsAtATime / node.rowsPerS();
         return sample.lengths().stream()
                 .map(length -> new Kind(
                         length.promptTokens() + (long) maxTokens,
                         each,
                         (length.promptTokens() + length.outputTokens()) / meanTokens / node.rowsPerS(),
-                        meanSeconds * length.outputTokens() / sample.meanOutputTokens()))
+                        sample.hasOutputs()
+                                ? meanSeconds * length.outputTokens() / sample.meanOutputTokens()
+                                : meanSeconds))
                 .toList();
     }
 }

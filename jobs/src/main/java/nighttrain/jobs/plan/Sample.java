@@ -1,12 +1,15 @@
 package nighttrain.jobs.plan;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.ToIntFunction;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import nighttrain.executor.EnginePlan;
 import nighttrain.executor.perf.Forecast;
 import nighttrain.executor.perf.StepTime;
+import nighttrain.pipeline.row.RowKind.Branch;
 
 /**
  * What a plan knows of the rows: some of them, chosen by chance.
@@ -14,17 +17,26 @@ import nighttrain.executor.perf.StepTime;
  * @param rows outputs of the whole job, failing ones included
  * @param errorShare of the rows, those that fail before they cost anything, 0 to 1
  * @param lengths of sampled rows, at least one
- * @param sharedTokens leading tokens that prompts have in common, on average
+ * @param sharedTokens leading tokens that prompts of different rows have in common, on average
+ * @param branches the requests of a row, at least one
  * @param source where the lengths of outputs come from, in words
  */
-public record Sample(long rows, double errorShare, List<Length> lengths, int sharedTokens, String source) {
+public record Sample(
+        long rows, double errorShare, List<Length> lengths, int sharedTokens, List<Branch> branches, String source) {
     private static final int VOCABULARY = 1 << 30;
 
     public Sample {
         lengths = List.copyOf(lengths);
-        if (rows < 1 || lengths.isEmpty()) {
-            throw new IllegalArgumentException("sample: " + lengths.size() + " of " + rows + " rows (at least 1)");
+        branches = List.copyOf(branches);
+        if (rows < 1 || lengths.isEmpty() || branches.isEmpty()) {
+            throw new IllegalArgumentException("sample: " + lengths.size() + " of " + rows + " rows, " + branches.size()
+                    + " requests each (at least 1)");
         }
+    }
+
+    /** Whether rows become texts; else prompts are scored. */
+    public boolean hasOutputs() {
+        return lengths.stream().anyMatch(length -> length.outputTokens() > 0);
     }
 
     /** Rows that are computed. */
@@ -58,18 +70,30 @@ public record Sample(long rows, double errorShare, List<Length> lengths, int sha
     /** So many rows like these, again and again in the sample's order, for a model whose sequences hold {@code maxModelLen} tokens. */
     List<Forecast.Request> requests(int count, int maxModelLen) {
         return IntStream.range(0, count)
-                .mapToObj(row -> request(row, lengths.get(row % lengths.size()), maxModelLen))
+                .boxed()
+                .flatMap(row -> requests(row, lengths.get(row % lengths.size()), maxModelLen))
                 .toList();
     }
 
-    private Forecast.Request request(int row, Length length, int maxModelLen) {
+    private Stream<Forecast.Request> requests(int row, Length length, int maxModelLen) {
         int prompt = Math.min(length.promptTokens(), maxModelLen - 1);
         int shared = Math.min(sharedTokens, prompt);
         SplittableRandom own = new SplittableRandom(row);
         int[] tokens = IntStream.range(0, prompt)
                 .map(i -> i < shared ? i : own.nextInt(VOCABULARY))
                 .toArray();
-        return new Forecast.Request(tokens, Math.min(length.outputTokens(), maxModelLen - prompt));
+        return branches.stream().map(branch -> request(tokens, branch, own, length.outputTokens(), maxModelLen));
+    }
+
+    /** A score takes a step, as a token of an output does. */
+    private static Forecast.Request request(
+            int[] prompt, Branch branch, SplittableRandom own, int outputTokens, int maxModelLen) {
+        int count = Math.min(maxModelLen - 1, Math.max(1, prompt.length + branch.longer()));
+        int[] tokens = Arrays.copyOf(prompt, count);
+        for (int i = Math.max(0, prompt.length - branch.apart()); i < count; i++) {
+            tokens[i] = own.nextInt(VOCABULARY);
+        }
+        return new Forecast.Request(tokens, Math.min(Math.max(1, outputTokens), maxModelLen - count));
     }
 
     private double mean(ToIntFunction<Length> of) {
@@ -80,13 +104,13 @@ public record Sample(long rows, double errorShare, List<Length> lengths, int sha
      * The lengths of a row.
      *
      * @param promptTokens at least 1
-     * @param outputTokens at least 1
+     * @param outputTokens none where the prompt is only scored
      */
     public record Length(int promptTokens, int outputTokens) {
         public Length {
-            if (promptTokens < 1 || outputTokens < 1) {
-                throw new IllegalArgumentException(
-                        "length: " + promptTokens + " and " + outputTokens + " tokens (each at least 1)");
+            if (promptTokens < 1 || outputTokens < 0) {
+                throw new IllegalArgumentException("length: " + promptTokens + " and " + outputTokens
+                        + " tokens (at least 1 of the prompt, 0 of the output)");
             }
         }
     }
@@ -107,7 +131,8 @@ public record Sample(long rows, double errorShare, List<Length> lengths, int sha
 
         /** {@code rows}: of this replica. */
         static ReplicaTime of(Sample sample, EnginePlan plan, StepTime time, long rows) {
-            int exact = Math.min(MOST, Math.max(LEAST, BATCHES * plan.maxNumSeqs()));
+            int requests = Math.min(MOST, Math.max(LEAST, BATCHES * plan.maxNumSeqs()));
+            int exact = Math.max(2, requests / sample.branches().size());
             if (rows <= exact) {
                 Forecast all = plan.forecast(time, sample.requests((int) Math.max(1, rows), plan.maxModelLen()));
                 return new ReplicaTime(rows, all.seconds(), rows / all.seconds(), all.communicationS() / all.seconds());

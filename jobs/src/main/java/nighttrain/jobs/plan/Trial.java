@@ -18,6 +18,7 @@ import nighttrain.pipeline.GenerateReport;
 import nighttrain.pipeline.host.EngineFactory;
 import nighttrain.pipeline.monitor.ProgressListener;
 import nighttrain.pipeline.read.InputReader;
+import nighttrain.pipeline.row.RowKind.Branch;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.Settings;
 import org.apache.hadoop.fs.Path;
@@ -29,11 +30,14 @@ import org.apache.spark.sql.SparkSession;
 final class Trial {
     private final SparkSession spark;
     private final GenerateOptions job;
+    private final List<Branch> branches;
     private final EngineFactory engines;
 
-    Trial(SparkSession spark, GenerateOptions job, EngineFactory engines) {
+    /** {@code branches}: the requests of a row. */
+    Trial(SparkSession spark, GenerateOptions job, List<Branch> branches, EngineFactory engines) {
         this.spark = spark;
         this.job = job;
+        this.branches = branches;
         this.engines = engines;
     }
 
@@ -43,18 +47,32 @@ final class Trial {
      * @param rows outputs
      * @param errors of these
      * @param lengths of the others
+     * @param branches the requests of a row
      * @param cachedPromptTokens found in the prefix cache
      * @param wallS all of it
      * @param generatingS while the engine was fed
      */
     record Outcome(
-            long rows, long errors, List<Length> lengths, long cachedPromptTokens, double wallS, double generatingS) {
+            long rows,
+            long errors,
+            List<Length> lengths,
+            List<Branch> branches,
+            long cachedPromptTokens,
+            double wallS,
+            double generatingS) {
         double errorShare() {
             return (double) errors / rows;
         }
 
+        /** Those that requests of one row share with its first are none that rows have in common. */
         int sharedTokens() {
-            return (int) (cachedPromptTokens / lengths.size());
+            long withinRows = lengths.stream()
+                    .mapToLong(length -> branches.stream()
+                            .skip(1)
+                            .mapToLong(branch -> Math.max(0, length.promptTokens() - branch.apart()))
+                            .sum())
+                    .sum();
+            return (int) (Math.max(0, cachedPromptTokens - withinRows) / lengths.size());
         }
 
         /** Both as one. */
@@ -63,6 +81,7 @@ final class Trial {
                     rows + other.rows,
                     errors + other.errors,
                     Stream.concat(lengths.stream(), other.lengths.stream()).toList(),
+                    branches,
                     cachedPromptTokens + other.cachedPromptTokens,
                     wallS + other.wallS,
                     generatingS + other.generatingS);
@@ -75,7 +94,8 @@ final class Trial {
 
         /** Seconds that so many rows like these are forecast to take. */
         double forecastS(int rows, EnginePlan plan, ModelSpec model, HardwareProfile hardware) {
-            return Planner.forecastS(rows, lengths, sharedTokens(), plan, model, hardware);
+            Sample all = new Sample(rows, 0, lengths, sharedTokens(), branches, "");
+            return Planner.forecastS(all, plan, model, hardware);
         }
     }
 
@@ -91,6 +111,7 @@ final class Trial {
                 summary.rows(),
                 summary.errors(),
                 lengths,
+                branches,
                 summary.saved().cachedPromptTokens(),
                 summary.wallS(),
                 generatingS);
@@ -114,7 +135,7 @@ final class Trial {
                 .limit(most)
                 .collectAsList()
                 .stream()
-                .map(row -> new Length(Math.max(1, row.getInt(0)), Math.max(1, row.getInt(1))))
+                .map(row -> new Length(Math.max(1, row.getInt(0)), row.getInt(1)))
                 .toList();
         if (lengths.isEmpty()) {
             throw UserError.of(

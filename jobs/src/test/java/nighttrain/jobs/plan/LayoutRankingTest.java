@@ -16,6 +16,7 @@ import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.jobs.plan.Plan.Option;
 import nighttrain.jobs.plan.Sample.Length;
+import nighttrain.pipeline.row.RowKind.Branch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -76,7 +77,7 @@ class LayoutRankingTest {
     }
 
     private static LayoutRanking options(String shape, int gpus, int rows) {
-        Sample sample = new Sample(rows, 0, List.of(new Length(90, 128)), 0, "");
+        Sample sample = new Sample(rows, 0, List.of(new Length(90, 128)), 0, List.of(Branch.PROMPT), "");
         EngineConfig config = EngineConfig.defaults().with(new Lengths(90, 128));
         return new LayoutRanking(model(shape), H100, gpus, config, sample, 1, 1);
     }

@@ -12,7 +12,6 @@ import nighttrain.io.constraint.Constraints;
 import nighttrain.io.constraint.TokenAutomaton;
 import nighttrain.io.text.Tokenizer;
 import nighttrain.pipeline.host.EngineFactory.EngineKey;
-import nighttrain.pipeline.row.PromptText;
 import nighttrain.pipeline.row.RowKind;
 import nighttrain.pipeline.row.RowKind.PromptForm;
 import nighttrain.pipeline.settings.GenerateOptions;
@@ -44,11 +43,7 @@ public record ModelFacts(
                 options.prompts().chat().open(dir);
             }
             options.constraint().ifPresent(constraint -> checkLength(options, constraint, tokenizer));
-            PromptText text = new PromptText(
-                    tokenizer,
-                    () -> options.prompts().chat().open(dir),
-                    options.prompts().system());
-            RowKind kind = options.input().kind().prepared(text, prompts);
+            RowKind kind = options.kind(tokenizer, prompts);
             Engines.check(options.engine(), checkpoint.spec());
             if (here) {
                 EngineHost.here().check(EngineKey.of(options), engines, checkpoint.spec());

@@ -77,9 +77,15 @@ public final class Labels implements RowKind {
      * @param trie of their tokens
      * @param contentFree prompts without content; empty if they are not needed
      * @param examples the prompts of the examples
+     * @param branches how the requests of a row lie to its first prompt
      */
     private record Compiled(
-            boolean isTemplate, List<String> answers, LabelTrie trie, List<String> contentFree, List<String> examples)
+            boolean isTemplate,
+            List<String> answers,
+            LabelTrie trie,
+            List<String> contentFree,
+            List<String> examples,
+            List<Branch> branches)
             implements Serializable {
         private static final long serialVersionUID = 1L;
     }
@@ -142,7 +148,8 @@ public final class Labels implements RowKind {
                 without,
                 options.examples().stream()
                         .map(example -> form.of(example.columns()))
-                        .toList());
+                        .toList(),
+                List.of());
         Labels kind = new Labels(options, known);
         Prompt before = form.isConversation()
                 ? kind.conversation(List.of(ChatMessage.of("user", CONTENT_FREE.get(0))))
@@ -157,7 +164,8 @@ public final class Labels implements RowKind {
                         without.stream()
                                 .filter(it -> !it.isEmpty() || !known.isTemplate())
                                 .toList(),
-                        known.examples()));
+                        known.examples(),
+                        kind.branches(text, form, trie)));
     }
 
     private void refuseConversations(PromptForm form) {
@@ -178,31 +186,35 @@ public final class Labels implements RowKind {
     /** Each answer's tokens are those that the model would write after the prompt. */
     private LabelTrie trie(List<String> answers, PromptText text, Prompt before) {
         List<List<Integer>> tokens = new ArrayList<>();
-        try {
-            int[] prompt = text.encode(before);
-            for (String answer : answers) {
-                int[] both = text.encode(before, answer);
-                boolean follows =
-                        both.length > prompt.length && Arrays.equals(both, 0, prompt.length, prompt, 0, prompt.length);
-                if (!follows) {
-                    throw UserError.of(
-                            "label does not follow the prompt",
-                            "\"" + answer + "\"",
-                            "its first token joins the end of the prompt; use a prompt that ends without a space, or"
-                                    + " another text");
-                }
-                List<Integer> own =
-                        Arrays.stream(both, prompt.length, both.length).boxed().toList();
-                int same = tokens.indexOf(own);
-                if (same >= 0) {
-                    throw UserError.of(
-                            "labels with equal tokens",
-                            options.names().get(same) + " and "
-                                    + options.names().get(tokens.size()),
-                            "the model cannot tell them apart; give one of them another text");
-                }
-                tokens.add(own);
+        int[] prompt = encoded(text, before, "");
+        for (String answer : answers) {
+            int[] both = encoded(text, before, answer);
+            boolean follows =
+                    both.length > prompt.length && Arrays.equals(both, 0, prompt.length, prompt, 0, prompt.length);
+            if (!follows) {
+                throw UserError.of(
+                        "label does not follow the prompt",
+                        "\"" + answer + "\"",
+                        "its first token joins the end of the prompt; use a prompt that ends without a space, or"
+                                + " another text");
             }
+            List<Integer> own =
+                    Arrays.stream(both, prompt.length, both.length).boxed().toList();
+            int same = tokens.indexOf(own);
+            if (same >= 0) {
+                throw UserError.of(
+                        "labels with equal tokens",
+                        options.names().get(same) + " and " + options.names().get(tokens.size()),
+                        "the model cannot tell them apart; give one of them another text");
+            }
+            tokens.add(own);
+        }
+        return LabelTrie.of(tokens);
+    }
+
+    private static int[] encoded(PromptText text, Prompt prompt, String more) {
+        try {
+            return text.encode(prompt, more);
         } catch (RowFault refused) {
             throw UserError.of(
                     "cannot make a prompt for labels",
@@ -210,7 +222,50 @@ public final class Labels implements RowKind {
                     "with the text " + CONTENT_FREE.get(0) + "; check --prompt and --chat-template",
                     refused);
         }
-        return LabelTrie.of(tokens);
+    }
+
+    // --- What a row costs ---
+
+    @Override
+    public List<Branch> branches() {
+        return compiled.branches();
+    }
+
+    /** Without the prompts of {@code --calibrate}, which a task asks once. */
+    private List<Branch> branches(PromptText text, PromptForm form, LabelTrie trie) {
+        List<Branch> branches = new ArrayList<>();
+        for (Label label : asked()) {
+            Branch question =
+                    label == options.labels().get(0) ? Branch.PROMPT : questionBesideTheFirst(text, form, label);
+            for (Continuation path : trie.requests()) {
+                branches.add(new Branch(
+                        question.apart(),
+                        question.longer() + path.tokens().size()));
+            }
+        }
+        return branches;
+    }
+
+    /** Texts of two lengths tell whether what the questions have in common grows with the text. */
+    private Branch questionBesideTheFirst(PromptText text, PromptForm form, Label label) {
+        int[][] questions = questions(text, form.of(CONTENT_FREE.get(0)), label);
+        int[][] ofMore = questions(text, form.of(CONTENT_FREE.get(0).repeat(8)), label);
+        int shared = shared(questions);
+        return new Branch(
+                shared(ofMore) > shared ? questions[0].length - shared : Integer.MAX_VALUE,
+                questions[1].length - questions[0].length);
+    }
+
+    /** Tokens of the first question about a row, and of that about {@code label}. */
+    private int[][] questions(PromptText text, String row, Label label) {
+        return Stream.of(options.labels().get(0), label)
+                .map(about -> encoded(text, prompt(row, about), ""))
+                .toArray(int[][]::new);
+    }
+
+    private static int shared(int[][] questions) {
+        int mismatch = Arrays.mismatch(questions[0], questions[1]);
+        return mismatch < 0 ? questions[0].length : mismatch;
     }
 
     // --- Prompts ---
@@ -311,8 +366,12 @@ public final class Labels implements RowKind {
     }
 
     private List<Prompt> questions(String row) {
-        List<Label> asked = each() ? options.labels() : options.labels().subList(0, 1);
-        return asked.stream().map(label -> prompt(row, label)).toList();
+        return asked().stream().map(label -> prompt(row, label)).toList();
+    }
+
+    /** A label for each question; the only question where each is none. */
+    private List<Label> asked() {
+        return each() ? options.labels() : options.labels().subList(0, 1);
     }
 
     // --- Probabilities ---

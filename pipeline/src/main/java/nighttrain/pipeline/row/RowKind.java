@@ -61,6 +61,14 @@ public interface RowKind extends Serializable {
         return this;
     }
 
+    /**
+     * How the requests of a row lie to its prompt, in the order of {@link #requests}: what a plan reckons with. What a task asks once is
+     * left out.
+     */
+    default List<Branch> branches() {
+        return List.of(Branch.PROMPT);
+    }
+
     /** What a row asks for, in the order in which engines get it: at least one request; {@code job}: what the row leaves out. */
     List<RowRequest> requests(RowInput row, Decoding job) throws RowFault;
 
@@ -111,6 +119,17 @@ public interface RowKind extends Serializable {
      * @param tables rows for people to look at, by the name of their folder
      */
     record Findings(ObjectNode figures, List<Section> sections, Map<String, Dataset<Row>> tables) {}
+
+    /**
+     * A request beside its row's prompt, which is that of the row's first request.
+     *
+     * @param apart so many of the prompt's last tokens it does not share; more than there are: all of them
+     * @param longer so many tokens it has more than the prompt; below 0: fewer
+     */
+    record Branch(int apart, int longer) {
+        /** The prompt itself. */
+        public static final Branch PROMPT = new Branch(0, 0);
+    }
 
     /** How a job makes prompts of rows, for a kind that makes some of its own. */
     interface PromptForm {

@@ -20,10 +20,13 @@ import nighttrain.executor.request.SamplingParams.Filter;
 import nighttrain.executor.request.SamplingParams.Penalties;
 import nighttrain.io.UserError;
 import nighttrain.io.constraint.Constraint;
+import nighttrain.io.text.Tokenizer;
 import nighttrain.io.text.Truncation;
 import nighttrain.pipeline.label.LabelOptions;
 import nighttrain.pipeline.label.Labels;
+import nighttrain.pipeline.row.PromptText;
 import nighttrain.pipeline.row.RowKind;
+import nighttrain.pipeline.row.RowKind.PromptForm;
 import nighttrain.pipeline.settings.Settings.LoadFormat;
 import nighttrain.pipeline.settings.Settings.Precision;
 
@@ -124,6 +127,18 @@ public record GenerateOptions(
                 output);
     }
 
+    /**
+     * What rows become with a model's tokens.
+     *
+     * @param form how prompts are made
+     * @throws UserError where the kind of rows does not suit the model or the prompts
+     */
+    public RowKind kind(Tokenizer tokenizer, PromptForm form) {
+        Path dir = Path.of(model);
+        PromptText text = new PromptText(tokenizer, () -> prompts.chat().open(dir), prompts.system());
+        return input.kind().prepared(text, form);
+    }
+
     /** What is asked of an engine; the plugin reads it before any job is known. */
     public static EngineConfig engine(SettingValues values) {
         return new EngineConfig(
@@ -147,8 +162,11 @@ public record GenerateOptions(
                 values.get(Settings.QUANTIZATION));
     }
 
-    /** Until outputs show their lengths. Few are longer than a thousand tokens, whatever is allowed. */
+    /** Until outputs show their lengths. Few are longer than a thousand tokens, whatever is allowed; labels are scored in one step. */
     private static int expectedOutput(SettingValues values) {
+        if (LabelSettings.isLabelJob(values)) {
+            return 1;
+        }
         int most = Math.max(1, values.get(Settings.MAX_TOKENS));
         return values.get(Settings.IGNORE_EOS) ? most : Math.min(most, LONG_OUTPUT);
     }

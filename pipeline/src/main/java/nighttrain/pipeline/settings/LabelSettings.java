@@ -24,14 +24,18 @@ final class LabelSettings {
 
     private LabelSettings() {}
 
+    /** Whether labels are set. */
+    static boolean isLabelJob(SettingValues values) {
+        return values.isSet(Settings.LABELS) || values.isSet(Settings.LABELS_FILE);
+    }
+
     /** What a label job was asked for; empty where no labels are set. */
     static Optional<LabelOptions> of(SettingValues values) {
-        boolean listed = values.isSet(Settings.LABELS);
-        boolean filed = values.isSet(Settings.LABELS_FILE);
-        if (!listed && !filed) {
+        if (!isLabelJob(values)) {
             return Optional.empty();
         }
-        if (listed && filed) {
+        boolean listed = values.isSet(Settings.LABELS);
+        if (listed && values.isSet(Settings.LABELS_FILE)) {
             throw UserError.of(
                     "more than one source of labels", "--labels, --labels-file", "one is allowed; leave the other out");
         }
