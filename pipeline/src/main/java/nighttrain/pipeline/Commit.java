@@ -146,17 +146,22 @@ final class Commit {
                 .findings(spark.read().parquet(folder.results().toString()));
         findings.ifPresent(found -> {
             found.figures().put("prefix_cache_hit_rate", sums.cachedShare());
-            found.tables().forEach((name, rows) -> {
-                PeoplesTable table = new PeoplesTable(rows);
-                Path parquet = folder.scratch(runId, name);
-                table.writeParquet(parquet);
-                folder.replace(parquet, folder.forPeople(name));
-                Path csv = folder.scratch(runId, name + "-csv");
-                table.writeCsv(csv);
-                folder.replace(csv, folder.forPeople(name + "-csv"));
-            });
+            writeTables(found, folder, runId);
         });
         return findings;
+    }
+
+    /** Writes tables for people, each as Parquet and as CSV. */
+    static void writeTables(Findings findings, JobFolder folder, String runId) {
+        findings.tables().forEach((name, rows) -> {
+            PeoplesTable table = new PeoplesTable(rows);
+            Path parquet = folder.scratch(runId, name);
+            table.writeParquet(parquet);
+            folder.replace(parquet, folder.forPeople(name));
+            Path csv = folder.scratch(runId, name + "-csv");
+            table.writeCsv(csv);
+            folder.replace(csv, folder.forPeople(name + "-csv"));
+        });
     }
 
     /** A failure to write metrics does not fail the job. */

@@ -61,7 +61,7 @@ public final class GenerateJob {
         Optional<OutputTable> table = OutputTable.of(spark, job.options());
         if (job.isComplete()) {
             table.ifPresent(asked -> job.refuseToFillLater(asked.name()));
-            return GenerateReport.ofComplete(job.folder(), options.output().maxRowErrors());
+            return FinishedJob.of(spark, job).report();
         }
         table.ifPresent(asked -> asked.prepare(source));
         String runId = RunId.next();

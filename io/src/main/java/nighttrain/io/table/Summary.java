@@ -76,6 +76,31 @@ public record Summary(
         settings = Collections.unmodifiableMap(new LinkedHashMap<>(settings));
     }
 
+    /** The same of a job with these settings. */
+    public Summary with(Map<String, String> others) {
+        return new Summary(
+                rows,
+                errors,
+                wallS,
+                promptTokens,
+                outputTokens,
+                throughput,
+                saved,
+                ttftMs,
+                tpotMs,
+                e2eMs,
+                commShare,
+                layout,
+                batch,
+                architecture,
+                modelFingerprint,
+                incidents,
+                labels,
+                planned,
+                versions,
+                others);
+    }
+
     /** Prompt and output tokens of all rows. */
     public long totalTokens() {
         return promptTokens + outputTokens;

@@ -140,4 +140,10 @@ public record LabelOptions(
     List<String> names() {
         return labels.stream().map(Label::name).toList();
     }
+
+    /** As far as rows depend on them: what is made of all rows is left out. */
+    LabelOptions ofRows() {
+        return new LabelOptions(
+                labels, questions, abstainBelow, calibrate, lengthNormalise, examples, null, 0, chat);
+    }
 }

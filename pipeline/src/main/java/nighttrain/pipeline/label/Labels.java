@@ -125,7 +125,7 @@ public final class Labels implements RowKind {
 
     @Override
     public Map<String, String> facts() {
-        return Map.of("labels", JSON.valueToTree(options).toString());
+        return Map.of("labels", JSON.valueToTree(options.ofRows()).toString());
     }
 
     // --- What is scored ---

@@ -24,7 +24,9 @@ import org.apache.spark.sql.types.StructType;
 
 /**
  * Any other table: its rows are first written as Parquet, in order, because only there a row has a stable place. An
- * unfinished job keeps these files, so that a re-run meets the same places even if the source now gives another order.
+ * unfinished job keeps these files, so that a re-run meets the same places even if the source now gives another order. Where it uses
+ * another column now, they are written again: places of rows that come from files follow from these, and other rows that are used
+ * otherwise are another input.
  *
  * @param table the rows
  * @param files the files that they come from, where they come from files
@@ -69,7 +71,8 @@ record StagedSource(Dataset<Row> table, Optional<InputFiles> files) implements I
         try {
             FileSystem fs =
                     staged.getFileSystem(table.sparkSession().sessionState().newHadoopConf());
-            if (!fs.exists(staged)) {
+            if (!fs.exists(staged) || !has(staged, columns)) {
+                fs.delete(staged, true);
                 ordered(columns).write().mode("overwrite").parquet(scratch.toString());
                 fs.mkdirs(staged.getParent());
                 if (!fs.rename(scratch, staged)) {
@@ -85,6 +88,12 @@ record StagedSource(Dataset<Row> table, Optional<InputFiles> files) implements I
                 .sorted(Comparator.comparing(Segment.Found::part).thenComparing(Segment.Found::firstIndex))
                 .toList();
         return new PlacedRows(physical, Segment.inOrder(found));
+    }
+
+    private boolean has(Path staged, List<String> columns) {
+        List<String> there = List.of(
+                table.sparkSession().read().parquet(staged.toString()).columns());
+        return there.containsAll(columns);
     }
 
     /** Rows of files by file, block and order in it; others as their partitions come. */

@@ -126,9 +126,11 @@ public interface RowKind extends Serializable {
      * @param apart so many of the prompt's last tokens it does not share; more than there are: all of them
      * @param longer so many tokens it has more than the prompt; below 0: fewer
      */
-    record Branch(int apart, int longer) {
+    record Branch(int apart, int longer) implements Serializable {
         /** The prompt itself. */
         public static final Branch PROMPT = new Branch(0, 0);
+
+        private static final long serialVersionUID = 1L;
     }
 
     /** How a job makes prompts of rows, for a kind that makes some of its own. */

@@ -104,6 +104,8 @@ public record Setting<T>(
         BY_VALUE,
         /** What it leads to changes the output: the fingerprint has the model, the input, the prompts or the context length itself. */
         BY_CONTENT,
+        /** It changes what is made of all rows together: an unfinished job goes on with another value. */
+        OF_ALL_ROWS,
         /** It changes where, when or how fast; at most the rounding of a sum. */
         NONE
     }

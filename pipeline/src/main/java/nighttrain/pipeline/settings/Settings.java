@@ -3,6 +3,7 @@ package nighttrain.pipeline.settings;
 import static nighttrain.pipeline.settings.Setting.OutputEffect.BY_CONTENT;
 import static nighttrain.pipeline.settings.Setting.OutputEffect.BY_VALUE;
 import static nighttrain.pipeline.settings.Setting.OutputEffect.NONE;
+import static nighttrain.pipeline.settings.Setting.OutputEffect.OF_ALL_ROWS;
 import static nighttrain.pipeline.settings.Setting.SettingGroup.ENGINE;
 import static nighttrain.pipeline.settings.Setting.SettingGroup.INPUT;
 import static nighttrain.pipeline.settings.Setting.SettingGroup.OUTPUT;
@@ -219,7 +220,7 @@ public final class Settings {
             "COLUMN",
             "input column with the right labels; summary.json and report.html say how well they are met",
             SettingGroup.LABELS,
-            BY_CONTENT);
+            OF_ALL_ROWS);
     public static final Setting<Integer> REVIEW = of(
             "review",
             INTEGER,
@@ -227,7 +228,7 @@ public final class Settings {
             "N",
             "write the N least certain rows, spread over labels, to review and review-csv; 0: none",
             SettingGroup.LABELS,
-            BY_CONTENT);
+            OF_ALL_ROWS);
 
     public static final Setting<Integer> MAX_TOKENS =
             of("maxTokens", INTEGER, 256, "N", "most tokens to generate per row", SAMPLING, BY_VALUE);

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -213,9 +214,7 @@ class LabelJobTest extends JobTest {
                 .isNotEmpty()
                 .hasSizeLessThan(ROWS)
                 .allSatisfy(row -> assertThat(row.<String>getAs("label")).isNull());
-        JsonNode labels = new ObjectMapper()
-                .readTree(output().resolve("summary.json").toFile())
-                .get("labels");
+        JsonNode labels = summary().get("labels");
         assertThat(labels.get("rows_without_label").asLong()).isEqualTo(unsure.size());
         JsonNode gold = labels.get("gold");
         List<Row> rated = results.stream()
@@ -239,8 +238,7 @@ class LabelJobTest extends JobTest {
         assertThat(Files.readString(output().resolve("report.html")))
                 .contains("Labels and gold", "The most confident mistakes", "Calibration");
 
-        List<Row> review =
-                spark.read().parquet(output().resolve("review").toString()).collectAsList();
+        List<Row> review = table("review");
         assertThat(review).hasSize(10);
         assertThat(review).extracting(row -> row.<Double>getAs("margin")).isSorted();
         assertThat(review.stream()
@@ -267,6 +265,119 @@ class LabelJobTest extends JobTest {
         values = values.with(Settings.LABELS, List.of("outage", "bill"));
         refuses("output belongs to another job: file:" + output() + " (changed: " + changed()
                 + "; use --overwrite to replace it, or another --output)");
+    }
+
+    /** From a table that is no Parquet, whose rows a job keeps. */
+    @Test
+    void goldAndReviewMayChangeWhereRowsStay() throws IOException {
+        List<Row> rows = IntStream.range(0, ROWS)
+                .mapToObj(i -> RowFactory.create((long) i, "prompt " + i, LABELS.get(i % 2), "x"))
+                .toList();
+        StructType schema = new StructType()
+                .add("key", DataTypes.LongType)
+                .add("prompt", DataTypes.StringType)
+                .add("right", DataTypes.StringType)
+                .add("other", DataTypes.StringType);
+        table(rows, schema)
+                .coalesce(1)
+                .sortWithinPartitions("key")
+                .write()
+                .json(dir.resolve("input").toString());
+        values = values.with(Settings.FORMAT, "json");
+        script().answerMs.set(30);
+        runAndCancelAfter(40);
+        script().answerMs.set(0);
+        values = values.with(Settings.GOLD, "right").with(Settings.REVIEW, 5);
+        GenerateReport resumed = run();
+        assertThat(resumed.rowsFromEarlierRuns()).isBetween(1L, ROWS - 1L);
+        int computed = script().computations();
+        assertThat(results())
+                .extracting(row -> row.<String>getAs("right"))
+                .containsExactlyElementsOf(IntStream.range(0, ROWS)
+                        .mapToObj(i -> LABELS.get(i % 2))
+                        .toList());
+        assertThat(table("review")).hasSize(5);
+        assertThat(summary().at("/labels/gold/rows").asLong()).isEqualTo(ROWS);
+
+        values = values.with(Settings.REVIEW, 7);
+        assertThat(run().wasComplete()).isTrue();
+        assertThat(table("review")).hasSize(7);
+        assertThat(summary().at("/settings/review").asText()).isEqualTo("7");
+        assertThat(summary().at("/labels/gold/rows").asLong()).isEqualTo(ROWS);
+        assertThat(output().resolve("_nighttrain").toFile().list()).containsExactly("job.json");
+        values = base.with(Settings.LABELS, LABELS).with(Settings.FORMAT, "json");
+        assertThat(run().wasComplete()).as("asks for less than is there").isTrue();
+        assertThat(table("review")).hasSize(7);
+        assertThat(script().computations()).isEqualTo(computed);
+
+        values = values.with(Settings.GOLD, "other");
+        refuses("finished job has another gold column: other (only an unfinished job takes another --gold; use"
+                + " --overwrite to run it again, or another --output)");
+    }
+
+    @Test
+    void aDeadlineLeavesWholeRows() {
+        input(1, prompts(ROWS));
+        script().answerMs.set(150);
+        values = values.with(Settings.DEADLINE, Settings.DEADLINE.parse("4s"));
+        GenerateReport first = run();
+        assertThat(first.rowsLeft()).as("of 13 s for both tasks").isBetween(1L, (long) ROWS);
+        int computed = script().computations();
+        script().answerMs.set(0);
+        values = values.with(Settings.DEADLINE, Settings.DEADLINE.parse("1h"));
+        assertThat(run().rowsFromEarlierRuns()).isEqualTo(first.rows());
+        assertThat(script().computations() - computed).isEqualTo((int) (3 * first.rowsLeft()));
+        assertThat(results()).hasSize(ROWS).allMatch(row -> row.getAs("label") != null);
+    }
+
+    /** One of its requests is enough. */
+    @Test
+    void aRowThatKillsItsExecutorIsQuarantined() {
+        input(1, prompts(ROWS));
+        values = values.with(Settings.PROMPT_TEXT, "{prompt}:");
+        script().poison.add("prompt 7: billin");
+        GenerateReport report = run();
+        assertThat(report.errors()).isEqualTo(1);
+        Row row = results().get(7);
+        assertThat(row.<String>getAs("error")).isEqualTo("quarantined");
+        assertThat(row.<Integer>getAs("attempts")).isEqualTo(4);
+        assertThat(row.<String>getAs("label")).isNull();
+        assertThat(row.<Object>getAs("probabilities")).isNull();
+        assertThat(results().stream().filter(it -> it.getAs("label") != null)).hasSize(ROWS - 1);
+        assertThat(summary().at("/labels/rows_without_label").asLong())
+                .as("errors are counted as errors")
+                .isZero();
+    }
+
+    @Test
+    void identicalRowsAreScoredOnce() {
+        input(1, IntStream.range(0, ROWS).mapToObj(i -> "prompt " + i % 10).toList());
+        values = values.with(Settings.DEDUP, true);
+        run();
+        assertThat(script().computations()).isEqualTo(3 * 10);
+        List<Row> results = results();
+        assertThat(results).hasSize(ROWS);
+        for (int i = 10; i < ROWS; i++) {
+            assertThat(results.get(i).<Object>getAs("probabilities"))
+                    .isEqualTo(results.get(i % 10).getAs("probabilities"));
+        }
+        long labelled = 0;
+        for (JsonNode count : summary().at("/labels/rows_by_label")) {
+            labelled += count.asLong();
+        }
+        assertThat(labelled).as("copies count").isEqualTo(ROWS);
+    }
+
+    private List<Row> table(String name) {
+        return spark.read().parquet(output().resolve(name).toString()).collectAsList();
+    }
+
+    private JsonNode summary() {
+        try {
+            return new ObjectMapper().readTree(output().resolve("summary.json").toFile());
+        } catch (IOException unreadable) {
+            throw new UncheckedIOException(unreadable);
+        }
     }
 
     private static String changed() {
