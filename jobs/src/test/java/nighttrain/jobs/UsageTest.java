@@ -83,6 +83,47 @@ class UsageTest {
         assertThat(folder).isEmptyDirectory();
     }
 
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '¦',
+            quoteCharacter = '~',
+            value = {
+                "label                           ¦ missing option: --labels (labels, of which each row gets the most likely one;"
+                        + " give --labels A,B or --labels-file)",
+                "label --labels one              ¦ too few labels: one (at least 2; name more, or use --multi to ask for one)",
+                "label --labels a,b,a            ¦ label named twice: a (each label once; remove one of them)",
+                "label --labels a,,b             ¦ empty label: \"\" (a name and a text that is scored; give it one, or remove it)",
+                "label --labels a,b --gold x --multi ¦ not with --multi: --gold (a gold column has one label a row; leave one of"
+                        + " the two out)",
+                "label --labels a,b --threshold .5 ¦ only with --multi: --threshold (without it the most likely label is taken;"
+                        + " use --abstain-below)",
+                "label --labels a,b --abstain-below 2 ¦ bad value of --abstain-below: 2.0 (a probability, 0 to 1; leave it out if"
+                        + " you need none)",
+                "label --labels a,b --review -1  ¦ bad value of --review: -1 (a number of rows; leave it out for none)",
+                "generate --choices a,,b         ¦ empty choice: [a, , b] (each has at least one character; leave it out)",
+                "generate --json-schema {\"a\":  ¦ JSON schema that is not JSON: {\"a\": (Unexpected end-of-input within/between"
+                        + " Object entries; correct it)",
+                "generate --json-schema {\"type\":\"integer\",\"minimum\":5,\"maximum\":4} ¦ JSON schema that no value satisfies, at"
+                        + " #: type integer (its bounds and multipleOf refuse every number; correct them)",
+                "generate --json-schema {\"not\":{}} ¦ unsupported keyword in the JSON schema at #: not (it may constrain the text;"
+                        + " leave it out or say it by other keywords)",
+                "generate --regex a(?=b)         ¦ unsupported regular expression: a(?=b) (look-ahead at character 2 cannot be"
+                        + " matched by an automaton of tokens; use a regular expression without it)",
+                "generate --regex (a)\\1         ¦ unsupported regular expression: (a)\\1 (a back reference at character 4 cannot"
+                        + " be matched by an automaton of tokens; use a regular expression without it)",
+                "generate --regex (a{1000}){1000} ¦ constraint too large: over 262144 states (at most 262144 while it is built;"
+                        + " use fewer or shorter repetitions, lengths, properties or choices)",
+            })
+    void aLabelOrConstraintThatCannotBeIsToldInOneLine(String command, String message) {
+        String common = " --model m --input i --output " + folder.resolve("out");
+
+        Outcome outcome = Outcome.of((command + common).split(" +"));
+
+        assertThat(outcome.messages()).containsExactly(message);
+        assertThat(outcome.exitCode()).isEqualTo(ExitCode.BAD_INPUT);
+        assertThat(folder).isEmptyDirectory();
+    }
+
     @Test
     void aSettingsFileThatIsNotThereIsToldInOneLine() {
         Path file = folder.resolve("night.yaml");

@@ -1,13 +1,16 @@
 package nighttrain.executor.benchmark;
 
+import com.sun.management.OperatingSystemMXBean;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.function.ToDoubleFunction;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Backend;
@@ -39,6 +42,8 @@ abstract class AbstractConstraintBenchmark {
     private static final int CLASSES = 1_000;
     private static final int END = 0;
     private static final int INPUT = 16;
+    private static final OperatingSystemMXBean PROCESS =
+            (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
 
     private final Backend backend;
     private final String shape;
@@ -70,24 +75,35 @@ abstract class AbstractConstraintBenchmark {
         try (Checkpoint checkpoint = Checkpoints.dummy(folder);
                 Engine engine = Engines.open(engineConfig, checkpoint)) {
             Optional<TokenConstraint> constraint = Optional.of(new TokenConstraint(automaton(vocabulary), false));
-            double[] free = new double[rounds];
-            double[] constrained = new double[rounds];
+            List<Step> free = new ArrayList<>();
+            List<Step> constrained = new ArrayList<>();
             for (int round = 0; round < rounds; round++) {
-                free[round] = millisOfAStep(engine, new Random(round), Optional.empty());
-                constrained[round] = millisOfAStep(engine, new Random(round), constraint);
-                System.out.printf(
-                        "round %d: %.3f ms a step, under constraints %.3f%n", round, free[round], constrained[round]);
+                free.add(step(engine, new Random(round), Optional.empty()));
+                constrained.add(step(engine, new Random(round), constraint));
+                System.out.printf("round %d: a step %s, under constraints %s%n", round, free.get(round), constrained.get(round));
             }
-            double before = median(free);
-            System.out.printf(
-                    "%s, vocabulary %d, batch %d: %.3f ms a step, under constraints %.3f: %.2f %% more%n",
-                    shape, vocabulary, batch, before, median(constrained), 100 * (median(constrained) / before - 1));
+            print("ms a step", free, constrained, Step::millis);
+            print("processor ms a step", free, constrained, Step::processorMillis);
         }
     }
 
-    private double median(double[] values) {
-        double[] warm = Arrays.copyOfRange(values, Math.min(1, rounds - 1), rounds);
-        Arrays.sort(warm);
+    /** The mean of a round's steps; on CPUs that others use, too, the time of processors says more. */
+    private record Step(double millis, double processorMillis) {}
+
+    private void print(String what, List<Step> free, List<Step> constrained, ToDoubleFunction<Step> figure) {
+        double before = median(free, figure);
+        double with = median(constrained, figure);
+        System.out.printf(
+                "%s, vocabulary %d, batch %d: %.3f %s, under constraints %.3f: %.2f %% more%n",
+                shape, vocabulary, batch, before, what, with, 100 * (with / before - 1));
+    }
+
+    private static double median(List<Step> rounds, ToDoubleFunction<Step> figure) {
+        double[] warm = rounds.stream()
+                .skip(Math.min(1, rounds.size() - 1))
+                .mapToDouble(figure)
+                .sorted()
+                .toArray();
         return warm[warm.length / 2];
     }
 
@@ -107,10 +123,10 @@ abstract class AbstractConstraintBenchmark {
     }
 
     /** Over the steps of a round, one of which reads the prompts. */
-    private double millisOfAStep(Engine engine, Random random, Optional<TokenConstraint> constraint)
-            throws InterruptedException {
+    private Step step(Engine engine, Random random, Optional<TokenConstraint> constraint) throws InterruptedException {
         SamplingParams sampling = SamplingParams.greedy(output).withIgnoreEos(true);
         EngineStats before = engine.stats();
+        long processorNanos = PROCESS.getProcessCpuTime();
         try (Engine.Session session = engine.session()) {
             for (int i = 0; i < batch; i++) {
                 int[] prompt = random.ints(INPUT, 0, vocabulary).toArray();
@@ -122,6 +138,9 @@ abstract class AbstractConstraintBenchmark {
             }
         }
         EngineStats after = engine.stats();
-        return (after.stepNanos() - before.stepNanos()) / 1e6 / (after.steps() - before.steps());
+        double steps = 1e6 * (after.steps() - before.steps());
+        return new Step(
+                (after.stepNanos() - before.stepNanos()) / steps,
+                (PROCESS.getProcessCpuTime() - processorNanos) / steps);
     }
 }

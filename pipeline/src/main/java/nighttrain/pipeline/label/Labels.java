@@ -119,8 +119,8 @@ public final class Labels implements RowKind {
     }
 
     @Override
-    public List<String> keptColumns() {
-        return options.gold() == null ? List.of() : List.of(options.gold());
+    public Map<String, String> keptColumns() {
+        return options.gold() == null ? Map.of() : Map.of(options.gold(), "--gold");
     }
 
     @Override

@@ -9,6 +9,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import nighttrain.pipeline.row.RowKind.RowInput;
@@ -78,8 +79,8 @@ public record OpenAiBatch() implements RowKind {
 
     /** The answers depend on what was asked for. */
     @Override
-    public List<String> keptColumns() {
-        return List.of(URL);
+    public Map<String, String> keptColumns() {
+        return Map.of(URL, "--format " + FORMAT);
     }
 
     @Override

@@ -42,9 +42,9 @@ public interface RowKind extends Serializable {
         return Optional.empty();
     }
 
-    /** Columns that are copied to the results, whether that was asked for or not. */
-    default List<String> keptColumns() {
-        return List.of();
+    /** Columns that are copied to the results, whether that was asked for or not, with the option that names each. */
+    default Map<String, String> keptColumns() {
+        return Map.of();
     }
 
     /** What of it changes the results, beside settings: by name, for the job's fingerprint. */

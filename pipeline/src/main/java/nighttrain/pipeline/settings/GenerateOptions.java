@@ -236,7 +236,7 @@ public record GenerateOptions(
         /** Those of the kind of rows first. */
         private static List<String> keepColumns(SettingValues values, RowKind kind) {
             List<String> asked = values.get(Settings.KEEP_COLUMNS);
-            Stream<String> own = kind.keptColumns().stream().filter(name -> !asked.contains(name));
+            Stream<String> own = kind.keptColumns().keySet().stream().filter(name -> !asked.contains(name));
             return Stream.concat(own, asked.stream()).toList();
         }
 

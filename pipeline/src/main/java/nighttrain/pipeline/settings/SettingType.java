@@ -52,6 +52,14 @@ public record SettingType<T>(String expected, Shape shape, Function<String, T> p
     /** {@code a,b}: names without commas. */
     public static final SettingType<List<String>> NAMES = new SettingType<>(
             "names separated by commas", Shape.ONE, SettingType::names, names -> String.join(",", names));
+    /** The same where a name that is missing between two commas is a mistake. */
+    public static final SettingType<List<String>> ITEMS = new SettingType<>(
+            "texts separated by commas",
+            Shape.ONE,
+            text -> text.isBlank()
+                    ? List.of()
+                    : Arrays.stream(text.split(",", -1)).map(String::strip).toList(),
+            items -> String.join(",", items));
     /** Any texts: a JSON list, or one text alone. */
     public static final SettingType<List<String>> TEXTS =
             new SettingType<>("text, or a JSON list of texts", Shape.REPEATED, TextList::parse, TextList::print);

@@ -13,6 +13,7 @@ import static nighttrain.pipeline.settings.Setting.SettingGroup.TIME;
 import static nighttrain.pipeline.settings.SettingType.DIRECTORY;
 import static nighttrain.pipeline.settings.SettingType.INTEGER;
 import static nighttrain.pipeline.settings.SettingType.LONG;
+import static nighttrain.pipeline.settings.SettingType.ITEMS;
 import static nighttrain.pipeline.settings.SettingType.NAMES;
 import static nighttrain.pipeline.settings.SettingType.PATH;
 import static nighttrain.pipeline.settings.SettingType.REAL;
@@ -154,7 +155,7 @@ public final class Settings {
 
     public static final Setting<List<String>> LABELS = of(
             "labels",
-            NAMES,
+            ITEMS,
             List.of(),
             "A,B",
             "labels, of which each row gets the most likely one",
@@ -325,7 +326,7 @@ public final class Settings {
             BY_VALUE);
 
     public static final Setting<List<String>> CHOICES = optional(
-            "choices", NAMES, "A,B", "the output is one of these texts, separated by commas", SAMPLING, BY_CONTENT);
+            "choices", ITEMS, "A,B", "the output is one of these texts, separated by commas", SAMPLING, BY_CONTENT);
     public static final Setting<String> CHOICES_FILE = optional(
             "choicesFile",
             TEXT,

@@ -1,0 +1,102 @@
+package nighttrain.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import nighttrain.jobs.cli.ExitCode;
+import org.apache.spark.sql.Row;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code label} as the README has it, of some of the demo's rows by a model of random weights; and what it refuses. */
+@Timeout(300)
+class LabelIT {
+    private static final int ROWS = 40;
+
+    @TempDir
+    Path folder;
+
+    private Path model;
+    private Path output;
+
+    @BeforeEach
+    void aModel() throws IOException {
+        model = TinyModel.in(folder.resolve("model"));
+        output = folder.resolve("out");
+    }
+
+    @Test
+    void labelsWithProbabilitiesBesideTheRightOnes() throws IOException {
+        Outcome outcome = label(
+                "--labels-file",
+                Project.CONF.resolve("demo/labels.jsonl").toString(),
+                "--gold",
+                "category",
+                "--review",
+                "5");
+        assertThat(outcome.exitCode()).isEqualTo(ExitCode.FINISHED);
+        assertThat(outcome.out()).startsWith(ROWS + " rows, 0 errors in ");
+        JsonNode summary =
+                new ObjectMapper().readTree(output.resolve("summary.json").toFile());
+        JsonNode gold = summary.at("/labels/gold");
+        assertThat(gold.get("rows").asInt()).isEqualTo(ROWS);
+        assertThat(gold.get("rows_with_unknown_gold").asInt()).isZero();
+        assertThat(gold.get("labels")).hasSize(9);
+        assertThat(summary.get("output_tokens").asInt()).isZero();
+        List<Row> rows = Results.rows(output, "label", "category", "confidence", "label_error");
+        assertThat(rows).hasSize(ROWS);
+        assertThat(rows.stream().filter(row -> row.getString(0).equals(row.getString(1))))
+                .hasSize((int) Math.round(ROWS * gold.get("accuracy").asDouble()));
+        assertThat(rows).allSatisfy(row -> {
+            assertThat(row.getDouble(2)).isBetween(1 / 9.0, 1.0);
+            assertThat(row.isNullAt(3)).isTrue();
+        });
+        assertThat(output.resolve("review")).isDirectory();
+        assertThat(Files.readString(output.resolve("report.html"))).contains("Labels and gold");
+    }
+
+    @Test
+    void noSuchGoldColumn() {
+        assertRefused(
+                "no such column: right (named by --gold; the input's columns are id, prompt, expected, category; check the name)",
+                "--labels",
+                "billing,bug",
+                "--gold",
+                "right");
+    }
+
+    @Test
+    void labelsThatTheModelCannotTellApart() throws IOException {
+        Path labels = Files.writeString(
+                folder.resolve("labels.jsonl"),
+                "{\"name\": \"a\", \"text\": \" bug\"}\n{\"name\": \"b\", \"text\": \" bug\"}\n");
+        assertRefused(
+                "labels with equal tokens: a and b (the model cannot tell them apart; give one of them another text)",
+                "--labels-file",
+                labels.toString());
+    }
+
+    private void assertRefused(String message, String... options) {
+        Outcome outcome = label(options);
+        assertThat(outcome.messages()).containsExactly(message);
+        assertThat(outcome.exitCode()).isEqualTo(ExitCode.BAD_INPUT);
+        assertThat(output).doesNotExist();
+    }
+
+    private Outcome label(String... options) {
+        List<String> all = new ArrayList<>(List.of(
+                "--load-format", "dummy", "--prompt", "{prompt}", "--limit", String.valueOf(ROWS)));
+        all.addAll(List.of(options));
+        String[] command = Demo.command(model, Project.DEMO_PROMPTS, output, all.toArray(String[]::new));
+        command[0] = "label";
+        return Outcome.of(command);
+    }
+}
