@@ -111,8 +111,8 @@ class PlanIT {
     void labelsAreScored() throws Exception {
         Path file = folder.resolve("labels.json");
         List<String> options = new ArrayList<>(List.of(
-                "--labels-file",
-                Project.CONF.resolve("demo/labels.jsonl").toString(),
+                "--labels",
+                "account is closed,delivery is late,urgent",
                 "--prompt",
                 "{prompt}",
                 "--json",
