@@ -35,7 +35,14 @@ class LabelIT {
 
     @Test
     void labelsWithProbabilitiesBesideTheRightOnes() throws IOException {
+        Path examples = folder.resolve("examples.jsonl");
+        Files.writeString(examples, """
+                {"prompt": "Ticket: I was charged twice for my order of last week, please look into it.\\nAnswer:", "label": "billing"}
+                {"prompt": "Ticket: The parcel has not arrived, and nobody knows where it is.\\nAnswer:", "label": "delivery"}
+                """);
         Outcome outcome = label(
+                "--examples",
+                examples.toString(),
                 "--labels-file",
                 Project.CONF.resolve("demo/labels.jsonl").toString(),
                 "--gold",
@@ -46,6 +53,9 @@ class LabelIT {
         assertThat(outcome.out()).startsWith(ROWS + " rows, 0 errors in ");
         JsonNode summary =
                 new ObjectMapper().readTree(output.resolve("summary.json").toFile());
+        assertThat(summary.at("/labels/prefix_cache_hit_rate").asDouble())
+                .as("the examples' share of the prompts")
+                .isBetween(0.2, 0.8);
         JsonNode gold = summary.at("/labels/gold");
         assertThat(gold.get("rows").asInt()).isEqualTo(ROWS);
         assertThat(gold.get("rows_with_unknown_gold").asInt()).isZero();
