@@ -161,7 +161,13 @@ public final class Engines {
 
     /** Opens an engine; the checkpoint may be closed once this returns. */
     public static Engine open(EngineConfig config, Checkpoint checkpoint) {
+        return open(config, checkpoint, () -> {});
+    }
+
+    /** As {@link #open(EngineConfig, Checkpoint)}; {@code planned} hears when all that remains is to load the weights. */
+    public static Engine open(EngineConfig config, Checkpoint checkpoint, Runnable planned) {
         EnginePlan plan = plan(config, checkpoint.spec());
+        planned.run();
         List<Replica> replicas = new ArrayList<>();
         try {
             for (int i = 0; i < plan.replicas(); i++) {

@@ -37,8 +37,17 @@ public interface EngineFactory extends Serializable {
 
         @Override
         public Engine open(EngineConfig config, Path model, boolean dummy) {
+            return open(config, model, dummy, () -> {});
+        }
+
+        /** The same, of which {@code planned} hears when all that remains is to load the weights. */
+        static EngineFactory telling(Runnable planned) {
+            return (config, model, dummy) -> open(config, model, dummy, planned);
+        }
+
+        private static Engine open(EngineConfig config, Path model, boolean dummy, Runnable planned) {
             try (Checkpoint checkpoint = dummy ? Checkpoints.dummy(model) : Checkpoints.open(model)) {
-                return Engines.open(config, checkpoint);
+                return Engines.open(config, checkpoint, planned);
             }
         }
     }

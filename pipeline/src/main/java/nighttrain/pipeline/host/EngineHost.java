@@ -4,6 +4,8 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
 import nighttrain.executor.Engine.EngineException;
 import nighttrain.executor.EngineConfig;
 import nighttrain.io.spec.ModelSpec;
@@ -23,6 +25,7 @@ public final class EngineHost {
     private int leases;
     private boolean lentExclusively;
     private boolean failed;
+    private volatile Preparation preparation;
     private volatile boolean leaving;
     private volatile boolean overdue;
 
@@ -103,18 +106,47 @@ public final class EngineHost {
         }
     }
 
-    /** Opens an engine before the first task asks for it. */
-    synchronized void prepare(EngineKey key, EngineFactory engines) throws InterruptedException {
-        provide(key, engines);
+    /** Opens an engine before the first task asks for it; {@code engines}: a factory that tells when an engine is planned. */
+    void prepare(EngineKey key, Function<Runnable, EngineFactory> engines) throws InterruptedException {
+        Preparation mine = new Preparation(key, new CompletableFuture<>());
+        preparation = mine;
+        try {
+            synchronized (this) {
+                provide(key, engines.apply(() -> mine.planned().complete(true)));
+            }
+        } finally {
+            preparation = null;
+            mine.planned().complete(false);
+        }
     }
 
     /**
-     * Checks that an engine can be opened here. An open engine of this key proves it, and holds the memory that the check would need.
-     * An idle engine of another model is closed, as the next lease would close it anyway.
+     * An engine that opens before a task asks for it.
+     *
+     * @param key its key
+     * @param planned whether it could be planned, once that is known
+     */
+    private record Preparation(EngineKey key, CompletableFuture<Boolean> planned) {
+        boolean proves(EngineKey other) {
+            return key.serves(other) && planned.join();
+        }
+    }
+
+    /**
+     * Checks that an engine can be opened here. An engine of this key that is open proves it, and holds the memory that the check would
+     * need; one that opens proves it once it is planned, so that a job reads its input while weights are loaded. An idle engine of another
+     * model is closed, as the next lease would close it anyway.
      *
      * @throws nighttrain.io.UserError if it cannot be opened
      */
-    public synchronized void check(EngineKey key, EngineFactory engines, ModelSpec config) {
+    public void check(EngineKey key, EngineFactory engines, ModelSpec config) {
+        Preparation opening = preparation;
+        if (opening == null || !opening.proves(key)) {
+            checkHere(key, engines, config);
+        }
+    }
+
+    private synchronized void checkHere(EngineKey key, EngineFactory engines, ModelSpec config) {
         boolean open = model != null && !failed && model.key().serves(key);
         if (open || leases > 0) {
             return;

@@ -54,7 +54,7 @@ public final class EngineStarter implements ExecutorPlugin {
 
     private void open(EngineKey key) {
         try {
-            EngineHost.here().prepare(key, new RealEngines());
+            EngineHost.here().prepare(key, RealEngines::telling);
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
         } catch (RuntimeException | Error failed) {

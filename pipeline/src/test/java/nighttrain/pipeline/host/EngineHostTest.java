@@ -4,12 +4,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
+import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Lengths;
+import nighttrain.executor.EnginePlan;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.spec.ModelSpec;
 import nighttrain.pipeline.host.EngineFactory.EngineKey;
 import nighttrain.pipeline.testing.FakeEngines;
 import nighttrain.pipeline.testing.TestSpark;
@@ -103,6 +108,89 @@ class EngineHostTest {
         assertThat(engines.script().closed).hasValue(0);
         check(other);
         assertThat(engines.script().closed).hasValue(1);
+    }
+
+    /** Loading takes seconds to minutes, in which a job reads its input. */
+    @Test
+    void aCheckWaitsForThePlanOfAnEngineThatOpensAndNotForItsWeights() throws Exception {
+        RunContext run = run("a");
+        CountDownLatch opens = new CountDownLatch(1);
+        CountDownLatch plans = new CountDownLatch(1);
+        CountDownLatch loads = new CountDownLatch(1);
+        CompletableFuture<Void> opener = CompletableFuture.runAsync(() -> prepare(run, planned -> {
+            opens.countDown();
+            await(plans);
+            planned.run();
+            await(loads);
+        }));
+        await(opens);
+        CompletableFuture<Void> check = CompletableFuture.runAsync(() -> check(run));
+        Assertions.assertThatThrownBy(() -> check.get(200, TimeUnit.MILLISECONDS))
+                .as("not planned")
+                .isInstanceOf(TimeoutException.class);
+        plans.countDown();
+        check.get(10, TimeUnit.SECONDS);
+        CompletableFuture<EngineHost.Lease> task = CompletableFuture.supplyAsync(() -> lease("a"));
+        Assertions.assertThatThrownBy(() -> task.get(200, TimeUnit.MILLISECONDS))
+                .as("not loaded")
+                .isInstanceOf(TimeoutException.class);
+        loads.countDown();
+        opener.get(10, TimeUnit.SECONDS);
+        task.get(10, TimeUnit.SECONDS).close();
+        assertThat(engines.script().opened).hasValue(1);
+    }
+
+    @Test
+    void aCheckPlansWhereTheEngineThatOpensCouldNot() throws Exception {
+        RunContext run = run("a");
+        CountDownLatch opens = new CountDownLatch(1);
+        CountDownLatch plans = new CountDownLatch(1);
+        CompletableFuture<Void> opener = CompletableFuture.runAsync(() -> prepare(run, planned -> {
+            opens.countDown();
+            await(plans);
+            throw new IllegalStateException("no memory");
+        }));
+        await(opens);
+        CompletableFuture<Void> check =
+                CompletableFuture.runAsync(() -> host.check(run.engine(), new Unplannable(engines), null));
+        plans.countDown();
+        Assertions.assertThatThrownBy(() -> check.get(10, TimeUnit.SECONDS)).hasMessageContaining("planned here");
+        Assertions.assertThatThrownBy(() -> opener.get(10, TimeUnit.SECONDS)).hasMessageContaining("no memory");
+    }
+
+    /** Has a check fail that plans by itself. */
+    private record Unplannable(FakeEngines engines) implements EngineFactory {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public Engine open(EngineConfig config, Path model, boolean dummy) {
+            return engines.open(config, model, dummy);
+        }
+
+        @Override
+        public EnginePlan plan(EngineConfig config, ModelSpec model) {
+            throw new IllegalStateException("planned here");
+        }
+    }
+
+    /** Opens an engine after {@code opening}, which is given what tells that it is planned. */
+    private void prepare(RunContext run, Consumer<Runnable> opening) {
+        try {
+            host.prepare(run.engine(), planned -> (config, model, dummy) -> {
+                opening.accept(planned);
+                return engines.open(config, model, dummy);
+            });
+        } catch (InterruptedException stopped) {
+            throw new IllegalStateException(stopped);
+        }
+    }
+
+    private static void await(CountDownLatch latch) {
+        try {
+            assertThat(latch.await(10, TimeUnit.SECONDS)).isTrue();
+        } catch (InterruptedException stopped) {
+            throw new IllegalStateException(stopped);
+        }
     }
 
     /** Their lengths are of the jobs: an engine that is open is as good for another's, and opening one takes a minute. */
