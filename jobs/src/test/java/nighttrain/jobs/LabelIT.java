@@ -94,6 +94,34 @@ class LabelIT {
                 labels.toString());
     }
 
+    /** The demo's " category" is one token. */
+    @Test
+    void aLabelWhoseTextJoinsThePrompt() throws IOException {
+        Path labels = Files.writeString(
+                folder.resolve("labels.jsonl"),
+                "{\"name\": \"a\", \"text\": \" x\"}\n{\"name\": \"b\", \"text\": \"ory\"}\n");
+        assertRefused(
+                "label does not follow the prompt: \"ory\" (its first token joins the end of the prompt; use a prompt that ends"
+                        + " without a space, or another text)",
+                "--labels-file",
+                labels.toString(),
+                "--prompt",
+                "{prompt} categ");
+    }
+
+    @Test
+    void aTemplateThatTakesNoPromptForLabels() throws IOException {
+        Path template = Files.writeString(folder.resolve("template.jinja"), "{{ raise_exception('no tickets') }}");
+        assertRefused(
+                "cannot make a prompt for labels: no tickets (with the text N/A; check --prompt and --chat-template)",
+                "--labels",
+                "billing,bug",
+                "--system",
+                "Be brief.",
+                "--chat-template",
+                template.toString());
+    }
+
     private void assertRefused(String message, String... options) {
         Outcome outcome = label(options);
         assertThat(outcome.messages()).containsExactly(message);
@@ -102,8 +130,8 @@ class LabelIT {
     }
 
     private Outcome label(String... options) {
-        List<String> all = new ArrayList<>(List.of(
-                "--load-format", "dummy", "--prompt", "{prompt}", "--limit", String.valueOf(ROWS)));
+        List<String> all = new ArrayList<>(
+                List.of("--load-format", "dummy", "--prompt", "{prompt}", "--limit", String.valueOf(ROWS)));
         all.addAll(List.of(options));
         String[] command = Demo.command(model, Project.DEMO_PROMPTS, output, all.toArray(String[]::new));
         command[0] = "label";

@@ -80,7 +80,8 @@ abstract class AbstractConstraintBenchmark {
             for (int round = 0; round < rounds; round++) {
                 free.add(step(engine, new Random(round), Optional.empty()));
                 constrained.add(step(engine, new Random(round), constraint));
-                System.out.printf("round %d: a step %s, under constraints %s%n", round, free.get(round), constrained.get(round));
+                System.out.printf(
+                        "round %d: a step %s, under constraints %s%n", round, free.get(round), constrained.get(round));
             }
             print("ms a step", free, constrained, Step::millis);
             print("processor ms a step", free, constrained, Step::processorMillis);

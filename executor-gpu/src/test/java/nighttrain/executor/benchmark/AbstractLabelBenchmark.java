@@ -84,7 +84,12 @@ abstract class AbstractLabelBenchmark {
                 }
                 print(tokens, "rows/s", scored, generated, took -> rows / took.seconds());
                 print(tokens, "rows/processor-s", scored, generated, took -> rows / took.processorSeconds());
-                print(tokens, "tokens computed a row", scored, generated, took -> took.computedTokens() / (double) rows);
+                print(
+                        tokens,
+                        "tokens computed a row",
+                        scored,
+                        generated,
+                        took -> took.computedTokens() / (double) rows);
             }
         }
     }
@@ -112,8 +117,11 @@ abstract class AbstractLabelBenchmark {
     }
 
     private static double median(List<Took> rounds, ToDoubleFunction<Took> figure) {
-        double[] warm =
-                rounds.stream().skip(Math.min(1, rounds.size() - 1)).mapToDouble(figure).sorted().toArray();
+        double[] warm = rounds.stream()
+                .skip(Math.min(1, rounds.size() - 1))
+                .mapToDouble(figure)
+                .sorted()
+                .toArray();
         return warm[warm.length / 2];
     }
 
@@ -208,15 +216,11 @@ abstract class AbstractLabelBenchmark {
         long nanos = System.nanoTime() - start;
         EngineStats after = engine.stats();
         return new Took(
-                nanos / 1e9,
-                (PROCESS.getProcessCpuTime() - processorNanos) / 1e9,
-                computed(after) - computed(before));
+                nanos / 1e9, (PROCESS.getProcessCpuTime() - processorNanos) / 1e9, computed(after) - computed(before));
     }
 
     /** All but what the prefix cache had, and the last token of each output, which nothing follows. */
     private static long computed(EngineStats stats) {
-        return stats.promptTokens()
-                - stats.cachedPromptTokens()
-                + Math.max(0, stats.outputTokens() - stats.finished());
+        return stats.promptTokens() - stats.cachedPromptTokens() + Math.max(0, stats.outputTokens() - stats.finished());
     }
 }

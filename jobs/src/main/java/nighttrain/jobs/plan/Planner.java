@@ -55,8 +55,7 @@ public record Planner(ModelSpec model, EngineConfig config, int maxTokens, Sampl
     /** Seconds that an engine of {@code plan} is forecast to take for all rows of {@code sample}. */
     public static double forecastS(Sample sample, EnginePlan plan, ModelSpec model, HardwareProfile hardware) {
         double perReplica = (double) sample.computedRows() / plan.replicas();
-        return ReplicaTime.of(
-                        sample, plan, new StepTime(model, plan.ranks(), hardware), (long) Math.ceil(perReplica))
+        return ReplicaTime.of(sample, plan, new StepTime(model, plan.ranks(), hardware), (long) Math.ceil(perReplica))
                 .seconds(perReplica);
     }
 

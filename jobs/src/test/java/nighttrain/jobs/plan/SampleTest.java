@@ -65,12 +65,12 @@ class SampleTest {
         return PLAN.forecast(new StepTime(model(), 1, H100), sample.requests(ROWS, CONTEXT));
     }
 
-    private static final HardwareProfile H100 = new HardwareProfile(
-            "H100", 80L << 30, 2.98e12, 783e12, 1, 0.85, 40e-6, new AllReduceLatency(Map.of()), 2);
+    private static final HardwareProfile H100 =
+            new HardwareProfile("H100", 80L << 30, 2.98e12, 783e12, 1, 0.85, 40e-6, new AllReduceLatency(Map.of()), 2);
 
     private static ModelSpec model() {
-        try (Checkpoint checkpoint = Checkpoints.dummy(
-                Path.of(System.getProperty("nighttrain.root"), "conf", "shapes", "dense-8b"))) {
+        try (Checkpoint checkpoint =
+                Checkpoints.dummy(Path.of(System.getProperty("nighttrain.root"), "conf", "shapes", "dense-8b"))) {
             return checkpoint.spec();
         }
     }

@@ -143,7 +143,6 @@ public record LabelOptions(
 
     /** As far as rows depend on them: what is made of all rows is left out. */
     LabelOptions ofRows() {
-        return new LabelOptions(
-                labels, questions, abstainBelow, calibrate, lengthNormalise, examples, null, 0, chat);
+        return new LabelOptions(labels, questions, abstainBelow, calibrate, lengthNormalise, examples, null, 0, chat);
     }
 }

@@ -239,8 +239,7 @@ public final class Labels implements RowKind {
                     label == options.labels().get(0) ? Branch.PROMPT : questionBesideTheFirst(text, form, label);
             for (Continuation path : trie.requests()) {
                 branches.add(new Branch(
-                        question.apart(),
-                        question.longer() + path.tokens().size()));
+                        question.apart(), question.longer() + path.tokens().size()));
             }
         }
         return branches;

@@ -47,8 +47,7 @@ public record InputColumns(
         List<String> kept = options.output().keepColumns();
         Set<String> seen = new HashSet<>();
         for (String name : kept) {
-            Columns.type(
-                    schema, name, options.input().kind().keptColumns().getOrDefault(name, "--keep-columns"));
+            Columns.type(schema, name, options.input().kind().keptColumns().getOrDefault(name, "--keep-columns"));
             if (taken.stream().anyMatch(name::equalsIgnoreCase)) {
                 throw UserError.of(
                         "cannot keep column",

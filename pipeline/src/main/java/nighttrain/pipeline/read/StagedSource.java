@@ -91,8 +91,8 @@ record StagedSource(Dataset<Row> table, Optional<InputFiles> files) implements I
     }
 
     private boolean has(Path staged, List<String> columns) {
-        List<String> there = List.of(
-                table.sparkSession().read().parquet(staged.toString()).columns());
+        List<String> there =
+                List.of(table.sparkSession().read().parquet(staged.toString()).columns());
         return there.containsAll(columns);
     }
 

@@ -58,7 +58,8 @@ class LabelBranchesTest {
         assertThat(branchesAsRequested())
                 .contains(
                         new Branch(behindTheLabel, "billing".length() - "outage".length() + " Ye".length()),
-                        new Branch(behindTheLabel - "out".length(), "out".length() - "outage".length() + " N".length()));
+                        new Branch(
+                                behindTheLabel - "out".length(), "out".length() - "outage".length() + " N".length()));
     }
 
     @Test
@@ -78,8 +79,8 @@ class LabelBranchesTest {
     private List<Branch> branchesAsRequested() throws Exception {
         PromptText text = text();
         RowKind kind = kind(text);
-        List<RowRequest> asked = kind.requests(
-                new RowInput(0, TEXT, null), new Decoding(SamplingParams.greedy(1), List.of(), 0));
+        List<RowRequest> asked =
+                kind.requests(new RowInput(0, TEXT, null), new Decoding(SamplingParams.greedy(1), List.of(), 0));
         int[] prompt = text.encode(asked.get(0).prompt());
         List<int[]> requests = new ArrayList<>();
         for (RowRequest request : asked) {

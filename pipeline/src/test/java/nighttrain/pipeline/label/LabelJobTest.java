@@ -149,6 +149,34 @@ class LabelJobTest extends JobTest {
         agrees(results().get(1), softmax(sums("<system>Be brief.<user>prompt 1<assistant>", "", 0)));
     }
 
+    /** Examples come after a row's system message. */
+    @Test
+    void conversationsOfATableAreGoneOnWith() throws IOException {
+        List<Row> rows = IntStream.range(0, 3)
+                .mapToObj(i -> RowFactory.create("[{\"role\":\"system\",\"content\":\"S\"},"
+                        + "{\"role\":\"user\",\"content\":\"prompt " + i + "\"}]"))
+                .toList();
+        table(rows, new StructType().add("chat", DataTypes.StringType))
+                .coalesce(1)
+                .write()
+                .parquet(dir.resolve("input").toString());
+        file("examples.jsonl", "{\"text\": \"no light\", \"label\": \"outage\"}");
+        values = values.with(Settings.MESSAGES_COLUMN, "chat")
+                .with(Settings.EXAMPLES, dir.resolve("examples.jsonl").toString());
+        run();
+        agrees(
+                results().get(1),
+                softmax(sums("<system>S<user>no light<assistant>outage<user>prompt 1<assistant>", "", 0)));
+        values = values.with(Settings.OUTPUT_PATH, dir.resolve("other").toString());
+        SettingValues conversations = values;
+        values = conversations.with(Settings.CALIBRATE, true);
+        refuses("not with conversations: --calibrate (its prompts are made of the text of a row; use --prompt-column or"
+                + " --prompt)");
+        values = conversations.with(Settings.MULTI, true);
+        refuses("not with conversations: --multi (its prompts are made of the text of a row; use --prompt-column or"
+                + " --prompt)");
+    }
+
     @Test
     void eachLabelByItself() {
         input(1, prompts(ROWS));
