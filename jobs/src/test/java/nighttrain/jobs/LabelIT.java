@@ -113,7 +113,7 @@ class LabelIT {
     void aTemplateThatTakesNoPromptForLabels() throws IOException {
         Path template = Files.writeString(folder.resolve("template.jinja"), "{{ raise_exception('no tickets') }}");
         assertRefused(
-                "cannot make a prompt for labels: no tickets (with the text N/A; check --prompt and --chat-template)",
+                "cannot make a prompt for labels: chat template refuses the messages: no tickets (with the text N/A; check --prompt and --chat-template)",
                 "--labels",
                 "billing,bug",
                 "--system",
@@ -130,9 +130,11 @@ class LabelIT {
     }
 
     private Outcome label(String... options) {
-        List<String> all = new ArrayList<>(
-                List.of("--load-format", "dummy", "--prompt", "{prompt}", "--limit", String.valueOf(ROWS)));
+        List<String> all = new ArrayList<>(List.of("--load-format", "dummy", "--limit", String.valueOf(ROWS)));
         all.addAll(List.of(options));
+        if (!all.contains("--prompt")) {
+            all.addAll(List.of("--prompt", "{prompt}"));
+        }
         String[] command = Demo.command(model, Project.DEMO_PROMPTS, output, all.toArray(String[]::new));
         command[0] = "label";
         return Outcome.of(command);

@@ -218,7 +218,7 @@ public final class Labels implements RowKind {
         } catch (RowFault refused) {
             throw UserError.of(
                     "cannot make a prompt for labels",
-                    refused.getMessage(),
+                    refused.getMessage().replaceFirst(" \\([^()]*\\)$", ""), // what to do about a row
                     "with the text " + CONTENT_FREE.get(0) + "; check --prompt and --chat-template",
                     refused);
         }
