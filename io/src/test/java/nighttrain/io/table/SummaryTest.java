@@ -38,6 +38,10 @@ class SummaryTest {
     }
 
     private static Summary summary(int gpus) {
+        return summary(gpus, 50);
+    }
+
+    private static Summary summary(int gpus, int outputTokens) {
         Map<String, String> settings = new HashMap<>();
         settings.put("model", "dir/é");
         settings.put("system", null);
@@ -46,8 +50,8 @@ class SummaryTest {
                 1,
                 2.5,
                 100,
-                50,
-                Throughput.of(80, 40, 2, gpus),
+                outputTokens,
+                Throughput.of(80, outputTokens * 4L / 5, 2, gpus),
                 new Saved(30, 2, 20),
                 new Percentiles(1.0, 2.0, 3.5),
                 new Percentiles(null, null, null),
@@ -116,6 +120,22 @@ class SummaryTest {
         assertThat(json.get("total_tokens_per_s_per_gpu").asDouble()).isEqualTo(15);
         assertThat(json.get("ttft_ms").get("p99").asDouble()).isEqualTo(3.5);
         assertThat(json.get("tpot_ms").get("p50").isNull()).isTrue();
+    }
+
+    @Test
+    void labelsHaveNoOutputToBePlanned() throws IOException {
+        summary(0, 0).write(fs, file);
+        assertThat(json().at("/plan/output_tokens"))
+                .hasToString("{\"predicted\":60.0,\"actual\":0.0,\"ratio\":null}");
+        assertThat(Summary.read(fs, file)).isEqualTo(summary(0, 0));
+    }
+
+    @Test
+    void otherSettingsChangeNothingElse() {
+        Summary summary = summary(4);
+        Summary other = summary.with(Map.of("model", "other"));
+        assertThat(other.settings()).containsExactly(Map.entry("model", "other"));
+        assertThat(other.with(summary.settings())).isEqualTo(summary);
     }
 
     @Test
