@@ -15,9 +15,9 @@ import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import nighttrain.executor.Engine;
-import nighttrain.executor.EngineConfig.KvConfig;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.EngineConfig.KvConfig;
 import nighttrain.executor.EngineConfig.StepConfig;
 import nighttrain.executor.Engines;
 import nighttrain.executor.Layout;
@@ -67,7 +67,11 @@ abstract class AbstractLabelBenchmark {
     void scoresBesideConstrainedText() throws Exception {
         Path folder = Path.of(System.getProperty("nighttrain.root"), "conf", "shapes", shape);
         int threads = backend == Backend.CPU ? Integer.getInteger("bench.threads", 2) : 0;
-        EngineConfig config = EngineConfig.on(backend).with(new Layout(1, 1)).with(new StepConfig(batch, 0, 512)).with(new KvConfig(page, 0, true)).withThreads(threads);
+        EngineConfig config = EngineConfig.on(backend)
+                .with(new Layout(1, 1))
+                .with(new StepConfig(batch, 0, 512))
+                .with(new KvConfig(page, 0, true))
+                .withThreads(threads);
         try (Checkpoint checkpoint = Checkpoints.dummy(folder);
                 Engine engine = Engines.open(config, checkpoint)) {
             int vocabulary = checkpoint.spec().vocabSize();

@@ -125,8 +125,7 @@ class SummaryTest {
     @Test
     void labelsHaveNoOutputToBePlanned() throws IOException {
         summary(0, 0).write(fs, file);
-        assertThat(json().at("/plan/output_tokens"))
-                .hasToString("{\"predicted\":60.0,\"actual\":0.0,\"ratio\":null}");
+        assertThat(json().at("/plan/output_tokens")).hasToString("{\"predicted\":60.0,\"actual\":0.0,\"ratio\":null}");
         assertThat(Summary.read(fs, file)).isEqualTo(summary(0, 0));
     }
 

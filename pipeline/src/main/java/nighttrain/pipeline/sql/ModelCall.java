@@ -105,7 +105,8 @@ final class ModelCall extends Expression {
                     "they are " + String.join(", ", expected) + "; leave out the options if you need none");
         }
         Map<Setting<?>, Object> given = arguments.size() > fewest ? options(function, arguments.get(fewest)) : Map.of();
-        SettingValues.refuseUnknown(JavaConverters.mapAsJavaMap(SQLConf.get().getAllConfs()).keySet());
+        SettingValues.refuseUnknown(
+                JavaConverters.mapAsJavaMap(SQLConf.get().getAllConfs()).keySet());
         SettingValues settings = SettingValues.of(key ->
                 takes(function, key) ? Optional.ofNullable(SQLConf.get().getConfString(key, null)) : Optional.empty());
         for (Map.Entry<Setting<?>, Object> option : given.entrySet()) {
