@@ -44,19 +44,13 @@ public interface Checkpoint extends AutoCloseable {
             return new TensorViews.TransposedColumns(
                     name, tensor(name, linear.inputs(), storage.outputs()), storage.firstOutput(), linear.outputs());
         }
-        CheckpointTensor whole = tensor(name, storage.outputs(), linear.inputs());
-        return linear.isStoredPlainly()
-                ? whole
-                : TensorViews.Rows.of(name, whole, storage.firstOutput(), linear.outputs());
+        return TensorViews.outputs(linear, name, tensor(name, storage.outputs(), linear.inputs()));
     }
 
     /** A linear layer's bias, {@code [outputs]}, of a layer that has one; otherwise as {@link #weight}. */
     default CheckpointTensor bias(Linear linear, int track) {
         String name = TensorSpec.ofTrack(linear.bias().orElseThrow(), track);
-        CheckpointTensor whole = tensor(name, linear.storage().outputs());
-        return linear.isStoredPlainly()
-                ? whole
-                : TensorViews.Rows.of(name, whole, linear.storage().firstOutput(), linear.outputs());
+        return TensorViews.outputs(linear, name, tensor(name, linear.storage().outputs()));
     }
 
     /** The same tensors with what an engine makes of them. */

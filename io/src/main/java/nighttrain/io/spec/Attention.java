@@ -22,6 +22,7 @@ import nighttrain.io.spec.Parameter.Norm;
  * @param window how many of the latest positions a token sees, itself included; 0 is all
  * @param scale factor of {@code q k^T} before the softmax
  * @param queryScale factor of queries that grows with their position, after rotary positions
+ * @param gate hidden to all query heads, whose sigmoid multiplies what heads put out (Qwen 3.5)
  */
 public record Attention(
         int heads,
@@ -35,8 +36,39 @@ public record Attention(
         Optional<Rope> rope,
         int window,
         double scale,
-        Optional<QueryScale> queryScale)
+        Optional<QueryScale> queryScale,
+        Optional<Linear> gate)
         implements Mixer {
+    /** Without a gate. */
+    public Attention(
+            int heads,
+            int kvHeads,
+            int headDim,
+            Linear query,
+            Linear key,
+            Linear value,
+            Linear output,
+            Optional<HeadNorms> headNorms,
+            Optional<Rope> rope,
+            int window,
+            double scale,
+            Optional<QueryScale> queryScale) {
+        this(
+                heads,
+                kvHeads,
+                headDim,
+                query,
+                key,
+                value,
+                output,
+                headNorms,
+                rope,
+                window,
+                scale,
+                queryScale,
+                Optional.empty());
+    }
+
     /**
      * RMSNorms on queries and on keys: over each head (Qwen 3, Gemma 3), or over all heads at once (OLMo 3), as the norms' sizes say.
      */
@@ -61,19 +93,49 @@ public record Attention(
     /** The same with another output projection. */
     public Attention withOutput(Linear other) {
         return new Attention(
-                heads, kvHeads, headDim, query, key, value, other, headNorms, rope, window, scale, queryScale);
+                heads, kvHeads, headDim, query, key, value, other, headNorms, rope, window, scale, queryScale, gate);
     }
 
     /** The same with another factor of {@code q k^T}. */
     public Attention withScale(double other) {
         return new Attention(
-                heads, kvHeads, headDim, query, key, value, output, headNorms, rope, window, other, queryScale);
+                heads, kvHeads, headDim, query, key, value, output, headNorms, rope, window, other, queryScale, gate);
     }
 
     /** The same with queries scaled by position. */
     public Attention withQueryScale(QueryScale other) {
         return new Attention(
-                heads, kvHeads, headDim, query, key, value, output, headNorms, rope, window, scale, Optional.of(other));
+                heads,
+                kvHeads,
+                headDim,
+                query,
+                key,
+                value,
+                output,
+                headNorms,
+                rope,
+                window,
+                scale,
+                Optional.of(other),
+                gate);
+    }
+
+    /** The same with a gate, whose outputs lie between those of {@code otherQuery} in one tensor or in one of their own. */
+    public Attention withGate(Linear otherQuery, Linear other) {
+        return new Attention(
+                heads,
+                kvHeads,
+                headDim,
+                otherQuery,
+                key,
+                value,
+                output,
+                headNorms,
+                rope,
+                window,
+                scale,
+                queryScale,
+                Optional.of(other));
     }
 
     /** Whether queries and keys are normed over all heads at once, which needs them on one rank. */
@@ -86,6 +148,7 @@ public record Attention(
     @Override
     public List<Parameter> parameters() {
         List<Parameter> parameters = new ArrayList<>(List.of(query, key, value, output));
+        gate.ifPresent(parameters::add);
         headNorms.ifPresent(norms -> parameters.addAll(List.of(norms.query(), norms.key())));
         return parameters;
     }
@@ -103,6 +166,7 @@ public record Attention(
         if (query.bias().isPresent()) {
             traits.add("biases");
         }
+        gate.ifPresent(linear -> traits.add("output gate"));
         return traits;
     }
 

@@ -23,8 +23,20 @@ public sealed interface Parameter {
          * @param firstOutput of the tensors' outputs
          * @param outputs of the tensors
          * @param inputsFirst the weight is stored as {@code [inputs, outputs]} (GPT-2)
+         * @param runs how the layer's outputs are spread from the first on; none where they follow one another
          */
-        public record Storage(int firstOutput, int outputs, boolean inputsFirst) {}
+        public record Storage(int firstOutput, int outputs, boolean inputsFirst, Optional<Runs> runs) {
+            /** Of outputs that follow one another. */
+            public Storage(int firstOutput, int outputs, boolean inputsFirst) {
+                this(firstOutput, outputs, inputsFirst, Optional.empty());
+            }
+        }
+
+        /**
+         * Outputs in runs of {@code length}, one every {@code stride} of the tensors' outputs: those of every head, between which another
+         * layer's lie.
+         */
+        public record Runs(int length, int stride) {}
 
         /** Tensors of its own: {@code name.weight} and, where it has one, {@code name.bias}. */
         public static Linear of(String name, int outputs, int inputs, boolean hasBias) {
@@ -115,6 +127,41 @@ public sealed interface Parameter {
             tensors.add(TensorSpec.of(weight, onePlusWeight ? TensorSpec.Fill.ZERO : TensorSpec.Fill.ONE, size));
             bias.ifPresent(name -> tensors.add(TensorSpec.of(name, TensorSpec.Fill.ZERO, size)));
             return tensors;
+        }
+    }
+
+    /**
+     * A causal convolution of every channel by itself, {@code y[t, c] = b[c] + sum over j < width of w[c, j] x[t - width + 1 + j, c]}.
+     *
+     * @param weight the weights' tensor, {@code [channels, 1, width]}
+     * @param bias the bias's tensor, {@code [channels]}
+     * @param width how many of the latest tokens an output sees, its own included
+     */
+    record Convolution(String weight, Optional<String> bias, int channels, int width) implements Parameter {
+        /** Without a bias, its weight {@code name.weight}. */
+        public static Convolution of(String name, int channels, int width) {
+            return new Convolution(name + ".weight", Optional.empty(), channels, width);
+        }
+
+        @Override
+        public List<TensorSpec> tensors() {
+            List<TensorSpec> tensors = new ArrayList<>();
+            tensors.add(TensorSpec.of(weight, TensorSpec.Fill.NORMAL, channels, 1, width));
+            bias.ifPresent(name -> tensors.add(TensorSpec.of(name, TensorSpec.Fill.ZERO, channels)));
+            return tensors;
+        }
+    }
+
+    /**
+     * A number for every head.
+     *
+     * @param name its tensor, {@code [size]}
+     * @param fill its dummy value
+     */
+    record PerHead(String name, int size, TensorSpec.Fill fill) implements Parameter {
+        @Override
+        public List<TensorSpec> tensors() {
+            return List.of(TensorSpec.of(name, fill, size));
         }
     }
 
