@@ -3,6 +3,7 @@ package nighttrain.executor.cache;
 import java.io.Serializable;
 import java.util.List;
 import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.LayerSpec.Mixer;
 import nighttrain.io.spec.ModelSpec;
 
 /** What one layer keeps of a sequence between steps. Layers of equal specs share their page numbers. */
@@ -41,7 +42,10 @@ public sealed interface CacheSpec extends Serializable {
      *
      * @param bytes of one layer's state, over all ranks
      */
-    record RecurrentState(long bytes) implements CacheSpec {}
+    record RecurrentState(long bytes) implements CacheSpec {
+        /** States are kept in fp32 on every device: each token adds to them. */
+        public static final int ELEMENT_BYTES = Float.BYTES;
+    }
 
     /**
      * What the layers of a model keep, layer by layer.
@@ -51,12 +55,17 @@ public sealed interface CacheSpec extends Serializable {
      */
     static List<CacheSpec> of(ModelSpec model, int elementBytes, int maxModelLen) {
         return model.layers().stream()
-                .map(layer -> (Attention) layer.mixer())
-                .<CacheSpec>map(attention -> new PagedKv(
-                        model.trackCount() * attention.kvHeads(),
+                .map(layer -> of(layer.mixer(), model.trackCount(), elementBytes, maxModelLen))
+                .toList();
+    }
+
+    private static CacheSpec of(Mixer mixer, int tracks, int elementBytes, int maxModelLen) {
+        return mixer instanceof Attention attention
+                ? new PagedKv(
+                        tracks * attention.kvHeads(),
                         attention.headDim(),
                         attention.window() >= maxModelLen ? 0 : attention.window(),
-                        elementBytes))
-                .toList();
+                        elementBytes)
+                : new RecurrentState(tracks * mixer.stateElements() * RecurrentState.ELEMENT_BYTES);
     }
 }
