@@ -26,6 +26,11 @@ public interface Block {
         return Optional.empty();
     }
 
+    /** What it has that no GPU kernel serves; none where it runs on GPUs. */
+    default Optional<String> missingOnGpus() {
+        return Optional.empty();
+    }
+
     /** Its matrices in 8 bits. */
     List<Fp8Matrix> fp8Matrices();
 
@@ -59,13 +64,13 @@ public interface Block {
      *
      * @param flops a multiplication and an addition are two
      * @param elements of weights, activations, keys and values
-     * @param logits elements that are fp32 on every device
+     * @param fp32 elements that are fp32 on every device: logits, states
      * @param fp8 elements in 8 bits on GPUs; where there are any, the multiplications are of 8 bits, too
      */
-    record Operation(double flops, double elements, double logits, double fp8) {
+    record Operation(double flops, double elements, double fp32, double fp8) {
         /** Without numbers of 8 bits. */
-        Operation(double flops, double elements, double logits) {
-            this(flops, elements, logits, 0);
+        Operation(double flops, double elements, double fp32) {
+            this(flops, elements, fp32, 0);
         }
 
         /** {@code rows} rows through {@code tracks} matrices. */
@@ -89,15 +94,21 @@ public interface Block {
         static Operation memory(int tracks, double elements) {
             return new Operation(0, tracks * elements, 0);
         }
+
+        /** Reading and writing {@code elements} of the state of every sequence and track. */
+        static Operation state(int tracks, StepSize step, double flops, double elements) {
+            return new Operation(tracks * flops, 0, 2 * tracks * step.sequences() * elements);
+        }
     }
 
     /**
      * What a step computes.
      *
      * @param tokens in all
+     * @param sequences that they are of
      * @param samples tokens sampled
      * @param keys positions whose keys and values are read, over all sequences
      * @param pairs of a token and a position that it sees
      */
-    record StepSize(long tokens, long samples, double keys, double pairs) {}
+    record StepSize(long tokens, long sequences, long samples, double keys, double pairs) {}
 }
