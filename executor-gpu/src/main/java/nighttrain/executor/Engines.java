@@ -40,6 +40,13 @@ public final class Engines {
      * @throws UserError naming the setting, its limit and the way out
      */
     public static void check(EngineConfig config, ModelSpec model) {
+        if (config.backend() == Backend.CUDA) {
+            ModelBlocks.checkGpus(model);
+        }
+        checkSizes(config, model);
+    }
+
+    private static void checkSizes(EngineConfig config, ModelSpec model) {
         ModelBlocks.checkRanks(model, Math.max(1, config.ranks()));
         int maxModelLen = maxModelLen(config, model);
         int needed = CacheLayout.pagesFor(maxModelLen, config.pageTokens());
@@ -60,9 +67,11 @@ public final class Engines {
     public static EnginePlan plan(EngineConfig config, ModelSpec model) {
         check(config, model);
         int maxModelLen = maxModelLen(config, model);
-        return runsOnGpu(config)
-                ? EnginePlanning.onGpus(config, model.with(config.weights()), maxModelLen, SCORED_PER_STEP)
-                : EnginePlanning.onCpu(config, model, maxModelLen);
+        if (!runsOnGpu(config)) {
+            return EnginePlanning.onCpu(config, model, maxModelLen);
+        }
+        ModelBlocks.checkGpus(model);
+        return EnginePlanning.onGpus(config, model.with(config.weights()), maxModelLen, SCORED_PER_STEP);
     }
 
     /**
@@ -71,7 +80,7 @@ public final class Engines {
      * @throws UserError where it cannot be had
      */
     public static EnginePlan planOn(HardwareProfile hardware, int gpus, EngineConfig config, ModelSpec model) {
-        check(config, model);
+        checkSizes(config, model);
         EnginePlanning.Room room = new EnginePlanning.Room(gpus, budgetBytes(hardware, config));
         return EnginePlanning.onGpus(
                 config, model.with(config.weights()), maxModelLen(config, model), SCORED_PER_STEP, room);
@@ -168,7 +177,7 @@ public final class Engines {
                         checkpoint.spec().vocabSize(),
                         plan.maxModelLen(),
                         // A token with more is computed again, which the state of a layer would not bear.
-                        plan.cache().slots() > 0 ? SCORED_PER_STEP : Integer.MAX_VALUE),
+                        plan.cache().hasStates() ? SCORED_PER_STEP : Integer.MAX_VALUE),
                 replicas,
                 readings(config, plan));
     }

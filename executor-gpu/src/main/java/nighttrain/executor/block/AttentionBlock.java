@@ -13,30 +13,41 @@ import nighttrain.executor.device.Ops.AttentionShape;
 import nighttrain.executor.device.Ops.HeadNorms;
 import nighttrain.executor.device.Ops.KvPages;
 import nighttrain.executor.device.Ops.Rotation;
+import nighttrain.executor.device.RecurrentOps;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.WeightFormat;
 
 /** Grouped-query attention over paged keys and values: a rank has whole heads. */
 record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat, WeightFormat outFormat)
         implements Block {
     static AttentionBlock of(Attention spec, Placement placement, ModelSpec model) {
-        AttentionShape shape = new AttentionBlock(spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN).shape();
+        AttentionBlock plain = new AttentionBlock(spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN);
         int hidden = spec.output().outputs();
         return new AttentionBlock(
                 spec,
                 placement,
-                model.formatOf(List.of(spec.query(), spec.key(), spec.value())).of(shape.qkvCols(), hidden),
-                model.formatOf(List.of(spec.output())).of(hidden, shape.queryCols()));
+                model.formatOf(plain.first()).of(plain.inCols(), hidden),
+                model.formatOf(List.of(spec.output())).of(hidden, plain.shape().queryCols()));
+    }
+
+    /** Queries, keys, values and, where there is one, the gate. */
+    private List<Linear> first() {
+        return Stream.concat(Stream.of(spec.query(), spec.key(), spec.value()), spec.gate().stream())
+                .toList();
+    }
+
+    private int inCols() {
+        return shape().qkvCols() + (spec.gate().isPresent() ? shape().queryCols() : 0);
     }
 
     @Override
     public List<Fp8Matrix> fp8Matrices() {
         int hidden = spec.output().outputs();
         return Stream.concat(
-                        Fp8Matrix.of(inFormat, shape().qkvCols(), hidden),
-                        Fp8Matrix.of(outFormat, hidden, shape().queryCols()))
+                        Fp8Matrix.of(inFormat, inCols(), hidden), Fp8Matrix.of(outFormat, hidden, shape().queryCols()))
                 .toList();
     }
 
@@ -47,7 +58,7 @@ record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat
     }
 
     private BufferSpec queryKeyValue() {
-        return new BufferSpec("queries, keys and values", shape().qkvCols());
+        return new BufferSpec("queries, keys and values", inCols());
     }
 
     private BufferSpec mixed() {
@@ -73,19 +84,25 @@ record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat
     }
 
     @Override
+    public Optional<String> missingOnGpus() {
+        return spec.gate().map(linear -> "attention with an output gate");
+    }
+
+    @Override
     public List<Operation> operations(StepSize step) {
         int tracks = placement.localTracks();
         double queries = shape().queryCols();
         double keys = shape().kvCols();
         int hidden = spec.output().outputs();
         return List.of(
-                Operation.linear(tracks, step.tokens(), queries + 2 * keys, hidden, inFormat),
+                Operation.linear(tracks, step.tokens(), inCols(), hidden, inFormat),
                 Operation.memory(tracks, step.tokens() * 2.0 * (queries + 2 * keys)),
                 Operation.memory(tracks, spec.normsAllHeads() ? step.tokens() * 2.0 * (queries + keys) : 0),
                 new Operation(
                         4 * tracks * step.pairs() * queries,
                         tracks * (2 * step.keys() * keys + 2 * step.tokens() * queries),
                         0),
+                Operation.memory(tracks, spec.gate().isPresent() ? step.tokens() * 3.0 * queries : 0),
                 Operation.linear(tracks, step.tokens(), hidden, queries, outFormat));
     }
 
@@ -94,12 +111,10 @@ record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat
         String ofLayer = " of layer " + layer;
         return new Loaded(
                 loader.ops(),
+                spec.gate().map(linear -> loader.recurrentOps()),
                 this,
                 shape(),
-                loader.byOutput(
-                        "queries, keys and values" + ofLayer,
-                        inFormat,
-                        List.of(spec.query(), spec.key(), spec.value())),
+                loader.byOutput("queries, keys and values" + ofLayer, inFormat, first()),
                 spec.headNorms()
                         .map(norms -> new HeadNorms(
                                 loader.normPerTrack("norm of queries" + ofLayer, norms.query()),
@@ -111,6 +126,7 @@ record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat
 
     private record Loaded(
             Ops ops,
+            Optional<RecurrentOps> gateOps,
             AttentionBlock block,
             AttentionShape shape,
             Matrix queryKeyValue,
@@ -130,6 +146,7 @@ record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat
             }
             ops.ropeAndWriteKv(qkv, pages, shape, rotation, block.spec.normsAllHeads() ? Optional.empty() : headNorms);
             ops.attention(mixed, qkv, pages, shape);
+            gateOps.ifPresent(gate -> gate.gate(mixed, qkv, shape.qkvCols()));
             ops.linear(out, mixed, output);
         }
     }

@@ -10,6 +10,7 @@ import nighttrain.executor.block.Block.Operation;
 import nighttrain.executor.block.Block.StepSize;
 import nighttrain.executor.device.Ops.Norm;
 import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.GatedDeltaNet;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.LayerSpec.FeedForward;
 import nighttrain.io.spec.LayerSpec.Mixer;
@@ -25,7 +26,9 @@ public record LayerBlock(LayerSpec spec, Block mixer, Block feedForward, Placeme
     }
 
     private static Block block(Mixer mixer, Placement placement, ModelSpec model) {
-        return AttentionBlock.of((Attention) mixer, placement, model); // the one mixer that there is
+        return mixer instanceof GatedDeltaNet net
+                ? GatedDeltaNetBlock.of(net, placement, model)
+                : AttentionBlock.of((Attention) mixer, placement, model);
     }
 
     private static Block block(FeedForward feedForward, Placement placement, ModelSpec model) {

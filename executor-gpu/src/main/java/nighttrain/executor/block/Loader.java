@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.DoubleUnaryOperator;
 import nighttrain.executor.architecture.Architecture.Placement;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Device;
@@ -16,6 +17,9 @@ import nighttrain.executor.device.Ops.AttentionShape;
 import nighttrain.executor.device.Ops.KvPages;
 import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.device.Ops.Rotation;
+import nighttrain.executor.device.RecurrentOps;
+import nighttrain.executor.device.RecurrentOps.Convolution;
+import nighttrain.executor.device.RecurrentOps.States;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.checkpoint.Bfloat16;
 import nighttrain.io.checkpoint.Checkpoint;
@@ -23,6 +27,7 @@ import nighttrain.io.checkpoint.CheckpointTensor;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.Attention.QueryScale;
 import nighttrain.io.spec.Parameter.Linear;
+import nighttrain.io.spec.Parameter.PerHead;
 import nighttrain.io.spec.Parameter.Table;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.TensorSpec;
@@ -61,6 +66,10 @@ public final class Loader {
         return device.ops();
     }
 
+    RecurrentOps recurrentOps() {
+        return device.recurrentOps().orElseThrow();
+    }
+
     /** Cosines and sines for every position; layers of equal positions share them. */
     Rotation rotation(Attention attention) {
         return rotations.computeIfAbsent(
@@ -79,6 +88,70 @@ public final class Loader {
                 cache.pageTokens(),
                 shape.kvHeads(),
                 shape.headDim());
+    }
+
+    /** A layer's states: a slot for every sequence, and one that belongs to none. */
+    States states(String role, int elements) {
+        return recurrentOps().states(role, placement.localTracks(), cache.slots() + 1, elements);
+    }
+
+    /** A number of every head that this rank has. */
+    Tensor perHead(String role, PerHead heads, DoubleUnaryOperator function) {
+        return channels(role, heads.name(), 1, List.of(heads.size()), function, heads.size());
+    }
+
+    /**
+     * A convolution of channels that ranks share as they do the projections which they are.
+     *
+     * @param parts the channels of each projection
+     */
+    Convolution convolution(String role, nighttrain.io.spec.Parameter.Convolution convolution, List<Integer> parts) {
+        int channels = convolution.channels();
+        return new Convolution(
+                channels(
+                        role,
+                        convolution.weight(),
+                        convolution.width(),
+                        parts,
+                        DoubleUnaryOperator.identity(),
+                        channels,
+                        1,
+                        convolution.width()),
+                convolution
+                        .bias()
+                        .map(name ->
+                                channels("bias of " + role, name, 1, parts, DoubleUnaryOperator.identity(), channels)));
+    }
+
+    /**
+     * Numbers of every channel, {@code [tracks, perChannel, channels of this rank]}.
+     *
+     * @param shape of the tensor that holds them, those of a channel side by side
+     */
+    private Tensor channels(
+            String role,
+            String name,
+            int perChannel,
+            List<Integer> parts,
+            DoubleUnaryOperator function,
+            long... shape) {
+        int own = parts.stream().mapToInt(placement::share).sum();
+        float[] values = new float[placement.localTracks() * perChannel * own];
+        for (int track = 0; track < placement.localTracks(); track++) {
+            CheckpointTensor tensor = checkpoint.tensor(TensorSpec.ofTrack(name, global(track)), shape);
+            int column = track * perChannel * own;
+            int first = 0;
+            for (int part : parts) {
+                float[] stored = new float[placement.share(part) * perChannel];
+                tensor.copyTo((long) (first + placement.from(part)) * perChannel, stored, 0, stored.length);
+                for (int i = 0; i < stored.length; i++) {
+                    values[column + i % perChannel * own + i / perChannel] = (float) function.applyAsDouble(stored[i]);
+                }
+                column += placement.share(part);
+                first += part;
+            }
+        }
+        return device.constant(role, placement.localTracks(), perChannel, own, values);
     }
 
     /** The first {@code rows} rows of a table times {@code scale}; every rank has it whole. */

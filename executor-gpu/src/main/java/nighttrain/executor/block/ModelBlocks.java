@@ -82,6 +82,24 @@ public final class ModelBlocks {
         }
     }
 
+    /**
+     * Refuses a model that GPUs cannot run yet.
+     *
+     * @throws UserError naming the part that has no kernels
+     */
+    public static void checkGpus(ModelSpec model) {
+        of(model, 0, 1).layers.stream()
+                .flatMap(LayerBlock::blocks)
+                .flatMap(block -> block.missingOnGpus().stream())
+                .findFirst()
+                .ifPresent(missing -> {
+                    throw UserError.of(
+                            "model cannot run on GPUs",
+                            model.modelType(),
+                            "its " + missing + " has kernels for CPUs alone; use --backend cpu");
+                });
+    }
+
     public ModelSpec model() {
         return model;
     }

@@ -12,6 +12,11 @@ import nighttrain.io.spec.WeightFormat;
 public interface Device extends AutoCloseable {
     Ops ops();
 
+    /** What recurrent mixers need; none where the device cannot run them. */
+    default Optional<RecurrentOps> recurrentOps() {
+        return Optional.empty();
+    }
+
     Sampler sampler();
 
     StepIo stepIo();

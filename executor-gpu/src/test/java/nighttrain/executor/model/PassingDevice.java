@@ -7,6 +7,7 @@ import nighttrain.executor.device.Device.GraphRecorder;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Ops.KvPages;
+import nighttrain.executor.device.RecurrentOps;
 import nighttrain.executor.device.Sampler;
 import nighttrain.executor.device.StepIo;
 import nighttrain.executor.device.Tensor;
@@ -23,6 +24,11 @@ class PassingDevice implements Device {
     @Override
     public Ops ops() {
         return real.ops();
+    }
+
+    @Override
+    public Optional<RecurrentOps> recurrentOps() {
+        return real.recurrentOps();
     }
 
     @Override

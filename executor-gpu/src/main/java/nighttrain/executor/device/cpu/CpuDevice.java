@@ -10,6 +10,7 @@ import nighttrain.executor.device.Device.PeakRates;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Ops.KvPages;
+import nighttrain.executor.device.RecurrentOps;
 import nighttrain.executor.device.Sampler;
 import nighttrain.executor.device.StepIo;
 import nighttrain.executor.device.Tensor;
@@ -21,6 +22,7 @@ public final class CpuDevice implements Device {
     private final ThreadTeam team;
     private final CpuStep step;
     private final CpuOps ops;
+    private final CpuRecurrentOps recurrentOps;
     private final CpuCommunicator communicator;
     private final RankExchange exchange;
 
@@ -28,6 +30,7 @@ public final class CpuDevice implements Device {
         this.team = new ThreadTeam("nighttrain-rank-" + rank, threads);
         this.step = new CpuStep(team);
         this.ops = new CpuOps(team, step);
+        this.recurrentOps = new CpuRecurrentOps(team, step);
         this.communicator = new CpuCommunicator(rank, exchange, skipAllReduce);
         this.exchange = exchange;
     }
@@ -55,6 +58,11 @@ public final class CpuDevice implements Device {
     @Override
     public Ops ops() {
         return ops;
+    }
+
+    @Override
+    public Optional<RecurrentOps> recurrentOps() {
+        return Optional.of(recurrentOps);
     }
 
     @Override
