@@ -25,6 +25,8 @@ public final class Goldens {
                 "mistral-layer-types",
                 "qwen2",
                 "qwen3",
+                "qwen3_5",
+                "qwen3_5-multimodal",
                 "gemma3",
                 "gemma3-multimodal",
                 "smollm3",
@@ -46,7 +48,7 @@ public final class Goldens {
     /** On how many ranks a checkpoint can run: four tracks, two key heads, or heads that are normed together. */
     public static int mostRanks(String name) {
         return switch (name) {
-            case "parallel-track" -> 4;
+            case "parallel-track", "qwen3_5", "qwen3_5-multimodal" -> 4;
             case "olmo3" -> 1;
             default -> 2;
         };
