@@ -39,9 +39,9 @@ class BytecodeModesTest {
         assertThat(run(TIERED, OPERATIONS, "400")).isEqualTo(interpreted);
     }
 
-    /** RMS norm, rotary embedding, SwiGLU; layer norm, GELU; parallel blocks. */
+    /** RMS norm, rotary embedding, SwiGLU; layer norm, GELU; parallel blocks; delta nets, gates. */
     @ParameterizedTest
-    @ValueSource(strings = {"llama-gqa", "phi"})
+    @ValueSource(strings = {"llama-gqa", "phi", "qwen3_5"})
     void engines(String name) throws Exception {
         String[] arguments = {Goldens.checkpoint(name).toString(), "3", "golden"};
         List<String> interpreted = run(INTERPRETED, EngineBits.class.getName(), arguments);

@@ -45,6 +45,11 @@ public final class Goldens {
         return List.of("fp8-tensor", "fp8-channel", "fp8-block", "fp8-scale-inv", "fp8-static");
     }
 
+    /** Whether GPUs have kernels for all of its parts. */
+    public static boolean runsOnGpus(String name) {
+        return !name.startsWith("qwen3_5");
+    }
+
     /** On how many ranks a checkpoint can run: four tracks, two key heads, or heads that are normed together. */
     public static int mostRanks(String name) {
         return switch (name) {

@@ -4,14 +4,18 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.GatedDeltaNet;
 import nighttrain.io.spec.LayerSpec;
+import nighttrain.io.spec.LayerSpec.Mixer;
 import nighttrain.io.spec.LayerSpec.Residual;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.ModelSpec.Embedding;
 import nighttrain.io.spec.ModelSpec.Head;
+import nighttrain.io.spec.Parameter.Convolution;
 import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.Parameter.Norm;
+import nighttrain.io.spec.Parameter.PerHead;
 import nighttrain.io.spec.Parameter.Table;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.Rope.Scaling;
@@ -34,7 +38,12 @@ public enum Shapes {
     FINISHED_LADDER(Wiring.ladder(4)),
     FINISHED_LADDER_LAST_2(Wiring.ladder(2)),
     FINISHED_TRACKS(Wiring.parallelTrack(4, 2, Wiring.Combine.MEAN)),
-    FINISHED_KRAKEN(kraken(4));
+    FINISHED_KRAKEN(kraken(4)),
+    HYBRID_DENSE(Wiring.dense()),
+    HYBRID_PARALLEL_BLOCK(Wiring.parallelBlock()),
+    HYBRID_LADDER(Wiring.ladder(4)),
+    HYBRID_TRACKS(Wiring.parallelTrack(4, 2, Wiring.Combine.MEAN)),
+    HYBRID_KRAKEN(kraken(4));
 
     public static final int LAYERS = 4;
     public static final int VOCABULARY = 61;
@@ -44,6 +53,7 @@ public enum Shapes {
     private static final int INTERMEDIATE = 40;
     private static final int HEADS = 4;
     private static final int HEAD_DIM = 8;
+    private static final int VALUE_DIM = 5;
     private static final double EPSILON = 1e-5;
 
     private final Wiring wiring;
@@ -54,12 +64,17 @@ public enum Shapes {
 
     public ModelSpec model() {
         return switch (this) {
-            case KRAKEN_AUTHORS_BLOCK -> model(wiring, new Style(false, true, HEAD_DIM, false));
-            case KRAKEN_AUTHORS_DEFAULTS -> model(wiring, new Style(false, false, 7, false));
+            case KRAKEN_AUTHORS_BLOCK -> model(wiring, new Style(false, true, HEAD_DIM, false, false));
+            case KRAKEN_AUTHORS_DEFAULTS -> model(wiring, new Style(false, false, 7, false, false));
             case FINISHED_DENSE, FINISHED_LADDER, FINISHED_LADDER_LAST_2, FINISHED_TRACKS, FINISHED_KRAKEN ->
-                model(wiring, new Style(true, false, HEAD_DIM, true));
-            default -> model(wiring);
+                model(wiring, new Style(true, false, HEAD_DIM, true, false));
+            default -> model(wiring, new Style(true, false, HEAD_DIM, false, isHybrid()));
         };
+    }
+
+    /** Whether every second layer is a gated delta net, and the others attend with an output gate: not on GPUs. */
+    public boolean isHybrid() {
+        return name().startsWith("HYBRID");
     }
 
     /**
@@ -67,8 +82,9 @@ public enum Shapes {
      *
      * @param finished with what families do beyond Llama: norms after modules, norms of weight {@code 1 + w}, multipliers of embedding,
      *     attention, modules and logits, GeGLU, a layer without rope, queries that grow with their position, capped logits
+     * @param hybrid with delta nets and gates
      */
-    private record Style(boolean llama, boolean bias, int headDim, boolean finished) {}
+    private record Style(boolean llama, boolean bias, int headDim, boolean finished, boolean hybrid) {}
 
     /** Kraken over {@code tracks} tracks of these sizes. */
     public static Wiring kraken(int tracks) {
@@ -77,7 +93,7 @@ public enum Shapes {
 
     /** Of Llama's layers: RMSNorm, RoPE, SwiGLU, no biases. */
     public static ModelSpec model(Wiring wiring) {
-        return model(wiring, new Style(true, false, HEAD_DIM, false));
+        return model(wiring, new Style(true, false, HEAD_DIM, false, false));
     }
 
     /** Of Llama's layers, or of those that Kraken's authors used: LayerNorm, learned positions, GELU. */
@@ -130,6 +146,7 @@ public enum Shapes {
                 Linear.of(at + "mlp.up_proj", INTERMEDIATE, HIDDEN, bias),
                 Linear.of(at + "mlp.down_proj", HIDDEN, INTERMEDIATE, bias));
         Norm first = norm(at + "input_layernorm", style);
+        Mixer mixer = style.hybrid() ? hybrid(at, number, attention) : attention;
         if (style.finished()) {
             return new LayerSpec(
                     Optional.of(first),
@@ -140,8 +157,34 @@ public enum Shapes {
                     Residual.times(0.5));
         }
         return wiring.kind() == Wiring.Kind.PARALLEL_BLOCK
-                ? LayerSpec.sideBySide(first, attention, mlp)
-                : LayerSpec.preNorm(first, attention, norm(at + "post_attention_layernorm", style), mlp);
+                ? LayerSpec.sideBySide(first, mixer, mlp)
+                : LayerSpec.preNorm(first, mixer, norm(at + "post_attention_layernorm", style), mlp);
+    }
+
+    private static Mixer hybrid(String at, int number, Attention attention) {
+        if (number % 2 == 1) {
+            return attention.withGate(
+                    attention.query(),
+                    Linear.of(at + "self_attn.g_proj", attention.query().outputs(), HIDDEN, false));
+        }
+        String net = at + "linear_attn.";
+        int values = 2 * HEADS;
+        return new GatedDeltaNet(
+                HEADS,
+                values,
+                HEAD_DIM,
+                VALUE_DIM,
+                Linear.of(net + "q_proj", HEADS * HEAD_DIM, HIDDEN, false),
+                Linear.of(net + "k_proj", HEADS * HEAD_DIM, HIDDEN, false),
+                Linear.of(net + "v_proj", values * VALUE_DIM, HIDDEN, false),
+                Linear.of(net + "g_proj", values * VALUE_DIM, HIDDEN, false),
+                Linear.of(net + "b_proj", values, HIDDEN, false),
+                Linear.of(net + "a_proj", values, HIDDEN, false),
+                Convolution.of(net + "conv1d", 2 * HEADS * HEAD_DIM + values * VALUE_DIM, 4),
+                new PerHead(net + "A_log", values, TensorSpec.Fill.ZERO),
+                new PerHead(net + "dt_bias", values, TensorSpec.Fill.ONE),
+                Norm.rms(net + "norm", VALUE_DIM, EPSILON),
+                Linear.of(net + "o_proj", HIDDEN, values * VALUE_DIM, false));
     }
 
     private static Norm norm(String name, Style style) {
