@@ -33,7 +33,7 @@ public final class Families {
         known("mistral", Mistral::read, Mistral.IGNORED);
         known("qwen2", Qwen2::read, Qwen2.IGNORED);
         known("qwen3", Qwen3::read, Qwen3.IGNORED);
-        known("qwen3_5_text", Qwen35::read, Set.of());
+        known("qwen3_5_text", Qwen35::read, Qwen35.IGNORED);
         knownByText("qwen3_5", "qwen3_5_text");
         known("phi", Phi::read, Phi.IGNORED);
         known("gemma3_text", Gemma3::read, Set.of());

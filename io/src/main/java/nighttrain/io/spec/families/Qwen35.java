@@ -3,6 +3,7 @@ package nighttrain.io.spec.families;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.IntStream;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.Attention;
@@ -25,6 +26,9 @@ import nighttrain.io.spec.Wiring;
  * head. Norms multiply by one plus their weight, but for those of delta nets.
  */
 final class Qwen35 {
+    /** Keys that files of this family may have and transformers ignores. */
+    static final Set<String> IGNORED = Set.of("sliding_window", "max_window_layers");
+
     private static final Sizes.Defaults ABSENT = new Sizes.Defaults(32_768, 4, 256, 16, 248_320);
     private static final String FULL = "full_attention";
     private static final String LINEAR = "linear_attention";
