@@ -2,6 +2,7 @@ package nighttrain.pipeline;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import nighttrain.executor.Engines;
 import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.UserError;
@@ -121,7 +122,7 @@ record PreparedJob(
      * @param fingerprint identifies its content
      * @param architecture its name and settings
      * @param maxModelLen longest prompt plus output, in tokens
-     * @param warnings what is odd about its files, though it can be used
+     * @param warnings what is odd about its files, or about how an engine serves it, though it can be used
      * @param kind what rows become, with the model's tokens
      */
     public record ModelFacts(
@@ -155,7 +156,10 @@ record PreparedJob(
                         checkpoint.fingerprint(),
                         ModelFootprint.of(checkpoint.spec()).architecture(),
                         Engines.maxModelLen(options.engine(), checkpoint.spec()),
-                        checkpoint.warnings(),
+                        Stream.concat(
+                                        checkpoint.warnings().stream(),
+                                        Engines.warnings(options.engine(), checkpoint.spec()).stream())
+                                .toList(),
                         kind);
             }
         }

@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
@@ -27,6 +28,7 @@ import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.Generation.FinishReason;
 import nighttrain.executor.request.Generation.TokenLogprobs;
 import nighttrain.executor.request.GenerationRequest;
+import nighttrain.executor.request.GenerationRequest.Score;
 import nighttrain.executor.request.GenerationRequest.StopCheck;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.run.RankGroup;
@@ -38,6 +40,7 @@ import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.step.StepLimits;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
+import org.assertj.core.data.Offset;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -45,6 +48,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class RecurrentStatesTest {
     private static final Set<Integer> STOPS = Set.of(7, 8, 9);
     private static final int VOCABULARY = 96;
+    private static final Offset<Float> LOGPROB_ERROR = Offset.offset(1e-4f);
 
     /** Of a prompt of 80 tokens in two pieces: no bit of any position's logits changes. */
     @ParameterizedTest
@@ -93,14 +97,25 @@ class RecurrentStatesTest {
             for (int i = 0; i < count; i++) {
                 int[] prompt =
                         random.ints(1 + random.nextInt(30), 0, VOCABULARY).toArray();
-                SamplingParams sampling =
-                        new SamplingParams(1 + random.nextInt(40), 0, 0, 1, 0, 1, 0, 0, 0, i % 2 == 0, i % 3 == 0);
-                requests.add(new GenerationRequest(i, prompt, sampling, i, STOPS, StopCheck.NEVER));
+                // Where no output ends by itself, the scheduler expects each to become twice as long as it is.
+                SamplingParams sampling = new SamplingParams(
+                        1 + random.nextInt(40), 0, 0, 1, 0, 1, 0, 0, 0, preempted || i % 2 == 0, i % 3 == 0);
+                List<Score> scores = i % 5 == 4 ? scores(random, prompt.length) : List.of();
+                requests.add(new GenerationRequest(
+                        i, prompt, sampling, i, STOPS, StopCheck.NEVER, Optional.empty(), scores));
             }
             List<Generation> answers = run(checkpoint, ahead, pages, slots, requests, preempted);
             assertThat(answers).hasSize(count);
             answers.forEach(answer -> check(checkpoint, requests.get((int) answer.id()), answer));
         }
+    }
+
+    /** Several of some positions. */
+    private static List<Score> scores(Random random, int length) {
+        return random.ints(1 + random.nextInt(20), 1, length + 1)
+                .sorted()
+                .mapToObj(position -> new Score(position, random.nextInt(VOCABULARY)))
+                .toList();
     }
 
     private static List<Generation> run(
@@ -144,6 +159,12 @@ class RecurrentStatesTest {
         int[] text = Arrays.copyOf(request.promptTokens(), prompt + answer.tokens().length);
         System.arraycopy(answer.tokens(), 0, text, prompt, answer.tokens().length);
         float[] logits = DecoderHarness.logits(checkpoint, 1, text);
+        assertThat(answer.scores()).hasSameSizeAs(request.scores());
+        for (int i = 0; i < request.scores().size(); i++) {
+            Score score = request.scores().get(i);
+            assertThat(answer.scores().get(i))
+                    .isEqualTo((float) logprob(logits, score.position() - 1, score.token()), LOGPROB_ERROR);
+        }
         for (int i = 0; i < answer.tokens().length; i++) {
             assertThat(answer.tokens()[i])
                     .as("token %d of request %d", i, request.id())
@@ -151,7 +172,7 @@ class RecurrentStatesTest {
             assertThat(answer.logprobs().get(i).logprob())
                     .isEqualTo((float) logprob(logits, prompt - 1 + i, answer.tokens()[i]), LOGPROB_ERROR);
         }
-        if (answer.finishReason() == FinishReason.STOP) {
+        if (answer.finishReason() == FinishReason.STOP && request.scores().isEmpty()) {
             assertThat(STOPS).contains(largest(logits, text.length - 1));
         }
         for (int i = 0; i < answer.promptLogprobs().size(); i++) {
@@ -159,8 +180,6 @@ class RecurrentStatesTest {
             assertThat(scored.logprob()).isEqualTo((float) logprob(logits, i, text[i + 1]), LOGPROB_ERROR);
         }
     }
-
-    private static final org.assertj.core.data.Offset<Float> LOGPROB_ERROR = org.assertj.core.data.Offset.offset(1e-4f);
 
     private static int largest(float[] logits, int row) {
         int largest = 0;

@@ -69,6 +69,9 @@ public final class InspectCommand implements Command {
             line(out, "block", "%s", String.join(", ", config.traits()));
             line(out, "parameters", "%,d (%s in bf16)", footprint.parameters(), bytes(footprint.parameters()));
             line(out, "KV cache", "%,d bytes per token in bf16", footprint.kvElementsPerToken() * BF16_BYTES);
+            if (footprint.stateBytesPerSequence() > 0) {
+                line(out, "state", "%,d bytes per sequence in fp32, of any length", footprint.stateBytesPerSequence());
+            }
             line(
                     out,
                     "syncs",

@@ -147,10 +147,11 @@ class Qwen35Test {
                         "bad linear_num_key_heads in %s: 5 (must divide linear_num_value_heads, 32; correct it)", file);
         assertThatThrownBy(small().with("layer_types", "[\"full_attention\"]")::read)
                 .hasMessage("bad layer_types in %s: 1 entries (one per layer, 4; correct it)", file);
-        assertThatThrownBy(small().with(
-                                "layer_types",
-                                "[\"full_attention\", \"sliding_attention\", \"full_attention\", \"full_attention\"]")
-                        ::read)
+        assertThatThrownBy(
+                        small().with(
+                                                "layer_types",
+                                                "[\"full_attention\", \"sliding_attention\", \"full_attention\", \"full_attention\"]")
+                                ::read)
                 .hasMessage(
                         "unsupported layer_types in %s: sliding_attention (full_attention and linear_attention are"
                                 + " supported; choose another model)",
