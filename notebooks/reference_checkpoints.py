@@ -24,8 +24,8 @@ import track_model
 import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, Gemma3TextConfig, GPT2Config, GraniteConfig, LlamaConfig
-from transformers import Ministral3Config, MinistralConfig, MistralConfig, Olmo3Config, PhiConfig, PretrainedConfig
+from transformers import AutoConfig, AutoModelForCausalLM, Gemma3TextConfig, GPT2Config, GraniteConfig, GraniteMoeHybridConfig
+from transformers import LlamaConfig, Ministral3Config, MinistralConfig, MistralConfig, Olmo3Config, PhiConfig, PretrainedConfig
 from transformers import Qwen2Config, Qwen3_5TextConfig, Qwen3Config, SmolLM3Config
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRotaryEmbedding
 
@@ -72,6 +72,17 @@ HYBRID = dict(  # a quarter of each head is turned; the sections of positions ar
     ),
 )
 
+COMMON_GRANITE_HYBRID = {name: value for name, value in COMMON.items() if name != "head_dim"} | dict(
+    num_hidden_layers=4,
+    num_local_experts=0,
+    shared_intermediate_size=40,
+    embedding_multiplier=3.0,
+    logits_scaling=2.0,
+    residual_multiplier=0.4,
+    attention_multiplier=0.2,
+    mamba_chunk_size=64,
+)
+
 Forward = Callable[[Tensor], Tensor]  # ids [time] -> logits [time, vocab]
 
 
@@ -87,6 +98,7 @@ class Reference:
     old_rope_keys: bool = False  # write rope_theta and rope_scaling as transformers 4 did
     model_type: str = ""  # to write in the place of the configuration's own
     recurrent: bool = False  # layers keep a state
+    published_layer_types: bool = False  # write `mamba` and `attention`, as published files do
     inside: str = ""  # model_type of the multimodal model whose text_config this is
     renamed: tuple[str, str] = ("", "language_model.")  # how that model's tensor names begin instead
     others: tuple[str, ...] = ("vision_tower.patch_embedding.weight",)  # tensors that nobody reads
@@ -293,6 +305,37 @@ REFERENCES = [
         ),
         dict(residual_multiplier=1.0),
     ),
+    Reference(
+        "granitemoehybrid",
+        GraniteMoeHybridConfig(
+            **COMMON_GRANITE_HYBRID,
+            layer_types=["linear_attention", "linear_attention", "full_attention", "linear_attention"],
+            mamba_n_heads=8,
+            mamba_n_groups=1,
+            mamba_d_state=6,
+        ),
+        neutral="mamba.D",
+        prompt_lengths=(1, 13, 80),
+        recurrent=True,
+        published_layer_types=True,
+    ),
+    Reference(
+        "granitemoehybrid-groups",
+        GraniteMoeHybridConfig(
+            **COMMON_GRANITE_HYBRID | dict(num_hidden_layers=3, tie_word_embeddings=True),
+            layer_types=["full_attention", "linear_attention", "linear_attention"],
+            position_embedding_type="rope",
+            rope_parameters=dict(rope_type="default", rope_theta=500.0),
+            mamba_n_heads=8,
+            mamba_n_groups=2,
+            mamba_d_state=5,
+            mamba_d_conv=3,
+            mamba_conv_bias=False,
+            mamba_proj_bias=True,
+        ),
+        dict(position_embedding_type=None),
+        recurrent=True,
+    ),
 ]
 
 TRACK_CONFIG = track_model.ModelConfig(
@@ -406,6 +449,10 @@ def make_transformers_checkpoint(reference: Reference, directory: Path, seed: in
         path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     if reference.old_rope_keys:
         spell_rope_as_transformers_4_did(directory)
+    if reference.published_layer_types:
+        path = directory / "config.json"
+        text = path.read_text().replace('"linear_attention"', '"mamba"').replace('"full_attention"', '"attention"')
+        path.write_text(text)
     prompts = random_prompts(seed, reference.prompt_lengths)
     reloaded = forward_of(from_disk(directory))
     lost = largest_difference(reloaded, forward_of(model.eval()), prompts)

@@ -33,6 +33,8 @@ public final class Goldens {
                 "ministral3",
                 "olmo3",
                 "granite",
+                "granitemoehybrid",
+                "granitemoehybrid-groups",
                 "gpt2",
                 "gpt2-unscaled",
                 "phi",
@@ -47,14 +49,14 @@ public final class Goldens {
 
     /** Whether GPUs have kernels for all of its parts. */
     public static boolean runsOnGpus(String name) {
-        return !name.startsWith("qwen3_5");
+        return !name.startsWith("qwen3_5") && !name.startsWith("granitemoehybrid");
     }
 
     /** On how many ranks a checkpoint can run: four tracks, two key heads, or heads that are normed together. */
     public static int mostRanks(String name) {
         return switch (name) {
             case "parallel-track", "qwen3_5", "qwen3_5-multimodal" -> 4;
-            case "olmo3" -> 1;
+            case "olmo3", "granitemoehybrid" -> 1;
             default -> 2;
         };
     }

@@ -15,6 +15,7 @@ import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.LayerSpec.FeedForward;
 import nighttrain.io.spec.LayerSpec.Mixer;
 import nighttrain.io.spec.LayerSpec.Residual;
+import nighttrain.io.spec.Mamba2;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
 
@@ -26,8 +27,11 @@ public record LayerBlock(LayerSpec spec, Block mixer, Block feedForward, Placeme
     }
 
     private static Block block(Mixer mixer, Placement placement, ModelSpec model) {
-        return mixer instanceof GatedDeltaNet net
-                ? GatedDeltaNetBlock.of(net, placement, model)
+        if (mixer instanceof GatedDeltaNet net) {
+            return GatedDeltaNetBlock.of(net, placement, model);
+        }
+        return mixer instanceof Mamba2 mamba
+                ? Mamba2Block.of(mamba, placement, model)
                 : AttentionBlock.of((Attention) mixer, placement, model);
     }
 

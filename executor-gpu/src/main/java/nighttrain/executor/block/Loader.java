@@ -123,6 +123,20 @@ public final class Loader {
                                 channels("bias of " + role, name, 1, parts, DoubleUnaryOperator.identity(), channels)));
     }
 
+    /** An RMSNorm whose columns ranks share. */
+    Norm normByOutput(String role, nighttrain.io.spec.Parameter.Norm norm) {
+        return new Norm(
+                channels(
+                        role,
+                        norm.weight(),
+                        1,
+                        List.of(norm.size()),
+                        DoubleUnaryOperator.identity(),
+                        norm.size()),
+                Optional.empty(),
+                (float) norm.epsilon());
+    }
+
     /**
      * Numbers of every channel, {@code [tracks, perChannel, channels of this rank]}.
      *

@@ -36,11 +36,29 @@ public interface RecurrentOps {
     void gatedDelta(Tensor out, Tensor qkv, Tensor betaDecay, DeltaShape shape, Decay decay, States states);
 
     /**
+     * Mamba-2 (arXiv 2405.21060): for every token of a sequence and every head {@code S = e^(-rate t) S + B (t x)^T; out = S^T C + skip x} with
+     * {@code t} the softplus of step + bias, within the shape's bounds.
+     *
+     * @param out {@code [tracks, tokens, valueCols]}
+     * @param projected {@code [tracks, tokens, stepCol + heads]}: x of all heads, B of all groups, C of all groups; gates; steps
+     * @param skip {@code [tracks, 1, heads]}
+     * @param states {@code [heads, stateSize, headDim]} of every sequence: S
+     */
+    void selectiveScan(Tensor out, Tensor projected, ScanShape shape, Decay decay, Tensor skip, States states);
+
+    /**
      * By head, as wide as the norm: {@code x = norm(x) * silu(gate)}.
      *
      * @param gates as {@code x} from column {@code firstCol} on
      */
     void normAndGate(Tensor xInOut, Norm norm, Tensor gates, int firstCol);
+
+    /**
+     * {@code x = norm(x * silu(gate))}, the columns of each of {@code groups} groups by themselves; the norm has a weight for every column.
+     *
+     * @param gates as {@code x} from column {@code firstCol} on
+     */
+    void gateAndNorm(Tensor xInOut, Norm norm, int groups, Tensor gates, int firstCol);
 
     /**
      * {@code x *= sigmoid(gate)}.
@@ -88,6 +106,35 @@ public interface RecurrentOps {
         /** Columns of queries, keys and values side by side. */
         public int qkvCols() {
             return 2 * keyCols() + valueCols();
+        }
+    }
+
+    /**
+     * What one Mamba-2 layer looks like on one rank, per track.
+     *
+     * @param groups head h reads B and C of group {@code h / (heads / groups)}
+     * @param leastStep bounds of the time step
+     * @param mostStep bounds of the time step
+     */
+    record ScanShape(int heads, int headDim, int groups, int stateSize, float leastStep, float mostStep) {
+        /** Columns of the values, gates or outputs of all heads. */
+        public int valueCols() {
+            return heads * headDim;
+        }
+
+        /** Columns of B of all groups, and of C. */
+        public int groupCols() {
+            return groups * stateSize;
+        }
+
+        /** Columns of values, B and C side by side. */
+        public int convolvedCols() {
+            return valueCols() + 2 * groupCols();
+        }
+
+        /** The first column of steps, behind the gates. */
+        public int stepCol() {
+            return convolvedCols() + valueCols();
         }
     }
 }

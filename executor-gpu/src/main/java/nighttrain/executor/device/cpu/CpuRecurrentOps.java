@@ -163,10 +163,8 @@ final class CpuRecurrentOps implements RecurrentOps {
 
         /** {@code e^g}: how much of the state stays. */
         private float kept(float a, Decay decay) {
-            CpuTensor rate = (CpuTensor) decay.rate();
-            CpuTensor bias = (CpuTensor) decay.bias();
-            float softplus = softplus(a + bias.data()[bias.row(track, 0) + head]);
-            return Exponential.of(-rate.data()[rate.row(track, 0) + head] * softplus);
+            return Exponential.of(
+                    -ofHead(decay.rate(), track, head) * softplus(a + ofHead(decay.bias(), track, head)));
         }
 
         private void unit(float[] x, int from, float length) {
@@ -177,11 +175,69 @@ final class CpuRecurrentOps implements RecurrentOps {
             }
         }
 
-        private static void decayAndAdd(float[] row, int from, float kept, float[] added, float factor) {
-            for (int j = 0; j < added.length; j++) {
-                row[from + j] = kept * row[from + j] + factor * added[j];
-            }
+    }
+
+    private static void decayAndAdd(float[] row, int from, float kept, float[] added, float factor) {
+        for (int j = 0; j < added.length; j++) {
+            row[from + j] = kept * row[from + j] + factor * added[j];
         }
+    }
+
+    @Override
+    public void selectiveScan(
+            Tensor out, Tensor projected, ScanShape shape, Decay decay, Tensor skip, States states) {
+        Batch batch = step.batch();
+        CpuStates all = (CpuStates) states;
+        int elements = shape.stateSize() * shape.headDim();
+        forHeads(all, shape.heads(), (track, sequence, head) -> {
+            float[] state = all.of(track, batch, sequence);
+            if (batch.begins(sequence)) {
+                Arrays.fill(state, head * elements, (head + 1) * elements, 0);
+            }
+            for (int row = batch.queryStarts()[sequence]; row < batch.queryStarts()[sequence + 1]; row++) {
+                scan((CpuTensor) out, (CpuTensor) projected, shape, decay, skip, state, track, row, head);
+            }
+        });
+    }
+
+    /** One token of one head. */
+    private static void scan(
+            CpuTensor out,
+            CpuTensor projected,
+            ScanShape shape,
+            Decay decay,
+            Tensor skip,
+            float[] state,
+            int track,
+            int row,
+            int head) {
+        int dims = shape.headDim();
+        int first = head * shape.stateSize() * dims;
+        float[] data = projected.data();
+        int start = projected.row(track, row);
+        int x = start + head * dims;
+        int in = start + shape.valueCols() + head / (shape.heads() / shape.groups()) * shape.stateSize();
+        float unbounded = softplus(data[start + shape.stepCol() + head] + ofHead(decay.bias(), track, head));
+        float time = Math.min(Math.max(unbounded, shape.leastStep()), shape.mostStep());
+        float kept = Exponential.of(-ofHead(decay.rate(), track, head) * time);
+        float[] added = new float[dims];
+        for (int j = 0; j < dims; j++) {
+            added[j] = time * data[x + j];
+        }
+        for (int i = 0; i < shape.stateSize(); i++) {
+            decayAndAdd(state, first + i * dims, kept, added, data[in + i]);
+        }
+        int o = out.row(track, row) + head * dims;
+        float passing = ofHead(skip, track, head);
+        for (int j = 0; j < dims; j++) {
+            out.data()[o + j] = passing * data[x + j];
+        }
+        InnerLoops.CHOSEN.addValues(out.data(), o, data, in + shape.groupCols(), shape.stateSize(), state, first, dims);
+    }
+
+    private static float ofHead(Tensor perHead, int track, int head) {
+        CpuTensor values = (CpuTensor) perHead;
+        return values.data()[values.row(track, 0) + head];
     }
 
     private static float sigmoid(float x) {
@@ -203,6 +259,23 @@ final class CpuRecurrentOps implements RecurrentOps {
                 x[from + c] *= g[gate + c];
             }
             InnerLoops.CHOSEN.sigmoidMul(x, from, g, gate, cols);
+        });
+    }
+
+    @Override
+    public void gateAndNorm(Tensor xInOut, Norm norm, int groups, Tensor gates, int firstCol) {
+        CpuTensor weight = (CpuTensor) norm.weight();
+        forRows((CpuTensor) xInOut, (CpuTensor) gates, firstCol, (track, x, from, g, gate, cols) -> {
+            for (int c = 0; c < cols; c++) {
+                x[from + c] *= g[gate + c];
+            }
+            InnerLoops.CHOSEN.sigmoidMul(x, from, g, gate, cols);
+            int width = cols / groups;
+            for (int c = 0; c < cols; c += width) {
+                int at = from + c;
+                int w = weight.row(track, 0) + c;
+                RowNorm.rms(x, at, x, at, width, weight.data(), w, norm.epsilon());
+            }
         });
     }
 

@@ -43,6 +43,7 @@ public final class Families {
         knownByText("mistral3", "mistral");
         known("olmo3", Olmo3::read, Set.of());
         known("granite", Granite::read, Granite.IGNORED);
+        known("granitemoehybrid", GraniteHybrid::read, GraniteHybrid.IGNORED);
         known("gpt2", Gpt2::read, Set.of());
         known("parallel_track", ParallelTrack::read, Set.of());
         known("kraken", Kraken::read, Set.of());
