@@ -126,13 +126,7 @@ public final class Loader {
     /** An RMSNorm whose columns ranks share. */
     Norm normByOutput(String role, nighttrain.io.spec.Parameter.Norm norm) {
         return new Norm(
-                channels(
-                        role,
-                        norm.weight(),
-                        1,
-                        List.of(norm.size()),
-                        DoubleUnaryOperator.identity(),
-                        norm.size()),
+                channels(role, norm.weight(), 1, List.of(norm.size()), DoubleUnaryOperator.identity(), norm.size()),
                 Optional.empty(),
                 (float) norm.epsilon());
     }

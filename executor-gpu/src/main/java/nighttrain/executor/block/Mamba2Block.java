@@ -89,8 +89,7 @@ record Mamba2Block(Mamba2 spec, Placement placement, WeightFormat inFormat, Weig
     public List<Fp8Matrix> fp8Matrices() {
         int hidden = spec.output().outputs();
         return Stream.concat(
-                        Fp8Matrix.of(inFormat, inCols(), hidden),
-                        Fp8Matrix.of(outFormat, hidden, shape().valueCols()))
+                        Fp8Matrix.of(inFormat, inCols(), hidden), Fp8Matrix.of(outFormat, hidden, shape().valueCols()))
                 .toList();
     }
 
@@ -111,7 +110,11 @@ record Mamba2Block(Mamba2 spec, Placement placement, WeightFormat inFormat, Weig
         return List.of(
                 Operation.linear(tracks, step.tokens(), inCols(), hidden, inFormat),
                 new Operation(
-                        2 * tracks * step.tokens() * convolved * spec.convolution().width(),
+                        2
+                                * tracks
+                                * step.tokens()
+                                * convolved
+                                * spec.convolution().width(),
                         2 * tracks * step.tokens() * convolved,
                         2.0 * tracks * step.sequences() * latestElements()),
                 new Operation(

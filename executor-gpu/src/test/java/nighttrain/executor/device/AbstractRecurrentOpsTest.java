@@ -12,6 +12,7 @@ import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.device.RecurrentOps.Convolution;
 import nighttrain.executor.device.RecurrentOps.Decay;
 import nighttrain.executor.device.RecurrentOps.DeltaShape;
+import nighttrain.executor.device.RecurrentOps.ScanShape;
 import nighttrain.executor.device.RecurrentOps.States;
 import nighttrain.executor.step.Batch;
 import org.junit.jupiter.api.Test;
@@ -101,6 +102,25 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         for (int i = 0; i < tracks * rows.length; i++) {
             System.arraycopy(some, i * cols, all, i / rows.length * ofTrack + rows[i % rows.length] * cols, cols);
         }
+    }
+
+    private interface StepWork {
+        void run(Tensor out, Tensor ofStep, int[] rows);
+    }
+
+    /** What comes of {@code x [tracks, all tokens, cols]}, step by step. */
+    private float[] inPieces(List<Pieces> steps, int[] lengths, int tracks, float[] x, int outCols, StepWork work) {
+        int all = IntStream.of(lengths).sum();
+        int cols = x.length / tracks / all;
+        float[] actual = new float[tracks * all * outCols];
+        for (Pieces step : steps) {
+            int[] rows = step.rows(lengths);
+            stepIo.begin(step.batch());
+            Tensor out = poisoned(tracks, rows.length, outCols);
+            work.run(out, holding(rows(x, tracks, cols, rows), tracks, rows.length, cols), rows);
+            put(actual, tracks, outCols, rows, device.read(out));
+        }
+        return actual;
     }
 
     /** Fills every slot that the test uses. */
@@ -200,21 +220,20 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
                                 states),
                 tracks,
                 cols);
-        float[] actual = new float[tracks * all * shape.valueCols()];
-        for (Pieces step : steps) {
-            int[] rows = step.rows(lengths);
-            stepIo.begin(step.batch());
-            Tensor out = poisoned(tracks, rows.length, shape.valueCols());
-            recurrent()
-                    .gatedDelta(
-                            out,
-                            holding(rows(qkv, tracks, cols, rows), tracks, rows.length, cols),
-                            holding(rows(betaDecay, tracks, 2 * heads, rows), tracks, rows.length, 2 * heads),
-                            shape,
-                            decay,
-                            states);
-            put(actual, tracks, shape.valueCols(), rows, device.read(out));
-        }
+        float[] actual = inPieces(
+                steps,
+                lengths,
+                tracks,
+                qkv,
+                shape.valueCols(),
+                (out, ofStep, rows) -> recurrent()
+                        .gatedDelta(
+                                out,
+                                ofStep,
+                                holding(rows(betaDecay, tracks, 2 * heads, rows), tracks, rows.length, 2 * heads),
+                                shape,
+                                decay,
+                                states));
         double[] expected = new double[actual.length];
         for (int track = 0, first = 0; track < tracks; track++) {
             for (int length : lengths) {
@@ -266,6 +285,97 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         }
     }
 
+    /** Steps are clamped where the bounds say so; decays reach 0 and 1. */
+    @ParameterizedTest
+    @CsvSource({
+        "1,1,8,1,8,1,0,Infinity",
+        "1,6,24,2,16,1,0,Infinity",
+        "2,3,5,3,37,1,0.01,0.5",
+        "1,8,64,1,128,3,0,Infinity",
+        "1,4,16,2,16,40,0,Infinity"
+    })
+    void scansFollowTheRecurrence(
+            int tracks, int heads, int headDim, int groups, int stateSize, double spread, float least, float most) {
+        int[] lengths = {1, 70, 131};
+        int all = IntStream.of(lengths).sum();
+        ScanShape shape = new ScanShape(heads, headDim, groups, stateSize, least, most);
+        int cols = shape.stepCol() + heads;
+        float[] projected = fresh.normal(tracks * all * cols);
+        for (int i = 0; i < projected.length; i++) {
+            projected[i] *= i % cols >= shape.stepCol() ? (float) spread : 1;
+        }
+        float[] rate = fresh.normal(tracks * heads);
+        for (int i = 0; i < rate.length; i++) {
+            rate[i] = (float) Math.exp(2 * rate[i] - 2);
+        }
+        float[] bias = fresh.normal(tracks * heads);
+        float[] skip = fresh.normal(tracks * heads);
+        Decay decay = new Decay(
+                device.constant("rate", tracks, 1, heads, rate), device.constant("bias", tracks, 1, heads, bias));
+        Tensor passing = device.constant("skip", tracks, 1, heads, skip);
+        States states = recurrent().states("states", tracks, ALL_SLOTS, heads * stateSize * headDim);
+        leaveNaN(
+                poison -> recurrent()
+                        .selectiveScan(
+                                poisoned(tracks, poison.rows(), shape.valueCols()),
+                                poison,
+                                shape,
+                                decay,
+                                passing,
+                                states),
+                tracks,
+                cols);
+        float[] actual = inPieces(
+                Pieces.of(fresh, lengths),
+                lengths,
+                tracks,
+                projected,
+                shape.valueCols(),
+                (out, ofStep, rows) -> recurrent().selectiveScan(out, ofStep, shape, decay, passing, states));
+        double[] expected = new double[actual.length];
+        for (int track = 0, first = 0; track < tracks; track++) {
+            for (int length : lengths) {
+                for (int head = 0; head < heads; head++) {
+                    scan(expected, projected, rate, bias, skip, shape, track * heads + head, head, first, length);
+                }
+                first += length;
+            }
+        }
+        closeness.check("selective scan", expected, actual, shape.valueCols());
+    }
+
+    /** As the paper has it, over tokens {@code first .. first + length - 1} of all tracks' texts. */
+    private static void scan(
+            double[] out,
+            float[] projected,
+            float[] rate,
+            float[] bias,
+            float[] skip,
+            ScanShape shape,
+            int ofTrack,
+            int head,
+            int first,
+            int length) {
+        int cols = shape.stepCol() + shape.heads();
+        double[][] state = new double[shape.stateSize()][shape.headDim()];
+        int group = shape.valueCols() + head * shape.groups() / shape.heads() * shape.stateSize();
+        for (int t = first; t < first + length; t++) {
+            double a = (double) projected[t * cols + shape.stepCol() + head] + bias[ofTrack];
+            double softplus = Math.log1p(Math.exp(-Math.abs(a))) + Math.max(a, 0);
+            double time = Math.min(Math.max(softplus, shape.leastStep()), shape.mostStep());
+            for (int j = 0; j < shape.headDim(); j++) {
+                double x = projected[t * cols + head * shape.headDim() + j];
+                double read = skip[ofTrack] * x;
+                for (int i = 0; i < shape.stateSize(); i++) {
+                    state[i][j] =
+                            Math.exp(-rate[ofTrack] * time) * state[i][j] + projected[t * cols + group + i] * time * x;
+                    read += state[i][j] * projected[t * cols + group + shape.groupCols() + i];
+                }
+                out[t * shape.valueCols() + head * shape.headDim() + j] = read;
+            }
+        }
+    }
+
     private static double[] unit(float[] x, int from, int length) {
         double squares = 1e-6;
         for (int i = 0; i < length; i++) {
@@ -303,5 +413,22 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         recurrent().gate(inOut, gateTensor, first);
         closeness.check("gate", sigmoid, device.read(inOut), cols);
         assertThat(device.read(gateTensor)).isEqualTo(gates);
+
+        float[] weights = fresh.normal(tracks * cols, 1, 0.5);
+        double[] gated = new double[x.length];
+        for (int i = 0; i < x.length; i++) {
+            double gate = gates[i / cols * (first + cols + 2) + first + i % cols];
+            gated[i] = x[i] * gate / (1 + Math.exp(-gate));
+        }
+        float[] ones = new float[tracks * headDim];
+        Arrays.fill(ones, 1);
+        double[] grouped = Formulas.norm(gated, rows * heads, headDim, ones, Optional.empty(), EPSILON);
+        for (int i = 0; i < grouped.length; i++) {
+            grouped[i] *= weights[i / cols / rows * cols + i % cols];
+        }
+        Norm ofAll = new Norm(device.constant("weights", tracks, 1, cols, weights), Optional.empty(), EPSILON);
+        device.write(inOut, x);
+        recurrent().gateAndNorm(inOut, ofAll, heads, gateTensor, first);
+        closeness.check("gateAndNorm", grouped, device.read(inOut), cols);
     }
 }

@@ -52,7 +52,7 @@ class RecurrentStatesTest {
 
     /** Of a prompt of 80 tokens in two pieces: no bit of any position's logits changes. */
     @ParameterizedTest
-    @CsvSource({"qwen3_5, 1", "qwen3_5, 2", "qwen3_5, 4"})
+    @CsvSource({"qwen3_5, 1", "qwen3_5, 2", "qwen3_5, 4", "granitemoehybrid, 1"})
     void noCutOfThePromptChangesABit(String name, int ranks) throws Exception {
         Golden golden = Goldens.of(name).get(2);
         Generation whole = answer(name, ranks, 1024, golden.ids());
@@ -87,7 +87,9 @@ class RecurrentStatesTest {
         "qwen3_5, 1, 400, 3, 300, false",
         "qwen3_5, 0, 20, 6, 80, true",
         "qwen3_5, 1, 20, 6, 80, true",
-        "qwen3_5-multimodal, 1, 20, 4, 80, true"
+        "qwen3_5-multimodal, 1, 20, 4, 80, true",
+        "granitemoehybrid-groups, 1, 400, 3, 80, false",
+        "granitemoehybrid, 1, 20, 6, 80, true"
     })
     void everySequenceHasAStateOfItsOwn(String name, int ahead, int pages, int slots, int count, boolean preempted)
             throws Exception {

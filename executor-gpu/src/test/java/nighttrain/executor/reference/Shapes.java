@@ -8,6 +8,7 @@ import nighttrain.io.spec.GatedDeltaNet;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.LayerSpec.Mixer;
 import nighttrain.io.spec.LayerSpec.Residual;
+import nighttrain.io.spec.Mamba2;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.ModelSpec.Embedding;
@@ -43,7 +44,8 @@ public enum Shapes {
     HYBRID_PARALLEL_BLOCK(Wiring.parallelBlock()),
     HYBRID_LADDER(Wiring.ladder(4)),
     HYBRID_TRACKS(Wiring.parallelTrack(4, 2, Wiring.Combine.MEAN)),
-    HYBRID_KRAKEN(kraken(4));
+    HYBRID_KRAKEN(kraken(4)),
+    RECURRENT(Wiring.dense());
 
     public static final int LAYERS = 4;
     public static final int VOCABULARY = 61;
@@ -54,6 +56,7 @@ public enum Shapes {
     private static final int HEADS = 4;
     private static final int HEAD_DIM = 8;
     private static final int VALUE_DIM = 5;
+    private static final int STATE_SIZE = 6;
     private static final double EPSILON = 1e-5;
 
     private final Wiring wiring;
@@ -64,17 +67,25 @@ public enum Shapes {
 
     public ModelSpec model() {
         return switch (this) {
-            case KRAKEN_AUTHORS_BLOCK -> model(wiring, new Style(false, true, HEAD_DIM, false, false));
-            case KRAKEN_AUTHORS_DEFAULTS -> model(wiring, new Style(false, false, 7, false, false));
+            case KRAKEN_AUTHORS_BLOCK -> model(wiring, new Style(false, true, HEAD_DIM, false, ""));
+            case KRAKEN_AUTHORS_DEFAULTS -> model(wiring, new Style(false, false, 7, false, ""));
             case FINISHED_DENSE, FINISHED_LADDER, FINISHED_LADDER_LAST_2, FINISHED_TRACKS, FINISHED_KRAKEN ->
-                model(wiring, new Style(true, false, HEAD_DIM, true, false));
-            default -> model(wiring, new Style(true, false, HEAD_DIM, false, isHybrid()));
+                model(wiring, new Style(true, false, HEAD_DIM, true, ""));
+            default ->
+                model(
+                        wiring,
+                        new Style(
+                                true,
+                                false,
+                                HEAD_DIM,
+                                false,
+                                this == RECURRENT ? "dmdm" : isRecurrent() ? "dama" : ""));
         };
     }
 
-    /** Whether every second layer is a gated delta net, and the others attend with an output gate: not on GPUs. */
-    public boolean isHybrid() {
-        return name().startsWith("HYBRID");
+    /** Whether layers keep a state, all of them or every second, the others attending with an output gate: not on GPUs. */
+    public boolean isRecurrent() {
+        return this == RECURRENT || name().startsWith("HYBRID");
     }
 
     /**
@@ -82,9 +93,10 @@ public enum Shapes {
      *
      * @param finished with what families do beyond Llama: norms after modules, norms of weight {@code 1 + w}, multipliers of embedding,
      *     attention, modules and logits, GeGLU, a layer without rope, queries that grow with their position, capped logits
-     * @param hybrid with delta nets and gates
+     * @param mixers a letter a layer: {@code d} for a gated delta net, {@code m} for Mamba-2, {@code a} for attention with an output gate;
+     *     empty for plain attention throughout
      */
-    private record Style(boolean llama, boolean bias, int headDim, boolean finished, boolean hybrid) {}
+    private record Style(boolean llama, boolean bias, int headDim, boolean finished, String mixers) {}
 
     /** Kraken over {@code tracks} tracks of these sizes. */
     public static Wiring kraken(int tracks) {
@@ -93,7 +105,7 @@ public enum Shapes {
 
     /** Of Llama's layers: RMSNorm, RoPE, SwiGLU, no biases. */
     public static ModelSpec model(Wiring wiring) {
-        return model(wiring, new Style(true, false, HEAD_DIM, false, false));
+        return model(wiring, new Style(true, false, HEAD_DIM, false, ""));
     }
 
     /** Of Llama's layers, or of those that Kraken's authors used: LayerNorm, learned positions, GELU. */
@@ -146,7 +158,8 @@ public enum Shapes {
                 Linear.of(at + "mlp.up_proj", INTERMEDIATE, HIDDEN, bias),
                 Linear.of(at + "mlp.down_proj", HIDDEN, INTERMEDIATE, bias));
         Norm first = norm(at + "input_layernorm", style);
-        Mixer mixer = style.hybrid() ? hybrid(at, number, attention) : attention;
+        Mixer mixer =
+                style.mixers().isEmpty() ? attention : mixer(style.mixers().charAt(number), at, attention);
         if (style.finished()) {
             return new LayerSpec(
                     Optional.of(first),
@@ -161,13 +174,18 @@ public enum Shapes {
                 : LayerSpec.preNorm(first, mixer, norm(at + "post_attention_layernorm", style), mlp);
     }
 
-    private static Mixer hybrid(String at, int number, Attention attention) {
-        if (number % 2 == 1) {
-            return attention.withGate(
-                    attention.query(),
-                    Linear.of(at + "self_attn.g_proj", attention.query().outputs(), HIDDEN, false));
-        }
-        String net = at + "linear_attn.";
+    private static Mixer mixer(char kind, String at, Attention attention) {
+        return switch (kind) {
+            case 'd' -> deltaNet(at + "linear_attn.");
+            case 'm' -> mamba(at + "mamba.");
+            default ->
+                attention.withGate(
+                        attention.query(),
+                        Linear.of(at + "self_attn.g_proj", attention.query().outputs(), HIDDEN, false));
+        };
+    }
+
+    private static GatedDeltaNet deltaNet(String net) {
         int values = 2 * HEADS;
         return new GatedDeltaNet(
                 HEADS,
@@ -185,6 +203,29 @@ public enum Shapes {
                 new PerHead(net + "dt_bias", values, TensorSpec.Fill.ONE),
                 Norm.rms(net + "norm", VALUE_DIM, EPSILON),
                 Linear.of(net + "o_proj", HIDDEN, values * VALUE_DIM, false));
+    }
+
+    private static Mamba2 mamba(String at) {
+        int heads = 2 * HEADS;
+        int values = heads * VALUE_DIM;
+        int ofGroups = HEADS * STATE_SIZE;
+        return new Mamba2(
+                heads,
+                VALUE_DIM,
+                HEADS,
+                STATE_SIZE,
+                Linear.of(at + "x_proj", values, HIDDEN, false),
+                Linear.of(at + "b_proj", ofGroups, HIDDEN, false),
+                Linear.of(at + "c_proj", ofGroups, HIDDEN, false),
+                Linear.of(at + "z_proj", values, HIDDEN, false),
+                Linear.of(at + "dt_proj", heads, HIDDEN, false),
+                new Convolution(at + "conv1d.weight", Optional.of(at + "conv1d.bias"), values + 2 * ofGroups, 4),
+                new PerHead(at + "A_log", heads, TensorSpec.Fill.ZERO),
+                new PerHead(at + "dt_bias", heads, TensorSpec.Fill.ONE),
+                new PerHead(at + "D", heads, TensorSpec.Fill.ONE),
+                new Mamba2.Steps(0.1, 1.5),
+                Norm.rms(at + "norm", values, EPSILON),
+                Linear.of(at + "out_proj", HIDDEN, values, false));
     }
 
     private static Norm norm(String name, Style style) {

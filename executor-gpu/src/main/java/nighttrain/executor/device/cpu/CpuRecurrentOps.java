@@ -163,8 +163,7 @@ final class CpuRecurrentOps implements RecurrentOps {
 
         /** {@code e^g}: how much of the state stays. */
         private float kept(float a, Decay decay) {
-            return Exponential.of(
-                    -ofHead(decay.rate(), track, head) * softplus(a + ofHead(decay.bias(), track, head)));
+            return Exponential.of(-ofHead(decay.rate(), track, head) * softplus(a + ofHead(decay.bias(), track, head)));
         }
 
         private void unit(float[] x, int from, float length) {
@@ -174,7 +173,6 @@ final class CpuRecurrentOps implements RecurrentOps {
                 unit[i] = factor * x[from + i];
             }
         }
-
     }
 
     private static void decayAndAdd(float[] row, int from, float kept, float[] added, float factor) {
@@ -184,8 +182,7 @@ final class CpuRecurrentOps implements RecurrentOps {
     }
 
     @Override
-    public void selectiveScan(
-            Tensor out, Tensor projected, ScanShape shape, Decay decay, Tensor skip, States states) {
+    public void selectiveScan(Tensor out, Tensor projected, ScanShape shape, Decay decay, Tensor skip, States states) {
         Batch batch = step.batch();
         CpuStates all = (CpuStates) states;
         int elements = shape.stateSize() * shape.headDim();

@@ -26,7 +26,8 @@ import nighttrain.io.spec.Wiring;
 /** Granite 4, dense: Granite's multipliers around Mamba-2, and here and there attention, which mostly knows nothing of positions. */
 final class GraniteHybrid {
     /** Keys that files of this family may have and transformers ignores. */
-    static final Set<String> IGNORED = Set.of("partial_rotary_factor", "sliding_window", "use_sliding_window", "mlp_bias");
+    static final Set<String> IGNORED =
+            Set.of("partial_rotary_factor", "sliding_window", "use_sliding_window", "mlp_bias");
 
     private static final Sizes.Defaults ABSENT = new Sizes.Defaults(2048, 0, 0, 32, 32_000);
 
@@ -52,7 +53,8 @@ final class GraniteHybrid {
             String layer = LlamaNames.layer(i);
             Mixer mixer = recurrent.get(i)
                     ? mambas.mamba(layer + "mamba.", sizes.hidden(), epsilon)
-                    : names.attention(layer, bias, bias, Optional.empty(), rope, 0).withScale(attentionMultiplier);
+                    : names.attention(layer, bias, bias, Optional.empty(), rope, 0)
+                            .withScale(attentionMultiplier);
             layers.add(new LayerSpec(
                     Optional.of(Norm.rms(layer + "input_layernorm", sizes.hidden(), epsilon)),
                     mixer,
@@ -201,8 +203,7 @@ final class GraniteHybrid {
 
         /** {@code in_proj} has gates, values, B, C and steps side by side. */
         private Linear part(String at, int hidden, int first, int outputs, int all) {
-            return Linear.of(at + "in_proj", outputs, hidden, bias)
-                    .storedAs(new Linear.Storage(first, all, false));
+            return Linear.of(at + "in_proj", outputs, hidden, bias).storedAs(new Linear.Storage(first, all, false));
         }
     }
 }

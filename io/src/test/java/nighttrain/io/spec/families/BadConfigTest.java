@@ -14,7 +14,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class BadConfigTest {
     private static final String KNOWN =
             "llama, mistral, qwen2, qwen3, qwen3_5_text, qwen3_5, phi, gemma3_text, gemma3, smollm3, ministral3, mistral3, olmo3,"
-                    + " granite, gpt2, parallel_track, kraken, llamaLadder";
+                    + " granite, granitemoehybrid, gpt2, parallel_track, kraken, llamaLadder";
 
     @TempDir
     Path dir;
