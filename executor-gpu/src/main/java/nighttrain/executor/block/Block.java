@@ -94,11 +94,6 @@ public interface Block {
         static Operation memory(int tracks, double elements) {
             return new Operation(0, tracks * elements, 0);
         }
-
-        /** Reading and writing {@code elements} of the state of every sequence and track. */
-        static Operation state(int tracks, StepSize step, double flops, double elements) {
-            return new Operation(tracks * flops, 0, 2 * tracks * step.sequences() * elements);
-        }
     }
 
     /**

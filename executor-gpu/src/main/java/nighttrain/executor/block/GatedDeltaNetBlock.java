@@ -100,6 +100,8 @@ record GatedDeltaNetBlock(GatedDeltaNet spec, Placement placement, WeightFormat 
     public List<Operation> operations(StepSize step) {
         int tracks = placement.localTracks();
         int hidden = spec.output().outputs();
+        double tokens = (double) tracks * step.tokens();
+        double sequences = (double) tracks * step.sequences();
         double mixing = shape().qkvCols();
         double values = shape().valueCols();
         double gates = 2.0 * shape().valueHeads();
@@ -107,13 +109,13 @@ record GatedDeltaNetBlock(GatedDeltaNet spec, Placement placement, WeightFormat 
                 Operation.linear(tracks, step.tokens(), inCols(), hidden, inFormat),
                 Operation.linear(tracks, step.tokens(), gates, hidden),
                 new Operation(
-                        2 * tracks * step.tokens() * mixing * spec.convolution().width(),
-                        2 * tracks * step.tokens() * mixing,
-                        2.0 * tracks * step.sequences() * latestElements()),
+                        2 * tokens * mixing * spec.convolution().width(),
+                        2 * tokens * mixing,
+                        2 * sequences * latestElements()),
                 new Operation(
-                        (double) FLOPS_PER_ELEMENT * tracks * step.tokens() * stateElements(),
-                        tracks * step.tokens() * (mixing + gates + values),
-                        2.0 * tracks * step.sequences() * stateElements()),
+                        FLOPS_PER_ELEMENT * tokens * stateElements(),
+                        tokens * (mixing + gates + values),
+                        2 * sequences * stateElements()),
                 Operation.memory(tracks, step.tokens() * 3.0 * values),
                 Operation.linear(tracks, step.tokens(), hidden, values, outFormat));
     }

@@ -105,22 +105,20 @@ record Mamba2Block(Mamba2 spec, Placement placement, WeightFormat inFormat, Weig
     public List<Operation> operations(StepSize step) {
         int tracks = placement.localTracks();
         int hidden = spec.output().outputs();
+        double tokens = (double) tracks * step.tokens();
+        double sequences = (double) tracks * step.sequences();
         double convolved = shape().convolvedCols();
         double values = shape().valueCols();
         return List.of(
                 Operation.linear(tracks, step.tokens(), inCols(), hidden, inFormat),
                 new Operation(
-                        2
-                                * tracks
-                                * step.tokens()
-                                * convolved
-                                * spec.convolution().width(),
-                        2 * tracks * step.tokens() * convolved,
-                        2.0 * tracks * step.sequences() * latestElements()),
+                        2 * tokens * convolved * spec.convolution().width(),
+                        2 * tokens * convolved,
+                        2 * sequences * latestElements()),
                 new Operation(
-                        (double) FLOPS_PER_ELEMENT * tracks * step.tokens() * stateElements(),
-                        tracks * step.tokens() * (convolved + shape().heads() + values),
-                        2.0 * tracks * step.sequences() * stateElements()),
+                        FLOPS_PER_ELEMENT * tokens * stateElements(),
+                        tokens * (convolved + shape().heads() + values),
+                        2 * sequences * stateElements()),
                 Operation.memory(tracks, step.tokens() * 3.0 * values),
                 Operation.linear(tracks, step.tokens(), hidden, values, outFormat));
     }
