@@ -2,7 +2,6 @@ package nighttrain.executor.block;
 
 import java.util.List;
 import java.util.Optional;
-import java.util.function.DoubleUnaryOperator;
 import java.util.stream.Stream;
 import nighttrain.executor.architecture.Architecture.Placement;
 import nighttrain.executor.block.Block.Operation;
@@ -138,8 +137,8 @@ record GatedDeltaNetBlock(GatedDeltaNet spec, Placement placement, WeightFormat 
                                 spec.key().outputs(),
                                 spec.value().outputs())),
                 new Decay(
-                        loader.perHead("decay" + ofLayer, spec.rate(), Math::exp),
-                        loader.perHead("bias of decay" + ofLayer, spec.decayBias(), DoubleUnaryOperator.identity())),
+                        loader.exponentials("decay" + ofLayer, spec.rate()),
+                        loader.perHead("bias of decay" + ofLayer, spec.decayBias())),
                 loader.normPerTrack("norm of mixed values" + ofLayer, spec.norm()),
                 loader.states("latest tokens of layer " + layer, latestElements()),
                 loader.states("states of layer " + layer, stateElements()),

@@ -96,8 +96,30 @@ public final class Loader {
     }
 
     /** A number of every head that this rank has. */
-    Tensor perHead(String role, PerHead heads, DoubleUnaryOperator function) {
-        return channels(role, heads.name(), 1, List.of(heads.size()), function, heads.size());
+    Tensor perHead(String role, PerHead heads) {
+        return perHead(role, heads, DoubleUnaryOperator.identity());
+    }
+
+    /** As {@link #perHead}, where the checkpoint keeps logarithms. */
+    Tensor exponentials(String role, PerHead heads) {
+        return perHead(role, heads, Math::exp);
+    }
+
+    private Tensor perHead(String role, PerHead heads, DoubleUnaryOperator function) {
+        float[] values = perOutput(heads.name(), List.of(heads.size()), 1, heads.size());
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) function.applyAsDouble(values[i]);
+        }
+        return device.constant(role, placement.localTracks(), 1, placement.share(heads.size()), values);
+    }
+
+    /** An RMSNorm whose columns ranks share. */
+    Norm normByOutput(String role, nighttrain.io.spec.Parameter.Norm norm) {
+        float[] weights = perOutput(norm.weight(), List.of(norm.size()), 1, norm.size());
+        return new Norm(
+                device.constant(role, placement.localTracks(), 1, placement.share(norm.size()), weights),
+                Optional.empty(),
+                (float) norm.epsilon());
     }
 
     /**
@@ -106,60 +128,44 @@ public final class Loader {
      * @param parts the channels of each projection
      */
     Convolution convolution(String role, nighttrain.io.spec.Parameter.Convolution convolution, List<Integer> parts) {
+        int tracks = placement.localTracks();
         int channels = convolution.channels();
+        int width = convolution.width();
+        int own = parts.stream().mapToInt(placement::share).sum();
+        float[] weights = perOutput(convolution.weight(), parts, width, channels, 1, width);
         return new Convolution(
-                channels(
-                        role,
-                        convolution.weight(),
-                        convolution.width(),
-                        parts,
-                        DoubleUnaryOperator.identity(),
-                        channels,
-                        1,
-                        convolution.width()),
+                device.constant(role, tracks, width, own, weights),
                 convolution
                         .bias()
-                        .map(name ->
-                                channels("bias of " + role, name, 1, parts, DoubleUnaryOperator.identity(), channels)));
-    }
-
-    /** An RMSNorm whose columns ranks share. */
-    Norm normByOutput(String role, nighttrain.io.spec.Parameter.Norm norm) {
-        return new Norm(
-                channels(role, norm.weight(), 1, List.of(norm.size()), DoubleUnaryOperator.identity(), norm.size()),
-                Optional.empty(),
-                (float) norm.epsilon());
+                        .map(name -> device.constant(
+                                "bias of " + role, tracks, 1, own, perOutput(name, parts, 1, channels))));
     }
 
     /**
-     * Numbers of every channel, {@code [tracks, perChannel, channels of this rank]}.
+     * Numbers of every output of some projections side by side, of which this rank has its share of each: {@code [tracks, perOutput, outputs]}.
      *
-     * @param shape of the tensor that holds them, those of a channel side by side
+     * @param parts outputs of each projection
+     * @param perOutput numbers of an output, side by side in the tensor
+     * @param shape of the tensor
      */
-    private Tensor channels(
-            String role,
-            String name,
-            int perChannel,
-            List<Integer> parts,
-            DoubleUnaryOperator function,
-            long... shape) {
+    private float[] perOutput(String name, List<Integer> parts, int perOutput, long... shape) {
         int own = parts.stream().mapToInt(placement::share).sum();
-        float[] values = new float[placement.localTracks() * perChannel * own];
+        float[] values = new float[placement.localTracks() * perOutput * own];
         for (int track = 0; track < placement.localTracks(); track++) {
             CheckpointTensor tensor = checkpoint.tensor(TensorSpec.ofTrack(name, global(track)), shape);
-            int column = track * perChannel * own;
+            int column = track * perOutput * own;
             int first = 0;
             for (int part : parts) {
-                float[] stored = new float[placement.share(part) * perChannel];
-                tensor.copyTo((long) (first + placement.from(part)) * perChannel, stored, 0, stored.length);
+                float[] stored = new float[placement.share(part) * perOutput];
+                tensor.copyTo((long) (first + placement.from(part)) * perOutput, stored, 0, stored.length);
                 for (int i = 0; i < stored.length; i++) {
-                    values[column + i % perChannel * own + i / perChannel] = (float) function.applyAsDouble(stored[i]);
+                    values[column + i % perOutput * own + i / perOutput] = stored[i];
                 }
                 column += placement.share(part);
                 first += part;
             }
         }
-        return device.constant(role, placement.localTracks(), perChannel, own, values);
+        return values;
     }
 
     /** The first {@code rows} rows of a table times {@code scale}; every rank has it whole. */

@@ -2,7 +2,6 @@ package nighttrain.executor.block;
 
 import java.util.List;
 import java.util.Optional;
-import java.util.function.DoubleUnaryOperator;
 import java.util.stream.Stream;
 import nighttrain.executor.architecture.Architecture.Placement;
 import nighttrain.executor.block.Block.Operation;
@@ -140,9 +139,9 @@ record Mamba2Block(Mamba2 spec, Placement placement, WeightFormat inFormat, Weig
                                 spec.in().outputs(),
                                 spec.out().outputs())),
                 new Decay(
-                        loader.perHead("decay" + ofLayer, spec.rate(), Math::exp),
-                        loader.perHead("bias of steps" + ofLayer, spec.stepBias(), DoubleUnaryOperator.identity())),
-                loader.perHead("skip" + ofLayer, spec.skip(), DoubleUnaryOperator.identity()),
+                        loader.exponentials("decay" + ofLayer, spec.rate()),
+                        loader.perHead("bias of steps" + ofLayer, spec.stepBias())),
+                loader.perHead("skip" + ofLayer, spec.skip()),
                 loader.normByOutput("norm of mixed values" + ofLayer, spec.norm()),
                 loader.states("latest tokens of layer " + layer, latestElements()),
                 loader.states("states of layer " + layer, stateElements()),
