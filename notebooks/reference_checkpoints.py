@@ -11,7 +11,8 @@ script asserts that transformers' own llama layers agree where the equations coi
 golden.json: {"prompts": [{"ids": [..], "logits": [[vocab] per prompt position], "greedy": [64 ids]}, ..]}
 
 A seed is accepted only if every greedy step has a clear winner, so that another order of summation cannot change the
-text, and if the trait bites: with it switched off, the logits must differ.
+text, and if the trait bites: with it switched off, the logits must differ. A recurrent model must also give the same
+token by token, its state carried along: one that magnifies rounding proves little.
 """
 
 import argparse
@@ -30,9 +31,9 @@ import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, Gemma3TextConfig, GPT2Config, GptOssConfig, GraniteConfig
-from transformers import GraniteMoeConfig, LlamaConfig, Ministral3Config, MinistralConfig, MistralConfig
-from transformers import MixtralConfig, Olmo3Config, PhiConfig, PretrainedConfig, Qwen2Config, Qwen3Config
-from transformers import Qwen3MoeConfig, SmolLM3Config
+from transformers import GraniteMoeConfig, GraniteMoeHybridConfig, LlamaConfig, Ministral3Config, MinistralConfig
+from transformers import MistralConfig, MixtralConfig, Olmo3Config, PhiConfig, PretrainedConfig, Qwen2Config
+from transformers import Qwen3_5TextConfig, Qwen3Config, Qwen3MoeConfig, SmolLM3Config
 from transformers.integrations.mxfp4 import FP4_VALUES
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRotaryEmbedding
 
@@ -43,6 +44,7 @@ GREEDY_TOKENS = 64
 MIN_MARGIN = 1e-3  # between the best and the second logit of every greedy step
 MIN_DISTINCT = 12  # different ids in a greedy continuation: a model that repeats one token proves little
 MIN_TRAIT_EFFECT = 0.05  # largest change of a logit when the trait is switched off
+MAX_ROUNDING = 2e-4  # largest difference between a recurrent model's whole prompt and the same token by token
 COMMON = dict(
     vocab_size=VOCAB,
     hidden_size=32,
@@ -77,6 +79,26 @@ GPT_OSS = COMMON | dict(
 )
 SLIDING_3_OF_4 = ["sliding_attention"] * 3 + ["full_attention"]
 
+HYBRID = dict(  # a quarter of each head is turned; the sections of positions are those of text, all alike
+    num_key_value_heads=4,
+    head_dim=16,
+    intermediate_size=48,
+    rope_parameters=dict(
+        rope_type="default", rope_theta=1e4, partial_rotary_factor=0.25, mrope_section=[1, 1, 0], mrope_interleaved=True
+    ),
+)
+
+COMMON_GRANITE_HYBRID = {name: value for name, value in COMMON.items() if name != "head_dim"} | dict(
+    num_hidden_layers=4,
+    num_local_experts=0,
+    shared_intermediate_size=40,
+    embedding_multiplier=3.0,
+    logits_scaling=2.0,
+    residual_multiplier=0.4,
+    attention_multiplier=0.2,
+    mamba_chunk_size=64,
+)
+
 Forward = Callable[[Tensor], Tensor]  # ids [time] -> logits [time, vocab]
 
 
@@ -93,7 +115,11 @@ class Reference:
     model_type: str = ""  # to write in the place of the configuration's own
     published_names: dict = field(default_factory=dict)  # keys of config.json to write as published models do
     mxfp4: bool = False  # store experts in MXFP4, whose values transformers then reads back
-    inside: str = ""  # model_type of the multimodal model whose text_config this is; its prefix is `language_model.`
+    recurrent: bool = False  # layers keep a state
+    published_layer_types: bool = False  # write `mamba` and `attention`, as published files do
+    inside: str = ""  # model_type of the multimodal model whose text_config this is
+    renamed: tuple[str, str] = ("", "language_model.")  # how that model's tensor names begin instead
+    others: tuple[str, ...] = ("vision_tower.patch_embedding.weight",)  # tensors that nobody reads
 
 
 REFERENCES = [
@@ -144,6 +170,37 @@ REFERENCES = [
         "qwen3",
         Qwen3Config(**COMMON | dict(head_dim=16, num_hidden_layers=4, intermediate_size=64)),
         neutral="_norm.",
+    ),
+    Reference(
+        "qwen3_5",
+        Qwen3_5TextConfig(
+            **COMMON | HYBRID | dict(num_hidden_layers=4),
+            layer_types=["linear_attention"] * 3 + ["full_attention"],
+            linear_num_key_heads=4,
+            linear_num_value_heads=8,
+            linear_key_head_dim=8,
+            linear_value_head_dim=6,
+        ),
+        neutral="dt_bias",
+        recurrent=True,
+        prompt_lengths=(1, 13, 80),
+    ),
+    Reference(
+        "qwen3_5-multimodal",
+        Qwen3_5TextConfig(
+            **COMMON | HYBRID | dict(num_hidden_layers=3, tie_word_embeddings=True),
+            layer_types=["full_attention", "linear_attention", "linear_attention"],
+            linear_num_key_heads=4,
+            linear_num_value_heads=4,
+            linear_key_head_dim=4,
+            linear_value_head_dim=8,
+            linear_conv_kernel_dim=3,
+        ),
+        neutral="conv1d",
+        recurrent=True,
+        inside="qwen3_5",
+        renamed=("model.", "model.language_model."),
+        others=("model.visual.patch_embed.proj.weight", "mtp.fc.weight", "mtp.layers.0.input_layernorm.weight"),
     ),
     Reference(
         "gpt2",
@@ -316,6 +373,37 @@ REFERENCES = [
         mxfp4=True,
         old_rope_keys=True,
     ),
+    Reference(
+        "granitemoehybrid",
+        GraniteMoeHybridConfig(
+            **COMMON_GRANITE_HYBRID,
+            layer_types=["linear_attention", "linear_attention", "full_attention", "linear_attention"],
+            mamba_n_heads=8,
+            mamba_n_groups=1,
+            mamba_d_state=6,
+        ),
+        neutral="mamba.D",
+        prompt_lengths=(1, 13, 80),
+        recurrent=True,
+        published_layer_types=True,
+    ),
+    Reference(
+        "granitemoehybrid-groups",
+        GraniteMoeHybridConfig(
+            **COMMON_GRANITE_HYBRID | dict(num_hidden_layers=3, tie_word_embeddings=True),
+            layer_types=["full_attention", "linear_attention", "linear_attention"],
+            position_embedding_type="rope",
+            rope_parameters=dict(rope_type="default", rope_theta=500.0),
+            mamba_n_heads=8,
+            mamba_n_groups=2,
+            mamba_d_state=5,
+            mamba_d_conv=3,
+            mamba_conv_bias=False,
+            mamba_proj_bias=True,
+        ),
+        dict(position_embedding_type=None),
+        recurrent=True,
+    ),
 ]
 
 TRACK_CONFIG = track_model.ModelConfig(
@@ -405,6 +493,21 @@ def forward_of(model: torch.nn.Module) -> Forward:
     return forward
 
 
+def stepwise(model: torch.nn.Module) -> Forward:
+    """One token at a time."""
+
+    def forward(ids: Tensor) -> Tensor:
+        cache, logits = None, []
+        with torch.no_grad():
+            for token in ids:
+                output = model(token[None, None], cache=cache, use_cache=True)
+                cache = output.cache
+                logits.append(output.logits[0, 0])
+        return torch.stack(logits)
+
+    return forward
+
+
 def greedy(forward: Forward, prompt: Tensor) -> tuple[list[int], float]:
     """64 greedy ids, each from a full forward over everything before, and the smallest margin met."""
     ids, smallest = prompt, float("inf")
@@ -461,6 +564,10 @@ def make_transformers_checkpoint(reference: Reference, directory: Path, seed: in
         put_experts_into_mxfp4(directory)
     if reference.old_rope_keys:
         spell_rope_as_transformers_4_did(directory)
+    if reference.published_layer_types:
+        path = directory / "config.json"
+        text = path.read_text().replace('"linear_attention"', '"mamba"').replace('"full_attention"', '"attention"')
+        path.write_text(text)
     prompts = random_prompts(seed, reference.prompt_lengths)
     reloaded = forward_of(from_disk(directory))
     lost = largest_difference(reloaded, forward_of(model.eval()), prompts)
@@ -469,9 +576,11 @@ def make_transformers_checkpoint(reference: Reference, directory: Path, seed: in
     make_neutral(plain, reference.neutral)
     effect = largest_difference(reloaded, forward_of(plain), prompts)
     assert effect > MIN_TRAIT_EFFECT, f"{reference.name}: its trait moves logits by only {effect}"
+    if reference.recurrent and largest_difference(reloaded, stepwise(from_disk(directory)), prompts) > MAX_ROUNDING:
+        return None
     outputs = golden(reloaded, prompts)
     if outputs is not None and reference.inside:
-        put_inside(directory, reference.inside)
+        put_inside(directory, reference)
     return outputs
 
 
@@ -509,14 +618,18 @@ def rewrite_config(directory: Path, reference: Reference) -> None:
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
-def put_inside(directory: Path, model_type: str) -> None:
-    """Names config and tensors as the language model of a multimodal checkpoint, beside a tensor of its vision tower."""
+def put_inside(directory: Path, reference: Reference) -> None:
+    """Names config and tensors as the language model of a multimodal checkpoint, beside tensors of its other parts."""
     path = directory / "config.json"
     text = json.loads(path.read_text())
-    path.write_text(json.dumps(dict(model_type=model_type, text_config=text), indent=2, sort_keys=True) + "\n")
+    path.write_text(json.dumps(dict(model_type=reference.inside, text_config=text), indent=2, sort_keys=True) + "\n")
     weights = directory / "model.safetensors"
-    tensors = {f"language_model.{name}": tensor for name, tensor in load_file(weights).items()}
-    tensors["vision_tower.patch_embedding.weight"] = torch.zeros(2, 2)
+    old, new = reference.renamed
+    tensors = {
+        new + name.removeprefix(old) if name.startswith(old) else name: tensor
+        for name, tensor in load_file(weights).items()
+    }
+    tensors |= {name: torch.zeros(2, 2) for name in reference.others}
     save_file(tensors, weights, metadata=dict(format="pt"))
 
 

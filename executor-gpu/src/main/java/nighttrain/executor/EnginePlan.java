@@ -23,7 +23,7 @@ import nighttrain.executor.step.StepLimits;
  * @param maxBatchTokens most tokens in one step of one replica
  * @param maxModelLen longest prompt plus output, in tokens
  * @param cache how one replica's cache is cut
- * @param prefixCache whether the keys and values of shared prefixes are reused
+ * @param prefixCache whether the keys and values of shared prefixes are reused; never where layers keep a state
  * @param threadsPerRank CPU threads that drive one rank
  */
 public record EnginePlan(
@@ -39,6 +39,10 @@ public record EnginePlan(
         boolean prefixCache,
         int threadsPerRank)
         implements Serializable {
+    public EnginePlan {
+        prefixCache = prefixCache && !cache.hasStates();
+    }
+
     /** With a cache of which nothing is known but its pages. */
     public EnginePlan(
             Backend backend,

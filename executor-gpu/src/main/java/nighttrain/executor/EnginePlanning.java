@@ -33,8 +33,8 @@ final class EnginePlanning {
 
     private static final int GPU_PAGE_UNIT = 16;
 
-    /** Share of the heap that the KV caches of all replicas may take; the rest is for weights and the job around. */
-    private static final double CPU_KV_SHARE = 0.25;
+    /** Share of the heap that the caches of all replicas may take; the rest is for weights and the job around. */
+    private static final double CPU_CACHE_SHARE = 0.25;
 
     /** Tokens in a step on CPUs: longer steps gain nothing. */
     private static final int CPU_BATCH_TOKENS = 1024;
@@ -45,7 +45,7 @@ final class EnginePlanning {
     static EnginePlan onCpu(EngineConfig config, ModelSpec model, int maxModelLen) {
         int replicas = Math.max(1, config.layout().replicas());
         int ranks = Math.max(1, config.layout().ranks());
-        long kvBytes = (long) (Runtime.getRuntime().maxMemory() * CPU_KV_SHARE) / replicas;
+        long cacheBytes = (long) (Runtime.getRuntime().maxMemory() * CPU_CACHE_SHARE) / replicas;
         int maxNumSeqs = GpuMemory.leastSequences(config);
         int maxBatchTokens = config.steps().maxBatchTokens() > 0
                 ? config.steps().maxBatchTokens()
@@ -68,7 +68,13 @@ final class EnginePlanning {
                 maxModelLen,
                 config.kv().pages() > 0
                         ? cache
-                        : new CacheBudget(kvBytes, maxNumSeqs, maxBatchTokens, maxModelLen).cut(cache),
+                        : new CacheBudget(
+                                        cacheBytes,
+                                        maxNumSeqs,
+                                        maxBatchTokens,
+                                        maxModelLen,
+                                        config.lengths().sequenceTokens(maxModelLen))
+                                .cut(cache),
                 config.kv().prefixCache(),
                 Math.max(1, threads / (replicas * ranks)));
     }

@@ -59,6 +59,15 @@ public final class Engines {
         }
     }
 
+    /** What the user should know of how an engine serves this model, a line each: nothing here stands in the way. */
+    public static List<String> warnings(EngineConfig config, ModelSpec model) {
+        return config.kv().prefixCache() && model.stateElementsPerSequence() > 0
+                ? List.of("no reuse of prefixes with " + model.modelType()
+                        + ": its layers keep a state, which is known at a sequence's end alone (--prefix-cache false"
+                        + " leaves this line out)")
+                : List.of();
+    }
+
     /**
      * What {@code config} comes to for this model on this machine.
      *
@@ -183,7 +192,7 @@ public final class Engines {
                         checkpoint.spec().vocabSize(),
                         plan.maxModelLen(),
                         // A token with more is computed again, which the state of a layer would not bear.
-                        plan.cache().slots() > 0 ? SCORED_PER_STEP : Integer.MAX_VALUE),
+                        plan.cache().hasStates() ? SCORED_PER_STEP : Integer.MAX_VALUE),
                 replicas,
                 readings(config, plan));
     }

@@ -4,6 +4,7 @@ import nighttrain.executor.block.ModelBlocks;
 import nighttrain.executor.cache.CacheBudget;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.cache.CacheSpec;
+import nighttrain.executor.cache.CacheSpec.RecurrentState;
 import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.UserError;
@@ -15,11 +16,10 @@ import nighttrain.io.spec.ModelSpec;
  * @param budgetBytes that the engine may fill
  * @param weightBytes of the rank's share of the model
  * @param activationBytes of a step at its largest
- * @param kvBytesPerToken of the rank's share of one token's keys and values
- * @param usefulTokens of KV cache, over all sequences, with which a full batch makes headway
+ * @param usefulCacheBytes of the rank's share of a cache with which a full batch makes headway: of every sequence its state, and keys
+ *     and values of some tokens
  */
-public record GpuMemory(
-        long budgetBytes, long weightBytes, long activationBytes, long kvBytesPerToken, long usefulTokens) {
+public record GpuMemory(long budgetBytes, long weightBytes, long activationBytes, long usefulCacheBytes) {
     /** For libraries, kernels, recordings and the attention's partial results. */
     public static final long RESERVE_BYTES = 2L << 30;
 
@@ -35,12 +35,13 @@ public record GpuMemory(
      */
     static GpuMemory of(EngineConfig config, ModelSpec model, int ranks, int maxTokens, int maxSamples, long budget) {
         ModelBlocks.checkRanks(model, ranks);
+        long usefulPerSequence = USEFUL_TOKENS * model.kvElementsPerToken() * HardwareProfile.BF16_BYTES
+                + model.stateElementsPerSequence() * RecurrentState.ELEMENT_BYTES;
         return new GpuMemory(
                 budget,
                 ModelFootprint.gpuBytesPerRank(model, ranks),
                 ModelBlocks.of(model, 0, ranks).bufferBytes(maxTokens, maxSamples),
-                ModelFootprint.kvElementsPerRank(model, ranks) * HardwareProfile.BF16_BYTES,
-                (long) USEFUL_TOKENS * leastSequences(config));
+                leastSequences(config) * usefulPerSequence / ranks);
     }
 
     /** The fewest sequences in a step that {@code config} is content with. */
@@ -48,14 +49,14 @@ public record GpuMemory(
         return config.steps().maxNumSeqs() > 0 ? config.steps().maxNumSeqs() : EnginePlanning.LEAST_SEQUENCES;
     }
 
-    /** What is left for keys and values. */
-    public long kvBytes() {
+    /** What is left for the cache. */
+    public long cacheBytes() {
         return Math.max(0, budgetBytes - weightBytes - activationBytes - RESERVE_BYTES);
     }
 
     /** What must be there for the layout to count as fitting. */
     public long neededBytes() {
-        return weightBytes + activationBytes + RESERVE_BYTES + kvBytesPerToken * usefulTokens;
+        return weightBytes + activationBytes + RESERVE_BYTES + usefulCacheBytes;
     }
 
     /** What an engine of {@code plan} fills of one GPU. */
@@ -65,10 +66,10 @@ public record GpuMemory(
 
     /** Whether a full batch makes headway in it. */
     public boolean isUseful() {
-        return kvBytes() >= kvBytesPerToken * usefulTokens;
+        return cacheBytes() >= usefulCacheBytes;
     }
 
-    /** The pages of one replica's KV cache, where so many sequences run at most. */
+    /** One replica's cache, where so many sequences run at most. */
     CacheLayout cut(EngineConfig config, ModelSpec model, int ranks, int maxNumSeqs, int maxTokens, int maxModelLen) {
         CacheLayout cache = CacheLayout.of(
                 CacheSpec.of(model, ranks, HardwareProfile.BF16_BYTES, maxModelLen),
@@ -77,6 +78,12 @@ public record GpuMemory(
                 maxNumSeqs);
         return config.kv().pages() > 0
                 ? cache
-                : new CacheBudget(kvBytes() * ranks, maxNumSeqs, maxTokens, maxModelLen).cut(cache);
+                : new CacheBudget(
+                                cacheBytes() * ranks,
+                                maxNumSeqs,
+                                maxTokens,
+                                maxModelLen,
+                                config.lengths().sequenceTokens(maxModelLen))
+                        .cut(cache);
     }
 }

@@ -39,9 +39,9 @@ class BytecodeModesTest {
         assertThat(run(TIERED, OPERATIONS, "400")).isEqualTo(interpreted);
     }
 
-    /** RMS norm, rotary embedding, SwiGLU; layer norm, GELU; parallel blocks; experts, attention sinks. */
+    /** RMS norm, rotary embedding, SwiGLU; layer norm, GELU; parallel blocks; experts, attention sinks; delta nets, gates. */
     @ParameterizedTest
-    @ValueSource(strings = {"llama-gqa", "phi", "gpt-oss"})
+    @ValueSource(strings = {"llama-gqa", "phi", "gpt-oss", "qwen3_5"})
     void engines(String name) throws Exception {
         String[] arguments = {Goldens.checkpoint(name).toString(), "3", "golden"};
         List<String> interpreted = run(INTERPRETED, EngineBits.class.getName(), arguments);

@@ -55,8 +55,8 @@ class EngineGreedyTest {
 
     static Stream<Arguments> checkpointsAndVariants() {
         Variant fourRanks = new Variant("four ranks", 4, 1, 8, 32, 16, 0, true);
-        return Stream.of(Goldens.names(), Goldens.mixtures())
-                .flatMap(List::stream)
+        return Goldens.names().stream()
+
                 .flatMap(name -> Stream.concat(VARIANTS.stream(), Stream.of(fourRanks))
                         .filter(variant -> variant.ranks() <= Goldens.mostRanks(name))
                         .map(variant -> Arguments.of(name, variant)));
@@ -83,7 +83,9 @@ class EngineGreedyTest {
                 assertThat(engine.stats().preemptions() > 0).isEqualTo(!name.equals("mistral-sliding-window"));
             }
             if (variant.name().startsWith("prefix")) {
-                assertThat(engine.stats().cachedPromptTokens()).isPositive();
+                // A state is known at the end of its sequence alone.
+                assertThat(engine.stats().cachedPromptTokens() > 0)
+                        .isEqualTo(!engine.plan().cache().hasStates());
             }
             assertThat(engine.stats().kvUsed()).isZero();
         }

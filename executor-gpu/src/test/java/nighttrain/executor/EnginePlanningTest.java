@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.file.Path;
 import java.util.Map;
 import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.EngineConfig.KvConfig;
 import nighttrain.executor.EngineConfig.Lengths;
 import nighttrain.executor.EngineConfig.StepConfig;
 import nighttrain.executor.perf.AllReduceLatency;
@@ -101,6 +102,51 @@ class EnginePlanningTest {
         EnginePlan plan = Engines.plan(cpu, shape("dense-tiny"));
         assertThat(plan.maxNumSeqs()).isEqualTo(256);
         assertThat(plan.choice()).isEmpty();
+    }
+
+    /** Half of an 80 GiB card is weights; the rest holds some hundred states. */
+    @Test
+    void slotsAreFewerThanSequencesWhereStatesAreLarge() {
+        ModelSpec model = shape("qwen3.5-27b");
+        HardwareProfile card = gpu("H100", 80L << 30);
+        EngineConfig asked = EngineConfig.defaults().with(new Lengths(384, 128));
+        EnginePlan plan = Engines.planOn(card, 1, asked.with(new Layout(1, 1)), model);
+        assertThat(plan.cache().slots()).isBetween(70, 130);
+        assertThat(plan.sequencesHeld(512)).isBetween(70.0, 130.0);
+        assertThat(plan.prefixCache()).isFalse();
+        GpuMemory memory = Engines.memoryOn(card, 1, asked, model);
+        assertThat(memory.usedBytes(plan)).isLessThanOrEqualTo(memory.budgetBytes());
+        assertThat(memory.isUseful()).as("256 states do not fit").isFalse();
+        assertThat(Engines.planOn(card, 2, asked, model).ranks()).isEqualTo(2);
+    }
+
+    @Test
+    void aSmallerModelOfTheKindHasASlotForEverySequence() {
+        EnginePlan plan =
+                Engines.planOn(H200, 1, EngineConfig.defaults().with(new Lengths(384, 128)), shape("qwen3.5-9b"));
+        assertThat(plan.ranks()).isEqualTo(1);
+        assertThat(plan.cache().slots()).isEqualTo(plan.maxNumSeqs()).isGreaterThanOrEqualTo(1024);
+    }
+
+    @Test
+    void modelsWithStatesRunOnCpusAloneAndReuseNoPrefix() {
+        ModelSpec model = shape("qwen3.5-9b");
+        EngineConfig cuda = EngineConfig.on(Backend.CUDA).with(new StepConfig(4, 0, 512));
+        assertThatThrownBy(() -> Engines.check(cuda, model))
+                .isInstanceOf(UserError.class)
+                .hasMessage(
+                        "model cannot run on GPUs: qwen3_5_text (GPUs compute no gated delta nets yet; use --backend cpu"
+                                + " or choose another model)");
+        assertThatThrownBy(() -> Engines.plan(cuda, model)).hasMessageStartingWith("model cannot run on GPUs: ");
+        Engines.check(cuda, DENSE_8B);
+        EngineConfig cpu = EngineConfig.on(Backend.CPU).with(new StepConfig(4, 0, 512)).withThreads(1);
+        assertThat(Engines.plan(cpu, model).prefixCache()).isFalse();
+        assertThat(Engines.warnings(cpu, model))
+                .containsExactly("no reuse of prefixes with qwen3_5_text: its layers keep a state, which is known at a"
+                        + " sequence's end alone (--prefix-cache false leaves this line out)");
+        assertThat(Engines.warnings(cpu, DENSE_8B)).isEmpty();
+        assertThat(Engines.warnings(EngineConfig.on(Backend.CPU).with(new StepConfig(4, 0, 512)).with(new KvConfig(16, 0, false)).withThreads(1), model))
+                .isEmpty();
     }
 
     @Test

@@ -8,6 +8,7 @@ import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 
 /** Small random checkpoints and what an independent implementation made of them; see notebooks/reference_checkpoints.py. */
@@ -25,18 +26,29 @@ public final class Goldens {
                 "mistral-layer-types",
                 "qwen2",
                 "qwen3",
+                "qwen3_5",
+                "qwen3_5-multimodal",
                 "gemma3",
                 "gemma3-multimodal",
                 "smollm3",
                 "ministral3",
                 "olmo3",
                 "granite",
+                "granitemoehybrid",
+                "granitemoehybrid-groups",
                 "gpt2",
                 "gpt2-unscaled",
                 "phi",
                 "phi-tied",
                 "ladder-converted",
+                "qwen3-moe",
+                "qwen3-moe-raw-weights",
+                "mixtral",
+                "granitemoe",
+                "gpt-oss",
+                "gpt-oss-mxfp4",
                 "parallel-track",
+                "pt-moe",
                 "desync-residual",
                 "laneformer",
                 "laneformer-lane-norms");
@@ -47,16 +59,16 @@ public final class Goldens {
         return List.of("fp8-tensor", "fp8-channel", "fp8-block", "fp8-scale-inv", "fp8-static");
     }
 
-    /** Those with experts, which GPUs cannot compute yet. */
-    public static List<String> mixtures() {
-        return List.of(
-                "qwen3-moe", "qwen3-moe-raw-weights", "mixtral", "granitemoe", "gpt-oss", "gpt-oss-mxfp4", "pt-moe");
+    /** Whether GPUs have kernels for all of its parts. */
+    public static boolean runsOnGpus(String name) {
+        return Stream.of("qwen3_5", "granitemoe", "qwen3-moe", "mixtral", "gpt-oss", "pt-moe").noneMatch(name::startsWith);
     }
 
     /** On how many ranks a checkpoint can run: four tracks or heads, two of whose key heads two ranks each have; or heads that are normed together. */
     public static int mostRanks(String name) {
         return switch (name) {
-            case "olmo3" -> 1;
+            case "olmo3", "granitemoehybrid" -> 1;
+            case "granitemoehybrid-groups" -> 2;
             default -> 4;
         };
     }

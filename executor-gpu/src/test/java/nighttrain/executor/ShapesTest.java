@@ -109,6 +109,20 @@ class ShapesTest {
         });
     }
 
+    /** Counts by transformers 5.24, states and KV by the published sizes. */
+    @Test
+    void hybridsHaveTheirPublishedParametersAndStates() {
+        ModelFootprint small = ModelFootprint.of(shape("qwen3.5-9b"));
+        assertThat(small.parameters()).isEqualTo(8_953_803_264L);
+        assertThat(small.kvElementsPerToken()).isEqualTo(2 * 8 * 4 * 256);
+        long convolutions = 24L * (2 * 2_048 + 4_096) * 3;
+        assertThat(small.stateBytesPerSequence()).isEqualTo((48L << 20) + 4 * convolutions);
+        ModelFootprint large = ModelFootprint.of(shape("qwen3.5-27b"));
+        assertThat(large.parameters()).isEqualTo(26_895_998_464L);
+        assertThat(large.kvElementsPerToken()).isEqualTo(2 * 16 * 4 * 256);
+        assertThat(large.stateBytesPerSequence()).isEqualTo((144L << 20) + 4 * 48L * (2 * 2_048 + 6_144) * 3);
+    }
+
     @Test
     void syncsPerToken() {
         assertThat(ModelFootprint.of(shape("dense-30b"))).satisfies(f -> {

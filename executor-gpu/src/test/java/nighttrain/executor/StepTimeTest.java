@@ -12,9 +12,11 @@ import java.util.stream.IntStream;
 import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.EngineConfig.KvConfig;
 import nighttrain.executor.EngineConfig.StepConfig;
+import nighttrain.executor.device.Device.PeakRates;
 import nighttrain.executor.perf.AllReduceLatency;
 import nighttrain.executor.perf.Forecast;
 import nighttrain.executor.perf.HardwareProfile;
+import nighttrain.executor.perf.Roofline;
 import nighttrain.executor.perf.Roofline.Step;
 import nighttrain.executor.perf.StepTime;
 import nighttrain.io.checkpoint.Checkpoint;
@@ -82,6 +84,25 @@ class StepTimeTest {
         assertThat(forecast.outputTokens()).isEqualTo(256L * outputTokens);
         assertThat(forecast.outputTokens() / forecast.seconds() / measuredTokensPerS)
                 .isCloseTo(1, within(0.13));
+    }
+
+    /** Decoding reads weights once, every state and key, and writes the states: of 256 sequences more bytes than the weights. */
+    @Test
+    void decodeStepsReadAndWriteStates() {
+        double bytesPerSecond = 4e12;
+        ModelSpec model = shape("qwen3.5-9b");
+        Roofline roofline = new Roofline(model, 1, new PeakRates(bytesPerSecond, 1e18));
+        double weights = 2.0 * (model.parameterCount() - (long) model.vocabSize() * model.hiddenSize());
+        double states = 2.0 * 256 * 4 * model.stateElementsPerSequence();
+        double keys = 2.0 * 256 * 1_000 * model.kvElementsPerToken();
+        double bytes = roofline.seconds(Step.decode(256, 1_000)) * bytesPerSecond;
+        assertThat(states).isGreaterThan(weights);
+        assertThat(bytes / (weights + states + keys)).as("and activations").isBetween(1.0, 1.08);
+        Roofline four = new Roofline(model, 4, new PeakRates(bytesPerSecond, 1e18));
+        assertThat(four.seconds(Step.decode(256, 1_000)) * bytesPerSecond / bytes)
+                .isBetween(0.25, 0.28);
+        double longer = roofline.seconds(Step.decode(256, 16_000)) * bytesPerSecond;
+        assertThat(longer - bytes).as("keys and values alone grow").isCloseTo(15 * keys, within(1e6));
     }
 
     @Test

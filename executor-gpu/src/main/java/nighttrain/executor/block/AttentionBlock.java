@@ -14,31 +14,42 @@ import nighttrain.executor.device.Ops.AttentionShape;
 import nighttrain.executor.device.Ops.HeadNorms;
 import nighttrain.executor.device.Ops.KvPages;
 import nighttrain.executor.device.Ops.Rotation;
+import nighttrain.executor.device.RecurrentOps;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter;
+import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.WeightFormat;
 
 /** Grouped-query attention over paged keys and values: a rank has whole heads. Where ranks are more than key and value heads, several have the same. */
 record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat, WeightFormat outFormat)
         implements Block {
     static AttentionBlock of(Attention spec, Placement placement, ModelSpec model) {
-        AttentionShape shape = new AttentionBlock(spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN).shape();
-        int hidden = spec.output().outputs();
+        AttentionBlock plain = new AttentionBlock(spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN);
+        int hidden = spec.projections().output().outputs();
         return new AttentionBlock(
                 spec,
                 placement,
-                model.formatOf(List.of(spec.query(), spec.key(), spec.value())).of(shape.qkvCols(), hidden),
-                model.formatOf(List.of(spec.output())).of(hidden, shape.queryCols()));
+                model.formatOf(plain.first()).of(plain.inCols(), hidden),
+                model.formatOf(List.of(spec.projections().output())).of(hidden, plain.shape().queryCols()));
+    }
+
+    /** Queries, keys, values and the gate, where there is one. */
+    private List<Linear> first() {
+        return Stream.concat(Stream.of(spec.projections().query(), spec.projections().key(), spec.projections().value()), spec.projections().gate().stream())
+                .toList();
+    }
+
+    private int inCols() {
+        return shape().qkvCols() + (spec.projections().gate().isPresent() ? shape().queryCols() : 0);
     }
 
     @Override
     public List<Fp8Matrix> fp8Matrices() {
-        int hidden = spec.output().outputs();
+        int hidden = spec.projections().output().outputs();
         return Stream.concat(
-                        Fp8Matrix.of(inFormat, shape().qkvCols(), hidden),
-                        Fp8Matrix.of(outFormat, hidden, shape().queryCols()))
+                        Fp8Matrix.of(inFormat, inCols(), hidden), Fp8Matrix.of(outFormat, hidden, shape().queryCols()))
                 .toList();
     }
 
@@ -49,7 +60,7 @@ record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat
     }
 
     private BufferSpec queryKeyValue() {
-        return new BufferSpec("queries, keys and values", shape().qkvCols());
+        return new BufferSpec("queries, keys and values", inCols());
     }
 
     private BufferSpec mixed() {
@@ -70,7 +81,7 @@ record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat
     @Override
     public Map<Parameter, Integer> copies() {
         int copies = placement.copies(spec.kvHeads());
-        return Map.of(spec.key(), copies, spec.value(), copies);
+        return Map.of(spec.projections().key(), copies, spec.projections().value(), copies);
     }
 
     @Override
@@ -87,7 +98,9 @@ record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat
 
     @Override
     public Optional<String> missingOnGpus() {
-        return spec.sinks().map(any -> "attention sinks");
+        return spec.sinks()
+                .map(any -> "attention sinks")
+                .or(() -> spec.projections().gate().map(any -> "attention with an output gate"));
     }
 
     @Override
@@ -95,15 +108,16 @@ record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat
         int tracks = placement.localTracks();
         double queries = shape().queryCols();
         double keys = shape().kvCols();
-        int hidden = spec.output().outputs();
+        int hidden = spec.projections().output().outputs();
         return List.of(
-                Operation.linear(tracks, step.tokens(), queries + 2 * keys, hidden, inFormat),
+                Operation.linear(tracks, step.tokens(), inCols(), hidden, inFormat),
                 Operation.memory(tracks, step.tokens() * 2.0 * (queries + 2 * keys)),
                 Operation.memory(tracks, spec.normsAllHeads() ? step.tokens() * 2.0 * (queries + keys) : 0),
                 new Operation(
                         4 * tracks * step.pairs() * queries,
                         tracks * (2 * step.keys() * keys + 2 * step.tokens() * queries),
                         0),
+                Operation.memory(tracks, spec.projections().gate().isPresent() ? step.tokens() * 3.0 * queries : 0),
                 Operation.linear(tracks, step.tokens(), hidden, queries, outFormat));
     }
 
@@ -112,25 +126,23 @@ record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat
         String ofLayer = " of layer " + layer;
         return new Loaded(
                 loader.ops(),
+                spec.projections().gate().map(linear -> loader.recurrentOps()),
                 this,
                 shape(),
-                loader.byHead(
-                        "queries, keys and values" + ofLayer,
-                        inFormat,
-                        List.of(spec.query(), spec.key(), spec.value()),
-                        spec.headDim()),
+                loader.byHead("queries, keys and values" + ofLayer, inFormat, first(), spec.headDim()),
                 spec.headNorms()
                         .map(norms -> new HeadNorms(
                                 loader.normPerTrack("norm of queries" + ofLayer, norms.query()),
                                 loader.normPerTrack("norm of keys" + ofLayer, norms.key()))),
                 loader.rotation(spec),
                 loader.kvPages(layer, shape()),
-                loader.byInput("attention's output" + ofLayer, outFormat, spec.output()),
-                spec.sinks().map(sinks -> loader.byHead("attention sinks" + ofLayer, sinks)));
+                loader.byInput("attention's output" + ofLayer, outFormat, spec.projections().output()),
+                spec.sinks().map(sinks -> loader.perHead("attention sinks" + ofLayer, sinks)));
     }
 
     private record Loaded(
             Ops ops,
+            Optional<RecurrentOps> gateOps,
             AttentionBlock block,
             AttentionShape shape,
             Matrix queryKeyValue,
@@ -151,6 +163,7 @@ record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat
             }
             ops.ropeAndWriteKv(qkv, pages, shape, rotation, block.spec.normsAllHeads() ? Optional.empty() : headNorms);
             ops.attention(mixed, qkv, pages, shape, sinks);
+            gateOps.ifPresent(gate -> gate.gate(mixed, qkv, shape.qkvCols()));
             ops.linear(out, mixed, output);
         }
     }

@@ -38,7 +38,7 @@ public interface Block {
         return 0;
     }
 
-    /** What it needs that GPUs cannot compute yet. */
+    /** What it has that no GPU kernel serves; none where it runs on GPUs. */
     default Optional<String> missingOnGpus() {
         return Optional.empty();
     }
@@ -84,13 +84,13 @@ public interface Block {
      *
      * @param flops a multiplication and an addition are two
      * @param elements of weights, activations, keys and values
-     * @param logits elements that are fp32 on every device
+     * @param fp32 elements that are fp32 on every device: logits, states
      * @param fp8 elements in 8 bits on GPUs; where there are any, the multiplications are of 8 bits, too
      */
-    record Operation(double flops, double elements, double logits, double fp8) {
+    record Operation(double flops, double elements, double fp32, double fp8) {
         /** Without numbers of 8 bits. */
-        Operation(double flops, double elements, double logits) {
-            this(flops, elements, logits, 0);
+        Operation(double flops, double elements, double fp32) {
+            this(flops, elements, fp32, 0);
         }
 
         /** {@code rows} rows through {@code tracks} matrices. */
@@ -120,9 +120,10 @@ public interface Block {
      * What a step computes.
      *
      * @param tokens in all
+     * @param sequences that they are of
      * @param samples tokens sampled
      * @param keys positions whose keys and values are read, over all sequences
      * @param pairs of a token and a position that it sees
      */
-    record StepSize(long tokens, long samples, double keys, double pairs) {}
+    record StepSize(long tokens, long sequences, long samples, double keys, double pairs) {}
 }

@@ -10,10 +10,12 @@ import nighttrain.executor.block.Block.Operation;
 import nighttrain.executor.block.Block.StepSize;
 import nighttrain.executor.device.Ops.Norm;
 import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.GatedDeltaNet;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.LayerSpec.FeedForward;
 import nighttrain.io.spec.LayerSpec.Mixer;
 import nighttrain.io.spec.LayerSpec.Residual;
+import nighttrain.io.spec.Mamba2;
 import nighttrain.io.spec.MixtureOfExperts;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
@@ -26,7 +28,12 @@ public record LayerBlock(LayerSpec spec, Block mixer, Block feedForward, Placeme
     }
 
     private static Block block(Mixer mixer, Placement placement, ModelSpec model) {
-        return AttentionBlock.of((Attention) mixer, placement, model); // the one mixer that there is
+        if (mixer instanceof GatedDeltaNet net) {
+            return GatedDeltaNetBlock.of(net, placement, model);
+        }
+        return mixer instanceof Mamba2 mamba
+                ? Mamba2Block.of(mamba, placement, model)
+                : AttentionBlock.of((Attention) mixer, placement, model);
     }
 
     private static Block block(FeedForward feedForward, Placement placement, ModelSpec model) {

@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.DoubleUnaryOperator;
 import nighttrain.executor.architecture.Architecture.Placement;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Device;
@@ -17,6 +18,9 @@ import nighttrain.executor.device.Ops.AttentionShape;
 import nighttrain.executor.device.Ops.KvPages;
 import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.device.Ops.Rotation;
+import nighttrain.executor.device.RecurrentOps;
+import nighttrain.executor.device.RecurrentOps.Convolution;
+import nighttrain.executor.device.RecurrentOps.States;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.checkpoint.Bfloat16;
 import nighttrain.io.checkpoint.Checkpoint;
@@ -63,6 +67,10 @@ public final class Loader {
         return device.ops();
     }
 
+    RecurrentOps recurrentOps() {
+        return device.recurrentOps().orElseThrow();
+    }
+
     /** Cosines and sines for every position; layers of equal positions share them. */
     Rotation rotation(Attention attention) {
         return rotations.computeIfAbsent(
@@ -81,6 +89,84 @@ public final class Loader {
                 cache.pageTokens(),
                 shape.kvHeads(),
                 shape.headDim());
+    }
+
+    /** A layer's states: a slot for every sequence, and one that belongs to none. */
+    States states(String role, int elements) {
+        return recurrentOps().states(role, placement.localTracks(), cache.slots() + 1, elements);
+    }
+
+    /** A number of every head that this rank has. */
+    Tensor perHead(String role, Vector heads) {
+        return perHead(role, heads, DoubleUnaryOperator.identity());
+    }
+
+    /** As {@link #perHead}, where the checkpoint keeps logarithms. */
+    Tensor exponentials(String role, Vector heads) {
+        return perHead(role, heads, Math::exp);
+    }
+
+    private Tensor perHead(String role, Vector heads, DoubleUnaryOperator function) {
+        float[] values = perOutput(heads.name(), List.of(heads.size()), 1, heads.size());
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) function.applyAsDouble(values[i]);
+        }
+        return device.constant(role, placement.localTracks(), 1, placement.share(heads.size()), values);
+    }
+
+    /** An RMSNorm whose columns ranks share. */
+    Norm normByOutput(String role, nighttrain.io.spec.Parameter.Norm norm) {
+        float[] weights = perOutput(norm.weight(), List.of(norm.size()), 1, norm.size());
+        return new Norm(
+                device.constant(role, placement.localTracks(), 1, placement.share(norm.size()), weights),
+                Optional.empty(),
+                (float) norm.epsilon());
+    }
+
+    /**
+     * A convolution of channels that ranks share as they do the projections which they are.
+     *
+     * @param parts the channels of each projection
+     */
+    Convolution convolution(String role, nighttrain.io.spec.Parameter.Convolution convolution, List<Integer> parts) {
+        int tracks = placement.localTracks();
+        int channels = convolution.channels();
+        int width = convolution.width();
+        int own = parts.stream().mapToInt(placement::share).sum();
+        float[] weights = perOutput(convolution.weight(), parts, width, channels, 1, width);
+        return new Convolution(
+                device.constant(role, tracks, width, own, weights),
+                convolution
+                        .bias()
+                        .map(name -> device.constant(
+                                "bias of " + role, tracks, 1, own, perOutput(name, parts, 1, channels))));
+    }
+
+    /**
+     * Numbers of every output of some projections side by side, of which this rank has its share of each: {@code [tracks, perOutput, outputs]}.
+     *
+     * @param parts outputs of each projection
+     * @param perOutput numbers of an output, side by side in the tensor
+     * @param shape of the tensor
+     */
+    private float[] perOutput(String name, List<Integer> parts, int perOutput, long... shape) {
+        int own = parts.stream().mapToInt(placement::share).sum();
+        float[] values = new float[placement.localTracks() * perOutput * own];
+        for (int track = 0; track < placement.localTracks(); track++) {
+            CheckpointTensor tensor = checkpoint.tensor(TensorSpec.ofTrack(name, global(track)), shape);
+            int column = track * perOutput * own;
+            int first = 0;
+            for (int part : parts) {
+                float[] stored = new float[placement.share(part) * perOutput];
+                tensor.copyTo((long) (first + placement.from(part)) * perOutput, stored, 0, stored.length);
+                for (int i = 0; i < stored.length; i++) {
+                    values[column + i % perOutput * own + i / perOutput] = stored[i];
+                }
+                column += placement.share(part);
+                first += part;
+            }
+        }
+        return values;
     }
 
     /** The first {@code rows} rows of a table times {@code scale}; every rank has it whole. */
@@ -204,17 +290,6 @@ public final class Loader {
             values.add(values(vector.name(), global(track), vector.size()));
         }
         return device.constant(role, placement.localTracks(), 1, vector.size(), concatenated(values));
-    }
-
-    /** A number for each of this rank's heads. */
-    Tensor byHead(String role, Vector heads) {
-        int share = placement.share(heads.size());
-        List<float[]> values = new ArrayList<>();
-        for (int track = 0; track < placement.localTracks(); track++) {
-            int from = placement.from(heads.size());
-            values.add(Arrays.copyOfRange(values(heads.name(), global(track), heads.size()), from, from + share));
-        }
-        return device.constant(role, placement.localTracks(), 1, share, concatenated(values));
     }
 
     /** A layer over the streams of all tracks side by side: every track has its columns, and the first adds the bias. */

@@ -7,46 +7,68 @@ import nighttrain.executor.cache.CacheLayout.Group;
 import nighttrain.io.UserError;
 
 /**
- * Cuts memory into the pages of a cache's groups. All groups are sized for the same number of sequences of a typical length; where they
- * hold as many as may run, for longer ones. What is left goes to the groups in their order, those without a window first: there it keeps
- * prefixes. No group gets more than the longest sequences fill, or less than one of them needs.
+ * Cuts memory into the slots and the pages of a cache's groups. There are as many slots as sequences of the expected length find pages
+ * beside. All groups are sized for the same number of sequences of a typical length; where they hold as many as may run, for longer
+ * ones. What is left goes to the groups in their order, those without a window first: there it keeps prefixes. No group gets more than
+ * the longest sequences fill, or less than one of them needs.
  *
  * @param bytes memory to use, over all ranks
  * @param maxSequences most sequences that run at once
  * @param maxTokens most tokens of a step: the pages of pieces of prompts come on top of those of windows
  * @param maxModelLen longest sequence
+ * @param expectedTokens of a sequence
  */
-public record CacheBudget(long bytes, int maxSequences, int maxTokens, int maxModelLen) {
+public record CacheBudget(long bytes, int maxSequences, int maxTokens, int maxModelLen, int expectedTokens) {
     /** Prompt and answer of a row are seldom longer together. */
     private static final int TYPICAL_TOKENS = 4096;
 
+    /** For sequences of which nothing is known. */
+    public CacheBudget(long bytes, int maxSequences, int maxTokens, int maxModelLen) {
+        this(bytes, maxSequences, maxTokens, maxModelLen, Math.min(TYPICAL_TOKENS, maxModelLen));
+    }
+
     /**
-     * The pages of a model's groups.
+     * The slots and pages of a model's layers.
      *
-     * @param unsized the groups, whatever their pages
+     * @param unsized the groups, whatever their pages, and the most slots
      */
     public CacheLayout cut(CacheLayout unsized) {
+        if (unsized.slotBytes(1) + cost(unsized, 0, maxModelLen) > bytes) {
+            throw tooSmall(unsized);
+        }
+        int slots = unsized.hasStates() ? slots(unsized) : 0;
+        long forPages = bytes - unsized.slotBytes(slots);
+        List<Group> groups = pages(unsized, unsized.hasStates() ? slots : maxSequences, forPages);
+        return new CacheLayout(unsized.pageTokens(), groups, slots, unsized.slotBytes());
+    }
+
+    private int slots(CacheLayout unsized) {
+        long longest = cost(unsized, 0, maxModelLen);
+        return largest(
+                1,
+                Math.min(unsized.slots(), maxSequences),
+                count -> unsized.slotBytes(count) + Math.max(cost(unsized, count, expectedTokens), longest) <= bytes);
+    }
+
+    private List<Group> pages(CacheLayout unsized, int most, long forPages) {
         int pageTokens = unsized.pageTokens();
         List<Group> groups = unsized.groups();
-        if (cost(groups, pageTokens, 0, maxModelLen) > bytes) {
-            throw tooSmall(groups, pageTokens);
-        }
         int typical = Math.min(TYPICAL_TOKENS, maxModelLen);
-        int sequences = largest(0, maxSequences, count -> cost(groups, pageTokens, count, typical) <= bytes);
-        int length = sequences < maxSequences
+        int sequences = largest(0, most, count -> cost(unsized, count, typical) <= forPages);
+        int length = sequences < most
                 ? typical
-                : largest(typical, maxModelLen, tokens -> cost(groups, pageTokens, sequences, tokens) <= bytes);
-        long left = bytes - cost(groups, pageTokens, sequences, length);
+                : largest(typical, maxModelLen, tokens -> cost(unsized, sequences, tokens) <= forPages);
+        long left = forPages - cost(unsized, sequences, length);
         Group[] sized = new Group[groups.size()];
         for (int index : unwindowedFirst(groups)) {
             Group group = groups.get(index);
             long pages = pages(group, pageTokens, sequences, length);
-            long useful = Math.max(pages, (long) maxSequences * CacheLayout.pagesFor(maxModelLen, pageTokens));
+            long useful = Math.max(pages, (long) most * CacheLayout.pagesFor(maxModelLen, pageTokens));
             long more = Math.min(useful - pages, left / group.pageBytes(pageTokens));
             left -= more * group.pageBytes(pageTokens);
             sized[index] = new Group(group.spec(), group.layers(), (int) Math.min(pages + more, Integer.MAX_VALUE - 1));
         }
-        return new CacheLayout(pageTokens, List.of(sized), unsized.slots());
+        return List.of(sized);
     }
 
     private static List<Integer> unwindowedFirst(List<Group> groups) {
@@ -69,8 +91,10 @@ public record CacheBudget(long bytes, int maxSequences, int maxTokens, int maxMo
         return Math.max(Math.min(all, decoding + pieces), group.spec().pages(maxModelLen, pageTokens, pageTokens));
     }
 
-    private long cost(List<Group> groups, int pageTokens, int sequences, int tokens) {
-        return groups.stream()
+    /** Of pages. */
+    private long cost(CacheLayout unsized, int sequences, int tokens) {
+        int pageTokens = unsized.pageTokens();
+        return unsized.groups().stream()
                 .mapToLong(group -> pages(group, pageTokens, sequences, tokens) * group.pageBytes(pageTokens))
                 .sum();
     }
@@ -90,15 +114,17 @@ public record CacheBudget(long bytes, int maxSequences, int maxTokens, int maxMo
         return low;
     }
 
-    private UserError tooSmall(List<Group> groups, int pageTokens) {
+    private UserError tooSmall(CacheLayout unsized) {
+        int pageTokens = unsized.pageTokens();
+        long state = unsized.slotBytes(1);
         int fitting = largest(
                 0,
                 maxModelLen,
-                tokens -> new CacheBudget(bytes, maxSequences, maxTokens, tokens).cost(groups, pageTokens, 0, tokens)
+                tokens -> state + new CacheBudget(bytes, maxSequences, maxTokens, tokens).cost(unsized, 0, tokens)
                         <= bytes);
         return UserError.of(
                 "KV cache too small for one sequence",
-                maxModelLen + " tokens need " + mebibytes(cost(groups, pageTokens, 0, maxModelLen)) + " MiB",
+                maxModelLen + " tokens need " + mebibytes(state + cost(unsized, 0, maxModelLen)) + " MiB",
                 mebibytes(bytes) + " MiB are free, which hold " + fitting / pageTokens * pageTokens
                         + " tokens; lower --max-model-len or give the process more memory");
     }

@@ -14,8 +14,14 @@ import nighttrain.executor.cache.CacheSpec.RecurrentState;
  * @param pageTokens tokens in one page
  * @param groups of layers that keep pages
  * @param slots fixed states, one a sequence; 0 where no layer has one
+ * @param slotBytes of one slot, of all layers and over all ranks
  */
-public record CacheLayout(int pageTokens, List<Group> groups, int slots) implements Serializable {
+public record CacheLayout(int pageTokens, List<Group> groups, int slots, long slotBytes) implements Serializable {
+    /** Without fixed states. */
+    public CacheLayout(int pageTokens, List<Group> groups) {
+        this(pageTokens, groups, 0, 0);
+    }
+
     /**
      * Layers that are alike.
      *
@@ -30,25 +36,26 @@ public record CacheLayout(int pageTokens, List<Group> groups, int slots) impleme
 
     /** One group without a window: what a cache comes to that nothing is known of but its pages. */
     public static CacheLayout ofPages(int pageTokens, int pages) {
-        return new CacheLayout(pageTokens, List.of(new Group(new PagedKv(0, 0, 0, 0), List.of(0), pages)), 0);
+        return new CacheLayout(pageTokens, List.of(new Group(new PagedKv(0, 0, 0, 0), List.of(0), pages)));
     }
 
     /** Of these layers, {@code pages} pages in every group and {@code slots} slots where a layer has a state. */
     public static CacheLayout of(List<CacheSpec> layers, int pageTokens, int pages, int slots) {
         Map<PagedKv, List<Integer>> groups = new LinkedHashMap<>();
-        boolean states = false;
+        long slotBytes = 0;
         for (int layer = 0; layer < layers.size(); layer++) {
             if (layers.get(layer) instanceof PagedKv paged) {
                 groups.computeIfAbsent(paged, spec -> new ArrayList<>()).add(layer);
             }
-            states |= layers.get(layer) instanceof RecurrentState;
+            slotBytes += layers.get(layer) instanceof RecurrentState state ? state.bytes() : 0;
         }
         return new CacheLayout(
                 pageTokens,
                 groups.entrySet().stream()
                         .map(group -> new Group(group.getKey(), List.copyOf(group.getValue()), pages))
                         .toList(),
-                states ? slots : 0);
+                slotBytes > 0 ? slots : 0,
+                slotBytes);
     }
 
     /** The group that {@code layer} is in; where there is one, all layers are. */
@@ -66,19 +73,29 @@ public record CacheLayout(int pageTokens, List<Group> groups, int slots) impleme
         return groups.stream().mapToInt(Group::pages).sum();
     }
 
-    /** What the pages fill, over all ranks. */
-    public long bytes() {
-        return groups.stream()
-                .mapToLong(group -> group.pageBytes(pageTokens) * group.pages())
-                .sum();
+    /** Whether layers keep a state: a prefix is then known at its sequence's end alone, and cannot be reused. */
+    public boolean hasStates() {
+        return slotBytes > 0;
     }
 
-    /** How many sequences of {@code tokens} tokens the pages hold, in decode steps. */
+    /** What pages and slots fill, over all ranks. */
+    public long bytes() {
+        return slotBytes(slots)
+                + groups.stream()
+                        .mapToLong(group -> group.pageBytes(pageTokens) * group.pages())
+                        .sum();
+    }
+
+    /** What {@code count} slots fill, and the one that belongs to no sequence. */
+    long slotBytes(int count) {
+        return hasStates() ? (count + 1) * slotBytes : 0;
+    }
+
+    /** How many sequences of {@code tokens} tokens pages and slots hold, in decode steps. */
     public double sequences(int tokens) {
         return groups.stream()
                 .mapToDouble(group -> (double) group.pages() / group.spec().pages(tokens, 1, pageTokens))
-                .min()
-                .orElse(slots);
+                .reduce(hasStates() ? slots : Double.POSITIVE_INFINITY, Math::min);
     }
 
     /** Pages that {@code tokens} tokens fill, the last perhaps in part. */

@@ -3,6 +3,7 @@ package nighttrain.executor.cache;
 import java.io.Serializable;
 import java.util.List;
 import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.LayerSpec.Mixer;
 import nighttrain.io.spec.ModelSpec;
 
 /** What one layer keeps of a sequence between steps. Layers of equal specs share their page numbers. */
@@ -41,7 +42,10 @@ public sealed interface CacheSpec extends Serializable {
      *
      * @param bytes of one layer's state, over all ranks
      */
-    record RecurrentState(long bytes) implements CacheSpec {}
+    record RecurrentState(long bytes) implements CacheSpec {
+        /** States are kept in fp32 on every device: each token adds to them. */
+        public static final int ELEMENT_BYTES = Float.BYTES;
+    }
 
     /**
      * What the layers of a model keep, layer by layer.
@@ -52,14 +56,19 @@ public sealed interface CacheSpec extends Serializable {
      */
     static List<CacheSpec> of(ModelSpec model, int ranks, int elementBytes, int maxModelLen) {
         return model.layers().stream()
-                .map(layer -> (Attention) layer.mixer())
-                .<CacheSpec>map(attention -> new PagedKv(
+                .map(layer -> of(layer.mixer(), model, ranks, elementBytes, maxModelLen))
+                .toList();
+    }
+
+    private static CacheSpec of(Mixer mixer, ModelSpec model, int ranks, int elementBytes, int maxModelLen) {
+        return mixer instanceof Attention attention
+                ? new PagedKv(
                         model.hasTracks()
                                 ? model.trackCount() * attention.kvHeads()
                                 : Math.max(ranks, attention.kvHeads()),
                         attention.headDim(),
                         attention.window() >= maxModelLen ? 0 : attention.window(),
-                        elementBytes))
-                .toList();
+                        elementBytes)
+                : new RecurrentState(model.trackCount() * mixer.stateElements() * RecurrentState.ELEMENT_BYTES);
     }
 }

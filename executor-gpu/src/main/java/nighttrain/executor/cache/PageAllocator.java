@@ -35,7 +35,7 @@ public final class PageAllocator {
     public PageAllocator(CacheLayout layout, boolean prefixCache) {
         this.layout = layout;
         this.pageTokens = layout.pageTokens();
-        this.prefixCache = prefixCache && layout.slots() == 0;
+        this.prefixCache = prefixCache && !layout.hasStates();
         this.prefixes = new PrefixIndex(layout.groups().size());
         this.slots = new StateSlots(layout.slots());
         this.pools = new PagePool[layout.groups().size()];
@@ -143,7 +143,7 @@ public final class PageAllocator {
                 return false;
             }
         }
-        return layout.slots() == 0 || slots.available() > 0;
+        return !layout.hasStates() || slots.available() > 0;
     }
 
     /**
@@ -154,7 +154,7 @@ public final class PageAllocator {
         if (!extend(cache, tokens, soon)) {
             return false;
         }
-        if (layout.slots() > 0) {
+        if (layout.hasStates()) {
             cache.takeSlot(slots.take());
         }
         return true;

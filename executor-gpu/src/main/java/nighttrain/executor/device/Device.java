@@ -15,6 +15,9 @@ public interface Device extends AutoCloseable {
     /** What mixtures of experts need beside {@link #ops}; none on a device that cannot compute them. */
     Optional<ExpertOps> expertOps();
 
+    /** What recurrent mixers need beside {@link #ops}; none on a device that cannot compute them. */
+    Optional<RecurrentOps> recurrentOps();
+
     Sampler sampler();
 
     StepIo stepIo();

@@ -86,7 +86,7 @@ public record Forecast(
                 keys += slice.start() + slice.count();
                 pairs += slice.count() * (slice.start() + (slice.count() + 1) / 2.0);
             }
-            Roofline.Step whole = new Roofline.Step(tokens, samples, keys, pairs);
+            Roofline.Step whole = new Roofline.Step(tokens, step.slices().size(), samples, keys, pairs);
             seconds += time.seconds(whole);
             communicationS += time.communicationSeconds(whole);
             steps++;

@@ -6,6 +6,7 @@ import java.util.Set;
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.DryRun.AllReduceCount;
 import nighttrain.executor.block.ModelBlocks;
+import nighttrain.executor.cache.CacheSpec.RecurrentState;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter;
 import nighttrain.io.spec.Parameter.Norm;
@@ -19,6 +20,7 @@ import nighttrain.io.spec.TensorSpec;
  * @param parameters in all
  * @param activeParameters those that one token meets
  * @param kvElementsPerToken keys and values of one token, in elements, over all layers and ranks
+ * @param stateBytesPerSequence what a sequence keeps however long it is, over all layers and ranks
  * @param blockingSyncs all-reduces of one forward pass that the next module waits for
  * @param overlappedSyncs all-reduces that travel while a module computes
  * @param syncElementsPerToken elements that one rank contributes to them for each token
@@ -28,6 +30,7 @@ public record ModelFootprint(
         long parameters,
         long activeParameters,
         long kvElementsPerToken,
+        long stateBytesPerSequence,
         int blockingSyncs,
         int overlappedSyncs,
         long syncElementsPerToken) {
@@ -40,6 +43,7 @@ public record ModelFootprint(
                 model.parameterCount(),
                 model.activeParameterCount(),
                 model.kvElementsPerToken(),
+                model.stateElementsPerSequence() * RecurrentState.ELEMENT_BYTES,
                 allReduces.blocking(),
                 allReduces.overlapped(),
                 (long) allReduces.total() * model.hiddenSize());

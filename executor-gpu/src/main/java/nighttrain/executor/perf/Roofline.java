@@ -46,33 +46,34 @@ public final class Roofline {
      * What a step computes.
      *
      * @param tokens in all
+     * @param sequences that they are of
      * @param samples tokens sampled
      * @param keys positions whose keys and values are read, over all sequences
      * @param pairs of a token and a position that it sees
      */
-    public record Step(long tokens, long samples, double keys, double pairs) {
+    public record Step(long tokens, long sequences, long samples, double keys, double pairs) {
         /** One token of each of {@code batch} sequences, {@code context} positions each. */
         public static Step decode(long batch, double context) {
-            return new Step(batch, batch, batch * context, batch * context);
+            return new Step(batch, batch, batch, batch * context, batch * context);
         }
 
         /** {@code tokens} tokens of prompts of {@code length}, from their start. */
         public static Step prefill(long tokens, double length) {
-            return new Step(tokens, Math.round(Math.max(1, tokens / length)), tokens, tokens * (length + 1) / 2);
+            long prompts = Math.round(Math.max(1, tokens / length));
+            return new Step(tokens, prompts, prompts, tokens, tokens * (length + 1) / 2);
         }
     }
 
     /** Seconds that {@code step} takes at least. */
     public double seconds(Step step) {
-        return blocks.operations(new StepSize(step.tokens, step.samples, step.keys, step.pairs)).stream()
-                .mapToDouble(this::seconds)
-                .sum();
+        StepSize size = new StepSize(step.tokens, step.sequences, step.samples, step.keys, step.pairs);
+        return blocks.operations(size).stream().mapToDouble(this::seconds).sum();
     }
 
     private double seconds(Operation operation) {
         boolean fp8 = operation.fp8() > 0 && elementBytes != FP32;
         double bytes = operation.elements() * elementBytes
-                + operation.logits() * FP32
+                + operation.fp32() * FP32
                 + operation.fp8() * (fp8 ? 1 : elementBytes);
         double flopsPerSecond = peak.flopsPerSecond() * (fp8 ? FP8_SPEED : 1);
         return Math.max(operation.flops() / flopsPerSecond, bytes / peak.bytesPerSecond());

@@ -1,13 +1,17 @@
 package nighttrain.executor.cache;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
 import java.util.List;
 import nighttrain.executor.cache.CacheLayout.Group;
 import nighttrain.executor.cache.CacheSpec.PagedKv;
+import nighttrain.executor.cache.CacheSpec.RecurrentState;
+import nighttrain.io.UserError;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class CacheBudgetTest {
@@ -45,6 +49,47 @@ class CacheBudgetTest {
                 .isGreaterThanOrEqualTo(Math.min(256, Math.floor(perWindow)));
         double without = (gib << 30) / (30.0 * 4096 * 2 * 4 * 256 * 2); // sequences, were no layer's pages given back
         assertThat(Math.min(256, layout.sequences(4096))).isGreaterThan(Math.min(255, without));
+    }
+
+    /** Three layers with a state before each with keys and values, as Qwen 3.5 27B has them: 150 MiB a sequence, 64 KiB a token. */
+    private static CacheLayout hybrid(int mostSlots) {
+        List<CacheSpec> layers = new ArrayList<>();
+        for (int layer = 0; layer < 64; layer++) {
+            layers.add(layer % 4 == 3 ? new PagedKv(4, 256, 0, 2) : new RecurrentState(3_268_608));
+        }
+        return CacheLayout.of(layers, 16, 0, mostSlots);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"17, 512, 95", "17, 4096, 42", "17, 100, 101", "40, 512, 224", "90, 512, 256", "3, 512, 5"})
+    void thereAreAsManySlotsAsSequencesFindPages(long gib, int expectedTokens, int slots) {
+        CacheLayout layout = new CacheBudget(gib << 30, 256, 8192, 32_768, expectedTokens).cut(hybrid(256));
+        assertThat(layout.slots()).isEqualTo(slots);
+        assertThat(layout.bytes()).isLessThanOrEqualTo(gib << 30).isGreaterThan((long) (0.98 * (gib << 30)));
+        assertThat(layout.groups()).singleElement().satisfies(group -> {
+            assertThat(group.layers()).hasSize(16);
+            assertThat(group.pages()).isGreaterThanOrEqualTo(32_768 / 16);
+        });
+        assertThat(layout.sequences(expectedTokens)).isEqualTo(slots);
+        assertThat(layout.sequences(1)).as("slots bound what pages could hold").isEqualTo(slots);
+        assertThat(layout.sequences(32_768)).isLessThanOrEqualTo(slots);
+    }
+
+    @Test
+    void noMoreSlotsThanSequencesMayRun() {
+        assertThat(new CacheBudget(90L << 30, 32, 8192, 32_768, 512)
+                        .cut(hybrid(32))
+                        .slots())
+                .isEqualTo(32);
+    }
+
+    @Test
+    void oneSequenceNeedsItsStateToo() {
+        assertThatThrownBy(() -> new CacheBudget(2L << 30, 256, 8192, 32_768, 512).cut(hybrid(256)))
+                .isInstanceOf(UserError.class)
+                .hasMessage(
+                        "KV cache too small for one sequence: 32768 tokens need 2348 MiB (2048 MiB are free, which hold"
+                                + " 27968 tokens; lower --max-model-len or give the process more memory)");
     }
 
     /** Where every layer has a window, sequences longer than it take no more. */

@@ -83,7 +83,7 @@ class PageAllocatorTest {
         PagedKv all = new PagedKv(1, 1, 0, 1);
         PagedKv window = new PagedKv(1, 1, 4, 1);
         CacheLayout layout =
-                new CacheLayout(2, List.of(new Group(all, List.of(0), 20), new Group(window, List.of(1), 5)), 0);
+                new CacheLayout(2, List.of(new Group(all, List.of(0), 20), new Group(window, List.of(1), 5)));
         PageAllocator pages = new PageAllocator(layout, true);
         int[] tokens = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
         SequenceCache first = pages.newCache();

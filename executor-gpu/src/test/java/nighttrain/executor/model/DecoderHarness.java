@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import nighttrain.executor.cache.CacheLayout;
+import nighttrain.executor.cache.CacheSpec;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Ranks;
 import nighttrain.executor.device.cpu.CpuDevice;
@@ -36,7 +37,8 @@ final class DecoderHarness {
         int positions = checkpoint.spec().maxPositions();
         int pages = (positions + PAGE_TOKENS - 1) / PAGE_TOKENS;
         StepLimits limits = new StepLimits(1, positions, positions - 1, positions);
-        CacheLayout layout = CacheLayout.ofPages(PAGE_TOKENS, pages);
+        CacheLayout layout =
+                CacheLayout.of(CacheSpec.of(checkpoint.spec(), devices.size(), Float.BYTES, positions), PAGE_TOKENS, pages, 1);
         int[] rows = IntStream.range(0, ids.length).toArray();
         List<SampleRequest> samples = new ArrayList<>();
         for (int ignored : rows) {
@@ -45,7 +47,8 @@ final class DecoderHarness {
         }
         int[] pageTable =
                 IntStream.range(0, pages).map(page -> pages - 1 - page).toArray();
-        Batch batch = new Batch(ids, rows, new int[] {0, ids.length}, new int[][] {pageTable}, rows, samples);
+        int[][][] tables = {layout.groups().stream().map(group -> pageTable).toArray(int[][]::new)};
+        Batch batch = new Batch(ids, rows, new int[] {0, ids.length}, tables, new int[1], rows, samples);
         try {
             return concatenated(Ranks.onAll(devices, device -> logits(checkpoint, device, limits, layout, batch)));
         } finally {

@@ -16,7 +16,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Logits at every position of a prompt, on any number of ranks, against Hugging Face transformers and the training framework. */
 class GoldenLogitsTest {
     static Stream<Arguments> checkpointsAndRanks() {
-        return Stream.of(Goldens.names(), Goldens.mixtures(), Goldens.quantized())
+        return Stream.of(Goldens.names(), Goldens.quantized())
                 .flatMap(List::stream)
                 .flatMap(name -> Stream.of(1, 2, 4)
                         .filter(ranks -> ranks <= Goldens.mostRanks(name))

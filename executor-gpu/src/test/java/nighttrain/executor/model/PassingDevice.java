@@ -8,6 +8,7 @@ import nighttrain.executor.device.ExpertOps;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Ops.KvPages;
+import nighttrain.executor.device.RecurrentOps;
 import nighttrain.executor.device.Sampler;
 import nighttrain.executor.device.StepIo;
 import nighttrain.executor.device.Tensor;
@@ -29,6 +30,11 @@ class PassingDevice implements Device {
     @Override
     public Optional<ExpertOps> expertOps() {
         return real.expertOps();
+    }
+
+    @Override
+    public Optional<RecurrentOps> recurrentOps() {
+        return real.recurrentOps();
     }
 
     @Override

@@ -4,9 +4,13 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.Attention.Projections;
+import nighttrain.io.spec.GatedDeltaNet;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.LayerSpec.FeedForward;
+import nighttrain.io.spec.LayerSpec.Mixer;
 import nighttrain.io.spec.LayerSpec.Residual;
+import nighttrain.io.spec.Mamba2;
 import nighttrain.io.spec.MixtureOfExperts;
 import nighttrain.io.spec.MixtureOfExperts.Activation;
 import nighttrain.io.spec.MixtureOfExperts.Expert;
@@ -18,6 +22,7 @@ import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.ModelSpec.Embedding;
 import nighttrain.io.spec.ModelSpec.Head;
+import nighttrain.io.spec.Parameter.Convolution;
 import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Parameter.Table;
@@ -55,7 +60,13 @@ public enum Shapes {
     EXPERTS_KRAKEN(kraken(4)),
     FINISHED_DESYNC(Wiring.desync(4, 3)),
     FINISHED_DELAYED(new Wiring.Delayed(4, 1, true, true)),
-    FINISHED_DELAYED_UNSUMMED(new Wiring.Delayed(4, 2, false, false));
+    FINISHED_DELAYED_UNSUMMED(new Wiring.Delayed(4, 2, false, false)),
+    HYBRID_DENSE(Wiring.dense()),
+    HYBRID_PARALLEL_BLOCK(Wiring.parallelBlock()),
+    HYBRID_LADDER(Wiring.ladder(4)),
+    HYBRID_TRACKS(Wiring.parallelTrack(4, 2, Wiring.Combine.MEAN)),
+    HYBRID_KRAKEN(kraken(4)),
+    RECURRENT(Wiring.dense());
 
     public static final int LAYERS = 4;
     public static final int VOCABULARY = 61;
@@ -67,6 +78,8 @@ public enum Shapes {
     private static final int EXPERT_WIDTH = 10;
     private static final int HEADS = 4;
     private static final int HEAD_DIM = 8;
+    private static final int VALUE_DIM = 5;
+    private static final int STATE_SIZE = 6;
     private static final double EPSILON = 1e-5;
 
     private final Wiring wiring;
@@ -77,8 +90,8 @@ public enum Shapes {
 
     public ModelSpec model() {
         return switch (this) {
-            case KRAKEN_AUTHORS_BLOCK -> model(wiring, new Style(false, true, HEAD_DIM, false, false));
-            case KRAKEN_AUTHORS_DEFAULTS -> model(wiring, new Style(false, false, 7, false, false));
+            case KRAKEN_AUTHORS_BLOCK -> model(wiring, new Style(false, true, HEAD_DIM, false, false, ""));
+            case KRAKEN_AUTHORS_DEFAULTS -> model(wiring, new Style(false, false, 7, false, false, ""));
             case FINISHED_DENSE,
                     FINISHED_LADDER,
                     FINISHED_LADDER_LAST_2,
@@ -86,11 +99,19 @@ public enum Shapes {
                     FINISHED_KRAKEN,
                     FINISHED_DESYNC,
                     FINISHED_DELAYED,
-                    FINISHED_DELAYED_UNSUMMED -> model(wiring, new Style(true, false, HEAD_DIM, true, false));
+                    FINISHED_DELAYED_UNSUMMED -> model(wiring, new Style(true, false, HEAD_DIM, true, false, ""));
             case EXPERTS_DENSE, EXPERTS_PARALLEL_BLOCK, EXPERTS_LADDER, EXPERTS_TRACKS, EXPERTS_KRAKEN ->
-                model(wiring, new Style(true, false, HEAD_DIM, false, true));
+                model(wiring, new Style(true, false, HEAD_DIM, false, true, ""));
+            case HYBRID_DENSE, HYBRID_PARALLEL_BLOCK, HYBRID_LADDER, HYBRID_TRACKS, HYBRID_KRAKEN ->
+                model(wiring, new Style(true, false, HEAD_DIM, false, false, "dama"));
+            case RECURRENT -> model(wiring, new Style(true, false, HEAD_DIM, false, false, "dmdm"));
             default -> model(wiring);
         };
+    }
+
+    /** Whether layers keep a state, all of them or every second, the others attending with an output gate: not on GPUs. */
+    public boolean isRecurrent() {
+        return this == RECURRENT || name().startsWith("HYBRID");
     }
 
     /**
@@ -99,8 +120,10 @@ public enum Shapes {
      * @param finished with what families do beyond Llama: norms after modules, norms of weight {@code 1 + w}, multipliers of embedding,
      *     attention, modules and logits, GeGLU, a layer without rope, queries that grow with their position, capped logits
      * @param experts with a mixture of experts in every layer, of another kind in each
+     * @param mixers a letter a layer: {@code d} for a gated delta net, {@code m} for Mamba-2, {@code a} for attention with an output gate;
+     *     empty for plain attention throughout
      */
-    private record Style(boolean llama, boolean bias, int headDim, boolean finished, boolean experts) {}
+    private record Style(boolean llama, boolean bias, int headDim, boolean finished, boolean experts, String mixers) {}
 
     /** Kraken over {@code tracks} tracks of these sizes. */
     public static Wiring kraken(int tracks) {
@@ -109,7 +132,7 @@ public enum Shapes {
 
     /** Of Llama's layers: RMSNorm, RoPE, SwiGLU, no biases. */
     public static ModelSpec model(Wiring wiring) {
-        return model(wiring, new Style(true, false, HEAD_DIM, false, false));
+        return model(wiring, new Style(true, false, HEAD_DIM, false, false, ""));
     }
 
     /** Of Llama's layers, or of those that Kraken's authors used: LayerNorm, learned positions, GELU. */
@@ -145,10 +168,11 @@ public enum Shapes {
                 HEADS,
                 HEADS,
                 style.headDim(),
-                Linear.of(at + "self_attn.q_proj", queries, HIDDEN, bias),
-                Linear.of(at + "self_attn.k_proj", queries, HIDDEN, bias),
-                Linear.of(at + "self_attn.v_proj", queries, HIDDEN, bias),
-                Linear.of(at + "self_attn.o_proj", HIDDEN, queries, bias),
+                new Projections(
+                        Linear.of(at + "self_attn.q_proj", queries, HIDDEN, bias),
+                        Linear.of(at + "self_attn.k_proj", queries, HIDDEN, bias),
+                        Linear.of(at + "self_attn.v_proj", queries, HIDDEN, bias),
+                        Linear.of(at + "self_attn.o_proj", HIDDEN, queries, bias)),
                 Optional.empty(),
                 llama && !(style.finished() && number == 1)
                         ? Optional.of(new Rope(HEAD_DIM, 100, new Scaling.None()))
@@ -163,6 +187,8 @@ public enum Shapes {
                 Linear.of(at + "mlp.up_proj", INTERMEDIATE, HIDDEN, bias),
                 Linear.of(at + "mlp.down_proj", HIDDEN, INTERMEDIATE, bias));
         Norm first = norm(at + "input_layernorm", style);
+        Mixer mixer =
+                style.mixers().isEmpty() ? attention : mixer(style.mixers().charAt(number), at, attention);
         if (style.finished()) {
             return new LayerSpec(
                     Optional.of(first),
@@ -174,8 +200,8 @@ public enum Shapes {
         }
         FeedForward feedForward = style.experts() ? mixture(at + "mlp.", number) : mlp;
         return wiring instanceof Wiring.ParallelBlock
-                ? LayerSpec.sideBySide(first, attention, feedForward)
-                : LayerSpec.preNorm(first, attention, norm(at + "post_attention_layernorm", style), feedForward);
+                ? LayerSpec.sideBySide(first, mixer, feedForward)
+                : LayerSpec.preNorm(first, mixer, norm(at + "post_attention_layernorm", style), feedForward);
     }
 
     /** By layer: a shared expert with a gate; sigmoid, groups and a shared expert; biases and a clamp; a norm and scales of the router. */
@@ -241,6 +267,64 @@ public enum Shapes {
     /** Whether its layers have experts, which GPUs cannot compute yet. */
     public boolean hasExperts() {
         return model().layers().get(0).feedForward() instanceof MixtureOfExperts;
+    }
+
+    private static Mixer mixer(char kind, String at, Attention attention) {
+        Projections plain = attention.projections();
+        return switch (kind) {
+            case 'd' -> deltaNet(at + "linear_attn.");
+            case 'm' -> mamba(at + "mamba.");
+            default ->
+                attention.with(new Projections(
+                        plain.query(),
+                        plain.key(),
+                        plain.value(),
+                        Optional.of(Linear.of(at + "self_attn.g_proj", plain.query().outputs(), HIDDEN, false)),
+                        plain.output()));
+        };
+    }
+
+    private static GatedDeltaNet deltaNet(String net) {
+        int values = 2 * HEADS;
+        return new GatedDeltaNet(
+                HEADS,
+                values,
+                HEAD_DIM,
+                VALUE_DIM,
+                Linear.of(net + "q_proj", HEADS * HEAD_DIM, HIDDEN, false),
+                Linear.of(net + "k_proj", HEADS * HEAD_DIM, HIDDEN, false),
+                Linear.of(net + "v_proj", values * VALUE_DIM, HIDDEN, false),
+                Linear.of(net + "g_proj", values * VALUE_DIM, HIDDEN, false),
+                Linear.of(net + "b_proj", values, HIDDEN, false),
+                Linear.of(net + "a_proj", values, HIDDEN, false),
+                Convolution.of(net + "conv1d", 2 * HEADS * HEAD_DIM + values * VALUE_DIM, 4),
+                new Vector(net + "A_log", values, TensorSpec.Fill.ZERO),
+                new Vector(net + "dt_bias", values, TensorSpec.Fill.ONE),
+                Norm.rms(net + "norm", VALUE_DIM, EPSILON),
+                Linear.of(net + "o_proj", HIDDEN, values * VALUE_DIM, false));
+    }
+
+    private static Mamba2 mamba(String at) {
+        int heads = 2 * HEADS;
+        int values = heads * VALUE_DIM;
+        int ofGroups = HEADS * STATE_SIZE;
+        return new Mamba2(
+                heads,
+                VALUE_DIM,
+                HEADS,
+                STATE_SIZE,
+                Linear.of(at + "x_proj", values, HIDDEN, false),
+                Linear.of(at + "b_proj", ofGroups, HIDDEN, false),
+                Linear.of(at + "c_proj", ofGroups, HIDDEN, false),
+                Linear.of(at + "z_proj", values, HIDDEN, false),
+                Linear.of(at + "dt_proj", heads, HIDDEN, false),
+                new Convolution(at + "conv1d.weight", Optional.of(at + "conv1d.bias"), values + 2 * ofGroups, 4),
+                new Vector(at + "A_log", heads, TensorSpec.Fill.ZERO),
+                new Vector(at + "dt_bias", heads, TensorSpec.Fill.ONE),
+                new Vector(at + "D", heads, TensorSpec.Fill.ONE),
+                new Mamba2.Steps(0.1, 1.5),
+                Norm.rms(at + "norm", values, EPSILON),
+                Linear.of(at + "out_proj", HIDDEN, values, false));
     }
 
     private static Norm norm(String name, Style style) {

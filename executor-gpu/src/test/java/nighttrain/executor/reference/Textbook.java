@@ -5,8 +5,10 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 import nighttrain.executor.reference.ExpertReference.Weighted;
 import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.GatedDeltaNet;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.LayerSpec.Residual;
+import nighttrain.io.spec.Mamba2;
 import nighttrain.io.spec.MixtureOfExperts;
 import nighttrain.io.spec.MixtureOfExperts.Router;
 import nighttrain.io.spec.Mlp;
@@ -305,23 +307,29 @@ public final class Textbook {
     }
 
     private double[][] attended(double[][] x, String layer) {
+        if (spec(layer).mixer() instanceof GatedDeltaNet net) {
+            return deltas(x, layer + "linear_attn.", net);
+        }
+        if (spec(layer).mixer() instanceof Mamba2 mamba) {
+            return scanned(x, layer + "mamba.", mamba);
+        }
         Attention attention = (Attention) spec(layer).mixer();
         int d = attention.headDim();
         double[][] q = linear(
                 x,
                 layer + "self_attn.q_proj",
                 attention.heads() * d,
-                attention.query().bias().isPresent());
+                attention.projections().query().bias().isPresent());
         double[][] k = linear(
                 x,
                 layer + "self_attn.k_proj",
                 attention.kvHeads() * d,
-                attention.query().bias().isPresent());
+                attention.projections().query().bias().isPresent());
         double[][] v = linear(
                 x,
                 layer + "self_attn.v_proj",
                 attention.kvHeads() * d,
-                attention.query().bias().isPresent());
+                attention.projections().query().bias().isPresent());
         double[][] mixed = new double[x.length][attention.heads() * d];
         for (int head = 0; head < attention.heads(); head++) {
             int kvHead = head / (attention.heads() / attention.kvHeads());
@@ -343,11 +351,137 @@ public final class Textbook {
                 }
             }
         }
+        if (attention.projections().gate().isPresent()) {
+            double[][] gates = linear(x, layer + "self_attn.g_proj", attention.heads() * d, false);
+            for (int t = 0; t < x.length; t++) {
+                for (int c = 0; c < gates[t].length; c++) {
+                    mixed[t][c] *= sigmoid(gates[t][c]);
+                }
+            }
+        }
         return linear(
                 mixed,
                 layer + "self_attn.o_proj",
                 model.hiddenSize(),
-                attention.output().bias().isPresent());
+                attention.projections().output().bias().isPresent());
+    }
+
+    /** Gated delta net (arXiv 2412.06464): head by head, the text from its start to its end. */
+    private double[][] deltas(double[][] x, String at, GatedDeltaNet net) {
+        int keys = net.keyHeads() * net.keyDim();
+        int values = net.valueHeads() * net.valueDim();
+        float[] filter = checkpoint.values(at + "conv1d.weight", 2 * keys + values, 1, 4);
+        float[] none = new float[2 * keys + values];
+        double[][] q = convolved(linear(x, at + "q_proj", keys, false), filter, none, 0);
+        double[][] k = convolved(linear(x, at + "k_proj", keys, false), filter, none, keys);
+        double[][] v = convolved(linear(x, at + "v_proj", values, false), filter, none, 2 * keys);
+        double[][] beta = linear(x, at + "b_proj", net.valueHeads(), false);
+        double[][] decay = linear(x, at + "a_proj", net.valueHeads(), false);
+        double[][] gate = linear(x, at + "g_proj", values, false);
+        float[] rates = checkpoint.values(at + "A_log", net.valueHeads());
+        float[] biases = checkpoint.values(at + "dt_bias", net.valueHeads());
+        float[] weight = checkpoint.values(at + "norm.weight", net.valueDim());
+        double[][] mixed = new double[x.length][values];
+        for (int head = 0; head < net.valueHeads(); head++) {
+            int from = head * net.valueDim();
+            int keyHead = head * net.keyHeads() / net.valueHeads() * net.keyDim();
+            double[][] state = new double[net.keyDim()][net.valueDim()];
+            for (int t = 0; t < x.length; t++) {
+                double[] query = unit(q[t], keyHead, net.keyDim());
+                double[] key = unit(k[t], keyHead, net.keyDim());
+                double kept = Math.exp(-Math.exp(rates[head]) * Math.log(1 + Math.exp(decay[t][head] + biases[head])));
+                double[] out = new double[net.valueDim()];
+                for (int j = 0; j < out.length; j++) {
+                    double known = 0;
+                    for (int i = 0; i < key.length; i++) {
+                        known += kept * state[i][j] * key[i];
+                    }
+                    for (int i = 0; i < key.length; i++) {
+                        state[i][j] = kept * state[i][j] + key[i] * sigmoid(beta[t][head]) * (v[t][from + j] - known);
+                        out[j] += state[i][j] * query[i] / Math.sqrt(key.length);
+                    }
+                }
+                double square = Arrays.stream(out).map(o -> o * o).average().orElseThrow();
+                for (int j = 0; j < out.length; j++) {
+                    double g = gate[t][from + j];
+                    mixed[t][from + j] = out[j] / Math.sqrt(square + net.norm().epsilon()) * weight[j] * g * sigmoid(g);
+                }
+            }
+        }
+        return linear(mixed, at + "o_proj", model.hiddenSize(), false);
+    }
+
+    /** Mamba-2 (arXiv 2405.21060): head by head, the text from its start to its end. */
+    private double[][] scanned(double[][] text, String at, Mamba2 mamba) {
+        int values = mamba.heads() * mamba.headDim();
+        int ofGroups = mamba.groups() * mamba.stateSize();
+        float[] filter = checkpoint.values(at + "conv1d.weight", values + 2 * ofGroups, 1, 4);
+        float[] filterBias = checkpoint.values(at + "conv1d.bias", values + 2 * ofGroups);
+        double[][] x = convolved(linear(text, at + "x_proj", values, false), filter, filterBias, 0);
+        double[][] in = convolved(linear(text, at + "b_proj", ofGroups, false), filter, filterBias, values);
+        double[][] out = convolved(linear(text, at + "c_proj", ofGroups, false), filter, filterBias, values + ofGroups);
+        double[][] gate = linear(text, at + "z_proj", values, false);
+        double[][] step = linear(text, at + "dt_proj", mamba.heads(), false);
+        float[] rates = checkpoint.values(at + "A_log", mamba.heads());
+        float[] biases = checkpoint.values(at + "dt_bias", mamba.heads());
+        float[] skips = checkpoint.values(at + "D", mamba.heads());
+        float[] weight = checkpoint.values(at + "norm.weight", values);
+        double[][] mixed = new double[text.length][values];
+        for (int column = 0; column < values; column++) {
+            int head = column / mamba.headDim();
+            int group = head * mamba.groups() / mamba.heads() * mamba.stateSize();
+            double[] state = new double[mamba.stateSize()];
+            for (int t = 0; t < text.length; t++) {
+                double time = Math.log(1 + Math.exp(step[t][head] + biases[head]));
+                time = Math.min(
+                        Math.max(time, mamba.steps().least()), mamba.steps().most());
+                double y = skips[head] * x[t][column];
+                for (int i = 0; i < state.length; i++) {
+                    state[i] =
+                            Math.exp(-Math.exp(rates[head]) * time) * state[i] + time * in[t][group + i] * x[t][column];
+                    y += out[t][group + i] * state[i];
+                }
+                mixed[t][column] = y * gate[t][column] * sigmoid(gate[t][column]);
+            }
+        }
+        int width = values / mamba.groups();
+        for (double[] row : mixed) {
+            for (int from = 0; from < values; from += width) {
+                double square = Arrays.stream(row, from, from + width)
+                        .map(v -> v * v)
+                        .average()
+                        .orElseThrow();
+                for (int c = from; c < from + width; c++) {
+                    row[c] *= weight[c] / Math.sqrt(square + mamba.norm().epsilon());
+                }
+            }
+        }
+        return linear(mixed, at + "out_proj", model.hiddenSize(), false);
+    }
+
+    /** The last four tokens of each channel, then SiLU. */
+    private static double[][] convolved(double[][] x, float[] filter, float[] bias, int firstChannel) {
+        double[][] out = new double[x.length][x[0].length];
+        for (int t = 0; t < x.length; t++) {
+            for (int c = 0; c < x[t].length; c++) {
+                double sum = bias[firstChannel + c];
+                for (int back = 0; back < 4 && back <= t; back++) {
+                    sum += filter[(firstChannel + c) * 4 + 3 - back] * x[t - back][c];
+                }
+                out[t][c] = sum * sigmoid(sum);
+            }
+        }
+        return out;
+    }
+
+    private static double[] unit(double[] x, int from, int length) {
+        double[] part = Arrays.copyOfRange(x, from, from + length);
+        double squares = Arrays.stream(part).map(v -> v * v).sum();
+        return Arrays.stream(part).map(v -> v / Math.sqrt(squares + 1e-6)).toArray();
+    }
+
+    private static double sigmoid(double x) {
+        return 1 / (1 + Math.exp(-x));
     }
 
     /** What queries at {@code position} are multiplied by. */

@@ -124,7 +124,7 @@ class LookAheadTest {
             fewest = layers.size() == 1 ? pages : fewest;
             widest = Math.max(widest, window == 0 ? LONGEST : window);
         }
-        CacheLayout layout = new CacheLayout(PAGE_TOKENS, layers, 0);
+        CacheLayout layout = new CacheLayout(PAGE_TOKENS, layers);
         List<GenerationRequest> requests = new ArrayList<>();
         for (int i = 0; i < 300; i++) {
             requests.add(request(i, i % 7 == 0, i % 5 == 0, i % 3 == 0));

@@ -14,10 +14,7 @@ import nighttrain.io.spec.Parameter.Vector;
  * @param heads query heads
  * @param kvHeads key and value heads; divides {@code heads} (grouped-query attention)
  * @param headDim width of one head; need not be {@code hidden / heads}
- * @param query hidden to all query heads
- * @param key hidden to all key heads
- * @param value hidden to all value heads
- * @param output all query heads to hidden
+ * @param projections hidden to heads, and back
  * @param headNorms norms of queries and keys, before rotary positions
  * @param rope rotary positions; none where positions are learned or the layer has no need of any (NoPE)
  * @param window how many of the latest positions a token sees, itself included; 0 is all
@@ -29,10 +26,7 @@ public record Attention(
         int heads,
         int kvHeads,
         int headDim,
-        Linear query,
-        Linear key,
-        Linear value,
-        Linear output,
+        Projections projections,
         Optional<HeadNorms> headNorms,
         Optional<Rope> rope,
         int window,
@@ -40,6 +34,22 @@ public record Attention(
         Optional<QueryScale> queryScale,
         Optional<Vector> sinks)
         implements Mixer {
+    /**
+     * Linear layers.
+     *
+     * @param query hidden to all query heads
+     * @param key hidden to all key heads
+     * @param value hidden to all value heads
+     * @param gate hidden to all query heads, whose sigmoid multiplies what heads put out (Qwen 3.5)
+     * @param output all query heads to hidden
+     */
+    public record Projections(Linear query, Linear key, Linear value, Optional<Linear> gate, Linear output) {
+        /** Without a gate. */
+        public Projections(Linear query, Linear key, Linear value, Linear output) {
+            this(query, key, value, Optional.empty(), output);
+        }
+    }
+
     /**
      * RMSNorms on queries and on keys: over each head (Qwen 3, Gemma 3), or over all heads at once (OLMo 3), as the norms' sizes say.
      */
@@ -61,52 +71,47 @@ public record Attention(
         return 1 / Math.sqrt(headDim);
     }
 
-    /** The same with another output projection. */
-    public Attention withOutput(Linear other) {
-        return new Attention(
-                heads, kvHeads, headDim, query, key, value, other, headNorms, rope, window, scale, queryScale, sinks);
-    }
-
-    /** The same with another factor of {@code q k^T}. */
-    public Attention withScale(double other) {
-        return new Attention(
-                heads, kvHeads, headDim, query, key, value, output, headNorms, rope, window, other, queryScale, sinks);
-    }
-
-    /** The same with queries scaled by position. */
-    public Attention withQueryScale(QueryScale other) {
+    /** With rotary positions or without, and with the usual scale, {@code 1 / sqrt(headDim)}. */
+    public static Attention of(
+            int heads,
+            int kvHeads,
+            int headDim,
+            Projections projections,
+            Optional<HeadNorms> norms,
+            Optional<Rope> rope,
+            int window) {
         return new Attention(
                 heads,
                 kvHeads,
                 headDim,
-                query,
-                key,
-                value,
-                output,
-                headNorms,
+                projections,
+                norms,
                 rope,
                 window,
-                scale,
-                Optional.of(other),
-                sinks);
+                scaleOf(headDim),
+                Optional.empty(),
+                Optional.empty());
+    }
+
+    public Attention with(Projections other) {
+        return new Attention(heads, kvHeads, headDim, other, headNorms, rope, window, scale, queryScale, sinks);
+    }
+
+    /** The same with another factor of {@code q k^T}. */
+    public Attention withScale(double other) {
+        return new Attention(heads, kvHeads, headDim, projections, headNorms, rope, window, other, queryScale, sinks);
+    }
+
+    /** The same with queries scaled by position. */
+    public Attention with(QueryScale other) {
+        return new Attention(
+                heads, kvHeads, headDim, projections, headNorms, rope, window, scale, Optional.of(other), sinks);
     }
 
     /** The same with sinks. */
     public Attention withSinks(Vector other) {
         return new Attention(
-                heads,
-                kvHeads,
-                headDim,
-                query,
-                key,
-                value,
-                output,
-                headNorms,
-                rope,
-                window,
-                scale,
-                queryScale,
-                Optional.of(other));
+                heads, kvHeads, headDim, projections, headNorms, rope, window, scale, queryScale, Optional.of(other));
     }
 
     /** Whether queries and keys are normed over all heads at once, which needs them on one rank. */
@@ -118,7 +123,8 @@ public record Attention(
 
     @Override
     public List<Parameter> parameters() {
-        List<Parameter> parameters = new ArrayList<>(List.of(query, key, value, output));
+        List<Parameter> parameters = new ArrayList<>(List.of(projections.query(), projections.key(), projections.value(), projections.output()));
+        projections.gate().ifPresent(parameters::add);
         headNorms.ifPresent(norms -> parameters.addAll(List.of(norms.query(), norms.key())));
         sinks.ifPresent(parameters::add);
         return parameters;
@@ -134,9 +140,10 @@ public record Attention(
         List<String> traits = new ArrayList<>();
         rope.ifPresent(positions -> traits.add("RoPE"));
         headNorms.ifPresent(norms -> traits.add("QK-norm"));
-        if (query.bias().isPresent()) {
+        if (projections.query().bias().isPresent()) {
             traits.add("biases");
         }
+        projections.gate().ifPresent(each -> traits.add("output gate"));
         sinks.ifPresent(each -> traits.add("attention sinks"));
         return traits;
     }

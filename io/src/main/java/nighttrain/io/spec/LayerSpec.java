@@ -76,7 +76,7 @@ public record LayerSpec(
     }
 
     /** The part of a layer that lets tokens see one another. */
-    public sealed interface Mixer permits Attention {
+    public sealed interface Mixer permits Attention, GatedDeltaNet, Mamba2 {
         List<Parameter> parameters();
 
         /** Its sizes, for people: {@code 32 heads (8 KV) of 128}. */
@@ -86,7 +86,14 @@ public record LayerSpec(
         List<String> traits();
 
         /** What one token leaves in the cache of one track, in elements. */
-        long cachedElementsPerToken();
+        default long cachedElementsPerToken() {
+            return 0;
+        }
+
+        /** What one sequence keeps of one track, however long it is, in elements. */
+        default long stateElements() {
+            return 0;
+        }
     }
 
     /** The part of a layer that sees one token at a time. */

@@ -195,6 +195,14 @@ public record ModelSpec(
                         .sum();
     }
 
+    /** What one sequence keeps over all layers and tracks, however long it is, in elements. */
+    public long stateElementsPerSequence() {
+        return trackCount()
+                * layers.stream()
+                        .mapToLong(layer -> layer.mixer().stateElements())
+                        .sum();
+    }
+
     /** What sets its parts apart, for people: {@code RMSNorm, SwiGLU, RoPE}. */
     public Set<String> traits() {
         Set<String> traits = new LinkedHashSet<>();

@@ -182,6 +182,28 @@ public sealed interface Parameter {
     }
 
     /**
+     * A causal convolution of every channel by itself, {@code y[t, c] = b[c] + sum over j < width of w[c, j] x[t - width + 1 + j, c]}.
+     *
+     * @param weight the weights' tensor, {@code [channels, 1, width]}
+     * @param bias the bias's tensor, {@code [channels]}
+     * @param width how many of the latest tokens an output sees, its own included
+     */
+    record Convolution(String weight, Optional<String> bias, int channels, int width) implements Parameter {
+        /** Without a bias, its weight {@code name.weight}. */
+        public static Convolution of(String name, int channels, int width) {
+            return new Convolution(name + ".weight", Optional.empty(), channels, width);
+        }
+
+        @Override
+        public List<TensorSpec> tensors() {
+            List<TensorSpec> tensors = new ArrayList<>();
+            tensors.add(TensorSpec.of(weight, TensorSpec.Fill.NORMAL, channels, 1, width));
+            bias.ifPresent(name -> tensors.add(TensorSpec.of(name, TensorSpec.Fill.ZERO, channels)));
+            return tensors;
+        }
+    }
+
+    /**
      * Rows that are looked up.
      *
      * @param name its tensor, {@code [rows, cols]}

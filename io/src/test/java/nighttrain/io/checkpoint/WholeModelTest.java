@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.nio.ShortBuffer;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -89,7 +90,7 @@ class WholeModelTest {
         assertThatCode(() -> Checkpoints.checkTensors(checkpoint)).doesNotThrowAnyException();
         Attention attention = (Attention) spec.layers().get(0).mixer();
         float[] queries = new float[16];
-        checkpoint.weight(attention.query(), 1).copyTo(0, queries, 0, 16);
+        checkpoint.weight(attention.projections().query(), 1).copyTo(0, queries, 0, 16);
         assertThat(queries)
                 .as("of the second lane; heads of two rows stay as they are")
                 .containsExactly(16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
@@ -209,11 +210,45 @@ class WholeModelTest {
             var attention = (nighttrain.io.spec.Attention)
                     checkpoint.spec().layers().get(0).mixer();
             float[] key = new float[4];
-            checkpoint.weight(attention.key(), 0).copyTo(0, key, 0, 4);
+            checkpoint.weight(attention.projections().key(), 0).copyTo(0, key, 0, 4);
             assertThat(key).containsExactly(3, 9, 4, 10);
             float[] bias = new float[2];
-            checkpoint.bias(attention.value(), 0).copyTo(0, bias, 0, 2);
+            checkpoint.bias(attention.projections().value(), 0).copyTo(0, bias, 0, 2);
             assertThat(bias).containsExactly(5, 6);
+        }
+    }
+
+    @Test
+    void everyHeadsQueryAndGateAreTakenApart() {
+        ModelDir.of(dir, "qwen3_5_text")
+                .with("hidden_size", "1")
+                .with("head_dim", "8")
+                .with("num_attention_heads", "2")
+                .with("attention_bias", "true")
+                .write();
+        float[] rows = new float[32];
+        for (int i = 0; i < rows.length; i++) {
+            rows[i] = i;
+        }
+        new SafetensorsFile()
+                .fp32("model.layers.3.self_attn.q_proj.weight", "[32, 1]", rows)
+                .fp32("model.layers.3.self_attn.q_proj.bias", "[32]", rows)
+                .write(dir.resolve("model.safetensors"));
+        try (Checkpoint checkpoint = Checkpoints.open(dir)) {
+            var attention = (nighttrain.io.spec.Attention)
+                    checkpoint.spec().layers().get(3).mixer();
+            CheckpointTensor gate = checkpoint.weight(attention.projections().gate().orElseThrow(), 0);
+            assertThat(gate.shape()).containsExactly(16L, 1L);
+            float[] part = new float[6];
+            gate.copyTo(5, part, 0, 6);
+            assertThat(part).as("over the end of a run").containsExactly(13, 14, 15, 24, 25, 26);
+            ShortBuffer rounded = ShortBuffer.allocate(6);
+            gate.copyAsBfloat16(5, rounded, 6);
+            assertThat(Bfloat16.toFloat(rounded.get(3))).isEqualTo(24);
+            assertThatThrownBy(() -> gate.copyTo(11, part, 0, 6)).isInstanceOf(IndexOutOfBoundsException.class);
+            float[] bias = new float[16];
+            checkpoint.bias(attention.projections().query(), 0).copyTo(0, bias, 0, 16);
+            assertThat(bias).containsExactly(0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
         }
     }
 }

@@ -72,6 +72,9 @@ public final class InspectCommand implements Command {
                 line(out, "active", "%,d parameters per token, embedding included", footprint.activeParameters());
             }
             line(out, "KV cache", "%,d bytes per token in bf16", footprint.kvElementsPerToken() * BF16_BYTES);
+            if (footprint.stateBytesPerSequence() > 0) {
+                line(out, "state", "%,d bytes per sequence in fp32, of any length", footprint.stateBytesPerSequence());
+            }
             line(
                     out,
                     "syncs",

@@ -88,7 +88,7 @@ final class MadeResult {
         Layout layout = cell.layout();
         return new Opened(
                 "fingerprint",
-                new ModelFootprint("dense", 1_000, 1_000, 16, 8, 0, 64),
+                new ModelFootprint("dense", 1_000, 1_000, 16, 0, 8, 0, 64),
                 new EnginePlan(
                         Backend.CUDA, "dense", layout.replicas(), layout.ranks(), 256, 8192, 4096, 16, 64, true, 1),
                 4.2);

@@ -11,6 +11,7 @@ import nighttrain.executor.device.ExpertOps;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Ops.KvPages;
+import nighttrain.executor.device.RecurrentOps;
 import nighttrain.executor.device.Sampler;
 import nighttrain.executor.device.StepIo;
 import nighttrain.executor.device.Tensor;
@@ -23,6 +24,7 @@ public final class CpuDevice implements Device {
     private final CpuStep step;
     private final CpuOps ops;
     private final CpuExperts experts;
+    private final CpuRecurrentOps recurrentOps;
     private final CpuCommunicator communicator;
     private final RankExchange exchange;
 
@@ -31,6 +33,7 @@ public final class CpuDevice implements Device {
         this.step = new CpuStep(team);
         this.ops = new CpuOps(team, step);
         this.experts = new CpuExperts(team);
+        this.recurrentOps = new CpuRecurrentOps(team, step);
         this.communicator = new CpuCommunicator(rank, exchange, skipAllReduce);
         this.exchange = exchange;
     }
@@ -63,6 +66,11 @@ public final class CpuDevice implements Device {
     @Override
     public Optional<ExpertOps> expertOps() {
         return Optional.of(experts);
+    }
+
+    @Override
+    public Optional<RecurrentOps> recurrentOps() {
+        return Optional.of(recurrentOps);
     }
 
     @Override

@@ -48,6 +48,9 @@ sealed interface InnerLoops permits VectorLoops, PlainLoops {
     /** {@code out = silu(gate) * up}, where {@code up} follows {@code gate} in {@code x}. */
     void siluMul(float[] out, int o, float[] x, int gate, int cols);
 
+    /** {@code x = x * sigmoid(gates)}; {@code gates} may be {@code x}, which is SiLU. */
+    void sigmoidMul(float[] x, int from, float[] gates, int g, int cols);
+
     /** GELU in place, by its approximation with tanh. */
     void gelu(float[] x, int from, int cols);
 

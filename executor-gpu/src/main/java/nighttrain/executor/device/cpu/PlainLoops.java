@@ -145,6 +145,17 @@ final class PlainLoops implements InnerLoops {
     }
 
     @Override
+    public void sigmoidMul(float[] x, int from, float[] gates, int g, int cols) {
+        for (int c = 0; c < cols; c++) {
+            x[from + c] = sigmoidMul(x[from + c], gates[g + c]);
+        }
+    }
+
+    static float sigmoidMul(float x, float gate) {
+        return x / (Exponential.of(-gate) + 1f);
+    }
+
+    @Override
     public void gelu(float[] x, int from, int cols) {
         for (int i = from; i < from + cols; i++) {
             x[i] = gelu(x[i]);

@@ -15,7 +15,7 @@ final class RowNorm {
         }
     }
 
-    private static void rms(float[] out, int o, float[] x, int i, int cols, float[] weight, int w, float epsilon) {
+    static void rms(float[] out, int o, float[] x, int i, int cols, float[] weight, int w, float epsilon) {
         float sum = InnerLoops.CHOSEN.sumOfSquares(x, i, cols);
         float inverse = (float) (1 / Math.sqrt(sum / cols + epsilon));
         InnerLoops.CHOSEN.scale(out, o, x, i, cols, inverse, weight, w);

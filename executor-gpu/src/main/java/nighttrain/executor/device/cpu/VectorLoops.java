@@ -203,6 +203,20 @@ final class VectorLoops implements InnerLoops {
     }
 
     @Override
+    public void sigmoidMul(float[] x, int from, float[] gates, int g, int cols) {
+        int c = 0;
+        for (; c + LANES <= cols; c += LANES) {
+            FloatVector gate = FloatVector.fromArray(SPECIES, gates, g + c);
+            FloatVector.fromArray(SPECIES, x, from + c)
+                    .div(exponential(gate.neg()).add(1f))
+                    .intoArray(x, from + c);
+        }
+        for (; c < cols; c++) {
+            x[from + c] = PlainLoops.sigmoidMul(x[from + c], gates[g + c]);
+        }
+    }
+
+    @Override
     public void gelu(float[] x, int from, int cols) {
         int end = from + cols;
         int i = from;

@@ -11,6 +11,7 @@ import nighttrain.executor.device.Device.GraphRecorder;
 import nighttrain.executor.device.ExpertOps;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Ops;
+import nighttrain.executor.device.RecurrentOps;
 import nighttrain.executor.device.Ops.KvPages;
 import nighttrain.executor.device.Sampler;
 import nighttrain.executor.device.StepIo;
@@ -109,6 +110,11 @@ final class CudaDevice implements Device {
     /** None yet: models with experts are refused before a device is opened. */
     @Override
     public Optional<ExpertOps> expertOps() {
+        return Optional.empty();
+    }
+
+    @Override
+    public Optional<RecurrentOps> recurrentOps() {
         return Optional.empty();
     }
 

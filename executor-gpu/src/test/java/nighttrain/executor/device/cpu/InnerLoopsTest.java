@@ -70,6 +70,8 @@ class InnerLoopsTest {
             float factor = (float) random.nextGaussian();
             each(untouched(cols + 9), (loops, out) -> loops.scale(out, 6, x, 4, cols, factor, weight, 2));
             each(untouched(cols + 9), (loops, out) -> loops.siluMul(out, 6, x, 4, cols));
+            each(x, (loops, out) -> loops.sigmoidMul(out, 4, x, 3 + cols, cols));
+            each(x, (loops, out) -> loops.sigmoidMul(out, 4, out, 4, cols));
             each(x, (loops, out) -> loops.gelu(out, 4, cols));
             each(x, (loops, out) -> loops.softCap(out, 4, cols, 30));
             each(x, (loops, out) -> out[0] = loops.sumOfSquares(out, 4, cols));

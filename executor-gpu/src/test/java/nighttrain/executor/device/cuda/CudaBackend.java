@@ -33,7 +33,7 @@ public final class CudaBackend implements TestBackend {
         return CudaDevices.ranks(
                 IntStream.range(0, ranks).boxed().toList(),
                 new StepLimits(MAX_SEQUENCES, MAX_TOKENS, MAX_SAMPLES - MAX_SEQUENCES, MAX_TOKENS),
-                new CacheLayout(PAGE_TOKENS, List.of(GROUP, GROUP), 0),
+                new CacheLayout(PAGE_TOKENS, List.of(GROUP, GROUP)),
                 options);
     }
 

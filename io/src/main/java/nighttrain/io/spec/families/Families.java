@@ -37,6 +37,8 @@ public final class Families {
         known("qwen3_moe", Qwen3Moe::read, Qwen3Moe.IGNORED);
         known("mixtral", Mixtral::read, Mixtral.IGNORED);
         KNOWN.put("gpt_oss", new Family(GptOss::read, GptOss.IGNORED, true));
+        known("qwen3_5_text", Qwen35::read, Qwen35.IGNORED);
+        knownByText("qwen3_5", "qwen3_5_text");
         known("phi", Phi::read, Phi.IGNORED);
         known("gemma3_text", Gemma3::read, Set.of());
         knownByText("gemma3", "gemma3_text");
@@ -46,6 +48,7 @@ public final class Families {
         known("olmo3", Olmo3::read, Set.of());
         known("granite", Granite::read, Granite.IGNORED);
         known("granitemoe", Granite::readMoe, Granite.IGNORED);
+        known("granitemoehybrid", GraniteHybrid::read, GraniteHybrid.IGNORED);
         known("gpt2", Gpt2::read, Set.of());
         known("parallel_track", ParallelTrack::read, Set.of());
         known("kraken", Kraken::read, Set.of());

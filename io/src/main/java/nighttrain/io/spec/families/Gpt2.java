@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.Attention.Projections;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
@@ -73,10 +74,11 @@ final class Gpt2 {
                 heads,
                 heads,
                 hidden / heads,
-                inputsFirst(part, 0, 3 * hidden),
-                inputsFirst(part, hidden, 3 * hidden),
-                inputsFirst(part, 2 * hidden, 3 * hidden),
-                inputsFirst(Linear.of(at + "c_proj", hidden, hidden, true), 0, hidden),
+                new Projections(
+                        inputsFirst(part, 0, 3 * hidden),
+                        inputsFirst(part, hidden, 3 * hidden),
+                        inputsFirst(part, 2 * hidden, 3 * hidden),
+                        inputsFirst(Linear.of(at + "c_proj", hidden, hidden, true), 0, hidden)),
                 Optional.empty(),
                 Optional.empty(),
                 0,

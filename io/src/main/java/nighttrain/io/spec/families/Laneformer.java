@@ -8,6 +8,7 @@ import java.util.Set;
 import java.util.stream.IntStream;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.Attention.Projections;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
@@ -110,20 +111,18 @@ record Laneformer(Sizes sizes, int lanes, double epsilon) {
         Linear.Order pairs = new Linear.Order.PairsApart(headDim);
         Linear.Storage ofQueries = new Linear.Storage(0, pairs, queries, false);
         Linear.Storage ofKeys = new Linear.Storage(0, pairs, keys, false);
-        return new Attention(
+        return Attention.of(
                 sizes.heads() / lanes,
                 sizes.kvHeads() / lanes,
                 headDim,
-                linear(at + "wq", queries, sizes.hidden()).storedAs(ofQueries),
-                linear(at + "wk", keys, sizes.hidden()).storedAs(ofKeys),
-                linear(at + "wv", keys, sizes.hidden()),
-                linear(at + "wo", sizes.hidden(), queries),
+                new Projections(
+                        linear(at + "wq", queries, sizes.hidden()).storedAs(ofQueries),
+                        linear(at + "wk", keys, sizes.hidden()).storedAs(ofKeys),
+                        linear(at + "wv", keys, sizes.hidden()),
+                        linear(at + "wo", sizes.hidden(), queries)),
                 Optional.empty(),
                 Optional.of(rope),
-                window,
-                Attention.scaleOf(headDim),
-                Optional.empty(),
-                Optional.empty());
+                window);
     }
 
     private Mlp mlp(String at) {

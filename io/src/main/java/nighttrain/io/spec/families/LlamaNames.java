@@ -3,6 +3,7 @@ package nighttrain.io.spec.families;
 import java.util.List;
 import java.util.Optional;
 import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.Attention.Projections;
 import nighttrain.io.spec.Attention.HeadNorms;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.LayerSpec.FeedForward;
@@ -34,20 +35,18 @@ record LlamaNames(Sizes sizes) {
         String at = layer + "self_attn.";
         int queries = sizes.heads() * sizes.headDim();
         int keys = sizes.kvHeads() * sizes.headDim();
-        return new Attention(
+        return Attention.of(
                 sizes.heads(),
                 sizes.kvHeads(),
                 sizes.headDim(),
-                Linear.of(at + "q_proj", queries, sizes.hidden(), bias),
-                Linear.of(at + "k_proj", keys, sizes.hidden(), bias),
-                Linear.of(at + "v_proj", keys, sizes.hidden(), bias),
-                Linear.of(at + "o_proj", sizes.hidden(), queries, outputBias),
+                new Projections(
+                        Linear.of(at + "q_proj", queries, sizes.hidden(), bias),
+                        Linear.of(at + "k_proj", keys, sizes.hidden(), bias),
+                        Linear.of(at + "v_proj", keys, sizes.hidden(), bias),
+                        Linear.of(at + "o_proj", sizes.hidden(), queries, outputBias)),
                 norms,
                 rope,
-                window,
-                Attention.scaleOf(sizes.headDim()),
-                Optional.empty(),
-                Optional.empty());
+                window);
     }
 
     Mlp gatedMlp(String layer, Mlp.Activation activation, boolean bias) {

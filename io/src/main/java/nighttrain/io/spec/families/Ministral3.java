@@ -44,7 +44,7 @@ final class Ministral3 {
             layers.add(names.layer(
                     wiring,
                     Norm.rms(layer + "input_layernorm", sizes.hidden(), epsilon),
-                    queryScale.map(mistral::withQueryScale).orElse(mistral),
+                    queryScale.map(mistral::with).orElse(mistral),
                     Norm.rms(layer + "post_attention_layernorm", sizes.hidden(), epsilon),
                     names.gatedMlp(layer, activation, false)));
         }

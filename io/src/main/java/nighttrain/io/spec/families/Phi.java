@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.Attention.Projections;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
@@ -41,13 +42,18 @@ final class Phi {
         for (int i = 0; i < sizes.layers(); i++) {
             String layer = LlamaNames.layer(i);
             Attention llama = names.attention(layer, true, true, Optional.empty(), rope, 0);
+            Projections projections = llama.projections();
             layers.add(LayerSpec.sideBySide(
                     Norm.layer(layer + "input_layernorm", sizes.hidden(), epsilon, true),
-                    llama.withOutput(Linear.of(
-                            layer + "self_attn.dense",
-                            sizes.hidden(),
-                            llama.output().inputs(),
-                            true)),
+                    llama.with(new Projections(
+                            projections.query(),
+                            projections.key(),
+                            projections.value(),
+                            Linear.of(
+                                    layer + "self_attn.dense",
+                                    sizes.hidden(),
+                                    projections.output().inputs(),
+                                    true))),
                     new Mlp(
                             activation,
                             Optional.empty(),

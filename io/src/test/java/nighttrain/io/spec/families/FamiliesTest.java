@@ -38,8 +38,8 @@ class FamiliesTest {
         assertThat(config.finalNorm().epsilon()).isEqualTo(1e-6);
         assertThat(rope(config).theta()).isEqualTo(10_000);
         assertThat(rope(config).scaling()).isEqualTo(new Scaling.None());
-        assertThat(attention(config).query().bias().isPresent()).isFalse();
-        assertThat(attention(config).output().bias().isPresent()).isFalse();
+        assertThat(attention(config).projections().query().bias().isPresent()).isFalse();
+        assertThat(attention(config).projections().output().bias().isPresent()).isFalse();
         assertThat(mlp(config).down().bias().isPresent()).isFalse();
         assertThat(attention(config).headNorms().isPresent()).isFalse();
         assertThat(windows(config)).containsExactly(0, 0, 0, 0);
@@ -62,8 +62,8 @@ class FamiliesTest {
         assertThat(attention(config).kvHeads()).isEqualTo(2);
         assertThat(config.maxPositions()).isEqualTo(512);
         assertThat(config.finalNorm().epsilon()).isEqualTo(1e-5);
-        assertThat(attention(config).query().bias().isPresent()).isTrue();
-        assertThat(attention(config).output().bias().isPresent()).isTrue();
+        assertThat(attention(config).projections().query().bias().isPresent()).isTrue();
+        assertThat(attention(config).projections().output().bias().isPresent()).isTrue();
         assertThat(mlp(config).down().bias().isPresent()).isTrue();
         assertThat(config.head().tiedTo().isPresent()).isTrue();
         assertThat(windows(config)).as("llama knows no windows").containsOnly(0);
@@ -85,7 +85,7 @@ class FamiliesTest {
         assertThat(windows(model.with("sliding_window", "8").read())).containsExactly(8, 8, 8, 8);
         assertThat(windows(model.with("sliding_window", "null").read())).containsOnly(0);
         assertThat(attention(model.with("attention_bias", "true").read())
-                        .query()
+                        .projections().query()
                         .bias()
                         .isPresent())
                 .isFalse();
@@ -96,8 +96,8 @@ class FamiliesTest {
     void qwen2HasBiasesWhateverIsSaid() {
         ModelSpec config =
                 ModelDir.of(dir, "qwen2").with("attention_bias", "false").read();
-        assertThat(attention(config).query().bias().isPresent()).isTrue();
-        assertThat(attention(config).output().bias().isPresent()).isFalse();
+        assertThat(attention(config).projections().query().bias().isPresent()).isTrue();
+        assertThat(attention(config).projections().output().bias().isPresent()).isFalse();
         assertThat(attention(config).headNorms().isPresent()).isFalse();
         assertThat(windows(config)).containsOnly(0);
         assertThat(config.maxPositions()).isEqualTo(32_768);
@@ -108,11 +108,11 @@ class FamiliesTest {
         ModelSpec config = ModelDir.of(dir, "qwen3").read();
         assertThat(attention(config).headNorms().isPresent()).isTrue();
         assertThat(attention(config).headDim()).as("transformers' default").isEqualTo(128);
-        assertThat(attention(config).query().bias().isPresent()).isFalse();
+        assertThat(attention(config).projections().query().bias().isPresent()).isFalse();
         ModelSpec biased =
                 ModelDir.of(dir, "qwen3").with("attention_bias", "true").read();
-        assertThat(attention(biased).query().bias().isPresent()).isTrue();
-        assertThat(attention(biased).output().bias().isPresent()).isTrue();
+        assertThat(attention(biased).projections().query().bias().isPresent()).isTrue();
+        assertThat(attention(biased).projections().output().bias().isPresent()).isTrue();
     }
 
     @Test
@@ -202,7 +202,7 @@ class FamiliesTest {
         assertThat(kraken.finalNorm().kind()).isEqualTo(Norm.Kind.LAYER);
         assertThat(mlp(kraken).activation()).isEqualTo(Mlp.Activation.GELU_TANH);
         assertThat(kraken.embedding().positions().isPresent()).isTrue();
-        assertThat(attention(kraken).query().bias().isPresent()).isTrue();
+        assertThat(attention(kraken).projections().query().bias().isPresent()).isTrue();
     }
 
     @Test

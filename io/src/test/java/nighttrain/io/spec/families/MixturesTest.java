@@ -117,7 +117,7 @@ class MixturesTest {
         Attention attention = (Attention) spec.layers().get(0).mixer();
         assertThat(attention.headDim()).isEqualTo(64);
         assertThat(attention.kvHeads()).isEqualTo(8);
-        assertThat(attention.output().bias()).isPresent();
+        assertThat(attention.projections().output().bias()).isPresent();
         assertThat(attention.sinks().orElseThrow().size()).isEqualTo(8);
         assertThat(attention.rope().orElseThrow())
                 .isEqualTo(

@@ -1,0 +1,175 @@
+package nighttrain.executor.block;
+
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+import nighttrain.executor.architecture.Architecture.Placement;
+import nighttrain.executor.block.Block.Operation;
+import nighttrain.executor.block.Block.StepSize;
+import nighttrain.executor.block.Buffers.BufferSpec;
+import nighttrain.executor.device.Matrix;
+import nighttrain.executor.device.Ops;
+import nighttrain.executor.device.Ops.Norm;
+import nighttrain.executor.device.RecurrentOps;
+import nighttrain.executor.device.RecurrentOps.Convolution;
+import nighttrain.executor.device.RecurrentOps.Decay;
+import nighttrain.executor.device.RecurrentOps.DeltaShape;
+import nighttrain.executor.device.RecurrentOps.States;
+import nighttrain.executor.device.Tensor;
+import nighttrain.io.spec.GatedDeltaNet;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Parameter.Linear;
+import nighttrain.io.spec.WeightFormat;
+
+/** A gated delta net with its convolution: a rank has whole value heads and the key heads that they read. */
+record GatedDeltaNetBlock(GatedDeltaNet spec, Placement placement, WeightFormat inFormat, WeightFormat outFormat)
+        implements Block {
+    /** Of an element of S: it decays, and is part of {@code S^T k}, of {@code k u^T} and of {@code S^T q}. */
+    private static final int FLOPS_PER_ELEMENT = 7;
+
+    static GatedDeltaNetBlock of(GatedDeltaNet spec, Placement placement, ModelSpec model) {
+        GatedDeltaNetBlock plain = new GatedDeltaNetBlock(spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN);
+        int hidden = spec.output().outputs();
+        return new GatedDeltaNetBlock(
+                spec,
+                placement,
+                model.formatOf(plain.first()).of(plain.inCols(), hidden),
+                model.formatOf(List.of(spec.output())).of(hidden, plain.shape().valueCols()));
+    }
+
+    private List<Linear> first() {
+        return List.of(spec.query(), spec.key(), spec.value(), spec.gate());
+    }
+
+    private DeltaShape shape() {
+        return new DeltaShape(
+                placement.share(spec.keyHeads()), placement.share(spec.valueHeads()), spec.keyDim(), spec.valueDim());
+    }
+
+    private int inCols() {
+        return shape().qkvCols() + shape().valueCols();
+    }
+
+    private BufferSpec queryKeyValueGate() {
+        return new BufferSpec("queries, keys, values and gates", inCols());
+    }
+
+    private BufferSpec betaDecay() {
+        return new BufferSpec("betas and decays", 2 * shape().valueHeads());
+    }
+
+    private BufferSpec mixed() {
+        return new BufferSpec("mixed values", shape().valueCols());
+    }
+
+    @Override
+    public List<BufferSpec> buffers() {
+        return List.of(queryKeyValueGate(), betaDecay(), mixed());
+    }
+
+    @Override
+    public List<Divisible> divisibles() {
+        return List.of(
+                new Divisible(spec.keyHeads(), "key heads of delta nets"),
+                new Divisible(spec.valueHeads(), "value heads of delta nets"));
+    }
+
+    @Override
+    public Optional<String> missingOnGpus() {
+        return Optional.of("gated delta nets");
+    }
+
+    @Override
+    public List<Fp8Matrix> fp8Matrices() {
+        int hidden = spec.output().outputs();
+        return Stream.concat(
+                        Fp8Matrix.of(inFormat, inCols(), hidden), Fp8Matrix.of(outFormat, hidden, shape().valueCols()))
+                .toList();
+    }
+
+    private int stateElements() {
+        return shape().keyDim() * shape().valueCols();
+    }
+
+    private int latestElements() {
+        return shape().qkvCols() * (spec.convolution().width() - 1);
+    }
+
+    @Override
+    public List<Operation> operations(StepSize step) {
+        int tracks = placement.localTracks();
+        int hidden = spec.output().outputs();
+        double tokens = (double) tracks * step.tokens();
+        double sequences = (double) tracks * step.sequences();
+        double mixing = shape().qkvCols();
+        double values = shape().valueCols();
+        double gates = 2.0 * shape().valueHeads();
+        return List.of(
+                Operation.linear(tracks, step.tokens(), inCols(), hidden, inFormat),
+                Operation.linear(tracks, step.tokens(), gates, hidden),
+                new Operation(
+                        2 * tokens * mixing * spec.convolution().width(),
+                        2 * tokens * mixing,
+                        2 * sequences * latestElements()),
+                new Operation(
+                        FLOPS_PER_ELEMENT * tokens * stateElements(),
+                        tokens * (mixing + gates + values),
+                        2 * sequences * stateElements()),
+                Operation.memory(tracks, step.tokens() * 3.0 * values),
+                Operation.linear(tracks, step.tokens(), hidden, values, outFormat));
+    }
+
+    @Override
+    public Module load(Loader loader, int layer) {
+        String ofLayer = " of layer " + layer;
+        return new Loaded(
+                loader.ops(),
+                loader.recurrentOps(),
+                this,
+                shape(),
+                loader.byOutput("queries, keys, values and gates" + ofLayer, inFormat, first()),
+                loader.byOutput("betas and decays" + ofLayer, WeightFormat.PLAIN, List.of(spec.beta(), spec.decay())),
+                loader.convolution(
+                        "convolution" + ofLayer,
+                        spec.convolution(),
+                        List.of(
+                                spec.query().outputs(),
+                                spec.key().outputs(),
+                                spec.value().outputs())),
+                new Decay(
+                        loader.exponentials("decay" + ofLayer, spec.rate()),
+                        loader.perHead("bias of decay" + ofLayer, spec.decayBias())),
+                loader.normPerTrack("norm of mixed values" + ofLayer, spec.norm()),
+                loader.states("latest tokens of layer " + layer, latestElements()),
+                loader.states("states of layer " + layer, stateElements()),
+                loader.byInput("delta net's output" + ofLayer, outFormat, spec.output()));
+    }
+
+    private record Loaded(
+            Ops ops,
+            RecurrentOps recurrent,
+            GatedDeltaNetBlock block,
+            DeltaShape shape,
+            Matrix queryKeyValueGate,
+            Matrix betaDecay,
+            Convolution convolution,
+            Decay decay,
+            Norm norm,
+            States latest,
+            States states,
+            Matrix output)
+            implements Module {
+        @Override
+        public void run(Buffers buffers, Tensor x, Tensor out) {
+            Tensor qkvGate = buffers.get(block.queryKeyValueGate());
+            Tensor betasAndDecays = buffers.get(block.betaDecay());
+            Tensor mixed = buffers.get(block.mixed());
+            ops.linear(qkvGate, x, queryKeyValueGate);
+            ops.linear(betasAndDecays, x, betaDecay);
+            recurrent.convolve(qkvGate, convolution, latest);
+            recurrent.gatedDelta(mixed, qkvGate, betasAndDecays, shape, decay, states);
+            recurrent.normAndGate(mixed, norm, qkvGate, shape.qkvCols());
+            ops.linear(out, mixed, output);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+package nighttrain.executor.block;
+
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+import nighttrain.executor.architecture.Architecture.Placement;
+import nighttrain.executor.block.Block.Operation;
+import nighttrain.executor.block.Block.StepSize;
+import nighttrain.executor.block.Buffers.BufferSpec;
+import nighttrain.executor.device.Matrix;
+import nighttrain.executor.device.Ops;
+import nighttrain.executor.device.Ops.Norm;
+import nighttrain.executor.device.RecurrentOps;
+import nighttrain.executor.device.RecurrentOps.Convolution;
+import nighttrain.executor.device.RecurrentOps.Decay;
+import nighttrain.executor.device.RecurrentOps.ScanShape;
+import nighttrain.executor.device.RecurrentOps.States;
+import nighttrain.executor.device.Tensor;
+import nighttrain.io.spec.Mamba2;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Parameter.Linear;
+import nighttrain.io.spec.WeightFormat;
+
+/** Mamba-2 with its convolution: a rank has whole groups of heads, since outputs are normed by group. */
+record Mamba2Block(Mamba2 spec, Placement placement, WeightFormat inFormat, WeightFormat outFormat) implements Block {
+    /** Of an element of S: it decays, and is part of {@code B x^T} and of {@code S^T C}. */
+    private static final int FLOPS_PER_ELEMENT = 5;
+
+    static Mamba2Block of(Mamba2 spec, Placement placement, ModelSpec model) {
+        Mamba2Block plain = new Mamba2Block(spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN);
+        int hidden = spec.output().outputs();
+        return new Mamba2Block(
+                spec,
+                placement,
+                model.formatOf(plain.first()).of(plain.inCols(), hidden),
+                model.formatOf(List.of(spec.output())).of(hidden, plain.shape().valueCols()));
+    }
+
+    private List<Linear> first() {
+        return List.of(spec.value(), spec.in(), spec.out(), spec.gate(), spec.step());
+    }
+
+    private ScanShape shape() {
+        return new ScanShape(
+                placement.share(spec.heads()),
+                spec.headDim(),
+                placement.share(spec.groups()),
+                spec.stateSize(),
+                (float) spec.steps().least(),
+                (float) spec.steps().most());
+    }
+
+    private int inCols() {
+        return shape().stepCol() + shape().heads();
+    }
+
+    private BufferSpec projected() {
+        return new BufferSpec("values, states' ways in and out, gates and steps", inCols());
+    }
+
+    private BufferSpec mixed() {
+        return new BufferSpec("mixed values", shape().valueCols());
+    }
+
+    @Override
+    public List<BufferSpec> buffers() {
+        return List.of(projected(), mixed());
+    }
+
+    @Override
+    public List<Divisible> divisibles() {
+        return List.of(new Divisible(spec.groups(), "groups of Mamba-2 heads"));
+    }
+
+    @Override
+    public Optional<String> indivisible() {
+        return spec.groups() == 1
+                ? Optional.of("outputs of this model's Mamba-2 layers are normed over all heads at once")
+                : Optional.empty();
+    }
+
+    @Override
+    public Optional<String> missingOnGpus() {
+        return Optional.of("Mamba-2");
+    }
+
+    @Override
+    public List<Fp8Matrix> fp8Matrices() {
+        int hidden = spec.output().outputs();
+        return Stream.concat(
+                        Fp8Matrix.of(inFormat, inCols(), hidden), Fp8Matrix.of(outFormat, hidden, shape().valueCols()))
+                .toList();
+    }
+
+    private int stateElements() {
+        return shape().stateSize() * shape().valueCols();
+    }
+
+    private int latestElements() {
+        return shape().convolvedCols() * (spec.convolution().width() - 1);
+    }
+
+    @Override
+    public List<Operation> operations(StepSize step) {
+        int tracks = placement.localTracks();
+        int hidden = spec.output().outputs();
+        double tokens = (double) tracks * step.tokens();
+        double sequences = (double) tracks * step.sequences();
+        double convolved = shape().convolvedCols();
+        double values = shape().valueCols();
+        return List.of(
+                Operation.linear(tracks, step.tokens(), inCols(), hidden, inFormat),
+                new Operation(
+                        2 * tokens * convolved * spec.convolution().width(),
+                        2 * tokens * convolved,
+                        2 * sequences * latestElements()),
+                new Operation(
+                        FLOPS_PER_ELEMENT * tokens * stateElements(),
+                        tokens * (convolved + shape().heads() + values),
+                        2 * sequences * stateElements()),
+                Operation.memory(tracks, step.tokens() * 3.0 * values),
+                Operation.linear(tracks, step.tokens(), hidden, values, outFormat));
+    }
+
+    @Override
+    public Module load(Loader loader, int layer) {
+        String ofLayer = " of layer " + layer;
+        return new Loaded(
+                loader.ops(),
+                loader.recurrentOps(),
+                this,
+                shape(),
+                loader.byOutput("Mamba-2's input" + ofLayer, inFormat, first()),
+                loader.convolution(
+                        "convolution" + ofLayer,
+                        spec.convolution(),
+                        List.of(
+                                spec.value().outputs(),
+                                spec.in().outputs(),
+                                spec.out().outputs())),
+                new Decay(
+                        loader.exponentials("decay" + ofLayer, spec.rate()),
+                        loader.perHead("bias of steps" + ofLayer, spec.stepBias())),
+                loader.perHead("skip" + ofLayer, spec.skip()),
+                loader.normByOutput("norm of mixed values" + ofLayer, spec.norm()),
+                loader.states("latest tokens of layer " + layer, latestElements()),
+                loader.states("states of layer " + layer, stateElements()),
+                loader.byInput("Mamba-2's output" + ofLayer, outFormat, spec.output()));
+    }
+
+    private record Loaded(
+            Ops ops,
+            RecurrentOps recurrent,
+            Mamba2Block block,
+            ScanShape shape,
+            Matrix input,
+            Convolution convolution,
+            Decay decay,
+            Tensor skip,
+            Norm norm,
+            States latest,
+            States states,
+            Matrix output)
+            implements Module {
+        @Override
+        public void run(Buffers buffers, Tensor x, Tensor out) {
+            Tensor projected = buffers.get(block.projected());
+            Tensor mixed = buffers.get(block.mixed());
+            ops.linear(projected, x, input);
+            recurrent.convolve(projected, convolution, latest);
+            recurrent.selectiveScan(mixed, projected, shape, decay, skip, states);
+            recurrent.gateAndNorm(mixed, norm, shape.groups(), projected, shape.convolvedCols());
+            ops.linear(out, mixed, output);
+        }
+    }
+}

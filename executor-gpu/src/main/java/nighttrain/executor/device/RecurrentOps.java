@@ -1,0 +1,140 @@
+package nighttrain.executor.device;
+
+import java.util.Optional;
+import nighttrain.executor.device.Ops.Norm;
+
+/**
+ * What models with recurrent mixers need beyond {@link Ops}: states of a fixed size, and gates of what mixers put out. A sequence's state is
+ * in its slot; where it begins with the step, its state is empty, whatever the slot holds.
+ */
+public interface RecurrentOps {
+    /**
+     * States of one layer, in fp32.
+     *
+     * @param slots of a track
+     * @param elements of a slot
+     */
+    States states(String role, int tracks, int slots, int elements);
+
+    /**
+     * In the first columns of {@code x}, as many as there are channels: {@code x[t] = silu(bias + sum over j < width of weights[j] x[t - width + 1
+     * + j])}, within a sequence and with 0 before its first token.
+     *
+     * @param latest {@code [width - 1, channels]} of every sequence: what the columns held of its latest tokens
+     */
+    void convolve(Tensor xInOut, Convolution convolution, States latest);
+
+    /**
+     * Gated delta rule (arXiv 2412.06464): queries and keys get length 1, queries are then divided by {@code sqrt(keyDim)}; for every token of a
+     * sequence and every value head {@code S = e^g S; S += k ((v - S^T k) sigmoid(b))^T; out = S^T q} with {@code g = -rate softplus(a + bias)}.
+     *
+     * @param out {@code [tracks, tokens, valueCols]}
+     * @param qkv {@code [tracks, tokens, at least 2 keyCols + valueCols]}: queries, keys and values side by side
+     * @param betaDecay {@code [tracks, tokens, 2 valueHeads]}: b and a side by side
+     * @param states {@code [valueHeads, keyDim, valueDim]} of every sequence: S
+     */
+    void gatedDelta(Tensor out, Tensor qkv, Tensor betaDecay, DeltaShape shape, Decay decay, States states);
+
+    /**
+     * Mamba-2 (arXiv 2405.21060): for every token of a sequence and every head {@code S = e^(-rate t) S + B (t x)^T; out = S^T C + skip x} with
+     * {@code t} the softplus of step + bias, within the shape's bounds.
+     *
+     * @param out {@code [tracks, tokens, valueCols]}
+     * @param projected {@code [tracks, tokens, stepCol + heads]}: x of all heads, B of all groups, C of all groups; gates; steps
+     * @param skip {@code [tracks, 1, heads]}
+     * @param states {@code [heads, stateSize, headDim]} of every sequence: S
+     */
+    void selectiveScan(Tensor out, Tensor projected, ScanShape shape, Decay decay, Tensor skip, States states);
+
+    /**
+     * By head, as wide as the norm: {@code x = norm(x) * silu(gate)}.
+     *
+     * @param gates as {@code x} from column {@code firstCol} on
+     */
+    void normAndGate(Tensor xInOut, Norm norm, Tensor gates, int firstCol);
+
+    /**
+     * {@code x = norm(x * silu(gate))}, the columns of each of {@code groups} groups by themselves; the norm has a weight for every column.
+     *
+     * @param gates as {@code x} from column {@code firstCol} on
+     */
+    void gateAndNorm(Tensor xInOut, Norm norm, int groups, Tensor gates, int firstCol);
+
+    /**
+     * {@code x *= sigmoid(gate)}.
+     *
+     * @param gates as {@code x} from column {@code firstCol} on
+     */
+    void gate(Tensor xInOut, Tensor gates, int firstCol);
+
+    /** The states of one layer on one rank: a fixed number of slots of a fixed size. A handle. */
+    interface States {}
+
+    /**
+     * A causal convolution of every channel by itself.
+     *
+     * @param weights {@code [tracks, width, channels]}
+     * @param bias {@code [tracks, 1, channels]}
+     */
+    record Convolution(Tensor weights, Optional<Tensor> bias) {}
+
+    /**
+     * How fast states of heads decay.
+     *
+     * @param rate {@code [tracks, 1, heads]}
+     * @param bias {@code [tracks, 1, heads]}
+     */
+    record Decay(Tensor rate, Tensor bias) {}
+
+    /**
+     * What one layer's delta net looks like on one rank, per track.
+     *
+     * @param keyHeads query and key heads
+     * @param valueHeads value head h reads query and key head {@code h / (valueHeads / keyHeads)}
+     */
+    record DeltaShape(int keyHeads, int valueHeads, int keyDim, int valueDim) {
+        /** Columns of all query heads, and of all key heads. */
+        public int keyCols() {
+            return keyHeads * keyDim;
+        }
+
+        /** Columns of all value heads. */
+        public int valueCols() {
+            return valueHeads * valueDim;
+        }
+
+        /** Columns of queries, keys and values side by side. */
+        public int qkvCols() {
+            return 2 * keyCols() + valueCols();
+        }
+    }
+
+    /**
+     * What one Mamba-2 layer looks like on one rank, per track.
+     *
+     * @param groups head h reads B and C of group {@code h / (heads / groups)}
+     * @param leastStep bounds of the time step
+     * @param mostStep bounds of the time step
+     */
+    record ScanShape(int heads, int headDim, int groups, int stateSize, float leastStep, float mostStep) {
+        /** Columns of the values, gates or outputs of all heads. */
+        public int valueCols() {
+            return heads * headDim;
+        }
+
+        /** Columns of B of all groups, and of C. */
+        public int groupCols() {
+            return groups * stateSize;
+        }
+
+        /** Columns of values, B and C side by side. */
+        public int convolvedCols() {
+            return valueCols() + 2 * groupCols();
+        }
+
+        /** The first column of steps, behind the gates. */
+        public int stepCol() {
+            return convolvedCols() + valueCols();
+        }
+    }
+}

@@ -1,0 +1,434 @@
+package nighttrain.executor.device;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import nighttrain.executor.device.Ops.Norm;
+import nighttrain.executor.device.RecurrentOps.Convolution;
+import nighttrain.executor.device.RecurrentOps.Decay;
+import nighttrain.executor.device.RecurrentOps.DeltaShape;
+import nighttrain.executor.device.RecurrentOps.ScanShape;
+import nighttrain.executor.device.RecurrentOps.States;
+import nighttrain.executor.step.Batch;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/**
+ * What recurrent mixers need, against float64 over whole texts: the device gets them in pieces, in mixed steps, and in slots that others
+ * have left full of NaN.
+ */
+public abstract class AbstractRecurrentOpsTest extends OneDevice {
+    private static final float EPSILON = 1e-5f;
+    private static final int[] SLOTS = {3, 0, 2};
+    private static final int ALL_SLOTS = 5;
+
+    protected AbstractRecurrentOpsTest(TestBackend backend) {
+        super(backend);
+    }
+
+    private RecurrentOps recurrent() {
+        return device.recurrentOps().orElseThrow();
+    }
+
+    /** Of the text of every sequence, how much a step takes: nothing, a token or a piece. */
+    private record Pieces(int[] from, int[] to) {
+        /** In order, until the texts end. */
+        static List<Pieces> of(Fresh fresh, int... lengths) {
+            List<Pieces> steps = new ArrayList<>();
+            int[] done = new int[lengths.length];
+            while (!Arrays.equals(done, lengths)) {
+                int[] to = new int[lengths.length];
+                for (int s = 0; s < to.length; s++) {
+                    int[] choices = {0, 1, 1 + fresh.below(5), 63 + fresh.below(3)};
+                    to[s] = Math.min(lengths[s], done[s] + choices[fresh.below(4)]);
+                }
+                steps.add(new Pieces(done, to));
+                done = to;
+            }
+            return steps;
+        }
+
+        private int[] present() {
+            return IntStream.range(0, from.length).filter(s -> to[s] > from[s]).toArray();
+        }
+
+        Batch batch() {
+            int[] present = present();
+            int[] starts = new int[present.length + 1];
+            for (int i = 0; i < present.length; i++) {
+                starts[i + 1] = starts[i] + to[present[i]] - from[present[i]];
+            }
+            return new Batch(
+                    new int[starts[present.length]],
+                    Arrays.stream(present)
+                            .flatMap(s -> IntStream.range(from[s], to[s]))
+                            .toArray(),
+                    starts,
+                    new int[present.length][1][0],
+                    Arrays.stream(present).map(s -> SLOTS[s]).toArray(),
+                    new int[0],
+                    List.of());
+        }
+
+        /** The rows of these tokens in a tensor of all texts, one after the other. */
+        int[] rows(int... lengths) {
+            int[] firsts = new int[lengths.length];
+            for (int s = 1; s < lengths.length; s++) {
+                firsts[s] = firsts[s - 1] + lengths[s - 1];
+            }
+            return Arrays.stream(present())
+                    .flatMap(s -> IntStream.range(firsts[s] + from[s], firsts[s] + to[s]))
+                    .toArray();
+        }
+    }
+
+    private static float[] rows(float[] all, int tracks, int cols, int[] rows) {
+        int ofTrack = all.length / tracks;
+        float[] some = new float[tracks * rows.length * cols];
+        for (int i = 0; i < tracks * rows.length; i++) {
+            System.arraycopy(all, i / rows.length * ofTrack + rows[i % rows.length] * cols, some, i * cols, cols);
+        }
+        return some;
+    }
+
+    private static void put(float[] all, int tracks, int cols, int[] rows, float[] some) {
+        int ofTrack = all.length / tracks;
+        for (int i = 0; i < tracks * rows.length; i++) {
+            System.arraycopy(some, i * cols, all, i / rows.length * ofTrack + rows[i % rows.length] * cols, cols);
+        }
+    }
+
+    private interface StepWork {
+        void run(Tensor out, Tensor ofStep, int[] rows);
+    }
+
+    /** What comes of {@code x [tracks, all tokens, cols]}, step by step. */
+    private float[] inPieces(List<Pieces> steps, int[] lengths, int tracks, float[] x, int outCols, StepWork work) {
+        int all = IntStream.of(lengths).sum();
+        int cols = x.length / tracks / all;
+        float[] actual = new float[tracks * all * outCols];
+        for (Pieces step : steps) {
+            int[] rows = step.rows(lengths);
+            stepIo.begin(step.batch());
+            Tensor out = poisoned(tracks, rows.length, outCols);
+            work.run(out, holding(rows(x, tracks, cols, rows), tracks, rows.length, cols), rows);
+            put(actual, tracks, outCols, rows, device.read(out));
+        }
+        return actual;
+    }
+
+    /** Fills every slot that the test uses. */
+    private void leaveNaN(Consumer<Tensor> operation, int tracks, int cols) {
+        Pieces longest = new Pieces(new int[SLOTS.length], new int[] {9, 9, 9});
+        stepIo.begin(longest.batch());
+        operation.accept(poisoned(tracks, longest.batch().size(), cols));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1,8,4,false", "2,37,4,true", "1,1030,3,true", "3,16,2,false", "1,24,1,true"})
+    void convolutionsSeeTheTokensBefore(int tracks, int channels, int width, boolean biased) {
+        int[] lengths = {1, 70, 131};
+        int all = IntStream.of(lengths).sum();
+        int cols = channels + 5; // what stands beside stays
+        float[] x = fresh.normal(tracks * all * cols);
+        float[] weights = fresh.normal(tracks * width * channels);
+        float[] bias = fresh.normal(tracks * channels);
+        Convolution convolution = new Convolution(
+                device.constant("weights", tracks, width, channels, weights),
+                biased ? Optional.of(device.constant("bias", tracks, 1, channels, bias)) : Optional.empty());
+        States latest = recurrent().states("latest", tracks, ALL_SLOTS, (width - 1) * channels);
+        leaveNaN(tensor -> recurrent().convolve(tensor, convolution, latest), tracks, cols);
+        float[] actual = new float[x.length];
+        for (Pieces step : Pieces.of(fresh, lengths)) {
+            int[] rows = step.rows(lengths);
+            stepIo.begin(step.batch());
+            Tensor tensor = holding(rows(x, tracks, cols, rows), tracks, rows.length, cols);
+            recurrent().convolve(tensor, convolution, latest);
+            put(actual, tracks, cols, rows, device.read(tensor));
+        }
+        double[] expected = Formulas.wide(x);
+        for (int track = 0, first = 0; track < tracks; track++) {
+            for (int length : lengths) {
+                for (int t = 0; t < length; t++) {
+                    for (int c = 0; c < channels; c++) {
+                        double sum = biased ? bias[track * channels + c] : 0;
+                        for (int j = Math.max(0, width - 1 - t); j < width; j++) {
+                            sum += (double) weights[(track * width + j) * channels + c]
+                                    * x[(first + t - width + 1 + j) * cols + c];
+                        }
+                        expected[(first + t) * cols + c] = sum / (1 + Math.exp(-sum));
+                    }
+                }
+                first += length;
+            }
+        }
+        closeness.check("convolution", expected, actual, cols);
+    }
+
+    /**
+     * Gates wide open and shut: {@code a} of up to 40 standard deviations. Keys are as long as queries and values, which states must
+     * not outgrow.
+     */
+    @ParameterizedTest
+    @CsvSource({"1,1,1,8,8,1", "1,2,6,16,24,1", "2,3,3,37,5,1", "1,4,8,8,6,10", "1,1,2,128,128,1", "1,2,2,16,16,40"})
+    void deltaRuleFollowsTheRecurrence(
+            int tracks, int keyHeads, int valueHeads, int keyDim, int valueDim, double spread) {
+        int[] lengths = {1, 70, 131};
+        DeltaShape shape = new DeltaShape(keyHeads, valueHeads, keyDim, valueDim);
+        delta(shape, tracks, spread, lengths, Pieces.of(fresh, lengths));
+    }
+
+    /** Errors do not add up over long texts. */
+    @Test
+    void deltaRuleOverALongText() {
+        int[] lengths = {1, 2, 8_192};
+        List<Pieces> steps = new ArrayList<>(List.of(new Pieces(new int[3], new int[] {1, 2, 1_000})));
+        for (int from = 1_000; from < lengths[2]; from += 1_024) {
+            steps.add(new Pieces(new int[] {1, 2, from}, new int[] {1, 2, Math.min(lengths[2], from + 1_024)}));
+        }
+        delta(new DeltaShape(1, 2, 32, 24), 1, 1, lengths, steps);
+    }
+
+    private void delta(DeltaShape shape, int tracks, double spread, int[] lengths, List<Pieces> steps) {
+        int all = IntStream.of(lengths).sum();
+        int heads = shape.valueHeads();
+        int cols = shape.qkvCols() + 3;
+        float[] qkv = fresh.normal(tracks * all * cols);
+        float[] betaDecay = fresh.normal(tracks * all * 2 * heads, 0, spread);
+        float[] rate = fresh.normal(tracks * heads);
+        for (int i = 0; i < rate.length; i++) {
+            rate[i] = (float) Math.exp(2 * rate[i] - 2);
+        }
+        float[] bias = fresh.normal(tracks * heads);
+        Decay decay = new Decay(
+                device.constant("rate", tracks, 1, heads, rate), device.constant("bias", tracks, 1, heads, bias));
+        States states = recurrent().states("states", tracks, ALL_SLOTS, heads * shape.keyDim() * shape.valueDim());
+        leaveNaN(
+                poison -> recurrent()
+                        .gatedDelta(
+                                poisoned(tracks, poison.rows(), shape.valueCols()),
+                                poison,
+                                poisoned(tracks, poison.rows(), 2 * heads),
+                                shape,
+                                decay,
+                                states),
+                tracks,
+                cols);
+        float[] actual = inPieces(
+                steps,
+                lengths,
+                tracks,
+                qkv,
+                shape.valueCols(),
+                (out, ofStep, rows) -> recurrent()
+                        .gatedDelta(
+                                out,
+                                ofStep,
+                                holding(rows(betaDecay, tracks, 2 * heads, rows), tracks, rows.length, 2 * heads),
+                                shape,
+                                decay,
+                                states));
+        double[] expected = new double[actual.length];
+        for (int track = 0, first = 0; track < tracks; track++) {
+            for (int length : lengths) {
+                for (int head = 0; head < heads; head++) {
+                    recurrence(expected, qkv, betaDecay, rate, bias, shape, track, head, first, length, cols);
+                }
+                first += length;
+            }
+        }
+        closeness.check("gated delta rule", expected, actual, shape.valueCols());
+    }
+
+    /** As the paper has it, over tokens {@code first .. first + length - 1} of all tracks' texts. */
+    private static void recurrence(
+            double[] out,
+            float[] qkv,
+            float[] betaDecay,
+            float[] rate,
+            float[] bias,
+            DeltaShape shape,
+            int track,
+            int head,
+            int first,
+            int length,
+            int cols) {
+        int heads = shape.valueHeads();
+        double[][] state = new double[shape.keyDim()][shape.valueDim()];
+        int keyHead = head / (heads / shape.keyHeads());
+        for (int t = first; t < first + length; t++) {
+            double[] q = unit(qkv, t * cols + keyHead * shape.keyDim(), shape.keyDim());
+            double[] k = unit(qkv, t * cols + shape.keyCols() + keyHead * shape.keyDim(), shape.keyDim());
+            double beta = 1 / (1 + Math.exp(-betaDecay[t * 2 * heads + head]));
+            double a = (double) betaDecay[t * 2 * heads + heads + head] + bias[track * heads + head];
+            double kept = Math.exp(-rate[track * heads + head] * (Math.log1p(Math.exp(-Math.abs(a))) + Math.max(a, 0)));
+            for (int j = 0; j < shape.valueDim(); j++) {
+                double known = 0;
+                for (int i = 0; i < k.length; i++) {
+                    state[i][j] *= kept;
+                    known += state[i][j] * k[i];
+                }
+                double value = qkv[t * cols + 2 * shape.keyCols() + head * shape.valueDim() + j];
+                double seen = 0;
+                for (int i = 0; i < k.length; i++) {
+                    state[i][j] += k[i] * beta * (value - known);
+                    seen += state[i][j] * q[i] / Math.sqrt(k.length);
+                }
+                out[t * shape.valueCols() + head * shape.valueDim() + j] = seen;
+            }
+        }
+    }
+
+    /** Steps are clamped where the bounds say so; decays reach 0 and 1. */
+    @ParameterizedTest
+    @CsvSource({
+        "1,1,8,1,8,1,0,Infinity",
+        "1,6,24,2,16,1,0,Infinity",
+        "2,3,5,3,37,1,0.01,0.5",
+        "1,8,64,1,128,3,0,Infinity",
+        "1,4,16,2,16,40,0,Infinity"
+    })
+    void scansFollowTheRecurrence(
+            int tracks, int heads, int headDim, int groups, int stateSize, double spread, float least, float most) {
+        int[] lengths = {1, 70, 131};
+        int all = IntStream.of(lengths).sum();
+        ScanShape shape = new ScanShape(heads, headDim, groups, stateSize, least, most);
+        int cols = shape.stepCol() + heads;
+        float[] projected = fresh.normal(tracks * all * cols);
+        for (int i = 0; i < projected.length; i++) {
+            projected[i] *= i % cols >= shape.stepCol() ? (float) spread : 1;
+        }
+        float[] rate = fresh.normal(tracks * heads);
+        for (int i = 0; i < rate.length; i++) {
+            rate[i] = (float) Math.exp(2 * rate[i] - 2);
+        }
+        float[] bias = fresh.normal(tracks * heads);
+        float[] skip = fresh.normal(tracks * heads);
+        Decay decay = new Decay(
+                device.constant("rate", tracks, 1, heads, rate), device.constant("bias", tracks, 1, heads, bias));
+        Tensor passing = device.constant("skip", tracks, 1, heads, skip);
+        States states = recurrent().states("states", tracks, ALL_SLOTS, heads * stateSize * headDim);
+        leaveNaN(
+                poison -> recurrent()
+                        .selectiveScan(
+                                poisoned(tracks, poison.rows(), shape.valueCols()),
+                                poison,
+                                shape,
+                                decay,
+                                passing,
+                                states),
+                tracks,
+                cols);
+        float[] actual = inPieces(
+                Pieces.of(fresh, lengths),
+                lengths,
+                tracks,
+                projected,
+                shape.valueCols(),
+                (out, ofStep, rows) -> recurrent().selectiveScan(out, ofStep, shape, decay, passing, states));
+        double[] expected = new double[actual.length];
+        for (int track = 0, first = 0; track < tracks; track++) {
+            for (int length : lengths) {
+                for (int head = 0; head < heads; head++) {
+                    scan(expected, projected, rate, bias, skip, shape, track * heads + head, head, first, length);
+                }
+                first += length;
+            }
+        }
+        closeness.check("selective scan", expected, actual, shape.valueCols());
+    }
+
+    /** As the paper has it, over tokens {@code first .. first + length - 1} of all tracks' texts. */
+    private static void scan(
+            double[] out,
+            float[] projected,
+            float[] rate,
+            float[] bias,
+            float[] skip,
+            ScanShape shape,
+            int ofTrack,
+            int head,
+            int first,
+            int length) {
+        int cols = shape.stepCol() + shape.heads();
+        double[][] state = new double[shape.stateSize()][shape.headDim()];
+        int group = shape.valueCols() + head * shape.groups() / shape.heads() * shape.stateSize();
+        for (int t = first; t < first + length; t++) {
+            double a = (double) projected[t * cols + shape.stepCol() + head] + bias[ofTrack];
+            double softplus = Math.log1p(Math.exp(-Math.abs(a))) + Math.max(a, 0);
+            double time = Math.min(Math.max(softplus, shape.leastStep()), shape.mostStep());
+            for (int j = 0; j < shape.headDim(); j++) {
+                double x = projected[t * cols + head * shape.headDim() + j];
+                double read = skip[ofTrack] * x;
+                for (int i = 0; i < shape.stateSize(); i++) {
+                    state[i][j] =
+                            Math.exp(-rate[ofTrack] * time) * state[i][j] + projected[t * cols + group + i] * time * x;
+                    read += state[i][j] * projected[t * cols + group + shape.groupCols() + i];
+                }
+                out[t * shape.valueCols() + head * shape.headDim() + j] = read;
+            }
+        }
+    }
+
+    private static double[] unit(float[] x, int from, int length) {
+        double squares = 1e-6;
+        for (int i = 0; i < length; i++) {
+            squares += (double) x[from + i] * x[from + i];
+        }
+        double[] unit = new double[length];
+        for (int i = 0; i < length; i++) {
+            unit[i] = x[from + i] / Math.sqrt(squares);
+        }
+        return unit;
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1,1,1,8", "2,7,3,24", "1,33,5,61", "1,130,32,128"})
+    void gatesMultiply(int tracks, int rows, int heads, int headDim) {
+        int cols = heads * headDim;
+        int first = 5;
+        float[] x = fresh.normal(tracks * rows * cols);
+        float[] gates = fresh.normal(tracks * rows * (first + cols + 2), 0, 4);
+        float[] weight = fresh.normal(tracks * headDim, 1, 0.5);
+        double[] normed = Formulas.norm(Formulas.wide(x), rows * heads, headDim, weight, Optional.empty(), EPSILON);
+        double[] silu = new double[x.length];
+        double[] sigmoid = new double[x.length];
+        for (int i = 0; i < x.length; i++) {
+            double gate = gates[i / cols * (first + cols + 2) + first + i % cols];
+            silu[i] = normed[i] * gate / (1 + Math.exp(-gate));
+            sigmoid[i] = x[i] / (1 + Math.exp(-gate));
+        }
+        Tensor gateTensor = holding(gates, tracks, rows, first + cols + 2);
+        Norm norm = new Norm(device.constant("weight", tracks, 1, headDim, weight), Optional.empty(), EPSILON);
+        Tensor inOut = holding(x, tracks, rows, cols);
+        recurrent().normAndGate(inOut, norm, gateTensor, first);
+        closeness.check("normAndGate", silu, device.read(inOut), cols);
+        device.write(inOut, x);
+        recurrent().gate(inOut, gateTensor, first);
+        closeness.check("gate", sigmoid, device.read(inOut), cols);
+        assertThat(device.read(gateTensor)).isEqualTo(gates);
+
+        float[] weights = fresh.normal(tracks * cols, 1, 0.5);
+        double[] gated = new double[x.length];
+        for (int i = 0; i < x.length; i++) {
+            double gate = gates[i / cols * (first + cols + 2) + first + i % cols];
+            gated[i] = x[i] * gate / (1 + Math.exp(-gate));
+        }
+        float[] ones = new float[tracks * headDim];
+        Arrays.fill(ones, 1);
+        double[] grouped = Formulas.norm(gated, rows * heads, headDim, ones, Optional.empty(), EPSILON);
+        for (int i = 0; i < grouped.length; i++) {
+            grouped[i] *= weights[i / cols / rows * cols + i % cols];
+        }
+        Norm ofAll = new Norm(device.constant("weights", tracks, 1, cols, weights), Optional.empty(), EPSILON);
+        device.write(inOut, x);
+        recurrent().gateAndNorm(inOut, ofAll, heads, gateTensor, first);
+        closeness.check("gateAndNorm", grouped, device.read(inOut), cols);
+    }
+}

@@ -1,0 +1,70 @@
+package nighttrain.io.spec;
+
+import java.util.List;
+import nighttrain.io.spec.LayerSpec.Mixer;
+import nighttrain.io.spec.Parameter.Convolution;
+import nighttrain.io.spec.Parameter.Linear;
+import nighttrain.io.spec.Parameter.Norm;
+import nighttrain.io.spec.Parameter.Vector;
+
+/**
+ * Gated delta net (arXiv 2412.06464): of every value head a state S {@code [keyDim, valueDim]}, which a token decays and corrects towards
+ * its value, {@code S = e^g S; S += k ((v - S^T k) beta)^T; o = S^T q}. Queries, keys and values pass a short convolution and SiLU, queries and
+ * keys then have length 1, {@code beta = sigmoid(beta(x))}, {@code g = -e^rate softplus(decay(x) + decayBias)}. The output is normed by
+ * head and multiplied by {@code silu(gate(x))}.
+ *
+ * @param keyHeads query and key heads; divides {@code valueHeads}
+ * @param valueHeads value heads; head h reads query and key head {@code h / (valueHeads / keyHeads)}
+ * @param keyDim width of a query or key head
+ * @param valueDim width of a value head
+ * @param query hidden to all query heads
+ * @param key hidden to all key heads
+ * @param value hidden to all value heads
+ * @param gate hidden to a factor of every output
+ * @param beta hidden to how far a value head's state is corrected
+ * @param decay hidden to how much of a value head's state stays
+ * @param convolution of queries, keys and values side by side
+ * @param rate of a value head's decay, as its logarithm
+ * @param decayBias of a value head
+ * @param norm of a value head's outputs
+ * @param output all value heads to hidden
+ */
+public record GatedDeltaNet(
+        int keyHeads,
+        int valueHeads,
+        int keyDim,
+        int valueDim,
+        Linear query,
+        Linear key,
+        Linear value,
+        Linear gate,
+        Linear beta,
+        Linear decay,
+        Convolution convolution,
+        Vector rate,
+        Vector decayBias,
+        Norm norm,
+        Linear output)
+        implements Mixer {
+    @Override
+    public List<Parameter> parameters() {
+        return List.of(query, key, value, gate, beta, decay, convolution, rate, decayBias, norm, output);
+    }
+
+    @Override
+    public String shape() {
+        return "gated delta net of " + valueHeads + " heads (" + keyHeads + " QK) of "
+                + (keyDim == valueDim ? "" + valueDim : keyDim + " x " + valueDim);
+    }
+
+    @Override
+    public List<String> traits() {
+        return List.of("gated delta net");
+    }
+
+    /** The states of all value heads, and the tokens that the convolution still sees. */
+    @Override
+    public long stateElements() {
+        return (long) valueHeads * keyDim * valueDim + (long) convolution.channels() * (convolution.width() - 1);
+    }
+}

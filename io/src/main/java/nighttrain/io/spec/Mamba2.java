@@ -1,0 +1,76 @@
+package nighttrain.io.spec;
+
+import java.util.List;
+import nighttrain.io.spec.LayerSpec.Mixer;
+import nighttrain.io.spec.Parameter.Convolution;
+import nighttrain.io.spec.Parameter.Linear;
+import nighttrain.io.spec.Parameter.Norm;
+import nighttrain.io.spec.Parameter.Vector;
+
+/**
+ * Mamba-2 (arXiv 2405.21060): of every head a state S {@code [stateSize, headDim]} that a token decays and adds to, {@code S = e^(-e^rate t) S +
+ * in (t x)^T; y = S^T out + skip x} with {@code t = clamp(softplus(step(h) + stepBias))}. Values x, in (B) and out (C) pass a short
+ * convolution and SiLU. The output is multiplied by {@code silu(gate(h))} and then normed, by group.
+ *
+ * @param heads of values
+ * @param headDim width of a head
+ * @param groups of heads, which share {@code in} and {@code out}; divides {@code heads}
+ * @param stateSize width of {@code in} and {@code out} of one group
+ * @param value hidden to the values of all heads
+ * @param in hidden to how values enter the states of all groups
+ * @param out hidden to how the states of all groups are read
+ * @param gate hidden to a factor of every output
+ * @param step hidden to the length of a head's time step
+ * @param convolution of values, {@code in} and {@code out} side by side
+ * @param rate of a head's decay, as its logarithm
+ * @param stepBias of a head
+ * @param skip of a head: how much of its value passes by its state
+ * @param steps the least and the most that a step may be
+ * @param norm of all outputs, each group of heads by itself
+ * @param output all heads to hidden
+ */
+public record Mamba2(
+        int heads,
+        int headDim,
+        int groups,
+        int stateSize,
+        Linear value,
+        Linear in,
+        Linear out,
+        Linear gate,
+        Linear step,
+        Convolution convolution,
+        Vector rate,
+        Vector stepBias,
+        Vector skip,
+        Steps steps,
+        Norm norm,
+        Linear output)
+        implements Mixer {
+    /** The bounds of a time step. */
+    public record Steps(double least, double most) {
+        /** None. */
+        public static final Steps ANY = new Steps(0, Double.POSITIVE_INFINITY);
+    }
+
+    @Override
+    public List<Parameter> parameters() {
+        return List.of(value, in, out, gate, step, convolution, rate, stepBias, skip, norm, output);
+    }
+
+    @Override
+    public String shape() {
+        return "Mamba-2 of " + heads + " heads of " + headDim + " x " + stateSize;
+    }
+
+    @Override
+    public List<String> traits() {
+        return List.of("Mamba-2");
+    }
+
+    /** The states of all heads, and the tokens that the convolution still sees. */
+    @Override
+    public long stateElements() {
+        return (long) heads * headDim * stateSize + (long) convolution.channels() * (convolution.width() - 1);
+    }
+}

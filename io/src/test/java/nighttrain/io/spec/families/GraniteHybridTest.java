@@ -1,0 +1,160 @@
+package nighttrain.io.spec.families;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import nighttrain.io.ModelDir;
+import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.LayerSpec.Residual;
+import nighttrain.io.spec.Mamba2;
+import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Rope;
+import nighttrain.io.spec.Rope.Scaling;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class GraniteHybridTest {
+    @TempDir
+    Path dir;
+
+    private ModelDir small() {
+        return ModelDir.of(dir, "granitemoehybrid")
+                .with("num_local_experts", "0")
+                .with("mamba_n_heads", "8");
+    }
+
+    private static String mixers(ModelSpec spec) {
+        return spec.layers().stream()
+                .map(layer -> layer.mixer() instanceof Attention ? "A" : "m")
+                .collect(Collectors.joining());
+    }
+
+    private static Mamba2 mamba(ModelSpec spec) {
+        return (Mamba2) spec.layers().get(0).mixer();
+    }
+
+    /** Of Granite 4.0 H 350M, shortened. */
+    @Test
+    void theConfigOfAPublishedModel() {
+        ModelSpec spec = ModelDir.json(dir, """
+                {"architectures": ["GraniteMoeHybridForCausalLM"], "attention_bias": false, "attention_multiplier": 0.015625,
+                 "embedding_multiplier": 12, "hidden_act": "silu", "hidden_size": 768, "intermediate_size": 2048,
+                 "layer_types": ["mamba", "mamba", "attention", "mamba"], "logits_scaling": 3, "mamba_chunk_size": 256,
+                 "mamba_conv_bias": true, "mamba_d_conv": 4, "mamba_d_head": 32, "mamba_d_state": 128, "mamba_expand": 2,
+                 "mamba_n_groups": 1, "mamba_n_heads": 48, "mamba_proj_bias": false, "max_position_embeddings": 32768,
+                 "model_type": "granitemoehybrid", "normalization_function": "rmsnorm", "num_attention_heads": 12,
+                 "num_experts_per_tok": 0, "num_hidden_layers": 4, "num_key_value_heads": 4, "num_local_experts": 0,
+                 "position_embedding_type": "nope", "residual_multiplier": 0.246, "rms_norm_eps": 1e-05,
+                 "rope_theta": 10000, "shared_intermediate_size": 2048, "tie_word_embeddings": true,
+                 "vocab_size": 100352}""").read();
+        assertThat(mixers(spec)).isEqualTo("mmAm");
+        Attention attention = (Attention) spec.layers().get(2).mixer();
+        assertThat(attention.rope()).isEmpty();
+        assertThat(attention.scale()).isEqualTo(1.0 / 64);
+        assertThat(spec.layers().get(0).mixerResidual()).isEqualTo(Residual.times(0.246));
+        assertThat(spec.embedding().scale()).isEqualTo(12);
+        assertThat(spec.head().divisor()).isEqualTo(3);
+        assertThat(spec.head().tiedTo()).isPresent();
+        Mamba2 mamba = mamba(spec);
+        assertThat(mamba.shape()).isEqualTo("Mamba-2 of 48 heads of 32 x 128");
+        assertThat(mamba.stateElements()).isEqualTo(48 * 32 * 128 + 3 * (1_536 + 256));
+        assertThat(mamba.steps()).isEqualTo(Mamba2.Steps.ANY);
+        assertThat(spec.stateElementsPerSequence()).isEqualTo(3 * mamba.stateElements());
+        assertThat(spec.layers().get(0).shape()).endsWith("MLP 2048");
+    }
+
+    @Test
+    void defaults() {
+        ModelSpec spec = small().read();
+        assertThat(mixers(spec)).isEqualTo("mmmm");
+        assertThat(mamba(spec).headDim()).as("twice the hidden size by heads").isEqualTo(8);
+        assertThat(mamba(spec).stateSize()).isEqualTo(256);
+        assertThat(mamba(spec).convolution().bias()).isPresent();
+        assertThat(spec.kvElementsPerToken()).isZero();
+        assertThat(mamba(small().with("mamba_d_head", "\"auto\"").read()).headDim())
+                .isEqualTo(8);
+    }
+
+    /** As published files have them, and as transformers 5 writes them. */
+    @Test
+    void namesOfLayerTypes() {
+        assertThat(mixers(small().with("layers_block_type", "[\"mamba\", \"attention\", \"mamba\", \"attention\"]")
+                        .read()))
+                .isEqualTo("mAmA");
+        assertThat(mixers(small().with(
+                                "layer_types",
+                                "[\"linear_attention\", \"full_attention\", \"linear_attention\", \"linear_attention\"]")
+                        .read()))
+                .isEqualTo("mAmm");
+    }
+
+    @Test
+    void positionsWhereTold() {
+        ModelDir attention = small().with("layer_types", "[\"mamba\", \"attention\", \"mamba\", \"attention\"]");
+        assertThat(((Attention) attention.read().layers().get(1).mixer()).rope())
+                .isEqualTo(Optional.empty());
+        ModelSpec turned = attention.with("position_embedding_type", "\"rope\"").read();
+        assertThat(((Attention) turned.layers().get(1).mixer()).rope())
+                .hasValue(new Rope(8, 10_000, new Scaling.None()));
+    }
+
+    /** In the order gates, values, B, C, steps; gate and up of the MLP side by side. */
+    @Test
+    void partsOfFusedTensors() {
+        Mamba2 mamba = mamba(small().with("mamba_d_state", "6").read());
+        assertThat(mamba.gate().storage().firstOutput()).isZero();
+        assertThat(mamba.value().storage().firstOutput()).isEqualTo(64);
+        assertThat(mamba.in().storage().firstOutput()).isEqualTo(128);
+        assertThat(mamba.out().storage().firstOutput()).isEqualTo(134);
+        assertThat(mamba.step().storage().firstOutput()).isEqualTo(140);
+        assertThat(mamba.step().storage().outputs()).isEqualTo(148);
+    }
+
+    @Test
+    void boundsOfSteps() {
+        assertThat(mamba(small().with("time_step_limit", "[0.0, Infinity]").read())
+                        .steps())
+                .isEqualTo(Mamba2.Steps.ANY);
+        assertThat(mamba(small().with("time_step_limit", "[0.0, {\"__float__\": \"Infinity\"}]")
+                                .read())
+                        .steps())
+                .isEqualTo(Mamba2.Steps.ANY);
+        assertThat(mamba(small().with("time_step_limit", "[0.001, 0.1]").read()).steps())
+                .isEqualTo(new Mamba2.Steps(0.001, 0.1));
+        assertThatThrownBy(small().with("time_step_limit", "[0.1, 0.001]")::read)
+                .hasMessage(
+                        "bad time_step_limit in %s: [0.1,0.001] (two ascending numbers from 0; correct it)",
+                        dir.resolve("config.json"));
+    }
+
+    @Test
+    void whatIsRefused() {
+        Path file = dir.resolve("config.json");
+        assertThatThrownBy(small().with("num_local_experts", "8")::read)
+                .hasMessage(
+                        "unsupported num_local_experts in %s: 8 (only 0 is supported, a dense model; choose another"
+                                + " model)",
+                        file);
+        assertThatThrownBy(small().without("num_local_experts")::read)
+                .hasMessage(
+                        "unsupported num_local_experts in %s: absent, which is 8 (only 0 is supported, a dense model;"
+                                + " choose another model)",
+                        file);
+        assertThatThrownBy(small().with("mamba_n_heads", "7")::read)
+                .hasMessage(
+                        "bad mamba_n_heads in %s: 7 (times mamba_d_head must be mamba_expand times hidden_size, 64;"
+                                + " correct it)",
+                        file);
+        assertThatThrownBy(small().with("mamba_n_groups", "3")::read)
+                .hasMessage("bad mamba_n_groups in %s: 3 (must divide mamba_n_heads, 8; correct it)", file);
+        assertThatThrownBy(small().with("layer_types", "[\"mamba\"]")::read)
+                .hasMessage("bad layer_types in %s: 1 entries (one per layer, 4; correct it)", file);
+        assertThatThrownBy(small().with("layer_types", "[\"mamba\", \"moe\", \"mamba\", \"mamba\"]")::read)
+                .hasMessage(
+                        "unsupported layer_types in %s: moe (mamba and attention are supported; choose another model)",
+                        file);
+    }
+}
