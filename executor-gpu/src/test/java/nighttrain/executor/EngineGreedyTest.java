@@ -56,7 +56,6 @@ class EngineGreedyTest {
     static Stream<Arguments> checkpointsAndVariants() {
         Variant fourRanks = new Variant("four ranks", 4, 1, 8, 32, 16, 0, true);
         return Goldens.names().stream()
-
                 .flatMap(name -> Stream.concat(VARIANTS.stream(), Stream.of(fourRanks))
                         .filter(variant -> variant.ranks() <= Goldens.mostRanks(name))
                         .map(variant -> Arguments.of(name, variant)));

@@ -139,13 +139,19 @@ class EnginePlanningTest {
                                 + " or choose another model)");
         assertThatThrownBy(() -> Engines.plan(cuda, model)).hasMessageStartingWith("model cannot run on GPUs: ");
         Engines.check(cuda, DENSE_8B);
-        EngineConfig cpu = EngineConfig.on(Backend.CPU).with(new StepConfig(4, 0, 512)).withThreads(1);
+        EngineConfig cpu =
+                EngineConfig.on(Backend.CPU).with(new StepConfig(4, 0, 512)).withThreads(1);
         assertThat(Engines.plan(cpu, model).prefixCache()).isFalse();
         assertThat(Engines.warnings(cpu, model))
                 .containsExactly("no reuse of prefixes with qwen3_5_text: its layers keep a state, which is known at a"
                         + " sequence's end alone (--prefix-cache false leaves this line out)");
         assertThat(Engines.warnings(cpu, DENSE_8B)).isEmpty();
-        assertThat(Engines.warnings(EngineConfig.on(Backend.CPU).with(new StepConfig(4, 0, 512)).with(new KvConfig(16, 0, false)).withThreads(1), model))
+        assertThat(Engines.warnings(
+                        EngineConfig.on(Backend.CPU)
+                                .with(new StepConfig(4, 0, 512))
+                                .with(new KvConfig(16, 0, false))
+                                .withThreads(1),
+                        model))
                 .isEmpty();
     }
 

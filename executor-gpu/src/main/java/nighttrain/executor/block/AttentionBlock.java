@@ -32,12 +32,18 @@ record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat
                 spec,
                 placement,
                 model.formatOf(plain.first()).of(plain.inCols(), hidden),
-                model.formatOf(List.of(spec.projections().output())).of(hidden, plain.shape().queryCols()));
+                model.formatOf(List.of(spec.projections().output()))
+                        .of(hidden, plain.shape().queryCols()));
     }
 
     /** Queries, keys, values and the gate, where there is one. */
     private List<Linear> first() {
-        return Stream.concat(Stream.of(spec.projections().query(), spec.projections().key(), spec.projections().value()), spec.projections().gate().stream())
+        return Stream.concat(
+                        Stream.of(
+                                spec.projections().query(),
+                                spec.projections().key(),
+                                spec.projections().value()),
+                        spec.projections().gate().stream())
                 .toList();
     }
 
@@ -136,7 +142,10 @@ record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat
                                 loader.normPerTrack("norm of keys" + ofLayer, norms.key()))),
                 loader.rotation(spec),
                 loader.kvPages(layer, shape()),
-                loader.byInput("attention's output" + ofLayer, outFormat, spec.projections().output()),
+                loader.byInput(
+                        "attention's output" + ofLayer,
+                        outFormat,
+                        spec.projections().output()),
                 spec.sinks().map(sinks -> loader.perHead("attention sinks" + ofLayer, sinks)));
     }
 

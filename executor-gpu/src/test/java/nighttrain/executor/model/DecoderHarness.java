@@ -37,8 +37,8 @@ final class DecoderHarness {
         int positions = checkpoint.spec().maxPositions();
         int pages = (positions + PAGE_TOKENS - 1) / PAGE_TOKENS;
         StepLimits limits = new StepLimits(1, positions, positions - 1, positions);
-        CacheLayout layout =
-                CacheLayout.of(CacheSpec.of(checkpoint.spec(), devices.size(), Float.BYTES, positions), PAGE_TOKENS, pages, 1);
+        CacheLayout layout = CacheLayout.of(
+                CacheSpec.of(checkpoint.spec(), devices.size(), Float.BYTES, positions), PAGE_TOKENS, pages, 1);
         int[] rows = IntStream.range(0, ids.length).toArray();
         List<SampleRequest> samples = new ArrayList<>();
         for (int ignored : rows) {

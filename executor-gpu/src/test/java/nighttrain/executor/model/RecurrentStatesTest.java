@@ -13,9 +13,9 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import nighttrain.executor.Engine;
-import nighttrain.executor.EngineConfig.StepConfig;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.EngineConfig.StepConfig;
 import nighttrain.executor.Engines;
 import nighttrain.executor.Goldens;
 import nighttrain.executor.Goldens.Golden;
@@ -68,7 +68,10 @@ class RecurrentStatesTest {
     }
 
     private static Generation answer(String name, int ranks, int maxBatchTokens, int[] prompt) throws Exception {
-        EngineConfig config = EngineConfig.on(Backend.CPU).with(new Layout(1, ranks)).with(new StepConfig(1, maxBatchTokens, 0)).withThreads(2);
+        EngineConfig config = EngineConfig.on(Backend.CPU)
+                .with(new Layout(1, ranks))
+                .with(new StepConfig(1, maxBatchTokens, 0))
+                .withThreads(2);
         try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint(name));
                 Engine engine = Engines.open(config, checkpoint);
                 Engine.Session session = engine.session()) {
@@ -102,7 +105,10 @@ class RecurrentStatesTest {
                 int[] prompt =
                         random.ints(1 + random.nextInt(30), 0, VOCABULARY).toArray();
                 // Where no output ends by itself, the scheduler expects each to become twice as long as it is.
-                SamplingParams sampling = SamplingParams.greedy(1 + random.nextInt(40)).withLogprobs(0).withPromptLogprobs(i % 3 == 0).withIgnoreEos(preempted || i % 2 == 0);
+                SamplingParams sampling = SamplingParams.greedy(1 + random.nextInt(40))
+                        .withLogprobs(0)
+                        .withPromptLogprobs(i % 3 == 0)
+                        .withIgnoreEos(preempted || i % 2 == 0);
                 List<Score> scores = i % 5 == 4 ? scores(random, prompt.length) : List.of();
                 requests.add(new GenerationRequest(
                         i, prompt, sampling, i, STOPS, StopCheck.NEVER, Optional.empty(), scores));

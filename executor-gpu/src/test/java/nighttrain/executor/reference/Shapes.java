@@ -279,7 +279,8 @@ public enum Shapes {
                         plain.query(),
                         plain.key(),
                         plain.value(),
-                        Optional.of(Linear.of(at + "self_attn.g_proj", plain.query().outputs(), HIDDEN, false)),
+                        Optional.of(
+                                Linear.of(at + "self_attn.g_proj", plain.query().outputs(), HIDDEN, false)),
                         plain.output()));
         };
     }

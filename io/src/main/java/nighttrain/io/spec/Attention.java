@@ -123,7 +123,8 @@ public record Attention(
 
     @Override
     public List<Parameter> parameters() {
-        List<Parameter> parameters = new ArrayList<>(List.of(projections.query(), projections.key(), projections.value(), projections.output()));
+        List<Parameter> parameters = new ArrayList<>(
+                List.of(projections.query(), projections.key(), projections.value(), projections.output()));
         projections.gate().ifPresent(parameters::add);
         headNorms.ifPresent(norms -> parameters.addAll(List.of(norms.query(), norms.key())));
         sinks.ifPresent(parameters::add);

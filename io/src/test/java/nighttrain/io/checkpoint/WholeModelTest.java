@@ -237,7 +237,8 @@ class WholeModelTest {
         try (Checkpoint checkpoint = Checkpoints.open(dir)) {
             var attention = (nighttrain.io.spec.Attention)
                     checkpoint.spec().layers().get(3).mixer();
-            CheckpointTensor gate = checkpoint.weight(attention.projections().gate().orElseThrow(), 0);
+            CheckpointTensor gate =
+                    checkpoint.weight(attention.projections().gate().orElseThrow(), 0);
             assertThat(gate.shape()).containsExactly(16L, 1L);
             float[] part = new float[6];
             gate.copyTo(5, part, 0, 6);

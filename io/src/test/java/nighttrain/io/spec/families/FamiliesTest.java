@@ -85,7 +85,8 @@ class FamiliesTest {
         assertThat(windows(model.with("sliding_window", "8").read())).containsExactly(8, 8, 8, 8);
         assertThat(windows(model.with("sliding_window", "null").read())).containsOnly(0);
         assertThat(attention(model.with("attention_bias", "true").read())
-                        .projections().query()
+                        .projections()
+                        .query()
                         .bias()
                         .isPresent())
                 .isFalse();

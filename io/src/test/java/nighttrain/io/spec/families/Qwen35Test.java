@@ -107,8 +107,10 @@ class Qwen35Test {
                 .extracting(TensorSpec::shape)
                 .containsExactly(List.of(128L, 32L));
         assertThat(attention.projections().query().storage().firstOutput()).isZero();
-        assertThat(attention.projections().gate().orElseThrow().storage().firstOutput()).isEqualTo(16);
-        assertThat(attention.projections().gate().orElseThrow().storage().order()).isEqualTo(new Linear.Order.Runs(16, 32));
+        assertThat(attention.projections().gate().orElseThrow().storage().firstOutput())
+                .isEqualTo(16);
+        assertThat(attention.projections().gate().orElseThrow().storage().order())
+                .isEqualTo(new Linear.Order.Runs(16, 32));
     }
 
     @Test
