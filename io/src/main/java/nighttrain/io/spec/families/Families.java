@@ -35,10 +35,10 @@ public final class Families {
         known("qwen2", Qwen2::read, Qwen2.IGNORED);
         known("qwen3", Qwen3::read, Qwen3.IGNORED);
         known("qwen3_moe", Qwen3Moe::read, Qwen3Moe.IGNORED);
-        known("mixtral", Mixtral::read, Mixtral.IGNORED);
-        KNOWN.put("gpt_oss", new Family(GptOss::read, GptOss.IGNORED, true));
         known("qwen3_5_text", Qwen35::read, Qwen35.IGNORED);
         knownByText("qwen3_5", "qwen3_5_text");
+        known("mixtral", Mixtral::read, Mixtral.IGNORED);
+        KNOWN.put("gpt_oss", new Family(GptOss::read, GptOss.IGNORED, true));
         known("phi", Phi::read, Phi.IGNORED);
         known("gemma3_text", Gemma3::read, Set.of());
         knownByText("gemma3", "gemma3_text");
