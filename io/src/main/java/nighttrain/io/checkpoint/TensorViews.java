@@ -13,7 +13,7 @@ final class TensorViews {
 
     /** A linear layer's outputs: rows of the tensor of its weight, elements of that of its bias. */
     static CheckpointTensor outputs(Linear linear, CheckpointTensor whole) {
-        if (linear.storage().order() != Linear.Order.ADJACENT) {
+        if (!linear.storage().order().equals(Linear.Order.ADJACENT)) {
             return OrderedRows.of(linear, whole);
         }
         return linear.storage().outputs() == linear.outputs()
