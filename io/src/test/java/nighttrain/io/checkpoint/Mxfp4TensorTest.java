@@ -43,7 +43,7 @@ class Mxfp4TensorTest {
 
     /** A value of number {@code i} of a tensor, as stored. */
     private static Float value(byte[] blocks, byte[] scales, int i) {
-        int code = (blocks[i / 2] >> 4 * (i % 2)) & 15;
+        int code = (blocks[i / 2] >> (4 * (i % 2))) & 15;
         int exponent = scales[i / 32] & 255;
         float magnitude = E2M1[code & 7] * (float) Math.pow(2, exponent - 127);
         return exponent == 255 ? Float.NaN : (code & 8) == 0 ? magnitude : -magnitude;
