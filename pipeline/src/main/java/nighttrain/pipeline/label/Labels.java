@@ -234,9 +234,8 @@ public final class Labels implements RowKind {
     /** Without the prompts of {@code --calibrate}, which a task asks once. */
     private List<Branch> branches(PromptText text, PromptForm form, LabelTrie trie) {
         List<Branch> branches = new ArrayList<>();
-        for (Label label : asked()) {
-            Branch question =
-                    label == options.labels().get(0) ? Branch.PROMPT : questionBesideTheFirst(text, form, label);
+        for (int i = 0; i < asked().size(); i++) {
+            Branch question = i == 0 ? Branch.PROMPT : questionBesideTheFirst(text, form, asked().get(i));
             for (Continuation path : trie.requests()) {
                 branches.add(new Branch(
                         question.apart(), question.longer() + path.tokens().size()));
