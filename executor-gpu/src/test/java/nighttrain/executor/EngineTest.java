@@ -274,6 +274,24 @@ class EngineTest {
         assertThat(Engines.plan(automatic, checkpoint.spec()).backend()).isEqualTo(Backend.CPU);
     }
 
+    @Test
+    void unevenExpertsAreCounted() throws Exception {
+        try (Checkpoint moe = Checkpoints.open(Goldens.checkpoint("qwen3-moe"));
+                Engine engine = Engines.open(config(2, 4), moe)) {
+            EngineStats opened = engine.stats();
+            int[] prompt = Goldens.of("qwen3-moe").get(1).ids();
+            generateAll(
+                    engine,
+                    List.of(new GenerationRequest(1, prompt, SamplingParams.greedy(5), 1, Set.of(), StopCheck.NEVER)));
+            long tokens = prompt.length + 4; // the last one is sampled and not computed
+            assertThat(engine.stats().expertTokens() - opened.expertTokens())
+                    .as("2 layers, 2 experts a token")
+                    .isEqualTo(2 * 2 * tokens);
+            assertThat(engine.stats().expertImbalance(opened).orElseThrow()).isBetween(1.0, 4.0);
+            assertThat(engine.stats().expertImbalance(engine.stats())).isEmpty();
+        }
+    }
+
     /** Ranks that are a multiple of key and value heads have the same ones; others cannot share them. */
     @Test
     void ranksNeitherDivideNorMultiplyKeyHeads(@TempDir Path dir) throws Exception {

@@ -108,7 +108,8 @@ class OutputContentTest extends JobTest {
                         "kv_pages",
                         "gpu_util",
                         "gpu_memory_bytes",
-                        "gpu_watts");
+                        "gpu_watts",
+                        "expert_imbalance");
         assertThat(samples).hasSizeGreaterThanOrEqualTo(2);
         assertThat(samples.stream()
                         .mapToLong(row -> row.<Long>getAs("output_tokens"))

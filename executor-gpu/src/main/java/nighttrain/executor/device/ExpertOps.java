@@ -58,6 +58,19 @@ public interface ExpertOps {
     record Choice(
             Router router, Optional<Tensor> correction, Optional<Tensor> expertScales, int firstExpert, int experts) {}
 
+    /** What has been routed since the device was opened, to the experts of all ranks. */
+    Load load();
+
+    /**
+     * How evenly tokens choose.
+     *
+     * @param tokens of all experts
+     * @param busiest what these would be if every expert had as many tokens as the busiest one of its call
+     */
+    record Load(long tokens, long busiest) {
+        public static final Load NONE = new Load(0, 0);
+    }
+
     /** Which row of the gathered tokens is whose. A handle: only the device that made it can look inside. */
     interface Routing {}
 }

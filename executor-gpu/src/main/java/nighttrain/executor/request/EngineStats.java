@@ -19,6 +19,8 @@ import java.util.OptionalLong;
  * @param commNanos of which ranks waited for one another's sums
  * @param kvUsed pages holding a running sequence
  * @param kvPages pages in all
+ * @param expertTokens tokens of all experts, of all layers with experts
+ * @param busiestTokens what these would be if every expert of a layer and step had as many tokens as the busiest one
  */
 public record EngineStats(
         int running,
@@ -33,7 +35,50 @@ public record EngineStats(
         long busyNanos,
         long commNanos,
         int kvUsed,
-        int kvPages) {
+        int kvPages,
+        long expertTokens,
+        long busiestTokens) {
+    /** Of an engine whose model has no experts. */
+    public EngineStats(
+            int running,
+            int waiting,
+            long promptTokens,
+            long cachedPromptTokens,
+            long outputTokens,
+            long finished,
+            long preemptions,
+            long steps,
+            long stepNanos,
+            long busyNanos,
+            long commNanos,
+            int kvUsed,
+            int kvPages) {
+        this(
+                running,
+                waiting,
+                promptTokens,
+                cachedPromptTokens,
+                outputTokens,
+                finished,
+                preemptions,
+                steps,
+                stepNanos,
+                busyNanos,
+                commNanos,
+                kvUsed,
+                kvPages,
+                0,
+                0);
+    }
+
+    /** Tokens of the busiest expert over those of the average one since {@code earlier}, 1 where all have as many; none without experts. */
+    public OptionalDouble expertImbalance(EngineStats earlier) {
+        long tokens = expertTokens - earlier.expertTokens;
+        return tokens == 0
+                ? OptionalDouble.empty()
+                : OptionalDouble.of((double) (busiestTokens - earlier.busiestTokens) / tokens);
+    }
+
     /** Both together. */
     public EngineStats plus(EngineStats other) {
         return new EngineStats(
@@ -49,7 +94,9 @@ public record EngineStats(
                 busyNanos + other.busyNanos,
                 commNanos + other.commNanos,
                 kvUsed + other.kvUsed,
-                kvPages + other.kvPages);
+                kvPages + other.kvPages,
+                expertTokens + other.expertTokens,
+                busiestTokens + other.busiestTokens);
     }
 
     /**

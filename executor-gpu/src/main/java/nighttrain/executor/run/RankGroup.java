@@ -11,6 +11,7 @@ import java.util.function.Supplier;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Communicator.PeerFailedException;
 import nighttrain.executor.device.Device;
+import nighttrain.executor.device.ExpertOps;
 import nighttrain.executor.device.StepIo.StepHandle;
 import nighttrain.executor.model.Decoder;
 import nighttrain.executor.step.Batch;
@@ -103,6 +104,11 @@ public final class RankGroup implements AutoCloseable {
     /** Nanoseconds that rank 0 has waited for the others. */
     public long waitedNanos() {
         return workers.get(0).device.communicator().waitedNanos();
+    }
+
+    /** What rank 0 has routed to all ranks' experts. */
+    public ExpertOps.Load expertLoad() {
+        return workers.get(0).device.expertOps().map(ExpertOps::load).orElse(ExpertOps.Load.NONE);
     }
 
     @Override

@@ -10,6 +10,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import nighttrain.executor.cache.PageAllocator;
+import nighttrain.executor.device.ExpertOps;
 import nighttrain.executor.device.StepIo.StepHandle;
 import nighttrain.executor.request.EngineStats;
 import nighttrain.executor.request.Generation;
@@ -175,6 +176,7 @@ public final class Replica implements AutoCloseable {
     }
 
     private EngineStats snapshot() {
+        ExpertOps.Load experts = workers.expertLoad();
         return new EngineStats(
                 scheduler.running(),
                 scheduler.waiting() + arrivals.size(),
@@ -188,7 +190,9 @@ public final class Replica implements AutoCloseable {
                 workers.busyNanos(),
                 workers.waitedNanos(),
                 pages.used(),
-                pages.pages());
+                pages.pages(),
+                experts.tokens(),
+                experts.busiest());
     }
 
     @Override

@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import nighttrain.executor.device.ExpertOps.Choice;
+import nighttrain.executor.device.ExpertOps.Load;
 import nighttrain.executor.device.ExpertOps.Routing;
 import nighttrain.executor.reference.ExpertReference;
 import nighttrain.executor.reference.ExpertReference.Weighted;
@@ -137,6 +138,11 @@ public abstract class AbstractExpertTest extends OneDevice {
         Arrays.fill(it.logits, 0.25f);
         it.correction.ifPresent(values -> Arrays.fill(values, -0.5f));
         assertThat(it.chosen(0, 0)).extracting(Weighted::expert).containsExactly(0, 1, 2);
+        Load before = experts().load();
+        it.run(4, 4);
+        assertThat(experts().load())
+                .as("all ranks' experts count, of which a quarter has everything")
+                .isEqualTo(new Load(before.tokens() + 2 * 3 * tokens, before.busiest() + 2 * 12 * tokens));
         it.check(kind, 3);
     }
 

@@ -23,6 +23,7 @@ import java.util.Objects;
  * @param gpuUtil share of time that the GPUs were busy, 0 to 1; null where there is none
  * @param gpuMemoryBytes memory in use on the GPUs together; null where there is none
  * @param gpuWatts power drawn by the GPUs together; null where there is none
+ * @param expertImbalance tokens of the busiest expert over those of the average one, over layers and steps; null without experts
  */
 public record MetricsRow(
         String executor,
@@ -41,7 +42,8 @@ public record MetricsRow(
         int kvPages,
         Double gpuUtil,
         Long gpuMemoryBytes,
-        Double gpuWatts) {
+        Double gpuWatts,
+        Double expertImbalance) {
     /** Its columns. */
     public static final RowType<MetricsRow> TYPE = RowType.of(MetricsRow.class);
 

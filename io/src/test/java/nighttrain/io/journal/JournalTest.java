@@ -179,9 +179,10 @@ class JournalTest {
                 10,
                 null,
                 null,
+                null,
                 null);
         MetricsRow gpu = new MetricsRow(
-                "e", 1, Instant.ofEpochMilli(0), 500, 3, 4, 5, 2, 6, 7, 8.5, 0.25, 9, 10, 0.5, 1L << 37, 412.5);
+                "e", 1, Instant.ofEpochMilli(0), 500, 3, 4, 5, 2, 6, 7, 8.5, 0.25, 9, 10, 0.5, 1L << 37, 412.5, null);
         try (JournalWriter<MetricsRow> metrics = journal.metrics("m")) {
             metrics.append(cpu);
             metrics.append(gpu);
@@ -218,10 +219,11 @@ class JournalTest {
     void aRowThatCannotBeWrittenLeavesTheOthers() {
         try (JournalWriter<MetricsRow> metrics = journal.metrics("m")) {
             assertThatThrownBy(() -> metrics.append(null)).isInstanceOf(NullPointerException.class);
-            MetricsRow row = new MetricsRow("e", 0, Instant.EPOCH, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, null, null, null);
+            MetricsRow row =
+                    new MetricsRow("e", 0, Instant.EPOCH, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, null, null, null, null);
             metrics.append(row);
             assertThatThrownBy(() -> metrics.append(
-                            new MetricsRow("e", 0, null, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, null, null, null)))
+                            new MetricsRow("e", 0, null, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, null, null, null, null)))
                     .isInstanceOf(NullPointerException.class);
             metrics.append(row);
         }
@@ -253,7 +255,8 @@ class JournalTest {
     @Test
     void otherColumnsAreRefused() {
         try (JournalWriter<MetricsRow> metrics = journal.metrics("m")) {
-            metrics.append(new MetricsRow("e", 0, Instant.EPOCH, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, null, null, null));
+            metrics.append(
+                    new MetricsRow("e", 0, Instant.EPOCH, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, null, null, null, null));
         }
         Path file = journal.metricFiles().get(0).getPath();
         assertThatThrownBy(() -> Rows.readAll(fs, file))

@@ -110,9 +110,10 @@ class OtherVersionTest {
                 10,
                 null,
                 null,
+                null,
                 null);
         MetricsRow gpu = new MetricsRow(
-                "e", 1, Instant.ofEpochMilli(0), 501, 3, 4, 5, 2, 6, 7, 8.5, 0.25, 9, 10, 0.5, 1L << 37, 412.5);
+                "e", 1, Instant.ofEpochMilli(0), 501, 3, 4, 5, 2, 6, 7, 8.5, 0.25, 9, 10, 0.5, 1L << 37, 412.5, null);
         assertThat(read(RowFormat.METRICS, kept("metrics-kept-00000.arrows"))).containsExactly(cpu, gpu);
     }
 

@@ -81,7 +81,12 @@ final class MetricsSampler implements AutoCloseable {
                 now.kvPages(),
                 gpus.utilization(),
                 gpus.memoryBytes(),
-                gpus.watts());
+                gpus.watts(),
+                boxed(now.expertImbalance(earlier)));
+    }
+
+    private static Double boxed(OptionalDouble value) {
+        return value.isPresent() ? (Double) value.getAsDouble() : null;
     }
 
     /** Takes a last sample. */

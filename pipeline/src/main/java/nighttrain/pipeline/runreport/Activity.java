@@ -7,6 +7,7 @@ import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.unix_millis;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.EnumMap;
@@ -35,7 +36,10 @@ record Activity(double stretchS, int stretches, Map<String, Map<Measure, List<Do
     /** Samples come about every second: in two there is always one. */
     private static final long[] STRETCHES_S = {2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600};
 
-    private static final Set<String> NOT_SUMMED = Set.of("executor", "replica", "at", "interval_ms", "gpu_util");
+    private static final Set<String> KEYS = Set.of("executor", "replica", "at", "interval_ms");
+
+    /** Of several replicas together these are means, the others sums. */
+    private static final Set<String> MEANS = Set.of("gpu_util", "expert_imbalance");
 
     private static final double MS_PER_S = 1000;
     private static final Comparator<String> BY_NUMBER =
@@ -61,12 +65,12 @@ record Activity(double stretchS, int stretches, Map<String, Map<Measure, List<Do
 
     /** An executor's replicas together: they are sampled at the same moments. */
     private static Dataset<Row> engines(Dataset<Row> replicas) {
-        Column[] sums = Stream.of(replicas.columns())
-                .filter(column -> !NOT_SUMMED.contains(column))
-                .map(column -> functions.sum(column).as(column))
+        Column[] together = Stream.of(replicas.columns())
+                .filter(column -> !KEYS.contains(column))
+                .map(column -> (MEANS.contains(column) ? avg(column) : functions.sum(column)).as(column))
                 .toArray(Column[]::new);
         return replicas.groupBy("executor", "at", "interval_ms")
-                .agg(avg("gpu_util").as("gpu_util"), sums);
+                .agg(together[0], Arrays.copyOfRange(together, 1, together.length));
     }
 
     private static Map<String, Map<Measure, List<Double>>> lanes(List<Row> rows, int stretches) {

@@ -18,6 +18,7 @@ enum Measure {
     KV_USE("KV cache in use", "%", percent(avg(col("kv_used").divide(nullif(col("kv_pages"), lit(0)))))),
     COMMUNICATION(
             "Step time spent in communication", "%", percent(sum("comm_ms").divide(nullif(sum("step_ms"), lit(0))))),
+    EXPERT_IMBALANCE("Tokens of the busiest expert over the average", "times", avg("expert_imbalance")),
     GPU_BUSY("GPUs busy", "%", percent(avg("gpu_util"))),
     GPU_MEMORY("GPU memory in use", "GB", avg("gpu_memory_bytes").divide(lit(1e9))),
     GPU_POWER("Power drawn by the GPUs", "W", avg("gpu_watts"));

@@ -45,6 +45,11 @@ class MetricsSamplerTest {
             List<MetricsRow> own =
                     rows.stream().filter(row -> row.replica() == replica).toList();
             assertThat(own.stream().mapToLong(MetricsRow::outputTokens).sum()).isEqualTo(100 + replica);
+            assertThat(own)
+                    .extracting(MetricsRow::expertImbalance)
+                    .as("null where no token passed an expert")
+                    .contains(3.0)
+                    .allMatch(value -> value == null || value == 3);
             assertThat(own).allSatisfy(row -> assertThat(row.gpuWatts()).isEqualTo(replica == 0 ? 300 : 700));
         }
     }
@@ -57,7 +62,21 @@ class MetricsSamplerTest {
         public List<EngineStats> replicaStats() {
             return IntStream.range(0, 2)
                     .mapToObj(r -> new EngineStats(
-                            0, 0, 0, 0, outputTokens == 0 ? 0 : outputTokens + r, 0, 0, 0, 0, 0, 0, 0, 1))
+                            0,
+                            0,
+                            0,
+                            0,
+                            outputTokens == 0 ? 0 : outputTokens + r,
+                            0,
+                            0,
+                            0,
+                            0,
+                            0,
+                            0,
+                            0,
+                            1,
+                            outputTokens,
+                            3 * outputTokens))
                     .toList();
         }
 

@@ -11,6 +11,7 @@ import nighttrain.io.spec.Mlp;
 final class CpuExperts implements ExpertOps {
     private final ThreadTeam team;
     private final CpuMatmul matmul;
+    private volatile Load load = Load.NONE;
 
     CpuExperts(ThreadTeam team) {
         this.team = team;
@@ -19,7 +20,15 @@ final class CpuExperts implements ExpertOps {
 
     @Override
     public Routing route(Tensor logits, Choice choice) {
-        return CpuRouting.of((CpuTensor) logits, choice, team);
+        CpuRouting routing = CpuRouting.of((CpuTensor) logits, choice, team);
+        Load more = routing.load();
+        load = new Load(load.tokens() + more.tokens(), load.busiest() + more.busiest());
+        return routing;
+    }
+
+    @Override
+    public Load load() {
+        return load;
     }
 
     @Override

@@ -2,6 +2,7 @@ package nighttrain.executor.device.cpu;
 
 import java.util.Arrays;
 import nighttrain.executor.device.ExpertOps.Choice;
+import nighttrain.executor.device.ExpertOps.Load;
 import nighttrain.executor.device.ExpertOps.Routing;
 import nighttrain.io.spec.MixtureOfExperts.Router;
 import nighttrain.io.spec.MixtureOfExperts.Router.Groups;
@@ -23,6 +24,7 @@ final class CpuRouting implements Routing {
     private final int[] rows;
     private final int[][] starts;
     private final int[][] tokenOf;
+    private long busiest;
 
     private CpuRouting(int tracks, int tokens, int chosen, int experts) {
         this.tokens = tokens;
@@ -47,9 +49,25 @@ final class CpuRouting implements Routing {
             }
         });
         for (int track = 0; track < logits.tracks(); track++) {
+            routing.busiest += routing.busiest(track, logits.cols());
             routing.gather(track, choice.firstExpert());
         }
         return routing;
+    }
+
+    /** Tokens of a track's busiest expert times {@code all} experts. */
+    private long busiest(int track, int all) {
+        int first = track * tokens * chosen;
+        long[] counts = new long[all];
+        for (int i = first; i < first + tokens * chosen; i++) {
+            counts[expert[i]]++;
+        }
+        return all * Arrays.stream(counts).max().orElse(0);
+    }
+
+    /** How evenly all tokens chose among all ranks' experts. */
+    Load load() {
+        return new Load(expert.length, busiest);
     }
 
     /** Counts a track's tokens by expert, then gives every choice its row. */
