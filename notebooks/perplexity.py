@@ -1,12 +1,13 @@
 """Held-out text as prompts, and what its log-probabilities say about a model: by the engine, by transformers, in 8 bits.
 
+    python notebooks/perplexity.py dequantise FILE.gguf DIR         (needs pip install gguf accelerate)
     python notebooks/perplexity.py cut TEXT.parquet FILES.md.. [--bytes 200000]
     jobs/nighttrain generate --model DIR --input TEXT.parquet --prompt-column text --output A --max-tokens 1 \\
         --prompt-logprobs --logprobs 1 --backend cpu --quantization none      and to B with fp8
     python notebooks/perplexity.py compare A B
     python notebooks/perplexity.py reference A TEXT.parquet --model DIR [--tokens 4000]
 
-`cut` makes rows of whole lines, about 1,500 bytes each. `compare` prints both perplexities and the share of places where
+`dequantise` writes what transformers reads of a GGUF as fp32. `cut` makes rows of whole lines, about 1,500 bytes each. `compare` prints both perplexities and the share of places where
 the most likely token is the same. `reference` computes the first rows by transformers (fp32, CPU, eager attention) and prints
 the largest difference of a log-probability.
 """
@@ -20,6 +21,22 @@ import pyarrow as arrow
 import pyarrow.parquet as parquet
 
 ROW_BYTES = 1500
+
+
+def dequantise(gguf: Path, output: Path) -> dict:
+    import torch
+    from safetensors.torch import save_file
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+    output.mkdir(parents=True, exist_ok=True)
+    config = {name: value for name, value in model.config.to_dict().items() if "quantization" not in name}
+    (output / "config.json").write_text(json.dumps(config | dict(dtype="float32"), indent=2, default=str) + "\n")
+    tied = {"lm_head.weight"} if model.config.tie_word_embeddings else set()
+    tensors = {name: value.float().contiguous() for name, value in model.state_dict().items() if name not in tied}
+    save_file(tensors, output / "model.safetensors", metadata=dict(format="pt"))
+    AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(output)
+    return dict(tensors=len(tensors), parameters=sum(value.numel() for value in tensors.values()))
 
 
 def cut(files: list[Path], most: int) -> list[str]:
@@ -92,6 +109,9 @@ def reference(run: Path, text: Path, directory: Path, tokens: int) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     verbs = parser.add_subparsers(dest="verb", required=True)
+    verb = verbs.add_parser("dequantise")
+    verb.add_argument("gguf", type=Path)
+    verb.add_argument("output", type=Path)
     verb = verbs.add_parser("cut")
     verb.add_argument("output", type=Path)
     verb.add_argument("files", type=Path, nargs="+")
@@ -105,7 +125,9 @@ def main() -> None:
     verb.add_argument("--model", type=Path, required=True)
     verb.add_argument("--tokens", type=int, default=4000)
     arguments = parser.parse_args()
-    if arguments.verb == "cut":
+    if arguments.verb == "dequantise":
+        print(json.dumps(dequantise(arguments.gguf, arguments.output)))
+    elif arguments.verb == "cut":
         rows = cut(arguments.files, arguments.bytes)
         parquet.write_table(arrow.table({"text": rows}), arguments.output)
         print(json.dumps(dict(rows=len(rows), bytes=sum(len(row.encode()) for row in rows))))
