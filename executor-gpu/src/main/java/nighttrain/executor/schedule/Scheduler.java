@@ -86,7 +86,8 @@ public final class Scheduler {
         long preemptionsBefore = preemptions;
         planRunning(plan, true);
         planRunning(plan, false);
-        if (preemptions == preemptionsBefore) {
+        if (preemptions == preemptionsBefore && !waiting.isEmpty()) {
+            plan.slices().forEach(this::share);
             admit(plan);
         }
         Step step = Step.of(plan.slices());
@@ -257,13 +258,19 @@ public final class Scheduler {
         }
     }
 
-    /**
-     * Its first slice. What that fills can be shared by those admitted after it to the same step: of every layer, all tokens' keys and
-     * values are stored before any token attends.
-     */
+    /** Its first slice. */
     private void begin(Sequence sequence, StepPlan plan) {
-        Step.Slice slice = plan.add(sequence, plan.most(sequence));
-        pages.publish(sequence.cache(), sequence.tokens(), sequence.computed() + slice.done());
+        share(plan.add(sequence, plan.most(sequence)));
+    }
+
+    /**
+     * What a slice fills can be shared by those admitted after it to the same step: of every layer, all tokens' keys and values are stored
+     * before any token attends.
+     */
+    private void share(Step.Slice slice) {
+        Sequence sequence = slice.sequence();
+        int filled = Math.min(sequence.computed() + slice.done(), sequence.length());
+        pages.publish(sequence.cache(), sequence.tokens(), filled);
     }
 
     /** Takes the tokens that a step sampled, in the order of its samples; returns the sequences that are finished. */

@@ -123,6 +123,33 @@ class SchedulerTest {
         }
     }
 
+    /** Of its first step, which it does not fit, and of its second. */
+    @Test
+    void aPromptThatAStepCutsIsSharedInTheStepThatEndsIt() {
+        CacheLayout layout = CacheLayout.ofPages(4, 50);
+        Scheduler scheduler = new Scheduler(new StepLimits(4, 20, 64, 100), new PageAllocator(layout, true));
+        int[] beginning = new Random(1).ints(30, 1, 50).toArray();
+        List<Sequence> alike = IntStream.range(0, 2)
+                .mapToObj(i -> add(
+                        scheduler,
+                        5,
+                        IntStream.concat(Arrays.stream(beginning), IntStream.of(i, i, i, i))
+                                .toArray()))
+                .toList();
+        TokenMachine machine = new TokenMachine(layout);
+        Step first = scheduler.next();
+        assertThat(first.slices()).containsExactly(slice(alike.get(0), 0, 20, false));
+        scheduler.commit(first, machine.run(first.batch()), 0);
+        Step second = scheduler.next();
+        assertThat(second.slices())
+                .containsExactly(slice(alike.get(0), 20, 14, true), slice(alike.get(1), 28, 6, true));
+        List<SampledToken> sampled = machine.run(second.batch());
+        for (int i = 0; i < alike.size(); i++) {
+            int[] prompt = alike.get(i).request().promptTokens();
+            assertThat(sampled.get(i).token()).isEqualTo(TokenMachine.next(prompt, prompt.length, 1));
+        }
+    }
+
     @Test
     void theLatestGivesItsPagesBackAndLosesNoToken() {
         Scheduler scheduler = new Scheduler(

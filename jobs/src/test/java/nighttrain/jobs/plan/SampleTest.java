@@ -25,9 +25,7 @@ class SampleTest {
     private static final int ROWS = 40;
     private static final int PROMPT = 200;
     private static final int CONTEXT = 512;
-    /** All requests fit one step, so no prompt is cut. */
-    private static final EnginePlan PLAN =
-            new EnginePlan(Backend.CUDA, "", 1, 1, 128, 32_768, CONTEXT, 16, 2000, true, 1);
+    private static final EnginePlan PLAN = new EnginePlan(Backend.CUDA, "", 1, 1, 32, 1024, CONTEXT, 16, 2000, true, 1);
 
     @Test
     void requestsOfARowComputeTheirPromptOnce() {
