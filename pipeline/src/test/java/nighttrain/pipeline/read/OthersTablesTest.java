@@ -317,9 +317,9 @@ class OthersTablesTest extends JobTest {
     @Test
     void sparksErrorsAreToldToTheirEnd() throws IOException {
         Files.writeString(dir.resolve("input"), "a");
-        values = values.with(Settings.FORMAT, "delta");
+        values = values.with(Settings.FORMAT, "hudi");
         assertThatThrownBy(this::open)
-                .hasMessageContaining("Failed to find the data source: delta. Make sure the provider name is correct")
+                .hasMessageContaining("Failed to find the data source: hudi. Make sure the provider name is correct")
                 .message()
                 .doesNotContain("\n");
     }
