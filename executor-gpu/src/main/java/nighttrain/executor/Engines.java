@@ -63,7 +63,7 @@ public final class Engines {
     public static List<String> warnings(EngineConfig config, ModelSpec model) {
         return config.prefixCache() && model.stateElementsPerSequence() > 0
                 ? List.of("no reuse of prefixes with " + model.modelType()
-                        + ": its layers keep a state, which is known at a sequence's end alone (--prefix-cache false"
+                        + ": its layers keep a state, which is known only at a sequence's end (--prefix-cache false"
                         + " leaves this line out)")
                 : List.of();
     }

@@ -112,16 +112,16 @@ class EnginePlanningTest {
         EngineConfig cuda = new EngineConfig(Backend.CUDA, 0, 0, 4, 0, 512, 16, 0, true, 0);
         assertThatThrownBy(() -> Engines.check(cuda, model))
                 .isInstanceOf(UserError.class)
-                .hasMessage(
-                        "model cannot run on GPUs: qwen3_5_text (its gated delta net has kernels for CPUs alone; use"
-                                + " --backend cpu)");
+                .hasMessage("model cannot run on GPUs: qwen3_5_text (its gated delta net has kernels for CPUs only; use"
+                        + " --backend cpu)");
         assertThatThrownBy(() -> Engines.plan(cuda, model)).hasMessageStartingWith("model cannot run on GPUs: ");
         Engines.check(cuda, DENSE_8B);
         EngineConfig cpu = new EngineConfig(Backend.CPU, 0, 0, 4, 0, 512, 16, 0, true, 1);
         assertThat(Engines.plan(cpu, model).prefixCache()).isFalse();
         assertThat(Engines.warnings(cpu, model))
-                .containsExactly("no reuse of prefixes with qwen3_5_text: its layers keep a state, which is known at a"
-                        + " sequence's end alone (--prefix-cache false leaves this line out)");
+                .containsExactly(
+                        "no reuse of prefixes with qwen3_5_text: its layers keep a state, which is known only at a"
+                                + " sequence's end (--prefix-cache false leaves this line out)");
         assertThat(Engines.warnings(cpu, DENSE_8B)).isEmpty();
         assertThat(Engines.warnings(new EngineConfig(Backend.CPU, 0, 0, 4, 0, 512, 16, 0, false, 1), model))
                 .isEmpty();

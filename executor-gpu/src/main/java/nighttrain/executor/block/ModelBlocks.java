@@ -96,7 +96,7 @@ public final class ModelBlocks {
                     throw UserError.of(
                             "model cannot run on GPUs",
                             model.modelType(),
-                            "its " + missing + " has kernels for CPUs alone; use --backend cpu");
+                            "its " + missing + " has kernels for CPUs only; use --backend cpu");
                 });
     }
 
