@@ -41,9 +41,23 @@ public final class Engines {
      */
     public static void check(EngineConfig config, ModelSpec model) {
         if (config.backend() == Backend.CUDA) {
-            ModelBlocks.checkGpus(model);
+            checkGpus(model);
         }
         checkSizes(config, model);
+    }
+
+    /** What this model has that no GPU kernel serves yet; none where GPUs can run it. */
+    public static Optional<String> missingOnGpus(ModelSpec model) {
+        return ModelBlocks.missingOnGpus(model);
+    }
+
+    private static void checkGpus(ModelSpec model) {
+        missingOnGpus(model).ifPresent(missing -> {
+            throw UserError.of(
+                    "model cannot run on GPUs",
+                    model.modelType(),
+                    "its " + missing + " has kernels for CPUs only; use --backend cpu");
+        });
     }
 
     private static void checkSizes(EngineConfig config, ModelSpec model) {
@@ -79,7 +93,7 @@ public final class Engines {
         if (!runsOnGpu(config)) {
             return EnginePlanning.onCpu(config, model, maxModelLen);
         }
-        ModelBlocks.checkGpus(model);
+        checkGpus(model);
         return EnginePlanning.onGpus(config, model.with(config.weights()), maxModelLen, SCORED_PER_STEP);
     }
 

@@ -82,22 +82,12 @@ public final class ModelBlocks {
         }
     }
 
-    /**
-     * Refuses a model that GPUs cannot run yet.
-     *
-     * @throws UserError naming the part that has no kernels
-     */
-    public static void checkGpus(ModelSpec model) {
-        of(model, 0, 1).layers.stream()
+    /** The first part of a model that has no kernels for GPUs; none where GPUs can run it. */
+    public static Optional<String> missingOnGpus(ModelSpec model) {
+        return of(model, 0, 1).layers.stream()
                 .flatMap(LayerBlock::blocks)
                 .flatMap(block -> block.missingOnGpus().stream())
-                .findFirst()
-                .ifPresent(missing -> {
-                    throw UserError.of(
-                            "model cannot run on GPUs",
-                            model.modelType(),
-                            "its " + missing + " has kernels for CPUs only; use --backend cpu");
-                });
+                .findFirst();
     }
 
     public ModelSpec model() {

@@ -117,6 +117,10 @@ record LayoutRanking(
                     .append(layout.ranks())
                     .append(" ranks not measured, those of other counts used");
         }
+        Engines.missingOnGpus(model)
+                .ifPresent(missing -> why.append("; GPUs cannot run it yet: its ")
+                        .append(missing)
+                        .append(" has kernels for CPUs only"));
         return why.toString();
     }
 

@@ -69,6 +69,8 @@ class LayoutRankingTest {
     void statesCountAsMemory() {
         List<Option> ranked = options("qwen3.5-27b", 2, 100_000).ranked();
         assertThat(ranked.get(0).layout()).hasToString("1x2");
+        assertThat(ranked.get(0).why())
+                .endsWith("; GPUs cannot run it yet: its gated delta net has kernels for CPUs only");
         assertThat(ranked)
                 .filteredOn(option -> option.layout().ranks() == 1)
                 .singleElement()
