@@ -41,9 +41,23 @@ public final class Engines {
      */
     public static void check(EngineConfig config, ModelSpec model) {
         if (config.backend() == Backend.CUDA) {
-            ModelBlocks.checkGpus(model);
+            checkGpus(model);
         }
         checkSizes(config, model);
+    }
+
+    /** The first kind of part that GPUs cannot compute yet; none where they can run the model. */
+    public static Optional<String> missingOnGpus(ModelSpec model) {
+        return ModelBlocks.missingOnGpus(model);
+    }
+
+    private static void checkGpus(ModelSpec model) {
+        missingOnGpus(model).ifPresent(missing -> {
+            throw UserError.of(
+                    "model cannot run on GPUs",
+                    model.modelType(),
+                    "GPUs compute no " + missing + " yet; use --backend cpu or choose another model");
+        });
     }
 
     private static void checkSizes(EngineConfig config, ModelSpec model) {
@@ -63,7 +77,7 @@ public final class Engines {
     public static List<String> warnings(EngineConfig config, ModelSpec model) {
         return config.kv().prefixCache() && model.stateElementsPerSequence() > 0
                 ? List.of("no reuse of prefixes with " + model.modelType()
-                        + ": its layers keep a state, which is known at a sequence's end alone (--prefix-cache false"
+                        + ": its layers keep a state, which is known only at a sequence's end (--prefix-cache false"
                         + " leaves this line out)")
                 : List.of();
     }
@@ -79,7 +93,7 @@ public final class Engines {
         if (!runsOnGpu(config)) {
             return EnginePlanning.onCpu(config, model, maxModelLen);
         }
-        ModelBlocks.checkGpus(model);
+        checkGpus(model);
         return EnginePlanning.onGpus(config, model.with(config.weights()), maxModelLen, SCORED_PER_STEP);
     }
 

@@ -143,8 +143,9 @@ class EnginePlanningTest {
                 EngineConfig.on(Backend.CPU).with(new StepConfig(4, 0, 512)).withThreads(1);
         assertThat(Engines.plan(cpu, model).prefixCache()).isFalse();
         assertThat(Engines.warnings(cpu, model))
-                .containsExactly("no reuse of prefixes with qwen3_5_text: its layers keep a state, which is known at a"
-                        + " sequence's end alone (--prefix-cache false leaves this line out)");
+                .containsExactly(
+                        "no reuse of prefixes with qwen3_5_text: its layers keep a state, which is known only at a"
+                                + " sequence's end (--prefix-cache false leaves this line out)");
         assertThat(Engines.warnings(cpu, DENSE_8B)).isEmpty();
         assertThat(Engines.warnings(
                         EngineConfig.on(Backend.CPU)

@@ -78,22 +78,12 @@ public final class ModelBlocks {
                 .forEach(divisible -> checkDivides(ranks, divisible));
     }
 
-    /**
-     * Refuses a model that GPUs cannot compute yet.
-     *
-     * @throws UserError naming what they lack
-     */
-    public static void checkGpus(ModelSpec model) {
-        of(model, 0, 1).layers.stream()
+    /** The first kind of part that GPUs cannot compute yet; none where they can run the model. */
+    public static Optional<String> missingOnGpus(ModelSpec model) {
+        return of(model, 0, 1).layers.stream()
                 .flatMap(LayerBlock::blocks)
                 .flatMap(block -> block.missingOnGpus().stream())
-                .findFirst()
-                .ifPresent(what -> {
-                    throw UserError.of(
-                            "model cannot run on GPUs",
-                            model.modelType(),
-                            "GPUs compute no " + what + " yet; use --backend cpu or choose another model");
-                });
+                .findFirst();
     }
 
     private static void checkDivides(int ranks, Block.Divisible divisible) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.nio.ByteBuffer;
 import java.nio.ShortBuffer;
 import java.nio.file.Path;
 import java.util.List;
@@ -246,6 +247,11 @@ class WholeModelTest {
             ShortBuffer rounded = ShortBuffer.allocate(6);
             gate.copyAsBfloat16(5, rounded, 6);
             assertThat(Bfloat16.toFloat(rounded.get(3))).isEqualTo(24);
+            ByteBuffer codes = ByteBuffer.allocate(1);
+            assertThat(gate.copyAsE4m3(8, codes, 1))
+                    .as("the scale of the first of the next run")
+                    .isEqualTo(24 / E4m3.MAX);
+            assertThat(E4m3.toFloat(codes.get(0))).isEqualTo(E4m3.MAX);
             assertThatThrownBy(() -> gate.copyTo(11, part, 0, 6)).isInstanceOf(IndexOutOfBoundsException.class);
             float[] bias = new float[16];
             checkpoint.bias(attention.projections().query(), 0).copyTo(0, bias, 0, 16);

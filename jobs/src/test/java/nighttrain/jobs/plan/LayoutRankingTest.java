@@ -65,6 +65,21 @@ class LayoutRankingTest {
                 .matches("max_num_seqs 1024: KV cache of [\\d.]+ GiB holds \\d+ sequences of 218 tokens");
     }
 
+    /** 144 MiB of states each, and weights of 50 GiB: a card of 80 GiB holds fewer sequences than a batch wants. */
+    @Test
+    void statesCountAsMemory() {
+        List<Option> ranked = options("qwen3.5-27b", 2, 100_000).ranked();
+        assertThat(ranked.get(0).layout()).hasToString("1x2");
+        assertThat(ranked.get(0).why())
+                .endsWith("; GPUs compute no gated delta nets yet");
+        assertThat(ranked)
+                .filteredOn(option -> option.layout().ranks() == 1)
+                .singleElement()
+                .satisfies(option -> assertThat(option.why())
+                        .matches("does not fit: [\\d.]+ GiB needed of 72\\.0 GiB \\(weights 50\\.\\d GiB\\);"
+                                + " --max-num-seqs \\d+ would"));
+    }
+
     @Test
     void aModelThatFitsNowhereIsToldWhatWouldHoldIt() {
         LayoutRanking one = options("dense-30b", 1, 500);

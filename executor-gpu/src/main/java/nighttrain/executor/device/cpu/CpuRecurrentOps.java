@@ -115,15 +115,21 @@ final class CpuRecurrentOps implements RecurrentOps {
 
     @Override
     public void gatedDelta(Tensor out, Tensor qkv, Tensor betaDecay, DeltaShape shape, Decay decay, States states) {
-        Batch batch = step.batch();
-        CpuStates all = (CpuStates) states;
-        forHeads(all, shape.valueHeads(), (track, sequence, head) -> {
-            Head one = new Head(shape, track, head, all.of(track, batch, sequence), new float[shape.keyDim()]);
-            if (batch.begins(sequence)) {
-                Arrays.fill(one.state, one.first(), one.first() + shape.keyDim() * shape.valueDim(), 0);
-            }
-            for (int row = batch.queryStarts()[sequence]; row < batch.queryStarts()[sequence + 1]; row++) {
-                one.token((CpuTensor) out, (CpuTensor) qkv, (CpuTensor) betaDecay, decay, row);
+        int elements = shape.keyDim() * shape.valueDim();
+        forTokens((CpuStates) states, shape.valueHeads(), elements, (track, head, state, from, to) -> {
+            DeltaHead one = new DeltaHead(
+                    (CpuTensor) out,
+                    (CpuTensor) qkv,
+                    (CpuTensor) betaDecay,
+                    shape,
+                    decay,
+                    track,
+                    head,
+                    state,
+                    new float[shape.keyDim()],
+                    new float[shape.valueDim()]);
+            for (int row = from; row < to; row++) {
+                one.token(row);
             }
         });
     }
@@ -132,104 +138,117 @@ final class CpuRecurrentOps implements RecurrentOps {
      * One value head of one sequence.
      *
      * @param state of all its heads
-     * @param unit room for a query or a key
+     * @param unit room for a key or a query of length 1
+     * @param added room for what a token adds to the state, but for its key
      */
-    private record Head(DeltaShape shape, int track, int head, float[] state, float[] unit) {
-        int first() {
-            return head * shape.keyDim() * shape.valueDim();
-        }
-
-        void token(CpuTensor out, CpuTensor qkv, CpuTensor betaDecay, Decay decay, int row) {
-            int dims = shape.valueDim();
+    private record DeltaHead(
+            CpuTensor out,
+            CpuTensor qkv,
+            CpuTensor betaDecay,
+            DeltaShape shape,
+            Decay decay,
+            int track,
+            int head,
+            float[] state,
+            float[] unit,
+            float[] added) {
+        void token(int row) {
+            int first = head * shape.keyDim() * shape.valueDim();
             int q = qkv.row(track, row) + head / (shape.valueHeads() / shape.keyHeads()) * shape.keyDim();
-            int v = qkv.row(track, row) + 2 * shape.keyCols() + head * dims;
+            int v = qkv.row(track, row) + 2 * shape.keyCols() + head * shape.valueDim();
             int b = betaDecay.row(track, row) + head;
             float beta = sigmoid(betaDecay.data()[b]);
-            float kept = kept(betaDecay.data()[b + shape.valueHeads()], decay);
-            float[] correction = new float[dims];
-            unit(qkv.data(), q + shape.keyCols(), 1);
-            InnerLoops.CHOSEN.addValues(correction, 0, unit, 0, shape.keyDim(), state, first(), dims);
-            for (int j = 0; j < dims; j++) {
-                correction[j] = (qkv.data()[v + j] - kept * correction[j]) * beta;
+            float a = betaDecay.data()[b + shape.valueHeads()];
+            float kept = Exponential.of(
+                    -ofHead(decay.rate(), track, head) * softplus(a + ofHead(decay.bias(), track, head)));
+            setUnit(q + shape.keyCols(), 1);
+            Arrays.fill(added, 0);
+            InnerLoops.CHOSEN.addValues(added, 0, unit, 0, unit.length, state, first, added.length);
+            for (int j = 0; j < added.length; j++) {
+                added[j] = (qkv.data()[v + j] - kept * added[j]) * beta;
             }
-            for (int i = 0; i < shape.keyDim(); i++) {
-                decayAndAdd(state, first() + i * dims, kept, correction, unit[i]);
-            }
-            unit(qkv.data(), q, (float) (1 / Math.sqrt(shape.keyDim())));
-            int o = out.row(track, row) + head * dims;
-            Arrays.fill(out.data(), o, o + dims, 0);
-            InnerLoops.CHOSEN.addValues(out.data(), o, unit, 0, shape.keyDim(), state, first(), dims);
+            decayAndAdd(state, first, kept, unit, 0, unit.length, added);
+            setUnit(q, (float) (1 / Math.sqrt(shape.keyDim())));
+            int o = out.row(track, row) + head * shape.valueDim();
+            Arrays.fill(out.data(), o, o + added.length, 0);
+            InnerLoops.CHOSEN.addValues(out.data(), o, unit, 0, unit.length, state, first, added.length);
         }
 
-        /** {@code e^g}: how much of the state stays. */
-        private float kept(float a, Decay decay) {
-            return Exponential.of(-ofHead(decay.rate(), track, head) * softplus(a + ofHead(decay.bias(), track, head)));
-        }
-
-        private void unit(float[] x, int from, float length) {
-            float squares = InnerLoops.CHOSEN.sumOfSquares(x, from, unit.length) + LENGTH_EPSILON;
+        private void setUnit(int from, float length) {
+            float squares = InnerLoops.CHOSEN.sumOfSquares(qkv.data(), from, unit.length) + LENGTH_EPSILON;
             float factor = (float) (length / Math.sqrt(squares));
             for (int i = 0; i < unit.length; i++) {
-                unit[i] = factor * x[from + i];
+                unit[i] = factor * qkv.data()[from + i];
             }
-        }
-    }
-
-    private static void decayAndAdd(float[] row, int from, float kept, float[] added, float factor) {
-        for (int j = 0; j < added.length; j++) {
-            row[from + j] = kept * row[from + j] + factor * added[j];
         }
     }
 
     @Override
     public void selectiveScan(Tensor out, Tensor projected, ScanShape shape, Decay decay, Tensor skip, States states) {
-        Batch batch = step.batch();
-        CpuStates all = (CpuStates) states;
         int elements = shape.stateSize() * shape.headDim();
-        forHeads(all, shape.heads(), (track, sequence, head) -> {
-            float[] state = all.of(track, batch, sequence);
-            if (batch.begins(sequence)) {
-                Arrays.fill(state, head * elements, (head + 1) * elements, 0);
-            }
-            for (int row = batch.queryStarts()[sequence]; row < batch.queryStarts()[sequence + 1]; row++) {
-                scan((CpuTensor) out, (CpuTensor) projected, shape, decay, skip, state, track, row, head);
+        forTokens((CpuStates) states, shape.heads(), elements, (track, head, state, from, to) -> {
+            ScanHead one = new ScanHead(
+                    (CpuTensor) out,
+                    (CpuTensor) projected,
+                    shape,
+                    decay,
+                    ofHead(skip, track, head),
+                    track,
+                    head,
+                    state,
+                    new float[shape.headDim()]);
+            for (int row = from; row < to; row++) {
+                one.token(row);
             }
         });
     }
 
-    /** One token of one head. */
-    private static void scan(
+    /**
+     * One head of one sequence.
+     *
+     * @param state of all its heads
+     * @param added room for what a token adds to the state, but for its B
+     */
+    private record ScanHead(
             CpuTensor out,
             CpuTensor projected,
             ScanShape shape,
             Decay decay,
-            Tensor skip,
-            float[] state,
+            float skip,
             int track,
-            int row,
-            int head) {
-        int dims = shape.headDim();
-        int first = head * shape.stateSize() * dims;
-        float[] data = projected.data();
-        int start = projected.row(track, row);
-        int x = start + head * dims;
-        int in = start + shape.valueCols() + head / (shape.heads() / shape.groups()) * shape.stateSize();
-        float unbounded = softplus(data[start + shape.stepCol() + head] + ofHead(decay.bias(), track, head));
-        float time = Math.min(Math.max(unbounded, shape.leastStep()), shape.mostStep());
-        float kept = Exponential.of(-ofHead(decay.rate(), track, head) * time);
-        float[] added = new float[dims];
-        for (int j = 0; j < dims; j++) {
-            added[j] = time * data[x + j];
+            int head,
+            float[] state,
+            float[] added) {
+        void token(int row) {
+            int first = head * shape.stateSize() * shape.headDim();
+            float[] data = projected.data();
+            int start = projected.row(track, row);
+            int x = start + head * shape.headDim();
+            int in = start + shape.valueCols() + head / (shape.heads() / shape.groups()) * shape.stateSize();
+            float unbounded = softplus(data[start + shape.stepCol() + head] + ofHead(decay.bias(), track, head));
+            float time = Math.min(Math.max(unbounded, shape.leastStep()), shape.mostStep());
+            float kept = Exponential.of(-ofHead(decay.rate(), track, head) * time);
+            int o = out.row(track, row) + head * shape.headDim();
+            for (int j = 0; j < added.length; j++) {
+                added[j] = time * data[x + j];
+                out.data()[o + j] = skip * data[x + j];
+            }
+            decayAndAdd(state, first, kept, data, in, shape.stateSize(), added);
+            int read = in + shape.groupCols();
+            InnerLoops.CHOSEN.addValues(out.data(), o, data, read, shape.stateSize(), state, first, added.length);
         }
-        for (int i = 0; i < shape.stateSize(); i++) {
-            decayAndAdd(state, first + i * dims, kept, added, data[in + i]);
+    }
+
+    /** {@code S = kept * S + weights added^T}, of {@code rows} rows from {@code first} on. */
+    private static void decayAndAdd(
+            float[] state, int first, float kept, float[] weights, int w, int rows, float[] added) {
+        for (int i = 0; i < rows; i++) {
+            int row = first + i * added.length;
+            float weight = weights[w + i];
+            for (int j = 0; j < added.length; j++) {
+                state[row + j] = kept * state[row + j] + weight * added[j];
+            }
         }
-        int o = out.row(track, row) + head * dims;
-        float passing = ofHead(skip, track, head);
-        for (int j = 0; j < dims; j++) {
-            out.data()[o + j] = passing * data[x + j];
-        }
-        InnerLoops.CHOSEN.addValues(out.data(), o, data, in + shape.groupCols(), shape.stateSize(), state, first, dims);
     }
 
     private static float ofHead(Tensor perHead, int track, int head) {
@@ -299,6 +318,23 @@ final class CpuRecurrentOps implements RecurrentOps {
                 work.accept(
                         track, x.data(), x.row(track, row), gates.data(), gates.row(track, row) + firstCol, x.cols());
             }
+        });
+    }
+
+    @FunctionalInterface
+    private interface HeadTokens {
+        void accept(int track, int head, float[] state, int fromRow, int toRow);
+    }
+
+    /** The tokens of every sequence through the state of each head, {@code elements} large: empty where the sequence begins. */
+    private void forTokens(CpuStates states, int heads, int elements, HeadTokens work) {
+        Batch batch = step.batch();
+        forHeads(states, heads, (track, sequence, head) -> {
+            float[] state = states.of(track, batch, sequence);
+            if (batch.begins(sequence)) {
+                Arrays.fill(state, head * elements, (head + 1) * elements, 0);
+            }
+            work.accept(track, head, state, batch.queryStarts()[sequence], batch.queryStarts()[sequence + 1]);
         });
     }
 
