@@ -118,7 +118,8 @@ record LayoutRanking(
                     .append(" ranks not measured, those of other counts used");
         }
         Engines.missingOnGpus(model)
-                .ifPresent(missing -> why.append("; GPUs compute no ").append(missing).append(" yet"));
+                .ifPresent(missing ->
+                        why.append("; GPUs compute no ").append(missing).append(" yet"));
         return why.toString();
     }
 
