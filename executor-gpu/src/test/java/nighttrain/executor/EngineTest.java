@@ -283,7 +283,7 @@ class EngineTest {
             generateAll(
                     engine,
                     List.of(new GenerationRequest(1, prompt, SamplingParams.greedy(5), 1, Set.of(), StopCheck.NEVER)));
-            long tokens = prompt.length + 4; // the last one is sampled and not computed
+            long tokens = prompt.length + 4L; // the last one is sampled and not computed
             assertThat(engine.stats().expertTokens() - opened.expertTokens())
                     .as("2 layers, 2 experts a token")
                     .isEqualTo(2 * 2 * tokens);

@@ -142,7 +142,7 @@ public abstract class AbstractExpertTest extends OneDevice {
         it.run(4, 4);
         assertThat(experts().load())
                 .as("all ranks' experts count, of which a quarter has everything")
-                .isEqualTo(new Load(before.tokens() + 2 * 3 * tokens, before.busiest() + 2 * 12 * tokens));
+                .isEqualTo(new Load(before.tokens() + 2L * 3 * tokens, before.busiest() + 2L * 12 * tokens));
         it.check(kind, 3);
     }
 
