@@ -1,13 +1,12 @@
 package nighttrain.pipeline.sql;
 
 import java.util.ArrayList;
-import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.stream.Collectors;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.host.EngineFactory;
@@ -63,6 +62,12 @@ final class ModelCall extends Expression {
             return GenerateOptions.of(settings);
         }
 
+        /** The field of the result that the short form of the function returns. */
+        String field() {
+            boolean several = function == ModelFunction.LABEL && settings.get(Settings.MULTI);
+            return several ? "labels" : function.type().fieldNames()[0];
+        }
+
         /** How prompts are made, for kinds of rows that make some of their own. */
         PromptForm form() {
             return PromptColumns.of(TEXT, options().prompts());
@@ -92,25 +97,20 @@ final class ModelCall extends Expression {
 
     private static ModelCall checked(
             ModelFunction function, boolean whole, List<Expression> arguments, EngineFactory engines) {
-        List<String> expected = new ArrayList<>(List.of("text"));
-        if (function == ModelFunction.LABEL) {
-            expected.add("array of labels");
-        }
-        int fewest = expected.size();
-        expected.add("map of options");
-        if (arguments.size() < fewest || arguments.size() > fewest + 1) {
+        int options = function == ModelFunction.LABEL ? 2 : 1;
+        if (arguments.size() < options || arguments.size() > options + 1) {
             throw UserError.of(
                     "wrong number of arguments",
                     function.sqlName() + " with " + arguments.size(),
-                    "they are " + String.join(", ", expected) + "; leave out the options if you need none");
+                    (options == 2 ? "they are a text, an array of labels" : "they are a text")
+                            + " and a map of options; leave out the options if you need none");
         }
-        Map<Setting<?>, Object> given = arguments.size() > fewest ? options(function, arguments.get(fewest)) : Map.of();
-        SettingValues.refuseUnknown(
-                JavaConverters.mapAsJavaMap(SQLConf.get().getAllConfs()).keySet());
-        SettingValues settings = SettingValues.of(key ->
-                takes(function, key) ? Optional.ofNullable(SQLConf.get().getConfString(key, null)) : Optional.empty());
-        for (Map.Entry<Setting<?>, Object> option : given.entrySet()) {
-            settings = settings.set(option.getKey(), option.getValue());
+        SettingValues settings = ofTheSession(function);
+        if (arguments.size() > options) {
+            for (Map.Entry<Setting<?>, String> option :
+                    options(function, arguments.get(options)).entrySet()) {
+                settings = settings.set(option.getKey(), option.getValue());
+            }
         }
         if (function == ModelFunction.LABEL) {
             settings = settings.with(Settings.LABELS, labels(arguments.get(1)));
@@ -120,9 +120,15 @@ final class ModelCall extends Expression {
         }
         // A job must have one; nothing is written to it.
         Asked asked = new Asked(function, settings.with(Settings.OUTPUT_PATH, "none"), engines);
-        boolean several = function == ModelFunction.LABEL && settings.get(Settings.MULTI);
-        String field = several ? "labels" : function.type().fieldNames()[0];
-        return new ModelCall(prompt(asked.options(), arguments.get(0)), asked, whole ? null : field);
+        return new ModelCall(prompt(asked.options(), arguments.get(0)), asked, whole ? null : asked.field());
+    }
+
+    private static SettingValues ofTheSession(ModelFunction function) {
+        SQLConf session = SQLConf.get();
+        SettingValues.refuseUnknown(
+                JavaConverters.mapAsJavaMap(session.getAllConfs()).keySet());
+        return SettingValues.of(
+                key -> takes(function, key) ? Optional.ofNullable(session.getConfString(key, null)) : Optional.empty());
     }
 
     private static boolean takes(ModelFunction function, String confKey) {
@@ -147,11 +153,11 @@ final class ModelCall extends Expression {
                 .orElse(text);
     }
 
-    private static Map<Setting<?>, Object> options(ModelFunction function, Expression argument) {
+    private static Map<Setting<?>, String> options(ModelFunction function, Expression argument) {
         if (!(value(argument) instanceof MapData map) || !(argument.dataType() instanceof MapType type)) {
             throw UserError.of("bad options of " + function.sqlName(), argument.sql(), OPTIONS);
         }
-        Map<Setting<?>, Object> options = new TreeMap<>(Comparator.comparing(Setting::name));
+        Map<Setting<?>, String> options = new LinkedHashMap<>();
         for (int i = 0; i < map.numElements(); i++) {
             String name = String.valueOf(map.keyArray().get(i, type.keyType()));
             Setting<?> setting = Settings.ofOption(name);
