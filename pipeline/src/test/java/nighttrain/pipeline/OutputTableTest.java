@@ -55,7 +55,7 @@ class OutputTableTest extends JobTest {
         assertThatThrownBy(this::run)
                 .isInstanceOf(UserError.class)
                 .hasMessageStartingWith("cannot make output table: delta.`" + dir.resolve("table") + "` (")
-                .hasMessageEndingWith("; check the name, the catalog's conf and its packages)");
+                .hasMessageEndingWith("; check the name, the catalog's conf and its package for this Spark)");
         assertNothingWritten();
     }
 

@@ -217,13 +217,13 @@ public final class InputReader {
             return action.get();
         } catch (UserError known) {
             throw known;
-        } catch (Exception | AssertionError unreadable) {
+        } catch (Exception | AssertionError | LinkageError unreadable) { // the last: a package of another Spark
             throw UserError.of(
                     "cannot read input",
                     options.path().orElse(options.format()),
                     "as " + options.format() + ": " + Causes.message(unreadable) + "; check --input and --format"
                             + (TABLE_FORMATS.contains(options.format().toLowerCase(Locale.ROOT))
-                                    ? ", and bring its package by --conf spark.jars.packages"
+                                    ? ", and bring its package for this Spark by --conf spark.jars.packages"
                                     : ""),
                     unreadable);
         }

@@ -147,7 +147,7 @@ public record OutputTable(SparkSession spark, String name, GenerateOptions optio
     private boolean exists() {
         try {
             return spark.catalog().tableExists(name);
-        } catch (Exception notThere) { // Delta's answer to a path without a table, and checked
+        } catch (Exception | LinkageError notThere) { // Delta's answer to a path without a table, and checked
             return false;
         }
     }
@@ -171,11 +171,11 @@ public record OutputTable(SparkSession spark, String name, GenerateOptions optio
                     .writeTo(name)
                     .using(conf("spark.sql.catalog." + catalog).contains(ICEBERG) ? ICEBERG : DELTA)
                     .create();
-        } catch (Exception refused) { // checked, past signatures that do not say so
+        } catch (Exception | LinkageError refused) { // checked, past signatures; the last: a package of another Spark
             throw UserError.of(
                     "cannot make output table",
                     name,
-                    Causes.message(refused) + "; check the name, the catalog's conf and its packages",
+                    Causes.message(refused) + "; check the name, the catalog's conf and its package for this Spark",
                     refused);
         }
     }
