@@ -218,13 +218,15 @@ abstract class AbstractLabelBenchmark {
             }
         }
         long nanos = System.nanoTime() - start;
-        EngineStats after = engine.stats();
         return new Took(
-                nanos / 1e9, (PROCESS.getProcessCpuTime() - processorNanos) / 1e9, computed(after) - computed(before));
+                nanos / 1e9, (PROCESS.getProcessCpuTime() - processorNanos) / 1e9, computed(before, engine.stats()));
     }
 
     /** All but what the prefix cache had, and the last token of each output, which nothing follows. */
-    private static long computed(EngineStats stats) {
-        return stats.promptTokens() - stats.cachedPromptTokens() + Math.max(0, stats.outputTokens() - stats.finished());
+    private static long computed(EngineStats before, EngineStats after) {
+        long prompts = after.promptTokens() - before.promptTokens();
+        long cached = after.cachedPromptTokens() - before.cachedPromptTokens();
+        long outputs = after.outputTokens() - before.outputTokens();
+        return prompts - cached + (outputs == 0 ? 0 : outputs - (after.finished() - before.finished()));
     }
 }
