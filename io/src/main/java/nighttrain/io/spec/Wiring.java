@@ -49,10 +49,6 @@ public sealed interface Wiring {
         return new Kraken(tracks, join);
     }
 
-    static Wiring desync(int tracks, int reduceEvery) {
-        return new Desync(tracks, reduceEvery);
-    }
-
     /** Layers of one model, which ranks share. */
     sealed interface Whole extends Wiring {
         @Override
