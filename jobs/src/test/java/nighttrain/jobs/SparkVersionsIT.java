@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.file.Files;
@@ -224,7 +225,7 @@ class SparkVersionsIT {
     }
 
     private static boolean answers(int port) {
-        try (Socket connection = new Socket("127.0.0.1", port)) {
+        try (Socket connection = new Socket(InetAddress.getLoopbackAddress(), port)) {
             return connection.isConnected();
         } catch (IOException notYet) {
             return false;
