@@ -33,7 +33,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, Gemma3TextConfig, GPT2Config, GptOssConfig, GraniteConfig
 from transformers import GraniteMoeConfig, GraniteMoeHybridConfig, LlamaConfig, Ministral3Config, MinistralConfig
 from transformers import MistralConfig, MixtralConfig, Olmo3Config, PhiConfig, PretrainedConfig, Qwen2Config
-from transformers import Qwen3_5TextConfig, Qwen3Config, Qwen3MoeConfig, SmolLM3Config
+from transformers import Qwen3_5MoeTextConfig, Qwen3_5TextConfig, Qwen3Config, Qwen3MoeConfig, SmolLM3Config
 from transformers.integrations.mxfp4 import FP4_VALUES
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRotaryEmbedding
 
@@ -88,6 +88,14 @@ HYBRID = dict(  # a quarter of each head is turned; the sections of positions ar
     ),
 )
 
+COMMON_QWEN_HYBRID_MOE = {name: value for name, value in COMMON.items() if name != "intermediate_size"} | dict(
+    num_key_value_heads=2,
+    head_dim=16,
+    moe_intermediate_size=8,
+    shared_expert_intermediate_size=12,
+    rope_parameters=HYBRID["rope_parameters"],
+)
+
 COMMON_GRANITE_HYBRID = {name: value for name, value in COMMON.items() if name != "head_dim"} | dict(
     num_hidden_layers=4,
     num_local_experts=0,
@@ -114,6 +122,7 @@ class Reference:
     old_rope_keys: bool = False  # write rope_theta and rope_scaling as transformers 4 did
     model_type: str = ""  # to write in the place of the configuration's own
     published_names: dict = field(default_factory=dict)  # keys of config.json to write as published models do
+    packed_experts: bool = False  # two tensors of all experts a layer, as Qwen publishes them
     mxfp4: bool = False  # store experts in MXFP4, whose values transformers then reads back
     recurrent: bool = False  # layers keep a state
     published_layer_types: bool = False  # write `mamba` and `attention`, as published files do
@@ -201,6 +210,25 @@ REFERENCES = [
         inside="qwen3_5",
         renamed=("model.", "model.language_model."),
         others=("model.visual.patch_embed.proj.weight", "mtp.fc.weight", "mtp.layers.0.input_layernorm.weight"),
+    ),
+    Reference(
+        "qwen3_5-moe",
+        Qwen3_5MoeTextConfig(
+            **COMMON_QWEN_HYBRID_MOE | dict(num_hidden_layers=3),
+            num_experts=8,
+            num_experts_per_tok=3,
+            layer_types=["linear_attention", "full_attention", "linear_attention"],
+            linear_num_key_heads=4,
+            linear_num_value_heads=8,
+            linear_key_head_dim=4,
+            linear_value_head_dim=6,
+        ),
+        neutral="shared_expert_gate",
+        recurrent=True,
+        packed_experts=True,
+        inside="qwen3_5_moe",
+        renamed=("model.", "model.language_model."),
+        others=("model.visual.patch_embed.proj.weight", "mtp.layers.0.mlp.experts.gate_up_proj"),
     ),
     Reference(
         "gpt2",
@@ -557,7 +585,7 @@ def largest_difference(one: Forward, other: Forward, prompts: list[Tensor]) -> f
 def make_transformers_checkpoint(reference: Reference, directory: Path, seed: int) -> dict | None:
     model = AutoModelForCausalLM.from_config(reference.config, dtype=torch.float32)
     randomize(model, seed)
-    model.save_pretrained(directory)
+    model.save_pretrained(directory, save_original_format=not reference.packed_experts)
     (directory / "generation_config.json").unlink(missing_ok=True)
     rewrite_config(directory, reference)
     if reference.mxfp4:

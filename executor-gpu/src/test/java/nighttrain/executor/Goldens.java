@@ -28,6 +28,7 @@ public final class Goldens {
                 "qwen3",
                 "qwen3_5",
                 "qwen3_5-multimodal",
+                "qwen3_5-moe",
                 "gemma3",
                 "gemma3-multimodal",
                 "smollm3",

@@ -52,10 +52,11 @@ class ShapesTest {
         assertThat(model.kvElementsPerToken()).isEqualTo(2 * 32 * 8 * 128);
     }
 
-    /** The first two as their makers publish them (30.5 B of which 3.3 B, 20.9 B), the last two by hand. */
+    /** The first three as their makers publish them (30.5 B of which 3.3 B, 35 B of which 3 B, 20.9 B), the last two by hand. */
     @ParameterizedTest
     @CsvSource({
         "qwen3-30b-a3b, 30532122624, 3353032704",
+        "qwen3.5-35b-a3b, 34660610688, 3454988928",
         "gpt-oss-20b, 20914757184, 4187440704",
         "pt-moe-large, 147803703296, 15834122240",
         "pt-moe-small, 6794281984, 1584956416"
@@ -121,6 +122,9 @@ class ShapesTest {
         assertThat(large.parameters()).isEqualTo(26_895_998_464L);
         assertThat(large.kvElementsPerToken()).isEqualTo(2 * 16 * 4 * 256);
         assertThat(large.stateBytesPerSequence()).isEqualTo((144L << 20) + 4 * 48L * (2 * 2_048 + 6_144) * 3);
+        ModelFootprint mixture = ModelFootprint.of(shape("qwen3.5-35b-a3b"));
+        assertThat(mixture.kvElementsPerToken()).isEqualTo(2 * 10 * 2 * 256);
+        assertThat(mixture.stateBytesPerSequence()).isEqualTo((60L << 20) + 4 * 30L * (2 * 2_048 + 4_096) * 3);
     }
 
     @Test

@@ -37,6 +37,8 @@ public final class Families {
         known("qwen3_moe", Qwen3Moe::read, Qwen3Moe.IGNORED);
         known("qwen3_5_text", Qwen35::read, Qwen35.IGNORED);
         knownByText("qwen3_5", "qwen3_5_text");
+        known("qwen3_5_moe_text", Qwen35Moe::read, Qwen35.IGNORED);
+        knownByText("qwen3_5_moe", "qwen3_5_moe_text");
         known("mixtral", Mixtral::read, Mixtral.IGNORED);
         KNOWN.put("gpt_oss", new Family(GptOss::read, GptOss.IGNORED, true));
         known("phi", Phi::read, Phi.IGNORED);
@@ -104,6 +106,9 @@ public final class Families {
     private static final class TextConfig {
         private static final String KEY = "text_config";
 
+        /** What the whole model's config may say of the language model. */
+        private static final List<String> SAID_OUTSIDE = List.of("tie_word_embeddings", "quantization_config");
+
         /** How checkpoints of transformers 4, and of 5, name the language model's tensors. */
         static final List<Spelling> SPELLINGS =
                 List.of(new Spelling("", "language_model."), new Spelling("model.", "model.language_model."));
@@ -121,8 +126,10 @@ public final class Families {
             if (!text.has("model_type")) {
                 text.put("model_type", absentType);
             }
-            if (!text.has("tie_word_embeddings") && json.has("tie_word_embeddings")) {
-                text.set("tie_word_embeddings", json.node().get("tie_word_embeddings"));
+            for (String key : SAID_OUTSIDE) {
+                if (!text.has(key) && json.has(key)) {
+                    text.set(key, json.node().get(key));
+                }
             }
             return new ConfigJson(text, inner.file());
         }

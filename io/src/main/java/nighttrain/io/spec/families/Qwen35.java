@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.Attention;
@@ -11,6 +12,7 @@ import nighttrain.io.spec.Attention.HeadNorms;
 import nighttrain.io.spec.Attention.Projections;
 import nighttrain.io.spec.GatedDeltaNet;
 import nighttrain.io.spec.LayerSpec;
+import nighttrain.io.spec.LayerSpec.FeedForward;
 import nighttrain.io.spec.LayerSpec.Mixer;
 import nighttrain.io.spec.Mlp.Activation;
 import nighttrain.io.spec.ModelSpec;
@@ -39,11 +41,17 @@ final class Qwen35 {
     static ModelSpec read(ConfigJson json) {
         Sizes sizes = Sizes.of(json, ABSENT);
         LlamaNames names = new LlamaNames(sizes);
+        Activation activation = json.silu("hidden_act");
+        return model(json, sizes, layer -> names.gatedMlp(LlamaNames.layer(layer), activation, false));
+    }
+
+    /** Of these feed-forwards, by layer. */
+    static ModelSpec model(ConfigJson json, Sizes sizes, IntFunction<FeedForward> feedForward) {
+        LlamaNames names = new LlamaNames(sizes);
         Wiring wiring = Wirings.of(json, sizes.layers());
         if (!json.flag("attn_output_gate", true)) {
             throw json.unsupported("attn_output_gate", "only true is supported; choose another model");
         }
-        Activation activation = json.silu("hidden_act");
         Rope rope = Ropes.partial(json, sizes, 0.25);
         boolean bias = json.flag("attention_bias", false);
         double epsilon = json.positive("rms_norm_eps", 1e-6);
@@ -60,7 +68,7 @@ final class Qwen35 {
                     norm(layer + "input_layernorm", sizes.hidden(), epsilon),
                     mixer,
                     norm(layer + "post_attention_layernorm", sizes.hidden(), epsilon),
-                    names.gatedMlp(layer, activation, false)));
+                    feedForward.apply(i)));
         }
         return names.model(json, layers, wiring, norm("model.norm", sizes.hidden(), epsilon));
     }

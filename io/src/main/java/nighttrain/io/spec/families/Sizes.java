@@ -24,10 +24,15 @@ record Sizes(
      * @param headDim width of a head; 0: hidden size by heads
      * @param heads query heads; 0: config.json must say
      * @param vocabulary tokens; 0: config.json must say
+     * @param intermediate width of the MLP; 0: config.json must say
      */
-    record Defaults(int positions, int kvHeads, int headDim, int heads, int vocabulary) {
+    record Defaults(int positions, int kvHeads, int headDim, int heads, int vocabulary, int intermediate) {
         Defaults(int positions, int kvHeads, int headDim) {
             this(positions, kvHeads, headDim, 0, 0);
+        }
+
+        Defaults(int positions, int kvHeads, int headDim, int heads, int vocabulary) {
+            this(positions, kvHeads, headDim, heads, vocabulary, 0);
         }
     }
 
@@ -38,7 +43,7 @@ record Sizes(
         return new Sizes(
                 layers,
                 hidden,
-                json.requiredSize("intermediate_size"),
+                sizeOr(json, "intermediate_size", absent.intermediate()),
                 heads,
                 kvHeads(json, absent, heads),
                 headDim(json, absent, hidden, heads),
