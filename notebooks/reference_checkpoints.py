@@ -432,6 +432,20 @@ REFERENCES = [
         dict(position_embedding_type=None),
         recurrent=True,
     ),
+    Reference(
+        "granitemoehybrid-experts",
+        GraniteMoeHybridConfig(
+            **COMMON_GRANITE_HYBRID
+            | dict(num_hidden_layers=3, intermediate_size=8, num_local_experts=8, num_experts_per_tok=3),
+            layer_types=["linear_attention", "full_attention", "linear_attention"],
+            mamba_n_heads=8,
+            mamba_n_groups=4,
+            mamba_d_state=4,
+        ),
+        dict(num_experts_per_tok=2),
+        recurrent=True,
+        published_layer_types=True,
+    ),
 ]
 
 TRACK_CONFIG = track_model.ModelConfig(

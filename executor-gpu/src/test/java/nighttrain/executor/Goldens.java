@@ -37,6 +37,7 @@ public final class Goldens {
                 "granite",
                 "granitemoehybrid",
                 "granitemoehybrid-groups",
+                "granitemoehybrid-experts",
                 "gpt2",
                 "gpt2-unscaled",
                 "phi",

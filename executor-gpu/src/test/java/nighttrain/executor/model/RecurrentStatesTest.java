@@ -94,7 +94,8 @@ class RecurrentStatesTest {
         "qwen3_5, 1, 20, 6, 80, true",
         "qwen3_5-multimodal, 1, 20, 4, 80, true",
         "granitemoehybrid-groups, 1, 400, 3, 80, false",
-        "granitemoehybrid, 1, 20, 6, 80, true"
+        "granitemoehybrid, 1, 20, 6, 80, true",
+        "granitemoehybrid-experts, 1, 20, 4, 80, true"
     })
     void everySequenceHasAStateOfItsOwn(String name, int ahead, int pages, int slots, int count, boolean preempted)
             throws Exception {

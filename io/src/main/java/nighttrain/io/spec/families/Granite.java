@@ -10,6 +10,7 @@ import nighttrain.io.spec.LayerSpec.FeedForward;
 import nighttrain.io.spec.LayerSpec.Residual;
 import nighttrain.io.spec.MixtureOfExperts;
 import nighttrain.io.spec.MixtureOfExperts.Router;
+import nighttrain.io.spec.MixtureOfExperts.Shared;
 import nighttrain.io.spec.Mlp.Activation;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.ModelSpec.Embedding;
@@ -41,14 +42,19 @@ final class Granite {
         int experts = json.size("num_local_experts", json.size("num_experts", 8));
         ExpertLayout layout = new ExpertLayout(experts, sizes.hidden(), sizes.intermediate());
         int chosen = ExpertLayout.chosen(json, 2, experts);
-        return model(json, sizes, layer -> {
-            String at = LlamaNames.layer(layer) + "block_sparse_moe.";
-            return new MixtureOfExperts(
-                    Router.softmaxOfChosen(layout.router(at + "router.layer", false), chosen),
-                    new MixtureOfExperts.Activation.Plain(activation),
-                    layout.packed(at + "input_linear.weight", at + "output_linear.weight"),
-                    Optional.empty());
-        });
+        return model(
+                json, sizes, layer -> mixture(layout, LlamaNames.layer(layer), activation, chosen, Optional.empty()));
+    }
+
+    /** Under the names of Granite's layers; {@code layer} is how one's begin. */
+    static FeedForward mixture(
+            ExpertLayout layout, String layer, Activation activation, int chosen, Optional<Shared> shared) {
+        String at = layer + "block_sparse_moe.";
+        return new MixtureOfExperts(
+                Router.softmaxOfChosen(layout.router(at + "router.layer", false), chosen),
+                new MixtureOfExperts.Activation.Plain(activation),
+                layout.packed(at + "input_linear.weight", at + "output_linear.weight"),
+                shared);
     }
 
     private static ModelSpec model(ConfigJson json, Sizes sizes, IntFunction<FeedForward> feedForward) {

@@ -6,11 +6,14 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.IntFunction;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.LayerSpec;
+import nighttrain.io.spec.LayerSpec.FeedForward;
 import nighttrain.io.spec.LayerSpec.Mixer;
 import nighttrain.io.spec.LayerSpec.Residual;
 import nighttrain.io.spec.Mamba2;
+import nighttrain.io.spec.MixtureOfExperts.Shared;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.Mlp.Activation;
 import nighttrain.io.spec.ModelSpec;
@@ -23,7 +26,10 @@ import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.TensorSpec.Fill;
 import nighttrain.io.spec.Wiring;
 
-/** Granite 4, dense: Granite's multipliers around Mamba-2, and here and there attention, which mostly knows nothing of positions. */
+/**
+ * Granite 4: Granite's multipliers around Mamba-2, and here and there attention, which mostly knows nothing of positions. Every token passes the MLP,
+ * and where there are experts those that it chose, too.
+ */
 final class GraniteHybrid {
     /** Keys that files of this family may have and transformers ignores. */
     static final Set<String> IGNORED =
@@ -36,7 +42,6 @@ final class GraniteHybrid {
     static ModelSpec read(ConfigJson json) {
         Sizes sizes = Sizes.of(json, ABSENT);
         LlamaNames names = new LlamaNames(sizes);
-        refuseExperts(json);
         Activation activation = json.silu("hidden_act");
         Optional<Rope> rope = json.text("position_embedding_type", "").equals("rope")
                 ? Optional.of(Ropes.whole(json, sizes))
@@ -46,7 +51,7 @@ final class GraniteHybrid {
         double attentionMultiplier = json.positive("attention_multiplier", 1);
         Residual residual = Residual.times(json.positive("residual_multiplier", 1));
         MambaSizes mambas = MambaSizes.of(json, sizes);
-        int width = json.size("shared_intermediate_size", 1024);
+        IntFunction<FeedForward> feedForward = feedForward(json, sizes, activation);
         List<Boolean> recurrent = recurrent(json, sizes.layers());
         List<LayerSpec> layers = new ArrayList<>();
         for (int i = 0; i < sizes.layers(); i++) {
@@ -60,7 +65,7 @@ final class GraniteHybrid {
                     mixer,
                     residual,
                     Optional.of(Norm.rms(layer + "post_attention_layernorm", sizes.hidden(), epsilon)),
-                    mlp(layer + "shared_mlp.", activation, sizes.hidden(), width),
+                    feedForward.apply(i),
                     residual));
         }
         return names.model(json, layers, Wiring.dense(), Norm.rms("model.norm", sizes.hidden(), epsilon))
@@ -69,15 +74,25 @@ final class GraniteHybrid {
                         .dividedBy(json.positive("logits_scaling", 1)));
     }
 
-    /** 0 is a value that means something, and 8 where there is none. */
-    private static void refuseExperts(ConfigJson json) {
-        JsonNode experts = json.has("num_local_experts") ? json.node().get("num_local_experts") : null;
-        if (experts == null || experts.asInt(-1) != 0) {
-            throw UserError.of(
-                    "unsupported num_local_experts in " + json.file(),
-                    experts == null ? "absent, which is 8" : experts,
-                    "only 0 is supported, a dense model; choose another model");
+    /** By layer; without experts the MLP alone. */
+    private static IntFunction<FeedForward> feedForward(ConfigJson json, Sizes sizes, Activation activation) {
+        int width = json.size("shared_intermediate_size", 1024);
+        IntFunction<Mlp> mlp = layer -> mlp(LlamaNames.layer(layer) + "shared_mlp.", activation, sizes.hidden(), width);
+        int experts = json.integer("num_local_experts", 8);
+        if (experts == 0) {
+            return mlp::apply;
         }
+        if (experts < 0) {
+            throw json.bad("num_local_experts", "0 for a dense model, or more");
+        }
+        ExpertLayout layout = new ExpertLayout(experts, sizes.hidden(), sizes.intermediate());
+        int chosen = ExpertLayout.chosen(json, 2, experts);
+        return layer -> Granite.mixture(
+                layout,
+                LlamaNames.layer(layer),
+                activation,
+                chosen,
+                Optional.of(new Shared(mlp.apply(layer), Optional.empty())));
     }
 
     /** By layer, whether it is Mamba-2: under the names of published files, and those that transformers 5 writes. */

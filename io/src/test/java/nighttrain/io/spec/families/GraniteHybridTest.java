@@ -10,6 +10,8 @@ import nighttrain.io.ModelDir;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.LayerSpec.Residual;
 import nighttrain.io.spec.Mamba2;
+import nighttrain.io.spec.MixtureOfExperts;
+import nighttrain.io.spec.MixtureOfExperts.Router;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.Rope.Scaling;
@@ -101,6 +103,47 @@ class GraniteHybridTest {
                 .hasValue(new Rope(8, 10_000, new Scaling.None()));
     }
 
+    /** Of Granite 4.0 H Tiny, shortened. */
+    @Test
+    void expertsBesideTheMlp() {
+        ModelSpec spec = ModelDir.json(dir, """
+                {"architectures": ["GraniteMoeHybridForCausalLM"], "attention_bias": false, "attention_multiplier": 0.0078125,
+                 "embedding_multiplier": 12, "hidden_act": "silu", "hidden_size": 1536, "intermediate_size": 512,
+                 "layer_types": ["mamba", "mamba", "attention", "mamba"], "logits_scaling": 6, "mamba_chunk_size": 256,
+                 "mamba_conv_bias": true, "mamba_d_conv": 4, "mamba_d_head": 64, "mamba_d_state": 128, "mamba_expand": 2,
+                 "mamba_n_groups": 1, "mamba_n_heads": 48, "mamba_proj_bias": false, "max_position_embeddings": 131072,
+                 "model_type": "granitemoehybrid", "normalization_function": "rmsnorm", "num_attention_heads": 12,
+                 "num_experts_per_tok": 6, "num_hidden_layers": 4, "num_key_value_heads": 4, "num_local_experts": 64,
+                 "output_router_logits": false, "position_embedding_type": "nope", "residual_multiplier": 0.22,
+                 "rms_norm_eps": 1e-05, "rope_theta": 10000, "router_aux_loss_coef": 0.0, "shared_intermediate_size": 1024,
+                 "tie_word_embeddings": true, "vocab_size": 100352}""").read();
+        assertThat(spec.layers()).allSatisfy(layer -> {
+            MixtureOfExperts mixture = (MixtureOfExperts) layer.feedForward();
+            assertThat(mixture.shape()).isEqualTo("6 of 64 experts 512 beside MLP 1024");
+            assertThat(mixture.router())
+                    .isEqualTo(Router.softmaxOfChosen(mixture.router().logits(), 6));
+            assertThat(mixture.shared().orElseThrow().gate()).isEmpty();
+            assertThat(layer.feedForwardResidual()).isEqualTo(Residual.times(0.22));
+        });
+        assertThat(spec.tensors().stream()
+                        .filter(tensor -> tensor.name().startsWith("model.layers.2."))
+                        .map(tensor -> tensor.name().substring(15) + " " + tensor.shape()))
+                .contains(
+                        "block_sparse_moe.router.layer.weight [64, 1536]",
+                        "block_sparse_moe.input_linear.weight[63/64] [1024, 1536]",
+                        "block_sparse_moe.output_linear.weight[63/64] [1536, 512]",
+                        "shared_mlp.input_linear.weight [2048, 1536]",
+                        "shared_mlp.output_linear.weight [1536, 1024]");
+        assertThat(spec.parameterCount() - spec.activeParameterCount()).isEqualTo(4L * (64 - 6) * 3 * 1536 * 512);
+    }
+
+    @Test
+    void expertsWhereConfigJsonDoesNotSay() {
+        MixtureOfExperts mixture = (MixtureOfExperts)
+                small().without("num_local_experts").read().layers().get(0).feedForward();
+        assertThat(mixture.shape()).isEqualTo("2 of 8 experts 48 beside MLP 1024");
+    }
+
     /** In the order gates, values, B, C, steps; gate and up of the MLP side by side. */
     @Test
     void partsOfFusedTensors() {
@@ -133,16 +176,10 @@ class GraniteHybridTest {
     @Test
     void whatIsRefused() {
         Path file = dir.resolve("config.json");
-        assertThatThrownBy(small().with("num_local_experts", "8")::read)
-                .hasMessage(
-                        "unsupported num_local_experts in %s: 8 (only 0 is supported, a dense model; choose another"
-                                + " model)",
-                        file);
-        assertThatThrownBy(small().without("num_local_experts")::read)
-                .hasMessage(
-                        "unsupported num_local_experts in %s: absent, which is 8 (only 0 is supported, a dense model;"
-                                + " choose another model)",
-                        file);
+        assertThatThrownBy(small().with("num_local_experts", "-1")::read)
+                .hasMessage("bad num_local_experts in %s: -1 (0 for a dense model, or more; correct it)", file);
+        assertThatThrownBy(small().with("num_local_experts", "2").with("num_experts_per_tok", "3")::read)
+                .hasMessage("bad num_experts_per_tok in %s: 3 (at most the number of experts, 2; correct it)", file);
         assertThatThrownBy(small().with("mamba_n_heads", "7")::read)
                 .hasMessage(
                         "bad mamba_n_heads in %s: 7 (times mamba_d_head must be mamba_expand times hidden_size, 64;"
