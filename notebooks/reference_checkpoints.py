@@ -33,7 +33,8 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, Gemma3TextConfig, GPT2Config, GptOssConfig, GraniteConfig
 from transformers import GraniteMoeConfig, GraniteMoeHybridConfig, LlamaConfig, Ministral3Config, MinistralConfig
 from transformers import MistralConfig, MixtralConfig, Olmo3Config, PhiConfig, PretrainedConfig, Qwen2Config
-from transformers import Qwen3_5MoeTextConfig, Qwen3_5TextConfig, Qwen3Config, Qwen3MoeConfig, SmolLM3Config
+from transformers import Qwen3_5MoeTextConfig, Qwen3_5TextConfig, Qwen3Config, Qwen3MoeConfig, Qwen3NextConfig
+from transformers import SmolLM3Config
 from transformers.integrations.mxfp4 import FP4_VALUES
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRotaryEmbedding
 
@@ -93,7 +94,6 @@ COMMON_QWEN_HYBRID_MOE = {name: value for name, value in COMMON.items() if name 
     head_dim=16,
     moe_intermediate_size=8,
     shared_expert_intermediate_size=12,
-    rope_parameters=HYBRID["rope_parameters"],
 )
 
 COMMON_GRANITE_HYBRID = {name: value for name, value in COMMON.items() if name != "head_dim"} | dict(
@@ -212,9 +212,28 @@ REFERENCES = [
         others=("model.visual.patch_embed.proj.weight", "mtp.fc.weight", "mtp.layers.0.input_layernorm.weight"),
     ),
     Reference(
+        "qwen3-next",  # of whose layers the second has no experts
+        Qwen3NextConfig(
+            **COMMON_QWEN_HYBRID_MOE | dict(num_hidden_layers=4),
+            intermediate_size=24,
+            num_experts=4,
+            num_experts_per_tok=2,
+            norm_topk_prob=False,
+            mlp_only_layers=[1],
+            layer_types=["linear_attention"] * 3 + ["full_attention"],
+            linear_num_key_heads=4,
+            linear_num_value_heads=8,
+            linear_key_head_dim=4,
+            linear_value_head_dim=6,
+            rope_parameters=dict(rope_type="default", rope_theta=1e4, partial_rotary_factor=0.25),
+        ),
+        dict(norm_topk_prob=True),
+        recurrent=True,
+    ),
+    Reference(
         "qwen3_5-moe",
         Qwen3_5MoeTextConfig(
-            **COMMON_QWEN_HYBRID_MOE | dict(num_hidden_layers=3),
+            **COMMON_QWEN_HYBRID_MOE | dict(num_hidden_layers=3, rope_parameters=HYBRID["rope_parameters"]),
             num_experts=8,
             num_experts_per_tok=3,
             layer_types=["linear_attention", "full_attention", "linear_attention"],

@@ -26,6 +26,7 @@ public final class Goldens {
                 "mistral-layer-types",
                 "qwen2",
                 "qwen3",
+                "qwen3-next",
                 "qwen3_5",
                 "qwen3_5-multimodal",
                 "qwen3_5-moe",
@@ -63,7 +64,7 @@ public final class Goldens {
 
     /** Whether GPUs have kernels for all of its parts. */
     public static boolean runsOnGpus(String name) {
-        return Stream.of("qwen3_5", "granitemoe", "qwen3-moe", "mixtral", "gpt-oss", "pt-moe")
+        return Stream.of("qwen3_5", "granitemoe", "qwen3-moe", "qwen3-next", "mixtral", "gpt-oss", "pt-moe")
                 .noneMatch(name::startsWith);
     }
 

@@ -35,6 +35,7 @@ public final class Families {
         known("qwen2", Qwen2::read, Qwen2.IGNORED);
         known("qwen3", Qwen3::read, Qwen3.IGNORED);
         known("qwen3_moe", Qwen3Moe::read, Qwen3Moe.IGNORED);
+        known("qwen3_next", Qwen3Next::read, Qwen3Next.IGNORED);
         known("qwen3_5_text", Qwen35::read, Qwen35.IGNORED);
         knownByText("qwen3_5", "qwen3_5_text");
         known("qwen3_5_moe_text", Qwen35Moe::read, Qwen35.IGNORED);

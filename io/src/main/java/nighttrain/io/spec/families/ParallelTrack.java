@@ -84,7 +84,11 @@ final class ParallelTrack {
                 ExpertLayout.chosen(json, 2, experts),
                 json.flag("norm_topk_prob", true));
         return Qwen3Moe.mixture(
-                layout, layer + "mlp.", activation, router.cappedTo(json.positive("router_logit_softcapping", 0)));
+                layout,
+                layer + "mlp.",
+                activation,
+                router.cappedTo(json.positive("router_logit_softcapping", 0)),
+                Optional.empty());
     }
 
     private static Wiring wiring(ConfigJson json, int layers) {

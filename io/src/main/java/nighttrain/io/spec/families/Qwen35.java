@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.BiFunction;
 import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 import nighttrain.io.UserError;
@@ -16,12 +17,9 @@ import nighttrain.io.spec.LayerSpec.FeedForward;
 import nighttrain.io.spec.LayerSpec.Mixer;
 import nighttrain.io.spec.Mlp.Activation;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Parameter.Convolution;
 import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.Parameter.Norm;
-import nighttrain.io.spec.Parameter.Vector;
 import nighttrain.io.spec.Rope;
-import nighttrain.io.spec.TensorSpec.Fill;
 import nighttrain.io.spec.Wiring;
 
 /**
@@ -42,11 +40,23 @@ final class Qwen35 {
         Sizes sizes = Sizes.of(json, ABSENT);
         LlamaNames names = new LlamaNames(sizes);
         Activation activation = json.silu("hidden_act");
-        return model(json, sizes, layer -> names.gatedMlp(LlamaNames.layer(layer), activation, false));
+        return model(
+                json,
+                sizes,
+                DeltaNetLayout::sideBySide,
+                layer -> names.gatedMlp(LlamaNames.layer(layer), activation, false));
     }
 
-    /** Of these feed-forwards, by layer. */
-    static ModelSpec model(ConfigJson json, Sizes sizes, IntFunction<FeedForward> feedForward) {
+    /**
+     * Of these feed-forwards, by layer.
+     *
+     * @param net the delta net whose names begin so
+     */
+    static ModelSpec model(
+            ConfigJson json,
+            Sizes sizes,
+            BiFunction<DeltaNetLayout, String, GatedDeltaNet> net,
+            IntFunction<FeedForward> feedForward) {
         LlamaNames names = new LlamaNames(sizes);
         Wiring wiring = Wirings.of(json, sizes.layers());
         if (!json.flag("attn_output_gate", true)) {
@@ -55,14 +65,14 @@ final class Qwen35 {
         Rope rope = Ropes.partial(json, sizes, 0.25);
         boolean bias = json.flag("attention_bias", false);
         double epsilon = json.positive("rms_norm_eps", 1e-6);
-        DeltaSizes deltas = DeltaSizes.of(json);
+        DeltaNetLayout deltaNets = DeltaNetLayout.of(json, sizes.hidden(), epsilon);
         List<Boolean> full = full(json, sizes.layers());
         List<LayerSpec> layers = new ArrayList<>();
         for (int i = 0; i < sizes.layers(); i++) {
             String layer = LlamaNames.layer(i);
             Mixer mixer = full.get(i)
                     ? attention(names, layer, bias, rope, epsilon)
-                    : deltas.net(layer + "linear_attn.", sizes.hidden(), epsilon);
+                    : net.apply(deltaNets, layer + "linear_attn.");
             layers.add(names.layer(
                     wiring,
                     norm(layer + "input_layernorm", sizes.hidden(), epsilon),
@@ -119,52 +129,5 @@ final class Qwen35 {
 
     private static Norm norm(String name, int size, double epsilon) {
         return Norm.rms(name, size, epsilon).withOnePlusWeight();
-    }
-
-    /** The sizes of delta nets. */
-    private record DeltaSizes(int keyHeads, int valueHeads, int keyDim, int valueDim, int width) {
-        static DeltaSizes of(ConfigJson json) {
-            DeltaSizes sizes = new DeltaSizes(
-                    json.size("linear_num_key_heads", 16),
-                    json.size("linear_num_value_heads", 32),
-                    json.size("linear_key_head_dim", 128),
-                    json.size("linear_value_head_dim", 128),
-                    json.size("linear_conv_kernel_dim", 4));
-            if (sizes.valueHeads % sizes.keyHeads != 0) {
-                throw UserError.of(
-                        "bad linear_num_key_heads in " + json.file(),
-                        sizes.keyHeads,
-                        "must divide linear_num_value_heads, " + sizes.valueHeads + "; correct it");
-            }
-            return sizes;
-        }
-
-        /** @param at how its names begin */
-        GatedDeltaNet net(String at, int hidden, double epsilon) {
-            int keys = keyHeads * keyDim;
-            int values = valueHeads * valueDim;
-            int mixed = 2 * keys + values;
-            return new GatedDeltaNet(
-                    keyHeads,
-                    valueHeads,
-                    keyDim,
-                    valueDim,
-                    part(at, hidden, 0, keys, mixed),
-                    part(at, hidden, keys, keys, mixed),
-                    part(at, hidden, 2 * keys, values, mixed),
-                    Linear.of(at + "in_proj_z", values, hidden, false),
-                    Linear.of(at + "in_proj_b", valueHeads, hidden, false),
-                    Linear.of(at + "in_proj_a", valueHeads, hidden, false),
-                    Convolution.of(at + "conv1d", mixed, width),
-                    new Vector(at + "A_log", valueHeads, Fill.ZERO),
-                    new Vector(at + "dt_bias", valueHeads, Fill.ONE),
-                    Norm.rms(at + "norm", valueDim, epsilon),
-                    Linear.of(at + "out_proj", hidden, values, false));
-        }
-
-        private static Linear part(String at, int hidden, int first, int outputs, int all) {
-            return Linear.of(at + "in_proj_qkv", outputs, hidden, false)
-                    .storedAs(new Linear.Storage(first, all, false));
-        }
     }
 }

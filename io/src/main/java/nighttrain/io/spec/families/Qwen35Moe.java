@@ -28,7 +28,7 @@ final class Qwen35Moe {
         int sharedWidth = json.size("shared_expert_intermediate_size", 512);
         // In 8 bits an expert has scales of its own, so those checkpoints keep experts apart.
         boolean areApart = json.has("quantization_config");
-        return Qwen35.model(json, sizes, layer -> {
+        return Qwen35.model(json, sizes, DeltaNetLayout::sideBySide, layer -> {
             String at = LlamaNames.layer(layer) + "mlp.";
             List<Expert> each = areApart
                     ? layout.separate(at + "experts.", "gate_proj", "up_proj", "down_proj")

@@ -9,6 +9,7 @@ import nighttrain.io.spec.LayerSpec.FeedForward;
 import nighttrain.io.spec.MixtureOfExperts;
 import nighttrain.io.spec.MixtureOfExperts.Activation;
 import nighttrain.io.spec.MixtureOfExperts.Router;
+import nighttrain.io.spec.MixtureOfExperts.Shared;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
 
@@ -36,7 +37,8 @@ final class Qwen3Moe {
                             layout,
                             at,
                             activation,
-                            Router.softmax(layout.router(at + "gate", false), chosen, renormalized))
+                            Router.softmax(layout.router(at + "gate", false), chosen, renormalized),
+                            Optional.empty())
                     : names.gatedMlp(LlamaNames.layer(layer), activation, false);
         });
     }
@@ -49,12 +51,13 @@ final class Qwen3Moe {
     }
 
     /** Under this family's names, which begin with {@code at}. */
-    static FeedForward mixture(ExpertLayout layout, String at, Mlp.Activation activation, Router router) {
+    static FeedForward mixture(
+            ExpertLayout layout, String at, Mlp.Activation activation, Router router, Optional<Shared> shared) {
         return new MixtureOfExperts(
                 router,
                 new Activation.Plain(activation),
                 layout.separate(at + "experts.", "gate_proj", "up_proj", "down_proj"),
-                Optional.empty());
+                shared);
     }
 
     /** All layers slide, or none. */

@@ -141,7 +141,8 @@ class Qwen35MoeTest {
         };
         ModelSpec text = model.read();
         assertThat(experts(text)).contains(apart).hasSize(1 + 6 * 3 + 4);
-        ObjectNode inner = (ObjectNode) new ObjectMapper().readTree(model.configFile().toFile());
+        ObjectNode inner =
+                (ObjectNode) new ObjectMapper().readTree(model.configFile().toFile());
         JsonNode quantization = inner.remove("quantization_config");
         ModelSpec multimodal = ModelDir.json(dir, "{\"model_type\": \"qwen3_5_moe\"}")
                 .with("text_config", inner.toString())
