@@ -20,11 +20,13 @@ import transformers
 from compressed_tensors.quantization import QuantizationArgs
 from compressed_tensors.quantization.lifecycle.forward import dequantize, quantize
 from compressed_tensors.quantization.utils import calculate_qparams
-from reference_checkpoints import CHECKPOINTS, COMMON, YARN, forward_of, golden, make, random_prompts, randomize
+from reference_checkpoints import CHECKPOINTS, COMMON, COMMON_QWEN_HYBRID_MOE, HYBRID, YARN
+from reference_checkpoints import forward_of, golden, make, random_prompts, randomize
 from safetensors.torch import save_file
 from torch import Tensor
-from transformers import AutoModelForCausalLM, LlamaConfig, Ministral3Config, PretrainedConfig
+from transformers import AutoModelForCausalLM, LlamaConfig, Ministral3Config, PretrainedConfig, Qwen3_5MoeTextConfig
 from transformers.integrations.finegrained_fp8 import _dequantize_fp8_weight
+from transformers.models.qwen3_5_moe.modeling_qwen3_5_moe import Qwen3_5MoeExperts
 
 MAX = 448.0
 BLOCK = [16, 16]  # 128 x 128 in published files; here the widths are 16 to 96, and 72 is 4 blocks and a half
@@ -110,6 +112,11 @@ class Format:
 
 
 LLAMA = LlamaConfig(**COMMON, rope_parameters=dict(rope_type="default", rope_theta=500.0))
+SMALL_PARTS_OF_QWEN = [
+    "model.layers.0.linear_attn.in_proj_a",
+    "model.layers.0.linear_attn.in_proj_b",
+    *(f"model.layers.{layer}.mlp.{part}" for layer in range(2) for part in ("gate", "shared_expert_gate")),
+]
 FORMATS = [
     Format(
         "fp8-tensor",
@@ -163,7 +170,41 @@ FORMATS = [
         fp8(None),
         inside="mistral3",
     ),
+    Format(
+        "fp8-experts",
+        Qwen3_5MoeTextConfig(
+            **COMMON_QWEN_HYBRID_MOE | dict(num_hidden_layers=2, rope_parameters=HYBRID["rope_parameters"]),
+            num_experts=4,
+            num_experts_per_tok=2,
+            layer_types=["linear_attention", "full_attention"],
+            linear_num_key_heads=4,
+            linear_num_value_heads=4,
+            linear_key_head_dim=4,
+            linear_value_head_dim=8,
+        ),
+        dict(
+            quant_method="fp8",
+            fmt="e4m3",
+            activation_scheme="dynamic",
+            weight_block_size=BLOCK,
+            modules_to_not_convert=["lm_head", *SMALL_PARTS_OF_QWEN],
+        ),
+        fp8(BLOCK),
+        ("lm_head", *SMALL_PARTS_OF_QWEN),
+        inside="qwen3_5_moe",
+    ),
 ]
+
+
+def quantized_experts(one: Format, name: str, experts: Qwen3_5MoeExperts) -> dict[str, Tensor]:
+    """Three matrices an expert, as published: transformers' own are two for all of them."""
+    tensors = {}
+    for number, (gate_up, down) in enumerate(zip(experts.gate_up_proj.data, experts.down_proj.data)):
+        for part, weight in zip(("gate_proj", "up_proj", "down_proj"), (*gate_up.chunk(2), down)):
+            stored, values = one.quantize(weight.clone())
+            tensors |= {f"{name}.{number}.{part}.{suffix}": tensor for suffix, tensor in stored.items()}
+            weight.copy_(values)
+    return tensors
 
 
 def make_checkpoint(one: Format, directory: Path, seed: int) -> dict | None:
@@ -177,6 +218,9 @@ def make_checkpoint(one: Format, directory: Path, seed: int) -> dict | None:
             assert 0 < moved < 0.1, f"{one.name}: quantising {name} moves it by {moved}"
             tensors |= {f"{name}.{suffix}": tensor for suffix, tensor in stored.items()}
             module.weight.data = values.float()
+        if isinstance(module, Qwen3_5MoeExperts):
+            del tensors[f"{name}.gate_up_proj"], tensors[f"{name}.down_proj"]
+            tensors |= quantized_experts(one, name, module)
     prompts = random_prompts(seed, (1, 13, 40))
     outputs = golden(forward_of(model), prompts)
     if outputs is not None:

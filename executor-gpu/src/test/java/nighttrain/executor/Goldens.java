@@ -59,12 +59,20 @@ public final class Goldens {
 
     /** Those whose weights are stored in 8 bits; their goldens are of the dequantised weights; see notebooks/quantized_checkpoints.py. */
     public static List<String> quantized() {
-        return List.of("fp8-tensor", "fp8-channel", "fp8-block", "fp8-scale-inv", "fp8-static");
+        return List.of("fp8-tensor", "fp8-channel", "fp8-block", "fp8-scale-inv", "fp8-static", "fp8-experts");
     }
 
     /** Whether GPUs have kernels for all of its parts. */
     public static boolean runsOnGpus(String name) {
-        return Stream.of("qwen3_5", "granitemoe", "qwen3-moe", "qwen3-next", "mixtral", "gpt-oss", "pt-moe")
+        return Stream.of(
+                        "qwen3_5",
+                        "granitemoe",
+                        "qwen3-moe",
+                        "qwen3-next",
+                        "mixtral",
+                        "gpt-oss",
+                        "pt-moe",
+                        "fp8-experts")
                 .noneMatch(name::startsWith);
     }
 
