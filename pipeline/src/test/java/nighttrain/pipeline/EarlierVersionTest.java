@@ -16,6 +16,7 @@ import java.util.stream.Stream;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.testing.JobTest;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -64,7 +65,8 @@ class EarlierVersionTest extends JobTest {
         copy("finished", dir.resolve("by-0.1.0"));
         assertThat(table(output(), "results")).containsExactlyElementsOf(table(dir.resolve("by-0.1.0"), "results"));
         assertThat(schema(output(), "results")).isEqualTo(schema(dir.resolve("by-0.1.0"), "results"));
-        assertThat(schema(output(), "metrics")).isEqualTo(schema(dir.resolve("by-0.1.0"), "metrics"));
+        assertThat(schema(output(), "metrics"))
+                .isEqualTo(schema(dir.resolve("by-0.1.0"), "metrics").add("expert_imbalance", DataTypes.DoubleType));
     }
 
     @Test
