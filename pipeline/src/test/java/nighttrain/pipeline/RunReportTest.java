@@ -15,7 +15,7 @@ import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.Settings;
-import nighttrain.pipeline.testing.Browser;
+import nighttrain.testing.Browser;
 import nighttrain.pipeline.testing.JobTest;
 import org.junit.jupiter.api.Test;
 

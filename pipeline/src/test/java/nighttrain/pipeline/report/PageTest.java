@@ -18,7 +18,7 @@ import nighttrain.pipeline.report.BarChart.Bar;
 import nighttrain.pipeline.report.Block.Tiles;
 import nighttrain.pipeline.report.Page.Section;
 import nighttrain.pipeline.report.Table.Column;
-import nighttrain.pipeline.testing.Browser;
+import nighttrain.testing.Browser;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 

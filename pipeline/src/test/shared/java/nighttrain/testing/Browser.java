@@ -1,4 +1,4 @@
-package nighttrain.pipeline.testing;
+package nighttrain.testing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
