@@ -15,8 +15,8 @@ import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.Settings;
-import nighttrain.testing.Browser;
 import nighttrain.pipeline.testing.JobTest;
+import nighttrain.testing.Browser;
 import org.junit.jupiter.api.Test;
 
 /** What generate draws. */

@@ -139,7 +139,7 @@ public final class HostedModel implements AutoCloseable {
                 return session.offer(request);
             }
             TokenAutomaton automaton = request.constraint().get().automaton();
-            if (!automata.enter(automaton)) {
+            if (!automata.enter(automaton, session.inFlight() == 0)) {
                 return false;
             }
             if (!session.offer(request)) {

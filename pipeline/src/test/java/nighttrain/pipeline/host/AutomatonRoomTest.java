@@ -32,25 +32,39 @@ class AutomatonRoomTest {
         TokenAutomaton a = automaton(6_000);
         TokenAutomaton b = automaton(4_000);
         TokenAutomaton c = automaton(400);
-        assertThat(room.enter(a)).isTrue();
-        assertThat(room.enter(a)).as("shared").isTrue();
-        assertThat(room.enter(b)).as("as much as there is").isTrue();
-        assertThat(room.enter(c)).as("full").isFalse();
+        assertThat(room.enter(a, false)).isTrue();
+        assertThat(room.enter(a, false)).as("shared").isTrue();
+        assertThat(room.enter(b, false)).as("as much as there is").isTrue();
+        assertThat(room.enter(c, false)).as("full").isFalse();
         room.leave(a);
-        assertThat(room.enter(c)).as("a row of the first is left").isFalse();
+        assertThat(room.enter(c, false)).as("a row of the first is left").isFalse();
         room.leave(a);
-        assertThat(room.enter(c)).isTrue();
+        assertThat(room.enter(c, false)).isTrue();
     }
 
     @Test
     void oneAloneHasRoom() {
         TokenAutomaton large = automaton(40_000);
         TokenAutomaton small = automaton(400);
-        assertThat(room.enter(large)).isTrue();
-        assertThat(room.enter(small)).isFalse();
+        assertThat(room.enter(large, false)).isTrue();
+        assertThat(room.enter(small, false)).isFalse();
         room.leave(large);
-        assertThat(room.enter(small)).isTrue();
-        assertThat(room.enter(large)).isFalse();
+        assertThat(room.enter(small, false)).isTrue();
+        assertThat(room.enter(large, false)).isFalse();
+    }
+
+    /** What holds the room may wait for this session's rows. */
+    @Test
+    void aSessionWithoutRowsGetsInBesideTheOthersOneAtATime() {
+        TokenAutomaton beyond = automaton(9_000);
+        assertThat(room.enter(automaton(8_000), false)).isTrue();
+        assertThat(room.enter(beyond, true)).isTrue();
+        assertThat(room.enter(beyond, false)).as("further rows with it").isTrue();
+        assertThat(room.enter(automaton(400), true)).as("of a third session").isFalse();
+        room.leave(beyond);
+        assertThat(room.enter(automaton(4_000), true)).isFalse();
+        room.leave(beyond);
+        assertThat(room.enter(automaton(4_000), true)).isTrue();
     }
 
     @Test
@@ -61,9 +75,10 @@ class AutomatonRoomTest {
         TokenAutomaton large = automaton(40_000);
         assertThat(one.offer(request(0, large))).isTrue();
         assertThat(one.offer(request(1, null))).as("without a constraint").isTrue();
-        assertThat(other.offer(request(0, automaton(400)))).isFalse();
+        assertThat(other.offer(request(0, null))).isTrue();
+        assertThat(other.offer(request(1, automaton(400)))).isFalse();
         one.poll(Duration.ZERO);
-        assertThat(other.offer(request(0, automaton(400))))
+        assertThat(other.offer(request(1, automaton(400))))
                 .as("the first is answered")
                 .isTrue();
         assertThat(one.offer(request(2, large))).isFalse();
