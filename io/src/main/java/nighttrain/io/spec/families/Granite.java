@@ -7,6 +7,7 @@ import java.util.Set;
 import java.util.function.IntFunction;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.LayerSpec.FeedForward;
+import nighttrain.io.spec.LayerSpec.Mixer;
 import nighttrain.io.spec.LayerSpec.Residual;
 import nighttrain.io.spec.MixtureOfExperts;
 import nighttrain.io.spec.MixtureOfExperts.Router;
@@ -58,19 +59,30 @@ final class Granite {
     }
 
     private static ModelSpec model(ConfigJson json, Sizes sizes, IntFunction<FeedForward> feedForward) {
+        return model(json, sizes, attention(json, sizes, Optional.of(Ropes.whole(json, sizes))), feedForward);
+    }
+
+    /** By layer. */
+    static IntFunction<Mixer> attention(ConfigJson json, Sizes sizes, Optional<Rope> rope) {
         LlamaNames names = new LlamaNames(sizes);
-        Optional<Rope> rope = Optional.of(Ropes.whole(json, sizes));
         boolean bias = json.flag("attention_bias", false);
+        double multiplier = json.positive("attention_multiplier", 1);
+        return layer -> names.attention(LlamaNames.layer(layer), bias, bias, Optional.empty(), rope, 0)
+                .withScale(multiplier);
+    }
+
+    /** Mixers and feed-forwards, by layer, between Granite's multipliers. */
+    static ModelSpec model(
+            ConfigJson json, Sizes sizes, IntFunction<Mixer> mixer, IntFunction<FeedForward> feedForward) {
+        LlamaNames names = new LlamaNames(sizes);
         double epsilon = json.positive("rms_norm_eps", 1e-6);
-        double attentionMultiplier = json.positive("attention_multiplier", 1);
         Residual residual = Residual.times(json.positive("residual_multiplier", 1));
         List<LayerSpec> layers = new ArrayList<>();
         for (int i = 0; i < sizes.layers(); i++) {
             String layer = LlamaNames.layer(i);
             layers.add(new LayerSpec(
                     Optional.of(Norm.rms(layer + "input_layernorm", sizes.hidden(), epsilon)),
-                    names.attention(layer, bias, bias, Optional.empty(), rope, 0)
-                            .withScale(attentionMultiplier),
+                    mixer.apply(i),
                     residual,
                     Optional.of(Norm.rms(layer + "post_attention_layernorm", sizes.hidden(), epsilon)),
                     feedForward.apply(i),

@@ -1,30 +1,25 @@
 package nighttrain.io.spec.families;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.IntFunction;
 import nighttrain.io.UserError;
-import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.LayerSpec.FeedForward;
 import nighttrain.io.spec.LayerSpec.Mixer;
-import nighttrain.io.spec.LayerSpec.Residual;
 import nighttrain.io.spec.Mamba2;
 import nighttrain.io.spec.MixtureOfExperts.Shared;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.Mlp.Activation;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.ModelSpec.Embedding;
 import nighttrain.io.spec.Parameter.Convolution;
 import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Parameter.Vector;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.TensorSpec.Fill;
-import nighttrain.io.spec.Wiring;
 
 /**
  * Granite 4: Granite's multipliers around Mamba-2, and here and there attention, which mostly knows nothing of positions. Every token passes the MLP,
@@ -41,37 +36,21 @@ final class GraniteHybrid {
 
     static ModelSpec read(ConfigJson json) {
         Sizes sizes = Sizes.of(json, ABSENT);
-        LlamaNames names = new LlamaNames(sizes);
         Activation activation = json.silu("hidden_act");
         Optional<Rope> rope = json.text("position_embedding_type", "").equals("rope")
                 ? Optional.of(Ropes.whole(json, sizes))
                 : Optional.empty();
-        boolean bias = json.flag("attention_bias", false);
         double epsilon = json.positive("rms_norm_eps", 1e-6);
-        double attentionMultiplier = json.positive("attention_multiplier", 1);
-        Residual residual = Residual.times(json.positive("residual_multiplier", 1));
+        IntFunction<Mixer> attention = Granite.attention(json, sizes, rope);
         MambaSizes mambas = MambaSizes.of(json, sizes);
-        IntFunction<FeedForward> feedForward = feedForward(json, sizes, activation);
         List<Boolean> recurrent = recurrent(json, sizes.layers());
-        List<LayerSpec> layers = new ArrayList<>();
-        for (int i = 0; i < sizes.layers(); i++) {
-            String layer = LlamaNames.layer(i);
-            Mixer mixer = recurrent.get(i)
-                    ? mambas.mamba(layer + "mamba.", sizes.hidden(), epsilon)
-                    : names.attention(layer, bias, bias, Optional.empty(), rope, 0)
-                            .withScale(attentionMultiplier);
-            layers.add(new LayerSpec(
-                    Optional.of(Norm.rms(layer + "input_layernorm", sizes.hidden(), epsilon)),
-                    mixer,
-                    residual,
-                    Optional.of(Norm.rms(layer + "post_attention_layernorm", sizes.hidden(), epsilon)),
-                    feedForward.apply(i),
-                    residual));
-        }
-        return names.model(json, layers, Wiring.dense(), Norm.rms("model.norm", sizes.hidden(), epsilon))
-                .withEmbedding(Embedding.of(names.tokens()).times(json.positive("embedding_multiplier", 1)))
-                .withHead(names.head(json.flag("tie_word_embeddings", false))
-                        .dividedBy(json.positive("logits_scaling", 1)));
+        return Granite.model(
+                json,
+                sizes,
+                layer -> recurrent.get(layer)
+                        ? mambas.mamba(LlamaNames.layer(layer) + "mamba.", sizes.hidden(), epsilon)
+                        : attention.apply(layer),
+                feedForward(json, sizes, activation));
     }
 
     /** By layer; without experts the MLP alone. */
