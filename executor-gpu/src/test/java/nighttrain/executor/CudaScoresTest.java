@@ -1,0 +1,94 @@
+package nighttrain.executor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import java.util.stream.IntStream;
+import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.EngineConfig.KvConfig;
+import nighttrain.executor.EngineConfig.StepConfig;
+import nighttrain.executor.reference.Bfloat16Checkpoint;
+import nighttrain.executor.request.Generation;
+import nighttrain.executor.request.GenerationRequest;
+import nighttrain.executor.request.GenerationRequest.Score;
+import nighttrain.executor.request.GenerationRequest.StopCheck;
+import nighttrain.executor.request.SamplingParams;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.Checkpoints;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Probabilities of labels from scores on a GPU, in bf16, beside those of the CPU in fp32 from the same bf16 weights. */
+@Tag("gpu")
+class CudaScoresTest {
+    private static final int PROMPTS = 64;
+    private static final int LABELS = 5;
+    private static final int LABEL_TOKENS = 3;
+
+    /** A log-probability is off by about 1 % of a logit's size, three of them are summed, and a probability moves at most a quarter as much. */
+    private static final double MOST_DIFFERENCE = 0.03;
+
+    @ParameterizedTest
+    @ValueSource(strings = {"llama-gqa", "qwen3", "gemma3", "gpt2", "parallel-track"})
+    void probabilitiesOfLabels(String name) throws Exception {
+        double[][] expected = probabilities(Backend.CPU, name);
+        double[][] actual = probabilities(Backend.CUDA, name);
+        for (int row = 0; row < PROMPTS; row++) {
+            assertThat(actual[row]).as("row %d", row).containsExactly(expected[row], within(MOST_DIFFERENCE));
+        }
+        assertThat(Arrays.stream(expected).flatMapToDouble(Arrays::stream).max().orElseThrow())
+                .as("a model that prefers some labels")
+                .isGreaterThan(2.0 / LABELS);
+    }
+
+    private static double[][] probabilities(Backend backend, String name) throws InterruptedException {
+        EngineConfig config = EngineConfig.on(backend)
+                .with(new Layout(1, 1))
+                .with(new StepConfig(PROMPTS * LABELS, 512, 0))
+                .with(new KvConfig(16, 4_096, true))
+                .withThreads(2);
+        try (Checkpoint checkpoint = new Bfloat16Checkpoint(Checkpoints.open(Goldens.checkpoint(name)));
+                Engine engine = Engines.open(config, checkpoint);
+                Engine.Session session = engine.session()) {
+            int vocabulary = checkpoint.spec().vocabSize();
+            for (int request = 0; request < PROMPTS * LABELS; request++) {
+                assertThat(session.offer(request(request, vocabulary))).isTrue();
+            }
+            double[][] weights = new double[PROMPTS][LABELS];
+            for (int left = PROMPTS * LABELS; left > 0; left--) {
+                Generation answer = session.poll(Duration.ofSeconds(60)).orElseThrow();
+                double logprob = 0;
+                for (float score : answer.scores()) {
+                    logprob += score;
+                }
+                weights[(int) answer.id() / LABELS][(int) answer.id() % LABELS] = Math.exp(logprob);
+            }
+            for (double[] row : weights) {
+                double sum = Arrays.stream(row).sum();
+                Arrays.setAll(row, label -> row[label] / sum);
+            }
+            return weights;
+        }
+    }
+
+    /** The scores of a label's tokens after its prompt. */
+    private static GenerationRequest request(int id, int vocabulary) {
+        Random ofPrompt = new Random(id / LABELS);
+        int[] prompt = ofPrompt.ints(10 + ofPrompt.nextInt(60), 0, vocabulary).toArray();
+        int[] label = new Random(-1 - id % LABELS).ints(LABEL_TOKENS, 0, vocabulary).toArray();
+        int[] tokens = Arrays.copyOf(prompt, prompt.length + LABEL_TOKENS - 1);
+        System.arraycopy(label, 0, tokens, prompt.length, LABEL_TOKENS - 1);
+        List<Score> scores = IntStream.range(0, LABEL_TOKENS)
+                .mapToObj(i -> new Score(prompt.length + i, label[i]))
+                .toList();
+        return new GenerationRequest(
+                id, tokens, SamplingParams.greedy(1), id, Set.of(), StopCheck.NEVER, Optional.empty(), scores);
+    }
+}
