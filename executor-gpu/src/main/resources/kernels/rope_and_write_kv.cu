@@ -1,8 +1,8 @@
 // Per head of queries and keys: x = RMSNorm(x) if HEAD_NORMS (Qwen 3), then rotary embedding (arXiv 2104.09864)
 //     x[i] = x[i] cos[p][i] - x[i + ROTARY_HALF] sin[p][i];  x[i + ROTARY_HALF] = x[i + ROTARY_HALF] cos[p][i] + x[i] sin[p][i]
 // at the token's position p; queries are multiplied by query_scale[p] if there is one and stay in place. Keys and values are written to
-// their pages.
-// Grid: (tokens, tracks); up to 8 warps, one head at a time each. fp32 arithmetic. Bytes per token and track: the qkv row read, its query columns
+// their pages, those of copied tokens to the pages of one more sequence as well.
+// Grid: (tokens and copies, tracks); up to 8 warps, one head at a time each. fp32 arithmetic. Bytes per token and track: the qkv row read, its query columns
 // written, keys and values written to the cache; angles from the L2 cache.
 // Compile-time: HEAD_DIM, ROTARY_HALF (0: no rotation), PAGE_TOKENS, HEAD_NORMS (0 or 1).
 #include "bf16.cuh"
@@ -29,7 +29,8 @@ struct RopeAndWriteKv {
     bf16* keys; // [page][t * kv_heads + g][PAGE_TOKENS][PADDED_DIM]
     bf16* values;
     const int* positions; // [i]
-    const int* slots;     // [i]: page * PAGE_TOKENS + place in the page
+    const int* slots;     // [i], then [copy]: page * PAGE_TOKENS + place in the page
+    const int* copied;    // [copy]: the token
     const float* cosines; // [position][ROTARY_HALF]
     const float* sines;
     const float* query_scales; // [position], or null: 1
@@ -38,19 +39,21 @@ struct RopeAndWriteKv {
     float epsilon;
     int heads;
     int kv_heads;
+    int tokens;
 };
 
 extern "C" __global__ void rope_and_write_kv(const RopeAndWriteKv a) {
     __shared__ __align__(16) float staged[8][HEAD_DIM]; // a head per warp: the partner of a pair may lie with another lane
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    int token = blockIdx.x, track = blockIdx.y;
+    bool is_copy = blockIdx.x >= a.tokens;
+    int token = is_copy ? a.copied[blockIdx.x - a.tokens] : blockIdx.x, track = blockIdx.y;
     int heads = a.heads + 2 * a.kv_heads;
     bf16* row = a.qkv + track * a.track_stride + (long long)token * heads * HEAD_DIM;
     const float* cosines = a.cosines + (long long)a.positions[token] * ROTARY_HALF;
     const float* sines = a.sines + (long long)a.positions[token] * ROTARY_HALF;
-    long long page = a.slots[token] / PAGE_TOKENS;
-    int place = a.slots[token] % PAGE_TOKENS;
-    for (int head = warp; head < heads; head += blockDim.x / 32) {
+    long long page = a.slots[blockIdx.x] / PAGE_TOKENS;
+    int place = a.slots[blockIdx.x] % PAGE_TOKENS;
+    for (int head = warp + (is_copy ? a.heads : 0); head < heads; head += blockDim.x / 32) {
         bf16* x = row + head * HEAD_DIM;
         bool is_query = head < a.heads, is_value = head >= a.heads + a.kv_heads;
         FewFloats at[PER_LANE];

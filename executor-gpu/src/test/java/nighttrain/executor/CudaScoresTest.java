@@ -82,7 +82,8 @@ class CudaScoresTest {
     private static GenerationRequest request(int id, int vocabulary) {
         Random ofPrompt = new Random(id / LABELS);
         int[] prompt = ofPrompt.ints(10 + ofPrompt.nextInt(60), 0, vocabulary).toArray();
-        int[] label = new Random(-1 - id % LABELS).ints(LABEL_TOKENS, 0, vocabulary).toArray();
+        int[] label =
+                new Random(-1 - id % LABELS).ints(LABEL_TOKENS, 0, vocabulary).toArray();
         int[] tokens = Arrays.copyOf(prompt, prompt.length + LABEL_TOKENS - 1);
         System.arraycopy(label, 0, tokens, prompt.length, LABEL_TOKENS - 1);
         List<Score> scores = IntStream.range(0, LABEL_TOKENS)

@@ -56,6 +56,11 @@ public final class PageAllocator {
         this.windowed = layout.groups().stream().anyMatch(group -> group.spec().window() > 0);
     }
 
+    /** Whether sequences that begin with the same tokens share what these leave in the cache. */
+    public boolean sharesPrefixes() {
+        return prefixCache;
+    }
+
     /** What a sequence will hold: nothing yet. */
     public SequenceCache newCache() {
         return new SequenceCache(pools.length);

@@ -82,7 +82,7 @@ public final class Scheduler {
         if (pages.isWindowed()) {
             running.forEach(sequence -> pages.giveBackUnseen(sequence.cache(), sequence.computed()));
         }
-        StepPlan plan = new StepPlan(limits, longestChunk, running.size(), samplers());
+        StepPlan plan = new StepPlan(limits, longestChunk, pages.sharesPrefixes(), running.size(), samplers());
         long preemptionsBefore = preemptions;
         planRunning(plan, true);
         planRunning(plan, false);
@@ -200,7 +200,9 @@ public final class Scheduler {
             if (sequence.samples() && !plan.keepsRow()) {
                 return;
             }
-            sequence.startAt(pages.adoptPrefix(sequence.cache(), sequence.tokens(), sequence.adoptable()));
+            int shared = pages.adoptPrefix(sequence.cache(), sequence.tokens(), sequence.adoptable());
+            Step.Copied copied = plan.copied(sequence, shared);
+            sequence.startAt(shared, copied.count());
             expected = expected == null ? new Expectation() : expected;
             // Beside windows one page of growth for each that runs, or it would soon be preempted again.
             int spare = running.isEmpty() || !pages.isWindowed() ? 0 : running.size() + 1;
@@ -216,7 +218,7 @@ public final class Scheduler {
             waiting.removeFirst();
             running.add(sequence);
             expected.admit(sequence);
-            begin(sequence, plan);
+            share(plan.add(sequence, plan.most(sequence), copied));
         }
     }
 
@@ -256,11 +258,6 @@ public final class Scheduler {
             int tokens = sequence.length() + Math.max(0, steps(sequence) - 1);
             return (pages.pagesFor(tokens) - pages.pagesFor(sequence.adopted())) * pages.pageTokens();
         }
-    }
-
-    /** Its first slice. */
-    private void begin(Sequence sequence, StepPlan plan) {
-        share(plan.add(sequence, plan.most(sequence)));
     }
 
     /**

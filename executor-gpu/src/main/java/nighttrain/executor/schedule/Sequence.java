@@ -146,13 +146,19 @@ public final class Sequence {
         return position < length ? tokens[position] : Batch.sampledBefore(latestSample);
     }
 
-    /** Starts with {@code cached} tokens that were found in the cache. */
-    void startAt(int cached) {
-        computed = cached;
-        adopted = cached;
+    /** Starts with {@code shared} tokens whose pages it shares, and {@code copied} that its first step copies. */
+    void startAt(int shared, int copied) {
+        computed = shared + copied;
+        adopted = shared;
         if (length == promptLength) {
-            cachedPromptTokens = cached;
+            cachedPromptTokens = computed;
         }
+    }
+
+    /** Leading tokens that both have. */
+    int sameAs(Sequence other) {
+        int mismatch = Arrays.mismatch(tokens, 0, length, other.tokens, 0, other.length);
+        return mismatch < 0 ? length : mismatch;
     }
 
     /** Its pages were taken away: all is to be computed again, its output kept. */

@@ -3,6 +3,7 @@ package nighttrain.executor.schedule;
 import java.util.ArrayList;
 import java.util.List;
 import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.Batch.Copies;
 import nighttrain.executor.step.SampleRequest;
 
 /**
@@ -20,9 +21,17 @@ public record Step(List<Slice> slices, Batch batch) {
      * @param scoredFrom the first of the sequence's scores that are taken of them
      * @param scoredTo the end of these
      * @param life the sequence's when this was planned
+     * @param copied the tokens before {@code start} that another slice computes for it
      */
     public record Slice(
-            Sequence sequence, int start, int count, boolean samples, int scoredFrom, int scoredTo, int life) {
+            Sequence sequence,
+            int start,
+            int count,
+            boolean samples,
+            int scoredFrom,
+            int scoredTo,
+            int life,
+            Copied copied) {
         /** Whether what it computes is still wanted. */
         boolean counts() {
             return life == sequence.life();
@@ -42,6 +51,17 @@ public record Step(List<Slice> slices, Batch batch) {
         int done() {
             return sequence.hasScore(scoredTo, start + count) ? count - 1 : count;
         }
+    }
+
+    /**
+     * Tokens that two sequences of a step have at the same places after the same tokens: one slice computes them, and their keys and values
+     * go to the pages of both.
+     *
+     * @param slice the number of the slice that computes them
+     * @param count how many
+     */
+    public record Copied(int slice, int count) {
+        static final Copied NONE = new Copied(0, 0);
     }
 
     public boolean isEmpty() {
@@ -82,6 +102,26 @@ public record Step(List<Slice> slices, Batch batch) {
                 samples.add(slice.sequence().sample(slice.start() + slice.count()));
             }
         }
-        return new Batch(tokens, positions, queryStarts, pageTables, slots, outputRows, samples);
+        return new Batch(
+                tokens, positions, queryStarts, pageTables, slots, copies(slices, queryStarts), outputRows, samples);
+    }
+
+    private static Copies copies(List<Slice> slices, int[] queryStarts) {
+        int size = slices.stream().mapToInt(slice -> slice.copied().count()).sum();
+        if (size == 0) {
+            return Copies.NONE;
+        }
+        int[] rows = new int[size];
+        int[] sequences = new int[size];
+        int next = 0;
+        for (int s = 0; s < slices.size(); s++) {
+            Slice slice = slices.get(s);
+            int source = slice.copied().slice();
+            for (int i = slice.start() - slice.copied().count(); i < slice.start(); i++) {
+                rows[next] = queryStarts[source] + i - slices.get(source).start();
+                sequences[next++] = s;
+            }
+        }
+        return new Copies(rows, sequences);
     }
 }

@@ -6,18 +6,24 @@ import nighttrain.executor.step.StepLimits;
 
 /** A step in the making: its slices so far, and what is left of the limits. */
 final class StepPlan {
+    /** Slices among which a sequence looks for what it has in common with them. */
+    private static final int LOOKED_AT = 16;
+
     private final List<Step.Slice> slices;
     private final int longestChunk;
     private final int maxScored;
     private int tokensLeft;
     private int scoredLeft;
+    private int copiesLeft;
 
     /**
      * @param longestChunk most tokens of one sequence
+     * @param copies whether sequences may copy what others of the step compute
      * @param samplers running sequences that may sample a token: the rows of logits that they leave are for scores
      */
-    StepPlan(StepLimits limits, int longestChunk, int expectedSlices, int samplers) {
+    StepPlan(StepLimits limits, int longestChunk, boolean copies, int expectedSlices, int samplers) {
         this.longestChunk = longestChunk;
+        this.copiesLeft = copies ? limits.maxTokens() : 0;
         this.slices = new ArrayList<>(expectedSlices);
         this.tokensLeft = limits.maxTokens();
         this.maxScored = limits.maxScored();
@@ -47,16 +53,39 @@ final class StepPlan {
         return sequence.tokensWithin(fitting, scoredLeft, maxScored);
     }
 
+    /**
+     * What the step computes already of the tokens behind the {@code shared} whose pages a sequence shares: fewer than a page, or that page
+     * were shared, too. The latest slices are looked at, since texts that begin alike come one after the other.
+     */
+    Step.Copied copied(Sequence sequence, int shared) {
+        Step.Copied most = Step.Copied.NONE;
+        for (int i = slices.size() - 1; i >= Math.max(0, slices.size() - LOOKED_AT); i--) {
+            Step.Slice slice = slices.get(i);
+            int end = slice.start() + slice.count();
+            if (slice.start() <= shared && end > shared + most.count()) {
+                int same = Math.min(Math.min(slice.sequence().sameAs(sequence), end), sequence.adoptable() - 1);
+                int count = Math.min(same - shared, copiesLeft);
+                most = count > most.count() ? new Step.Copied(i, count) : most;
+            }
+        }
+        return most;
+    }
+
     Step.Slice add(Sequence sequence, int count) {
+        return add(sequence, count, Step.Copied.NONE);
+    }
+
+    Step.Slice add(Sequence sequence, int count, Step.Copied copied) {
         int scoredFrom = sequence.plannedScores();
         int scoredTo = scoredFrom;
         while (scoredTo - scoredFrom < scoredLeft && sequence.hasScore(scoredTo, sequence.computed() + count)) {
             scoredTo++;
         }
         boolean samples = sequence.samples() && count == sequence.pending();
-        Step.Slice slice =
-                new Step.Slice(sequence, sequence.computed(), count, samples, scoredFrom, scoredTo, sequence.life());
+        Step.Slice slice = new Step.Slice(
+                sequence, sequence.computed(), count, samples, scoredFrom, scoredTo, sequence.life(), copied);
         slices.add(slice);
+        copiesLeft -= copied.count();
         tokensLeft -= count;
         scoredLeft -= slice.scored();
         return slice;

@@ -16,6 +16,7 @@ import java.util.stream.IntStream;
  * @param pageTables each sequence's pages of every group of layers in order of position, {@code [sequences][groups][at least needed]};
  *     those that no token of the step sees may be no pages
  * @param slots where each sequence's fixed state is, {@code [sequences]}; an empty state where the sequence begins with this step
+ * @param copies keys and values that several sequences have
  * @param outputRows the tokens whose logits are wanted, ascending, a token once for each of its samples, {@code [samples]}
  * @param samples how to sample the token after each of these
  */
@@ -25,8 +26,35 @@ public record Batch(
         int[] queryStarts,
         int[][][] pageTables,
         int[] slots,
+        Copies copies,
         int[] outputRows,
         List<SampleRequest> samples) {
+    /**
+     * Tokens whose keys and values go to the pages of one more sequence, which has the same token there and the same before it.
+     *
+     * @param rows the tokens, {@code [copies]}
+     * @param sequences whose pages they go to, {@code [copies]}; ascending
+     */
+    public record Copies(int[] rows, int[] sequences) {
+        public static final Copies NONE = new Copies(new int[0], new int[0]);
+
+        public int size() {
+            return rows.length;
+        }
+    }
+
+    /** Without copies. */
+    public Batch(
+            int[] tokens,
+            int[] positions,
+            int[] queryStarts,
+            int[][][] pageTables,
+            int[] slots,
+            int[] outputRows,
+            List<SampleRequest> samples) {
+        this(tokens, positions, queryStarts, pageTables, slots, Copies.NONE, outputRows, samples);
+    }
+
     /** Of a model that has one group of layers and no fixed states. */
     public Batch(
             int[] tokens,
@@ -68,6 +96,7 @@ public record Batch(
     /** Whether every sequence has a single token and samples the next. */
     public boolean isDecode() {
         return tokens.length == pageTables.length
+                && copies.size() == 0
                 && outputRows.length == tokens.length
                 && samples.stream().allMatch(sample -> sample.given() == SampleRequest.NONE);
     }

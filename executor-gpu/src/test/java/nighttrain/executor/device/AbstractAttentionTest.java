@@ -49,6 +49,17 @@ public abstract class AbstractAttentionTest extends OneDevice {
         }
     }
 
+    /** What sequences of a step have in common behind their last shared page is computed once. */
+    private static final List<Part> COPIES = List.of(
+            new Part(40, 1),
+            new Part(0, 37),
+            new Part(20, 9, 1),
+            new Part(36, 1, 1),
+            new Part(5, 30, 1),
+            new Part(16, 30),
+            new Part(41, 2, 5),
+            new Part(33, 1, 5));
+
     private static final List<Heads> SINKS = List.of(
             new Heads(1, 4, 2, 16, 16, false, 0, false, true),
             new Heads(2, 8, 1, 64, 64, false, 40, false, true),
@@ -62,6 +73,16 @@ public abstract class AbstractAttentionTest extends OneDevice {
     @MethodSource("headsAndSteps")
     void agreesWithFloat64(Heads heads, Steps steps) {
         new AttentionCase(this, heads, steps.parts).check();
+    }
+
+    static List<Heads> heads() {
+        return HEADS;
+    }
+
+    @ParameterizedTest
+    @MethodSource("heads")
+    void copiesHoldTheSame(Heads heads) {
+        new AttentionCase(this, heads, COPIES).check();
     }
 
     static Stream<Arguments> sinksAndSteps() {

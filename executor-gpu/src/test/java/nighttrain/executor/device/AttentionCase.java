@@ -1,5 +1,6 @@
 package nighttrain.executor.device;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -10,6 +11,7 @@ import nighttrain.executor.device.Ops.KvPages;
 import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.device.Ops.Rotation;
 import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.Batch.Copies;
 
 /** One step of random sequences, whose earlier tokens are in the cache already, on shuffled pages that hold NaN elsewhere. */
 final class AttentionCase {
@@ -42,8 +44,28 @@ final class AttentionCase {
         }
     }
 
-    /** Tokens of one sequence that are in the cache before the step, and its tokens in the step. */
-    record Part(int cached, int count) {
+    /**
+     * Tokens of one sequence that are in the cache before the step, and its tokens in the step.
+     *
+     * @param source an earlier sequence that has the same tokens before those of the step: full pages are shared, and the others are copied
+     *     from the tokens that it has in the step; or {@link #ALONE}
+     */
+    record Part(int cached, int count, int source) {
+        static final int ALONE = -1;
+
+        Part(int cached, int count) {
+            this(cached, count, ALONE);
+        }
+
+        /** Where its copies begin. */
+        int shared() {
+            return cached / TestBackend.PAGE_TOKENS * TestBackend.PAGE_TOKENS;
+        }
+
+        boolean copies() {
+            return source != ALONE;
+        }
+
         int end() {
             return cached + count;
         }
@@ -88,8 +110,14 @@ final class AttentionCase {
         for (int s = 0; s < parts.size(); s++) {
             for (int t = 0; t < heads.tracks(); t++) {
                 int from = t * heads.heads();
-                float[][] inputs = new float[parts.get(s).end()][];
-                Arrays.setAll(inputs, position -> on.fresh.normal(shape.qkvCols()));
+                Part part = parts.get(s);
+                float[][] inputs = new float[part.end()][];
+                float[][] same = part.copies() ? references[part.source][t].inputs() : new float[0][];
+                Arrays.setAll(
+                        inputs,
+                        position -> part.copies() && position < part.cached
+                                ? same[position]
+                                : on.fresh.normal(shape.qkvCols()));
                 references[s][t] = new AttentionReference(
                         inputs,
                         shape,
@@ -140,6 +168,14 @@ final class AttentionCase {
         for (int s = 0; s < tables.length; s++) {
             int count = pagesOf(parts.get(s).end());
             tables[s] = Arrays.copyOfRange(order, next, next + count);
+            if (parts.get(s).copies()) {
+                System.arraycopy(
+                        tables[parts.get(s).source],
+                        0,
+                        tables[s],
+                        0,
+                        parts.get(s).shared() / TestBackend.PAGE_TOKENS);
+            }
             next += count;
         }
         return tables;
@@ -147,7 +183,9 @@ final class AttentionCase {
 
     void check() {
         poisonPages();
-        List<Part> before = parts.stream().map(part -> new Part(0, part.cached)).toList();
+        List<Part> before = parts.stream()
+                .map(part -> new Part(0, part.copies() ? 0 : part.cached))
+                .toList();
         if (before.stream().anyMatch(part -> part.count > 0)) {
             store(before);
             giveBackUnseen();
@@ -180,7 +218,7 @@ final class AttentionCase {
     private void giveBackUnseen() {
         for (int s = 0; s < parts.size(); s++) {
             int unseen = shape.firstVisible(parts.get(s).cached) / TestBackend.PAGE_TOKENS;
-            if (unseen > 0) {
+            if (unseen > 0 && !parts.get(s).copies()) {
                 poison(Arrays.copyOf(pageTables[s], unseen));
                 Arrays.fill(pageTables[s], 0, unseen, s % 2 == 0 ? -1 : pageTables[s][0]);
             }
@@ -241,7 +279,30 @@ final class AttentionCase {
                 .map(table -> group == 0 ? new int[][] {table} : new int[][] {new int[table.length], table})
                 .toArray(int[][][]::new);
         int[] slots = new int[tables.length];
-        return new Batch(new int[positions.length], positions, starts, ofGroups, slots, new int[0], List.of());
+        return new Batch(
+                new int[positions.length],
+                positions,
+                starts,
+                ofGroups,
+                slots,
+                copies(step, starts),
+                new int[0],
+                List.of());
+    }
+
+    private static Copies copies(List<Part> step, int[] starts) {
+        List<Integer> rows = new ArrayList<>();
+        List<Integer> sequences = new ArrayList<>();
+        for (int s = 0; s < step.size(); s++) {
+            Part part = step.get(s);
+            for (int position = part.shared(); part.copies() && position < part.cached; position++) {
+                rows.add(starts[part.source] + position - step.get(part.source).cached);
+                sequences.add(s);
+            }
+        }
+        return new Copies(
+                rows.stream().mapToInt(Integer::intValue).toArray(),
+                sequences.stream().mapToInt(Integer::intValue).toArray());
     }
 
     private static int pagesOf(int tokens) {

@@ -19,6 +19,7 @@ import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.GenerationRequest.Score;
 import nighttrain.executor.request.GenerationRequest.StopCheck;
 import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.step.StepLimits;
 import org.junit.jupiter.api.Test;
@@ -112,8 +113,8 @@ class SchedulerTest {
         assertThat(step.slices())
                 .containsExactly(
                         slice(alike.get(0), 0, 15, true),
-                        slice(alike.get(1), 8, 7, true),
-                        slice(alike.get(2), 8, 7, true));
+                        slice(alike.get(1), 11, 4, new Step.Copied(0, 3)),
+                        slice(alike.get(2), 11, 4, new Step.Copied(0, 3)));
         assertThat(pages.used()).as("two shared pages, two of each").isEqualTo(8);
         TokenMachine machine = new TokenMachine(CacheLayout.ofPages(4, 50));
         List<SampledToken> sampled = machine.run(step.batch());
@@ -142,7 +143,7 @@ class SchedulerTest {
         scheduler.commit(first, machine.run(first.batch()), 0);
         Step second = scheduler.next();
         assertThat(second.slices())
-                .containsExactly(slice(alike.get(0), 20, 14, true), slice(alike.get(1), 28, 6, true));
+                .containsExactly(slice(alike.get(0), 20, 14, true), slice(alike.get(1), 30, 4, new Step.Copied(0, 2)));
         List<SampledToken> sampled = machine.run(second.batch());
         for (int i = 0; i < alike.size(); i++) {
             int[] prompt = alike.get(i).request().promptTokens();
@@ -327,6 +328,47 @@ class SchedulerTest {
         assertThat(pages.used()).isZero();
     }
 
+    @Test
+    void whatAStepComputesOfAPageIsCopied() {
+        Scheduler scheduler = scheduler(new StepLimits(8, 64, 0, 64), 40, true);
+        int[] prompt = new Random(3).ints(10, 1, 50).toArray();
+        add(scheduler, 4, prompt);
+        Sequence longer = add(scheduler, 4, append(prompt, 51, 52));
+        Sequence same = add(scheduler, 4, prompt);
+        Sequence other = add(scheduler, 4, new int[] {60, 61, 62});
+        Step step = scheduler.next();
+        assertThat(step.slices()).hasSize(4);
+        assertThat(step.slices().get(1).start()).isEqualTo(10);
+        assertThat(step.slices().get(1).copied()).isEqualTo(new Step.Copied(0, 2));
+        assertThat(step.slices().get(2).start())
+                .as("one token is left to compute")
+                .isEqualTo(9);
+        assertThat(step.slices().get(2).copied()).isEqualTo(new Step.Copied(0, 1));
+        assertThat(step.slices().get(3).copied()).isEqualTo(Step.Copied.NONE);
+        assertThat(step.batch().copies().rows()).containsExactly(8, 9, 8);
+        assertThat(step.batch().copies().sequences()).containsExactly(1, 1, 2);
+        assertThat(longer.cache().table(0).page(1))
+                .isEqualTo(same.cache().table(0).page(1));
+        assertThat(longer.cache().table(0).page(2))
+                .isNotEqualTo(same.cache().table(0).page(2));
+        assertThat(other.computed()).isEqualTo(3);
+        scheduler.commit(step, tokensFor(step, new Random(1)), 1);
+        runAll(scheduler);
+    }
+
+    @Test
+    void nothingIsCopiedWithoutAPrefixCache() {
+        Scheduler scheduler = scheduler(new StepLimits(8, 64, 0, 64), 40, false);
+        int[] prompt = new Random(3).ints(10, 1, 50).toArray();
+        add(scheduler, 4, prompt);
+        add(scheduler, 4, prompt);
+        assertThat(scheduler.next().batch().copies()).isEqualTo(Batch.Copies.NONE);
+    }
+
+    private static int[] append(int[] prompt, int... more) {
+        return IntStream.concat(IntStream.of(prompt), IntStream.of(more)).toArray();
+    }
+
     private static Scheduler scheduler(StepLimits limits, int pages, boolean prefixCache) {
         return new Scheduler(limits, new PageAllocator(CacheLayout.ofPages(4, pages), prefixCache));
     }
@@ -347,7 +389,12 @@ class SchedulerTest {
 
     /** Of a sequence without scores. */
     private static Step.Slice slice(Sequence sequence, int start, int count, boolean samples) {
-        return new Step.Slice(sequence, start, count, samples, 0, 0, sequence.life());
+        return new Step.Slice(sequence, start, count, samples, 0, 0, sequence.life(), Step.Copied.NONE);
+    }
+
+    /** Of a sequence that samples. */
+    private static Step.Slice slice(Sequence sequence, int start, int count, Step.Copied copied) {
+        return new Step.Slice(sequence, start, count, true, 0, 0, sequence.life(), copied);
     }
 
     private static Step step(Scheduler scheduler) {

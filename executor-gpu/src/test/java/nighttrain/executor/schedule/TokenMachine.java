@@ -67,13 +67,13 @@ final class TokenMachine {
         int[] sequenceOf = new int[tokens.length];
         for (int s = 0; s < batch.sequences(); s++) {
             for (int row = batch.queryStarts()[s]; row < batch.queryStarts()[s + 1]; row++) {
-                int position = batch.positions()[row];
-                for (int group = 0; group < caches.length; group++) {
-                    int page = batch.pageTables()[s][group][position / pageTokens];
-                    caches[group][page][position % pageTokens] = tokens[row];
-                }
+                store(batch, s, row, tokens[row]);
                 sequenceOf[row] = s;
             }
+        }
+        for (int copy = 0; copy < batch.copies().size(); copy++) {
+            int row = batch.copies().rows()[copy];
+            store(batch, batch.copies().sequences()[copy], row, tokens[row]);
         }
         List<SampledToken> sampled = new ArrayList<>();
         int[] states = new int[batch.outputRows().length];
@@ -86,6 +86,13 @@ final class TokenMachine {
         statesBefore = states;
         sampledBefore = sampled.stream().mapToInt(SampledToken::token).toArray();
         return sampled;
+    }
+
+    private void store(Batch batch, int sequence, int row, int token) {
+        int position = batch.positions()[row];
+        for (int group = 0; group < caches.length; group++) {
+            caches[group][batch.pageTables()[sequence][group][position / pageTokens]][position % pageTokens] = token;
+        }
     }
 
     /** The tokens that the one at {@code position} sees, itself included. */

@@ -25,6 +25,31 @@ record RopeAndWriteKv(ThreadTeam team) {
                 sequence(qkv, pages, i / sequences, i % sequences, shape, rotation, norms, batch);
             }
         });
+        team.runRanges(qkv.tracks(), 1, 1, (from, to) -> {
+            for (int track = from; track < to; track++) {
+                copies(qkv, pages, track, shape, batch);
+            }
+        });
+    }
+
+    private static void copies(CpuTensor qkv, CpuKvPages kv, int track, AttentionShape shape, Batch batch) {
+        for (int copy = 0; copy < batch.copies().size(); copy++) {
+            int row = batch.copies().rows()[copy];
+            store(qkv, kv, track, row, batch.copies().sequences()[copy], shape, batch);
+        }
+    }
+
+    private static void store(
+            CpuTensor qkv, CpuKvPages kv, int track, int row, int sequence, AttentionShape shape, Batch batch) {
+        int position = batch.positions()[row];
+        int keys = qkv.row(track, row) + shape.queryCols();
+        kv.store(
+                track,
+                batch.pageTables()[sequence][kv.group()][position / kv.pageTokens()],
+                position % kv.pageTokens(),
+                qkv.data(),
+                keys,
+                keys + shape.kvCols());
     }
 
     private static void sequence(
@@ -36,18 +61,9 @@ record RopeAndWriteKv(ThreadTeam team) {
             Rotation rotation,
             Optional<HeadNorms> norms,
             Batch batch) {
-        int[] pageTable = batch.pageTables()[sequence][kv.group()];
         for (int row = batch.queryStarts()[sequence]; row < batch.queryStarts()[sequence + 1]; row++) {
-            int position = batch.positions()[row];
-            int start = qkv.row(track, row);
-            rotateRow(qkv.data(), start, track, position, shape, rotation, norms);
-            kv.store(
-                    track,
-                    pageTable[position / kv.pageTokens()],
-                    position % kv.pageTokens(),
-                    qkv.data(),
-                    start + shape.queryCols(),
-                    start + shape.queryCols() + shape.kvCols());
+            rotateRow(qkv.data(), qkv.row(track, row), track, batch.positions()[row], shape, rotation, norms);
+            store(qkv, kv, track, row, sequence, shape, batch);
         }
     }
 

@@ -226,7 +226,7 @@ final class CudaOps implements Ops {
                 .get("rope_and_write_kv", source)
                 .launch(
                         streams.main(),
-                        Kernel.Grid.of(x.rows(), x.tracks(), 32 * warps),
+                        Kernel.Grid.of(x.rows() + inputs.batch().copies().size(), x.tracks(), 32 * warps),
                         new Struct()
                                 .pointer(x.address())
                                 .longs(x.trackStride())
@@ -234,6 +234,7 @@ final class CudaOps implements Ops {
                                 .pointer(kv.values())
                                 .pointer(inputs.positions())
                                 .pointer(inputs.slots(kv.group()))
+                                .pointer(inputs.copiedRows())
                                 .pointer(cosines.address())
                                 .pointer(((CudaTensor) rotation.sin()).address())
                                 .pointer(rotation.queryScale()
@@ -243,7 +244,8 @@ final class CudaOps implements Ops {
                                 .pointer(norms.map(n -> weight(n.key())).orElse(0L))
                                 .number(norms.map(n -> n.query().epsilon()).orElse(0f))
                                 .integer(shape.heads())
-                                .integer(shape.kvHeads()));
+                                .integer(shape.kvHeads())
+                                .integer(x.rows()));
     }
 
     private static long weight(Norm norm) {

@@ -39,6 +39,7 @@ public final class StepInputs {
     private final DevicePointer tables;
     private final int positions;
     private final int slots;
+    private final int copied;
     private final int queryStarts;
     private final int contexts;
     private final int decodes;
@@ -58,7 +59,8 @@ public final class StepInputs {
         int sequenceRoom = even(limits.maxSequences() + 1);
         this.positions = tokenRoom;
         this.slots = 2 * tokenRoom;
-        this.queryStarts = (2 + groups) * tokenRoom;
+        this.copied = slots + 2 * groups * tokenRoom;
+        this.queryStarts = copied + tokenRoom;
         this.contexts = queryStarts + sequenceRoom;
         this.decodes = contexts + sequenceRoom;
         this.outputRows = decodes + sequenceRoom;
@@ -88,6 +90,7 @@ public final class StepInputs {
                 new PackedInputs(hosts[turn].view().asIntBuffer(), packed.address(), results.allTokens());
         packing.put(tokens(), tokensWithAddresses(rowsBefore));
         packing.put(positions(), next.positions());
+        packing.put(copiedRows(), next.copies().rows());
         packing.put(queryStarts(), next.queryStarts());
         packing.put(contexts(), contextsAndDecodes());
         packing.put(outputRows(), next.outputRows());
@@ -143,15 +146,21 @@ public final class StepInputs {
 
     /** Where the keys and values of a step's tokens belong in the pages of a group. */
     private int[] slotsOfTokens(int group) {
-        int[] slots = new int[batch.size()];
+        Batch.Copies copies = batch.copies();
+        int[] slots = new int[batch.size() + copies.size()];
         for (int s = 0; s < batch.sequences(); s++) {
-            int[] table = batch.pageTables()[s][group];
             for (int i = batch.queryStarts()[s]; i < batch.queryStarts()[s + 1]; i++) {
-                int position = batch.positions()[i];
-                slots[i] = table[position / pageTokens] * pageTokens + position % pageTokens;
+                slots[i] = slot(s, group, batch.positions()[i]);
             }
         }
+        for (int copy = 0; copy < copies.size(); copy++) {
+            slots[batch.size() + copy] = slot(copies.sequences()[copy], group, batch.positions()[copies.rows()[copy]]);
+        }
         return slots;
+    }
+
+    private int slot(int sequence, int group, int position) {
+        return batch.pageTables()[sequence][group][position / pageTokens] * pageTokens + position % pageTokens;
     }
 
     /** The sequences' contexts, and as far behind as on the device those with a single token. */
@@ -214,9 +223,17 @@ public final class StepInputs {
         return at(positions);
     }
 
-    /** Where the keys and values of tokens go in the pages of a group: page number times {@code pageTokens} and place in the page. */
+    /**
+     * Where the keys and values of tokens, and behind them those of {@link #copiedRows}, go in the pages of a group: page number times {@code
+     * pageTokens} and place in the page.
+     */
     public long slots(int group) {
-        return at(slots + group * tokenRoom);
+        return at(slots + 2 * group * tokenRoom);
+    }
+
+    /** Tokens whose keys and values go to a second place, too. */
+    public long copiedRows() {
+        return at(copied);
     }
 
     public long queryStarts() {
