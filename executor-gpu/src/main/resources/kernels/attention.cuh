@@ -1,5 +1,5 @@
 // What the attention kernels share. Compile-time: HEAD_DIM (any up to 256), PAGE_TOKENS (a multiple of 16), GROUP (query heads
-// per key head).
+// per key head), SINKS (1: every query head has a score that the softmax counts beside those of keys, and that has no value).
 #pragma once
 #include "bf16.cuh"
 
@@ -15,6 +15,7 @@ struct Attention {
     const int* query_starts; // [s + 1]: the step's tokens of s are query_starts[s] .. query_starts[s + 1] - 1
     const int* contexts;     // [s]: tokens of s in the cache, this step's included
     const int* page_tables;  // [s][page_table_stride]
+    const float* sinks;      // [t][heads], read where SINKS
     long long out_track_stride; // in elements
     long long qkv_track_stride;
     int qkv_cols;

@@ -2,6 +2,7 @@
 //
 //   out[t][i][h] = sum_j softmax_j(scale * q[t][i][h] . k[j]) v[j], j over the visible positions of the sequence
 //
+// With SINKS exp(sinks[t][h]) is added to the softmax's denominator, once: by the block that writes the output.
 // The GROUP query heads of a key head are the rows of one 16-row mma tile (GROUP > 16: ceil(GROUP / 16) blocks a key
 // head), so that keys and values are read once. bf16 in and out, fp32 scores, softmax and accumulators; the weights
 // are rounded to bf16.
@@ -51,6 +52,10 @@ __device__ __forceinline__ void copy_tile(unsigned to, const bf16* from, int row
 struct Merge {
     float max = MINUS_INFINITY, sum = 0;
     float4 acc = {0, 0, 0, 0};
+    __device__ __forceinline__ void begin(float sink) {
+        max = sink * LOG2_E;
+        sum = 1;
+    }
     __device__ __forceinline__ void rescale(float new_max) {
         float keep = exp2_fast(max - new_max);
         max = new_max;
@@ -105,6 +110,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
     const long long token = a.query_starts[sequence];
     const bf16* query = a.qkv + track * a.qkv_track_stride + token * a.qkv_cols + head * HEAD_DIM;
     bf16* out = a.out + track * a.out_track_stride + (token * a.heads + head) * HEAD_DIM;
+    const float* sinks = a.sinks + track * a.heads + head;
 
     const int* table = a.page_tables + (long long)sequence * a.page_table_stride;
     const long long page_stride = (long long)(gridDim.y / PARTS) * PAGE_TOKENS * PADDED_DIM;
@@ -235,9 +241,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
     for (int i = threadIdx.x; i < rows * PADDED_DIM / 4; i += THREADS) {
         int row = i / (PADDED_DIM / 4), dim = i % (PADDED_DIM / 4) * 4;
         Merge merge;
-        float most = MINUS_INFINITY;
+        if (SINKS && splits == 1) merge.begin(sinks[row]);
+        float most = merge.max;
 #pragma unroll
         for (int w = 0; w < WARPS; w++) most = fmaxf(most, warp_stats[w * ROWS + row].x);
+        if (SINKS) merge.rescale(most);
         merge.max = most;
 #pragma unroll
         for (int w = 0; w < WARPS; w++) {
@@ -266,6 +274,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
     for (int i = threadIdx.x; i < rows * PADDED_DIM / 4; i += THREADS) {
         int row = i / (PADDED_DIM / 4), dim = i % (PADDED_DIM / 4) * 4;
         Merge merge;
+        if (SINKS) merge.begin(sinks[row]);
         for (int x = 0; x < splits; x += MERGE_DEPTH) {
             float2 stats[MERGE_DEPTH];
             float4 partial[MERGE_DEPTH];

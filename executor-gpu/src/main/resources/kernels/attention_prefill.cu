@@ -2,6 +2,8 @@
 //
 //   out[t][i][h] = sum_j softmax_j(scale * q[t][i][h] . k[j]) v[j], j over the positions that token i sees
 //
+// With SINKS exp(sinks[t][h]) is added to the softmax's denominator.
+//
 // A block takes BLOCK_ROWS = 128 packed query rows of one sequence and key head (row r is token r / GROUP of the step
 // and query head r % GROUP of the key head) through its keys and values in tiles, with an online softmax. bf16 in and
 // out, fp32 scores, softmax and accumulators; the weights are rounded to bf16.
@@ -207,9 +209,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE ? 1 : 2)
     for (int m = 0; m < ROW_TILES; m++) {
 #pragma unroll
         for (int h = 0; h < 2; h++) {
-            float inverse = 1 / row_sum(sum[m][h]);
+            float total = row_sum(sum[m][h]);
             int row = warp_row + m * 16 + h * 8 + lane / 4;
             if (row >= rows) continue;
+            if (SINKS) total += exp2_fast(a.sinks[track * a.heads + first_head + row % GROUP] * LOG2_E - maximum[m][h]);
+            float inverse = 1 / total;
             bf16* out = a.out + track * a.out_track_stride
                 + ((long long)(start + row / GROUP) * a.heads + first_head + row % GROUP) * HEAD_DIM;
 #pragma unroll

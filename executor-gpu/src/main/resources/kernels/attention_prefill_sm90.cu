@@ -2,6 +2,7 @@
 // FlashAttention-3:
 //     out[i, h] = sum_j softmax_j(scale * q[i, h] . k[j, h / GROUP]) v[j, h / GROUP]
 //     over the tokens j of the sequence with position(i) - window < j <= position(i)
+// With SINKS exp(sinks[h]) is added to the softmax's denominator.
 // A block takes BLOCK_ROWS packed query rows of one sequence and one key head g (row r is token r / GROUP, head
 // g * GROUP + r % GROUP), so that a group's heads share each read of keys and values. One warpgroup copies tiles of
 // KV_TILE tokens through the page table into rings in shared memory; each other one computes 64 rows, sums in float32.
@@ -289,7 +290,12 @@ __device__ __forceinline__ void attend(const Attention& a, const Span& span, int
     sync_warpgroup(warpgroup);
 #pragma unroll
     for (int r = 0; r < 2; r++) {
-        const float inverse = 1.0f / row_sum(sum[r]);
+        float total = row_sum(sum[r]);
+        if (SINKS) {
+            const int head = first_head + (first_row + lane / 4 + 8 * r) % GROUP;
+            total += exp2_fast(a.sinks[track * a.heads + head] * LOG2_E - peak[r] * scale);
+        }
+        const float inverse = 1.0f / total;
 #pragma unroll
         for (int j = 0; j < CHUNKS; j++) {
             const unsigned pair = pack(o[4 * j + 2 * r] * inverse, o[4 * j + 2 * r + 1] * inverse);

@@ -18,11 +18,6 @@ public interface TestBackend {
     /** Most ranks that this machine can hold. */
     int maxRanks();
 
-    /** Whether attention takes sinks. */
-    default boolean hasSinks() {
-        return false;
-    }
-
     /** Largest relative error {@code |out - expected| / |expected|} that the type of activations accounts for. */
     double tolerance();
 }

@@ -4,6 +4,7 @@ import java.nio.IntBuffer;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import nighttrain.executor.device.Ops.AttentionShape;
 import nighttrain.executor.device.Ops.KvPages;
 import nighttrain.executor.device.cuda.driver.CudaContext;
@@ -72,31 +73,33 @@ final class CudaAttention {
         prefillWork.values().forEach(work -> work.upload(turn, streams.main()));
     }
 
-    void run(CudaTensor out, CudaTensor qkv, CudaKvPages pages, AttentionShape shape) {
+    void run(CudaTensor out, CudaTensor qkv, CudaKvPages pages, AttentionShape shape, Optional<CudaTensor> sinks) {
         if (deterministic) {
-            prefill(out, qkv, pages, shape); // the decode kernel adds in another order
+            prefill(out, qkv, pages, shape, sinks); // the decode kernel adds in another order
             return;
         }
         if (inputs.decodeCount() > 0) {
-            decode(out, qkv, pages, shape);
+            decode(out, qkv, pages, shape, sinks);
         }
         if (inputs.decodeCount() < inputs.batch().sequences()) {
-            prefill(out, qkv, pages, shape);
+            prefill(out, qkv, pages, shape, sinks);
         }
     }
 
-    private Map<String, Integer> defines(AttentionShape shape) {
+    /** What the attention kernels are specialised for. */
+    static Map<String, Integer> defines(AttentionShape shape, int pageTokens, boolean sinks) {
         return Map.of(
                 "HEAD_DIM", shape.headDim(),
                 "PAGE_TOKENS", pageTokens,
-                "GROUP", group(shape));
+                "GROUP", group(shape),
+                "SINKS", sinks ? 1 : 0);
     }
 
     private static int group(AttentionShape shape) {
         return shape.heads() / shape.kvHeads();
     }
 
-    private Struct arguments(CudaTensor out, CudaTensor qkv, CudaKvPages pages, AttentionShape shape) {
+    private Struct arguments(CudaTensor out, CudaTensor qkv, CudaKvPages pages, AttentionShape shape, Optional<CudaTensor> sinks) {
         return new Struct()
                 .pointer(out.address())
                 .pointer(qkv.address())
@@ -105,6 +108,7 @@ final class CudaAttention {
                 .pointer(inputs.queryStarts())
                 .pointer(inputs.contexts())
                 .pointer(inputs.pageTables(pages.group()))
+                .pointer(sinks.map(CudaTensor::address).orElse(0L))
                 .longs(out.trackStride())
                 .longs(qkv.trackStride())
                 .integer(qkv.cols())
@@ -115,7 +119,7 @@ final class CudaAttention {
                 .number(shape.scale());
     }
 
-    private void decode(CudaTensor out, CudaTensor qkv, CudaKvPages pages, AttentionShape shape) {
+    private void decode(CudaTensor out, CudaTensor qkv, CudaKvPages pages, AttentionShape shape, Optional<CudaTensor> sinks) {
         int count = inputs.decodeCount();
         int rows = Math.min(16, group(shape));
         int columns = pages.keyHeads() * ((group(shape) + 15) / 16);
@@ -123,14 +127,14 @@ final class CudaAttention {
         int splits = Math.max(1, Math.min(wanted, Math.min(MAX_SPLITS, inputs.pagesPerSequence())));
         int padded = CudaKvPages.paddedDim(shape.headDim());
         reserve(splits == 1 ? 0 : (long) splits * columns * count * rows * (padded + 2), (long) columns * count);
-        KernelSource source = new KernelSource("attention_decode.cu", defines(shape));
+        KernelSource source = new KernelSource("attention_decode.cu", defines(shape, pageTokens, sinks.isPresent()));
         DecodeRing ring = DecodeRing.of(padded);
         modules.get("attention_decode", source)
                 .withSharedBytes(ring.sharedBytes())
                 .launch(
                         streams.main(),
                         new Kernel.Grid(splits, columns, count, ring.threads(), ring.sharedBytes()),
-                        arguments(out, qkv, pages, shape),
+                        arguments(out, qkv, pages, shape, sinks),
                         inputs.decodes(),
                         partials.address(),
                         arrivals.address(),
@@ -149,15 +153,15 @@ final class CudaAttention {
         }
     }
 
-    private void prefill(CudaTensor out, CudaTensor qkv, CudaKvPages pages, AttentionShape shape) {
+    private void prefill(CudaTensor out, CudaTensor qkv, CudaKvPages pages, AttentionShape shape, Optional<CudaTensor> sinks) {
         PrefillBlock block = PrefillBlock.of(hopper, shape, group(shape));
         PrefillWork work = prefillWork.computeIfAbsent(new Cut(block.rows(), group(shape)), this::work);
-        modules.get("attention_prefill", new KernelSource(block.file(), defines(shape)))
+        modules.get("attention_prefill", new KernelSource(block.file(), defines(shape, pageTokens, sinks.isPresent())))
                 .withSharedBytes(block.sharedBytes())
                 .launch(
                         streams.main(),
                         new Kernel.Grid(work.count(), pages.keyHeads(), 1, block.threads(), block.sharedBytes()),
-                        arguments(out, qkv, pages, shape),
+                        arguments(out, qkv, pages, shape, sinks),
                         work.items());
     }
 

@@ -254,12 +254,9 @@ final class CudaOps implements Ops {
 
     @Override
     public void attention(Tensor out, Tensor qkv, KvPages pages, AttentionShape shape, Optional<Tensor> sinks) {
-        if (sinks.isPresent()) {
-            throw new UnsupportedOperationException(
-                    "attention sinks: their models are refused before a device is opened");
-        }
         fp8.forget();
-        attention.run((CudaTensor) out, (CudaTensor) qkv, (CudaKvPages) pages, shape);
+        attention.run(
+                (CudaTensor) out, (CudaTensor) qkv, (CudaKvPages) pages, shape, sinks.map(CudaTensor.class::cast));
     }
 
     @Override

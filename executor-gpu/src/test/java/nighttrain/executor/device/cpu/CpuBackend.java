@@ -17,11 +17,6 @@ final class CpuBackend implements TestBackend {
     }
 
     @Override
-    public boolean hasSinks() {
-        return true;
-    }
-
-    @Override
     public double tolerance() {
         return 1e-5;
     }

@@ -51,7 +51,11 @@ final class KernelUses {
                         Stream.of(norm(model.hiddenSize(), model.finalNorm().kind()), rotation(attention)),
                         gated,
                         columns(attention),
-                        attention(attention.headDim(), attention.heads() / attention.kvHeads(), hopper))
+                        attention(
+                                attention.headDim(),
+                                attention.heads() / attention.kvHeads(),
+                                hopper,
+                                attention.sinks().isPresent()))
                 .flatMap(sources -> sources);
     }
 
@@ -82,10 +86,10 @@ final class KernelUses {
                         attention.headNorms().isPresent() && !attention.normsAllHeads() ? 1 : 0));
     }
 
-    static Stream<KernelSource> attention(int headDim, int group, boolean hopper) {
-        Map<String, Integer> defines = Map.of("HEAD_DIM", headDim, "PAGE_TOKENS", PAGE_TOKENS, "GROUP", group);
-        String prefill = PrefillBlock.of(hopper, new AttentionShape(group, 1, headDim, 0), group)
-                .file();
+    static Stream<KernelSource> attention(int headDim, int group, boolean hopper, boolean sinks) {
+        AttentionShape shape = new AttentionShape(group, 1, headDim, 0);
+        Map<String, Integer> defines = CudaAttention.defines(shape, PAGE_TOKENS, sinks);
+        String prefill = PrefillBlock.of(hopper, shape, group).file();
         return Stream.of(new KernelSource("attention_decode.cu", defines), new KernelSource(prefill, defines));
     }
 }

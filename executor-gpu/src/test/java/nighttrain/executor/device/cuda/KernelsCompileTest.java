@@ -113,11 +113,13 @@ class KernelsCompileTest {
                 .collect(Collectors.toCollection(LinkedHashSet::new));
     }
 
-    /** Phi-2's heads, the largest heads and groups, and a width that no vector divides. */
+    /** Phi-2's heads, the largest heads and groups, gpt-oss's sinks, and a width that no vector divides. */
     private static Stream<KernelSource> limits(boolean hopper) {
         return Stream.of(
-                        KernelUses.attention(80, 1, hopper),
-                        KernelUses.attention(256, 32, hopper),
+                        KernelUses.attention(80, 1, hopper, false),
+                        KernelUses.attention(256, 32, hopper, false),
+                        KernelUses.attention(64, 8, hopper, true),
+                        KernelUses.attention(64, 8, false, true),
                         Stream.of(KernelUses.norm(61, Norm.Kind.RMS)))
                 .flatMap(sources -> sources);
     }
