@@ -12,7 +12,7 @@
 // moves 4.2 TB/s); 64 of 2048, 2 key heads, GROUP 8: 3.8 TB/s; one of 8192, 8 key heads, 16 splits: 14 us for 34 MB.
 //
 // Grid: (splits, key heads of all tracks * ceil(GROUP / 16), decoding sequences); WARPS * 32 threads; dynamic shared
-// memory WARPS * STAGES * 64 * PADDED_DIM bytes, and 32 * PADDED_DIM more where PADDED_DIM > 128. A warp takes every
+// memory WARPS * STAGES * STAGE_BYTES, and 32 * PADDED_DIM more where PADDED_DIM > 128. A warp takes every
 // WARPS-th tile of 16 tokens of its split and feeds itself through its own ring of copies, so the main loop has no
 // block barrier. chunk_pages > 0: split x is the pages x * chunk_pages on of the sequence, whatever the batch is
 // (splits * chunk_pages must cover the longest sequence); 0: the visible pages are cut evenly. A split costs a merge:
@@ -21,12 +21,14 @@
 // partials: splits * grid.y * grid.z * min(GROUP, 16) * (PADDED_DIM + 2) floats: the accumulators of all splits, then
 // the pairs (max, sum). arrivals: grid.y * grid.z counters, 0 before the first launch and after each.
 #include "attention_mma.cuh"
+#include "fp8.cuh"
 
 constexpr int ROWS = GROUP < 16 ? GROUP : 16;
 constexpr int PARTS = (GROUP + 15) / 16;
 constexpr int HALVES = ROWS > 8 ? 2 : 1; // of the mma tile's rows that hold query heads
 constexpr int TILE = 16;
-constexpr int TILE_BYTES = TILE * PADDED_DIM * 2;
+constexpr int TILE_BYTES = TILE * PADDED_DIM * (int)sizeof(Kv);
+constexpr int STAGE_BYTES = 2 * TILE_BYTES + (KV_FP8 ? 128 : 0); // keys, values, the scales of both
 constexpr int TILES_PER_PAGE = PAGE_TOKENS / TILE;
 constexpr int MIN_SPLIT_PAGES = 4;
 constexpr int MERGE_DEPTH = 16; // splits that the merge loads at once
@@ -34,18 +36,24 @@ constexpr bool WIDE = PADDED_DIM > 128;
 constexpr int WARPS = WIDE ? 2 : 4;
 constexpr int MIN_BLOCKS = PADDED_DIM > 64 ? 2 : 3; // of a multiprocessor
 constexpr int RING_BYTES = (WIDE ? 88 : 96) * 1024; // a block may have 99 KB on the smallest GPUs since sm_80
-constexpr int RING_TILES = RING_BYTES / (WARPS * TILE_BYTES * 2);
+constexpr int RING_TILES = RING_BYTES / (WARPS * STAGE_BYTES);
 constexpr int STAGES = RING_TILES < 8 ? RING_TILES : 8;
 constexpr int THREADS = WARPS * 32;
 constexpr int MERGE_ROW = PADDED_DIM + 8; // floats; the 8 keep rows on different banks
 
 // A tile lies in one piece. Rows past the sequence's end become zeros: what they hold may be NaN, and 0 * NaN is NaN.
-__device__ __forceinline__ void copy_tile(unsigned to, const bf16* from, int rows, int lane) {
+__device__ __forceinline__ void copy_tile(unsigned to, const Kv* from, int rows, int lane) {
 #pragma unroll
-    for (int i = 0; i < TILE * CHUNKS / 32; i++) {
-        int chunk = i * 32 + lane, row = chunk / CHUNKS;
-        copy_async(to + swizzled(row, chunk % CHUNKS), from + chunk * 8, row < rows ? 16 : 0);
+    for (int i = 0; i * 32 < TILE * KV_CHUNKS; i++) {
+        int chunk = i * 32 + lane, row = chunk / KV_CHUNKS;
+        if (TILE * KV_CHUNKS % 32 != 0 && chunk >= TILE * KV_CHUNKS) break;
+        copy_async(to + swizzled<KV_CHUNKS>(row, chunk % KV_CHUNKS), from + chunk * 16 / sizeof(Kv), row < rows ? 16 : 0);
     }
+}
+
+// Where a dimension of queries lies: four of a byte each are an operand's elements 2 i, 2 i + 8, 2 i + 1 and 2 i + 9.
+__device__ __forceinline__ int place(int dim) {
+    return KV_FP8 ? dim / 16 * 16 + dim % 16 / 4 * 2 + dim % 4 / 2 + dim % 2 * 8 : dim;
 }
 
 // A running softmax: accumulators relative to 2^max.
@@ -113,35 +121,37 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
     const float* sinks = a.sinks + track * a.heads + head;
 
     const int* table = a.page_tables + (long long)sequence * a.page_table_stride;
-    const long long page_stride = (long long)(gridDim.y / PARTS) * PAGE_TOKENS * PADDED_DIM;
-    const long long head_offset = (long long)kv_head * PAGE_TOKENS * PADDED_DIM;
-    const unsigned ring = shared_address(shared) + warp * STAGES * 2 * TILE_BYTES;
+    const long long page_rows = gridDim.y / PARTS * PAGE_TOKENS, head_row = kv_head * PAGE_TOKENS;
+    const unsigned ring = shared_address(shared) + warp * STAGES * STAGE_BYTES;
     unsigned slot = ring; // to copy to next
     int page = next < tile_end ? table[next / TILES_PER_PAGE] : 0;
 
     // The page's number was loaded one tile ahead, so that a copy never waits for it.
     auto copy_next = [&] {
         if (next < tile_end) {
-            long long from = page * page_stride + head_offset + next % TILES_PER_PAGE * (TILE * PADDED_DIM);
+            long long row = page * page_rows + head_row + next % TILES_PER_PAGE * TILE;
             int rows_left = context - next * TILE;
             next += WARPS;
             if (next < tile_end) page = table[next / TILES_PER_PAGE];
-            copy_tile(slot, a.keys + from, rows_left, lane);
-            copy_tile(slot + TILE_BYTES, a.values + from, rows_left, lane);
+            copy_tile(slot, a.keys + row * PADDED_DIM, rows_left, lane);
+            copy_tile(slot + TILE_BYTES, a.values + row * PADDED_DIM, rows_left, lane);
+            if (KV_FP8 && lane < 2) // 0 where there is no row
+                copy_async(
+                    slot + 2 * TILE_BYTES + lane * TILE, a.kv_scales + row * 2 + lane * TILE, min(rows_left, TILE));
         }
         commit_copies();
-        slot = slot + 2 * TILE_BYTES == ring + STAGES * 2 * TILE_BYTES ? ring : slot + 2 * TILE_BYTES;
+        slot = slot + STAGE_BYTES == ring + STAGES * STAGE_BYTES ? ring : slot + STAGE_BYTES;
     };
 
     // The queries pass through the first warp's last stage, free until the main loop. WIDE: they stay behind the rings,
     // since their registers would spill. They come before the first copies, which wait for the page table anyway.
     const unsigned matrix = swizzled(lane % 16, lane / 16); // this lane's row of four 8 x 8 matrices
-    unsigned char* query_tile = shared + (WIDE ? WARPS * STAGES : STAGES - 1) * 2 * TILE_BYTES;
+    unsigned char* query_tile = shared + (WIDE ? WARPS * STAGES : STAGES - 1) * STAGE_BYTES;
 #pragma unroll 16
     for (int i = threadIdx.x; i < TILE * PADDED_DIM; i += THREADS) {
         int row = i / PADDED_DIM, dim = i % PADDED_DIM;
         bf16 x = row < rows && dim < HEAD_DIM ? query[row * HEAD_DIM + dim] : (bf16)0;
-        *(bf16*)(query_tile + swizzled(row, dim / 8) + dim % 8 * 2) = x;
+        *(bf16*)(query_tile + swizzled(row, place(dim) / 8) + place(dim) % 8 * 2) = x;
     }
 #pragma unroll
     for (int i = 0; i < STAGES - 1; i++) copy_next();
@@ -160,7 +170,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
     float acc[PADDED_DIM / 8][4] = {};
     float maximum[2] = {MINUS_INFINITY, MINUS_INFINITY}, sum[2] = {0, 0};
     const float scale = a.scale * LOG2_E; // softmax in powers of two
-    const unsigned key_matrix = swizzled(lane % 8 + lane / 16 * 8, lane / 8 % 2);
+    const unsigned key_matrix = swizzled<KV_CHUNKS>(lane % 8 + lane / 16 * 8, lane / 8 % 2);
+    const unsigned value_matrix = swizzled<KV_CHUNKS>(lane % 16, lane / 16);
     unsigned stage = ring;
     for (; tile < tile_end; tile += WARPS) {
         wait_copies<STAGES - 2>();
@@ -168,13 +179,36 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
         copy_next();
 
         float score[2][4] = {}, odd[2][4] = {}; // two chains of sums each: one would wait for itself
+        unsigned key_factors[2], value_factors[2];
+        if (KV_FP8) {
+            const unsigned scales = stage + 2 * TILE_BYTES;
 #pragma unroll
-        for (int k = 0; k < PADDED_DIM / 16; k++) {
+            for (int i = 0; i < 2; i++) {
+                unsigned key = load_shared_byte(scales + i * 8 + lane / 4), value = scales + TILE + i * 8 + lane % 4 * 2;
+                key_factors[i] = page_factors(key, key);
+                value_factors[i] = page_factors(load_shared_byte(value), load_shared_byte(value + 1));
+            }
+        }
+#pragma unroll
+        for (int k = 0; k < KV_CHUNKS; k += 2) {
             unsigned b[4];
-            if (WIDE) load_query(k);
-            load_matrices(b, chunks_on(stage + key_matrix, k * 2));
-            multiply_add(k % 2 ? odd[0] : score[0], q[k], b[0], b[1]);
-            multiply_add(k % 2 ? odd[1] : score[1], q[k], b[2], b[3]);
+            load_matrices(b, chunks_on<KV_CHUNKS>(stage + key_matrix, k));
+            if (KV_FP8) { // a chunk is 16 dimensions
+#pragma unroll
+                for (int i = 0; i < 2 && k + i < KV_CHUNKS; i++) {
+                    if (WIDE) load_query(k + i);
+#pragma unroll
+                    for (int half = 0; half < 2; half++) {
+                        unsigned x = b[half * 2 + i], factors = key_factors[half];
+                        multiply_add(
+                            i ? odd[half] : score[half], q[k + i], even_bytes(x, factors), odd_bytes(x, factors));
+                    }
+                }
+            } else {
+                if (WIDE) load_query(k / 2);
+                multiply_add(k % 4 ? odd[0] : score[0], q[k / 2], b[0], b[1]);
+                multiply_add(k % 4 ? odd[1] : score[1], q[k / 2], b[2], b[3]);
+            }
         }
 #pragma unroll
         for (int i = 0; i < 8; i++) score[i / 4][i % 4] += odd[i / 4][i % 4];
@@ -208,13 +242,24 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
                 acc[i / (HALVES * 2)][i % (HALVES * 2)] *= keep[i % (HALVES * 2) / 2];
         }
 #pragma unroll
-        for (int n = 0; n < PADDED_DIM / 16; n++) {
+        for (int n = 0; n < KV_CHUNKS; n += 2) {
             unsigned b[4];
-            load_matrices_transposed(b, chunks_on(stage + TILE_BYTES + matrix, n * 2));
-            multiply_add(acc[n * 2], p, b[0], b[1]);
-            multiply_add(acc[n * 2 + 1], p, b[2], b[3]);
+            load_matrices_transposed(b, chunks_on<KV_CHUNKS>(stage + TILE_BYTES + value_matrix, n));
+            if (KV_FP8) { // an element is two dimensions: even ones go to one accumulator, odd ones to the next
+#pragma unroll
+                for (int i = 0; i < 2 && n + i < KV_CHUNKS; i++) {
+                    unsigned x = b[i * 2], y = b[i * 2 + 1];
+                    multiply_add(
+                        acc[(n + i) * 2], p, even_bytes(x, value_factors[0]), even_bytes(y, value_factors[1]));
+                    multiply_add(
+                        acc[(n + i) * 2 + 1], p, odd_bytes(x, value_factors[0]), odd_bytes(y, value_factors[1]));
+                }
+            } else {
+                multiply_add(acc[n], p, b[0], b[1]);
+                multiply_add(acc[n + 1], p, b[2], b[3]);
+            }
         }
-        stage = stage + 2 * TILE_BYTES == ring + STAGES * 2 * TILE_BYTES ? ring : stage + 2 * TILE_BYTES;
+        stage = stage + STAGE_BYTES == ring + STAGES * STAGE_BYTES ? ring : stage + STAGE_BYTES;
     }
 
     // The warps' results, merged in shared memory.
@@ -227,9 +272,17 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
         int row = lane / 4 + h * 8;
         float row_total = row_sum(sum[h]);
         if (row >= ROWS) continue;
-        float* to = warp_acc + (warp * ROWS + row) * MERGE_ROW + lane % 4 * 2;
+        float* to = warp_acc + (warp * ROWS + row) * MERGE_ROW + lane % 4 * (KV_FP8 ? 4 : 2);
 #pragma unroll
-        for (int n = 0; n < PADDED_DIM / 8; n++) *(float2*)(to + n * 8) = {acc[n][h * 2], acc[n][h * 2 + 1]};
+        for (int n = 0; n < PADDED_DIM / 8; n += 2) {
+            const float *x = acc[n] + h * 2, *y = acc[n + 1] + h * 2;
+            if (KV_FP8) {
+                *(float4*)(to + n * 8) = {x[0], y[0], x[1], y[1]};
+            } else {
+                *(float2*)(to + n * 8) = {x[0], x[1]};
+                *(float2*)(to + n * 8 + 8) = {y[0], y[1]};
+            }
+        }
         if (lane % 4 == 0) warp_stats[warp * ROWS + row] = {maximum[h], row_total};
     }
     __syncthreads();

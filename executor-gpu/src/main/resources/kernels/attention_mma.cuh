@@ -6,17 +6,18 @@
 
 // 16-byte chunks of a row in shared memory.
 constexpr int CHUNKS = PADDED_DIM / 8;
+constexpr int KV_CHUNKS = PADDED_DIM * (int)sizeof(Kv) / 16; // as rows lie in pages
 
-constexpr int SPREAD = CHUNKS % 8 == 0 ? 8 : CHUNKS % 4 == 0 ? 4 : 2;
+template <int OF_ROW> constexpr int SPREAD = OF_ROW % 8 == 0 ? 8 : OF_ROW % 4 == 0 ? 4 : OF_ROW % 2 == 0 ? 2 : 1;
 
 // Byte offset of a chunk in a tile of rows. The exclusive or spreads one chunk of 8 neighbouring rows over all banks.
-__device__ __forceinline__ unsigned swizzled(int row, int chunk) {
-    return (row * CHUNKS + (chunk ^ (row / (8 / SPREAD) % SPREAD))) * 16;
+template <int OF_ROW = CHUNKS> __device__ __forceinline__ unsigned swizzled(int row, int chunk) {
+    return (row * OF_ROW + (chunk ^ (row / (8 / SPREAD<OF_ROW>) % SPREAD<OF_ROW>))) * 16;
 }
 
 // From the address of chunk 0 or 1 of a row to that of the even number of chunks on, in one operation.
-__device__ __forceinline__ unsigned chunks_on(unsigned address, int chunks) {
-    return (address ^ (chunks % SPREAD * 16)) + chunks / SPREAD * SPREAD * 16;
+template <int OF_ROW = CHUNKS> __device__ __forceinline__ unsigned chunks_on(unsigned address, int chunks) {
+    return (address ^ (chunks % SPREAD<OF_ROW> * 16)) + chunks / SPREAD<OF_ROW> * SPREAD<OF_ROW> * 16;
 }
 
 // 16 bytes from device to shared memory in the background; bytes = 0 reads nothing and writes zeros.

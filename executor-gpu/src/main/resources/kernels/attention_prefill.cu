@@ -13,9 +13,10 @@
 // (35 % of the peak), 314 for the last 1024 of 8192, 268 for 8 sequences of 1024.
 //
 // Grid: (work items, key heads of all tracks); WARPS * 32 threads; dynamic shared memory (BLOCK_ROWS +
-// 2 * TILE_TOKENS) * PADDED_DIM * 2 bytes. Work item {sequence, block}: packed rows block * BLOCK_ROWS on. Items with a
+// 2 * TILE_TOKENS) * PADDED_DIM * 2 bytes, with KV_FP8 20 * TILE_TOKENS * ROW_THREADS more. Work item {sequence, block}: packed rows block * BLOCK_ROWS on. Items with a
 // long context had best come first.
 #include "attention_mma.cuh"
+#include "fp8.cuh"
 
 constexpr int BLOCK_ROWS = 128;
 constexpr bool WIDE = PADDED_DIM > 128;
@@ -25,9 +26,10 @@ constexpr int WARP_ROWS = ROW_TILES * 16;
 constexpr int WARPS = BLOCK_ROWS / WARP_ROWS;
 constexpr int THREADS = WARPS * 32;
 constexpr int ROWS_16 = 16 * PADDED_DIM * 2; // bytes
-constexpr int ROW_THREADS = CHUNKS > 16 ? 32 : CHUNKS > 8 ? 16 : CHUNKS > 4 ? 8 : 4; // that copy a row of a tile
+constexpr int ROW_THREADS = KV_CHUNKS > 16 ? 32 : KV_CHUNKS > 8 ? 16 : KV_CHUNKS > 4 ? 8 : 4; // that copy a row of a tile
 constexpr int COPY_ROWS = THREADS / ROW_THREADS;
 constexpr int ENTRIES = TILE_TOKENS / 16; // page table entries of a tile, one for each 16 tokens
+constexpr int COPIES = TILE_TOKENS / COPY_ROWS; // of a thread to a tile
 
 extern "C" __global__ void __launch_bounds__(THREADS, WIDE ? 1 : 2)
     attention_prefill(const Attention a, const int2* work) {
@@ -41,7 +43,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE ? 1 : 2)
 
     const int kv_head = blockIdx.y, track = kv_head / a.kv_heads, first_head = kv_head % a.kv_heads * GROUP;
     const int* table = a.page_tables + (long long)sequence * a.page_table_stride;
-    const int page_stride = gridDim.y * PAGE_TOKENS * PADDED_DIM, head_offset = kv_head * PAGE_TOKENS * PADDED_DIM;
+    const int page_rows = gridDim.y * PAGE_TOKENS, head_row = kv_head * PAGE_TOKENS;
 
     // Positions of the block's and of the warp's first and last row, and the tokens that the block sees.
     auto position = [&](int row) { return context - length + row / GROUP; };
@@ -57,23 +59,45 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE ? 1 : 2)
     const unsigned queries = shared_address(shared);
     const unsigned keys = queries + BLOCK_ROWS * PADDED_DIM * 2;
     const unsigned values = keys + TILE_TOKENS * PADDED_DIM * 2;
+    int4* const staged = (int4*)(shared + (BLOCK_ROWS + 2 * TILE_TOKENS) * PADDED_DIM * 2) + threadIdx.x;
+    unsigned char* const staged_scales = (unsigned char*)(staged + COPIES * THREADS) - threadIdx.x * 12;
 
     // Tiles are named by their first token. Tokens past the context, and those that no row of the block sees any more,
     // become zeros: their slots may hold NaN, and 0 * NaN is NaN; pages before the window may be another sequence's by
     // now. Page table entries without a visible token become 0.
     const int row = threadIdx.x / ROW_THREADS, column = threadIdx.x % ROW_THREADS;
     const unsigned copy_to = swizzled(row, column);
-    const int copy_from = head_offset + row % 16 * PADDED_DIM + column * 8;
-    auto copy_tile = [&](unsigned to, const bf16* cache, int tile) {
-        if (column >= CHUNKS) return;
+    auto copy_tile = [&](unsigned to, const Kv* cache, int tile) {
+        if (column >= KV_CHUNKS) return;
 #pragma unroll
-        for (int i = 0; i < TILE_TOKENS / COPY_ROWS; i++) {
+        for (int i = 0; i < COPIES; i++) {
             int entry = row / 16 + i * COPY_ROWS / 16; // COPY_ROWS is 8, or a multiple of 16
             int token = tile + entry * 16, next = i * COPY_ROWS % 16;
-            const bf16* from = cache + (long long)entries[tile / TILE_TOKENS & 1][entry] * page_stride
-                + (copy_from + token % PAGE_TOKENS * PADDED_DIM) + next * PADDED_DIM;
+            long long from = (long long)entries[tile / TILE_TOKENS & 1][entry] * page_rows
+                + (head_row + token % PAGE_TOKENS + row % 16 + next);
             const int at = token + row % 16 + next;
-            copy_async(to + copy_to + i * COPY_ROWS * PADDED_DIM * 2, from, at >= first_seen && at < context ? 16 : 0);
+            const bool there = at >= first_seen && at < context;
+            copy_async(KV_FP8 ? shared_address(staged + i * THREADS) : to + copy_to + i * COPY_ROWS * PADDED_DIM * 2,
+                cache + from * PADDED_DIM + column * (16 / (int)sizeof(Kv)), there ? 16 : 0);
+            if (KV_FP8) {
+                const unsigned char* scales = a.kv_scales + from / 16 * 32 + (to == values ? 16 : 0) + from % 16 / 4 * 4;
+                copy_async_4(shared_address(staged_scales + i * THREADS * 4), scales, there ? 4 : 0);
+            }
+        }
+    };
+    // What a thread copied in 8 bits it also makes a tile of, so that it waits for itself alone.
+    auto unpack_tile = [&](unsigned to) {
+        if constexpr (KV_FP8) {
+            if (column >= KV_CHUNKS) return;
+#pragma unroll
+            for (int i = 0; i < COPIES; i++) {
+                unsigned scale = staged_scales[i * THREADS * 4 + row % 4];
+                unsigned factors = page_factors(scale, scale);
+                const unsigned at = to + i * COPY_ROWS * PADDED_DIM * 2;
+                int4 codes = staged[i * THREADS];
+                store_shared_16(at + swizzled(row, column * 2), to_bf16x8(codes.x, codes.y, factors));
+                store_shared_16(at + swizzled(row, column * 2 + 1), to_bf16x8(codes.z, codes.w, factors));
+            }
         }
     };
     auto copy_entries = [&](int tile) {
@@ -121,6 +145,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE ? 1 : 2)
     for (int tile = begin; tile < end; tile += TILE_TOKENS) {
         const bool seen = tile <= warp_last && tile + TILE_TOKENS + window > warp_first + 1;
         wait_copies<0>();
+        unpack_tile(keys);
         __syncthreads(); // the keys landed, and all are done with the values before
         copy_tile(values, a.values, tile);
         copy_entries(tile + TILE_TOKENS);
@@ -147,6 +172,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE ? 1 : 2)
             }
         }
         wait_copies<0>();
+        unpack_tile(values);
         __syncthreads(); // the values landed, and all are done with the keys
         if (tile + TILE_TOKENS < end) copy_tile(keys, a.keys, tile + TILE_TOKENS);
         commit_copies();

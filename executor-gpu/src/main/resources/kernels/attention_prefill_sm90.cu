@@ -11,6 +11,7 @@
 // HEAD_DIM 128, 8192 tokens 572 TFLOP/s (cuDNN 614; 58 % of the 990 peak), 8 x 1024 tokens 357 (438), the last 2048 of
 // 8192 563; HEAD_DIM 64, 8192 tokens 472 (441), 8 x 1024 tokens 265 (318).
 #include "attention_mma.cuh"
+#include "fp8.cuh"
 #include "hopper.cuh"
 
 static_assert(HEAD_DIM == 128 || HEAD_DIM == 64, "attention_prefill.cu serves other head sizes");
@@ -23,8 +24,12 @@ constexpr int KV_TILE = 128;
 constexpr int STAGES = 2;
 constexpr int TILE_BYTES = KV_TILE * HEAD_DIM * 2;
 constexpr int ROWS_BYTES = 64 * HEAD_DIM * 2; // queries, later the output, of a warpgroup
-// Dynamic shared memory: keys, values, rows; and 1024 to start at a multiple of 1024 (the period of the swizzle):
-//     4 * TILE_BYTES + COMPUTING * ROWS_BYTES + 1024
+constexpr int STAGED = 3; // tiles in 8 bits that are under way
+constexpr int COPIES = KV_TILE * KV_CHUNKS / 128; // of 16 bytes, by a thread to a tile
+constexpr int STAGED_BYTES = COPIES * 128 * (16 + 4); // codes, and the scales of 4 rows
+// Dynamic shared memory: keys, values, rows; with KV_FP8 tiles as they lie in pages; and 1024 to start at a multiple of 1024 (the
+// period of the swizzle):
+//     4 * TILE_BYTES + COMPUTING * ROWS_BYTES + (KV_FP8 ? STAGED * STAGED_BYTES : 0) + 1024
 
 using TileRing = Ring<STAGES, TILE_BYTES>; // of tiles in the order of use: latest tokens first
 
@@ -50,10 +55,12 @@ struct Span {
 
 // ---- the copying warpgroup
 
+// The tiles are used, and copied, in the order: the first keys, then keys a tile ahead of values.
+// In 8 bits a thread copies to a place of its own what it makes a tile of later, STAGED - 1 tiles behind.
 __device__ __forceinline__ void copy_tiles(const Attention& a, const Span& span, int sequence, TileRing keys,
-                                           TileRing values) {
-    constexpr int ROWS = 128 / CHUNKS; // copied at once, a chunk a thread: 8 or 16, so a thread's chunk has one swizzle
-    const int chunk = threadIdx.x % CHUNKS, first_row = threadIdx.x / CHUNKS, lane = threadIdx.x % 32;
+                                           TileRing values, unsigned staged) {
+    constexpr int ROWS = 128 / KV_CHUNKS; // copied at once, a chunk a thread: 8, 16 or 32
+    const int chunk = threadIdx.x % KV_CHUNKS, first_row = threadIdx.x / KV_CHUNKS, lane = threadIdx.x % 32;
     const int* pages = a.page_tables + (long long)sequence * a.page_table_stride;
 
     // Lane l looks up where tokens 16 l to 16 l + 15 of a tile lie, counted in 16s of tokens.
@@ -65,32 +72,84 @@ __device__ __forceinline__ void copy_tiles(const Attention& a, const Span& span,
         const int page = pages[token / PAGE_TOKENS];
         return (page * (int)gridDim.y + (int)blockIdx.y) * (PAGE_TOKENS / 16) + token % PAGE_TOKENS / 16;
     };
-    auto copy = [&](TileRing ring, const bf16* cache, int n, int places) {
+    auto place_of = [&](int staging, int i) { return staged + staging * STAGED_BYTES + (i * 128 + threadIdx.x) * 16; };
+    auto scale_of = [&](int staging, int i) {
+        return staged + staging * STAGED_BYTES + COPIES * 128 * 16 + (i * 128 + threadIdx.x) * 4;
+    };
+    auto copy = [&](TileRing ring, const Kv* cache, int n, int places, int staging) {
         const unsigned target = ring.tile(n) + swizzled_128(KV_TILE, first_row, chunk);
         const int tokens = span.context - span.first_token(n) - first_row;
         const int unseen = span.first_seen - span.first_token(n) - first_row;
-        ring.wait_empty(n);
+        if (!KV_FP8) {
+            ring.wait_empty(n);
+        }
 #pragma unroll
-        for (int i = 0; i < KV_TILE; i += ROWS) {
-            const long long place = __shfl_sync(~0u, places, i / 16);
-            const bf16* source = cache + (place * 16 + i % 16 + first_row) * HEAD_DIM + chunk * 8;
+        for (int i = 0; i < COPIES; i++) {
+            const int row = i * ROWS, in_16 = row % 16 + first_row % 16;
+            const long long place = __shfl_sync(~0u, places, row / 16 + first_row / 16);
+            const Kv* source = cache + (place * 16 + in_16) * HEAD_DIM + chunk * (16 / (int)sizeof(Kv));
             // Zeros past the context and before what the block sees: what lies there may be NaN, or another sequence's by
             // now, and the product of NaN with a weight of 0 is NaN.
-            copy_async(target + i * 128, source, i >= unseen && i < tokens ? 16 : 0);
+            const bool there = row >= unseen && row < tokens;
+            copy_async(KV_FP8 ? place_of(staging, i) : target + row * 128, source, there ? 16 : 0);
+            if (KV_FP8) {
+                const unsigned char* scales = a.kv_scales + place * 32 + (cache == a.values ? 16 : 0) + in_16 / 4 * 4;
+                copy_async_4(scale_of(staging, i), scales, there ? 4 : 0);
+            }
         }
-        ring.fill(n);
+        if (KV_FP8) {
+            commit_copies();
+        } else {
+            ring.fill(n);
+        }
+    };
+    auto unpack = [&](TileRing ring, int n, int staging) {
+        ring.wait_empty(n);
+#pragma unroll
+        for (int i = 0; i < COPIES; i++) {
+            const unsigned scale = load_shared_byte(scale_of(staging, i) + first_row % 4);
+            const unsigned factors = page_factors(scale, scale), to = ring.tile(n) + i * ROWS * 128;
+            const int4 codes = load_shared_16(place_of(staging, i));
+            store_shared_16(to + swizzled_128(KV_TILE, first_row, 2 * chunk), to_bf16x8(codes.x, codes.y, factors));
+            store_shared_16(to + swizzled_128(KV_TILE, first_row, 2 * chunk + 1), to_bf16x8(codes.z, codes.w, factors));
+        }
+        fence_shared_for_wgmma();
+        barrier_arrive(ring.full + n % STAGES * 8);
+    };
+    auto unpack_in_order = [&](int t) { // the t-th of all tiles
+        if (t == 0 || (t % 2 == 1 && t < 2 * span.tiles - 1)) {
+            unpack(keys, (t + 1) / 2, t % STAGED);
+        } else {
+            unpack(values, t % 2 == 1 ? t / 2 : t / 2 - 1, t % STAGED);
+        }
+    };
+    int copied = 0;
+    auto next = [&] {
+        copied++;
+        if (KV_FP8 && copied >= STAGED) {
+            wait_copies<STAGED - 1>();
+            unpack_in_order(copied - STAGED);
+        }
     };
     int last_places = 0, places = look_up(0), next_places = look_up(1);
-    for (int n = 0; n <= span.tiles; n++) { // keys run a tile ahead of values, as they are used
+    for (int n = 0; n <= span.tiles; n++) {
         if (n < span.tiles) {
-            copy(keys, a.keys, n, places);
+            copy(keys, a.keys, n, places, copied % STAGED);
+            next();
         }
         if (n > 0) {
-            copy(values, a.values, n - 1, last_places);
+            copy(values, a.values, n - 1, last_places, copied % STAGED);
+            next();
         }
         last_places = places;
         places = next_places;
         next_places = look_up(n + 2);
+    }
+    if (KV_FP8) {
+        wait_copies<0>();
+        for (int t = copied - STAGED + 1; t < copied; t++) {
+            unpack_in_order(t);
+        }
     }
 }
 
@@ -329,7 +388,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) attention_prefill(const
     // The copying warpgroup hands registers to the others.
     if (threadIdx.x < 128) {
         give_registers<COMPUTING == 2 ? 40 : 32>();
-        copy_tiles(a, span, item.x, keys, values);
+        copy_tiles(a, span, item.x, keys, values, tiles + 2 * STAGES * TILE_BYTES + COMPUTING * ROWS_BYTES);
     } else {
         take_registers<COMPUTING == 2 ? 232 : 160>();
         attend(a, span, item.y, keys, values, tiles + 2 * STAGES * TILE_BYTES);

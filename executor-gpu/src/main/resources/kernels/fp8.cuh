@@ -1,4 +1,8 @@
-// e4m3 numbers with a scale a row. Conversions are in PTX from sm_89 on; kernels that use them are never launched on older GPUs.
+// e4m3 numbers with a scale a row.
+//
+// Rows of matrices have fp32 scales. A row of a KV page (a key or a value of one head and token) has a power of two, the least by which
+// no number of the row is larger than 448, kept as the byte s: the scale is 2^(s - 247). So a number of a page is a bf16 number,
+// exactly. Scales are at most 2^7: larger numbers than 57,344 become it. s = 255: the row has an infinity or a NaN; so do its numbers.
 #pragma once
 
 constexpr float FP8_MAX = 448.0f;
@@ -11,17 +15,27 @@ __device__ __forceinline__ float fp8_scale(float most) {
     return __fdiv_rn(most, FP8_MAX);
 }
 
+// Round to nearest even, to 448 at most; the first value goes to the lower byte. There is an instruction from sm_89 on.
+__device__ __forceinline__ unsigned to_e4m3x2(float a, float b) {
+#if __CUDA_ARCH__ >= 890
+    unsigned short pair;
+    asm("cvt.rn.satfinite.e4m3x2.f32 %0, %1, %2;" : "=h"(pair) : "f"(b), "f"(a));
+    return pair;
+#else
+    auto code = [](float x) {
+        unsigned magnitude = __float_as_uint(x) & 0x7fffffff;
+        unsigned normal = ((magnitude + 0x7ffff + (magnitude >> 20 & 1)) >> 20) - ((127 - 7) << 3);
+        unsigned subnormal = __float2uint_rn(__uint_as_float(magnitude) * 512.0f); // 8 is the smallest normal number
+        unsigned finite = magnitude >= 0x43e00000 ? 0x7e : magnitude >= 0x3c800000 ? normal : subnormal;
+        return (__float_as_uint(x) >> 24 & 0x80) | (magnitude > 0x7f800000 ? 0x7f : finite);
+    };
+    return code(a) | code(b) << 8;
+#endif
+}
+
 // The first value goes to the lowest byte.
 __device__ __forceinline__ unsigned to_e4m3x4(float a, float b, float c, float d) {
-#if __CUDA_ARCH__ >= 890
-    unsigned short low, high;
-    asm("cvt.rn.satfinite.e4m3x2.f32 %0, %1, %2;" : "=h"(low) : "f"(b), "f"(a));
-    asm("cvt.rn.satfinite.e4m3x2.f32 %0, %1, %2;" : "=h"(high) : "f"(d), "f"(c));
-    return low | (unsigned)high << 16;
-#else
-    __trap();
-    return 0;
-#endif
+    return to_e4m3x2(a, b) | to_e4m3x2(c, d) << 16;
 }
 
 // Eight values times factor.
@@ -39,4 +53,38 @@ __device__ __forceinline__ float block_max(float x, float* shared) {
     float most = threadIdx.x % 32 < blockDim.x / 32 ? shared[threadIdx.x % 32] : 0.0f;
     for (int lane = 16; lane > 0; lane >>= 1) most = fmaxf(most, __shfl_xor_sync(0xffffffffu, most, lane));
     return most;
+}
+
+// The byte of the scale of a row of a page; most: the bits of its largest |x|.
+__device__ __forceinline__ unsigned page_scale(unsigned most) {
+    unsigned power = (most + 0x1fffff) >> 23; // the next one where the mantissa is over that of 448
+    return power >= 255 ? 255 : min(max(power + 112, 127u), 254u);
+}
+
+// What numbers are multiplied by before they are rounded to such a row.
+__device__ __forceinline__ float page_factor(unsigned scale) {
+    return __uint_as_float((374 - scale) << 23);
+}
+
+// What odd_bytes multiplies by, of rows with these scales; the first is for the lower half.
+__device__ __forceinline__ unsigned page_factors(unsigned first, unsigned second) {
+    return first << 7 | second << 23;
+}
+
+// The numbers in the odd bytes of x as a pair of bf16. In a bf16's places their bits are those of 2^-120 times the number.
+__device__ __forceinline__ unsigned odd_bytes(unsigned x, unsigned factors) {
+    unsigned pair = (x >> 4 & 0x07f007f0) | (x & 0x80008000), product;
+    asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(product) : "r"(pair), "r"(factors), "r"(0x80008000)); // plus -0
+    return product;
+}
+
+__device__ __forceinline__ unsigned even_bytes(unsigned x, unsigned factors) {
+    return odd_bytes(x << 8, factors);
+}
+
+// The numbers of eight bytes, in their order.
+__device__ __forceinline__ uint4 to_bf16x8(unsigned x, unsigned y, unsigned factors) {
+    x = __byte_perm(x, 0, 0x3120);
+    y = __byte_perm(y, 0, 0x3120);
+    return make_uint4(even_bytes(x, factors), odd_bytes(x, factors), even_bytes(y, factors), odd_bytes(y, factors));
 }

@@ -1,11 +1,13 @@
 // Per head of queries and keys: x = RMSNorm(x) if HEAD_NORMS (Qwen 3), then rotary embedding (arXiv 2104.09864)
 //     x[i] = x[i] cos[p][i] - x[i + ROTARY_HALF] sin[p][i];  x[i + ROTARY_HALF] = x[i + ROTARY_HALF] cos[p][i] + x[i] sin[p][i]
 // at the token's position p; queries are multiplied by query_scale[p] if there is one and stay in place. Keys and values are written to
-// their pages, those of copied tokens to the pages of one more sequence as well.
+// their pages, those of copied tokens to the pages of one more sequence as well, in bf16 or, with KV_FP8, as e4m3 numbers with a scale a row
+// (fp8.cuh).
 // Grid: (tokens and copies, tracks); up to 8 warps, one head at a time each. fp32 arithmetic. Bytes per token and track: the qkv row read, its query columns
 // written, keys and values written to the cache; angles from the L2 cache.
-// Compile-time: HEAD_DIM, ROTARY_HALF (0: no rotation), PAGE_TOKENS, HEAD_NORMS (0 or 1).
+// Compile-time: HEAD_DIM, ROTARY_HALF (0: no rotation), PAGE_TOKENS, HEAD_NORMS (0 or 1), KV_FP8 (0 or 1).
 #include "bf16.cuh"
+#include "fp8.cuh"
 
 constexpr int PADDED_DIM = (HEAD_DIM + 15) / 16 * 16;
 constexpr int WIDTH = HEAD_DIM % 2 == 0 && ROTARY_HALF % 2 == 0 ? 2 : 1; // elements that a lane moves at a time
@@ -26,8 +28,9 @@ __device__ __forceinline__ FewFloats few(const float* x) {
 struct RopeAndWriteKv {
     bf16* qkv; // [t][i][(heads + 2 * kv_heads) * HEAD_DIM]
     long long track_stride;
-    bf16* keys; // [page][t * kv_heads + g][PAGE_TOKENS][PADDED_DIM]
-    bf16* values;
+    void* keys; // [page][t * kv_heads + g][PAGE_TOKENS][PADDED_DIM]
+    void* values;
+    unsigned char* kv_scales; // [page][t * kv_heads + g][PAGE_TOKENS / 16][of keys, of values][16]
     const int* positions; // [i]
     const int* slots;     // [i], then [copy]: page * PAGE_TOKENS + place in the page
     const int* copied;    // [copy]: the token
@@ -41,6 +44,29 @@ struct RopeAndWriteKv {
     int kv_heads;
     int tokens;
 };
+
+// A row of a page, from a warp that holds it as the kernel below does.
+__device__ __forceinline__ void write_codes(
+        unsigned char* row, unsigned char* scale_at, const FewFloats (&at)[PER_LANE], int lane) {
+    unsigned most = 0;
+#pragma unroll
+    for (int k = 0; k < PER_LANE; k++)
+        for (int w = 0; w < WIDTH; w++) most = max(most, __float_as_uint(at[k].at[w]) & 0x7fffffff); // NaN is the largest
+    unsigned scale = page_scale(__reduce_max_sync(~0u, most));
+    float factor = page_factor(scale);
+    if (lane == 0) *scale_at = scale;
+#pragma unroll
+    for (int k = 0; k < PER_LANE; k++) {
+        int i = (k * 32 + lane) * WIDTH;
+        if (i >= HEAD_DIM) break;
+        unsigned codes = to_e4m3x2(at[k].at[0] * factor, at[k].at[WIDTH - 1] * factor);
+        if (WIDTH == 2) {
+            *reinterpret_cast<unsigned short*>(row + i) = codes;
+        } else {
+            row[i] = codes;
+        }
+    }
+}
 
 extern "C" __global__ void rope_and_write_kv(const RopeAndWriteKv a) {
     __shared__ __align__(16) float staged[8][HEAD_DIM]; // a head per warp: the partner of a pair may lie with another lane
@@ -110,7 +136,14 @@ extern "C" __global__ void rope_and_write_kv(const RopeAndWriteKv a) {
         if (!is_query) {
             int group = head - a.heads - (is_value ? a.kv_heads : 0);
             long long key_head = page * (gridDim.y * a.kv_heads) + track * a.kv_heads + group;
-            to = (is_value ? a.values : a.keys) + (key_head * PAGE_TOKENS + place) * PADDED_DIM;
+            long long at_row = key_head * PAGE_TOKENS + place;
+            void* rows = is_value ? a.values : a.keys;
+            if (KV_FP8) {
+                unsigned char* scale_at = a.kv_scales + at_row / 16 * 32 + (is_value ? 16 : 0) + at_row % 16;
+                write_codes(static_cast<unsigned char*>(rows) + at_row * PADDED_DIM, scale_at, at, lane);
+                continue;
+            }
+            to = static_cast<bf16*>(rows) + at_row * PADDED_DIM;
         }
 #pragma unroll
         for (int k = 0; k < PER_LANE; k++) {

@@ -3,6 +3,8 @@ package nighttrain.executor;
 import java.io.Serializable;
 import java.util.List;
 import nighttrain.io.UserError;
+import nighttrain.io.spec.KvFormat;
+import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.WeightFormat;
 
 /**
@@ -89,6 +91,11 @@ public record EngineConfig(
         return new EngineConfig(backend, layout, steps, kv, threads, gpu, lengths, other);
     }
 
+    /** A model with what is asked for its weights, keys and values. */
+    public ModelSpec applied(ModelSpec model) {
+        return model.with(weights).with(kv.format);
+    }
+
     /** The same with another number of sequences in a step. */
     public EngineConfig withMaxNumSeqs(int other) {
         return with(new StepConfig(other, steps.maxBatchTokens, steps.maxModelLen));
@@ -131,8 +138,15 @@ public record EngineConfig(
      * @param pageTokens tokens in one page of the KV cache
      * @param pages pages of one replica's KV cache; 0: what memory allows
      * @param prefixCache reuse the keys and values of shared prefixes
+     * @param format in which numbers
      */
-    public record KvConfig(int pageTokens, int pages, boolean prefixCache) implements Serializable {
+    public record KvConfig(int pageTokens, int pages, boolean prefixCache, KvFormat.Choice format)
+            implements Serializable {
+        /** In the numbers that the checkpoint asks for. */
+        public KvConfig(int pageTokens, int pages, boolean prefixCache) {
+            this(pageTokens, pages, prefixCache, KvFormat.Choice.AUTO);
+        }
+
         public KvConfig {
             atLeast(1, pageTokens, "page-tokens");
             atLeast(0, pages, "kv-pages");

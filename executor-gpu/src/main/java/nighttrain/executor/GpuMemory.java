@@ -35,7 +35,7 @@ public record GpuMemory(long budgetBytes, long weightBytes, long activationBytes
      */
     static GpuMemory of(EngineConfig config, ModelSpec model, int ranks, int maxTokens, int maxSamples, long budget) {
         ModelBlocks.checkRanks(model, ranks);
-        long usefulPerSequence = USEFUL_TOKENS * model.kvElementsPerToken() * HardwareProfile.BF16_BYTES
+        long usefulPerSequence = USEFUL_TOKENS * CacheSpec.bytesPerToken(model, 1, HardwareProfile.BF16_BYTES)
                 + model.stateElementsPerSequence() * RecurrentState.ELEMENT_BYTES;
         return new GpuMemory(
                 budget,

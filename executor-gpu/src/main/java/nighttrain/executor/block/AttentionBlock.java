@@ -17,23 +17,26 @@ import nighttrain.executor.device.Ops.Rotation;
 import nighttrain.executor.device.RecurrentOps;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter;
 import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.WeightFormat;
 
 /** Grouped-query attention over paged keys and values: a rank has whole heads. Where ranks are more than key and value heads, several have the same. */
-record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat, WeightFormat outFormat)
+record AttentionBlock(
+        Attention spec, Placement placement, WeightFormat inFormat, WeightFormat outFormat, KvFormat kvFormat)
         implements Block {
     static AttentionBlock of(Attention spec, Placement placement, ModelSpec model) {
-        AttentionBlock plain = new AttentionBlock(spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN);
+        AttentionBlock plain = new AttentionBlock(spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN, KvFormat.PLAIN);
         int hidden = spec.projections().output().outputs();
         return new AttentionBlock(
                 spec,
                 placement,
                 model.formatOf(plain.first()).of(plain.inCols(), hidden),
                 model.formatOf(List.of(spec.projections().output()))
-                        .of(hidden, plain.shape().queryCols()));
+                        .of(hidden, plain.shape().queryCols()),
+                model.kvFormat());
     }
 
     /** Queries, keys, values and the gate, where there is one. */
@@ -115,14 +118,22 @@ record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat
         int hidden = spec.projections().output().outputs();
         return List.of(
                 Operation.linear(tracks, step.tokens(), inCols(), hidden, inFormat),
-                Operation.memory(tracks, step.tokens() * 2.0 * (queries + 2 * keys)),
+                cached(0, tracks * step.tokens() * 2.0 * (queries + keys), tracks * step.tokens() * 2 * keys),
                 Operation.memory(tracks, spec.normsAllHeads() ? step.tokens() * 2.0 * (queries + keys) : 0),
-                new Operation(
+                cached(
                         4 * tracks * step.pairs() * queries,
-                        tracks * (2 * step.keys() * keys + 2 * step.tokens() * queries),
-                        0),
+                        tracks * 2 * step.tokens() * queries,
+                        tracks * 2 * step.keys() * keys),
                 Operation.memory(tracks, spec.projections().gate().isPresent() ? step.tokens() * 3.0 * queries : 0),
                 Operation.linear(tracks, step.tokens(), hidden, queries, outFormat));
+    }
+
+    /** {@code kept}: elements of keys and values that are read or written. */
+    private Operation cached(double flops, double elements, double kept) {
+        double scales = kept / spec.headDim();
+        return kvFormat == KvFormat.FP8
+                ? new Operation(flops, elements, 0, 0, kept + scales)
+                : new Operation(flops, elements + kept, 0);
     }
 
     @Override

@@ -86,8 +86,14 @@ public interface Block {
      * @param elements of weights, activations, keys and values
      * @param fp32 elements that are fp32 on every device: logits, states
      * @param fp8 elements in 8 bits on GPUs; where there are any, the multiplications are of 8 bits, too
+     * @param stored8 elements in 8 bits on GPUs that are multiplied in bf16: keys and values
      */
-    record Operation(double flops, double elements, double fp32, double fp8) {
+    record Operation(double flops, double elements, double fp32, double fp8, double stored8) {
+        /** Without keys and values of 8 bits. */
+        Operation(double flops, double elements, double fp32, double fp8) {
+            this(flops, elements, fp32, fp8, 0);
+        }
+
         /** Without numbers of 8 bits. */
         Operation(double flops, double elements, double fp32) {
             this(flops, elements, fp32, 0);

@@ -79,15 +79,17 @@ public final class Loader {
 
     /** A layer's pages for this rank's keys and values; layers of one group use the same page numbers. */
     KvPages kvPages(int layer, AttentionShape shape) {
-        int group = cache.groupOf(layer);
+        int number = cache.groupOf(layer);
+        CacheLayout.Group group = cache.groups().get(number);
         return device.kvPages(
                 "keys and values of layer " + layer,
-                group,
+                number,
                 placement.localTracks(),
-                cache.groups().get(group).pages() + 1, // one is the scratch page
+                group.pages() + 1, // one is the scratch page
                 cache.pageTokens(),
                 shape.kvHeads(),
-                shape.headDim());
+                shape.headDim(),
+                group.spec().format());
     }
 
     /** A layer's states: a slot for every sequence, and one that belongs to none. */

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import nighttrain.executor.cache.CacheSpec.PagedKv;
 import nighttrain.executor.cache.CacheSpec.RecurrentState;
+import nighttrain.io.spec.KvFormat;
 
 /**
  * How one replica's cache is cut. Layers with equal specs form a group: a sequence has the same pages in all of them.
@@ -36,7 +37,12 @@ public record CacheLayout(int pageTokens, List<Group> groups, int slots, long sl
 
     /** One group without a window: what a cache comes to that nothing is known of but its pages. */
     public static CacheLayout ofPages(int pageTokens, int pages) {
-        return new CacheLayout(pageTokens, List.of(new Group(new PagedKv(0, 0, 0, 0), List.of(0), pages)));
+        return ofPages(pageTokens, pages, KvFormat.PLAIN);
+    }
+
+    /** The same, of keys and values in this format. */
+    public static CacheLayout ofPages(int pageTokens, int pages, KvFormat format) {
+        return new CacheLayout(pageTokens, List.of(new Group(new PagedKv(0, 0, 0, 0, format), List.of(0), pages)));
     }
 
     /** Of these layers, {@code pages} pages in every group and {@code slots} slots where a layer has a state. */

@@ -3,6 +3,7 @@ package nighttrain.executor.cache;
 import java.io.Serializable;
 import java.util.List;
 import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.LayerSpec.Mixer;
 import nighttrain.io.spec.ModelSpec;
 
@@ -14,12 +15,18 @@ public sealed interface CacheSpec extends Serializable {
      * @param kvHeads key and value heads, of all tracks and ranks: what several ranks have counts once for each
      * @param headDim width of a head
      * @param window how many of the latest positions a token sees, itself included; 0 is all
-     * @param elementBytes bytes of one element
+     * @param elementBytes bytes of a number that the device computes in
+     * @param format of keys and values
      */
-    record PagedKv(int kvHeads, int headDim, int window, int elementBytes) implements CacheSpec {
+    record PagedKv(int kvHeads, int headDim, int window, int elementBytes, KvFormat format) implements CacheSpec {
+        /** Kept in the numbers that the device computes in. */
+        public PagedKv(int kvHeads, int headDim, int window, int elementBytes) {
+            this(kvHeads, headDim, window, elementBytes, KvFormat.PLAIN);
+        }
+
         /** Of one layer, over all ranks. */
         long bytesPerToken() {
-            return 2L * kvHeads * headDim * elementBytes;
+            return 2L * kvHeads * format.headBytes(headDim, elementBytes);
         }
 
         /** The first position that the token at {@code position}, or any after it, sees. */
@@ -51,13 +58,20 @@ public sealed interface CacheSpec extends Serializable {
      * What the layers of a model keep, layer by layer.
      *
      * @param ranks which share them
-     * @param elementBytes bytes of a key's or value's element on the devices
+     * @param elementBytes bytes of a number that the devices compute in
      * @param maxModelLen longest sequence: a window that is no shorter counts as none
      */
     static List<CacheSpec> of(ModelSpec model, int ranks, int elementBytes, int maxModelLen) {
         return model.layers().stream()
                 .map(layer -> of(layer.mixer(), model, ranks, elementBytes, maxModelLen))
                 .toList();
+    }
+
+    /** What one token leaves in the pages of all layers and ranks, in bytes; parameters as for {@link #of}. */
+    static long bytesPerToken(ModelSpec model, int ranks, int elementBytes) {
+        return of(model, ranks, elementBytes, model.maxPositions()).stream()
+                .mapToLong(spec -> spec instanceof PagedKv paged ? paged.bytesPerToken() : 0)
+                .sum();
     }
 
     private static CacheSpec of(Mixer mixer, ModelSpec model, int ranks, int elementBytes, int maxModelLen) {
@@ -68,7 +82,8 @@ public sealed interface CacheSpec extends Serializable {
                                 : Math.max(ranks, attention.kvHeads()),
                         attention.headDim(),
                         attention.window() >= maxModelLen ? 0 : attention.window(),
-                        elementBytes)
+                        elementBytes,
+                        model.kvFormat())
                 : new RecurrentState(model.trackCount() * mixer.stateElements() * RecurrentState.ELEMENT_BYTES);
     }
 }

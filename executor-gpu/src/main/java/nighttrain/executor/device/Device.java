@@ -3,6 +3,7 @@ package nighttrain.executor.device;
 import java.util.Optional;
 import nighttrain.executor.device.Ops.KvPages;
 import nighttrain.executor.step.Batch;
+import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.WeightFormat;
 
 /**
@@ -70,7 +71,8 @@ public interface Device extends AutoCloseable {
      *
      * @param group of layers that it is in: which of a sequence's page tables it goes by
      */
-    KvPages kvPages(String role, int group, int tracks, int pages, int pageTokens, int kvHeads, int headDim);
+    KvPages kvPages(
+            String role, int group, int tracks, int pages, int pageTokens, int kvHeads, int headDim, KvFormat format);
 
     /** Overwrites a tensor with {@code values}, {@code [tracks, rows, cols]} row-major, rounded to its type. */
     void write(Tensor tensor, float[] values);

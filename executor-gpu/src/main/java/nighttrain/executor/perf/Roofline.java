@@ -74,7 +74,8 @@ public final class Roofline {
         boolean fp8 = operation.fp8() > 0 && elementBytes != FP32;
         double bytes = operation.elements() * elementBytes
                 + operation.fp32() * FP32
-                + operation.fp8() * (fp8 ? 1 : elementBytes);
+                + operation.fp8() * (fp8 ? 1 : elementBytes)
+                + operation.stored8() * (elementBytes == FP32 ? FP32 : 1);
         double flopsPerSecond = peak.flopsPerSecond() * (fp8 ? FP8_SPEED : 1);
         return Math.max(operation.flops() / flopsPerSecond, bytes / peak.bytesPerSecond());
     }

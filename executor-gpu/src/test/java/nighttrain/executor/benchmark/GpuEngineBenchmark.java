@@ -11,6 +11,7 @@ import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.EngineConfig.GpuConfig;
+import nighttrain.executor.EngineConfig.KvConfig;
 import nighttrain.executor.EngineConfig.Lengths;
 import nighttrain.executor.EngineConfig.StepConfig;
 import nighttrain.executor.Engines;
@@ -21,6 +22,7 @@ import nighttrain.executor.request.GenerationRequest.StopCheck;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.WeightFormat;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -29,7 +31,7 @@ import org.junit.jupiter.api.Timeout;
 /**
  * The GPU engine alone, random weights, loads of requests of one length or of a mix of lengths: output tokens per second, and how long
  * the devices wait for the host per step. {@code -Dbench.shape=dense-8b -Dbench.loads=256x1024/128 -Dbench.batch=256 -Dbench.tokens=0
- * -Dbench.ranks=1 -Dbench.rounds=3 -Dbench.deterministic=false -Dbench.quantization=none}. A load is
+ * -Dbench.ranks=1 -Dbench.rounds=3 -Dbench.deterministic=false -Dbench.quantization=none -Dbench.kv=bf16}. A load is
  * {@code requests x prompt tokens / output tokens}, several are
  * separated by commas; with {@code m} before it, lengths are from an eighth to twice these, evenly on a logarithmic scale. Batch 0 and
  * tokens 0 are chosen by the engine, for the first load. The first round warms up, with a batch of the first load alone.
@@ -74,13 +76,16 @@ class GpuEngineBenchmark {
         boolean deterministic = Boolean.getBoolean("bench.deterministic");
         WeightFormat.Choice weights = WeightFormat.Choice.valueOf(
                 System.getProperty("bench.quantization", "none").toUpperCase(Locale.ROOT));
+        KvFormat.Choice kv =
+                KvFormat.Choice.valueOf(System.getProperty("bench.kv", "bf16").toUpperCase(Locale.ROOT));
         EngineConfig config = EngineConfig.on(Backend.CUDA)
                 .with(new Layout(1, Integer.getInteger("bench.ranks", 1)))
                 .with(new StepConfig(
                         Integer.getInteger("bench.batch", 256), Integer.getInteger("bench.tokens", 0), 4_096))
                 .with(new Lengths(loads.get(0).input(), loads.get(0).output()))
                 .with(new GpuConfig(List.of(), 0.90, deterministic, false))
-                .with(weights);
+                .with(weights)
+                .with(new KvConfig(16, 0, true, kv));
         long opening = System.nanoTime();
         try (Checkpoint checkpoint =
                         Checkpoints.dummy(Path.of(System.getProperty("nighttrain.root"), "conf", "shapes", name));

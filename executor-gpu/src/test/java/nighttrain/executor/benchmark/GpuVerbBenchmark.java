@@ -22,6 +22,8 @@ import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.StepLimits;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.spec.KvFormat;
+import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.WeightFormat;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -30,7 +32,7 @@ import org.junit.jupiter.api.Timeout;
 /**
  * Where the time of a step goes on one GPU: every verb of a prefill step and of a decode step, each waited for, beside the whole
  * step without waiting and, for decode, its recording. {@code -Dbench.shape=dense-8b -Dbench.context=2048 -Dbench.batch=256
- * -Dbench.quantization=none}.
+ * -Dbench.quantization=none -Dbench.kv=bf16}.
  */
 @Tag("gpu")
 @Tag("benchmark")
@@ -45,6 +47,8 @@ class GpuVerbBenchmark {
     private final int batch = Integer.getInteger("bench.batch", 256);
     private final WeightFormat.Choice weights = WeightFormat.Choice.valueOf(
             System.getProperty("bench.quantization", "none").toUpperCase(Locale.ROOT));
+    private final KvFormat.Choice kv = KvFormat.Choice.valueOf(
+            System.getProperty("bench.kv", "bf16").toUpperCase(Locale.ROOT));
     private final Map<String, long[]> nanosByVerb = new TreeMap<>();
 
     @Test
@@ -54,12 +58,14 @@ class GpuVerbBenchmark {
         int sequences = Math.max(PREFILLED, batch);
         int pages = Math.max(PREFILL_TOKENS, (context + 64) * batch) / PAGE_TOKENS;
         StepLimits limits = new StepLimits(sequences, PREFILL_TOKENS, 0, Math.max(PREFILL_TOKENS, context + 64));
-        CacheLayout layout = CacheLayout.ofPages(PAGE_TOKENS, pages);
         PeakRates peakRates = CudaDevices.peakRates(0);
-        Device device = CudaDevices.ranks(List.of(0), limits, layout).get(0);
         long start = System.nanoTime();
-        try (Checkpoint checkpoint = Checkpoints.dummy(shape).with(weights);
-                device) {
+        Checkpoint dummy = Checkpoints.dummy(shape);
+        ModelSpec spec = dummy.spec().with(weights).with(kv);
+        CacheLayout layout = CacheLayout.ofPages(PAGE_TOKENS, pages, spec.kvFormat());
+        try (Checkpoint checkpoint = dummy.with(spec);
+                Device device =
+                        CudaDevices.ranks(List.of(0), limits, layout).get(0)) {
             Decoder decoder = Decoder.load(checkpoint, timed(device), limits, layout);
             System.out.printf("loaded in %.1f s%n", (System.nanoTime() - start) / 1e9);
             measure("prefill, one sequence of 8192", device, decoder, Steps.prefill(1, PREFILL_TOKENS));

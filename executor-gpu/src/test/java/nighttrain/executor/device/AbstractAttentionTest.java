@@ -58,12 +58,28 @@ public abstract class AbstractAttentionTest extends OneDevice {
             new Part(41, 2, 5),
             new Part(33, 1, 5));
 
-    private static final List<Heads> SINKS = List.of(
-            new Heads(1, 4, 2, 16, 16, false, 0, false, true),
-            new Heads(2, 8, 1, 64, 64, false, 40, false, true),
-            new Heads(1, 6, 3, 61, 0, true, 1, true, true),
-            new Heads(1, 8, 2, 128, 128, false, 0, false, true),
-            new Heads(1, 2, 1, 256, 64, false, 50, false, true));
+    private static final List<Heads> SINKS = Stream.of(
+                    new Heads(1, 4, 2, 16, 16, false, 0),
+                    new Heads(2, 8, 1, 64, 64, false, 40),
+                    new Heads(1, 6, 3, 61, 0, true, 1, true),
+                    new Heads(1, 8, 2, 128, 128, false, 0),
+                    new Heads(1, 2, 1, 256, 64, false, 50))
+            .map(Heads::withSinks)
+            .toList();
+
+    private static final List<Heads> FP8 = Stream.of(
+                    new Heads(1, 4, 4, 8, 8, false, 0),
+                    new Heads(2, 2, 1, 16, 16, true, 0),
+                    new Heads(2, 8, 2, 64, 64, true, 100),
+                    new Heads(2, 8, 1, 64, 64, false, 40).withSinks(),
+                    new Heads(1, 3, 3, 80, 32, false, 0),
+                    new Heads(1, 3, 1, 61, 0, false, 0, true),
+                    new Heads(1, 8, 2, 128, 128, false, 0),
+                    new Heads(1, 2, 2, 128, 0, false, 1),
+                    new Heads(1, 24, 1, 128, 0, false, 0),
+                    new Heads(1, 2, 1, 256, 256, false, 50))
+            .map(Heads::withFp8)
+            .toList();
 
     static Stream<Arguments> headsAndSteps() {
         return HEADS.stream().flatMap(heads -> Stream.of(Steps.values()).map(steps -> Arguments.of(heads, steps)));
@@ -75,12 +91,12 @@ public abstract class AbstractAttentionTest extends OneDevice {
         new AttentionCase(this, heads, steps.parts).check();
     }
 
-    static List<Heads> heads() {
-        return HEADS;
+    static Stream<Heads> headsOfBothPages() {
+        return Stream.of(HEADS, FP8).flatMap(List::stream);
     }
 
     @ParameterizedTest
-    @MethodSource("heads")
+    @MethodSource("headsOfBothPages")
     void copiesHoldTheSame(Heads heads) {
         new AttentionCase(this, heads, COPIES).check();
     }
@@ -92,6 +108,17 @@ public abstract class AbstractAttentionTest extends OneDevice {
     @ParameterizedTest
     @MethodSource("sinksAndSteps")
     void sinksTakeTheirShare(Heads heads, Steps steps) {
+        new AttentionCase(this, heads, steps.parts).check();
+    }
+
+    static Stream<Arguments> fp8AndSteps() {
+        return FP8.stream().flatMap(heads -> Stream.of(Steps.values()).map(steps -> Arguments.of(heads, steps)));
+    }
+
+    /** The reference rounds keys and values, too, so what differs is the rounding of queries, weights and outputs alone. */
+    @ParameterizedTest
+    @MethodSource("fp8AndSteps")
+    void readsPagesOfEightBits(Heads heads, Steps steps) {
         new AttentionCase(this, heads, steps.parts).check();
     }
 }

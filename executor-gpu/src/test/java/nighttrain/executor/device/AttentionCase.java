@@ -12,6 +12,7 @@ import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.device.Ops.Rotation;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.Batch.Copies;
+import nighttrain.io.spec.KvFormat;
 
 /** One step of random sequences, whose earlier tokens are in the cache already, on shuffled pages that hold NaN elsewhere. */
 final class AttentionCase {
@@ -19,7 +20,7 @@ final class AttentionCase {
 
     /**
      * {@code rotated}: dimensions of a head that turn; {@code norms}: whether heads are normed; {@code scaled}: whether queries grow; {@code sinks}:
-     * whether heads have sinks.
+     * whether heads have sinks; {@code format}: of keys and values.
      */
     record Heads(
             int tracks,
@@ -30,13 +31,22 @@ final class AttentionCase {
             boolean norms,
             int window,
             boolean scaled,
-            boolean sinks) {
+            boolean sinks,
+            KvFormat format) {
         Heads(int tracks, int heads, int kvHeads, int dim, int rotated, boolean norms, int window, boolean scaled) {
-            this(tracks, heads, kvHeads, dim, rotated, norms, window, scaled, false);
+            this(tracks, heads, kvHeads, dim, rotated, norms, window, scaled, false, KvFormat.PLAIN);
         }
 
         Heads(int tracks, int heads, int kvHeads, int dim, int rotated, boolean norms, int window) {
             this(tracks, heads, kvHeads, dim, rotated, norms, window, false);
+        }
+
+        Heads withSinks() {
+            return new Heads(tracks, heads, kvHeads, dim, rotated, norms, window, scaled, true, format);
+        }
+
+        Heads withFp8() {
+            return new Heads(tracks, heads, kvHeads, dim, rotated, norms, window, scaled, sinks, KvFormat.FP8);
         }
 
         AttentionShape shape() {
@@ -117,7 +127,7 @@ final class AttentionCase {
                         inputs,
                         position -> part.copies() && position < part.cached
                                 ? same[position]
-                                : on.fresh.normal(shape.qkvCols()));
+                                : input(position));
                 references[s][t] = new AttentionReference(
                         inputs,
                         shape,
@@ -127,16 +137,29 @@ final class AttentionCase {
                         queryScale,
                         ofTrack(queryNorm, t),
                         ofTrack(keyNorm, t),
-                        sinksOf.map(values -> Arrays.copyOfRange(values, from, from + heads.heads())));
+                        sinksOf.map(values -> Arrays.copyOfRange(values, from, from + heads.heads())),
+                        heads.format());
             }
         }
         kv = on.device.kvPages(
-                "kv", group, heads.tracks(), pages, TestBackend.PAGE_TOKENS, heads.kvHeads(), heads.dim());
+                "kv", group, heads.tracks(), pages, TestBackend.PAGE_TOKENS, heads.kvHeads(), heads.dim(), heads.format());
         rotation = new Rotation(
                 on.device.constant("cos", 1, POSITIONS, half, cos),
                 on.device.constant("sin", 1, POSITIONS, half, sin),
                 queryScale.map(values -> on.device.constant("query scales", 1, POSITIONS, 1, values)));
         norms = heads.norms() ? Optional.of(new HeadNorms(normOf(queryNorm), normOf(keyNorm))) : Optional.empty();
+    }
+
+    /** Queries, keys and values; in 8 bits of sizes that differ from token to token. */
+    private float[] input(int position) {
+        float[] input = on.fresh.normal(shape.qkvCols());
+        if (heads.format() == KvFormat.FP8) {
+            for (int i = shape.queryCols(); i < input.length; i++) {
+                boolean isKey = i < shape.queryCols() + shape.kvCols();
+                input[i] *= Math.scalb(1f, isKey ? -(position % 5) : position % 9 - 4);
+            }
+        }
+        return input;
     }
 
     private Optional<float[]> ofTrack(float[] weights, int track) {
@@ -211,7 +234,14 @@ final class AttentionCase {
             }
         }
         on.closeness.check("queries", expectedQueries, queries, shape.queryCols());
-        on.closeness.check("attention", expected, on.device.read(out), shape.queryCols());
+        closeness().check("attention", expected, on.device.read(out), shape.queryCols());
+    }
+
+    /** Of two codes of 8 bits a key just between them may become either in fp32. */
+    private Closeness closeness() {
+        return heads.format() == KvFormat.FP8
+                ? new Closeness(Math.max(on.backend.tolerance(), 1e-3), on.fresh.seed)
+                : on.closeness;
     }
 
     /** What no token of the step sees is another sequence's by now, and holds NaN; or the page table does not say where it was. */

@@ -1,7 +1,9 @@
 package nighttrain.executor.device;
 
+import java.util.Arrays;
 import java.util.Optional;
 import nighttrain.executor.device.Ops.AttentionShape;
+import nighttrain.io.spec.KvFormat;
 
 /**
  * Norms per head, rotation and attention of one track of one sequence, textbook fashion in float64.
@@ -12,6 +14,7 @@ import nighttrain.executor.device.Ops.AttentionShape;
  * @param queryScale factor of queries by position; absent: 1
  * @param queryNorm weights over {@code headDim}; absent: no norms
  * @param sinks a score of every query head that has no value; absent: none
+ * @param format of keys and values
  */
 record AttentionReference(
         float[][] inputs,
@@ -22,7 +25,8 @@ record AttentionReference(
         Optional<float[]> queryScale,
         Optional<float[]> queryNorm,
         Optional<float[]> keyNorm,
-        Optional<float[]> sinks) {
+        Optional<float[]> sinks,
+        KvFormat format) {
     static final float EPSILON = 1e-6f;
 
     /** The query heads at {@code position}, ready to be multiplied with keys. */
@@ -65,7 +69,7 @@ record AttentionReference(
         for (int kvHead = 0; kvHead < shape.kvHeads(); kvHead++) {
             double[][] keys = new double[inputs.length][];
             for (int position = 0; position < inputs.length; position++) {
-                keys[position] = prepared(position, shape.queryCols() + kvHead * shape.headDim(), keyNorm);
+                keys[position] = kept(prepared(position, shape.queryCols() + kvHead * shape.headDim(), keyNorm));
             }
             for (int position = from; position < inputs.length; position++) {
                 attend(out[position - from], kvHead, keys, position);
@@ -74,11 +78,37 @@ record AttentionReference(
         return out;
     }
 
+    /** A key or a value as pages keep it: e4m3 has 3 bits after the first, down to 2^-9, and the largest number is 448 at most. */
+    private double[] kept(double[] row) {
+        if (format == KvFormat.PLAIN) {
+            return row;
+        }
+        double most = Arrays.stream(row).map(Math::abs).max().orElse(0);
+        double scale = most == 0 ? 1 : Math.pow(2, Math.ceil(Math.log(most / 448) / Math.log(2)));
+        return Arrays.stream(row)
+                .map(x -> {
+                    double step = Math.scalb(1.0, Math.max(Math.getExponent(x / scale), -6) - 3);
+                    return Math.rint(x / scale / step) * step * scale;
+                })
+                .toArray();
+    }
+
+    private double[] value(int position, int column) {
+        double[] value = new double[shape.headDim()];
+        for (int i = 0; i < value.length; i++) {
+            value[i] = inputs[position][column + i];
+        }
+        return kept(value);
+    }
+
     private void attend(double[] out, int kvHead, double[][] keys, int position) {
         int group = shape.heads() / shape.kvHeads();
         int dims = shape.headDim();
         double[] queries = queries(position);
-        int values = shape.queryCols() + shape.kvCols() + kvHead * dims;
+        double[][] values = new double[position + 1][];
+        for (int j = shape.firstVisible(position); j <= position; j++) {
+            values[j] = value(j, shape.queryCols() + shape.kvCols() + kvHead * dims);
+        }
         for (int head = kvHead * group; head < (kvHead + 1) * group; head++) {
             double[] weights = new double[position + 1];
             int of = head;
@@ -93,7 +123,7 @@ record AttentionReference(
             }
             for (int j = shape.firstVisible(position); j <= position; j++) {
                 for (int i = 0; i < dims; i++) {
-                    out[head * dims + i] += weights[j] / sum * inputs[j][values + i];
+                    out[head * dims + i] += weights[j] / sum * values[j][i];
                 }
             }
         }

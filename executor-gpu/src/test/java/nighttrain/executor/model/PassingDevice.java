@@ -12,6 +12,7 @@ import nighttrain.executor.device.RecurrentOps;
 import nighttrain.executor.device.Sampler;
 import nighttrain.executor.device.StepIo;
 import nighttrain.executor.device.Tensor;
+import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.WeightFormat;
 
 /** Everything as the device underneath, for subclasses to change one thing. */
@@ -85,8 +86,9 @@ class PassingDevice implements Device {
     }
 
     @Override
-    public KvPages kvPages(String role, int group, int tracks, int pages, int pageTokens, int kvHeads, int headDim) {
-        return real.kvPages(role, group, tracks, pages, pageTokens, kvHeads, headDim);
+    public KvPages kvPages(
+            String role, int group, int tracks, int pages, int pageTokens, int kvHeads, int headDim, KvFormat format) {
+        return real.kvPages(role, group, tracks, pages, pageTokens, kvHeads, headDim, format);
     }
 
     @Override

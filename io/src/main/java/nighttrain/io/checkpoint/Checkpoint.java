@@ -53,7 +53,12 @@ public interface Checkpoint extends AutoCloseable {
 
     /** The same tensors with what an engine makes of them. */
     default Checkpoint with(WeightFormat.Choice weights) {
-        return new ChosenWeights(this, spec().with(weights));
+        return with(spec().with(weights));
+    }
+
+    /** The same tensors of a model that differs from {@link #spec} in what an engine makes of them alone. */
+    default Checkpoint with(ModelSpec chosen) {
+        return new ChosenFormats(this, chosen);
     }
 
     /** What the user should know of it, a line each: nothing here stands in the way. */
@@ -67,8 +72,8 @@ public interface Checkpoint extends AutoCloseable {
     @Override
     void close();
 
-    /** A checkpoint whose spec says in what an engine keeps its weights. */
-    record ChosenWeights(Checkpoint of, ModelSpec spec) implements Checkpoint {
+    /** A checkpoint whose spec says in what an engine keeps weights, keys and values. */
+    record ChosenFormats(Checkpoint of, ModelSpec spec) implements Checkpoint {
         @Override
         public boolean has(String name) {
             return of.has(name);

@@ -47,6 +47,26 @@ public final class E4m3 {
         return most / MAX;
     }
 
+    /**
+     * Rounds {@code count} values from {@code from} on to e4m3 times a power of two, the least by which none is larger than {@link #MAX};
+     * at most 2^7, so that larger values than 57,344 become it. If one is infinite or NaN, all become NaN.
+     */
+    public static void round(float[] values, int from, int count) {
+        int most = 0; // NaN has the largest bits
+        for (int i = from; i < from + count; i++) {
+            most = Math.max(most, Float.floatToRawIntBits(values[i]) & Integer.MAX_VALUE);
+        }
+        int power = Math.min(Math.max(Math.getExponent(Float.intBitsToFloat(most)) - 8, -120), 7);
+        if (power < 7 && Float.intBitsToFloat(most) > Math.scalb(MAX, power)) {
+            power++;
+        }
+        float scale = Math.scalb(1f, power);
+        boolean finite = Float.isFinite(Float.intBitsToFloat(most));
+        for (int i = from; i < from + count; i++) {
+            values[i] = finite ? toFloat(of(values[i] / scale)) * scale : Float.NaN;
+        }
+    }
+
     public static float toFloat(byte code) {
         return VALUES[code & 0xff];
     }

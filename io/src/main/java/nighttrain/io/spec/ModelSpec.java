@@ -28,6 +28,7 @@ import nighttrain.io.spec.Parameter.Table;
  * @param spellings other ways in which published checkpoints begin tensor names
  * @param quantization of the checkpoint's weights, where they are stored in 8 bits
  * @param weights which of them an engine keeps in 8 bits
+ * @param keysAndValues what an engine is asked to keep them in
  */
 public record ModelSpec(
         String modelType,
@@ -39,7 +40,8 @@ public record ModelSpec(
         Head head,
         List<Spelling> spellings,
         Optional<Quantization> quantization,
-        WeightFormat.Choice weights) {
+        WeightFormat.Choice weights,
+        KvFormat.Choice keysAndValues) {
     /** Of weights that are stored as they are. */
     public ModelSpec(
             String modelType,
@@ -60,7 +62,8 @@ public record ModelSpec(
                 head,
                 spellings,
                 Optional.empty(),
-                WeightFormat.Choice.NONE);
+                WeightFormat.Choice.NONE,
+                KvFormat.Choice.BF16);
     }
 
     public ModelSpec {
@@ -93,40 +96,47 @@ public record ModelSpec(
     /** The same with another head. */
     public ModelSpec withHead(Head other) {
         return new ModelSpec(
-                modelType, maxPositions, embedding, layers, wiring, finalNorm, other, spellings, quantization, weights);
+                modelType, maxPositions, embedding, layers, wiring, finalNorm, other, spellings, quantization, weights, keysAndValues);
     }
 
     /** The same with another embedding. */
     public ModelSpec withEmbedding(Embedding other) {
         return new ModelSpec(
-                modelType, maxPositions, other, layers, wiring, finalNorm, head, spellings, quantization, weights);
+                modelType, maxPositions, other, layers, wiring, finalNorm, head, spellings, quantization, weights, keysAndValues);
     }
 
     /** The same with other spellings. */
     public ModelSpec withSpellings(List<Spelling> other) {
         return new ModelSpec(
-                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, other, quantization, weights);
+                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, other, quantization, weights, keysAndValues);
     }
 
     /** The same with weights that are stored so. */
     public ModelSpec withQuantization(Quantization other) {
         return new ModelSpec(
-                modelType,
-                maxPositions,
-                embedding,
-                layers,
-                wiring,
-                finalNorm,
-                head,
-                spellings,
-                Optional.of(other),
-                weights);
+                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, spellings, Optional.of(other), weights, keysAndValues);
     }
 
     /** The same with weights that an engine keeps so. */
     public ModelSpec with(WeightFormat.Choice other) {
         return new ModelSpec(
-                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, spellings, quantization, other);
+                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, spellings, quantization, other, keysAndValues);
+    }
+
+    /** The same with keys and values that an engine keeps so. */
+    public ModelSpec with(KvFormat.Choice other) {
+        return new ModelSpec(
+                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, spellings, quantization, weights, other);
+    }
+
+    /** What an engine keeps keys and values in. */
+    public KvFormat kvFormat() {
+        boolean fp8 = switch (keysAndValues) {
+            case BF16 -> false;
+            case FP8 -> true;
+            case AUTO -> quantization.filter(Quantization::keysAndValues).isPresent();
+        };
+        return fp8 ? KvFormat.FP8 : KvFormat.PLAIN;
     }
 
     /** What an engine keeps the weights of a layer's matrix in, which is made of {@code parts}. */

@@ -16,6 +16,7 @@ import nighttrain.executor.device.Sampler;
 import nighttrain.executor.device.StepIo;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.device.cpu.CpuCommunicator.RankExchange;
+import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.WeightFormat;
 
 /** The reference and embedded default: fp32 on the heap; the ranks of a replica are threads of this process. */
@@ -127,8 +128,9 @@ public final class CpuDevice implements Device {
     }
 
     @Override
-    public KvPages kvPages(String role, int group, int tracks, int pages, int pageTokens, int kvHeads, int headDim) {
-        return new CpuKvPages(group, tracks, pages, pageTokens, kvHeads, headDim);
+    public KvPages kvPages(
+            String role, int group, int tracks, int pages, int pageTokens, int kvHeads, int headDim, KvFormat format) {
+        return new CpuKvPages(group, tracks, pages, pageTokens, kvHeads, headDim, format);
     }
 
     @Override

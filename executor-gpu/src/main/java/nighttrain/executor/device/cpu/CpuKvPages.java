@@ -1,11 +1,13 @@
 package nighttrain.executor.device.cpu;
 
 import nighttrain.executor.device.Ops.KvPages;
+import nighttrain.io.checkpoint.E4m3;
+import nighttrain.io.spec.KvFormat;
 
 /**
  * Keys and values of one layer. Keys are stored across, {@code [track][page][head][dim][position]}, so that a page's scores
  * are sums of whole vectors; values along, {@code [track][page][head][position][dim]}. Positions of a page are padded,
- * see {@link #PADDING}.
+ * see {@link #PADDING}. Pages in 8 bits hold the rounded numbers as fp32.
  */
 final class CpuKvPages implements KvPages {
     /** Whole rounds of a sum: then what a sum adds where does not depend on the machine. Vectors of at most 512 bits fit. */
@@ -16,18 +18,20 @@ final class CpuKvPages implements KvPages {
     private final int paddedTokens;
     private final int headDim;
     private final int kvHeads;
+    private final KvFormat format;
 
     /** One array a page and track: a cache of any size, and pages are only touched once they are used. */
     private final float[][][] keys;
 
     private final float[][][] values;
 
-    CpuKvPages(int group, int tracks, int pages, int pageTokens, int kvHeads, int headDim) {
+    CpuKvPages(int group, int tracks, int pages, int pageTokens, int kvHeads, int headDim, KvFormat format) {
         this.group = group;
         this.pageTokens = pageTokens;
         this.paddedTokens = (pageTokens + PADDING - 1) / PADDING * PADDING;
         this.headDim = headDim;
         this.kvHeads = kvHeads;
+        this.format = format;
         this.keys = new float[tracks][pages][];
         this.values = new float[tracks][pages][];
     }
@@ -64,9 +68,15 @@ final class CpuKvPages implements KvPages {
         return head * pageTokens * headDim;
     }
 
-    /** Stores one token's key and value of every head; {@code key} and {@code value} are indices into {@code data}. */
+    /** Stores one token's key and value of every head, rounded in place; {@code key} and {@code value} are indices into {@code data}. */
     void store(int track, int page, int slot, float[] data, int key, int value) {
         allocate(track, page);
+        if (format == KvFormat.FP8) {
+            for (int head = 0; head < kvHeads; head++) {
+                E4m3.round(data, key + head * headDim, headDim);
+                E4m3.round(data, value + head * headDim, headDim);
+            }
+        }
         float[] pageKeys = keys[track][page];
         for (int i = 0; i < kvHeads * headDim; i++) {
             pageKeys[i * paddedTokens + slot] = data[key + i];

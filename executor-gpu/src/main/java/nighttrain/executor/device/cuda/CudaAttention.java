@@ -20,6 +20,7 @@ import nighttrain.executor.device.cuda.step.StepInputs;
 import nighttrain.executor.device.cuda.step.StepTurns;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.executor.step.StepLimits;
+import nighttrain.io.spec.KvFormat;
 
 /** Attention of one rank: sequences with one token in the step go to the decode kernel, the others to the prefill kernel. */
 final class CudaAttention {
@@ -87,12 +88,13 @@ final class CudaAttention {
     }
 
     /** What the attention kernels are specialised for. */
-    static Map<String, Integer> defines(AttentionShape shape, int pageTokens, boolean sinks) {
+    static Map<String, Integer> defines(AttentionShape shape, int pageTokens, boolean sinks, boolean fp8) {
         return Map.of(
                 "HEAD_DIM", shape.headDim(),
                 "PAGE_TOKENS", pageTokens,
                 "GROUP", group(shape),
-                "SINKS", sinks ? 1 : 0);
+                "SINKS", sinks ? 1 : 0,
+                "KV_FP8", fp8 ? 1 : 0);
     }
 
     private static int group(AttentionShape shape) {
@@ -105,6 +107,7 @@ final class CudaAttention {
                 .pointer(qkv.address())
                 .pointer(pages.keys())
                 .pointer(pages.values())
+                .pointer(pages.scales())
                 .pointer(inputs.queryStarts())
                 .pointer(inputs.contexts())
                 .pointer(inputs.pageTables(pages.group()))
@@ -127,8 +130,8 @@ final class CudaAttention {
         int splits = Math.max(1, Math.min(wanted, Math.min(MAX_SPLITS, inputs.pagesPerSequence())));
         int padded = CudaKvPages.paddedDim(shape.headDim());
         reserve(splits == 1 ? 0 : (long) splits * columns * count * rows * (padded + 2), (long) columns * count);
-        KernelSource source = new KernelSource("attention_decode.cu", defines(shape, pageTokens, sinks.isPresent()));
-        DecodeRing ring = DecodeRing.of(padded);
+        KernelSource source = new KernelSource("attention_decode.cu", defines(shape, pageTokens, sinks.isPresent(), pages.isFp8()));
+        DecodeRing ring = DecodeRing.of(padded, pages.isFp8());
         modules.get("attention_decode", source)
                 .withSharedBytes(ring.sharedBytes())
                 .launch(
@@ -154,9 +157,9 @@ final class CudaAttention {
     }
 
     private void prefill(CudaTensor out, CudaTensor qkv, CudaKvPages pages, AttentionShape shape, Optional<CudaTensor> sinks) {
-        PrefillBlock block = PrefillBlock.of(hopper, shape, group(shape));
+        PrefillBlock block = PrefillBlock.of(hopper, shape, group(shape), pages.isFp8());
         PrefillWork work = prefillWork.computeIfAbsent(new Cut(block.rows(), group(shape)), this::work);
-        modules.get("attention_prefill", new KernelSource(block.file(), defines(shape, pageTokens, sinks.isPresent())))
+        modules.get("attention_prefill", new KernelSource(block.file(), defines(shape, pageTokens, sinks.isPresent(), pages.isFp8())))
                 .withSharedBytes(block.sharedBytes())
                 .launch(
                         streams.main(),
@@ -176,10 +179,10 @@ final class CudaAttention {
     public record DecodeRing(int threads, int sharedBytes) {
         private static final int MAX_STAGES = 8;
 
-        public static DecodeRing of(int paddedDim) {
+        public static DecodeRing of(int paddedDim, boolean fp8) {
             boolean wide = paddedDim > 128;
             int warps = wide ? 2 : 4;
-            int stageBytes = 64 * paddedDim; // 16 tokens of keys and of values
+            int stageBytes = fp8 ? 32 * paddedDim + 128 : 64 * paddedDim; // 16 tokens of keys and of values
             int stages = Math.min(MAX_STAGES, (wide ? 88 : 96) * 1024 / (warps * stageBytes));
             return new DecodeRing(warps * 32, warps * stages * stageBytes + (wide ? 32 * paddedDim : 0));
         }
@@ -188,28 +191,36 @@ final class CudaAttention {
     /** Which prefill kernel serves a shape, and its launch shape, derived as there. */
     record PrefillBlock(String file, int rows, int threads, int sharedBytes) {
         private static final int LARGEST_HOPPER_GROUP = 16;
+        /** Bytes of 16 numbers in 8 bits beside the scales of four tokens. */
+        private static final int STAGED_CHUNK = 20;
 
-        static PrefillBlock of(boolean hopper, AttentionShape shape, int group) {
+        static PrefillBlock of(boolean hopper, AttentionShape shape, int group, boolean fp8) {
             boolean aligned = shape.headDim() == 64 || shape.headDim() == 128;
             return hopper && aligned && group <= LARGEST_HOPPER_GROUP
-                    ? hopper(shape.headDim())
-                    : portable(shape.headDim());
+                    ? hopper(shape.headDim(), fp8)
+                    : portable(shape.headDim(), fp8);
         }
 
-        private static PrefillBlock hopper(int headDim) {
+        private static PrefillBlock hopper(int headDim, boolean fp8) {
             int rows = headDim == 64 ? 192 : 128;
             int tileBytes = headDim * CudaTensor.BF16;
+            int staged = fp8 ? 3 * 128 * (headDim / 16) * STAGED_CHUNK : 0;
             return new PrefillBlock(
-                    "attention_prefill_sm90.cu", rows, 128 + 2 * rows, (4 * 128 + rows) * tileBytes + 1024);
+                    "attention_prefill_sm90.cu", rows, 128 + 2 * rows, (4 * 128 + rows) * tileBytes + staged + 1024);
         }
 
-        private static PrefillBlock portable(int headDim) {
+        private static PrefillBlock portable(int headDim, boolean fp8) {
             int padded = CudaKvPages.paddedDim(headDim);
             boolean wide = padded > 128;
             int rows = 128;
             int tileTokens = wide ? 32 : 64;
+            int rowThreads = padded > 128 ? 16 : padded > 64 ? 8 : 4;
+            int staged = fp8 ? tileTokens * rowThreads * STAGED_CHUNK : 0;
             return new PrefillBlock(
-                    "attention_prefill.cu", rows, wide ? 256 : 128, (rows + 2 * tileTokens) * padded * CudaTensor.BF16);
+                    "attention_prefill.cu",
+                    rows,
+                    wide ? 256 : 128,
+                    (rows + 2 * tileTokens) * padded * CudaTensor.BF16 + staged);
         }
     }
 
@@ -282,21 +293,37 @@ final class CudaAttention {
     }
 
     /**
-     * bf16 keys and values, each {@code [page][track * kvHeads + head][pageTokens][paddedDim]}.
+     * Keys and values in bf16 or in 8 bits, each {@code [page][track * kvHeads + head][pageTokens][paddedDim]}.
      *
+     * @param scales of those in 8 bits a byte each, {@code [page][track * kvHeads + head][pageTokens / 16][keys, values][16]}; 0 for bf16
      * @param group the group of layers, which selects the page table of a sequence
      * @param keyHeads key heads of all tracks
      */
-    public record CudaKvPages(long keys, long values, int group, int keyHeads, int pageTokens) implements KvPages {
+    public record CudaKvPages(long keys, long values, long scales, int group, int keyHeads, int pageTokens)
+            implements KvPages {
         public static CudaKvPages allocated(
-                DeviceMemory memory, String role, int group, int pages, int keyHeads, int pageTokens, int headDim) {
-            long bytes = (long) pages * keyHeads * pageTokens * paddedDim(headDim) * CudaTensor.BF16;
+                DeviceMemory memory,
+                String role,
+                int group,
+                int pages,
+                int keyHeads,
+                int pageTokens,
+                int headDim,
+                KvFormat format) {
+            boolean fp8 = format == KvFormat.FP8;
+            long rows = (long) pages * keyHeads * pageTokens;
+            long bytes = rows * paddedDim(headDim) * (fp8 ? 1 : CudaTensor.BF16);
             return new CudaKvPages(
                     memory.allocate(role + ", keys", bytes).address(),
                     memory.allocate(role + ", values", bytes).address(),
+                    fp8 ? memory.allocate(role + ", scales", 2 * rows).address() : 0,
                     group,
                     keyHeads,
                     pageTokens);
+        }
+
+        boolean isFp8() {
+            return scales != 0;
         }
 
         /** Rows are padded with zeros to whole tiles of the tensor cores. */

@@ -40,6 +40,7 @@ import nighttrain.executor.device.cuda.tensor.HostCopies;
 import nighttrain.executor.device.cuda.tensor.WeightUpload;
 import nighttrain.executor.step.StepLimits;
 import nighttrain.io.UserError;
+import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.WeightFormat;
 
 /** One NVIDIA GPU as one rank sees it. */
@@ -235,13 +236,14 @@ final class CudaDevice implements Device {
     }
 
     @Override
-    public KvPages kvPages(String role, int group, int tracks, int pages, int pageTokens, int kvHeads, int headDim) {
+    public KvPages kvPages(
+            String role, int group, int tracks, int pages, int pageTokens, int kvHeads, int headDim, KvFormat format) {
         context.makeCurrent();
         if (pageTokens != layout.pageTokens()) {
             throw new IllegalArgumentException(
                     "tokens in a page: " + pageTokens + " (this device was opened for " + layout.pageTokens() + ")");
         }
-        return CudaKvPages.allocated(memory, role, group, pages, tracks * kvHeads, pageTokens, headDim);
+        return CudaKvPages.allocated(memory, role, group, pages, tracks * kvHeads, pageTokens, headDim, format);
     }
 
     @Override

@@ -220,7 +220,9 @@ final class CudaOps implements Ops {
                         "PAGE_TOKENS",
                         pageTokens,
                         "HEAD_NORMS",
-                        norms.isPresent() ? 1 : 0));
+                        norms.isPresent() ? 1 : 0,
+                        "KV_FP8",
+                        kv.isFp8() ? 1 : 0));
         int warps = Math.min(MOST_ROPE_WARPS, shape.heads() + 2 * shape.kvHeads());
         launching()
                 .get("rope_and_write_kv", source)
@@ -232,6 +234,7 @@ final class CudaOps implements Ops {
                                 .longs(x.trackStride())
                                 .pointer(kv.keys())
                                 .pointer(kv.values())
+                                .pointer(kv.scales())
                                 .pointer(inputs.positions())
                                 .pointer(inputs.slots(kv.group()))
                                 .pointer(inputs.copiedRows())

@@ -13,6 +13,7 @@ import nighttrain.executor.request.SamplingParams.Filter;
 import nighttrain.executor.request.SamplingParams.Penalties;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.SampleRequest;
+import nighttrain.io.spec.KvFormat;
 
 /** Prints the bits of small cases of every operation, a line each: a process of its own, for each way to run bytecode. */
 final class ModeBits {
@@ -80,7 +81,7 @@ final class ModeBits {
     private static float[] attention(CpuStep step, CpuOps ops, Random random, int window, int pageTokens) {
         int tokens = 21;
         AttentionShape shape = new AttentionShape(2, 1, 12, window);
-        CpuKvPages pages = new CpuKvPages(0, 1, 5, pageTokens, 1, 12);
+        CpuKvPages pages = new CpuKvPages(0, 1, 5, pageTokens, 1, 12, KvFormat.PLAIN);
         CpuTensor qkv = normal(random, 1, tokens, shape.qkvCols(), 2);
         int[] table = {3, 1, 4, 0, 2};
         for (int i = 0; i < tokens; i++) {

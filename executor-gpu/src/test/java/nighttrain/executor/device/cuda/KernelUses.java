@@ -48,14 +48,15 @@ final class KernelUses {
         Stream<KernelSource> gated = hopper ? Stream.of(FusedSwiGlu.SOURCE) : Stream.empty();
         Attention attention = (Attention) model.layers().get(0).mixer();
         return Stream.of(
-                        Stream.of(norm(model.hiddenSize(), model.finalNorm().kind()), rotation(attention)),
+                        Stream.of(norm(model.hiddenSize(), model.finalNorm().kind()), rotation(attention, false), rotation(attention, true)),
                         gated,
                         columns(attention),
                         attention(
                                 attention.headDim(),
                                 attention.heads() / attention.kvHeads(),
                                 hopper,
-                                attention.sinks().isPresent()))
+                                attention.sinks().isPresent(),
+                                false))
                 .flatMap(sources -> sources);
     }
 
@@ -72,7 +73,7 @@ final class KernelUses {
         return CudaOps.normSource(cols, norm == Norm.Kind.LAYER, false);
     }
 
-    private static KernelSource rotation(Attention attention) {
+    private static KernelSource rotation(Attention attention, boolean fp8) {
         return new KernelSource(
                 "rope_and_write_kv.cu",
                 Map.of(
@@ -83,13 +84,15 @@ final class KernelUses {
                         "PAGE_TOKENS",
                         PAGE_TOKENS,
                         "HEAD_NORMS",
-                        attention.headNorms().isPresent() && !attention.normsAllHeads() ? 1 : 0));
+                        attention.headNorms().isPresent() && !attention.normsAllHeads() ? 1 : 0,
+                        "KV_FP8",
+                        fp8 ? 1 : 0));
     }
 
-    static Stream<KernelSource> attention(int headDim, int group, boolean hopper, boolean sinks) {
+    static Stream<KernelSource> attention(int headDim, int group, boolean hopper, boolean sinks, boolean fp8) {
         AttentionShape shape = new AttentionShape(group, 1, headDim, 0);
-        Map<String, Integer> defines = CudaAttention.defines(shape, PAGE_TOKENS, sinks);
-        String prefill = PrefillBlock.of(hopper, shape, group).file();
+        Map<String, Integer> defines = CudaAttention.defines(shape, PAGE_TOKENS, sinks, fp8);
+        String prefill = PrefillBlock.of(hopper, shape, group, fp8).file();
         return Stream.of(new KernelSource("attention_decode.cu", defines), new KernelSource(prefill, defines));
     }
 }

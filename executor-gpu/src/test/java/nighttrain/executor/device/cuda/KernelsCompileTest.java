@@ -116,10 +116,14 @@ class KernelsCompileTest {
     /** Phi-2's heads, the largest heads and groups, gpt-oss's sinks, and a width that no vector divides. */
     private static Stream<KernelSource> limits(boolean hopper) {
         return Stream.of(
-                        KernelUses.attention(80, 1, hopper, false),
-                        KernelUses.attention(256, 32, hopper, false),
-                        KernelUses.attention(64, 8, hopper, true),
-                        KernelUses.attention(64, 8, false, true),
+                        KernelUses.attention(80, 1, hopper, false, false),
+                        KernelUses.attention(256, 32, hopper, false, false),
+                        KernelUses.attention(64, 8, hopper, true, false),
+                        KernelUses.attention(64, 8, false, true, false),
+                        KernelUses.attention(128, 4, hopper, false, true),
+                        KernelUses.attention(64, 8, hopper, true, true),
+                        KernelUses.attention(80, 1, hopper, false, true),
+                        KernelUses.attention(256, 32, hopper, false, true),
                         Stream.of(KernelUses.norm(61, Norm.Kind.RMS)))
                 .flatMap(sources -> sources);
     }

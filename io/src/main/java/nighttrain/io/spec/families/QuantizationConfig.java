@@ -74,7 +74,8 @@ final class QuantizationConfig {
         return new Quantization(
                 block.isPresent() ? Scales.BLOCK : Scales.TENSOR,
                 block,
-                names(config.hasNonNull("modules_to_not_convert") ? "modules_to_not_convert" : "ignored_layers"));
+                names(config.hasNonNull("modules_to_not_convert") ? "modules_to_not_convert" : "ignored_layers"),
+                false);
     }
 
     private Quantization compressedTensors() {
@@ -119,7 +120,14 @@ final class QuantizationConfig {
         if (scales == Scales.BLOCK && block.isEmpty()) {
             throw bad("block_structure", weights.path("block_structure"), "rows and columns");
         }
-        return new Quantization(scales, block, names("ignore"));
+        return new Quantization(scales, block, names("ignore"), keysAndValues());
+    }
+
+    /** Scales of keys and values that a checkpoint may have beside this are not read: an engine makes finer ones. */
+    private boolean keysAndValues() {
+        JsonNode scheme = config.path("kv_cache_scheme");
+        return scheme.path("num_bits").asInt(0) == 8
+                && scheme.path("type").asText("").equals("float");
     }
 
     private Optional<Block> block(String key, JsonNode size) {
