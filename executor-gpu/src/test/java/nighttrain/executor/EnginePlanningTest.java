@@ -14,6 +14,7 @@ import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.ModelSpec;
 import org.junit.jupiter.api.Test;
 
@@ -93,6 +94,30 @@ class EnginePlanningTest {
                         .ranks())
                 .as("296 GB of weights")
                 .isEqualTo(4);
+    }
+
+    /** A page in 8 bits takes 129 bytes where it takes 256 in bf16, so memory holds nearly twice as many. */
+    @Test
+    void pagesOfEightBitsAreTwiceAsMany() {
+        EngineConfig asked =
+                EngineConfig.defaults().with(new Lengths(2048, 128)).withMaxNumSeqs(256);
+        EngineConfig fp8 = asked.with(new KvConfig(16, 0, true, KvFormat.Choice.FP8));
+        EnginePlan bf16 = Engines.planOn(SMALL, 1, asked, DENSE_8B);
+        EnginePlan half = Engines.planOn(SMALL, 1, fp8, DENSE_8B);
+        assertThat((double) half.kvPages() / bf16.kvPages()).isBetween(256 / 129.0 - 0.01, 256 / 129.0 + 0.01);
+        assertThat((double) half.cache().bytes() / bf16.cache().bytes()).isBetween(0.999, 1.001);
+        assertThat(Engines.memoryOn(SMALL, 1, fp8, DENSE_8B).usefulCacheBytes() * 256)
+                .isEqualTo(Engines.memoryOn(SMALL, 1, asked, DENSE_8B).usefulCacheBytes() * 129);
+    }
+
+    /** CPUs keep the rounded numbers as fp32. */
+    @Test
+    void pagesOfEightBitsTakeOnCpusWhatOthersTake() {
+        EngineConfig cpu =
+                EngineConfig.on(Backend.CPU).with(new StepConfig(4, 0, 512)).withThreads(1);
+        EngineConfig fp8 = cpu.with(new KvConfig(16, 0, true, KvFormat.Choice.FP8));
+        assertThat(Engines.plan(fp8, DENSE_8B).cache().bytes())
+                .isEqualTo(Engines.plan(cpu, DENSE_8B).cache().bytes());
     }
 
     @Test

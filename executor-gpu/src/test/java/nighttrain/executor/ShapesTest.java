@@ -12,6 +12,7 @@ import nighttrain.executor.perf.Roofline;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.WeightFormat;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -76,12 +77,21 @@ class ShapesTest {
         assertThat(ModelFootprint.gpuBytesPerRank(model, 1)).isEqualTo(2 * 30_532_122_624L);
     }
 
+    /** In 8 bits a key or a value of 128 numbers takes 129 bytes. */
+    @Test
+    void keysAndValuesOfEightBitsTakeHalfAndTheirScales() {
+        ModelSpec model = shape("dense-8b").with(KvFormat.Choice.FP8);
+        assertThat(ModelFootprint.kvBytesPerRank(model, 1)).isEqualTo(2 * 32 * 8 * 129);
+        assertThat(ModelFootprint.kvBytesPerRank(model, 4)).isEqualTo(2 * 32 * 2 * 129);
+        assertThat(ModelFootprint.kvBytesPerRank(shape("dense-8b"), 1)).isEqualTo(2 * 32 * 8 * 256);
+    }
+
     /** Of four key and value heads eight ranks have one each, two the same one. */
     @Test
     void moreRanksThanKeyHeadsHaveCopies() {
         ModelSpec model = shape("qwen3-30b-a3b");
-        assertThat(ModelFootprint.kvElementsPerRank(model, 4)).isEqualTo(model.kvElementsPerToken() / 4);
-        assertThat(ModelFootprint.kvElementsPerRank(model, 8)).isEqualTo(model.kvElementsPerToken() / 4);
+        assertThat(ModelFootprint.kvBytesPerRank(model, 4)).isEqualTo(2 * model.kvElementsPerToken() / 4);
+        assertThat(ModelFootprint.kvBytesPerRank(model, 8)).isEqualTo(2 * model.kvElementsPerToken() / 4);
         long whole = 48L * (128 * 2048 + 2 * 2048 + 2 * 128) + 2048 + 151_936L * 2048;
         long keysAndValues = 48L * 2 * 4 * 128 * 2048;
         assertThat(ModelFootprint.parametersPerRank(model, 8))

@@ -21,6 +21,7 @@ import nighttrain.executor.perf.Roofline.Step;
 import nighttrain.executor.perf.StepTime;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.ModelSpec;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -103,6 +104,23 @@ class StepTimeTest {
                 .isBetween(0.25, 0.28);
         double longer = roofline.seconds(Step.decode(256, 16_000)) * bytesPerSecond;
         assertThat(longer - bytes).as("keys and values alone grow").isCloseTo(15 * keys, within(1e6));
+    }
+
+    /** What a context adds to a decode step are its keys and values, each with the byte of its scale; the multiplications stay in bf16. */
+    @Test
+    void keysAndValuesOfEightBitsAreHalfTheBytes() {
+        ModelSpec model = shape("dense-8b");
+        double plain = ofContext(model, new PeakRates(1, 1e18));
+        assertThat(plain).isCloseTo(2.0 * 2 * 32 * 8 * 128 * 256 * 1_000, within(1e3));
+        assertThat(ofContext(model.with(KvFormat.Choice.FP8), new PeakRates(1, 1e18)) / plain)
+                .isCloseTo(129 / 256.0, within(1e-6));
+        PeakRates slow = new PeakRates(1e18, 1);
+        assertThat(ofContext(model.with(KvFormat.Choice.FP8), slow)).isEqualTo(ofContext(model, slow));
+    }
+
+    private static double ofContext(ModelSpec model, PeakRates peak) {
+        Roofline roofline = new Roofline(model, 1, peak);
+        return roofline.seconds(Step.decode(256, 2_000)) - roofline.seconds(Step.decode(256, 1_000));
     }
 
     @Test

@@ -94,11 +94,6 @@ record AttentionBlock(
     }
 
     @Override
-    public long cachedElementsPerToken() {
-        return 2L * placement.localTracks() * shape().kvCols();
-    }
-
-    @Override
     public Optional<String> indivisible() {
         return spec.normsAllHeads()
                 ? Optional.of("queries and keys of this model are normed over all heads at once")

@@ -33,11 +33,6 @@ public interface Block {
         return Map.of();
     }
 
-    /** Elements that one token leaves in this rank's cache. */
-    default long cachedElementsPerToken() {
-        return 0;
-    }
-
     /** What it has that no GPU kernel serves; none where it runs on GPUs. */
     default Optional<String> missingOnGpus() {
         return Optional.empty();

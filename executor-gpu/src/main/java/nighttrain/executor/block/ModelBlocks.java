@@ -168,14 +168,6 @@ public final class ModelBlocks {
         return copies;
     }
 
-    /** Keys and values that one token leaves on this rank, in elements. */
-    public long kvElementsPerToken() {
-        return layers.stream()
-                .flatMap(LayerBlock::blocks)
-                .mapToLong(Block::cachedElementsPerToken)
-                .sum();
-    }
-
     private Stream<Fp8Matrix> fp8Matrices() {
         return layers.stream().flatMap(LayerBlock::blocks).flatMap(block -> block.fp8Matrices().stream());
     }

@@ -6,6 +6,7 @@ import java.util.Set;
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.DryRun.AllReduceCount;
 import nighttrain.executor.block.ModelBlocks;
+import nighttrain.executor.cache.CacheSpec;
 import nighttrain.executor.cache.CacheSpec.RecurrentState;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter;
@@ -49,9 +50,9 @@ public record ModelFootprint(
                 (long) allReduces.total() * model.hiddenSize());
     }
 
-    /** Keys and values that one token leaves on one of {@code ranks} ranks, in elements: ranks that are more than heads have the same. */
-    public static long kvElementsPerRank(ModelSpec model, int ranks) {
-        return ModelBlocks.of(model, 0, ranks).kvElementsPerToken();
+    /** Keys and values that one token leaves on a GPU of one of {@code ranks} ranks, in bytes: ranks that are more than heads have the same. */
+    public static long kvBytesPerRank(ModelSpec model, int ranks) {
+        return CacheSpec.bytesPerToken(model, ranks, HardwareProfile.BF16_BYTES) / ranks;
     }
 
     /** Bytes of the weights of one of {@code ranks} ranks on a GPU. */

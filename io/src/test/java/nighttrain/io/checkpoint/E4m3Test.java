@@ -41,6 +41,44 @@ class E4m3Test {
         }
     }
 
+    /** A row has the least power of two that brings its largest magnitude to 448 at most, whatever the size of its numbers. */
+    @Test
+    void rowsOfPagesHavePowersOfTwo() {
+        float[] codes = new float[127];
+        for (int code = 0; code < codes.length; code++) {
+            codes[code] = E4m3.toFloat((byte) code);
+        }
+        for (int power = -110; power <= 7; power++) {
+            float[] row = new float[codes.length + 2];
+            for (int i = 0; i < codes.length; i++) {
+                row[i + 1] = Math.scalb(codes[i], power);
+            }
+            row[0] = 1e30f;
+            row[row.length - 1] = -1e30f;
+            float[] rounded = row.clone();
+            E4m3.round(rounded, 1, codes.length);
+            assertThat(rounded).as("2^%d, and what is beside", power).isEqualTo(row);
+        }
+        float[] finer = {448.5f, 17, -0.01f, 0};
+        E4m3.round(finer, 0, 4);
+        assertThat(finer).as("times 2: steps of 2 from 16 on").containsExactly(448, 16, -6 / 512f, 0);
+        float[] zeros = new float[3];
+        E4m3.round(zeros, 0, 3);
+        assertThat(zeros).containsOnly(0);
+    }
+
+    @Test
+    void rowsOfPagesEndAtTheLargestPower() {
+        float[] large = {57_344, -57_345, 1e9f, 256, 0};
+        E4m3.round(large, 0, 5);
+        assertThat(large).containsExactly(57_344, -57_344, 57_344, 256, 0);
+        for (float broken : new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
+            float[] row = {1, broken, 2};
+            E4m3.round(row, 0, 3);
+            assertThat(row).containsOnly(Float.NaN);
+        }
+    }
+
     @Test
     void whatIsTooLargeIsTheLargest() {
         IntStream.of(448, 463, 464, 465, 480, 10_000)

@@ -10,6 +10,7 @@ import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.WeightFormat;
 import nighttrain.jobs.cli.Command;
 import nighttrain.jobs.cli.ExitCode;
@@ -71,7 +72,13 @@ public final class InspectCommand implements Command {
             if (footprint.activeParameters() < footprint.parameters()) {
                 line(out, "active", "%,d parameters per token, embedding included", footprint.activeParameters());
             }
-            line(out, "KV cache", "%,d bytes per token in bf16", footprint.kvElementsPerToken() * BF16_BYTES);
+            line(
+                    out,
+                    "KV cache",
+                    "%,d bytes per token in bf16, %,d with --kv-cache-dtype fp8%s",
+                    footprint.kvElementsPerToken() * BF16_BYTES,
+                    ModelFootprint.kvBytesPerRank(config.with(KvFormat.Choice.FP8), 1),
+                    config.with(KvFormat.Choice.AUTO).kvFormat() == KvFormat.FP8 ? ", for which it asks" : "");
             if (footprint.stateBytesPerSequence() > 0) {
                 line(out, "state", "%,d bytes per sequence in fp32, of any length", footprint.stateBytesPerSequence());
             }
@@ -125,7 +132,7 @@ public final class InspectCommand implements Command {
                             ranks,
                             count,
                             size(ModelFootprint.gpuBytesPerRank(config.with(WeightFormat.Choice.AUTO), ranks)),
-                            ModelFootprint.kvElementsPerRank(config, ranks) * BF16_BYTES))
+                            ModelFootprint.kvBytesPerRank(config.with(KvFormat.Choice.AUTO), ranks)))
                     .orElseGet(() -> String.format(Locale.ROOT, "  %5d  %16s%n", ranks, "does not divide"));
         }
 

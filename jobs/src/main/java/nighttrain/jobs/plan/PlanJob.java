@@ -72,8 +72,8 @@ public final class PlanJob {
      */
     public Plan run() throws InterruptedException {
         Path model = Path.of(job.model());
-        try (Checkpoint checkpoint = (job.dummyWeights() ? Checkpoints.dummy(model) : Checkpoints.open(model))
-                .with(job.engine().weights())) {
+        try (Checkpoint stored = job.dummyWeights() ? Checkpoints.dummy(model) : Checkpoints.open(model)) {
+            Checkpoint checkpoint = stored.with(job.engine().applied(stored.spec()));
             return options.hardware().isPresent()
                     ? byProfile(options.hardware().get(), checkpoint)
                     : byTrial(checkpoint);

@@ -46,11 +46,16 @@ public final class JobFingerprints {
     private static Map<String, String> facts(SettingValues values) {
         Map<String, String> facts = new LinkedHashMap<>();
         for (Setting<?> setting : Settings.all()) {
-            if (setting.effect() == OutputEffect.BY_VALUE) {
+            if (setting.effect() == OutputEffect.BY_VALUE
+                    || (setting.effect() == OutputEffect.BY_OTHER_VALUE && isOther(values, setting))) {
                 facts.put(setting.option().substring(2), value(values, setting));
             }
         }
         return facts;
+    }
+
+    private static <T> boolean isOther(SettingValues values, Setting<T> setting) {
+        return !values.find(setting).equals(setting.defaultValue());
     }
 
     private static <T> String value(SettingValues values, Setting<T> setting) {

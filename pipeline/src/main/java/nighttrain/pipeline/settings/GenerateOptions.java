@@ -151,7 +151,8 @@ public record GenerateOptions(
                 new KvConfig(
                         values.get(Settings.PAGE_TOKENS),
                         values.get(Settings.KV_PAGES),
-                        values.get(Settings.PREFIX_CACHE)),
+                        values.get(Settings.PREFIX_CACHE),
+                        values.get(Settings.KV_CACHE_DTYPE)),
                 values.get(Settings.THREADS),
                 new GpuConfig(
                         List.of(),

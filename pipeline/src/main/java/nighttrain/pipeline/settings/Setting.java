@@ -102,6 +102,8 @@ public record Setting<T>(
     public enum OutputEffect {
         /** Its value changes the output: it is part of a job's fingerprint. */
         BY_VALUE,
+        /** As {@link #BY_VALUE}, but left out of the fingerprint at its default: jobs of versions that did not have it keep theirs. */
+        BY_OTHER_VALUE,
         /** What it leads to changes the output: the fingerprint has the model, the input, the prompts or the context length itself. */
         BY_CONTENT,
         /** It changes what is made of all rows together: an unfinished job goes on with another value. */

@@ -1,6 +1,7 @@
 package nighttrain.pipeline.settings;
 
 import static nighttrain.pipeline.settings.Setting.OutputEffect.BY_CONTENT;
+import static nighttrain.pipeline.settings.Setting.OutputEffect.BY_OTHER_VALUE;
 import static nighttrain.pipeline.settings.Setting.OutputEffect.BY_VALUE;
 import static nighttrain.pipeline.settings.Setting.OutputEffect.NONE;
 import static nighttrain.pipeline.settings.Setting.OutputEffect.OF_ALL_ROWS;
@@ -34,6 +35,7 @@ import java.util.stream.Stream;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.io.UserError;
+import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.WeightFormat;
 import nighttrain.io.text.Truncation;
 import nighttrain.pipeline.settings.Setting.OutputEffect;
@@ -77,6 +79,14 @@ public final class Settings {
             "weights of layers in 8 bits: auto as the checkpoint stores them, fp8 all of them",
             SettingGroup.MODEL,
             BY_VALUE);
+    public static final Setting<KvFormat.Choice> KV_CACHE_DTYPE = of(
+            "kvCacheDtype",
+            choice(KvFormat.Choice.class),
+            ASKED.kv().format(),
+            "auto|bf16|fp8",
+            "number format of keys and values: fp8 in 8 bits, which holds twice as many; auto as the checkpoint asks, mostly bf16",
+            SettingGroup.MODEL,
+            BY_OTHER_VALUE);
 
     public static final Setting<String> INPUT_PATH = optional(
             "input", PATH, "PATH", "prompts: a file, a directory or a pattern, any Hadoop URI", INPUT, BY_CONTENT);

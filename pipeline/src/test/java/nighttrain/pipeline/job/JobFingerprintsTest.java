@@ -8,6 +8,7 @@ import java.util.Map;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
+import nighttrain.io.spec.KvFormat;
 import org.junit.jupiter.api.Test;
 
 class JobFingerprintsTest {
@@ -24,6 +25,15 @@ class JobFingerprintsTest {
         assertThat(of(JOB.with(Settings.IGNORE_EOS, true)).changesSince(earlier))
                 .containsExactly("ignore-eos false -> true");
         assertThat(of(JOB.with(Settings.LIMIT, 3L)).changesSince(earlier)).containsExactly("limit none -> 3");
+    }
+
+    @Test
+    void aLaterSettingIsPartOfItWhereItIsNotTheDefault() {
+        Fingerprint fp8 = of(JOB.with(Settings.KV_CACHE_DTYPE, KvFormat.Choice.FP8));
+        assertThat(of(JOB).facts()).doesNotContainKey("kv-cache-dtype");
+        assertThat(of(JOB.with(Settings.KV_CACHE_DTYPE, KvFormat.Choice.AUTO))).isEqualTo(of(JOB));
+        assertThat(fp8.changesSince(of(JOB))).containsExactly("kv-cache-dtype (none) -> fp8");
+        assertThat(of(JOB).changesSince(fp8)).containsExactly("kv-cache-dtype fp8 -> (none)");
     }
 
     @Test

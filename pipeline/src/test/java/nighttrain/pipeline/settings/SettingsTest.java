@@ -21,6 +21,7 @@ class SettingsTest {
         --load-format auto
         --dtype auto
         --quantization auto
+        --kv-cache-dtype auto
         --input
         --format parquet
         --format-option []
@@ -129,6 +130,14 @@ class SettingsTest {
                         "--logprobs-before-constraint",
                         "--keep-columns",
                         "--token-ids");
+    }
+
+    /** So do these, in the fingerprints of jobs that have another value than the default. */
+    @Test
+    void everySettingThatIsPartOfSomeJobsFingerprints() {
+        assertThat(Settings.all().stream().filter(setting -> setting.effect() == OutputEffect.BY_OTHER_VALUE))
+                .extracting(Setting::option)
+                .containsExactly("--kv-cache-dtype");
     }
 
     @Test

@@ -7,6 +7,8 @@ import java.nio.file.Path;
 import java.util.Optional;
 import nighttrain.io.ModelDir;
 import nighttrain.io.UserError;
+import nighttrain.io.spec.KvFormat;
+import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Quantization;
 import nighttrain.io.spec.Quantization.Block;
 import nighttrain.io.spec.Quantization.Scales;
@@ -40,6 +42,21 @@ class QuantizationConfigTest {
         assertThat(read.covers("model.layers.10.mlp.up_proj")).isTrue();
         assertThat(read.covers("model.layers.1.mlp.up_proj")).isFalse();
         assertThat(read.covers("lm_head")).isFalse();
+    }
+
+    /** Of 8 bits in floating point; what else a checkpoint says of keys and values is no reason to round them. */
+    @ParameterizedTest
+    @CsvSource({"8,float,true", "8,int,false", "4,float,false"})
+    void keysAndValues(int bits, String type, boolean read) {
+        String plain = group("float-quantized", "\"num_bits\":8,\"type\":\"float\",\"strategy\":\"channel\"");
+        String scheme = ",\"kv_cache_scheme\":{\"num_bits\":" + bits + ",\"type\":\"" + type + "\",\"strategy\":\"tensor\"}}";
+        ModelSpec asking = model(plain.substring(0, plain.length() - 1) + scheme).read();
+        assertThat(asking.quantization().orElseThrow().keysAndValues()).isEqualTo(read);
+        assertThat(asking.with(KvFormat.Choice.AUTO).kvFormat()).isEqualTo(read ? KvFormat.FP8 : KvFormat.PLAIN);
+        assertThat(asking.with(KvFormat.Choice.BF16).kvFormat()).isEqualTo(KvFormat.PLAIN);
+        ModelSpec silent = model(plain).read();
+        assertThat(silent.with(KvFormat.Choice.AUTO).kvFormat()).isEqualTo(KvFormat.PLAIN);
+        assertThat(silent.with(KvFormat.Choice.FP8).kvFormat()).isEqualTo(KvFormat.FP8);
     }
 
     @Test
