@@ -23,6 +23,7 @@ import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.request.SamplingParams.Filter;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.spec.KvFormat;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -36,22 +37,27 @@ class EngineCudaTest {
     /** Every greedy token is, by the CPU's fp32 logits of the text before it, as likely as the likeliest but for bf16's error. */
     @ParameterizedTest
     @CsvSource({
-        "llama-gqa,1",
-        "qwen3,1",
-        "gpt2,1",
-        "phi,1",
-        "mistral-sliding-window,2",
-        "llama-gqa,2",
-        "parallel-track,4",
-        "desync-residual,4",
-        "laneformer,4"
+        "llama-gqa,1,BF16",
+        "qwen3,1,BF16",
+        "gpt2,1,BF16",
+        "phi,1,BF16",
+        "mistral-sliding-window,2,BF16",
+        "llama-gqa,2,BF16",
+        "parallel-track,4,BF16",
+        "desync-residual,4,BF16",
+        "laneformer,4,BF16",
+        "llama-gqa,1,FP8",
+        "qwen3,1,FP8",
+        "gpt2,1,FP8",
+        "mistral-sliding-window,2,FP8",
+        "parallel-track,2,FP8"
     })
-    void greedyTextIsLikely(String name, int ranks) throws Exception {
+    void greedyTextIsLikely(String name, int ranks, KvFormat.Choice kv) throws Exception {
         assumeThat(CudaDevices.count()).isGreaterThanOrEqualTo(ranks);
         List<Golden> goldens = Goldens.of(name);
         try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint(name))) {
             List<int[]> texts = new ArrayList<>();
-            try (Engine engine = Engines.open(config(Backend.CUDA, ranks, true), checkpoint)) {
+            try (Engine engine = Engines.open(config(Backend.CUDA, ranks, true, kv), checkpoint)) {
                 List<GenerationRequest> requests = IntStream.range(0, 24)
                         .mapToObj(
                                 i -> request(i, goldens.get(i % goldens.size()).ids(), SamplingParams.greedy(64)))
@@ -63,13 +69,14 @@ class EngineCudaTest {
                             .toArray());
                 }
             }
-            checkLikely(checkpoint, texts, goldens);
+            checkLikely(checkpoint, texts, goldens, kv);
         }
     }
 
-    private static void checkLikely(Checkpoint checkpoint, List<int[]> texts, List<Golden> goldens) throws Exception {
+    private static void checkLikely(
+            Checkpoint checkpoint, List<int[]> texts, List<Golden> goldens, KvFormat.Choice kv) throws Exception {
         SamplingParams scoring = SamplingParams.greedy(1).withLogprobs(1).withPromptLogprobs(true);
-        try (Engine exact = Engines.open(config(Backend.CPU, 1, false), checkpoint)) {
+        try (Engine exact = Engines.open(config(Backend.CPU, 1, false, kv), checkpoint)) {
             List<GenerationRequest> requests = IntStream.range(0, texts.size())
                     .mapToObj(i -> request(i, texts.get(i), scoring))
                     .toList();
@@ -152,10 +159,14 @@ class EngineCudaTest {
     }
 
     private static EngineConfig config(Backend backend, int ranks, boolean prefixCache) {
+        return config(backend, ranks, prefixCache, KvFormat.Choice.BF16);
+    }
+
+    private static EngineConfig config(Backend backend, int ranks, boolean prefixCache, KvFormat.Choice kv) {
         return EngineConfig.on(backend)
                 .with(new Layout(1, ranks))
                 .with(new StepConfig(8, 64, 0))
-                .with(new KvConfig(16, 0, prefixCache))
+                .with(new KvConfig(16, 0, prefixCache, kv))
                 .withThreads(2);
     }
 

@@ -51,7 +51,7 @@ class EightBitLogitsTest {
     }
 
     /**
-     * Keys after rotary positions, and values, in 8 bits move the logits of these random models as far as they do in PyTorch 2.11, with the
+     * Keys after rotary positions, and values, in 8 bits move the logits of these random models as far as they do in PyTorch 2.15, with the
      * same rounding (to {@code float8_e4m3fn} times a power of two) before transformers' {@code eager_attention_forward}.
      */
     @ParameterizedTest
