@@ -11,6 +11,7 @@ import nighttrain.executor.device.cuda.collective.Transport.TrackSum;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
 import nighttrain.executor.device.cuda.matmul.Fp8Operands;
 import nighttrain.executor.device.cuda.matmul.FusedSwiGlu;
+import nighttrain.executor.device.cuda.matmul.GroupedMatmul.TileRows;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Norm;
@@ -40,7 +41,12 @@ final class KernelUses {
                         Fp8Operands.source(4096),
                         Fp8Operands.source(28_672),
                         Fp8Operands.source(48)));
-        return Stream.of(rows, sums, others).flatMap(sources -> sources);
+        return Stream.of(rows, sums, others, experts()).flatMap(sources -> sources);
+    }
+
+    /** Products of experts, of inputs that vectors divide and of others. */
+    private static Stream<KernelSource> experts() {
+        return Stream.of(TileRows.values()).flatMap(rows -> Stream.of(rows.source(2048), rows.source(45)));
     }
 
     /** What a model's widths and heads are compiled into, on Hopper or another GPU. */

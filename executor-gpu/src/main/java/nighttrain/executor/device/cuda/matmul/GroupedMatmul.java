@@ -1,0 +1,107 @@
+package nighttrain.executor.device.cuda.matmul;
+
+import java.util.List;
+import java.util.Map;
+import nighttrain.executor.device.cuda.driver.CudaContext;
+import nighttrain.executor.device.cuda.driver.Streams;
+import nighttrain.executor.device.cuda.kernel.Kernel;
+import nighttrain.executor.device.cuda.kernel.KernelModules;
+import nighttrain.executor.device.cuda.kernel.KernelSource;
+import nighttrain.executor.device.cuda.kernel.Struct;
+import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
+import nighttrain.executor.device.cuda.tensor.CudaTensor;
+
+/**
+ * {@code out[t, r] = x[t, r] W^T + b} of the expert that row r of track t belongs to. Which that is, the device alone knows; launches depend on
+ * the number of rows.
+ */
+public final class GroupedMatmul {
+    private static final int COLS = 128;
+    private static final int DEPTH = 64;
+    private static final int ALIGNMENT = 8;
+
+    /** Blocks that a multiprocessor holds. */
+    private static final int BLOCKS_TOGETHER = 2;
+
+    private final KernelModules modules;
+    private final Streams streams;
+    private final int multiprocessors;
+
+    public GroupedMatmul(CudaContext context, KernelModules modules, Streams streams) {
+        this.modules = modules;
+        this.streams = streams;
+        this.multiprocessors = context.multiprocessors();
+    }
+
+    /** Rows of a tile, from the fewest on. */
+    public enum TileRows {
+        FEW(16, 4, 128),
+        SOME(32, 4, 128),
+        MANY(64, 4, 128),
+        MOST(128, 3, 256);
+
+        private final int rows;
+        private final int stages;
+        private final int threads;
+
+        TileRows(int rows, int stages, int threads) {
+            this.rows = rows;
+            this.stages = stages;
+            this.threads = threads;
+        }
+
+        /** The fewest that hold most experts' rows, so that their weights are read once. */
+        static TileRows of(int rows, int experts) {
+            return List.of(values()).stream()
+                    .filter(tile -> 2L * tile.rows * experts >= 3L * rows)
+                    .findFirst()
+                    .orElse(MOST);
+        }
+
+        /** The kernel for that many inputs. */
+        public KernelSource source(int inputs) {
+            return new KernelSource(
+                    "grouped_linear.cu", Map.of("ROWS", rows, "VECTOR", inputs % ALIGNMENT == 0 ? ALIGNMENT : 1));
+        }
+
+        private int sharedBytes(int slabs) {
+            return stages * (rows + COLS) * DEPTH * CudaTensor.BF16 + (slabs + 1) * Integer.BYTES;
+        }
+
+        /** The most tiles that a track's rows may be in. */
+        private long most(int allRows, int experts) {
+            return allRows / rows + (long) Math.min(allRows, experts);
+        }
+    }
+
+    /**
+     * Rows that belong to no expert are neither read nor written.
+     *
+     * @param experts {@code [tracks * experts, outputs, inputs]}, those of the first track first
+     * @param offsets address of {@code [tracks, experts + 1]} 32-bit integers: where an expert's rows begin, and where the last one's end
+     */
+    public void run(CudaTensor out, CudaTensor x, CudaMatrix experts, long offsets) {
+        int slabs = experts.tracks();
+        int perTrack = slabs / x.tracks();
+        TileRows tile = TileRows.of(x.rows(), perTrack);
+        long tiles = x.tracks() * tile.most(x.rows(), perTrack) * ((experts.outputs() + COLS - 1) / COLS);
+        int blocks = (int) Math.min(tiles, BLOCKS_TOGETHER * multiprocessors);
+        modules.get("grouped_linear", tile.source(experts.inputs()))
+                .withSharedBytes(tile.sharedBytes(slabs))
+                .launch(
+                        streams.main(),
+                        new Kernel.Grid(blocks, 1, 1, tile.threads, tile.sharedBytes(slabs)),
+                        new Struct()
+                                .pointer(out.address())
+                                .longs(out.trackStride())
+                                .pointer(x.address())
+                                .longs(x.trackStride())
+                                .pointer(experts.address())
+                                .pointer(experts.biasAddress())
+                                .pointer(offsets)
+                                .integer(x.tracks())
+                                .integer(perTrack)
+                                .integer(experts.outputs())
+                                .integer(experts.inputs()));
+    }
+}
