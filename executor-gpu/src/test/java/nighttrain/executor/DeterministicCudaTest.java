@@ -41,6 +41,8 @@ class DeterministicCudaTest {
         "llama-gqa,1,512",
         "llama-gqa,1,4096",
         "qwen3,1,512",
+        "qwen3-moe,1,512",
+        "pt-moe,1,512",
         "gpt2,1,512",
         "mistral-sliding-window,1,300",
         "llama-gqa,2,512",

@@ -19,7 +19,10 @@ public final class Buffers {
         for (BufferSpec spec : specs) {
             tensors.computeIfAbsent(
                     spec,
-                    one -> device.tensor(one.role(), tracks, Math.multiplyExact(rows, one.rowsPerToken()), one.cols()));
+                    one -> one.isLogits()
+                            ? device.logits(one.role(), tracks, Math.multiplyExact(rows, one.rowsPerToken()), one.cols())
+                            : device.tensor(
+                                    one.role(), tracks, Math.multiplyExact(rows, one.rowsPerToken()), one.cols()));
         }
         return new Buffers(tensors);
     }
@@ -41,16 +44,26 @@ public final class Buffers {
      * @param role what it is for, named in errors
      * @param cols of one track
      * @param rowsPerToken of every track
+     * @param isLogits whether it is fp32 on every device
      */
-    public record BufferSpec(String role, int cols, int rowsPerToken) {
+    public record BufferSpec(String role, int cols, int rowsPerToken, boolean isLogits) {
+        public BufferSpec(String role, int cols, int rowsPerToken) {
+            this(role, cols, rowsPerToken, false);
+        }
+
         /** Of a row per token and track. */
         public BufferSpec(String role, int cols) {
             this(role, cols, 1);
         }
 
-        /** Elements for one token of one track. */
-        long elementsPerToken() {
-            return (long) cols * rowsPerToken;
+        /** Of a row of logits per token and track. */
+        static BufferSpec ofLogits(String role, int cols) {
+            return new BufferSpec(role, cols, 1, true);
+        }
+
+        /** Bytes for one token of one track on a GPU. */
+        long gpuBytesPerToken() {
+            return (long) cols * rowsPerToken * (isLogits ? Float.BYTES : ModelBlocks.BF16);
         }
     }
 }

@@ -278,10 +278,10 @@ public final class Loader {
                         .forEach(part -> biases.add(bias(part, global(of), 0, part.outputs())));
             }
         }
-        Matrix.Rows rows = (slab, output, target) -> slabs.get(slab).read(0, output, target);
         Optional<float[]> bias = biases.isEmpty() ? Optional.empty() : Optional.of(concatenated(biases));
         Slices first = slabs.get(0);
-        return device.matrix(role, slabs.size(), first.outputs(), first.inputs(), rows, bias, WeightFormat.PLAIN);
+        return device.matrix(
+                role, slabs.size(), first.outputs(), first.inputs(), new Slabs(slabs), bias, WeightFormat.PLAIN);
     }
 
     /** Numbers of every local track, which every rank has whole. */
@@ -394,6 +394,19 @@ public final class Loader {
             at += part.length;
         }
         return all;
+    }
+
+    /** Matrices of one size, one behind the other. */
+    private record Slabs(List<Slices> slabs) implements Matrix.Rows {
+        @Override
+        public void read(int slab, int output, float[] target) {
+            slabs.get(slab).read(0, output, target);
+        }
+
+        @Override
+        public void readBfloat16(int slab, int output, int inputs, ShortBuffer target) {
+            slabs.get(slab).readBfloat16(0, output, inputs, target);
+        }
     }
 
     /** Rectangles cut from a checkpoint's tensors, one below the other: the rows of one matrix, read straight from the file. */

@@ -26,7 +26,7 @@ import nighttrain.io.spec.Wiring;
 
 /** A model on one of several ranks: its layers' blocks, and what follows from all of them. */
 public final class ModelBlocks {
-    private static final int BF16 = 2;
+    static final int BF16 = 2;
 
     /** As wide as the model, in a GPU's transport: one share of a sum and two staged sums. */
     private static final int TRANSPORT_BUFFERS = 3;
@@ -156,8 +156,8 @@ public final class ModelBlocks {
         // The stream, a spare one, what is normed; every partial output and its sum.
         long ofHidden = (long) model.hiddenSize() * (3 + 2L * outputBuffers() + TRANSPORT_BUFFERS);
         long ofBlocks =
-                buffers().stream().mapToLong(BufferSpec::elementsPerToken).sum();
-        return placement.localTracks() * ((ofHidden + ofBlocks) * BF16 + fp8RowBytes()) * maxTokens
+                buffers().stream().mapToLong(BufferSpec::gpuBytesPerToken).sum();
+        return placement.localTracks() * (ofHidden * BF16 + ofBlocks + fp8RowBytes()) * maxTokens
                 + head.bytes(maxSamples);
     }
 

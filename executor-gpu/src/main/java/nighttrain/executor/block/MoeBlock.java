@@ -46,7 +46,7 @@ record MoeBlock(MixtureOfExperts spec, Placement placement, Optional<MlpBlock> s
     }
 
     private BufferSpec logits() {
-        return new BufferSpec("router logits", spec.experts().size());
+        return BufferSpec.ofLogits("router logits", spec.experts().size());
     }
 
     private BufferSpec gathered() {
@@ -90,9 +90,15 @@ record MoeBlock(MixtureOfExperts spec, Placement placement, Optional<MlpBlock> s
         return copies;
     }
 
+    /** The kernel that routes has a thread for every expert, and a lane of a warp for every choice and group. */
     @Override
     public Optional<String> missingOnGpus() {
-        return Optional.of("mixtures of experts");
+        Router router = spec.router();
+        return spec.experts().size() > 512
+                        || chosen() > 32
+                        || router.groups().map(Router.Groups::count).orElse(1) > 32
+                ? Optional.of("mixtures of more than 512 experts, or 32 a token, or 32 groups")
+                : Optional.empty();
     }
 
     @Override
@@ -109,7 +115,7 @@ record MoeBlock(MixtureOfExperts spec, Placement placement, Optional<MlpBlock> s
         double hit = experts * (1 - missed);
         double rows = step.tokens() * (double) chosen() / placement.shards();
         List<Operation> operations = new ArrayList<>(List.of(
-                Operation.linear(tracks, step.tokens(), spec.experts().size(), hidden()),
+                routing(tracks, step.tokens()),
                 Operation.memory(tracks, 2 * rows * hidden()),
                 grouped(tracks, hit, rows, up().cols(), hidden()),
                 Operation.memory(tracks, rows * (up().cols() + spec.width())),
@@ -117,6 +123,15 @@ record MoeBlock(MixtureOfExperts spec, Placement placement, Optional<MlpBlock> s
                 Operation.memory(tracks, (rows + step.tokens()) * hidden())));
         shared.ifPresent(mlp -> operations.addAll(mlp.operations(step)));
         return operations;
+    }
+
+    /** The router's matmul, whose outputs are fp32. */
+    private Operation routing(int tracks, double tokens) {
+        double experts = spec.experts().size();
+        return new Operation(
+                2 * tracks * tokens * experts * hidden(),
+                tracks * (experts + tokens) * hidden(),
+                tracks * tokens * experts);
     }
 
     private static Operation grouped(int tracks, double hit, double rows, double outputs, double inputs) {

@@ -33,7 +33,12 @@ public interface Device extends AutoCloseable {
     Tensor tensor(String role, int tracks, int rows, int cols);
 
     /** Logits, kept in fp32 on every device: a coarser type would make ties. */
-    Tensor logits(String role, int rows, int cols);
+    Tensor logits(String role, int tracks, int rows, int cols);
+
+    /** Logits that have nothing to do with tracks. */
+    default Tensor logits(String role, int rows, int cols) {
+        return logits(role, 1, rows, cols);
+    }
 
     /** A small tensor of given values, {@code [tracks, rows, cols]}, kept in fp32: norms, angles. */
     Tensor constant(String role, int tracks, int rows, int cols, float[] values);

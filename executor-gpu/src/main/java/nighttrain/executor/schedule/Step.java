@@ -103,7 +103,7 @@ public record Step(List<Slice> slices, Batch batch) {
             }
         }
         return new Batch(
-                tokens, positions, queryStarts, pageTables, slots, copies(slices, queryStarts), outputRows, samples);
+                tokens, positions, queryStarts, pageTables, slots, copies(slices, queryStarts), outputRows, samples, 0);
     }
 
     private static Copies copies(List<Slice> slices, int[] queryStarts) {

@@ -19,6 +19,7 @@ import java.util.stream.IntStream;
  * @param copies keys and values that several sequences have
  * @param outputRows the tokens whose logits are wanted, ascending, a token once for each of its samples, {@code [samples]}
  * @param samples how to sample the token after each of these
+ * @param padding tokens at the end that only fill the step, and their sequences: nobody reads what comes of them
  */
 public record Batch(
         int[] tokens,
@@ -28,7 +29,8 @@ public record Batch(
         int[] slots,
         Copies copies,
         int[] outputRows,
-        List<SampleRequest> samples) {
+        List<SampleRequest> samples,
+        int padding) {
     /**
      * Tokens whose keys and values go to the pages of one more sequence, which has the same token there and the same before it.
      *
@@ -43,7 +45,7 @@ public record Batch(
         }
     }
 
-    /** Without copies. */
+    /** Without copies and padding. */
     public Batch(
             int[] tokens,
             int[] positions,
@@ -52,7 +54,7 @@ public record Batch(
             int[] slots,
             int[] outputRows,
             List<SampleRequest> samples) {
-        this(tokens, positions, queryStarts, pageTables, slots, Copies.NONE, outputRows, samples);
+        this(tokens, positions, queryStarts, pageTables, slots, Copies.NONE, outputRows, samples, 0);
     }
 
     /** Of a model that has one group of layers and no fixed states. */
@@ -123,7 +125,9 @@ public record Batch(
                 starts,
                 tables,
                 allSlots,
+                Copies.NONE,
                 IntStream.range(0, size).toArray(),
-                all);
+                all,
+                size - size());
     }
 }

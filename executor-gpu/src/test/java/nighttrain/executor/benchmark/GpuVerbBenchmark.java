@@ -6,11 +6,14 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Device.GraphRecorder.CapturedGraph;
 import nighttrain.executor.device.Device.PeakRates;
+import nighttrain.executor.device.ExpertOps;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Sampler;
@@ -132,12 +135,14 @@ class GpuVerbBenchmark {
         Tensor probe = device.tensor("probe", 1, 1, 8);
         Ops ops = timed(Ops.class, device.ops(), device, probe);
         Sampler sampler = timed(Sampler.class, device.sampler(), device, probe);
+        Optional<ExpertOps> experts = device.expertOps().map(real -> timed(ExpertOps.class, real, device, probe));
         return (Device) Proxy.newProxyInstance(
                 getClass().getClassLoader(),
                 new Class<?>[] {Device.class},
                 (proxy, method, arguments) -> switch (method.getName()) {
                     case "ops" -> ops;
                     case "sampler" -> sampler;
+                    case "expertOps" -> experts;
                     default -> invoke(method, device, arguments);
                 });
     }
@@ -167,8 +172,12 @@ class GpuVerbBenchmark {
     }
 
     private static String detail(Object[] arguments) {
-        return arguments != null && arguments.length > 0 && arguments[arguments.length - 1] instanceof Matrix matrix
-                ? " " + matrix.inputs() + " -> " + matrix.outputs()
-                : "";
+        return Stream.ofNullable(arguments)
+                .flatMap(Stream::of)
+                .filter(Matrix.class::isInstance)
+                .map(Matrix.class::cast)
+                .map(matrix -> " " + matrix.inputs() + " -> " + matrix.outputs())
+                .findFirst()
+                .orElse("");
     }
 }

@@ -284,7 +284,8 @@ public abstract class AbstractExpertTest extends OneDevice {
         /** A rank with {@code here} experts from {@code first} on. */
         float[] run(int first, int here) {
             ExpertOps experts = experts();
-            Tensor logitsOf = holding(logits, tracks, tokens, count);
+            Tensor logitsOf = device.logits("router logits", tracks, tokens, count);
+            device.write(logitsOf, logits);
             Choice choice = new Choice(
                     router,
                     correction.map(values -> device.constant("correction", tracks, 1, count, values)),

@@ -317,7 +317,8 @@ final class AttentionCase {
                 slots,
                 copies(step, starts),
                 new int[0],
-                List.of());
+                List.of(),
+                0);
     }
 
     private static Copies copies(List<Part> step, int[] starts) {

@@ -59,8 +59,8 @@ class PassingDevice implements Device {
     }
 
     @Override
-    public Tensor logits(String role, int rows, int cols) {
-        return real.logits(role, rows, cols);
+    public Tensor logits(String role, int tracks, int rows, int cols) {
+        return real.logits(role, tracks, rows, cols);
     }
 
     @Override

@@ -264,11 +264,6 @@ public enum Shapes {
         return new Router(norm, logits, 0, score, correction, groups, 2, true, 1.25, scales);
     }
 
-    /** Whether its layers have experts, which GPUs cannot compute yet. */
-    public boolean hasExperts() {
-        return model().layers().get(0).feedForward() instanceof MixtureOfExperts;
-    }
-
     private static Mixer mixer(char kind, String at, Attention attention) {
         Projections plain = attention.projections();
         return switch (kind) {

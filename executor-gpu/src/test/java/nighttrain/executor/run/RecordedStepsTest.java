@@ -12,6 +12,7 @@ import java.util.stream.Stream;
 import nighttrain.executor.Dfa;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Device;
+import nighttrain.executor.device.ExpertOps;
 import nighttrain.executor.device.Ranks;
 import nighttrain.executor.device.TestBackend;
 import nighttrain.executor.device.cuda.CudaBackend;
@@ -26,6 +27,7 @@ import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.step.StepLimits;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -53,7 +55,8 @@ class RecordedStepsTest {
     private record PlainAndRecorded(List<List<SampledToken>> plain, List<List<SampledToken>> recorded) {}
 
     static Stream<Arguments> shapesAndRanks() {
-        return Stream.of(Shapes.DENSE, Shapes.LADDER, Shapes.TRACKS_MEAN, Shapes.KRAKEN, Shapes.DESYNC, Shapes.DELAYED)
+        return Stream.of(Shapes.DENSE, Shapes.LADDER, Shapes.TRACKS_MEAN, Shapes.KRAKEN, Shapes.DESYNC, Shapes.DELAYED,
+                        Shapes.EXPERTS_DENSE, Shapes.EXPERTS_TRACKS)
                 .flatMap(shape -> Stream.of(1, 2, 4).map(ranks -> Arguments.of(shape, ranks)));
     }
 
@@ -69,6 +72,29 @@ class RecordedStepsTest {
             names = {"DENSE", "LADDER", "TRACKS_MEAN", "DELAYED"})
     void nccl(Shapes shape) {
         replaysChangeNoBit(CudaBackend.withNccl(), shape, 2);
+    }
+
+    /** A step of 17 sequences is recorded as one of 18. */
+    @Test
+    void paddingIsRoutedToNoExpert() {
+        RandomCheckpoint checkpoint = RandomCheckpoint.of(Shapes.EXPERTS_DENSE.model());
+        StepLimits limits = new StepLimits(24, 256, 0, Shapes.POSITIONS);
+        CacheLayout layout = CacheLayout.ofPages(TestBackend.PAGE_TOKENS, 24 * PAGES_PER_SEQUENCE);
+        try (Device device = GPUS.open(1).get(0)) {
+            ExpertOps experts = device.expertOps().orElseThrow();
+            Decoder decoder = Decoder.load(checkpoint, device, limits, layout);
+            int[] from = IntStream.range(0, 17).toArray();
+            Batch decode = step(from, IntStream.range(1, 18).toArray());
+            StepRunner recorded = new StepRunner(decoder, device.recorder());
+            recorded.launch(decode).await();
+            ExpertOps.Load once = experts.load();
+            new StepRunner(decoder, Optional.empty()).launch(decode).await();
+            ExpertOps.Load twice = experts.load();
+            recorded.launch(decode).await();
+            assertThat(once.tokens()).isEqualTo(17L * 2 * checkpoint.spec().layers().size());
+            assertThat(twice).isEqualTo(new ExpertOps.Load(2 * once.tokens(), 2 * once.busiest()));
+            assertThat(experts.load()).isEqualTo(new ExpertOps.Load(3 * once.tokens(), 3 * once.busiest()));
+        }
     }
 
     private static void replaysChangeNoBit(CudaBackend gpus, Shapes shape, int ranks) {

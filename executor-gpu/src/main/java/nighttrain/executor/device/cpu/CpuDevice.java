@@ -95,8 +95,8 @@ public final class CpuDevice implements Device {
     }
 
     @Override
-    public Tensor logits(String role, int rows, int cols) {
-        return CpuTensor.zeros(1, rows, cols);
+    public Tensor logits(String role, int tracks, int rows, int cols) {
+        return CpuTensor.zeros(tracks, rows, cols);
     }
 
     @Override

@@ -30,6 +30,7 @@ import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.matmul.CublasLt;
 import nighttrain.executor.device.cuda.matmul.Fp8Operands;
 import nighttrain.executor.device.cuda.matmul.FusedSwiGlu;
+import nighttrain.executor.device.cuda.matmul.GroupedMatmul;
 import nighttrain.executor.device.cuda.matmul.Matmuls;
 import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
 import nighttrain.executor.device.cuda.step.SampleResults;
@@ -60,6 +61,7 @@ final class CudaDevice implements Device {
     private final Matmuls matmuls;
     private final CudaStep step;
     private final CudaOps ops;
+    private final CudaExperts experts;
     private final CudaCommunicator communicator;
     private final CudaGraphRecorder recorder;
     private final WeightUpload upload;
@@ -101,6 +103,8 @@ final class CudaDevice implements Device {
                 matmuls,
                 new FusedSwiGlu(context, modules, streams, !options.deterministic()),
                 attention);
+        this.experts = new CudaExperts(
+                modules, streams, memory, inputs, fp8, new GroupedMatmul(context, modules, streams), maxTokens);
     }
 
     @Override
@@ -108,10 +112,9 @@ final class CudaDevice implements Device {
         return ops;
     }
 
-    /** None yet: models with experts are refused before a device is opened. */
     @Override
     public Optional<ExpertOps> expertOps() {
-        return Optional.empty();
+        return Optional.of(experts);
     }
 
     @Override
@@ -152,8 +155,8 @@ final class CudaDevice implements Device {
     }
 
     @Override
-    public Tensor logits(String role, int rows, int cols) {
-        return allocate(role, 1, rows, cols, CudaTensor.FP32);
+    public Tensor logits(String role, int tracks, int rows, int cols) {
+        return allocate(role, tracks, rows, cols, CudaTensor.FP32);
     }
 
     /** Allocates as many rows as matmuls compute. */
@@ -286,6 +289,7 @@ final class CudaDevice implements Device {
         if (!broken) {
             step.close();
             matmuls.close();
+            experts.close();
             modules.close();
             memory.close();
             streams.close();

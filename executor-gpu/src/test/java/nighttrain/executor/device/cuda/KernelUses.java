@@ -1,6 +1,7 @@
 package nighttrain.executor.device.cuda;
 
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import nighttrain.executor.device.Ops.AttentionShape;
@@ -13,9 +14,15 @@ import nighttrain.executor.device.cuda.matmul.Fp8Operands;
 import nighttrain.executor.device.cuda.matmul.FusedSwiGlu;
 import nighttrain.executor.device.cuda.matmul.GroupedMatmul.TileRows;
 import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.MixtureOfExperts.Activation;
+import nighttrain.io.spec.MixtureOfExperts.Router;
+import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.Parameter.Norm;
+import nighttrain.io.spec.Parameter.Vector;
 import nighttrain.io.spec.Rope;
+import nighttrain.io.spec.TensorSpec;
 
 /** The specialised kernels that the engine launches. */
 final class KernelUses {
@@ -44,9 +51,37 @@ final class KernelUses {
         return Stream.of(rows, sums, others, experts()).flatMap(sources -> sources);
     }
 
-    /** Products of experts, of inputs that vectors divide and of others. */
+    /** Few experts and many, in groups and not; every activation; widths that vectors divide and others. */
     private static Stream<KernelSource> experts() {
-        return Stream.of(TileRows.values()).flatMap(rows -> Stream.of(rows.source(2048), rows.source(45)));
+        Stream<KernelSource> routers = Stream.of(
+                        Router.softmax(Linear.of("router", 128, 2048, false), 8, true),
+                        Router.softmaxOfChosen(Linear.of("router", 5, 48, false), 2),
+                        inGroups(256, 8),
+                        inGroups(512, 10))
+                .map(CudaExperts::routeSource);
+        Stream<KernelSource> activations = Stream.concat(
+                Stream.of(Mlp.Activation.values())
+                        .map(Activation.Plain::new)
+                        .flatMap(one -> Stream.of(true, false).map(gated -> CudaExperts.source(2048, one, gated))),
+                Stream.of(CudaExperts.source(45, new Activation.ClampedSwiGlu(1.702, 7), true)));
+        Stream<KernelSource> products =
+                Stream.of(TileRows.values()).flatMap(rows -> Stream.of(rows.source(2048), rows.source(45)));
+        return Stream.of(routers, activations, products).flatMap(sources -> sources);
+    }
+
+    /** As DeepSeek V3's. */
+    private static Router inGroups(int experts, int chosen) {
+        return new Router(
+                Optional.empty(),
+                Linear.of("router", experts, 2048, false),
+                0,
+                Router.Score.SIGMOID,
+                Optional.of(new Vector("correction", experts, TensorSpec.Fill.ZERO)),
+                Optional.of(new Router.Groups(8, 4)),
+                chosen,
+                true,
+                2.5,
+                Optional.empty());
     }
 
     /** What a model's widths and heads are compiled into, on Hopper or another GPU. */

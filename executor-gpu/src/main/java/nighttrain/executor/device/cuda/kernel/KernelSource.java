@@ -25,6 +25,8 @@ public record KernelSource(String file, Map<String, Integer> defines) {
             "clock.cuh",
             "shared.cuh",
             "mma.cuh",
+            "activations.cuh",
+            "routing.cuh",
             "attention.cuh",
             "attention_mma.cuh",
             "hopper.cuh");

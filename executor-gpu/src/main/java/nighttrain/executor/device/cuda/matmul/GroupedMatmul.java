@@ -81,9 +81,12 @@ public final class GroupedMatmul {
      * @param offsets address of {@code [tracks, experts + 1]} 32-bit integers: where an expert's rows begin, and where the last one's end
      */
     public void run(CudaTensor out, CudaTensor x, CudaMatrix experts, long offsets) {
+        run(out, x, experts, offsets, TileRows.of(x.rows(), experts.tracks() / x.tracks()));
+    }
+
+    void run(CudaTensor out, CudaTensor x, CudaMatrix experts, long offsets, TileRows tile) {
         int slabs = experts.tracks();
         int perTrack = slabs / x.tracks();
-        TileRows tile = TileRows.of(x.rows(), perTrack);
         long tiles = x.tracks() * tile.most(x.rows(), perTrack) * ((experts.outputs() + COLS - 1) / COLS);
         int blocks = (int) Math.min(tiles, BLOCKS_TOGETHER * multiprocessors);
         modules.get("grouped_linear", tile.source(experts.inputs()))

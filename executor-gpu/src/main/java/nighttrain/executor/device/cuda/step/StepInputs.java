@@ -44,6 +44,7 @@ public final class StepInputs {
     private final int contexts;
     private final int decodes;
     private final int outputRows;
+    private final int padding;
     private final int samplesAt;
     private Batch batch = new Batch(new int[0], new int[0], new int[1], new int[0][], new int[0], List.of());
     private int decodeCount;
@@ -64,7 +65,8 @@ public final class StepInputs {
         this.contexts = queryStarts + sequenceRoom;
         this.decodes = contexts + sequenceRoom;
         this.outputRows = decodes + sequenceRoom;
-        this.samplesAt = outputRows + even(limits.maxSamples());
+        this.padding = outputRows + even(limits.maxSamples());
+        this.samplesAt = padding + 2;
         long fixedInts = samplesAt + (long) limits.maxSamples() * SampleTable.INTS;
         long tableInts = (long) limits.maxSequences() * groups * pagesPerSequence;
         this.fixed = memory.allocate("inputs of a step", fixedInts * Integer.BYTES);
@@ -94,6 +96,7 @@ public final class StepInputs {
         packing.put(queryStarts(), next.queryStarts());
         packing.put(contexts(), contextsAndDecodes());
         packing.put(outputRows(), next.outputRows());
+        packing.put(padding(), new int[] {next.padding()});
         int samplesFrom = packing.skip(sampleTable(0), next.samples().size() * SampleTable.INTS);
         automata.beginStep();
         samples[turn].write(
@@ -250,6 +253,11 @@ public final class StepInputs {
 
     public long outputRows() {
         return at(outputRows);
+    }
+
+    /** How many of the step's last tokens pad it. */
+    public long padding() {
+        return at(padding);
     }
 
     /** How the step's samples from {@code first} on are to be made. */
