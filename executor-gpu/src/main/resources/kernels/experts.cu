@@ -7,7 +7,7 @@
 //   gate      x[t][i] *= sigmoid(gate[t][i])
 //
 // Bytes: every operand once; gather reads a token once, whoever it chose. Grids: gather, combine (tokens, tracks); activate (blocks over the
-// vectors of all rows, tracks); gate (rows, tracks). Compile-time: VECTOR, and for activate F (0 SiLU, 1 GELU, 2 relu squared, 3 CLAMPED) and GATED.
+// vectors of all rows, tracks); gate (rows, tracks). Compile-time: VECTOR, and for activate ACTIVATION (0 SiLU, 1 GELU, 2 relu squared, 3 CLAMPED) and GATED.
 #include "activations.cuh"
 #include "routing.cuh"
 #include "rows.cuh"
@@ -31,9 +31,9 @@ extern "C" __global__ void gather(const Routing r, bf16* out, long long out_trac
 }
 
 __device__ __forceinline__ float activated(float x) {
-#if F == 0
+#if ACTIVATION == 0
     return silu_of(x);
-#elif F == 1
+#elif ACTIVATION == 1
     return gelu_of(x);
 #else
     return fmaxf(x, 0.0f) * fmaxf(x, 0.0f);
@@ -49,7 +49,7 @@ extern "C" __global__ void activate(const Routing r, bf16* out, long long out_tr
     const Vector up = GATED ? load(from + cols, v) : y;
     for (int i = 0; i < VECTOR; i++) {
         const float a = to_float(y.at[i]), u = to_float(up.at[i]);
-#if F == 3
+#if ACTIVATION == 3
         y.at[i] = to_bf16(silu_of(fminf(a, limit), alpha) * (fminf(fmaxf(u, -limit), limit) + 1.0f));
 #else
         y.at[i] = to_bf16(GATED ? activated(a) * u : activated(a));

@@ -19,10 +19,11 @@ constexpr int CHUNKS = DEPTH / 8;
 constexpr int STAGES = ROWS > 64 ? 3 : 4;
 constexpr int STAGE_BYTES = (ROWS + COLS) * DEPTH * 2;
 constexpr int WARP_ROWS = ROWS < 64 ? ROWS : 64;
-constexpr int WARP_COLS = 32;
+constexpr int WARP_COLS = ROWS > 64 ? 64 : 32; // large: a fragment is used more often once it is in registers
 constexpr int WARPS_ACROSS = COLS / WARP_COLS;
 constexpr int THREADS = ROWS / WARP_ROWS * WARPS_ACROSS * 32;
 constexpr int COPY_ROWS = THREADS / CHUNKS;
+constexpr int UNROLL = VECTOR == 8 ? 16 : 1; // of copies: one by one they would need registers
 constexpr int ROW_TILES = WARP_ROWS / 16, COL_TILES = WARP_COLS / 8;
 
 struct Grouped {
@@ -98,8 +99,7 @@ __device__ __forceinline__ void copy_chunk(unsigned to, const bf16* row, int k, 
         const unsigned low = there && at < inputs ? row[at] : 0, high = there && at + 1 < inputs ? row[at + 1] : 0;
         pairs[i] = low | high << 16;
     }
-    asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(pairs[0]), "r"(pairs[1]), "r"(pairs[2]), "r"(pairs[3])
-                 : "memory");
+    store_chunk(to, pairs);
 #endif
 }
 
@@ -113,13 +113,13 @@ struct Loader {
         const int row = threadIdx.x / CHUNKS, chunk = threadIdx.x % CHUNKS, at = k + chunk * 8;
         const bf16* x = g.x + tile.track * g.x_track_stride;
         const bf16* w = g.w + (long long)tile.slab * g.outputs * g.inputs;
-#pragma unroll
+#pragma unroll UNROLL
         for (int i = 0; i < ROWS; i += COPY_ROWS) {
             const int r = tile.row + i + row;
             const bool there = r < tile.end;
             copy_chunk(stage + swizzled(i + row, chunk), x + (long long)(there ? r : tile.row) * g.inputs, at, g.inputs, there);
         }
-#pragma unroll
+#pragma unroll UNROLL
         for (int i = 0; i < COLS; i += COPY_ROWS) {
             const int c = tile.col + i + row;
             const bool there = c < g.outputs;

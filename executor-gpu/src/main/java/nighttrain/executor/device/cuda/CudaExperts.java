@@ -274,7 +274,7 @@ final class CudaExperts implements ExpertOps, AutoCloseable {
                     case RELU_SQUARED -> 2;
                 }
                 : CLAMPED;
-        return new KernelSource("experts.cu", Map.of("VECTOR", vector(cols), "F", function, "GATED", gated ? 1 : 0));
+        return new KernelSource("experts.cu", Map.of("VECTOR", vector(cols), "ACTIVATION", function, "GATED", gated ? 1 : 0));
     }
 
     private static int vector(int cols) {

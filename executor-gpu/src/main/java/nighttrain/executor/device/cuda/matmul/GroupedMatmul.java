@@ -20,8 +20,7 @@ public final class GroupedMatmul {
     private static final int DEPTH = 64;
     private static final int ALIGNMENT = 8;
 
-    /** Blocks that a multiprocessor holds. */
-    private static final int BLOCKS_TOGETHER = 2;
+    private static final int THREADS = 128;
 
     private final KernelModules modules;
     private final Streams streams;
@@ -33,21 +32,21 @@ public final class GroupedMatmul {
         this.multiprocessors = context.multiprocessors();
     }
 
-    /** Rows of a tile, from the fewest on. */
+    /** Rows of a tile, from the fewest on; the kernel's stages; and the blocks that a large multiprocessor holds. */
     public enum TileRows {
-        FEW(16, 4, 128),
-        SOME(32, 4, 128),
-        MANY(64, 4, 128),
-        MOST(128, 3, 256);
+        FEW(16, 4, 3),
+        SOME(32, 4, 2),
+        MANY(64, 4, 2),
+        MOST(128, 3, 2);
 
         private final int rows;
         private final int stages;
-        private final int threads;
+        private final int blocks;
 
-        TileRows(int rows, int stages, int threads) {
+        TileRows(int rows, int stages, int blocks) {
             this.rows = rows;
             this.stages = stages;
-            this.threads = threads;
+            this.blocks = blocks;
         }
 
         /** The fewest that hold most experts' rows, so that their weights are read once. */
@@ -88,12 +87,12 @@ public final class GroupedMatmul {
         int slabs = experts.tracks();
         int perTrack = slabs / x.tracks();
         long tiles = x.tracks() * tile.most(x.rows(), perTrack) * ((experts.outputs() + COLS - 1) / COLS);
-        int blocks = (int) Math.min(tiles, BLOCKS_TOGETHER * multiprocessors);
+        int blocks = (int) Math.min(tiles, (long) tile.blocks * multiprocessors);
         modules.get("grouped_linear", tile.source(experts.inputs()))
                 .withSharedBytes(tile.sharedBytes(slabs))
                 .launch(
                         streams.main(),
-                        new Kernel.Grid(blocks, 1, 1, tile.threads, tile.sharedBytes(slabs)),
+                        new Kernel.Grid(blocks, 1, 1, THREADS, tile.sharedBytes(slabs)),
                         new Struct()
                                 .pointer(out.address())
                                 .longs(out.trackStride())
