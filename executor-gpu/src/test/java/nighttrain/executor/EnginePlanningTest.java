@@ -80,7 +80,6 @@ class EnginePlanningTest {
         assertThat(memory.usedBytes(plan)).isLessThanOrEqualTo(memory.budgetBytes());
     }
 
-    /** GPUs compute no experts yet, but what they would take is known. */
     @Test
     void mixturesOfExpertsArePlanned() {
         EnginePlan one = Engines.planOn(H200, 1, EngineConfig.defaults(), shape("qwen3-30b-a3b"));

@@ -311,9 +311,7 @@ class EngineTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "qwen3-moe | qwen3_moe (GPUs compute no mixtures of experts yet; use --backend cpu or choose another model)",
-                "pt-moe | parallel_track (GPUs compute no mixtures of experts yet; use --backend cpu or choose another model)",
-                "gpt-oss-mxfp4 | gpt_oss (GPUs compute no mixtures of experts yet; use --backend cpu or choose another model)"
+                "gpt-oss-mxfp4 | gpt_oss (GPUs compute no attention sinks yet; use --backend cpu or choose another model)"
             })
     void modelsThatGpusCannotComputeAreRefusedByName(String name, String message) {
         EngineConfig cuda = EngineConfig.on(Backend.CUDA).with(new StepConfig(4, 0, 0));

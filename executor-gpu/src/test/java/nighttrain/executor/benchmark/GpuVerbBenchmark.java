@@ -72,7 +72,7 @@ class GpuVerbBenchmark {
             Decoder decoder = Decoder.load(checkpoint, timed(device), limits, layout);
             System.out.printf("loaded in %.1f s%n", (System.nanoTime() - start) / 1e9);
             measure("prefill, one sequence of 8192", device, decoder, Steps.prefill(1, PREFILL_TOKENS));
-            measure(
+            double prefilled = measure(
                     "prefill, 8 sequences of 1024",
                     device,
                     decoder,
@@ -80,6 +80,18 @@ class GpuVerbBenchmark {
             String decode = "decode, batch " + batch + ", context " + context;
             double decoded = measure(decode, device, decoder, Steps.decode(batch, context));
             Roofline roofline = new Roofline(checkpoint.spec(), 1, peakRates);
+            double computing = 1e3
+                    * new Roofline(checkpoint.spec(), 1, new PeakRates(1e30, peakRates.flopsPerSecond()))
+                            .seconds(Roofline.Step.prefill(PREFILL_TOKENS, PREFILL_TOKENS / (double) PREFILLED));
+            System.out.printf(
+                    "prefill, 8 sequences of 1024: %.2f ms, whose operations take %.2f at the bf16 rate: %.2f of it%n",
+                    prefilled, computing, computing / prefilled);
+            device.expertOps()
+                    .map(ExpertOps::load)
+                    .filter(load -> load.tokens() > 0)
+                    .ifPresent(load -> System.out.printf(
+                            "tokens of the busiest expert over the average: %.2f%n",
+                            load.busiest() / (double) load.tokens()));
             double bound = 1e3 * roofline.seconds(Roofline.Step.decode(batch, context));
             System.out.printf(
                     "decode: %.2f ms of at least %.2f, %.2f of the roofline (copy %.2f TB/s, bf16 product %.0f TFLOP/s)%n",
