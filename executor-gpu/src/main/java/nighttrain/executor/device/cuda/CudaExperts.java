@@ -52,7 +52,8 @@ final class CudaExperts implements ExpertOps, AutoCloseable {
             DevicePointer offsets,
             DevicePointer done,
             DevicePointer load,
-            DeviceMemory.Pinned hostLoad) {}
+            DeviceMemory.Pinned hostLoad,
+            long hostLoadAddress) {}
 
     /** routing.cuh's {@code Routing}. */
     private record CudaRouting(Places places, Size size, int tokens, int first, int here) implements Routing {
@@ -141,7 +142,7 @@ final class CudaExperts implements ExpertOps, AutoCloseable {
                                 .pointer(inputs.padding())
                                 .pointer(routing.places.done.address())
                                 .pointer(routing.places.load.address())
-                                .pointer(routing.places.hostLoad.deviceAddress())
+                                .pointer(routing.places.hostLoadAddress)
                                 .number((float) router.logitCap())
                                 .number((float) router.scaling())
                                 .integer(router.renormalized() ? 1 : 0));
@@ -161,6 +162,7 @@ final class CudaExperts implements ExpertOps, AutoCloseable {
         return places.computeIfAbsent(size, one -> {
             long choices = (long) one.tracks * maxTokens * one.chosen;
             long masks = (long) one.tracks * words(maxTokens) * one.experts;
+            DeviceMemory.Pinned load = memory.pinned((long) one.tracks * LOAD_BYTES);
             return new Places(
                     memory.allocate("experts of tokens", choices * Integer.BYTES),
                     memory.allocate("weights of experts", choices * Float.BYTES),
@@ -169,7 +171,8 @@ final class CudaExperts implements ExpertOps, AutoCloseable {
                     memory.allocate("offsets of experts", (long) one.tracks * (one.experts + 1) * Integer.BYTES),
                     memory.allocate("blocks that route", (long) one.tracks * Integer.BYTES),
                     memory.allocate("load of experts", (long) one.tracks * LOAD_BYTES),
-                    memory.pinned((long) one.tracks * LOAD_BYTES));
+                    load,
+                    load.deviceAddress());
         });
     }
 
