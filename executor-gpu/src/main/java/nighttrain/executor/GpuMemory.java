@@ -20,7 +20,7 @@ import nighttrain.io.spec.ModelSpec;
  *     and values of some tokens
  */
 public record GpuMemory(long budgetBytes, long weightBytes, long activationBytes, long usefulCacheBytes) {
-    /** For libraries, kernels, recordings and the attention's partial results. */
+    /** For libraries, kernels, recordings, the attention's partial results and the routing of experts. */
     public static final long RESERVE_BYTES = 2L << 30;
 
     /** Tokens that every sequence of a full batch should find room for, for a layout to count as fitting. */
