@@ -35,6 +35,14 @@ __device__ __forceinline__ int4 load_shared_16(unsigned from) {
     return x;
 }
 
+// Four 8 x 8 arrays of 16 bits that a warp holds as mma's results are held, each transposed: a lane's address takes a column of
+// array lane / 8, the lane % 8th.
+__device__ __forceinline__ void store_matrices_transposed(unsigned to, unsigned a, unsigned b, unsigned c, unsigned d) {
+    asm volatile("stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(a), "r"(b),
+                 "r"(c), "r"(d)
+                 : "memory");
+}
+
 // ---- mbarriers: a phase ends once all its arrivals have come, and the phase before the first one counts as ended
 
 __device__ __forceinline__ void barrier_init(unsigned barrier, int arrivals) {
@@ -164,25 +172,45 @@ __device__ __forceinline__ unsigned long long matrix_descriptor(unsigned address
 // l % 4 * 2: element (r, j, e) is d[4 * j + 2 * r + e]. In registers, a is as for mma.m16n8k16.
 
 #define F4(d, i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
-#define F16(d, i) F4(d, i), F4(d, i + 4), F4(d, i + 8), F4(d, i + 12)
-#define F32(d, i) F16(d, i), F16(d, i + 16)
-#define D32 \
-    "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, " \
-    "%23, %24, %25, %26, %27, %28, %29, %30, %31"
-#define D64 \
-    D32 ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, " \
-        "%52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
-#define D128 \
-    D64 ", %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, %80, %81, %82, %83, %84, %85, " \
-        "%86, %87, %88, %89, %90, %91, %92, %93, %94, %95, %96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, " \
-        "%108, %109, %110, %111, %112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
+#define F8(d) F4(d, 0), F4(d, 4)
+#define F16(d) F8(d), F4(d, 8), F4(d, 12)
+#define F24(d) F16(d), F4(d, 16), F4(d, 20)
+#define F32(d) F24(d), F4(d, 24), F4(d, 28)
+#define F40(d) F32(d), F4(d, 32), F4(d, 36)
+#define F48(d) F40(d), F4(d, 40), F4(d, 44)
+#define F56(d) F48(d), F4(d, 48), F4(d, 52)
+#define F64(d) F56(d), F4(d, 56), F4(d, 60)
+#define F72(d) F64(d), F4(d, 64), F4(d, 68)
+#define F80(d) F72(d), F4(d, 72), F4(d, 76)
+#define F88(d) F80(d), F4(d, 80), F4(d, 84)
+#define F96(d) F88(d), F4(d, 88), F4(d, 92)
+#define F104(d) F96(d), F4(d, 96), F4(d, 100)
+#define F112(d) F104(d), F4(d, 104), F4(d, 108)
+#define F120(d) F112(d), F4(d, 112), F4(d, 116)
+#define F128(d) F120(d), F4(d, 120), F4(d, 124)
+#define D8 "%0, %1, %2, %3, %4, %5, %6, %7"
+#define D16 D8 ", %8, %9, %10, %11, %12, %13, %14, %15"
+#define D24 D16 ", %16, %17, %18, %19, %20, %21, %22, %23"
+#define D32 D24 ", %24, %25, %26, %27, %28, %29, %30, %31"
+#define D40 D32 ", %32, %33, %34, %35, %36, %37, %38, %39"
+#define D48 D40 ", %40, %41, %42, %43, %44, %45, %46, %47"
+#define D56 D48 ", %48, %49, %50, %51, %52, %53, %54, %55"
+#define D64 D56 ", %56, %57, %58, %59, %60, %61, %62, %63"
+#define D72 D64 ", %64, %65, %66, %67, %68, %69, %70, %71"
+#define D80 D72 ", %72, %73, %74, %75, %76, %77, %78, %79"
+#define D88 D80 ", %80, %81, %82, %83, %84, %85, %86, %87"
+#define D96 D88 ", %88, %89, %90, %91, %92, %93, %94, %95"
+#define D104 D96 ", %96, %97, %98, %99, %100, %101, %102, %103"
+#define D112 D104 ", %104, %105, %106, %107, %108, %109, %110, %111"
+#define D120 D112 ", %112, %113, %114, %115, %116, %117, %118, %119"
+#define D128 D120 ", %120, %121, %122, %123, %124, %125, %126, %127"
 
 // B_ROWS: b's rows of 128 bytes run along its columns (as values do, summed over tokens), not along the 16 summed over.
 template <bool ADD, bool B_ROWS>
 __device__ __forceinline__ void wgmma(float (&d)[64], const unsigned (&a)[4], unsigned long long b) {
     asm volatile("{ .reg .pred p; setp.ne.s32 p, %69, 0; wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {" D64
                  "}, {%64, %65, %66, %67}, %68, p, 1, 1, %70; }"
-                 : F32(d, 0), F32(d, 32)
+                 : F64(d)
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "n"((int)ADD), "n"((int)B_ROWS));
 }
 
@@ -190,7 +218,7 @@ template <bool ADD, bool B_ROWS>
 __device__ __forceinline__ void wgmma(float (&d)[32], const unsigned (&a)[4], unsigned long long b) {
     asm volatile("{ .reg .pred p; setp.ne.s32 p, %37, 0; wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {" D32
                  "}, {%32, %33, %34, %35}, %36, p, 1, 1, %38; }"
-                 : F32(d, 0)
+                 : F32(d)
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "n"((int)ADD), "n"((int)B_ROWS));
 }
 
@@ -199,23 +227,72 @@ template <bool ADD, bool B_ROWS>
 __device__ __forceinline__ void wgmma(float (&d)[64], unsigned long long a, unsigned long long b) {
     asm volatile("{ .reg .pred p; setp.ne.s32 p, %66, 0; wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {" D64
                  "}, %64, %65, p, 1, 1, 0, %67; }"
-                 : F32(d, 0), F32(d, 32)
+                 : F64(d)
                  : "l"(a), "l"(b), "n"((int)ADD), "n"((int)B_ROWS));
 }
 
-// d = a b where add is 0, known when it runs.
-__device__ __forceinline__ void wgmma(float (&d)[128], unsigned long long a, unsigned long long b, int add) {
-    asm volatile("{ .reg .pred p; setp.ne.s32 p, %130, 0; wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 {" D128
-                 "}, %128, %129, p, 1, 1, 0, 0; }"
-                 : F32(d, 0), F32(d, 32), F32(d, 64), F32(d, 96)
-                 : "l"(a), "l"(b), "r"(add));
+// Of COLS columns, 16 to 256: the first COLS / 2 of d's elements. d = a b where add is 0, known when it runs.
+template <int COLS, int SIZE>
+__device__ __forceinline__ void wgmma_cols(float (&d)[SIZE], unsigned long long a, unsigned long long b, int add) {
+    static_assert(COLS % 16 == 0 && COLS <= 2 * SIZE && COLS <= 256, "whole pairs of 8 columns");
+#define WGMMA(N, REGISTERS, D, A, B, ADD) \
+    if constexpr (COLS == N) { \
+        asm volatile("{ .reg .pred p; setp.ne.s32 p, " ADD ", 0; wgmma.mma_async.sync.aligned.m64n" #N \
+                     "k16.f32.bf16.bf16 {" REGISTERS "}, " A ", " B ", p, 1, 1, 0, 0; }" \
+                     : D \
+                     : "l"(a), "l"(b), "r"(add)); \
+    }
+    WGMMA(16, D8, F8(d), "%8", "%9", "%10")
+    WGMMA(32, D16, F16(d), "%16", "%17", "%18")
+    WGMMA(48, D24, F24(d), "%24", "%25", "%26")
+    WGMMA(64, D32, F32(d), "%32", "%33", "%34")
+    WGMMA(80, D40, F40(d), "%40", "%41", "%42")
+    WGMMA(96, D48, F48(d), "%48", "%49", "%50")
+    WGMMA(112, D56, F56(d), "%56", "%57", "%58")
+    WGMMA(128, D64, F64(d), "%64", "%65", "%66")
+    WGMMA(144, D72, F72(d), "%72", "%73", "%74")
+    WGMMA(160, D80, F80(d), "%80", "%81", "%82")
+    WGMMA(176, D88, F88(d), "%88", "%89", "%90")
+    WGMMA(192, D96, F96(d), "%96", "%97", "%98")
+    WGMMA(208, D104, F104(d), "%104", "%105", "%106")
+    WGMMA(224, D112, F112(d), "%112", "%113", "%114")
+    WGMMA(240, D120, F120(d), "%120", "%121", "%122")
+    WGMMA(256, D128, F128(d), "%128", "%129", "%130")
+#undef WGMMA
 }
 
 #undef F4
+#undef F8
 #undef F16
+#undef F24
 #undef F32
+#undef F40
+#undef F48
+#undef F56
+#undef F64
+#undef F72
+#undef F80
+#undef F88
+#undef F96
+#undef F104
+#undef F112
+#undef F120
+#undef F128
+#undef D8
+#undef D16
+#undef D24
 #undef D32
+#undef D40
+#undef D48
+#undef D56
 #undef D64
+#undef D72
+#undef D80
+#undef D88
+#undef D96
+#undef D104
+#undef D112
+#undef D120
 #undef D128
 
 // Before a wgmma that reads registers written since the last one.

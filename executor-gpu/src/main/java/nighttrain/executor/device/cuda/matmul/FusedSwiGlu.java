@@ -1,19 +1,14 @@
 package nighttrain.executor.device.cuda.matmul;
 
-import com.sun.jna.Library;
-import com.sun.jna.Memory;
-import com.sun.jna.Pointer;
-import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import nighttrain.executor.device.cuda.driver.CudaContext;
-import nighttrain.executor.device.cuda.driver.NativeLibraries;
 import nighttrain.executor.device.cuda.driver.Streams;
 import nighttrain.executor.device.cuda.kernel.Kernel;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
-import nighttrain.executor.device.cuda.kernel.Struct;
 import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
+import nighttrain.executor.device.cuda.matmul.TensorMaps.Tiled;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.io.spec.WeightFormat;
 
@@ -37,23 +32,18 @@ public final class FusedSwiGlu {
     private final KernelModules modules;
     private final Streams streams;
     private final int blocks;
-    private final Optional<TensorMaps> driver;
-    private final Map<Place, Struct> maps = new HashMap<>();
-
-    private record Place(long address, int tracks, int rows, int cols, long trackStride) {}
+    private final Optional<TensorMaps> maps;
 
     /** Serves no matmul if {@code wanted} is false or the GPU is not of the Hopper generation. */
     public FusedSwiGlu(CudaContext context, KernelModules modules, Streams streams, boolean wanted) {
         this.modules = modules;
         this.streams = streams;
         this.blocks = context.multiprocessors() / 2 * 2;
-        this.driver = wanted && context.isHopper()
-                ? NativeLibraries.find(TensorMaps.FILE, TensorMaps.class)
-                : Optional.empty();
+        this.maps = wanted ? TensorMaps.of(context) : Optional.empty();
     }
 
     public boolean serves(CudaTensor x, CudaMatrix matrix) {
-        return driver.isPresent()
+        return maps.isPresent()
                 && matrix.format() == WeightFormat.PLAIN
                 && x.rows() >= LEAST_ROWS
                 && matrix.biasAddress() == 0
@@ -63,76 +53,26 @@ public final class FusedSwiGlu {
 
     public void run(CudaTensor out, CudaTensor x, CudaMatrix matrix) {
         long matrixStride = (long) matrix.outputs() * matrix.inputs();
+        TensorMaps tensors = maps.orElseThrow();
         modules.get("linear_silu_mul", SOURCE)
                 .withSharedBytes(SHARED_BYTES)
                 .launch(
                         streams.main(),
                         new Kernel.Grid(blocks, 1, 1, THREADS, SHARED_BYTES),
-                        map(new Place(x.address(), x.tracks(), x.capacityRows(), x.cols(), x.trackStride())),
-                        map(new Place(
-                                matrix.address(), matrix.tracks(), matrix.outputs(), matrix.inputs(), matrixStride)),
+                        tensors.get(Tiled.rows(
+                                x.address(), x.tracks(), x.capacityRows(), x.cols(), x.trackStride(), TILE_ROWS)),
+                        tensors.get(Tiled.rows(
+                                matrix.address(),
+                                matrix.tracks(),
+                                matrix.outputs(),
+                                matrix.inputs(),
+                                matrixStride,
+                                TILE_ROWS)),
                         out.address(),
                         out.trackStride(),
                         x.tracks(),
                         x.rows(),
                         out.cols(),
                         x.cols());
-    }
-
-    private Struct map(Place place) {
-        return maps.computeIfAbsent(place, this::encoded);
-    }
-
-    private Struct encoded(Place place) {
-        Memory map = new Memory(TensorMaps.BYTES + TensorMaps.ALIGNMENT).align(TensorMaps.ALIGNMENT);
-        int status = driver.orElseThrow()
-                .cuTensorMapEncodeTiled(
-                        map,
-                        TensorMaps.TYPE_BF16,
-                        3,
-                        new Pointer(place.address),
-                        new long[] {place.cols, place.rows, place.tracks},
-                        new long[] {(long) place.cols * CudaTensor.BF16, place.trackStride * CudaTensor.BF16},
-                        new int[] {DEPTH, TILE_ROWS, 1},
-                        new int[] {1, 1, 1},
-                        TensorMaps.NOT_INTERLEAVED,
-                        TensorMaps.SWIZZLE_128B,
-                        TensorMaps.L2_128B,
-                        TensorMaps.ZEROS_OUTSIDE);
-        if (status != 0) {
-            throw new IllegalStateException("cuTensorMapEncodeTiled failed: " + place + " (CUDA error " + status + ")");
-        }
-        return new Struct().bytes(map.getByteArray(0, TensorMaps.BYTES));
-    }
-
-    /** What tells Hopper's copy engine where a matrix lies; from the driver, whose other functions JCuda has. Constants as in cuda.h. */
-    public interface TensorMaps extends Library {
-        /** The driver's library. */
-        String FILE = "libcuda.so.1";
-
-        /** Of a CUtensorMap, at a multiple of {@link #ALIGNMENT}. */
-        int BYTES = 128;
-
-        int ALIGNMENT = 64;
-
-        int TYPE_BF16 = 9;
-        int NOT_INTERLEAVED = 0;
-        int SWIZZLE_128B = 3;
-        int L2_128B = 2;
-        int ZEROS_OUTSIDE = 0;
-
-        int cuTensorMapEncodeTiled(
-                Pointer map,
-                int type,
-                int dimensions,
-                Pointer address,
-                long[] sizes,
-                long[] byteStrides,
-                int[] tile,
-                int[] elementStrides,
-                int interleave,
-                int swizzle,
-                int l2Promotion,
-                int outside);
     }
 }
