@@ -1,24 +1,29 @@
 // The matrix products of a mixture of experts, with Hopper's wgmma (sm_90a):
 //     out[t, i] = w[t, e] x[t, i] + bias[t, e]        for the rows i of expert e: offsets[t][e] <= i < offsets[t][e + 1]
+// GATED: of the first half of w's rows, the gates g, and the second, the ups u, in float32, never in memory,
+//     out[t, i] = g' / (1 + exp(-alpha g')) * (u' + shift)        g' = min(g, limit), u' = min(max(u, -limit), limit)
 // Rows are gathered by expert; how many each expert has is known on the device alone, so as many blocks as run at once find the
 // tiles of all experts there and take them in turn. The outputs are wgmma's rows, the tokens its columns: an expert's tokens are
 // cut evenly into tiles of at most TOKENS, which compute and store as many columns as have tokens, rounded up to 16. So few tokens
 // cost little beside reading the weights, once, and many fill whole tiles.
 // One thread has the copy engine fetch 64 of what is summed over at a time; the blocks of a cluster take different outputs for
-// the same tokens, and fetch a part of these for each other. The two computing warpgroups take 64 outputs each.
+// the same tokens, and fetch a part of these for each other. The two computing warpgroups take 64 rows of weights each: of gates
+// and ups 8 in turn, so that a thread has both.
 #include "bf16.cuh"
 #include "hopper.cuh"
 
-// CLUSTER: blocks; TOKENS: 64, 128 or 256.
-constexpr int OUTPUTS = 128;
+// CLUSTER: blocks; TOKENS: 64, 128 or 256; GATED: 0 or 1.
+constexpr int WEIGHT_ROWS = 128;
+constexpr int OUTPUTS = GATED ? WEIGHT_ROWS / 2 : WEIGHT_ROWS; // of a tile
 constexpr int DEPTH = 64; // 128 bytes: a row of a swizzled array
 constexpr int STAGES = TOKENS == 64 ? 8 : TOKENS == 128 ? 6 : 4;
 constexpr int BOX = TOKENS / 4; // tokens that are fetched at once
 constexpr int BOX_BYTES = BOX * DEPTH * 2;
-constexpr int WEIGHT_BYTES = OUTPUTS * DEPTH * 2;
+constexpr int WEIGHT_BYTES = WEIGHT_ROWS * DEPTH * 2;
 constexpr int STAGE_BYTES = WEIGHT_BYTES + TOKENS * DEPTH * 2;
-constexpr int PIECE = 64;                   // tokens that are stored at once
-constexpr int STORE_BYTES = PIECE * 64 * 2; // what a warpgroup has computed for them
+constexpr int CHUNKS = OUTPUTS / 2 / 8; // of 16 bytes, that a warpgroup computes for a token
+constexpr int STORE_BYTES = 64 * 64 * 2; // of a warpgroup
+constexpr int PIECE = TOKENS == 64 ? 64 : STORE_BYTES / 16 / CHUNKS; // tokens that are stored at once
 constexpr int COMPUTING_WARPS = 8;
 constexpr int THREADS = 128 + 32 * COMPUTING_WARPS;
 constexpr int TILES_TOGETHER = 8; // of an expert's tokens, before the next outputs
@@ -108,7 +113,11 @@ struct Stages {
         const int boxes = (tile.tokens + BOX - 1) / BOX;
         barrier_wait(empty + 8 * (n % STAGES), n / STAGES % 2 ^ 1);
         barrier_expect(here, WEIGHT_BYTES + boxes * BOX_BYTES);
-        copy_tile(at(n), w, tile.group, tile.output, k, here);
+        if (GATED) {
+            copy_groups(at(n), w, tile.group, tile.output / 8, k, here);
+        } else {
+            copy_tile(at(n), w, tile.group, tile.output, k, here);
+        }
         for (int i = rank; i < boxes; i += CLUSTER) {
             const unsigned to = at(n) + WEIGHT_BYTES + i * BOX_BYTES;
             if (CLUSTER == 1) {
@@ -157,13 +166,35 @@ __device__ __forceinline__ void multiply(float (&d)[TOKENS / 2], const Stages& s
     stages.release(n - 1);
 }
 
-// Through shared memory, for stores of 16 bytes; d as hopper.cuh says, output: the warpgroup's first, which its tokens' rows in
-// shared memory begin with.
+struct Activation {
+    float alpha, limit, shift;
+
+    __device__ __forceinline__ float of(float gate, float up) const {
+        const float g = fminf(gate, limit), u = fminf(fmaxf(up, -limit), limit);
+        return __fdividef(g, 1.0f + __expf(-alpha * g)) * (u + shift);
+    }
+};
+
+// Where a token's chunk lies among the warpgroup's, without bank conflicts.
+__device__ __forceinline__ unsigned staged(int token, int chunk) {
+    return CHUNKS == 8 ? swizzled_128(PIECE, token, chunk) : (token * CHUNKS + (chunk ^ token / 2 % CHUNKS)) * 16;
+}
+
+// Through shared memory, for stores of 16 bytes; d as hopper.cuh says. out, bias: of the tile's first token and the warpgroup's
+// first output, of which as many are there.
 __device__ __forceinline__ void store(const float (&d)[TOKENS / 2], unsigned staging, bf16* out, const bf16* bias, int tokens,
-                                      int output, int outputs, int warpgroup) {
-    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4, row = output + warp * 16 + lane / 4;
-    const float low = bias != nullptr && row < outputs ? to_float(bias[row]) : 0.0f;
-    const float high = bias != nullptr && row + 8 < outputs ? to_float(bias[row + 8]) : 0.0f;
+                                      int there, int outputs, int warpgroup, Activation activation) {
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
+    const int low = GATED ? warp * 8 + lane / 4 : warp * 16 + lane / 4, high = GATED ? low + outputs : low + 8;
+    const float bias_low = bias != nullptr && low < there ? to_float(bias[low]) : 0.0f;
+    const float bias_high = bias != nullptr && (GATED ? low : high) < there ? to_float(bias[high]) : 0.0f;
+    // What this thread has computed for 8 tokens: of its lower or, not GATED, its higher output.
+    auto pair = [&](int j, int r) {
+        const float* c = d + 4 * j;
+        return GATED ? pack(activation.of(c[0] + bias_low, c[2] + bias_high), activation.of(c[1] + bias_low, c[3] + bias_high))
+            : r == 0 ? pack(c[0] + bias_low, c[1] + bias_low)
+                     : pack(c[2] + bias_high, c[3] + bias_high);
+    };
 #pragma unroll
     for (int piece = 0; piece < TOKENS; piece += PIECE) {
         if (piece >= tokens) {
@@ -171,19 +202,22 @@ __device__ __forceinline__ void store(const float (&d)[TOKENS / 2], unsigned sta
         }
         named_barrier_sync(1 + warpgroup, 128); // the piece before has been stored
 #pragma unroll
-        for (int j = 0; j < PIECE / 8; j += 2) {
-            const float* c = d + (piece / 8 + j) * 4;
-            const unsigned to = swizzled_128(PIECE, j * 8 + lane / 16 * 8 + lane % 8, warp * 2 + lane / 8 % 2);
-            store_matrices_transposed(staging + to, pack(c[0] + low, c[1] + low), pack(c[2] + high, c[3] + high),
-                                      pack(c[4] + low, c[5] + low), pack(c[6] + high, c[7] + high));
+        for (int i = 0; i < PIECE / 8; i += GATED ? 4 : 2) {
+            const int j = piece / 8 + i;
+            if (GATED) {
+                store_matrices_transposed(staging + staged(i * 8 + lane, warp), pair(j, 0), pair(j + 1, 0), pair(j + 2, 0),
+                                          pair(j + 3, 0));
+            } else {
+                store_matrices_transposed(staging + staged(i * 8 + lane / 16 * 8 + lane % 8, warp * 2 + lane / 8 % 2), pair(j, 0),
+                                          pair(j, 1), pair(j + 1, 0), pair(j + 1, 1));
+            }
         }
         named_barrier_sync(1 + warpgroup, 128);
 #pragma unroll
-        for (int i = threadIdx.x % 128; i < PIECE * 8; i += 128) {
-            const int token = i / 8, chunk = i % 8;
-            if (piece + token < tokens && output + chunk * 8 < outputs) {
-                *(int4*)(out + (long long)(piece + token) * outputs + output + chunk * 8) =
-                    load_shared_16(staging + swizzled_128(PIECE, token, chunk));
+        for (int i = threadIdx.x % 128; i < PIECE * CHUNKS; i += 128) {
+            const int token = i / CHUNKS, chunk = i % CHUNKS;
+            if (piece + token < tokens && chunk * 8 < there) {
+                *(int4*)(out + (long long)(piece + token) * outputs + chunk * 8) = load_shared_16(staging + staged(token, chunk));
             }
         }
     }
@@ -193,7 +227,7 @@ __device__ __forceinline__ void store(const float (&d)[TOKENS / 2], unsigned sta
 extern "C" __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THREADS, 1)
     grouped_linear(const __grid_constant__ TensorMap x, const __grid_constant__ TensorMap w, bf16* out,
                    long long out_track_stride, const bf16* bias, const int* offsets, int tracks, int experts, int outputs,
-                   int depth) {
+                   int depth, float alpha, float limit, float shift) {
     extern __shared__ unsigned char shared[];
     __shared__ unsigned long long barriers[2][STAGES];
     const unsigned start = (shared_address(shared) + 1023) / 1024 * 1024;
@@ -225,9 +259,11 @@ extern "C" __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THR
         for (int t = blockIdx.x / CLUSTER; t < count; t += gridDim.x / CLUSTER, n += steps) {
             const Tile tile = tiles.at(t, rank);
             multiply<TOKENS>(d, stages, n, steps, (tile.tokens + 15) / 16 * 16, warpgroup);
-            store(d, staging + warpgroup * STORE_BYTES, out + tile.track * out_track_stride + (long long)tile.row * outputs,
-                  bias == nullptr ? bias : bias + (long long)tile.group * outputs, tile.tokens, tile.output + warpgroup * 64, outputs,
-                  warpgroup);
+            const int output = tile.output + warpgroup * OUTPUTS / 2;
+            const long long biases = (long long)tile.group * outputs * (GATED ? 2 : 1) + output;
+            store(d, staging + warpgroup * STORE_BYTES,
+                  out + tile.track * out_track_stride + (long long)tile.row * outputs + output,
+                  bias == nullptr ? bias : bias + biases, tile.tokens, outputs - output, outputs, warpgroup, {alpha, limit, shift});
         }
     }
     cluster_sync(); // none leaves while another may still fill its stages or arrive at its barriers

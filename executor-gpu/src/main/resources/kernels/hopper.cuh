@@ -145,6 +145,15 @@ __device__ __forceinline__ void copy_tile(unsigned to, const TensorMap& from, in
                  : "memory");
 }
 
+// Of a tensor whose rows lie in groups of 8 of several parts, [tracks, groups, parts, 8, cols]: groups from this one on.
+__device__ __forceinline__ void copy_groups(unsigned to, const TensorMap& from, int track, int group, int col,
+                                            unsigned barrier) {
+    asm volatile("cp.async.bulk.tensor.5d.shared::cluster.global.mbarrier::complete_tx::bytes "
+                 "[%0], [%1, {%3, %6, %6, %4, %5}], [%2];" ::"r"(to), "l"(&from), "r"(barrier), "r"(col), "r"(group),
+                 "r"(track), "r"(0)
+                 : "memory");
+}
+
 // To the same place, and barrier, in every block of the cluster.
 __device__ __forceinline__ void copy_tile_to_cluster(unsigned to, const TensorMap& from, int track, int row, int col,
                                                      unsigned barrier, int blocks) {

@@ -13,6 +13,7 @@ import nighttrain.executor.device.cuda.kernel.KernelSource;
 import nighttrain.executor.device.cuda.matmul.Fp8Operands;
 import nighttrain.executor.device.cuda.matmul.FusedSwiGlu;
 import nighttrain.executor.device.cuda.matmul.GroupedMatmul.TileRows;
+import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul.Tiling;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.MixtureOfExperts.Activation;
 import nighttrain.io.spec.MixtureOfExperts.Router;
@@ -86,7 +87,11 @@ final class KernelUses {
 
     /** What a model's widths and heads are compiled into, on Hopper or another GPU. */
     static Stream<KernelSource> of(ModelSpec model, boolean hopper) {
-        Stream<KernelSource> gated = hopper ? Stream.of(FusedSwiGlu.SOURCE) : Stream.empty();
+        Stream<KernelSource> gated = hopper
+                ? Stream.concat(
+                        Stream.of(FusedSwiGlu.SOURCE), Stream.of(Tiling.values())
+                                .flatMap(tiling -> Stream.of(tiling.source(false), tiling.source(true))))
+                : Stream.empty();
         Attention attention = (Attention) model.layers().get(0).mixer();
         return Stream.of(
                         Stream.of(norm(model.hiddenSize(), model.finalNorm().kind()), rotation(attention, false), rotation(attention, true)),

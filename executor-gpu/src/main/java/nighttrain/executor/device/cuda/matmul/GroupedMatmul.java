@@ -2,12 +2,14 @@ package nighttrain.executor.device.cuda.matmul;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import nighttrain.executor.device.cuda.driver.CudaContext;
 import nighttrain.executor.device.cuda.driver.Streams;
 import nighttrain.executor.device.cuda.kernel.Kernel;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
 import nighttrain.executor.device.cuda.kernel.Struct;
+import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul.Rows;
 import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
@@ -25,11 +27,23 @@ public final class GroupedMatmul {
     private final KernelModules modules;
     private final Streams streams;
     private final int multiprocessors;
+    private final Optional<HopperGroupedMatmul> hopper;
 
     public GroupedMatmul(CudaContext context, KernelModules modules, Streams streams) {
+        this(context, modules, streams, HopperGroupedMatmul.on(context, modules, streams));
+    }
+
+    private GroupedMatmul(
+            CudaContext context, KernelModules modules, Streams streams, Optional<HopperGroupedMatmul> hopper) {
         this.modules = modules;
         this.streams = streams;
         this.multiprocessors = context.multiprocessors();
+        this.hopper = hopper;
+    }
+
+    /** By the kernel that runs on any GPU alone. */
+    public static GroupedMatmul portable(CudaContext context, KernelModules modules, Streams streams) {
+        return new GroupedMatmul(context, modules, streams, Optional.empty());
     }
 
     /** Rows of a tile, from the fewest on; the kernel's stages; and the blocks that a large multiprocessor holds. */
@@ -80,9 +94,14 @@ public final class GroupedMatmul {
      * @param offsets address of {@code [tracks, experts + 1]} 32-bit integers: where an expert's rows begin, and where the last one's end
      */
     public void run(CudaTensor out, CudaTensor x, CudaMatrix experts, long offsets) {
-        run(out, x, experts, offsets, TileRows.of(x.rows(), experts.tracks() / x.tracks()));
+        if (hopper.isPresent() && HopperGroupedMatmul.serves(experts, false)) {
+            hopper.get().run(out, Rows.of(x), experts, offsets, Optional.empty());
+        } else {
+            run(out, x, experts, offsets, TileRows.of(x.rows(), experts.tracks() / x.tracks()));
+        }
     }
 
+    /** By the portable kernel. */
     void run(CudaTensor out, CudaTensor x, CudaMatrix experts, long offsets, TileRows tile) {
         int slabs = experts.tracks();
         int perTrack = slabs / x.tracks();

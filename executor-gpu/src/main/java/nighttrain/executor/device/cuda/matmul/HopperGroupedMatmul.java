@@ -29,13 +29,18 @@ public final class HopperGroupedMatmul {
     private final KernelModules modules;
     private final Streams streams;
     private final int multiprocessors;
-    private final Optional<TensorMaps> maps;
+    private final TensorMaps tensors;
 
-    public HopperGroupedMatmul(CudaContext context, KernelModules modules, Streams streams) {
+    private HopperGroupedMatmul(CudaContext context, KernelModules modules, Streams streams, TensorMaps tensors) {
         this.modules = modules;
         this.streams = streams;
         this.multiprocessors = context.multiprocessors();
-        this.maps = TensorMaps.of(context);
+        this.tensors = tensors;
+    }
+
+    /** None on GPUs of another generation. */
+    public static Optional<HopperGroupedMatmul> on(CudaContext context, KernelModules modules, Streams streams) {
+        return TensorMaps.of(context).map(tensors -> new HopperGroupedMatmul(context, modules, streams, tensors));
     }
 
     /**
@@ -48,8 +53,7 @@ public final class HopperGroupedMatmul {
         FEW(64, 1, 8),
         SOME(128, 1, 6),
         MANY(256, 2, 4),
-        MANY_ALONE(256, 1, 4),
-        SOME_PAIRED(128, 2, 6);
+        MANY_ALONE(256, 1, 4);
 
         private final int tokens;
         private final int cluster;
@@ -66,8 +70,9 @@ public final class HopperGroupedMatmul {
             return meanRows <= 40 ? FEW : meanRows <= 96 ? SOME : MANY;
         }
 
-        public KernelSource source() {
-            return new KernelSource("grouped_linear_sm90.cu", Map.of("TOKENS", tokens, "CLUSTER", cluster));
+        public KernelSource source(boolean gated) {
+            return new KernelSource(
+                    "grouped_linear_sm90.cu", Map.of("TOKENS", tokens, "CLUSTER", cluster, "GATED", gated ? 1 : 0));
         }
 
         private int boxRows() {
@@ -80,9 +85,8 @@ public final class HopperGroupedMatmul {
         }
     }
 
-    public boolean serves(CudaTensor x, CudaMatrix experts) {
-        return maps.isPresent()
-                && experts.format() == WeightFormat.PLAIN
+    static boolean serves(CudaMatrix experts) {
+        return experts.format() == WeightFormat.PLAIN
                 && experts.tracks() <= MOST_GROUPS
                 && experts.inputs() % ALIGNMENT == 0
                 && experts.outputs() % ALIGNMENT == 0;
@@ -98,10 +102,42 @@ public final class HopperGroupedMatmul {
         run(out, x, experts, offsets, Tiling.of(x.rows() * x.tracks() / experts.tracks()));
     }
 
+    /** As cut by {@code tiling}. */
     public void run(CudaTensor out, CudaTensor x, CudaMatrix experts, long offsets, Tiling tiling) {
-        TensorMaps tensors = maps.orElseThrow();
+        Tiled weights = Tiled.rows(
+                experts.address(),
+                experts.tracks(),
+                experts.outputs(),
+                experts.inputs(),
+                (long) experts.outputs() * experts.inputs(),
+                TILE_OUTPUTS);
+        launch(out, x, experts, weights, offsets, tiling, Optional.empty());
+    }
+
+    /** What stands between gate and up: {@code g * sigmoid(alpha * g) * (u + shift)} of both within {@code limit}, gates without a lower one. */
+    public record Gated(float alpha, float limit, float shift) {
+        public static final Gated SWIGLU = new Gated(1, Float.POSITIVE_INFINITY, 0);
+    }
+
+    /** Multiplies by gates and ups, {@code [tracks * experts, 2 * outputs, inputs]}, and activates. */
+    public void run(
+            CudaTensor out, CudaTensor x, CudaMatrix experts, long offsets, Tiling tiling, Gated activation) {
+        Tiled weights = Tiled.pairs(
+                experts.address(), experts.tracks(), experts.outputs() / 2, experts.inputs(), TILE_OUTPUTS);
+        launch(out, x, experts, weights, offsets, tiling, Optional.of(activation));
+    }
+
+    private void launch(
+            CudaTensor out,
+            CudaTensor x,
+            CudaMatrix experts,
+            Tiled weights,
+            long offsets,
+            Tiling tiling,
+            Optional<Gated> activation) {
         int sharedBytes = tiling.sharedBytes(experts.tracks());
-        modules.get("grouped_linear", tiling.source())
+        Gated gated = activation.orElse(Gated.SWIGLU);
+        modules.get("grouped_linear", tiling.source(activation.isPresent()))
                 .withSharedBytes(sharedBytes)
                 .launch(
                         streams.main(),
@@ -109,20 +145,17 @@ public final class HopperGroupedMatmul {
                                 multiprocessors / tiling.cluster * tiling.cluster, 1, 1, THREADS, sharedBytes),
                         tensors.get(Tiled.rows(
                                 x.address(), x.tracks(), x.capacityRows(), x.cols(), x.trackStride(), tiling.boxRows())),
-                        tensors.get(Tiled.rows(
-                                experts.address(),
-                                experts.tracks(),
-                                experts.outputs(),
-                                experts.inputs(),
-                                (long) experts.outputs() * experts.inputs(),
-                                TILE_OUTPUTS)),
+                        tensors.get(weights),
                         out.address(),
                         out.trackStride(),
                         experts.biasAddress(),
                         offsets,
                         x.tracks(),
                         experts.tracks() / x.tracks(),
-                        experts.outputs(),
-                        experts.inputs());
+                        out.cols(),
+                        experts.inputs(),
+                        gated.alpha,
+                        gated.limit,
+                        gated.shift);
     }
 }

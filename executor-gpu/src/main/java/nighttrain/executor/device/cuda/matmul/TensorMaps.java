@@ -58,6 +58,15 @@ final class TensorMaps {
                     List.of((long) cols, trackStride),
                     List.of(64, boxRows, 1));
         }
+
+        /** As many rows of {@code [tracks, 2, rows, cols]}: of either half 8 in turn. {@code rows} is a multiple of 8. */
+        static Tiled pairs(long address, int tracks, int rows, int cols, int boxRows) {
+            return new Tiled(
+                    address,
+                    List.of((long) cols, 8L, 2L, rows / 8L, (long) tracks),
+                    List.of((long) cols, (long) rows * cols, 8L * cols, 2L * rows * cols),
+                    List.of(64, 8, 2, boxRows / 16, 1));
+        }
     }
 
     /** A kernel's argument. */

@@ -1,0 +1,246 @@
+package nighttrain.executor.device.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import nighttrain.executor.device.cuda.driver.CudaContext;
+import nighttrain.executor.device.cuda.driver.DeviceMemory;
+import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
+import nighttrain.executor.device.cuda.driver.Streams;
+import nighttrain.executor.device.cuda.kernel.KernelModules;
+import nighttrain.executor.device.cuda.matmul.GroupedMatmul;
+import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul;
+import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul.Gated;
+import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul.Tiling;
+import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
+import nighttrain.executor.device.cuda.tensor.CudaTensor;
+import nighttrain.executor.device.cuda.tensor.HostCopies;
+import nighttrain.io.checkpoint.Bfloat16;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Products of experts against float64 on bf16 values, by every kernel and tiling; rows of nobody stay as they were. */
+@Tag("gpu")
+class GroupedMatmulTest {
+    private static final int UNOWNED = 70;
+    private static final float POISON = 12345;
+    private static CudaContext context;
+    private static Streams streams;
+    private static KernelModules modules;
+
+    @BeforeAll
+    static void open() {
+        CudaDevices.count();
+        context = new CudaContext(0);
+        context.makeCurrent();
+        streams = new Streams();
+        modules = new KernelModules(new CudaDevices.CudaLibraries().compiler(context.architecture()));
+    }
+
+    @AfterAll
+    static void close() {
+        streams.drain();
+        modules.close();
+        streams.close();
+        context.close(false);
+    }
+
+    static Stream<Arguments> cases() {
+        // rows of the experts of every track; inputs, outputs, bias
+        int[] edges = {0, 1, 15, 16, 17, 0, 63, 64, 65, 127, 129, 255, 256, 257, 300, 0};
+        return Stream.of(
+                Arguments.of(new int[][] {edges}, 200, 136, true),
+                Arguments.of(new int[][] {edges}, 64, 264, false),
+                Arguments.of(new int[][] {{0, 0, 1200, 0}}, 72, 8, true),
+                Arguments.of(new int[][] {{0, 0, 0}}, 64, 64, false),
+                Arguments.of(new int[][] {{3}}, 2880, 72, true),
+                Arguments.of(new int[][] {new int[200], ones(200)}, 128, 128, false),
+                Arguments.of(new int[][] {{5, 0, 90}, {0, 0, 31}, {530, 40, 0}}, 136, 400, true));
+    }
+
+    private static int[] ones(int count) {
+        int[] ones = new int[count];
+        Arrays.fill(ones, 1);
+        return ones;
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void everyExpertMultipliesItsRowsAlone(int[][] rows, int inputs, int outputs, boolean bias) {
+        try (DeviceMemory memory = new DeviceMemory()) {
+            Case it = new Case(memory, rows, inputs, outputs, bias, Optional.empty());
+            it.check("portable", () -> GroupedMatmul.portable(context, modules, streams)
+                    .run(it.out, it.x, it.matrix, it.offsets.address()));
+            it.check("chosen", () -> new GroupedMatmul(context, modules, streams)
+                    .run(it.out, it.x, it.matrix, it.offsets.address()));
+            HopperGroupedMatmul.on(context, modules, streams)
+                    .ifPresent(hopper -> it.checkAll(
+                            tiling -> hopper.run(it.out, it.x, it.matrix, it.offsets.address(), tiling)));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void gatesAndUpsAreActivated(int[][] rows, int inputs, int outputs, boolean bias) {
+        Gated activation = bias ? new Gated(1.702f, 7, 1) : Gated.SWIGLU;
+        try (DeviceMemory memory = new DeviceMemory()) {
+            Case it = new Case(memory, rows, inputs, 2 * outputs, bias, Optional.of(activation));
+            HopperGroupedMatmul.on(context, modules, streams)
+                    .ifPresent(hopper -> it.checkAll(tiling ->
+                            hopper.run(it.out, it.x, it.matrix, it.offsets.address(), tiling, activation)));
+        }
+    }
+
+    /** Numbers on the host and on the GPU. */
+    private static final class Case {
+        private final long seed = System.nanoTime();
+        private final Random random = new Random(seed);
+        private final int[][] counts;
+        private final int inputs;
+        private final int outputs;
+        private final Optional<Gated> activation;
+        private final int rows;
+        private final float[] values;
+        private final float[] weights;
+        private final float[] biases;
+        private final CudaTensor x;
+        private final CudaTensor out;
+        private final CudaMatrix matrix;
+        private final DevicePointer offsets;
+
+        Case(
+                DeviceMemory memory,
+                int[][] counts,
+                int inputs,
+                int outputs,
+                boolean bias,
+                Optional<Gated> activation) {
+            this.counts = counts;
+            this.inputs = inputs;
+            this.outputs = outputs;
+            this.activation = activation;
+            int tracks = counts.length;
+            int experts = counts[0].length;
+            this.rows = UNOWNED
+                    + Stream.of(counts).mapToInt(of -> IntStream.of(of).sum()).max().orElseThrow();
+            this.values = normal(tracks * rows * inputs);
+            this.weights = normal(tracks * experts * outputs * inputs);
+            this.biases = normal(tracks * experts * outputs);
+            this.x = tensor(memory, tracks, inputs);
+            this.out = tensor(memory, tracks, activation.isPresent() ? outputs / 2 : outputs);
+            this.offsets = memory.allocate("offsets", (long) tracks * (experts + 1) * Integer.BYTES);
+            ByteBuffer starts = ByteBuffer.allocateDirect(tracks * (experts + 1) * Integer.BYTES)
+                    .order(ByteOrder.nativeOrder());
+            for (int track = 0; track < tracks; track++) {
+                int start = 0;
+                starts.putInt(start);
+                for (int count : counts[track]) {
+                    start += count;
+                    starts.putInt(start);
+                }
+                Arrays.fill(values, (track * rows + start) * inputs, (track + 1) * rows * inputs, Float.NaN);
+            }
+            HostCopies.write(offsets, starts.rewind());
+            HostCopies.write(x, values);
+            DevicePointer w = memory.allocate("weights", (long) weights.length * CudaTensor.BF16);
+            DevicePointer b = memory.allocate("bias", (long) biases.length * CudaTensor.BF16);
+            HostCopies.writeRounded(w, weights);
+            HostCopies.writeRounded(b, biases);
+            CudaMatrix plain = CudaMatrix.plain(tracks * experts, outputs, inputs, w.address());
+            this.matrix = bias ? plain.withBias(b.address(), 0) : plain;
+        }
+
+        private float[] normal(int count) {
+            float[] numbers = new float[count];
+            for (int i = 0; i < count; i++) {
+                numbers[i] = Bfloat16.toFloat(Bfloat16.of((float) random.nextGaussian()));
+            }
+            return numbers;
+        }
+
+        private CudaTensor tensor(DeviceMemory memory, int tracks, int cols) {
+            long stride = (long) (rows + 3) * cols / 8 * 8 + 8;
+            DevicePointer base = memory.allocate("rows", tracks * stride * CudaTensor.BF16);
+            return new CudaTensor(base, 0, 0, tracks, rows, cols, rows, stride, CudaTensor.BF16);
+        }
+
+        /** By every tiling, with the same bits. */
+        void checkAll(Consumer<Tiling> work) {
+            List<float[]> made = Stream.of(Tiling.values())
+                    .map(tiling -> check(tiling.toString(), () -> work.accept(tiling)))
+                    .toList();
+            assertThat(made)
+                    .as("a row's bits depend on no other rows, nor on how they are cut")
+                    .allSatisfy(one -> assertThat(one).isEqualTo(made.get(0)));
+        }
+
+        /** Returns what was computed. */
+        float[] check(String kernel, Runnable work) {
+            int cols = out.cols();
+            float[] poison = new float[out.tracks() * rows * cols];
+            Arrays.fill(poison, POISON);
+            HostCopies.write(out, poison);
+            work.run();
+            streams.synchronize();
+            float[] made = HostCopies.read(out);
+            for (int track = 0; track < counts.length; track++) {
+                int row = 0;
+                for (int expert = 0; expert < counts[track].length; expert++) {
+                    for (int end = row + counts[track][expert]; row < end; row++) {
+                        assertThat(error(made, track, expert, row))
+                                .as("%s: track %d, expert %d, row %d (seed %d)", kernel, track, expert, row, seed)
+                                .isLessThan(5e-3);
+                    }
+                }
+                assertThat(Arrays.copyOfRange(made, (track * rows + row) * cols, (track + 1) * rows * cols))
+                        .as("%s: rows of nobody", kernel)
+                        .containsOnly(Bfloat16.toFloat(Bfloat16.of(POISON)));
+            }
+            return made;
+        }
+
+        private double error(float[] made, int track, int expert, int row) {
+            double off = 0;
+            double size = 0;
+            int slab = track * counts[0].length + expert;
+            for (int i = 0; i < out.cols(); i++) {
+                double expected = activation.isPresent()
+                        ? activated(activation.get(), slab, track, row, i)
+                        : product(slab, track, row, i);
+                double difference = made[(track * rows + row) * out.cols() + i] - expected;
+                off += difference * difference;
+                size += expected * expected;
+            }
+            return Math.sqrt(off / size);
+        }
+
+        private double activated(Gated gated, int slab, int track, int row, int output) {
+            double gate = Math.min(product(slab, track, row, output), gated.limit());
+            double up = product(slab, track, row, out.cols() + output);
+            return gate
+                    / (1 + Math.exp(-gated.alpha() * gate))
+                    * (Math.min(Math.max(up, -gated.limit()), gated.limit()) + gated.shift());
+        }
+
+        private double product(int slab, int track, int row, int output) {
+            double sum = matrix.biasAddress() == 0 ? 0 : biases[slab * outputs + output];
+            for (int i = 0; i < inputs; i++) {
+                sum += (double) weights[(slab * outputs + output) * inputs + i]
+                        * values[(track * rows + row) * inputs + i];
+            }
+            return sum;
+        }
+    }
+}
