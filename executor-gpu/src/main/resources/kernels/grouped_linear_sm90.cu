@@ -2,25 +2,26 @@
 //     out[t, i] = w[t, e] x[t, i] + bias[t, e]        for the rows i of expert e: offsets[t][e] <= i < offsets[t][e + 1]
 // GATED: of the first half of w's rows, the gates g, and the second, the ups u, in float32, never in memory,
 //     out[t, i] = g' / (1 + exp(-alpha g')) * (u' + shift)        g' = min(g, limit), u' = min(max(u, -limit), limit)
+// FP8: x and w are e4m3 numbers times a scale for every row of either.
 // Rows are gathered by expert; how many each expert has is known on the device alone, so as many blocks as run at once find the
 // tiles of all experts there and take them in turn. The outputs are wgmma's rows, the tokens its columns: an expert's tokens are
 // cut evenly into tiles of at most TOKENS, which compute and store as many columns as have tokens, rounded up to 16. So few tokens
 // cost little beside reading the weights, once, and many fill whole tiles.
-// One thread has the copy engine fetch 64 of what is summed over at a time; the blocks of a cluster take different outputs for
+// One thread has the copy engine fetch 128 bytes of what is summed over at a time; the blocks of a cluster take different outputs for
 // the same tokens, and fetch a part of these for each other. The two computing warpgroups take 64 rows of weights each: of gates
 // and ups 8 in turn, so that a thread has both.
 #include "bf16.cuh"
 #include "hopper.cuh"
 
-// CLUSTER: blocks; TOKENS: 64, 128 or 256; GATED: 0 or 1.
+// CLUSTER: blocks; TOKENS: 64, 128 or 256; GATED, FP8: 0 or 1.
 constexpr int WEIGHT_ROWS = 128;
 constexpr int OUTPUTS = GATED ? WEIGHT_ROWS / 2 : WEIGHT_ROWS; // of a tile
-constexpr int DEPTH = 64; // 128 bytes: a row of a swizzled array
+constexpr int DEPTH = FP8 ? 128 : 64; // 128 bytes: a row of a swizzled array
 constexpr int STAGES = TOKENS == 64 ? 8 : TOKENS == 128 ? 6 : 4;
 constexpr int BOX = TOKENS / 4; // tokens that are fetched at once
-constexpr int BOX_BYTES = BOX * DEPTH * 2;
-constexpr int WEIGHT_BYTES = WEIGHT_ROWS * DEPTH * 2;
-constexpr int STAGE_BYTES = WEIGHT_BYTES + TOKENS * DEPTH * 2;
+constexpr int BOX_BYTES = BOX * 128;
+constexpr int WEIGHT_BYTES = WEIGHT_ROWS * 128;
+constexpr int STAGE_BYTES = WEIGHT_BYTES + TOKENS * 128;
 constexpr int CHUNKS = OUTPUTS / 2 / 8; // of 16 bytes, that a warpgroup computes for a token
 constexpr int STORE_BYTES = 64 * 64 * 2; // of a warpgroup
 constexpr int PIECE = TOKENS == 64 ? 64 : STORE_BYTES / 16 / CHUNKS; // tokens that are stored at once
@@ -29,6 +30,23 @@ constexpr int THREADS = 128 + 32 * COMPUTING_WARPS;
 constexpr int TILES_TOGETHER = 8; // of an expert's tokens, before the next outputs
 // Dynamic shared memory, 1024 of it to start at a multiple of 1024 (the period of the swizzle):
 //     STAGES * STAGE_BYTES + 2 * STORE_BYTES + 1024 + 4 * (tracks * (experts + 1) + tracks * experts + 1)
+
+struct Grouped {
+    bf16* out; // [tracks, rows, outputs]
+    long long out_track_stride;
+    const bf16* bias;      // [tracks * experts, outputs], twice as many where GATED, or null
+    const int* offsets;    // [tracks, experts + 1]
+    const float* x_scales; // [tracks, rows], where FP8
+    long long x_scales_track_stride;
+    const float* w_scales; // as bias
+    int tracks, experts, outputs, depth;
+    float alpha, limit, shift;
+
+    __device__ __forceinline__ float activated(float gate, float up) const {
+        const float g = fminf(gate, limit), u = fminf(fmaxf(up, -limit), limit);
+        return __fdividef(g, 1.0f + __expf(-alpha * g)) * (u + shift);
+    }
+};
 
 struct Tile {
     int group, track, row, tokens, output; // group: an expert of a track
@@ -65,14 +83,14 @@ struct Tiles {
 };
 
 // By all threads.
-__device__ __forceinline__ Tiles find_tiles(const int* offsets, int* shared, int tracks, int experts, int outputs) {
-    const int groups = tracks * experts;
-    int* before = shared + groups + tracks;
-    for (int i = threadIdx.x; i < groups + tracks; i += THREADS) {
-        shared[i] = offsets[i];
+__device__ __forceinline__ Tiles find_tiles(const Grouped& g, int* shared) {
+    const int groups = g.tracks * g.experts;
+    int* before = shared + groups + g.tracks;
+    for (int i = threadIdx.x; i < groups + g.tracks; i += THREADS) {
+        shared[i] = g.offsets[i];
     }
     __syncthreads();
-    const Tiles tiles = {shared, before, experts, groups, (outputs + CLUSTER * OUTPUTS - 1) / (CLUSTER * OUTPUTS)};
+    const Tiles tiles = {shared, before, g.experts, groups, (g.outputs + CLUSTER * OUTPUTS - 1) / (CLUSTER * OUTPUTS)};
     if (threadIdx.x < 32) {
         int sum = 0;
         for (int first = 0; first < groups; first += 32) {
@@ -149,12 +167,12 @@ __device__ __forceinline__ void multiply(float (&d)[TOKENS / 2], const Stages& s
     }
     for (int k = 0; k < steps; k++, n++) {
         stages.wait_full(n);
-        const unsigned long long a = matrix_descriptor(stages.at(n) + warpgroup * 64 * DEPTH * 2, 0);
+        const unsigned long long a = matrix_descriptor(stages.at(n) + warpgroup * 64 * 128, 0);
         const unsigned long long b = matrix_descriptor(stages.at(n) + WEIGHT_BYTES, 0);
         wgmma_fence();
 #pragma unroll
-        for (int i = 0; i < DEPTH / 16; i++) {
-            wgmma_cols<COLS>(d, a + i * 32 / 16, b + i * 32 / 16, k + i);
+        for (int i = 0; i < 4; i++) {
+            wgmma_cols<COLS, FP8>(d, a + i * 32 / 16, b + i * 32 / 16, k + i);
         }
         wgmma_commit();
         if (k > 0) { // the stage before is read once the group before is done
@@ -166,38 +184,45 @@ __device__ __forceinline__ void multiply(float (&d)[TOKENS / 2], const Stages& s
     stages.release(n - 1);
 }
 
-struct Activation {
-    float alpha, limit, shift;
-
-    __device__ __forceinline__ float of(float gate, float up) const {
-        const float g = fminf(gate, limit), u = fminf(fmaxf(up, -limit), limit);
-        return __fdividef(g, 1.0f + __expf(-alpha * g)) * (u + shift);
-    }
-};
-
 // Where a token's chunk lies among the warpgroup's, without bank conflicts.
 __device__ __forceinline__ unsigned staged(int token, int chunk) {
     return CHUNKS == 8 ? swizzled_128(PIECE, token, chunk) : (token * CHUNKS + (chunk ^ token / 2 % CHUNKS)) * 16;
 }
 
-// Through shared memory, for stores of 16 bytes; d as hopper.cuh says. out, bias: of the tile's first token and the warpgroup's
-// first output, of which as many are there.
-__device__ __forceinline__ void store(const float (&d)[TOKENS / 2], unsigned staging, bf16* out, const bf16* bias, int tokens,
-                                      int there, int outputs, int warpgroup, Activation activation) {
+// Through shared memory, for stores of 16 bytes; d as hopper.cuh says. scales: room for those of the tile's tokens.
+__device__ __forceinline__ void store(const Grouped& g, const Tile& tile, const float (&d)[TOKENS / 2], unsigned staging,
+                                      float* scales, int warpgroup) {
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
-    const int low = GATED ? warp * 8 + lane / 4 : warp * 16 + lane / 4, high = GATED ? low + outputs : low + 8;
-    const float bias_low = bias != nullptr && low < there ? to_float(bias[low]) : 0.0f;
-    const float bias_high = bias != nullptr && (GATED ? low : high) < there ? to_float(bias[high]) : 0.0f;
-    // What this thread has computed for 8 tokens: of its lower or, not GATED, its higher output.
-    auto pair = [&](int j, int r) {
-        const float* c = d + 4 * j;
-        return GATED ? pack(activation.of(c[0] + bias_low, c[2] + bias_high), activation.of(c[1] + bias_low, c[3] + bias_high))
-            : r == 0 ? pack(c[0] + bias_low, c[1] + bias_low)
-                     : pack(c[2] + bias_high, c[3] + bias_high);
+    const int first = tile.output + warpgroup * OUTPUTS / 2, there = g.outputs - first; // of the warpgroup's outputs
+    const int low = warp * (GATED ? 8 : 16) + lane / 4, row[2] = {low, GATED ? g.outputs + low : low + 8};
+    float bias[2] = {}, factor[2] = {};
+#pragma unroll
+    for (int r = 0; r < 2; r++) {
+        const long long at = (long long)tile.group * g.outputs * (GATED ? 2 : 1) + first + row[r];
+        if ((GATED ? low : row[r]) < there) {
+            bias[r] = g.bias == nullptr ? 0.0f : to_float(g.bias[at]);
+            factor[r] = FP8 ? g.w_scales[at] : 0.0f;
+        }
+    }
+    if (FP8) {
+        const float* from = g.x_scales + tile.track * g.x_scales_track_stride + tile.row;
+        for (int i = threadIdx.x % 128; i < tile.tokens; i += 128) {
+            scales[i] = from[i];
+        }
+    }
+    auto value = [&](int j, int r, int e) {
+        const float sum = d[4 * j + 2 * r + e];
+        return (FP8 ? sum * (factor[r] * scales[8 * j + lane % 4 * 2 + e]) : sum) + bias[r];
     };
+    // What this thread has for 8 tokens, two of them: of one of its two rows, or of both where they are gate and up.
+    auto pair = [&](int j, int r) {
+        return GATED ? pack(g.activated(value(j, 0, 0), value(j, 1, 0)), g.activated(value(j, 0, 1), value(j, 1, 1)))
+                     : pack(value(j, r, 0), value(j, r, 1));
+    };
+    bf16* out = g.out + tile.track * g.out_track_stride + (long long)tile.row * g.outputs + first;
 #pragma unroll
     for (int piece = 0; piece < TOKENS; piece += PIECE) {
-        if (piece >= tokens) {
+        if (piece >= tile.tokens) {
             break;
         }
         named_barrier_sync(1 + warpgroup, 128); // the piece before has been stored
@@ -216,30 +241,30 @@ __device__ __forceinline__ void store(const float (&d)[TOKENS / 2], unsigned sta
 #pragma unroll
         for (int i = threadIdx.x % 128; i < PIECE * CHUNKS; i += 128) {
             const int token = i / CHUNKS, chunk = i % CHUNKS;
-            if (piece + token < tokens && chunk * 8 < there) {
-                *(int4*)(out + (long long)(piece + token) * outputs + chunk * 8) = load_shared_16(staging + staged(token, chunk));
+            if (piece + token < tile.tokens && chunk * 8 < there) {
+                *(int4*)(out + (long long)(piece + token) * g.outputs + chunk * 8) =
+                    load_shared_16(staging + staged(token, chunk));
             }
         }
     }
 }
 
-// Grid: as many blocks as run at once, a multiple of CLUSTER; block: THREADS. outputs and what is summed over (depth): multiples of 8.
+// Grid: as many blocks as run at once, a multiple of CLUSTER; block: THREADS. outputs: a multiple of 8; depth: of 16 bytes.
 extern "C" __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THREADS, 1)
-    grouped_linear(const __grid_constant__ TensorMap x, const __grid_constant__ TensorMap w, bf16* out,
-                   long long out_track_stride, const bf16* bias, const int* offsets, int tracks, int experts, int outputs,
-                   int depth, float alpha, float limit, float shift) {
+    grouped_linear(const __grid_constant__ TensorMap x, const __grid_constant__ TensorMap w,
+                   const __grid_constant__ Grouped g) {
     extern __shared__ unsigned char shared[];
     __shared__ unsigned long long barriers[2][STAGES];
+    __shared__ float scales[2][FP8 ? TOKENS : 1];
     const unsigned start = (shared_address(shared) + 1023) / 1024 * 1024;
     const unsigned staging = start + STAGES * STAGE_BYTES;
     const Stages stages = {start, shared_address(barriers[0]), shared_address(barriers[1])};
     if (threadIdx.x == 0) {
         stages.init();
     }
-    const Tiles tiles = find_tiles(offsets, (int*)(shared + (staging + 2 * STORE_BYTES - shared_address(shared))), tracks, experts,
-                                   outputs);
+    const Tiles tiles = find_tiles(g, (int*)(shared + (staging + 2 * STORE_BYTES - shared_address(shared))));
     cluster_sync();
-    const int rank = CLUSTER == 1 ? 0 : cluster_rank(), steps = (depth + DEPTH - 1) / DEPTH;
+    const int rank = CLUSTER == 1 ? 0 : cluster_rank(), steps = (g.depth + DEPTH - 1) / DEPTH;
     const int count = tiles.count();
     int n = 0;
     if (threadIdx.x < 128) {
@@ -259,11 +284,7 @@ extern "C" __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THR
         for (int t = blockIdx.x / CLUSTER; t < count; t += gridDim.x / CLUSTER, n += steps) {
             const Tile tile = tiles.at(t, rank);
             multiply<TOKENS>(d, stages, n, steps, (tile.tokens + 15) / 16 * 16, warpgroup);
-            const int output = tile.output + warpgroup * OUTPUTS / 2;
-            const long long biases = (long long)tile.group * outputs * (GATED ? 2 : 1) + output;
-            store(d, staging + warpgroup * STORE_BYTES,
-                  out + tile.track * out_track_stride + (long long)tile.row * outputs + output,
-                  bias == nullptr ? bias : bias + biases, tile.tokens, outputs - output, outputs, warpgroup, {alpha, limit, shift});
+            store(g, tile, d, staging + warpgroup * STORE_BYTES, scales[warpgroup], warpgroup);
         }
     }
     cluster_sync(); // none leaves while another may still fill its stages or arrive at its barriers

@@ -176,7 +176,8 @@ __device__ __forceinline__ unsigned long long matrix_descriptor(unsigned address
     return (address >> 4) | (unsigned long long)(next_array >> 4) << 16 | NEXT_8_ROWS | SWIZZLE_128;
 }
 
-// ---- wgmma: d = a b or d += a b by a warpgroup (128 threads), d of 64 x N float, a of 64 x 16 and b of 16 x N bf16.
+// ---- wgmma: d = a b or d += a b by a warpgroup (128 threads), d of 64 x N float, a of 64 x 16 and b of 16 x N bf16, or of
+// 64 x 32 and 32 x N e4m3: 32 bytes of either.
 // Warp w holds rows 16 w on; its lane l rows l / 4 and l / 4 + 8 (r = 0, 1) and of each 8 columns j the two (e) from
 // l % 4 * 2: element (r, j, e) is d[4 * j + 2 * r + e]. In registers, a is as for mma.m16n8k16.
 
@@ -241,32 +242,37 @@ __device__ __forceinline__ void wgmma(float (&d)[64], unsigned long long a, unsi
 }
 
 // Of COLS columns, 16 to 256: the first COLS / 2 of d's elements. d = a b where add is 0, known when it runs.
-template <int COLS, int SIZE>
+template <int COLS, bool E4M3, int SIZE>
 __device__ __forceinline__ void wgmma_cols(float (&d)[SIZE], unsigned long long a, unsigned long long b, int add) {
     static_assert(COLS % 16 == 0 && COLS <= 2 * SIZE && COLS <= 256, "whole pairs of 8 columns");
-#define WGMMA(N, REGISTERS, D, A, B, ADD) \
-    if constexpr (COLS == N) { \
+#define WGMMA(N, REGISTERS, A, B, ADD, ...) \
+    if constexpr (COLS == N && E4M3) { \
+        asm volatile("{ .reg .pred p; setp.ne.s32 p, " ADD ", 0; wgmma.mma_async.sync.aligned.m64n" #N \
+                     "k32.f32.e4m3.e4m3 {" REGISTERS "}, " A ", " B ", p, 1, 1; }" \
+                     : __VA_ARGS__ \
+                     : "l"(a), "l"(b), "r"(add)); \
+    } else if constexpr (COLS == N) { \
         asm volatile("{ .reg .pred p; setp.ne.s32 p, " ADD ", 0; wgmma.mma_async.sync.aligned.m64n" #N \
                      "k16.f32.bf16.bf16 {" REGISTERS "}, " A ", " B ", p, 1, 1, 0, 0; }" \
-                     : D \
+                     : __VA_ARGS__ \
                      : "l"(a), "l"(b), "r"(add)); \
     }
-    WGMMA(16, D8, F8(d), "%8", "%9", "%10")
-    WGMMA(32, D16, F16(d), "%16", "%17", "%18")
-    WGMMA(48, D24, F24(d), "%24", "%25", "%26")
-    WGMMA(64, D32, F32(d), "%32", "%33", "%34")
-    WGMMA(80, D40, F40(d), "%40", "%41", "%42")
-    WGMMA(96, D48, F48(d), "%48", "%49", "%50")
-    WGMMA(112, D56, F56(d), "%56", "%57", "%58")
-    WGMMA(128, D64, F64(d), "%64", "%65", "%66")
-    WGMMA(144, D72, F72(d), "%72", "%73", "%74")
-    WGMMA(160, D80, F80(d), "%80", "%81", "%82")
-    WGMMA(176, D88, F88(d), "%88", "%89", "%90")
-    WGMMA(192, D96, F96(d), "%96", "%97", "%98")
-    WGMMA(208, D104, F104(d), "%104", "%105", "%106")
-    WGMMA(224, D112, F112(d), "%112", "%113", "%114")
-    WGMMA(240, D120, F120(d), "%120", "%121", "%122")
-    WGMMA(256, D128, F128(d), "%128", "%129", "%130")
+    WGMMA(16, D8, "%8", "%9", "%10", F8(d))
+    WGMMA(32, D16, "%16", "%17", "%18", F16(d))
+    WGMMA(48, D24, "%24", "%25", "%26", F24(d))
+    WGMMA(64, D32, "%32", "%33", "%34", F32(d))
+    WGMMA(80, D40, "%40", "%41", "%42", F40(d))
+    WGMMA(96, D48, "%48", "%49", "%50", F48(d))
+    WGMMA(112, D56, "%56", "%57", "%58", F56(d))
+    WGMMA(128, D64, "%64", "%65", "%66", F64(d))
+    WGMMA(144, D72, "%72", "%73", "%74", F72(d))
+    WGMMA(160, D80, "%80", "%81", "%82", F80(d))
+    WGMMA(176, D88, "%88", "%89", "%90", F88(d))
+    WGMMA(192, D96, "%96", "%97", "%98", F96(d))
+    WGMMA(208, D104, "%104", "%105", "%106", F104(d))
+    WGMMA(224, D112, "%112", "%113", "%114", F112(d))
+    WGMMA(240, D120, "%120", "%121", "%122", F120(d))
+    WGMMA(256, D128, "%128", "%129", "%130", F128(d))
 #undef WGMMA
 }
 

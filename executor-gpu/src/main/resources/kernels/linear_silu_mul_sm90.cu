@@ -144,7 +144,7 @@ extern "C" __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THR
                 wgmma_fence();
 #pragma unroll
                 for (int i = 0; i < DEPTH / 16; i++) {
-                    wgmma_cols<256>(d, a + i * 32 / 16, b + i * 32 / 16, k + i);
+                    wgmma_cols<256, false>(d, a + i * 32 / 16, b + i * 32 / 16, k + i);
                 }
                 wgmma_commit();
                 if (k > 0) { // the stage before is read once the group before is done

@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.function.LongConsumer;
 import java.util.stream.IntStream;
@@ -24,6 +25,7 @@ import nighttrain.executor.device.cuda.kernel.KernelCompiler.Nvrtc;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.matmul.GroupedMatmul;
 import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul;
+import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul.Rows;
 import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul.Tiling;
 import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
@@ -102,6 +104,18 @@ class GpuGroupedMatmulBenchmark {
                     inputs,
                     randomNumbers(memory, (long) shape.experts * outputs * inputs).address());
             DevicePointer x = randomNumbers(memory, (long) mostRows * inputs);
+            DevicePointer scales = memory.allocate("scales", 4L * Math.max(shape.experts * outputs, mostRows));
+            eightBits = new CudaMatrix(
+                    shape.experts,
+                    outputs,
+                    inputs,
+                    nighttrain.io.spec.WeightFormat.FP8,
+                    randomCodes(memory, (long) shape.experts * outputs * inputs).address(),
+                    scales.address(),
+                    0,
+                    0);
+            codes = new nighttrain.executor.device.cuda.matmul.Fp8Operands.Operand(
+                    randomCodes(memory, (long) mostRows * inputs).address(), scales.address(), mostRows, inputs);
             DevicePointer out = memory.allocate("out", (long) mostRows * outputs * CudaTensor.BF16);
             for (int tokens : TOKENS) {
                 int rows = tokens * shape.chosen;
@@ -126,13 +140,16 @@ class GpuGroupedMatmulBenchmark {
         double other = micros(offsets, at -> portable.run(out, x, experts, at));
         double again = micros(offsets, at -> chosen.run(out, x, experts, at));
         for (Tiling tiling : Tiling.values()) {
-            line.append(" %s %.1f".formatted(tiling, micros(offsets, at -> hopper.run(out, x, experts, at, tiling))));
+            line.append(" %s %.1f".formatted(tiling, micros(offsets, at -> hopper.run(out, Rows.of(x), experts, at, Optional.empty(), tiling))));
         }
         if (name.startsWith("gate")) {
             CudaTensor half = tensor(out.base(), x.rows(), experts.outputs() / 2);
             for (Tiling tiling : Tiling.values()) {
-                line.append(" GATED %s %.1f".formatted(tiling, micros(offsets, at -> hopper.run(half, x, experts, at, tiling, HopperGroupedMatmul.Gated.SWIGLU))));
+                line.append(" GATED %s %.1f".formatted(tiling, micros(offsets, at -> hopper.run(half, Rows.of(x), experts, at, Optional.of(HopperGroupedMatmul.Gated.SWIGLU), tiling))));
             }
+        }
+        for (Tiling tiling : Tiling.values()) {
+            line.append(" FP8 %s %.1f".formatted(tiling, micros(offsets, at -> hopper.run(out, Rows.of(x, codes), eightBits, at, Optional.empty(), tiling))));
         }
         double micros = Math.min(first, again);
         System.out.printf(
@@ -151,6 +168,27 @@ class GpuGroupedMatmulBenchmark {
                 flops / micros * 1e6 / peak.flopsPerSecond(),
                 other,
                 line);
+    }
+
+    private CudaMatrix eightBits;
+    private nighttrain.executor.device.cuda.matmul.Fp8Operands.Operand codes;
+
+    private DevicePointer randomCodes(DeviceMemory memory, long count) {
+        ByteBuffer numbers = ByteBuffer.allocateDirect(RANDOM_BYTES).order(ByteOrder.nativeOrder());
+        byte[] some = new byte[1 << 16];
+        for (int i = 0; i < some.length; i++) {
+            some[i] = nighttrain.io.checkpoint.E4m3.of((float) random.nextGaussian() * 100);
+        }
+        while (numbers.hasRemaining()) {
+            numbers.put(some);
+        }
+        numbers.rewind();
+        long bytes = (count + RANDOM_BYTES - 1) / RANDOM_BYTES * RANDOM_BYTES;
+        DevicePointer pointer = memory.allocate("random numbers", bytes);
+        for (long at = 0; at < bytes; at += RANDOM_BYTES) {
+            HostCopies.write(pointer.withByteOffset(at), numbers);
+        }
+        return pointer;
     }
 
     private double micros(List<Long> offsets, LongConsumer product) {

@@ -1,5 +1,7 @@
 package nighttrain.executor.device.cuda;
 
+import static nighttrain.io.spec.WeightFormat.FP8;
+import static nighttrain.io.spec.WeightFormat.PLAIN;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.ByteBuffer;
@@ -8,7 +10,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
-import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import nighttrain.executor.device.cuda.driver.CudaContext;
@@ -16,14 +17,18 @@ import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
 import nighttrain.executor.device.cuda.driver.Streams;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
+import nighttrain.executor.device.cuda.matmul.Fp8Operands.Operand;
 import nighttrain.executor.device.cuda.matmul.GroupedMatmul;
 import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul;
 import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul.Gated;
+import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul.Rows;
 import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul.Tiling;
 import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.executor.device.cuda.tensor.HostCopies;
 import nighttrain.io.checkpoint.Bfloat16;
+import nighttrain.io.checkpoint.E4m3;
+import nighttrain.io.spec.WeightFormat;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -80,14 +85,12 @@ class GroupedMatmulTest {
     @MethodSource("cases")
     void everyExpertMultipliesItsRowsAlone(int[][] rows, int inputs, int outputs, boolean bias) {
         try (DeviceMemory memory = new DeviceMemory()) {
-            Case it = new Case(memory, rows, inputs, outputs, bias, Optional.empty());
+            Case it = new Case(memory, rows, inputs, outputs, bias, Optional.empty(), PLAIN);
             it.check("portable", () -> GroupedMatmul.portable(context, modules, streams)
                     .run(it.out, it.x, it.matrix, it.offsets.address()));
             it.check("chosen", () -> new GroupedMatmul(context, modules, streams)
                     .run(it.out, it.x, it.matrix, it.offsets.address()));
-            HopperGroupedMatmul.on(context, modules, streams)
-                    .ifPresent(hopper -> it.checkAll(
-                            tiling -> hopper.run(it.out, it.x, it.matrix, it.offsets.address(), tiling)));
+            it.checkHopper();
         }
     }
 
@@ -96,10 +99,17 @@ class GroupedMatmulTest {
     void gatesAndUpsAreActivated(int[][] rows, int inputs, int outputs, boolean bias) {
         Gated activation = bias ? new Gated(1.702f, 7, 1) : Gated.SWIGLU;
         try (DeviceMemory memory = new DeviceMemory()) {
-            Case it = new Case(memory, rows, inputs, 2 * outputs, bias, Optional.of(activation));
-            HopperGroupedMatmul.on(context, modules, streams)
-                    .ifPresent(hopper -> it.checkAll(tiling ->
-                            hopper.run(it.out, it.x, it.matrix, it.offsets.address(), tiling, activation)));
+            new Case(memory, rows, inputs, 2 * outputs, bias, Optional.of(activation), PLAIN).checkHopper();
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void rowsOf8BitsAreScaled(int[][] rows, int inputs, int outputs, boolean bias) {
+        int aligned = inputs / 16 * 16;
+        try (DeviceMemory memory = new DeviceMemory()) {
+            new Case(memory, rows, aligned, outputs, bias, Optional.empty(), FP8).checkHopper();
+            new Case(memory, rows, aligned, 2 * outputs, bias, Optional.of(Gated.SWIGLU), FP8).checkHopper();
         }
     }
 
@@ -115,7 +125,8 @@ class GroupedMatmulTest {
         private final float[] values;
         private final float[] weights;
         private final float[] biases;
-        private final CudaTensor x;
+        private final CudaTensor x; // in bf16
+        private final Rows operand;
         private final CudaTensor out;
         private final CudaMatrix matrix;
         private final DevicePointer offsets;
@@ -126,7 +137,8 @@ class GroupedMatmulTest {
                 int inputs,
                 int outputs,
                 boolean bias,
-                Optional<Gated> activation) {
+                Optional<Gated> activation,
+                WeightFormat format) {
             this.counts = counts;
             this.inputs = inputs;
             this.outputs = outputs;
@@ -153,13 +165,40 @@ class GroupedMatmulTest {
                 Arrays.fill(values, (track * rows + start) * inputs, (track + 1) * rows * inputs, Float.NaN);
             }
             HostCopies.write(offsets, starts.rewind());
-            HostCopies.write(x, values);
-            DevicePointer w = memory.allocate("weights", (long) weights.length * CudaTensor.BF16);
             DevicePointer b = memory.allocate("bias", (long) biases.length * CudaTensor.BF16);
-            HostCopies.writeRounded(w, weights);
             HostCopies.writeRounded(b, biases);
-            CudaMatrix plain = CudaMatrix.plain(tracks * experts, outputs, inputs, w.address());
+            int slabs = tracks * experts;
+            CudaMatrix plain;
+            if (format == FP8) {
+                Operand codes = eightBits(memory, values, rows);
+                Operand w = eightBits(memory, weights, outputs);
+                this.operand = Rows.of(x, codes);
+                plain = new CudaMatrix(slabs, outputs, inputs, FP8, w.codes(), w.scales(), 0, 0);
+            } else {
+                HostCopies.write(x, values);
+                DevicePointer w = memory.allocate("weights", (long) weights.length * CudaTensor.BF16);
+                HostCopies.writeRounded(w, weights);
+                this.operand = Rows.of(x);
+                plain = CudaMatrix.plain(slabs, outputs, inputs, w.address());
+            }
             this.matrix = bias ? plain.withBias(b.address(), 0) : plain;
+        }
+
+        /** Rounds rows to numbers of 8 bits. */
+        private Operand eightBits(DeviceMemory memory, float[] numbers, int capacity) {
+            ByteBuffer codes = ByteBuffer.allocateDirect(numbers.length);
+            float[] scales = new float[numbers.length / inputs];
+            for (int row = 0; row < scales.length; row++) {
+                scales[row] = E4m3.quantize(Arrays.copyOfRange(numbers, row * inputs, (row + 1) * inputs), codes);
+                for (int i = row * inputs; i < (row + 1) * inputs; i++) {
+                    numbers[i] = E4m3.toFloat(codes.get(i)) * scales[row];
+                }
+            }
+            DevicePointer places = memory.allocate("codes", numbers.length);
+            DevicePointer factors = memory.allocate("scales", (long) scales.length * Float.BYTES);
+            HostCopies.write(places, codes.rewind());
+            HostCopies.write(factors, scales);
+            return new Operand(places.address(), factors.address(), capacity, inputs);
         }
 
         private float[] normal(int count) {
@@ -177,9 +216,13 @@ class GroupedMatmulTest {
         }
 
         /** By every tiling, with the same bits. */
-        void checkAll(Consumer<Tiling> work) {
+        void checkHopper() {
+            HopperGroupedMatmul hopper =
+                    HopperGroupedMatmul.on(context, modules, streams).orElseThrow();
             List<float[]> made = Stream.of(Tiling.values())
-                    .map(tiling -> check(tiling.toString(), () -> work.accept(tiling)))
+                    .map(tiling -> check(
+                            tiling.toString(),
+                            () -> hopper.run(out, operand, matrix, offsets.address(), activation, tiling)))
                     .toList();
             assertThat(made)
                     .as("a row's bits depend on no other rows, nor on how they are cut")
@@ -201,7 +244,7 @@ class GroupedMatmulTest {
                     for (int end = row + counts[track][expert]; row < end; row++) {
                         assertThat(error(made, track, expert, row))
                                 .as("%s: track %d, expert %d, row %d (seed %d)", kernel, track, expert, row, seed)
-                                .isLessThan(5e-3);
+                                .isLessThan(matrix.format() == FP8 ? 1e-2 : 5e-3);
                     }
                 }
                 assertThat(Arrays.copyOfRange(made, (track * rows + row) * cols, (track + 1) * rows * cols))

@@ -24,6 +24,7 @@ import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Parameter.Vector;
 import nighttrain.io.spec.Rope;
 import nighttrain.io.spec.TensorSpec;
+import nighttrain.io.spec.WeightFormat;
 
 /** The specialised kernels that the engine launches. */
 final class KernelUses {
@@ -90,7 +91,9 @@ final class KernelUses {
         Stream<KernelSource> gated = hopper
                 ? Stream.concat(
                         Stream.of(FusedSwiGlu.SOURCE), Stream.of(Tiling.values())
-                                .flatMap(tiling -> Stream.of(tiling.source(false), tiling.source(true))))
+                                .flatMap(tiling -> Stream.of(WeightFormat.values())
+                                        .flatMap(format -> Stream.of(false, true)
+                                                .map(activates -> tiling.source(false, activates, format)))))
                 : Stream.empty();
         Attention attention = (Attention) model.layers().get(0).mixer();
         return Stream.of(

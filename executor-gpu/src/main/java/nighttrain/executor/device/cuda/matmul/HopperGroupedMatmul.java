@@ -7,22 +7,26 @@ import nighttrain.executor.device.cuda.driver.Streams;
 import nighttrain.executor.device.cuda.kernel.Kernel;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
+import nighttrain.executor.device.cuda.kernel.Struct;
+import nighttrain.executor.device.cuda.matmul.Fp8Operands.Operand;
 import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
 import nighttrain.executor.device.cuda.matmul.TensorMaps.Tiled;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.io.spec.WeightFormat;
 
 /**
- * {@code out[t, i] = W[t, e] x[t, i] + b[t, e]} of the expert e that row i belongs to, for Hopper GPUs. Serves experts in bf16 whose inputs
- * and outputs are multiples of 8, at most {@value #MOST_GROUPS} of them.
+ * {@code out[t, i] = W[t, e] x[t, i] + b[t, e]} of the expert e that row i belongs to, for Hopper GPUs. Serves experts whose inputs are a
+ * multiple of 16 bytes and whose outputs are one of 8 (of 16, of gates and ups), at most {@value #MOST_EXPERTS} of them. A row's bits depend on
+ * its expert and on itself alone.
  */
 public final class HopperGroupedMatmul {
     /** Of all tracks: their offsets and tiles fit into shared memory. */
-    private static final int MOST_GROUPS = 1024;
+    private static final int MOST_EXPERTS = 1024;
 
     private static final int ALIGNMENT = 8;
-    private static final int TILE_OUTPUTS = 128;
-    private static final int DEPTH = 64;
+    private static final int ALIGNED_BYTES = 16;
+    private static final int WEIGHT_ROWS = 128;
+    private static final int ROW_BYTES = 128;
     private static final int THREADS = 384;
     private static final int STORE_BYTES = 2 * 64 * 64 * CudaTensor.BF16;
 
@@ -43,12 +47,7 @@ public final class HopperGroupedMatmul {
         return TensorMaps.of(context).map(tensors -> new HopperGroupedMatmul(context, modules, streams, tensors));
     }
 
-    /**
-     * How rows are cut.
-     *
-     * @param tokens most rows of an expert in a tile
-     * @param cluster blocks that fetch rows for each other
-     */
+    /** How rows are cut, from the fewest an expert on. */
     public enum Tiling {
         FEW(64, 1, 8),
         SOME(128, 1, 6),
@@ -59,6 +58,10 @@ public final class HopperGroupedMatmul {
         private final int cluster;
         private final int stages;
 
+        /**
+         * @param tokens most rows of an expert in a tile
+         * @param cluster blocks that fetch rows for each other
+         */
         Tiling(int tokens, int cluster, int stages) {
             this.tokens = tokens;
             this.cluster = cluster;
@@ -70,92 +73,137 @@ public final class HopperGroupedMatmul {
             return meanRows <= 40 ? FEW : meanRows <= 96 ? SOME : MANY;
         }
 
-        public KernelSource source(boolean gated) {
+        public KernelSource source(boolean gated, WeightFormat format) {
             return new KernelSource(
-                    "grouped_linear_sm90.cu", Map.of("TOKENS", tokens, "CLUSTER", cluster, "GATED", gated ? 1 : 0));
+                    "grouped_linear_sm90.cu",
+                    Map.of(
+                            "TOKENS",
+                            tokens,
+                            "CLUSTER",
+                            cluster,
+                            "GATED",
+                            gated ? 1 : 0,
+                            "FP8",
+                            format == WeightFormat.FP8 ? 1 : 0));
         }
 
         private int boxRows() {
             return tokens / 4;
         }
 
-        private int sharedBytes(int groups) {
-            int stage = (TILE_OUTPUTS + tokens) * DEPTH * CudaTensor.BF16;
-            return stages * stage + STORE_BYTES + 1024 + Integer.BYTES * 3 * (groups + 1);
+        private int sharedBytes(int experts) {
+            int stage = (WEIGHT_ROWS + tokens) * ROW_BYTES;
+            return stages * stage + STORE_BYTES + 1024 + Integer.BYTES * 3 * (experts + 1);
         }
     }
 
-    static boolean serves(CudaMatrix experts) {
-        return experts.format() == WeightFormat.PLAIN
-                && experts.tracks() <= MOST_GROUPS
-                && experts.inputs() % ALIGNMENT == 0
-                && experts.outputs() % ALIGNMENT == 0;
-    }
-
     /**
-     * Multiplies all rows that belong to an expert.
-     *
-     * @param experts {@code [tracks * experts, outputs, inputs]}
-     * @param offsets address of the first row of every expert, and the end of the last one's, {@code [tracks, experts + 1]} in int32
+     * Of gate and up, which the weights' first and second half make: {@code g * sigmoid(alpha * g) * (u + shift)} of {@code g = min(gate, limit)}
+     * and {@code u = min(max(up, -limit), limit)}.
      */
-    public void run(CudaTensor out, CudaTensor x, CudaMatrix experts, long offsets) {
-        run(out, x, experts, offsets, Tiling.of(x.rows() * x.tracks() / experts.tracks()));
-    }
-
-    /** As cut by {@code tiling}. */
-    public void run(CudaTensor out, CudaTensor x, CudaMatrix experts, long offsets, Tiling tiling) {
-        Tiled weights = Tiled.rows(
-                experts.address(),
-                experts.tracks(),
-                experts.outputs(),
-                experts.inputs(),
-                (long) experts.outputs() * experts.inputs(),
-                TILE_OUTPUTS);
-        launch(out, x, experts, weights, offsets, tiling, Optional.empty());
-    }
-
-    /** What stands between gate and up: {@code g * sigmoid(alpha * g) * (u + shift)} of both within {@code limit}, gates without a lower one. */
     public record Gated(float alpha, float limit, float shift) {
         public static final Gated SWIGLU = new Gated(1, Float.POSITIVE_INFINITY, 0);
     }
 
-    /** Multiplies by gates and ups, {@code [tracks * experts, 2 * outputs, inputs]}, and activates. */
-    public void run(
-            CudaTensor out, CudaTensor x, CudaMatrix experts, long offsets, Tiling tiling, Gated activation) {
-        Tiled weights = Tiled.pairs(
-                experts.address(), experts.tracks(), experts.outputs() / 2, experts.inputs(), TILE_OUTPUTS);
-        launch(out, x, experts, weights, offsets, tiling, Optional.of(activation));
+    /**
+     * Rows by expert, {@code [tracks, rows, cols]}, in bf16, or in e4m3 with a scale each.
+     *
+     * @param capacity rows of a track that there is room for
+     * @param scales address of {@code [tracks, capacity]} scales in fp32; 0 for bf16
+     */
+    public record Rows(long address, int tracks, int rows, int capacity, int cols, long trackStride, long scales) {
+        public static Rows of(CudaTensor x) {
+            return new Rows(x.address(), x.tracks(), x.rows(), x.capacityRows(), x.cols(), x.trackStride(), 0);
+        }
+
+        /** {@code x} in 8 bits. */
+        public static Rows of(CudaTensor x, Operand codes) {
+            return new Rows(
+                    codes.codes(),
+                    x.tracks(),
+                    x.rows(),
+                    codes.capacityRows(),
+                    x.cols(),
+                    (long) codes.capacityRows() * x.cols(),
+                    codes.scales());
+        }
+
+        private WeightFormat format() {
+            return scales == 0 ? WeightFormat.PLAIN : WeightFormat.FP8;
+        }
+
+        private int elementBytes() {
+            return scales == 0 ? CudaTensor.BF16 : 1;
+        }
+
+        private Tiled tiled(int boxRows) {
+            return Tiled.rows(address, elementBytes(), tracks, capacity, cols, trackStride, boxRows);
+        }
     }
 
-    private void launch(
-            CudaTensor out,
-            CudaTensor x,
-            CudaMatrix experts,
-            Tiled weights,
-            long offsets,
-            Tiling tiling,
-            Optional<Gated> activation) {
-        int sharedBytes = tiling.sharedBytes(experts.tracks());
+    static boolean serves(CudaMatrix experts, boolean gated) {
+        int elementBytes = experts.format() == WeightFormat.FP8 ? 1 : CudaTensor.BF16;
+        return experts.tracks() <= MOST_EXPERTS
+                && experts.inputs() * elementBytes % ALIGNED_BYTES == 0
+                && experts.outputs() % (gated ? 2 * ALIGNMENT : ALIGNMENT) == 0;
+    }
+
+    /**
+     * Multiplies all rows that belong to an expert, and activates.
+     *
+     * @param experts {@code [tracks * experts, outputs, inputs]}, of the number format of {@code x}; twice as many outputs if there is an activation
+     * @param offsets address of where every expert's rows begin, and the last one's end, {@code [tracks, experts + 1]} in int32
+     */
+    public void run(CudaTensor out, Rows x, CudaMatrix experts, long offsets, Optional<Gated> activation) {
+        run(out, x, experts, offsets, activation, Tiling.of(x.rows * x.tracks / experts.tracks()));
+    }
+
+    public void run(
+            CudaTensor out, Rows x, CudaMatrix experts, long offsets, Optional<Gated> activation, Tiling tiling) {
+        int slabs = experts.tracks();
+        int sharedBytes = tiling.sharedBytes(slabs);
         Gated gated = activation.orElse(Gated.SWIGLU);
-        modules.get("grouped_linear", tiling.source(activation.isPresent()))
+        modules.get("grouped_linear", tiling.source(activation.isPresent(), x.format()))
                 .withSharedBytes(sharedBytes)
                 .launch(
                         streams.main(),
                         new Kernel.Grid(
                                 multiprocessors / tiling.cluster * tiling.cluster, 1, 1, THREADS, sharedBytes),
-                        tensors.get(Tiled.rows(
-                                x.address(), x.tracks(), x.capacityRows(), x.cols(), x.trackStride(), tiling.boxRows())),
-                        tensors.get(weights),
-                        out.address(),
-                        out.trackStride(),
-                        experts.biasAddress(),
-                        offsets,
-                        x.tracks(),
-                        experts.tracks() / x.tracks(),
-                        out.cols(),
+                        tensors.get(x.tiled(tiling.boxRows())),
+                        tensors.get(weights(experts, x.elementBytes(), activation.isPresent())),
+                        new Struct()
+                                .pointer(out.address())
+                                .longs(out.trackStride())
+                                .pointer(experts.biasAddress())
+                                .pointer(offsets)
+                                .pointer(x.scales)
+                                .longs(x.capacity)
+                                .pointer(experts.scalesAddress())
+                                .integer(x.tracks)
+                                .integer(slabs / x.tracks)
+                                .integer(out.cols())
+                                .integer(x.cols)
+                                .number(gated.alpha)
+                                .number(gated.limit)
+                                .number(gated.shift));
+    }
+
+    private static Tiled weights(CudaMatrix experts, int elementBytes, boolean gated) {
+        return gated
+                ? Tiled.pairs(
+                        experts.address(),
+                        elementBytes,
+                        experts.tracks(),
+                        experts.outputs() / 2,
                         experts.inputs(),
-                        gated.alpha,
-                        gated.limit,
-                        gated.shift);
+                        WEIGHT_ROWS)
+                : Tiled.rows(
+                        experts.address(),
+                        elementBytes,
+                        experts.tracks(),
+                        experts.outputs(),
+                        experts.inputs(),
+                        (long) experts.outputs() * experts.inputs(),
+                        WEIGHT_ROWS);
     }
 }

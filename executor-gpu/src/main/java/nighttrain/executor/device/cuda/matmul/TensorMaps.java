@@ -8,13 +8,14 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import nighttrain.executor.device.cuda.driver.CudaContext;
 import nighttrain.executor.device.cuda.driver.NativeLibraries;
 import nighttrain.executor.device.cuda.kernel.Struct;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /**
- * What tells Hopper's copy engine where bf16 tensors lie, and which part of them it fetches at once: into rows of 128 bytes that are
+ * What tells Hopper's copy engine where tensors of bf16 or e4m3 lie, and which part of them it fetches at once: into rows of 128 bytes that are
  * swizzled, zeros outside the tensor.
  */
 final class TensorMaps {
@@ -22,7 +23,12 @@ final class TensorMaps {
     private static final int BYTES = 128;
 
     private static final int ALIGNMENT = 64;
+    private static final int TYPE_BYTES = 0;
     private static final int TYPE_BF16 = 9;
+
+    /** Of a row in shared memory. */
+    private static final int ROW_BYTES = 128;
+
     private static final int NOT_INTERLEAVED = 0;
     private static final int SWIZZLE_128B = 3;
     private static final int L2_128B = 2;
@@ -46,26 +52,34 @@ final class TensorMaps {
      * A tensor, innermost dimension first, whose elements lie side by side.
      *
      * @param sizes of the dimensions
-     * @param strides of all but the first, in elements, multiples of 8
-     * @param box what is fetched at once; 64 of the first
+     * @param elementBytes 2 for bf16, 1 for e4m3
+     * @param strides of all but the first, in elements; multiples of 16 bytes
+     * @param box what is fetched at once, of all but the first dimension, of which it is {@value #ROW_BYTES} bytes
      */
-    record Tiled(long address, List<Long> sizes, List<Long> strides, List<Integer> box) {
-        /** Some rows of a matrix {@code [tracks, rows, cols]}, 64 columns of them. */
+    record Tiled(long address, int elementBytes, List<Long> sizes, List<Long> strides, List<Integer> box) {
+        /** Some rows of bf16 {@code [tracks, rows, cols]}. */
         static Tiled rows(long address, int tracks, int rows, int cols, long trackStride, int boxRows) {
+            return rows(address, CudaTensor.BF16, tracks, rows, cols, trackStride, boxRows);
+        }
+
+        static Tiled rows(
+                long address, int elementBytes, int tracks, int rows, int cols, long trackStride, int boxRows) {
             return new Tiled(
                     address,
+                    elementBytes,
                     List.of((long) cols, (long) rows, (long) tracks),
                     List.of((long) cols, trackStride),
-                    List.of(64, boxRows, 1));
+                    List.of(boxRows, 1));
         }
 
         /** As many rows of {@code [tracks, 2, rows, cols]}: of either half 8 in turn. {@code rows} is a multiple of 8. */
-        static Tiled pairs(long address, int tracks, int rows, int cols, int boxRows) {
+        static Tiled pairs(long address, int elementBytes, int tracks, int rows, int cols, int boxRows) {
             return new Tiled(
                     address,
+                    elementBytes,
                     List.of((long) cols, 8L, 2L, rows / 8L, (long) tracks),
                     List.of((long) cols, (long) rows * cols, 8L * cols, 2L * rows * cols),
-                    List.of(64, 8, 2, boxRows / 16, 1));
+                    List.of(8, 2, boxRows / 16, 1));
         }
     }
 
@@ -81,14 +95,17 @@ final class TensorMaps {
         Arrays.fill(everyElement, 1);
         int status = driver.cuTensorMapEncodeTiled(
                 map,
-                TYPE_BF16,
+                tensor.elementBytes == CudaTensor.BF16 ? TYPE_BF16 : TYPE_BYTES,
                 dimensions,
                 new Pointer(tensor.address),
                 tensor.sizes.stream().mapToLong(Long::longValue).toArray(),
                 tensor.strides.stream()
-                        .mapToLong(stride -> stride * CudaTensor.BF16)
+                        .mapToLong(stride -> stride * tensor.elementBytes)
                         .toArray(),
-                tensor.box.stream().mapToInt(Integer::intValue).toArray(),
+                IntStream.concat(
+                                IntStream.of(ROW_BYTES / tensor.elementBytes),
+                                tensor.box.stream().mapToInt(Integer::intValue))
+                        .toArray(),
                 everyElement,
                 NOT_INTERLEAVED,
                 SWIZZLE_128B,
