@@ -12,6 +12,7 @@
 // and ups 8 in turn, so that a thread has both.
 #include "bf16.cuh"
 #include "hopper.cuh"
+#include "mma.cuh"
 
 // CLUSTER: blocks; TOKENS: 64, 128 or 256; GATED, FP8: 0 or 1.
 constexpr int WEIGHT_ROWS = 128;
@@ -39,6 +40,10 @@ struct Grouped {
     const float* x_scales; // [tracks, rows], where FP8
     long long x_scales_track_stride;
     const float* w_scales; // as bias
+    const void* x;         // [tracks, tokens, depth], where GATHERED
+    long long x_track_bytes;
+    const int* sources; // [tracks, rows]: the token of a row, where GATHERED
+    long long sources_track_stride;
     int tracks, experts, outputs, depth;
     float alpha, limit, shift;
 
@@ -117,7 +122,7 @@ struct Stages {
 
     __device__ __forceinline__ void init() const {
         for (int i = 0; i < STAGES; i++) {
-            barrier_init(full + 8 * i, 1);
+            barrier_init(full + 8 * i, GATHERED ? 1 + 128 : 1);
             barrier_init(empty + 8 * i, COMPUTING_WARPS * CLUSTER);
         }
         fence_barrier_init();
@@ -128,7 +133,7 @@ struct Stages {
     __device__ __forceinline__ void fill(int n, const TensorMap& x, const TensorMap& w, const Tile& tile, int k,
                                          int rank) const {
         const unsigned here = full + 8 * (n % STAGES);
-        const int boxes = (tile.tokens + BOX - 1) / BOX;
+        const int boxes = GATHERED ? 0 : (tile.tokens + BOX - 1) / BOX;
         barrier_wait(empty + 8 * (n % STAGES), n / STAGES % 2 ^ 1);
         barrier_expect(here, WEIGHT_BYTES + boxes * BOX_BYTES);
         if (GATED) {
@@ -145,8 +150,27 @@ struct Stages {
             }
         }
     }
+    // By a warpgroup: of the rows that are threadIdx.x / 8 modulo 16, where sources are, in 16 bytes, this thread's chunk.
+    __device__ __forceinline__ void gather(int n, const int4* x, const int (&sources)[TOKENS / 16], int tokens, int k,
+                                           int depth_chunks) const {
+        const int row = threadIdx.x / 8, chunk = threadIdx.x % 8;
+        const unsigned to = at(n) + WEIGHT_BYTES + swizzled_128(TOKENS, row, chunk);
+        const int bytes = k * 8 + chunk < depth_chunks ? 16 : 0;
+        const int4* from = bytes ? x + k * 8 + chunk : x;
+        barrier_wait(empty + 8 * (n % STAGES), n / STAGES % 2 ^ 1);
+#pragma unroll
+        for (int i = 0; i < TOKENS / 16; i++) {
+            if (i * 16 < tokens) {
+                copy_async(to + i * 16 * 128, from + sources[i], bytes);
+            }
+        }
+        barrier_arrive_after_copies(full + 8 * (n % STAGES));
+    }
     __device__ __forceinline__ void wait_full(int n) const {
         barrier_wait(full + 8 * (n % STAGES), n / STAGES % 2);
+        if (GATHERED) {
+            fence_shared_for_wgmma();
+        }
     }
     __device__ __forceinline__ void release(int n) const { // in all blocks: each fills a part of all
         if (threadIdx.x % 32 < CLUSTER) {
@@ -205,9 +229,9 @@ __device__ __forceinline__ void store(const Grouped& g, const Tile& tile, const 
         }
     }
     if (FP8) {
-        const float* from = g.x_scales + tile.track * g.x_scales_track_stride + tile.row;
+        const float* from = g.x_scales + tile.track * g.x_scales_track_stride + (GATHERED ? 0 : tile.row);
         for (int i = threadIdx.x % 128; i < tile.tokens; i += 128) {
-            scales[i] = from[i];
+            scales[i] = from[GATHERED ? g.sources[tile.track * g.sources_track_stride + tile.row + i] : i];
         }
     }
     auto value = [&](int j, int r, int e) {
@@ -268,8 +292,27 @@ extern "C" __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THR
     const int count = tiles.count();
     int n = 0;
     if (threadIdx.x < 128) {
-        give_registers<40>();
-        if (threadIdx.x == 0) {
+        give_registers<GATHERED ? 72 : 40>();
+        if (GATHERED) {
+            const int depth_chunks = g.depth * (FP8 ? 1 : 2) / 16;
+            for (int t = blockIdx.x / CLUSTER; t < count; t += gridDim.x / CLUSTER) {
+                const Tile tile = tiles.at(t, rank);
+                const int* from = g.sources + tile.track * g.sources_track_stride + tile.row;
+                const int4* x_of_track = (const int4*)((const char*)g.x + tile.track * g.x_track_bytes);
+                int sources[TOKENS / 16];
+#pragma unroll
+                for (int i = 0; i < TOKENS / 16; i++) {
+                    const int row = i * 16 + threadIdx.x / 8;
+                    sources[i] = row < tile.tokens ? from[row] * depth_chunks : 0;
+                }
+                for (int k = 0; k < steps; k++, n++) {
+                    if (threadIdx.x == 0) {
+                        stages.fill(n, x, w, tile, k * DEPTH, rank);
+                    }
+                    stages.gather(n, x_of_track, sources, tile.tokens, k, depth_chunks);
+                }
+            }
+        } else if (threadIdx.x == 0) {
             for (int t = blockIdx.x / CLUSTER; t < count; t += gridDim.x / CLUSTER) {
                 const Tile tile = tiles.at(t, rank);
                 for (int k = 0; k < steps; k++, n++) {
@@ -278,7 +321,7 @@ extern "C" __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THR
             }
         }
     } else {
-        take_registers<232>();
+        take_registers<GATHERED ? 216 : 232>();
         const int warpgroup = threadIdx.x / 128 - 1;
         float d[TOKENS / 2];
         for (int t = blockIdx.x / CLUSTER; t < count; t += gridDim.x / CLUSTER, n += steps) {

@@ -73,7 +73,7 @@ public final class HopperGroupedMatmul {
             return meanRows <= 40 ? FEW : meanRows <= 96 ? SOME : MANY;
         }
 
-        public KernelSource source(boolean gated, WeightFormat format) {
+        public KernelSource source(boolean gathered, boolean gated, WeightFormat format) {
             return new KernelSource(
                     "grouped_linear_sm90.cu",
                     Map.of(
@@ -83,6 +83,8 @@ public final class HopperGroupedMatmul {
                             cluster,
                             "GATED",
                             gated ? 1 : 0,
+                            "GATHERED",
+                            gathered ? 1 : 0,
                             "FP8",
                             format == WeightFormat.FP8 ? 1 : 0));
         }
@@ -110,10 +112,22 @@ public final class HopperGroupedMatmul {
      *
      * @param capacity rows of a track that there is room for
      * @param scales address of {@code [tracks, capacity]} scales in fp32; 0 for bf16
+     * @param sources address of the row of x that is meant, of every row, {@code [tracks, rows]} in int32; 0 where the rows lie by expert
+     * @param rows by expert, of a track
      */
-    public record Rows(long address, int tracks, int rows, int capacity, int cols, long trackStride, long scales) {
+    public record Rows(
+            long address,
+            int tracks,
+            int capacity,
+            int cols,
+            long trackStride,
+            long scales,
+            int rows,
+            long sources,
+            long sourcesStride) {
         public static Rows of(CudaTensor x) {
-            return new Rows(x.address(), x.tracks(), x.rows(), x.capacityRows(), x.cols(), x.trackStride(), 0);
+            return new Rows(
+                    x.address(), x.tracks(), x.capacityRows(), x.cols(), x.trackStride(), 0, x.rows(), 0, 0);
         }
 
         /** {@code x} in 8 bits. */
@@ -121,11 +135,18 @@ public final class HopperGroupedMatmul {
             return new Rows(
                     codes.codes(),
                     x.tracks(),
-                    x.rows(),
                     codes.capacityRows(),
                     x.cols(),
                     (long) codes.capacityRows() * x.cols(),
-                    codes.scales());
+                    codes.scales(),
+                    x.rows(),
+                    0,
+                    0);
+        }
+
+        /** These, of which every row by expert names one. */
+        public Rows gathered(int byExpert, long from, long stride) {
+            return new Rows(address, tracks, capacity, cols, trackStride, scales, byExpert, from, stride);
         }
 
         private WeightFormat format() {
@@ -163,7 +184,7 @@ public final class HopperGroupedMatmul {
         int slabs = experts.tracks();
         int sharedBytes = tiling.sharedBytes(slabs);
         Gated gated = activation.orElse(Gated.SWIGLU);
-        modules.get("grouped_linear", tiling.source(activation.isPresent(), x.format()))
+        modules.get("grouped_linear", tiling.source(x.sources != 0, activation.isPresent(), x.format()))
                 .withSharedBytes(sharedBytes)
                 .launch(
                         streams.main(),
@@ -179,6 +200,10 @@ public final class HopperGroupedMatmul {
                                 .pointer(x.scales)
                                 .longs(x.capacity)
                                 .pointer(experts.scalesAddress())
+                                .pointer(x.address)
+                                .longs(x.trackStride * x.elementBytes())
+                                .pointer(x.sources)
+                                .longs(x.sourcesStride)
                                 .integer(x.tracks)
                                 .integer(slabs / x.tracks)
                                 .integer(out.cols())
