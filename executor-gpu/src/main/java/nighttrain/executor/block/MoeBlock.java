@@ -194,9 +194,7 @@ record MoeBlock(MixtureOfExperts spec, Placement placement, Optional<MlpBlock> s
             Tensor gathered = buffers.get(block.gathered());
             Tensor upOf = buffers.get(block.up());
             Tensor activated = buffers.get(block.activated());
-            experts.gather(gathered, x, routing);
-            experts.linear(upOf, gathered, up, routing);
-            experts.activate(activated, upOf, block.spec.activation(), routing);
+            experts.gatherLinearActivate(activated, gathered, upOf, x, up, block.spec.activation(), routing);
             experts.linear(gathered, activated, down, routing);
             shared.ifPresent(mlp -> share(mlp, buffers, x, out));
             experts.combine(out, gathered, routing, shared.isPresent());

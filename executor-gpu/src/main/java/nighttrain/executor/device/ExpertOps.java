@@ -38,6 +38,20 @@ public interface ExpertOps {
     void activate(Tensor out, Tensor x, Activation activation, Routing routing);
 
     /**
+     * What stands before an expert's last product: {@link #gather}, {@link #linear} and {@link #activate}, in fewer kernels where there
+     * are such.
+     *
+     * @param gathered room for tokens by expert
+     * @param up room for what is activated
+     */
+    default void gatherLinearActivate(
+            Tensor out, Tensor gathered, Tensor up, Tensor x, Matrix experts, Activation activation, Routing routing) {
+        gather(gathered, x, routing);
+        linear(up, gathered, experts, routing);
+        activate(out, up, activation, routing);
+    }
+
+    /**
      * {@code out[t, i] = sum of weight * x[t, row]} over the experts of this rank that token i chose, in the order of its choice.
      *
      * @param adds to what {@code out} holds

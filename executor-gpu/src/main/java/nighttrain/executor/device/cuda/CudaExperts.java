@@ -231,6 +231,22 @@ final class CudaExperts implements ExpertOps, AutoCloseable {
     }
 
     @Override
+    public void gatherLinearActivate(
+            Tensor out, Tensor gathered, Tensor up, Tensor x, Matrix experts, Activation activation, Routing routing) {
+        gather(gathered, x, routing);
+        boolean activated = matmul.runActivated(
+                (CudaTensor) out,
+                (CudaTensor) gathered,
+                (CudaMatrix) experts,
+                ((CudaRouting) routing).places.offsets.address(),
+                activation);
+        if (!activated) {
+            linear(up, gathered, experts, routing);
+            activate(out, up, activation, routing);
+        }
+    }
+
+    @Override
     public void combine(Tensor out, Tensor x, Routing routing, boolean adds) {
         CudaTensor to = (CudaTensor) out;
         CudaTensor from = (CudaTensor) x;

@@ -9,9 +9,11 @@ import nighttrain.executor.device.cuda.kernel.Kernel;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
 import nighttrain.executor.device.cuda.kernel.Struct;
+import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul.Gated;
 import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul.Rows;
 import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
+import nighttrain.io.spec.MixtureOfExperts.Activation;
 
 /**
  * {@code out[t, r] = x[t, r] W^T + b} of the expert that row r of track t belongs to. Which that is, the device alone knows; launches depend on
@@ -99,6 +101,23 @@ public final class GroupedMatmul {
         } else {
             run(out, x, experts, offsets, TileRows.of(x.rows(), experts.tracks() / x.tracks()));
         }
+    }
+
+    /**
+     * Multiplies by gates and ups, {@code [tracks * experts, 2 * outputs, inputs]}, and activates, where one kernel does both: returns whether
+     * it did.
+     */
+    public boolean runActivated(
+            CudaTensor out, CudaTensor x, CudaMatrix experts, long offsets, Activation activation) {
+        Optional<Gated> gated = Gated.of(activation);
+        boolean serves = hopper.isPresent()
+                && gated.isPresent()
+                && experts.outputs() == 2 * out.cols()
+                && HopperGroupedMatmul.serves(experts, true);
+        if (serves) {
+            hopper.get().run(out, Rows.of(x), experts, offsets, gated);
+        }
+        return serves;
     }
 
     /** By the portable kernel. */

@@ -12,6 +12,8 @@ import nighttrain.executor.device.cuda.matmul.Fp8Operands.Operand;
 import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
 import nighttrain.executor.device.cuda.matmul.TensorMaps.Tiled;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
+import nighttrain.io.spec.MixtureOfExperts.Activation;
+import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.WeightFormat;
 
 /**
@@ -105,6 +107,13 @@ public final class HopperGroupedMatmul {
      */
     public record Gated(float alpha, float limit, float shift) {
         public static final Gated SWIGLU = new Gated(1, Float.POSITIVE_INFINITY, 0);
+
+        static Optional<Gated> of(Activation activation) {
+            if (activation instanceof Activation.ClampedSwiGlu clamped) {
+                return Optional.of(new Gated((float) clamped.alpha(), (float) clamped.limit(), 1));
+            }
+            return activation.equals(new Activation.Plain(Mlp.Activation.SILU)) ? Optional.of(SWIGLU) : Optional.empty();
+        }
     }
 
     /**
