@@ -3,6 +3,7 @@ package nighttrain.executor.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
+import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -15,6 +16,7 @@ import nighttrain.executor.reference.Shapes;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.KvFormat;
+import nighttrain.io.spec.MixtureOfExperts;
 import nighttrain.io.spec.WeightFormat;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -35,6 +37,15 @@ class GpuLogitsTest {
      * position, which sharpen the softmax: 5.1 to 6.3 % on one H200.
      */
     private static final double TOLERANCE_FINISHED = 1e-1;
+
+    /**
+     * With experts. Where a token's best experts are nearly equal, rounding sends it to another: rounding every verb's result to bf16 does so to up to
+     * 7 of 40 tokens of a golden, and moves its logits by up to 8.6 %. The other tokens are held to {@link #TOLERANCE}.
+     */
+    private static final double TOLERANCE_EXPERTS = 2e-1;
+
+    /** The share of tokens that may pass other experts. */
+    private static final double MOST_ELSEWHERE = 0.3;
 
     /**
      * In 8 bits. Rounding to bf16 moves one value in twenty over the middle between two numbers of 8 bits, by 6 to 12 %: seven times the
@@ -74,7 +85,11 @@ class GpuLogitsTest {
     void everyFamily(String name, int ranks) {
         try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint(name))) {
             for (Golden golden : Goldens.of(name)) {
-                check(new Bfloat16Checkpoint(checkpoint), ranks, golden.ids(), TOLERANCE);
+                check(
+                        new Bfloat16Checkpoint(checkpoint),
+                        ranks,
+                        golden.ids(),
+                        hasExperts(checkpoint) ? TOLERANCE_EXPERTS : TOLERANCE);
             }
         }
     }
@@ -114,6 +129,22 @@ class GpuLogitsTest {
         float[] actual = DecoderHarness.logits(checkpoint, GPUS.open(ranks), ids);
         assertThat(actual).hasSameSizeAs(expected).doesNotContain(Float.NaN);
         assertThat(relativeError(expected, actual)).isLessThan(tolerance);
+        if (tolerance == TOLERANCE_EXPERTS) {
+            int vocabulary = expected.length / ids.length;
+            long elsewhere = IntStream.range(0, ids.length)
+                    .mapToDouble(i -> relativeError(
+                            Arrays.copyOfRange(expected, i * vocabulary, (i + 1) * vocabulary),
+                            Arrays.copyOfRange(actual, i * vocabulary, (i + 1) * vocabulary)))
+                    .filter(error -> error > TOLERANCE)
+                    .count();
+            assertThat(elsewhere / (double) ids.length)
+                    .as("tokens beyond %s", TOLERANCE)
+                    .isLessThanOrEqualTo(MOST_ELSEWHERE);
+        }
+    }
+
+    private static boolean hasExperts(Checkpoint checkpoint) {
+        return checkpoint.spec().layers().stream().anyMatch(layer -> layer.feedForward() instanceof MixtureOfExperts);
     }
 
     /** {@code |actual - expected| / |expected|}. */

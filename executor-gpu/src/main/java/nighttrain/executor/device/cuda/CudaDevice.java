@@ -103,8 +103,10 @@ final class CudaDevice implements Device {
                 matmuls,
                 new FusedSwiGlu(context, modules, streams, !options.deterministic()),
                 attention);
-        this.experts = new CudaExperts(
-                modules, streams, memory, inputs, fp8, new GroupedMatmul(context, modules, streams), maxTokens);
+        GroupedMatmul grouped = options.deterministic()
+                ? GroupedMatmul.portable(context, modules, streams)
+                : new GroupedMatmul(context, modules, streams);
+        this.experts = new CudaExperts(modules, streams, memory, inputs, fp8, grouped, maxTokens);
     }
 
     @Override
