@@ -288,7 +288,7 @@ __device__ __forceinline__ void attend(const Attention& a, const Span& span, int
     });
     commit_copies();
     wait_copies<0>();
-    fence_shared_for_wgmma();
+    fence_async_proxy();
     sync_warpgroup(warpgroup);
     Queries q;
     q.rows = rows;

@@ -12,20 +12,19 @@
 // and ups 8 in turn, so that a thread has both.
 #include "bf16.cuh"
 #include "hopper.cuh"
-#include "mma.cuh"
 
-// CLUSTER: blocks; TOKENS: 64, 128 or 256; GATED, FP8: 0 or 1.
+// CLUSTER: blocks; TOKENS: a multiple of 64, 256 at most; GATED, FP8: 0 or 1; STAGE_COUNT: stages fetched ahead.
+constexpr int STAGES = STAGE_COUNT;
 constexpr int WEIGHT_ROWS = 128;
 constexpr int OUTPUTS = GATED ? WEIGHT_ROWS / 2 : WEIGHT_ROWS; // of a tile
 constexpr int DEPTH = FP8 ? 128 : 64; // 128 bytes: a row of a swizzled array
-constexpr int STAGES = TOKENS == 64 ? 8 : TOKENS == 128 ? 6 : 4;
 constexpr int BOX = TOKENS / 4; // tokens that are fetched at once
 constexpr int BOX_BYTES = BOX * 128;
 constexpr int WEIGHT_BYTES = WEIGHT_ROWS * 128;
 constexpr int STAGE_BYTES = WEIGHT_BYTES + TOKENS * 128;
 constexpr int CHUNKS = OUTPUTS / 2 / 8; // of 16 bytes, that a warpgroup computes for a token
-constexpr int STORE_BYTES = 64 * 64 * 2; // of a warpgroup
-constexpr int PIECE = TOKENS == 64 ? 64 : STORE_BYTES / 16 / CHUNKS; // tokens that are stored at once
+constexpr int STORE_BYTES = TOKENS * CHUNKS * 16; // of a warpgroup
+constexpr int STORE_BOX = 16; // tokens that are stored at once
 constexpr int COMPUTING_WARPS = 8;
 constexpr int THREADS = 128 + 32 * COMPUTING_WARPS;
 constexpr int TILES_TOGETHER = 8; // of an expert's tokens, before the next outputs
@@ -40,10 +39,6 @@ struct Grouped {
     const float* x_scales; // [tracks, rows], where FP8
     long long x_scales_track_stride;
     const float* w_scales; // as bias
-    const void* x;         // [tracks, tokens, depth], where GATHERED
-    long long x_track_bytes;
-    const int* sources; // [tracks, rows]: the token of a row, where GATHERED
-    long long sources_track_stride;
     int tracks, experts, outputs, depth;
     float alpha, limit, shift;
 
@@ -56,6 +51,8 @@ struct Grouped {
 struct Tile {
     int group, track, row, tokens, output; // group: an expert of a track
 };
+
+constexpr int TILES_AHEAD = STAGES + 1; // a tile has a stage at least
 
 // The tiles of all experts, from the offsets in shared memory; before[g]: how many tiles of tokens the groups before g have.
 struct Tiles {
@@ -122,7 +119,7 @@ struct Stages {
 
     __device__ __forceinline__ void init() const {
         for (int i = 0; i < STAGES; i++) {
-            barrier_init(full + 8 * i, GATHERED ? 1 + 128 : 1);
+            barrier_init(full + 8 * i, 1);
             barrier_init(empty + 8 * i, COMPUTING_WARPS * CLUSTER);
         }
         fence_barrier_init();
@@ -133,7 +130,7 @@ struct Stages {
     __device__ __forceinline__ void fill(int n, const TensorMap& x, const TensorMap& w, const Tile& tile, int k,
                                          int rank) const {
         const unsigned here = full + 8 * (n % STAGES);
-        const int boxes = GATHERED ? 0 : (tile.tokens + BOX - 1) / BOX;
+        const int boxes = (tile.tokens + BOX - 1) / BOX;
         barrier_wait(empty + 8 * (n % STAGES), n / STAGES % 2 ^ 1);
         barrier_expect(here, WEIGHT_BYTES + boxes * BOX_BYTES);
         if (GATED) {
@@ -150,27 +147,8 @@ struct Stages {
             }
         }
     }
-    // By a warpgroup: of the rows that are threadIdx.x / 8 modulo 16, where sources are, in 16 bytes, this thread's chunk.
-    __device__ __forceinline__ void gather(int n, const int4* x, const int (&sources)[TOKENS / 16], int tokens, int k,
-                                           int depth_chunks) const {
-        const int row = threadIdx.x / 8, chunk = threadIdx.x % 8;
-        const unsigned to = at(n) + WEIGHT_BYTES + swizzled_128(TOKENS, row, chunk);
-        const int bytes = k * 8 + chunk < depth_chunks ? 16 : 0;
-        const int4* from = bytes ? x + k * 8 + chunk : x;
-        barrier_wait(empty + 8 * (n % STAGES), n / STAGES % 2 ^ 1);
-#pragma unroll
-        for (int i = 0; i < TOKENS / 16; i++) {
-            if (i * 16 < tokens) {
-                copy_async(to + i * 16 * 128, from + sources[i], bytes);
-            }
-        }
-        barrier_arrive_after_copies(full + 8 * (n % STAGES));
-    }
     __device__ __forceinline__ void wait_full(int n) const {
         barrier_wait(full + 8 * (n % STAGES), n / STAGES % 2);
-        if (GATHERED) {
-            fence_shared_for_wgmma();
-        }
     }
     __device__ __forceinline__ void release(int n) const { // in all blocks: each fills a part of all
         if (threadIdx.x % 32 < CLUSTER) {
@@ -208,13 +186,14 @@ __device__ __forceinline__ void multiply(float (&d)[TOKENS / 2], const Stages& s
     stages.release(n - 1);
 }
 
-// Where a token's chunk lies among the warpgroup's, without bank conflicts.
+// Where a token's chunk lies among the warpgroup's: rows of 128 or 64 bytes, swizzled as the copy engine has it.
 __device__ __forceinline__ unsigned staged(int token, int chunk) {
-    return CHUNKS == 8 ? swizzled_128(PIECE, token, chunk) : (token * CHUNKS + (chunk ^ token / 2 % CHUNKS)) * 16;
+    return (token * CHUNKS + (chunk ^ (CHUNKS == 8 ? token : token / 2) % CHUNKS)) * 16;
 }
 
-// Through shared memory, for stores of 16 bytes; d as hopper.cuh says. scales: room for those of the tile's tokens.
-__device__ __forceinline__ void store(const Grouped& g, const Tile& tile, const float (&d)[TOKENS / 2], unsigned staging,
+// Through shared memory; the copy engine stores 16 tokens at once, but not the last ones, beside which are another expert's. d as
+// hopper.cuh says. scales: room for those of the tile's tokens.
+__device__ __forceinline__ void store(const Grouped& g, const TensorMap& to, const Tile& tile, const float (&d)[TOKENS / 2], unsigned staging,
                                       float* scales, int warpgroup) {
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
     const int first = tile.output + warpgroup * OUTPUTS / 2, there = g.outputs - first; // of the warpgroup's outputs
@@ -229,9 +208,9 @@ __device__ __forceinline__ void store(const Grouped& g, const Tile& tile, const 
         }
     }
     if (FP8) {
-        const float* from = g.x_scales + tile.track * g.x_scales_track_stride + (GATHERED ? 0 : tile.row);
+        const float* from = g.x_scales + tile.track * g.x_scales_track_stride + tile.row;
         for (int i = threadIdx.x % 128; i < tile.tokens; i += 128) {
-            scales[i] = from[GATHERED ? g.sources[tile.track * g.sources_track_stride + tile.row + i] : i];
+            scales[i] = from[i];
         }
     }
     auto value = [&](int j, int r, int e) {
@@ -243,43 +222,44 @@ __device__ __forceinline__ void store(const Grouped& g, const Tile& tile, const 
         return GATED ? pack(g.activated(value(j, 0, 0), value(j, 1, 0)), g.activated(value(j, 0, 1), value(j, 1, 1)))
                      : pack(value(j, r, 0), value(j, r, 1));
     };
-    bf16* out = g.out + tile.track * g.out_track_stride + (long long)tile.row * g.outputs + first;
+    wait_stores_read();
+    named_barrier_sync(1 + warpgroup, 128); // the tile before has been stored
 #pragma unroll
-    for (int piece = 0; piece < TOKENS; piece += PIECE) {
-        if (piece >= tile.tokens) {
+    for (int j = 0; j < TOKENS / 8; j += GATED ? 4 : 2) {
+        if (j * 8 >= tile.tokens) {
             break;
         }
-        named_barrier_sync(1 + warpgroup, 128); // the piece before has been stored
-#pragma unroll
-        for (int i = 0; i < PIECE / 8; i += GATED ? 4 : 2) {
-            const int j = piece / 8 + i;
-            if (GATED) {
-                store_matrices_transposed(staging + staged(i * 8 + lane, warp), pair(j, 0), pair(j + 1, 0), pair(j + 2, 0),
-                                          pair(j + 3, 0));
-            } else {
-                store_matrices_transposed(staging + staged(i * 8 + lane / 16 * 8 + lane % 8, warp * 2 + lane / 8 % 2), pair(j, 0),
-                                          pair(j, 1), pair(j + 1, 0), pair(j + 1, 1));
-            }
+        if (GATED) {
+            store_matrices_transposed(staging + staged(j * 8 + lane, warp), pair(j, 0), pair(j + 1, 0), pair(j + 2, 0),
+                                      pair(j + 3, 0));
+        } else {
+            store_matrices_transposed(staging + staged(j * 8 + lane / 16 * 8 + lane % 8, warp * 2 + lane / 8 % 2), pair(j, 0),
+                                      pair(j, 1), pair(j + 1, 0), pair(j + 1, 1));
         }
-        named_barrier_sync(1 + warpgroup, 128);
-#pragma unroll
-        for (int i = threadIdx.x % 128; i < PIECE * CHUNKS; i += 128) {
-            const int token = i / CHUNKS, chunk = i % CHUNKS;
-            if (piece + token < tile.tokens && chunk * 8 < there) {
-                *(int4*)(out + (long long)(piece + token) * g.outputs + chunk * 8) =
-                    load_shared_16(staging + staged(token, chunk));
-            }
-        }
+    }
+    fence_async_proxy();
+    named_barrier_sync(1 + warpgroup, 128);
+    const int boxed = tile.tokens / STORE_BOX * STORE_BOX;
+    if (threadIdx.x % 128 < boxed / STORE_BOX && there > 0) {
+        const int token = threadIdx.x % 128 * STORE_BOX;
+        store_tile(to, staging + token * CHUNKS * 16, tile.track, tile.row + token, first);
+        commit_stores();
+    }
+    const int token = boxed + threadIdx.x % 128 / CHUNKS, chunk = threadIdx.x % CHUNKS;
+    if (token < tile.tokens && chunk * 8 < there) {
+        *(int4*)(g.out + tile.track * g.out_track_stride + (long long)(tile.row + token) * g.outputs + first + chunk * 8) =
+            load_shared_16(staging + staged(token, chunk));
     }
 }
 
 // Grid: as many blocks as run at once, a multiple of CLUSTER; block: THREADS. outputs: a multiple of 8; depth: of 16 bytes.
 extern "C" __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THREADS, 1)
     grouped_linear(const __grid_constant__ TensorMap x, const __grid_constant__ TensorMap w,
-                   const __grid_constant__ Grouped g) {
+                   const __grid_constant__ TensorMap out, const __grid_constant__ Grouped g) {
     extern __shared__ unsigned char shared[];
     __shared__ unsigned long long barriers[2][STAGES];
     __shared__ float scales[2][FP8 ? TOKENS : 1];
+    __shared__ Tile tiles_ahead[TILES_AHEAD];
     const unsigned start = (shared_address(shared) + 1023) / 1024 * 1024;
     const unsigned staging = start + STAGES * STAGE_BYTES;
     const Stages stages = {start, shared_address(barriers[0]), shared_address(barriers[1])};
@@ -290,45 +270,29 @@ extern "C" __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THR
     cluster_sync();
     const int rank = CLUSTER == 1 ? 0 : cluster_rank(), steps = (g.depth + DEPTH - 1) / DEPTH;
     const int count = tiles.count();
-    int n = 0;
+    int n = 0, i = 0;
     if (threadIdx.x < 128) {
-        give_registers<GATHERED ? 72 : 40>();
-        if (GATHERED) {
-            const int depth_chunks = g.depth * (FP8 ? 1 : 2) / 16;
-            for (int t = blockIdx.x / CLUSTER; t < count; t += gridDim.x / CLUSTER) {
+        give_registers<40>();
+        if (threadIdx.x == 0) {
+            for (int t = blockIdx.x / CLUSTER; t < count; t += gridDim.x / CLUSTER, i++) {
                 const Tile tile = tiles.at(t, rank);
-                const int* from = g.sources + tile.track * g.sources_track_stride + tile.row;
-                const int4* x_of_track = (const int4*)((const char*)g.x + tile.track * g.x_track_bytes);
-                int sources[TOKENS / 16];
-#pragma unroll
-                for (int i = 0; i < TOKENS / 16; i++) {
-                    const int row = i * 16 + threadIdx.x / 8;
-                    sources[i] = row < tile.tokens ? from[row] * depth_chunks : 0;
-                }
-                for (int k = 0; k < steps; k++, n++) {
-                    if (threadIdx.x == 0) {
-                        stages.fill(n, x, w, tile, k * DEPTH, rank);
-                    }
-                    stages.gather(n, x_of_track, sources, tile.tokens, k, depth_chunks);
-                }
-            }
-        } else if (threadIdx.x == 0) {
-            for (int t = blockIdx.x / CLUSTER; t < count; t += gridDim.x / CLUSTER) {
-                const Tile tile = tiles.at(t, rank);
+                tiles_ahead[i % TILES_AHEAD] = tile;
                 for (int k = 0; k < steps; k++, n++) {
                     stages.fill(n, x, w, tile, k * DEPTH, rank);
                 }
             }
         }
     } else {
-        take_registers<GATHERED ? 216 : 232>();
+        take_registers<232>();
         const int warpgroup = threadIdx.x / 128 - 1;
         float d[TOKENS / 2];
-        for (int t = blockIdx.x / CLUSTER; t < count; t += gridDim.x / CLUSTER, n += steps) {
-            const Tile tile = tiles.at(t, rank);
+        for (int t = blockIdx.x / CLUSTER; t < count; t += gridDim.x / CLUSTER, i++, n += steps) {
+            stages.wait_full(n);
+            const Tile tile = tiles_ahead[i % TILES_AHEAD];
             multiply<TOKENS>(d, stages, n, steps, (tile.tokens + 15) / 16 * 16, warpgroup);
-            store(g, tile, d, staging + warpgroup * STORE_BYTES, scales[warpgroup], warpgroup);
+            store(g, out, tile, d, staging + warpgroup * STORE_BYTES, scales[warpgroup], warpgroup);
         }
+        wait_stores_read();
     }
     cluster_sync(); // none leaves while another may still fill its stages or arrive at its barriers
 }

@@ -68,8 +68,9 @@ __device__ __forceinline__ void barrier_wait(unsigned barrier, int parity) {
     } while (!done);
 }
 
-// What this thread wrote to shared memory, or saw written, is visible to the wgmmas it issues next (another proxy).
-__device__ __forceinline__ void fence_shared_for_wgmma() {
+// What this thread wrote to shared memory, or saw written, is visible to the wgmmas and tile stores it issues next, or others after
+// a barrier (another proxy).
+__device__ __forceinline__ void fence_async_proxy() {
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
 
@@ -94,7 +95,7 @@ template <int STAGES, int TILE_BYTES> struct Ring {
     }
     __device__ __forceinline__ void wait_full(int n) const {
         barrier_wait(full + n % STAGES * 8, n / STAGES % 2);
-        fence_shared_for_wgmma();
+        fence_async_proxy();
     }
     __device__ __forceinline__ void release(int n) const {
         if (threadIdx.x % 32 == 0) {
@@ -161,6 +162,22 @@ __device__ __forceinline__ void copy_tile_to_cluster(unsigned to, const TensorMa
                  "[%0], [%1, {%3, %4, %5}], [%2], %6;" ::"r"(to), "l"(&from), "r"(barrier), "r"(col), "r"(row),
                  "r"(track), "h"((unsigned short)((1 << blocks) - 1))
                  : "memory");
+}
+
+// What lies outside the tensor is not written.
+__device__ __forceinline__ void store_tile(const TensorMap& to, unsigned from, int track, int row, int col) {
+    asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.bulk_group [%0, {%2, %3, %4}], [%1];" ::"l"(&to), "r"(from),
+                 "r"(col), "r"(row), "r"(track)
+                 : "memory");
+}
+
+__device__ __forceinline__ void commit_stores() {
+    asm volatile("cp.async.bulk.commit_group;" ::: "memory");
+}
+
+// Until the stores that this thread has committed have read shared memory.
+__device__ __forceinline__ void wait_stores_read() {
+    asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory");
 }
 
 // ---- operands in shared memory: arrays of rows of 128 bytes, their 16-byte chunks swizzled; wider rows span arrays

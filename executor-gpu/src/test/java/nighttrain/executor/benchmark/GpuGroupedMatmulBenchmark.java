@@ -151,18 +151,6 @@ class GpuGroupedMatmulBenchmark {
         for (Tiling tiling : Tiling.values()) {
             line.append(" FP8 %s %.1f".formatted(tiling, micros(offsets, at -> hopper.run(out, Rows.of(x, codes), eightBits, at, Optional.empty(), tiling))));
         }
-        if (name.startsWith("gate")) {
-            DevicePointer sources = memory.allocate("sources", 4L * x.rows());
-            ByteBuffer at4 = ByteBuffer.allocateDirect(4 * x.rows()).order(ByteOrder.nativeOrder());
-            for (int i = 0; i < x.rows(); i++) {
-                at4.putInt(random.nextInt(tokens));
-            }
-            HostCopies.write(sources, at4.rewind());
-            CudaTensor of = tensor(x.base(), tokens, x.cols());
-            for (Tiling tiling : Tiling.values()) {
-                if (tiling != Tiling.MANY) line.append(" GATHERED %s %.1f".formatted(tiling, micros(offsets, at -> hopper.run(out, Rows.of(of).gathered(x.rows(), sources.address(), x.rows()), experts, at, Optional.empty(), tiling))));
-            }
-        }
         double micros = Math.min(first, again);
         System.out.printf(
                 "%s, %s %d -> %d, %d tokens (%.0f experts hit): %.1f us, %.2f TB/s (%.2f of copying), %.0f TFLOP/s (%.2f of matmul);"

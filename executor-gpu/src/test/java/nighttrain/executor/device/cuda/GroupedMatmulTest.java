@@ -113,16 +113,6 @@ class GroupedMatmulTest {
         }
     }
 
-    @ParameterizedTest
-    @MethodSource("cases")
-    void rowsAreGathered(int[][] rows, int inputs, int outputs, boolean bias) {
-        int aligned = inputs / 16 * 16;
-        try (DeviceMemory memory = new DeviceMemory()) {
-            new Case(memory, rows, 37, inputs, outputs, bias, Optional.empty(), PLAIN).checkHopper();
-            new Case(memory, rows, 37, aligned, 2 * outputs, bias, Optional.of(Gated.SWIGLU), FP8).checkHopper();
-        }
-    }
-
     /** Numbers on the host and on the GPU. */
     private static final class Case {
         private final long seed = System.nanoTime();
@@ -132,8 +122,6 @@ class GroupedMatmulTest {
         private final int outputs;
         private final Optional<Gated> activation;
         private final int rows;
-        private final int tokens; // as many as rows, or what rows are gathered from
-        private final int[] sources;
         private final float[] values;
         private final float[] weights;
         private final float[] biases;
@@ -151,18 +139,6 @@ class GroupedMatmulTest {
                 boolean bias,
                 Optional<Gated> activation,
                 WeightFormat format) {
-            this(memory, counts, 0, inputs, outputs, bias, activation, format);
-        }
-
-        Case(
-                DeviceMemory memory,
-                int[][] counts,
-                int gatheredFrom,
-                int inputs,
-                int outputs,
-                boolean bias,
-                Optional<Gated> activation,
-                WeightFormat format) {
             this.counts = counts;
             this.inputs = inputs;
             this.outputs = outputs;
@@ -171,15 +147,11 @@ class GroupedMatmulTest {
             int experts = counts[0].length;
             this.rows = UNOWNED
                     + Stream.of(counts).mapToInt(of -> IntStream.of(of).sum()).max().orElseThrow();
-            this.tokens = gatheredFrom == 0 ? rows : gatheredFrom;
-            this.sources = IntStream.range(0, tracks * rows)
-                    .map(i -> gatheredFrom == 0 ? i % rows : random.nextInt(tokens))
-                    .toArray();
-            this.values = normal(tracks * tokens * inputs);
+            this.values = normal(tracks * rows * inputs);
             this.weights = normal(tracks * experts * outputs * inputs);
             this.biases = normal(tracks * experts * outputs);
-            this.x = tensor(memory, tracks, tokens, inputs);
-            this.out = tensor(memory, tracks, rows, activation.isPresent() ? outputs / 2 : outputs);
+            this.x = tensor(memory, tracks, inputs);
+            this.out = tensor(memory, tracks, activation.isPresent() ? outputs / 2 : outputs);
             this.offsets = memory.allocate("offsets", (long) tracks * (experts + 1) * Integer.BYTES);
             ByteBuffer starts = ByteBuffer.allocateDirect(tracks * (experts + 1) * Integer.BYTES)
                     .order(ByteOrder.nativeOrder());
@@ -190,11 +162,7 @@ class GroupedMatmulTest {
                     start += count;
                     starts.putInt(start);
                 }
-                if (gatheredFrom == 0) {
-                    Arrays.fill(values, (track * rows + start) * inputs, (track + 1) * rows * inputs, Float.NaN);
-                } else {
-                    Arrays.fill(sources, track * rows + start, (track + 1) * rows, Integer.MAX_VALUE);
-                }
+                Arrays.fill(values, (track * rows + start) * inputs, (track + 1) * rows * inputs, Float.NaN);
             }
             HostCopies.write(offsets, starts.rewind());
             DevicePointer b = memory.allocate("bias", (long) biases.length * CudaTensor.BF16);
@@ -202,30 +170,18 @@ class GroupedMatmulTest {
             int slabs = tracks * experts;
             CudaMatrix plain;
             if (format == FP8) {
-                Operand codes = eightBits(memory, values, tokens);
+                Operand codes = eightBits(memory, values, rows);
                 Operand w = eightBits(memory, weights, outputs);
-                this.operand = gathered(memory, Rows.of(x, codes));
+                this.operand = Rows.of(x, codes);
                 plain = new CudaMatrix(slabs, outputs, inputs, FP8, w.codes(), w.scales(), 0, 0);
             } else {
                 HostCopies.write(x, values);
                 DevicePointer w = memory.allocate("weights", (long) weights.length * CudaTensor.BF16);
                 HostCopies.writeRounded(w, weights);
-                this.operand = gathered(memory, Rows.of(x));
+                this.operand = Rows.of(x);
                 plain = CudaMatrix.plain(slabs, outputs, inputs, w.address());
             }
             this.matrix = bias ? plain.withBias(b.address(), 0) : plain;
-        }
-
-        private Rows gathered(DeviceMemory memory, Rows of) {
-            if (tokens == rows) {
-                return of;
-            }
-            ByteBuffer bytes = ByteBuffer.allocateDirect(sources.length * Integer.BYTES)
-                    .order(ByteOrder.nativeOrder());
-            bytes.asIntBuffer().put(sources);
-            DevicePointer places = memory.allocate("sources", (long) sources.length * Integer.BYTES);
-            HostCopies.write(places, bytes);
-            return of.gathered(rows, places.address(), rows);
         }
 
         /** Rounds rows to numbers of 8 bits. */
@@ -253,7 +209,7 @@ class GroupedMatmulTest {
             return numbers;
         }
 
-        private CudaTensor tensor(DeviceMemory memory, int tracks, int rows, int cols) {
+        private CudaTensor tensor(DeviceMemory memory, int tracks, int cols) {
             long stride = (long) (rows + 3) * cols / 8 * 8 + 8;
             DevicePointer base = memory.allocate("rows", tracks * stride * CudaTensor.BF16);
             return new CudaTensor(base, 0, 0, tracks, rows, cols, rows, stride, CudaTensor.BF16);
@@ -264,7 +220,6 @@ class GroupedMatmulTest {
             HopperGroupedMatmul hopper =
                     HopperGroupedMatmul.on(context, modules, streams).orElseThrow();
             List<float[]> made = Stream.of(Tiling.values())
-                    .filter(tiling -> tokens == rows || tiling != Tiling.MANY)
                     .map(tiling -> check(
                             tiling.toString(),
                             () -> hopper.run(out, operand, matrix, offsets.address(), activation, tiling)))
@@ -326,7 +281,7 @@ class GroupedMatmulTest {
             double sum = matrix.biasAddress() == 0 ? 0 : biases[slab * outputs + output];
             for (int i = 0; i < inputs; i++) {
                 sum += (double) weights[(slab * outputs + output) * inputs + i]
-                        * values[(track * tokens + sources[track * rows + row]) * inputs + i];
+                        * values[(track * rows + row) * inputs + i];
             }
             return sum;
         }

@@ -93,7 +93,7 @@ final class KernelUses {
                         Stream.of(FusedSwiGlu.SOURCE), Stream.of(Tiling.values())
                                 .flatMap(tiling -> Stream.of(WeightFormat.values())
                                         .flatMap(format -> Stream.of(false, true)
-                                                .map(activates -> tiling.source(false, activates, format)))))
+                                                .map(activates -> tiling.source(activates, format)))))
                 : Stream.empty();
         Attention attention = (Attention) model.layers().get(0).mixer();
         return Stream.of(

@@ -30,7 +30,7 @@ public final class HopperGroupedMatmul {
     private static final int WEIGHT_ROWS = 128;
     private static final int ROW_BYTES = 128;
     private static final int THREADS = 384;
-    private static final int STORE_BYTES = 2 * 64 * 64 * CudaTensor.BF16;
+    private static final int STORE_BOX = 16;
 
     private final KernelModules modules;
     private final Streams streams;
@@ -52,9 +52,10 @@ public final class HopperGroupedMatmul {
     /** How rows are cut, from the fewest an expert on. */
     public enum Tiling {
         FEW(64, 1, 8),
-        SOME(128, 1, 6),
-        MANY(256, 2, 4),
-        MANY_ALONE(256, 1, 4);
+        SOME(128, 1, 5),
+        MANY(192, 2, 4),
+        MANY_ALONE(192, 1, 4),
+        WIDE(256, 2, 3);
 
         private final int tokens;
         private final int cluster;
@@ -75,7 +76,7 @@ public final class HopperGroupedMatmul {
             return meanRows <= 40 ? FEW : meanRows <= 96 ? SOME : MANY;
         }
 
-        public KernelSource source(boolean gathered, boolean gated, WeightFormat format) {
+        public KernelSource source(boolean gated, WeightFormat format) {
             return new KernelSource(
                     "grouped_linear_sm90.cu",
                     Map.of(
@@ -83,10 +84,10 @@ public final class HopperGroupedMatmul {
                             tokens,
                             "CLUSTER",
                             cluster,
+                            "STAGE_COUNT",
+                            stages,
                             "GATED",
                             gated ? 1 : 0,
-                            "GATHERED",
-                            gathered ? 1 : 0,
                             "FP8",
                             format == WeightFormat.FP8 ? 1 : 0));
         }
@@ -97,7 +98,8 @@ public final class HopperGroupedMatmul {
 
         private int sharedBytes(int experts) {
             int stage = (WEIGHT_ROWS + tokens) * ROW_BYTES;
-            return stages * stage + STORE_BYTES + 1024 + Integer.BYTES * 3 * (experts + 1);
+            int stored = WEIGHT_ROWS * tokens * CudaTensor.BF16;
+            return stages * stage + stored + 1024 + Integer.BYTES * 3 * (experts + 1);
         }
     }
 
@@ -121,22 +123,10 @@ public final class HopperGroupedMatmul {
      *
      * @param capacity rows of a track that there is room for
      * @param scales address of {@code [tracks, capacity]} scales in fp32; 0 for bf16
-     * @param sources address of the row of x that is meant, of every row, {@code [tracks, rows]} in int32; 0 where the rows lie by expert
-     * @param rows by expert, of a track
      */
-    public record Rows(
-            long address,
-            int tracks,
-            int capacity,
-            int cols,
-            long trackStride,
-            long scales,
-            int rows,
-            long sources,
-            long sourcesStride) {
+    public record Rows(long address, int tracks, int rows, int capacity, int cols, long trackStride, long scales) {
         public static Rows of(CudaTensor x) {
-            return new Rows(
-                    x.address(), x.tracks(), x.capacityRows(), x.cols(), x.trackStride(), 0, x.rows(), 0, 0);
+            return new Rows(x.address(), x.tracks(), x.rows(), x.capacityRows(), x.cols(), x.trackStride(), 0);
         }
 
         /** {@code x} in 8 bits. */
@@ -144,18 +134,11 @@ public final class HopperGroupedMatmul {
             return new Rows(
                     codes.codes(),
                     x.tracks(),
+                    x.rows(),
                     codes.capacityRows(),
                     x.cols(),
                     (long) codes.capacityRows() * x.cols(),
-                    codes.scales(),
-                    x.rows(),
-                    0,
-                    0);
-        }
-
-        /** These, of which every row by expert names one. */
-        public Rows gathered(int byExpert, long from, long stride) {
-            return new Rows(address, tracks, capacity, cols, trackStride, scales, byExpert, from, stride);
+                    codes.scales());
         }
 
         private WeightFormat format() {
@@ -193,7 +176,7 @@ public final class HopperGroupedMatmul {
         int slabs = experts.tracks();
         int sharedBytes = tiling.sharedBytes(slabs);
         Gated gated = activation.orElse(Gated.SWIGLU);
-        modules.get("grouped_linear", tiling.source(x.sources != 0, activation.isPresent(), x.format()))
+        modules.get("grouped_linear", tiling.source(activation.isPresent(), x.format()))
                 .withSharedBytes(sharedBytes)
                 .launch(
                         streams.main(),
@@ -201,6 +184,14 @@ public final class HopperGroupedMatmul {
                                 multiprocessors / tiling.cluster * tiling.cluster, 1, 1, THREADS, sharedBytes),
                         tensors.get(x.tiled(tiling.boxRows())),
                         tensors.get(weights(experts, x.elementBytes(), activation.isPresent())),
+                        tensors.get(Tiled.rows(
+                                        out.address(),
+                                        out.tracks(),
+                                        out.capacityRows(),
+                                        out.cols(),
+                                        out.trackStride(),
+                                        STORE_BOX)
+                                .withRowBytes(activation.isPresent() ? 64 : 128)),
                         new Struct()
                                 .pointer(out.address())
                                 .longs(out.trackStride())
@@ -209,10 +200,6 @@ public final class HopperGroupedMatmul {
                                 .pointer(x.scales)
                                 .longs(x.capacity)
                                 .pointer(experts.scalesAddress())
-                                .pointer(x.address)
-                                .longs(x.trackStride * x.elementBytes())
-                                .pointer(x.sources)
-                                .longs(x.sourcesStride)
                                 .integer(x.tracks)
                                 .integer(slabs / x.tracks)
                                 .integer(out.cols())

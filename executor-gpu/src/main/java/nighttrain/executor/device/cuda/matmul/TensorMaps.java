@@ -15,8 +15,8 @@ import nighttrain.executor.device.cuda.kernel.Struct;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /**
- * What tells Hopper's copy engine where tensors of bf16 or e4m3 lie, and which part of them it fetches at once: into rows of 128 bytes that are
- * swizzled, zeros outside the tensor.
+ * What tells Hopper's copy engine where tensors of bf16 or e4m3 lie, and which part of them it fetches or stores at once: rows of 128 or 64
+ * bytes in shared memory, swizzled, zeros outside the tensor.
  */
 final class TensorMaps {
     /** Bytes of a {@code CUtensorMap}, at a multiple of {@link #ALIGNMENT}. */
@@ -26,10 +26,8 @@ final class TensorMaps {
     private static final int TYPE_BYTES = 0;
     private static final int TYPE_BF16 = 9;
 
-    /** Of a row in shared memory. */
-    private static final int ROW_BYTES = 128;
-
     private static final int NOT_INTERLEAVED = 0;
+    private static final int SWIZZLE_64B = 2;
     private static final int SWIZZLE_128B = 3;
     private static final int L2_128B = 2;
     private static final int ZEROS_OUTSIDE = 0;
@@ -54,9 +52,11 @@ final class TensorMaps {
      * @param sizes of the dimensions
      * @param elementBytes 2 for bf16, 1 for e4m3
      * @param strides of all but the first, in elements; multiples of 16 bytes
-     * @param box what is fetched at once, of all but the first dimension, of which it is {@value #ROW_BYTES} bytes
+     * @param rowBytes of the first dimension that are moved at once, 128 or 64
+     * @param box what is moved at once of the other dimensions
      */
-    record Tiled(long address, int elementBytes, List<Long> sizes, List<Long> strides, List<Integer> box) {
+    record Tiled(
+            long address, int elementBytes, List<Long> sizes, List<Long> strides, int rowBytes, List<Integer> box) {
         /** Some rows of bf16 {@code [tracks, rows, cols]}. */
         static Tiled rows(long address, int tracks, int rows, int cols, long trackStride, int boxRows) {
             return rows(address, CudaTensor.BF16, tracks, rows, cols, trackStride, boxRows);
@@ -69,7 +69,13 @@ final class TensorMaps {
                     elementBytes,
                     List.of((long) cols, (long) rows, (long) tracks),
                     List.of((long) cols, trackStride),
+                    128,
                     List.of(boxRows, 1));
+        }
+
+        /** The same with rows of so many bytes. */
+        Tiled withRowBytes(int bytes) {
+            return new Tiled(address, elementBytes, sizes, strides, bytes, box);
         }
 
         /** As many rows of {@code [tracks, 2, rows, cols]}: of either half 8 in turn. {@code rows} is a multiple of 8. */
@@ -79,6 +85,7 @@ final class TensorMaps {
                     elementBytes,
                     List.of((long) cols, 8L, 2L, rows / 8L, (long) tracks),
                     List.of((long) cols, (long) rows * cols, 8L * cols, 2L * rows * cols),
+                    128,
                     List.of(8, 2, boxRows / 16, 1));
         }
     }
@@ -103,13 +110,13 @@ final class TensorMaps {
                         .mapToLong(stride -> stride * tensor.elementBytes)
                         .toArray(),
                 IntStream.concat(
-                                IntStream.of(ROW_BYTES / tensor.elementBytes),
+                                IntStream.of(tensor.rowBytes / tensor.elementBytes),
                                 tensor.box.stream().mapToInt(Integer::intValue))
                         .toArray(),
                 everyElement,
                 NOT_INTERLEAVED,
-                SWIZZLE_128B,
-                Integer.getInteger("nt.l2", L2_128B),
+                tensor.rowBytes == 128 ? SWIZZLE_128B : SWIZZLE_64B,
+                L2_128B,
                 ZEROS_OUTSIDE);
         if (status != 0) {
             throw new IllegalStateException(
