@@ -264,6 +264,9 @@ extern "C" __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THR
     const unsigned staging = start + STAGES * STAGE_BYTES;
     const Stages stages = {start, shared_address(barriers[0]), shared_address(barriers[1])};
     if (threadIdx.x == 0) {
+        prefetch_map(x);
+        prefetch_map(w);
+        prefetch_map(out);
         stages.init();
     }
     const Tiles tiles = find_tiles(g, (int*)(shared + (staging + 2 * STORE_BYTES - shared_address(shared))));

@@ -134,6 +134,11 @@ struct alignas(64) TensorMap { // a CUtensorMap
     unsigned char opaque[128];
 };
 
+// Before it is needed, as the first use takes longer.
+__device__ __forceinline__ void prefetch_map(const TensorMap& map) {
+    asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");
+}
+
 // Arrives, and has the phase wait for so many bytes of tiles as well.
 __device__ __forceinline__ void barrier_expect(unsigned barrier, int bytes) {
     asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");

@@ -3,10 +3,12 @@ package nighttrain.executor.benchmark;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.function.LongConsumer;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import nighttrain.executor.device.Device.GraphRecorder.CapturedGraph;
@@ -23,30 +25,35 @@ import nighttrain.executor.device.cuda.kernel.KernelCompiler;
 import nighttrain.executor.device.cuda.kernel.KernelCompiler.CubinCache;
 import nighttrain.executor.device.cuda.kernel.KernelCompiler.Nvrtc;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
+import nighttrain.executor.device.cuda.matmul.Fp8Operands.Operand;
 import nighttrain.executor.device.cuda.matmul.GroupedMatmul;
 import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul;
+import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul.Gated;
 import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul.Rows;
 import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul.Tiling;
 import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.executor.device.cuda.tensor.HostCopies;
 import nighttrain.io.checkpoint.Bfloat16;
+import nighttrain.io.checkpoint.E4m3;
+import nighttrain.io.spec.WeightFormat;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * The two products of models' experts, tokens routed evenly at random, by the kernel that serves the GPU and by the portable one in
- * turn: microseconds, the share of the copy rate in reading the weights of the experts that were hit, and of the bf16 matrix rate.
- * {@code -Dbench.shapes=qwen3-30b-a3b,gpt-oss-20b -Dbench.tokens=1,64,256,1024,8192}.
+ * The two products of models' experts, tokens routed evenly at random, microseconds: by the kernel for Hopper, the portable one, and
+ * Hopper's with the activation in it and in 8 bits; what it is of the copy rate in reading the experts that were hit, and of the bf16 matrix
+ * rate. {@code -Dbench.shapes=qwen3-30b-a3b,gpt-oss-20b -Dbench.tokens=1,64,256,1024,8192 -Dbench.tilings=true}: every tiling.
  */
 @Tag("gpu")
 @Tag("benchmark")
 @Timeout(600)
 class GpuGroupedMatmulBenchmark {
-    private static final List<String> CHOSEN =
-            List.of(System.getProperty("bench.shapes", "qwen3-30b-a3b,gpt-oss-20b,qwen3.5-35b-a3b,mixtral").split(","));
-    private static final int[] TOKENS = Stream.of(System.getProperty("bench.tokens", "1,64,256,1024,8192").split(","))
+    private static final List<String> WANTED = List.of(
+            System.getProperty("bench.shapes", "qwen3-30b-a3b,gpt-oss-20b,qwen3.5-35b-a3b,mixtral").split(","));
+    private static final int[] TOKENS = Stream.of(
+                    System.getProperty("bench.tokens", "1,64,256,1024,8192").split(","))
             .mapToInt(Integer::parseInt)
             .toArray();
 
@@ -54,9 +61,13 @@ class GpuGroupedMatmulBenchmark {
     private static final int ROUTINGS = 8;
 
     private static final int RUNS = 4;
+
+    /** Between measurements, so that none is slowed by the heat of the one before. */
+    private static final int PAUSE_MS = 30;
+
     private static final int RANDOM_BYTES = 1 << 24;
 
-    /** A model's experts, as its conf/shapes has them. */
+    /** A model's experts. */
     private record Shape(String name, int hidden, int width, int experts, int chosen) {}
 
     private static final List<Shape> SHAPES = List.of(
@@ -68,9 +79,16 @@ class GpuGroupedMatmulBenchmark {
     private final Random random = new Random(1);
     private PeakRates peak;
     private Streams streams;
-    private GroupedMatmul chosen;
     private GroupedMatmul portable;
     private HopperGroupedMatmul hopper;
+
+    /** What is multiplied, in bf16 and in 8 bits. */
+    private record Operands(
+            Shape shape, CudaMatrix experts, CudaMatrix codes, CudaTensor x, Operand xCodes, CudaTensor out) {
+        private CudaTensor rows(CudaTensor of, int rows, int cols) {
+            return new CudaTensor(of.base(), 0, 0, 1, rows, cols, rows, (long) rows * cols, CudaTensor.BF16);
+        }
+    }
 
     @Test
     void microsecondsByTokens() {
@@ -80,13 +98,12 @@ class GpuGroupedMatmulBenchmark {
         KernelModules modules = new KernelModules(new KernelCompiler(
                 NativeLibraries.load("nvrtc", Nvrtc.class), context.architecture(), CubinCache.ofUser()));
         streams = new Streams();
-        chosen = new GroupedMatmul(context, modules, streams);
         portable = GroupedMatmul.portable(context, modules, streams);
         hopper = HopperGroupedMatmul.on(context, modules, streams).orElseThrow();
         for (Shape shape : SHAPES) {
-            if (CHOSEN.contains(shape.name)) {
-                measure(shape, "gate and up", shape.hidden, 2 * shape.width);
-                measure(shape, "down", shape.width, shape.hidden);
+            if (WANTED.contains(shape.name)) {
+                measure(shape, shape.hidden, 2 * shape.width, true);
+                measure(shape, shape.width, shape.hidden, false);
             }
         }
         streams.drain();
@@ -95,108 +112,110 @@ class GpuGroupedMatmulBenchmark {
         context.close(false);
     }
 
-    private void measure(Shape shape, String name, int inputs, int outputs) {
+    private void measure(Shape shape, int inputs, int outputs, boolean gated) {
         int mostRows = IntStream.of(TOKENS).max().orElseThrow() * shape.chosen;
+        long weights = (long) shape.experts * outputs * inputs;
         try (DeviceMemory memory = new DeviceMemory()) {
-            CudaMatrix experts = CudaMatrix.plain(
-                    shape.experts,
-                    outputs,
-                    inputs,
-                    randomNumbers(memory, (long) shape.experts * outputs * inputs).address());
-            DevicePointer x = randomNumbers(memory, (long) mostRows * inputs);
-            DevicePointer scales = memory.allocate("scales", 4L * Math.max(shape.experts * outputs, mostRows));
-            eightBits = new CudaMatrix(
-                    shape.experts,
-                    outputs,
-                    inputs,
-                    nighttrain.io.spec.WeightFormat.FP8,
-                    randomCodes(memory, (long) shape.experts * outputs * inputs).address(),
-                    scales.address(),
-                    0,
-                    0);
-            codes = new nighttrain.executor.device.cuda.matmul.Fp8Operands.Operand(
-                    randomCodes(memory, (long) mostRows * inputs).address(), scales.address(), mostRows, inputs);
+            long scales = memory.allocate("scales", 4L * Math.max(shape.experts * outputs, mostRows))
+                    .address();
+            DevicePointer x = upload(memory, (long) mostRows * inputs * CudaTensor.BF16, numbers());
             DevicePointer out = memory.allocate("out", (long) mostRows * outputs * CudaTensor.BF16);
+            Operands operands = new Operands(
+                    shape,
+                    CudaMatrix.plain(
+                            shape.experts,
+                            outputs,
+                            inputs,
+                            upload(memory, weights * CudaTensor.BF16, numbers()).address()),
+                    new CudaMatrix(
+                            shape.experts,
+                            outputs,
+                            inputs,
+                            WeightFormat.FP8,
+                            upload(memory, weights, codes()).address(),
+                            scales,
+                            0,
+                            0),
+                    tensor(x, mostRows, inputs),
+                    new Operand(
+                            upload(memory, (long) mostRows * inputs, codes()).address(), scales, mostRows, inputs),
+                    tensor(out, mostRows, outputs));
             for (int tokens : TOKENS) {
-                int rows = tokens * shape.chosen;
-                measure(shape, name, tokens, experts, tensor(x, rows, inputs), tensor(out, rows, outputs), memory);
+                measure(operands, tokens, gated, memory);
             }
         }
     }
 
-    private void measure(
-            Shape shape, String name, int tokens, CudaMatrix experts, CudaTensor x, CudaTensor out, DeviceMemory memory) {
+    private void measure(Operands of, int tokens, boolean gated, DeviceMemory memory) {
         List<Long> offsets = new ArrayList<>();
         double hit = 0;
         for (int i = 0; i < ROUTINGS; i++) {
-            int[] counts = route(tokens, shape.experts, shape.chosen);
+            int[] counts = route(tokens, of.shape.experts, of.shape.chosen);
             hit += IntStream.of(counts).filter(count -> count > 0).count() / (double) ROUTINGS;
             offsets.add(upload(memory, counts));
         }
-        double bytes = hit * experts.outputs() * experts.inputs() * CudaTensor.BF16;
-        double flops = 2.0 * tokens * shape.chosen * experts.outputs() * experts.inputs();
-        StringBuilder line = new StringBuilder();
-        double first = micros(offsets, at -> chosen.run(out, x, experts, at));
-        double other = micros(offsets, at -> portable.run(out, x, experts, at));
-        double again = micros(offsets, at -> chosen.run(out, x, experts, at));
-        for (Tiling tiling : Tiling.values()) {
-            line.append(" %s %.1f".formatted(tiling, micros(offsets, at -> hopper.run(out, Rows.of(x), experts, at, Optional.empty(), tiling))));
-        }
-        if (name.startsWith("gate")) {
-            CudaTensor half = tensor(out.base(), x.rows(), experts.outputs() / 2);
-            for (Tiling tiling : Tiling.values()) {
-                line.append(" GATED %s %.1f".formatted(tiling, micros(offsets, at -> hopper.run(half, Rows.of(x), experts, at, Optional.of(HopperGroupedMatmul.Gated.SWIGLU), tiling))));
-            }
-        }
-        for (Tiling tiling : Tiling.values()) {
-            line.append(" FP8 %s %.1f".formatted(tiling, micros(offsets, at -> hopper.run(out, Rows.of(x, codes), eightBits, at, Optional.empty(), tiling))));
-        }
-        double micros = Math.min(first, again);
+        int rows = tokens * of.shape.chosen;
+        int outputs = of.experts.outputs();
+        int inputs = of.experts.inputs();
+        CudaTensor x = of.rows(of.x, rows, inputs);
+        CudaTensor out = of.rows(of.out, rows, outputs);
+        CudaTensor activated = of.rows(of.out, rows, outputs / 2);
+        Optional<Gated> swiGlu = Optional.of(Gated.SWIGLU);
+        double micros = micros(offsets, at -> hopper.run(out, Rows.of(x), of.experts, at, Optional.empty()));
+        double bytesPerMicro = hit * outputs * inputs * CudaTensor.BF16 / micros;
+        double flopsPerMicro = 2.0 * rows * outputs * inputs / micros;
         System.out.printf(
-                "%s, %s %d -> %d, %d tokens (%.0f experts hit): %.1f us, %.2f TB/s (%.2f of copying), %.0f TFLOP/s (%.2f of matmul);"
-                        + " portable %.1f;%s%n",
-                shape.name,
-                name,
-                experts.inputs(),
-                experts.outputs(),
+                "%s %d -> %d, %d tokens (%.0f experts hit): %.1f us, %.2f TB/s (%.2f of copying), %.0f TFLOP/s (%.2f of matmul);"
+                        + " portable %.1f us, activated %s, in 8 bits %.1f us%s%n",
+                of.shape.name,
+                inputs,
+                outputs,
                 tokens,
                 hit,
                 micros,
-                bytes / micros / 1e6,
-                bytes / micros * 1e6 / peak.bytesPerSecond(),
-                flops / micros / 1e6,
-                flops / micros * 1e6 / peak.flopsPerSecond(),
-                other,
-                line);
+                bytesPerMicro / 1e6,
+                bytesPerMicro * 1e6 / peak.bytesPerSecond(),
+                flopsPerMicro / 1e6,
+                flopsPerMicro * 1e6 / peak.flopsPerSecond(),
+                micros(offsets, at -> portable.run(out, x, of.experts, at)),
+                gated
+                        ? "%.1f us".formatted(
+                                micros(offsets, at -> hopper.run(activated, Rows.of(x), of.experts, at, swiGlu)))
+                        : "-",
+                micros(offsets, at -> hopper.run(out, Rows.of(x, of.xCodes), of.codes, at, Optional.empty())),
+                Boolean.getBoolean("bench.tilings") ? tilings(of, x, out, offsets) : "");
     }
 
-    private CudaMatrix eightBits;
-    private nighttrain.executor.device.cuda.matmul.Fp8Operands.Operand codes;
-
-    private DevicePointer randomCodes(DeviceMemory memory, long count) {
-        ByteBuffer numbers = ByteBuffer.allocateDirect(RANDOM_BYTES).order(ByteOrder.nativeOrder());
-        byte[] some = new byte[1 << 16];
-        for (int i = 0; i < some.length; i++) {
-            some[i] = nighttrain.io.checkpoint.E4m3.of((float) random.nextGaussian() * 100);
-        }
-        while (numbers.hasRemaining()) {
-            numbers.put(some);
-        }
-        numbers.rewind();
-        long bytes = (count + RANDOM_BYTES - 1) / RANDOM_BYTES * RANDOM_BYTES;
-        DevicePointer pointer = memory.allocate("random numbers", bytes);
-        for (long at = 0; at < bytes; at += RANDOM_BYTES) {
-            HostCopies.write(pointer.withByteOffset(at), numbers);
-        }
-        return pointer;
+    private String tilings(Operands of, CudaTensor x, CudaTensor out, List<Long> offsets) {
+        return Arrays.stream(Tiling.values())
+                .map(tiling -> "; %s %.1f, in 8 bits %.1f"
+                        .formatted(
+                                tiling,
+                                micros(
+                                        offsets,
+                                        at -> hopper.run(out, Rows.of(x), of.experts, at, Optional.empty(), tiling)),
+                                micros(
+                                        offsets,
+                                        at -> hopper.run(
+                                                out,
+                                                Rows.of(x, of.xCodes),
+                                                of.codes,
+                                                at,
+                                                Optional.empty(),
+                                                tiling))))
+                .collect(Collectors.joining());
     }
 
+    /** The least time of a product, with every routing in turn, recorded. */
     private double micros(List<Long> offsets, LongConsumer product) {
         offsets.forEach(product::accept);
+        streams.synchronize();
         try (CudaGraphRecorder recorder = new CudaGraphRecorder(streams)) {
             CapturedGraph graph = recorder.record(() -> offsets.forEach(product::accept));
-            double seconds = GpuTimer.leastSeconds(streams.main(), RUNS, graph::replay);
-            return 1e6 * seconds / offsets.size();
+            Thread.sleep(PAUSE_MS);
+            return 1e6 * GpuTimer.leastSeconds(streams.main(), RUNS, graph::replay) / offsets.size();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
         }
     }
 
@@ -218,8 +237,8 @@ class GpuGroupedMatmulBenchmark {
 
     private static long upload(DeviceMemory memory, int[] counts) {
         DevicePointer offsets = memory.allocate("offsets", (counts.length + 1L) * Integer.BYTES);
-        ByteBuffer starts = ByteBuffer.allocateDirect((counts.length + 1) * Integer.BYTES)
-                .order(ByteOrder.nativeOrder());
+        ByteBuffer starts =
+                ByteBuffer.allocateDirect((counts.length + 1) * Integer.BYTES).order(ByteOrder.nativeOrder());
         int start = 0;
         starts.putInt(start);
         for (int count : counts) {
@@ -230,21 +249,32 @@ class GpuGroupedMatmulBenchmark {
         return offsets.address();
     }
 
-    private DevicePointer randomNumbers(DeviceMemory memory, long count) {
-        ByteBuffer numbers = ByteBuffer.allocateDirect(RANDOM_BYTES).order(ByteOrder.nativeOrder());
-        short[] some = new short[1 << 16];
-        for (int i = 0; i < some.length; i++) {
-            some[i] = Bfloat16.of((float) random.nextGaussian());
+    private byte[] numbers() {
+        ByteBuffer bytes = ByteBuffer.allocate(1 << 17).order(ByteOrder.nativeOrder());
+        while (bytes.hasRemaining()) {
+            bytes.putShort(Bfloat16.of((float) random.nextGaussian()));
         }
-        while (numbers.hasRemaining()) {
-            numbers.asShortBuffer().put(some);
-            numbers.position(numbers.position() + 2 * some.length);
+        return bytes.array();
+    }
+
+    private byte[] codes() {
+        byte[] codes = new byte[1 << 17];
+        for (int i = 0; i < codes.length; i++) {
+            codes[i] = E4m3.of((float) (100 * random.nextGaussian()));
         }
-        numbers.rewind();
-        long bytes = (count * CudaTensor.BF16 + RANDOM_BYTES - 1) / RANDOM_BYTES * RANDOM_BYTES;
-        DevicePointer pointer = memory.allocate("random numbers", bytes);
-        for (long at = 0; at < bytes; at += RANDOM_BYTES) {
-            HostCopies.write(pointer.withByteOffset(at), numbers);
+        return codes;
+    }
+
+    /** The same bytes again and again, as the GPU's clock depends on how random numbers are. */
+    private static DevicePointer upload(DeviceMemory memory, long bytes, byte[] some) {
+        ByteBuffer block = ByteBuffer.allocateDirect(RANDOM_BYTES);
+        while (block.hasRemaining()) {
+            block.put(some);
+        }
+        long whole = (bytes + RANDOM_BYTES - 1) / RANDOM_BYTES * RANDOM_BYTES;
+        DevicePointer pointer = memory.allocate("random numbers", whole);
+        for (long at = 0; at < whole; at += RANDOM_BYTES) {
+            HostCopies.write(pointer.withByteOffset(at), block.rewind());
         }
         return pointer;
     }
