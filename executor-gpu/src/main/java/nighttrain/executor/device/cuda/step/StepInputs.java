@@ -33,7 +33,7 @@ public final class StepInputs {
     private final DeviceMemory.Pinned[] hosts = new DeviceMemory.Pinned[StepTurns.COUNT];
     private final SampleTable[] samples = new SampleTable[StepTurns.COUNT];
     private final AutomatonTables automata;
-    private final DevicePointer[] states = new DevicePointer[StepTurns.COUNT];
+    private final DevicePointer[] automatonStates = new DevicePointer[StepTurns.COUNT];
     private final DevicePointer packed;
     private final DevicePointer fixed;
     private final DevicePointer tables;
@@ -43,6 +43,7 @@ public final class StepInputs {
     private final int queryStarts;
     private final int contexts;
     private final int decodes;
+    private final int states;
     private final int outputRows;
     private final int padding;
     private final int samplesAt;
@@ -64,7 +65,8 @@ public final class StepInputs {
         this.queryStarts = copied + tokenRoom;
         this.contexts = queryStarts + sequenceRoom;
         this.decodes = contexts + sequenceRoom;
-        this.outputRows = decodes + sequenceRoom;
+        this.states = decodes + sequenceRoom;
+        this.outputRows = states + sequenceRoom;
         this.padding = outputRows + even(limits.maxSamples());
         this.samplesAt = padding + 2;
         long fixedInts = samplesAt + (long) limits.maxSamples() * SampleTable.INTS;
@@ -76,7 +78,7 @@ public final class StepInputs {
         for (int turn = 0; turn < StepTurns.COUNT; turn++) {
             hosts[turn] = memory.pinned((fixedInts + tableInts) * Integer.BYTES);
             samples[turn] = new SampleTable(memory, automata);
-            states[turn] = memory.allocate("states of constraints", (long) limits.maxSamples() * Integer.BYTES);
+            automatonStates[turn] = memory.allocate("states of constraints", (long) limits.maxSamples() * Integer.BYTES);
         }
     }
 
@@ -95,6 +97,7 @@ public final class StepInputs {
         packing.put(copiedRows(), next.copies().rows());
         packing.put(queryStarts(), next.queryStarts());
         packing.put(contexts(), contextsAndDecodes());
+        packing.put(states(), statesOfSequences());
         packing.put(outputRows(), next.outputRows());
         packing.put(padding(), new int[] {next.padding()});
         int samplesFrom = packing.skip(sampleTable(0), next.samples().size() * SampleTable.INTS);
@@ -127,8 +130,8 @@ public final class StepInputs {
                         sampleTable(0),
                         count,
                         results.allTokens(),
-                        states[(turn + StepTurns.COUNT - 1) % StepTurns.COUNT].address(),
-                        states[turn].address());
+                        automatonStates[(turn + StepTurns.COUNT - 1) % StepTurns.COUNT].address(),
+                        automatonStates[turn].address());
     }
 
     /** A step's tokens; of those that the step before sampled, where the device has them. */
@@ -178,6 +181,14 @@ public final class StepInputs {
             }
         }
         return both;
+    }
+
+    private int[] statesOfSequences() {
+        int[] slots = batch.slots().clone();
+        for (int s = 0; s < slots.length; s++) {
+            slots[s] = batch.begins(s) ? ~slots[s] : slots[s];
+        }
+        return slots;
     }
 
     /** The page tables, each as long as the longest context needs. */
@@ -249,6 +260,11 @@ public final class StepInputs {
 
     public long decodes() {
         return at(decodes);
+    }
+
+    /** The slot of every sequence's state; of one that begins with the step, whose state is empty, {@code ~slot}. */
+    public long states() {
+        return at(states);
     }
 
     public long outputRows() {
