@@ -26,7 +26,7 @@ __device__ __forceinline__ FewFloats few(const float* x) {
 }
 
 struct RopeAndWriteKv {
-    bf16* qkv; // [t][i][(heads + 2 * kv_heads) * HEAD_DIM]
+    bf16* qkv; // [t][i][cols]: (heads + 2 * kv_heads) * HEAD_DIM, and others that stay
     long long track_stride;
     void* keys; // [page][t * kv_heads + g][PAGE_TOKENS][PADDED_DIM]
     void* values;
@@ -43,6 +43,7 @@ struct RopeAndWriteKv {
     int heads;
     int kv_heads;
     int tokens;
+    int cols;
 };
 
 // A row of a page, from a warp that holds it as the kernel below does.
@@ -74,7 +75,7 @@ extern "C" __global__ void rope_and_write_kv(const RopeAndWriteKv a) {
     bool is_copy = blockIdx.x >= a.tokens;
     int token = is_copy ? a.copied[blockIdx.x - a.tokens] : blockIdx.x, track = blockIdx.y;
     int heads = a.heads + 2 * a.kv_heads;
-    bf16* row = a.qkv + track * a.track_stride + (long long)token * heads * HEAD_DIM;
+    bf16* row = a.qkv + track * a.track_stride + (long long)token * a.cols;
     const float* cosines = a.cosines + (long long)a.positions[token] * ROTARY_HALF;
     const float* sines = a.sines + (long long)a.positions[token] * ROTARY_HALF;
     long long page = a.slots[blockIdx.x] / PAGE_TOKENS;

@@ -39,6 +39,8 @@ class EngineCudaTest {
     @CsvSource({
         "llama-gqa,1,BF16",
         "qwen3,1,BF16",
+        "qwen3_5,1,BF16",
+        "qwen3_5-multimodal,1,BF16",
         "qwen3-moe,1,BF16",
         "mixtral,1,BF16",
         "granitemoe,1,BF16",
@@ -48,6 +50,7 @@ class EngineCudaTest {
         "mistral-sliding-window,2,BF16",
         "llama-gqa,2,BF16",
         "qwen3-moe,2,BF16",
+        "qwen3_5,2,BF16",
         "parallel-track,4,BF16",
         "pt-moe,4,BF16",
         "desync-residual,4,BF16",
@@ -101,7 +104,15 @@ class EngineCudaTest {
 
     /** Alone in its batch, a request meets the same shapes each time: first enqueued, then recorded, then replayed. */
     @ParameterizedTest
-    @CsvSource({"llama-gqa,1", "qwen3-moe,1", "llama-gqa,2", "parallel-track,1", "parallel-track,4"})
+    @CsvSource({
+        "llama-gqa,1",
+        "qwen3-moe,1",
+        "qwen3_5,1",
+        "llama-gqa,2",
+        "qwen3_5,2",
+        "parallel-track,1",
+        "parallel-track,4"
+    })
     void textAloneIsTheSameEveryTime(String name, int ranks) throws Exception {
         assumeThat(CudaDevices.count()).isGreaterThanOrEqualTo(ranks);
         SamplingParams greedy = SamplingParams.greedy(64).withLogprobs(2);

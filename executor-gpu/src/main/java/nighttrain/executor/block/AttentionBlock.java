@@ -101,11 +101,6 @@ record AttentionBlock(
     }
 
     @Override
-    public Optional<String> missingOnGpus() {
-        return spec.projections().gate().map(any -> "attention with an output gate");
-    }
-
-    @Override
     public List<Operation> operations(StepSize step) {
         int tracks = placement.localTracks();
         double queries = shape().queryCols();

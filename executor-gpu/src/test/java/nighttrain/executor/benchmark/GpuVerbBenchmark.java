@@ -10,12 +10,14 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import nighttrain.executor.cache.CacheLayout;
+import nighttrain.executor.cache.CacheSpec;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Device.GraphRecorder.CapturedGraph;
 import nighttrain.executor.device.Device.PeakRates;
 import nighttrain.executor.device.ExpertOps;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Ops;
+import nighttrain.executor.device.RecurrentOps;
 import nighttrain.executor.device.Sampler;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.device.cuda.CudaDevices;
@@ -61,11 +63,12 @@ class GpuVerbBenchmark {
         int sequences = Math.max(PREFILLED, batch);
         int pages = Math.max(PREFILL_TOKENS, (context + 64) * batch) / PAGE_TOKENS;
         StepLimits limits = new StepLimits(sequences, PREFILL_TOKENS, 0, Math.max(PREFILL_TOKENS, context + 64));
-        PeakRates peakRates = CudaDevices.peakRates(0);
-        long start = System.nanoTime();
         Checkpoint dummy = Checkpoints.dummy(shape);
         ModelSpec spec = dummy.spec().with(weights).with(kv);
-        CacheLayout layout = CacheLayout.ofPages(PAGE_TOKENS, pages, spec.kvFormat());
+        CacheLayout layout = CacheLayout.of(
+                CacheSpec.of(spec, 1, Short.BYTES, limits.maxModelLen()), PAGE_TOKENS, pages, sequences);
+        PeakRates peakRates = CudaDevices.peakRates(0);
+        long start = System.nanoTime();
         try (Checkpoint checkpoint = dummy.with(spec);
                 Device device =
                         CudaDevices.ranks(List.of(0), limits, layout).get(0)) {
@@ -80,12 +83,6 @@ class GpuVerbBenchmark {
             String decode = "decode, batch " + batch + ", context " + context;
             double decoded = measure(decode, device, decoder, Steps.decode(batch, context));
             Roofline roofline = new Roofline(checkpoint.spec(), 1, peakRates);
-            double computing = 1e3
-                    * new Roofline(checkpoint.spec(), 1, new PeakRates(1e30, peakRates.flopsPerSecond()))
-                            .seconds(Roofline.Step.prefill(PREFILL_TOKENS, PREFILL_TOKENS / (double) PREFILLED));
-            System.out.printf(
-                    "prefill, 8 sequences of 1024: %.2f ms, whose operations take %.2f at the bf16 rate: %.2f of it%n",
-                    prefilled, computing, computing / prefilled);
             device.expertOps()
                     .map(ExpertOps::load)
                     .filter(load -> load.tokens() > 0)
@@ -93,6 +90,12 @@ class GpuVerbBenchmark {
                             "tokens of the busiest expert over the average: %.2f%n",
                             load.busiest() / (double) load.tokens()));
             double bound = 1e3 * roofline.seconds(Roofline.Step.decode(batch, context));
+            Roofline bySecond = new Roofline(checkpoint.spec(), 1, new PeakRates(Double.POSITIVE_INFINITY, 1));
+            double flops = bySecond.seconds(Roofline.Step.prefill(PREFILL_TOKENS, PREFILL_TOKENS / PREFILLED));
+            System.out.printf(
+                    "prefill, 8 sequences of 1024: %.0f TFLOP/s, %.2f of a product's%n",
+                    flops / prefilled / 1e9,
+                    flops / prefilled * 1e3 / peakRates.flopsPerSecond());
             System.out.printf(
                     "decode: %.2f ms of at least %.2f, %.2f of the roofline (copy %.2f TB/s, bf16 product %.0f TFLOP/s)%n",
                     decoded,
@@ -146,6 +149,8 @@ class GpuVerbBenchmark {
     private Device timed(Device device) {
         Tensor probe = device.tensor("probe", 1, 1, 8);
         Ops ops = timed(Ops.class, device.ops(), device, probe);
+        Optional<RecurrentOps> recurrent =
+                device.recurrentOps().map(real -> timed(RecurrentOps.class, real, device, probe));
         Sampler sampler = timed(Sampler.class, device.sampler(), device, probe);
         Optional<ExpertOps> experts = device.expertOps().map(real -> timed(ExpertOps.class, real, device, probe));
         return (Device) Proxy.newProxyInstance(
@@ -153,6 +158,7 @@ class GpuVerbBenchmark {
                 new Class<?>[] {Device.class},
                 (proxy, method, arguments) -> switch (method.getName()) {
                     case "ops" -> ops;
+                    case "recurrentOps" -> recurrent;
                     case "sampler" -> sampler;
                     case "expertOps" -> experts;
                     default -> invoke(method, device, arguments);

@@ -248,7 +248,8 @@ final class CudaOps implements Ops {
                                 .number(norms.map(n -> n.query().epsilon()).orElse(0f))
                                 .integer(shape.heads())
                                 .integer(shape.kvHeads())
-                                .integer(x.rows()));
+                                .integer(x.rows())
+                                .integer(x.cols()));
     }
 
     private static long weight(Norm norm) {
