@@ -7,22 +7,12 @@
 constexpr int CHUNKS = PADDED_DIM / 8;
 constexpr int KV_CHUNKS = PADDED_DIM * (int)sizeof(Kv) / 16; // as rows lie in pages
 
-template <int OF_ROW> constexpr int SPREAD = OF_ROW % 8 == 0 ? 8 : OF_ROW % 4 == 0 ? 4 : OF_ROW % 2 == 0 ? 2 : 1;
-
-// Byte offset of a chunk in a tile of rows. The exclusive or spreads one chunk of 8 neighbouring rows over all banks.
-template <int OF_ROW = CHUNKS> __device__ __forceinline__ unsigned swizzled(int row, int chunk) {
-    return (row * OF_ROW + (chunk ^ (row / (8 / SPREAD<OF_ROW>) % SPREAD<OF_ROW>))) * 16;
+__device__ __forceinline__ unsigned swizzled(int row, int chunk) {
+    return swizzled<CHUNKS>(row, chunk);
 }
 
-// From the address of chunk 0 or 1 of a row to that of the even number of chunks on, in one operation.
-template <int OF_ROW = CHUNKS> __device__ __forceinline__ unsigned chunks_on(unsigned address, int chunks) {
-    return (address ^ (chunks % SPREAD<OF_ROW> * 16)) + chunks / SPREAD<OF_ROW> * SPREAD<OF_ROW> * 16;
-}
-
-__device__ __forceinline__ float exp2_fast(float x) {
-    float y;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-    return y;
+__device__ __forceinline__ unsigned chunks_on(unsigned address, int chunks) {
+    return chunks_on<CHUNKS>(address, chunks);
 }
 
 // Over the four lanes that hold a row of an mma tile.
@@ -36,6 +26,5 @@ __device__ __forceinline__ float row_sum(float x) {
     return x + __shfl_xor_sync(~0u, x, 2);
 }
 
-constexpr float LOG2_E = 1.4426950408889634f;
 // A macro, since without CUDA's headers no constant expression gives an infinity.
 #define MINUS_INFINITY __int_as_float(0xff800000)

@@ -48,3 +48,24 @@ __device__ __forceinline__ void multiply_add(float (&c)[4], const unsigned (&a)[
         : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
+
+template <int OF_ROW> constexpr int SPREAD = OF_ROW % 8 == 0 ? 8 : OF_ROW % 4 == 0 ? 4 : OF_ROW % 2 == 0 ? 2 : 1;
+
+// Byte offset of a 16-byte chunk in a tile of rows of OF_ROW of them. The exclusive or spreads one chunk of 8 neighbouring rows over all
+// banks.
+template <int OF_ROW> __device__ __forceinline__ unsigned swizzled(int row, int chunk) {
+    return (row * OF_ROW + (chunk ^ (row / (8 / SPREAD<OF_ROW>) % SPREAD<OF_ROW>))) * 16;
+}
+
+// From the address of chunk 0 or 1 of a row to that of the even number of chunks on, in one operation.
+template <int OF_ROW> __device__ __forceinline__ unsigned chunks_on(unsigned address, int chunks) {
+    return (address ^ (chunks % SPREAD<OF_ROW> * 16)) + chunks / SPREAD<OF_ROW> * SPREAD<OF_ROW> * 16;
+}
+
+__device__ __forceinline__ float exp2_fast(float x) {
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
+constexpr float LOG2_E = 1.4426950408889634f;
