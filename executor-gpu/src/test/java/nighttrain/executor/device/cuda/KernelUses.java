@@ -7,6 +7,7 @@ import java.util.stream.Stream;
 import nighttrain.executor.device.Ops.AttentionShape;
 import nighttrain.executor.device.RecurrentOps.DeltaShape;
 import nighttrain.executor.device.cuda.CudaAttention.PrefillBlock;
+import nighttrain.executor.device.cuda.CudaRecurrentOps.DeltaChunks;
 import nighttrain.executor.device.cuda.collective.CommTimer;
 import nighttrain.executor.device.cuda.collective.PeerTransport;
 import nighttrain.executor.device.cuda.collective.Transport.TrackSum;
@@ -124,15 +125,26 @@ final class KernelUses {
                                     .stream())
                     .flatMap(sources -> sources);
         }
-        return mixer instanceof GatedDeltaNet net ? delta(net) : Stream.empty();
+        return mixer instanceof GatedDeltaNet net ? delta(net, hopper) : Stream.empty();
     }
 
-    private static Stream<KernelSource> delta(GatedDeltaNet net) {
+    private static Stream<KernelSource> delta(GatedDeltaNet net, boolean hopper) {
         DeltaShape shape = new DeltaShape(net.keyHeads(), net.valueHeads(), net.keyDim(), net.valueDim());
-        return Stream.of(
-                new KernelSource("convolve.cu", CudaRecurrentOps.convolutionDefines(8, net.convolution().width())),
-                new KernelSource("gated_delta.cu", CudaRecurrentOps.deltaDefines(shape, shape.qkvCols() + shape.valueCols())),
-                gates(net.valueDim(), shape.valueCols()));
+        int cols = shape.qkvCols() + shape.valueCols();
+        Stream<KernelSource> chunks = DeltaChunks.serves(shape, cols)
+                ? Stream.of(new KernelSource(
+                        "gated_delta_chunks.cu",
+                        DeltaChunks.of(shape, hopper ? 227 << 10 : 99 << 10).defines(shape)))
+                : Stream.empty();
+        return Stream.concat(
+                Stream.of(
+                        new KernelSource(
+                                "convolve.cu",
+                                CudaRecurrentOps.convolutionDefines(
+                                        8, net.convolution().width())),
+                        new KernelSource("gated_delta.cu", CudaRecurrentOps.deltaDefines(shape, cols)),
+                        gates(net.valueDim(), shape.valueCols())),
+                chunks);
     }
 
     private static KernelSource gates(int part, int cols) {

@@ -30,7 +30,8 @@ public record KernelSource(String file, Map<String, Integer> defines) {
             "attention.cuh",
             "attention_mma.cuh",
             "hopper.cuh",
-            "recurrent.cuh");
+            "recurrent.cuh",
+            "gated_delta.cuh");
 
     public KernelSource {
         defines = Map.copyOf(defines);
