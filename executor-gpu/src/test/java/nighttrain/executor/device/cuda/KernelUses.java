@@ -102,8 +102,7 @@ final class KernelUses {
                 : Stream.empty();
         Stream<KernelSource> mixers =
                 model.layers().stream().map(LayerSpec::mixer).distinct().flatMap(mixer -> mixer(mixer, hopper));
-        return Stream.of(
-                        Stream.of(norm(model.hiddenSize(), model.finalNorm().kind())), gated, mixers)
+        return Stream.of(Stream.of(norm(model.hiddenSize(), model.finalNorm().kind())), gated, mixers)
                 .flatMap(sources -> sources);
     }
 

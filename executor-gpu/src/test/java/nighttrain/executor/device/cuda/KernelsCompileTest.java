@@ -133,11 +133,11 @@ class KernelsCompileTest {
         Path conf = Path.of(System.getProperty("nighttrain.root"), "conf");
         return Stream.concat(
                         Stream.of(
-                                "shapes/dense-8b",
-                                "shapes/dense-30b",
-                                "shapes/bench-100m",
-                                "shapes/qwen3.5-9b",
-                                "demo/model")
+                                        "shapes/dense-8b",
+                                        "shapes/dense-30b",
+                                        "shapes/bench-100m",
+                                        "shapes/qwen3.5-9b",
+                                        "demo/model")
                                 .map(conf::resolve),
                         Stream.of("gpt2", "qwen3", "olmo3", "qwen3_5").map(Goldens::checkpoint))
                 .map(KernelsCompileTest::model);
