@@ -1,5 +1,6 @@
 package nighttrain.executor.device.cuda;
 
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
@@ -111,9 +112,13 @@ final class CudaRecurrentOps implements RecurrentOps {
     }
 
     /** For an operation that writes to tensors. */
-    private Kernel kernel(String file, String name, Map<String, Integer> defines) {
+    private KernelModules launching() {
         fp8.forget();
-        return modules.get(name, new KernelSource(file, defines));
+        return modules;
+    }
+
+    private Kernel kernel(String file, String name, Map<String, Integer> defines) {
+        return launching().get(name, new KernelSource(file, defines));
     }
 
     /** As recurrent.cuh's {@code States}. */
@@ -211,28 +216,29 @@ final class CudaRecurrentOps implements RecurrentOps {
     }
 
     private void chunkedDelta(Struct arguments, int tracks, DeltaShape shape, ChunkWork work) {
-        DeltaChunks chunked = DeltaChunks.of(shape, context.sharedBytes());
+        DeltaChunks block = DeltaChunks.of(shape, context.isHopper(), context.sharedBytes());
         long perChunk = (long) tracks * shape.valueHeads() * DeltaChunks.FACTOR_BYTES;
         long factorsOf = factors.of(work.chunkCount() * perChunk);
-        Map<String, Integer> defines = chunked.defines(shape);
         int pairs = blocks(shape.valueHeads() / shape.keyHeads(), DeltaChunks.HEADS_AT_ONCE) * shape.keyHeads();
-        kernel("gated_delta_chunks.cu", "delta_factors", defines)
+        launching()
+                .get("delta_factors", DeltaChunks.factors(shape))
                 .launch(
                         streams.main(),
                         Kernel.Grid.of(work.chunkCount(), tracks * pairs, DeltaChunks.FACTOR_THREADS),
                         arguments,
                         work.chunks(),
                         factorsOf);
-        kernel("gated_delta_chunks.cu", "gated_delta_chunks", defines)
-                .withSharedBytes(chunked.sharedBytes(shape))
+        launching()
+                .get("gated_delta_chunks", block.source)
+                .withSharedBytes(block.sharedBytes)
                 .launch(
                         streams.main(),
                         new Kernel.Grid(
-                                shape.valueDim() / (16 * chunked.warps),
+                                shape.valueDim() / block.cols,
                                 tracks * shape.valueHeads(),
                                 work.sequenceCount(),
-                                chunked.warps * WARP,
-                                chunked.sharedBytes(shape)),
+                                block.threads,
+                                block.sharedBytes),
                         arguments,
                         work.sequences(),
                         factorsOf);
@@ -258,8 +264,12 @@ final class CudaRecurrentOps implements RecurrentOps {
         }
     }
 
-    /** What gated_delta_chunks.cu serves and its launch shape, derived as there. */
-    record DeltaChunks(int warps, int stages) {
+    /**
+     * Which kernel takes chunks of a shape, and its launch shape, derived as there.
+     *
+     * @param cols of a head's state that a block has
+     */
+    record DeltaChunks(KernelSource source, int cols, int threads, int sharedBytes) {
         static final int TOKENS = 64;
         static final int FACTOR_THREADS = 128;
         static final int HEADS_AT_ONCE = FACTOR_THREADS / TOKENS;
@@ -267,7 +277,10 @@ final class CudaRecurrentOps implements RecurrentOps {
         private static final int TILE = 16;
         private static final int MOST_KEY_DIM = 128;
         private static final int MOST_WARPS = 8;
+        private static final int WARPGROUP_COLS = 64;
+        private static final int HOPPER_STAGES = 3;
 
+        /** Widths that fill tiles of the tensor cores, in rows of whole vectors. */
         static boolean serves(DeltaShape shape, int qkvCols) {
             return shape.keyDim() % TILE == 0
                     && shape.keyDim() <= MOST_KEY_DIM
@@ -275,22 +288,54 @@ final class CudaRecurrentOps implements RecurrentOps {
                     && vector(qkvCols) > 1;
         }
 
-        static DeltaChunks of(DeltaShape shape, int mostSharedBytes) {
+        static DeltaChunks of(DeltaShape shape, boolean hopper, int mostSharedBytes) {
+            boolean wide = shape.keyDim() % WARPGROUP_COLS == 0 && shape.valueDim() % WARPGROUP_COLS == 0;
+            return hopper && wide ? hopper(shape) : portable(shape, mostSharedBytes);
+        }
+
+        private static DeltaChunks hopper(DeltaShape shape) {
+            int warpgroups = shape.valueDim() % (2 * WARPGROUP_COLS) == 0 ? 2 : 1;
+            int cols = WARPGROUP_COLS * warpgroups;
+            int stage = tiles(shape, cols) + roundedUp(FACTOR_BYTES, 1024);
+            return new DeltaChunks(
+                    source("gated_delta_chunks_sm90.cu", shape, Map.of("WARPGROUPS", warpgroups)),
+                    cols,
+                    4 * WARP * warpgroups,
+                    HOPPER_STAGES * stage + 1024);
+        }
+
+        private static DeltaChunks portable(DeltaShape shape, int mostSharedBytes) {
             int warps = MOST_WARPS;
             while (shape.valueDim() % (TILE * warps) != 0) {
                 warps /= 2;
             }
-            DeltaChunks two = new DeltaChunks(warps, 2);
-            return two.sharedBytes(shape) <= mostSharedBytes ? two : new DeltaChunks(warps, 1);
+            int stage = tiles(shape, TILE * warps) + roundedUp(FACTOR_BYTES, 128);
+            int stages = 2 * stage <= mostSharedBytes ? 2 : 1;
+            return new DeltaChunks(
+                    source("gated_delta_chunks.cu", shape, Map.of("WARPS", warps, "STAGES", stages)),
+                    TILE * warps,
+                    WARP * warps,
+                    stages * stage);
         }
 
-        Map<String, Integer> defines(DeltaShape shape) {
-            return Map.of("KEY_DIM", shape.keyDim(), "VALUE_DIM", shape.valueDim(), "WARPS", warps, "STAGES", stages);
+        /** Bytes of a chunk's keys, queries and values. */
+        private static int tiles(DeltaShape shape, int cols) {
+            return TOKENS * (2 * shape.keyDim() + cols) * CudaTensor.BF16;
         }
 
-        int sharedBytes(DeltaShape shape) {
-            int rows = TOKENS * (2 * shape.keyDim() + TILE * warps) * CudaTensor.BF16;
-            return stages * (rows + FACTOR_BYTES / 128 * 128 + 128);
+        private static int roundedUp(int bytes, int unit) {
+            return (bytes + unit - 1) / unit * unit;
+        }
+
+        static KernelSource factors(DeltaShape shape) {
+            return source("gated_delta_factors.cu", shape, Map.of());
+        }
+
+        private static KernelSource source(String file, DeltaShape shape, Map<String, Integer> block) {
+            Map<String, Integer> defines = new HashMap<>(block);
+            defines.put("KEY_DIM", shape.keyDim());
+            defines.put("VALUE_DIM", shape.valueDim());
+            return new KernelSource(file, defines);
         }
     }
 

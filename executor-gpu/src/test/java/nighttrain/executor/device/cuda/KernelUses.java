@@ -35,6 +35,9 @@ import nighttrain.io.spec.WeightFormat;
 final class KernelUses {
     private static final int PAGE_TOKENS = 16;
 
+    /** Shared memory of a block on the smallest GPUs since sm_80. */
+    private static final int SMALLEST_SHARED_BYTES = 99 << 10;
+
     private KernelUses() {}
 
     /** What does not depend on the model: vectors where a width allows them and where it does not, every number of ranks. */
@@ -131,9 +134,9 @@ final class KernelUses {
         DeltaShape shape = new DeltaShape(net.keyHeads(), net.valueHeads(), net.keyDim(), net.valueDim());
         int cols = shape.qkvCols() + shape.valueCols();
         Stream<KernelSource> chunks = DeltaChunks.serves(shape, cols)
-                ? Stream.of(new KernelSource(
-                        "gated_delta_chunks.cu",
-                        DeltaChunks.of(shape, hopper ? 227 << 10 : 99 << 10).defines(shape)))
+                ? Stream.of(
+                        DeltaChunks.factors(shape),
+                        DeltaChunks.of(shape, hopper, SMALLEST_SHARED_BYTES).source())
                 : Stream.empty();
         return Stream.concat(
                 Stream.of(

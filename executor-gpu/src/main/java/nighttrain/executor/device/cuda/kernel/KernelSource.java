@@ -31,7 +31,8 @@ public record KernelSource(String file, Map<String, Integer> defines) {
             "attention_mma.cuh",
             "hopper.cuh",
             "recurrent.cuh",
-            "gated_delta.cuh");
+            "gated_delta.cuh",
+            "gated_delta_chunks.cuh");
 
     public KernelSource {
         defines = Map.copyOf(defines);
