@@ -25,7 +25,7 @@ struct Convolve {
     int channels;
 };
 
-struct __align__(VECTOR == 8 ? 16 : 4) Floats {
+struct __align__(VECTOR % 4 == 0 ? 16 : 4) Floats {
     float at[VECTOR];
 };
 

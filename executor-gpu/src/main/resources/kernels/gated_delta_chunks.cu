@@ -62,13 +62,10 @@ extern "C" __global__ void __launch_bounds__(THREADS)
         if (chunk < chunks) {
             const int first = begin + chunk * CHUNK, count = min(CHUNK, end - first);
             const unsigned to = shared_address(shared) + chunk % STAGES * STAGE_BYTES;
-            copy_rows<KEY_CHUNKS>(to, d.key(track, first, key_head), d.qkv_cols, count, THREADS);
-            copy_rows<COLS / 8>(to + 2 * TILE_BYTES, d.value(track, first, head) + blockIdx.x * COLS, d.qkv_cols, count, THREADS);
-            const unsigned char* from = reinterpret_cast<const unsigned char*>(own + (long long)chunk * gridDim.y);
-            for (int i = threadIdx.x; i < (int)sizeof(Factors) / 16; i += THREADS) {
-                copy_async(to + 2 * TILE_BYTES + VALUE_BYTES + i * 16, from + i * 16, 16);
-            }
-            copy_rows<KEY_CHUNKS>(to + TILE_BYTES, d.query(track, first, key_head), d.qkv_cols, count, THREADS);
+            copy_rows<THREADS, KEY_CHUNKS>(to, d.key(track, first, key_head), d.qkv_cols, count);
+            copy_rows<THREADS, KEY_CHUNKS>(to + TILE_BYTES, d.query(track, first, key_head), d.qkv_cols, count);
+            copy_rows<THREADS, COLS / 8>(to + 2 * TILE_BYTES, d.value(track, first, head) + blockIdx.x * COLS, d.qkv_cols, count);
+            copy_factors<THREADS>(to + 2 * TILE_BYTES + VALUE_BYTES, own + (long long)chunk * gridDim.y);
         }
         commit_copies();
     };

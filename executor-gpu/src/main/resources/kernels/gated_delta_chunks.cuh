@@ -25,15 +25,30 @@ struct Factors {
     float kept[4];                            // e^G_last, three times nothing
 };
 
-// Rows of 16-byte pieces to a tile of CHUNK rows, zeros from row count on. place(row, piece): byte offset in the tile.
-template <int PIECES, typename Place>
-__device__ __forceinline__ void copy_rows(unsigned to, const bf16* from, int stride, int count, int threads, Place place) {
-    for (int i = threadIdx.x; i < CHUNK * PIECES; i += threads) {
-        const int row = i / PIECES, piece = i % PIECES;
-        copy_async(to + place(row, piece), from + (row < count ? (long long)row * stride : 0) + piece * 8, row < count ? 16 : 0);
+// Pieces of 16 bytes by THREADS threads. copy(i): piece i of so many.
+template <int THREADS, int PIECES, typename Copy> __device__ __forceinline__ void copy_pieces(Copy copy) {
+#pragma unroll
+    for (int k = 0; k < (PIECES + THREADS - 1) / THREADS; k++) {
+        const int i = k * THREADS + threadIdx.x;
+        if (PIECES % THREADS == 0 || i < PIECES) copy(i);
     }
 }
 
-template <int PIECES> __device__ __forceinline__ void copy_rows(unsigned to, const bf16* from, int stride, int count, int threads) {
-    copy_rows<PIECES>(to, from, stride, count, threads, [](int row, int piece) { return swizzled<PIECES>(row, piece); });
+// Rows of 16-byte pieces to a tile of CHUNK rows, zeros from row count on. place(row, piece): byte offset in the tile.
+template <int THREADS, int PIECES, typename Place>
+__device__ __forceinline__ void copy_rows(unsigned to, const bf16* from, int stride, int count, Place place) {
+    copy_pieces<THREADS, CHUNK * PIECES>([&](int i) {
+        const int row = i / PIECES, piece = i % PIECES;
+        copy_async(to + place(row, piece), from + (row < count ? (long long)row * stride : 0) + piece * 8, row < count ? 16 : 0);
+    });
+}
+
+template <int THREADS, int PIECES> __device__ __forceinline__ void copy_rows(unsigned to, const bf16* from, int stride, int count) {
+    copy_rows<THREADS, PIECES>(to, from, stride, count, [](int row, int piece) { return swizzled<PIECES>(row, piece); });
+}
+
+template <int THREADS> __device__ __forceinline__ void copy_factors(unsigned to, const Factors* from) {
+    copy_pieces<THREADS, (int)sizeof(Factors) / 16>([&](int i) {
+        copy_async(to + i * 16, reinterpret_cast<const unsigned char*>(from) + i * 16, 16);
+    });
 }

@@ -64,14 +64,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
             const int first = begin + chunk * CHUNK, count = min(CHUNK, end - first);
             const unsigned to = stages + chunk % STAGES * STAGE_BYTES;
             auto place = [](int row, int piece) { return swizzled_128(CHUNK, row, piece); };
-            copy_rows<KEY_CHUNKS>(to, d.key(track, first, key_head), d.qkv_cols, count, THREADS, place);
-            copy_rows<KEY_CHUNKS>(to + TILE_BYTES, d.query(track, first, key_head), d.qkv_cols, count, THREADS, place);
-            const unsigned char* from = reinterpret_cast<const unsigned char*>(own + (long long)chunk * gridDim.y);
-            for (int i = threadIdx.x; i < (int)sizeof(Factors) / 16; i += THREADS) {
-                copy_async(to + 2 * TILE_BYTES + i * 16, from + i * 16, 16);
-            }
-            copy_rows<COLS / 8>(to + 2 * TILE_BYTES + FACTOR_BYTES, d.value(track, first, head) + blockIdx.x * COLS, d.qkv_cols, count,
-                                THREADS, place);
+            copy_rows<THREADS, KEY_CHUNKS>(to, d.key(track, first, key_head), d.qkv_cols, count, place);
+            copy_rows<THREADS, KEY_CHUNKS>(to + TILE_BYTES, d.query(track, first, key_head), d.qkv_cols, count, place);
+            copy_factors<THREADS>(to + 2 * TILE_BYTES, own + (long long)chunk * gridDim.y);
+            const unsigned values = to + 2 * TILE_BYTES + FACTOR_BYTES;
+            copy_rows<THREADS, COLS / 8>(values, d.value(track, first, head) + blockIdx.x * COLS, d.qkv_cols, count, place);
         }
         commit_copies();
     };
@@ -92,7 +89,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
         wait_copies<STAGES - 2>();
         fence_shared_for_wgmma();
         __syncthreads(); // the chunk is there for all, and all are done with the one before, whose stage is filled next
-        copy_chunk(chunk + STAGES - 1);
         const int offset = chunk % STAGES * STAGE_BYTES;
         const unsigned keys = stages + offset, queries = keys + TILE_BYTES, values = queries + TILE_BYTES + FACTOR_BYTES;
         const Factors& f = *reinterpret_cast<const Factors*>(shared + (queries + TILE_BYTES - shared_address(shared)));
@@ -102,6 +98,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
         to_operand(of_state, s);
         multiply_rows<false>(x, of_state, keys);
         multiply_rows<false>(out, of_state, queries);
+        copy_chunk(chunk + STAGES - 1);
         unsigned v[CHUNK / 16][4];
 #pragma unroll
         for (int n = 0; n < CHUNK / 16; n++) {

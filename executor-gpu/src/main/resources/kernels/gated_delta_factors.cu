@@ -68,8 +68,8 @@ extern "C" __global__ void __launch_bounds__(FACTOR_THREADS)
     const int first_head = key_head * ratio + blockIdx.y % pairs * HEADS_AT_ONCE;
     const int heads = min(HEADS_AT_ONCE, ratio - blockIdx.y % pairs * HEADS_AT_ONCE);
     const unsigned keys = shared_address(tiles), queries = keys + TILE_BYTES;
-    copy_rows<KEY_CHUNKS>(keys, d.key(track, first, key_head), d.qkv_cols, count, FACTOR_THREADS);
-    copy_rows<KEY_CHUNKS>(queries, d.query(track, first, key_head), d.qkv_cols, count, FACTOR_THREADS);
+    copy_rows<FACTOR_THREADS, KEY_CHUNKS>(keys, d.key(track, first, key_head), d.qkv_cols, count);
+    copy_rows<FACTOR_THREADS, KEY_CHUNKS>(queries, d.query(track, first, key_head), d.qkv_cols, count);
     commit_copies();
     wait_copies<0>();
     __syncthreads();
