@@ -24,6 +24,7 @@ public record KernelSource(String file, Map<String, Integer> defines) {
             "sums.cuh",
             "clock.cuh",
             "shared.cuh",
+            "mma.cuh",
             "attention.cuh",
             "attention_mma.cuh",
             "hopper.cuh");
