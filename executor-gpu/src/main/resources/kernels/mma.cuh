@@ -44,3 +44,24 @@ __device__ __forceinline__ void multiply_add(float (&c)[4], const unsigned (&a)[
         : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
+
+// Byte offset of a 16-byte chunk in a tile of rows of CHUNKS of them, an even number. The exclusive or spreads one chunk of 8 neighbouring
+// rows over all banks.
+template <int CHUNKS> __device__ __forceinline__ unsigned swizzled(int row, int chunk) {
+    constexpr int SPREAD = CHUNKS % 8 == 0 ? 8 : CHUNKS % 4 == 0 ? 4 : 2;
+    return (row * CHUNKS + (chunk ^ (row / (8 / SPREAD) % SPREAD))) * 16;
+}
+
+// From the address of chunk 0 or 1 of a row to that of the even number of chunks on, in one operation.
+template <int CHUNKS> __device__ __forceinline__ unsigned chunks_on(unsigned address, int chunks) {
+    constexpr int SPREAD = CHUNKS % 8 == 0 ? 8 : CHUNKS % 4 == 0 ? 4 : 2;
+    return (address ^ (chunks % SPREAD * 16)) + chunks / SPREAD * SPREAD * 16;
+}
+
+__device__ __forceinline__ float exp2_fast(float x) {
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
+constexpr float LOG2_E = 1.4426950408889634f;
