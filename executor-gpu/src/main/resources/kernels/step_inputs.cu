@@ -1,7 +1,7 @@
 // Lays out a step's inputs, which come packed in one copy, where the step's kernels read them; a token below 0 is ~i for the i-th
 // token that the step before sampled. A sample that failed has a number below 0 in the token's place: its row goes on with token 0, and
 // nobody reads what comes of it. Grid: any. Bytes: every input once, read and written; about 40 KB at 256 sequences.
-constexpr int SEGMENTS = 6 + GROUPS; // GROUPS of layers: a slot per token and a page table per sequence in each
+constexpr int SEGMENTS = 7 + GROUPS; // GROUPS of layers: a slot per token and a page table per sequence in each
 
 struct Segment {
     int* to;

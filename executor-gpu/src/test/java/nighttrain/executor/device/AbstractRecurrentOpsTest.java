@@ -15,7 +15,6 @@ import nighttrain.executor.device.RecurrentOps.DeltaShape;
 import nighttrain.executor.device.RecurrentOps.ScanShape;
 import nighttrain.executor.device.RecurrentOps.States;
 import nighttrain.executor.step.Batch;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -70,7 +69,7 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
                             .flatMap(s -> IntStream.range(from[s], to[s]))
                             .toArray(),
                     starts,
-                    new int[present.length][1][0],
+                    new int[present.length][1][TestBackend.MAX_LENGTH / TestBackend.PAGE_TOKENS],
                     Arrays.stream(present).map(s -> SLOTS[s]).toArray(),
                     new int[0],
                     List.of());
@@ -131,11 +130,19 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
     }
 
     @ParameterizedTest
-    @CsvSource({"1,8,4,false", "2,37,4,true", "1,1030,3,true", "3,16,2,false", "1,24,1,true"})
-    void convolutionsSeeTheTokensBefore(int tracks, int channels, int width, boolean biased) {
+    @CsvSource({
+        "1,8,4,false,0",
+        "2,37,4,true,5",
+        "1,1030,3,true,5",
+        "3,16,2,false,5",
+        "1,24,1,true,8",
+        "2,1032,4,true,8",
+        "1,40,3,false,16"
+    })
+    void convolutionsSeeTheTokensBefore(int tracks, int channels, int width, boolean biased, int beside) {
         int[] lengths = {1, 70, 131};
         int all = IntStream.of(lengths).sum();
-        int cols = channels + 5; // what stands beside stays
+        int cols = channels + beside; // what stands beside stays
         float[] x = fresh.normal(tracks * all * cols);
         float[] weights = fresh.normal(tracks * width * channels);
         float[] bias = fresh.normal(tracks * channels);
@@ -176,29 +183,43 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
      * not outgrow.
      */
     @ParameterizedTest
-    @CsvSource({"1,1,1,8,8,1", "1,2,6,16,24,1", "2,3,3,37,5,1", "1,4,8,8,6,10", "1,1,2,128,128,1", "1,2,2,16,16,40"})
+    @CsvSource({
+        "1,1,1,8,8,1,3",
+        "1,2,6,16,24,1,3",
+        "2,3,3,37,5,1,3",
+        "1,4,8,8,6,10,3",
+        "1,1,2,128,128,1,3",
+        "1,2,2,16,16,40,3",
+        "1,2,4,128,128,1,0",
+        "2,1,3,128,128,1,8",
+        "1,2,4,128,128,40,256",
+        "1,2,2,64,128,10,8",
+        "1,3,3,128,64,1,8"
+    })
     void deltaRuleFollowsTheRecurrence(
-            int tracks, int keyHeads, int valueHeads, int keyDim, int valueDim, double spread) {
+            int tracks, int keyHeads, int valueHeads, int keyDim, int valueDim, double spread, int beside) {
         int[] lengths = {1, 70, 131};
         DeltaShape shape = new DeltaShape(keyHeads, valueHeads, keyDim, valueDim);
-        delta(shape, tracks, spread, lengths, Pieces.of(fresh, lengths));
+        delta(shape, tracks, spread, beside, lengths, Pieces.of(fresh, lengths));
     }
 
     /** Errors do not add up over long texts. */
-    @Test
-    void deltaRuleOverALongText() {
+    @ParameterizedTest
+    @CsvSource({"32,24", "128,128"})
+    void deltaRuleOverALongText(int keyDim, int valueDim) {
         int[] lengths = {1, 2, 8_192};
         List<Pieces> steps = new ArrayList<>(List.of(new Pieces(new int[3], new int[] {1, 2, 1_000})));
         for (int from = 1_000; from < lengths[2]; from += 1_024) {
             steps.add(new Pieces(new int[] {1, 2, from}, new int[] {1, 2, Math.min(lengths[2], from + 1_024)}));
         }
-        delta(new DeltaShape(1, 2, 32, 24), 1, 1, lengths, steps);
+        delta(new DeltaShape(1, 2, keyDim, valueDim), 1, 1, 8, lengths, steps);
     }
 
-    private void delta(DeltaShape shape, int tracks, double spread, int[] lengths, List<Pieces> steps) {
+    /** @param beside columns beside queries, keys and values */
+    private void delta(DeltaShape shape, int tracks, double spread, int beside, int[] lengths, List<Pieces> steps) {
         int all = IntStream.of(lengths).sum();
         int heads = shape.valueHeads();
-        int cols = shape.qkvCols() + 3;
+        int cols = shape.qkvCols() + beside;
         float[] qkv = fresh.normal(tracks * all * cols);
         float[] betaDecay = fresh.normal(tracks * all * 2 * heads, 0, spread);
         float[] rate = fresh.normal(tracks * heads);

@@ -12,6 +12,9 @@ public interface TestBackend {
     int PAGE_TOKENS = 16;
     int PAGES_PER_SEQUENCE = MAX_TOKENS / PAGE_TOKENS;
 
+    /** Longest sequence, over all steps. */
+    int MAX_LENGTH = 8 * MAX_TOKENS;
+
     /** The devices of that many ranks. */
     List<Device> open(int ranks);
 

@@ -272,6 +272,11 @@ final class CudaAttention {
             return count;
         }
 
+        /** Blocks that a step may need. */
+        public int most() {
+            return byCost.length;
+        }
+
         public long items() {
             return items.address();
         }

@@ -59,6 +59,7 @@ final class CudaDevice implements Device {
     private final Matmuls matmuls;
     private final CudaStep step;
     private final CudaOps ops;
+    private final CudaRecurrentOps recurrent;
     private final CudaCommunicator communicator;
     private final CudaGraphRecorder recorder;
     private final WeightUpload upload;
@@ -90,7 +91,8 @@ final class CudaDevice implements Device {
         StepInputs inputs = new StepInputs(limits, layout, memory, modules, results);
         CudaAttention attention = new CudaAttention(
                 context, modules, streams, inputs, limits, layout.pageTokens(), memory, options.deterministic());
-        this.step = new CudaStep(context, modules, streams, inputs, attention, results, communicator);
+        this.recurrent = new CudaRecurrentOps(modules, streams, inputs, limits, memory, fp8);
+        this.step = new CudaStep(context, modules, streams, inputs, attention, recurrent, results, communicator);
         this.ops = new CudaOps(
                 modules,
                 streams,
@@ -115,7 +117,7 @@ final class CudaDevice implements Device {
 
     @Override
     public Optional<RecurrentOps> recurrentOps() {
-        return Optional.empty();
+        return Optional.of(recurrent);
     }
 
     @Override

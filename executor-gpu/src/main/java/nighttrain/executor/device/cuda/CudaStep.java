@@ -30,6 +30,7 @@ final class CudaStep implements StepIo, Sampler, AutoCloseable {
     private final Streams streams;
     private final StepInputs inputs;
     private final CudaAttention attention;
+    private final CudaRecurrentOps recurrent;
     private final SampleResults results;
     private final CudaCommunicator ranks;
     private final StepTurns turns = new StepTurns();
@@ -40,6 +41,7 @@ final class CudaStep implements StepIo, Sampler, AutoCloseable {
             Streams streams,
             StepInputs inputs,
             CudaAttention attention,
+            CudaRecurrentOps recurrent,
             SampleResults results,
             CudaCommunicator ranks) {
         this.context = context;
@@ -47,6 +49,7 @@ final class CudaStep implements StepIo, Sampler, AutoCloseable {
         this.streams = streams;
         this.inputs = inputs;
         this.attention = attention;
+        this.recurrent = recurrent;
         this.results = results;
         this.ranks = ranks;
     }
@@ -57,6 +60,7 @@ final class CudaStep implements StepIo, Sampler, AutoCloseable {
         int turn = turns.begin(streams);
         inputs.upload(batch, turn, streams.main());
         attention.begin(turn);
+        recurrent.begin(turn);
     }
 
     @Override

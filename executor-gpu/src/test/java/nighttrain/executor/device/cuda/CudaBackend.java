@@ -32,7 +32,7 @@ public final class CudaBackend implements TestBackend {
     public List<Device> open(int ranks) {
         return CudaDevices.ranks(
                 IntStream.range(0, ranks).boxed().toList(),
-                new StepLimits(MAX_SEQUENCES, MAX_TOKENS, MAX_SAMPLES - MAX_SEQUENCES, MAX_TOKENS),
+                new StepLimits(MAX_SEQUENCES, MAX_TOKENS, MAX_SAMPLES - MAX_SEQUENCES, MAX_LENGTH),
                 new CacheLayout(PAGE_TOKENS, List.of(GROUP, GROUP)),
                 options);
     }

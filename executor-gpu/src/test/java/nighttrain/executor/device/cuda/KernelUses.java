@@ -4,6 +4,7 @@ import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import nighttrain.executor.device.Ops.AttentionShape;
+import nighttrain.executor.device.RecurrentOps.DeltaShape;
 import nighttrain.executor.device.cuda.CudaAttention.PrefillBlock;
 import nighttrain.executor.device.cuda.collective.CommTimer;
 import nighttrain.executor.device.cuda.collective.PeerTransport;
@@ -12,6 +13,9 @@ import nighttrain.executor.device.cuda.kernel.KernelSource;
 import nighttrain.executor.device.cuda.matmul.Fp8Operands;
 import nighttrain.executor.device.cuda.matmul.FusedSwiGlu;
 import nighttrain.io.spec.Attention;
+import nighttrain.io.spec.GatedDeltaNet;
+import nighttrain.io.spec.LayerSpec;
+import nighttrain.io.spec.LayerSpec.Mixer;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Rope;
@@ -46,13 +50,39 @@ final class KernelUses {
     /** What a model's widths and heads are compiled into, on Hopper or another GPU. */
     static Stream<KernelSource> of(ModelSpec model, boolean hopper) {
         Stream<KernelSource> gated = hopper ? Stream.of(FusedSwiGlu.SOURCE) : Stream.empty();
-        Attention attention = (Attention) model.layers().get(0).mixer();
+        Stream<KernelSource> mixers =
+                model.layers().stream().map(LayerSpec::mixer).distinct().flatMap(mixer -> mixer(mixer, hopper));
         return Stream.of(
-                        Stream.of(norm(model.hiddenSize(), model.finalNorm().kind()), rotation(attention)),
-                        gated,
-                        columns(attention),
-                        attention(attention.headDim(), attention.heads() / attention.kvHeads(), hopper))
+                        Stream.of(norm(model.hiddenSize(), model.finalNorm().kind())), gated, mixers)
                 .flatMap(sources -> sources);
+    }
+
+    private static Stream<KernelSource> mixer(Mixer mixer, boolean hopper) {
+        if (mixer instanceof Attention attention) {
+            return Stream.of(
+                            Stream.of(rotation(attention)),
+                            columns(attention),
+                            attention(attention.headDim(), attention.heads() / attention.kvHeads(), hopper),
+                            attention
+                                    .projections()
+                                    .gate()
+                                    .map(gate -> gates(gate.outputs(), gate.outputs()))
+                                    .stream())
+                    .flatMap(sources -> sources);
+        }
+        return mixer instanceof GatedDeltaNet net ? delta(net) : Stream.empty();
+    }
+
+    private static Stream<KernelSource> delta(GatedDeltaNet net) {
+        DeltaShape shape = new DeltaShape(net.keyHeads(), net.valueHeads(), net.keyDim(), net.valueDim());
+        return Stream.of(
+                new KernelSource("convolve.cu", CudaRecurrentOps.convolutionDefines(8, net.convolution().width())),
+                new KernelSource("gated_delta.cu", CudaRecurrentOps.deltaDefines(shape, shape.qkvCols() + shape.valueCols())),
+                gates(net.valueDim(), shape.valueCols()));
+    }
+
+    private static KernelSource gates(int part, int cols) {
+        return new KernelSource("gates.cu", CudaRecurrentOps.gateDefines(part, cols, cols, 0));
     }
 
     /** Queries and keys of models that norm all heads at once. */

@@ -126,9 +126,14 @@ class KernelsCompileTest {
     private static Stream<ModelSpec> models() {
         Path conf = Path.of(System.getProperty("nighttrain.root"), "conf");
         return Stream.concat(
-                        Stream.of("shapes/dense-8b", "shapes/dense-30b", "shapes/bench-100m", "demo/model")
+                        Stream.of(
+                                "shapes/dense-8b",
+                                "shapes/dense-30b",
+                                "shapes/bench-100m",
+                                "shapes/qwen3.5-9b",
+                                "demo/model")
                                 .map(conf::resolve),
-                        Stream.of("gpt2", "qwen3", "olmo3").map(Goldens::checkpoint))
+                        Stream.of("gpt2", "qwen3", "olmo3", "qwen3_5").map(Goldens::checkpoint))
                 .map(KernelsCompileTest::model);
     }
 

@@ -27,7 +27,8 @@ public record KernelSource(String file, Map<String, Integer> defines) {
             "mma.cuh",
             "attention.cuh",
             "attention_mma.cuh",
-            "hopper.cuh");
+            "hopper.cuh",
+            "recurrent.cuh");
 
     public KernelSource {
         defines = Map.copyOf(defines);

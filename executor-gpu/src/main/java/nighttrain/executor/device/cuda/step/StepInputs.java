@@ -33,7 +33,7 @@ public final class StepInputs {
     private final DeviceMemory.Pinned[] hosts = new DeviceMemory.Pinned[StepTurns.COUNT];
     private final SampleTable[] samples = new SampleTable[StepTurns.COUNT];
     private final AutomatonTables automata;
-    private final DevicePointer[] states = new DevicePointer[StepTurns.COUNT];
+    private final DevicePointer[] automatonStates = new DevicePointer[StepTurns.COUNT];
     private final DevicePointer packed;
     private final DevicePointer fixed;
     private final DevicePointer tables;
@@ -42,6 +42,7 @@ public final class StepInputs {
     private final int queryStarts;
     private final int contexts;
     private final int decodes;
+    private final int states;
     private final int outputRows;
     private final int samplesAt;
     private Batch batch = new Batch(new int[0], new int[0], new int[1], new int[0][], new int[0], List.of());
@@ -61,7 +62,8 @@ public final class StepInputs {
         this.queryStarts = (2 + groups) * tokenRoom;
         this.contexts = queryStarts + sequenceRoom;
         this.decodes = contexts + sequenceRoom;
-        this.outputRows = decodes + sequenceRoom;
+        this.states = decodes + sequenceRoom;
+        this.outputRows = states + sequenceRoom;
         this.samplesAt = outputRows + even(limits.maxSamples());
         long fixedInts = samplesAt + (long) limits.maxSamples() * SampleTable.INTS;
         long tableInts = (long) limits.maxSequences() * groups * pagesPerSequence;
@@ -72,7 +74,7 @@ public final class StepInputs {
         for (int turn = 0; turn < StepTurns.COUNT; turn++) {
             hosts[turn] = memory.pinned((fixedInts + tableInts) * Integer.BYTES);
             samples[turn] = new SampleTable(memory, automata);
-            states[turn] = memory.allocate("states of constraints", (long) limits.maxSamples() * Integer.BYTES);
+            automatonStates[turn] = memory.allocate("states of constraints", (long) limits.maxSamples() * Integer.BYTES);
         }
     }
 
@@ -90,6 +92,7 @@ public final class StepInputs {
         packing.put(positions(), next.positions());
         packing.put(queryStarts(), next.queryStarts());
         packing.put(contexts(), contextsAndDecodes());
+        packing.put(states(), statesOfSequences());
         packing.put(outputRows(), next.outputRows());
         int samplesFrom = packing.skip(sampleTable(0), next.samples().size() * SampleTable.INTS);
         automata.beginStep();
@@ -121,8 +124,8 @@ public final class StepInputs {
                         sampleTable(0),
                         count,
                         results.allTokens(),
-                        states[(turn + StepTurns.COUNT - 1) % StepTurns.COUNT].address(),
-                        states[turn].address());
+                        automatonStates[(turn + StepTurns.COUNT - 1) % StepTurns.COUNT].address(),
+                        automatonStates[turn].address());
     }
 
     /** A step's tokens; of those that the step before sampled, where the device has them. */
@@ -166,6 +169,14 @@ public final class StepInputs {
             }
         }
         return both;
+    }
+
+    private int[] statesOfSequences() {
+        int[] slots = batch.slots().clone();
+        for (int s = 0; s < slots.length; s++) {
+            slots[s] = batch.begins(s) ? ~slots[s] : slots[s];
+        }
+        return slots;
     }
 
     /** The page tables, each as long as the longest context needs. */
@@ -229,6 +240,11 @@ public final class StepInputs {
 
     public long decodes() {
         return at(decodes);
+    }
+
+    /** The slot of every sequence's state; of one that begins with the step, whose state is empty, {@code ~slot}. */
+    public long states() {
+        return at(states);
     }
 
     public long outputRows() {

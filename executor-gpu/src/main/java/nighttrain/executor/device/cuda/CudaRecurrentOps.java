@@ -1,0 +1,271 @@
+package nighttrain.executor.device.cuda;
+
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import nighttrain.executor.device.Ops.Norm;
+import nighttrain.executor.device.RecurrentOps;
+import nighttrain.executor.device.Tensor;
+import nighttrain.executor.device.cuda.CudaAttention.PrefillWork;
+import nighttrain.executor.device.cuda.driver.DeviceMemory;
+import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
+import nighttrain.executor.device.cuda.driver.Streams;
+import nighttrain.executor.device.cuda.kernel.Kernel;
+import nighttrain.executor.device.cuda.kernel.KernelModules;
+import nighttrain.executor.device.cuda.kernel.KernelSource;
+import nighttrain.executor.device.cuda.kernel.Struct;
+import nighttrain.executor.device.cuda.matmul.Fp8Operands;
+import nighttrain.executor.device.cuda.step.StepInputs;
+import nighttrain.executor.device.cuda.tensor.CudaTensor;
+import nighttrain.executor.step.StepLimits;
+
+/** Recurrent mixers on one GPU. Activations are bf16, states and arithmetic fp32. */
+final class CudaRecurrentOps implements RecurrentOps {
+    private static final int THREADS = 128;
+    private static final int WARP = 32;
+
+    /** Most columns of a head or group that a warp gates by itself; a block takes wider ones. */
+    private static final int WARP_PART = 1024;
+
+    /** Tokens of a sequence that a thread of a convolution goes through. */
+    private static final int PIECE = 64;
+
+    private final KernelModules modules;
+    private final Streams streams;
+    private final StepInputs inputs;
+    private final StepLimits limits;
+    private final DeviceMemory memory;
+    private final Fp8Operands fp8;
+    private Optional<PrefillWork> pieces = Optional.empty();
+    private DevicePointer edges;
+    private long edgeElements;
+
+    CudaRecurrentOps(
+            KernelModules modules,
+            Streams streams,
+            StepInputs inputs,
+            StepLimits limits,
+            DeviceMemory memory,
+            Fp8Operands fp8) {
+        this.modules = modules;
+        this.streams = streams;
+        this.inputs = inputs;
+        this.limits = limits;
+        this.memory = memory;
+        this.fp8 = fp8;
+    }
+
+    /**
+     * fp32, {@code [track][slot][elements]}.
+     *
+     * @param trackStride elements of a track
+     */
+    private record CudaStates(long address, long trackStride, int elements) implements States {}
+
+    @Override
+    public States states(String role, int tracks, int slots, int elements) {
+        if (pieces.isEmpty()) {
+            pieces = Optional.of(new PrefillWork(inputs, limits, memory, PIECE, 1, 1));
+        }
+        long ofTrack = (long) slots * elements;
+        DevicePointer base = memory.allocate(role, tracks * ofTrack * Float.BYTES);
+        return new CudaStates(base.address(), ofTrack, elements);
+    }
+
+    /** Prepares the step that was begun last, where the model has states. */
+    void begin(int turn) {
+        pieces.ifPresent(work -> work.upload(turn, streams.main()));
+    }
+
+    /** For an operation that writes to tensors. */
+    private Kernel kernel(String file, String name, Map<String, Integer> defines) {
+        fp8.forget();
+        return modules.get(name, new KernelSource(file, defines));
+    }
+
+    /** As recurrent.cuh's {@code States}. */
+    private Struct put(Struct arguments, States states) {
+        CudaStates of = (CudaStates) states;
+        return arguments
+                .pointer(of.address)
+                .longs(of.trackStride)
+                .pointer(inputs.states())
+                .longs(of.elements); // an int, and the end of a struct of pointers
+    }
+
+    private static Struct put(Struct arguments, Decay decay) {
+        return arguments.pointer(address(decay.rate())).pointer(address(decay.bias()));
+    }
+
+    private static long address(Tensor tensor) {
+        return ((CudaTensor) tensor).address();
+    }
+
+    @Override
+    public void convolve(Tensor xInOut, Convolution convolution, States latest) {
+        CudaTensor x = (CudaTensor) xInOut;
+        int width = convolution.weights().rows();
+        int channels = convolution.weights().cols();
+        int vector = vector(x.cols(), channels);
+        PrefillWork work = pieces.orElseThrow();
+        boolean divided = width > 1 && work.count() > inputs.batch().sequences();
+        if (divided) {
+            reserveEdges((long) x.tracks() * work.most() * (width - 1) * channels);
+        }
+        Kernel.Grid grid = new Kernel.Grid(blocks(channels / vector, THREADS), work.count(), x.tracks(), THREADS, 0);
+        Map<String, Integer> defines = convolutionDefines(vector, width);
+        Struct arguments = put(
+                        new Struct()
+                                .pointer(x.address())
+                                .longs(x.trackStride())
+                                .pointer(divided ? edges.address() : 0),
+                        latest)
+                .pointer(inputs.queryStarts())
+                .pointer(work.items())
+                .pointer(address(convolution.weights()))
+                .pointer(convolution.bias().map(CudaRecurrentOps::address).orElse(0L))
+                .integer(x.cols())
+                .integer(channels);
+        if (divided) {
+            kernel("convolve.cu", "convolution_edges", defines).launch(streams.main(), grid, arguments);
+        }
+        kernel("convolve.cu", "convolve", defines).launch(streams.main(), grid, arguments);
+    }
+
+    static Map<String, Integer> convolutionDefines(int vector, int width) {
+        return Map.of("VECTOR", vector, "WIDTH", width, "PIECE", PIECE);
+    }
+
+    private void reserveEdges(long elements) {
+        if (elements > edgeElements) {
+            edgeElements = elements;
+            edges = memory.allocate("edges of pieces", elements * CudaTensor.BF16);
+        }
+    }
+
+    @Override
+    public void gatedDelta(Tensor out, Tensor qkv, Tensor betaDecay, DeltaShape shape, Decay decay, States states) {
+        CudaTensor to = (CudaTensor) out;
+        CudaTensor from = (CudaTensor) qkv;
+        CudaTensor gates = (CudaTensor) betaDecay;
+        Struct arguments = put(
+                put(
+                        new Struct()
+                                .pointer(to.address())
+                                .longs(to.trackStride())
+                                .pointer(from.address())
+                                .longs(from.trackStride())
+                                .pointer(gates.address())
+                                .longs(gates.trackStride()),
+                        states),
+                decay);
+        DeltaBlock block = DeltaBlock.of(shape);
+        kernel("gated_delta.cu", "gated_delta", deltaDefines(shape, from.cols()))
+                .launch(
+                        streams.main(),
+                        new Kernel.Grid(
+                                block.blocks(),
+                                to.tracks() * shape.valueHeads(),
+                                inputs.batch().sequences(),
+                                block.threads(),
+                                0),
+                        arguments
+                                .pointer(inputs.queryStarts())
+                                .pointer(0)
+                                .integer(from.cols())
+                                .integer(shape.keyHeads())
+                                .integer(shape.valueHeads()));
+    }
+
+    static Map<String, Integer> deltaDefines(DeltaShape shape, int qkvCols) {
+        return Map.of(
+                "KEY_DIM",
+                shape.keyDim(),
+                "VALUE_DIM",
+                shape.valueDim(),
+                "VECTOR",
+                shape.keyDim() % (8 * 8) == 0 ? vector(qkvCols) : 1);
+    }
+
+    /** The launch shape of gated_delta.cu, derived as there. */
+    private record DeltaBlock(int blocks, int threads) {
+        private static final int WARPS = 4;
+
+        static DeltaBlock of(DeltaShape shape) {
+            int warpCols = 4 * (shape.valueDim() % 4 == 0 ? 4 : 1);
+            return new DeltaBlock(CudaRecurrentOps.blocks(shape.valueDim(), WARPS * warpCols), WARPS * WARP);
+        }
+    }
+
+    @Override
+    public void selectiveScan(Tensor out, Tensor projected, ScanShape shape, Decay decay, Tensor skip, States states) {
+        throw new UnsupportedOperationException("Mamba-2: its models are refused before a device is opened");
+    }
+
+    @Override
+    public void normAndGate(Tensor xInOut, Norm norm, Tensor gates, int firstCol) {
+        gateParts("norm_and_gate", (CudaTensor) xInOut, norm.weight().cols(), norm, (CudaTensor) gates, firstCol);
+    }
+
+    @Override
+    public void gateAndNorm(Tensor xInOut, Norm norm, int groups, Tensor gates, int firstCol) {
+        CudaTensor x = (CudaTensor) xInOut;
+        gateParts("gate_and_norm", x, x.cols() / groups, norm, (CudaTensor) gates, firstCol);
+    }
+
+    private void gateParts(String name, CudaTensor x, int part, Norm norm, CudaTensor gates, int firstCol) {
+        int lanes = lanes(part);
+        int threads = Math.max(THREADS, lanes);
+        Map<String, Integer> defines = gateDefines(part, x.cols(), gates.cols(), firstCol);
+        kernel("gates.cu", name, defines)
+                .launch(
+                        streams.main(),
+                        new Kernel.Grid(x.rows(), blocks(x.cols() / part, threads / lanes), x.tracks(), threads, 0),
+                        gateArguments(x, gates, firstCol, address(norm.weight()), norm.epsilon()));
+    }
+
+    private static int lanes(int part) {
+        return part <= WARP_PART ? WARP : 8 * WARP;
+    }
+
+    /** Vectors as wide as rows allow, but so that all lanes have some. */
+    static Map<String, Integer> gateDefines(int part, int cols, int gateCols, int firstCol) {
+        int widest = vector(part, cols, gateCols, firstCol);
+        int vector = widest == 8 && part < 8 * WARP ? 4 : widest;
+        return Map.of("VECTOR", vector, "PART", part, "LANES", lanes(part));
+    }
+
+    private static Struct gateArguments(CudaTensor x, CudaTensor gates, int firstCol, long weight, float epsilon) {
+        return new Struct()
+                .pointer(x.address())
+                .longs(x.trackStride())
+                .pointer(gates.address() + (long) firstCol * CudaTensor.BF16)
+                .longs(gates.trackStride())
+                .pointer(weight)
+                .number(epsilon)
+                .integer(x.cols())
+                .integer(gates.cols());
+    }
+
+    @Override
+    public void gate(Tensor xInOut, Tensor gates, int firstCol) {
+        CudaTensor x = (CudaTensor) xInOut;
+        CudaTensor by = (CudaTensor) gates;
+        Map<String, Integer> defines = gateDefines(x.cols(), x.cols(), by.cols(), firstCol);
+        int vectors = x.cols() / defines.get("VECTOR");
+        kernel("gates.cu", "gate", defines)
+                .launch(
+                        streams.main(),
+                        new Kernel.Grid(x.rows(), blocks(vectors, THREADS), x.tracks(), THREADS, 0),
+                        gateArguments(x, by, firstCol, 0, 0));
+    }
+
+    /** Elements that a thread moves at a time where rows are cut at these columns. */
+    private static int vector(int... cols) {
+        return IntStream.of(cols).allMatch(count -> count % 8 == 0) ? 8 : 1;
+    }
+
+    private static int blocks(int count, int ofBlock) {
+        return (count + ofBlock - 1) / ofBlock;
+    }
+}

@@ -1,0 +1,116 @@
+// A short causal convolution of every channel by itself and SiLU, in place in the first columns of x:
+//     x[i] = silu(bias + sum over j < WIDTH of weights[j] x[i - WIDTH + 1 + j])
+// within a sequence. What the columns held of its latest WIDTH - 1 tokens is its state.
+// A thread has VECTOR channels of a piece of PIECE tokens, and goes from token to token with the latest inputs in registers, so an input
+// is read once. Where a sequence is longer than a piece, its pieces would overwrite what the next ones begin with: convolution_edges
+// copies that first.
+// Grid: (blocks over the vectors of channels, pieces, tracks). Bytes: the columns read and written; the state read and written.
+// Compile-time: VECTOR, WIDTH (1 or more), PIECE (tokens).
+#include "recurrent.cuh"
+#include "rows.cuh"
+
+constexpr int BEFORE = WIDTH - 1;
+constexpr int AHEAD = 8; // tokens whose inputs are loaded together
+
+struct Convolve {
+    bf16* x; // [t][tokens][cols]
+    long long x_track_stride;
+    bf16* edges; // [t][piece][BEFORE][channels]: the inputs before each piece of sequences that have several
+    States latest; // [BEFORE][channels]
+    const int* query_starts;
+    const int2* pieces; // of which sequence, which piece of it
+    const float* weights; // [t][WIDTH][channels]
+    const float* bias;    // [t][channels], or null
+    int cols;
+    int channels;
+};
+
+struct Window {
+    float at[BEFORE + 1][VECTOR]; // the last is room for an input
+};
+
+__device__ __forceinline__ bool is_divided(const Convolve& c, int sequence) {
+    return c.query_starts[sequence + 1] - c.query_starts[sequence] > PIECE;
+}
+
+__device__ __forceinline__ bf16* edge(const Convolve& c, int track, int i) {
+    return c.edges + (((long long)track * gridDim.y + blockIdx.y) * BEFORE + i) * c.channels;
+}
+
+__device__ __forceinline__ Vector of_state(const Convolve& c, int track, int sequence, int i, int v) {
+    Vector x;
+    const float* state = c.latest.of(track, sequence) + (long long)i * c.channels + v * VECTOR;
+    const bool begins = c.latest.begins(sequence);
+#pragma unroll
+    for (int e = 0; e < VECTOR; e++) x.at[e] = begins ? (bf16)0 : to_bf16(state[e]);
+    return x;
+}
+
+extern "C" __global__ void convolution_edges(const Convolve c) {
+    const int v = blockIdx.x * blockDim.x + threadIdx.x, track = blockIdx.z;
+    const int2 piece = c.pieces[blockIdx.y];
+    if (v >= c.channels / VECTOR || !is_divided(c, piece.x)) return;
+    const bf16* x = c.x + track * c.x_track_stride;
+    for (int i = 0; i < BEFORE; i++) {
+        const int token = piece.y * PIECE - BEFORE + i; // a piece is no shorter than BEFORE, but for a sequence's last
+        Vector of = token < 0 ? of_state(c, track, piece.x, i, v)
+                              : load(x + (long long)(c.query_starts[piece.x] + token) * c.cols, v);
+        store(edge(c, track, i), v, of);
+    }
+}
+
+extern "C" __global__ void convolve(const Convolve c) {
+    const int v = blockIdx.x * blockDim.x + threadIdx.x, track = blockIdx.z;
+    if (v >= c.channels / VECTOR) return;
+    const int2 piece = c.pieces[blockIdx.y];
+    const int sequence = piece.x, end = c.query_starts[sequence + 1];
+    const int first = c.query_starts[sequence] + piece.y * PIECE, last = min(first + PIECE, end);
+    const bool divided = is_divided(c, sequence);
+    float weights[WIDTH][VECTOR], bias[VECTOR];
+#pragma unroll
+    for (int e = 0; e < VECTOR; e++) {
+#pragma unroll
+        for (int j = 0; j < WIDTH; j++) {
+            weights[j][e] = c.weights[((long long)track * WIDTH + j) * c.channels + v * VECTOR + e];
+        }
+        bias[e] = c.bias ? c.bias[(long long)track * c.channels + v * VECTOR + e] : 0.0f;
+    }
+    Window window;
+#pragma unroll
+    for (int i = 0; i < BEFORE; i++) {
+        Vector before = divided ? load(edge(c, track, i), v) : of_state(c, track, sequence, i, v);
+#pragma unroll
+        for (int e = 0; e < VECTOR; e++) window.at[i][e] = to_float(before.at[e]);
+    }
+    bf16* x = c.x + track * c.x_track_stride;
+    for (int from = first; from < last; from += AHEAD) {
+        Vector inputs[AHEAD];
+#pragma unroll
+        for (int a = 0; a < AHEAD; a++) {
+            if (from + a < last) inputs[a] = load(x + (long long)(from + a) * c.cols, v);
+        }
+#pragma unroll
+        for (int a = 0; a < AHEAD; a++) {
+            if (from + a >= last) break;
+            Vector out;
+#pragma unroll
+            for (int e = 0; e < VECTOR; e++) {
+                window.at[BEFORE][e] = to_float(inputs[a].at[e]);
+                float sum = bias[e];
+#pragma unroll
+                for (int j = 0; j < WIDTH; j++) sum += weights[j][e] * window.at[j][e];
+                out.at[e] = to_bf16(silu(sum));
+#pragma unroll
+                for (int j = 0; j < BEFORE; j++) window.at[j][e] = window.at[j + 1][e];
+            }
+            store(x + (long long)(from + a) * c.cols, v, out);
+        }
+    }
+    if (last < end) return;
+    float* state = c.latest.of(track, sequence);
+#pragma unroll
+    for (int i = 0; i < BEFORE; i++) {
+#pragma unroll
+        for (int e = 0; e < VECTOR; e++) state[(long long)i * c.channels + v * VECTOR + e] = window.at[i][e];
+    }
+}
