@@ -3,7 +3,7 @@
 // bf16 is rounded after every token, so that it does not depend on how a text was cut into steps.
 //
 // Operations: 5 an element of S and token. Bytes: a state read and written, which is nearly all there is with one token.
-// Grid: (SPLITS * heads, sequences, tracks); THREADS. sequences: those to take, or null for all of the step.
+// Grid: (SPLITS * heads, sequences, tracks); THREADS.
 #include "selective_scan.cuh"
 
 constexpr int THREADS = 128;
@@ -16,27 +16,10 @@ struct __align__(sizeof(StateElement) * VECTOR) Elements {
     StateElement at[VECTOR];
 };
 
-__device__ __forceinline__ float value(StateElement x) {
-#if BF16_STATES
-    return to_float(x);
-#else
-    return x;
-#endif
-}
-
-__device__ __forceinline__ StateElement rounded(float x) {
-#if BF16_STATES
-    return to_bf16(x);
-#else
-    return x;
-#endif
-}
-
-extern "C" __global__ void __launch_bounds__(THREADS, 3) selective_scan(const Scan s, const int* sequences) {
+extern "C" __global__ void __launch_bounds__(THREADS, 3) selective_scan(const Scan s) {
     __shared__ float2 in_read[STATE_SIZE]; // a token's B and C
     __shared__ float partial[ROWS][COLUMNS];
-    const int sequence = sequences ? sequences[blockIdx.y] : blockIdx.y;
-    const ScanHead h = scan_head(s, sequence, blockIdx.x, blockIdx.z);
+    const ScanHead h = scan_head(s);
     const int row = threadIdx.x / ROW_THREADS, column = threadIdx.x % ROW_THREADS * VECTOR;
     const bool working = row < ROWS && column < h.columns;
 
@@ -61,7 +44,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 3) selective_scan(const Sc
 #pragma unroll
     for (int k = 0; k < PER_THREAD; k++) {
 #pragma unroll
-        for (int v = 0; v < VECTOR; v++) state[k][v] = value(loaded[k].at[v]);
+        for (int v = 0; v < VECTOR; v++) state[k][v] = from_state(loaded[k].at[v]);
     }
     for (int i = 0; i < h.tokens; i++) {
         const long long at = (long long)i * s.cols;
@@ -78,7 +61,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 3) selective_scan(const Sc
             for (int v = 0; v < VECTOR; v++) {
                 state[k][v] = kept * state[k][v] + weight.x * added[v];
                 if (n < STATE_SIZE) sum[v] += weight.y * state[k][v];
-                state[k][v] = value(rounded(state[k][v]));
+                state[k][v] = from_state(to_state(state[k][v]));
             }
         }
         if (working) {
@@ -100,7 +83,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 3) selective_scan(const Sc
         if (!working || n >= STATE_SIZE) continue;
         Elements kept;
 #pragma unroll
-        for (int v = 0; v < VECTOR; v++) kept.at[v] = rounded(state[k][v]);
+        for (int v = 0; v < VECTOR; v++) kept.at[v] = to_state(state[k][v]);
         *reinterpret_cast<Elements*>(h.state + n * HEAD_DIM + column) = kept;
     }
 }

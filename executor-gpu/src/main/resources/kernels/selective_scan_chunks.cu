@@ -57,7 +57,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) selective_scan_chunks(c
     extern __shared__ __align__(128) unsigned char shared[];
     __shared__ float exponent[CHUNK], time[CHUNK]; // a in powers of two; t
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    const ScanHead h = scan_head(s, blockIdx.y, blockIdx.x, blockIdx.z);
+    const ScanHead h = scan_head(s);
     if (h.tokens < 2) return; // selective_scan's
 
     const unsigned tiles = shared_address(shared), states = tiles + 2 * TILES_BYTES;

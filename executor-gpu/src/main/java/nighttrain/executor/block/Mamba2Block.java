@@ -80,11 +80,6 @@ record Mamba2Block(Mamba2 spec, Placement placement, WeightFormat inFormat, Weig
     }
 
     @Override
-    public Optional<String> missingOnGpus() {
-        return Optional.of("Mamba-2");
-    }
-
-    @Override
     public List<Fp8Matrix> fp8Matrices() {
         int hidden = spec.output().outputs();
         return Stream.concat(

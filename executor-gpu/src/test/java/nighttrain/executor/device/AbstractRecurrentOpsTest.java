@@ -53,6 +53,18 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
             return steps;
         }
 
+        /** The last of three in pieces as long as a step takes, the others beside its first. */
+        static List<Pieces> ofLongText(int... lengths) {
+            int[] done = {lengths[0], lengths[1], 1_000};
+            List<Pieces> steps = new ArrayList<>(List.of(new Pieces(new int[3], done)));
+            while (done[2] < lengths[2]) {
+                int[] to = {lengths[0], lengths[1], Math.min(lengths[2], done[2] + TestBackend.MAX_TOKENS)};
+                steps.add(new Pieces(done, to));
+                done = to;
+            }
+            return steps;
+        }
+
         private int[] present() {
             return IntStream.range(0, from.length).filter(s -> to[s] > from[s]).toArray();
         }
@@ -208,10 +220,7 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
     @CsvSource({"32,24", "128,128"})
     void deltaRuleOverALongText(int keyDim, int valueDim) {
         int[] lengths = {1, 2, 8_192};
-        List<Pieces> steps = new ArrayList<>(List.of(new Pieces(new int[3], new int[] {1, 2, 1_000})));
-        for (int from = 1_000; from < lengths[2]; from += 1_024) {
-            steps.add(new Pieces(new int[] {1, 2, from}, new int[] {1, 2, Math.min(lengths[2], from + 1_024)}));
-        }
+        List<Pieces> steps = Pieces.ofLongText(lengths);
         delta(new DeltaShape(1, 2, keyDim, valueDim), 1, 1, 8, lengths, steps);
     }
 
@@ -306,20 +315,47 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         }
     }
 
-    /** Steps are clamped where the bounds say so; decays reach 0 and 1. */
+    /**
+     * Steps are clamped where the bounds say so; decays reach 0 and 1. Shapes that fit tiles of tensor cores, and such that do not: by their
+     * heads' width, by their states, by their rows.
+     */
     @ParameterizedTest
     @CsvSource({
         "1,1,8,1,8,1,0,Infinity",
         "1,6,24,2,16,1,0,Infinity",
         "2,3,5,3,37,1,0.01,0.5",
         "1,8,64,1,128,3,0,Infinity",
-        "1,4,16,2,16,40,0,Infinity"
+        "1,4,16,2,16,40,0,Infinity",
+        "1,8,64,2,128,40,0,Infinity",
+        "2,8,32,4,64,1,0.01,0.5",
+        "2,16,80,2,128,1,0,Infinity",
+        "1,8,128,1,128,1,0,Infinity",
+        "1,8,16,8,256,1,0,Infinity",
+        "1,3,64,1,128,1,0,Infinity"
     })
     void scansFollowTheRecurrence(
             int tracks, int heads, int headDim, int groups, int stateSize, double spread, float least, float most) {
         int[] lengths = {1, 70, 131};
-        int all = IntStream.of(lengths).sum();
         ScanShape shape = new ScanShape(heads, headDim, groups, stateSize, least, most);
+        scan(shape, tracks, spread, lengths, Pieces.of(fresh, lengths));
+    }
+
+    /** Errors do not add up over long texts. */
+    @ParameterizedTest
+    @CsvSource({"1,24,32,1", "8,32,128,1", "8,64,64,10"})
+    void scansOverALongText(int heads, int headDim, int stateSize, double spread) {
+        int[] lengths = {1, 2, 8_192};
+        scan(
+                new ScanShape(heads, headDim, 1, stateSize, 0, Float.POSITIVE_INFINITY),
+                1,
+                spread,
+                lengths,
+                Pieces.ofLongText(lengths));
+    }
+
+    private void scan(ScanShape shape, int tracks, double spread, int[] lengths, List<Pieces> steps) {
+        int heads = shape.heads();
+        int all = IntStream.of(lengths).sum();
         int cols = shape.stepCol() + heads;
         float[] projected = fresh.normal(tracks * all * cols);
         for (int i = 0; i < projected.length; i++) {
@@ -334,7 +370,7 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         Decay decay = new Decay(
                 device.constant("rate", tracks, 1, heads, rate), device.constant("bias", tracks, 1, heads, bias));
         Tensor passing = device.constant("skip", tracks, 1, heads, skip);
-        States states = recurrent().states("states", tracks, ALL_SLOTS, heads * stateSize * headDim);
+        States states = recurrent().states("states", tracks, ALL_SLOTS, heads * shape.stateSize() * shape.headDim());
         leaveNaN(
                 poison -> recurrent()
                         .selectiveScan(
@@ -347,7 +383,7 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
                 tracks,
                 cols);
         float[] actual = inPieces(
-                Pieces.of(fresh, lengths),
+                steps,
                 lengths,
                 tracks,
                 projected,

@@ -36,6 +36,7 @@ final class CudaRecurrentOps implements RecurrentOps {
     private final StepLimits limits;
     private final DeviceMemory memory;
     private final Fp8Operands fp8;
+    private final boolean deterministic;
     private Optional<PrefillWork> pieces = Optional.empty();
     private DevicePointer edges;
     private long edgeElements;
@@ -46,13 +47,15 @@ final class CudaRecurrentOps implements RecurrentOps {
             StepInputs inputs,
             StepLimits limits,
             DeviceMemory memory,
-            Fp8Operands fp8) {
+            Fp8Operands fp8,
+            boolean deterministic) {
         this.modules = modules;
         this.streams = streams;
         this.inputs = inputs;
         this.limits = limits;
         this.memory = memory;
         this.fp8 = fp8;
+        this.deterministic = deterministic;
     }
 
     /**
@@ -198,11 +201,6 @@ final class CudaRecurrentOps implements RecurrentOps {
     }
 
     @Override
-    public void selectiveScan(Tensor out, Tensor projected, ScanShape shape, Decay decay, Tensor skip, States states) {
-        throw new UnsupportedOperationException("Mamba-2: its models are refused before a device is opened");
-    }
-
-    @Override
     public void normAndGate(Tensor xInOut, Norm norm, Tensor gates, int firstCol) {
         gateParts("norm_and_gate", (CudaTensor) xInOut, norm.weight().cols(), norm, (CudaTensor) gates, firstCol);
     }
@@ -258,6 +256,118 @@ final class CudaRecurrentOps implements RecurrentOps {
                         streams.main(),
                         new Kernel.Grid(x.rows(), blocks(vectors, THREADS), x.tracks(), THREADS, 0),
                         gateArguments(x, by, firstCol, 0, 0));
+    }
+
+    @Override
+    public void selectiveScan(Tensor out, Tensor projected, ScanShape shape, Decay decay, Tensor skip, States states) {
+        CudaTensor to = (CudaTensor) out;
+        CudaTensor from = (CudaTensor) projected;
+        int sequences = inputs.batch().sequences();
+        boolean chunked = !deterministic && ScanBlock.cutsIntoChunks(shape, from.cols());
+        int tokenByToken = chunked ? inputs.decodeCount() : sequences;
+        ScanBlock tokens = ScanBlock.ofTokens(shape);
+        kernel("selective_scan.cu", "selective_scan", tokens.defines())
+                .launch(
+                        streams.main(),
+                        new Kernel.Grid(
+                                tokens.splits() * shape.heads(), tokenByToken, to.tracks(), ScanBlock.THREADS, 0),
+                        scanArguments(to, from, shape, decay, skip, states, chunked ? inputs.decodes() : 0));
+        if (tokenByToken < sequences) {
+            ScanBlock chunks = ScanBlock.ofChunks(shape);
+            kernel("selective_scan_chunks.cu", "selective_scan_chunks", chunks.defines())
+                    .withSharedBytes(chunks.sharedBytes())
+                    .launch(
+                            streams.main(),
+                            new Kernel.Grid(
+                                    chunks.splits() * shape.heads(),
+                                    sequences,
+                                    to.tracks(),
+                                    ScanBlock.THREADS,
+                                    chunks.sharedBytes()),
+                            scanArguments(to, from, shape, decay, skip, states, 0));
+        }
+    }
+
+    /** As selective_scan.cuh's {@code Scan}. */
+    private Struct scanArguments(
+            CudaTensor out,
+            CudaTensor projected,
+            ScanShape shape,
+            Decay decay,
+            Tensor skip,
+            States states,
+            long sequences) {
+        return put(
+                        put(
+                                new Struct()
+                                        .pointer(out.address())
+                                        .longs(out.trackStride())
+                                        .pointer(projected.address())
+                                        .longs(projected.trackStride()),
+                                states),
+                        decay)
+                .pointer(address(skip))
+                .pointer(inputs.queryStarts())
+                .pointer(sequences)
+                .integer(projected.cols())
+                .integer(shape.heads())
+                .integer(shape.groups())
+                .number(shape.leastStep())
+                .number(shape.mostStep());
+    }
+
+    /**
+     * How the kernels of Mamba-2 cut a head.
+     *
+     * @param columns of a head that a block takes, so that its part of a state fits its registers
+     */
+    record ScanBlock(int headDim, int stateSize, int columns) {
+        static final int THREADS = 128;
+
+        private static final int CHUNK = 64;
+        private static final int MMA = 16;
+
+        /** Elements of a state that a block has registers for, token by token and in chunks. */
+        private static final int TOKEN_ELEMENTS = 64 * THREADS;
+
+        private static final int CHUNK_ELEMENTS = 80 * THREADS;
+
+        static ScanBlock ofTokens(ScanShape shape) {
+            int unit = vector(shape.headDim());
+            int most = Math.min(TOKEN_ELEMENTS / shape.stateSize(), THREADS);
+            int splits = blocks(shape.headDim(), Math.max(unit, most / unit * unit));
+            return new ScanBlock(
+                    shape.headDim(), shape.stateSize(), blocks(blocks(shape.headDim(), splits), unit) * unit);
+        }
+
+        /** Whether tiles of tensor cores, and vectors of 16 bytes, fit the shape. */
+        static boolean cutsIntoChunks(ScanShape shape, int cols) {
+            return shape.stateSize() % CHUNK == 0
+                    && shape.stateSize() * MMA <= CHUNK_ELEMENTS
+                    && shape.headDim() % MMA == 0
+                    && cols % 8 == 0;
+        }
+
+        static ScanBlock ofChunks(ScanShape shape) {
+            int columns = shape.headDim();
+            for (int splits = 1; columns % MMA != 0 || columns * shape.stateSize() > CHUNK_ELEMENTS; splits++) {
+                columns = shape.headDim() % splits == 0 ? shape.headDim() / splits : columns;
+            }
+            return new ScanBlock(shape.headDim(), shape.stateSize(), columns);
+        }
+
+        int splits() {
+            return blocks(headDim, columns);
+        }
+
+        /** Of selective_scan_chunks.cu: B, C and x of two chunks, and the state. */
+        int sharedBytes() {
+            return CudaTensor.BF16 * (2 * CHUNK * (2 * stateSize + columns) + stateSize * columns);
+        }
+
+        Map<String, Integer> defines() {
+            return Map.of("HEAD_DIM", headDim, "STATE_SIZE", stateSize, "COLUMNS", columns);
+        }
     }
 
     /** Elements that a thread moves at a time where rows are cut at these columns. */

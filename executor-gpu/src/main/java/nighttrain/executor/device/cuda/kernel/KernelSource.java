@@ -28,7 +28,8 @@ public record KernelSource(String file, Map<String, Integer> defines) {
             "attention.cuh",
             "attention_mma.cuh",
             "hopper.cuh",
-            "recurrent.cuh");
+            "recurrent.cuh",
+            "selective_scan.cuh");
 
     public KernelSource {
         defines = Map.copyOf(defines);
