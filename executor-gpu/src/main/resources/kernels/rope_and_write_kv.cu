@@ -24,7 +24,7 @@ __device__ __forceinline__ FewFloats few(const float* x) {
 }
 
 struct RopeAndWriteKv {
-    bf16* qkv; // [t][i][(heads + 2 * kv_heads) * HEAD_DIM]
+    bf16* qkv; // [t][i][cols]: (heads + 2 * kv_heads) * HEAD_DIM, and others that stay
     long long track_stride;
     bf16* keys; // [page][t * kv_heads + g][PAGE_TOKENS][PADDED_DIM]
     bf16* values;
@@ -38,6 +38,7 @@ struct RopeAndWriteKv {
     float epsilon;
     int heads;
     int kv_heads;
+    int cols;
 };
 
 extern "C" __global__ void rope_and_write_kv(const RopeAndWriteKv a) {
@@ -45,7 +46,7 @@ extern "C" __global__ void rope_and_write_kv(const RopeAndWriteKv a) {
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     int token = blockIdx.x, track = blockIdx.y;
     int heads = a.heads + 2 * a.kv_heads;
-    bf16* row = a.qkv + track * a.track_stride + (long long)token * heads * HEAD_DIM;
+    bf16* row = a.qkv + track * a.track_stride + (long long)token * a.cols;
     const float* cosines = a.cosines + (long long)a.positions[token] * ROTARY_HALF;
     const float* sines = a.sines + (long long)a.positions[token] * ROTARY_HALF;
     long long page = a.slots[token] / PAGE_TOKENS;

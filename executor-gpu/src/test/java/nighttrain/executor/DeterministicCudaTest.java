@@ -43,18 +43,16 @@ class DeterministicCudaTest {
         "qwen3,1,512",
         "gpt2,1,512",
         "mistral-sliding-window,1,300",
+        "qwen3_5,1,512",
+        "qwen3_5,1,4096",
         "llama-gqa,2,512",
         "parallel-track,2,512",
-        "laneformer,2,512"
+        "laneformer,2,512",
+        "qwen3_5,2,512"
     })
     void aloneAndInACrowd(String name, int ranks, int batchTokens) throws Exception {
         assumeThat(CudaDevices.count()).isGreaterThanOrEqualTo(ranks);
-        EngineConfig config = EngineConfig.on(Backend.CUDA)
-                .with(new Layout(1, ranks))
-                .with(new StepConfig(CROWD, batchTokens, 0))
-                .with(new KvConfig(16, 4_096, true))
-                .withThreads(2)
-                .with(new GpuConfig(List.of(), 0.9, true, false));
+        EngineConfig config = config(ranks, CROWD, batchTokens, 4_096);
         try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint(name));
                 Engine engine = Engines.open(config, checkpoint)) {
             List<GenerationRequest> requests =
@@ -73,6 +71,36 @@ class DeterministicCudaTest {
                             .distinct())
                     .hasSizeGreaterThan(CROWD / 2);
         }
+    }
+
+    /** Few slots change hands, few pages preempt: a row that begins again, or after another, is the row that was alone. */
+    @ParameterizedTest
+    @CsvSource({"qwen3_5,1,4096,false", "qwen3_5,1,40,true", "qwen3_5,2,40,true"})
+    void everySequenceHasAStateOfItsOwn(String name, int ranks, int pages, boolean preempted) throws Exception {
+        assumeThat(CudaDevices.count()).isGreaterThanOrEqualTo(ranks);
+        try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint(name));
+                Engine engine = Engines.open(config(ranks, 8, 100, pages), checkpoint)) {
+            List<GenerationRequest> requests =
+                    IntStream.range(0, CROWD).mapToObj(i -> request(i)).toList();
+            Generation[] crowd = new Generation[CROWD];
+            answer(engine, requests, crowd);
+            assertThat(engine.stats().preemptions() > 0).isEqualTo(preempted);
+            for (int i = 0; i < CROWD; i += 15) {
+                Generation[] alone = new Generation[CROWD];
+                answer(engine, List.of(requests.get(i)), alone);
+                assertThat(alone[i].tokens()).as("row %d", i).isEqualTo(crowd[i].tokens());
+                assertThat(alone[i].logprobs()).as("row %d", i).isEqualTo(crowd[i].logprobs());
+            }
+        }
+    }
+
+    private static EngineConfig config(int ranks, int sequences, int batchTokens, int pages) {
+        return EngineConfig.on(Backend.CUDA)
+                .with(new Layout(1, ranks))
+                .with(new StepConfig(sequences, batchTokens, 0))
+                .with(new KvConfig(16, pages, true))
+                .withThreads(2)
+                .with(new GpuConfig(List.of(), 0.9, true, false));
     }
 
     /** Every second one greedy; prompts of 1 to 150 tokens; some under a constraint, some that ask for scores. */
@@ -103,9 +131,11 @@ class DeterministicCudaTest {
             throws InterruptedException {
         try (Engine.Session session = engine.session()) {
             for (GenerationRequest request : requests) {
-                assertThat(session.offer(request)).isTrue();
+                while (!session.offer(request)) {
+                    session.poll(Duration.ofSeconds(60)).ifPresent(answer -> answers[(int) answer.id()] = answer);
+                }
             }
-            for (int left = requests.size(); left > 0; left--) {
+            while (session.inFlight() > 0) {
                 Generation answer = session.poll(Duration.ofSeconds(60)).orElseThrow();
                 answers[(int) answer.id()] = answer;
             }

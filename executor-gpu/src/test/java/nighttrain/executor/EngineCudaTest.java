@@ -44,7 +44,10 @@ class EngineCudaTest {
         "llama-gqa,2",
         "parallel-track,4",
         "desync-residual,4",
-        "laneformer,4"
+        "laneformer,4",
+        "qwen3_5,1",
+        "qwen3_5-multimodal,1",
+        "qwen3_5,2"
     })
     void greedyTextIsLikely(String name, int ranks) throws Exception {
         assumeThat(CudaDevices.count()).isGreaterThanOrEqualTo(ranks);
@@ -88,7 +91,7 @@ class EngineCudaTest {
 
     /** Alone in its batch, a request meets the same shapes each time: first enqueued, then recorded, then replayed. */
     @ParameterizedTest
-    @CsvSource({"llama-gqa,1", "llama-gqa,2", "parallel-track,1", "parallel-track,4"})
+    @CsvSource({"llama-gqa,1", "llama-gqa,2", "parallel-track,1", "parallel-track,4", "qwen3_5,1", "qwen3_5,2"})
     void textAloneIsTheSameEveryTime(String name, int ranks) throws Exception {
         assumeThat(CudaDevices.count()).isGreaterThanOrEqualTo(ranks);
         SamplingParams greedy = SamplingParams.greedy(64).withLogprobs(2);

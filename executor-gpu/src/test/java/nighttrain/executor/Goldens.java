@@ -66,7 +66,7 @@ public final class Goldens {
     public static boolean runsOnGpus(String name) {
         boolean dense = name.equals("granitemoehybrid") || name.equals("granitemoehybrid-groups");
         return dense || Stream.of(
-                        "qwen3_5",
+                        "qwen3_5-moe",
                         "granitemoe",
                         "qwen3-moe",
                         "qwen3-next",

@@ -104,9 +104,7 @@ record AttentionBlock(Attention spec, Placement placement, WeightFormat inFormat
 
     @Override
     public Optional<String> missingOnGpus() {
-        return spec.sinks()
-                .map(any -> "attention sinks")
-                .or(() -> spec.projections().gate().map(any -> "attention with an output gate"));
+        return spec.sinks().map(any -> "attention sinks");
     }
 
     @Override

@@ -1,7 +1,6 @@
 package nighttrain.executor.block;
 
 import java.util.List;
-import java.util.Optional;
 import java.util.stream.Stream;
 import nighttrain.executor.architecture.Architecture.Placement;
 import nighttrain.executor.block.Block.Operation;
@@ -72,11 +71,6 @@ record GatedDeltaNetBlock(GatedDeltaNet spec, Placement placement, WeightFormat 
         return List.of(
                 new Divisible(spec.keyHeads(), "key heads of delta nets"),
                 new Divisible(spec.valueHeads(), "value heads of delta nets"));
-    }
-
-    @Override
-    public Optional<String> missingOnGpus() {
-        return Optional.of("gated delta nets");
     }
 
     @Override

@@ -45,8 +45,8 @@ public interface Ops {
      * (arXiv 2104.09864) of the dimensions that {@code rotation} covers, queries times their scale where it has one, keys and values
      * into their pages.
      *
-     * @param qkv {@code [tracks, tokens, qkvCols]}; its query columns are replaced, its key and value columns are consumed; on CPUs more
-     *     columns may follow
+     * @param qkv {@code [tracks, tokens, qkvCols]}; its query columns are replaced, its key and value columns are consumed; more columns may
+     *     follow
      */
     void ropeAndWriteKv(Tensor qkv, KvPages pages, AttentionShape shape, Rotation rotation, Optional<HeadNorms> norms);
 

@@ -6,13 +6,16 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import nighttrain.executor.cache.CacheLayout;
+import nighttrain.executor.cache.CacheSpec;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Device.GraphRecorder.CapturedGraph;
 import nighttrain.executor.device.Device.PeakRates;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Ops;
+import nighttrain.executor.device.RecurrentOps;
 import nighttrain.executor.device.Sampler;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.device.cuda.CudaDevices;
@@ -54,16 +57,20 @@ class GpuVerbBenchmark {
         int sequences = Math.max(PREFILLED, batch);
         int pages = Math.max(PREFILL_TOKENS, (context + 64) * batch) / PAGE_TOKENS;
         StepLimits limits = new StepLimits(sequences, PREFILL_TOKENS, 0, Math.max(PREFILL_TOKENS, context + 64));
-        CacheLayout layout = CacheLayout.ofPages(PAGE_TOKENS, pages);
-        PeakRates peakRates = CudaDevices.peakRates(0);
-        Device device = CudaDevices.ranks(List.of(0), limits, layout).get(0);
+        try (Checkpoint checkpoint = Checkpoints.dummy(shape).with(weights)) {
+            CacheLayout layout = CacheLayout.of(
+                    CacheSpec.of(checkpoint.spec(), 1, Short.BYTES, limits.maxModelLen()), PAGE_TOKENS, pages, sequences);
+            stepByVerb(checkpoint, limits, layout, CudaDevices.peakRates(0));
+        }
+    }
+
+    private void stepByVerb(Checkpoint checkpoint, StepLimits limits, CacheLayout layout, PeakRates peakRates) {
         long start = System.nanoTime();
-        try (Checkpoint checkpoint = Checkpoints.dummy(shape).with(weights);
-                device) {
+        try (Device device = CudaDevices.ranks(List.of(0), limits, layout).get(0)) {
             Decoder decoder = Decoder.load(checkpoint, timed(device), limits, layout);
             System.out.printf("loaded in %.1f s%n", (System.nanoTime() - start) / 1e9);
             measure("prefill, one sequence of 8192", device, decoder, Steps.prefill(1, PREFILL_TOKENS));
-            measure(
+            double prefilled = measure(
                     "prefill, 8 sequences of 1024",
                     device,
                     decoder,
@@ -72,6 +79,12 @@ class GpuVerbBenchmark {
             double decoded = measure(decode, device, decoder, Steps.decode(batch, context));
             Roofline roofline = new Roofline(checkpoint.spec(), 1, peakRates);
             double bound = 1e3 * roofline.seconds(Roofline.Step.decode(batch, context));
+            Roofline bySecond = new Roofline(checkpoint.spec(), 1, new PeakRates(Double.POSITIVE_INFINITY, 1));
+            double flops = bySecond.seconds(Roofline.Step.prefill(PREFILL_TOKENS, PREFILL_TOKENS / PREFILLED));
+            System.out.printf(
+                    "prefill, 8 sequences of 1024: %.0f TFLOP/s, %.2f of a product's%n",
+                    flops / prefilled / 1e9,
+                    flops / prefilled * 1e3 / peakRates.flopsPerSecond());
             System.out.printf(
                     "decode: %.2f ms of at least %.2f, %.2f of the roofline (copy %.2f TB/s, bf16 product %.0f TFLOP/s)%n",
                     decoded,
@@ -125,12 +138,15 @@ class GpuVerbBenchmark {
     private Device timed(Device device) {
         Tensor probe = device.tensor("probe", 1, 1, 8);
         Ops ops = timed(Ops.class, device.ops(), device, probe);
+        Optional<RecurrentOps> recurrent =
+                device.recurrentOps().map(real -> timed(RecurrentOps.class, real, device, probe));
         Sampler sampler = timed(Sampler.class, device.sampler(), device, probe);
         return (Device) Proxy.newProxyInstance(
                 getClass().getClassLoader(),
                 new Class<?>[] {Device.class},
                 (proxy, method, arguments) -> switch (method.getName()) {
                     case "ops" -> ops;
+                    case "recurrentOps" -> recurrent;
                     case "sampler" -> sampler;
                     default -> invoke(method, device, arguments);
                 });

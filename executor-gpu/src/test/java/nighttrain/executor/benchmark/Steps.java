@@ -22,10 +22,10 @@ final class Steps {
 
     private static Batch step(int sequences, int length, int context) {
         int perSequence = (context + PAGE_TOKENS - 1) / PAGE_TOKENS;
-        int[][] tables = new int[sequences][];
+        int[][][] tables = new int[sequences][1][];
         for (int s = 0; s < sequences; s++) {
             int first = s * perSequence;
-            tables[s] = IntStream.range(first, first + perSequence).toArray();
+            tables[s][0] = IntStream.range(first, first + perSequence).toArray();
         }
         SampleRequest[] samples = new SampleRequest[sequences];
         Arrays.fill(samples, SampleRequest.likeliest());
@@ -36,6 +36,7 @@ final class Steps {
                         .toArray(),
                 IntStream.rangeClosed(0, sequences).map(s -> s * length).toArray(),
                 tables,
+                IntStream.range(0, sequences).toArray(),
                 IntStream.range(0, sequences).map(s -> (s + 1) * length - 1).toArray(),
                 List.of(samples));
     }

@@ -57,6 +57,9 @@ final class AttentionCase {
     private final int group;
 
     private final int[][] pageTables;
+    /** Columns of an output gate behind queries, keys and values: of half the cases. */
+    private final int gateCols;
+
     private final int pages;
     /** [sequence][track]. */
     private final AttentionReference[][] references;
@@ -72,6 +75,7 @@ final class AttentionCase {
         this.shape = heads.shape();
         this.parts = parts;
         this.group = heads.window() > 0 ? 1 : 0;
+        this.gateCols = on.fresh.below(2) * shape.queryCols();
         this.pages = 3 + parts.stream().mapToInt(part -> pagesOf(part.end())).sum();
         this.pageTables = pageTables();
         this.references = new AttentionReference[parts.size()][heads.tracks()];
@@ -168,7 +172,7 @@ final class AttentionCase {
                     double[] prepared = references[s][t].queries(parts.get(s).cached + i);
                     System.arraycopy(outputs[i], 0, expected, to, shape.queryCols());
                     System.arraycopy(prepared, 0, expectedQueries, to, shape.queryCols());
-                    System.arraycopy(actualRows, row * shape.qkvCols(), queries, to, shape.queryCols());
+                    System.arraycopy(actualRows, row * cols(), queries, to, shape.queryCols());
                 }
             }
         }
@@ -198,7 +202,7 @@ final class AttentionCase {
             int[] some = Arrays.copyOfRange(all, from, Math.min(all.length, from + perStep));
             int count = some.length * TestBackend.PAGE_TOKENS;
             on.stepIo.begin(step(List.of(new Part(0, count)), new int[][] {some}));
-            on.ops.ropeAndWriteKv(on.poisoned(heads.tracks(), count, shape.qkvCols()), kv, shape, rotation, norms);
+            on.ops.ropeAndWriteKv(on.poisoned(heads.tracks(), count, cols()), kv, shape, rotation, norms);
         }
     }
 
@@ -208,21 +212,25 @@ final class AttentionCase {
                 .filter(s -> step.get(s).count > 0)
                 .boxed()
                 .toList();
-        float[] values = new float[heads.tracks() * tokens(step) * shape.qkvCols()];
+        float[] values = new float[heads.tracks() * tokens(step) * cols()];
         int to = 0;
         for (int t = 0; t < heads.tracks(); t++) {
             for (int s : there) {
-                for (int i = step.get(s).cached; i < step.get(s).end(); i++, to += shape.qkvCols()) {
+                for (int i = step.get(s).cached; i < step.get(s).end(); i++, to += cols()) {
                     System.arraycopy(references[s][t].inputs()[i], 0, values, to, shape.qkvCols());
                 }
             }
         }
-        Tensor qkv = on.holding(values, heads.tracks(), tokens(step), shape.qkvCols());
+        Tensor qkv = on.holding(values, heads.tracks(), tokens(step), cols());
         on.stepIo.begin(step(
                 there.stream().map(step::get).toList(),
                 there.stream().map(s -> pageTables[s]).toArray(int[][]::new)));
         on.ops.ropeAndWriteKv(qkv, kv, shape, rotation, norms);
         return qkv;
+    }
+
+    private int cols() {
+        return shape.qkvCols() + gateCols;
     }
 
     private int tokens(List<Part> step) {

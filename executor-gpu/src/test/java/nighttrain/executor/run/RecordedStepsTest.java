@@ -10,7 +10,9 @@ import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import nighttrain.executor.Dfa;
+import nighttrain.executor.Goldens;
 import nighttrain.executor.cache.CacheLayout;
+import nighttrain.executor.cache.CacheSpec;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Ranks;
 import nighttrain.executor.device.TestBackend;
@@ -25,9 +27,12 @@ import nighttrain.executor.step.SampleMask;
 import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.step.StepLimits;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.Checkpoints;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -40,7 +45,6 @@ class RecordedStepsTest {
     private static final int STEPS = 20;
     private static final int[] BATCHES = {1, 3, 8, 11};
     private static final StepLimits LIMITS = new StepLimits(16, 256, 0, Shapes.POSITIONS);
-    private static final CacheLayout LAYOUT = CacheLayout.ofPages(TestBackend.PAGE_TOKENS, 16 * PAGES_PER_SEQUENCE);
 
     private static final TokenConstraint CONSTRAINT = new TokenConstraint(
             Dfa.random(new Random(1), 3, Shapes.VOCABULARY, 0).automaton(), false);
@@ -60,7 +64,16 @@ class RecordedStepsTest {
     @ParameterizedTest
     @MethodSource("shapesAndRanks")
     void replaysChangeNoBit(Shapes shape, int ranks) {
-        replaysChangeNoBit(GPUS, shape, ranks);
+        replaysChangeNoBit(GPUS, RandomCheckpoint.of(shape.model()), ranks);
+    }
+
+    /** States are where they are from step to step, and those of rows that pad a batch in nobody's slot. */
+    @ParameterizedTest
+    @CsvSource({"qwen3_5,1", "qwen3_5,2"})
+    void recurrentLayers(String golden, int ranks) {
+        try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint(golden))) {
+            replaysChangeNoBit(GPUS, checkpoint, ranks);
+        }
     }
 
     @ParameterizedTest
@@ -68,16 +81,20 @@ class RecordedStepsTest {
             value = Shapes.class,
             names = {"DENSE", "LADDER", "TRACKS_MEAN", "DELAYED"})
     void nccl(Shapes shape) {
-        replaysChangeNoBit(CudaBackend.withNccl(), shape, 2);
+        replaysChangeNoBit(CudaBackend.withNccl(), RandomCheckpoint.of(shape.model()), 2);
     }
 
-    private static void replaysChangeNoBit(CudaBackend gpus, Shapes shape, int ranks) {
+    private static void replaysChangeNoBit(CudaBackend gpus, Checkpoint checkpoint, int ranks) {
         assumeThat(gpus.maxRanks()).isGreaterThanOrEqualTo(ranks);
-        RandomCheckpoint checkpoint = RandomCheckpoint.of(shape.model());
+        CacheLayout layout = CacheLayout.of(
+                CacheSpec.of(checkpoint.spec(), ranks, Short.BYTES, LIMITS.maxModelLen()),
+                TestBackend.PAGE_TOKENS,
+                LIMITS.maxSequences() * PAGES_PER_SEQUENCE,
+                LIMITS.maxSequences());
         List<Device> devices = gpus.open(ranks);
         try {
             List<PlainAndRecorded> ofRanks = Ranks.onAll(devices, device -> {
-                Decoder decoder = Decoder.load(checkpoint, device, LIMITS, LAYOUT);
+                Decoder decoder = Decoder.load(checkpoint, device, LIMITS, layout);
                 return new PlainAndRecorded(
                         sampled(new StepRunner(decoder, Optional.empty())),
                         sampled(new StepRunner(decoder, device.recorder())));
@@ -117,7 +134,7 @@ class RecordedStepsTest {
     /** Tokens {@code from[s] .. to[s] - 1} of every sequence s; each samples at its end. */
     private static Batch step(int[] from, int[] to) {
         int[] starts = new int[from.length + 1];
-        int[][] tables = new int[from.length][];
+        int[][][] tables = new int[from.length][1][];
         List<Integer> tokens = new ArrayList<>();
         List<Integer> positions = new ArrayList<>();
         List<SampleRequest> samples = new ArrayList<>();
@@ -129,7 +146,7 @@ class RecordedStepsTest {
             }
             starts[s + 1] = tokens.size();
             int firstPage = s * PAGES_PER_SEQUENCE;
-            tables[s] =
+            tables[s][0] =
                     IntStream.range(firstPage, firstPage + PAGES_PER_SEQUENCE).toArray();
             samples.add(new SampleRequest(
                     GREEDY_WITH_LOGPROBS,
@@ -141,7 +158,8 @@ class RecordedStepsTest {
                     s % 2 == 0 ? Optional.empty() : Optional.of(new SampleMask(CONSTRAINT, s % 3, 9))));
         }
         int[] last = IntStream.range(0, from.length).map(s -> starts[s + 1] - 1).toArray();
-        return new Batch(ints(tokens), ints(positions), starts, tables, last, samples);
+        int[] slots = IntStream.range(0, from.length).toArray();
+        return new Batch(ints(tokens), ints(positions), starts, tables, slots, last, samples);
     }
 
     private static int[] ints(List<Integer> values) {

@@ -243,7 +243,8 @@ final class CudaOps implements Ops {
                                 .pointer(norms.map(n -> weight(n.key())).orElse(0L))
                                 .number(norms.map(n -> n.query().epsilon()).orElse(0f))
                                 .integer(shape.heads())
-                                .integer(shape.kvHeads()));
+                                .integer(shape.kvHeads())
+                                .integer(x.cols()));
     }
 
     private static long weight(Norm norm) {
