@@ -47,7 +47,9 @@ class EngineCudaTest {
         "laneformer,4",
         "qwen3_5,1",
         "qwen3_5-multimodal,1",
-        "qwen3_5,2"
+        "qwen3_5,2",
+        "granitemoehybrid,1",
+        "granitemoehybrid-groups,2"
     })
     void greedyTextIsLikely(String name, int ranks) throws Exception {
         assumeThat(CudaDevices.count()).isGreaterThanOrEqualTo(ranks);

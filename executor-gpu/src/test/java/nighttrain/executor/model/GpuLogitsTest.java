@@ -46,7 +46,6 @@ class GpuLogitsTest {
     static Stream<Arguments> shapesAndRanks() {
         return Stream.of(Shapes.values())
                 .filter(shape -> !shape.hasExperts())
-                .filter(shape -> !shape.isRecurrent())
                 .flatMap(shape -> Stream.of(1, 2, 4).map(ranks -> Arguments.of(shape, ranks)));
     }
 

@@ -109,11 +109,6 @@ public enum Shapes {
         };
     }
 
-    /** Whether layers keep a state, all of them or every second, the others attending with an output gate: not on GPUs. */
-    public boolean isRecurrent() {
-        return this == RECURRENT || name().startsWith("HYBRID");
-    }
-
     /**
      * Llama's layers, or those of Kraken's authors, who give biases or none, and heads of odd widths.
      *
