@@ -39,10 +39,10 @@ __device__ __forceinline__ bf16* edge(const Convolve& c, int track, int i) {
 
 __device__ __forceinline__ Vector of_state(const Convolve& c, int track, int sequence, int i, int v) {
     Vector x;
-    const float* state = c.latest.of(track, sequence) + (long long)i * c.channels + v * VECTOR;
+    const StateElement* state = c.latest.of(track, sequence) + (long long)i * c.channels + v * VECTOR;
     const bool begins = c.latest.begins(sequence);
 #pragma unroll
-    for (int e = 0; e < VECTOR; e++) x.at[e] = begins ? (bf16)0 : to_bf16(state[e]);
+    for (int e = 0; e < VECTOR; e++) x.at[e] = begins ? (bf16)0 : to_bf16(from_state(state[e]));
     return x;
 }
 
@@ -107,10 +107,10 @@ extern "C" __global__ void convolve(const Convolve c) {
         }
     }
     if (last < end) return;
-    float* state = c.latest.of(track, sequence);
+    StateElement* state = c.latest.of(track, sequence);
 #pragma unroll
     for (int i = 0; i < BEFORE; i++) {
 #pragma unroll
-        for (int e = 0; e < VECTOR; e++) state[(long long)i * c.channels + v * VECTOR + e] = window.at[i][e];
+        for (int e = 0; e < VECTOR; e++) state[(long long)i * c.channels + v * VECTOR + e] = to_state(window.at[i][e]);
     }
 }

@@ -92,7 +92,7 @@ public final class Loader {
 
     /** A layer's states: a slot for every sequence, and one that belongs to none. */
     States states(String role, int elements) {
-        return recurrentOps().states(role, placement.localTracks(), cache.slots() + 1, elements);
+        return recurrentOps().states(role, placement.localTracks(), cache.slots() + 1, elements, checkpoint.spec().states());
     }
 
     /** A number of every head that this rank has. */

@@ -42,10 +42,7 @@ public sealed interface CacheSpec extends Serializable {
      *
      * @param bytes of one layer's state, over all ranks
      */
-    record RecurrentState(long bytes) implements CacheSpec {
-        /** States are kept in fp32 on every device: each token adds to them. */
-        public static final int ELEMENT_BYTES = Float.BYTES;
-    }
+    record RecurrentState(long bytes) implements CacheSpec {}
 
     /**
      * What the layers of a model keep, layer by layer.
@@ -69,6 +66,6 @@ public sealed interface CacheSpec extends Serializable {
                         attention.headDim(),
                         attention.window() >= maxModelLen ? 0 : attention.window(),
                         elementBytes)
-                : new RecurrentState(model.trackCount() * mixer.stateElements() * RecurrentState.ELEMENT_BYTES);
+                : new RecurrentState(model.trackCount() * mixer.stateElements() * model.states().bytes());
     }
 }

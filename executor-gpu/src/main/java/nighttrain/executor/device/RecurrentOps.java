@@ -2,6 +2,7 @@ package nighttrain.executor.device;
 
 import java.util.Optional;
 import nighttrain.executor.device.Ops.Norm;
+import nighttrain.io.spec.StateFormat;
 
 /**
  * What models with recurrent mixers need beyond {@link Ops}: states of a fixed size, and gates of what mixers put out. A sequence's state is
@@ -9,12 +10,14 @@ import nighttrain.executor.device.Ops.Norm;
  */
 public interface RecurrentOps {
     /**
-     * States of one layer, in fp32.
+     * States of one layer.
      *
      * @param slots of a track
      * @param elements of a slot
+     * @param format that they are kept in from token to token, or where a device takes several tokens at once, from step to step; the
+     *     operations compute in fp32
      */
-    States states(String role, int tracks, int slots, int elements);
+    States states(String role, int tracks, int slots, int elements, StateFormat format);
 
     /**
      * In the first columns of {@code x}, as many as there are channels: {@code x[t] = silu(bias + sum over j < width of weights[j] x[t - width + 1

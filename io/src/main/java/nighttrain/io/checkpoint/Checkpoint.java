@@ -3,6 +3,7 @@ package nighttrain.io.checkpoint;
 import java.util.List;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Linear;
+import nighttrain.io.spec.StateFormat;
 import nighttrain.io.spec.TensorSpec;
 import nighttrain.io.spec.WeightFormat;
 
@@ -53,7 +54,12 @@ public interface Checkpoint extends AutoCloseable {
 
     /** The same tensors with what an engine makes of them. */
     default Checkpoint with(WeightFormat.Choice weights) {
-        return new ChosenWeights(this, spec().with(weights));
+        return new ChosenFormats(this, spec().with(weights));
+    }
+
+    /** The same tensors, of a model whose states an engine keeps so. */
+    default Checkpoint with(StateFormat states) {
+        return new ChosenFormats(this, spec().with(states));
     }
 
     /** What the user should know of it, a line each: nothing here stands in the way. */
@@ -67,8 +73,8 @@ public interface Checkpoint extends AutoCloseable {
     @Override
     void close();
 
-    /** A checkpoint whose spec says in what an engine keeps its weights. */
-    record ChosenWeights(Checkpoint of, ModelSpec spec) implements Checkpoint {
+    /** A checkpoint whose spec says in what an engine keeps its weights and states. */
+    record ChosenFormats(Checkpoint of, ModelSpec spec) implements Checkpoint {
         @Override
         public boolean has(String name) {
             return of.has(name);

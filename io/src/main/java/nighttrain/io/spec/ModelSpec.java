@@ -28,6 +28,7 @@ import nighttrain.io.spec.Parameter.Table;
  * @param spellings other ways in which published checkpoints begin tensor names
  * @param quantization of the checkpoint's weights, where they are stored in 8 bits
  * @param weights which of them an engine keeps in 8 bits
+ * @param states what an engine keeps the states of recurrent mixers in
  */
 public record ModelSpec(
         String modelType,
@@ -39,7 +40,8 @@ public record ModelSpec(
         Head head,
         List<Spelling> spellings,
         Optional<Quantization> quantization,
-        WeightFormat.Choice weights) {
+        WeightFormat.Choice weights,
+        StateFormat states) {
     /** Of weights that are stored as they are. */
     public ModelSpec(
             String modelType,
@@ -60,7 +62,8 @@ public record ModelSpec(
                 head,
                 spellings,
                 Optional.empty(),
-                WeightFormat.Choice.NONE);
+                WeightFormat.Choice.NONE,
+                StateFormat.FP32);
     }
 
     public ModelSpec {
@@ -93,19 +96,19 @@ public record ModelSpec(
     /** The same with another head. */
     public ModelSpec withHead(Head other) {
         return new ModelSpec(
-                modelType, maxPositions, embedding, layers, wiring, finalNorm, other, spellings, quantization, weights);
+                modelType, maxPositions, embedding, layers, wiring, finalNorm, other, spellings, quantization, weights, states);
     }
 
     /** The same with another embedding. */
     public ModelSpec withEmbedding(Embedding other) {
         return new ModelSpec(
-                modelType, maxPositions, other, layers, wiring, finalNorm, head, spellings, quantization, weights);
+                modelType, maxPositions, other, layers, wiring, finalNorm, head, spellings, quantization, weights, states);
     }
 
     /** The same with other spellings. */
     public ModelSpec withSpellings(List<Spelling> other) {
         return new ModelSpec(
-                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, other, quantization, weights);
+                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, other, quantization, weights, states);
     }
 
     /** The same with weights that are stored so. */
@@ -120,13 +123,30 @@ public record ModelSpec(
                 head,
                 spellings,
                 Optional.of(other),
-                weights);
+                weights,
+                states);
     }
 
     /** The same with weights that an engine keeps so. */
     public ModelSpec with(WeightFormat.Choice other) {
         return new ModelSpec(
-                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, spellings, quantization, other);
+                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, spellings, quantization, other, states);
+    }
+
+    /** The same with states that an engine keeps so. */
+    public ModelSpec with(StateFormat other) {
+        return new ModelSpec(
+                modelType,
+                maxPositions,
+                embedding,
+                layers,
+                wiring,
+                finalNorm,
+                head,
+                spellings,
+                quantization,
+                weights,
+                other);
     }
 
     /** What an engine keeps the weights of a layer's matrix in, which is made of {@code parts}. */
@@ -201,6 +221,11 @@ public record ModelSpec(
                 * layers.stream()
                         .mapToLong(layer -> layer.mixer().stateElements())
                         .sum();
+    }
+
+    /** The same in bytes. */
+    public long stateBytesPerSequence() {
+        return stateElementsPerSequence() * states.bytes();
     }
 
     /** What sets its parts apart, for people: {@code RMSNorm, SwiGLU, RoPE}. */

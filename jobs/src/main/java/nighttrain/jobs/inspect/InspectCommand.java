@@ -73,7 +73,11 @@ public final class InspectCommand implements Command {
             }
             line(out, "KV cache", "%,d bytes per token in bf16", footprint.kvElementsPerToken() * BF16_BYTES);
             if (footprint.stateBytesPerSequence() > 0) {
-                line(out, "state", "%,d bytes per sequence in fp32, of any length", footprint.stateBytesPerSequence());
+                line(
+                        out,
+                        "state",
+                        "%,d bytes per sequence in fp32, of any length; half in bf16 (--state-dtype)",
+                        footprint.stateBytesPerSequence());
             }
             line(
                     out,

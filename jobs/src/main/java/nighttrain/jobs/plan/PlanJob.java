@@ -73,7 +73,8 @@ public final class PlanJob {
     public Plan run() throws InterruptedException {
         Path model = Path.of(job.model());
         try (Checkpoint checkpoint = (job.dummyWeights() ? Checkpoints.dummy(model) : Checkpoints.open(model))
-                .with(job.engine().weights())) {
+                .with(job.engine().weights())
+                .with(job.engine().states())) {
             return options.hardware().isPresent()
                     ? byProfile(options.hardware().get(), checkpoint)
                     : byTrial(checkpoint);

@@ -34,6 +34,7 @@ import java.util.stream.Stream;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.io.UserError;
+import nighttrain.io.spec.StateFormat;
 import nighttrain.io.spec.WeightFormat;
 import nighttrain.io.text.Truncation;
 import nighttrain.pipeline.settings.Setting.OutputEffect;
@@ -75,6 +76,14 @@ public final class Settings {
             ASKED.weights(),
             "auto|none|fp8",
             "weights of layers in 8 bits: auto as the checkpoint stores them, fp8 all of them",
+            SettingGroup.MODEL,
+            BY_VALUE);
+    public static final Setting<StateFormat> STATE_DTYPE = of(
+            "stateDtype",
+            choice(StateFormat.class),
+            ASKED.states(),
+            "fp32|bf16",
+            "number format of the states that recurrent layers keep; bf16 takes half the memory",
             SettingGroup.MODEL,
             BY_VALUE);
 

@@ -21,6 +21,7 @@ class SettingsTest {
         --load-format auto
         --dtype auto
         --quantization auto
+        --state-dtype fp32
         --input
         --format parquet
         --format-option []
@@ -107,6 +108,7 @@ class SettingsTest {
                 .containsExactly(
                         "--load-format",
                         "--quantization",
+                        "--state-dtype",
                         "--id-column",
                         "--limit",
                         "--system",

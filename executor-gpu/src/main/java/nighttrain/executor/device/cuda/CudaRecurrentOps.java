@@ -1,5 +1,6 @@
 package nighttrain.executor.device.cuda;
 
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
@@ -18,6 +19,7 @@ import nighttrain.executor.device.cuda.matmul.Fp8Operands;
 import nighttrain.executor.device.cuda.step.StepInputs;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.executor.step.StepLimits;
+import nighttrain.io.spec.StateFormat;
 
 /** Recurrent mixers on one GPU. Activations are bf16, states and arithmetic fp32. */
 final class CudaRecurrentOps implements RecurrentOps {
@@ -59,25 +61,38 @@ final class CudaRecurrentOps implements RecurrentOps {
     }
 
     /**
-     * fp32, {@code [track][slot][elements]}.
+     * {@code [track][slot][elements]}.
      *
      * @param trackStride elements of a track
      */
-    private record CudaStates(long address, long trackStride, int elements) implements States {}
+    private record CudaStates(long address, long trackStride, int elements, StateFormat format) implements States {}
 
     @Override
-    public States states(String role, int tracks, int slots, int elements) {
+    public States states(String role, int tracks, int slots, int elements, StateFormat format) {
         if (pieces.isEmpty()) {
             pieces = Optional.of(new PrefillWork(inputs, limits, memory, PIECE, 1, 1));
         }
         long ofTrack = (long) slots * elements;
-        DevicePointer base = memory.allocate(role, tracks * ofTrack * Float.BYTES);
-        return new CudaStates(base.address(), ofTrack, elements);
+        DevicePointer base = memory.allocate(role, tracks * ofTrack * format.bytes());
+        return new CudaStates(base.address(), ofTrack, elements, format);
     }
 
     /** Prepares the step that was begun last, where the model has states. */
     void begin(int turn) {
         pieces.ifPresent(work -> work.upload(turn, streams.main()));
+    }
+
+    /** For an operation on states, of which there is a build for either format. */
+    private Kernel kernel(String file, String name, Map<String, Integer> defines, States states) {
+        return kernel(file, name, inFormat(defines, ((CudaStates) states).format));
+    }
+
+    static Map<String, Integer> inFormat(Map<String, Integer> defines, StateFormat format) {
+        Map<String, Integer> all = new HashMap<>(defines);
+        if (format == StateFormat.BF16) {
+            all.put("BF16_STATES", 1);
+        }
+        return all;
     }
 
     /** For an operation that writes to tensors. */
@@ -130,9 +145,9 @@ final class CudaRecurrentOps implements RecurrentOps {
                 .integer(x.cols())
                 .integer(channels);
         if (divided) {
-            kernel("convolve.cu", "convolution_edges", defines).launch(streams.main(), grid, arguments);
+            kernel("convolve.cu", "convolution_edges", defines, latest).launch(streams.main(), grid, arguments);
         }
-        kernel("convolve.cu", "convolve", defines).launch(streams.main(), grid, arguments);
+        kernel("convolve.cu", "convolve", defines, latest).launch(streams.main(), grid, arguments);
     }
 
     static Map<String, Integer> convolutionDefines(int vector, int width) {
@@ -163,7 +178,7 @@ final class CudaRecurrentOps implements RecurrentOps {
                         states),
                 decay);
         DeltaBlock block = DeltaBlock.of(shape);
-        kernel("gated_delta.cu", "gated_delta", deltaDefines(shape, from.cols()))
+        kernel("gated_delta.cu", "gated_delta", deltaDefines(shape, from.cols()), states)
                 .launch(
                         streams.main(),
                         new Kernel.Grid(
@@ -266,7 +281,7 @@ final class CudaRecurrentOps implements RecurrentOps {
         boolean chunked = !deterministic && ScanBlock.cutsIntoChunks(shape, from.cols());
         int tokenByToken = chunked ? inputs.decodeCount() : sequences;
         ScanBlock tokens = ScanBlock.ofTokens(shape);
-        kernel("selective_scan.cu", "selective_scan", tokens.defines())
+        kernel("selective_scan.cu", "selective_scan", tokens.defines(), states)
                 .launch(
                         streams.main(),
                         new Kernel.Grid(
@@ -274,7 +289,7 @@ final class CudaRecurrentOps implements RecurrentOps {
                         scanArguments(to, from, shape, decay, skip, states, chunked ? inputs.decodes() : 0));
         if (tokenByToken < sequences) {
             ScanBlock chunks = ScanBlock.ofChunks(shape);
-            kernel("selective_scan_chunks.cu", "selective_scan_chunks", chunks.defines())
+            kernel("selective_scan_chunks.cu", "selective_scan_chunks", chunks.defines(), states)
                     .withSharedBytes(chunks.sharedBytes())
                     .launch(
                             streams.main(),
