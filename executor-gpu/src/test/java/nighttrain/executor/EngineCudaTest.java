@@ -49,7 +49,8 @@ class EngineCudaTest {
         "qwen3_5-multimodal,1",
         "qwen3_5,2",
         "granitemoehybrid,1",
-        "granitemoehybrid-groups,2"
+        "granitemoehybrid-groups,2",
+        "gla,2"
     })
     void greedyTextIsLikely(String name, int ranks) throws Exception {
         assumeThat(CudaDevices.count()).isGreaterThanOrEqualTo(ranks);

@@ -39,6 +39,8 @@ public final class Goldens {
                 "granitemoehybrid",
                 "granitemoehybrid-groups",
                 "granitemoehybrid-experts",
+                "gla",
+                "gla-convolved",
                 "gpt2",
                 "gpt2-unscaled",
                 "phi",

@@ -12,6 +12,7 @@ import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.device.RecurrentOps.Convolution;
 import nighttrain.executor.device.RecurrentOps.Decay;
 import nighttrain.executor.device.RecurrentOps.DeltaShape;
+import nighttrain.executor.device.RecurrentOps.LinearShape;
 import nighttrain.executor.device.RecurrentOps.ScanShape;
 import nighttrain.executor.device.RecurrentOps.States;
 import nighttrain.executor.step.Batch;
@@ -448,6 +449,95 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
                     read += state[i][j] * projected[t * cols + group + shape.groupCols() + i];
                 }
                 out[t * shape.valueCols() + head * shape.headDim() + j] = read;
+            }
+        }
+    }
+
+    /** Rows that stay and rows that go; decays that are bounded. Values wider than a block, and such as no vector divides. */
+    @ParameterizedTest
+    @CsvSource({
+        "1,1,8,8,1,16,-Infinity",
+        "2,3,5,7,1,1,-Infinity",
+        "1,4,16,24,40,1,-Infinity",
+        "1,2,64,128,1,16,-0.05",
+        "1,2,256,512,4,16,-Infinity"
+    })
+    void linearAttentionFollowsTheRecurrence(
+            int tracks, int heads, int keyDim, int valueDim, double spread, float divisor, float least) {
+        int[] lengths = {1, 70, 131};
+        LinearShape shape = new LinearShape(heads, keyDim, valueDim, divisor, least);
+        int all = IntStream.of(lengths).sum();
+        int cols = shape.qkvCols() + 8;
+        float[] qkv = fresh.normal(tracks * all * cols);
+        float[] decays = fresh.normal(tracks * all * shape.keyCols(), 0, spread);
+        double[] expected = new double[tracks * all * shape.valueCols()];
+        for (int track = 0, first = 0; track < tracks; track++) {
+            for (int length : lengths) {
+                for (int head = 0; head < heads; head++) {
+                    linear(expected, qkv, decays, shape, head, first, length, cols);
+                }
+                first += length;
+            }
+        }
+        List<Pieces> steps = Pieces.of(fresh, lengths);
+        for (StateFormat format : StateFormat.values()) {
+            States states = recurrent().states("states", tracks, ALL_SLOTS, keyDim * shape.valueCols(), format);
+            leaveNaN(
+                    poison -> recurrent()
+                            .gatedLinear(
+                                    poisoned(tracks, poison.rows(), shape.valueCols()),
+                                    poison,
+                                    poisoned(tracks, poison.rows(), shape.keyCols()),
+                                    shape,
+                                    states),
+                    tracks,
+                    cols);
+            float[] actual = inPieces(
+                    steps,
+                    lengths,
+                    tracks,
+                    qkv,
+                    shape.valueCols(),
+                    (out, ofStep, rows) -> recurrent()
+                            .gatedLinear(
+                                    out,
+                                    ofStep,
+                                    holding(
+                                            rows(decays, tracks, shape.keyCols(), rows),
+                                            tracks,
+                                            rows.length,
+                                            shape.keyCols()),
+                                    shape,
+                                    states));
+            closeness(format).check("gated linear attention", expected, actual, shape.valueCols());
+        }
+    }
+
+    /** As the paper has it, over tokens {@code first .. first + length - 1} of all tracks' texts. */
+    private static void linear(
+            double[] out,
+            float[] qkv,
+            float[] decays,
+            LinearShape shape,
+            int head,
+            int first,
+            int length,
+            int cols) {
+        double[][] state = new double[shape.keyDim()][shape.valueDim()];
+        for (int t = first; t < first + length; t++) {
+            for (int i = 0; i < shape.keyDim(); i++) {
+                int key = head * shape.keyDim() + i;
+                double a = decays[t * shape.keyCols() + key];
+                double logarithm = -(Math.log1p(Math.exp(-Math.abs(a))) + Math.max(-a, 0)) / shape.divisor();
+                double kept = Math.exp(Math.max(logarithm, shape.least()));
+                double query = qkv[t * cols + key] / Math.sqrt(shape.keyDim());
+                for (int j = 0; j < shape.valueDim(); j++) {
+                    int value = head * shape.valueDim() + j;
+                    state[i][j] = kept * state[i][j]
+                            + (double) qkv[t * cols + shape.keyCols() + key]
+                                    * qkv[t * cols + 2 * shape.keyCols() + value];
+                    out[t * shape.valueCols() + value] += state[i][j] * query;
+                }
             }
         }
     }

@@ -56,7 +56,7 @@ class RecurrentStatesTest {
 
     /** Of a prompt of 80 tokens in two pieces: no bit of any position's logits changes. */
     @ParameterizedTest
-    @CsvSource({"qwen3_5, 1", "qwen3_5, 2", "qwen3_5, 4", "granitemoehybrid, 1"})
+    @CsvSource({"qwen3_5, 1", "qwen3_5, 2", "qwen3_5, 4", "granitemoehybrid, 1", "gla-convolved, 2"})
     void noCutOfThePromptChangesABit(String name, int ranks) throws Exception {
         Golden golden = Goldens.of(name).get(2);
         Generation whole = answer(name, ranks, StateFormat.FP32, 1024, golden.ids());

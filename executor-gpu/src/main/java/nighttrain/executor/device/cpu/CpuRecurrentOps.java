@@ -281,6 +281,65 @@ final class CpuRecurrentOps implements RecurrentOps {
         }
     }
 
+    @Override
+    public void gatedLinear(Tensor out, Tensor qkv, Tensor decays, LinearShape shape, States states) {
+        int elements = shape.keyDim() * shape.valueDim();
+        forTokens(
+                (CpuStates) states,
+                shape.heads(),
+                elements,
+                (track, head, state, first) -> new LinearHead(
+                        (CpuTensor) out,
+                        (CpuTensor) qkv,
+                        (CpuTensor) decays,
+                        shape,
+                        track,
+                        head,
+                        state,
+                        first,
+                        new float[shape.keyDim()]));
+    }
+
+    /**
+     * One head of one sequence.
+     *
+     * @param first where its state begins in {@code state}
+     * @param scaled room for a query
+     */
+    private record LinearHead(
+            CpuTensor out,
+            CpuTensor qkv,
+            CpuTensor decays,
+            LinearShape shape,
+            int track,
+            int head,
+            float[] state,
+            int first,
+            float[] scaled)
+            implements Head {
+        @Override
+        public void token(int row) {
+            int cols = shape.valueDim();
+            int q = qkv.row(track, row) + head * shape.keyDim();
+            int k = q + shape.keyCols();
+            int v = qkv.row(track, row) + 2 * shape.keyCols() + head * cols;
+            int a = decays.row(track, row) + head * shape.keyDim();
+            for (int i = 0; i < shape.keyDim(); i++) {
+                float logarithm = -softplus(-decays.data()[a + i]) / shape.divisor();
+                float kept = Exponential.of(Math.max(logarithm, shape.least()));
+                float key = qkv.data()[k + i];
+                int at = first + i * cols;
+                for (int j = 0; j < cols; j++) {
+                    state[at + j] = kept * state[at + j] + key * qkv.data()[v + j];
+                }
+                scaled[i] = (float) (qkv.data()[q + i] / Math.sqrt(shape.keyDim()));
+            }
+            int o = out.row(track, row) + head * cols;
+            Arrays.fill(out.data(), o, o + cols, 0);
+            InnerLoops.CHOSEN.addValues(out.data(), o, scaled, 0, shape.keyDim(), state, first, cols);
+        }
+    }
+
     /** {@code S = kept * S + weights added^T}, of {@code rows} rows from {@code first} on. */
     private static void decayAndAdd(
             float[] state, int first, float kept, float[] weights, int w, int rows, float[] added) {

@@ -348,11 +348,16 @@ final class CudaRecurrentOps implements RecurrentOps {
         private static final int CHUNK_ELEMENTS = 80 * THREADS;
 
         static ScanBlock ofTokens(ScanShape shape) {
-            int unit = vector(shape.headDim());
-            int most = Math.min(TOKEN_ELEMENTS / shape.stateSize(), THREADS);
-            int splits = blocks(shape.headDim(), Math.max(unit, most / unit * unit));
             return new ScanBlock(
-                    shape.headDim(), shape.stateSize(), blocks(blocks(shape.headDim(), splits), unit) * unit);
+                    shape.headDim(), shape.stateSize(), columns(shape.headDim(), shape.stateSize()));
+        }
+
+        /** Of a head's {@code cols}, in blocks as even as vectors allow. */
+        static int columns(int cols, int stateRows) {
+            int unit = vector(cols);
+            int most = Math.min(TOKEN_ELEMENTS / stateRows, THREADS);
+            int splits = blocks(cols, Math.max(unit, most / unit * unit));
+            return blocks(blocks(cols, splits), unit) * unit;
         }
 
         /** Whether tiles of tensor cores, and vectors of 16 bytes, fit the shape. */
@@ -383,6 +388,44 @@ final class CudaRecurrentOps implements RecurrentOps {
         Map<String, Integer> defines() {
             return Map.of("HEAD_DIM", headDim, "STATE_SIZE", stateSize, "COLUMNS", columns);
         }
+    }
+
+    @Override
+    public void gatedLinear(Tensor out, Tensor qkv, Tensor decays, LinearShape shape, States states) {
+        CudaTensor to = (CudaTensor) out;
+        CudaTensor from = (CudaTensor) qkv;
+        CudaTensor by = (CudaTensor) decays;
+        Map<String, Integer> defines = linearDefines(shape);
+        int splits = blocks(shape.valueDim(), defines.get("COLUMNS"));
+        kernel("gated_linear.cu", "gated_linear", defines, states)
+                .launch(
+                        streams.main(),
+                        new Kernel.Grid(
+                                splits * shape.heads(), inputs.batch().sequences(), to.tracks(), THREADS, 0),
+                        put(
+                                        new Struct()
+                                                .pointer(to.address())
+                                                .longs(to.trackStride())
+                                                .pointer(from.address())
+                                                .longs(from.trackStride())
+                                                .pointer(by.address())
+                                                .longs(by.trackStride()),
+                                        states)
+                                .pointer(inputs.queryStarts())
+                                .integer(from.cols())
+                                .integer(shape.heads())
+                                .number(shape.divisor())
+                                .number(shape.least()));
+    }
+
+    static Map<String, Integer> linearDefines(LinearShape shape) {
+        return Map.of(
+                "KEY_DIM",
+                shape.keyDim(),
+                "VALUE_DIM",
+                shape.valueDim(),
+                "COLUMNS",
+                ScanBlock.columns(shape.valueDim(), shape.keyDim()));
     }
 
     /** Elements that a thread moves at a time where rows are cut at these columns. */

@@ -5,6 +5,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import nighttrain.executor.device.Ops.AttentionShape;
 import nighttrain.executor.device.RecurrentOps.DeltaShape;
+import nighttrain.executor.device.RecurrentOps.LinearShape;
 import nighttrain.executor.device.RecurrentOps.ScanShape;
 import nighttrain.executor.device.cuda.CudaAttention.PrefillBlock;
 import nighttrain.executor.device.cuda.CudaRecurrentOps.ScanBlock;
@@ -16,6 +17,7 @@ import nighttrain.executor.device.cuda.matmul.Fp8Operands;
 import nighttrain.executor.device.cuda.matmul.FusedSwiGlu;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.GatedDeltaNet;
+import nighttrain.io.spec.GatedLinearAttention;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.LayerSpec.Mixer;
 import nighttrain.io.spec.Mamba2;
@@ -72,6 +74,12 @@ final class KernelUses {
                                     .map(gate -> gates(gate.outputs(), gate.outputs()))
                                     .stream())
                     .flatMap(sources -> sources);
+        }
+        if (mixer instanceof GatedLinearAttention linear) {
+            LinearShape shape = new LinearShape(linear.heads(), linear.keyDim(), linear.valueDim(), 1, 0);
+            return Stream.of(
+                    new KernelSource("gated_linear.cu", CudaRecurrentOps.linearDefines(shape)),
+                    gates(shape.valueDim(), shape.valueCols()));
         }
         return mixer instanceof Mamba2 mamba ? scan(mamba) : delta((GatedDeltaNet) mixer);
     }

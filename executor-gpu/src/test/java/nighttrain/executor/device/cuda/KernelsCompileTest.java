@@ -134,7 +134,7 @@ class KernelsCompileTest {
                                 "shapes/granite-4.0-h-micro",
                                 "demo/model")
                                 .map(conf::resolve),
-                        Stream.of("gpt2", "qwen3", "olmo3", "qwen3_5", "granitemoehybrid-groups").map(Goldens::checkpoint))
+                        Stream.of("gpt2", "qwen3", "olmo3", "qwen3_5", "granitemoehybrid-groups", "gla").map(Goldens::checkpoint))
                 .map(KernelsCompileTest::model);
     }
 
