@@ -25,10 +25,6 @@ constexpr int IN_BYTES = CHUNK * STATE_SIZE * 2;
 constexpr int X_BYTES = CHUNK * COLUMNS * 2;
 constexpr int TILES_BYTES = 2 * IN_BYTES + X_BYTES; // of a chunk: B, C, x
 
-template <int N> struct Count {
-    static constexpr int count = N;
-};
-
 // A token's decay is no less than 2^-92: nothing is left then, and sums of more negative exponents would lose the digits of others.
 constexpr float LEAST_EXPONENT = -92;
 
@@ -53,9 +49,21 @@ __device__ __forceinline__ void store_pair(StateElement* to, float low, float hi
 #endif
 }
 
+// Some columns of the tokens of a chunk from first on, and zeros past the last.
+template <int CHUNKS>
+__device__ __forceinline__ void copy_rows(unsigned to, const bf16* from, int first, int tokens, int cols) {
+#pragma unroll
+    for (int k = 0; k < CHUNK * CHUNKS / THREADS; k++) {
+        const int i = k * THREADS + threadIdx.x, row = i / CHUNKS, column = i % CHUNKS;
+        const bool there = first + row < tokens;
+        copy_async(to + swizzled<CHUNKS>(row, column), from + (there ? (long long)(first + row) * cols + column * 8 : 0),
+            there ? 16 : 0);
+    }
+}
+
 extern "C" __global__ void __launch_bounds__(THREADS, 2) selective_scan_chunks(const Scan s) {
     extern __shared__ __align__(128) unsigned char shared[];
-    __shared__ float exponent[CHUNK], time[CHUNK]; // a in powers of two; t
+    __shared__ __align__(8) float exponent[CHUNK], time[CHUNK]; // a in powers of two; t
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const ScanHead h = scan_head(s);
     if (h.tokens < 2) return; // selective_scan's
@@ -63,20 +71,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) selective_scan_chunks(c
     const unsigned tiles = shared_address(shared), states = tiles + 2 * TILES_BYTES;
     auto copy_chunk = [&](int chunk) {
         const unsigned in = tiles + chunk % 2 * TILES_BYTES, read = in + IN_BYTES, x = read + IN_BYTES;
-        const int first = chunk * CHUNK;
-        auto copy_rows = [&](unsigned to, const bf16* from, auto chunks_of_row) {
-            constexpr int CHUNKS = decltype(chunks_of_row)::count;
-#pragma unroll
-            for (int k = 0; k < CHUNK * CHUNKS / THREADS; k++) {
-                const int i = k * THREADS + threadIdx.x, row = i / CHUNKS, column = i % CHUNKS;
-                const bool there = first + row < h.tokens;
-                copy_async(to + swizzled<CHUNKS>(row, column),
-                    from + (there ? (long long)(first + row) * s.cols + column * 8 : 0), there ? 16 : 0);
-            }
-        };
-        copy_rows(in, h.in, Count<STATE_CHUNKS>());
-        copy_rows(read, h.read, Count<STATE_CHUNKS>());
-        copy_rows(x, h.x, Count<COLUMN_CHUNKS>());
+        copy_rows<STATE_CHUNKS>(in, h.in, chunk * CHUNK, h.tokens, s.cols);
+        copy_rows<STATE_CHUNKS>(read, h.read, chunk * CHUNK, h.tokens, s.cols);
+        copy_rows<COLUMN_CHUNKS>(x, h.x, chunk * CHUNK, h.tokens, s.cols);
         commit_copies();
     };
     // Lane l of the first warp has tokens 2 l and 2 l + 1 of a chunk.
@@ -162,8 +159,39 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) selective_scan_chunks(c
             if (warp == 0) load_steps(chunk + 1, steps);
         }
 
-        float out[COLUMN_TILES][4] = {}, weight[CHUNK / 8][4] = {};
-#pragma unroll 2
+        const int token = warp * 16 + row; // and the one 8 on
+        const float at[2] = {exponent[token], exponent[token + 8]};
+        float products[CHUNK / 8][4] = {}; // C[i].B[j]; those of later tokens stay 0
+#pragma unroll 4
+        for (int k = 0; k < STATE_SIZE / 16; k++) {
+            unsigned c[4], b[4];
+            load_matrices(c, chunks_on<STATE_CHUNKS>(read + read_at, k * 2));
+#pragma unroll
+            for (int j = 0; j < CHUNK / 16; j++) {
+                if (j > warp) break;
+                load_matrices(b, chunks_on<STATE_CHUNKS>(in + in_at, k * 2) + j * 16 * STATE_SIZE * 2);
+                multiply_add(products[j * 2], c, b[0], b[1]);
+                multiply_add(products[j * 2 + 1], c, b[2], b[3]);
+            }
+        }
+        unsigned weights[CHUNK / 16][4]; // what is in parentheses above
+#pragma unroll
+        for (int j = 0; j < CHUNK / 16; j++) {
+#pragma unroll
+            for (int n = 0; n < 2; n++) {
+                float w[4];
+#pragma unroll
+                for (int e = 0; e < 4; e++) {
+                    const int from = j * 16 + n * 8 + pair + e % 2, to = token + e / 2 * 8;
+                    const float decayed = products[j * 2 + n][e] * exp2_fast(at[e / 2] - exponent[from]) * time[from];
+                    w[e] = from > to ? 0.0f : from == to ? decayed + h.skip : decayed;
+                }
+                weights[j][2 * n] = pack(w[0], w[1]);
+                weights[j][2 * n + 1] = pack(w[2], w[3]);
+            }
+        }
+        float out[COLUMN_TILES][4] = {};
+#pragma unroll 4
         for (int k = 0; k < STATE_SIZE / 16; k++) {
             unsigned c[4], b[4];
             load_matrices(c, chunks_on<STATE_CHUNKS>(read + read_at, k * 2));
@@ -173,16 +201,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) selective_scan_chunks(c
                 multiply_add(out[n * 2], c, b[0], b[1]);
                 multiply_add(out[n * 2 + 1], c, b[2], b[3]);
             }
-#pragma unroll
-            for (int j = 0; j < CHUNK / 16; j++) {
-                if (j > warp) break; // later tokens
-                load_matrices(b, chunks_on<STATE_CHUNKS>(in + in_at, k * 2) + j * 16 * STATE_SIZE * 2);
-                multiply_add(weight[j * 2], c, b[0], b[1]);
-                multiply_add(weight[j * 2 + 1], c, b[2], b[3]);
-            }
         }
-        const int token = warp * 16 + row; // and the one 8 on
-        const float at[2] = {exponent[token], exponent[token + 8]};
 #pragma unroll
         for (int n = 0; n < COLUMN_TILES; n++) {
 #pragma unroll
@@ -191,24 +210,12 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) selective_scan_chunks(c
 #pragma unroll
         for (int j = 0; j < CHUNK / 16; j++) {
             if (j > warp) break;
-            unsigned a[4], b[4];
-#pragma unroll
-            for (int n = 0; n < 2; n++) {
-                float (&w)[4] = weight[j * 2 + n];
-#pragma unroll
-                for (int e = 0; e < 4; e++) {
-                    const int from = j * 16 + n * 8 + pair + e % 2, to = token + e / 2 * 8;
-                    const float decayed = w[e] * exp2_fast(at[e / 2] - exponent[from]) * time[from];
-                    w[e] = from > to ? 0.0f : from == to ? decayed + h.skip : decayed;
-                }
-                a[2 * n] = pack(w[0], w[1]);
-                a[2 * n + 1] = pack(w[2], w[3]);
-            }
 #pragma unroll
             for (int n = 0; n < COLUMN_TILES / 2; n++) {
+                unsigned b[4];
                 load_matrices_transposed(b, chunks_on<COLUMN_CHUNKS>(x + column_at, n * 2) + j * 16 * COLUMNS * 2);
-                multiply_add(out[n * 2], a, b[0], b[1]);
-                multiply_add(out[n * 2 + 1], a, b[2], b[3]);
+                multiply_add(out[n * 2], weights[j], b[0], b[1]);
+                multiply_add(out[n * 2 + 1], weights[j], b[2], b[3]);
             }
         }
 #pragma unroll

@@ -50,7 +50,7 @@ class EngineCudaTest {
         "qwen3_5,2",
         "granitemoehybrid,1",
         "granitemoehybrid-groups,2",
-        "gla,2"
+        "gla,1"
     })
     void greedyTextIsLikely(String name, int ranks) throws Exception {
         assumeThat(CudaDevices.count()).isGreaterThanOrEqualTo(ranks);
