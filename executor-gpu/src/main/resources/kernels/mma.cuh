@@ -36,6 +36,13 @@ __device__ __forceinline__ void load_matrices_transposed(unsigned (&x)[4], unsig
                  : "memory");
 }
 
+// An 8 x 8 matrix, of which lane l holds row l / 4, columns l % 4 * 2 and the next, and gets the same of the transpose.
+__device__ __forceinline__ unsigned transposed(unsigned x) {
+    unsigned y;
+    asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(y) : "r"(x));
+    return y;
+}
+
 // c[16 x 8] += a[16 x 16] b[16 x 8]. Lane l holds c's rows l / 4 (c[0], c[1]) and l / 4 + 8, columns l % 4 * 2 and
 // the next.
 __device__ __forceinline__ void multiply_add(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {

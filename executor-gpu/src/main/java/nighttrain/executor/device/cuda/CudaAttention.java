@@ -272,11 +272,6 @@ final class CudaAttention {
             return count;
         }
 
-        /** Blocks that a step may need. */
-        public int most() {
-            return byCost.length;
-        }
-
         public long items() {
             return items.address();
         }

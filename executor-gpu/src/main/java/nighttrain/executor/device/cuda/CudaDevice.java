@@ -92,7 +92,7 @@ final class CudaDevice implements Device {
         CudaAttention attention = new CudaAttention(
                 context, modules, streams, inputs, limits, layout.pageTokens(), memory, options.deterministic());
         this.recurrent = new CudaRecurrentOps(
-                modules, streams, inputs, limits, memory, fp8, options.deterministic());
+                context, modules, streams, inputs, limits, memory, fp8, options.deterministic());
         this.step = new CudaStep(context, modules, streams, inputs, attention, recurrent, results, communicator);
         this.ops = new CudaOps(
                 modules,

@@ -7,7 +7,7 @@ import java.util.stream.IntStream;
 import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.device.RecurrentOps;
 import nighttrain.executor.device.Tensor;
-import nighttrain.executor.device.cuda.CudaAttention.PrefillWork;
+import nighttrain.executor.device.cuda.driver.CudaContext;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
 import nighttrain.executor.device.cuda.driver.Streams;
@@ -16,6 +16,7 @@ import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
 import nighttrain.executor.device.cuda.kernel.Struct;
 import nighttrain.executor.device.cuda.matmul.Fp8Operands;
+import nighttrain.executor.device.cuda.step.ChunkWork;
 import nighttrain.executor.device.cuda.step.StepInputs;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.executor.step.StepLimits;
@@ -32,6 +33,10 @@ final class CudaRecurrentOps implements RecurrentOps {
     /** Tokens of a sequence that a thread of a convolution goes through. */
     private static final int PIECE = 64;
 
+    /** Fewest tokens of a sequence in the step that go through the delta rule in chunks. */
+    private static final int CHUNKED_TOKENS = 16;
+
+    private final CudaContext context;
     private final KernelModules modules;
     private final Streams streams;
     private final StepInputs inputs;
@@ -39,11 +44,13 @@ final class CudaRecurrentOps implements RecurrentOps {
     private final DeviceMemory memory;
     private final Fp8Operands fp8;
     private final boolean deterministic;
-    private Optional<PrefillWork> pieces = Optional.empty();
-    private DevicePointer edges;
-    private long edgeElements;
+    private Optional<ChunkWork> pieces = Optional.empty();
+    private Optional<ChunkWork> chunks = Optional.empty();
+    private Scratch edges = new Scratch("edges of pieces");
+    private Scratch factors = new Scratch("factors of chunks");
 
     CudaRecurrentOps(
+            CudaContext context,
             KernelModules modules,
             Streams streams,
             StepInputs inputs,
@@ -51,6 +58,7 @@ final class CudaRecurrentOps implements RecurrentOps {
             DeviceMemory memory,
             Fp8Operands fp8,
             boolean deterministic) {
+        this.context = context;
         this.modules = modules;
         this.streams = streams;
         this.inputs = inputs;
@@ -58,6 +66,26 @@ final class CudaRecurrentOps implements RecurrentOps {
         this.memory = memory;
         this.fp8 = fp8;
         this.deterministic = deterministic;
+    }
+
+    /** Memory that grows with what a step needs. Captured graphs keep what they were captured with, which stays allocated. */
+    private final class Scratch {
+        private final String role;
+        private DevicePointer memory;
+        private long bytes;
+
+        Scratch(String role) {
+            this.role = role;
+        }
+
+        /** Its address, where there are so many bytes. */
+        long of(long wanted) {
+            if (wanted > bytes) {
+                bytes = Math.max(wanted, bytes + bytes / 2);
+                memory = CudaRecurrentOps.this.memory.allocate(role, bytes);
+            }
+            return memory.address();
+        }
     }
 
     /**
@@ -70,7 +98,8 @@ final class CudaRecurrentOps implements RecurrentOps {
     @Override
     public States states(String role, int tracks, int slots, int elements, StateFormat format) {
         if (pieces.isEmpty()) {
-            pieces = Optional.of(new PrefillWork(inputs, limits, memory, PIECE, 1, 1));
+            pieces = Optional.of(new ChunkWork(inputs, limits, memory, PIECE, 1));
+            chunks = Optional.of(new ChunkWork(inputs, limits, memory, DeltaChunks.TOKENS, CHUNKED_TOKENS));
         }
         long ofTrack = (long) slots * elements;
         DevicePointer base = memory.allocate(role, tracks * ofTrack * format.bytes());
@@ -80,6 +109,7 @@ final class CudaRecurrentOps implements RecurrentOps {
     /** Prepares the step that was begun last, where the model has states. */
     void begin(int turn) {
         pieces.ifPresent(work -> work.upload(turn, streams.main()));
+        chunks.ifPresent(work -> work.upload(turn, streams.main()));
     }
 
     /** For an operation on states, of which there is a build for either format. */
@@ -125,21 +155,20 @@ final class CudaRecurrentOps implements RecurrentOps {
         int width = convolution.weights().rows();
         int channels = convolution.weights().cols();
         int vector = vector(x.cols(), channels);
-        PrefillWork work = pieces.orElseThrow();
-        boolean divided = width > 1 && work.count() > inputs.batch().sequences();
-        if (divided) {
-            reserveEdges((long) x.tracks() * work.most() * (width - 1) * channels);
-        }
-        Kernel.Grid grid = new Kernel.Grid(blocks(channels / vector, THREADS), work.count(), x.tracks(), THREADS, 0);
+        ChunkWork work = pieces.orElseThrow();
+        boolean divided = width > 1 && work.chunkCount() > work.sequenceCount();
+        long edgeBytes = (long) x.tracks() * work.mostChunks() * (width - 1) * channels * CudaTensor.BF16;
+        Kernel.Grid grid =
+                new Kernel.Grid(blocks(channels / vector, THREADS), work.chunkCount(), x.tracks(), THREADS, 0);
         Map<String, Integer> defines = convolutionDefines(vector, width);
         Struct arguments = put(
                         new Struct()
                                 .pointer(x.address())
                                 .longs(x.trackStride())
-                                .pointer(divided ? edges.address() : 0),
+                                .pointer(divided ? edges.of(edgeBytes) : 0),
                         latest)
                 .pointer(inputs.queryStarts())
-                .pointer(work.items())
+                .pointer(work.chunks())
                 .pointer(address(convolution.weights()))
                 .pointer(convolution.bias().map(CudaRecurrentOps::address).orElse(0L))
                 .integer(x.cols())
@@ -154,45 +183,73 @@ final class CudaRecurrentOps implements RecurrentOps {
         return Map.of("VECTOR", vector, "WIDTH", width, "PIECE", PIECE);
     }
 
-    private void reserveEdges(long elements) {
-        if (elements > edgeElements) {
-            edgeElements = elements;
-            edges = memory.allocate("edges of pieces", elements * CudaTensor.BF16);
-        }
-    }
-
     @Override
     public void gatedDelta(Tensor out, Tensor qkv, Tensor betaDecay, DeltaShape shape, Decay decay, States states) {
         CudaTensor to = (CudaTensor) out;
         CudaTensor from = (CudaTensor) qkv;
         CudaTensor gates = (CudaTensor) betaDecay;
         Struct arguments = put(
-                put(
-                        new Struct()
-                                .pointer(to.address())
-                                .longs(to.trackStride())
-                                .pointer(from.address())
-                                .longs(from.trackStride())
-                                .pointer(gates.address())
-                                .longs(gates.trackStride()),
-                        states),
-                decay);
-        DeltaBlock block = DeltaBlock.of(shape);
-        kernel("gated_delta.cu", "gated_delta", deltaDefines(shape, from.cols()), states)
+                        put(
+                                new Struct()
+                                        .pointer(to.address())
+                                        .longs(to.trackStride())
+                                        .pointer(from.address())
+                                        .longs(from.trackStride())
+                                        .pointer(gates.address())
+                                        .longs(gates.trackStride()),
+                                states),
+                        decay)
+                .pointer(inputs.queryStarts())
+                .integer(from.cols())
+                .integer(shape.keyHeads())
+                .integer(shape.valueHeads())
+                .integer(0); // to the end of a struct of pointers
+        boolean chunked = !deterministic && DeltaChunks.serves(shape, from.cols());
+        ChunkWork work = chunks.orElseThrow();
+        if (chunked) {
+            chunkedDelta(arguments, to.tracks(), shape, work);
+        }
+        if (!chunked || work.sequenceCount() < inputs.batch().sequences()) {
+            DeltaBlock block = DeltaBlock.of(shape);
+            kernel("gated_delta.cu", "gated_delta", deltaDefines(shape, from.cols()))
+                    .launch(
+                            streams.main(),
+                            new Kernel.Grid(
+                                    block.blocks(),
+                                    to.tracks() * shape.valueHeads(),
+                                    inputs.batch().sequences(),
+                                    block.threads(),
+                                    0),
+                            arguments,
+                            chunked ? CHUNKED_TOKENS - 1 : Integer.MAX_VALUE);
+        }
+    }
+
+    private void chunkedDelta(Struct arguments, int tracks, DeltaShape shape, ChunkWork work) {
+        DeltaChunks chunked = DeltaChunks.of(shape, context.sharedBytes());
+        long perChunk = (long) tracks * shape.valueHeads() * DeltaChunks.FACTOR_BYTES;
+        long factorsOf = factors.of(work.chunkCount() * perChunk);
+        Map<String, Integer> defines = chunked.defines(shape);
+        kernel("gated_delta_chunks.cu", "delta_factors", defines)
+                .launch(
+                        streams.main(),
+                        Kernel.Grid.of(work.chunkCount(), tracks * shape.keyHeads(), DeltaChunks.FACTOR_THREADS),
+                        arguments,
+                        work.chunks(),
+                        factorsOf);
+        kernel("gated_delta_chunks.cu", "gated_delta_chunks", defines)
+                .withSharedBytes(chunked.sharedBytes(shape))
                 .launch(
                         streams.main(),
                         new Kernel.Grid(
-                                block.blocks(),
-                                to.tracks() * shape.valueHeads(),
-                                inputs.batch().sequences(),
-                                block.threads(),
-                                0),
-                        arguments
-                                .pointer(inputs.queryStarts())
-                                .pointer(0)
-                                .integer(from.cols())
-                                .integer(shape.keyHeads())
-                                .integer(shape.valueHeads()));
+                                shape.valueDim() / (16 * chunked.warps),
+                                tracks * shape.valueHeads(),
+                                work.sequenceCount(),
+                                chunked.warps * WARP,
+                                chunked.sharedBytes(shape)),
+                        arguments,
+                        work.sequences(),
+                        factorsOf);
     }
 
     static Map<String, Integer> deltaDefines(DeltaShape shape, int qkvCols) {
@@ -212,6 +269,49 @@ final class CudaRecurrentOps implements RecurrentOps {
         static DeltaBlock of(DeltaShape shape) {
             int warpCols = 4 * (shape.valueDim() % 4 == 0 ? 4 : 1);
             return new DeltaBlock(CudaRecurrentOps.blocks(shape.valueDim(), WARPS * warpCols), WARPS * WARP);
+        }
+    }
+
+    /** What gated_delta_chunks.cu serves and its launch shape, derived as there. */
+    record DeltaChunks(int warps, int stages) {
+        static final int TOKENS = 64;
+        static final int FACTOR_THREADS = 128;
+        static final int FACTOR_BYTES = 2 * TOKENS * TOKENS * CudaTensor.BF16 + 3 * TOKENS * Float.BYTES + 16;
+        private static final int TILE = 16;
+        private static final int MOST_KEY_DIM = 128;
+        private static final int MOST_WARPS = 8;
+
+        static boolean serves(DeltaShape shape, int qkvCols) {
+            return shape.keyDim() % TILE == 0
+                    && shape.keyDim() <= MOST_KEY_DIM
+                    && shape.valueDim() % TILE == 0
+                    && vector(qkvCols) > 1;
+        }
+
+        static DeltaChunks of(DeltaShape shape, int mostSharedBytes) {
+            int warps = MOST_WARPS;
+            while (shape.valueDim() % (TILE * warps) != 0) {
+                warps /= 2;
+            }
+            DeltaChunks two = new DeltaChunks(warps, 2);
+            return two.sharedBytes(shape) <= mostSharedBytes ? two : new DeltaChunks(warps, 1);
+        }
+
+        Map<String, Integer> defines(DeltaShape shape) {
+            return Map.of(
+                    "KEY_DIM",
+                    shape.keyDim(),
+                    "VALUE_DIM",
+                    shape.valueDim(),
+                    "WARPS",
+                    warps,
+                    "STAGES",
+                    stages);
+        }
+
+        int sharedBytes(DeltaShape shape) {
+            int rows = TOKENS * (2 * shape.keyDim() + TILE * warps) * CudaTensor.BF16;
+            return stages * (rows + FACTOR_BYTES / 128 * 128 + 128);
         }
     }
 

@@ -8,6 +8,7 @@ import nighttrain.executor.device.RecurrentOps.DeltaShape;
 import nighttrain.executor.device.RecurrentOps.LinearShape;
 import nighttrain.executor.device.RecurrentOps.ScanShape;
 import nighttrain.executor.device.cuda.CudaAttention.PrefillBlock;
+import nighttrain.executor.device.cuda.CudaRecurrentOps.DeltaChunks;
 import nighttrain.executor.device.cuda.CudaRecurrentOps.ScanBlock;
 import nighttrain.executor.device.cuda.collective.CommTimer;
 import nighttrain.executor.device.cuda.collective.PeerTransport;
@@ -81,7 +82,7 @@ final class KernelUses {
                     new KernelSource("gated_linear.cu", CudaRecurrentOps.linearDefines(shape)),
                     gates(shape.valueDim(), shape.valueCols()));
         }
-        return mixer instanceof Mamba2 mamba ? scan(mamba) : delta((GatedDeltaNet) mixer);
+        return mixer instanceof Mamba2 mamba ? scan(mamba) : delta((GatedDeltaNet) mixer, hopper);
     }
 
     private static Stream<KernelSource> scan(Mamba2 mamba) {
@@ -103,12 +104,23 @@ final class KernelUses {
                 chunks);
     }
 
-    private static Stream<KernelSource> delta(GatedDeltaNet net) {
+    private static Stream<KernelSource> delta(GatedDeltaNet net, boolean hopper) {
         DeltaShape shape = new DeltaShape(net.keyHeads(), net.valueHeads(), net.keyDim(), net.valueDim());
-        return Stream.of(
-                new KernelSource("convolve.cu", CudaRecurrentOps.convolutionDefines(8, net.convolution().width())),
-                new KernelSource("gated_delta.cu", CudaRecurrentOps.deltaDefines(shape, shape.qkvCols() + shape.valueCols())),
-                gates(net.valueDim(), shape.valueCols()));
+        int cols = shape.qkvCols() + shape.valueCols();
+        Stream<KernelSource> chunks = DeltaChunks.serves(shape, cols)
+                ? Stream.of(new KernelSource(
+                        "gated_delta_chunks.cu",
+                        DeltaChunks.of(shape, hopper ? 227 << 10 : 99 << 10).defines(shape)))
+                : Stream.empty();
+        return Stream.concat(
+                Stream.of(
+                        new KernelSource(
+                                "convolve.cu",
+                                CudaRecurrentOps.convolutionDefines(
+                                        8, net.convolution().width())),
+                        new KernelSource("gated_delta.cu", CudaRecurrentOps.deltaDefines(shape, cols)),
+                        gates(net.valueDim(), shape.valueCols())),
+                chunks);
     }
 
     private static KernelSource gates(int part, int cols) {

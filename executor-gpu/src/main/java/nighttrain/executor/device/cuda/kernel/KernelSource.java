@@ -29,7 +29,8 @@ public record KernelSource(String file, Map<String, Integer> defines) {
             "attention_mma.cuh",
             "hopper.cuh",
             "recurrent.cuh",
-            "selective_scan.cuh");
+            "selective_scan.cuh",
+            "gated_delta.cuh");
 
     public KernelSource {
         defines = Map.copyOf(defines);
