@@ -25,9 +25,13 @@ struct Convolve {
     int channels;
 };
 
-struct Window {
-    float at[BEFORE + 1][VECTOR]; // the last is room for an input
+struct __align__(VECTOR == 8 ? 16 : 4) Floats {
+    float at[VECTOR];
 };
+
+__device__ __forceinline__ Floats floats(const float* row, int vector) {
+    return reinterpret_cast<const Floats*>(row)[vector];
+}
 
 __device__ __forceinline__ bool is_divided(const Convolve& c, int sequence) {
     return c.query_starts[sequence + 1] - c.query_starts[sequence] > PIECE;
@@ -37,12 +41,17 @@ __device__ __forceinline__ bf16* edge(const Convolve& c, int track, int i) {
     return c.edges + (((long long)track * gridDim.y + blockIdx.y) * BEFORE + i) * c.channels;
 }
 
+struct __align__(VECTOR == 8 ? 16 : sizeof(StateElement)) StateVector {
+    StateElement at[VECTOR];
+};
+
 __device__ __forceinline__ Vector of_state(const Convolve& c, int track, int sequence, int i, int v) {
     Vector x;
-    const StateElement* state = c.latest.of(track, sequence) + (long long)i * c.channels + v * VECTOR;
-    const bool begins = c.latest.begins(sequence);
+    if (c.latest.begins(sequence)) return Vector();
+    const StateElement* state = c.latest.of(track, sequence) + (long long)i * c.channels;
+    const StateVector latest = reinterpret_cast<const StateVector*>(state)[v];
 #pragma unroll
-    for (int e = 0; e < VECTOR; e++) x.at[e] = begins ? (bf16)0 : to_bf16(from_state(state[e]));
+    for (int e = 0; e < VECTOR; e++) x.at[e] = to_bf16(from_state(latest.at[e]));
     return x;
 }
 
@@ -66,21 +75,15 @@ extern "C" __global__ void convolve(const Convolve c) {
     const int sequence = piece.x, end = c.query_starts[sequence + 1];
     const int first = c.query_starts[sequence] + piece.y * PIECE, last = min(first + PIECE, end);
     const bool divided = is_divided(c, sequence);
-    float weights[WIDTH][VECTOR], bias[VECTOR];
+    Floats weights[WIDTH], window[WIDTH]; // the window's last is room for an input
 #pragma unroll
-    for (int e = 0; e < VECTOR; e++) {
-#pragma unroll
-        for (int j = 0; j < WIDTH; j++) {
-            weights[j][e] = c.weights[((long long)track * WIDTH + j) * c.channels + v * VECTOR + e];
-        }
-        bias[e] = c.bias ? c.bias[(long long)track * c.channels + v * VECTOR + e] : 0.0f;
-    }
-    Window window;
+    for (int j = 0; j < WIDTH; j++) weights[j] = floats(c.weights + ((long long)track * WIDTH + j) * c.channels, v);
+    const Floats bias = c.bias ? floats(c.bias + (long long)track * c.channels, v) : Floats();
 #pragma unroll
     for (int i = 0; i < BEFORE; i++) {
         Vector before = divided ? load(edge(c, track, i), v) : of_state(c, track, sequence, i, v);
 #pragma unroll
-        for (int e = 0; e < VECTOR; e++) window.at[i][e] = to_float(before.at[e]);
+        for (int e = 0; e < VECTOR; e++) window[i].at[e] = to_float(before.at[e]);
     }
     bf16* x = c.x + track * c.x_track_stride;
     for (int from = first; from < last; from += AHEAD) {
@@ -95,13 +98,13 @@ extern "C" __global__ void convolve(const Convolve c) {
             Vector out;
 #pragma unroll
             for (int e = 0; e < VECTOR; e++) {
-                window.at[BEFORE][e] = to_float(inputs[a].at[e]);
-                float sum = bias[e];
+                window[BEFORE].at[e] = to_float(inputs[a].at[e]);
+                float sum = bias.at[e];
 #pragma unroll
-                for (int j = 0; j < WIDTH; j++) sum += weights[j][e] * window.at[j][e];
+                for (int j = 0; j < WIDTH; j++) sum += weights[j].at[e] * window[j].at[e];
                 out.at[e] = to_bf16(silu(sum));
 #pragma unroll
-                for (int j = 0; j < BEFORE; j++) window.at[j][e] = window.at[j + 1][e];
+                for (int j = 0; j < BEFORE; j++) window[j].at[e] = window[j + 1].at[e];
             }
             store(x + (long long)(from + a) * c.cols, v, out);
         }
@@ -110,7 +113,9 @@ extern "C" __global__ void convolve(const Convolve c) {
     StateElement* state = c.latest.of(track, sequence);
 #pragma unroll
     for (int i = 0; i < BEFORE; i++) {
+        StateVector latest;
 #pragma unroll
-        for (int e = 0; e < VECTOR; e++) state[(long long)i * c.channels + v * VECTOR + e] = to_state(window.at[i][e]);
+        for (int e = 0; e < VECTOR; e++) latest.at[e] = to_state(window[i].at[e]);
+        reinterpret_cast<StateVector*>(state + (long long)i * c.channels)[v] = latest;
     }
 }

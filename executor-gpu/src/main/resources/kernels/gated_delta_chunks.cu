@@ -83,16 +83,20 @@ template <typename Done> __device__ __forceinline__ void invert(Matrix& a, int c
     }
 }
 
-// Grid: (chunks, key heads of all tracks); FACTOR_THREADS. chunks: which sequence, which chunk of it.
+// Grid: (chunks, pairs of value heads that share a key head, of all tracks); FACTOR_THREADS. chunks: which sequence, which chunk of it.
 extern "C" __global__ void __launch_bounds__(FACTOR_THREADS)
     delta_factors(const GatedDelta d, const int2* chunks, Factors* factors) {
     __shared__ __align__(128) unsigned char tiles[2 * TILE_BYTES > HEADS_AT_ONCE * sizeof(Matrix) ? 2 * TILE_BYTES
                                                                                         : HEADS_AT_ONCE * sizeof(Matrix)];
-    __shared__ float lengths[2][CHUNK], sums[HEADS_AT_ONCE][CHUNK], betas[HEADS_AT_ONCE][CHUNK];
+    __shared__ float lengths[2][CHUNK], of_half[HEADS_AT_ONCE], sums[HEADS_AT_ONCE][CHUNK], betas[HEADS_AT_ONCE][CHUNK];
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, half = threadIdx.x / CHUNK, i = threadIdx.x % CHUNK;
     const int sequence = chunks[blockIdx.x].x, first = d.query_starts[sequence] + chunks[blockIdx.x].y * CHUNK;
     const int count = min(CHUNK, d.query_starts[sequence + 1] - first);
-    const int track = blockIdx.y / d.key_heads, key_head = blockIdx.y % d.key_heads;
+    const int ratio = d.value_heads / d.key_heads, pairs = (ratio + HEADS_AT_ONCE - 1) / HEADS_AT_ONCE;
+    const int tracks = gridDim.y / (pairs * d.key_heads), track = blockIdx.y / (pairs * d.key_heads);
+    const int key_head = blockIdx.y / pairs % d.key_heads;
+    const int first_head = key_head * ratio + blockIdx.y % pairs * HEADS_AT_ONCE;
+    const int heads = min(HEADS_AT_ONCE, ratio - blockIdx.y % pairs * HEADS_AT_ONCE);
     const unsigned keys = shared_address(tiles), queries = keys + TILE_BYTES;
     copy_rows<KEY_CHUNKS>(keys, d.key(track, first, key_head), d.qkv_cols, count, FACTOR_THREADS);
     copy_rows<KEY_CHUNKS>(queries, d.query(track, first, key_head), d.qkv_cols, count, FACTOR_THREADS);
@@ -130,61 +134,57 @@ extern "C" __global__ void __launch_bounds__(FACTOR_THREADS)
         }
     }
 
-    const int heads = d.value_heads / d.key_heads;
+    const int head = first_head + min(half, heads - 1); // without a second head, the other half does the first one's again, unseen
+    const bool has_head = half < heads;
+    Factors* of_heads = factors + ((long long)blockIdx.x * tracks + track) * d.value_heads + first_head;
+    Factors& own = of_heads[min(half, heads - 1)];
+    const float beta = i < count ? d.beta(track, first + i, head) : 0.0f;
+    float sum = i < count ? fmaxf(d.log_decay(track, first + i, head), LEAST_LOG_DECAY) : 0.0f;
+    for (int l = 1; l < 32; l *= 2) {
+        const float before = __shfl_up_sync(~0u, sum, l);
+        sum += lane >= l ? before : 0.0f;
+    }
+    if (i == 31) of_half[half] = sum;
+    __syncthreads();
+    if (i >= 32) sum += of_half[half];
+    betas[half][i] = beta;
+    sums[half][i] = sum;
+    __syncthreads(); // also: the tiles are read no more
+    if (has_head) {
+        const float last = sums[half][CHUNK - 1];
+        own.of_known[i] = expf(sum) * lengths[0][i];
+        own.of_seen[i] = expf(sum) * lengths[1][i];
+        own.of_added[i] = expf(last - sum) * lengths[0][i];
+        if (i == 0) own.kept[0] = expf(last);
+    }
     Matrix* matrices = reinterpret_cast<Matrix*>(tiles);
-    for (int next = 0; next < heads; next += HEADS_AT_ONCE) {
-        const int head = key_head * heads + min(next + half, heads - 1); // a half without a head does the last one's again, unseen
-        const bool has_head = next + half < heads;
-        Factors& own = factors[((long long)blockIdx.x * gridDim.y + blockIdx.y) * heads + min(next + half, heads - 1)];
-        betas[half][i] = i < count ? d.beta(track, first + i, head) : 0.0f;
-        float sum = i < count ? fmaxf(d.log_decay(track, first + i, head), LEAST_LOG_DECAY) : 0.0f;
-        for (int l = 1; l < 32; l *= 2) {
-            const float before = __shfl_up_sync(~0u, sum, l);
-            sum += lane >= l ? before : 0.0f;
-        }
-        sums[half][i] = sum;
-        __syncthreads(); // also: tiles, and the matrices of the heads before, are read no more
-        if (i >= 32) sum += sums[half][31];
-        const float last = sums[half][31] + sums[half][CHUNK - 1];
-        if (has_head) {
-            own.of_known[i] = expf(sum) * lengths[0][i];
-            own.of_seen[i] = expf(sum) * lengths[1][i];
-            own.of_added[i] = expf(last - sum) * lengths[0][i];
-            if (i == 0) own.kept[0] = expf(last);
-        }
-        __syncthreads();
-        if (i >= 32) sums[half][i] = sum;
-        __syncthreads();
 #pragma unroll
-        for (int h = 0; h < HEADS_AT_ONCE; h++) {
-            if (next + h >= heads) break;
-            Factors& of_head = factors[((long long)blockIdx.x * gridDim.y + blockIdx.y) * heads + next + h];
+    for (int h = 0; h < HEADS_AT_ONCE; h++) {
+        if (h >= heads) break;
 #pragma unroll
-            for (int r = 0; r < 2; r++) {
-                const int row = 16 * warp + lane / 4 + 8 * r;
-                const float sum_row = sums[h][row], beta = betas[h][row] * lengths[0][row], query = lengths[1][row];
+        for (int r = 0; r < 2; r++) {
+            const int row = 16 * warp + lane / 4 + 8 * r;
+            const float sum_row = sums[h][row], key = betas[h][row] * lengths[0][row], query = lengths[1][row];
 #pragma unroll
-                for (int j = 0; j < CHUNK / 8; j++) {
-                    if (j >= 2 * (warp + 1)) break;
-                    float a[2], p[2];
-                    const int col = 8 * j + lane % 4 * 2;
+            for (int j = 0; j < CHUNK / 8; j++) {
+                if (j >= 2 * (warp + 1)) break;
+                float a[2], p[2];
+                const int col = 8 * j + lane % 4 * 2;
 #pragma unroll
-                    for (int e = 0; e < 2; e++) {
-                        const float weight = col + e <= row ? expf(sum_row - sums[h][col + e]) * lengths[0][col + e] : 0.0f;
-                        a[e] = col + e < row ? beta * weight * kk[j][2 * r + e] : 0.0f;
-                        p[e] = query * weight * qk[j][2 * r + e];
-                    }
-                    *reinterpret_cast<float2*>(&matrices[h].at[row][col]) = make_float2(a[0], a[1]);
-                    *reinterpret_cast<unsigned*>(of_head.mix + in_square(row, col)) = pack(p[0], p[1]);
+                for (int e = 0; e < 2; e++) {
+                    const float weight = col + e <= row ? expf(sum_row - sums[h][col + e]) * lengths[0][col + e] : 0.0f;
+                    a[e] = col + e < row ? key * weight * kk[j][2 * r + e] : 0.0f;
+                    p[e] = query * weight * qk[j][2 * r + e];
                 }
+                *reinterpret_cast<float2*>(&matrices[h].at[row][col]) = make_float2(a[0], a[1]);
+                *reinterpret_cast<unsigned*>(of_heads[h].mix + in_square(row, col)) = pack(p[0], p[1]);
             }
         }
-        __syncthreads();
-        const float beta = betas[half][i];
-        invert(matrices[has_head ? half : 0], i, [&](int row, float x) {
-            if (has_head && row / 16 >= i / 16) *reinterpret_cast<bf16*>(own.inverse + in_square(row, i)) = to_bf16(x * beta);
-        });
     }
+    __syncthreads();
+    invert(matrices[has_head ? half : 0], i, [&](int row, float x) {
+        if (has_head && row / 16 >= i / 16) *reinterpret_cast<bf16*>(own.inverse + in_square(row, i)) = to_bf16(x * beta);
+    });
 }
 
 constexpr int THREADS = WARPS * 32;

@@ -59,7 +59,10 @@ class GpuVerbBenchmark {
         StepLimits limits = new StepLimits(sequences, PREFILL_TOKENS, 0, Math.max(PREFILL_TOKENS, context + 64));
         try (Checkpoint checkpoint = Checkpoints.dummy(shape).with(weights)) {
             CacheLayout layout = CacheLayout.of(
-                    CacheSpec.of(checkpoint.spec(), 1, Short.BYTES, limits.maxModelLen()), PAGE_TOKENS, pages, sequences);
+                    CacheSpec.of(checkpoint.spec(), 1, Short.BYTES, limits.maxModelLen()),
+                    PAGE_TOKENS,
+                    pages,
+                    sequences);
             stepByVerb(checkpoint, limits, layout, CudaDevices.peakRates(0));
         }
     }
@@ -83,8 +86,7 @@ class GpuVerbBenchmark {
             double flops = bySecond.seconds(Roofline.Step.prefill(PREFILL_TOKENS, PREFILL_TOKENS / PREFILLED));
             System.out.printf(
                     "prefill, 8 sequences of 1024: %.0f TFLOP/s, %.2f of a product's%n",
-                    flops / prefilled / 1e9,
-                    flops / prefilled * 1e3 / peakRates.flopsPerSecond());
+                    flops / prefilled / 1e9, flops / prefilled * 1e3 / peakRates.flopsPerSecond());
             System.out.printf(
                     "decode: %.2f ms of at least %.2f, %.2f of the roofline (copy %.2f TB/s, bf16 product %.0f TFLOP/s)%n",
                     decoded,

@@ -70,7 +70,7 @@ class LayoutRankingTest {
     void statesCountAsMemory() {
         List<Option> ranked = options("qwen3.5-27b", 2, 100_000).ranked();
         assertThat(ranked.get(0).layout()).hasToString("1x2");
-        assertThat(ranked.get(0).why()).endsWith("; GPUs compute no gated delta nets yet");
+        assertThat(ranked.get(0).why()).doesNotContain("GPUs compute no");
         assertThat(ranked)
                 .filteredOn(option -> option.layout().ranks() == 1)
                 .singleElement()

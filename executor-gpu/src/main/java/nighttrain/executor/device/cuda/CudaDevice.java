@@ -91,8 +91,8 @@ final class CudaDevice implements Device {
         StepInputs inputs = new StepInputs(limits, layout, memory, modules, results);
         CudaAttention attention = new CudaAttention(
                 context, modules, streams, inputs, limits, layout.pageTokens(), memory, options.deterministic());
-        this.recurrent = new CudaRecurrentOps(
-                context, modules, streams, inputs, limits, memory, fp8, options.deterministic());
+        this.recurrent =
+                new CudaRecurrentOps(context, modules, streams, inputs, limits, memory, fp8, options.deterministic());
         this.step = new CudaStep(context, modules, streams, inputs, attention, recurrent, results, communicator);
         this.ops = new CudaOps(
                 modules,

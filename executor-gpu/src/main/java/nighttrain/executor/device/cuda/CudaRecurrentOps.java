@@ -230,10 +230,11 @@ final class CudaRecurrentOps implements RecurrentOps {
         long perChunk = (long) tracks * shape.valueHeads() * DeltaChunks.FACTOR_BYTES;
         long factorsOf = factors.of(work.chunkCount() * perChunk);
         Map<String, Integer> defines = chunked.defines(shape);
+        int pairs = blocks(shape.valueHeads() / shape.keyHeads(), DeltaChunks.HEADS_AT_ONCE) * shape.keyHeads();
         kernel("gated_delta_chunks.cu", "delta_factors", defines)
                 .launch(
                         streams.main(),
-                        Kernel.Grid.of(work.chunkCount(), tracks * shape.keyHeads(), DeltaChunks.FACTOR_THREADS),
+                        Kernel.Grid.of(work.chunkCount(), tracks * pairs, DeltaChunks.FACTOR_THREADS),
                         arguments,
                         work.chunks(),
                         factorsOf);
@@ -276,6 +277,7 @@ final class CudaRecurrentOps implements RecurrentOps {
     record DeltaChunks(int warps, int stages) {
         static final int TOKENS = 64;
         static final int FACTOR_THREADS = 128;
+        static final int HEADS_AT_ONCE = FACTOR_THREADS / TOKENS;
         static final int FACTOR_BYTES = 2 * TOKENS * TOKENS * CudaTensor.BF16 + 3 * TOKENS * Float.BYTES + 16;
         private static final int TILE = 16;
         private static final int MOST_KEY_DIM = 128;
@@ -298,15 +300,7 @@ final class CudaRecurrentOps implements RecurrentOps {
         }
 
         Map<String, Integer> defines(DeltaShape shape) {
-            return Map.of(
-                    "KEY_DIM",
-                    shape.keyDim(),
-                    "VALUE_DIM",
-                    shape.valueDim(),
-                    "WARPS",
-                    warps,
-                    "STAGES",
-                    stages);
+            return Map.of("KEY_DIM", shape.keyDim(), "VALUE_DIM", shape.valueDim(), "WARPS", warps, "STAGES", stages);
         }
 
         int sharedBytes(DeltaShape shape) {

@@ -58,8 +58,7 @@ final class KernelUses {
         Stream<KernelSource> gated = hopper ? Stream.of(FusedSwiGlu.SOURCE) : Stream.empty();
         Stream<KernelSource> mixers =
                 model.layers().stream().map(LayerSpec::mixer).distinct().flatMap(mixer -> mixer(mixer, hopper));
-        return Stream.of(
-                        Stream.of(norm(model.hiddenSize(), model.finalNorm().kind())), gated, mixers)
+        return Stream.of(Stream.of(norm(model.hiddenSize(), model.finalNorm().kind())), gated, mixers)
                 .flatMap(sources -> sources);
     }
 
@@ -69,11 +68,7 @@ final class KernelUses {
                             Stream.of(rotation(attention)),
                             columns(attention),
                             attention(attention.headDim(), attention.heads() / attention.kvHeads(), hopper),
-                            attention
-                                    .projections()
-                                    .gate()
-                                    .map(gate -> gates(gate.outputs(), gate.outputs()))
-                                    .stream())
+                            attention.projections().gate().map(gate -> gates(gate.outputs(), gate.outputs())).stream())
                     .flatMap(sources -> sources);
         }
         if (mixer instanceof GatedLinearAttention linear) {

@@ -74,7 +74,8 @@ public final class StepInputs {
         for (int turn = 0; turn < StepTurns.COUNT; turn++) {
             hosts[turn] = memory.pinned((fixedInts + tableInts) * Integer.BYTES);
             samples[turn] = new SampleTable(memory, automata);
-            automatonStates[turn] = memory.allocate("states of constraints", (long) limits.maxSamples() * Integer.BYTES);
+            automatonStates[turn] =
+                    memory.allocate("states of constraints", (long) limits.maxSamples() * Integer.BYTES);
         }
     }
 
