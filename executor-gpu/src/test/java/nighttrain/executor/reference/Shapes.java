@@ -66,7 +66,9 @@ public enum Shapes {
     HYBRID_LADDER(Wiring.ladder(4)),
     HYBRID_TRACKS(Wiring.parallelTrack(4, 2, Wiring.Combine.MEAN)),
     HYBRID_KRAKEN(kraken(4)),
-    RECURRENT(Wiring.dense());
+    RECURRENT(Wiring.dense()),
+    WIDE_STATES_DENSE(Wiring.dense()),
+    WIDE_STATES_TRACKS(Wiring.parallelTrack(4, 2, Wiring.Combine.MEAN));
 
     public static final int LAYERS = 4;
     public static final int VOCABULARY = 61;
@@ -80,6 +82,7 @@ public enum Shapes {
     private static final int HEAD_DIM = 8;
     private static final int VALUE_DIM = 5;
     private static final int STATE_SIZE = 6;
+    private static final int WIDE_DIM = 16; // of states that tensor cores take
     private static final double EPSILON = 1e-5;
 
     private final Wiring wiring;
@@ -105,6 +108,8 @@ public enum Shapes {
             case HYBRID_DENSE, HYBRID_PARALLEL_BLOCK, HYBRID_LADDER, HYBRID_TRACKS, HYBRID_KRAKEN ->
                 model(wiring, new Style(true, false, HEAD_DIM, false, false, "dama"));
             case RECURRENT -> model(wiring, new Style(true, false, HEAD_DIM, false, false, "dmdm"));
+            case WIDE_STATES_DENSE, WIDE_STATES_TRACKS ->
+                model(wiring, new Style(true, false, HEAD_DIM, false, false, "wawa"));
             default -> model(wiring);
         };
     }
@@ -115,7 +120,7 @@ public enum Shapes {
      * @param finished with what families do beyond Llama: norms after modules, norms of weight {@code 1 + w}, multipliers of embedding,
      *     attention, modules and logits, GeGLU, a layer without rope, queries that grow with their position, capped logits
      * @param experts with a mixture of experts in every layer, of another kind in each
-     * @param mixers a letter a layer: {@code d} for a gated delta net, {@code m} for Mamba-2, {@code a} for attention with an output gate;
+     * @param mixers a letter a layer: {@code d} for a gated delta net, {@code w} for one of wide states, {@code m} for Mamba-2, {@code a} for attention with an output gate;
      *     empty for plain attention throughout
      */
     private record Style(boolean llama, boolean bias, int headDim, boolean finished, boolean experts, String mixers) {}
@@ -267,7 +272,8 @@ public enum Shapes {
     private static Mixer mixer(char kind, String at, Attention attention) {
         Projections plain = attention.projections();
         return switch (kind) {
-            case 'd' -> deltaNet(at + "linear_attn.");
+            case 'd' -> deltaNet(at + "linear_attn.", HEAD_DIM, VALUE_DIM);
+            case 'w' -> deltaNet(at + "linear_attn.", WIDE_DIM, WIDE_DIM);
             case 'm' -> mamba(at + "mamba.");
             default ->
                 attention.with(new Projections(
@@ -280,24 +286,24 @@ public enum Shapes {
         };
     }
 
-    private static GatedDeltaNet deltaNet(String net) {
+    private static GatedDeltaNet deltaNet(String net, int keyDim, int valueDim) {
         int values = 2 * HEADS;
         return new GatedDeltaNet(
                 HEADS,
                 values,
-                HEAD_DIM,
-                VALUE_DIM,
-                Linear.of(net + "q_proj", HEADS * HEAD_DIM, HIDDEN, false),
-                Linear.of(net + "k_proj", HEADS * HEAD_DIM, HIDDEN, false),
-                Linear.of(net + "v_proj", values * VALUE_DIM, HIDDEN, false),
-                Linear.of(net + "g_proj", values * VALUE_DIM, HIDDEN, false),
+                keyDim,
+                valueDim,
+                Linear.of(net + "q_proj", HEADS * keyDim, HIDDEN, false),
+                Linear.of(net + "k_proj", HEADS * keyDim, HIDDEN, false),
+                Linear.of(net + "v_proj", values * valueDim, HIDDEN, false),
+                Linear.of(net + "g_proj", values * valueDim, HIDDEN, false),
                 Linear.of(net + "b_proj", values, HIDDEN, false),
                 Linear.of(net + "a_proj", values, HIDDEN, false),
-                Convolution.of(net + "conv1d", 2 * HEADS * HEAD_DIM + values * VALUE_DIM, 4),
+                Convolution.of(net + "conv1d", 2 * HEADS * keyDim + values * valueDim, 4),
                 new Vector(net + "A_log", values, TensorSpec.Fill.ZERO),
                 new Vector(net + "dt_bias", values, TensorSpec.Fill.ONE),
-                Norm.rms(net + "norm", VALUE_DIM, EPSILON),
-                Linear.of(net + "o_proj", HIDDEN, values * VALUE_DIM, false));
+                Norm.rms(net + "norm", valueDim, EPSILON),
+                Linear.of(net + "o_proj", HIDDEN, values * valueDim, false));
     }
 
     private static Mamba2 mamba(String at) {
