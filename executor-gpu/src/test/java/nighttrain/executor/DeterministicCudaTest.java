@@ -13,6 +13,7 @@ import java.util.stream.IntStream;
 import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.EngineConfig.GpuConfig;
 import nighttrain.executor.EngineConfig.KvConfig;
+import nighttrain.executor.EngineConfig.Lengths;
 import nighttrain.executor.EngineConfig.StepConfig;
 import nighttrain.executor.device.cuda.CudaDevices;
 import nighttrain.executor.request.Generation;
@@ -80,7 +81,7 @@ class DeterministicCudaTest {
     void everySequenceHasAStateOfItsOwn(String name, int ranks, int pages, boolean preempted) throws Exception {
         assumeThat(CudaDevices.count()).isGreaterThanOrEqualTo(ranks);
         try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint(name));
-                Engine engine = Engines.open(config(ranks, 8, 100, pages), checkpoint)) {
+                Engine engine = Engines.open(config(ranks, 8, 100, pages).with(new Lengths(8, 1)), checkpoint)) {
             List<GenerationRequest> requests =
                     IntStream.range(0, CROWD).mapToObj(i -> request(i)).toList();
             Generation[] crowd = new Generation[CROWD];

@@ -206,7 +206,7 @@ final class CudaRecurrentOps implements RecurrentOps {
                 .integer(0); // to the end of a struct of pointers
         boolean chunked = !deterministic && DeltaChunks.serves(shape, from.cols());
         ChunkWork work = chunks.orElseThrow();
-        if (chunked) {
+        if (chunked && work.sequenceCount() > 0) {
             chunkedDelta(arguments, to.tracks(), shape, work);
         }
         if (!chunked || work.sequenceCount() < inputs.batch().sequences()) {
