@@ -207,11 +207,11 @@ final class CudaRecurrentOps implements RecurrentOps {
         boolean chunked = !deterministic && DeltaChunks.serves(shape, from.cols());
         ChunkWork work = chunks.orElseThrow();
         if (chunked && work.sequenceCount() > 0) {
-            chunkedDelta(arguments, to.tracks(), shape, work);
+            chunkedDelta(arguments, to.tracks(), shape, work, states);
         }
         if (!chunked || work.sequenceCount() < inputs.batch().sequences()) {
             DeltaBlock block = DeltaBlock.of(shape);
-            kernel("gated_delta.cu", "gated_delta", deltaDefines(shape, from.cols()))
+            kernel("gated_delta.cu", "gated_delta", deltaDefines(shape, from.cols()), states)
                     .launch(
                             streams.main(),
                             new Kernel.Grid(
@@ -225,20 +225,21 @@ final class CudaRecurrentOps implements RecurrentOps {
         }
     }
 
-    private void chunkedDelta(Struct arguments, int tracks, DeltaShape shape, ChunkWork work) {
+    private void chunkedDelta(
+            Struct arguments, int tracks, DeltaShape shape, ChunkWork work, States states) {
         DeltaChunks chunked = DeltaChunks.of(shape, context.sharedBytes());
         long perChunk = (long) tracks * shape.valueHeads() * DeltaChunks.FACTOR_BYTES;
         long factorsOf = factors.of(work.chunkCount() * perChunk);
         Map<String, Integer> defines = chunked.defines(shape);
         int pairs = blocks(shape.valueHeads() / shape.keyHeads(), DeltaChunks.HEADS_AT_ONCE) * shape.keyHeads();
-        kernel("gated_delta_chunks.cu", "delta_factors", defines)
+        kernel("gated_delta_chunks.cu", "delta_factors", defines, states)
                 .launch(
                         streams.main(),
                         Kernel.Grid.of(work.chunkCount(), tracks * pairs, DeltaChunks.FACTOR_THREADS),
                         arguments,
                         work.chunks(),
                         factorsOf);
-        kernel("gated_delta_chunks.cu", "gated_delta_chunks", defines)
+        kernel("gated_delta_chunks.cu", "gated_delta_chunks", defines, states)
                 .withSharedBytes(chunked.sharedBytes(shape))
                 .launch(
                         streams.main(),
