@@ -229,7 +229,8 @@ public final class Engines {
                                 config.gpu().skipAllReduce(), config.gpu().deterministic()))
                 : CpuDevice.ranks(
                         plan.ranks(), plan.threadsPerRank(), config.gpu().skipAllReduce());
-        RankGroup workers = RankGroup.load(name, checkpoint.with(config.weights()).with(config.states()), devices, limits, layout);
+        RankGroup workers =
+                RankGroup.load(name, checkpoint.with(config.weights()).with(config.states()), devices, limits, layout);
         PageAllocator pages = new PageAllocator(layout, plan.prefixCache());
         Scheduler scheduler = new Scheduler(limits, pages, config.lengths().outputTokens());
         return new Replica(name, scheduler, pages, workers, plan.maxNumSeqs() * (1 + QUEUED_PER_RUNNING));

@@ -34,8 +34,8 @@ public record GpuMemory(long budgetBytes, long weightBytes, long activationBytes
      */
     static GpuMemory of(EngineConfig config, ModelSpec model, int ranks, int maxTokens, int maxSamples, long budget) {
         ModelBlocks.checkRanks(model, ranks);
-        long usefulPerSequence = USEFUL_TOKENS * model.kvElementsPerToken() * HardwareProfile.BF16_BYTES
-                + model.stateBytesPerSequence();
+        long usefulPerSequence =
+                USEFUL_TOKENS * model.kvElementsPerToken() * HardwareProfile.BF16_BYTES + model.stateBytesPerSequence();
         return new GpuMemory(
                 budget,
                 ModelFootprint.gpuBytesPerRank(model, ranks),

@@ -67,16 +67,17 @@ public final class Goldens {
     /** Whether GPUs have kernels for all of its parts. */
     public static boolean runsOnGpus(String name) {
         boolean dense = name.equals("granitemoehybrid") || name.equals("granitemoehybrid-groups");
-        return dense || Stream.of(
-                        "qwen3_5-moe",
-                        "granitemoe",
-                        "qwen3-moe",
-                        "qwen3-next",
-                        "mixtral",
-                        "gpt-oss",
-                        "pt-moe",
-                        "fp8-experts")
-                .noneMatch(name::startsWith);
+        return dense
+                || Stream.of(
+                                "qwen3_5-moe",
+                                "granitemoe",
+                                "qwen3-moe",
+                                "qwen3-next",
+                                "mixtral",
+                                "gpt-oss",
+                                "pt-moe",
+                                "fp8-experts")
+                        .noneMatch(name::startsWith);
     }
 
     /** On how many ranks a checkpoint can run: four tracks or heads, two of whose key heads two ranks each have; or heads that are normed together. */

@@ -136,7 +136,9 @@ class ShapesTest {
         ModelFootprint tracks = ModelFootprint.of(shape("track-hybrid-30b"));
         assertThat(dense.parameters()).isEqualTo(29_933_882_368L);
         assertThat(tracks.parameters()).isEqualTo(29_851_454_464L);
-        assertThat(tracks.kvElementsPerToken()).isEqualTo(dense.kvElementsPerToken()).isEqualTo(2 * 12 * 8 * 128);
+        assertThat(tracks.kvElementsPerToken())
+                .isEqualTo(dense.kvElementsPerToken())
+                .isEqualTo(2 * 12 * 8 * 128);
         assertThat(tracks.stateBytesPerSequence())
                 .isEqualTo(dense.stateBytesPerSequence())
                 .isEqualTo((144L << 20) + 4 * 36L * (2 * 4_096 + 8_192) * 3);
@@ -147,7 +149,9 @@ class ShapesTest {
                         .map(layer -> layer.mixer() instanceof Attention ? "A" : "d")
                         .collect(Collectors.joining()))
                 .isEqualTo("dddA".repeat(12));
-        assertThat(track.parameters().stream().flatMap(one -> one.tensors().stream()).map(tensor -> tensor.ofTrack(7).name()))
+        assertThat(track.parameters().stream()
+                        .flatMap(one -> one.tensors().stream())
+                        .map(tensor -> tensor.ofTrack(7).name()))
                 .contains(
                         "model.tracks.7.layers.0.linear_attn.in_proj_qkv.weight",
                         "model.tracks.7.layers.3.self_attn.q_proj.weight");

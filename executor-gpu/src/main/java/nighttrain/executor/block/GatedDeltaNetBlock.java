@@ -22,13 +22,15 @@ import nighttrain.io.spec.StateFormat;
 import nighttrain.io.spec.WeightFormat;
 
 /** A gated delta net with its convolution: a rank has whole value heads and the key heads that they read. */
-record GatedDeltaNetBlock(GatedDeltaNet spec, Placement placement, WeightFormat inFormat, WeightFormat outFormat, StateFormat states)
+record GatedDeltaNetBlock(
+        GatedDeltaNet spec, Placement placement, WeightFormat inFormat, WeightFormat outFormat, StateFormat states)
         implements Block {
     /** Of an element of S: it decays, and is part of {@code S^T k}, of {@code k u^T} and of {@code S^T q}. */
     private static final int FLOPS_PER_ELEMENT = 7;
 
     static GatedDeltaNetBlock of(GatedDeltaNet spec, Placement placement, ModelSpec model) {
-        GatedDeltaNetBlock plain = new GatedDeltaNetBlock(spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN, model.states());
+        GatedDeltaNetBlock plain =
+                new GatedDeltaNetBlock(spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN, model.states());
         int hidden = spec.output().outputs();
         return new GatedDeltaNetBlock(
                 spec,

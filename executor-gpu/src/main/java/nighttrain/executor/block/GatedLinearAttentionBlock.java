@@ -36,8 +36,8 @@ record GatedLinearAttentionBlock(
     private static final int FLOPS_PER_ELEMENT = 5;
 
     static GatedLinearAttentionBlock of(GatedLinearAttention spec, Placement placement, ModelSpec model) {
-        GatedLinearAttentionBlock plain = new GatedLinearAttentionBlock(
-                spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN, model.states());
+        GatedLinearAttentionBlock plain =
+                new GatedLinearAttentionBlock(spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN, model.states());
         int hidden = spec.output().outputs();
         return new GatedLinearAttentionBlock(
                 spec,

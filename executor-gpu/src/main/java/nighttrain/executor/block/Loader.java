@@ -93,7 +93,13 @@ public final class Loader {
 
     /** A layer's states: a slot for every sequence, and one that belongs to none. */
     States states(String role, int elements) {
-        return recurrentOps().states(role, placement.localTracks(), cache.slots() + 1, elements, checkpoint.spec().states());
+        return recurrentOps()
+                .states(
+                        role,
+                        placement.localTracks(),
+                        cache.slots() + 1,
+                        elements,
+                        checkpoint.spec().states());
     }
 
     /** A number of every head that this rank has. */
@@ -152,12 +158,7 @@ public final class Loader {
                 width,
                 channels,
                 i -> perOutput(
-                        convolutions.get(i).weight(),
-                        channels.subList(i, i + 1),
-                        width,
-                        channels.get(i),
-                        1,
-                        width));
+                        convolutions.get(i).weight(), channels.subList(i, i + 1), width, channels.get(i), 1, width));
         Optional<float[]> bias = convolutions.get(0).bias().isEmpty()
                 ? Optional.empty()
                 : Optional.of(sideBySide(

@@ -23,7 +23,8 @@ import nighttrain.io.spec.StateFormat;
 import nighttrain.io.spec.WeightFormat;
 
 /** Mamba-2 with its convolution: a rank has whole groups of heads, since outputs are normed by group. */
-record Mamba2Block(Mamba2 spec, Placement placement, WeightFormat inFormat, WeightFormat outFormat, StateFormat states) implements Block {
+record Mamba2Block(Mamba2 spec, Placement placement, WeightFormat inFormat, WeightFormat outFormat, StateFormat states)
+        implements Block {
     /** Of an element of S: it decays, and is part of {@code B x^T} and of {@code S^T C}. */
     private static final int FLOPS_PER_ELEMENT = 5;
 

@@ -66,6 +66,8 @@ public sealed interface CacheSpec extends Serializable {
                         attention.headDim(),
                         attention.window() >= maxModelLen ? 0 : attention.window(),
                         elementBytes)
-                : new RecurrentState(model.trackCount() * mixer.stateElements() * model.states().bytes());
+                : new RecurrentState(model.trackCount()
+                        * mixer.stateElements()
+                        * model.states().bytes());
     }
 }

@@ -234,7 +234,14 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
     }
 
     /** @param beside columns beside queries, keys and values */
-    private void delta(DeltaShape shape, int tracks, double spread, int beside, int[] lengths, List<Pieces> steps, StateFormat... formats) {
+    private void delta(
+            DeltaShape shape,
+            int tracks,
+            double spread,
+            int beside,
+            int[] lengths,
+            List<Pieces> steps,
+            StateFormat... formats) {
         int all = IntStream.of(lengths).sum();
         int heads = shape.valueHeads();
         int cols = shape.qkvCols() + beside;
@@ -258,7 +265,8 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         }
         List<float[]> results = new ArrayList<>();
         for (StateFormat format : formats) {
-            States states = recurrent().states("states", tracks, ALL_SLOTS, heads * shape.keyDim() * shape.valueDim(), format);
+            States states =
+                    recurrent().states("states", tracks, ALL_SLOTS, heads * shape.keyDim() * shape.valueDim(), format);
             leaveNaN(
                     poison -> recurrent()
                             .gatedDelta(
@@ -368,7 +376,8 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
                 StateFormat.FP32);
     }
 
-    private void scan(ScanShape shape, int tracks, double spread, int[] lengths, List<Pieces> steps, StateFormat... formats) {
+    private void scan(
+            ScanShape shape, int tracks, double spread, int[] lengths, List<Pieces> steps, StateFormat... formats) {
         int heads = shape.heads();
         int all = IntStream.of(lengths).sum();
         int cols = shape.stepCol() + heads;
@@ -396,7 +405,8 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         }
         List<float[]> results = new ArrayList<>();
         for (StateFormat format : formats) {
-            States states = recurrent().states("states", tracks, ALL_SLOTS, heads * shape.stateSize() * shape.headDim(), format);
+            States states = recurrent()
+                    .states("states", tracks, ALL_SLOTS, heads * shape.stateSize() * shape.headDim(), format);
             leaveNaN(
                     poison -> recurrent()
                             .selectiveScan(
@@ -515,14 +525,7 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
 
     /** As the paper has it, over tokens {@code first .. first + length - 1} of all tracks' texts. */
     private static void linear(
-            double[] out,
-            float[] qkv,
-            float[] decays,
-            LinearShape shape,
-            int head,
-            int first,
-            int length,
-            int cols) {
+            double[] out, float[] qkv, float[] decays, LinearShape shape, int head, int first, int length, int cols) {
         double[][] state = new double[shape.keyDim()][shape.valueDim()];
         for (int t = first; t < first + length; t++) {
             for (int i = 0; i < shape.keyDim(); i++) {

@@ -79,8 +79,8 @@ class RecurrentStatesTest {
         Generation whole = answer(name, ranks, StateFormat.BF16, 1024, prompt);
         assertThat(whole.promptLogprobs()).isNotEqualTo(exact);
         double apart = IntStream.range(0, exact.size())
-                .mapToDouble(i -> Math.abs(whole.promptLogprobs().get(i).logprob()
-                        - exact.get(i).logprob()))
+                .mapToDouble(i -> Math.abs(
+                        whole.promptLogprobs().get(i).logprob() - exact.get(i).logprob()))
                 .average()
                 .orElseThrow();
         assertThat(apart).isBetween(1e-4, 1e-1);

@@ -57,7 +57,15 @@ class RecordedStepsTest {
     private record PlainAndRecorded(List<List<SampledToken>> plain, List<List<SampledToken>> recorded) {}
 
     static Stream<Arguments> shapesAndRanks() {
-        return Stream.of(Shapes.DENSE, Shapes.LADDER, Shapes.TRACKS_MEAN, Shapes.KRAKEN, Shapes.DESYNC, Shapes.DELAYED, Shapes.WIDE_STATES_DENSE, Shapes.WIDE_STATES_TRACKS)
+        return Stream.of(
+                        Shapes.DENSE,
+                        Shapes.LADDER,
+                        Shapes.TRACKS_MEAN,
+                        Shapes.KRAKEN,
+                        Shapes.DESYNC,
+                        Shapes.DELAYED,
+                        Shapes.WIDE_STATES_DENSE,
+                        Shapes.WIDE_STATES_TRACKS)
                 .flatMap(shape -> Stream.of(1, 2, 4).map(ranks -> Arguments.of(shape, ranks)));
     }
 

@@ -96,19 +96,49 @@ public record ModelSpec(
     /** The same with another head. */
     public ModelSpec withHead(Head other) {
         return new ModelSpec(
-                modelType, maxPositions, embedding, layers, wiring, finalNorm, other, spellings, quantization, weights, states);
+                modelType,
+                maxPositions,
+                embedding,
+                layers,
+                wiring,
+                finalNorm,
+                other,
+                spellings,
+                quantization,
+                weights,
+                states);
     }
 
     /** The same with another embedding. */
     public ModelSpec withEmbedding(Embedding other) {
         return new ModelSpec(
-                modelType, maxPositions, other, layers, wiring, finalNorm, head, spellings, quantization, weights, states);
+                modelType,
+                maxPositions,
+                other,
+                layers,
+                wiring,
+                finalNorm,
+                head,
+                spellings,
+                quantization,
+                weights,
+                states);
     }
 
     /** The same with other spellings. */
     public ModelSpec withSpellings(List<Spelling> other) {
         return new ModelSpec(
-                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, other, quantization, weights, states);
+                modelType,
+                maxPositions,
+                embedding,
+                layers,
+                wiring,
+                finalNorm,
+                head,
+                other,
+                quantization,
+                weights,
+                states);
     }
 
     /** The same with weights that are stored so. */
@@ -130,7 +160,17 @@ public record ModelSpec(
     /** The same with weights that an engine keeps so. */
     public ModelSpec with(WeightFormat.Choice other) {
         return new ModelSpec(
-                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, spellings, quantization, other, states);
+                modelType,
+                maxPositions,
+                embedding,
+                layers,
+                wiring,
+                finalNorm,
+                head,
+                spellings,
+                quantization,
+                other,
+                states);
     }
 
     /** The same with states that an engine keeps so. */

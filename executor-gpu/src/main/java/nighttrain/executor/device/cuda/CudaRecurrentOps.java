@@ -225,8 +225,7 @@ final class CudaRecurrentOps implements RecurrentOps {
         }
     }
 
-    private void chunkedDelta(
-            Struct arguments, int tracks, DeltaShape shape, ChunkWork work, States states) {
+    private void chunkedDelta(Struct arguments, int tracks, DeltaShape shape, ChunkWork work, States states) {
         DeltaChunks chunked = DeltaChunks.of(shape, context.sharedBytes());
         long perChunk = (long) tracks * shape.valueHeads() * DeltaChunks.FACTOR_BYTES;
         long factorsOf = factors.of(work.chunkCount() * perChunk);
@@ -443,8 +442,7 @@ final class CudaRecurrentOps implements RecurrentOps {
         private static final int CHUNK_ELEMENTS = 80 * THREADS;
 
         static ScanBlock ofTokens(ScanShape shape) {
-            return new ScanBlock(
-                    shape.headDim(), shape.stateSize(), columns(shape.headDim(), shape.stateSize()));
+            return new ScanBlock(shape.headDim(), shape.stateSize(), columns(shape.headDim(), shape.stateSize()));
         }
 
         /** Of a head's {@code cols}, in blocks as even as vectors allow. */
@@ -495,8 +493,7 @@ final class CudaRecurrentOps implements RecurrentOps {
         kernel("gated_linear.cu", "gated_linear", defines, states)
                 .launch(
                         streams.main(),
-                        new Kernel.Grid(
-                                splits * shape.heads(), inputs.batch().sequences(), to.tracks(), THREADS, 0),
+                        new Kernel.Grid(splits * shape.heads(), inputs.batch().sequences(), to.tracks(), THREADS, 0),
                         put(
                                         new Struct()
                                                 .pointer(to.address())

@@ -127,14 +127,15 @@ class KernelsCompileTest {
         Path conf = Path.of(System.getProperty("nighttrain.root"), "conf");
         return Stream.concat(
                         Stream.of(
-                                "shapes/dense-8b",
-                                "shapes/dense-30b",
-                                "shapes/bench-100m",
-                                "shapes/qwen3.5-9b",
-                                "shapes/granite-4.0-h-micro",
-                                "demo/model")
+                                        "shapes/dense-8b",
+                                        "shapes/dense-30b",
+                                        "shapes/bench-100m",
+                                        "shapes/qwen3.5-9b",
+                                        "shapes/granite-4.0-h-micro",
+                                        "demo/model")
                                 .map(conf::resolve),
-                        Stream.of("gpt2", "qwen3", "olmo3", "qwen3_5", "granitemoehybrid-groups", "gla").map(Goldens::checkpoint))
+                        Stream.of("gpt2", "qwen3", "olmo3", "qwen3_5", "granitemoehybrid-groups", "gla")
+                                .map(Goldens::checkpoint))
                 .map(KernelsCompileTest::model);
     }
 

@@ -45,12 +45,21 @@ class GlaTest {
         assertThat(mixer.convolutions()).isEmpty();
         assertThat(mixer.stateElements()).isEqualTo(4 * 256 * 512);
         assertThat(spec.kvElementsPerToken()).isZero();
-        assertThat(spec.layers().get(0).feedForward().shape()).as("a third of 8 * 2048, in units of 256").isEqualTo("MLP 5632");
+        assertThat(spec.layers().get(0).feedForward().shape())
+                .as("a third of 8 * 2048, in units of 256")
+                .isEqualTo("MLP 5632");
         assertThat(spec.traits()).containsExactly("RMSNorm", "SwiGLU", "gated linear attention");
         assertThat(spec.parameterCount())
-                .isEqualTo(24L * (2 * 2048 * 1024 + 3 * 2048 * 2048 + 16 * (2048 + 1024) + 1024 + 512
-                                + 3 * 2048 * 5632 + 2 * 2048)
-                        + 2 * 32_000L * 2048 + 2048);
+                .isEqualTo(24L
+                                * (2 * 2048 * 1024
+                                        + 3 * 2048 * 2048
+                                        + 16 * (2048 + 1024)
+                                        + 1024
+                                        + 512
+                                        + 3 * 2048 * 5632
+                                        + 2 * 2048)
+                        + 2 * 32_000L * 2048
+                        + 2048);
         assertThat(spec.tensors())
                 .extracting(TensorSpec::name)
                 .contains(
@@ -66,7 +75,8 @@ class GlaTest {
 
     @Test
     void absentKeysAreTheLibrarysDefaults() {
-        assertThat(ModelDir.json(dir, "{\"model_type\": \"gla\"}").read()).isEqualTo(published().read());
+        assertThat(ModelDir.json(dir, "{\"model_type\": \"gla\"}").read())
+                .isEqualTo(published().read());
     }
 
     @Test
