@@ -4,9 +4,10 @@
 
 Every checkpoint stands for one trait of a model family. Hugging Face transformers computes the goldens (fp32, CPU,
 eager attention, no KV cache, weights read back from the file); the parallel track's come from `track_model.py`, those of
-parallel tracks with experts from `pt_moe_reference.py`, those of desync residual and Laneformer from `relatives.py`. The
-script asserts that transformers' own llama layers agree where the equations coincide. `ladder-converted` is what
-`convert_ladder.py` makes of a tiny llama; its goldens are those of the model that was trained.
+parallel tracks with experts from `pt_moe_reference.py`, those of desync residual and Laneformer from `relatives.py`, those of
+gated linear attention from `gla_reference.py`. The script asserts that transformers' own llama layers agree where the
+equations coincide. `ladder-converted` is what `convert_ladder.py` makes of a tiny llama; its goldens are those of the
+model that was trained.
 
 golden.json: {"prompts": [{"ids": [..], "logits": [[vocab] per prompt position], "greedy": [64 ids]}, ..]}
 
@@ -23,6 +24,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import convert_ladder
+import gla_reference
 import pt_moe_reference
 import relatives
 import torch
@@ -71,6 +73,27 @@ LLAMA3_SCALING = dict(  # at head_dim 8 the wavelengths are 6, 63, 628 and 6283:
 
 YARN = dict(rope_type="yarn", rope_theta=10000.0, factor=8.0, original_max_position_embeddings=32)
 EXPERTS = dict(num_experts=8, num_experts_per_tok=2, moe_intermediate_size=8)
+GLA = dict(
+    model_type="gla",
+    vocab_size=VOCAB,
+    hidden_size=32,
+    intermediate_size=40,
+    num_hidden_layers=3,
+    num_heads=4,
+    expand_k=0.5,
+    expand_v=1,
+    conv_size=4,
+    use_short_conv=False,
+    use_output_gate=True,
+    fuse_norm=True,
+    gate_logit_normalizer=16,
+    clamp_min=None,
+    hidden_act="swish",
+    norm_eps=1e-6,
+    max_position_embeddings=256,
+    tie_word_embeddings=False,
+)
+GLA_CONVOLVED = GLA | dict(expand_k=1.0, expand_v=0.75, use_short_conv=True, fuse_norm=False, clamp_min=-0.05)
 GPT_OSS = COMMON | dict(
     intermediate_size=32,
     num_local_experts=4,
@@ -938,6 +961,46 @@ def make_lanes(directory: Path, seed: int, config: dict) -> dict | None:
     return make_relative(directory, seed, config, tensors, relatives.Laneformer, one_lane_as_llama, changes)
 
 
+def gla_shapes(config: dict) -> dict[str, tuple[int, ...]]:
+    hidden, ffn = config["hidden_size"], config["intermediate_size"]
+    keys, values = gla_reference.columns(config)
+    width, rank = config["conv_size"], 16
+    layer = {
+        "attn_norm.weight": (hidden,),
+        "attn.q_proj.weight": (keys, hidden),
+        "attn.k_proj.weight": (keys, hidden),
+        "attn.v_proj.weight": (values, hidden),
+        "attn.g_proj.weight": (values, hidden),
+        "attn.gk_proj.0.weight": (rank, hidden),
+        "attn.gk_proj.1.weight": (keys, rank),
+        "attn.gk_proj.1.bias": (keys,),
+        f"attn.{'g_norm_swish_gate' if config['fuse_norm'] else 'g_norm'}.weight": (values // config["num_heads"],),
+        "attn.o_proj.weight": (hidden, values),
+        "mlp_norm.weight": (hidden,),
+        "mlp.gate_proj.weight": (ffn, hidden),
+        "mlp.up_proj.weight": (ffn, hidden),
+        "mlp.down_proj.weight": (hidden, ffn),
+    }
+    if config["use_short_conv"]:
+        layer |= {f"attn.{n}_conv1d.weight": (values if n == "v" else keys, 1, width) for n in "qkv"}
+    around = {"model.embeddings.weight": (VOCAB, hidden), "model.norm.weight": (hidden,), "lm_head.weight": (VOCAB, hidden)}
+    return around | {
+        f"model.layers.{number}.{name}": shape
+        for number in range(config["num_hidden_layers"])
+        for name, shape in layer.items()
+    }
+
+
+def make_gla(directory: Path, seed: int, config: dict, changes: list[dict]) -> dict | None:
+    write_checkpoint(directory, config, random_tensors(gla_shapes(config), seed))
+    model = gla_reference.Gla(directory)
+    prompts = random_prompts(seed, (1, 13, 80))
+    for change in changes:
+        effect = largest_difference(model, gla_reference.Gla(directory, **change), prompts)
+        assert effect > MIN_TRAIT_EFFECT, f"{change} moves logits by only {effect}"
+    return golden(model, prompts)
+
+
 def make_ladder(directory: Path, seed: int) -> dict | None:
     """A tiny llama that becomes a ladder in its last two of three layers, repaired for a few steps."""
     config = LlamaConfig(**COMMON | dict(tie_word_embeddings=True))
@@ -990,6 +1053,10 @@ def main() -> None:
     makers["ladder-converted"] = make_ladder
     makers["laneformer"] = lambda d, seed: make_lanes(d, seed, LANES_CONFIG)
     makers["laneformer-lane-norms"] = lambda d, seed: make_lanes(d, seed, LANES_CONFIG | LANE_NORMS)
+    makers["gla"] = lambda d, seed: make_gla(d, seed, GLA, [dict(gate_logit_normalizer=1)])
+    makers["gla-convolved"] = lambda d, seed: make_gla(
+        d, seed, GLA_CONVOLVED, [dict(clamp_min=None), dict(use_short_conv=False)]
+    )
     for name, maker in makers.items():
         if arguments.only in (None, name):
             make(name, arguments.output / name, maker)

@@ -41,12 +41,17 @@ __device__ __forceinline__ bf16* edge(const Convolve& c, int track, int i) {
     return c.edges + (((long long)track * gridDim.y + blockIdx.y) * BEFORE + i) * c.channels;
 }
 
+struct __align__(VECTOR == 8 ? 16 : sizeof(StateElement)) StateVector {
+    StateElement at[VECTOR];
+};
+
 __device__ __forceinline__ Vector of_state(const Convolve& c, int track, int sequence, int i, int v) {
     Vector x;
     if (c.latest.begins(sequence)) return Vector();
-    const Floats latest = floats(c.latest.of(track, sequence) + (long long)i * c.channels, v);
+    const StateElement* state = c.latest.of(track, sequence) + (long long)i * c.channels;
+    const StateVector latest = reinterpret_cast<const StateVector*>(state)[v];
 #pragma unroll
-    for (int e = 0; e < VECTOR; e++) x.at[e] = to_bf16(latest.at[e]);
+    for (int e = 0; e < VECTOR; e++) x.at[e] = to_bf16(from_state(latest.at[e]));
     return x;
 }
 
@@ -105,7 +110,12 @@ extern "C" __global__ void convolve(const Convolve c) {
         }
     }
     if (last < end) return;
-    float* state = c.latest.of(track, sequence);
+    StateElement* state = c.latest.of(track, sequence);
 #pragma unroll
-    for (int i = 0; i < BEFORE; i++) reinterpret_cast<Floats*>(state + (long long)i * c.channels)[v] = window[i];
+    for (int i = 0; i < BEFORE; i++) {
+        StateVector latest;
+#pragma unroll
+        for (int e = 0; e < VECTOR; e++) latest.at[e] = to_state(window[i].at[e]);
+        reinterpret_cast<StateVector*>(state + (long long)i * c.channels)[v] = latest;
+    }
 }

@@ -21,6 +21,11 @@ struct __align__(4 * COLS) Floats {
     float at[COLS];
 };
 
+// As they are kept.
+struct __align__(sizeof(StateElement) * COLS) KeptFloats {
+    StateElement at[COLS];
+};
+
 __device__ __forceinline__ void load_rows(float (&to)[ROWS], const bf16* from, int first) {
 #pragma unroll
     for (int i = 0; i < ROWS; i += VECTOR) {
@@ -50,12 +55,15 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) gated_delta(const Gated
     const bool has_col = col < VALUE_DIM;
     const int track = blockIdx.y / d.value_heads, head = blockIdx.y % d.value_heads;
     const int key_head = head / (d.value_heads / d.key_heads);
-    float* state = d.states.of(track, sequence) + ((long long)head * KEY_DIM + first_row) * VALUE_DIM + col;
+    StateElement* state = d.states.of(track, sequence) + ((long long)head * KEY_DIM + first_row) * VALUE_DIM + col;
     const bool begins = d.states.begins(sequence);
     Floats s[ROWS];
 #pragma unroll
     for (int i = 0; i < ROWS; i++) {
-        s[i] = !begins && has_col && first_row + i < KEY_DIM ? *reinterpret_cast<const Floats*>(state + i * VALUE_DIM) : Floats();
+        KeptFloats kept = KeptFloats();
+        if (!begins && has_col && first_row + i < KEY_DIM) kept = *reinterpret_cast<const KeptFloats*>(state + i * VALUE_DIM);
+#pragma unroll
+        for (int c = 0; c < COLS; c++) s[i].at[c] = from_state(kept.at[c]);
     }
     for (int token = begin; token < end; token++) {
         float q[ROWS], k[ROWS];
@@ -90,11 +98,14 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) gated_delta(const Gated
 #pragma unroll
         for (int i = 0; i < ROWS; i++) {
 #pragma unroll
-            for (int c = 0; c < COLS; c++) s[i].at[c] = kept * s[i].at[c] + k[i] * of_key * added.at[c];
+            for (int c = 0; c < COLS; c++) s[i].at[c] = from_state(to_state(kept * s[i].at[c] + k[i] * of_key * added.at[c]));
         }
     }
 #pragma unroll
     for (int i = 0; i < ROWS; i++) {
-        if (has_col && first_row + i < KEY_DIM) *reinterpret_cast<Floats*>(state + i * VALUE_DIM) = s[i];
+        KeptFloats kept;
+#pragma unroll
+        for (int c = 0; c < COLS; c++) kept.at[c] = to_state(s[i].at[c]);
+        if (has_col && first_row + i < KEY_DIM) *reinterpret_cast<KeptFloats*>(state + i * VALUE_DIM) = kept;
     }
 }

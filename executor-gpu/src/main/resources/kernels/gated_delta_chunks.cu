@@ -73,13 +73,13 @@ extern "C" __global__ void __launch_bounds__(THREADS)
 
     // s[j][2 * r + e]: column first_col + 8 * r, row 8 * j + lane % 4 * 2 + e of S.
     const int first_col = blockIdx.x * COLS + warp * 16 + lane / 4;
-    float* state = d.states.of(track, sequence) + (long long)head * KEY_DIM * VALUE_DIM;
+    StateElement* state = d.states.of(track, sequence) + (long long)head * KEY_DIM * VALUE_DIM;
     float s[KEY_DIM / 8][4];
 #pragma unroll
     for (int j = 0; j < KEY_DIM / 8; j++) {
 #pragma unroll
         for (int e = 0; e < 4; e++) {
-            s[j][e] = d.states.begins(sequence) ? 0.0f : state[(8 * j + lane % 4 * 2 + e % 2) * VALUE_DIM + first_col + e / 2 * 8];
+            s[j][e] = d.states.begins(sequence) ? 0.0f : from_state(state[(8 * j + lane % 4 * 2 + e % 2) * VALUE_DIM + first_col + e / 2 * 8]);
         }
     }
 
@@ -166,6 +166,6 @@ extern "C" __global__ void __launch_bounds__(THREADS)
 #pragma unroll
     for (int j = 0; j < KEY_DIM / 8; j++) {
 #pragma unroll
-        for (int e = 0; e < 4; e++) state[(8 * j + lane % 4 * 2 + e % 2) * VALUE_DIM + first_col + e / 2 * 8] = s[j][e];
+        for (int e = 0; e < 4; e++) state[(8 * j + lane % 4 * 2 + e % 2) * VALUE_DIM + first_col + e / 2 * 8] = to_state(s[j][e]);
     }
 }

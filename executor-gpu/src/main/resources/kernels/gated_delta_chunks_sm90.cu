@@ -77,12 +77,12 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
 
     // s[4 * j + 2 * r + e]: column first_col + 8 * r, row 8 * j + lane % 4 * 2 + e of S.
     const int warp_col = blockIdx.x * COLS + warp * 16, first_col = warp_col + lane / 4;
-    float* state = d.states.of(track, sequence) + (long long)head * KEY_DIM * VALUE_DIM;
+    StateElement* state = d.states.of(track, sequence) + (long long)head * KEY_DIM * VALUE_DIM;
     const bool begins = d.states.begins(sequence);
     float s[KEY_DIM / 2];
 #pragma unroll
     for (int i = 0; i < KEY_DIM / 2; i++) {
-        s[i] = begins ? 0.0f : state[(i / 4 * 8 + lane % 4 * 2 + i % 2) * VALUE_DIM + first_col + i / 2 % 2 * 8];
+        s[i] = begins ? 0.0f : from_state(state[(i / 4 * 8 + lane % 4 * 2 + i % 2) * VALUE_DIM + first_col + i / 2 % 2 * 8]);
     }
 
     for (int chunk = 0; chunk < chunks; chunk++) {
@@ -143,5 +143,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
         wgmma_wait<0>(s);
     }
 #pragma unroll
-    for (int i = 0; i < KEY_DIM / 2; i++) state[(i / 4 * 8 + lane % 4 * 2 + i % 2) * VALUE_DIM + first_col + i / 2 % 2 * 8] = s[i];
+    for (int i = 0; i < KEY_DIM / 2; i++) {
+        state[(i / 4 * 8 + lane % 4 * 2 + i % 2) * VALUE_DIM + first_col + i / 2 % 2 * 8] = to_state(s[i]);
+    }
 }

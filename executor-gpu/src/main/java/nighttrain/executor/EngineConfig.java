@@ -5,6 +5,7 @@ import java.util.List;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.StateFormat;
 import nighttrain.io.spec.WeightFormat;
 
 /**
@@ -18,6 +19,7 @@ import nighttrain.io.spec.WeightFormat;
  * @param gpu which GPUs, and how much of them
  * @param lengths that sequences are expected to have
  * @param weights which weights are kept and multiplied in 8 bits
+ * @param states what the states of recurrent layers are kept in
  */
 public record EngineConfig(
         Backend backend,
@@ -27,7 +29,8 @@ public record EngineConfig(
         int threads,
         GpuConfig gpu,
         Lengths lengths,
-        WeightFormat.Choice weights)
+        WeightFormat.Choice weights,
+        StateFormat states)
         implements Serializable {
     public EngineConfig {
         atLeast(0, layout.ranks(), "ranks");
@@ -60,40 +63,45 @@ public record EngineConfig(
                 0,
                 GpuConfig.defaults(),
                 Lengths.UNKNOWN,
-                WeightFormat.Choice.AUTO);
+                WeightFormat.Choice.AUTO,
+                StateFormat.FP32);
     }
 
     public EngineConfig with(Layout other) {
-        return new EngineConfig(backend, other, steps, kv, threads, gpu, lengths, weights);
+        return new EngineConfig(backend, other, steps, kv, threads, gpu, lengths, weights, states);
     }
 
     public EngineConfig with(StepConfig other) {
-        return new EngineConfig(backend, layout, other, kv, threads, gpu, lengths, weights);
+        return new EngineConfig(backend, layout, other, kv, threads, gpu, lengths, weights, states);
     }
 
     public EngineConfig with(KvConfig other) {
-        return new EngineConfig(backend, layout, steps, other, threads, gpu, lengths, weights);
+        return new EngineConfig(backend, layout, steps, other, threads, gpu, lengths, weights, states);
     }
 
     public EngineConfig withThreads(int other) {
-        return new EngineConfig(backend, layout, steps, kv, other, gpu, lengths, weights);
+        return new EngineConfig(backend, layout, steps, kv, other, gpu, lengths, weights, states);
     }
 
     public EngineConfig with(GpuConfig other) {
-        return new EngineConfig(backend, layout, steps, kv, threads, other, lengths, weights);
+        return new EngineConfig(backend, layout, steps, kv, threads, other, lengths, weights, states);
     }
 
     public EngineConfig with(Lengths other) {
-        return new EngineConfig(backend, layout, steps, kv, threads, gpu, other, weights);
+        return new EngineConfig(backend, layout, steps, kv, threads, gpu, other, weights, states);
     }
 
     public EngineConfig with(WeightFormat.Choice other) {
-        return new EngineConfig(backend, layout, steps, kv, threads, gpu, lengths, other);
+        return new EngineConfig(backend, layout, steps, kv, threads, gpu, lengths, other, states);
     }
 
-    /** A model with what is asked for its weights, keys and values. */
-    public ModelSpec applied(ModelSpec model) {
-        return model.with(weights).with(kv.format);
+    public EngineConfig with(StateFormat other) {
+        return new EngineConfig(backend, layout, steps, kv, threads, gpu, lengths, weights, other);
+    }
+
+    /** A model whose weights, keys, values and states an engine keeps as asked. */
+    public ModelSpec inFormats(ModelSpec model) {
+        return model.with(weights).with(kv.format).with(states);
     }
 
     /** The same with another number of sequences in a step. */

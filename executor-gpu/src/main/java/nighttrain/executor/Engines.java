@@ -91,10 +91,10 @@ public final class Engines {
         check(config, model);
         int maxModelLen = maxModelLen(config, model);
         if (!runsOnGpu(config)) {
-            return EnginePlanning.onCpu(config, config.applied(model), maxModelLen);
+            return EnginePlanning.onCpu(config, config.inFormats(model), maxModelLen);
         }
         checkGpus(model);
-        return EnginePlanning.onGpus(config, config.applied(model), maxModelLen, SCORED_PER_STEP);
+        return EnginePlanning.onGpus(config, config.inFormats(model), maxModelLen, SCORED_PER_STEP);
     }
 
     /**
@@ -106,13 +106,13 @@ public final class Engines {
         checkSizes(config, model);
         EnginePlanning.Room room = new EnginePlanning.Room(gpus, budgetBytes(hardware, config));
         return EnginePlanning.onGpus(
-                config, config.applied(model), maxModelLen(config, model), SCORED_PER_STEP, room);
+                config, config.inFormats(model), maxModelLen(config, model), SCORED_PER_STEP, room);
     }
 
     /** What one of {@code ranks} ranks would take of a GPU that need not be here. */
     public static GpuMemory memoryOn(HardwareProfile hardware, int ranks, EngineConfig config, ModelSpec model) {
         return EnginePlanning.memory(
-                config, config.applied(model), ranks, SCORED_PER_STEP, budgetBytes(hardware, config));
+                config, config.inFormats(model), ranks, SCORED_PER_STEP, budgetBytes(hardware, config));
     }
 
     private static long budgetBytes(HardwareProfile hardware, EngineConfig config) {
@@ -158,7 +158,7 @@ public final class Engines {
     public static Optional<Roofline> roofline(EngineConfig config, EnginePlan plan, ModelSpec model) {
         return plan.backend() == Backend.CUDA
                 ? Optional.of(new Roofline(
-                        config.applied(model),
+                        config.inFormats(model),
                         plan.ranks(),
                         CudaDevices.peakRates(
                                 EnginePlanning.gpusOf(0, config, plan).get(0))))
@@ -229,7 +229,8 @@ public final class Engines {
                                 config.gpu().skipAllReduce(), config.gpu().deterministic()))
                 : CpuDevice.ranks(
                         plan.ranks(), plan.threadsPerRank(), config.gpu().skipAllReduce());
-        RankGroup workers = RankGroup.load(name, checkpoint.with(config.applied(checkpoint.spec())), devices, limits, layout);
+        RankGroup workers =
+                RankGroup.load(name, checkpoint.with(config.inFormats(checkpoint.spec())), devices, limits, layout);
         PageAllocator pages = new PageAllocator(layout, plan.prefixCache());
         Scheduler scheduler = new Scheduler(limits, pages, config.lengths().outputTokens());
         return new Replica(name, scheduler, pages, workers, plan.maxNumSeqs() * (1 + QUEUED_PER_RUNNING));

@@ -4,7 +4,6 @@ import nighttrain.executor.block.ModelBlocks;
 import nighttrain.executor.cache.CacheBudget;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.cache.CacheSpec;
-import nighttrain.executor.cache.CacheSpec.RecurrentState;
 import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.UserError;
@@ -36,7 +35,7 @@ public record GpuMemory(long budgetBytes, long weightBytes, long activationBytes
     static GpuMemory of(EngineConfig config, ModelSpec model, int ranks, int maxTokens, int maxSamples, long budget) {
         ModelBlocks.checkRanks(model, ranks);
         long usefulPerSequence = USEFUL_TOKENS * CacheSpec.bytesPerToken(model, 1, HardwareProfile.BF16_BYTES)
-                + model.stateElementsPerSequence() * RecurrentState.ELEMENT_BYTES;
+                + model.stateBytesPerSequence();
         return new GpuMemory(
                 budget,
                 ModelFootprint.gpuBytesPerRank(model, ranks),

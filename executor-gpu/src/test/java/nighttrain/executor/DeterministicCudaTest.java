@@ -48,6 +48,7 @@ class DeterministicCudaTest {
         "mistral-sliding-window,1,300",
         "qwen3_5,1,512",
         "qwen3_5,1,4096",
+        "granitemoehybrid,1,512",
         "llama-gqa,2,512",
         "parallel-track,2,512",
         "laneformer,2,512",

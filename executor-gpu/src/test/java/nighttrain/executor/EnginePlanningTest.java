@@ -16,6 +16,7 @@ import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.StateFormat;
 import org.junit.jupiter.api.Test;
 
 /** Batch and step sizes that follow from model, memory and lengths, on GPUs that are not here. */
@@ -142,6 +143,29 @@ class EnginePlanningTest {
         assertThat(memory.usedBytes(plan)).isLessThanOrEqualTo(memory.budgetBytes());
         assertThat(memory.isUseful()).as("256 states do not fit").isFalse();
         assertThat(Engines.planOn(card, 2, asked, model).ranks()).isEqualTo(2);
+    }
+
+    /** Weights, activations and a longest sequence's keys apart, the same memory holds twice as many states of half the size. */
+    @Test
+    void statesOfHalfTheSizeHaveTwiceAsManySlots() {
+        ModelSpec model = shape("qwen3.5-27b");
+        HardwareProfile card = gpu("H100", 80L << 30);
+        EngineConfig asked = EngineConfig.defaults()
+                .with(new Layout(1, 1))
+                .with(new StepConfig(0, 0, 512))
+                .with(new Lengths(384, 128));
+        EnginePlan exact = Engines.planOn(card, 1, asked, model);
+        EnginePlan half = Engines.planOn(card, 1, asked.with(StateFormat.BF16), model);
+        assertThat(2 * half.cache().slotBytes()).isEqualTo(exact.cache().slotBytes());
+        assertThat((double) half.cache().slots() / exact.cache().slots()).isBetween(1.6, 2.0);
+        GpuMemory memory = Engines.memoryOn(card, 1, asked, model);
+        assertThat(memory.usedBytes(half)).isLessThanOrEqualTo(memory.budgetBytes());
+        long keys = 256L * 256 * model.kvElementsPerToken() * 2;
+        assertThat(memory.usefulCacheBytes() - keys)
+                .isEqualTo(2
+                        * (Engines.memoryOn(card, 1, asked.with(StateFormat.BF16), model)
+                                        .usefulCacheBytes()
+                                - keys));
     }
 
     @Test

@@ -39,6 +39,8 @@ public final class Goldens {
                 "granitemoehybrid",
                 "granitemoehybrid-groups",
                 "granitemoehybrid-experts",
+                "gla",
+                "gla-convolved",
                 "gpt2",
                 "gpt2-unscaled",
                 "phi",
@@ -64,7 +66,7 @@ public final class Goldens {
 
     /** Whether GPUs have kernels for all of its parts. */
     public static boolean runsOnGpus(String name) {
-        return !name.startsWith("granitemoehybrid");
+        return true;
     }
 
     /** On how many ranks a checkpoint can run: four tracks or heads, two of whose key heads two ranks each have; or heads that are normed together. */

@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.within;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
 import java.nio.file.Path;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import nighttrain.executor.device.Device.PeakRates;
 import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.executor.perf.Roofline;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.WeightFormat;
@@ -135,6 +137,43 @@ class ShapesTest {
         ModelFootprint mixture = ModelFootprint.of(shape("qwen3.5-35b-a3b"));
         assertThat(mixture.kvElementsPerToken()).isEqualTo(2 * 10 * 2 * 256);
         assertThat(mixture.stateBytesPerSequence()).isEqualTo((60L << 20) + 4 * 30L * (2 * 2_048 + 4_096) * 3);
+    }
+
+    /** Tracks of delta nets beside one model of them: as many parameters and as large a state, a sixteenth of the synchronisations. */
+    @Test
+    void hybridsOfTracksAndWithoutAreTwins() {
+        ModelFootprint dense = ModelFootprint.of(shape("dense-hybrid-30b"));
+        ModelFootprint tracks = ModelFootprint.of(shape("track-hybrid-30b"));
+        assertThat(dense.parameters()).isEqualTo(29_933_882_368L);
+        assertThat(tracks.parameters()).isEqualTo(29_851_454_464L);
+        assertThat(tracks.kvElementsPerToken())
+                .isEqualTo(dense.kvElementsPerToken())
+                .isEqualTo(2 * 12 * 8 * 128);
+        assertThat(tracks.stateBytesPerSequence())
+                .isEqualTo(dense.stateBytesPerSequence())
+                .isEqualTo((144L << 20) + 4 * 36L * (2 * 4_096 + 8_192) * 3);
+        assertThat(dense.blockingSyncs()).isEqualTo(96);
+        assertThat(tracks.blockingSyncs()).isEqualTo(6);
+        ModelSpec track = shape("track-hybrid-30b");
+        assertThat(track.layers().stream()
+                        .map(layer -> layer.mixer() instanceof Attention ? "A" : "d")
+                        .collect(Collectors.joining()))
+                .isEqualTo("dddA".repeat(12));
+        assertThat(track.parameters().stream()
+                        .flatMap(one -> one.tensors().stream())
+                        .map(tensor -> tensor.ofTrack(7).name()))
+                .contains(
+                        "model.tracks.7.layers.0.linear_attn.in_proj_qkv.weight",
+                        "model.tracks.7.layers.3.self_attn.q_proj.weight");
+    }
+
+    /** As published: 3.19 billion parameters. */
+    @Test
+    void granite4HMicro() {
+        ModelFootprint footprint = ModelFootprint.of(shape("granite-4.0-h-micro"));
+        assertThat(footprint.parameters()).isEqualTo(3_191_396_096L);
+        assertThat(footprint.kvElementsPerToken()).isEqualTo(2 * 4 * 8 * 64);
+        assertThat(footprint.stateBytesPerSequence()).isEqualTo((72L << 20) + 4 * 36L * (4_096 + 256) * 3);
     }
 
     @Test

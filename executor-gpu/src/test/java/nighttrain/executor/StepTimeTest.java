@@ -23,6 +23,7 @@ import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.StateFormat;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -99,6 +100,9 @@ class StepTimeTest {
         double bytes = roofline.seconds(Step.decode(256, 1_000)) * bytesPerSecond;
         assertThat(states).isGreaterThan(weights);
         assertThat(bytes / (weights + states + keys)).as("and activations").isBetween(1.0, 1.08);
+        Roofline half = new Roofline(model.with(StateFormat.BF16), 1, new PeakRates(bytesPerSecond, 1e18));
+        assertThat(bytes - half.seconds(Step.decode(256, 1_000)) * bytesPerSecond)
+                .isCloseTo(states / 2, within(1e6));
         Roofline four = new Roofline(model, 4, new PeakRates(bytesPerSecond, 1e18));
         assertThat(four.seconds(Step.decode(256, 1_000)) * bytesPerSecond / bytes)
                 .isBetween(0.25, 0.28);

@@ -58,8 +58,11 @@ class EarlierVersionTest extends JobTest {
         assertThat(script().computations()).isEqualTo(OUTPUTS - FINISHED);
         // Settings that 0.1.0 did not have are added at their defaults.
         Map<String, String> grown = new TreeMap<>(begun);
-        grown.putAll(
-                Map.of("chat-template-args", "none", "logprobs-before-constraint", "false", "quantization", "auto"));
+        grown.putAll(Map.of(
+                "chat-template-args", "none",
+                "logprobs-before-constraint", "false",
+                "quantization", "auto",
+                "state-dtype", "fp32"));
         assertThat(fingerprint()).containsExactlyInAnyOrderEntriesOf(grown);
 
         copy("finished", dir.resolve("by-0.1.0"));

@@ -7,6 +7,7 @@ import java.util.stream.Stream;
 import nighttrain.executor.block.Buffers.BufferSpec;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.Parameter;
+import nighttrain.io.spec.StateFormat;
 import nighttrain.io.spec.WeightFormat;
 
 /**
@@ -79,7 +80,7 @@ public interface Block {
      *
      * @param flops a multiplication and an addition are two
      * @param elements of weights, activations, keys and values
-     * @param fp32 elements that are fp32 on every device: logits, states
+     * @param fp32 elements that are fp32 on every device: logits, most states
      * @param fp8 elements in 8 bits on GPUs; where there are any, the multiplications are of 8 bits, too
      * @param stored8 elements in 8 bits on GPUs that are multiplied in bf16: keys and values
      */
@@ -109,6 +110,13 @@ public interface Block {
                             tracks * rows * outputs,
                             0,
                             tracks * (outputs * inputs + rows * inputs));
+        }
+
+        /** With {@code states} elements of states read and written. */
+        static Operation ofStates(double flops, double elements, double states, StateFormat format) {
+            return format == StateFormat.FP32
+                    ? new Operation(flops, elements, states)
+                    : new Operation(flops, elements + states, 0);
         }
 
         /** Reading and writing {@code elements} of every track. */

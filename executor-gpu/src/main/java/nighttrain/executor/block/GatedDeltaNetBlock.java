@@ -18,22 +18,26 @@ import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.GatedDeltaNet;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Linear;
+import nighttrain.io.spec.StateFormat;
 import nighttrain.io.spec.WeightFormat;
 
 /** A gated delta net with its convolution: a rank has whole value heads and the key heads that they read. */
-record GatedDeltaNetBlock(GatedDeltaNet spec, Placement placement, WeightFormat inFormat, WeightFormat outFormat)
+record GatedDeltaNetBlock(
+        GatedDeltaNet spec, Placement placement, WeightFormat inFormat, WeightFormat outFormat, StateFormat states)
         implements Block {
     /** Of an element of S: it decays, and is part of {@code S^T k}, of {@code k u^T} and of {@code S^T q}. */
     private static final int FLOPS_PER_ELEMENT = 7;
 
     static GatedDeltaNetBlock of(GatedDeltaNet spec, Placement placement, ModelSpec model) {
-        GatedDeltaNetBlock plain = new GatedDeltaNetBlock(spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN);
+        GatedDeltaNetBlock plain =
+                new GatedDeltaNetBlock(spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN, model.states());
         int hidden = spec.output().outputs();
         return new GatedDeltaNetBlock(
                 spec,
                 placement,
                 model.formatOf(plain.first()).of(plain.inCols(), hidden),
-                model.formatOf(List.of(spec.output())).of(hidden, plain.shape().valueCols()));
+                model.formatOf(List.of(spec.output())).of(hidden, plain.shape().valueCols()),
+                model.states());
     }
 
     private List<Linear> first() {
@@ -101,14 +105,16 @@ record GatedDeltaNetBlock(GatedDeltaNet spec, Placement placement, WeightFormat 
         return List.of(
                 Operation.linear(tracks, step.tokens(), inCols(), hidden, inFormat),
                 Operation.linear(tracks, step.tokens(), gates, hidden),
-                new Operation(
+                Operation.ofStates(
                         2 * tokens * mixing * spec.convolution().width(),
                         2 * tokens * mixing,
-                        2 * sequences * latestElements()),
-                new Operation(
+                        2 * sequences * latestElements(),
+                        states),
+                Operation.ofStates(
                         FLOPS_PER_ELEMENT * tokens * stateElements(),
                         tokens * (mixing + gates + values),
-                        2 * sequences * stateElements()),
+                        2 * sequences * stateElements(),
+                        states),
                 Operation.memory(tracks, step.tokens() * 3.0 * values),
                 Operation.linear(tracks, step.tokens(), hidden, values, outFormat));
     }

@@ -11,6 +11,7 @@ import nighttrain.executor.block.Block.StepSize;
 import nighttrain.executor.device.Ops.Norm;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.GatedDeltaNet;
+import nighttrain.io.spec.GatedLinearAttention;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.LayerSpec.FeedForward;
 import nighttrain.io.spec.LayerSpec.Mixer;
@@ -30,6 +31,9 @@ public record LayerBlock(LayerSpec spec, Block mixer, Block feedForward, Placeme
     private static Block block(Mixer mixer, Placement placement, ModelSpec model) {
         if (mixer instanceof GatedDeltaNet net) {
             return GatedDeltaNetBlock.of(net, placement, model);
+        }
+        if (mixer instanceof GatedLinearAttention linear) {
+            return GatedLinearAttentionBlock.of(linear, placement, model);
         }
         return mixer instanceof Mamba2 mamba
                 ? Mamba2Block.of(mamba, placement, model)

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.DoubleUnaryOperator;
+import java.util.function.IntFunction;
 import nighttrain.executor.architecture.Architecture.Placement;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Device;
@@ -94,7 +95,13 @@ public final class Loader {
 
     /** A layer's states: a slot for every sequence, and one that belongs to none. */
     States states(String role, int elements) {
-        return recurrentOps().states(role, placement.localTracks(), cache.slots() + 1, elements);
+        return recurrentOps()
+                .states(
+                        role,
+                        placement.localTracks(),
+                        cache.slots() + 1,
+                        elements,
+                        checkpoint.spec().states());
     }
 
     /** A number of every head that this rank has. */
@@ -141,6 +148,51 @@ public final class Loader {
                         .bias()
                         .map(name -> device.constant(
                                 "bias of " + role, tracks, 1, own, perOutput(name, parts, 1, channels))));
+    }
+
+    /** Convolutions of projections side by side, as wide as one another, each a tensor of its own. */
+    Convolution convolutions(String role, List<nighttrain.io.spec.Parameter.Convolution> convolutions) {
+        int width = convolutions.get(0).width();
+        List<Integer> channels = convolutions.stream()
+                .map(nighttrain.io.spec.Parameter.Convolution::channels)
+                .toList();
+        float[] weights = sideBySide(
+                width,
+                channels,
+                i -> perOutput(
+                        convolutions.get(i).weight(), channels.subList(i, i + 1), width, channels.get(i), 1, width));
+        Optional<float[]> bias = convolutions.get(0).bias().isEmpty()
+                ? Optional.empty()
+                : Optional.of(sideBySide(
+                        1,
+                        channels,
+                        i -> perOutput(
+                                convolutions.get(i).bias().orElseThrow(),
+                                channels.subList(i, i + 1),
+                                1,
+                                channels.get(i))));
+        int tracks = placement.localTracks();
+        int own = channels.stream().mapToInt(placement::share).sum();
+        return new Convolution(
+                device.constant(role, tracks, width, own, weights),
+                bias.map(values -> device.constant("bias of " + role, tracks, 1, own, values)));
+    }
+
+    /** Of {@code rows} rows of every track: the rows of each part beside those of the part before. */
+    private float[] sideBySide(int rows, List<Integer> parts, IntFunction<float[]> part) {
+        int own = parts.stream().mapToInt(placement::share).sum();
+        int all = placement.localTracks() * rows;
+        float[] values = new float[all * own];
+        int column = 0;
+        for (int i = 0; i < parts.size(); i++) {
+            int cols = placement.share(parts.get(i));
+            float[] of = part.apply(i);
+            for (int row = 0; row < all; row++) {
+                System.arraycopy(of, row * cols, values, row * own + column, cols);
+            }
+            column += cols;
+        }
+        return values;
     }
 
     /**

@@ -19,21 +19,24 @@ import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.Mamba2;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Linear;
+import nighttrain.io.spec.StateFormat;
 import nighttrain.io.spec.WeightFormat;
 
 /** Mamba-2 with its convolution: a rank has whole groups of heads, since outputs are normed by group. */
-record Mamba2Block(Mamba2 spec, Placement placement, WeightFormat inFormat, WeightFormat outFormat) implements Block {
+record Mamba2Block(Mamba2 spec, Placement placement, WeightFormat inFormat, WeightFormat outFormat, StateFormat states)
+        implements Block {
     /** Of an element of S: it decays, and is part of {@code B x^T} and of {@code S^T C}. */
     private static final int FLOPS_PER_ELEMENT = 5;
 
     static Mamba2Block of(Mamba2 spec, Placement placement, ModelSpec model) {
-        Mamba2Block plain = new Mamba2Block(spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN);
+        Mamba2Block plain = new Mamba2Block(spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN, model.states());
         int hidden = spec.output().outputs();
         return new Mamba2Block(
                 spec,
                 placement,
                 model.formatOf(plain.first()).of(plain.inCols(), hidden),
-                model.formatOf(List.of(spec.output())).of(hidden, plain.shape().valueCols()));
+                model.formatOf(List.of(spec.output())).of(hidden, plain.shape().valueCols()),
+                model.states());
     }
 
     private List<Linear> first() {
@@ -80,11 +83,6 @@ record Mamba2Block(Mamba2 spec, Placement placement, WeightFormat inFormat, Weig
     }
 
     @Override
-    public Optional<String> missingOnGpus() {
-        return Optional.of("Mamba-2");
-    }
-
-    @Override
     public List<Fp8Matrix> fp8Matrices() {
         int hidden = spec.output().outputs();
         return Stream.concat(
@@ -110,14 +108,16 @@ record Mamba2Block(Mamba2 spec, Placement placement, WeightFormat inFormat, Weig
         double values = shape().valueCols();
         return List.of(
                 Operation.linear(tracks, step.tokens(), inCols(), hidden, inFormat),
-                new Operation(
+                Operation.ofStates(
                         2 * tokens * convolved * spec.convolution().width(),
                         2 * tokens * convolved,
-                        2 * sequences * latestElements()),
-                new Operation(
+                        2 * sequences * latestElements(),
+                        states),
+                Operation.ofStates(
                         FLOPS_PER_ELEMENT * tokens * stateElements(),
                         tokens * (convolved + shape().heads() + values),
-                        2 * sequences * stateElements()),
+                        2 * sequences * stateElements(),
+                        states),
                 Operation.memory(tracks, step.tokens() * 3.0 * values),
                 Operation.linear(tracks, step.tokens(), hidden, values, outFormat));
     }

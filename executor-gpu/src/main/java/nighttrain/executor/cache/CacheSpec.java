@@ -49,10 +49,7 @@ public sealed interface CacheSpec extends Serializable {
      *
      * @param bytes of one layer's state, over all ranks
      */
-    record RecurrentState(long bytes) implements CacheSpec {
-        /** States are kept in fp32 on every device: each token adds to them. */
-        public static final int ELEMENT_BYTES = Float.BYTES;
-    }
+    record RecurrentState(long bytes) implements CacheSpec {}
 
     /**
      * What the layers of a model keep, layer by layer.
@@ -84,6 +81,8 @@ public sealed interface CacheSpec extends Serializable {
                         attention.window() >= maxModelLen ? 0 : attention.window(),
                         elementBytes,
                         model.kvFormat())
-                : new RecurrentState(model.trackCount() * mixer.stateElements() * RecurrentState.ELEMENT_BYTES);
+                : new RecurrentState(model.trackCount()
+                        * mixer.stateElements()
+                        * model.states().bytes());
     }
 }

@@ -2,6 +2,7 @@ package nighttrain.executor.device;
 
 import java.util.Optional;
 import nighttrain.executor.device.Ops.Norm;
+import nighttrain.io.spec.StateFormat;
 
 /**
  * What models with recurrent mixers need beyond {@link Ops}: states of a fixed size, and gates of what mixers put out. A sequence's state is
@@ -9,12 +10,14 @@ import nighttrain.executor.device.Ops.Norm;
  */
 public interface RecurrentOps {
     /**
-     * States of one layer, in fp32.
+     * States of one layer.
      *
      * @param slots of a track
      * @param elements of a slot
+     * @param format that they are kept in from token to token, or where a device takes several tokens at once, from step to step; the
+     *     operations compute in fp32
      */
-    States states(String role, int tracks, int slots, int elements);
+    States states(String role, int tracks, int slots, int elements, StateFormat format);
 
     /**
      * In the first columns of {@code x}, as many as there are channels: {@code x[t] = silu(bias + sum over j < width of weights[j] x[t - width + 1
@@ -45,6 +48,17 @@ public interface RecurrentOps {
      * @param states {@code [heads, stateSize, headDim]} of every sequence: S
      */
     void selectiveScan(Tensor out, Tensor projected, ScanShape shape, Decay decay, Tensor skip, States states);
+
+    /**
+     * Gated linear attention (arXiv 2312.06635): for every token of a sequence and every head {@code S = diag(e^g) S + k v^T; out = S^T q /
+     * sqrt(keyDim)} with {@code g = max(logsigmoid(a) / divisor, least)} for every row of S.
+     *
+     * @param out {@code [tracks, tokens, valueCols]}
+     * @param qkv {@code [tracks, tokens, at least 2 keyCols + valueCols]}: queries, keys and values side by side
+     * @param decays {@code [tracks, tokens, keyCols]}: a
+     * @param states {@code [heads, keyDim, valueDim]} of every sequence: S
+     */
+    void gatedLinear(Tensor out, Tensor qkv, Tensor decays, LinearShape shape, States states);
 
     /**
      * By head, as wide as the norm: {@code x = norm(x) * silu(gate)}.
@@ -101,6 +115,30 @@ public interface RecurrentOps {
         /** Columns of all value heads. */
         public int valueCols() {
             return valueHeads * valueDim;
+        }
+
+        /** Columns of queries, keys and values side by side. */
+        public int qkvCols() {
+            return 2 * keyCols() + valueCols();
+        }
+    }
+
+    /**
+     * What one layer of gated linear attention looks like on one rank, per track.
+     *
+     * @param heads of queries, keys and values
+     * @param divisor of a decay's logarithm
+     * @param least that the logarithm may be
+     */
+    record LinearShape(int heads, int keyDim, int valueDim, float divisor, float least) {
+        /** Columns of all queries, and of all keys. */
+        public int keyCols() {
+            return heads * keyDim;
+        }
+
+        /** Columns of all values. */
+        public int valueCols() {
+            return heads * valueDim;
         }
 
         /** Columns of queries, keys and values side by side. */

@@ -7,7 +7,6 @@ import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.DryRun.AllReduceCount;
 import nighttrain.executor.block.ModelBlocks;
 import nighttrain.executor.cache.CacheSpec;
-import nighttrain.executor.cache.CacheSpec.RecurrentState;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter;
 import nighttrain.io.spec.Parameter.Norm;
@@ -44,7 +43,7 @@ public record ModelFootprint(
                 model.parameterCount(),
                 model.activeParameterCount(),
                 model.kvElementsPerToken(),
-                model.stateElementsPerSequence() * RecurrentState.ELEMENT_BYTES,
+                model.stateBytesPerSequence(),
                 allReduces.blocking(),
                 allReduces.overlapped(),
                 (long) allReduces.total() * model.hiddenSize());

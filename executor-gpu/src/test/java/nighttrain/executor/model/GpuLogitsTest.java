@@ -63,7 +63,6 @@ class GpuLogitsTest {
 
     static Stream<Arguments> shapesAndRanks() {
         return Stream.of(Shapes.values())
-                .filter(shape -> !shape.hasMamba2())
                 .flatMap(shape -> Stream.of(1, 2, 4).map(ranks -> Arguments.of(shape, ranks)));
     }
 

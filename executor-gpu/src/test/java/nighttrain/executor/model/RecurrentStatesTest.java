@@ -12,6 +12,7 @@ import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Backend;
@@ -42,6 +43,7 @@ import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.step.StepLimits;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.spec.StateFormat;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -54,23 +56,47 @@ class RecurrentStatesTest {
 
     /** Of a prompt of 80 tokens in two pieces: no bit of any position's logits changes. */
     @ParameterizedTest
-    @CsvSource({"qwen3_5, 1", "qwen3_5, 2", "qwen3_5, 4", "granitemoehybrid, 1"})
+    @CsvSource({"qwen3_5, 1", "qwen3_5, 2", "qwen3_5, 4", "granitemoehybrid, 1", "gla-convolved, 2"})
     void noCutOfThePromptChangesABit(String name, int ranks) throws Exception {
         Golden golden = Goldens.of(name).get(2);
-        Generation whole = answer(name, ranks, 1024, golden.ids());
+        Generation whole = answer(name, ranks, StateFormat.FP32, 1024, golden.ids());
         assertThat(whole.tokens()).isEqualTo(golden.greedy());
         assertThat(whole.promptLogprobs()).hasSize(golden.ids().length - 1);
         for (int cut : new int[] {1, 2, 3, 4, 5, 62, 63, 64, 65, 66, 79}) {
-            Generation inPieces = answer(name, ranks, cut, golden.ids());
+            Generation inPieces = answer(name, ranks, StateFormat.FP32, cut, golden.ids());
             assertThat(inPieces.promptLogprobs()).as("cut at %d", cut).isEqualTo(whole.promptLogprobs());
             assertThat(inPieces.logprobs()).as("cut at %d", cut).isEqualTo(whole.logprobs());
         }
     }
 
-    private static Generation answer(String name, int ranks, int maxBatchTokens, int[] prompt) throws Exception {
+    /** States are rounded after every token, so no cut changes a bit of them either; what they cost is small, and more than nothing. */
+    @ParameterizedTest
+    @CsvSource({"qwen3_5, 1", "granitemoehybrid, 1"})
+    void statesInHalfTheMemory(String name, int ranks) throws Exception {
+        int[] prompt = Goldens.of(name).get(2).ids();
+        List<TokenLogprobs> exact =
+                answer(name, ranks, StateFormat.FP32, 1024, prompt).promptLogprobs();
+        Generation whole = answer(name, ranks, StateFormat.BF16, 1024, prompt);
+        assertThat(whole.promptLogprobs()).isNotEqualTo(exact);
+        double apart = IntStream.range(0, exact.size())
+                .mapToDouble(i -> Math.abs(
+                        whole.promptLogprobs().get(i).logprob() - exact.get(i).logprob()))
+                .average()
+                .orElseThrow();
+        assertThat(apart).isBetween(1e-4, 1e-1);
+        for (int cut : new int[] {1, 3, 63, 64, 79}) {
+            Generation inPieces = answer(name, ranks, StateFormat.BF16, cut, prompt);
+            assertThat(inPieces.promptLogprobs()).as("cut at %d", cut).isEqualTo(whole.promptLogprobs());
+            assertThat(inPieces.logprobs()).as("cut at %d", cut).isEqualTo(whole.logprobs());
+        }
+    }
+
+    private static Generation answer(String name, int ranks, StateFormat states, int maxBatchTokens, int[] prompt)
+            throws Exception {
         EngineConfig config = EngineConfig.on(Backend.CPU)
                 .with(new Layout(1, ranks))
                 .with(new StepConfig(1, maxBatchTokens, 0))
+                .with(states)
                 .withThreads(2);
         try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint(name));
                 Engine engine = Engines.open(config, checkpoint);

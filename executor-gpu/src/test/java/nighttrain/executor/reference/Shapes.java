@@ -114,11 +114,6 @@ public enum Shapes {
         };
     }
 
-    /** Whether it has layers of Mamba-2, which GPUs cannot compute yet. */
-    public boolean hasMamba2() {
-        return this == RECURRENT || name().startsWith("HYBRID");
-    }
-
     /**
      * Llama's layers, or those of Kraken's authors, who give biases or none, and heads of odd widths.
      *

@@ -81,7 +81,7 @@ class RecordedStepsTest {
 
     /** States are where they are from step to step, and those of rows that pad a batch in nobody's slot. */
     @ParameterizedTest
-    @CsvSource({"qwen3_5,1", "qwen3_5,2"})
+    @CsvSource({"qwen3_5,1", "qwen3_5,2", "granitemoehybrid,1"})
     void recurrentLayers(String golden, int ranks) {
         try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint(golden))) {
             replaysChangeNoBit(GPUS, checkpoint, ranks);

@@ -3,6 +3,7 @@ package nighttrain.io.checkpoint;
 import java.util.List;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Linear;
+import nighttrain.io.spec.StateFormat;
 import nighttrain.io.spec.TensorSpec;
 import nighttrain.io.spec.WeightFormat;
 
@@ -72,7 +73,7 @@ public interface Checkpoint extends AutoCloseable {
     @Override
     void close();
 
-    /** A checkpoint whose spec says in what an engine keeps weights, keys and values. */
+    /** A checkpoint whose spec says in what an engine keeps weights, keys, values and states. */
     record ChosenFormats(Checkpoint of, ModelSpec spec) implements Checkpoint {
         @Override
         public boolean has(String name) {

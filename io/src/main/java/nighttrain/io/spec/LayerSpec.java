@@ -76,7 +76,7 @@ public record LayerSpec(
     }
 
     /** The part of a layer that lets tokens see one another. */
-    public sealed interface Mixer permits Attention, GatedDeltaNet, Mamba2 {
+    public sealed interface Mixer permits Attention, GatedDeltaNet, GatedLinearAttention, Mamba2 {
         List<Parameter> parameters();
 
         /** Its sizes, for people: {@code 32 heads (8 KV) of 128}. */

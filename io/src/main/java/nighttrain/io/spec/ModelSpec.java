@@ -27,8 +27,7 @@ import nighttrain.io.spec.Parameter.Table;
  * @param head the stream to logits
  * @param spellings other ways in which published checkpoints begin tensor names
  * @param quantization of the checkpoint's weights, where they are stored in 8 bits
- * @param weights which of them an engine keeps in 8 bits
- * @param keysAndValues what an engine is asked to keep them in
+ * @param kept what an engine is asked to keep numbers in
  */
 public record ModelSpec(
         String modelType,
@@ -40,8 +39,17 @@ public record ModelSpec(
         Head head,
         List<Spelling> spellings,
         Optional<Quantization> quantization,
-        WeightFormat.Choice weights,
-        KvFormat.Choice keysAndValues) {
+        Kept kept) {
+    /**
+     * What an engine is asked to keep numbers in.
+     *
+     * @param weights which of them in 8 bits
+     * @param states of recurrent mixers
+     */
+    public record Kept(WeightFormat.Choice weights, KvFormat.Choice keysAndValues, StateFormat states) {
+        static final Kept PLAIN = new Kept(WeightFormat.Choice.NONE, KvFormat.Choice.BF16, StateFormat.FP32);
+    }
+
     /** Of weights that are stored as they are. */
     public ModelSpec(
             String modelType,
@@ -62,8 +70,7 @@ public record ModelSpec(
                 head,
                 spellings,
                 Optional.empty(),
-                WeightFormat.Choice.NONE,
-                KvFormat.Choice.BF16);
+                Kept.PLAIN);
     }
 
     public ModelSpec {
@@ -96,42 +103,60 @@ public record ModelSpec(
     /** The same with another head. */
     public ModelSpec withHead(Head other) {
         return new ModelSpec(
-                modelType, maxPositions, embedding, layers, wiring, finalNorm, other, spellings, quantization, weights, keysAndValues);
+                modelType, maxPositions, embedding, layers, wiring, finalNorm, other, spellings, quantization, kept);
     }
 
     /** The same with another embedding. */
     public ModelSpec withEmbedding(Embedding other) {
         return new ModelSpec(
-                modelType, maxPositions, other, layers, wiring, finalNorm, head, spellings, quantization, weights, keysAndValues);
+                modelType, maxPositions, other, layers, wiring, finalNorm, head, spellings, quantization, kept);
     }
 
     /** The same with other spellings. */
     public ModelSpec withSpellings(List<Spelling> other) {
         return new ModelSpec(
-                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, other, quantization, weights, keysAndValues);
+                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, other, quantization, kept);
     }
 
     /** The same with weights that are stored so. */
     public ModelSpec withQuantization(Quantization other) {
         return new ModelSpec(
-                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, spellings, Optional.of(other), weights, keysAndValues);
+                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, spellings, Optional.of(other), kept);
     }
 
     /** The same with weights that an engine keeps so. */
     public ModelSpec with(WeightFormat.Choice other) {
-        return new ModelSpec(
-                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, spellings, quantization, other, keysAndValues);
+        return with(new Kept(other, kept.keysAndValues, kept.states));
     }
 
     /** The same with keys and values that an engine keeps so. */
     public ModelSpec with(KvFormat.Choice other) {
+        return with(new Kept(kept.weights, other, kept.states));
+    }
+
+    /** The same with states that an engine keeps so. */
+    public ModelSpec with(StateFormat other) {
+        return with(new Kept(kept.weights, kept.keysAndValues, other));
+    }
+
+    private ModelSpec with(Kept other) {
         return new ModelSpec(
-                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, spellings, quantization, weights, other);
+                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, spellings, quantization, other);
+    }
+
+    /** Which weights an engine keeps in 8 bits. */
+    public WeightFormat.Choice weights() {
+        return kept.weights;
+    }
+
+    /** What an engine keeps the states of recurrent mixers in. */
+    public StateFormat states() {
+        return kept.states;
     }
 
     /** What an engine keeps keys and values in. */
     public KvFormat kvFormat() {
-        boolean fp8 = switch (keysAndValues) {
+        boolean fp8 = switch (kept.keysAndValues) {
             case BF16 -> false;
             case FP8 -> true;
             case AUTO -> quantization.filter(Quantization::keysAndValues).isPresent();
@@ -141,7 +166,7 @@ public record ModelSpec(
 
     /** What an engine keeps the weights of a layer's matrix in, which is made of {@code parts}. */
     public WeightFormat formatOf(List<Linear> parts) {
-        boolean wanted = switch (weights) {
+        boolean wanted = switch (kept.weights) {
             case NONE -> false;
             case FP8 -> true;
             case AUTO ->
@@ -211,6 +236,11 @@ public record ModelSpec(
                 * layers.stream()
                         .mapToLong(layer -> layer.mixer().stateElements())
                         .sum();
+    }
+
+    /** The same in bytes. */
+    public long stateBytesPerSequence() {
+        return stateElementsPerSequence() * kept.states.bytes();
     }
 
     /** What sets its parts apart, for people: {@code RMSNorm, SwiGLU, RoPE}. */

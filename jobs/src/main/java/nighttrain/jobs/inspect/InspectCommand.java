@@ -80,7 +80,11 @@ public final class InspectCommand implements Command {
                     ModelFootprint.kvBytesPerRank(config.with(KvFormat.Choice.FP8), 1),
                     config.with(KvFormat.Choice.AUTO).kvFormat() == KvFormat.FP8 ? ", for which it asks" : "");
             if (footprint.stateBytesPerSequence() > 0) {
-                line(out, "state", "%,d bytes per sequence in fp32, of any length", footprint.stateBytesPerSequence());
+                line(
+                        out,
+                        "state",
+                        "%,d bytes per sequence in fp32, of any length; half in bf16 (--state-dtype)",
+                        footprint.stateBytesPerSequence());
             }
             line(
                     out,

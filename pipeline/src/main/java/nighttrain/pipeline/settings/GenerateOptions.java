@@ -160,7 +160,8 @@ public record GenerateOptions(
                         values.get(Settings.DETERMINISTIC),
                         false),
                 new Lengths(0, expectedOutput(values)),
-                values.get(Settings.QUANTIZATION));
+                values.get(Settings.QUANTIZATION),
+                values.get(Settings.STATE_DTYPE));
     }
 
     /** Until outputs show their lengths. Few are longer than a thousand tokens, whatever is allowed; labels are scored in one step. */

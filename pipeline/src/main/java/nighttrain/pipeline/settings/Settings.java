@@ -36,6 +36,7 @@ import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.KvFormat;
+import nighttrain.io.spec.StateFormat;
 import nighttrain.io.spec.WeightFormat;
 import nighttrain.io.text.Truncation;
 import nighttrain.pipeline.settings.Setting.OutputEffect;
@@ -87,6 +88,15 @@ public final class Settings {
             "number format of keys and values: fp8 in 8 bits, which holds twice as many; auto as the checkpoint asks, mostly bf16",
             SettingGroup.MODEL,
             BY_OTHER_VALUE);
+
+    public static final Setting<StateFormat> STATE_DTYPE = of(
+            "stateDtype",
+            choice(StateFormat.class),
+            ASKED.states(),
+            "fp32|bf16",
+            "number format of the states that recurrent layers keep; bf16 takes half the memory",
+            SettingGroup.MODEL,
+            BY_VALUE);
 
     public static final Setting<String> INPUT_PATH = optional(
             "input", PATH, "PATH", "prompts: a file, a directory or a pattern, any Hadoop URI", INPUT, BY_CONTENT);

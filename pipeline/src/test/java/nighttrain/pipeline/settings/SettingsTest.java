@@ -22,6 +22,7 @@ class SettingsTest {
         --dtype auto
         --quantization auto
         --kv-cache-dtype auto
+        --state-dtype fp32
         --input
         --format parquet
         --format-option []
@@ -108,6 +109,7 @@ class SettingsTest {
                 .containsExactly(
                         "--load-format",
                         "--quantization",
+                        "--state-dtype",
                         "--id-column",
                         "--limit",
                         "--system",

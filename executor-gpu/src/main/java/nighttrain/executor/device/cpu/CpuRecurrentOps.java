@@ -5,6 +5,8 @@ import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.device.RecurrentOps;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.step.Batch;
+import nighttrain.io.checkpoint.Bfloat16;
+import nighttrain.io.spec.StateFormat;
 
 /**
  * Recurrent mixers in fp32, token by token as their equations stand, so that the result depends neither on how a prompt was cut into
@@ -28,25 +30,60 @@ final class CpuRecurrentOps implements RecurrentOps {
         this.step = step;
     }
 
-    /** One array a slot and track: there is one once its slot is used. */
-    private record CpuStates(float[][][] slots, int elements) implements States {
-        float[] of(int track, Batch batch, int sequence) {
-            return slots[track][batch.slots()[sequence]];
-        }
-
+    /** One array a slot and track, of floats or of bf16: there is one once its slot is used. */
+    private record CpuStates(Object[][] slots, int elements, StateFormat format) implements States {
         /** Of every sequence of the batch: threads that share its heads find it there. */
         void allocate(Batch batch) {
-            for (float[][] ofTrack : slots) {
+            for (Object[] ofTrack : slots) {
                 for (int slot : batch.slots()) {
-                    ofTrack[slot] = ofTrack[slot] == null ? new float[elements] : ofTrack[slot];
+                    if (ofTrack[slot] == null) {
+                        ofTrack[slot] = isExact() ? new float[elements] : new short[elements];
+                    }
                 }
+            }
+        }
+
+        boolean isExact() {
+            return format == StateFormat.FP32;
+        }
+
+        float[] floats(int track, int slot) {
+            return (float[]) slots[track][slot];
+        }
+
+        void read(int track, int slot, int from, float[] to, int at, int count) {
+            if (isExact()) {
+                System.arraycopy(floats(track, slot), from, to, at, count);
+                return;
+            }
+            short[] kept = (short[]) slots[track][slot];
+            for (int i = 0; i < count; i++) {
+                to[at + i] = Bfloat16.toFloat(kept[from + i]);
+            }
+        }
+
+        void keep(int track, int slot, int to, float[] of, int at, int count) {
+            if (isExact()) {
+                System.arraycopy(of, at, floats(track, slot), to, count);
+                return;
+            }
+            short[] kept = (short[]) slots[track][slot];
+            for (int i = 0; i < count; i++) {
+                kept[to + i] = Bfloat16.of(of[at + i]);
+            }
+        }
+
+        /** To what is kept of them: so a token finds the same whether it is in the step of the tokens before it, or not. */
+        void round(float[] values, int from, int count) {
+            for (int i = from; !isExact() && i < from + count; i++) {
+                values[i] = Bfloat16.toFloat(Bfloat16.of(values[i]));
             }
         }
     }
 
     @Override
-    public States states(String role, int tracks, int slots, int elements) {
-        return new CpuStates(new float[tracks][slots][], elements);
+    public States states(String role, int tracks, int slots, int elements, StateFormat format) {
+        return new CpuStates(new Object[tracks][slots], elements, format);
     }
 
     @Override
@@ -77,13 +114,14 @@ final class CpuRecurrentOps implements RecurrentOps {
         int before = weights.rows() - 1;
         int first = batch.queryStarts()[sequence];
         int tokens = batch.queryStarts()[sequence + 1] - first;
-        float[] state = latest.of(track, batch, sequence);
+        int slot = batch.slots()[sequence];
         float[] text = new float[(before + tokens) * count];
         for (int i = 0; i < before && !batch.begins(sequence); i++) {
-            System.arraycopy(state, i * weights.cols() + from, text, i * count, count);
+            latest.read(track, slot, i * weights.cols() + from, text, i * count, count);
         }
         for (int i = 0; i < tokens; i++) {
             System.arraycopy(x.data(), x.row(track, first + i) + from, text, (before + i) * count, count);
+            latest.round(text, (before + i) * count, count);
         }
         for (int i = 0; i < tokens; i++) {
             int at = x.row(track, first + i) + from;
@@ -94,7 +132,7 @@ final class CpuRecurrentOps implements RecurrentOps {
             InnerLoops.CHOSEN.sigmoidMul(x.data(), at, x.data(), at, count);
         }
         for (int i = 0; i < before; i++) {
-            System.arraycopy(text, (tokens + i) * count, state, i * weights.cols() + from, count);
+            latest.keep(track, slot, i * weights.cols() + from, text, (tokens + i) * count, count);
         }
     }
 
@@ -116,28 +154,28 @@ final class CpuRecurrentOps implements RecurrentOps {
     @Override
     public void gatedDelta(Tensor out, Tensor qkv, Tensor betaDecay, DeltaShape shape, Decay decay, States states) {
         int elements = shape.keyDim() * shape.valueDim();
-        forTokens((CpuStates) states, shape.valueHeads(), elements, (track, head, state, from, to) -> {
-            DeltaHead one = new DeltaHead(
-                    (CpuTensor) out,
-                    (CpuTensor) qkv,
-                    (CpuTensor) betaDecay,
-                    shape,
-                    decay,
-                    track,
-                    head,
-                    state,
-                    new float[shape.keyDim()],
-                    new float[shape.valueDim()]);
-            for (int row = from; row < to; row++) {
-                one.token(row);
-            }
-        });
+        forTokens(
+                (CpuStates) states,
+                shape.valueHeads(),
+                elements,
+                (track, head, state, first) -> new DeltaHead(
+                        (CpuTensor) out,
+                        (CpuTensor) qkv,
+                        (CpuTensor) betaDecay,
+                        shape,
+                        decay,
+                        track,
+                        head,
+                        state,
+                        first,
+                        new float[shape.keyDim()],
+                        new float[shape.valueDim()]));
     }
 
     /**
      * One value head of one sequence.
      *
-     * @param state of all its heads
+     * @param first where its state begins in {@code state}
      * @param unit room for a key or a query of length 1
      * @param added room for what a token adds to the state, but for its key
      */
@@ -150,10 +188,12 @@ final class CpuRecurrentOps implements RecurrentOps {
             int track,
             int head,
             float[] state,
+            int first,
             float[] unit,
-            float[] added) {
-        void token(int row) {
-            int first = head * shape.keyDim() * shape.valueDim();
+            float[] added)
+            implements Head {
+        @Override
+        public void token(int row) {
             int q = qkv.row(track, row) + head / (shape.valueHeads() / shape.keyHeads()) * shape.keyDim();
             int v = qkv.row(track, row) + 2 * shape.keyCols() + head * shape.valueDim();
             int b = betaDecay.row(track, row) + head;
@@ -186,27 +226,27 @@ final class CpuRecurrentOps implements RecurrentOps {
     @Override
     public void selectiveScan(Tensor out, Tensor projected, ScanShape shape, Decay decay, Tensor skip, States states) {
         int elements = shape.stateSize() * shape.headDim();
-        forTokens((CpuStates) states, shape.heads(), elements, (track, head, state, from, to) -> {
-            ScanHead one = new ScanHead(
-                    (CpuTensor) out,
-                    (CpuTensor) projected,
-                    shape,
-                    decay,
-                    ofHead(skip, track, head),
-                    track,
-                    head,
-                    state,
-                    new float[shape.headDim()]);
-            for (int row = from; row < to; row++) {
-                one.token(row);
-            }
-        });
+        forTokens(
+                (CpuStates) states,
+                shape.heads(),
+                elements,
+                (track, head, state, first) -> new ScanHead(
+                        (CpuTensor) out,
+                        (CpuTensor) projected,
+                        shape,
+                        decay,
+                        ofHead(skip, track, head),
+                        track,
+                        head,
+                        state,
+                        first,
+                        new float[shape.headDim()]));
     }
 
     /**
      * One head of one sequence.
      *
-     * @param state of all its heads
+     * @param first where its state begins in {@code state}
      * @param added room for what a token adds to the state, but for its B
      */
     private record ScanHead(
@@ -218,9 +258,11 @@ final class CpuRecurrentOps implements RecurrentOps {
             int track,
             int head,
             float[] state,
-            float[] added) {
-        void token(int row) {
-            int first = head * shape.stateSize() * shape.headDim();
+            int first,
+            float[] added)
+            implements Head {
+        @Override
+        public void token(int row) {
             float[] data = projected.data();
             int start = projected.row(track, row);
             int x = start + head * shape.headDim();
@@ -236,6 +278,65 @@ final class CpuRecurrentOps implements RecurrentOps {
             decayAndAdd(state, first, kept, data, in, shape.stateSize(), added);
             int read = in + shape.groupCols();
             InnerLoops.CHOSEN.addValues(out.data(), o, data, read, shape.stateSize(), state, first, added.length);
+        }
+    }
+
+    @Override
+    public void gatedLinear(Tensor out, Tensor qkv, Tensor decays, LinearShape shape, States states) {
+        int elements = shape.keyDim() * shape.valueDim();
+        forTokens(
+                (CpuStates) states,
+                shape.heads(),
+                elements,
+                (track, head, state, first) -> new LinearHead(
+                        (CpuTensor) out,
+                        (CpuTensor) qkv,
+                        (CpuTensor) decays,
+                        shape,
+                        track,
+                        head,
+                        state,
+                        first,
+                        new float[shape.keyDim()]));
+    }
+
+    /**
+     * One head of one sequence.
+     *
+     * @param first where its state begins in {@code state}
+     * @param scaled room for a query
+     */
+    private record LinearHead(
+            CpuTensor out,
+            CpuTensor qkv,
+            CpuTensor decays,
+            LinearShape shape,
+            int track,
+            int head,
+            float[] state,
+            int first,
+            float[] scaled)
+            implements Head {
+        @Override
+        public void token(int row) {
+            int cols = shape.valueDim();
+            int q = qkv.row(track, row) + head * shape.keyDim();
+            int k = q + shape.keyCols();
+            int v = qkv.row(track, row) + 2 * shape.keyCols() + head * cols;
+            int a = decays.row(track, row) + head * shape.keyDim();
+            for (int i = 0; i < shape.keyDim(); i++) {
+                float logarithm = -softplus(-decays.data()[a + i]) / shape.divisor();
+                float kept = Exponential.of(Math.max(logarithm, shape.least()));
+                float key = qkv.data()[k + i];
+                int at = first + i * cols;
+                for (int j = 0; j < cols; j++) {
+                    state[at + j] = kept * state[at + j] + key * qkv.data()[v + j];
+                }
+                scaled[i] = (float) (qkv.data()[q + i] / Math.sqrt(shape.keyDim()));
+            }
+            int o = out.row(track, row) + head * cols;
+            Arrays.fill(out.data(), o, o + cols, 0);
+            InnerLoops.CHOSEN.addValues(out.data(), o, scaled, 0, shape.keyDim(), state, first, cols);
         }
     }
 
@@ -321,20 +422,37 @@ final class CpuRecurrentOps implements RecurrentOps {
         });
     }
 
+    /** One head of one sequence. */
     @FunctionalInterface
-    private interface HeadTokens {
-        void accept(int track, int head, float[] state, int fromRow, int toRow);
+    private interface Head {
+        void token(int row);
+    }
+
+    @FunctionalInterface
+    private interface HeadOf {
+        Head of(int track, int head, float[] state, int first);
     }
 
     /** The tokens of every sequence through the state of each head, {@code elements} large: empty where the sequence begins. */
-    private void forTokens(CpuStates states, int heads, int elements, HeadTokens work) {
+    private void forTokens(CpuStates states, int heads, int elements, HeadOf headOf) {
         Batch batch = step.batch();
         forHeads(states, heads, (track, sequence, head) -> {
-            float[] state = states.of(track, batch, sequence);
+            int slot = batch.slots()[sequence];
+            float[] state = states.isExact() ? states.floats(track, slot) : new float[elements];
+            int first = states.isExact() ? head * elements : 0;
             if (batch.begins(sequence)) {
-                Arrays.fill(state, head * elements, (head + 1) * elements, 0);
+                Arrays.fill(state, first, first + elements, 0);
+            } else if (!states.isExact()) {
+                states.read(track, slot, head * elements, state, 0, elements);
             }
-            work.accept(track, head, state, batch.queryStarts()[sequence], batch.queryStarts()[sequence + 1]);
+            Head one = headOf.of(track, head, state, first);
+            for (int row = batch.queryStarts()[sequence]; row < batch.queryStarts()[sequence + 1]; row++) {
+                one.token(row);
+                states.round(state, first, elements);
+            }
+            if (!states.isExact()) {
+                states.keep(track, slot, head * elements, state, 0, elements);
+            }
         });
     }
 

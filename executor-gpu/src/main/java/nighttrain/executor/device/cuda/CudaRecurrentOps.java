@@ -20,6 +20,7 @@ import nighttrain.executor.device.cuda.step.ChunkWork;
 import nighttrain.executor.device.cuda.step.StepInputs;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.executor.step.StepLimits;
+import nighttrain.io.spec.StateFormat;
 
 /** Recurrent mixers on one GPU. Activations are bf16, states and arithmetic fp32. */
 final class CudaRecurrentOps implements RecurrentOps {
@@ -88,27 +89,44 @@ final class CudaRecurrentOps implements RecurrentOps {
     }
 
     /**
-     * fp32, {@code [track][slot][elements]}.
+     * {@code [track][slot][elements]}.
      *
      * @param trackStride elements of a track
      */
-    private record CudaStates(long address, long trackStride, int elements) implements States {}
+    private record CudaStates(long address, long trackStride, int elements, StateFormat format) implements States {}
 
     @Override
-    public States states(String role, int tracks, int slots, int elements) {
+    public States states(String role, int tracks, int slots, int elements, StateFormat format) {
         if (pieces.isEmpty()) {
             pieces = Optional.of(new ChunkWork(inputs, limits, memory, PIECE, 1));
             chunks = Optional.of(new ChunkWork(inputs, limits, memory, DeltaChunks.TOKENS, CHUNKED_TOKENS));
         }
         long ofTrack = (long) slots * elements;
-        DevicePointer base = memory.allocate(role, tracks * ofTrack * Float.BYTES);
-        return new CudaStates(base.address(), ofTrack, elements);
+        DevicePointer base = memory.allocate(role, tracks * ofTrack * format.bytes());
+        return new CudaStates(base.address(), ofTrack, elements, format);
     }
 
     /** Prepares the step that was begun last, where the model has states. */
     void begin(int turn) {
         pieces.ifPresent(work -> work.upload(turn, streams.main()));
         chunks.ifPresent(work -> work.upload(turn, streams.main()));
+    }
+
+    /** For an operation on states, of which there is a build for either format. */
+    private Kernel kernel(String file, String name, Map<String, Integer> defines, States states) {
+        return kernel(file, name, inFormat(defines, ((CudaStates) states).format));
+    }
+
+    private Kernel kernel(KernelSource source, String name, States states) {
+        return kernel(source.file(), name, source.defines(), states);
+    }
+
+    static Map<String, Integer> inFormat(Map<String, Integer> defines, StateFormat format) {
+        Map<String, Integer> all = new HashMap<>(defines);
+        if (format == StateFormat.BF16) {
+            all.put("BF16_STATES", 1);
+        }
+        return all;
     }
 
     /** For an operation that writes to tensors. */
@@ -164,9 +182,9 @@ final class CudaRecurrentOps implements RecurrentOps {
                 .integer(x.cols())
                 .integer(channels);
         if (divided) {
-            kernel("convolve.cu", "convolution_edges", defines).launch(streams.main(), grid, arguments);
+            kernel("convolve.cu", "convolution_edges", defines, latest).launch(streams.main(), grid, arguments);
         }
-        kernel("convolve.cu", "convolve", defines).launch(streams.main(), grid, arguments);
+        kernel("convolve.cu", "convolve", defines, latest).launch(streams.main(), grid, arguments);
     }
 
     static Map<String, Integer> convolutionDefines(int vector, int width) {
@@ -197,11 +215,11 @@ final class CudaRecurrentOps implements RecurrentOps {
         boolean chunked = !deterministic && DeltaChunks.serves(shape, from.cols());
         ChunkWork work = chunks.orElseThrow();
         if (chunked && work.sequenceCount() > 0) {
-            chunkedDelta(arguments, to.tracks(), shape, work);
+            chunkedDelta(arguments, to.tracks(), shape, work, states);
         }
         if (!chunked || work.sequenceCount() < inputs.batch().sequences()) {
             DeltaBlock block = DeltaBlock.of(shape);
-            kernel("gated_delta.cu", "gated_delta", deltaDefines(shape, from.cols()))
+            kernel("gated_delta.cu", "gated_delta", deltaDefines(shape, from.cols()), states)
                     .launch(
                             streams.main(),
                             new Kernel.Grid(
@@ -215,21 +233,19 @@ final class CudaRecurrentOps implements RecurrentOps {
         }
     }
 
-    private void chunkedDelta(Struct arguments, int tracks, DeltaShape shape, ChunkWork work) {
+    private void chunkedDelta(Struct arguments, int tracks, DeltaShape shape, ChunkWork work, States states) {
         DeltaChunks block = DeltaChunks.of(shape, context.isHopper(), context.sharedBytes());
         long perChunk = (long) tracks * shape.valueHeads() * DeltaChunks.FACTOR_BYTES;
         long factorsOf = factors.of(work.chunkCount() * perChunk);
         int pairs = blocks(shape.valueHeads() / shape.keyHeads(), DeltaChunks.HEADS_AT_ONCE) * shape.keyHeads();
-        launching()
-                .get("delta_factors", DeltaChunks.factors(shape))
+        kernel(DeltaChunks.factors(shape), "delta_factors", states)
                 .launch(
                         streams.main(),
                         Kernel.Grid.of(work.chunkCount(), tracks * pairs, DeltaChunks.FACTOR_THREADS),
                         arguments,
                         work.chunks(),
                         factorsOf);
-        launching()
-                .get("gated_delta_chunks", block.source)
+        kernel(block.source, "gated_delta_chunks", states)
                 .withSharedBytes(block.sharedBytes)
                 .launch(
                         streams.main(),
@@ -340,11 +356,6 @@ final class CudaRecurrentOps implements RecurrentOps {
     }
 
     @Override
-    public void selectiveScan(Tensor out, Tensor projected, ScanShape shape, Decay decay, Tensor skip, States states) {
-        throw new UnsupportedOperationException("Mamba-2: its models are refused before a device is opened");
-    }
-
-    @Override
     public void normAndGate(Tensor xInOut, Norm norm, Tensor gates, int firstCol) {
         gateParts("norm_and_gate", (CudaTensor) xInOut, norm.weight().cols(), norm, (CudaTensor) gates, firstCol);
     }
@@ -400,6 +411,159 @@ final class CudaRecurrentOps implements RecurrentOps {
                         streams.main(),
                         new Kernel.Grid(x.rows(), blocks(vectors, THREADS), x.tracks(), THREADS, 0),
                         gateArguments(x, by, firstCol, 0, 0));
+    }
+
+    @Override
+    public void selectiveScan(Tensor out, Tensor projected, ScanShape shape, Decay decay, Tensor skip, States states) {
+        CudaTensor to = (CudaTensor) out;
+        CudaTensor from = (CudaTensor) projected;
+        int sequences = inputs.batch().sequences();
+        boolean chunked = !deterministic && ScanBlock.cutsIntoChunks(shape, from.cols());
+        int tokenByToken = chunked ? inputs.decodeCount() : sequences;
+        ScanBlock tokens = ScanBlock.ofTokens(shape);
+        kernel("selective_scan.cu", "selective_scan", tokens.defines(), states)
+                .launch(
+                        streams.main(),
+                        new Kernel.Grid(
+                                tokens.splits() * shape.heads(), tokenByToken, to.tracks(), ScanBlock.THREADS, 0),
+                        scanArguments(to, from, shape, decay, skip, states, chunked ? inputs.decodes() : 0));
+        if (tokenByToken < sequences) {
+            ScanBlock chunks = ScanBlock.ofChunks(shape);
+            kernel("selective_scan_chunks.cu", "selective_scan_chunks", chunks.defines(), states)
+                    .withSharedBytes(chunks.sharedBytes())
+                    .launch(
+                            streams.main(),
+                            new Kernel.Grid(
+                                    chunks.splits() * shape.heads(),
+                                    sequences,
+                                    to.tracks(),
+                                    ScanBlock.THREADS,
+                                    chunks.sharedBytes()),
+                            scanArguments(to, from, shape, decay, skip, states, 0));
+        }
+    }
+
+    /** As selective_scan.cuh's {@code Scan}. */
+    private Struct scanArguments(
+            CudaTensor out,
+            CudaTensor projected,
+            ScanShape shape,
+            Decay decay,
+            Tensor skip,
+            States states,
+            long sequences) {
+        return put(
+                        put(
+                                new Struct()
+                                        .pointer(out.address())
+                                        .longs(out.trackStride())
+                                        .pointer(projected.address())
+                                        .longs(projected.trackStride()),
+                                states),
+                        decay)
+                .pointer(address(skip))
+                .pointer(inputs.queryStarts())
+                .pointer(sequences)
+                .integer(projected.cols())
+                .integer(shape.heads())
+                .integer(shape.groups())
+                .number(shape.leastStep())
+                .number(shape.mostStep());
+    }
+
+    /**
+     * How the kernels of Mamba-2 cut a head.
+     *
+     * @param columns of a head that a block takes, so that its part of a state fits its registers
+     */
+    record ScanBlock(int headDim, int stateSize, int columns) {
+        static final int THREADS = 128;
+
+        private static final int CHUNK = 64;
+        private static final int MMA = 16;
+
+        /** Elements of a state that a block has registers for, token by token and in chunks. */
+        private static final int TOKEN_ELEMENTS = 64 * THREADS;
+
+        private static final int CHUNK_ELEMENTS = 80 * THREADS;
+
+        static ScanBlock ofTokens(ScanShape shape) {
+            return new ScanBlock(shape.headDim(), shape.stateSize(), columns(shape.headDim(), shape.stateSize()));
+        }
+
+        /** Of a head's {@code cols}, in blocks as even as vectors allow. */
+        static int columns(int cols, int stateRows) {
+            int unit = vector(cols);
+            int most = Math.min(TOKEN_ELEMENTS / stateRows, THREADS);
+            int splits = blocks(cols, Math.max(unit, most / unit * unit));
+            return blocks(blocks(cols, splits), unit) * unit;
+        }
+
+        /** Whether tiles of tensor cores, and vectors of 16 bytes, fit the shape. */
+        static boolean cutsIntoChunks(ScanShape shape, int cols) {
+            return shape.stateSize() % CHUNK == 0
+                    && shape.stateSize() * MMA <= CHUNK_ELEMENTS
+                    && shape.headDim() % MMA == 0
+                    && cols % 8 == 0;
+        }
+
+        static ScanBlock ofChunks(ScanShape shape) {
+            int columns = shape.headDim();
+            for (int splits = 1; columns % MMA != 0 || columns * shape.stateSize() > CHUNK_ELEMENTS; splits++) {
+                columns = shape.headDim() % splits == 0 ? shape.headDim() / splits : columns;
+            }
+            return new ScanBlock(shape.headDim(), shape.stateSize(), columns);
+        }
+
+        int splits() {
+            return blocks(headDim, columns);
+        }
+
+        /** Of selective_scan_chunks.cu: B, C and x of two chunks, and the state. */
+        int sharedBytes() {
+            return CudaTensor.BF16 * (2 * CHUNK * (2 * stateSize + columns) + stateSize * columns);
+        }
+
+        Map<String, Integer> defines() {
+            return Map.of("HEAD_DIM", headDim, "STATE_SIZE", stateSize, "COLUMNS", columns);
+        }
+    }
+
+    @Override
+    public void gatedLinear(Tensor out, Tensor qkv, Tensor decays, LinearShape shape, States states) {
+        CudaTensor to = (CudaTensor) out;
+        CudaTensor from = (CudaTensor) qkv;
+        CudaTensor by = (CudaTensor) decays;
+        Map<String, Integer> defines = linearDefines(shape);
+        int splits = blocks(shape.valueDim(), defines.get("COLUMNS"));
+        kernel("gated_linear.cu", "gated_linear", defines, states)
+                .launch(
+                        streams.main(),
+                        new Kernel.Grid(splits * shape.heads(), inputs.batch().sequences(), to.tracks(), THREADS, 0),
+                        put(
+                                        new Struct()
+                                                .pointer(to.address())
+                                                .longs(to.trackStride())
+                                                .pointer(from.address())
+                                                .longs(from.trackStride())
+                                                .pointer(by.address())
+                                                .longs(by.trackStride()),
+                                        states)
+                                .pointer(inputs.queryStarts())
+                                .integer(from.cols())
+                                .integer(shape.heads())
+                                .number(shape.divisor())
+                                .number(shape.least()));
+    }
+
+    static Map<String, Integer> linearDefines(LinearShape shape) {
+        return Map.of(
+                "KEY_DIM",
+                shape.keyDim(),
+                "VALUE_DIM",
+                shape.valueDim(),
+                "COLUMNS",
+                ScanBlock.columns(shape.valueDim(), shape.keyDim()));
     }
 
     /** Elements that a thread moves at a time where rows are cut at these columns. */

@@ -6,8 +6,11 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import nighttrain.executor.device.Ops.AttentionShape;
 import nighttrain.executor.device.RecurrentOps.DeltaShape;
+import nighttrain.executor.device.RecurrentOps.LinearShape;
+import nighttrain.executor.device.RecurrentOps.ScanShape;
 import nighttrain.executor.device.cuda.CudaAttention.PrefillBlock;
 import nighttrain.executor.device.cuda.CudaRecurrentOps.DeltaChunks;
+import nighttrain.executor.device.cuda.CudaRecurrentOps.ScanBlock;
 import nighttrain.executor.device.cuda.collective.CommTimer;
 import nighttrain.executor.device.cuda.collective.PeerTransport;
 import nighttrain.executor.device.cuda.collective.Transport.TrackSum;
@@ -18,8 +21,10 @@ import nighttrain.executor.device.cuda.matmul.GroupedMatmul.TileRows;
 import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul.Tiling;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.GatedDeltaNet;
+import nighttrain.io.spec.GatedLinearAttention;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.LayerSpec.Mixer;
+import nighttrain.io.spec.Mamba2;
 import nighttrain.io.spec.MixtureOfExperts.Activation;
 import nighttrain.io.spec.MixtureOfExperts.Router;
 import nighttrain.io.spec.Mlp;
@@ -127,7 +132,32 @@ final class KernelUses {
                                     .stream())
                     .flatMap(sources -> sources);
         }
-        return mixer instanceof GatedDeltaNet net ? delta(net, hopper) : Stream.empty();
+        if (mixer instanceof GatedLinearAttention linear) {
+            LinearShape shape = new LinearShape(linear.heads(), linear.keyDim(), linear.valueDim(), 1, 0);
+            return Stream.of(
+                    new KernelSource("gated_linear.cu", CudaRecurrentOps.linearDefines(shape)),
+                    gates(shape.valueDim(), shape.valueCols()));
+        }
+        return mixer instanceof Mamba2 mamba ? scan(mamba) : delta((GatedDeltaNet) mixer, hopper);
+    }
+
+    private static Stream<KernelSource> scan(Mamba2 mamba) {
+        ScanShape shape = new ScanShape(
+                mamba.heads(), mamba.headDim(), mamba.groups(), mamba.stateSize(), 0, Float.POSITIVE_INFINITY);
+        Stream<KernelSource> chunks = ScanBlock.cutsIntoChunks(shape, shape.stepCol() + shape.heads())
+                ? Stream.of(new KernelSource(
+                        "selective_scan_chunks.cu", ScanBlock.ofChunks(shape).defines()))
+                : Stream.empty();
+        return Stream.concat(
+                Stream.of(
+                        new KernelSource(
+                                "convolve.cu",
+                                CudaRecurrentOps.convolutionDefines(
+                                        8, mamba.convolution().width())),
+                        new KernelSource(
+                                "selective_scan.cu", ScanBlock.ofTokens(shape).defines()),
+                        gates(shape.valueCols() / shape.groups(), shape.valueCols())),
+                chunks);
     }
 
     private static Stream<KernelSource> delta(GatedDeltaNet net, boolean hopper) {

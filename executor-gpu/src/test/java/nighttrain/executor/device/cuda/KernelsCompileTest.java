@@ -137,9 +137,11 @@ class KernelsCompileTest {
                                         "shapes/dense-30b",
                                         "shapes/bench-100m",
                                         "shapes/qwen3.5-9b",
+                                        "shapes/granite-4.0-h-micro",
                                         "demo/model")
                                 .map(conf::resolve),
-                        Stream.of("gpt2", "qwen3", "olmo3", "qwen3_5").map(Goldens::checkpoint))
+                        Stream.of("gpt2", "qwen3", "olmo3", "qwen3_5", "granitemoehybrid-groups", "gla")
+                                .map(Goldens::checkpoint))
                 .map(KernelsCompileTest::model);
     }
 

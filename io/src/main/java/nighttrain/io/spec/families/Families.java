@@ -16,7 +16,7 @@ import nighttrain.io.spec.Quantization;
 
 /**
  * The model families that are known, by {@code model_type}, one file each. They read {@code config.json} as Hugging Face transformers
- * 5.24 does: same keys, old and new, and same defaults for those that are absent. Only the sizes without which there is no model have
+ * 5.24, or their authors' own library, does: same keys, old and new, and same defaults for those that are absent. Only the sizes without which there is no model have
  * no default here.
  */
 public final class Families {
@@ -52,6 +52,7 @@ public final class Families {
         known("granite", Granite::read, Granite.IGNORED);
         known("granitemoe", Granite::readMoe, Granite.IGNORED);
         known("granitemoehybrid", GraniteHybrid::read, GraniteHybrid.IGNORED);
+        known("gla", Gla::read, Set.of());
         known("gpt2", Gpt2::read, Set.of());
         known("parallel_track", ParallelTrack::read, Set.of());
         known("kraken", Kraken::read, Set.of());

@@ -9,6 +9,7 @@ import nighttrain.io.UserError;
 import nighttrain.io.spec.Attention.HeadNorms;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.LayerSpec.FeedForward;
+import nighttrain.io.spec.LayerSpec.Mixer;
 import nighttrain.io.spec.MixtureOfExperts.Router;
 import nighttrain.io.spec.Mlp.Activation;
 import nighttrain.io.spec.ModelSpec;
@@ -19,7 +20,8 @@ import nighttrain.io.spec.Wiring;
 
 /**
  * Parallel Track (arXiv 2602.07306): independent narrow Llamas; sizes are those of one track. Every track may have experts of its own in some layers
- * (PT-MoE, arXiv 2507.13575), windows, norms of queries and keys, and layers without rotary positions.
+ * (PT-MoE, arXiv 2507.13575), windows, norms of queries and keys, and layers without rotary positions; with Qwen 3.5's keys of delta nets, its
+ * mixers.
  */
 final class ParallelTrack {
     private ParallelTrack() {}
@@ -39,31 +41,46 @@ final class ParallelTrack {
         LlamaNames names = new LlamaNames(sizes);
         Wirings.refuseBesideTracks(json, sizes.layers());
         Wiring wiring = wiringOf.apply(sizes.layers());
+        double epsilon = json.positive("rms_norm_eps", 1e-6);
+        IntFunction<Mixer> mixers = json.has("linear_num_value_heads")
+                ? Qwen35.mixers(json, names, epsilon, DeltaNetLayout::sideBySide, ParallelTrack::layer)
+                : attention(json, names, epsilon);
+        List<LayerSpec> layers = new ArrayList<>();
+        for (int i = 0; i < sizes.layers(); i++) {
+            String layer = layer(i);
+            layers.add(LayerSpec.preNorm(
+                    Norm.rms(layer + "input_layernorm", sizes.hidden(), epsilon),
+                    mixers.apply(i),
+                    Norm.rms(layer + "post_attention_layernorm", sizes.hidden(), epsilon),
+                    feedForward(json, sizes, layer, i)));
+        }
+        return names.model(json, layers, wiring, Norm.rms("model.norm", sizes.hidden(), epsilon));
+    }
+
+    private static String layer(int number) {
+        return "model.tracks." + TensorSpec.TRACK + ".layers." + number + ".";
+    }
+
+    private static IntFunction<Mixer> attention(ConfigJson json, LlamaNames names, double epsilon) {
+        Sizes sizes = names.sizes();
         Rope rope = Ropes.whole(json, sizes);
         List<Boolean> turned = Ropes.turned(json, sizes.layers(), layer -> true);
         List<Integer> windows = windows(json, sizes.layers());
         boolean bias = json.flag("attention_bias", false);
         boolean headNorms = json.flag("use_qk_norm", false);
-        double epsilon = json.positive("rms_norm_eps", 1e-6);
-        List<LayerSpec> layers = new ArrayList<>();
-        for (int i = 0; i < sizes.layers(); i++) {
-            String layer = "model.tracks." + TensorSpec.TRACK + ".layers." + i + ".";
+        return number -> {
+            String layer = layer(number);
             HeadNorms norms = new HeadNorms(
                     Norm.rms(layer + "self_attn.q_norm", sizes.headDim(), epsilon),
                     Norm.rms(layer + "self_attn.k_norm", sizes.headDim(), epsilon));
-            layers.add(LayerSpec.preNorm(
-                    Norm.rms(layer + "input_layernorm", sizes.hidden(), epsilon),
-                    names.attention(
-                            layer,
-                            bias,
-                            bias,
-                            headNorms ? Optional.of(norms) : Optional.empty(),
-                            turned.get(i) ? Optional.of(rope) : Optional.empty(),
-                            windows.get(i)),
-                    Norm.rms(layer + "post_attention_layernorm", sizes.hidden(), epsilon),
-                    feedForward(json, sizes, layer, i)));
-        }
-        return names.model(json, layers, wiring, Norm.rms("model.norm", sizes.hidden(), epsilon));
+            return names.attention(
+                    layer,
+                    bias,
+                    bias,
+                    headNorms ? Optional.of(norms) : Optional.empty(),
+                    turned.get(number) ? Optional.of(rope) : Optional.empty(),
+                    windows.get(number));
+        };
     }
 
     private static List<Integer> windows(ConfigJson json, int layers) {

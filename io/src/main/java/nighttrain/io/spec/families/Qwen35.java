@@ -59,28 +59,46 @@ final class Qwen35 {
             IntFunction<FeedForward> feedForward) {
         LlamaNames names = new LlamaNames(sizes);
         Wiring wiring = Wirings.of(json, sizes.layers());
+        double epsilon = json.positive("rms_norm_eps", 1e-6);
+        IntFunction<Mixer> mixers = mixers(json, names, epsilon, net, LlamaNames::layer);
+        List<LayerSpec> layers = new ArrayList<>();
+        for (int i = 0; i < sizes.layers(); i++) {
+            String layer = LlamaNames.layer(i);
+            layers.add(names.layer(
+                    wiring,
+                    norm(layer + "input_layernorm", sizes.hidden(), epsilon),
+                    mixers.apply(i),
+                    norm(layer + "post_attention_layernorm", sizes.hidden(), epsilon),
+                    feedForward.apply(i)));
+        }
+        return names.model(json, layers, wiring, norm("model.norm", sizes.hidden(), epsilon));
+    }
+
+    /**
+     * Delta nets and attention, by layer.
+     *
+     * @param layerName how a layer's names begin
+     */
+    static IntFunction<Mixer> mixers(
+            ConfigJson json,
+            LlamaNames names,
+            double epsilon,
+            BiFunction<DeltaNetLayout, String, GatedDeltaNet> net,
+            IntFunction<String> layerName) {
+        Sizes sizes = names.sizes();
         if (!json.flag("attn_output_gate", true)) {
             throw json.unsupported("attn_output_gate", "only true is supported; choose another model");
         }
         Rope rope = Ropes.partial(json, sizes, 0.25);
         boolean bias = json.flag("attention_bias", false);
-        double epsilon = json.positive("rms_norm_eps", 1e-6);
         DeltaNetLayout deltaNets = DeltaNetLayout.of(json, sizes.hidden(), epsilon);
         List<Boolean> full = full(json, sizes.layers());
-        List<LayerSpec> layers = new ArrayList<>();
-        for (int i = 0; i < sizes.layers(); i++) {
-            String layer = LlamaNames.layer(i);
-            Mixer mixer = full.get(i)
+        return number -> {
+            String layer = layerName.apply(number);
+            return full.get(number)
                     ? attention(names, layer, bias, rope, epsilon)
                     : net.apply(deltaNets, layer + "linear_attn.");
-            layers.add(names.layer(
-                    wiring,
-                    norm(layer + "input_layernorm", sizes.hidden(), epsilon),
-                    mixer,
-                    norm(layer + "post_attention_layernorm", sizes.hidden(), epsilon),
-                    feedForward.apply(i)));
-        }
-        return names.model(json, layers, wiring, norm("model.norm", sizes.hidden(), epsilon));
+        };
     }
 
     /** By layer, whether it attends to all positions. */

@@ -31,6 +31,7 @@ public record KernelSource(String file, Map<String, Integer> defines) {
             "attention_mma.cuh",
             "hopper.cuh",
             "recurrent.cuh",
+            "selective_scan.cuh",
             "gated_delta.cuh",
             "gated_delta_chunks.cuh");
 
