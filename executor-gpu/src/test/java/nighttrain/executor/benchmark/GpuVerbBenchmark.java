@@ -29,6 +29,7 @@ import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.StateFormat;
 import nighttrain.io.spec.WeightFormat;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -37,7 +38,7 @@ import org.junit.jupiter.api.Timeout;
 /**
  * Where the time of a step goes on one GPU: every verb of a prefill step and of a decode step, each waited for, beside the whole
  * step without waiting and, for decode, its recording. {@code -Dbench.shape=dense-8b -Dbench.context=2048 -Dbench.batch=256
- * -Dbench.quantization=none -Dbench.kv=bf16}.
+ * -Dbench.quantization=none -Dbench.kv=bf16 -Dbench.states=fp32}.
  */
 @Tag("gpu")
 @Tag("benchmark")
@@ -54,6 +55,8 @@ class GpuVerbBenchmark {
             System.getProperty("bench.quantization", "none").toUpperCase(Locale.ROOT));
     private final KvFormat.Choice kv = KvFormat.Choice.valueOf(
             System.getProperty("bench.kv", "bf16").toUpperCase(Locale.ROOT));
+    private final StateFormat states =
+            StateFormat.valueOf(System.getProperty("bench.states", "fp32").toUpperCase(Locale.ROOT));
     private final Map<String, long[]> nanosByVerb = new TreeMap<>();
 
     @Test
@@ -64,7 +67,7 @@ class GpuVerbBenchmark {
         int pages = Math.max(PREFILL_TOKENS, (context + 64) * batch) / PAGE_TOKENS;
         StepLimits limits = new StepLimits(sequences, PREFILL_TOKENS, 0, Math.max(PREFILL_TOKENS, context + 64));
         Checkpoint dummy = Checkpoints.dummy(shape);
-        ModelSpec spec = dummy.spec().with(weights).with(kv);
+        ModelSpec spec = dummy.spec().with(weights).with(kv).with(states);
         CacheLayout layout = CacheLayout.of(
                 CacheSpec.of(spec, 1, Short.BYTES, limits.maxModelLen()), PAGE_TOKENS, pages, sequences);
         PeakRates peakRates = CudaDevices.peakRates(0);
