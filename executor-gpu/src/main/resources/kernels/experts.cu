@@ -13,17 +13,20 @@
 #include "rows.cuh"
 
 constexpr int MOST_CHOSEN = 32;
+constexpr int TOGETHER = 8; // choices that are on their way from memory at once
 
 extern "C" __global__ void gather(const Routing r, bf16* out, long long out_track_stride, const bf16* x, long long x_track_stride,
                                   int cols) {
     __shared__ int rows[MOST_CHOSEN];
-    const int token = blockIdx.x, track = blockIdx.y;
-    if (threadIdx.x < r.chosen) rows[threadIdx.x] = row_of(r, track, token, threadIdx.x);
-    __syncthreads();
+    const int token = blockIdx.x, track = blockIdx.y, vectors = cols / VECTOR;
     const bf16* from = x + track * x_track_stride + (long long)token * cols;
     bf16* to = out + track * out_track_stride;
-    for (int v = threadIdx.x; v < cols / VECTOR; v += blockDim.x) {
-        const Vector values = load(from, v);
+    Vector values;
+    if (threadIdx.x < vectors) values = load(from, threadIdx.x); // while the rows are looked up
+    if (threadIdx.x < r.chosen) rows[threadIdx.x] = row_of(r, track, token, threadIdx.x);
+    __syncthreads();
+    for (int v = threadIdx.x; v < vectors; v += blockDim.x) {
+        if (v != threadIdx.x) values = load(from, v);
         for (int c = 0; c < r.chosen; c++) {
             if (rows[c] != NOBODY) store(to + (long long)rows[c] * cols, v, values);
         }
@@ -76,11 +79,18 @@ extern "C" __global__ void combine(const Routing r, bf16* out, long long out_tra
             y = load(to, v);
             for (int i = 0; i < VECTOR; i++) sum[i] = to_float(y.at[i]);
         }
-#pragma unroll 4
-        for (int c = 0; c < r.chosen; c++) {
-            if (rows[c] == NOBODY) continue;
-            const Vector part = load(x + track * x_track_stride + (long long)rows[c] * cols, v);
-            for (int i = 0; i < VECTOR; i++) sum[i] = fmaf(weights[c], to_float(part.at[i]), sum[i]);
+        for (int first = 0; first < r.chosen; first += TOGETHER) {
+            Vector parts[TOGETHER];
+#pragma unroll
+            for (int c = 0; c < TOGETHER; c++) {
+                const int row = first + c < r.chosen ? rows[first + c] : NOBODY;
+                if (row != NOBODY) parts[c] = load(x + track * x_track_stride + (long long)row * cols, v);
+            }
+#pragma unroll
+            for (int c = 0; c < TOGETHER; c++) {
+                if (first + c >= r.chosen || rows[first + c] == NOBODY) continue;
+                for (int i = 0; i < VECTOR; i++) sum[i] = fmaf(weights[first + c], to_float(parts[c].at[i]), sum[i]);
+            }
         }
         for (int i = 0; i < VECTOR; i++) y.at[i] = to_bf16(sum[i]);
         store(to, v, y);

@@ -32,7 +32,6 @@ struct Route {
     const int* padding;      // tokens at the end that pad the step
     int* done;               // [t], 0 between launches: blocks that have chosen
     Load* load;              // [t]: sums over launches
-    Load* host_load;         // [t]: the same in the host's memory
     float cap, scaling;
     int renormalized;
 };
@@ -47,53 +46,61 @@ __device__ __forceinline__ float max_over_warp(float x) {
     return x;
 }
 
-// Integers in the order of numbers: -0 is 0, what is no number the smallest.
-__device__ __forceinline__ unsigned ordered(float x) {
-    if (x != x) return 0;
-    const unsigned bits = __float_as_uint(x + 0.0f);
-    return bits >> 31 ? ~bits : bits | 0x80000000u;
-}
+// Numbers by which experts are chosen, spread over a warp as integers in the same order: that of expert lane + 32 j is at[j], 0 where it may not be.
+struct Preferences {
+    unsigned at[EACH];
 
-// A number for every expert, spread over a warp: that of expert lane + 32 j is at[j].
-struct Spread {
-    float at[EACH];
+    // -0 is 0, and what is no number comes last.
+    __device__ __forceinline__ void set(int j, float x) {
+        const unsigned bits = __float_as_uint(x + 0.0f);
+        at[j] = x != x ? 1 : bits >> 31 ? ~bits : bits | 0x80000000u;
+    }
 
-    // The best from first to before end whose bit is not in taken (bit j: lane + 32 j), of equal ones the lowest; and its number in others.
-    __device__ __forceinline__ int best(unsigned taken, int first, int end, const Spread& others, float& other) const {
-        const int lane = threadIdx.x % 32;
-        unsigned key = 0, expert = ~0u;
-        float at_best = 0;
+    __device__ __forceinline__ void take(int expert) {
 #pragma unroll
         for (int j = 0; j < EACH; j++) {
-            const int e = lane + 32 * j;
-            const unsigned k = ordered(at[j]);
-            if (e >= first && e < end && !(taken >> j & 1) && (expert == ~0u || k > key)) {
-                key = k;
-                expert = e;
-                at_best = others.at[j];
-            }
+            if (expert == (int)threadIdx.x % 32 + 32 * j) at[j] = 0;
         }
-        const unsigned most = __reduce_max_sync(~0u, key);
-        const int best = __reduce_min_sync(~0u, key == most ? expert : ~0u);
-        other = __shfl_sync(~0u, at_best, best % 32);
-        return best;
+    }
+
+    // The best from first to before end, of equal ones the lowest.
+    __device__ __forceinline__ int best(int first, int end) const {
+        const int lane = threadIdx.x % 32;
+        unsigned most = 0, expert = ~0u;
+#pragma unroll
+        for (int j = 0; j < EACH; j++) {
+            if (lane + 32 * j >= first && lane + 32 * j < end) most = max(most, at[j]);
+        }
+        most = __reduce_max_sync(~0u, most);
+#pragma unroll
+        for (int j = EACH - 1; j >= 0; j--) {
+            if (lane + 32 * j >= first && lane + 32 * j < end && at[j] == most) expert = lane + 32 * j;
+        }
+        return __reduce_min_sync(~0u, expert);
     }
 };
 
-__device__ __forceinline__ unsigned with(unsigned taken, int expert) {
-    return expert % 32 == threadIdx.x % 32 ? taken | 1u << expert / 32 : taken;
+// That of one expert, known to all lanes; numbers are spread as preferences are.
+__device__ __forceinline__ float of(const float (&numbers)[EACH], int expert) {
+    float x = 0;
+#pragma unroll
+    for (int j = 0; j < EACH; j++) x = expert == (int)threadIdx.x % 32 + 32 * j ? numbers[j] : x;
+    return __shfl_sync(~0u, x, expert % 32);
 }
 
-// What groups leave out.
-__device__ __forceinline__ unsigned taken_by_groups(const Spread& preference) {
+// Leaves the best groups' experts.
+__device__ __forceinline__ void keep_best_groups(Preferences& preferences, const float (&numbers)[EACH]) {
     constexpr int SIZE = EXPERTS / GROUPS;
     float sum[GROUPS];
 #pragma unroll
     for (int g = 0; g < GROUPS; g++) {
-        float second = 0;
-        const int best = preference.best(0, g * SIZE, (g + 1) * SIZE, preference, sum[g]);
-        if (SIZE > 1) preference.best(with(0, best), g * SIZE, (g + 1) * SIZE, preference, second);
-        sum[g] += second;
+        const int best = preferences.best(g * SIZE, (g + 1) * SIZE);
+        sum[g] = of(numbers, best);
+        if (SIZE > 1) {
+            Preferences others = preferences;
+            others.take(best);
+            sum[g] += of(numbers, others.best(g * SIZE, (g + 1) * SIZE));
+        }
     }
     unsigned kept = 0;
     for (int c = 0; c < GROUPS_CHOSEN; c++) {
@@ -108,38 +115,39 @@ __device__ __forceinline__ unsigned taken_by_groups(const Spread& preference) {
         }
         kept |= 1u << best;
     }
-    unsigned taken = 0;
 #pragma unroll
     for (int j = 0; j < EACH; j++) {
-        if (!(kept >> (threadIdx.x % 32 + 32 * j) / SIZE & 1)) taken |= 1u << j;
+        if (!(kept >> (threadIdx.x % 32 + 32 * j) / SIZE & 1)) preferences.at[j] = 0;
     }
-    return taken;
 }
 
 // Lane c gets the token's c-th choice, of which it returns the expert.
 __device__ __forceinline__ int choose(const Route& r, int track, const float* logits, float& weight) {
     const int lane = threadIdx.x % 32;
-    Spread score, preference;
+    float score[EACH], corrected[EACH];
+    Preferences preferences;
     float most = MINUS_INFINITY;
 #pragma unroll
     for (int j = 0; j < EACH; j++) {
         const int e = lane + 32 * j;
-        float s = e < EXPERTS ? logits[e] : MINUS_INFINITY;
+        const bool there = e < EXPERTS;
+        float s = there ? logits[e] : MINUS_INFINITY;
         if (r.cap > 0) s = r.cap * tanhf(s / r.cap);
         if (SCORE == 2) s = 1 / (1 + expf(-s));
-        score.at[j] = s;
-        preference.at[j] = r.correction && e < EXPERTS ? s + r.correction[track * EXPERTS + e] : s;
-        if (e < EXPERTS) most = fmaxf(most, s);
+        score[j] = s;
+        corrected[j] = r.correction && there ? s + r.correction[track * EXPERTS + e] : s;
+        preferences.set(j, corrected[j]);
+        if (!there) preferences.at[j] = 0;
+        if (there) most = fmaxf(most, s);
     }
-    unsigned taken = 0;
-    if (GROUPS > 1) taken = taken_by_groups(preference);
+    if (GROUPS > 1) keep_best_groups(preferences, corrected);
     int chosen = 0;
     weight = 0;
 #pragma unroll 1
     for (int c = 0; c < CHOSEN; c++) {
-        float s;
-        const int best = preference.best(taken, 0, EXPERTS, score, s);
-        taken = with(taken, best);
+        const int best = preferences.best(0, EXPERTS);
+        const float s = of(score, best);
+        preferences.take(best);
         if (lane == c) {
             chosen = best;
             weight = s;
@@ -153,7 +161,7 @@ __device__ __forceinline__ int choose(const Route& r, int track, const float* lo
             sum = 0;
 #pragma unroll
             for (int j = 0; j < EACH; j++) {
-                if (lane + 32 * j < EXPERTS) sum += expf(score.at[j] - most);
+                if (lane + 32 * j < EXPERTS) sum += expf(score[j] - most);
             }
         }
         weight /= sum_over_warp(sum);
@@ -215,7 +223,6 @@ __device__ __forceinline__ void order(const Route& r, int track) {
             load.tokens += all;
             load.busiest += (unsigned long long)busiest * EXPERTS;
             r.load[track] = load;
-            r.host_load[track] = load;
         }
     }
     __syncthreads();

@@ -72,7 +72,7 @@ public interface ExpertOps {
     record Choice(
             Router router, Optional<Tensor> correction, Optional<Tensor> expertScales, int firstExpert, int experts) {}
 
-    /** What has been routed since the device was opened, to the experts of all ranks. */
+    /** What has been routed since the device was opened, to the experts of all ranks, up to the end of the last step that was awaited. */
     Load load();
 
     /**

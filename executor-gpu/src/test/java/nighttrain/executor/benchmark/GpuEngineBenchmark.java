@@ -1,6 +1,5 @@
 package nighttrain.executor.benchmark;
 
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
@@ -21,7 +20,6 @@ import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.GenerationRequest.StopCheck;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.io.checkpoint.Checkpoint;
-import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.WeightFormat;
 import org.junit.jupiter.api.Tag;
@@ -87,8 +85,7 @@ class GpuEngineBenchmark {
                 .with(weights)
                 .with(new KvConfig(16, 0, true, kv));
         long opening = System.nanoTime();
-        try (Checkpoint checkpoint =
-                        Checkpoints.dummy(Path.of(System.getProperty("nighttrain.root"), "conf", "shapes", name));
+        try (Checkpoint checkpoint = Steps.weights(name);
                 Engine engine = Engines.open(config, checkpoint)) {
             int batch = engine.plan().maxNumSeqs();
             System.out.printf(

@@ -2,7 +2,6 @@ package nighttrain.executor.benchmark;
 
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -26,7 +25,6 @@ import nighttrain.executor.perf.Roofline;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.StepLimits;
 import nighttrain.io.checkpoint.Checkpoint;
-import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.StateFormat;
@@ -61,12 +59,10 @@ class GpuVerbBenchmark {
 
     @Test
     void stepByVerb() {
-        Path shape = Path.of(
-                System.getProperty("nighttrain.root"), "conf", "shapes", System.getProperty("bench.shape", "dense-8b"));
         int sequences = Math.max(PREFILLED, batch);
         int pages = Math.max(PREFILL_TOKENS, (context + 64) * batch) / PAGE_TOKENS;
         StepLimits limits = new StepLimits(sequences, PREFILL_TOKENS, 0, Math.max(PREFILL_TOKENS, context + 64));
-        Checkpoint dummy = Checkpoints.dummy(shape);
+        Checkpoint dummy = Steps.weights(System.getProperty("bench.shape", "dense-8b"));
         ModelSpec spec = dummy.spec().with(weights).with(kv).with(states);
         CacheLayout layout = CacheLayout.of(
                 CacheSpec.of(spec, 1, Short.BYTES, limits.maxModelLen()), PAGE_TOKENS, pages, sequences);

@@ -1,16 +1,35 @@
 package nighttrain.executor.benchmark;
 
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.SampleRequest;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.spec.MixtureOfExperts;
+import nighttrain.io.spec.ModelSpec;
 
 /** Steps of sequences that are alike. */
 final class Steps {
     static final int PAGE_TOKENS = 16;
 
+    /** Makes the deviation of embeddings, 0.02, one. */
+    private static final double APART = 50;
+
     private Steps() {}
+
+    /**
+     * Random weights of a shape in {@code conf}. Where it has experts, its tokens are further apart: what random attention adds to all of them alike
+     * would else outweigh them, and send all to the same experts, while routers are trained to choose evenly.
+     */
+    static Checkpoint weights(String shape) {
+        Checkpoint dummy = Checkpoints.dummy(Path.of(System.getProperty("nighttrain.root"), "conf", "shapes", shape));
+        ModelSpec model = dummy.spec();
+        boolean experts = model.layers().stream().anyMatch(layer -> layer.feedForward() instanceof MixtureOfExperts);
+        return experts ? dummy.with(model.withEmbedding(model.embedding().times(APART))) : dummy;
+    }
 
     static Batch prefill(int sequences, int length) {
         return step(sequences, length, length);

@@ -12,6 +12,7 @@ import nighttrain.executor.device.ExpertOps.Load;
 import nighttrain.executor.device.ExpertOps.Routing;
 import nighttrain.executor.reference.ExpertReference;
 import nighttrain.executor.reference.ExpertReference.Weighted;
+import nighttrain.executor.step.SampleRequest;
 import nighttrain.io.spec.MixtureOfExperts.Activation;
 import nighttrain.io.spec.MixtureOfExperts.Router;
 import nighttrain.io.spec.MixtureOfExperts.Router.Groups;
@@ -140,7 +141,9 @@ public abstract class AbstractExpertTest extends OneDevice {
         it.correction.ifPresent(values -> Arrays.fill(values, -0.5f));
         assertThat(it.chosen(0, 0)).extracting(Weighted::expert).containsExactly(0, 1, 2);
         Load before = experts().load();
+        stepIo.begin(batch(new int[1], new int[1], List.of(SampleRequest.likeliest())));
         it.run(4, 4);
+        stepIo.end().await();
         assertThat(experts().load())
                 .as("all ranks' experts count, of which a quarter has everything")
                 .isEqualTo(new Load(before.tokens() + 2L * 3 * tokens, before.busiest() + 2L * 12 * tokens));

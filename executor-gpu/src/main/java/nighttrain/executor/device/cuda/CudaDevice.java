@@ -96,7 +96,12 @@ final class CudaDevice implements Device {
                 context, modules, streams, inputs, limits, layout.pageTokens(), memory, options.deterministic());
         this.recurrent =
                 new CudaRecurrentOps(context, modules, streams, inputs, limits, memory, fp8, options.deterministic());
-        this.step = new CudaStep(context, modules, streams, inputs, attention, recurrent, results, communicator);
+        GroupedMatmul grouped = options.deterministic()
+                ? GroupedMatmul.portable(context, modules, streams)
+                : new GroupedMatmul(context, modules, streams);
+        this.experts = new CudaExperts(modules, streams, memory, inputs, fp8, grouped, maxTokens);
+        this.step = new CudaStep(
+                context, modules, streams, inputs, attention, recurrent, results, communicator, experts);
         this.ops = new CudaOps(
                 modules,
                 streams,
@@ -106,10 +111,6 @@ final class CudaDevice implements Device {
                 matmuls,
                 new FusedSwiGlu(context, modules, streams, !options.deterministic()),
                 attention);
-        GroupedMatmul grouped = options.deterministic()
-                ? GroupedMatmul.portable(context, modules, streams)
-                : new GroupedMatmul(context, modules, streams);
-        this.experts = new CudaExperts(modules, streams, memory, inputs, fp8, grouped, maxTokens);
     }
 
     @Override

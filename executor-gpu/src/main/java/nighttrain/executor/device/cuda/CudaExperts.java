@@ -52,8 +52,7 @@ final class CudaExperts implements ExpertOps, AutoCloseable {
             DevicePointer offsets,
             DevicePointer done,
             DevicePointer load,
-            DeviceMemory.Pinned hostLoad,
-            long hostLoadAddress) {}
+            DeviceMemory.Pinned hostLoad) {}
 
     /** routing.cuh's {@code Routing}. */
     private record CudaRouting(Places places, Size size, int tokens, int first, int here) implements Routing {
@@ -97,7 +96,7 @@ final class CudaExperts implements ExpertOps, AutoCloseable {
 
     /** Of a block that routes; where experts are many, each thread needs more registers. */
     private static int routeThreads(int experts) {
-        return experts > 256 ? 512 : 1024;
+        return experts > 128 ? 512 : 1024;
     }
 
     static KernelSource routeSource(Router router) {
@@ -142,7 +141,6 @@ final class CudaExperts implements ExpertOps, AutoCloseable {
                                 .pointer(inputs.padding())
                                 .pointer(routing.places.done.address())
                                 .pointer(routing.places.load.address())
-                                .pointer(routing.places.hostLoadAddress)
                                 .number((float) router.logitCap())
                                 .number((float) router.scaling())
                                 .integer(router.renormalized() ? 1 : 0));
@@ -162,7 +160,6 @@ final class CudaExperts implements ExpertOps, AutoCloseable {
         return places.computeIfAbsent(size, one -> {
             long choices = (long) one.tracks * maxTokens * one.chosen;
             long masks = (long) one.tracks * words(maxTokens) * one.experts;
-            DeviceMemory.Pinned load = memory.pinned((long) one.tracks * LOAD_BYTES);
             return new Places(
                     memory.allocate("experts of tokens", choices * Integer.BYTES),
                     memory.allocate("weights of experts", choices * Float.BYTES),
@@ -171,8 +168,7 @@ final class CudaExperts implements ExpertOps, AutoCloseable {
                     memory.allocate("offsets of experts", (long) one.tracks * (one.experts + 1) * Integer.BYTES),
                     memory.allocate("blocks that route", (long) one.tracks * Integer.BYTES),
                     memory.allocate("load of experts", (long) one.tracks * LOAD_BYTES),
-                    load,
-                    load.deviceAddress());
+                    memory.pinned((long) one.tracks * LOAD_BYTES));
         });
     }
 
@@ -300,7 +296,12 @@ final class CudaExperts implements ExpertOps, AutoCloseable {
         return cols % CudaTensor.VECTOR == 0 ? CudaTensor.VECTOR : 1;
     }
 
-    /** As the latest step that has ended left it: the device writes it to the host's memory. */
+    /** Enqueues the copy that {@link #load} reads. */
+    void fetchLoad() {
+        places.values().forEach(one -> one.hostLoad.copyFrom(one.load, one.hostLoad.view().capacity(), streams.main()));
+    }
+
+    /** As the latest step that has ended left it. */
     @Override
     public synchronized Load load() {
         return last.orElseGet(this::counted);

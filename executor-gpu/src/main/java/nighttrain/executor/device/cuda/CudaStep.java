@@ -33,6 +33,7 @@ final class CudaStep implements StepIo, Sampler, AutoCloseable {
     private final CudaRecurrentOps recurrent;
     private final SampleResults results;
     private final CudaCommunicator ranks;
+    private final CudaExperts experts;
     private final StepTurns turns = new StepTurns();
 
     CudaStep(
@@ -43,7 +44,8 @@ final class CudaStep implements StepIo, Sampler, AutoCloseable {
             CudaAttention attention,
             CudaRecurrentOps recurrent,
             SampleResults results,
-            CudaCommunicator ranks) {
+            CudaCommunicator ranks,
+            CudaExperts experts) {
         this.context = context;
         this.modules = modules;
         this.streams = streams;
@@ -52,6 +54,7 @@ final class CudaStep implements StepIo, Sampler, AutoCloseable {
         this.recurrent = recurrent;
         this.results = results;
         this.ranks = ranks;
+        this.experts = experts;
     }
 
     @Override
@@ -88,6 +91,7 @@ final class CudaStep implements StepIo, Sampler, AutoCloseable {
         List<SampleRequest> samples = all.subList(share.from(), share.from() + share.count());
         results.fetch(samples, turn, streams.main());
         ranks.readClock();
+        experts.fetchLoad();
         turns.end(streams);
         return () -> await(samples, turn);
     }
