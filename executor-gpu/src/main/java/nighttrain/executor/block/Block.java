@@ -56,11 +56,16 @@ public interface Block {
         void run(Buffers buffers, Tensor x, Tensor out);
     }
 
-    /** A matrix of every local track whose weights, and what they are multiplied by, are of 8 bits. */
-    record Fp8Matrix(int outputs, int inputs) {
+    /**
+     * Matrices of every local track whose weights, and what they are multiplied by, are of 8 bits.
+     *
+     * @param count as many, alike
+     * @param rows that a token has of what they are multiplied by
+     */
+    record Fp8Matrix(int count, int outputs, int inputs, int rows) {
         /** A list of one of this format, or of none. */
         static Stream<Fp8Matrix> of(WeightFormat format, int outputs, int inputs) {
-            return format == WeightFormat.FP8 ? Stream.of(new Fp8Matrix(outputs, inputs)) : Stream.empty();
+            return format == WeightFormat.FP8 ? Stream.of(new Fp8Matrix(1, outputs, inputs, 1)) : Stream.empty();
         }
     }
 

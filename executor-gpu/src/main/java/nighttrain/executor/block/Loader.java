@@ -315,7 +315,7 @@ public final class Loader {
      *
      * @param experts of one track and of all ranks, the parts of one side by side
      */
-    Matrix experts(String role, List<List<Linear>> experts) {
+    Matrix experts(String role, WeightFormat format, List<List<Linear>> experts) {
         List<Slices> slabs = new ArrayList<>();
         List<float[]> biases = new ArrayList<>();
         int from = placement.from(experts.size());
@@ -332,8 +332,8 @@ public final class Loader {
         }
         Optional<float[]> bias = biases.isEmpty() ? Optional.empty() : Optional.of(concatenated(biases));
         Slices first = slabs.get(0);
-        return device.matrix(
-                role, slabs.size(), first.outputs(), first.inputs(), new Slabs(slabs), bias, WeightFormat.PLAIN);
+        return device.experts(
+                role, slabs.size(), first.outputs(), first.inputs(), new Slabs(slabs), bias, format);
     }
 
     /** Numbers of every local track, which every rank has whole. */
@@ -458,6 +458,11 @@ public final class Loader {
         @Override
         public void readBfloat16(int slab, int output, int inputs, ShortBuffer target) {
             slabs.get(slab).readBfloat16(0, output, inputs, target);
+        }
+
+        @Override
+        public float readE4m3(int slab, int output, int inputs, ByteBuffer target) {
+            return slabs.get(slab).readE4m3(0, output, inputs, target);
         }
     }
 

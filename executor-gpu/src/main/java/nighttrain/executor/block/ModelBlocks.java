@@ -172,12 +172,12 @@ public final class ModelBlocks {
         return layers.stream().flatMap(LayerBlock::blocks).flatMap(block -> block.fp8Matrices().stream());
     }
 
-    /** What a row of every width takes that is multiplied in 8 bits, and its scales. */
+    /** What a token's rows of every width take that are multiplied in 8 bits, and their scales. */
     private long fp8RowBytes() {
         return fp8Matrices()
-                .mapToInt(Fp8Matrix::inputs)
+                .map(matrix -> new Fp8Matrix(0, 0, matrix.inputs(), matrix.rows()))
                 .distinct()
-                .mapToLong(inputs -> inputs + Float.BYTES)
+                .mapToLong(width -> width.rows() * (width.inputs() + (long) Float.BYTES))
                 .sum();
     }
 
@@ -185,7 +185,7 @@ public final class ModelBlocks {
     public long fp8SavedBytes() {
         return placement.localTracks()
                 * fp8Matrices()
-                        .mapToLong(matrix -> (long) matrix.outputs() * (matrix.inputs() * (BF16 - 1) - Float.BYTES))
+                        .mapToLong(matrix -> (long) matrix.count() * matrix.outputs() * (matrix.inputs() * (BF16 - 1) - Float.BYTES))
                         .sum();
     }
 

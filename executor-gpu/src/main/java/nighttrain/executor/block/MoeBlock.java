@@ -23,14 +23,29 @@ import nighttrain.io.spec.MixtureOfExperts.Router;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter;
 import nighttrain.io.spec.Parameter.Linear;
+import nighttrain.io.spec.WeightFormat;
 
 /**
  * A mixture of experts: a rank has some of the experts whole, the router whole, and some of the shared expert's columns. Every rank lets all
  * tokens choose, and computes what its own experts add to the output.
  */
-record MoeBlock(MixtureOfExperts spec, Placement placement, Optional<MlpBlock> shared) implements Block {
+record MoeBlock(
+        MixtureOfExperts spec,
+        Placement placement,
+        Optional<MlpBlock> shared,
+        WeightFormat upFormat,
+        WeightFormat downFormat)
+        implements Block {
     static MoeBlock of(MixtureOfExperts spec, Placement placement, ModelSpec model) {
-        return new MoeBlock(spec, placement, spec.shared().map(one -> MlpBlock.of(one.mlp(), placement, model)));
+        Optional<MlpBlock> shared = spec.shared().map(one -> MlpBlock.of(one.mlp(), placement, model));
+        MoeBlock plain = new MoeBlock(spec, placement, shared, WeightFormat.PLAIN, WeightFormat.PLAIN);
+        int hidden = plain.hidden();
+        return new MoeBlock(
+                spec,
+                placement,
+                shared,
+                model.formatOf(plain.all(MoeBlock::first)).of(plain.up().cols(), hidden),
+                model.formatOf(plain.all(MoeBlock::last)).of(hidden, spec.width()));
     }
 
     private int hidden() {
@@ -103,7 +118,16 @@ record MoeBlock(MixtureOfExperts spec, Placement placement, Optional<MlpBlock> s
 
     @Override
     public List<Fp8Matrix> fp8Matrices() {
-        return shared.map(MlpBlock::fp8Matrices).orElse(List.of());
+        int experts = placement.share(spec.experts().size());
+        List<Fp8Matrix> matrices = new ArrayList<>();
+        if (upFormat == WeightFormat.FP8) {
+            matrices.add(new Fp8Matrix(experts, up().cols(), hidden(), chosen()));
+        }
+        if (downFormat == WeightFormat.FP8) {
+            matrices.add(new Fp8Matrix(experts, hidden(), spec.width(), chosen()));
+        }
+        shared.ifPresent(mlp -> matrices.addAll(mlp.fp8Matrices()));
+        return matrices;
     }
 
     /** As many of this rank's experts are read as tokens that choose evenly are expected to hit. */
@@ -117,9 +141,9 @@ record MoeBlock(MixtureOfExperts spec, Placement placement, Optional<MlpBlock> s
         List<Operation> operations = new ArrayList<>(List.of(
                 routing(tracks, step.tokens()),
                 Operation.memory(tracks, 2 * rows * hidden()),
-                grouped(tracks, hit, rows, up().cols(), hidden()),
+                grouped(tracks, hit, rows, up().cols(), hidden(), upFormat),
                 Operation.memory(tracks, rows * (up().cols() + spec.width())),
-                grouped(tracks, hit, rows, hidden(), spec.width()),
+                grouped(tracks, hit, rows, hidden(), spec.width(), downFormat),
                 Operation.memory(tracks, (rows + step.tokens()) * hidden())));
         shared.ifPresent(mlp -> operations.addAll(mlp.operations(step)));
         return operations;
@@ -134,9 +158,14 @@ record MoeBlock(MixtureOfExperts spec, Placement placement, Optional<MlpBlock> s
                 tracks * tokens * experts);
     }
 
-    private static Operation grouped(int tracks, double hit, double rows, double outputs, double inputs) {
-        return new Operation(
-                2 * tracks * rows * outputs * inputs, tracks * (hit * outputs * inputs + rows * (outputs + inputs)), 0);
+    private static Operation grouped(
+            int tracks, double hit, double rows, double outputs, double inputs, WeightFormat format) {
+        double read = tracks * (hit * outputs * inputs + rows * inputs);
+        double written = tracks * rows * outputs;
+        double flops = 2 * tracks * rows * outputs * inputs;
+        return format == WeightFormat.PLAIN
+                ? new Operation(flops, read + written, 0)
+                : new Operation(flops, written, 0, read);
     }
 
     @Override
@@ -156,8 +185,8 @@ record MoeBlock(MixtureOfExperts spec, Placement placement, Optional<MlpBlock> s
                         router.expertScales().map(one -> loader.vector("scales of experts" + ofLayer, one)),
                         placement.from(experts),
                         placement.share(experts)),
-                loader.experts("gate and up of experts" + ofLayer, parts(MoeBlock::first)),
-                loader.experts("down of experts" + ofLayer, parts(expert -> List.of(expert.down()))),
+                loader.experts("gate and up of experts" + ofLayer, upFormat, parts(MoeBlock::first)),
+                loader.experts("down of experts" + ofLayer, downFormat, parts(MoeBlock::last)),
                 shared.map(mlp -> mlp.load(loader, layer)),
                 spec.shared()
                         .flatMap(MixtureOfExperts.Shared::gate)
@@ -166,6 +195,14 @@ record MoeBlock(MixtureOfExperts spec, Placement placement, Optional<MlpBlock> s
 
     private List<List<Linear>> parts(Function<Expert, List<Linear>> of) {
         return spec.experts().stream().map(of).toList();
+    }
+
+    private List<Linear> all(Function<Expert, List<Linear>> of) {
+        return spec.experts().stream().flatMap(expert -> of.apply(expert).stream()).toList();
+    }
+
+    private static List<Linear> last(Expert expert) {
+        return List.of(expert.down());
     }
 
     /** Gate, where there is one, and up. */

@@ -61,6 +61,22 @@ public interface Device extends AutoCloseable {
             Optional<float[]> bias,
             WeightFormat format);
 
+    /**
+     * Weights of experts, which {@link ExpertOps#linear} multiplies by.
+     *
+     * @param slabs experts of all tracks
+     */
+    default Matrix experts(
+            String role,
+            int slabs,
+            int outputs,
+            int inputs,
+            Matrix.Rows rows,
+            Optional<float[]> bias,
+            WeightFormat format) {
+        return matrix(role, slabs, outputs, inputs, rows, bias, format);
+    }
+
     /** Weights without a bias, in the numbers that the device computes in. */
     default Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows) {
         return matrix(role, tracks, outputs, inputs, rows, Optional.empty(), WeightFormat.PLAIN);

@@ -17,7 +17,7 @@ public interface Matrix {
 
     int inputs();
 
-    /** What it is kept in; what {@link Ops#linear} multiplies it by is then rounded to it, too. */
+    /** What it is kept in; what {@link Ops#linear} and {@link ExpertOps#linear} multiply it by is then rounded to it, too. */
     WeightFormat format();
 
     /**

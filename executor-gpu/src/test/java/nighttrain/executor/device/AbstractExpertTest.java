@@ -2,6 +2,7 @@ package nighttrain.executor.device;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -13,6 +14,7 @@ import nighttrain.executor.device.ExpertOps.Routing;
 import nighttrain.executor.reference.ExpertReference;
 import nighttrain.executor.reference.ExpertReference.Weighted;
 import nighttrain.executor.step.SampleRequest;
+import nighttrain.io.checkpoint.E4m3;
 import nighttrain.io.spec.MixtureOfExperts.Activation;
 import nighttrain.io.spec.MixtureOfExperts.Router;
 import nighttrain.io.spec.MixtureOfExperts.Router.Groups;
@@ -21,6 +23,7 @@ import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.Parameter.Vector;
 import nighttrain.io.spec.TensorSpec;
+import nighttrain.io.spec.WeightFormat;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -29,6 +32,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Mixtures of experts against float64: every router and activation, odd sizes, poisoned buffers, uneven choices. */
 public abstract class AbstractExpertTest extends OneDevice {
+    /** Another rounding before 8 bits moves a value over the middle between two of their numbers now and then. */
+    private static final double EIGHT_BITS_TOLERANCE = 2e-2;
+
     private static final Activation SWIGLU = new Activation.Plain(Mlp.Activation.SILU);
 
     protected AbstractExpertTest(TestBackend backend) {
@@ -130,6 +136,16 @@ public abstract class AbstractExpertTest extends OneDevice {
     void activationsFollowTheirEquations(Activation activation, boolean gated) {
         new Case(router("softmax, renormalised", 8, 2), 2, 33, 24, 45, true, activation, gated)
                 .check(activation.toString(), 2);
+    }
+
+    /** Weights and what they are multiplied by, rounded row by row as float64 then takes them. */
+    @ParameterizedTest
+    @CsvSource({"1, 3, true", "2, 130, true", "1, 500, false"})
+    void expertsInEightBits(int tracks, int tokens, boolean bias) {
+        Activation activation = bias ? new Activation.ClampedSwiGlu(1.702, 1.25) : SWIGLU;
+        Case it = new Case(router("softmax, renormalised", 8, 2), tracks, tokens, 48, 32, bias, activation, true);
+        it.format = WeightFormat.FP8;
+        it.check("in 8 bits", 2);
     }
 
     /** Of equal ones those of lower numbers are taken, by all tokens: the other experts have none. */
@@ -243,6 +259,8 @@ public abstract class AbstractExpertTest extends OneDevice {
         private float[] down;
         private float[] downBias;
 
+        private WeightFormat format = WeightFormat.PLAIN;
+
         /** What {@link #run}'s output became when it was added to itself. */
         private float[] added;
 
@@ -326,9 +344,8 @@ public abstract class AbstractExpertTest extends OneDevice {
             }
             Matrix.Rows rows = (slab, output, target) -> System.arraycopy(
                     weights, (global(slab, first, here) * outputs + output) * inputs, target, 0, inputs);
-            return bias
-                    ? device.matrix("experts", tracks * here, outputs, inputs, rows, local)
-                    : device.matrix("experts", tracks * here, outputs, inputs, rows);
+            return device.experts(
+                    "experts", tracks * here, outputs, inputs, rows, Optional.of(local).filter(any -> bias), format);
         }
 
         private int global(int slab, int first, int here) {
@@ -346,19 +363,45 @@ public abstract class AbstractExpertTest extends OneDevice {
 
         private double[] expected() {
             double[] out = new double[x.length];
+            float[] upRounded = rounded(up, hidden);
+            float[] downRounded = rounded(down, width);
             for (int i = 0; i < tracks * tokens; i++) {
-                double[] token = Formulas.wide(Arrays.copyOfRange(x, i * hidden, (i + 1) * hidden));
+                double[] token =
+                        Formulas.wide(rounded(Arrays.copyOfRange(x, i * hidden, (i + 1) * hidden), hidden));
                 for (Weighted one : chosen(i / tokens, i % tokens)) {
                     int slab = i / tokens * count + one.expert();
-                    double[] upOf = ExpertReference.linear(token, up, upBias, slab * upRows, upRows);
+                    double[] upOf = ExpertReference.linear(token, upRounded, upBias, slab * upRows, upRows);
                     double[] activated = ExpertReference.activated(activation, upOf, upRows > width);
-                    double[] downOf = ExpertReference.linear(activated, down, downBias, slab * hidden, hidden);
+                    double[] downOf = ExpertReference.linear(
+                            rounded(activated), downRounded, downBias, slab * hidden, hidden);
                     for (int c = 0; c < hidden; c++) {
                         out[i * hidden + c] += one.weight() * downOf[c];
                     }
                 }
             }
             return out;
+        }
+
+        private double[] rounded(double[] row) {
+            float[] narrow = new float[row.length];
+            IntStream.range(0, row.length).forEach(i -> narrow[i] = (float) row[i]);
+            return format == WeightFormat.FP8 ? Formulas.wide(rounded(narrow, row.length)) : row;
+        }
+
+        /** Rows in 8 bits, or as they are. */
+        private float[] rounded(float[] rows, int cols) {
+            if (format == WeightFormat.PLAIN) {
+                return rows;
+            }
+            float[] values = new float[rows.length];
+            for (int from = 0; from < rows.length; from += cols) {
+                ByteBuffer codes = ByteBuffer.allocate(cols);
+                float scale = E4m3.quantize(Arrays.copyOfRange(rows, from, from + cols), codes);
+                for (int c = 0; c < cols; c++) {
+                    values[from + c] = E4m3.toFloat(codes.get(c)) * scale;
+                }
+            }
+            return values;
         }
 
         void check(String what, int ranks) {
@@ -370,7 +413,9 @@ public abstract class AbstractExpertTest extends OneDevice {
                         Arrays.stream(Formulas.wide(part)).map(v -> 2 * v).toArray();
                 new Closeness(1e-4, fresh.seed).check(what + ", added", doubled, added, x.length);
             }
-            closeness.check(what, expected(), sum, hidden);
+            Closeness within =
+                    format == WeightFormat.FP8 ? new Closeness(EIGHT_BITS_TOLERANCE, fresh.seed) : closeness;
+            within.check(what, expected(), sum, hidden);
         }
     }
 }

@@ -65,6 +65,14 @@ class EightBitLogitsTest {
         }
     }
 
+    /** Those of experts whose sides 8 bits serve. */
+    @ParameterizedTest
+    @ValueSource(strings = {"qwen3-moe", "gpt-oss"})
+    void expertsInEightBits(String name) {
+        float[][] expected = Goldens.of(name).get(PROMPT).logits();
+        assertThat(error(expected, logits(name, Choice.FP8))).isBetween(TOLERANCE, 0.4);
+    }
+
     private static float[] logits(String name, Choice choice) {
         try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint(name)).with(choice)) {
             return DecoderHarness.logits(

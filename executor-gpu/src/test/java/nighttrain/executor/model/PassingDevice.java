@@ -86,6 +86,18 @@ class PassingDevice implements Device {
     }
 
     @Override
+    public Matrix experts(
+            String role,
+            int slabs,
+            int outputs,
+            int inputs,
+            Matrix.Rows rows,
+            Optional<float[]> bias,
+            WeightFormat format) {
+        return real.experts(role, slabs, outputs, inputs, rows, bias, format);
+    }
+
+    @Override
     public KvPages kvPages(
             String role, int group, int tracks, int pages, int pageTokens, int kvHeads, int headDim, KvFormat format) {
         return real.kvPages(role, group, tracks, pages, pageTokens, kvHeads, headDim, format);

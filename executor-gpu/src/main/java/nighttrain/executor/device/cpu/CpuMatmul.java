@@ -1,7 +1,11 @@
 package nighttrain.executor.device.cpu;
 
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import nighttrain.io.checkpoint.E4m3;
+import nighttrain.io.spec.WeightFormat;
 
 /**
  * {@code out = x * weights^T + bias} in fp32.
@@ -25,7 +29,8 @@ final class CpuMatmul {
         this.team = team;
     }
 
-    void run(CpuTensor out, CpuTensor x, CpuMatrix weights) {
+    void run(CpuTensor out, CpuTensor factors, CpuMatrix weights) {
+        CpuTensor x = in(weights.format(), factors);
         int panels = weights.panelCount();
         int all = weights.tracks() * panels;
         long perPanel = (long) Math.max(1, x.rows()) * weights.inputs() * PANEL;
@@ -42,7 +47,8 @@ final class CpuMatmul {
     }
 
     /** The same of gathered rows, each by its expert's weights, which are read once for {@link #ROW_BLOCK} tokens. */
-    void run(CpuTensor out, CpuTensor x, CpuMatrix experts, CpuRouting routing) {
+    void run(CpuTensor out, CpuTensor factors, CpuMatrix experts, CpuRouting routing) {
+        CpuTensor x = in(experts.format(), factors);
         List<Piece> pieces = new ArrayList<>();
         for (int slab = 0; slab < experts.tracks(); slab++) {
             addPieces(pieces, slab, experts, routing);
@@ -53,6 +59,28 @@ final class CpuMatmul {
                 panel(out, x, experts, piece.track, piece.slab, panel, piece.firstRow, piece.rows);
             }
         });
+    }
+
+    /** The values of every row in this format. */
+    private CpuTensor in(WeightFormat format, CpuTensor x) {
+        if (format == WeightFormat.PLAIN) {
+            return x;
+        }
+        CpuTensor values = CpuTensor.zeros(x.tracks(), x.rows(), x.cols());
+        int grain = Math.max(1, CpuOps.MIN_PIECE / x.cols());
+        team.runRanges(x.tracks() * x.rows(), grain, 1, (from, to) -> {
+            for (int i = from; i < to; i++) {
+                int at = x.row(i / x.rows(), i % x.rows());
+                byte[] codes = new byte[x.cols()];
+                float scale = E4m3.quantize(
+                        Arrays.copyOfRange(x.data(), at, at + x.cols()), ByteBuffer.wrap(codes));
+                int valuesAt = values.row(i / x.rows(), i % x.rows());
+                for (int c = 0; c < codes.length; c++) {
+                    values.data()[valuesAt + c] = E4m3.toFloat(codes[c]) * scale;
+                }
+            }
+        });
+        return values;
     }
 
     /** Some panels of one expert for some of its rows. */

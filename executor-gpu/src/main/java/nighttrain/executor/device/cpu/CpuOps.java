@@ -1,7 +1,5 @@
 package nighttrain.executor.device.cpu;
 
-import java.nio.ByteBuffer;
-import java.util.Arrays;
 import java.util.Optional;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Ops;
@@ -11,8 +9,6 @@ import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.device.Ops.Rotation;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.step.Batch;
-import nighttrain.io.checkpoint.E4m3;
-import nighttrain.io.spec.WeightFormat;
 
 /**
  * fp32 on the threads of one rank. Every row is computed the same way whatever the batch around it, and whether this code is interpreted
@@ -92,23 +88,7 @@ final class CpuOps implements Ops {
 
     @Override
     public void linear(Tensor out, Tensor x, Matrix weights) {
-        CpuTensor in = (CpuTensor) x;
-        matrixProduct.run(
-                (CpuTensor) out, weights.format() == WeightFormat.FP8 ? quantized(in) : in, (CpuMatrix) weights);
-    }
-
-    /** The values of every row in 8 bits. */
-    private CpuTensor quantized(CpuTensor x) {
-        CpuTensor values = CpuTensor.zeros(x.tracks(), x.rows(), x.cols());
-        forRows(x, (track, row) -> {
-            float[] of = Arrays.copyOfRange(x.data(), x.row(track, row), x.row(track, row) + x.cols());
-            byte[] codes = new byte[x.cols()];
-            float scale = E4m3.quantize(of, ByteBuffer.wrap(codes));
-            for (int c = 0; c < codes.length; c++) {
-                values.data()[values.row(track, row) + c] = E4m3.toFloat(codes[c]) * scale;
-            }
-        });
-        return values;
+        matrixProduct.run((CpuTensor) out, (CpuTensor) x, (CpuMatrix) weights);
     }
 
     @Override

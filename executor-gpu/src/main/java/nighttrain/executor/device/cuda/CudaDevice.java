@@ -31,6 +31,7 @@ import nighttrain.executor.device.cuda.matmul.CublasLt;
 import nighttrain.executor.device.cuda.matmul.Fp8Operands;
 import nighttrain.executor.device.cuda.matmul.FusedSwiGlu;
 import nighttrain.executor.device.cuda.matmul.GroupedMatmul;
+import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul;
 import nighttrain.executor.device.cuda.matmul.Matmuls;
 import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
 import nighttrain.executor.device.cuda.step.SampleResults;
@@ -96,10 +97,14 @@ final class CudaDevice implements Device {
                 context, modules, streams, inputs, limits, layout.pageTokens(), memory, options.deterministic());
         this.recurrent =
                 new CudaRecurrentOps(context, modules, streams, inputs, limits, memory, fp8, options.deterministic());
-        GroupedMatmul grouped = options.deterministic()
-                ? GroupedMatmul.portable(context, modules, streams)
-                : new GroupedMatmul(context, modules, streams);
-        this.experts = new CudaExperts(modules, streams, memory, inputs, fp8, grouped, maxTokens);
+        this.experts = new CudaExperts(
+                modules,
+                streams,
+                memory,
+                inputs,
+                fp8,
+                new GroupedMatmul(context, modules, streams, fp8),
+                maxTokens);
         this.step = new CudaStep(
                 context, modules, streams, inputs, attention, recurrent, results, communicator, experts);
         this.ops = new CudaOps(
@@ -200,9 +205,43 @@ final class CudaDevice implements Device {
             Optional<float[]> bias,
             WeightFormat format) {
         context.makeCurrent();
+        if (format == WeightFormat.FP8) {
+            requireFp8();
+            fp8.reserve(tracks, matmuls.padded(maxTokens), inputs);
+        }
         CudaMatrix matrix = format == WeightFormat.FP8
                 ? fp8Matrix(role, tracks, outputs, inputs, rows)
                 : plainMatrix(role, tracks, outputs, inputs, rows);
+        return bias.map(values -> biased(role, matrix, values)).orElse(matrix);
+    }
+
+    /** In 8 bits by a kernel that Hopper alone has. */
+    @Override
+    public Matrix experts(
+            String role,
+            int slabs,
+            int outputs,
+            int inputs,
+            Matrix.Rows rows,
+            Optional<float[]> bias,
+            WeightFormat format) {
+        if (format == WeightFormat.PLAIN) {
+            return matrix(role, slabs, outputs, inputs, rows, bias, format);
+        }
+        if (!context.isHopper()) {
+            throw UserError.of(
+                    "no 8-bit matmuls of experts on this GPU",
+                    context.architecture(),
+                    "sm_90 (Hopper) has them; use --quantization none");
+        }
+        if (slabs > HopperGroupedMatmul.MOST_EXPERTS) {
+            throw UserError.of(
+                    "too many experts in 8 bits on a GPU",
+                    slabs,
+                    "at most " + HopperGroupedMatmul.MOST_EXPERTS + "; use more --ranks or --quantization none");
+        }
+        context.makeCurrent();
+        CudaMatrix matrix = fp8Matrix(role, slabs, outputs, inputs, rows);
         return bias.map(values -> biased(role, matrix, values)).orElse(matrix);
     }
 
@@ -213,11 +252,9 @@ final class CudaDevice implements Device {
     }
 
     private CudaMatrix fp8Matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows) {
-        requireFp8();
         DevicePointer base = memory.allocate(role, (long) tracks * outputs * inputs);
         float[] values = upload.runE4m3(base, tracks, outputs, inputs, rows);
         CudaTensor scales = (CudaTensor) constant(role + ", scales", tracks, 1, outputs, values);
-        fp8.reserve(tracks, matmuls.padded(maxTokens), inputs);
         return new CudaMatrix(tracks, outputs, inputs, WeightFormat.FP8, base.address(), scales.address(), 0, 0);
     }
 

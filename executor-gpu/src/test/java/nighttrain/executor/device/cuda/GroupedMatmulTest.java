@@ -17,6 +17,7 @@ import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
 import nighttrain.executor.device.cuda.driver.Streams;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
+import nighttrain.executor.device.cuda.matmul.Fp8Operands;
 import nighttrain.executor.device.cuda.matmul.Fp8Operands.Operand;
 import nighttrain.executor.device.cuda.matmul.GroupedMatmul;
 import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul;
@@ -88,7 +89,7 @@ class GroupedMatmulTest {
             Case it = new Case(memory, rows, inputs, outputs, bias, Optional.empty(), PLAIN);
             it.check("portable", () -> GroupedMatmul.portable(context, modules, streams)
                     .run(it.out, it.x, it.matrix, it.offsets.address()));
-            it.check("chosen", () -> new GroupedMatmul(context, modules, streams)
+            it.check("chosen", () -> new GroupedMatmul(context, modules, streams, new Fp8Operands(modules, streams, memory))
                     .run(it.out, it.x, it.matrix, it.offsets.address()));
             it.checkHopper();
         }

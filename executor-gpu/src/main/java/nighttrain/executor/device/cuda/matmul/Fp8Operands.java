@@ -18,6 +18,7 @@ public final class Fp8Operands {
     private final Streams streams;
     private final DeviceMemory memory;
     private final Map<Width, Operand> operands = new HashMap<>();
+    private final Map<Width, Operand> byExpert = new HashMap<>();
     private Optional<CudaTensor> written = Optional.empty();
 
     private record Width(int tracks, int cols) {}
@@ -50,15 +51,17 @@ public final class Fp8Operands {
 
     /** Makes room for {@code rows} rows of every track, which recorded steps cannot. */
     public void reserve(int tracks, int rows, int cols) {
-        operands.computeIfAbsent(
-                new Width(tracks, cols),
-                width -> new Operand(
-                        memory.allocate("operands in 8 bits", (long) tracks * rows * cols)
-                                .address(),
-                        memory.allocate("scales of operands", (long) tracks * rows * Float.BYTES)
-                                .address(),
-                        rows,
-                        cols));
+        operands.computeIfAbsent(new Width(tracks, cols), width -> allocated(tracks, rows, cols));
+    }
+
+    private Operand allocated(int tracks, int rows, int cols) {
+        return new Operand(
+                memory.allocate("operands in 8 bits", (long) tracks * rows * cols)
+                        .address(),
+                memory.allocate("scales of operands", (long) tracks * rows * Float.BYTES)
+                        .address(),
+                rows,
+                cols);
     }
 
     /**
@@ -115,6 +118,24 @@ public final class Fp8Operands {
             throw new IllegalArgumentException(
                     "rows in 8 bits: " + x.rows() + " (there is room for " + operand.capacityRows + ")");
         }
+        return quantized(x, operand);
+    }
+
+    /**
+     * The same of rows by expert, of which a token has several: in buffers of their own. They are made when such rows are first quantised,
+     * which is before anything of them is recorded.
+     */
+    Operand quantizedByExpert(CudaTensor x) {
+        forget();
+        Operand operand = byExpert.compute(
+                new Width(x.tracks(), x.cols()),
+                (width, made) -> made != null && made.capacityRows >= x.capacityRows()
+                        ? made
+                        : allocated(x.tracks(), x.capacityRows(), x.cols()));
+        return quantized(x, operand);
+    }
+
+    private Operand quantized(CudaTensor x, Operand operand) {
         modules.get("quantize_rows", source(x.cols()))
                 .launch(
                         streams.main(),

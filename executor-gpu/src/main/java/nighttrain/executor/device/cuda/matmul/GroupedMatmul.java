@@ -14,6 +14,7 @@ import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul.Rows;
 import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.io.spec.MixtureOfExperts.Activation;
+import nighttrain.io.spec.WeightFormat;
 
 /**
  * {@code out[t, r] = x[t, r] W^T + b} of the expert that row r of track t belongs to. Which that is, the device alone knows; launches depend on
@@ -30,13 +31,19 @@ public final class GroupedMatmul {
     private final Streams streams;
     private final int multiprocessors;
     private final Optional<HopperGroupedMatmul> hopper;
+    private final Optional<Fp8Operands> fp8;
 
-    public GroupedMatmul(CudaContext context, KernelModules modules, Streams streams) {
-        this(context, modules, streams, HopperGroupedMatmul.on(context, modules, streams));
+    public GroupedMatmul(CudaContext context, KernelModules modules, Streams streams, Fp8Operands fp8) {
+        this(context, modules, streams, HopperGroupedMatmul.on(context, modules, streams), Optional.of(fp8));
     }
 
     private GroupedMatmul(
-            CudaContext context, KernelModules modules, Streams streams, Optional<HopperGroupedMatmul> hopper) {
+            CudaContext context,
+            KernelModules modules,
+            Streams streams,
+            Optional<HopperGroupedMatmul> hopper,
+            Optional<Fp8Operands> fp8) {
+        this.fp8 = fp8;
         this.modules = modules;
         this.streams = streams;
         this.multiprocessors = context.multiprocessors();
@@ -45,7 +52,7 @@ public final class GroupedMatmul {
 
     /** By the kernel that runs on any GPU alone. */
     public static GroupedMatmul portable(CudaContext context, KernelModules modules, Streams streams) {
-        return new GroupedMatmul(context, modules, streams, Optional.empty());
+        return new GroupedMatmul(context, modules, streams, Optional.empty(), Optional.empty());
     }
 
     /** Rows of a tile, from the fewest on; the kernel's stages; and the blocks that a large multiprocessor holds. */
@@ -97,7 +104,7 @@ public final class GroupedMatmul {
      */
     public void run(CudaTensor out, CudaTensor x, CudaMatrix experts, long offsets) {
         if (hopper.isPresent() && HopperGroupedMatmul.serves(experts, false)) {
-            hopper.get().run(out, Rows.of(x), experts, offsets, Optional.empty());
+            hopper.get().run(out, rows(x, experts), experts, offsets, Optional.empty());
         } else {
             run(out, x, experts, offsets, TileRows.of(x.rows(), experts.tracks() / x.tracks()));
         }
@@ -115,9 +122,15 @@ public final class GroupedMatmul {
                 && experts.outputs() == 2 * out.cols()
                 && HopperGroupedMatmul.serves(experts, true);
         if (serves) {
-            hopper.get().run(out, Rows.of(x), experts, offsets, gated);
+            hopper.get().run(out, rows(x, experts), experts, offsets, gated);
         }
         return serves;
+    }
+
+    private Rows rows(CudaTensor x, CudaMatrix experts) {
+        return experts.format() == WeightFormat.FP8
+                ? Rows.of(x, fp8.orElseThrow().quantizedByExpert(x))
+                : Rows.of(x);
     }
 
     /** By the portable kernel. */

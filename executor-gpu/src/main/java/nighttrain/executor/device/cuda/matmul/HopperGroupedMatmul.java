@@ -23,7 +23,7 @@ import nighttrain.io.spec.WeightFormat;
  */
 public final class HopperGroupedMatmul {
     /** Of all tracks: their offsets and tiles fit into shared memory. */
-    private static final int MOST_EXPERTS = 1024;
+    public static final int MOST_EXPERTS = 1024;
 
     private static final int ALIGNMENT = 8;
     private static final int ALIGNED_BYTES = 16;
