@@ -88,6 +88,16 @@ class ShapesTest {
         assertThat(ModelFootprint.kvBytesPerRank(shape("dense-8b"), 1)).isEqualTo(2 * 32 * 8 * 256);
     }
 
+    @Test
+    void expertsInEightBitsTakeHalf() {
+        ModelSpec model = shape("qwen3-30b-a3b");
+        long experts = 48L * 128 * (1_536 * 2_048 + 2_048 * 768);
+        long attention = 48L * (5_120 * 2_048 + 2_048 * 4_096);
+        long scales = 48L * (128 * (1_536 + 2_048) + 5_120 + 2_048);
+        assertThat(ModelFootprint.gpuBytesPerRank(model.with(WeightFormat.Choice.FP8), 1))
+                .isEqualTo(2 * 30_532_122_624L - experts - attention + 4 * scales);
+    }
+
     /** Of four key and value heads eight ranks have one each, two the same one. */
     @Test
     void moreRanksThanKeyHeadsHaveCopies() {
