@@ -36,6 +36,9 @@ record MoeBlock(
         WeightFormat upFormat,
         WeightFormat downFormat)
         implements Block {
+    /** The matrix units of GPUs keep few bits of sums of 8-bit numbers, of more inputs too few. */
+    private static final int MOST_FP8_INPUTS = 4096;
+
     static MoeBlock of(MixtureOfExperts spec, Placement placement, ModelSpec model) {
         Optional<MlpBlock> shared = spec.shared().map(one -> MlpBlock.of(one.mlp(), placement, model));
         MoeBlock plain = new MoeBlock(spec, placement, shared, WeightFormat.PLAIN, WeightFormat.PLAIN);
@@ -44,8 +47,12 @@ record MoeBlock(
                 spec,
                 placement,
                 shared,
-                model.formatOf(plain.all(MoeBlock::first)).of(plain.up().cols(), hidden),
-                model.formatOf(plain.all(MoeBlock::last)).of(hidden, spec.width()));
+                format(model, plain.all(MoeBlock::first), plain.up().cols(), hidden),
+                format(model, plain.all(MoeBlock::last), hidden, spec.width()));
+    }
+
+    private static WeightFormat format(ModelSpec model, List<Linear> parts, int outputs, int inputs) {
+        return inputs <= MOST_FP8_INPUTS ? model.formatOf(parts).of(outputs, inputs) : WeightFormat.PLAIN;
     }
 
     private int hidden() {
