@@ -332,8 +332,7 @@ public final class Loader {
         }
         Optional<float[]> bias = biases.isEmpty() ? Optional.empty() : Optional.of(concatenated(biases));
         Slices first = slabs.get(0);
-        return device.experts(
-                role, slabs.size(), first.outputs(), first.inputs(), new Slabs(slabs), bias, format);
+        return device.experts(role, slabs.size(), first.outputs(), first.inputs(), new Slabs(slabs), bias, format);
     }
 
     /** Numbers of every local track, which every rank has whole. */

@@ -185,7 +185,8 @@ public final class ModelBlocks {
     public long fp8SavedBytes() {
         return placement.localTracks()
                 * fp8Matrices()
-                        .mapToLong(matrix -> (long) matrix.count() * matrix.outputs() * (matrix.inputs() * (BF16 - 1) - Float.BYTES))
+                        .mapToLong(matrix ->
+                                (long) matrix.count() * matrix.outputs() * (matrix.inputs() * (BF16 - 1) - Float.BYTES))
                         .sum();
     }
 

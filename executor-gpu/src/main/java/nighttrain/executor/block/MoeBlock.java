@@ -205,7 +205,9 @@ record MoeBlock(
     }
 
     private List<Linear> all(Function<Expert, List<Linear>> of) {
-        return spec.experts().stream().flatMap(expert -> of.apply(expert).stream()).toList();
+        return spec.experts().stream()
+                .flatMap(expert -> of.apply(expert).stream())
+                .toList();
     }
 
     private static List<Linear> last(Expert expert) {

@@ -50,8 +50,9 @@ import org.junit.jupiter.api.Timeout;
 @Tag("benchmark")
 @Timeout(600)
 class GpuGroupedMatmulBenchmark {
-    private static final List<String> WANTED = List.of(
-            System.getProperty("bench.shapes", "qwen3-30b-a3b,gpt-oss-20b,qwen3.5-35b-a3b,mixtral").split(","));
+    private static final List<String> WANTED =
+            List.of(System.getProperty("bench.shapes", "qwen3-30b-a3b,gpt-oss-20b,qwen3.5-35b-a3b,mixtral")
+                    .split(","));
     private static final int[] TOKENS = Stream.of(
                     System.getProperty("bench.tokens", "1,64,256,1024,8192").split(","))
             .mapToInt(Integer::parseInt)
@@ -179,8 +180,9 @@ class GpuGroupedMatmulBenchmark {
                 flopsPerMicro * 1e6 / peak.flopsPerSecond(),
                 micros(offsets, at -> portable.run(out, x, of.experts, at)),
                 gated
-                        ? "%.1f us".formatted(
-                                micros(offsets, at -> hopper.run(activated, Rows.of(x), of.experts, at, swiGlu)))
+                        ? "%.1f us"
+                                .formatted(micros(
+                                        offsets, at -> hopper.run(activated, Rows.of(x), of.experts, at, swiGlu)))
                         : "-",
                 micros(offsets, at -> hopper.run(out, Rows.of(x, of.xCodes), of.codes, at, Optional.empty())),
                 Boolean.getBoolean("bench.tilings") ? tilings(of, x, out, offsets) : "");
@@ -197,12 +199,7 @@ class GpuGroupedMatmulBenchmark {
                                 micros(
                                         offsets,
                                         at -> hopper.run(
-                                                out,
-                                                Rows.of(x, of.xCodes),
-                                                of.codes,
-                                                at,
-                                                Optional.empty(),
-                                                tiling))))
+                                                out, Rows.of(x, of.xCodes), of.codes, at, Optional.empty(), tiling))))
                 .collect(Collectors.joining());
     }
 

@@ -345,7 +345,13 @@ public abstract class AbstractExpertTest extends OneDevice {
             Matrix.Rows rows = (slab, output, target) -> System.arraycopy(
                     weights, (global(slab, first, here) * outputs + output) * inputs, target, 0, inputs);
             return device.experts(
-                    "experts", tracks * here, outputs, inputs, rows, Optional.of(local).filter(any -> bias), format);
+                    "experts",
+                    tracks * here,
+                    outputs,
+                    inputs,
+                    rows,
+                    Optional.of(local).filter(any -> bias),
+                    format);
         }
 
         private int global(int slab, int first, int here) {
@@ -366,14 +372,13 @@ public abstract class AbstractExpertTest extends OneDevice {
             float[] upRounded = rounded(up, hidden);
             float[] downRounded = rounded(down, width);
             for (int i = 0; i < tracks * tokens; i++) {
-                double[] token =
-                        Formulas.wide(rounded(Arrays.copyOfRange(x, i * hidden, (i + 1) * hidden), hidden));
+                double[] token = Formulas.wide(rounded(Arrays.copyOfRange(x, i * hidden, (i + 1) * hidden), hidden));
                 for (Weighted one : chosen(i / tokens, i % tokens)) {
                     int slab = i / tokens * count + one.expert();
                     double[] upOf = ExpertReference.linear(token, upRounded, upBias, slab * upRows, upRows);
                     double[] activated = ExpertReference.activated(activation, upOf, upRows > width);
-                    double[] downOf = ExpertReference.linear(
-                            rounded(activated), downRounded, downBias, slab * hidden, hidden);
+                    double[] downOf =
+                            ExpertReference.linear(rounded(activated), downRounded, downBias, slab * hidden, hidden);
                     for (int c = 0; c < hidden; c++) {
                         out[i * hidden + c] += one.weight() * downOf[c];
                     }
@@ -413,8 +418,7 @@ public abstract class AbstractExpertTest extends OneDevice {
                         Arrays.stream(Formulas.wide(part)).map(v -> 2 * v).toArray();
                 new Closeness(1e-4, fresh.seed).check(what + ", added", doubled, added, x.length);
             }
-            Closeness within =
-                    format == WeightFormat.FP8 ? new Closeness(EIGHT_BITS_TOLERANCE, fresh.seed) : closeness;
+            Closeness within = format == WeightFormat.FP8 ? new Closeness(EIGHT_BITS_TOLERANCE, fresh.seed) : closeness;
             within.check(what, expected(), sum, hidden);
         }
     }

@@ -72,8 +72,7 @@ final class CpuMatmul {
             for (int i = from; i < to; i++) {
                 int at = x.row(i / x.rows(), i % x.rows());
                 byte[] codes = new byte[x.cols()];
-                float scale = E4m3.quantize(
-                        Arrays.copyOfRange(x.data(), at, at + x.cols()), ByteBuffer.wrap(codes));
+                float scale = E4m3.quantize(Arrays.copyOfRange(x.data(), at, at + x.cols()), ByteBuffer.wrap(codes));
                 int valuesAt = values.row(i / x.rows(), i % x.rows());
                 for (int c = 0; c < codes.length; c++) {
                     values.data()[valuesAt + c] = E4m3.toFloat(codes[c]) * scale;

@@ -87,10 +87,14 @@ class GroupedMatmulTest {
     void everyExpertMultipliesItsRowsAlone(int[][] rows, int inputs, int outputs, boolean bias) {
         try (DeviceMemory memory = new DeviceMemory()) {
             Case it = new Case(memory, rows, inputs, outputs, bias, Optional.empty(), PLAIN);
-            it.check("portable", () -> GroupedMatmul.portable(context, modules, streams)
-                    .run(it.out, it.x, it.matrix, it.offsets.address()));
-            it.check("chosen", () -> new GroupedMatmul(context, modules, streams, new Fp8Operands(modules, streams, memory))
-                    .run(it.out, it.x, it.matrix, it.offsets.address()));
+            it.check(
+                    "portable",
+                    () -> GroupedMatmul.portable(context, modules, streams)
+                            .run(it.out, it.x, it.matrix, it.offsets.address()));
+            it.check(
+                    "chosen",
+                    () -> new GroupedMatmul(context, modules, streams, new Fp8Operands(modules, streams, memory))
+                            .run(it.out, it.x, it.matrix, it.offsets.address()));
             it.checkHopper();
         }
     }
@@ -148,7 +152,10 @@ class GroupedMatmulTest {
             int tracks = counts.length;
             int experts = counts[0].length;
             this.rows = UNOWNED
-                    + Stream.of(counts).mapToInt(of -> IntStream.of(of).sum()).max().orElseThrow();
+                    + Stream.of(counts)
+                            .mapToInt(of -> IntStream.of(of).sum())
+                            .max()
+                            .orElseThrow();
             this.values = normal(tracks * rows * inputs);
             this.weights = normal(tracks * experts * outputs * inputs);
             this.biases = normal(tracks * experts * outputs);
@@ -187,9 +194,8 @@ class GroupedMatmulTest {
             this.expected = new double[tracks * rows * out.cols()];
             eachRow((slab, at) -> {
                 for (int i = 0; i < out.cols(); i++) {
-                    expected[at * out.cols() + i] = activation.isPresent()
-                            ? activated(activation.get(), slab, at, i)
-                            : product(slab, at, i);
+                    expected[at * out.cols() + i] =
+                            activation.isPresent() ? activated(activation.get(), slab, at, i) : product(slab, at, i);
                 }
             });
         }

@@ -103,7 +103,8 @@ final class KernelUses {
     static Stream<KernelSource> of(ModelSpec model, boolean hopper) {
         Stream<KernelSource> gated = hopper
                 ? Stream.concat(
-                        Stream.of(FusedSwiGlu.SOURCE), Stream.of(Tiling.values())
+                        Stream.of(FusedSwiGlu.SOURCE),
+                        Stream.of(Tiling.values())
                                 .flatMap(tiling -> Stream.of(WeightFormat.values())
                                         .flatMap(format -> Stream.of(false, true)
                                                 .map(activates -> tiling.source(activates, format)))))

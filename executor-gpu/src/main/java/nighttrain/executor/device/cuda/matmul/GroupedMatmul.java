@@ -114,8 +114,7 @@ public final class GroupedMatmul {
      * Multiplies by gates and ups, {@code [tracks * experts, 2 * outputs, inputs]}, and activates, where one kernel does both: returns whether
      * it did.
      */
-    public boolean runActivated(
-            CudaTensor out, CudaTensor x, CudaMatrix experts, long offsets, Activation activation) {
+    public boolean runActivated(CudaTensor out, CudaTensor x, CudaMatrix experts, long offsets, Activation activation) {
         Optional<Gated> gated = Gated.of(activation);
         boolean serves = hopper.isPresent()
                 && gated.isPresent()

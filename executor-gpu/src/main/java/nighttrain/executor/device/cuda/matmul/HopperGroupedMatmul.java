@@ -53,9 +53,7 @@ public final class HopperGroupedMatmul {
     public enum Tiling {
         FEW(64, 1, 8),
         SOME(128, 1, 5),
-        MANY(192, 2, 4),
-        MANY_ALONE(192, 1, 4),
-        WIDE(256, 2, 3);
+        MANY(192, 2, 4);
 
         private final int tokens;
         private final int cluster;
@@ -71,7 +69,7 @@ public final class HopperGroupedMatmul {
             this.stages = stages;
         }
 
-        /** For so many rows an expert, if they are spread evenly. */
+        /** For so many rows an expert, if they are spread evenly: tiles that hold most experts' rows, with many stages where few fill one. */
         static Tiling of(int meanRows) {
             return meanRows <= 40 ? FEW : meanRows <= 96 ? SOME : MANY;
         }
@@ -114,7 +112,9 @@ public final class HopperGroupedMatmul {
             if (activation instanceof Activation.ClampedSwiGlu clamped) {
                 return Optional.of(new Gated((float) clamped.alpha(), (float) clamped.limit(), 1));
             }
-            return activation.equals(new Activation.Plain(Mlp.Activation.SILU)) ? Optional.of(SWIGLU) : Optional.empty();
+            return activation.equals(new Activation.Plain(Mlp.Activation.SILU))
+                    ? Optional.of(SWIGLU)
+                    : Optional.empty();
         }
     }
 
@@ -171,6 +171,7 @@ public final class HopperGroupedMatmul {
         run(out, x, experts, offsets, activation, Tiling.of(x.rows * x.tracks / experts.tracks()));
     }
 
+    /** The same, cut like this. */
     public void run(
             CudaTensor out, Rows x, CudaMatrix experts, long offsets, Optional<Gated> activation, Tiling tiling) {
         int slabs = experts.tracks();
@@ -180,8 +181,7 @@ public final class HopperGroupedMatmul {
                 .withSharedBytes(sharedBytes)
                 .launch(
                         streams.main(),
-                        new Kernel.Grid(
-                                multiprocessors / tiling.cluster * tiling.cluster, 1, 1, THREADS, sharedBytes),
+                        new Kernel.Grid(multiprocessors / tiling.cluster * tiling.cluster, 1, 1, THREADS, sharedBytes),
                         tensors.get(x.tiled(tiling.boxRows())),
                         tensors.get(weights(experts, x.elementBytes(), activation.isPresent())),
                         tensors.get(Tiled.rows(
