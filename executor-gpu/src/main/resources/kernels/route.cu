@@ -16,6 +16,7 @@
 constexpr int WARPS = THREADS / 32;
 constexpr int EACH = (EXPERTS + 31) / 32;  // experts of a lane: lane + 32 j
 constexpr int SLICES = THREADS / EXPERTS;  // of the words, that are counted side by side
+constexpr int KEPT = 8;                    // words of a slice that are read once
 constexpr float LEAST_SUM = 1e-20f;       // keeps weights finite where all scores are 0 (DeepSeek V3)
 #define MINUS_INFINITY __int_as_float(0xff800000)
 
@@ -179,13 +180,19 @@ __device__ __forceinline__ void order(const Route& r, int track) {
     const Routing& to = r.to;
     const int words = gridDim.x, slice = threadIdx.x / EXPERTS, expert = threadIdx.x % EXPERTS, local = expert - to.first;
     const int from = words * slice / SLICES, end = slice < SLICES ? words * (slice + 1) / SLICES : 0;
-    const unsigned* masks = to.masks + (long long)track * words * EXPERTS + expert;
-    if (slice < SLICES) {
-        int count = 0;
-#pragma unroll 8
-        for (int w = from; w < end; w++) count += __popc(__ldcg(masks + w * EXPERTS)); // past the first cache: written by other blocks
-        counts[slice][expert] = count;
+    const unsigned* masks = to.masks + (long long)track * words * EXPERTS + expert; // written by other blocks: past the first cache
+    Load load = {};
+    if (threadIdx.x == 0) load = r.load[track];
+    unsigned kept[KEPT]; // the first words: all, where the step is small
+    int count = 0;
+#pragma unroll
+    for (int i = 0; i < KEPT; i++) {
+        kept[i] = from + i < end ? __ldcg(masks + (from + i) * EXPERTS) : 0;
+        count += __popc(kept[i]);
     }
+#pragma unroll 8
+    for (int w = from + KEPT; w < end; w++) count += __popc(__ldcg(masks + w * EXPERTS));
+    if (slice < SLICES) counts[slice][expert] = count;
     __syncthreads();
     if (slice == 0) {
         int before = 0;
@@ -219,7 +226,6 @@ __device__ __forceinline__ void order(const Route& r, int track) {
         busiest = __reduce_max_sync(~0u, busiest);
         if (threadIdx.x == 0) {
             to.offsets[track * (to.here + 1) + to.here] = before;
-            Load load = r.load[track];
             load.tokens += all;
             load.busiest += (unsigned long long)busiest * EXPERTS;
             r.load[track] = load;
@@ -229,8 +235,13 @@ __device__ __forceinline__ void order(const Route& r, int track) {
     if (slice < SLICES && local >= 0 && local < to.here) {
         int row = starts[expert] + counts[slice][expert];
         int* rows = to.rows + (long long)track * words * EXPERTS + expert;
+#pragma unroll
+        for (int i = 0; i < KEPT; i++) {
+            if (from + i < end) rows[(from + i) * EXPERTS] = row;
+            row += __popc(kept[i]);
+        }
 #pragma unroll 8
-        for (int w = from; w < end; w++) {
+        for (int w = from + KEPT; w < end; w++) {
             rows[w * EXPERTS] = row;
             row += __popc(__ldcg(masks + w * EXPERTS));
         }

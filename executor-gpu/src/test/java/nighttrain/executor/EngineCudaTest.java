@@ -24,6 +24,7 @@ import nighttrain.executor.request.SamplingParams.Filter;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.KvFormat;
+import nighttrain.io.spec.MixtureOfExperts;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -33,6 +34,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 class EngineCudaTest {
     /** How far below the likeliest a bf16 greedy token may lie: bf16 moves these models' logits by 0.05 in the mean. */
     private static final double NEARLY = 0.5;
+
+    /** Of a text of 64 tokens, those that may lie further below: rounding sends a token whose best experts are nearly equal to another one. */
+    private static final int MOST_ELSEWHERE = 4;
 
     /** Every greedy token is, by the CPU's fp32 logits of the text before it, as likely as the likeliest but for bf16's error. */
     @ParameterizedTest
@@ -95,13 +99,18 @@ class EngineCudaTest {
                 int prompt = goldens.get((int) scored.id() % goldens.size()).ids().length;
                 List<TokenLogprobs> answer = scored.promptLogprobs()
                         .subList(prompt - 1, scored.promptLogprobs().size());
-                assertThat(answer)
-                        .hasSize(64)
-                        .allSatisfy(token -> assertThat(
-                                        (double) token.likeliest().get(0).logprob() - token.logprob())
-                                .isLessThan(NEARLY));
+                assertThat(answer).hasSize(64);
+                assertThat(answer.stream()
+                                .map(token -> (double) token.likeliest().get(0).logprob() - token.logprob())
+                                .filter(below -> !(below < NEARLY)))
+                        .as("tokens that are not nearly the likeliest")
+                        .hasSizeLessThanOrEqualTo(hasExperts(checkpoint) ? MOST_ELSEWHERE : 0);
             }
         }
+    }
+
+    private static boolean hasExperts(Checkpoint checkpoint) {
+        return checkpoint.spec().layers().stream().anyMatch(layer -> layer.feedForward() instanceof MixtureOfExperts);
     }
 
     /** Alone in its batch, a request meets the same shapes each time: first enqueued, then recorded, then replayed. */

@@ -74,13 +74,13 @@ class GpuVerbBenchmark {
             Decoder decoder = Decoder.load(checkpoint, timed(device), limits, layout);
             System.out.printf("loaded in %.1f s%n", (System.nanoTime() - start) / 1e9);
             measure("prefill, one sequence of 8192", device, decoder, Steps.prefill(1, PREFILL_TOKENS));
-            double prefilled = measure(
+            Times prefilled = measure(
                     "prefill, 8 sequences of 1024",
                     device,
                     decoder,
                     Steps.prefill(PREFILLED, PREFILL_TOKENS / PREFILLED));
             String decode = "decode, batch " + batch + ", context " + context;
-            double decoded = measure(decode, device, decoder, Steps.decode(batch, context));
+            Times decoded = measure(decode, device, decoder, Steps.decode(batch, context));
             Roofline roofline = new Roofline(checkpoint.spec(), 1, peakRates);
             device.expertOps()
                     .map(ExpertOps::load)
@@ -93,19 +93,21 @@ class GpuVerbBenchmark {
             double flops = bySecond.seconds(Roofline.Step.prefill(PREFILL_TOKENS, PREFILL_TOKENS / PREFILLED));
             System.out.printf(
                     "prefill, 8 sequences of 1024: %.0f TFLOP/s, %.2f of a product's%n",
-                    flops / prefilled / 1e9, flops / prefilled * 1e3 / peakRates.flopsPerSecond());
+                    flops / prefilled.enqueued / 1e9, flops / prefilled.enqueued * 1e3 / peakRates.flopsPerSecond());
             System.out.printf(
                     "decode: %.2f ms of at least %.2f, %.2f of the roofline (copy %.2f TB/s, bf16 product %.0f TFLOP/s)%n",
-                    decoded,
+                    decoded.recorded,
                     bound,
-                    bound / decoded,
+                    bound / decoded.recorded,
                     peakRates.bytesPerSecond() / 1e12,
                     peakRates.flopsPerSecond() / 1e12);
         }
     }
 
-    /** Returns the milliseconds of the recorded step. */
-    private double measure(String name, Device device, Decoder decoder, Batch step) {
+    /** Milliseconds of a step whose verbs are enqueued, as the engine does for prompts, and of its recording, as it decodes. */
+    private record Times(double enqueued, double recorded) {}
+
+    private Times measure(String name, Device device, Decoder decoder, Batch step) {
         int outputs = step.outputRows().length;
         double whole = Double.POSITIVE_INFINITY;
         waiting = false;
@@ -139,7 +141,7 @@ class GpuVerbBenchmark {
         nanosByVerb.forEach((verb, sumAndCount) -> System.out.printf(
                 "  %-34s %4d x %8.1f us = %8.2f ms%n",
                 verb, sumAndCount[1] / ROUNDS, sumAndCount[0] / 1e3 / sumAndCount[1], sumAndCount[0] / 1e6 / ROUNDS));
-        return recorded;
+        return new Times(whole, recorded);
     }
 
     private boolean waiting;

@@ -156,14 +156,19 @@ public abstract class AbstractExpertTest extends OneDevice {
         Arrays.fill(it.logits, 0.25f);
         it.correction.ifPresent(values -> Arrays.fill(values, -0.5f));
         assertThat(it.chosen(0, 0)).extracting(Weighted::expert).containsExactly(0, 1, 2);
-        Load before = experts().load();
-        stepIo.begin(batch(new int[1], new int[1], List.of(SampleRequest.likeliest())));
-        it.run(4, 4);
-        stepIo.end().await();
-        assertThat(experts().load())
+        Load before = loadAfter(() -> {});
+        assertThat(loadAfter(() -> it.run(4, 4)))
                 .as("all ranks' experts count, of which a quarter has everything")
                 .isEqualTo(new Load(before.tokens() + 2L * 3 * tokens, before.busiest() + 2L * 12 * tokens));
         it.check(kind, 3);
+    }
+
+    /** The load at the end of a step that does this work. */
+    private Load loadAfter(Runnable work) {
+        stepIo.begin(batch(new int[1], new int[1], List.of(SampleRequest.likeliest())));
+        work.run();
+        stepIo.end().await();
+        return experts().load();
     }
 
     /** Largest and smallest numbers, and infinities where only their order counts, leave finite weights. */

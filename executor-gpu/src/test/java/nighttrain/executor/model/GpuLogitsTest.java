@@ -81,8 +81,8 @@ class GpuLogitsTest {
     @MethodSource("shapesAndRanks")
     void everyArchitecture(Shapes shape, int ranks) {
         int[] ids = new Random(11).ints(23, 0, Shapes.VOCABULARY).toArray();
-        double tolerance = shape.name().startsWith("FINISHED") ? TOLERANCE_FINISHED : TOLERANCE;
-        check(new Bfloat16Checkpoint(RandomCheckpoint.of(shape.model())), ranks, ids, tolerance);
+        Checkpoint checkpoint = new Bfloat16Checkpoint(RandomCheckpoint.of(shape.model()));
+        check(checkpoint, ranks, ids, shape.name().startsWith("FINISHED") ? TOLERANCE_FINISHED : tolerance(checkpoint));
     }
 
     @ParameterizedTest
@@ -90,11 +90,7 @@ class GpuLogitsTest {
     void everyFamily(String name, int ranks) {
         try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint(name))) {
             for (Golden golden : Goldens.of(name)) {
-                check(
-                        new Bfloat16Checkpoint(checkpoint),
-                        ranks,
-                        golden.ids(),
-                        hasExperts(checkpoint) ? TOLERANCE_EXPERTS : TOLERANCE * slack(name));
+                check(new Bfloat16Checkpoint(checkpoint), ranks, golden.ids(), tolerance(checkpoint) * slack(name));
             }
         }
     }
@@ -149,8 +145,10 @@ class GpuLogitsTest {
         }
     }
 
-    private static boolean hasExperts(Checkpoint checkpoint) {
-        return checkpoint.spec().layers().stream().anyMatch(layer -> layer.feedForward() instanceof MixtureOfExperts);
+    private static double tolerance(Checkpoint checkpoint) {
+        return checkpoint.spec().layers().stream().anyMatch(layer -> layer.feedForward() instanceof MixtureOfExperts)
+                ? TOLERANCE_EXPERTS
+                : TOLERANCE;
     }
 
     /** {@code |actual - expected| / |expected|}. */
