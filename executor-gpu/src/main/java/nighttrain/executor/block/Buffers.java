@@ -20,7 +20,8 @@ public final class Buffers {
             tensors.computeIfAbsent(
                     spec,
                     one -> one.isLogits()
-                            ? device.logits(one.role(), tracks, Math.multiplyExact(rows, one.rowsPerToken()), one.cols())
+                            ? device.logits(
+                                    one.role(), tracks, Math.multiplyExact(rows, one.rowsPerToken()), one.cols())
                             : device.tensor(
                                     one.role(), tracks, Math.multiplyExact(rows, one.rowsPerToken()), one.cols()));
         }

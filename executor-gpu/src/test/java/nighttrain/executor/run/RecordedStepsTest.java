@@ -113,7 +113,8 @@ class RecordedStepsTest {
             new StepRunner(decoder, Optional.empty()).launch(decode).await();
             ExpertOps.Load twice = experts.load();
             recorded.launch(decode).await();
-            assertThat(once.tokens()).isEqualTo(17L * 2 * checkpoint.spec().layers().size());
+            assertThat(once.tokens())
+                    .isEqualTo(17L * 2 * checkpoint.spec().layers().size());
             assertThat(twice).isEqualTo(new ExpertOps.Load(2 * once.tokens(), 2 * once.busiest()));
             assertThat(experts.load()).isEqualTo(new ExpertOps.Load(3 * once.tokens(), 3 * once.busiest()));
         }

@@ -127,8 +127,7 @@ final class CudaExperts implements ExpertOps, AutoCloseable {
         CudaTensor x = (CudaTensor) logits;
         Router router = choice.router();
         Size size = new Size(x.tracks(), router.chosen(), x.cols());
-        CudaRouting routing = new CudaRouting(
-                placesOf(size), size, x.rows(), choice.firstExpert(), choice.experts());
+        CudaRouting routing = new CudaRouting(placesOf(size), size, x.rows(), choice.firstExpert(), choice.experts());
         modules.get("route", routeSource(router))
                 .launch(
                         streams.main(),
@@ -214,8 +213,7 @@ final class CudaExperts implements ExpertOps, AutoCloseable {
                 .get("activate", source(to.cols(), activation, from.cols() > to.cols()))
                 .launch(
                         streams.main(),
-                        Kernel.Grid.of(
-                                (vectors + ELEMENT_THREADS - 1) / ELEMENT_THREADS, to.tracks(), ELEMENT_THREADS),
+                        Kernel.Grid.of((vectors + ELEMENT_THREADS - 1) / ELEMENT_THREADS, to.tracks(), ELEMENT_THREADS),
                         ((CudaRouting) routing).struct(),
                         to.address(),
                         to.trackStride(),
@@ -289,7 +287,8 @@ final class CudaExperts implements ExpertOps, AutoCloseable {
                     case RELU_SQUARED -> 2;
                 }
                 : CLAMPED;
-        return new KernelSource("experts.cu", Map.of("VECTOR", vector(cols), "ACTIVATION", function, "GATED", gated ? 1 : 0));
+        return new KernelSource(
+                "experts.cu", Map.of("VECTOR", vector(cols), "ACTIVATION", function, "GATED", gated ? 1 : 0));
     }
 
     private static int vector(int cols) {
@@ -298,7 +297,9 @@ final class CudaExperts implements ExpertOps, AutoCloseable {
 
     /** Enqueues the copy that {@link #load} reads. */
     void fetchLoad() {
-        places.values().forEach(one -> one.hostLoad.copyFrom(one.load, one.hostLoad.view().capacity(), streams.main()));
+        places.values()
+                .forEach(one ->
+                        one.hostLoad.copyFrom(one.load, one.hostLoad.view().capacity(), streams.main()));
     }
 
     /** As the latest step that has ended left it. */
