@@ -323,10 +323,10 @@ final class CudaDevice implements Device {
             recorder.close();
         }
         communicator.leave();
+        experts.close();
         if (!broken) {
             step.close();
             matmuls.close();
-            experts.close();
             modules.close();
             memory.close();
             streams.close();
