@@ -112,23 +112,6 @@ final class CudaRecurrentOps implements RecurrentOps {
         chunks.ifPresent(work -> work.upload(turn, streams.main()));
     }
 
-    /** For an operation on states, of which there is a build for either format. */
-    private Kernel kernel(String file, String name, Map<String, Integer> defines, States states) {
-        return kernel(file, name, inFormat(defines, ((CudaStates) states).format));
-    }
-
-    private Kernel kernel(KernelSource source, String name, States states) {
-        return kernel(source.file(), name, source.defines(), states);
-    }
-
-    static Map<String, Integer> inFormat(Map<String, Integer> defines, StateFormat format) {
-        Map<String, Integer> all = new HashMap<>(defines);
-        if (format == StateFormat.BF16) {
-            all.put("BF16_STATES", 1);
-        }
-        return all;
-    }
-
     /** For an operation that writes to tensors. */
     private KernelModules launching() {
         fp8.forget();
@@ -137,6 +120,26 @@ final class CudaRecurrentOps implements RecurrentOps {
 
     private Kernel kernel(String file, String name, Map<String, Integer> defines) {
         return launching().get(name, new KernelSource(file, defines));
+    }
+
+    /** For an operation on states. */
+    private Kernel kernel(String file, String name, Map<String, Integer> defines, States states) {
+        return kernel(new KernelSource(file, defines), name, states);
+    }
+
+    private Kernel kernel(KernelSource source, String name, States states) {
+        return launching().get(name, inFormat(source, states));
+    }
+
+    private static KernelSource inFormat(KernelSource source, States states) {
+        return ((CudaStates) states).format == StateFormat.BF16 ? ofBf16States(source) : source;
+    }
+
+    /** The build of a kernel on states for such as are kept in bf16. */
+    static KernelSource ofBf16States(KernelSource source) {
+        Map<String, Integer> defines = new HashMap<>(source.defines());
+        defines.put("BF16_STATES", 1);
+        return new KernelSource(source.file(), defines);
     }
 
     /** As recurrent.cuh's {@code States}. */

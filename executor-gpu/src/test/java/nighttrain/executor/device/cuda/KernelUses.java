@@ -109,10 +109,20 @@ final class KernelUses {
                                         .flatMap(format -> Stream.of(false, true)
                                                 .map(activates -> tiling.source(activates, format)))))
                 : Stream.empty();
-        Stream<KernelSource> mixers =
-                model.layers().stream().map(LayerSpec::mixer).distinct().flatMap(mixer -> mixer(mixer, hopper));
+        Stream<KernelSource> mixers = model.layers().stream()
+                .map(LayerSpec::mixer)
+                .distinct()
+                .flatMap(mixer -> mixer(mixer, hopper))
+                .flatMap(KernelUses::ofBothStates);
         return Stream.of(Stream.of(norm(model.hiddenSize(), model.finalNorm().kind())), gated, mixers)
                 .flatMap(sources -> sources);
+    }
+
+    /** Kernels on states have a build for each format of them. */
+    private static Stream<KernelSource> ofBothStates(KernelSource source) {
+        boolean onStates = Stream.of("convolve", "gated_delta", "gated_linear", "selective_scan")
+                .anyMatch(source.file()::startsWith);
+        return onStates ? Stream.of(source, CudaRecurrentOps.ofBf16States(source)) : Stream.of(source);
     }
 
     private static Stream<KernelSource> mixer(Mixer mixer, boolean hopper) {
