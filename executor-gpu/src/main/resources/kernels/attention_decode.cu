@@ -34,8 +34,9 @@ constexpr int MIN_SPLIT_PAGES = 4;
 constexpr int MERGE_DEPTH = 16; // splits that the merge loads at once
 constexpr bool WIDE = PADDED_DIM > 128;
 constexpr int WARPS = WIDE ? 2 : 4;
-constexpr int MIN_BLOCKS = PADDED_DIM > 64 ? 2 : 3; // of a multiprocessor
-constexpr int RING_BYTES = (WIDE ? 88 : 96) * 1024; // a block may have 99 KB on the smallest GPUs since sm_80
+constexpr int MIN_BLOCKS = WIDE || (PADDED_DIM > 64 && !KV_FP8) ? 2 : 3; // of a multiprocessor
+// A block may have 99 KB on the smallest GPUs since sm_80; in 8 bits three blocks do more with a third of the memory each.
+constexpr int RING_BYTES = (WIDE ? 88 : KV_FP8 ? 72 : 96) * 1024;
 constexpr int RING_TILES = RING_BYTES / (WARPS * STAGE_BYTES);
 constexpr int STAGES = RING_TILES < 8 ? RING_TILES : 8;
 constexpr int THREADS = WARPS * 32;

@@ -17,19 +17,20 @@
 static_assert(HEAD_DIM == 128 || HEAD_DIM == 64, "attention_prefill.cu serves other head sizes");
 static_assert(PAGE_TOKENS % 16 == 0, "16 tokens of a tile lie together");
 
-constexpr int COMPUTING = HEAD_DIM == 128 ? 2 : 3; // warpgroups; as many as their accumulators leave registers for
-constexpr int THREADS = 128 * (1 + COMPUTING);
+// Warpgroups; as many compute as their accumulators, and the others, leave registers for.
+constexpr int COMPUTING = HEAD_DIM == 128 || KV_FP8 ? 2 : 3;
+constexpr int COPYING = KV_FP8 ? 2 : 1; // pages in 8 bits: one for keys, one for values
+constexpr int THREADS = 128 * (COPYING + COMPUTING);
 constexpr int BLOCK_ROWS = 64 * COMPUTING;
 constexpr int KV_TILE = 128;
 constexpr int STAGES = 2;
 constexpr int TILE_BYTES = KV_TILE * HEAD_DIM * 2;
 constexpr int ROWS_BYTES = 64 * HEAD_DIM * 2; // queries, later the output, of a warpgroup
-constexpr int STAGED = 3; // tiles in 8 bits that are under way
-constexpr int COPIES = KV_TILE * KV_CHUNKS / 128; // of 16 bytes, by a thread to a tile
-constexpr int STAGED_BYTES = COPIES * 128 * (16 + 4); // codes, and the scales of 4 rows
-// Dynamic shared memory: keys, values, rows; with KV_FP8 tiles as they lie in pages; and 1024 to start at a multiple of 1024 (the
+constexpr int CODE_BYTES = KV_TILE * HEAD_DIM; // of a tile as it lies in pages of 8 bits
+constexpr int STAGED_BYTES = CODE_BYTES + KV_TILE; // with its scales
+// Dynamic shared memory: keys, values, rows; with KV_FP8 two tiles of each in 8 bits; and 1024 to start at a multiple of 1024 (the
 // period of the swizzle):
-//     4 * TILE_BYTES + COMPUTING * ROWS_BYTES + (KV_FP8 ? STAGED * STAGED_BYTES : 0) + 1024
+//     4 * TILE_BYTES + COMPUTING * ROWS_BYTES + (KV_FP8 ? 4 * STAGED_BYTES : 0) + 1024
 
 using TileRing = Ring<STAGES, TILE_BYTES>; // of tiles in the order of use: latest tokens first
 
@@ -53,103 +54,123 @@ struct Span {
     }
 };
 
-// ---- the copying warpgroup
+// ---- the copying warpgroups
 
-// The tiles are used, and copied, in the order: the first keys, then keys a tile ahead of values.
-// In 8 bits a thread copies to a place of its own what it makes a tile of later, STAGED - 1 tiles behind.
+// Lane l looks up where tokens 16 l to 16 l + 15 of a tile lie, counted in 16s of tokens.
+__device__ __forceinline__ int look_up(const Span& span, const int* pages, int n) {
+    const int lane = threadIdx.x % 32, token = span.first_token(n) + lane * 16;
+    if (n >= span.tiles || lane >= KV_TILE / 16 || token >= span.context || token + 15 < span.first_seen) {
+        return 0;
+    }
+    const int page = pages[token / PAGE_TOKENS];
+    return (page * (int)gridDim.y + (int)blockIdx.y) * (PAGE_TOKENS / 16) + token % PAGE_TOKENS / 16;
+}
+
 __device__ __forceinline__ void copy_tiles(const Attention& a, const Span& span, int sequence, TileRing keys,
-                                           TileRing values, unsigned staged) {
-    constexpr int ROWS = 128 / KV_CHUNKS; // copied at once, a chunk a thread: 8, 16 or 32
-    const int chunk = threadIdx.x % KV_CHUNKS, first_row = threadIdx.x / KV_CHUNKS, lane = threadIdx.x % 32;
+                                           TileRing values) {
+    constexpr int ROWS = 128 / CHUNKS; // copied at once, a chunk a thread: 8 or 16, so a thread's chunk has one swizzle
+    const int chunk = threadIdx.x % CHUNKS, first_row = threadIdx.x / CHUNKS;
     const int* pages = a.page_tables + (long long)sequence * a.page_table_stride;
-
-    // Lane l looks up where tokens 16 l to 16 l + 15 of a tile lie, counted in 16s of tokens.
-    auto look_up = [&](int n) {
-        const int token = span.first_token(n) + lane * 16;
-        if (n >= span.tiles || lane >= KV_TILE / 16 || token >= span.context || token + 15 < span.first_seen) {
-            return 0;
-        }
-        const int page = pages[token / PAGE_TOKENS];
-        return (page * (int)gridDim.y + (int)blockIdx.y) * (PAGE_TOKENS / 16) + token % PAGE_TOKENS / 16;
-    };
-    auto place_of = [&](int staging, int i) { return staged + staging * STAGED_BYTES + (i * 128 + threadIdx.x) * 16; };
-    auto scale_of = [&](int staging, int i) {
-        return staged + staging * STAGED_BYTES + COPIES * 128 * 16 + (i * 128 + threadIdx.x) * 4;
-    };
-    auto copy = [&](TileRing ring, const Kv* cache, int n, int places, int staging) {
+    auto copy = [&](TileRing ring, const Kv* cache, int n, int places) {
         const unsigned target = ring.tile(n) + swizzled_128(KV_TILE, first_row, chunk);
         const int tokens = span.context - span.first_token(n) - first_row;
         const int unseen = span.first_seen - span.first_token(n) - first_row;
-        if (!KV_FP8) {
-            ring.wait_empty(n);
-        }
-#pragma unroll
-        for (int i = 0; i < COPIES; i++) {
-            const int row = i * ROWS, in_16 = row % 16 + first_row % 16;
-            const long long place = __shfl_sync(~0u, places, row / 16 + first_row / 16);
-            const Kv* source = cache + (place * 16 + in_16) * HEAD_DIM + chunk * (16 / (int)sizeof(Kv));
-            // Zeros past the context and before what the block sees: what lies there may be NaN, or another sequence's by
-            // now, and the product of NaN with a weight of 0 is NaN.
-            const bool there = row >= unseen && row < tokens;
-            copy_async(KV_FP8 ? place_of(staging, i) : target + row * 128, source, there ? 16 : 0);
-            if (KV_FP8) {
-                const unsigned char* scales = a.kv_scales + place * 32 + (cache == a.values ? 16 : 0) + in_16 / 4 * 4;
-                copy_async_4(scale_of(staging, i), scales, there ? 4 : 0);
-            }
-        }
-        if (KV_FP8) {
-            commit_copies();
-        } else {
-            ring.fill(n);
-        }
-    };
-    auto unpack = [&](TileRing ring, int n, int staging) {
         ring.wait_empty(n);
 #pragma unroll
+        for (int i = 0; i < KV_TILE; i += ROWS) {
+            const long long place = __shfl_sync(~0u, places, i / 16);
+            const Kv* source = cache + (place * 16 + i % 16 + first_row) * HEAD_DIM + chunk * 8;
+            // Zeros past the context and before what the block sees: what lies there may be NaN, or another sequence's by
+            // now, and the product of NaN with a weight of 0 is NaN.
+            copy_async(target + i * 128, source, i >= unseen && i < tokens ? 16 : 0);
+        }
+        ring.fill(n);
+    };
+    int last_places = 0, places = look_up(span, pages, 0), next_places = look_up(span, pages, 1);
+    for (int n = 0; n <= span.tiles; n++) { // keys run a tile ahead of values, as they are used
+        if (n < span.tiles) {
+            copy(keys, a.keys, n, places);
+        }
+        if (n > 0) {
+            copy(values, a.values, n - 1, last_places);
+        }
+        last_places = places;
+        places = next_places;
+        next_places = look_up(span, pages, n + 2);
+    }
+}
+
+// The tiles of keys, or of values: copied as they lie in pages a tile ahead, then unpacked. A thread copies the codes that it unpacks.
+__device__ __forceinline__ void unpack_tiles(const Attention& a, const Span& span, int sequence, TileRing ring,
+                                             const Kv* cache, const unsigned char* scales, unsigned staged) {
+    constexpr int ROWS = 128 / KV_CHUNKS, COPIES = KV_TILE / ROWS; // 16 or 32 rows at once
+    constexpr int AT_ONCE = 2; // copies; one is slower
+    // Eight threads take four chunks of two rows: what they unpack goes to all banks.
+    const int thread = threadIdx.x % 128;
+    const int chunk = thread % 4 + (KV_CHUNKS == 8 ? thread / 8 % 2 * 4 : 0);
+    const int first_row = KV_CHUNKS == 8 ? thread / 16 * 2 + thread / 4 % 2 : thread / 4;
+    const int* pages = a.page_tables + (long long)sequence * a.page_table_stride;
+    // Zeros, as in copy_tiles.
+    auto there = [&](int n, int row) {
+        const int token = span.first_token(n) + row;
+        return token >= span.first_seen && token < span.context;
+    };
+    auto copy_codes = [&](int n, int places) {
+        const unsigned to = staged + n % 2 * STAGED_BYTES;
+#pragma unroll
         for (int i = 0; i < COPIES; i++) {
-            const unsigned scale = load_shared_byte(scale_of(staging, i) + first_row % 4);
-            const unsigned factors = page_factors(scale, scale), to = ring.tile(n) + i * ROWS * 128;
-            const int4 codes = load_shared_16(place_of(staging, i));
-            store_shared_16(to + swizzled_128(KV_TILE, first_row, 2 * chunk), to_bf16x8(codes.x, codes.y, factors));
-            store_shared_16(to + swizzled_128(KV_TILE, first_row, 2 * chunk + 1), to_bf16x8(codes.z, codes.w, factors));
+            const long long place = __shfl_sync(~0u, places, i * ROWS / 16 + first_row / 16);
+            const Kv* source = cache + (place * 16 + first_row % 16) * HEAD_DIM + chunk * 16;
+            copy_async(to + (i * 128 + thread) * 16, source, there(n, i * ROWS + first_row) ? 16 : 0);
+        }
+    };
+    auto copy_scales = [&](int n, int places) { // by the lanes that looked up
+        if (thread < KV_TILE / 16) {
+            copy_async(staged + n % 2 * STAGED_BYTES + CODE_BYTES + thread * 16, scales + (long long)places * 32, 16);
+        }
+        commit_copies();
+    };
+    auto unpack = [&](int n) {
+        const unsigned from = staged + n % 2 * STAGED_BYTES;
+        const unsigned first = ring.tile(n) + swizzled_128(KV_TILE, first_row, 2 * chunk);
+        const unsigned second = ring.tile(n) + swizzled_128(KV_TILE, first_row, 2 * chunk + 1);
+#pragma unroll
+        for (int i = 0; i < COPIES; i += AT_ONCE) {
+            int4 codes[AT_ONCE];
+            unsigned factors[AT_ONCE];
+#pragma unroll
+            for (int k = 0; k < AT_ONCE; k++) {
+                const int row = (i + k) * ROWS + first_row;
+                const unsigned scale = load_shared_byte(from + CODE_BYTES + row);
+                codes[k] = load_shared_16(from + ((i + k) * 128 + thread) * 16);
+                factors[k] = there(n, row) ? page_factors(scale, scale) : 0;
+            }
+#pragma unroll
+            for (int k = 0; k < AT_ONCE; k++) {
+                const int row = (i + k) * ROWS * 128;
+                store_shared_16(first + row, to_bf16x8(codes[k].x, codes[k].y, factors[k]));
+                store_shared_16(second + row, to_bf16x8(codes[k].z, codes[k].w, factors[k]));
+            }
         }
         fence_shared_for_wgmma();
         barrier_arrive(ring.full + n % STAGES * 8);
     };
-    auto unpack_in_order = [&](int t) { // the t-th of all tiles
-        if (t == 0 || (t % 2 == 1 && t < 2 * span.tiles - 1)) {
-            unpack(keys, (t + 1) / 2, t % STAGED);
-        } else {
-            unpack(values, t % 2 == 1 ? t / 2 : t / 2 - 1, t % STAGED);
-        }
-    };
-    int copied = 0;
-    auto next = [&] {
-        copied++;
-        if (KV_FP8 && copied >= STAGED) {
-            wait_copies<STAGED - 1>();
-            unpack_in_order(copied - STAGED);
-        }
-    };
-    int last_places = 0, places = look_up(0), next_places = look_up(1);
-    for (int n = 0; n <= span.tiles; n++) {
-        if (n < span.tiles) {
-            copy(keys, a.keys, n, places, copied % STAGED);
-            next();
-        }
-        if (n > 0) {
-            copy(values, a.values, n - 1, last_places, copied % STAGED);
-            next();
-        }
-        last_places = places;
+    int places = look_up(span, pages, 0), next_places = look_up(span, pages, 1);
+    copy_codes(0, places);
+    copy_scales(0, places);
+    for (int n = 0; n < span.tiles; n++) {
         places = next_places;
-        next_places = look_up(n + 2);
-    }
-    if (KV_FP8) {
-        wait_copies<0>();
-        for (int t = copied - STAGED + 1; t < copied; t++) {
-            unpack_in_order(t);
+        next_places = look_up(span, pages, n + 2);
+        if (n + 1 < span.tiles) {
+            copy_codes(n + 1, places);
         }
+        wait_copies<0>(); // but for these, which are of no group yet
+        named_barrier_sync(1 + 2 * COMPUTING + threadIdx.x / 128, 128); // scales landed, and those of n - 1 are read
+        if (n + 1 < span.tiles) {
+            copy_scales(n + 1, places);
+        }
+        ring.wait_empty(n);
+        unpack(n);
     }
 }
 
@@ -157,7 +178,7 @@ __device__ __forceinline__ void copy_tiles(const Attention& a, const Span& span,
 
 // The queries are wgmma's first operand: in registers, which is faster, where there are enough.
 struct Queries {
-    static constexpr bool IN_REGISTERS = COMPUTING == 2;
+    static constexpr bool IN_REGISTERS = COMPUTING == 2 && !KV_FP8;
     unsigned rows;
     unsigned q[HEAD_DIM / 16][4];
 
@@ -259,7 +280,7 @@ template <class Copy> __device__ __forceinline__ void each_chunk(const Span& spa
     }
 }
 
-// Named barriers: 1 + w for the turn of computing warpgroup w at the tensor cores, 1 + COMPUTING + w for itself.
+// Named barriers: 1 + w for the turn of computing warpgroup w at the tensor cores, 1 + COMPUTING + w for itself; then copying ones'.
 __device__ __forceinline__ void wait_turn(int warpgroup) {
     named_barrier_sync(1 + warpgroup, 256);
 }
@@ -275,7 +296,7 @@ __device__ __forceinline__ void sync_warpgroup(int warpgroup) {
 // rows: where the queries go in shared memory, and then the output.
 __device__ __forceinline__ void attend(const Attention& a, const Span& span, int block, TileRing keys, TileRing values,
                                        unsigned rows) {
-    const int warpgroup = threadIdx.x / 128 - 1, lane = threadIdx.x % 32;
+    const int warpgroup = threadIdx.x / 128 - COPYING, lane = threadIdx.x % 32;
     const int warp_row = threadIdx.x % 128 / 32 * 16; // of the warpgroup's
     int first_row = block * BLOCK_ROWS + warpgroup * 64 + warp_row; // the warp's first of the sequence's
     const int track = blockIdx.y / a.kv_heads, first_head = blockIdx.y % a.kv_heads * GROUP;
@@ -381,16 +402,23 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) attention_prefill(const
     const TileRing keys = {tiles, shared_address(barriers[0]), shared_address(barriers[1])};
     const TileRing values = {tiles + STAGES * TILE_BYTES, shared_address(barriers[2]), shared_address(barriers[3])};
     if (threadIdx.x == 0) {
-        keys.init(128, 4 * COMPUTING); // the copying threads, the computing warps
+        keys.init(128, 4 * COMPUTING); // the threads that copy it, the computing warps
         values.init(128, 4 * COMPUTING);
     }
     __syncthreads();
-    // The copying warpgroup hands registers to the others.
-    if (threadIdx.x < 128) {
-        give_registers<COMPUTING == 2 ? 40 : 32>();
-        copy_tiles(a, span, item.x, keys, values, tiles + 2 * STAGES * TILE_BYTES + COMPUTING * ROWS_BYTES);
+    // The copying warpgroups hand registers to the others.
+    if (threadIdx.x < 128 * COPYING) {
+        give_registers<KV_FP8 ? 48 : COMPUTING == 2 ? 40 : 32>();
+        if constexpr (KV_FP8) {
+            const bool of_values = threadIdx.x >= 128;
+            const unsigned staged = tiles + 2 * STAGES * TILE_BYTES + COMPUTING * ROWS_BYTES;
+            unpack_tiles(a, span, item.x, of_values ? values : keys, of_values ? a.values : a.keys,
+                         a.kv_scales + (of_values ? 16 : 0), staged + (of_values ? 2 * STAGED_BYTES : 0));
+        } else {
+            copy_tiles(a, span, item.x, keys, values);
+        }
     } else {
-        take_registers<COMPUTING == 2 ? 232 : 160>();
+        take_registers<KV_FP8 ? 208 : COMPUTING == 2 ? 232 : 160>();
         attend(a, span, item.y, keys, values, tiles + 2 * STAGES * TILE_BYTES);
     }
 }

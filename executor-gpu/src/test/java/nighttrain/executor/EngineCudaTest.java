@@ -35,6 +35,9 @@ class EngineCudaTest {
     /** How far below the likeliest a bf16 greedy token may lie: bf16 moves these models' logits by 0.05 in the mean. */
     private static final double NEARLY = 0.5;
 
+    /** With keys and values in 8 bits, where bf16's error moves some to the next number: 0.53 was seen. */
+    private static final double NEARLY_IN_FP8 = 1;
+
     /** Of a text of 64 tokens, those that may lie further below: rounding sends a token whose best experts are nearly equal to another one. */
     private static final int MOST_ELSEWHERE = 4;
 
@@ -88,8 +91,8 @@ class EngineCudaTest {
         }
     }
 
-    private static void checkLikely(
-            Checkpoint checkpoint, List<int[]> texts, List<Golden> goldens, KvFormat.Choice kv) throws Exception {
+    private static void checkLikely(Checkpoint checkpoint, List<int[]> texts, List<Golden> goldens, KvFormat.Choice kv)
+            throws Exception {
         SamplingParams scoring = SamplingParams.greedy(1).withLogprobs(1).withPromptLogprobs(true);
         try (Engine exact = Engines.open(config(Backend.CPU, 1, false, kv), checkpoint)) {
             List<GenerationRequest> requests = IntStream.range(0, texts.size())
@@ -100,9 +103,10 @@ class EngineCudaTest {
                 List<TokenLogprobs> answer = scored.promptLogprobs()
                         .subList(prompt - 1, scored.promptLogprobs().size());
                 assertThat(answer).hasSize(64);
+                double nearly = kv == KvFormat.Choice.FP8 ? NEARLY_IN_FP8 : NEARLY;
                 assertThat(answer.stream()
                                 .map(token -> (double) token.likeliest().get(0).logprob() - token.logprob())
-                                .filter(below -> !(below < NEARLY)))
+                                .filter(below -> !(below < nearly)))
                         .as("tokens that are not nearly the likeliest")
                         .hasSizeLessThanOrEqualTo(hasExperts(checkpoint) ? MOST_ELSEWHERE : 0);
             }

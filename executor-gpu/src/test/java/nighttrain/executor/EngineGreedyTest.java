@@ -120,7 +120,8 @@ class EngineGreedyTest {
         assertThat(expected)
                 .as("text of exact keys and values")
                 .isNotEqualTo(IntStream.range(0, 2 * goldens.size())
-                        .mapToObj(i -> Arrays.stream(goldens.get(i % goldens.size()).greedy())
+                        .mapToObj(i -> Arrays.stream(
+                                        goldens.get(i % goldens.size()).greedy())
                                 .boxed()
                                 .toList())
                         .toList());

@@ -28,7 +28,8 @@ record AttentionBlock(
         Attention spec, Placement placement, WeightFormat inFormat, WeightFormat outFormat, KvFormat kvFormat)
         implements Block {
     static AttentionBlock of(Attention spec, Placement placement, ModelSpec model) {
-        AttentionBlock plain = new AttentionBlock(spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN, KvFormat.PLAIN);
+        AttentionBlock plain =
+                new AttentionBlock(spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN, KvFormat.PLAIN);
         int hidden = spec.projections().output().outputs();
         return new AttentionBlock(
                 spec,

@@ -62,8 +62,8 @@ class GpuAttentionBenchmark {
     }
 
     private KvPages filled(Device device, KvFormat format) {
-        KvPages kv = device.kvPages(
-                format.name(), 0, 1, pages + 1, PAGE_TOKENS, shape.kvHeads(), shape.headDim(), format);
+        KvPages kv =
+                device.kvPages(format.name(), 0, 1, pages + 1, PAGE_TOKENS, shape.kvHeads(), shape.headDim(), format);
         Rotation none = new Rotation(
                 device.constant("cos", 1, MOST_TOKENS, 0, new float[0]),
                 device.constant("sin", 1, MOST_TOKENS, 0, new float[0]),

@@ -146,7 +146,14 @@ final class AttentionCase {
             }
         }
         kv = on.device.kvPages(
-                "kv", group, heads.tracks(), pages, TestBackend.PAGE_TOKENS, heads.kvHeads(), heads.dim(), heads.format());
+                "kv",
+                group,
+                heads.tracks(),
+                pages,
+                TestBackend.PAGE_TOKENS,
+                heads.kvHeads(),
+                heads.dim(),
+                heads.format());
         rotation = new Rotation(
                 on.device.constant("cos", 1, POSITIONS, half, cos),
                 on.device.constant("sin", 1, POSITIONS, half, sin),

@@ -56,8 +56,8 @@ class GpuLogitsTest {
     /** For a model whose logits 8 bits themselves move by 53 %, twice as much as those of the others: 40 % were seen on one H200. */
     private static final double TOLERANCE_FP8_DESYNC = 5e-1;
 
-    /** With keys and values in 8 bits. */
-    private static final double TOLERANCE_KV = 1.5e-1;
+    /** With keys and values in 8 bits alone, for the same reason: 20 % were seen. */
+    private static final double TOLERANCE_KV = 3e-1;
 
     /**
      * For {@code qwen3_5}, some of whose states' outputs are tiny and normed by head: rounding every verb's result makes 8.5 % of its logits,

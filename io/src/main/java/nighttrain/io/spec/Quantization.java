@@ -12,8 +12,7 @@ import java.util.regex.Pattern;
  * @param unquantized modules that are stored as they are: names, or {@code re:} and a regular expression for the beginning of one
  * @param keysAndValues whether these are meant to be kept in 8 bits, too
  */
-public record Quantization(
-        Scales scales, Optional<Block> block, List<String> unquantized, boolean keysAndValues) {
+public record Quantization(Scales scales, Optional<Block> block, List<String> unquantized, boolean keysAndValues) {
     private static final String REGEX = "re:";
 
     /** What shares a scale. */

@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import nighttrain.io.spec.KvFormat;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
-import nighttrain.io.spec.KvFormat;
 import org.junit.jupiter.api.Test;
 
 class JobFingerprintsTest {

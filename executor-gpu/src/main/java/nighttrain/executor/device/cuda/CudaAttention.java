@@ -90,18 +90,24 @@ final class CudaAttention {
     /** What the attention kernels are specialised for. */
     static Map<String, Integer> defines(AttentionShape shape, int pageTokens, boolean sinks, boolean fp8) {
         return Map.of(
-                "HEAD_DIM", shape.headDim(),
-                "PAGE_TOKENS", pageTokens,
-                "GROUP", group(shape),
-                "SINKS", sinks ? 1 : 0,
-                "KV_FP8", fp8 ? 1 : 0);
+                "HEAD_DIM",
+                shape.headDim(),
+                "PAGE_TOKENS",
+                pageTokens,
+                "GROUP",
+                group(shape),
+                "SINKS",
+                sinks ? 1 : 0,
+                "KV_FP8",
+                fp8 ? 1 : 0);
     }
 
     private static int group(AttentionShape shape) {
         return shape.heads() / shape.kvHeads();
     }
 
-    private Struct arguments(CudaTensor out, CudaTensor qkv, CudaKvPages pages, AttentionShape shape, Optional<CudaTensor> sinks) {
+    private Struct arguments(
+            CudaTensor out, CudaTensor qkv, CudaKvPages pages, AttentionShape shape, Optional<CudaTensor> sinks) {
         return new Struct()
                 .pointer(out.address())
                 .pointer(qkv.address())
@@ -122,7 +128,8 @@ final class CudaAttention {
                 .number(shape.scale());
     }
 
-    private void decode(CudaTensor out, CudaTensor qkv, CudaKvPages pages, AttentionShape shape, Optional<CudaTensor> sinks) {
+    private void decode(
+            CudaTensor out, CudaTensor qkv, CudaKvPages pages, AttentionShape shape, Optional<CudaTensor> sinks) {
         int count = inputs.decodeCount();
         int rows = Math.min(16, group(shape));
         int columns = pages.keyHeads() * ((group(shape) + 15) / 16);
@@ -130,7 +137,8 @@ final class CudaAttention {
         int splits = Math.max(1, Math.min(wanted, Math.min(MAX_SPLITS, inputs.pagesPerSequence())));
         int padded = CudaKvPages.paddedDim(shape.headDim());
         reserve(splits == 1 ? 0 : (long) splits * columns * count * rows * (padded + 2), (long) columns * count);
-        KernelSource source = new KernelSource("attention_decode.cu", defines(shape, pageTokens, sinks.isPresent(), pages.isFp8()));
+        KernelSource source =
+                new KernelSource("attention_decode.cu", defines(shape, pageTokens, sinks.isPresent(), pages.isFp8()));
         DecodeRing ring = DecodeRing.of(padded, pages.isFp8());
         modules.get("attention_decode", source)
                 .withSharedBytes(ring.sharedBytes())
@@ -156,10 +164,13 @@ final class CudaAttention {
         }
     }
 
-    private void prefill(CudaTensor out, CudaTensor qkv, CudaKvPages pages, AttentionShape shape, Optional<CudaTensor> sinks) {
+    private void prefill(
+            CudaTensor out, CudaTensor qkv, CudaKvPages pages, AttentionShape shape, Optional<CudaTensor> sinks) {
         PrefillBlock block = PrefillBlock.of(hopper, shape, group(shape), pages.isFp8());
         PrefillWork work = prefillWork.computeIfAbsent(new Cut(block.rows(), group(shape)), this::work);
-        modules.get("attention_prefill", new KernelSource(block.file(), defines(shape, pageTokens, sinks.isPresent(), pages.isFp8())))
+        modules.get(
+                        "attention_prefill",
+                        new KernelSource(block.file(), defines(shape, pageTokens, sinks.isPresent(), pages.isFp8())))
                 .withSharedBytes(block.sharedBytes())
                 .launch(
                         streams.main(),
@@ -183,7 +194,7 @@ final class CudaAttention {
             boolean wide = paddedDim > 128;
             int warps = wide ? 2 : 4;
             int stageBytes = fp8 ? 32 * paddedDim + 128 : 64 * paddedDim; // 16 tokens of keys and of values
-            int stages = Math.min(MAX_STAGES, (wide ? 88 : 96) * 1024 / (warps * stageBytes));
+            int stages = Math.min(MAX_STAGES, (wide ? 88 : fp8 ? 72 : 96) * 1024 / (warps * stageBytes));
             return new DecodeRing(warps * 32, warps * stages * stageBytes + (wide ? 32 * paddedDim : 0));
         }
     }
@@ -202,11 +213,14 @@ final class CudaAttention {
         }
 
         private static PrefillBlock hopper(int headDim, boolean fp8) {
-            int rows = headDim == 64 ? 192 : 128;
+            int rows = headDim == 64 && !fp8 ? 192 : 128;
             int tileBytes = headDim * CudaTensor.BF16;
-            int staged = fp8 ? 3 * 128 * (headDim / 16) * STAGED_CHUNK : 0;
+            int staged = fp8 ? 4 * 128 * (headDim + 1) : 0;
             return new PrefillBlock(
-                    "attention_prefill_sm90.cu", rows, 128 + 2 * rows, (4 * 128 + rows) * tileBytes + staged + 1024);
+                    "attention_prefill_sm90.cu",
+                    rows,
+                    (fp8 ? 256 : 128) + 2 * rows,
+                    (4 * 128 + rows) * tileBytes + staged + 1024);
         }
 
         private static PrefillBlock portable(int headDim, boolean fp8) {

@@ -49,8 +49,10 @@ class QuantizationConfigTest {
     @CsvSource({"8,float,true", "8,int,false", "4,float,false"})
     void keysAndValues(int bits, String type, boolean read) {
         String plain = group("float-quantized", "\"num_bits\":8,\"type\":\"float\",\"strategy\":\"channel\"");
-        String scheme = ",\"kv_cache_scheme\":{\"num_bits\":" + bits + ",\"type\":\"" + type + "\",\"strategy\":\"tensor\"}}";
-        ModelSpec asking = model(plain.substring(0, plain.length() - 1) + scheme).read();
+        String scheme =
+                ",\"kv_cache_scheme\":{\"num_bits\":" + bits + ",\"type\":\"" + type + "\",\"strategy\":\"tensor\"}}";
+        ModelSpec asking =
+                model(plain.substring(0, plain.length() - 1) + scheme).read();
         assertThat(asking.quantization().orElseThrow().keysAndValues()).isEqualTo(read);
         assertThat(asking.with(KvFormat.Choice.AUTO).kvFormat()).isEqualTo(read ? KvFormat.FP8 : KvFormat.PLAIN);
         assertThat(asking.with(KvFormat.Choice.BF16).kvFormat()).isEqualTo(KvFormat.PLAIN);
