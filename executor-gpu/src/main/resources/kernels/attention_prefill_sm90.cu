@@ -152,7 +152,7 @@ __device__ __forceinline__ void unpack_tiles(const Attention& a, const Span& spa
                 store_shared_16(second + row, to_bf16x8(codes[k].z, codes[k].w, factors[k]));
             }
         }
-        fence_shared_for_wgmma();
+        fence_async_proxy();
         barrier_arrive(ring.full + n % STAGES * 8);
     };
     int places = look_up(span, pages, 0), next_places = look_up(span, pages, 1);

@@ -92,7 +92,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2)
 
     for (int chunk = 0; chunk < chunks; chunk++) {
         wait_copies<0>();
-        fence_shared_for_wgmma();
+        fence_async_proxy();
         __syncthreads(); // the chunk is there for all, and all are done with the one before, whose keys and factors give way
         const int offset = chunk % 2 * STAGE_BYTES;
         const unsigned keys = stages + offset, inverse = keys + TILE_BYTES, mix = inverse + (int)sizeof(Factors::inverse);

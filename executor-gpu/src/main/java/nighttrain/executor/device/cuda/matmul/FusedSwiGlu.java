@@ -14,13 +14,17 @@ import nighttrain.io.spec.WeightFormat;
 
 /**
  * {@code out[t] = silu(x[t] G[t]^T) * (x[t] U[t]^T)} for many rows, in one kernel for Hopper GPUs. The matrix holds the rows of G, then the
- * rows of U. For few rows the time is that of reading the weights, so {@link Matmuls} computes them.
+ * rows of U. Of few rows, or such as leave much of a cluster's 256
+ * empty, {@link Matmuls} computes the product.
  */
 public final class FusedSwiGlu {
     public static final KernelSource SOURCE = new KernelSource("linear_silu_mul_sm90.cu", Map.of());
 
-    /** A cluster takes 256 rows, so of fewer than this too many would be computed for nothing. */
-    private static final int LEAST_ROWS = 1024;
+    /** Rows that a cluster takes: it computes as many where there are fewer. */
+    private static final int CLUSTER_ROWS = 256;
+
+    /** From here on little is computed for nothing, whatever the number of rows. */
+    private static final int MANY_ROWS = 4 * CLUSTER_ROWS;
 
     private static final int ALIGNMENT = 8;
     private static final int TILE_ROWS = 128;
@@ -45,10 +49,15 @@ public final class FusedSwiGlu {
     public boolean serves(CudaTensor x, CudaMatrix matrix) {
         return maps.isPresent()
                 && matrix.format() == WeightFormat.PLAIN
-                && x.rows() >= LEAST_ROWS
+                && fillsClusters(x.rows())
                 && matrix.biasAddress() == 0
                 && matrix.inputs() % ALIGNMENT == 0
                 && matrix.outputs() / 2 % ALIGNMENT == 0;
+    }
+
+    private static boolean fillsClusters(int rows) {
+        int unfilled = (CLUSTER_ROWS - rows % CLUSTER_ROWS) % CLUSTER_ROWS;
+        return rows >= MANY_ROWS || unfilled <= CLUSTER_ROWS / 8;
     }
 
     public void run(CudaTensor out, CudaTensor x, CudaMatrix matrix) {
