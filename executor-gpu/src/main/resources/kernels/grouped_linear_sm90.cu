@@ -193,8 +193,8 @@ __device__ __forceinline__ unsigned staged(int token, int chunk) {
 
 // Through shared memory; the copy engine stores 16 tokens at once, but not the last ones, beside which are another expert's. d as
 // hopper.cuh says. scales: room for those of the tile's tokens.
-__device__ __forceinline__ void store(const Grouped& g, const TensorMap& to, const Tile& tile, const float (&d)[TOKENS / 2], unsigned staging,
-                                      float* scales, int warpgroup) {
+__device__ __forceinline__ void store(const Grouped& g, const TensorMap& to, const Tile& tile, const float (&d)[TOKENS / 2],
+                                      unsigned staging, float* scales, int warpgroup) {
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
     const int first = tile.output + warpgroup * OUTPUTS / 2, there = g.outputs - first; // of the warpgroup's outputs
     const int low = warp * (GATED ? 8 : 16) + lane / 4, row[2] = {low, GATED ? g.outputs + low : low + 8};
