@@ -16,7 +16,7 @@ struct __align__(sizeof(StateElement) * VECTOR) Elements {
     StateElement at[VECTOR];
 };
 
-extern "C" __global__ void __launch_bounds__(THREADS, 4) selective_scan(const Scan s) {
+extern "C" __global__ void __launch_bounds__(THREADS, 3) selective_scan(const Scan s) {
     __shared__ float2 in_read[STATE_SIZE]; // a token's B and C
     __shared__ float partial[ROWS][COLUMNS];
     const ScanHead h = scan_head(s);
