@@ -87,8 +87,10 @@ class EngineGreedyTest {
             }
             if (variant.name().startsWith("preemption")) {
                 // A sequence of a model whose layers all have a window of 8 holds 3 pages and its piece of prompt: all
-                // stay.
-                assertThat(engine.stats().preemptions() > 0).isEqualTo(!name.equals("mistral-sliding-window"));
+                // stay, as do those of a model that has no pages.
+                assertThat(engine.stats().preemptions() > 0)
+                        .isEqualTo(!name.equals("mistral-sliding-window")
+                                && !engine.plan().cache().groups().isEmpty());
             }
             if (variant.name().startsWith("prefix")) {
                 // A state is known at the end of its sequence alone.
