@@ -51,12 +51,15 @@ class Schedule:
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def initialize(model: TrackModel, seed: int) -> None:
-    """N(0, 1/inputs); what adds to the residual stream is scaled down by the number of additions."""
-    generator = torch.Generator().manual_seed(seed)
-    additions = 2 * model.config.num_hidden_layers
-    with torch.no_grad():
-        for name, weight in model.named_parameters():
+def initialize(model: TrackModel, *seeds: int) -> None:
+    """N(0, 1/inputs); what adds to the residual stream is scaled down by the number of additions. A seed a copy of the model."""
+    config = model.config
+    parts = config.num_tracks if config.wiring in ("desync_residual", "delayed_all_reduce") else 1  # which are summed
+    additions = 2 * config.num_hidden_layers * parts
+    for copy, seed in enumerate(seeds):
+        generator = torch.Generator().manual_seed(seed)
+        for name, weights in model.named_parameters():
+            weight = weights.detach().unflatten(0, (len(seeds), -1))[copy]
             if "norm" in name:
                 weight.fill_(1.0)
             elif "embed_tokens" in name:
@@ -73,11 +76,14 @@ def loss_of(logits: Tensor, ids: Tensor, weights: Tensor) -> Tensor:
     return (each * weights).sum() / weights.sum()
 
 
-def optimizer_for(model: TrackModel, schedule: Schedule, device: torch.device) -> torch.optim.Optimizer:
+def optimizer_for(model: TrackModel, schedule: Schedule, device: torch.device, rate: Tensor | None = None) -> torch.optim.Optimizer:
+    """`rate`: on the device, for a step that is recorded once and replayed."""
     matrices = [w for name, w in model.named_parameters() if "norm" not in name and "embed" not in name]
     others = [w for name, w in model.named_parameters() if "norm" in name or "embed" in name]
     groups = [dict(params=matrices, weight_decay=schedule.weight_decay), dict(params=others, weight_decay=0.0)]
-    return torch.optim.AdamW(groups, lr=schedule.learning_rate, betas=(0.9, 0.95), fused=device.type == "cuda")
+    fused = device.type == "cuda"
+    learning_rate = schedule.learning_rate if rate is None else rate
+    return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.95), fused=fused, capturable=fused and rate is not None)
 
 
 def train(model: TrackModel, schedule: Schedule, device: torch.device, stream, compiled: bool) -> dict:
