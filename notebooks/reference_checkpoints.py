@@ -29,6 +29,7 @@ import pt_moe_reference
 import relatives
 import torch
 import track_model
+import train_architectures
 import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -505,6 +506,25 @@ TRACK_CONFIG = track_model.ModelConfig(
 )
 
 
+TRAINED = train_architectures.Size(
+    dense=track_model.ModelConfig(VOCAB, 16, 24, 4, 4, 4, 4, max_position_embeddings=256),
+    tracks=4,
+    track=dict(hidden_size=8, num_attention_heads=2, num_key_value_heads=2, head_dim=4),
+    ffn_multiple=1,
+    steps=150,
+    rows=16,
+    learning_rate=1e-2,
+)
+TRAINED_TRAITS = {  # what each architecture of `train_architectures.py` would be without its trait, where the same weights allow that
+    "dense": {},
+    "parallel-block": {},
+    "ladder": dict(ladder_layers=0),
+    "track-d2": dict(track_block_depth=4),
+    "kraken": {},
+    "desync-4": dict(reduce_every=2),
+    "delayed-2": dict(broadcast_delay=1),
+}
+
 RELATIVE_SIZES = dict(
     vocab_size=VOCAB,
     hidden_size=32,
@@ -748,7 +768,7 @@ def tracks_of_llama_layers(model: track_model.TrackModel) -> Forward:
         time = len(ids)
         mask = torch.full((1, 1, time, time), float("-inf")).triu(1)
         with torch.no_grad():
-            streams = [model.embed_tokens(ids)[None]] * sizes.num_tracks
+            streams = [model.embed_tokens(ids[None, None])[0]] * sizes.num_tracks
             angles = rotary(streams[0], torch.arange(time)[None])
             for l in range(sizes.num_hidden_layers):
                 streams = [
@@ -756,7 +776,7 @@ def tracks_of_llama_layers(model: track_model.TrackModel) -> Forward:
                 ]
                 if (l + 1) % sizes.track_block_depth == 0:
                     streams = [sum(streams) / len(streams)] * len(streams)
-            return model.lm_head(model.norm(streams[0]))[0]
+            return model.lm_head(model.norm(streams[0][None]))[0, 0]
 
     return forward
 
@@ -779,6 +799,37 @@ def make_track_checkpoint(directory: Path, seed: int) -> dict | None:
     effect = largest_difference(forward_of(track_model.load(directory)), forward_of(reloaded), prompts)
     assert effect > MIN_TRAIT_EFFECT, f"the combine in the middle moves logits by only {effect}"
     return golden(forward_of(track_model.load(directory)), prompts)
+
+
+def walks(seed: int, rows: int, time: int = 48) -> train_architectures.Rows:
+    """Rows of ids that each go on by a step of their own, so that a model that learns them repeats no token for long."""
+    generator = torch.Generator().manual_seed(seed)
+    first, step = torch.randint(VOCAB, (rows, 1), generator=generator), torch.randint(1, 12, (rows, 1), generator=generator)
+    ids = (first + step * torch.arange(time)) % VOCAB
+    return train_architectures.Rows(ids.short().numpy(), torch.full(ids.shape, 3, dtype=torch.uint8).numpy())
+
+
+def make_trained(name: str, directory: Path, seed: int) -> dict | None:
+    """What `train_architectures.py` trains and writes, in the shape of a toy; the goldens are those of the model that was trained."""
+    train_architectures.check_equal(TRAINED, list(TRAINED_TRAITS), within=0.06)  # a norm weighs more in a toy
+    config = train_architectures.config_of(TRAINED, name)
+    schedule = train_architectures.Schedule(TRAINED.steps, 0, TRAINED.learning_rate, warmup_steps=10)
+    rows, seeds = walks(seed, TRAINED.steps * TRAINED.rows), [seed, seed + 1000]  # the second copy is thrown away
+    training = train_architectures.Training(config, schedule, TRAINED.rows, seeds, rows, torch.device("cpu"))
+    training.run("no")
+    track_model.save(training.model, directory, torch.float32, dict(bos_token_id=None, eos_token_id=None))
+
+    def forward(ids: Tensor) -> Tensor:
+        with torch.no_grad():
+            return training.model(ids.expand(2, 1, -1))[0, 0]
+
+    prompts = random_prompts(seed, (1, 9, 20))
+    if TRAINED_TRAITS[name]:
+        other = track_model.load(directory)
+        other.config = replace(other.config, **TRAINED_TRAITS[name])
+        effect = largest_difference(forward, forward_of(other), prompts)
+        assert effect > MIN_TRAIT_EFFECT, f"{TRAINED_TRAITS[name]} moves logits by only {effect}"
+    return golden(forward, prompts)
 
 
 def make_pt_moe_checkpoint(directory: Path, seed: int) -> dict | None:
@@ -1048,6 +1099,7 @@ def main() -> None:
     torch.set_num_threads(1)  # one order of summation
     makers = {r.name: lambda d, seed, r=r: make_transformers_checkpoint(r, d, seed) for r in REFERENCES}
     makers["parallel-track"] = make_track_checkpoint
+    makers |= {f"trained-{n}": lambda d, seed, n=n: make_trained(n, d, seed) for n in TRAINED_TRAITS}
     makers["pt-moe"] = make_pt_moe_checkpoint
     makers["desync-residual"] = make_desync
     makers["ladder-converted"] = make_ladder

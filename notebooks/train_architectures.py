@@ -1,10 +1,15 @@
 """Trains every architecture alike, at equal size, on the same rows in the same steps, and asks each the held-out documents.
 
     python notebooks/train_architectures.py --output OUT --size small --seeds 1 2 3 [--models dense ladder ..] [--steps 1500]
+    python notebooks/train_architectures.py --output OUT .. --models track-d2 --from-dense [--start split] [--distil]
 
 Seeds are copies in one model (`track_model.py`), so three cost little more than one: a seed sets the initial weights and the order of
 the rows. On a GPU the model is compiled, bf16 by autocast, and a step is one CUDA graph. What OUT already has is not trained again; a training
 that was stopped goes on from its last saved state with the same rows, if `--save-every` asked for states.
+
+`--from-dense` trains tracks from what is in OUT/SIZE-dense for as much compute as from random weights: they start as parts of it
+(`--start split`, `tracks_from_dense.py`), or learn what it thinks (`--distil`: KL(dense || tracks) of every next token, whose forward pass costs
+a quarter of the steps), or both.
 
 Writes OUT/rows.npz, and for every model OUT/SIZE-MODEL/: figures.json and, a folder a seed, the checkpoint (config.json,
 model.safetensors, the tokenizer). Figures are those of the written weights, rounded to bf16 and computed in fp32. An answer counts as exact if
@@ -27,6 +32,7 @@ from documents import END
 from tokenizers import Tokenizer
 from torch import Tensor
 from track_model import ModelConfig, TrackModel, load, save
+from tracks_from_dense import split
 from train_demo import Schedule, device_name, initialize, optimizer_for
 from train_tokenizer import MODEL
 
@@ -94,11 +100,11 @@ def parameters(config: ModelConfig) -> int:
         return TrackModel(config).parameter_count()
 
 
-def check_equal(size: Size, models: list[str]) -> None:
+def check_equal(size: Size, models: list[str], within: float = EQUAL) -> None:
     wanted = parameters(size.dense)
     for model in models:
         found = parameters(config_of(size, model))
-        assert abs(found - wanted) <= EQUAL * wanted, f"{model}: {found} parameters, dense: {wanted} (within {EQUAL:.0%})"
+        assert abs(found - wanted) <= within * wanted, f"{model}: {found} parameters, dense: {wanted} (within {within:.0%})"
 
 
 def synchronisations(config: ModelConfig) -> dict[str, int]:
@@ -126,6 +132,14 @@ def losses_of(logits: Tensor, ids: Tensor, weights: Tensor) -> Tensor:
     return (each.view_as(weights) * weights).sum(1) / weights.sum(1)
 
 
+def divergences_of(logits: Tensor, expected: Tensor, weights: Tensor) -> Tensor:
+    """Weighted mean of KL(expected || logits) of every next token, [copies]."""
+    ours, theirs = (x[:, :, :-1].float().log_softmax(-1) for x in (logits, expected))
+    each = (theirs.exp() * (theirs - ours)).sum(-1).flatten(1)
+    weights = weights[:, :, 1:].flatten(1)
+    return (each * weights).sum(1) / weights.sum(1)
+
+
 @torch.no_grad()
 def clip(model: TrackModel, most: float = 1.0) -> None:
     """Scales the gradient of each copy down to a norm of `most`."""
@@ -135,9 +149,9 @@ def clip(model: TrackModel, most: float = 1.0) -> None:
         torch._foreach_mul_(gradients, (most / (norm + 1e-6)).clamp(max=1.0))
 
 
-def compile_layers(model: TrackModel) -> None:
+def compile_layers(model: TrackModel | None) -> None:
     """Compiles what all layers have in common, once for all of them: in a tenth of the time that the whole model takes."""
-    for layer in model.layers:
+    for layer in model.layers if model else []:
         for name in ("attention", "feed_forward", "side_by_side"):
             setattr(layer, name, torch.compile(getattr(layer, name), dynamic=False))
 
@@ -152,6 +166,7 @@ class Training:
         self.model.to(device)
         self.rate = torch.zeros((), device=device)
         self.optimizer = optimizer_for(self.model, schedule, device, self.rate if device.type == "cuda" else None)
+        self.keep_rate()
         self.ids, self.codes = torch.from_numpy(rows.ids).to(device), torch.from_numpy(rows.codes).to(device)
         self.weights = torch.tensor(WEIGHTS, device=device)
         self.chosen = torch.zeros(len(seeds), batch, dtype=torch.long, device=device)
@@ -160,6 +175,7 @@ class Training:
         orders = np.stack([np.random.default_rng(seed).permutation(len(rows.ids)) for seed in seeds])
         self.orders = torch.from_numpy(orders).to(device)  # [copies, rows]
         self.done, self.curve, self.seconds = 0, {}, 0.0
+        self.teacher: TrackModel | None = None
 
     def compute(self) -> None:
         """One step on the rows `chosen` at the learning rate `rate`: every pointer stays the same."""
@@ -167,7 +183,9 @@ class Training:
         ids, weights = self.ids[self.chosen].long(), self.weights[self.codes[self.chosen].long()]
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             logits = self.forward(ids)
-        losses = self.losses_of(logits, ids, weights)
+            with torch.no_grad():
+                expected = self.teacher(ids) if self.teacher else None
+        losses = self.losses_of(logits, ids if expected is None else expected, weights)
         losses.sum().backward()
         clip(self.model)
         self.optimizer.step()
@@ -175,9 +193,11 @@ class Training:
 
     def run(self, compiled: str, saved: Path | None = None, save_every: int = 0) -> None:
         self.forward = torch.compile(self.model, dynamic=False) if compiled == "whole" else self.model
-        self.losses_of = losses_of if compiled == "no" else torch.compile(losses_of, dynamic=False)
-        if compiled == "layers":
-            compile_layers(self.model)
+        self.losses_of = losses_of if self.teacher is None else divergences_of
+        if compiled != "no":
+            self.losses_of = torch.compile(self.losses_of, dynamic=False)
+        for model in [self.model, self.teacher] if compiled == "layers" else []:
+            compile_layers(model)
         first, step, start = self.done, self.compute, time.monotonic()
         while self.done < self.schedule.steps:
             self.choose()
@@ -205,6 +225,11 @@ class Training:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
 
+    def keep_rate(self) -> None:
+        """On a GPU the optimizer reads its learning rate where `choose` writes it."""
+        for group in self.optimizer.param_groups if self.device.type == "cuda" else []:
+            group["lr"] = self.rate
+
     def save(self, file: Path) -> None:
         unfinished = file.with_suffix(".part")
         state = dict(model=self.model.state_dict(), optimizer=self.optimizer.state_dict(), done=self.done, curve=self.curve)
@@ -217,8 +242,7 @@ class Training:
             raise SystemExit(f"another training's state: {file} (remove it, or give its settings)")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        for group in self.optimizer.param_groups if self.device.type == "cuda" else []:
-            group["lr"] = self.rate
+        self.keep_rate()
         self.done, self.curve = state["done"], state["curve"]
 
     def setting(self) -> dict:
@@ -282,16 +306,33 @@ def export(training: Training, directory: Path) -> list[Path]:
     return folders
 
 
-def train(name: str, size_name: str, arguments: argparse.Namespace, rows: Rows, asked: HeldOut, device: torch.device) -> None:
-    size, directory = SIZES[size_name], arguments.output / f"{size_name}-{name}"
+def dense_of(directory: Path, seeds: list[int], device: torch.device) -> TrackModel:
+    """The trained dense models, a copy a seed."""
+    models = [load(directory / f"seed-{seed}") for seed in seeds]
+    dense = TrackModel(models[0].config, len(seeds))
+    states = [model.state_dict() for model in models]
+    dense.load_state_dict({name: torch.cat([state[name] for state in states]) for name in states[0]})
+    return dense.to(device).eval().requires_grad_(False)
+
+
+def train(name: str, arguments: argparse.Namespace, rows: Rows, asked: HeldOut, device: torch.device) -> None:
+    size, config = SIZES[arguments.size], config_of(SIZES[arguments.size], name)
+    steps, way = arguments.steps or size.steps, ""
+    if arguments.from_dense:
+        way = "-from-dense" + ("-split" if arguments.start == "split" else "") + ("-distil" if arguments.distil else "")
+        steps = steps * 3 // 4 if arguments.distil else steps
+    directory = arguments.output / f"{arguments.size}-{name}{way}"
     if (directory / "figures.json").exists():
         print(f"{directory}: trained already")
         return
     directory.mkdir(parents=True, exist_ok=True)
-    config = config_of(size, name)
-    steps = arguments.steps or size.steps
-    schedule = Schedule(steps, size.rows * CONTEXT, size.learning_rate, warmup_steps=min(100, steps // 5))
+    schedule = Schedule(steps, size.rows * CONTEXT, arguments.learning_rate or size.learning_rate, warmup_steps=min(100, steps // 5))
     training = Training(config, schedule, size.rows, arguments.seeds, rows, device)
+    if arguments.from_dense:
+        dense = dense_of(arguments.output / f"{arguments.size}-dense", arguments.seeds, device)
+        if arguments.start == "split":
+            split(dense, training.model, training.ids[training.orders[:, -16:]].long())
+        training.teacher = dense if arguments.distil else None
     state = directory / "state.pt"
     if state.exists():
         training.resume(state)
@@ -299,10 +340,10 @@ def train(name: str, size_name: str, arguments: argparse.Namespace, rows: Rows, 
     start = time.monotonic()
     figures = [score(load(folder).to(device), asked, device) for folder in export(training, directory)]
     record = dict(
-        model=name, size=size_name, parameters=training.model.parameter_count(), **synchronisations(config),
+        model=name + way, size=arguments.size, parameters=training.model.parameter_count(), **synchronisations(config),
         steps=steps, tokens=steps * size.rows * CONTEXT, seeds=dict(zip(arguments.seeds, figures)),
         train_seconds=round(training.seconds, 1), score_seconds=round(time.monotonic() - start, 1),
-        learning_rate=size.learning_rate, curve=training.curve, torch=torch.__version__, device=device_name(device),
+        learning_rate=schedule.learning_rate, curve=training.curve, torch=torch.__version__, device=device_name(device),
     )  # fmt: skip
     (directory / "figures.json").write_text(json.dumps(record, indent=1) + "\n")
     state.unlink(missing_ok=True)
@@ -316,6 +357,10 @@ def main() -> None:
     parser.add_argument("--models", nargs="*", choices=MODELS, default=list(MODELS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--steps", type=int, help="of the size, where not given")
+    parser.add_argument("--learning-rate", type=float, help="of the size, where not given")
+    parser.add_argument("--from-dense", action="store_true", help="tracks from OUT/SIZE-dense")
+    parser.add_argument("--start", choices=("random", "split"), default="random")
+    parser.add_argument("--distil", action="store_true")
     parser.add_argument("--asked", type=int, help="held-out documents to ask, spread over all; for a trial")
     parser.add_argument("--processes", type=int, default=8, help="that make rows")
     parser.add_argument("--save-every", type=int, default=0, help="steps after which the state is saved")
@@ -329,7 +374,7 @@ def main() -> None:
     rows, asked = load_rows(file), held_out(arguments.asked)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     for name in arguments.models:
-        train(name, arguments.size, arguments, rows, asked, device)
+        train(name, arguments, rows, asked, device)
 
 
 if __name__ == "__main__":
