@@ -1,14 +1,16 @@
-"""Turns a llama-like checkpoint into a ladder (arXiv 2501.06589) in its last layers and repairs it by what it was before.
+"""Turns a llama-like checkpoint into a ladder (arXiv 2501.06589) in its last layers, or into parallel blocks, and repairs it by what it was before.
 
     python notebooks/convert_ladder.py --model DIR --layers K --output OUT [--steps 1000]
+    python notebooks/convert_ladder.py --model DIR --parallel-block --output OUT [--steps 1000]
 
-The weights keep names and shapes; `config.json` gains `ladder_layers`. Modules of ladder layers read the stream without their
-predecessor's output, which the weights were not trained for, so the model is distilled (section 4 of the paper): the teacher is
+A ladder's weights keep names and shapes; `config.json` gains `ladder_layers`. A parallel block, `x = N1(h); h += Attn(x) + Mlp(x)`, has one
+norm: the MLP's becomes that of attention, `W diag(w2 / w1)` of gate and up making up for it, and `config.json` gains `parallel_block`.
+Modules then read the stream without their predecessor's output, which the weights were not trained for, so the model is distilled (section 4 of the paper): the teacher is
 the model as it was, the text is what the teacher itself samples, the loss is KL(teacher || student) of every next token. Sequences
 go on from the lines of `--prompts`, or from one random token each. One sequence in eight is held out; the tool prints the
 loss and the share of equal most likely tokens on those, before and after.
 
-Families: those for which the engine knows `ladder_layers` (llama, mistral, ministral3, qwen2, qwen3, smollm3).
+Families: those for which the engine knows `ladder_layers` and `parallel_block` (llama, mistral, ministral3, qwen2, qwen3, smollm3).
 """
 
 import argparse
@@ -27,6 +29,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 FAMILIES = ("llama", "mistral", "ministral3", "qwen2", "qwen3", "smollm3")
+LEAST_NORM = 1e-3  # of a norm's weight that others are divided by
 HELD_OUT = 8  # of so many sequences one is not trained on
 TOKENIZER_FILES = (
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "chat_template.jinja",
@@ -75,6 +78,28 @@ def _forward(layer: nn.Module, number: int, is_ladder: bool, stream: dict):
         a = h + attended
         stream["after attention"] = a
         return a + layer.mlp(layer.post_attention_layernorm(h if is_ladder else a))
+
+    return forward
+
+
+@torch.no_grad()
+def as_parallel_block(model: nn.Module) -> nn.Module:
+    """A copy whose layers are parallel blocks, of which each MLP still reads the stream as normed for it. It keeps no cache."""
+    block = copy.deepcopy(model)
+    for layer in block.model.layers:
+        first, second = layer.input_layernorm.weight, layer.post_attention_layernorm.weight
+        first.copy_(torch.where(first.abs() < LEAST_NORM, LEAST_NORM, first))
+        for name in ("gate_proj", "up_proj"):
+            getattr(layer.mlp, name).weight.mul_(second / first)
+        del layer.post_attention_layernorm
+        layer.forward = _side_by_side(layer)
+    return block
+
+
+def _side_by_side(layer: nn.Module):
+    def forward(hidden_states: Tensor, **context) -> Tensor:
+        x = layer.input_layernorm(hidden_states)
+        return hidden_states + layer.self_attn(hidden_states=x, **context)[0] + layer.mlp(x)
 
     return forward
 
@@ -153,10 +178,10 @@ def distil(teacher: nn.Module, student: nn.Module, text: Tensor, repair: Repair)
     return figures | dict(after=held_out(teacher, student, test, repair.batch))
 
 
-def save(student: nn.Module, model: Path, layers: int, output: Path) -> None:
-    """`config.json` with `ladder_layers`, the weights in the type that the model had, the tokenizer's files."""
+def save(student: nn.Module, model: Path, wiring: dict, output: Path) -> None:
+    """`config.json` with the keys of `wiring`, the weights in the type that the model had, the tokenizer's files."""
     output.mkdir(parents=True, exist_ok=True)
-    config = json.loads((model / "config.json").read_text()) | dict(ladder_layers=layers)
+    config = json.loads((model / "config.json").read_text()) | wiring
     (output / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     dtype = getattr(torch, config.get("dtype") or config.get("torch_dtype") or "float32")
     tied = {"lm_head.weight"} if student.config.tie_word_embeddings else set()
@@ -171,22 +196,25 @@ def save(student: nn.Module, model: Path, layers: int, output: Path) -> None:
             shutil.copy(model / name, output / name)
 
 
-def convert(model: Path, layers: int, output: Path, repair: Repair, starts: list[Tensor], device: str) -> dict:
+def convert(model: Path, layers: int | None, output: Path, repair: Repair, starts: list[Tensor], device: str) -> dict:
+    """A ladder in the last `layers`, or, where that is None, parallel blocks."""
     family = json.loads((model / "config.json").read_text())["model_type"]
     if family not in FAMILIES:
-        raise SystemExit(f"cannot be a ladder here: {family} (one of {', '.join(FAMILIES)}; choose such a model)")
+        raise SystemExit(f"cannot be converted: {family} (one of {', '.join(FAMILIES)}; choose such a model)")
     teacher = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).to(device).eval().requires_grad_(False)
-    student = as_ladder(teacher, layers).requires_grad_(True)
+    student = (as_parallel_block(teacher) if layers is None else as_ladder(teacher, layers)).requires_grad_(True)
     text = written_by(teacher, starts, repair)
     figures = distil(teacher, student, text, repair)
-    save(student, model, layers, output)
+    save(student, model, dict(parallel_block=True) if layers is None else dict(ladder_layers=layers), output)
     return figures
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--layers", type=int, required=True, help="the last so many become ladder layers")
+    wiring = parser.add_mutually_exclusive_group(required=True)
+    wiring.add_argument("--layers", type=int, help="the last so many become ladder layers")
+    wiring.add_argument("--parallel-block", action="store_true", help="all become parallel blocks")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--prompts", type=Path, help="a text whose lines the teacher goes on from")
     for name, value in vars(Repair()).items():
@@ -200,7 +228,7 @@ def main() -> None:
         starts = [tokenizer(line, return_tensors="pt").input_ids[0] for line in lines]
     device = "cuda" if torch.cuda.is_available() else "cpu"
     figures = convert(arguments.model, arguments.layers, arguments.output, repair, starts, device)
-    figures |= dict(layers=arguments.layers, device=device, torch=torch.__version__, **vars(repair))
+    figures |= dict(layers=arguments.layers, parallel_block=arguments.parallel_block, device=device, torch=torch.__version__, **vars(repair))
     print(json.dumps(figures))
 
 
