@@ -11,7 +11,7 @@ that was stopped goes on from its last saved state with the same rows, if `--sav
 (`--start split`, `tracks_from_dense.py`), or learn what it thinks (`--distil`: KL(dense || tracks) of every next token, whose forward pass costs
 a quarter of the steps), or both.
 
-Writes OUT/rows.npz, and for every model OUT/SIZE-MODEL/: figures.json and, a folder a seed, the checkpoint (config.json,
+Writes OUT/rows.npz, OUT/architectures.json (all records), and for every model OUT/SIZE-MODEL/: figures.json and, a folder a seed, the checkpoint (config.json,
 model.safetensors, the tokenizer). Figures are those of the written weights, rounded to bf16 and computed in fp32. An answer counts as exact if
 each of its tokens is the most likely one after the right ones before it: then greedy decoding writes just this answer.
 """
@@ -195,6 +195,7 @@ class Training:
         self.forward = torch.compile(self.model, dynamic=False) if compiled == "whole" else self.model
         self.losses_of = losses_of if self.teacher is None else divergences_of
         if compiled != "no":
+            torch._dynamo.reset()  # it keeps but a few versions of one function
             self.losses_of = torch.compile(self.losses_of, dynamic=False)
         for model in [self.model, self.teacher] if compiled == "layers" else []:
             compile_layers(model)
@@ -350,6 +351,14 @@ def train(name: str, arguments: argparse.Namespace, rows: Rows, asked: HeldOut, 
     print(json.dumps({key: value for key, value in record.items() if key != "curve"}), flush=True)
 
 
+def gather(output: Path) -> None:
+    """All records of OUT in one file, for `architectures.ipynb`."""
+    records = [json.loads(file.read_text()) for file in output.glob("*/figures.json")]
+    order = {model: number for number, model in enumerate(MODELS)}
+    records.sort(key=lambda r: (list(SIZES).index(r["size"]), order[r["model"].partition("-from-dense")[0]], r["model"]))
+    (output / "architectures.json").write_text(json.dumps(records) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, required=True)
@@ -375,6 +384,7 @@ def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     for name in arguments.models:
         train(name, arguments, rows, asked, device)
+    gather(arguments.output)
 
 
 if __name__ == "__main__":
