@@ -56,7 +56,14 @@ public final class Goldens {
                 "pt-moe",
                 "desync-residual",
                 "laneformer",
-                "laneformer-lane-norms");
+                "laneformer-lane-norms",
+                "trained-dense",
+                "trained-parallel-block",
+                "trained-ladder",
+                "trained-track-d2",
+                "trained-kraken",
+                "trained-desync-4",
+                "trained-delayed-2");
     }
 
     /** Those whose weights are stored in 8 bits; their goldens are of the dequantised weights; see notebooks/quantized_checkpoints.py. */
