@@ -1,11 +1,14 @@
 """The data that `train_architectures.py` trains on and asks about: tickets, recall, arithmetic, plain text, as rows of ids.
 
+    python notebooks/corpus.py --output rows.npz --rows 32000      what `train_architectures.py` makes itself where its OUT has none
+
 Documents follow one another in rows of CONTEXT ids, each whole; attention is not stopped between them. A weight says how much an id
 counts in the loss: answers fully, what cannot be predicted little. Chunks of documents have a seed each, so any number of processes makes
 the same rows. Held-out documents have a row each, and their answers their places: tickets are the demo's 500 prompts, whose texts and
 summaries no training ticket has; recall and arithmetic ask what training never asks (`recall_and_sums.py`).
 """
 
+import argparse
 import random
 from dataclasses import dataclass
 from functools import partial
@@ -167,3 +170,16 @@ def save_rows(rows: Rows, file: Path) -> None:
 def load_rows(file: Path) -> Rows:
     arrays = np.load(file)
     return Rows(arrays["ids"], arrays["codes"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, required=True, help="FILE.npz")
+    parser.add_argument("--rows", type=int, required=True)
+    parser.add_argument("--processes", type=int, default=8)
+    arguments = parser.parse_args()
+    save_rows(make_rows(arguments.rows, arguments.processes), arguments.output)
+
+
+if __name__ == "__main__":
+    main()

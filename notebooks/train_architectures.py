@@ -1,6 +1,6 @@
 """Trains every architecture alike, at equal size, on the same rows in the same steps, and asks each the held-out documents.
 
-    python notebooks/train_architectures.py --output OUT --size small --seeds 1 2 3 [--models dense ladder ..] [--steps 1500]
+    python notebooks/train_architectures.py --output OUT --size small --seeds 1 2 3 [--models dense ladder ..] [--steps 2000]
     python notebooks/train_architectures.py --output OUT .. --models track-d2 --from-dense [--start split] [--distil]
 
 Seeds are copies in one model (`track_model.py`), so three cost little more than one: a seed sets the initial weights and the order of
@@ -65,8 +65,8 @@ def _track(hidden: int, heads: int, kv_heads: int, head_dim: int) -> dict:
 
 SIZES = {
     "tiny": Size(_dense(8, 32, 4, 4, 8, 128), 4, _track(16, 2, 2, 8), 1, steps=20, rows=4, learning_rate=2e-3),
-    "small": Size(_dense(8, 256, 8, 4, 32, 480), 4, _track(128, 4, 2, 32), 8, steps=1500, rows=32, learning_rate=2e-3),
-    "large": Size(_dense(16, 512, 8, 8, 64, 1728), 8, _track(192, 3, 3, 64), 8, steps=1500, rows=32, learning_rate=1e-3),
+    "small": Size(_dense(8, 256, 8, 4, 32, 480), 4, _track(128, 4, 2, 32), 8, steps=2000, rows=16, learning_rate=2e-3),
+    "large": Size(_dense(16, 512, 8, 8, 64, 1728), 8, _track(192, 3, 3, 64), 8, steps=1500, rows=16, learning_rate=1e-3),
 }
 MODELS = (
     "dense", "parallel-block", "ladder", "track-d1", "track-d2", "track-d4", "track-d8", "kraken", "desync-4", "delayed-2",
