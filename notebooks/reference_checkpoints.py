@@ -6,8 +6,8 @@ Every checkpoint stands for one trait of a model family. Hugging Face transforme
 eager attention, no KV cache, weights read back from the file); the parallel track's come from `track_model.py`, those of
 parallel tracks with experts from `pt_moe_reference.py`, those of desync residual and Laneformer from `relatives.py`, those of
 gated linear attention from `gla_reference.py`. The script asserts that transformers' own llama layers agree where the
-equations coincide. `ladder-converted` is what `convert_ladder.py` makes of a tiny llama; its goldens are those of the
-model that was trained.
+equations coincide. `ladder-converted` and `parallel-block-converted` are what `convert_ladder.py` makes of a tiny llama; the
+goldens are those of the model that was trained.
 
 golden.json: {"prompts": [{"ids": [..], "logits": [[vocab] per prompt position], "greedy": [64 ids]}, ..]}
 
@@ -1052,8 +1052,8 @@ def make_gla(directory: Path, seed: int, config: dict, changes: list[dict]) -> d
     return golden(model, prompts)
 
 
-def make_ladder(directory: Path, seed: int) -> dict | None:
-    """A tiny llama that becomes a ladder in its last two of three layers, repaired for a few steps."""
+def make_converted(directory: Path, seed: int, layers: int | None) -> dict | None:
+    """A tiny llama that becomes a ladder in its last two of three layers, or parallel blocks, repaired for a few steps."""
     config = LlamaConfig(**COMMON | dict(tie_word_embeddings=True))
     llama = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     randomize(llama, seed)
@@ -1062,16 +1062,18 @@ def make_ladder(directory: Path, seed: int) -> dict | None:
     )
     with tempfile.TemporaryDirectory() as dense:
         llama.save_pretrained(dense)
-        figures = convert_ladder.convert(Path(dense), 2, directory, repair, [], "cpu")
+        figures = convert_ladder.convert(Path(dense), layers, directory, repair, [], "cpu")
         prompts = random_prompts(seed, (1, 13, 40))
         whole = from_disk(Path(dense))
         none = largest_difference(forward_of(convert_ladder.as_ladder(whole, 0)), forward_of(whole), prompts)
         assert none < 1e-5, f"a ladder of no layer differs from its model by {none}"
-    print(f"ladder-converted: {json.dumps(figures)}")
+    print(f"{directory.name}: {json.dumps(figures)}")
     (directory / "generation_config.json").unlink(missing_ok=True)
     assert figures["after"]["loss"] < 0.8 * figures["before"]["loss"], "the repair lowers the loss by less than a fifth"
+    if layers is None:
+        return golden(forward_of(track_model.load(directory)), prompts)
     repaired = from_disk(directory)
-    ladder = forward_of(convert_ladder.as_ladder(repaired, 2))
+    ladder = forward_of(convert_ladder.as_ladder(repaired, layers))
     effect = largest_difference(ladder, forward_of(repaired), prompts)
     assert effect > MIN_TRAIT_EFFECT, f"the ladder moves logits by only {effect}"
     return golden(ladder, prompts)
@@ -1102,7 +1104,8 @@ def main() -> None:
     makers |= {f"trained-{n}": lambda d, seed, n=n: make_trained(n, d, seed) for n in TRAINED_TRAITS}
     makers["pt-moe"] = make_pt_moe_checkpoint
     makers["desync-residual"] = make_desync
-    makers["ladder-converted"] = make_ladder
+    makers["ladder-converted"] = lambda d, seed: make_converted(d, seed, 2)
+    makers["parallel-block-converted"] = lambda d, seed: make_converted(d, seed, None)
     makers["laneformer"] = lambda d, seed: make_lanes(d, seed, LANES_CONFIG)
     makers["laneformer-lane-norms"] = lambda d, seed: make_lanes(d, seed, LANES_CONFIG | LANE_NORMS)
     makers["gla"] = lambda d, seed: make_gla(d, seed, GLA, [dict(gate_logit_normalizer=1)])

@@ -46,6 +46,7 @@ public final class Goldens {
                 "phi",
                 "phi-tied",
                 "ladder-converted",
+                "parallel-block-converted",
                 "qwen3-moe",
                 "qwen3-moe-raw-weights",
                 "mixtral",
