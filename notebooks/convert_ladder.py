@@ -228,7 +228,13 @@ def main() -> None:
         starts = [tokenizer(line, return_tensors="pt").input_ids[0] for line in lines]
     device = "cuda" if torch.cuda.is_available() else "cpu"
     figures = convert(arguments.model, arguments.layers, arguments.output, repair, starts, device)
-    figures |= dict(layers=arguments.layers, parallel_block=arguments.parallel_block, device=device, torch=torch.__version__, **vars(repair))
+    figures |= dict(
+        layers=arguments.layers,
+        parallel_block=arguments.parallel_block,
+        device=device,
+        torch=torch.__version__,
+        **vars(repair),
+    )
     print(json.dumps(figures))
 
 

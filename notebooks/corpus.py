@@ -93,7 +93,9 @@ def chunk_rows(chunk: int, avoid: dict[str, str]) -> Rows:
     for pieces in training_documents(chunk, avoid):
         ids, codes = [], []
         for part, piece in encode(tokenizer, pieces):
-            code = WEIGHTS.index(PLAIN_WEIGHT if piece.answers == "plain" else ANSWER_WEIGHT if piece.answers else TICKET_WEIGHT)
+            code = WEIGHTS.index(
+                PLAIN_WEIGHT if piece.answers == "plain" else ANSWER_WEIGHT if piece.answers else TICKET_WEIGHT
+            )
             ids += part
             codes += [code] * len(part)
         encoded.append((ids[:CONTEXT], codes[:CONTEXT]))
@@ -133,7 +135,9 @@ def make_rows(count: int, processes: int, first_chunk: int = 0) -> Rows:
                 parts.append(part)
                 have += len(part.ids)
     order = np.random.default_rng(0).permutation(have)[:count]
-    return Rows(np.concatenate([part.ids for part in parts])[order], np.concatenate([part.codes for part in parts])[order])
+    return Rows(
+        np.concatenate([part.ids for part in parts])[order], np.concatenate([part.codes for part in parts])[order]
+    )
 
 
 def held_out_documents() -> list[list[Piece]]:

@@ -97,27 +97,33 @@ class ModelConfig:
 
     def to_json(self) -> dict:
         """What `config.json` says: the keys that its `model_type` has."""
-        fields = {name: value for name, value in asdict(self).items() if name not in OWN_KEYS}
-        own = {name: getattr(self, name) for name in OWN_KEYS}
-        if self.wiring == "parallel_track":
-            kind = dict(architectures=["ParallelTrackForCausalLM"], model_type="parallel_track")
-            kind |= {name: own[name] for name in ("num_tracks", "track_block_depth", "track_combine")}
-        elif self.wiring == "kraken":
-            kind = dict(model_type="kraken", num_tracks=self.num_tracks, norm="rms", position="rope", bias=False)
-        elif self.wiring == "desync_residual":
-            kind = dict(model_type="desync_residual", num_tracks=self.num_tracks, reduce_every=self.reduce_every)
-        elif self.wiring == "delayed_all_reduce":
-            kind = dict(model_type="laneformer", num_lanes=self.num_tracks, broadcast_delay=self.broadcast_delay)
-            kind |= dict(use_early_comm=False, pre_norm_lane_agg=True, replicated_rmsn_scale=False, lm_head_type="replicate")
-            fields |= {name: fields[name] * self.num_tracks for name in LANE_PARTS} | dict(norm_eps=fields.pop("rms_norm_eps"))
-        else:
-            kind = dict(architectures=["LlamaForCausalLM"], model_type="llama")
-            kind |= dict(parallel_block=True) if self.wiring == "parallel_block" else {}
-            kind |= dict(ladder_layers=self.ladder_layers) if self.wiring == "ladder" else {}
-        more = {} if kind["model_type"] == "laneformer" else dict(attention_bias=False, mlp_bias=False)
-        return kind | fields | dict(hidden_act="silu") | (more if kind["model_type"] != "kraken" else {})
+        kind, own, last = KINDS[self.wiring]
+        fields = {name: value for name, value in asdict(self).items() if name not in OWN_KEYS or name in own}
+        if self.wiring == "delayed_all_reduce":
+            fields |= {name: fields[name] * self.num_tracks for name in LANE_PARTS}
+            fields |= dict(num_lanes=fields.pop("num_tracks"), norm_eps=fields.pop("rms_norm_eps"))
+        return kind | fields | dict(hidden_act="silu") | last
 
 
+LLAMA = dict(architectures=["LlamaForCausalLM"], model_type="llama")
+NO_BIAS = dict(attention_bias=False, mlp_bias=False)
+KINDS = {  # by wiring: how `config.json` begins, which of OWN_KEYS it has, how it ends
+    "dense": (LLAMA, (), NO_BIAS),
+    "parallel_block": (LLAMA, (), NO_BIAS | dict(parallel_block=True)),
+    "ladder": (LLAMA, ("ladder_layers",), NO_BIAS),
+    "parallel_track": (
+        dict(architectures=["ParallelTrackForCausalLM"], model_type="parallel_track"),
+        ("num_tracks", "track_block_depth", "track_combine"),
+        NO_BIAS,
+    ),
+    "kraken": (dict(model_type="kraken"), ("num_tracks",), dict(norm="rms", position="rope", bias=False)),
+    "desync_residual": (dict(model_type="desync_residual"), ("num_tracks", "reduce_every"), NO_BIAS),
+    "delayed_all_reduce": (
+        dict(model_type="laneformer"),
+        ("num_tracks", "broadcast_delay"),
+        dict(use_early_comm=False, pre_norm_lane_agg=True, replicated_rmsn_scale=False, lm_head_type="replicate"),
+    ),
+}
 OWN_KEYS = (
     "wiring", "num_tracks", "track_block_depth", "track_combine", "ladder_layers", "reduce_every", "broadcast_delay",
 )  # fmt: skip
@@ -339,7 +345,9 @@ class TrackModel(nn.Module):
                 if not self.config.tie_word_embeddings:
                     tensors[name] = value[0]
             elif self.config.wiring == "delayed_all_reduce":
-                tensors["model." + self._lane_name(name)] = self._to_pairs(name, value) if "layers." in name else value[0]
+                tensors["model." + self._lane_name(name)] = (
+                    self._to_pairs(name, value) if "layers." in name else value[0]
+                )
             elif name.startswith("layers."):
                 for track, part in enumerate(value):
                     tensors[self._track_prefix(track) + name] = part.clone()
@@ -383,7 +391,9 @@ class TrackModel(nn.Module):
         return value.unflatten(1, (-1, self.config.head_dim // 2, 2)).transpose(2, 3).flatten(1, 3)
 
 
-def save(model: TrackModel, directory: Path, dtype: torch.dtype, more_config: dict | None = None, copy: int = 0) -> None:
+def save(
+    model: TrackModel, directory: Path, dtype: torch.dtype, more_config: dict | None = None, copy: int = 0
+) -> None:
     """Writes `config.json` and `model.safetensors` of one copy."""
     directory.mkdir(parents=True, exist_ok=True)
     fields = model.config.to_json() | {"dtype": str(dtype).removeprefix("torch.")} | (more_config or {})

@@ -40,20 +40,29 @@ def runs(whole: int, part: int, tracks: int) -> Tensor:
 def split(dense: TrackModel, model: TrackModel, ids: Tensor) -> None:
     """Fills `model`, a parallel track of as many copies, from `dense`; streams are measured on `ids` [copies, batch, time]."""
     big, small, copies, n = dense.config, model.config, model.copies, model.config.num_tracks
-    assert dense.copies == copies and big.num_hidden_layers == small.num_hidden_layers and big.head_dim == small.head_dim
+    assert (
+        dense.copies == copies and big.num_hidden_layers == small.num_hidden_layers and big.head_dim == small.head_dim
+    )
     group = small.num_attention_heads // small.num_key_value_heads
     assert big.num_attention_heads // big.num_key_value_heads == group, "query heads a key head differ"
     p = directions(dense, ids, small.hidden_size)
     longer = (big.hidden_size / small.hidden_size) ** 0.5
     keys = runs(big.num_key_value_heads, small.num_key_value_heads, n)
     queries = (keys[:, :, None] * group + torch.arange(group)).flatten(1)
-    rows = {name: (heads[:, :, None] * big.head_dim + torch.arange(big.head_dim)).flatten(1) for name, heads in dict(q=queries, k=keys).items()}
+    rows = {
+        name: (heads[:, :, None] * big.head_dim + torch.arange(big.head_dim)).flatten(1)
+        for name, heads in dict(q=queries, k=keys).items()
+    }
     columns = runs(big.intermediate_size, small.intermediate_size, n)
 
-    def read(weight: Tensor, norm: Tensor, taken: Tensor) -> Tensor:  # [copies, out, hidden] -> [copies * tracks, part, narrow]
+    def read(
+        weight: Tensor, norm: Tensor, taken: Tensor
+    ) -> Tensor:  # [copies, out, hidden] -> [copies * tracks, part, narrow]
         return ((weight * norm[:, None]) @ p)[:, taken].flatten(0, 1)
 
-    def write(weight: Tensor, taken: Tensor, whole: int) -> Tensor:  # [copies, hidden, in] -> [copies * tracks, narrow, part]
+    def write(
+        weight: Tensor, taken: Tensor, whole: int
+    ) -> Tensor:  # [copies, hidden, in] -> [copies * tracks, narrow, part]
         return (p.mT @ weight)[:, :, taken].movedim(2, 1).flatten(0, 1) * (whole / taken.shape[1])
 
     model.embed_tokens.weight.copy_(dense.embed_tokens.weight @ p)

@@ -66,7 +66,9 @@ def _track(hidden: int, heads: int, kv_heads: int, head_dim: int) -> dict:
 SIZES = {
     "tiny": Size(_dense(8, 32, 4, 4, 8, 128), 4, _track(16, 2, 2, 8), 1, steps=20, rows=4, learning_rate=2e-3),
     "small": Size(_dense(8, 256, 8, 4, 32, 480), 4, _track(128, 4, 2, 32), 8, steps=2000, rows=16, learning_rate=2e-3),
-    "large": Size(_dense(16, 512, 8, 8, 64, 1728), 8, _track(192, 3, 3, 64), 8, steps=1500, rows=16, learning_rate=1e-3),
+    "large": Size(
+        _dense(16, 512, 8, 8, 64, 1728), 8, _track(192, 3, 3, 64), 8, steps=1500, rows=16, learning_rate=1e-3
+    ),
 }
 MODELS = (
     "dense", "parallel-block", "ladder", "track-d1", "track-d2", "track-d4", "track-d8", "kraken", "desync-4", "delayed-2",
@@ -84,11 +86,16 @@ def config_of(size: Size, model: str) -> ModelConfig:
     if model == "ladder":
         return replace(dense, wiring="ladder", ladder_layers=dense.num_hidden_layers)
     if kind in ("desync", "delayed"):
-        parts = {name: getattr(dense, name) // n for name in ("intermediate_size", "num_attention_heads", "num_key_value_heads")}
+        parts = {
+            name: getattr(dense, name) // n
+            for name in ("intermediate_size", "num_attention_heads", "num_key_value_heads")
+        }
         own = dict(wiring="desync_residual", reduce_every=int(number))
         own = own if kind == "desync" else dict(wiring="delayed_all_reduce", broadcast_delay=int(number))
         return replace(dense, num_tracks=n, **parts, **own)
-    own = dict(wiring="kraken") if kind == "kraken" else dict(wiring="parallel_track", track_block_depth=int(number[1:]))
+    own = (
+        dict(wiring="kraken") if kind == "kraken" else dict(wiring="parallel_track", track_block_depth=int(number[1:]))
+    )
     narrow = replace(dense, num_tracks=n, intermediate_size=0, **size.track, **own)
     unit = n * narrow.num_hidden_layers * 3 * narrow.hidden_size * size.ffn_multiple
     units = round((parameters(dense) - parameters(narrow)) / unit)
@@ -104,7 +111,9 @@ def check_equal(size: Size, models: list[str], within: float = EQUAL) -> None:
     wanted = parameters(size.dense)
     for model in models:
         found = parameters(config_of(size, model))
-        assert abs(found - wanted) <= within * wanted, f"{model}: {found} parameters, dense: {wanted} (within {within:.0%})"
+        assert abs(found - wanted) <= within * wanted, (
+            f"{model}: {found} parameters, dense: {wanted} (within {within:.0%})"
+        )
 
 
 def synchronisations(config: ModelConfig) -> dict[str, int]:
@@ -159,7 +168,9 @@ def compile_layers(model: TrackModel | None) -> None:
 class Training:
     """Copies of one architecture, one a seed, and how far they are."""
 
-    def __init__(self, config: ModelConfig, schedule: Schedule, batch: int, seeds: list[int], rows: Rows, device: torch.device):
+    def __init__(
+        self, config: ModelConfig, schedule: Schedule, batch: int, seeds: list[int], rows: Rows, device: torch.device
+    ):
         self.schedule, self.batch, self.seeds, self.device = schedule, batch, seeds, device
         self.model = TrackModel(config, len(seeds))
         initialize(self.model, *seeds)
@@ -171,7 +182,9 @@ class Training:
         self.weights = torch.tensor(WEIGHTS, device=device)
         self.chosen = torch.zeros(len(seeds), batch, dtype=torch.long, device=device)
         self.losses = torch.zeros(len(seeds), device=device)
-        assert schedule.steps * batch <= len(rows.ids), f"rows: {len(rows.ids)} (no row is trained twice; at least {schedule.steps * batch})"
+        assert schedule.steps * batch <= len(rows.ids), (
+            f"rows: {len(rows.ids)} (no row is trained twice; at least {schedule.steps * batch})"
+        )
         orders = np.stack([np.random.default_rng(seed).permutation(len(rows.ids)) for seed in seeds])
         self.orders = torch.from_numpy(orders).to(device)  # [copies, rows]
         self.done, self.curve, self.seconds = 0, {}, 0.0
@@ -233,7 +246,9 @@ class Training:
 
     def save(self, file: Path) -> None:
         unfinished = file.with_suffix(".part")
-        state = dict(model=self.model.state_dict(), optimizer=self.optimizer.state_dict(), done=self.done, curve=self.curve)
+        state = dict(
+            model=self.model.state_dict(), optimizer=self.optimizer.state_dict(), done=self.done, curve=self.curve
+        )
         torch.save(state | dict(setting=self.setting()), unfinished)
         unfinished.rename(file)
 
@@ -301,7 +316,13 @@ def export(training: Training, directory: Path) -> list[Path]:
     end, folders = tokenizer.token_to_id(END), []
     for copy, seed in enumerate(training.seeds):
         folders.append(directory / f"seed-{seed}")
-        save(training.model, folders[-1], torch.bfloat16, dict(bos_token_id=end, eos_token_id=end, pad_token_id=end), copy)
+        save(
+            training.model,
+            folders[-1],
+            torch.bfloat16,
+            dict(bos_token_id=end, eos_token_id=end, pad_token_id=end),
+            copy,
+        )
         for name in TOKENIZER_FILES:
             shutil.copy(MODEL / name, folders[-1] / name)
     return folders
@@ -327,7 +348,9 @@ def train(name: str, arguments: argparse.Namespace, rows: Rows, asked: HeldOut, 
         print(f"{directory}: trained already")
         return
     directory.mkdir(parents=True, exist_ok=True)
-    schedule = Schedule(steps, size.rows * CONTEXT, arguments.learning_rate or size.learning_rate, warmup_steps=min(100, steps // 5))
+    schedule = Schedule(
+        steps, size.rows * CONTEXT, arguments.learning_rate or size.learning_rate, warmup_steps=min(100, steps // 5)
+    )
     training = Training(config, schedule, size.rows, arguments.seeds, rows, device)
     if arguments.from_dense:
         dense = dense_of(arguments.output / f"{arguments.size}-dense", arguments.seeds, device)
@@ -355,7 +378,9 @@ def gather(output: Path) -> None:
     """All records of OUT in one file, for `architectures.ipynb`."""
     records = [json.loads(file.read_text()) for file in output.glob("*/figures.json")]
     order = {model: number for number, model in enumerate(MODELS)}
-    records.sort(key=lambda r: (list(SIZES).index(r["size"]), order[r["model"].partition("-from-dense")[0]], r["model"]))
+    records.sort(
+        key=lambda r: (list(SIZES).index(r["size"]), order[r["model"].partition("-from-dense")[0]], r["model"])
+    )
     (output / "architectures.json").write_text(json.dumps(records) + "\n")
 
 

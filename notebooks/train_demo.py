@@ -76,14 +76,18 @@ def loss_of(logits: Tensor, ids: Tensor, weights: Tensor) -> Tensor:
     return (each * weights).sum() / weights.sum()
 
 
-def optimizer_for(model: TrackModel, schedule: Schedule, device: torch.device, rate: Tensor | None = None) -> torch.optim.Optimizer:
+def optimizer_for(
+    model: TrackModel, schedule: Schedule, device: torch.device, rate: Tensor | None = None
+) -> torch.optim.Optimizer:
     """`rate`: on the device, for a step that is recorded once and replayed."""
     matrices = [w for name, w in model.named_parameters() if "norm" not in name and "embed" not in name]
     others = [w for name, w in model.named_parameters() if "norm" in name or "embed" in name]
     groups = [dict(params=matrices, weight_decay=schedule.weight_decay), dict(params=others, weight_decay=0.0)]
     fused = device.type == "cuda"
     learning_rate = schedule.learning_rate if rate is None else rate
-    return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.95), fused=fused, capturable=fused and rate is not None)
+    return torch.optim.AdamW(
+        groups, lr=learning_rate, betas=(0.9, 0.95), fused=fused, capturable=fused and rate is not None
+    )
 
 
 def train(model: TrackModel, schedule: Schedule, device: torch.device, stream, compiled: bool) -> dict:
