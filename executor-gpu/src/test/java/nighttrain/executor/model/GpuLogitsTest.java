@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.util.Arrays;
 import java.util.Random;
+import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import nighttrain.executor.Goldens;
@@ -60,8 +61,9 @@ class GpuLogitsTest {
     private static final double TOLERANCE_KV = 3e-1;
 
     /**
-     * For {@code qwen3_5}, some of whose states' outputs are tiny and normed by head: rounding every verb's result makes 8.5 % of its logits,
-     * and in 8 bits 34 %; of other checkpoints' up to 2.7 % and 21 %. 9.3 % were seen on one H200.
+     * For {@code qwen3_5} and its like, some of whose states' outputs are tiny and normed by head: rounding every verb's result makes 8.5 % of its logits,
+     * and in 8 bits 34 %; of other checkpoints' up to 2.7 % and 21 %. 9.3 % were seen on one H200, and in
+     * 8 bits with experts 61 %.
      */
     private static final double TINY_OUTPUTS = 3.4;
 
@@ -120,7 +122,7 @@ class GpuLogitsTest {
     }
 
     private static double slack(String name) {
-        return name.equals("qwen3_5") ? TINY_OUTPUTS : 1;
+        return Set.of("qwen3_5", "qwen3_5-moe", "qwen3-next").contains(name) ? TINY_OUTPUTS : 1;
     }
 
     private static void check(Checkpoint checkpoint, int ranks, int[] ids, double tolerance) {
