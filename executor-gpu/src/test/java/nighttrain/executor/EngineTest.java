@@ -314,8 +314,9 @@ class EngineTest {
         Files.writeString(
                 folder.resolve("config.json"), config.replaceFirst("\"num_experts\": \\d+", "\"num_experts\": 1024"));
         EngineConfig cuda = EngineConfig.on(Backend.CUDA).with(new StepConfig(4, 0, 0));
-        String message = "model cannot run on GPUs: qwen3_moe (GPUs compute no mixtures of more than 512 experts, or 32 a token, or 32 groups"
-                + " yet; use --backend cpu or choose another model)";
+        String message =
+                "model cannot run on GPUs: qwen3_moe (GPUs compute no mixtures of more than 512 experts, or 32 a token, or 32 groups"
+                        + " yet; use --backend cpu or choose another model)";
         try (Checkpoint model = Checkpoints.dummy(folder)) {
             assertThatThrownBy(() -> Engines.check(cuda, model.spec()))
                     .isInstanceOf(UserError.class)

@@ -101,7 +101,11 @@ class GpuEngineBenchmark {
                 for (Load load : loads) {
                     EngineStats before = engine.stats();
                     long start = System.nanoTime();
-                    run(engine, load, new Random(load.hashCode() + round), vocabulary); // prompts that no other load has
+                    run(
+                            engine,
+                            load,
+                            new Random(load.hashCode() + round),
+                            vocabulary); // prompts that no other load has
                     double wall = (System.nanoTime() - start) / 1e9;
                     EngineStats after = engine.stats();
                     double busy = (after.busyNanos() - before.busyNanos()) / 1e9;

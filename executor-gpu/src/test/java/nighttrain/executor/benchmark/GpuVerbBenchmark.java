@@ -51,8 +51,8 @@ class GpuVerbBenchmark {
     private final int batch = Integer.getInteger("bench.batch", 256);
     private final WeightFormat.Choice weights = WeightFormat.Choice.valueOf(
             System.getProperty("bench.quantization", "none").toUpperCase(Locale.ROOT));
-    private final KvFormat.Choice kv = KvFormat.Choice.valueOf(
-            System.getProperty("bench.kv", "bf16").toUpperCase(Locale.ROOT));
+    private final KvFormat.Choice kv =
+            KvFormat.Choice.valueOf(System.getProperty("bench.kv", "bf16").toUpperCase(Locale.ROOT));
     private final StateFormat states =
             StateFormat.valueOf(System.getProperty("bench.states", "fp32").toUpperCase(Locale.ROOT));
     private final Map<String, long[]> nanosByVerb = new TreeMap<>();
@@ -64,13 +64,12 @@ class GpuVerbBenchmark {
         StepLimits limits = new StepLimits(sequences, PREFILL_TOKENS, 0, Math.max(PREFILL_TOKENS, context + 64));
         Checkpoint dummy = Steps.weights(System.getProperty("bench.shape", "dense-8b"));
         ModelSpec spec = dummy.spec().with(weights).with(kv).with(states);
-        CacheLayout layout = CacheLayout.of(
-                CacheSpec.of(spec, 1, Short.BYTES, limits.maxModelLen()), PAGE_TOKENS, pages, sequences);
+        CacheLayout layout =
+                CacheLayout.of(CacheSpec.of(spec, 1, Short.BYTES, limits.maxModelLen()), PAGE_TOKENS, pages, sequences);
         PeakRates peakRates = CudaDevices.peakRates(0);
         long start = System.nanoTime();
         try (Checkpoint checkpoint = dummy.with(spec);
-                Device device =
-                        CudaDevices.ranks(List.of(0), limits, layout).get(0)) {
+                Device device = CudaDevices.ranks(List.of(0), limits, layout).get(0)) {
             Decoder decoder = Decoder.load(checkpoint, timed(device), limits, layout);
             System.out.printf("loaded in %.1f s%n", (System.nanoTime() - start) / 1e9);
             measure("prefill, one sequence of 8192", device, decoder, Steps.prefill(1, PREFILL_TOKENS));

@@ -128,10 +128,7 @@ final class AttentionCase {
                 float[][] inputs = new float[part.end()][];
                 float[][] same = part.copies() ? references[part.source][t].inputs() : new float[0][];
                 Arrays.setAll(
-                        inputs,
-                        position -> part.copies() && position < part.cached
-                                ? same[position]
-                                : input(position));
+                        inputs, position -> part.copies() && position < part.cached ? same[position] : input(position));
                 references[s][t] = new AttentionReference(
                         inputs,
                         shape,

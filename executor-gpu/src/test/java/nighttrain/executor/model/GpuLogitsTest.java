@@ -70,8 +70,7 @@ class GpuLogitsTest {
     private static final CudaBackend GPUS = new CudaBackend();
 
     static Stream<Arguments> shapesAndRanks() {
-        return Stream.of(Shapes.values())
-                .flatMap(shape -> Stream.of(1, 2, 4).map(ranks -> Arguments.of(shape, ranks)));
+        return Stream.of(Shapes.values()).flatMap(shape -> Stream.of(1, 2, 4).map(ranks -> Arguments.of(shape, ranks)));
     }
 
     static Stream<Arguments> goldensAndRanks() {

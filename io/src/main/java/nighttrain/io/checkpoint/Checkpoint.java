@@ -3,7 +3,6 @@ package nighttrain.io.checkpoint;
 import java.util.List;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Linear;
-import nighttrain.io.spec.StateFormat;
 import nighttrain.io.spec.TensorSpec;
 import nighttrain.io.spec.WeightFormat;
 

@@ -121,7 +121,16 @@ public record ModelSpec(
     /** The same with weights that are stored so. */
     public ModelSpec withQuantization(Quantization other) {
         return new ModelSpec(
-                modelType, maxPositions, embedding, layers, wiring, finalNorm, head, spellings, Optional.of(other), kept);
+                modelType,
+                maxPositions,
+                embedding,
+                layers,
+                wiring,
+                finalNorm,
+                head,
+                spellings,
+                Optional.of(other),
+                kept);
     }
 
     /** The same with weights that an engine keeps so. */

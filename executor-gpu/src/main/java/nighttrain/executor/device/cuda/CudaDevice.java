@@ -99,8 +99,8 @@ final class CudaDevice implements Device {
                 new CudaRecurrentOps(context, modules, streams, inputs, limits, memory, fp8, options.deterministic());
         this.experts = new CudaExperts(
                 modules, streams, memory, inputs, fp8, new GroupedMatmul(context, modules, streams, fp8), maxTokens);
-        this.step = new CudaStep(
-                context, modules, streams, inputs, attention, recurrent, results, communicator, experts);
+        this.step =
+                new CudaStep(context, modules, streams, inputs, attention, recurrent, results, communicator, experts);
         this.ops = new CudaOps(
                 modules,
                 streams,

@@ -136,11 +136,7 @@ final class KernelUses {
                                     hopper,
                                     attention.sinks().isPresent(),
                                     false),
-                            attention
-                                    .projections()
-                                    .gate()
-                                    .map(gate -> gates(gate.outputs(), gate.outputs()))
-                                    .stream())
+                            attention.projections().gate().map(gate -> gates(gate.outputs(), gate.outputs())).stream())
                     .flatMap(sources -> sources);
         }
         if (mixer instanceof GatedLinearAttention linear) {
