@@ -101,19 +101,15 @@ class LabelGoldenTest {
 
     private List<Row> label(String name, List<String> prompts, List<String> labels, SettingValues values)
             throws IOException {
-        Path input = dir.resolve(name + " input");
-        List<Row> rows = IntStream.range(0, prompts.size())
-                .mapToObj(i -> RowFactory.create(i, prompts.get(i)))
-                .toList();
-        spark.createDataset(
-                        rows,
-                        Encoders.row(new StructType()
-                                .add("key", DataTypes.IntegerType)
-                                .add("prompt", DataTypes.StringType)))
-                .coalesce(1)
-                .sortWithinPartitions("key")
-                .write()
-                .parquet(input.toString());
+        Path input = dir.resolve("input " + prompts.hashCode());
+        if (!Files.exists(input)) {
+            List<Row> rows = IntStream.range(0, prompts.size())
+                    .mapToObj(i -> RowFactory.create(i, prompts.get(i)))
+                    .toList();
+            StructType columns =
+                    new StructType().add("key", DataTypes.IntegerType).add("prompt", DataTypes.StringType);
+            spark.createDataset(rows, Encoders.row(columns)).coalesce(1).write().parquet(input.toString());
+        }
         Path file = dir.resolve(name + ".jsonl");
         List<String> lines = new ArrayList<>();
         for (int i = 0; i < labels.size(); i++) {

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import nighttrain.pipeline.testing.TestSpark;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
@@ -28,11 +29,13 @@ class PartitionByIdTest {
 
             Dataset<Row> moved = PartitionById.of(rows, partitions, col("part"));
 
-            assertThat(moved.filter(col("part").notEqual(spark_partition_id())).count())
-                    .isZero();
-            assertThat(moved.select("id").as(Encoders.LONG()).collectAsList())
+            List<Row> found =
+                    moved.select(col("id"), col("part"), spark_partition_id()).collectAsList();
+            assertThat(found).allMatch(row -> row.getInt(1) == row.getInt(2));
+            assertThat(found)
+                    .extracting(row -> row.getLong(0))
                     .containsExactlyInAnyOrderElementsOf(
-                            spark.range(3L * partitions).collectAsList());
+                            LongStream.range(0, 3L * partitions).boxed().toList());
         }
     }
 

@@ -19,6 +19,7 @@ import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.SettingValues;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkEnv;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.metrics.source.Source;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
@@ -42,6 +43,8 @@ public abstract class JobTest {
     protected Path dir;
 
     protected SettingValues values;
+    /** What {@link #results} read since the last run; to read a table takes longer than most checks of it. */
+    private List<Row> results;
 
     @BeforeEach
     void settings() {
@@ -66,6 +69,7 @@ public abstract class JobTest {
     }
 
     protected GenerateReport run() {
+        results = null;
         try {
             return new GenerateJob(engines).run(spark, options(), ProgressListener.SILENT);
         } finally {
@@ -113,9 +117,13 @@ public abstract class JobTest {
         return (Integer) running;
     }
 
-    /** The results in the order in which they lie in the files. */
+    /** The results of the last run in the order in which they lie in the files. */
     protected List<Row> results() {
-        return spark.read().parquet(output().resolve("results").toString()).collectAsList();
+        if (results == null) {
+            results =
+                    spark.read().parquet(output().resolve("results").toString()).collectAsList();
+        }
+        return results;
     }
 
     protected void refuses(String message) {
@@ -127,9 +135,9 @@ public abstract class JobTest {
         List<Row> rows = IntStream.range(0, prompts.size())
                 .mapToObj(i -> RowFactory.create((long) i, prompts.get(i)))
                 .toList();
-        table(rows, new StructType().add("key", DataTypes.LongType).add("prompt", DataTypes.StringType))
-                .repartitionByRange(files, org.apache.spark.sql.functions.col("key"))
-                .sortWithinPartitions("key")
+        spark.createDataFrame(
+                        JavaSparkContext.fromSparkContext(spark.sparkContext()).parallelize(rows, files),
+                        new StructType().add("key", DataTypes.LongType).add("prompt", DataTypes.StringType))
                 .write()
                 .parquet(dir.resolve("input").toString());
     }
