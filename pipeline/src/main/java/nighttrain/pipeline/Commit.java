@@ -143,7 +143,7 @@ final class Commit {
         Optional<Findings> findings = job.options()
                 .input()
                 .kind()
-                .findings(spark.read().parquet(folder.results().toString()));
+                .findings(() -> spark.read().parquet(folder.results().toString()));
         findings.ifPresent(found -> {
             found.figures().put("prefix_cache_hit_rate", sums.cachedShare());
             writeTables(found, folder, runId);

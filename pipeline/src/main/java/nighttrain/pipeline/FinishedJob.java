@@ -46,7 +46,7 @@ record FinishedJob(SparkSession spark, PreparedJob job, Summary summary) {
         Optional<Findings> findings = job.options()
                 .input()
                 .kind()
-                .findings(spark.read().parquet(folder.results().toString()));
+                .findings(() -> spark.read().parquet(folder.results().toString()));
         if (findings.isEmpty() || findings.get().tables().isEmpty()) {
             return;
         }

@@ -22,6 +22,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import nighttrain.executor.request.SamplingParams;
@@ -542,8 +543,8 @@ public final class Labels implements RowKind {
     }
 
     @Override
-    public Optional<Findings> findings(Dataset<Row> results) {
-        return Optional.of(LabelFindings.of(results, options));
+    public Optional<Findings> findings(Supplier<Dataset<Row>> results) {
+        return Optional.of(LabelFindings.of(results.get(), options));
     }
 
     @Override

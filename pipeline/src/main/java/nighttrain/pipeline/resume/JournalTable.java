@@ -37,7 +37,8 @@ public final class JournalTable {
     /** Columns of {@link #results}. */
     public static final StructType RESULTS = schema(ResultRow.TYPE);
 
-    private static final StructType METRICS = schema(MetricsRow.TYPE);
+    /** Columns of {@link #metrics}. */
+    public static final StructType METRICS = schema(MetricsRow.TYPE);
 
     private final SparkSession spark;
     private final Journal journal;

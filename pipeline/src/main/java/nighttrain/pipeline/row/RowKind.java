@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import nighttrain.executor.request.Generation;
 import nighttrain.pipeline.report.Page.Section;
 import nighttrain.pipeline.row.RowRequest.Decoding;
@@ -106,8 +107,8 @@ public interface RowKind extends Serializable {
         return Optional.empty();
     }
 
-    /** What else it makes of a job's results; none: nothing. */
-    default Optional<Findings> findings(Dataset<Row> results) {
+    /** What else it makes of a job's results, which only a kind that looks at them opens; none: nothing. */
+    default Optional<Findings> findings(Supplier<Dataset<Row>> results) {
         return Optional.empty();
     }
 

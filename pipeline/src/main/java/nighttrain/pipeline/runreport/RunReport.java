@@ -58,7 +58,7 @@ public final class RunReport {
         sections.add(inShort(summary));
         sections.addAll(own);
         if (sums.endMs() > sums.startMs()) {
-            Activity activity = Activity.in(spark.read().parquet(metrics.toString()), sums);
+            Activity activity = Activity.in(MetricsTable.read(spark, metrics), sums);
             sections.add(ActivitySections.throughput(activity));
             sections.addAll(DistributionSections.of(figures));
             sections.add(ActivitySections.executors(activity));

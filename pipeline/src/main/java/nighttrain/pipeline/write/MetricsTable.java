@@ -7,10 +7,12 @@ import static org.apache.spark.sql.functions.sum;
 import static org.apache.spark.sql.functions.unix_millis;
 
 import java.util.Map;
+import nighttrain.pipeline.resume.JournalTable;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Observation;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
 
 /** The engines' counters over time, as users read them. */
 public final class MetricsTable {
@@ -24,10 +26,12 @@ public final class MetricsTable {
      * @param cachedPromptTokens of these, found in the prefix cache
      * @param startMs when the first interval began, in ms since 1970; where there are no samples, as {@code endMs}
      * @param endMs when the last one ended
+     * @param replicas the most that an executor had
      */
-    public record Sums(double commShare, long promptTokens, long cachedPromptTokens, long startMs, long endMs) {
+    public record Sums(
+            double commShare, long promptTokens, long cachedPromptTokens, long startMs, long endMs, int replicas) {
         /** Of no samples. */
-        public static final Sums NOTHING = new Sums(0, 0, 0, 0, 0);
+        public static final Sums NOTHING = new Sums(0, 0, 0, 0, 0, 0);
 
         /** Share of the prompt tokens that were found in the prefix cache, 0 to 1. */
         public double cachedShare() {
@@ -38,6 +42,12 @@ public final class MetricsTable {
     /** {@code samples}: as the journal has them. */
     public MetricsTable(Dataset<Row> samples) {
         this.samples = samples;
+    }
+
+    /** What was written there. */
+    public static Dataset<Row> read(SparkSession spark, Path folder) {
+        // With the columns, which Spark would look for by a job of its own.
+        return spark.read().schema(JournalTable.METRICS).parquet(folder.toString());
     }
 
     /** Writes one Parquet file in the order of time. */
@@ -52,7 +62,8 @@ public final class MetricsTable {
                         sum("prompt_tokens").as("prompt"),
                         sum("cached_prompt_tokens").as("cached"),
                         min(unix_millis(col("at")).minus(col("interval_ms"))).as("start_ms"),
-                        max(unix_millis(col("at"))).as("end_ms"))
+                        max(unix_millis(col("at"))).as("end_ms"),
+                        max("replica").as("last_replica"))
                 .write()
                 .format(ProvenanceParquet.class.getName())
                 .mode("overwrite")
@@ -67,7 +78,11 @@ public final class MetricsTable {
         double stepMs = (Double) seen.get("step_ms");
         double commShare = stepMs == 0 ? 0 : (Double) seen.get("comm_ms") / stepMs;
         return new Sums(
-                commShare, (Long) seen.get("prompt"), (Long) seen.get("cached"), (Long) seen.get("start_ms"), (Long)
-                        seen.get("end_ms"));
+                commShare,
+                (Long) seen.get("prompt"),
+                (Long) seen.get("cached"),
+                (Long) seen.get("start_ms"),
+                (Long) seen.get("end_ms"),
+                1 + (Integer) seen.get("last_replica"));
     }
 }
