@@ -2,6 +2,7 @@ package nighttrain.pipeline;
 
 import java.time.ZoneId;
 import java.time.ZonedDateTime;
+import java.util.Optional;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.EngineConfig.Lengths;
@@ -13,16 +14,19 @@ import nighttrain.pipeline.cluster.GenerateStage;
 import nighttrain.pipeline.cluster.StageGpus;
 import nighttrain.pipeline.host.EngineFactory;
 import nighttrain.pipeline.host.EngineFactory.EngineKey;
+import nighttrain.pipeline.host.EngineStarter;
 import nighttrain.pipeline.host.RunContext;
 import nighttrain.pipeline.monitor.ProgressListener;
 import nighttrain.pipeline.monitor.ProgressReporter;
+import nighttrain.pipeline.partition.Glance;
 import nighttrain.pipeline.partition.PartitionPlan;
 import nighttrain.pipeline.partition.TokenEstimate;
+import nighttrain.pipeline.progress.LengthsExpected;
 import nighttrain.pipeline.read.PromptTable;
 import nighttrain.pipeline.resume.CompletedRows;
 import nighttrain.pipeline.resume.Duplicates;
 import nighttrain.pipeline.resume.JournalTable;
-import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.task.AttemptCounts;
 import nighttrain.pipeline.task.GenerateTask;
@@ -71,6 +75,7 @@ final class GenerateRun {
                 .broadcast(new SerializableConfiguration(spark.sessionState().newHadoopConf()));
         JournalTable journal = new JournalTable(spark, job.folder().journal(), hadoop);
 
+        tellLengths();
         PromptTable table = PromptTable.of(
                 job.source(), job.columns(), job.folder().staged(), job.folder().scratch(runId, "staged"));
         Duplicates duplicates = job.options().dedup()
@@ -90,6 +95,19 @@ final class GenerateRun {
             return new Commit(spark, job, runId, counters.enginesUsed(), losses)
                     .write(table, journal, duplicates, completed, generatingS, this::elapsedS);
         }
+    }
+
+    /** Executors that wait for it open their engines now, while the prompts are placed and surveyed. */
+    private void tellLengths() {
+        SparkContext context = spark.sparkContext();
+        SettingValues ofExecutors =
+                SettingValues.of(key -> Optional.ofNullable(context.getConf().get(key, null)));
+        Lengths lengths = EngineStarter.awaitsLengths(ofExecutors) && onGpus()
+                ? sized(EngineKey.of(job.options()), Glance.at(job.source(), job.columns(), estimate(0, 0)))
+                        .config()
+                        .lengths()
+                : Lengths.UNKNOWN;
+        context.listenerBus().post(new LengthsExpected(lengths));
     }
 
     /**
@@ -139,13 +157,16 @@ final class GenerateRun {
     }
 
     private PartitionPlan partition(Dataset<Row> left, long outputs, CompletedRows completed) {
-        GenerateOptions options = job.options();
-        TokenEstimate estimate = TokenEstimate.of(
-                options.sampling().maxTokens(),
-                job.model().maxModelLen(),
-                completed.outputs(),
-                completed.outputTokens());
-        return PartitionPlan.of(left, outputs, estimate, Engines.mostSequences(options.engine(), onGpus()));
+        return PartitionPlan.of(
+                left,
+                outputs,
+                estimate(completed.outputs(), completed.outputTokens()),
+                Engines.mostSequences(job.options().engine(), onGpus()));
+    }
+
+    private TokenEstimate estimate(long outputsBefore, long outputTokensBefore) {
+        return TokenEstimate.of(
+                job.options().sampling().maxTokens(), job.model().maxModelLen(), outputsBefore, outputTokensBefore);
     }
 
     /** Whether engines will have GPUs, as far as the driver can tell. */

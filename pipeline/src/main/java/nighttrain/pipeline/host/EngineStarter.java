@@ -5,12 +5,17 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.EngineConfig.Lengths;
+import nighttrain.executor.Engines;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.cluster.StageGpus;
 import nighttrain.pipeline.host.EngineFactory.EngineKey;
 import nighttrain.pipeline.host.EngineFactory.RealEngines;
 import nighttrain.pipeline.monitor.PeriodicTask;
+import nighttrain.pipeline.progress.LengthsExpected;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
 import org.apache.spark.api.plugin.ExecutorPlugin;
@@ -26,6 +31,13 @@ public final class EngineStarter implements ExecutorPlugin {
     static final String DRIVER = "driver";
 
     private static final Duration BEAT = Duration.ofMillis(500);
+
+    /** A job glances at its prompts seconds after Spark's start, minutes after it where it lists very many files. */
+    static final Duration PATIENCE = Duration.ofSeconds(30);
+
+    private static final Duration LEAST_POLL = Duration.ofMillis(20);
+    /** Of the time that an executor has waited: a driver may have a thousand of them. */
+    private static final int POLLS_PER_WAIT = 10;
 
     private PluginContext context;
     private PeriodicTask heart;
@@ -44,22 +56,54 @@ public final class EngineStarter implements ExecutorPlugin {
         if (values.isSet(Settings.MODEL)
                 && (!gpus.isEmpty() || StageGpus.of(plugin.conf()).isEmpty())) {
             // In parallel with Spark's start, since a model may take minutes to load. The job reports its faults.
-            EngineKey key = EngineKey.of(values);
-            Thread opener = new Thread(() -> open(key), "night-train-open");
+            Thread opener = new Thread(() -> open(values), "night-train-open");
             opener.setDaemon(true);
             opener.start();
         }
         heart = PeriodicTask.every(BEAT, "night-train-heartbeat", this::beat);
     }
 
-    private void open(EngineKey key) {
+    private void open(SettingValues values) {
+        EngineKey key = EngineKey.of(values);
         try {
-            EngineHost.here().prepare(key, RealEngines::telling);
+            boolean waits = awaitsLengths(values) && Engines.runsOnGpu(key.config());
+            Lengths lengths = waits ? lengths(context, PATIENCE) : Lengths.UNKNOWN;
+            EngineHost.here()
+                    .prepare(lengths.equals(Lengths.UNKNOWN) ? key : key.expecting(lengths), RealEngines::telling);
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
         } catch (RuntimeException | Error failed) {
             LOG.warn("the engine did not open; the first task will try again", failed);
         }
+    }
+
+    /**
+     * Whether engines that open with these settings choose their batch for a job that is about to run. On CPUs no choice depends on lengths.
+     */
+    public static boolean awaitsLengths(SettingValues values) {
+        return values.isSet(Settings.MODEL)
+                && values.isSet(Settings.INPUT_PATH)
+                && values.get(Settings.MAX_NUM_SEQS) == 0
+                && values.get(Settings.BACKEND) != Backend.CPU;
+    }
+
+    /** What the job expects, once the driver knows it; unknown where it does not in that time. */
+    static Lengths lengths(PluginContext driver, Duration atMost) throws InterruptedException {
+        long start = System.nanoTime();
+        for (long waited = 0; waited < atMost.toNanos(); waited = System.nanoTime() - start) {
+            try {
+                if (driver.ask(new LengthsExpected.Question()) instanceof LengthsExpected known) {
+                    return known.lengths();
+                }
+            } catch (InterruptedException stopped) {
+                throw stopped;
+            } catch (Exception unreachable) { // Scala throws checked exceptions that no signature names
+                LOG.debug("the driver did not say what to expect", unreachable);
+                return Lengths.UNKNOWN;
+            }
+            TimeUnit.NANOSECONDS.sleep(Math.max(LEAST_POLL.toNanos(), waited / POLLS_PER_WAIT));
+        }
+        return Lengths.UNKNOWN;
     }
 
     private void beat() {

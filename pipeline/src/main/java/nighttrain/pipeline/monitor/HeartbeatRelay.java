@@ -4,23 +4,38 @@ import java.util.HashMap;
 import java.util.Map;
 import nighttrain.pipeline.progress.Heartbeat;
 import nighttrain.pipeline.progress.Heartbeat.Done;
+import nighttrain.pipeline.progress.LengthsExpected;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.plugin.DriverPlugin;
 import org.apache.spark.api.plugin.PluginContext;
+import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerEvent;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The driver's half of the plugin: it passes executors' heartbeats to Spark's listeners and metrics. A failure here does not fail a job. */
+/**
+ * The driver's half of the plugin: it passes executors' heartbeats to Spark's listeners and metrics, and tells executors what a job expects.
+ * A failure here does not fail a job.
+ */
 public final class HeartbeatRelay implements DriverPlugin {
     private static final Logger LOG = LoggerFactory.getLogger(HeartbeatRelay.class);
 
     private final EventLogSampler sampler = new EventLogSampler();
     private SparkContext spark;
     private volatile ExecutorGauges gauges;
+    private volatile LengthsExpected expected;
 
     @Override
     public Map<String, String> init(SparkContext context, PluginContext plugin) {
         spark = context;
+        context.addSparkListener(new SparkListener() {
+            @Override
+            public void onOtherEvent(SparkListenerEvent event) {
+                if (event instanceof LengthsExpected told) {
+                    expected = told;
+                }
+            }
+        });
         try {
             NightTrainTab.attach(context);
         } catch (RuntimeException | LinkageError unlike) {
@@ -43,7 +58,7 @@ public final class HeartbeatRelay implements DriverPlugin {
                 gauges.accept(beat);
             }
         }
-        return null;
+        return message instanceof LengthsExpected.Question ? expected : null;
     }
 
     /**
