@@ -323,7 +323,7 @@ abstract class AbstractConstraintTest {
                             .isEqualTo((scores.get(0).position() - 1) / 16 * 16);
                 }
             }
-            assertThat(engine.stats().kvUsed()).isZero();
+            assertThat(engine.stats().pages().used()).isZero();
         }
     }
 

@@ -87,7 +87,7 @@ abstract class AbstractLogitFaultsTest {
                     assertThat(answer.tokens()).hasSize(40);
                 }
             }
-            assertThat(engine.stats().kvUsed()).isZero();
+            assertThat(engine.stats().pages().used()).isZero();
         }
     }
 
@@ -117,7 +117,7 @@ abstract class AbstractLogitFaultsTest {
                     checkFailed(answer, "output token " + (tokens.length + 1));
                 }
             }
-            assertThat(engine.stats().kvUsed()).isZero();
+            assertThat(engine.stats().pages().used()).isZero();
         }
     }
 
@@ -139,7 +139,7 @@ abstract class AbstractLogitFaultsTest {
             List<Generation> answers =
                     answers(engine, same(Goldens.of("llama-gqa").get(1).ids(), sampling, 12));
             answers.forEach(answer -> checkFailed(answer, "output token 1"));
-            assertThat(engine.stats().outputTokens()).isZero();
+            assertThat(engine.stats().tokens().output()).isZero();
         }
     }
 
@@ -156,7 +156,7 @@ abstract class AbstractLogitFaultsTest {
                 checkFailed(answer, backend == Backend.CPU ? "prompt token 19" : "prompt token \\d+");
                 assertThat(answer.tokens()).isEmpty();
             }
-            assertThat(engine.stats().kvUsed()).isZero();
+            assertThat(engine.stats().pages().used()).isZero();
         }
     }
 

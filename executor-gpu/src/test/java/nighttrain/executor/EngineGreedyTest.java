@@ -94,10 +94,10 @@ class EngineGreedyTest {
             }
             if (variant.name().startsWith("prefix")) {
                 // A state is known at the end of its sequence alone.
-                assertThat(engine.stats().cachedPromptTokens() > 0)
+                assertThat(engine.stats().tokens().cachedPrompt() > 0)
                         .isEqualTo(!engine.plan().cache().hasStates());
             }
-            assertThat(engine.stats().kvUsed()).isZero();
+            assertThat(engine.stats().pages().used()).isZero();
         }
     }
 

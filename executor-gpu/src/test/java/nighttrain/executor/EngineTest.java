@@ -208,10 +208,10 @@ class EngineTest {
         EngineStats after = engine.stats();
         assertThat(generation.submittedNanos()).isLessThan(generation.firstTokenNanos());
         assertThat(generation.firstTokenNanos()).isLessThan(generation.finishedNanos());
-        assertThat(after.outputTokens() - before.outputTokens()).isEqualTo(64);
-        assertThat(after.promptTokens() - before.promptTokens()).isEqualTo(GOLDEN.ids().length);
+        assertThat(after.tokens().output() - before.tokens().output()).isEqualTo(64);
+        assertThat(after.tokens().prompt() - before.tokens().prompt()).isEqualTo(GOLDEN.ids().length);
         assertThat(after.finished() - before.finished()).isEqualTo(1);
-        assertThat(after.stepNanos()).isGreaterThan(before.stepNanos());
+        assertThat(after.steps().nanos()).isGreaterThan(before.steps().nanos());
     }
 
     @Test
@@ -285,7 +285,7 @@ class EngineTest {
                     engine,
                     List.of(new GenerationRequest(1, prompt, SamplingParams.greedy(5), 1, Set.of(), StopCheck.NEVER)));
             long tokens = prompt.length + 4L; // the last one is sampled and not computed
-            assertThat(engine.stats().expertTokens() - opened.expertTokens())
+            assertThat(engine.stats().experts().tokens() - opened.experts().tokens())
                     .as("2 layers, 2 experts a token")
                     .isEqualTo(2 * 2 * tokens);
             assertThat(engine.stats().expertImbalance(opened).orElseThrow()).isBetween(1.0, 4.0);

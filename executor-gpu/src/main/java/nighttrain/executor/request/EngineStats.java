@@ -8,75 +8,75 @@ import java.util.OptionalLong;
  *
  * @param running sequences in the current steps
  * @param waiting requests taken but not yet running
- * @param promptTokens tokens prefilled or found in the prefix cache, of requests that finished
- * @param cachedPromptTokens of these, found in the prefix cache
- * @param outputTokens tokens generated, with the end tokens that results leave out
  * @param finished requests answered, errors included
  * @param preemptions times that a sequence had to give its pages back
+ * @param tokens prefilled and generated
  * @param steps forward passes
- * @param stepNanos time spent in them
- * @param busyNanos time that devices worked on steps, rank 0 of each replica
- * @param commNanos of which ranks waited for one another's sums
- * @param kvUsed pages holding a running sequence
- * @param kvPages pages in all
- * @param expertTokens tokens of all experts, of all layers with experts
- * @param busiestTokens what these would be if every expert of a layer and step had as many tokens as the busiest one
+ * @param pages of the KV cache
+ * @param experts how evenly tokens were spread; {@link Experts#NONE} where the model has none
  */
 public record EngineStats(
         int running,
         int waiting,
-        long promptTokens,
-        long cachedPromptTokens,
-        long outputTokens,
         long finished,
         long preemptions,
-        long steps,
-        long stepNanos,
-        long busyNanos,
-        long commNanos,
-        int kvUsed,
-        int kvPages,
-        long expertTokens,
-        long busiestTokens) {
-    /** Of an engine whose model has no experts. */
-    public EngineStats(
-            int running,
-            int waiting,
-            long promptTokens,
-            long cachedPromptTokens,
-            long outputTokens,
-            long finished,
-            long preemptions,
-            long steps,
-            long stepNanos,
-            long busyNanos,
-            long commNanos,
-            int kvUsed,
-            int kvPages) {
-        this(
-                running,
-                waiting,
-                promptTokens,
-                cachedPromptTokens,
-                outputTokens,
-                finished,
-                preemptions,
-                steps,
-                stepNanos,
-                busyNanos,
-                commNanos,
-                kvUsed,
-                kvPages,
-                0,
-                0);
+        Tokens tokens,
+        Steps steps,
+        Pages pages,
+        Experts experts) {
+    /**
+     * @param prompt tokens prefilled or found in the prefix cache, of requests that finished
+     * @param cachedPrompt of these, found in the prefix cache
+     * @param output tokens generated, with the end tokens that results leave out
+     */
+    public record Tokens(long prompt, long cachedPrompt, long output) {
+        private Tokens plus(Tokens other) {
+            return new Tokens(prompt + other.prompt, cachedPrompt + other.cachedPrompt, output + other.output);
+        }
+    }
+
+    /**
+     * @param count how many
+     * @param nanos time spent in them
+     * @param busyNanos time that devices worked on them, rank 0 of each replica
+     * @param commNanos of which ranks waited for one another's all-reduces
+     */
+    public record Steps(long count, long nanos, long busyNanos, long commNanos) {
+        private Steps plus(Steps other) {
+            return new Steps(
+                    count + other.count, nanos + other.nanos, busyNanos + other.busyNanos, commNanos + other.commNanos);
+        }
+    }
+
+    /**
+     * @param used holding a running sequence
+     * @param all in all
+     */
+    public record Pages(int used, int all) {
+        private Pages plus(Pages other) {
+            return new Pages(used + other.used, all + other.all);
+        }
+    }
+
+    /**
+     * @param tokens of all experts, of all layers with experts
+     * @param busiestTokens what these would be if every expert of a layer and step had as many tokens as the busiest one
+     */
+    public record Experts(long tokens, long busiestTokens) {
+        /** Of a model without experts. */
+        public static final Experts NONE = new Experts(0, 0);
+
+        private Experts plus(Experts other) {
+            return new Experts(tokens + other.tokens, busiestTokens + other.busiestTokens);
+        }
     }
 
     /** Tokens of the busiest expert over those of the average one since {@code earlier}, 1 where all have as many; none without experts. */
     public OptionalDouble expertImbalance(EngineStats earlier) {
-        long tokens = expertTokens - earlier.expertTokens;
-        return tokens == 0
+        long all = experts.tokens - earlier.experts.tokens;
+        return all == 0
                 ? OptionalDouble.empty()
-                : OptionalDouble.of((double) (busiestTokens - earlier.busiestTokens) / tokens);
+                : OptionalDouble.of((double) (experts.busiestTokens - earlier.experts.busiestTokens) / all);
     }
 
     /** Both together. */
@@ -84,19 +84,12 @@ public record EngineStats(
         return new EngineStats(
                 running + other.running,
                 waiting + other.waiting,
-                promptTokens + other.promptTokens,
-                cachedPromptTokens + other.cachedPromptTokens,
-                outputTokens + other.outputTokens,
                 finished + other.finished,
                 preemptions + other.preemptions,
-                steps + other.steps,
-                stepNanos + other.stepNanos,
-                busyNanos + other.busyNanos,
-                commNanos + other.commNanos,
-                kvUsed + other.kvUsed,
-                kvPages + other.kvPages,
-                expertTokens + other.expertTokens,
-                busiestTokens + other.busiestTokens);
+                tokens.plus(other.tokens),
+                steps.plus(other.steps),
+                pages.plus(other.pages),
+                experts.plus(other.experts));
     }
 
     /**

@@ -13,6 +13,10 @@ import nighttrain.executor.cache.PageAllocator;
 import nighttrain.executor.device.ExpertOps;
 import nighttrain.executor.device.StepIo.StepHandle;
 import nighttrain.executor.request.EngineStats;
+import nighttrain.executor.request.EngineStats.Experts;
+import nighttrain.executor.request.EngineStats.Pages;
+import nighttrain.executor.request.EngineStats.Steps;
+import nighttrain.executor.request.EngineStats.Tokens;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.schedule.Scheduler;
 import nighttrain.executor.schedule.Sequence;
@@ -180,19 +184,12 @@ public final class Replica implements AutoCloseable {
         return new EngineStats(
                 scheduler.running(),
                 scheduler.waiting() + arrivals.size(),
-                promptTokens,
-                cachedPromptTokens,
-                scheduler.sampledTokens(),
                 finishedCount,
                 scheduler.preemptions(),
-                steps,
-                stepNanos,
-                workers.busyNanos(),
-                workers.waitedNanos(),
-                pages.used(),
-                pages.pages(),
-                experts.tokens(),
-                experts.busiest());
+                new Tokens(promptTokens, cachedPromptTokens, scheduler.sampledTokens()),
+                new Steps(steps, stepNanos, workers.busyNanos(), workers.waitedNanos()),
+                new Pages(pages.used(), pages.pages()),
+                new Experts(experts.tokens(), experts.busiest()));
     }
 
     @Override

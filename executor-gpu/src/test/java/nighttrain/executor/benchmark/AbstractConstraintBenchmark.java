@@ -139,9 +139,9 @@ abstract class AbstractConstraintBenchmark {
             }
         }
         EngineStats after = engine.stats();
-        double steps = 1e6 * (after.steps() - before.steps());
+        double steps = 1e6 * (after.steps().count() - before.steps().count());
         return new Step(
-                (after.stepNanos() - before.stepNanos()) / steps,
+                (after.steps().nanos() - before.steps().nanos()) / steps,
                 (PROCESS.getProcessCpuTime() - processorNanos) / steps);
     }
 }

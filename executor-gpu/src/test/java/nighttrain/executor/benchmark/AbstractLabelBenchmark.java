@@ -224,9 +224,9 @@ abstract class AbstractLabelBenchmark {
 
     /** All but what the prefix cache had, and the last token of each output, which nothing follows. */
     private static long computed(EngineStats before, EngineStats after) {
-        long prompts = after.promptTokens() - before.promptTokens();
-        long cached = after.cachedPromptTokens() - before.cachedPromptTokens();
-        long outputs = after.outputTokens() - before.outputTokens();
+        long prompts = after.tokens().prompt() - before.tokens().prompt();
+        long cached = after.tokens().cachedPrompt() - before.tokens().cachedPrompt();
+        long outputs = after.tokens().output() - before.tokens().output();
         return prompts - cached + (outputs == 0 ? 0 : outputs - (after.finished() - before.finished()));
     }
 }

@@ -56,8 +56,10 @@ class CpuEngineBenchmark {
                         "round %d: %.1f output tokens/s, %d steps, %.1f ms a step%n",
                         round,
                         perSecond[round],
-                        after.steps() - before.steps(),
-                        (after.stepNanos() - before.stepNanos()) / 1e6 / (after.steps() - before.steps()));
+                        after.steps().count() - before.steps().count(),
+                        (after.steps().nanos() - before.steps().nanos())
+                                / 1e6
+                                / (after.steps().count() - before.steps().count()));
             }
         }
         double[] warm = Arrays.copyOfRange(perSecond, 1, ROUNDS);

@@ -108,8 +108,8 @@ class GpuEngineBenchmark {
                             vocabulary); // prompts that no other load has
                     double wall = (System.nanoTime() - start) / 1e9;
                     EngineStats after = engine.stats();
-                    double busy = (after.busyNanos() - before.busyNanos()) / 1e9;
-                    long steps = after.steps() - before.steps();
+                    double busy = (after.steps().busyNanos() - before.steps().busyNanos()) / 1e9;
+                    long steps = after.steps().count() - before.steps().count();
                     System.out.printf(
                             "%s %s batch %d, %d tokens a step%s, round %d: %.0f output tokens/s, idle %.2f %%, %.0f us per step"
                                     + " (%d steps, %d preemptions)%n",
@@ -119,7 +119,7 @@ class GpuEngineBenchmark {
                             engine.plan().maxBatchTokens(),
                             deterministic ? ", deterministic" : "",
                             round,
-                            (after.outputTokens() - before.outputTokens()) / wall,
+                            (after.tokens().output() - before.tokens().output()) / wall,
                             100 * (1 - busy / wall),
                             (wall - busy) * 1e6 / steps,
                             steps,

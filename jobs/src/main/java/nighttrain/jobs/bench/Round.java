@@ -52,11 +52,11 @@ public record Round(
                 sum(answers, Generation::promptTokens),
                 sum(answers, Generation::cachedPromptTokens),
                 sum(answers, answer -> answer.tokens().length),
-                after.steps() - before.steps(),
+                after.steps().count() - before.steps().count(),
                 after.preemptions() - before.preemptions(),
-                (after.stepNanos() - before.stepNanos()) / NANOS_PER_S,
-                (after.busyNanos() - before.busyNanos()) / NANOS_PER_S,
-                (after.commNanos() - before.commNanos()) / NANOS_PER_S,
+                (after.steps().nanos() - before.steps().nanos()) / NANOS_PER_S,
+                (after.steps().busyNanos() - before.steps().busyNanos()) / NANOS_PER_S,
+                (after.steps().commNanos() - before.steps().commNanos()) / NANOS_PER_S,
                 Percentiles.of(answers.stream().mapToDouble(Round::ttftMs)),
                 Percentiles.of(answers.stream()
                         .filter(answer -> answer.tokens().length > 1)

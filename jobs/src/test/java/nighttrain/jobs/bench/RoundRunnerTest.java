@@ -14,6 +14,10 @@ import nighttrain.executor.Engine;
 import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.EnginePlan;
 import nighttrain.executor.request.EngineStats;
+import nighttrain.executor.request.EngineStats.Experts;
+import nighttrain.executor.request.EngineStats.Pages;
+import nighttrain.executor.request.EngineStats.Steps;
+import nighttrain.executor.request.EngineStats.Tokens;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.Generation.FinishReason;
 import nighttrain.executor.request.GenerationRequest;
@@ -76,8 +80,15 @@ class RoundRunnerTest {
 
         @Override
         public List<EngineStats> replicaStats() {
-            return List.of(
-                    new EngineStats(0, 0, promptTokens, 0, outputTokens, answers, 0, answers, answers, 0, 0, 0, 1));
+            return List.of(new EngineStats(
+                    0,
+                    0,
+                    answers,
+                    0,
+                    new Tokens(promptTokens, 0, outputTokens),
+                    new Steps(answers, answers, 0, 0),
+                    new Pages(0, 1),
+                    Experts.NONE));
         }
 
         @Override

@@ -7,6 +7,10 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.DoubleStream;
 import nighttrain.executor.request.EngineStats;
+import nighttrain.executor.request.EngineStats.Experts;
+import nighttrain.executor.request.EngineStats.Pages;
+import nighttrain.executor.request.EngineStats.Steps;
+import nighttrain.executor.request.EngineStats.Tokens;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.Generation.FinishReason;
 import nighttrain.io.table.Percentiles;
@@ -76,6 +80,14 @@ class RoundTest {
     }
 
     private static EngineStats stats(long steps, long stepNanos, long commNanos, long preemptions) {
-        return new EngineStats(0, 0, 0, 0, 0, 0, preemptions, steps, stepNanos, stepNanos, commNanos, 0, 1);
+        return new EngineStats(
+                0,
+                0,
+                0,
+                preemptions,
+                new Tokens(0, 0, 0),
+                new Steps(steps, stepNanos, stepNanos, commNanos),
+                new Pages(0, 1),
+                Experts.NONE);
     }
 }

@@ -13,6 +13,10 @@ import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.EnginePlan;
 import nighttrain.executor.Engines;
 import nighttrain.executor.request.EngineStats;
+import nighttrain.executor.request.EngineStats.Experts;
+import nighttrain.executor.request.EngineStats.Pages;
+import nighttrain.executor.request.EngineStats.Steps;
+import nighttrain.executor.request.EngineStats.Tokens;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.Generation.FinishReason;
 import nighttrain.executor.request.GenerationRequest;
@@ -47,7 +51,8 @@ public record CountingEngines() implements EngineFactory {
 
         @Override
         public List<EngineStats> replicaStats() {
-            return List.of(new EngineStats(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1));
+            return List.of(new EngineStats(
+                    0, 0, 0, 0, new Tokens(0, 0, 0), new Steps(0, 0, 0, 0), new Pages(0, 1), Experts.NONE));
         }
 
         @Override

@@ -27,7 +27,7 @@ public final class RunOnExecutor {
     RunOnExecutor(RunContext context, Engine engine) {
         this.context = context;
         this.engine = engine;
-        this.engineTokensBefore = engine.stats().outputTokens();
+        this.engineTokensBefore = engine.stats().tokens().output();
     }
 
     synchronized boolean isIdle() {
@@ -50,7 +50,7 @@ public final class RunOnExecutor {
 
     synchronized void enter(Engine current) {
         if (current != engine) {
-            tokensOfClosedEngines += engine.stats().outputTokens() - engineTokensBefore;
+            tokensOfClosedEngines += engine.stats().tokens().output() - engineTokensBefore;
             engineTokensBefore = 0;
             engine = current;
             stopSampling();
@@ -81,7 +81,7 @@ public final class RunOnExecutor {
         long failed = errors.sum();
         long finished = rows.sum();
         EngineStats stats = engine.stats();
-        long tokens = tokensOfClosedEngines + stats.outputTokens() - engineTokensBefore;
+        long tokens = tokensOfClosedEngines + stats.tokens().output() - engineTokensBefore;
         return new Heartbeat(
                 context.runId(),
                 executor,
@@ -90,8 +90,8 @@ public final class RunOnExecutor {
                 new Load(
                         stats.running(),
                         stats.waiting(),
-                        stats.kvUsed(),
-                        stats.kvPages(),
+                        stats.pages().used(),
+                        stats.pages().all(),
                         pace.at(System.nanoTime(), tokens)),
                 false);
     }

@@ -102,8 +102,8 @@ class SharedPrefixBenchmark {
         long all = 0;
         for (List<String> prompts : promptsOfEngines) {
             EngineStats stats = compute(prompts);
-            cached += stats.cachedPromptTokens();
-            all += stats.promptTokens();
+            cached += stats.tokens().cachedPrompt();
+            all += stats.tokens().prompt();
         }
         return (double) cached / all;
     }

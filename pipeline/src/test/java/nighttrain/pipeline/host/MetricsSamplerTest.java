@@ -12,6 +12,10 @@ import nighttrain.executor.Engine;
 import nighttrain.executor.EnginePlan;
 import nighttrain.executor.request.EngineStats;
 import nighttrain.executor.request.EngineStats.DeviceReading;
+import nighttrain.executor.request.EngineStats.Experts;
+import nighttrain.executor.request.EngineStats.Pages;
+import nighttrain.executor.request.EngineStats.Steps;
+import nighttrain.executor.request.EngineStats.Tokens;
 import nighttrain.io.journal.Journal;
 import nighttrain.io.journal.JournalReader;
 import nighttrain.io.rows.MetricsRow;
@@ -66,17 +70,10 @@ class MetricsSamplerTest {
                             0,
                             0,
                             0,
-                            outputTokens == 0 ? 0 : outputTokens + r,
-                            0,
-                            0,
-                            0,
-                            0,
-                            0,
-                            0,
-                            0,
-                            1,
-                            outputTokens,
-                            3 * outputTokens))
+                            new Tokens(0, 0, outputTokens == 0 ? 0 : outputTokens + r),
+                            new Steps(0, 0, 0, 0),
+                            new Pages(0, 1),
+                            new Experts(outputTokens, 3 * outputTokens)))
                     .toList();
         }
 

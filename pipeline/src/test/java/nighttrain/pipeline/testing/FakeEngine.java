@@ -14,6 +14,10 @@ import nighttrain.executor.Engine;
 import nighttrain.executor.Engine.EngineException;
 import nighttrain.executor.EnginePlan;
 import nighttrain.executor.request.EngineStats;
+import nighttrain.executor.request.EngineStats.Experts;
+import nighttrain.executor.request.EngineStats.Pages;
+import nighttrain.executor.request.EngineStats.Steps;
+import nighttrain.executor.request.EngineStats.Tokens;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.Generation.FinishReason;
 import nighttrain.executor.request.Generation.TokenLogprobs;
@@ -48,7 +52,14 @@ final class FakeEngine implements Engine {
     public List<EngineStats> replicaStats() {
         long done = finished.get();
         return List.of(new EngineStats(
-                0, 0, promptTokens.get(), 0, outputTokens.get(), done, 0, done, done * 1000, done * 900, 0, 0, 1));
+                0,
+                0,
+                done,
+                0,
+                new Tokens(promptTokens.get(), 0, outputTokens.get()),
+                new Steps(done, done * 1000, done * 900, 0),
+                new Pages(0, 1),
+                Experts.NONE));
     }
 
     @Override

@@ -11,6 +11,10 @@ import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import nighttrain.executor.request.EngineStats;
+import nighttrain.executor.request.EngineStats.Experts;
+import nighttrain.executor.request.EngineStats.Pages;
+import nighttrain.executor.request.EngineStats.Steps;
+import nighttrain.executor.request.EngineStats.Tokens;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.Generation.FinishReason;
 import nighttrain.executor.request.GenerationRequest;
@@ -87,17 +91,12 @@ final class PacedReplica {
         return new EngineStats(
                 running.size(),
                 waiting.size(),
-                promptTokens,
-                0,
-                outputTokens,
                 finished,
                 0,
-                steps,
-                steps * step.toNanos(),
-                0,
-                0,
-                0,
-                1);
+                new Tokens(promptTokens, 0, outputTokens),
+                new Steps(steps, steps * step.toNanos(), 0, 0),
+                new Pages(0, 1),
+                Experts.NONE);
     }
 
     private void loop() {
