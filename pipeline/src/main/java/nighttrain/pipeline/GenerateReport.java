@@ -10,20 +10,15 @@ import nighttrain.pipeline.settings.MaxRowErrors;
  * The outcome of a run.
  *
  * @param output the output directory
- * @param rows finished outputs: input rows times samples, unless a deadline stopped the run; all figures below are 0 then
+ * @param rows finished outputs: input rows times samples, unless a deadline stopped the run
  * @param errors of these, failed
  * @param rowsLeft outputs not computed yet; 0 unless {@code --deadline} stopped the run, which then wrote no results
  * @param rowsFromEarlierRuns outputs that an earlier run had finished
  * @param wasComplete an earlier run had finished the job, and this one did nothing
  * @param tooManyErrors more rows failed than {@code --max-row-errors} allows
  * @param wallS duration of the run that wrote the results, in seconds
- * @param promptTokens tokens of all prompts
- * @param outputTokens tokens of all outputs
- * @param outputTokensPerS output tokens per second while that run was generating
- * @param totalTokensPerS prompt and output tokens per second while that run was generating
- * @param ttftMs time to first token
- * @param tpotMs time per output token after the first
- * @param e2eMs time from submission to the end
+ * @param tokens all 0 where a deadline stopped the run
+ * @param latency how long rows took; unknown where a deadline stopped the run
  */
 public record GenerateReport(
         String output,
@@ -34,15 +29,33 @@ public record GenerateReport(
         boolean wasComplete,
         boolean tooManyErrors,
         double wallS,
-        long promptTokens,
-        long outputTokens,
-        double outputTokensPerS,
-        double totalTokensPerS,
-        Quantiles ttftMs,
-        Quantiles tpotMs,
-        Quantiles e2eMs) {
+        Tokens tokens,
+        Latency latency) {
+    /**
+     * Tokens of all rows, and rates while the run that wrote the results was generating.
+     *
+     * @param prompt of all prompts
+     * @param output of all outputs
+     * @param outputPerS output tokens per second
+     * @param totalPerS prompt and output tokens per second
+     */
+    public record Tokens(long prompt, long output, double outputPerS, double totalPerS) {
+        private static final Tokens NONE = new Tokens(0, 0, 0, 0);
+    }
+
+    /**
+     * @param ttftMs time to first token
+     * @param tpotMs time per output token after the first
+     * @param e2eMs time from submission to the end
+     */
+    public record Latency(Quantiles ttftMs, Quantiles tpotMs, Quantiles e2eMs) {
+        private static final Latency UNKNOWN = new Latency(Quantiles.UNKNOWN, Quantiles.UNKNOWN, Quantiles.UNKNOWN);
+    }
+
     /** Half, nine tenths and 99 of 100 rows are at most this, in milliseconds; null where no row has a value. */
     public record Quantiles(Double p50, Double p90, Double p99) {
+        private static final Quantiles UNKNOWN = new Quantiles(null, null, null);
+
         private static Quantiles of(Percentiles them) {
             return new Quantiles(them.p50(), them.p90(), them.p99());
         }
@@ -61,7 +74,6 @@ public record GenerateReport(
 
     /** Of a run that its deadline stopped: what is finished lies in the journal. */
     static GenerateReport ofStopped(JobFolder folder, long outputs, long left, CompletedRows earlier, double wallS) {
-        Quantiles unknown = new Quantiles(null, null, null);
         return new GenerateReport(
                 folder.output().toString(),
                 outputs - left,
@@ -71,13 +83,8 @@ public record GenerateReport(
                 false,
                 false,
                 wallS,
-                0,
-                0,
-                0,
-                0,
-                unknown,
-                unknown,
-                unknown);
+                Tokens.NONE,
+                Latency.UNKNOWN);
     }
 
     private static GenerateReport of(
@@ -91,12 +98,12 @@ public record GenerateReport(
                 wasComplete,
                 allowed.exceededBy(summary.errors(), summary.rows()),
                 summary.wallS(),
-                summary.promptTokens(),
-                summary.outputTokens(),
-                summary.throughput().outputTokensPerS(),
-                summary.throughput().totalTokensPerS(),
-                Quantiles.of(summary.ttftMs()),
-                Quantiles.of(summary.tpotMs()),
-                Quantiles.of(summary.e2eMs()));
+                new Tokens(
+                        summary.promptTokens(),
+                        summary.outputTokens(),
+                        summary.throughput().outputTokensPerS(),
+                        summary.throughput().totalTokensPerS()),
+                new Latency(
+                        Quantiles.of(summary.ttftMs()), Quantiles.of(summary.tpotMs()), Quantiles.of(summary.e2eMs())));
     }
 }

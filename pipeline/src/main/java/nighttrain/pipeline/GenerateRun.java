@@ -166,7 +166,10 @@ final class GenerateRun {
 
     private TokenEstimate estimate(long outputsBefore, long outputTokensBefore) {
         return TokenEstimate.of(
-                job.options().sampling().maxTokens(), job.model().maxModelLen(), outputsBefore, outputTokensBefore);
+                job.options().decoding().sampling().maxTokens(),
+                job.model().maxModelLen(),
+                outputsBefore,
+                outputTokensBefore);
     }
 
     /** Whether engines will have GPUs, as far as the driver can tell. */

@@ -40,7 +40,7 @@ class DedupTest extends JobTest {
         assertThat(script().computed).hasSize(10);
         assertThat(script().computations()).isEqualTo(10);
         assertThat(report.rows()).isEqualTo(60);
-        assertThat(report.promptTokens()).isEqualTo(60 * 8);
+        assertThat(report.tokens().prompt()).isEqualTo(60 * 8);
         assertThat(results()).extracting(row -> row.<String>getAs("text")).containsExactlyElementsOf(repeated);
         assertThat(results()).extracting(row -> row.<String>getAs("prompt")).containsExactlyElementsOf(repeated);
         assertThat(results())

@@ -40,7 +40,7 @@ class OutputContentTest extends JobTest {
                 .containsEntry("maxTokens", "256")
                 .containsEntry("formatOption", "[\"my.password=***\"]");
         assertThat(summary.throughput().outputTokensPerS()).isPositive();
-        assertThat(report.outputTokensPerS()).isEqualTo(summary.throughput().outputTokensPerS());
+        assertThat(report.tokens().outputPerS()).isEqualTo(summary.throughput().outputTokensPerS());
         everyResultFileTellsWhereItComesFrom();
         nothingIsLeftThatOtherReadersTakeForData();
     }

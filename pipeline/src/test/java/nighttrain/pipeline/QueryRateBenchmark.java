@@ -45,7 +45,8 @@ class QueryRateBenchmark {
                 spark.range(0, ROWS, 1, 4).selectExpr("id", "repeat('x', CAST(4 + id * 37 % 41 AS INT)) AS prompt");
         double ofJob = new GenerateJob(ENGINES)
                 .run(spark, GenerateOptions.of(job), InputReader.of(prompts), ProgressListener.SILENT)
-                .outputTokensPerS();
+                .tokens()
+                .outputPerS();
 
         job.asSparkConf().forEach(spark.conf()::set);
         prompts.createOrReplaceTempView("prompts");

@@ -18,7 +18,7 @@ import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.text.Tokenizer;
-import nighttrain.jobs.plan.Planner.Names;
+import nighttrain.jobs.plan.Plan.Names;
 import nighttrain.jobs.plan.Sample.Length;
 import nighttrain.jobs.plan.Trial.TrialSize;
 import nighttrain.pipeline.cluster.LoneExecutor;
@@ -160,7 +160,8 @@ public final class PlanJob {
     private Planner planner(ModelSpec model, Sample sample, Calibration calibration) {
         Lengths lengths = new Lengths(
                 (int) Math.ceil(sample.meanPromptTokens()), Math.max(1, (int) Math.ceil(sample.meanOutputTokens())));
-        return new Planner(model, job.engine().with(lengths), job.sampling().maxTokens(), sample, calibration);
+        return new Planner(
+                model, job.engine().with(lengths), job.decoding().sampling().maxTokens(), sample, calibration);
     }
 
     private Names names(Checkpoint checkpoint, String hardware) {

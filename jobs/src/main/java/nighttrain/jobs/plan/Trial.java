@@ -106,7 +106,8 @@ final class Trial {
         GenerateReport report = new GenerateJob(engines).run(spark, own, InputReader.of(rows), ProgressListener.SILENT);
         Summary summary = summary(output);
         List<Length> lengths = lengths(spark, output, Integer.MAX_VALUE);
-        double generatingS = summary.totalTokens() / Math.max(1e-9, report.totalTokensPerS());
+        double generatingS =
+                summary.totalTokens() / Math.max(1e-9, report.tokens().totalPerS());
         return new Outcome(
                 summary.rows(),
                 summary.errors(),

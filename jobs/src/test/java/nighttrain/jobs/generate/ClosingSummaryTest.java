@@ -90,12 +90,7 @@ class ClosingSummaryTest {
                 wasComplete,
                 false,
                 41.2,
-                61_000,
-                12_500,
-                312,
-                1_838,
-                ANY,
-                ANY,
-                ANY);
+                new GenerateReport.Tokens(61_000, 12_500, 312, 1_838),
+                new GenerateReport.Latency(ANY, ANY, ANY));
     }
 }

@@ -63,10 +63,10 @@ public record ModelFacts(
 
     private static void checkLength(GenerateOptions options, Constraint constraint, Tokenizer tokenizer) {
         int fewest = new Constraints(tokenizer.vocabulary()).compile(constraint).fewestTokens()[TokenAutomaton.START];
-        if (fewest > options.sampling().maxTokens()) {
+        if (fewest > options.decoding().sampling().maxTokens()) {
             throw UserError.of(
                     "bad value of --max-tokens",
-                    options.sampling().maxTokens(),
+                    options.decoding().sampling().maxTokens(),
                     "the constraint needs " + fewest + "; use at least that");
         }
     }

@@ -27,6 +27,7 @@ import nighttrain.pipeline.label.Labels;
 import nighttrain.pipeline.row.PromptText;
 import nighttrain.pipeline.row.RowKind;
 import nighttrain.pipeline.row.RowKind.PromptForm;
+import nighttrain.pipeline.row.RowRequest.Decoding;
 import nighttrain.pipeline.settings.Settings.LoadFormat;
 import nighttrain.pipeline.settings.Settings.Precision;
 
@@ -35,14 +36,10 @@ import nighttrain.pipeline.settings.Settings.Precision;
  *
  * @param settings where all of this came from, for the record
  * @param model checkpoint directory, at this path on every node
- * @param dummyWeights random weights instead of the checkpoint's
  * @param engine what is asked of each executor's engine
- * @param sampling how tokens are drawn
- * @param seed seed of every random draw
- * @param stop texts that end an output
+ * @param decoding how an output comes about
  * @param samples outputs per row
  * @param dedup compute identical requests once
- * @param constraint what outputs must be
  * @param prompts where prompts come from
  * @param input where rows come from
  * @param output where results go
@@ -50,14 +47,10 @@ import nighttrain.pipeline.settings.Settings.Precision;
 public record GenerateOptions(
         SettingValues settings,
         String model,
-        boolean dummyWeights,
         EngineConfig engine,
-        SamplingParams sampling,
-        long seed,
-        List<String> stop,
+        Decoding decoding,
         int samples,
         boolean dedup,
-        Optional<Constraint> constraint,
         PromptOptions prompts,
         InputOptions input,
         OutputOptions output) {
@@ -67,17 +60,16 @@ public record GenerateOptions(
     private static final int LONG_OUTPUT = 1024;
 
     public GenerateOptions {
-        stop = List.copyOf(stop);
-        if (stop.contains("")) {
+        if (decoding.stop().contains("")) {
             throw UserError.of("bad value of --stop", "\"\"", "at least one character; leave it out for none");
         }
         if (samples < 1 || samples > MAX_SAMPLES) {
             throw UserError.of("bad value of --n", samples, "1 to " + MAX_SAMPLES + "; leave it out for 1");
         }
-        if (dedup && !sampling.isGreedy()) {
+        if (dedup && !decoding.sampling().isGreedy()) {
             throw UserError.of(
                     "--dedup needs greedy sampling",
-                    "temperature " + sampling.temperature(),
+                    "temperature " + decoding.sampling().temperature(),
                     "each row samples a text of its own; leave out --dedup or --temperature");
         }
     }
@@ -94,14 +86,10 @@ public record GenerateOptions(
         return new GenerateOptions(
                 values,
                 values.get(Settings.MODEL),
-                values.get(Settings.LOAD_FORMAT) == LoadFormat.DUMMY,
                 engine(values),
-                labels.isPresent() ? SamplingParams.greedy(1) : sampling(values),
-                values.get(Settings.SEED),
-                labels.isPresent() ? List.of() : values.get(Settings.STOP),
+                decoding(values, labels.isPresent()),
                 labels.isPresent() ? 1 : values.get(Settings.SAMPLES),
                 values.get(Settings.DEDUP),
-                labels.isPresent() ? Optional.empty() : ConstraintOptions.of(values),
                 PromptOptions.of(values, labels),
                 input,
                 OutputOptions.of(values, input.kind()));
@@ -111,20 +99,17 @@ public record GenerateOptions(
     public GenerateOptions with(RowKind kind) {
         InputOptions rows =
                 new InputOptions(kind, input.path, input.format, input.formatOptions, input.idColumn, input.limit);
-        return new GenerateOptions(
-                settings,
-                model,
-                dummyWeights,
-                engine,
-                sampling,
-                seed,
-                stop,
-                samples,
-                dedup,
-                constraint,
-                prompts,
-                rows,
-                output);
+        return new GenerateOptions(settings, model, engine, decoding, samples, dedup, prompts, rows, output);
+    }
+
+    /** Whether weights are random instead of the checkpoint's. */
+    public boolean dummyWeights() {
+        return settings.get(Settings.LOAD_FORMAT) == LoadFormat.DUMMY;
+    }
+
+    /** What outputs must be. */
+    public Optional<Constraint> constraint() {
+        return Optional.ofNullable(decoding.constraint());
     }
 
     /**
@@ -171,6 +156,16 @@ public record GenerateOptions(
         }
         int most = Math.max(1, values.get(Settings.MAX_TOKENS));
         return values.get(Settings.IGNORE_EOS) ? most : Math.min(most, LONG_OUTPUT);
+    }
+
+    /** Labels are scored: nothing is sampled, so nothing ends or constrains a text. */
+    private static Decoding decoding(SettingValues values, boolean labels) {
+        return new Decoding(
+                labels ? SamplingParams.greedy(1) : sampling(values),
+                labels ? List.of() : values.get(Settings.STOP),
+                values.get(Settings.SEED),
+                labels ? null : ConstraintOptions.of(values).orElse(null),
+                values.get(Settings.LOGPROBS_BEFORE_CONSTRAINT));
     }
 
     private static SamplingParams sampling(SettingValues values) {

@@ -7,7 +7,6 @@ import nighttrain.pipeline.row.RowKind;
 import nighttrain.pipeline.row.RowRequest.Decoding;
 import nighttrain.pipeline.settings.ChatTemplateOptions;
 import nighttrain.pipeline.settings.GenerateOptions;
-import nighttrain.pipeline.settings.Settings;
 
 /**
  * What a task must know. Spark sends it to executors.
@@ -37,12 +36,7 @@ public record TaskSpec(
                 context,
                 pass,
                 options.input().kind(),
-                new Decoding(
-                        options.sampling(),
-                        options.stop(),
-                        options.seed(),
-                        options.constraint().orElse(null),
-                        options.settings().get(Settings.LOGPROBS_BEFORE_CONSTRAINT)),
+                options.decoding(),
                 options.prompts().system().orElse(null),
                 options.prompts().chat(),
                 options.prompts().truncate(),

@@ -44,10 +44,10 @@ public final class ResultColumns {
         if (options.samples() > 1) {
             names.add(RowNames.SAMPLE);
         }
-        if (options.sampling().logprobs() >= 0) {
+        if (options.decoding().sampling().logprobs() >= 0) {
             names.add("logprobs");
         }
-        if (options.sampling().promptLogprobs()) {
+        if (options.decoding().sampling().promptLogprobs()) {
             names.add("prompt_logprob");
             names.add("prompt_logprobs");
         }

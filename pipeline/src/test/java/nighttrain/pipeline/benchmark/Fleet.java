@@ -104,9 +104,9 @@ public final class Fleet {
                 paced.stepMs(),
                 report.rows(),
                 rowsByExecutor(report),
-                (report.promptTokens() + report.outputTokens()) / seconds,
+                (report.tokens().prompt() + report.tokens().output()) / seconds,
                 seconds,
-                report.totalTokensPerS(),
+                report.tokens().totalPerS(),
                 report.wallS(),
                 busy(samples, times.getLong(0), times.getLong(1)),
                 busy(samples, times.getLong(1) - Math.round(LAST * 1e3 * seconds), times.getLong(1)));

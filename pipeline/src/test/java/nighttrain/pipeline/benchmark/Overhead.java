@@ -89,7 +89,10 @@ public final class Overhead {
     }
 
     private double job(GenerateOptions options) {
-        return new GenerateJob().run(spark, options, ProgressListener.SILENT).outputTokensPerS();
+        return new GenerateJob()
+                .run(spark, options, ProgressListener.SILENT)
+                .tokens()
+                .outputPerS();
     }
 
     /** The same prompts as token ids, all offered as fast as the engine takes them. */
@@ -122,7 +125,7 @@ public final class Overhead {
             requests.add(new GenerationRequest(
                     requests.size(),
                     tokenizer.encode(row.getAs("prompt"), true),
-                    options.sampling(),
+                    options.decoding().sampling(),
                     0,
                     endTokens,
                     StopCheck.NEVER));

@@ -25,9 +25,9 @@ class GenerateOptionsTest {
     @Test
     void defaultsAreGreedy() {
         GenerateOptions options = GenerateOptions.of(least);
-        assertThat(options.sampling().isGreedy()).isTrue();
-        assertThat(options.sampling().maxTokens()).isEqualTo(256);
-        assertThat(options.sampling().logprobs()).isEqualTo(-1);
+        assertThat(options.decoding().sampling().isGreedy()).isTrue();
+        assertThat(options.decoding().sampling().maxTokens()).isEqualTo(256);
+        assertThat(options.decoding().sampling().logprobs()).isEqualTo(-1);
         assertThat(options.samples()).isEqualTo(1);
         assertThat(options.input().format()).isEqualTo("parquet");
         assertThat(options.output().resume()).isTrue();
