@@ -50,8 +50,8 @@ class ComparisonFileTest {
                 .containsExactly(
                         new NamedWorkload("1024/128", new RandomWorkload(256, 1024, 0, 128, 0, 7)),
                         new NamedWorkload("64/8 batch 1", new RandomWorkload(128, 64, 0, 8, 1, 7)));
-        assertThat(comparison.engine().steps().maxNumSeqs()).isEqualTo(64);
-        assertThat(comparison.rounds()).isEqualTo(5);
+        assertThat(comparison.measuring().engine().steps().maxNumSeqs()).isEqualTo(64);
+        assertThat(comparison.measuring().rounds()).isEqualTo(5);
     }
 
     @Test

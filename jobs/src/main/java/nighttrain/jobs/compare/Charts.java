@@ -62,7 +62,7 @@ final class Charts {
                 cell -> cell.cell().layout().ranks() == 1
                         ? Optional.empty()
                         : cell.spread("comm_share").map(share -> bar(cell, share.in(PERCENT), ""))));
-        if (result.comparison().bounds()) {
+        if (result.comparison().measuring().bounds()) {
             charts.add(chart(
                     "Throughput, beside the same without all-reduces",
                     "%",

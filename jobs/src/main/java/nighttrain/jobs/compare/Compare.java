@@ -53,7 +53,7 @@ public final class Compare {
         Map<String, String> facts = new LinkedHashMap<>();
         int vocabulary = checkModels(facts);
         facts.putAll(comparison.facts());
-        facts.put("machine", site.machine(comparison.engine()));
+        facts.put("machine", site.machine(comparison.measuring().engine()));
         try (JobLock lock = JobLock.take(folder, RunId.next())) {
             if (overwrite) {
                 folder.clear();
@@ -88,7 +88,7 @@ public final class Compare {
     private int checkModels(Map<String, String> facts) {
         int vocabulary = Integer.MAX_VALUE;
         for (Candidate candidate : comparison.candidates()) {
-            try (Checkpoint model = comparison.dummyWeights()
+            try (Checkpoint model = comparison.measuring().dummyWeights()
                     ? Checkpoints.dummy(candidate.model())
                     : Checkpoints.open(candidate.model())) {
                 vocabulary = Math.min(vocabulary, model.spec().vocabSize());
@@ -191,7 +191,7 @@ public final class Compare {
         }
 
         void measure() throws InterruptedException {
-            for (int round = 1; round <= comparison.rounds(); round++) {
+            for (int round = 1; round <= comparison.measuring().rounds(); round++) {
                 for (Visit visit : comparison.visits()) {
                     List<NamedWorkload> missing = choice.has(visit) ? missing(round, visit) : List.of();
                     if (!missing.isEmpty()) {
@@ -221,7 +221,7 @@ public final class Compare {
 
         /** What this run still has to measure. */
         private int left() {
-            return IntStream.rangeClosed(1, comparison.rounds())
+            return IntStream.rangeClosed(1, comparison.measuring().rounds())
                     .map(round -> comparison.visits().stream()
                             .filter(choice::has)
                             .mapToInt(visit -> missing(round, visit).size())
@@ -241,7 +241,8 @@ public final class Compare {
 
             @Override
             public void phase(String what) {
-                listener.phase("Round " + round + " of " + comparison.rounds() + ": " + what);
+                listener.phase(
+                        "Round " + round + " of " + comparison.measuring().rounds() + ": " + what);
             }
 
             @Override

@@ -121,7 +121,7 @@ final class CompareReport {
     private String how() {
         Comparison comparison = result.comparison();
         return "Every engine was opened, warmed up and measured once a round, one after the other, "
-                + comparison.rounds()
+                + comparison.measuring().rounds()
                 + " times over, so that a machine that slows down slows down for all. Every engine was asked the same prompts."
                 + " Opening is in no figure.";
     }

@@ -36,7 +36,7 @@ final class CompareTable {
         lines.add("");
         lines.add(workload.name() + ": " + Figures.count(workload.workload().numPrompts(), "prompt") + ", "
                 + Figures.count(workload.workload().outputLen()) + " tokens out, "
-                + Figures.count(result.comparison().rounds(), "round"));
+                + Figures.count(result.comparison().measuring().rounds(), "round"));
         lines.add(row(
                 "layout",
                 "model",

@@ -21,12 +21,7 @@ import nighttrain.jobs.compare.Site.Assignment;
  * @param candidates the first is 1.0
  * @param layouts on the first, the first candidate is 1.0
  * @param workloads what each is asked
- * @param engine what every engine is asked but its layout
- * @param dummyWeights random weights instead of the checkpoints'
- * @param warmUpRounds short rounds before each measured one
- * @param rounds measured rounds of each cell
- * @param seed of random prompts
- * @param bounds whether layouts of several ranks are measured without all-reduces, too
+ * @param measuring how each cell is measured
  * @param published names of tables by others to show beside
  * @param facts everything that a figure depends on, as text by name
  */
@@ -36,14 +31,22 @@ public record Comparison(
         List<Candidate> candidates,
         List<Layout> layouts,
         List<NamedWorkload> workloads,
-        EngineConfig engine,
-        boolean dummyWeights,
-        int warmUpRounds,
-        int rounds,
-        long seed,
-        boolean bounds,
+        Measuring measuring,
         List<PublishedTable> published,
         Map<String, String> facts) {
+    /**
+     * How each cell is measured.
+     *
+     * @param engine what every engine is asked but its layout
+     * @param dummyWeights random weights instead of the checkpoints'
+     * @param warmUpRounds short rounds before each measured one
+     * @param rounds measured rounds of each cell
+     * @param seed of random prompts
+     * @param bounds whether layouts of several ranks are measured without all-reduces, too
+     */
+    public record Measuring(
+            EngineConfig engine, boolean dummyWeights, int warmUpRounds, int rounds, long seed, boolean bounds) {}
+
     public Comparison {
         candidates = List.copyOf(candidates);
         layouts = List.copyOf(layouts);
@@ -57,7 +60,7 @@ public record Comparison(
         for (Layout layout : layouts) {
             for (Candidate candidate : candidates) {
                 visits.add(new Visit(candidate.name(), layout, false));
-                if (bounds && layout.ranks() > 1) {
+                if (measuring.bounds && layout.ranks() > 1) {
                     visits.add(new Visit(candidate.name(), layout, true));
                 }
             }
@@ -83,16 +86,17 @@ public record Comparison(
                 round,
                 visit,
                 candidate(visit.candidate()).model().toAbsolutePath().toString(),
-                dummyWeights,
+                measuring.dummyWeights,
                 engine(visit),
-                warmUpRounds,
+                measuring.warmUpRounds,
                 vocabulary,
-                seed,
+                measuring.seed,
                 workloads,
                 missing);
     }
 
     private EngineConfig engine(Visit visit) {
+        EngineConfig engine = measuring.engine;
         GpuConfig gpu = visit.bound() ? engine.gpu().withoutAllReduce() : engine.gpu();
         return engine.with(gpu).with(visit.layout());
     }

@@ -15,6 +15,7 @@ import nighttrain.io.UserError;
 import nighttrain.jobs.bench.BenchOptions;
 import nighttrain.jobs.cli.YamlFile;
 import nighttrain.jobs.compare.Comparison.Candidate;
+import nighttrain.jobs.compare.Comparison.Measuring;
 import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import nighttrain.jobs.compare.Comparison.PublishedTable;
 import nighttrain.pipeline.settings.Setting;
@@ -77,12 +78,13 @@ public final class ComparisonFile {
                 candidates,
                 tree.texts("layouts").stream().map(Layout::parse).distinct().toList(),
                 workloads(),
-                shared.engine(),
-                shared.dummyWeights(),
-                shared.warmUpRounds(),
-                shared.rounds(),
-                shared.workload().seed(),
-                tree.text("bound").map(Boolean::parseBoolean).orElse(true),
+                new Measuring(
+                        shared.engine(),
+                        shared.dummyWeights(),
+                        shared.warmUpRounds(),
+                        shared.rounds(),
+                        shared.workload().seed(),
+                        tree.text("bound").map(Boolean::parseBoolean).orElse(true)),
                 tables(published),
                 facts(shared));
     }

@@ -8,34 +8,41 @@ import nighttrain.pipeline.partition.FleetSimulation.FleetForecast;
 /**
  * What a job is expected to take.
  *
- * @param model checkpoint directory
- * @param modelFingerprint names the model's content
- * @param architecture its name and settings
- * @param hardware in words
+ * @param names of what it is of
  * @param nodes that share the rows, an executor each
  * @param devicesPerNode GPUs; 0 on the CPU
  * @param sample what is known of the rows
  * @param calibration what a trial said
  * @param options layouts, the fastest first; that works
- * @param generatingS seconds while engines are fed, on the first option
- * @param wallS seconds of the whole run; as {@code generatingS} where no trial told what goes around it
- * @param usd what that costs; empty without a price
+ * @param cost in time and money, on the first option
  * @param fleet what becomes of many nodes, of which some are slow and some fail; empty for one
  */
 public record Plan(
-        String model,
-        String modelFingerprint,
-        String architecture,
-        String hardware,
+        Names names,
         int nodes,
         int devicesPerNode,
         Sample sample,
         Calibration calibration,
         List<Option> options,
-        double generatingS,
-        double wallS,
-        Optional<Double> usd,
+        Cost cost,
         Optional<FleetForecast> fleet) {
+    /**
+     * Names of what a plan is of.
+     *
+     * @param model checkpoint directory
+     * @param fingerprint of the model's content
+     * @param architecture its name and settings
+     * @param hardware of a node, in words
+     */
+    public record Names(String model, String fingerprint, String architecture, String hardware) {}
+
+    /**
+     * @param generatingS seconds while engines are fed
+     * @param wallS seconds of the whole run; as {@code generatingS} where no trial told what goes around it
+     * @param usd of the run; empty without a price
+     */
+    public record Cost(double generatingS, double wallS, Optional<Double> usd) {}
+
     public Plan {
         options = List.copyOf(options);
     }
@@ -47,17 +54,17 @@ public record Plan(
 
     /** Of all nodes, while generating. */
     public double outputTokensPerS() {
-        return sample.outputTokens() / generatingS;
+        return sample.outputTokens() / cost.generatingS();
     }
 
     /** Of all nodes, while generating; prompts included. */
     public double totalTokensPerS() {
-        return (sample.outputTokens() + sample.promptTokens()) / generatingS;
+        return (sample.outputTokens() + sample.promptTokens()) / cost.generatingS();
     }
 
     /** Hours that all GPUs together are held; 0 on the CPU. */
     public double gpuHours() {
-        return wallS / 3600 * nodes * devicesPerNode;
+        return cost.wallS() / 3600 * nodes * devicesPerNode;
     }
 
     /**

@@ -14,22 +14,22 @@ final class PlanJson {
     static ObjectNode of(Plan plan) {
         ObjectNode json = object();
         // generate --plan reads these.
-        json.put("model_fingerprint", plan.modelFingerprint());
+        json.put("model_fingerprint", plan.names().fingerprint());
         json.put("layout", plan.best().layout().toString());
         json.put("rows", plan.sample().rows());
         json.put("prompt_tokens", Math.round(plan.sample().promptTokens()));
         json.put("output_tokens", Math.round(plan.sample().outputTokens()));
         json.put("output_tokens_per_s", plan.outputTokensPerS());
-        json.put("generating_s", plan.generatingS());
-        json.put("wall_s", plan.wallS());
-        json.put("model", plan.model());
-        json.put("architecture", plan.architecture());
-        json.put("hardware", plan.hardware());
+        json.put("generating_s", plan.cost().generatingS());
+        json.put("wall_s", plan.cost().wallS());
+        json.put("model", plan.names().model());
+        json.put("architecture", plan.names().architecture());
+        json.put("hardware", plan.names().hardware());
         json.put("nodes", plan.nodes());
         json.put("gpus_per_node", plan.devicesPerNode());
         json.put("total_tokens_per_s", plan.totalTokensPerS());
         json.put("gpu_hours", plan.gpuHours());
-        json.put("usd", plan.usd().orElse(null));
+        json.put("usd", plan.cost().usd().orElse(null));
         json.set("sample", sample(plan.sample()));
         json.set("calibration", calibration(plan.calibration()));
         ArrayNode options = json.putArray("options");

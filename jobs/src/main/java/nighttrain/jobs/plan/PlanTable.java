@@ -62,8 +62,10 @@ final class PlanTable {
         if (sample.errorShare() > 0) {
             line("errors", String.format(Locale.ROOT, "%.1f %% of the rows", 100 * sample.errorShare()));
         }
-        line("model", plan.model() + ", " + plan.architecture());
-        line("on", Figures.count(plan.nodes(), "node") + ", each " + plan.hardware());
+        line("model", plan.names().model() + ", " + plan.names().architecture());
+        line(
+                "on",
+                Figures.count(plan.nodes(), "node") + ", each " + plan.names().hardware());
     }
 
     private String line(Option option) {
@@ -89,12 +91,12 @@ final class PlanTable {
                         : Figures.rate(plan.totalTokensPerS()) + " of prompts, while scoring");
         line(
                 "finish",
-                "after " + clock(plan.wallS())
+                "after " + clock(plan.cost().wallS())
                         + (plan.calibration().isMeasured() ? "" : ", the start of Spark and engines aside"));
         if (plan.devicesPerNode() > 0) {
             line("GPU-hours", Figures.rate(plan.gpuHours()));
         }
-        plan.usd().ifPresent(usd -> line("cost", Figures.rate(usd) + " USD"));
+        plan.cost().usd().ifPresent(usd -> line("cost", Figures.rate(usd) + " USD"));
         plan.best().expected().flatMap(Expected::choice).ifPresent(choice -> line("batch", choice));
         line("by", plan.calibration().isMeasured() ? "a trial on what is here" : "the hardware's profile; no trial");
     }

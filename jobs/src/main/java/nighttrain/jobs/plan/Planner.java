@@ -8,6 +8,8 @@ import nighttrain.executor.Layout;
 import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.executor.perf.StepTime;
 import nighttrain.io.spec.ModelSpec;
+import nighttrain.jobs.plan.Plan.Cost;
+import nighttrain.jobs.plan.Plan.Names;
 import nighttrain.jobs.plan.Plan.Option;
 import nighttrain.jobs.plan.Plan.Option.Expected;
 import nighttrain.jobs.plan.Sample.ReplicaTime;
@@ -30,9 +32,6 @@ import nighttrain.pipeline.partition.TaskPartitions.TaskPartition;
 public record Planner(ModelSpec model, EngineConfig config, int maxTokens, Sample sample, Calibration calibration) {
     /** Tasks that feed an executor's engine: its cores, as the README has it. */
     private static final int SLOTS = 4;
-
-    /** Names of what a plan is of. */
-    public record Names(String model, String fingerprint, String architecture, String hardware) {}
 
     /** For GPUs that need not be here: every layout of {@code gpus} on a node. */
     public Plan onGpus(HardwareProfile hardware, int gpus, PlanOptions options, Names names) {
@@ -70,18 +69,13 @@ public record Planner(ModelSpec model, EngineConfig config, int maxTokens, Sampl
         double wallS = generatingS + calibration.restS();
         double hours = wallS / 3600 * options.nodes() * Math.max(1, gpus);
         return new Plan(
-                names.model(),
-                names.fingerprint(),
-                names.architecture(),
-                names.hardware(),
+                names,
                 options.nodes(),
                 gpus,
                 sample,
                 calibration,
                 ranked,
-                generatingS,
-                wallS,
-                options.usdPerHour().map(usd -> usd * hours),
+                new Cost(generatingS, wallS, options.usdPerHour().map(usd -> usd * hours)),
                 fleet);
     }
 

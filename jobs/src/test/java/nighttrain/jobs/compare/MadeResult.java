@@ -16,6 +16,7 @@ import nighttrain.jobs.bench.Workload.RandomWorkload;
 import nighttrain.jobs.compare.Cell.Visit;
 import nighttrain.jobs.compare.CompareResult.Failure;
 import nighttrain.jobs.compare.Comparison.Candidate;
+import nighttrain.jobs.compare.Comparison.Measuring;
 import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import nighttrain.jobs.compare.Comparison.PublishedTable;
 import nighttrain.jobs.compare.FinishedRound.Opened;
@@ -63,12 +64,7 @@ final class MadeResult {
                 List.of(new Candidate("dense", Path.of("a")), new Candidate("track-d8", Path.of("b"))),
                 List.of(Layout.parse("1x4"), Layout.parse("4x1")),
                 List.of(new NamedWorkload(WORKLOAD, new RandomWorkload(256, 1024, 0, 128, 0, 0))),
-                EngineConfig.defaults(),
-                true,
-                1,
-                2,
-                0,
-                true,
+                new Measuring(EngineConfig.defaults(), true, 1, 2, 0, true),
                 published,
                 Map.of("maxNumSeqs", "256"));
         return new CompareResult(comparison, "a machine", rounds, failures);
