@@ -48,7 +48,20 @@ class HostileShellTest {
                 .contains(
                         "@" + home.resolve("jobs/target/jvm.options"),
                         home.resolve("jobs/target/classes") + ":" + jar,
-                        "-Dnighttrain.log=" + home + "/" + logOf(said));
+                        "-Dnighttrain.log=" + home + "/" + logOf(said))
+                .noneMatch(argument -> argument.startsWith("-XX:SharedArchiveFile"));
+
+        // Jars that stay as they are come first: an archive holds theirs.
+        Path library = Files.createFile(dir.resolve("library of * [z].jar"));
+        write("jobs/target/classpath.txt", jar + ":" + library + "\n");
+        Path archive = write("jobs/target/classes.jsa", "");
+        said = run(
+                List.of(launcher.toString()),
+                Map.of("JAVA_HOME", home.resolve("jdk").toString()));
+        assertThat(said)
+                .endsWith(ARGUMENTS.toArray(String[]::new))
+                .contains(library + ":" + home.resolve("jobs/target/classes") + ":" + jar)
+                .contains("-XX:SharedArchiveFile=" + archive);
     }
 
     /** They may run what is there, and are told what is not: Maven could not build it for them. */

@@ -1,11 +1,14 @@
 package nighttrain.jobs.cli;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.ConcurrentModificationException;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -42,6 +45,16 @@ public final class Sessions {
             "spark.task.maxFailures", String.valueOf(TASK_FAILURES),
             "spark.stage.maxConsecutiveAttempts", "10",
             "spark.decommission.enabled", "true");
+
+    /** Where nobody says otherwise and the input is little: to compile and replan its queries takes longer than to run them. */
+    private static final Map<String, String> INTERPRETED = Map.of(
+            "spark.sql.codegen.wholeStage", "false",
+            "spark.sql.codegen.factoryMode", "NO_CODEGEN",
+            "spark.sql.adaptive.enabled", "false",
+            "spark.sql.shuffle.partitions", "2");
+
+    private static final long LITTLE_BYTES = 1 << 20;
+    private static final int FEW_FILES = 100;
 
     private static final int YARN_STARTS = 5;
     private static final String EMBEDDED = "local[*," + TASK_FAILURES + "]";
@@ -89,6 +102,7 @@ public final class Sessions {
         settings.asSparkConf().forEach(conf::set);
         settings.find(Settings.OUTPUT_PATH).ifPresent(output -> LocalUmask.obey(conf, output));
         DEFAULTS.forEach(conf::setIfMissing);
+        interpretLittle(conf, settings);
         cutForExecutorsToCome(conf);
         conf.set(
                 "spark.plugins",
@@ -132,6 +146,28 @@ public final class Sessions {
         } catch (RuntimeException none) {
             spark.stop();
             throw none;
+        }
+    }
+
+    /** Chooses how embedded Spark runs a job's queries where that follows from its input. */
+    static void interpretLittle(SparkConf conf, SettingValues settings) {
+        if (!isRemote(conf) && settings.find(Settings.INPUT_PATH).filter(Sessions::isLittle).isPresent()) {
+            INTERPRETED.forEach(conf::setIfMissing);
+        }
+    }
+
+    /** Whether an input is a file of this machine, or a folder of some files, that is read in no time. */
+    private static boolean isLittle(String input) {
+        try (Stream<Path> all = Files.walk(Path.of(input))) {
+            List<Path> files =
+                    all.filter(Files::isRegularFile).limit(FEW_FILES + 1).toList();
+            long bytes = 0;
+            for (Path file : files) {
+                bytes += Files.size(file);
+            }
+            return files.size() <= FEW_FILES && bytes <= LITTLE_BYTES;
+        } catch (IOException | UncheckedIOException | InvalidPathException elsewhere) {
+            return false;
         }
     }
 
