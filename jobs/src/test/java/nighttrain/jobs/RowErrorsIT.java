@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import nighttrain.jobs.cli.ExitCode;
 import org.apache.spark.sql.Row;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -18,17 +19,20 @@ class RowErrorsIT {
             + " --max-model-len if the model allows it),error]";
 
     @TempDir
+    static Path shared;
+
+    private static Path model;
+    private static Path input;
+
+    @TempDir
     Path folder;
 
-    private Path model;
-    private Path input;
     private Path output;
 
-    @BeforeEach
-    void rows() throws IOException {
-        model = TinyModel.in(folder.resolve("model"));
-        output = folder.resolve("out");
-        input = Results.write(folder.resolve("prompts"), """
+    @BeforeAll
+    static void rows() throws IOException {
+        model = TinyModel.in(shared.resolve("model"));
+        input = Results.write(shared.resolve("prompts"), """
                 select * from values
                   ('nothing', cast(null as string)),
                   ('empty', ''),
@@ -37,6 +41,11 @@ class RowErrorsIT {
                   ('non-BMP', 'Ticket: my \uD83D\uDE82 set \uD834\uDD1E is late\\nAnswer:'),
                   ('plain', 'Ticket: my parcel is late\\nAnswer:')
                 as rows(id, prompt)""");
+    }
+
+    @BeforeEach
+    void place() {
+        output = folder.resolve("out");
     }
 
     @Test
