@@ -151,7 +151,8 @@ public final class Sessions {
 
     /** Chooses how embedded Spark runs a job's queries where that follows from its input. */
     static void interpretLittle(SparkConf conf, SettingValues settings) {
-        if (!isRemote(conf) && settings.find(Settings.INPUT_PATH).filter(Sessions::isLittle).isPresent()) {
+        if (!isRemote(conf)
+                && settings.find(Settings.INPUT_PATH).filter(Sessions::isLittle).isPresent()) {
             INTERPRETED.forEach(conf::setIfMissing);
         }
     }

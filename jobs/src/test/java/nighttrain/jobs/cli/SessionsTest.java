@@ -36,16 +36,16 @@ class SessionsTest {
         Files.write(dir.resolve("a.parquet"), new byte[600_000]);
         assertThat(conf(dir.toString(), local()).contains(COMPILES)).isTrue();
         Files.write(dir.resolve("b.parquet"), new byte[600_000]);
-        assertThat(conf(dir.toString(), local()).contains(COMPILES)).as("1.2 MB").isFalse();
+        assertThat(conf(dir.toString(), local()).contains(COMPILES))
+                .as("1.2 MB")
+                .isFalse();
         Path many = Files.createDirectory(dir.resolve("many"));
         for (int file = 0; file < 101; file++) {
             Files.createFile(many.resolve(file + ".parquet"));
         }
         assertThat(conf(many.toString(), local()).contains(COMPILES)).isFalse();
         assertThat(conf("hdfs://name/prompts", local()).contains(COMPILES)).isFalse();
-        assertThat(conf(
-                                dir.resolve("a.parquet").toString(),
-                                new SparkConf(false).setMaster("spark://master:7077"))
+        assertThat(conf(dir.resolve("a.parquet").toString(), new SparkConf(false).setMaster("spark://master:7077"))
                         .contains(COMPILES))
                 .as("a cluster")
                 .isFalse();
