@@ -113,7 +113,7 @@ record AttentionBlock(
                 Operation.memory(tracks, spec.normsAllHeads() ? step.tokens() * 2.0 * (queries + keys) : 0),
                 cached(
                         4 * tracks * step.pairs() * queries,
-                        tracks * 2 * step.tokens() * queries,
+                        2.0 * tracks * step.tokens() * queries,
                         tracks * 2 * step.keys() * keys),
                 Operation.memory(tracks, spec.projections().gate().isPresent() ? step.tokens() * 3.0 * queries : 0),
                 Operation.linear(tracks, step.tokens(), hidden, queries, outFormat));

@@ -85,7 +85,7 @@ public final class Settings {
             choice(KvFormat.Choice.class),
             ASKED.kv().format(),
             "auto|bf16|fp8",
-            "number format of keys and values: fp8 in 8 bits, which holds twice as many; auto as the checkpoint asks, mostly bf16",
+            "keys and values: fp8 keeps them in 8 bits, twice as many in the same memory; auto as the checkpoint asks",
             SettingGroup.MODEL,
             BY_OTHER_VALUE);
 
