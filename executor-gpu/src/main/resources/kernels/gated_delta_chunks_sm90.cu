@@ -1,18 +1,19 @@
-// The gated delta rule from chunk to chunk (gated_delta_chunks.cuh) with Hopper's wgmma (sm_90a). A block is a warpgroup and has 64 columns of S in
-// fp32 in registers. It works on transposes: S^T, as a wgmma leaves it, is the next one's left operand without a detour, and so are V^T and
-// U^T; what comes from shared memory is the right operand. One product waits for the other, so two blocks share a multiprocessor: that is what
-// shared memory is cut for. Keys and factors of the next chunk have a place of their own; queries and values, which are done with in
-// the middle of a chunk, give theirs to the next.
-// Compile-time: KEY_DIM (64 or 128), VALUE_DIM (a multiple of 64).
+// The gated delta rule from chunk to chunk (gated_delta_chunks.cuh) with Hopper's wgmma (sm_90a). A warpgroup has 64 columns of S in fp32 in
+// registers. It works on transposes: S^T, as a wgmma leaves it, is the next one's left operand without a detour, and so are V^T and U^T; what
+// comes from shared memory is the right operand. All threads copy, STAGES - 1 chunks ahead, so a chunk takes one barrier; products that need
+// not wait for one another run while operands are made.
+// Compile-time: KEY_DIM (64 or 128), VALUE_DIM (a multiple of 64 WARPGROUPS), WARPGROUPS.
 #include "gated_delta_chunks.cuh"
 #include "hopper.cuh"
 
 constexpr int KEY_CHUNKS = KEY_DIM / 8; // 16-byte pieces of a row
-constexpr int THREADS = 128;
-constexpr int COLS = 64; // of S, that a block has
+constexpr int STAGES = 3; // chunks in shared memory
+constexpr int THREADS = WARPGROUPS * 128;
+constexpr int COLS = WARPGROUPS * 64; // of S, that a block has
 constexpr int TILE_BYTES = CHUNK * KEY_DIM * 2;
+constexpr int VALUE_BYTES = CHUNK * COLS * 2;
 constexpr int FACTOR_BYTES = ((int)sizeof(Factors) + 1023) / 1024 * 1024;
-constexpr int STAGE_BYTES = TILE_BYTES + FACTOR_BYTES; // keys and factors; dynamic shared memory: two stages, queries, values, 1024
+constexpr int STAGE_BYTES = 2 * TILE_BYTES + VALUE_BYTES + FACTOR_BYTES;
 
 // d, as a wgmma leaves it, is the left operand of the next.
 template <int N> __device__ __forceinline__ void to_operand(unsigned (&a)[N][4], const float (&d)[8 * N]) {
@@ -45,9 +46,9 @@ __device__ __forceinline__ void scale_tokens(float (&d)[CHUNK / 2], const float*
     }
 }
 
-// Grid: (VALUE_DIM / COLS, value heads of all tracks, sequences); THREADS.
+// Grid: (VALUE_DIM / COLS, value heads of all tracks, sequences); THREADS; shared memory STAGES * STAGE_BYTES + 1024.
 // sequences: which, and the number of its first chunk among all.
-extern "C" __global__ void __launch_bounds__(THREADS, 2)
+extern "C" __global__ void __launch_bounds__(THREADS, 1)
     gated_delta_chunks(const GatedDelta d, const int2* sequences, const Factors* factors) {
     extern __shared__ __align__(128) unsigned char shared[];
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
@@ -57,28 +58,22 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2)
     const int key_head = head / (d.value_heads / d.key_heads);
     const Factors* own = factors + (long long)sequences[blockIdx.z].y * gridDim.y + blockIdx.y;
     const unsigned stages = (shared_address(shared) + 1023) / 1024 * 1024;
-    const unsigned queries = stages + 2 * STAGE_BYTES, values = queries + TILE_BYTES;
 
-    auto place = [](int row, int piece) { return swizzled_128(CHUNK, row, piece); };
-    auto copy_keys = [&](int chunk) {
+    auto copy_chunk = [&](int chunk) {
         if (chunk < chunks) {
             const int first = begin + chunk * CHUNK, count = min(CHUNK, end - first);
-            const unsigned to = stages + chunk % 2 * STAGE_BYTES;
+            const unsigned to = stages + chunk % STAGES * STAGE_BYTES;
+            auto place = [](int row, int piece) { return swizzled_128(CHUNK, row, piece); };
             copy_rows<THREADS, KEY_CHUNKS>(to, d.key(track, first, key_head), d.qkv_cols, count, place);
-            copy_factors<THREADS>(to + TILE_BYTES, own + (long long)chunk * gridDim.y);
-        }
-        commit_copies();
-    };
-    auto copy_queries = [&](int chunk) {
-        if (chunk < chunks) {
-            const int first = begin + chunk * CHUNK, count = min(CHUNK, end - first);
-            copy_rows<THREADS, KEY_CHUNKS>(queries, d.query(track, first, key_head), d.qkv_cols, count, place);
+            copy_rows<THREADS, KEY_CHUNKS>(to + TILE_BYTES, d.query(track, first, key_head), d.qkv_cols, count, place);
+            copy_factors<THREADS>(to + 2 * TILE_BYTES, own + (long long)chunk * gridDim.y);
+            const unsigned values = to + 2 * TILE_BYTES + FACTOR_BYTES;
             copy_rows<THREADS, COLS / 8>(values, d.value(track, first, head) + blockIdx.x * COLS, d.qkv_cols, count, place);
         }
         commit_copies();
     };
-    copy_keys(0);
-    copy_queries(0);
+#pragma unroll
+    for (int chunk = 0; chunk < STAGES - 1; chunk++) copy_chunk(chunk);
 
     // s[4 * j + 2 * r + e]: column first_col + 8 * r, row 8 * j + lane % 4 * 2 + e of S.
     const int warp_col = blockIdx.x * COLS + warp * 16, first_col = warp_col + lane / 4;
@@ -91,19 +86,19 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2)
     }
 
     for (int chunk = 0; chunk < chunks; chunk++) {
-        wait_copies<0>();
+        wait_copies<STAGES - 2>();
         fence_async_proxy();
-        __syncthreads(); // the chunk is there for all, and all are done with the one before, whose keys and factors give way
-        const int offset = chunk % 2 * STAGE_BYTES;
-        const unsigned keys = stages + offset, inverse = keys + TILE_BYTES, mix = inverse + (int)sizeof(Factors::inverse);
-        const Factors& f = *reinterpret_cast<const Factors*>(shared + (inverse - shared_address(shared)));
+        __syncthreads(); // the chunk is there for all, and all are done with the one before, whose stage is filled next
+        const int offset = chunk % STAGES * STAGE_BYTES;
+        const unsigned keys = stages + offset, queries = keys + TILE_BYTES, values = queries + TILE_BYTES + FACTOR_BYTES;
+        const Factors& f = *reinterpret_cast<const Factors*>(shared + (queries + TILE_BYTES - shared_address(shared)));
 
         float x[CHUNK / 2], out[CHUNK / 2], u[CHUNK / 2];
         unsigned of_state[KEY_DIM / 16][4], operand[CHUNK / 16][4], added[CHUNK / 16][4];
         to_operand(of_state, s);
         multiply_rows<false>(x, of_state, keys);
         multiply_rows<false>(out, of_state, queries);
-        copy_keys(chunk + 1);
+        copy_chunk(chunk + STAGES - 1);
         unsigned v[CHUNK / 16][4];
 #pragma unroll
         for (int n = 0; n < CHUNK / 16; n++) {
@@ -117,14 +112,12 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2)
             x[2 * i + 1] = high_float(v[i / 4][i % 4]) - x[2 * i + 1];
         }
         to_operand(operand, x);
-        multiply_rows<false>(u, operand, inverse);
+        multiply_rows<false>(u, operand, keys + 2 * TILE_BYTES);
         wgmma_wait<1>(out);
-        __syncthreads(); // all are done with queries and values
-        copy_queries(chunk + 1);
         scale_tokens(out, f.of_seen);
         wgmma_wait<0>(u);
         to_operand(operand, u);
-        multiply_rows<true>(out, operand, mix);
+        multiply_rows<true>(out, operand, keys + 2 * TILE_BYTES + (int)sizeof(f.inverse));
         scale_tokens(u, f.of_added);
         to_operand(added, u);
         const float kept = f.kept[0];

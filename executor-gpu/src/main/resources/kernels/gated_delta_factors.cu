@@ -24,12 +24,11 @@ struct Matrix {
 // Columns of (I + A)^-1, one a thread, by forward substitution in blocks of 16 rows. A's rows give way to the inverse's.
 // done(row, x): what the thread's column has there.
 template <typename Done> __device__ __forceinline__ void invert(Matrix& a, int col, Done done) {
-    const int nonzero = col / 32 * 32; // the warp's columns have zeros above
     for (int block = 0; block < CHUNK; block += 16) {
         float x[16];
 #pragma unroll
         for (int r = 0; r < 16; r++) x[r] = block + r == col ? 1.0f : 0.0f;
-        for (int s = nonzero; s < block; s += 4) {
+        for (int s = 0; s < block; s += 4) {
             const float x0 = a.at[s][col], x1 = a.at[s + 1][col], x2 = a.at[s + 2][col], x3 = a.at[s + 3][col];
 #pragma unroll
             for (int r = 0; r < 16; r++) {
@@ -37,17 +36,13 @@ template <typename Done> __device__ __forceinline__ void invert(Matrix& a, int c
                 x[r] -= row.x * x0 + row.y * x1 + (row.z * x2 + row.w * x3);
             }
         }
-        if (block >= nonzero) {
 #pragma unroll
-            for (int r = 1; r < 16; r++) {
-                float row[16];
+        for (int r = 1; r < 16; r++) {
+            float row[16];
 #pragma unroll
-                for (int s = 0; s < r; s += 4) {
-                    *reinterpret_cast<float4*>(row + s) = *reinterpret_cast<const float4*>(&a.at[block + r][block + s]);
-                }
+            for (int s = 0; s < r; s += 4) *reinterpret_cast<float4*>(row + s) = *reinterpret_cast<const float4*>(&a.at[block + r][block + s]);
 #pragma unroll
-                for (int s = 0; s < r; s++) x[r] -= row[s] * x[s];
-            }
+            for (int s = 0; s < r; s++) x[r] -= row[s] * x[s];
         }
         __syncthreads(); // all have read these rows of A
 #pragma unroll
@@ -147,7 +142,7 @@ extern "C" __global__ void __launch_bounds__(FACTOR_THREADS)
                 const int col = 8 * j + lane % 4 * 2;
 #pragma unroll
                 for (int e = 0; e < 2; e++) {
-                    const float weight = col + e <= row ? __expf(sum_row - sums[h][col + e]) * lengths[0][col + e] : 0.0f;
+                    const float weight = col + e <= row ? expf(sum_row - sums[h][col + e]) * lengths[0][col + e] : 0.0f;
                     a[e] = col + e < row ? key * weight * kk[j][2 * r + e] : 0.0f;
                     p[e] = query * weight * qk[j][2 * r + e];
                 }

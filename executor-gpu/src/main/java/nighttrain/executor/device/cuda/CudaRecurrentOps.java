@@ -297,6 +297,7 @@ final class CudaRecurrentOps implements RecurrentOps {
         private static final int MOST_KEY_DIM = 128;
         private static final int MOST_WARPS = 8;
         private static final int WARPGROUP_COLS = 64;
+        private static final int HOPPER_STAGES = 3;
 
         /** Widths that fill tiles of the tensor cores, in rows of whole vectors. */
         static boolean serves(DeltaShape shape, int qkvCols) {
@@ -312,13 +313,14 @@ final class CudaRecurrentOps implements RecurrentOps {
         }
 
         private static DeltaChunks hopper(DeltaShape shape) {
-            int keys = TOKENS * shape.keyDim() * CudaTensor.BF16;
-            int values = TOKENS * WARPGROUP_COLS * CudaTensor.BF16;
+            int warpgroups = shape.valueDim() % (2 * WARPGROUP_COLS) == 0 ? 2 : 1;
+            int cols = WARPGROUP_COLS * warpgroups;
+            int stage = tiles(shape, cols) + roundedUp(FACTOR_BYTES, 1024);
             return new DeltaChunks(
-                    source("gated_delta_chunks_sm90.cu", shape, Map.of()),
-                    WARPGROUP_COLS,
-                    4 * WARP,
-                    2 * (keys + roundedUp(FACTOR_BYTES, 1024)) + keys + values + 1024);
+                    source("gated_delta_chunks_sm90.cu", shape, Map.of("WARPGROUPS", warpgroups)),
+                    cols,
+                    4 * WARP * warpgroups,
+                    HOPPER_STAGES * stage + 1024);
         }
 
         private static DeltaChunks portable(DeltaShape shape, int mostSharedBytes) {
@@ -326,14 +328,18 @@ final class CudaRecurrentOps implements RecurrentOps {
             while (shape.valueDim() % (TILE * warps) != 0) {
                 warps /= 2;
             }
-            int rows = TOKENS * (2 * shape.keyDim() + TILE * warps) * CudaTensor.BF16;
-            int stage = rows + roundedUp(FACTOR_BYTES, 128);
+            int stage = tiles(shape, TILE * warps) + roundedUp(FACTOR_BYTES, 128);
             int stages = 2 * stage <= mostSharedBytes ? 2 : 1;
             return new DeltaChunks(
                     source("gated_delta_chunks.cu", shape, Map.of("WARPS", warps, "STAGES", stages)),
                     TILE * warps,
                     WARP * warps,
                     stages * stage);
+        }
+
+        /** Bytes of a chunk's keys, queries and values. */
+        private static int tiles(DeltaShape shape, int cols) {
+            return TOKENS * (2 * shape.keyDim() + cols) * CudaTensor.BF16;
         }
 
         private static int roundedUp(int bytes, int unit) {
