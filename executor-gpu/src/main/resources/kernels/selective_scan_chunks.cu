@@ -52,7 +52,7 @@ __device__ __forceinline__ void store_pair(StateElement* to, float low, float hi
 // Some columns of the tokens of a chunk from first on, and zeros past the last.
 template <int CHUNKS>
 __device__ __forceinline__ void copy_rows(unsigned to, const bf16* from, int first, int tokens, int cols) {
-#pragma unroll
+#pragma unroll 4
     for (int k = 0; k < CHUNK * CHUNKS / THREADS; k++) {
         const int i = k * THREADS + threadIdx.x, row = i / CHUNKS, column = i % CHUNKS;
         const bool there = first + row < tokens;
