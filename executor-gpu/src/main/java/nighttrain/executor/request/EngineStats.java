@@ -25,6 +25,8 @@ public record EngineStats(
         Pages pages,
         Experts experts) {
     /**
+     * Tokens of requests.
+     *
      * @param prompt tokens prefilled or found in the prefix cache, of requests that finished
      * @param cachedPrompt of these, found in the prefix cache
      * @param output tokens generated, with the end tokens that results leave out
@@ -36,6 +38,8 @@ public record EngineStats(
     }
 
     /**
+     * Steps so far.
+     *
      * @param count how many
      * @param nanos time spent in them
      * @param busyNanos time that devices worked on them, rank 0 of each replica
@@ -49,6 +53,8 @@ public record EngineStats(
     }
 
     /**
+     * Pages of KV cache now.
+     *
      * @param used holding a running sequence
      * @param all in all
      */
@@ -59,6 +65,8 @@ public record EngineStats(
     }
 
     /**
+     * Tokens that experts were given.
+     *
      * @param tokens of all experts, of all layers with experts
      * @param busiestTokens what these would be if every expert of a layer and step had as many tokens as the busiest one
      */
