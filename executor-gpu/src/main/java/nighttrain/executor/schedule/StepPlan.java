@@ -59,12 +59,13 @@ final class StepPlan {
      */
     Step.Copied copied(Sequence sequence, int shared) {
         Step.Copied most = Step.Copied.NONE;
-        for (int i = slices.size() - 1; i >= Math.max(0, slices.size() - LOOKED_AT); i--) {
+        int wanted = Math.min(sequence.adoptable() - 1 - shared, copiesLeft);
+        int last = Math.max(0, slices.size() - LOOKED_AT);
+        for (int i = slices.size() - 1; i >= last && most.count() < wanted; i--) {
             Step.Slice slice = slices.get(i);
             int end = slice.start() + slice.count();
             if (slice.start() <= shared && end > shared + most.count()) {
-                int same = Math.min(Math.min(slice.sequence().sameAs(sequence), end), sequence.adoptable() - 1);
-                int count = Math.min(same - shared, copiesLeft);
+                int count = Math.min(Math.min(slice.sequence().sameAs(sequence), end) - shared, wanted);
                 most = count > most.count() ? new Step.Copied(i, count) : most;
             }
         }
