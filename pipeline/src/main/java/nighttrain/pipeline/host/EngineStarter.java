@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import nighttrain.executor.EngineConfig.Backend;
@@ -67,7 +68,8 @@ public final class EngineStarter implements ExecutorPlugin {
         EngineKey key = EngineKey.of(values);
         try {
             boolean waits = awaitsLengths(values) && Engines.runsOnGpu(key.config());
-            Lengths lengths = waits ? lengths(context, PATIENCE) : Lengths.UNKNOWN;
+            Lengths lengths =
+                    waits ? lengths(() -> context.ask(new LengthsExpected.Question()), PATIENCE) : Lengths.UNKNOWN;
             EngineHost.here()
                     .prepare(lengths.equals(Lengths.UNKNOWN) ? key : key.expecting(lengths), RealEngines::telling);
         } catch (InterruptedException stopped) {
@@ -87,17 +89,17 @@ public final class EngineStarter implements ExecutorPlugin {
                 && values.get(Settings.BACKEND) != Backend.CPU;
     }
 
-    /** What the job expects, once the driver knows it; unknown where it does not in that time. */
-    static Lengths lengths(PluginContext driver, Duration atMost) throws InterruptedException {
+    /** What the job expects, once the driver, when asked, knows it; unknown where it does not in that time. */
+    static Lengths lengths(Callable<Object> driver, Duration atMost) throws InterruptedException {
         long start = System.nanoTime();
         for (long waited = 0; waited < atMost.toNanos(); waited = System.nanoTime() - start) {
             try {
-                if (driver.ask(new LengthsExpected.Question()) instanceof LengthsExpected known) {
+                if (driver.call() instanceof LengthsExpected known) {
                     return known.lengths();
                 }
             } catch (InterruptedException stopped) {
                 throw stopped;
-            } catch (Exception unreachable) { // Scala throws checked exceptions that no signature names
+            } catch (Exception unreachable) {
                 LOG.debug("the driver did not say what to expect", unreachable);
                 return Lengths.UNKNOWN;
             }

@@ -2,9 +2,9 @@ package nighttrain.pipeline.host;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.codahale.metrics.MetricRegistry;
 import java.time.Duration;
-import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicInteger;
 import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.EngineConfig.Lengths;
 import nighttrain.pipeline.monitor.HeartbeatRelay;
@@ -12,10 +12,7 @@ import nighttrain.pipeline.progress.LengthsExpected;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.testing.TestSpark;
-import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
-import org.apache.spark.api.plugin.PluginContext;
-import org.apache.spark.resource.ResourceInformation;
 import org.junit.jupiter.api.Test;
 
 class EngineStarterTest {
@@ -27,17 +24,24 @@ class EngineStarterTest {
         SparkContext spark = TestSpark.session().sparkContext();
         HeartbeatRelay relay = new HeartbeatRelay();
         relay.init(spark, null);
-        Executor executor = new Executor(relay);
-        assertThat(EngineStarter.lengths(executor, SOON)).as("no job yet").isEqualTo(Lengths.UNKNOWN);
-        assertThat(executor.asked).as("it asks again").isGreaterThan(1);
+        AtomicInteger asked = new AtomicInteger();
+        Callable<Object> driver = () -> {
+            asked.incrementAndGet();
+            return relay.receive(new LengthsExpected.Question());
+        };
+        assertThat(EngineStarter.lengths(driver, SOON)).as("no job yet").isEqualTo(Lengths.UNKNOWN);
+        assertThat(asked).as("it asks again").hasValueGreaterThan(1);
 
         spark.listenerBus().post(new LengthsExpected(new Lengths(20, 128)));
-        assertThat(EngineStarter.lengths(executor, LATE)).isEqualTo(new Lengths(20, 128));
+        assertThat(EngineStarter.lengths(driver, LATE)).isEqualTo(new Lengths(20, 128));
     }
 
     @Test
     void aDriverThatIsGoneKeepsNobodyWaiting() throws InterruptedException {
-        assertThat(EngineStarter.lengths(new Executor(null), LATE)).isEqualTo(Lengths.UNKNOWN);
+        Callable<Object> gone = () -> {
+            throw new IllegalStateException("no driver");
+        };
+        assertThat(EngineStarter.lengths(gone, LATE)).isEqualTo(Lengths.UNKNOWN);
     }
 
     @Test
@@ -52,54 +56,5 @@ class EngineStarterTest {
         assertThat(EngineStarter.awaitsLengths(SettingValues.none().with(Settings.MODEL, "model")))
                 .as("a model that waits for queries")
                 .isFalse();
-    }
-
-    /** Of a driver whose half of the plugin is {@code relay}; null: it is gone. */
-    private static final class Executor implements PluginContext {
-        private final HeartbeatRelay relay;
-        private int asked;
-
-        private Executor(HeartbeatRelay relay) {
-            this.relay = relay;
-        }
-
-        @Override
-        public Object ask(Object message) {
-            asked++;
-            if (relay == null) {
-                throw new IllegalStateException("no driver");
-            }
-            return relay.receive(message);
-        }
-
-        @Override
-        public void send(Object message) {
-            throw new UnsupportedOperationException();
-        }
-
-        @Override
-        public MetricRegistry metricRegistry() {
-            throw new UnsupportedOperationException();
-        }
-
-        @Override
-        public SparkConf conf() {
-            throw new UnsupportedOperationException();
-        }
-
-        @Override
-        public String executorID() {
-            throw new UnsupportedOperationException();
-        }
-
-        @Override
-        public String hostname() {
-            throw new UnsupportedOperationException();
-        }
-
-        @Override
-        public Map<String, ResourceInformation> resources() {
-            throw new UnsupportedOperationException();
-        }
     }
 }
