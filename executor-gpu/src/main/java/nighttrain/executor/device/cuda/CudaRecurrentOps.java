@@ -46,8 +46,8 @@ final class CudaRecurrentOps implements RecurrentOps {
     private final boolean deterministic;
     private Optional<ChunkWork> pieces = Optional.empty();
     private Optional<ChunkWork> chunks = Optional.empty();
-    private Scratch edges = new Scratch("edges of pieces");
-    private Scratch factors = new Scratch("factors of chunks");
+    private final Scratch edges = new Scratch("edges of pieces");
+    private final Scratch factors = new Scratch("factors of chunks");
 
     CudaRecurrentOps(
             CudaContext context,
@@ -142,6 +142,15 @@ final class CudaRecurrentOps implements RecurrentOps {
         return new KernelSource(source.file(), defines);
     }
 
+    /** Where each lies, and how far apart its tracks are. */
+    private static Struct tensors(CudaTensor... all) {
+        Struct arguments = new Struct();
+        for (CudaTensor one : all) {
+            arguments.pointer(one.address()).longs(one.trackStride());
+        }
+        return arguments;
+    }
+
     /** As recurrent.cuh's {@code States}. */
     private Struct put(Struct arguments, States states) {
         CudaStates of = (CudaStates) states;
@@ -172,12 +181,7 @@ final class CudaRecurrentOps implements RecurrentOps {
         Kernel.Grid grid =
                 new Kernel.Grid(blocks(channels / vector, THREADS), work.chunkCount(), x.tracks(), THREADS, 0);
         Map<String, Integer> defines = convolutionDefines(vector, width);
-        Struct arguments = put(
-                        new Struct()
-                                .pointer(x.address())
-                                .longs(x.trackStride())
-                                .pointer(divided ? edges.of(edgeBytes) : 0),
-                        latest)
+        Struct arguments = put(tensors(x).pointer(divided ? edges.of(edgeBytes) : 0), latest)
                 .pointer(inputs.queryStarts())
                 .pointer(work.chunks())
                 .pointer(address(convolution.weights()))
@@ -199,17 +203,7 @@ final class CudaRecurrentOps implements RecurrentOps {
         CudaTensor to = (CudaTensor) out;
         CudaTensor from = (CudaTensor) qkv;
         CudaTensor gates = (CudaTensor) betaDecay;
-        Struct arguments = put(
-                        put(
-                                new Struct()
-                                        .pointer(to.address())
-                                        .longs(to.trackStride())
-                                        .pointer(from.address())
-                                        .longs(from.trackStride())
-                                        .pointer(gates.address())
-                                        .longs(gates.trackStride()),
-                                states),
-                        decay)
+        Struct arguments = put(put(tensors(to, from, gates), states), decay)
                 .pointer(inputs.queryStarts())
                 .integer(from.cols())
                 .integer(shape.keyHeads())
@@ -455,15 +449,7 @@ final class CudaRecurrentOps implements RecurrentOps {
             Tensor skip,
             States states,
             long sequences) {
-        return put(
-                        put(
-                                new Struct()
-                                        .pointer(out.address())
-                                        .longs(out.trackStride())
-                                        .pointer(projected.address())
-                                        .longs(projected.trackStride()),
-                                states),
-                        decay)
+        return put(put(tensors(out, projected), states), decay)
                 .pointer(address(skip))
                 .pointer(inputs.queryStarts())
                 .pointer(sequences)
@@ -543,15 +529,7 @@ final class CudaRecurrentOps implements RecurrentOps {
                 .launch(
                         streams.main(),
                         new Kernel.Grid(splits * shape.heads(), inputs.batch().sequences(), to.tracks(), THREADS, 0),
-                        put(
-                                        new Struct()
-                                                .pointer(to.address())
-                                                .longs(to.trackStride())
-                                                .pointer(from.address())
-                                                .longs(from.trackStride())
-                                                .pointer(by.address())
-                                                .longs(by.trackStride()),
-                                        states)
+                        put(tensors(to, from, by), states)
                                 .pointer(inputs.queryStarts())
                                 .integer(from.cols())
                                 .integer(shape.heads())
