@@ -21,27 +21,22 @@ import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter;
 import nighttrain.io.spec.Parameter.Linear;
-import nighttrain.io.spec.WeightFormat;
 
 /** Grouped-query attention over paged keys and values: a rank has whole heads. Where ranks are more than key and value heads, several have the same. */
-record AttentionBlock(
-        Attention spec, Placement placement, WeightFormat inFormat, WeightFormat outFormat, KvFormat kvFormat)
+record AttentionBlock(Attention spec, Placement placement, AttentionShape shape, InAndOut ends, KvFormat kvFormat)
         implements Block {
     static AttentionBlock of(Attention spec, Placement placement, ModelSpec model) {
-        AttentionBlock plain =
-                new AttentionBlock(spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN, KvFormat.PLAIN);
-        int hidden = spec.projections().output().outputs();
-        return new AttentionBlock(
-                spec,
-                placement,
-                model.formatOf(plain.first()).of(plain.inCols(), hidden),
-                model.formatOf(List.of(spec.projections().output()))
-                        .of(hidden, plain.shape().queryCols()),
-                model.kvFormat());
+        AttentionShape shape = new AttentionShape(
+                placement.share(spec.heads()), placement.share(spec.kvHeads()), spec.headDim(), spec.window(), (float)
+                        spec.scale());
+        int inCols = shape.qkvCols() + (spec.projections().gate().isPresent() ? shape.queryCols() : 0);
+        InAndOut ends =
+                InAndOut.of(model, first(spec), inCols, spec.projections().output(), shape.queryCols());
+        return new AttentionBlock(spec, placement, shape, ends, model.kvFormat());
     }
 
     /** Queries, keys, values and the gate, where there is one. */
-    private List<Linear> first() {
+    private static List<Linear> first(Attention spec) {
         return Stream.concat(
                         Stream.of(
                                 spec.projections().query(),
@@ -51,30 +46,17 @@ record AttentionBlock(
                 .toList();
     }
 
-    private int inCols() {
-        return shape().qkvCols() + (spec.projections().gate().isPresent() ? shape().queryCols() : 0);
-    }
-
     @Override
     public List<Fp8Matrix> fp8Matrices() {
-        int hidden = spec.projections().output().outputs();
-        return Stream.concat(
-                        Fp8Matrix.of(inFormat, inCols(), hidden), Fp8Matrix.of(outFormat, hidden, shape().queryCols()))
-                .toList();
-    }
-
-    private AttentionShape shape() {
-        return new AttentionShape(
-                placement.share(spec.heads()), placement.share(spec.kvHeads()), spec.headDim(), spec.window(), (float)
-                        spec.scale());
+        return ends.fp8Matrices();
     }
 
     private BufferSpec queryKeyValue() {
-        return new BufferSpec("queries, keys and values", inCols());
+        return new BufferSpec("queries, keys and values", ends.inCols());
     }
 
     private BufferSpec mixed() {
-        return new BufferSpec("mixed values", shape().queryCols());
+        return new BufferSpec("mixed values", shape.queryCols());
     }
 
     @Override
@@ -104,11 +86,10 @@ record AttentionBlock(
     @Override
     public List<Operation> operations(StepSize step) {
         int tracks = placement.localTracks();
-        double queries = shape().queryCols();
-        double keys = shape().kvCols();
-        int hidden = spec.projections().output().outputs();
+        double queries = shape.queryCols();
+        double keys = shape.kvCols();
         return List.of(
-                Operation.linear(tracks, step.tokens(), inCols(), hidden, inFormat),
+                ends.first(tracks, step.tokens()),
                 cached(0, tracks * step.tokens() * 2.0 * (queries + keys), tracks * step.tokens() * 2 * keys),
                 Operation.memory(tracks, spec.normsAllHeads() ? step.tokens() * 2.0 * (queries + keys) : 0),
                 cached(
@@ -116,7 +97,7 @@ record AttentionBlock(
                         2.0 * tracks * step.tokens() * queries,
                         tracks * 2 * step.keys() * keys),
                 Operation.memory(tracks, spec.projections().gate().isPresent() ? step.tokens() * 3.0 * queries : 0),
-                Operation.linear(tracks, step.tokens(), hidden, queries, outFormat));
+                ends.last(tracks, step.tokens()));
     }
 
     /** {@code kept}: elements of keys and values that are read or written. */
@@ -134,17 +115,17 @@ record AttentionBlock(
                 loader.ops(),
                 spec.projections().gate().map(linear -> loader.recurrentOps()),
                 this,
-                shape(),
-                loader.byHead("queries, keys and values" + ofLayer, inFormat, first(), spec.headDim()),
+                shape,
+                loader.byHead("queries, keys and values" + ofLayer, ends.in(), first(spec), spec.headDim()),
                 spec.headNorms()
                         .map(norms -> new HeadNorms(
                                 loader.normPerTrack("norm of queries" + ofLayer, norms.query()),
                                 loader.normPerTrack("norm of keys" + ofLayer, norms.key()))),
                 loader.rotation(spec),
-                loader.kvPages(layer, shape()),
+                loader.kvPages(layer, shape),
                 loader.byInput(
                         "attention's output" + ofLayer,
-                        outFormat,
+                        ends.out(),
                         spec.projections().output()),
                 spec.sinks().map(sinks -> loader.perHead("attention sinks" + ofLayer, sinks)));
     }

@@ -117,8 +117,30 @@ public interface Block {
                             tracks * (outputs * inputs + rows * inputs));
         }
 
+        /** Causal convolution over {@code width} tokens of {@code cols} columns, the latest of which every sequence keeps. */
+        static Operation convolution(int tracks, StepSize step, double cols, int width, StateFormat format) {
+            double moved = 2 * tracks * step.tokens() * cols;
+            return ofStates(moved * width, moved, 2 * tracks * step.sequences() * cols * (width - 1), format);
+        }
+
+        /**
+         * A recurrence over states that every sequence keeps.
+         *
+         * @param flops of an element of the state and a token
+         * @param state elements of a track's state
+         * @param cols that a token reads and writes
+         */
+        static Operation recurrence(
+                int tracks, StepSize step, double flops, double state, double cols, StateFormat format) {
+            return ofStates(
+                    flops * tracks * step.tokens() * state,
+                    tracks * step.tokens() * cols,
+                    2 * tracks * step.sequences() * state,
+                    format);
+        }
+
         /** With {@code states} elements of states read and written. */
-        static Operation ofStates(double flops, double elements, double states, StateFormat format) {
+        private static Operation ofStates(double flops, double elements, double states, StateFormat format) {
             return format == StateFormat.FP32
                     ? new Operation(flops, elements, states)
                     : new Operation(flops, elements + states, 0);

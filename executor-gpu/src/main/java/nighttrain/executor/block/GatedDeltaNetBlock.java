@@ -1,7 +1,6 @@
 package nighttrain.executor.block;
 
 import java.util.List;
-import java.util.stream.Stream;
 import nighttrain.executor.architecture.Architecture.Placement;
 import nighttrain.executor.block.Block.Operation;
 import nighttrain.executor.block.Block.StepSize;
@@ -22,47 +21,33 @@ import nighttrain.io.spec.StateFormat;
 import nighttrain.io.spec.WeightFormat;
 
 /** A gated delta net with its convolution: a rank has whole value heads and the key heads that they read. */
-record GatedDeltaNetBlock(
-        GatedDeltaNet spec, Placement placement, WeightFormat inFormat, WeightFormat outFormat, StateFormat states)
+record GatedDeltaNetBlock(GatedDeltaNet spec, Placement placement, DeltaShape shape, InAndOut ends, StateFormat states)
         implements Block {
     /** Of an element of S: it decays, and is part of {@code S^T k}, of {@code k u^T} and of {@code S^T q}. */
     private static final int FLOPS_PER_ELEMENT = 7;
 
     static GatedDeltaNetBlock of(GatedDeltaNet spec, Placement placement, ModelSpec model) {
-        GatedDeltaNetBlock plain =
-                new GatedDeltaNetBlock(spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN, model.states());
-        int hidden = spec.output().outputs();
-        return new GatedDeltaNetBlock(
-                spec,
-                placement,
-                model.formatOf(plain.first()).of(plain.inCols(), hidden),
-                model.formatOf(List.of(spec.output())).of(hidden, plain.shape().valueCols()),
-                model.states());
+        DeltaShape shape = new DeltaShape(
+                placement.share(spec.keyHeads()), placement.share(spec.valueHeads()), spec.keyDim(), spec.valueDim());
+        int inCols = shape.qkvCols() + shape.valueCols();
+        InAndOut ends = InAndOut.of(model, first(spec), inCols, spec.output(), shape.valueCols());
+        return new GatedDeltaNetBlock(spec, placement, shape, ends, model.states());
     }
 
-    private List<Linear> first() {
+    private static List<Linear> first(GatedDeltaNet spec) {
         return List.of(spec.query(), spec.key(), spec.value(), spec.gate());
     }
 
-    private DeltaShape shape() {
-        return new DeltaShape(
-                placement.share(spec.keyHeads()), placement.share(spec.valueHeads()), spec.keyDim(), spec.valueDim());
-    }
-
-    private int inCols() {
-        return shape().qkvCols() + shape().valueCols();
-    }
-
     private BufferSpec queryKeyValueGate() {
-        return new BufferSpec("queries, keys, values and gates", inCols());
+        return new BufferSpec("queries, keys, values and gates", ends.inCols());
     }
 
     private BufferSpec betaDecay() {
-        return new BufferSpec("betas and decays", 2 * shape().valueHeads());
+        return new BufferSpec("betas and decays", 2 * shape.valueHeads());
     }
 
     private BufferSpec mixed() {
-        return new BufferSpec("mixed values", shape().valueCols());
+        return new BufferSpec("mixed values", shape.valueCols());
     }
 
     @Override
@@ -79,44 +64,30 @@ record GatedDeltaNetBlock(
 
     @Override
     public List<Fp8Matrix> fp8Matrices() {
-        int hidden = spec.output().outputs();
-        return Stream.concat(
-                        Fp8Matrix.of(inFormat, inCols(), hidden), Fp8Matrix.of(outFormat, hidden, shape().valueCols()))
-                .toList();
+        return ends.fp8Matrices();
     }
 
     private int stateElements() {
-        return shape().keyDim() * shape().valueCols();
+        return shape.keyDim() * shape.valueCols();
     }
 
     private int latestElements() {
-        return shape().qkvCols() * (spec.convolution().width() - 1);
+        return shape.qkvCols() * (spec.convolution().width() - 1);
     }
 
     @Override
     public List<Operation> operations(StepSize step) {
         int tracks = placement.localTracks();
-        int hidden = spec.output().outputs();
-        double tokens = (double) tracks * step.tokens();
-        double sequences = (double) tracks * step.sequences();
-        double mixing = shape().qkvCols();
-        double values = shape().valueCols();
-        double gates = 2.0 * shape().valueHeads();
+        double qkv = shape.qkvCols();
+        double values = shape.valueCols();
+        double gates = 2.0 * shape.valueHeads();
         return List.of(
-                Operation.linear(tracks, step.tokens(), inCols(), hidden, inFormat),
-                Operation.linear(tracks, step.tokens(), gates, hidden),
-                Operation.ofStates(
-                        2 * tokens * mixing * spec.convolution().width(),
-                        2 * tokens * mixing,
-                        2 * sequences * latestElements(),
-                        states),
-                Operation.ofStates(
-                        FLOPS_PER_ELEMENT * tokens * stateElements(),
-                        tokens * (mixing + gates + values),
-                        2 * sequences * stateElements(),
-                        states),
+                ends.first(tracks, step.tokens()),
+                Operation.linear(tracks, step.tokens(), gates, ends.hidden()),
+                Operation.convolution(tracks, step, qkv, spec.convolution().width(), states),
+                Operation.recurrence(tracks, step, FLOPS_PER_ELEMENT, stateElements(), qkv + gates + values, states),
                 Operation.memory(tracks, step.tokens() * 3.0 * values),
-                Operation.linear(tracks, step.tokens(), hidden, values, outFormat));
+                ends.last(tracks, step.tokens()));
     }
 
     @Override
@@ -126,8 +97,8 @@ record GatedDeltaNetBlock(
                 loader.ops(),
                 loader.recurrentOps(),
                 this,
-                shape(),
-                loader.byOutput("queries, keys, values and gates" + ofLayer, inFormat, first()),
+                shape,
+                loader.byOutput("queries, keys, values and gates" + ofLayer, ends.in(), first(spec)),
                 loader.byOutput("betas and decays" + ofLayer, WeightFormat.PLAIN, List.of(spec.beta(), spec.decay())),
                 loader.convolution(
                         "convolution" + ofLayer,
@@ -142,7 +113,7 @@ record GatedDeltaNetBlock(
                 loader.normPerTrack("norm of mixed values" + ofLayer, spec.norm()),
                 loader.states("latest tokens of layer " + layer, latestElements()),
                 loader.states("states of layer " + layer, stateElements()),
-                loader.byInput("delta net's output" + ofLayer, outFormat, spec.output()));
+                loader.byInput("delta net's output" + ofLayer, ends.out(), spec.output()));
     }
 
     private record Loaded(

@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Stream;
 import nighttrain.executor.architecture.Architecture.Placement;
 import nighttrain.executor.block.Block.Operation;
 import nighttrain.executor.block.Block.StepSize;
@@ -26,42 +25,25 @@ import nighttrain.io.spec.WeightFormat;
 
 /** Gated linear attention: a rank has whole heads, and of the decays' two layers the first as all others have it. */
 record GatedLinearAttentionBlock(
-        GatedLinearAttention spec,
-        Placement placement,
-        WeightFormat inFormat,
-        WeightFormat outFormat,
-        StateFormat states)
+        GatedLinearAttention spec, Placement placement, LinearShape shape, InAndOut ends, StateFormat states)
         implements Block {
     /** Of an element of S: it decays, and is part of {@code k v^T} and of {@code S^T q}. */
     private static final int FLOPS_PER_ELEMENT = 5;
 
     static GatedLinearAttentionBlock of(GatedLinearAttention spec, Placement placement, ModelSpec model) {
-        GatedLinearAttentionBlock plain =
-                new GatedLinearAttentionBlock(spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN, model.states());
-        int hidden = spec.output().outputs();
-        return new GatedLinearAttentionBlock(
-                spec,
-                placement,
-                model.formatOf(plain.first()).of(plain.inCols(), hidden),
-                model.formatOf(List.of(spec.output())).of(hidden, plain.shape().valueCols()),
-                model.states());
-    }
-
-    private List<Linear> first() {
-        return List.of(spec.query(), spec.key(), spec.value(), spec.gate());
-    }
-
-    private LinearShape shape() {
-        return new LinearShape(
+        LinearShape shape = new LinearShape(
                 placement.share(spec.heads()),
                 spec.keyDim(),
                 spec.valueDim(),
                 (float) spec.decay().divisor(),
                 spec.decay().least().map(Double::floatValue).orElse(Float.NEGATIVE_INFINITY));
+        int inCols = shape.qkvCols() + shape.valueCols();
+        InAndOut ends = InAndOut.of(model, first(spec), inCols, spec.output(), shape.valueCols());
+        return new GatedLinearAttentionBlock(spec, placement, shape, ends, model.states());
     }
 
-    private int inCols() {
-        return shape().qkvCols() + shape().valueCols();
+    private static List<Linear> first(GatedLinearAttention spec) {
+        return List.of(spec.query(), spec.key(), spec.value(), spec.gate());
     }
 
     private int rank() {
@@ -69,7 +51,7 @@ record GatedLinearAttentionBlock(
     }
 
     private BufferSpec queryKeyValueGate() {
-        return new BufferSpec("queries, keys, values and gates", inCols());
+        return new BufferSpec("queries, keys, values and gates", ends.inCols());
     }
 
     private BufferSpec lowRank() {
@@ -77,11 +59,11 @@ record GatedLinearAttentionBlock(
     }
 
     private BufferSpec decays() {
-        return new BufferSpec("decays of keys", shape().keyCols());
+        return new BufferSpec("decays of keys", shape.keyCols());
     }
 
     private BufferSpec mixed() {
-        return new BufferSpec("mixed values", shape().valueCols());
+        return new BufferSpec("mixed values", shape.valueCols());
     }
 
     @Override
@@ -101,45 +83,33 @@ record GatedLinearAttentionBlock(
 
     @Override
     public List<Fp8Matrix> fp8Matrices() {
-        int hidden = spec.output().outputs();
-        return Stream.concat(
-                        Fp8Matrix.of(inFormat, inCols(), hidden), Fp8Matrix.of(outFormat, hidden, shape().valueCols()))
-                .toList();
+        return ends.fp8Matrices();
     }
 
     private int stateElements() {
-        return shape().keyDim() * shape().valueCols();
+        return shape.keyDim() * shape.valueCols();
     }
 
     private int latestElements() {
-        return shape().qkvCols() * (spec.convolutions().get(0).width() - 1);
+        return shape.qkvCols() * (spec.convolutions().get(0).width() - 1);
     }
 
     @Override
     public List<Operation> operations(StepSize step) {
         int tracks = placement.localTracks();
-        int hidden = spec.output().outputs();
-        double tokens = (double) tracks * step.tokens();
-        double sequences = (double) tracks * step.sequences();
-        double mixing = shape().qkvCols();
-        double values = shape().valueCols();
+        double qkv = shape.qkvCols();
+        double values = shape.valueCols();
+        double moved = qkv + shape.keyCols() + values;
         List<Operation> operations = new ArrayList<>(List.of(
-                Operation.linear(tracks, step.tokens(), inCols(), hidden, inFormat),
-                Operation.linear(tracks, step.tokens(), rank(), hidden),
-                Operation.linear(tracks, step.tokens(), shape().keyCols(), rank()),
-                Operation.ofStates(
-                        FLOPS_PER_ELEMENT * tokens * stateElements(),
-                        tokens * (mixing + shape().keyCols() + values),
-                        2 * sequences * stateElements(),
-                        states),
+                ends.first(tracks, step.tokens()),
+                Operation.linear(tracks, step.tokens(), rank(), ends.hidden()),
+                Operation.linear(tracks, step.tokens(), shape.keyCols(), rank()),
+                Operation.recurrence(tracks, step, FLOPS_PER_ELEMENT, stateElements(), moved, states),
                 Operation.memory(tracks, step.tokens() * 3.0 * values),
-                Operation.linear(tracks, step.tokens(), hidden, values, outFormat)));
+                ends.last(tracks, step.tokens())));
         if (!spec.convolutions().isEmpty()) {
-            operations.add(Operation.ofStates(
-                    2 * tokens * mixing * spec.convolutions().get(0).width(),
-                    2 * tokens * mixing,
-                    2 * sequences * latestElements(),
-                    states));
+            operations.add(Operation.convolution(
+                    tracks, step, qkv, spec.convolutions().get(0).width(), states));
         }
         return operations;
     }
@@ -156,8 +126,8 @@ record GatedLinearAttentionBlock(
                 loader.ops(),
                 loader.recurrentOps(),
                 this,
-                shape(),
-                loader.byOutput("queries, keys, values and gates" + ofLayer, inFormat, first()),
+                shape,
+                loader.byOutput("queries, keys, values and gates" + ofLayer, ends.in(), first(spec)),
                 loader.whole("decays in few numbers" + ofLayer, spec.decay().down()),
                 loader.byOutput(
                         "decays of keys" + ofLayer,
@@ -166,7 +136,7 @@ record GatedLinearAttentionBlock(
                 convolved,
                 loader.normPerTrack("norm of mixed values" + ofLayer, spec.norm()),
                 loader.states("states of layer " + layer, stateElements()),
-                loader.byInput("linear attention's output" + ofLayer, outFormat, spec.output()));
+                loader.byInput("linear attention's output" + ofLayer, ends.out(), spec.output()));
     }
 
     private record Convolved(Convolution convolution, States latest) {}

@@ -2,7 +2,6 @@ package nighttrain.executor.block;
 
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Stream;
 import nighttrain.executor.architecture.Architecture.Placement;
 import nighttrain.executor.block.Block.Operation;
 import nighttrain.executor.block.Block.StepSize;
@@ -20,49 +19,36 @@ import nighttrain.io.spec.Mamba2;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.StateFormat;
-import nighttrain.io.spec.WeightFormat;
 
 /** Mamba-2 with its convolution: a rank has whole groups of heads, since outputs are normed by group. */
-record Mamba2Block(Mamba2 spec, Placement placement, WeightFormat inFormat, WeightFormat outFormat, StateFormat states)
+record Mamba2Block(Mamba2 spec, Placement placement, ScanShape shape, InAndOut ends, StateFormat states)
         implements Block {
     /** Of an element of S: it decays, and is part of {@code B x^T} and of {@code S^T C}. */
     private static final int FLOPS_PER_ELEMENT = 5;
 
     static Mamba2Block of(Mamba2 spec, Placement placement, ModelSpec model) {
-        Mamba2Block plain = new Mamba2Block(spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN, model.states());
-        int hidden = spec.output().outputs();
-        return new Mamba2Block(
-                spec,
-                placement,
-                model.formatOf(plain.first()).of(plain.inCols(), hidden),
-                model.formatOf(List.of(spec.output())).of(hidden, plain.shape().valueCols()),
-                model.states());
-    }
-
-    private List<Linear> first() {
-        return List.of(spec.value(), spec.in(), spec.out(), spec.gate(), spec.step());
-    }
-
-    private ScanShape shape() {
-        return new ScanShape(
+        ScanShape shape = new ScanShape(
                 placement.share(spec.heads()),
                 spec.headDim(),
                 placement.share(spec.groups()),
                 spec.stateSize(),
                 (float) spec.steps().least(),
                 (float) spec.steps().most());
+        int inCols = shape.stepCol() + shape.heads();
+        InAndOut ends = InAndOut.of(model, first(spec), inCols, spec.output(), shape.valueCols());
+        return new Mamba2Block(spec, placement, shape, ends, model.states());
     }
 
-    private int inCols() {
-        return shape().stepCol() + shape().heads();
+    private static List<Linear> first(Mamba2 spec) {
+        return List.of(spec.value(), spec.in(), spec.out(), spec.gate(), spec.step());
     }
 
     private BufferSpec projected() {
-        return new BufferSpec("values, states' ways in and out, gates and steps", inCols());
+        return new BufferSpec("values, states' ways in and out, gates and steps", ends.inCols());
     }
 
     private BufferSpec mixed() {
-        return new BufferSpec("mixed values", shape().valueCols());
+        return new BufferSpec("mixed values", shape.valueCols());
     }
 
     @Override
@@ -84,42 +70,30 @@ record Mamba2Block(Mamba2 spec, Placement placement, WeightFormat inFormat, Weig
 
     @Override
     public List<Fp8Matrix> fp8Matrices() {
-        int hidden = spec.output().outputs();
-        return Stream.concat(
-                        Fp8Matrix.of(inFormat, inCols(), hidden), Fp8Matrix.of(outFormat, hidden, shape().valueCols()))
-                .toList();
+        return ends.fp8Matrices();
     }
 
     private int stateElements() {
-        return shape().stateSize() * shape().valueCols();
+        return shape.stateSize() * shape.valueCols();
     }
 
     private int latestElements() {
-        return shape().convolvedCols() * (spec.convolution().width() - 1);
+        return shape.convolvedCols() * (spec.convolution().width() - 1);
     }
 
     @Override
     public List<Operation> operations(StepSize step) {
         int tracks = placement.localTracks();
-        int hidden = spec.output().outputs();
-        double tokens = (double) tracks * step.tokens();
-        double sequences = (double) tracks * step.sequences();
-        double convolved = shape().convolvedCols();
-        double values = shape().valueCols();
+        double convolved = shape.convolvedCols();
+        double values = shape.valueCols();
+        double moved = convolved + shape.heads() + values;
         return List.of(
-                Operation.linear(tracks, step.tokens(), inCols(), hidden, inFormat),
-                Operation.ofStates(
-                        2 * tokens * convolved * spec.convolution().width(),
-                        2 * tokens * convolved,
-                        2 * sequences * latestElements(),
-                        states),
-                Operation.ofStates(
-                        FLOPS_PER_ELEMENT * tokens * stateElements(),
-                        tokens * (convolved + shape().heads() + values),
-                        2 * sequences * stateElements(),
-                        states),
+                ends.first(tracks, step.tokens()),
+                Operation.convolution(
+                        tracks, step, convolved, spec.convolution().width(), states),
+                Operation.recurrence(tracks, step, FLOPS_PER_ELEMENT, stateElements(), moved, states),
                 Operation.memory(tracks, step.tokens() * 3.0 * values),
-                Operation.linear(tracks, step.tokens(), hidden, values, outFormat));
+                ends.last(tracks, step.tokens()));
     }
 
     @Override
@@ -129,8 +103,8 @@ record Mamba2Block(Mamba2 spec, Placement placement, WeightFormat inFormat, Weig
                 loader.ops(),
                 loader.recurrentOps(),
                 this,
-                shape(),
-                loader.byOutput("Mamba-2's input" + ofLayer, inFormat, first()),
+                shape,
+                loader.byOutput("Mamba-2's input" + ofLayer, ends.in(), first(spec)),
                 loader.convolution(
                         "convolution" + ofLayer,
                         spec.convolution(),
@@ -145,7 +119,7 @@ record Mamba2Block(Mamba2 spec, Placement placement, WeightFormat inFormat, Weig
                 loader.normByOutput("norm of mixed values" + ofLayer, spec.norm()),
                 loader.states("latest tokens of layer " + layer, latestElements()),
                 loader.states("states of layer " + layer, stateElements()),
-                loader.byInput("Mamba-2's output" + ofLayer, outFormat, spec.output()));
+                loader.byInput("Mamba-2's output" + ofLayer, ends.out(), spec.output()));
     }
 
     private record Loaded(

@@ -12,10 +12,9 @@ import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.Mlp;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Linear;
-import nighttrain.io.spec.WeightFormat;
 
 /** An MLP, gated or not: a rank has some of its columns. */
-record MlpBlock(Mlp spec, Placement placement, WeightFormat upFormat, WeightFormat downFormat) implements Block {
+record MlpBlock(Mlp spec, Placement placement, InAndOut ends) implements Block {
     MlpBlock {
         boolean gated = spec.gate().isPresent();
         if (spec.activation() == Mlp.Activation.RELU_SQUARED || (spec.activation() == Mlp.Activation.SILU && !gated)) {
@@ -24,29 +23,19 @@ record MlpBlock(Mlp spec, Placement placement, WeightFormat upFormat, WeightForm
     }
 
     static MlpBlock of(Mlp spec, Placement placement, ModelSpec model) {
-        MlpBlock plain = new MlpBlock(spec, placement, WeightFormat.PLAIN, WeightFormat.PLAIN);
-        int hidden = spec.down().outputs();
-        return new MlpBlock(
-                spec,
-                placement,
-                model.formatOf(plain.first()).of(plain.up().cols(), hidden),
-                model.formatOf(List.of(spec.down())).of(hidden, plain.width()));
+        int width = placement.share(spec.width());
+        List<Linear> first = first(spec);
+        return new MlpBlock(spec, placement, InAndOut.of(model, first, first.size() * width, spec.down(), width));
     }
 
     /** Gate, where there is one, and up. */
-    private List<Linear> first() {
+    private static List<Linear> first(Mlp spec) {
         return Stream.concat(spec.gate().stream(), Stream.of(spec.up())).toList();
     }
 
     @Override
     public List<Fp8Matrix> fp8Matrices() {
-        int hidden = spec.down().outputs();
-        return Stream.concat(Fp8Matrix.of(upFormat, up().cols(), hidden), Fp8Matrix.of(downFormat, hidden, width()))
-                .toList();
-    }
-
-    private int width() {
-        return placement.share(spec.width());
+        return ends.fp8Matrices();
     }
 
     private boolean isGated() {
@@ -54,11 +43,11 @@ record MlpBlock(Mlp spec, Placement placement, WeightFormat upFormat, WeightForm
     }
 
     private BufferSpec up() {
-        return new BufferSpec("up", isGated() ? 2 * width() : width());
+        return new BufferSpec("up", ends.inCols());
     }
 
     private BufferSpec gated() {
-        return new BufferSpec("gated", width());
+        return new BufferSpec("gated", ends.outCols());
     }
 
     @Override
@@ -74,11 +63,10 @@ record MlpBlock(Mlp spec, Placement placement, WeightFormat upFormat, WeightForm
     @Override
     public List<Operation> operations(StepSize step) {
         int tracks = placement.localTracks();
-        int hidden = spec.down().outputs();
         return List.of(
-                Operation.linear(tracks, step.tokens(), up().cols(), hidden, upFormat),
-                Operation.memory(tracks, step.tokens() * (double) (up().cols() + width())),
-                Operation.linear(tracks, step.tokens(), hidden, width(), downFormat));
+                ends.first(tracks, step.tokens()),
+                Operation.memory(tracks, step.tokens() * (double) (ends.inCols() + ends.outCols())),
+                ends.last(tracks, step.tokens()));
     }
 
     @Override
@@ -87,8 +75,8 @@ record MlpBlock(Mlp spec, Placement placement, WeightFormat upFormat, WeightForm
         return new Loaded(
                 loader.ops(),
                 this,
-                loader.byOutput("gate and up" + ofLayer, upFormat, first()),
-                loader.byInput("down" + ofLayer, downFormat, spec.down()));
+                loader.byOutput("gate and up" + ofLayer, ends.in(), first(spec)),
+                loader.byInput("down" + ofLayer, ends.out(), spec.down()));
     }
 
     private record Loaded(Ops ops, MlpBlock block, Matrix up, Matrix down) implements Module {
