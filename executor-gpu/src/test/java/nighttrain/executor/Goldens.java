@@ -71,11 +71,6 @@ public final class Goldens {
         return List.of("fp8-tensor", "fp8-channel", "fp8-block", "fp8-scale-inv", "fp8-static", "fp8-experts");
     }
 
-    /** Whether GPUs have kernels for all of its parts. */
-    public static boolean runsOnGpus(String name) {
-        return true;
-    }
-
     /** On how many ranks a checkpoint can run: four tracks or heads, two of whose key heads two ranks each have; or heads that are normed together. */
     public static int mostRanks(String name) {
         return switch (name) {

@@ -16,13 +16,13 @@ import nighttrain.executor.step.StepLimits;
 import nighttrain.io.checkpoint.Checkpoint;
 
 /** Runs one forward pass over a whole prompt on any number of ranks, without scheduler or engine. */
-final class DecoderHarness {
+public final class DecoderHarness {
     private static final int PAGE_TOKENS = 16;
 
     private DecoderHarness() {}
 
     /** Logits after every token, row-major {@code [tokens, vocabulary]}. */
-    static float[] logits(Checkpoint checkpoint, int ranks, int... ids) {
+    public static float[] logits(Checkpoint checkpoint, int ranks, int... ids) {
         return logits(checkpoint, ranks, UnaryOperator.identity(), ids);
     }
 

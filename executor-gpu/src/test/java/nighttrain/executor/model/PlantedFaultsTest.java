@@ -50,6 +50,19 @@ class PlantedFaultsTest {
         assertThat(worst).isGreaterThan(1e-2);
     }
 
+    /** Tests on GPUs allow half as much beyond what rounding makes of a model, so this fault is caught there. */
+    @ParameterizedTest
+    @EnumSource(Shapes.class)
+    void aWrongSliceIsFartherThanRounding(Shapes shape) {
+        int[] ids = new Random(11).ints(23, 0, Shapes.VOCABULARY).toArray();
+        RandomCheckpoint checkpoint = RandomCheckpoint.of(shape.model());
+        float[] expected = DecoderHarness.logits(checkpoint, 2, ids);
+        float[] spoiled = DecoderHarness.logits(checkpoint, 2, device -> new WrongSlice(device), ids);
+        double rounded = LogitErrors.ofRounding(checkpoint, 2, expected, ids).median();
+        assertThat(rounded).isBetween(1e-3, 0.2);
+        assertThat(LogitErrors.of(expected, spoiled, ids.length).median()).isGreaterThan(3 * rounded);
+    }
+
     private static double worst(Shapes shape, UnaryOperator<Device> fault) {
         RandomCheckpoint checkpoint = RandomCheckpoint.of(shape.model());
         double[][] expected = new Textbook(checkpoint).logits(IDS);

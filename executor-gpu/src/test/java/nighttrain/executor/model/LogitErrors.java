@@ -1,0 +1,44 @@
+package nighttrain.executor.model;
+
+import java.util.Arrays;
+import java.util.stream.IntStream;
+import nighttrain.io.checkpoint.Checkpoint;
+
+/**
+ * How far logits are from others, {@code |actual - expected| / |expected|}.
+ *
+ * @param whole over all tokens; few tokens that rounding sends to other experts may make most of it
+ * @param median over the vocabulary of the token that half of the others exceed
+ */
+record LogitErrors(double whole, double median) {
+    private static final int SEEDS = 8;
+
+    static LogitErrors of(float[] expected, float[] actual, int tokens) {
+        int vocabulary = expected.length / tokens;
+        double[] byToken = IntStream.range(0, tokens)
+                .mapToDouble(i -> relative(
+                        Arrays.copyOfRange(expected, i * vocabulary, (i + 1) * vocabulary),
+                        Arrays.copyOfRange(actual, i * vocabulary, (i + 1) * vocabulary)))
+                .sorted()
+                .toArray();
+        return new LogitErrors(relative(expected, actual), byToken[tokens / 2]);
+    }
+
+    /** The largest of passes on {@code ranks} ranks whose results are rounded to bf16. */
+    static LogitErrors ofRounding(Checkpoint checkpoint, int ranks, float[] expected, int... ids) {
+        return RoundedDevice.logits(checkpoint, ranks, SEEDS, ids).stream()
+                .map(rounded -> of(expected, rounded, ids.length))
+                .reduce(
+                        new LogitErrors(0, 0),
+                        (a, b) -> new LogitErrors(Math.max(a.whole, b.whole), Math.max(a.median, b.median)));
+    }
+
+    private static double relative(float[] expected, float[] actual) {
+        double squares = 0, norm = 0;
+        for (int i = 0; i < expected.length; i++) {
+            squares += Math.pow((double) actual[i] - expected[i], 2);
+            norm += Math.pow(expected[i], 2);
+        }
+        return Math.sqrt(squares / norm);
+    }
+}
