@@ -2,7 +2,8 @@
 //     x[i] = x[i] cos[p][i] - x[i + ROTARY_HALF] sin[p][i];  x[i + ROTARY_HALF] = x[i + ROTARY_HALF] cos[p][i] + x[i] sin[p][i]
 // at the token's position p; queries are multiplied by query_scale[p] if there is one and stay in place. Keys and values are written to
 // their pages, those of copied tokens to the pages of one more sequence as well, in bf16 or, with KV_FP8, as e4m3 numbers with a scale a row
-// (fp8.cuh).
+// (fp8.cuh). A token whose values are not all finite gets zeros as values and NaN as keys. Attention replaces the scores of tokens that a query does
+// not see, but multiplies their values by 0, and 0 * NaN is NaN: it would spread to tokens before it, and to every sequence that shares their pages.
 // Grid: (tokens and copies, tracks); up to 8 warps, one head at a time each. fp32 arithmetic. Bytes per token and track: the qkv row read, its query columns
 // written, keys and values written to the cache; angles from the L2 cache.
 // Compile-time: HEAD_DIM, ROTARY_HALF (0: no rotation), PAGE_TOKENS, HEAD_NORMS (0 or 1), KV_FP8 (0 or 1).
@@ -12,6 +13,8 @@
 constexpr int PADDED_DIM = (HEAD_DIM + 15) / 16 * 16;
 constexpr int WIDTH = HEAD_DIM % 2 == 0 && ROTARY_HALF % 2 == 0 ? 2 : 1; // elements that a lane moves at a time
 constexpr int PER_LANE = (HEAD_DIM + 32 * WIDTH - 1) / (32 * WIDTH);
+
+#define NOT_A_NUMBER __int_as_float(0x7fffffff)
 
 struct __align__(2 * WIDTH) Few {
     bf16 at[WIDTH];
@@ -67,6 +70,18 @@ __device__ __forceinline__ void write_codes(
             row[i] = codes;
         }
     }
+}
+
+// Whether a warp finds a row of HEAD_DIM numbers finite.
+__device__ __forceinline__ bool is_finite(const bf16* row, int lane) {
+    bool finite = true;
+#pragma unroll
+    for (int k = 0; k < PER_LANE; k++) {
+        int i = (k * 32 + lane) * WIDTH;
+        Few loaded = i < HEAD_DIM ? *reinterpret_cast<const Few*>(row + i) : Few();
+        for (int w = 0; w < WIDTH; w++) finite &= isfinite(to_float(loaded.at[w]));
+    }
+    return __all_sync(~0u, finite);
 }
 
 extern "C" __global__ void rope_and_write_kv(const RopeAndWriteKv a) {
@@ -136,6 +151,12 @@ extern "C" __global__ void rope_and_write_kv(const RopeAndWriteKv a) {
         bf16* to = x;
         if (!is_query) {
             int group = head - a.heads - (is_value ? a.kv_heads : 0);
+            if (!is_finite(row + (a.heads + a.kv_heads + group) * HEAD_DIM, lane)) {
+#pragma unroll
+                for (int k = 0; k < PER_LANE; k++) {
+                    for (int w = 0; w < WIDTH; w++) at[k].at[w] = is_value ? 0.0f : NOT_A_NUMBER;
+                }
+            }
             long long key_head = page * (gridDim.y * a.kv_heads) + track * a.kv_heads + group;
             long long at_row = key_head * PAGE_TOKENS + place;
             void* rows = is_value ? a.values : a.keys;
