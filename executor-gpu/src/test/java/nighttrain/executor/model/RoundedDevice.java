@@ -30,6 +30,7 @@ public final class RoundedDevice extends PassingDevice {
     /** Logits of one pass over {@code ids} on {@code ranks} ranks, once for each of {@code seeds} seeds. */
     public static List<float[]> logits(Checkpoint checkpoint, int ranks, int seeds, int... ids) {
         return IntStream.range(0, seeds)
+                .parallel()
                 .mapToObj(seed -> DecoderHarness.logits(
                         checkpoint,
                         ranks,
