@@ -15,6 +15,8 @@ import nighttrain.executor.device.RecurrentOps.DeltaShape;
 import nighttrain.executor.device.RecurrentOps.States;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.GatedDeltaNet;
+import nighttrain.io.spec.GatedDeltaNet.Heads;
+import nighttrain.io.spec.GatedDeltaNet.Inputs;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.StateFormat;
@@ -27,15 +29,17 @@ record GatedDeltaNetBlock(GatedDeltaNet spec, Placement placement, DeltaShape sh
     private static final int FLOPS_PER_ELEMENT = 7;
 
     static GatedDeltaNetBlock of(GatedDeltaNet spec, Placement placement, ModelSpec model) {
+        Heads heads = spec.heads();
         DeltaShape shape = new DeltaShape(
-                placement.share(spec.keyHeads()), placement.share(spec.valueHeads()), spec.keyDim(), spec.valueDim());
+                placement.share(heads.keys()), placement.share(heads.values()), heads.keyDim(), heads.valueDim());
         int inCols = shape.qkvCols() + shape.valueCols();
         InAndOut ends = InAndOut.of(model, first(spec), inCols, spec.output(), shape.valueCols());
         return new GatedDeltaNetBlock(spec, placement, shape, ends, model.states());
     }
 
     private static List<Linear> first(GatedDeltaNet spec) {
-        return List.of(spec.query(), spec.key(), spec.value(), spec.gate());
+        Inputs inputs = spec.inputs();
+        return List.of(inputs.query(), inputs.key(), inputs.value(), inputs.gate());
     }
 
     private BufferSpec queryKeyValueGate() {
@@ -58,8 +62,8 @@ record GatedDeltaNetBlock(GatedDeltaNet spec, Placement placement, DeltaShape sh
     @Override
     public List<Divisible> divisibles() {
         return List.of(
-                new Divisible(spec.keyHeads(), "key heads of delta nets"),
-                new Divisible(spec.valueHeads(), "value heads of delta nets"));
+                new Divisible(spec.heads().keys(), "key heads of delta nets"),
+                new Divisible(spec.heads().values(), "value heads of delta nets"));
     }
 
     @Override
@@ -99,14 +103,17 @@ record GatedDeltaNetBlock(GatedDeltaNet spec, Placement placement, DeltaShape sh
                 this,
                 shape,
                 loader.byOutput("queries, keys, values and gates" + ofLayer, ends.in(), first(spec)),
-                loader.byOutput("betas and decays" + ofLayer, WeightFormat.PLAIN, List.of(spec.beta(), spec.decay())),
+                loader.byOutput(
+                        "betas and decays" + ofLayer,
+                        WeightFormat.PLAIN,
+                        List.of(spec.inputs().beta(), spec.inputs().decay())),
                 loader.convolution(
                         "convolution" + ofLayer,
                         spec.convolution(),
                         List.of(
-                                spec.query().outputs(),
-                                spec.key().outputs(),
-                                spec.value().outputs())),
+                                spec.inputs().query().outputs(),
+                                spec.inputs().key().outputs(),
+                                spec.inputs().value().outputs())),
                 new Decay(
                         loader.exponentials("decay" + ofLayer, spec.rate()),
                         loader.perHead("bias of decay" + ofLayer, spec.decayBias())),

@@ -16,6 +16,7 @@ import nighttrain.executor.device.RecurrentOps.ScanShape;
 import nighttrain.executor.device.RecurrentOps.States;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.Mamba2;
+import nighttrain.io.spec.Mamba2.Inputs;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.StateFormat;
@@ -28,10 +29,10 @@ record Mamba2Block(Mamba2 spec, Placement placement, ScanShape shape, InAndOut e
 
     static Mamba2Block of(Mamba2 spec, Placement placement, ModelSpec model) {
         ScanShape shape = new ScanShape(
-                placement.share(spec.heads()),
-                spec.headDim(),
-                placement.share(spec.groups()),
-                spec.stateSize(),
+                placement.share(spec.heads().count()),
+                spec.heads().dim(),
+                placement.share(spec.heads().groups()),
+                spec.heads().stateSize(),
                 (float) spec.steps().least(),
                 (float) spec.steps().most());
         int inCols = shape.stepCol() + shape.heads();
@@ -40,7 +41,8 @@ record Mamba2Block(Mamba2 spec, Placement placement, ScanShape shape, InAndOut e
     }
 
     private static List<Linear> first(Mamba2 spec) {
-        return List.of(spec.value(), spec.in(), spec.out(), spec.gate(), spec.step());
+        Inputs inputs = spec.inputs();
+        return List.of(inputs.value(), inputs.in(), inputs.out(), inputs.gate(), inputs.step());
     }
 
     private BufferSpec projected() {
@@ -58,12 +60,12 @@ record Mamba2Block(Mamba2 spec, Placement placement, ScanShape shape, InAndOut e
 
     @Override
     public List<Divisible> divisibles() {
-        return List.of(new Divisible(spec.groups(), "groups of Mamba-2 heads"));
+        return List.of(new Divisible(spec.heads().groups(), "groups of Mamba-2 heads"));
     }
 
     @Override
     public Optional<String> indivisible() {
-        return spec.groups() == 1
+        return spec.heads().groups() == 1
                 ? Optional.of("outputs of this model's Mamba-2 layers are normed over all heads at once")
                 : Optional.empty();
     }
@@ -109,9 +111,9 @@ record Mamba2Block(Mamba2 spec, Placement placement, ScanShape shape, InAndOut e
                         "convolution" + ofLayer,
                         spec.convolution(),
                         List.of(
-                                spec.value().outputs(),
-                                spec.in().outputs(),
-                                spec.out().outputs())),
+                                spec.inputs().value().outputs(),
+                                spec.inputs().in().outputs(),
+                                spec.inputs().out().outputs())),
                 new Decay(
                         loader.exponentials("decay" + ofLayer, spec.rate()),
                         loader.perHead("bias of steps" + ofLayer, spec.stepBias())),

@@ -284,16 +284,14 @@ public enum Shapes {
     private static GatedDeltaNet deltaNet(String net, int keyDim, int valueDim) {
         int values = 2 * HEADS;
         return new GatedDeltaNet(
-                HEADS,
-                values,
-                keyDim,
-                valueDim,
-                Linear.of(net + "q_proj", HEADS * keyDim, HIDDEN, false),
-                Linear.of(net + "k_proj", HEADS * keyDim, HIDDEN, false),
-                Linear.of(net + "v_proj", values * valueDim, HIDDEN, false),
-                Linear.of(net + "g_proj", values * valueDim, HIDDEN, false),
-                Linear.of(net + "b_proj", values, HIDDEN, false),
-                Linear.of(net + "a_proj", values, HIDDEN, false),
+                new GatedDeltaNet.Heads(HEADS, values, keyDim, valueDim),
+                new GatedDeltaNet.Inputs(
+                        Linear.of(net + "q_proj", HEADS * keyDim, HIDDEN, false),
+                        Linear.of(net + "k_proj", HEADS * keyDim, HIDDEN, false),
+                        Linear.of(net + "v_proj", values * valueDim, HIDDEN, false),
+                        Linear.of(net + "g_proj", values * valueDim, HIDDEN, false),
+                        Linear.of(net + "b_proj", values, HIDDEN, false),
+                        Linear.of(net + "a_proj", values, HIDDEN, false)),
                 Convolution.of(net + "conv1d", 2 * HEADS * keyDim + values * valueDim, 4),
                 new Vector(net + "A_log", values, TensorSpec.Fill.ZERO),
                 new Vector(net + "dt_bias", values, TensorSpec.Fill.ONE),
@@ -306,15 +304,13 @@ public enum Shapes {
         int values = heads * VALUE_DIM;
         int ofGroups = HEADS * STATE_SIZE;
         return new Mamba2(
-                heads,
-                VALUE_DIM,
-                HEADS,
-                STATE_SIZE,
-                Linear.of(at + "x_proj", values, HIDDEN, false),
-                Linear.of(at + "b_proj", ofGroups, HIDDEN, false),
-                Linear.of(at + "c_proj", ofGroups, HIDDEN, false),
-                Linear.of(at + "z_proj", values, HIDDEN, false),
-                Linear.of(at + "dt_proj", heads, HIDDEN, false),
+                new Mamba2.Heads(heads, VALUE_DIM, HEADS, STATE_SIZE),
+                new Mamba2.Inputs(
+                        Linear.of(at + "x_proj", values, HIDDEN, false),
+                        Linear.of(at + "b_proj", ofGroups, HIDDEN, false),
+                        Linear.of(at + "c_proj", ofGroups, HIDDEN, false),
+                        Linear.of(at + "z_proj", values, HIDDEN, false),
+                        Linear.of(at + "dt_proj", heads, HIDDEN, false)),
                 new Convolution(at + "conv1d.weight", Optional.of(at + "conv1d.bias"), values + 2 * ofGroups, 4),
                 new Vector(at + "A_log", heads, TensorSpec.Fill.ZERO),
                 new Vector(at + "dt_bias", heads, TensorSpec.Fill.ONE),

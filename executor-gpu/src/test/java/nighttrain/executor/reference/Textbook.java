@@ -368,29 +368,32 @@ public final class Textbook {
 
     /** Gated delta net (arXiv 2412.06464): head by head, the text from its start to its end. */
     private double[][] deltas(double[][] x, String at, GatedDeltaNet net) {
-        int keys = net.keyHeads() * net.keyDim();
-        int values = net.valueHeads() * net.valueDim();
+        int keys = net.heads().keys() * net.heads().keyDim();
+        int values = net.heads().values() * net.heads().valueDim();
         float[] filter = checkpoint.values(at + "conv1d.weight", 2 * keys + values, 1, 4);
         float[] none = new float[2 * keys + values];
         double[][] q = convolved(linear(x, at + "q_proj", keys, false), filter, none, 0);
         double[][] k = convolved(linear(x, at + "k_proj", keys, false), filter, none, keys);
         double[][] v = convolved(linear(x, at + "v_proj", values, false), filter, none, 2 * keys);
-        double[][] beta = linear(x, at + "b_proj", net.valueHeads(), false);
-        double[][] decay = linear(x, at + "a_proj", net.valueHeads(), false);
+        double[][] beta = linear(x, at + "b_proj", net.heads().values(), false);
+        double[][] decay = linear(x, at + "a_proj", net.heads().values(), false);
         double[][] gate = linear(x, at + "g_proj", values, false);
-        float[] rates = checkpoint.values(at + "A_log", net.valueHeads());
-        float[] biases = checkpoint.values(at + "dt_bias", net.valueHeads());
-        float[] weight = checkpoint.values(at + "norm.weight", net.valueDim());
+        float[] rates = checkpoint.values(at + "A_log", net.heads().values());
+        float[] biases = checkpoint.values(at + "dt_bias", net.heads().values());
+        float[] weight = checkpoint.values(at + "norm.weight", net.heads().valueDim());
         double[][] mixed = new double[x.length][values];
-        for (int head = 0; head < net.valueHeads(); head++) {
-            int from = head * net.valueDim();
-            int keyHead = head * net.keyHeads() / net.valueHeads() * net.keyDim();
-            double[][] state = new double[net.keyDim()][net.valueDim()];
+        for (int head = 0; head < net.heads().values(); head++) {
+            int from = head * net.heads().valueDim();
+            int keyHead = head
+                    * net.heads().keys()
+                    / net.heads().values()
+                    * net.heads().keyDim();
+            double[][] state = new double[net.heads().keyDim()][net.heads().valueDim()];
             for (int t = 0; t < x.length; t++) {
-                double[] query = unit(q[t], keyHead, net.keyDim());
-                double[] key = unit(k[t], keyHead, net.keyDim());
+                double[] query = unit(q[t], keyHead, net.heads().keyDim());
+                double[] key = unit(k[t], keyHead, net.heads().keyDim());
                 double kept = Math.exp(-Math.exp(rates[head]) * Math.log(1 + Math.exp(decay[t][head] + biases[head])));
-                double[] out = new double[net.valueDim()];
+                double[] out = new double[net.heads().valueDim()];
                 for (int j = 0; j < out.length; j++) {
                     double known = 0;
                     for (int i = 0; i < key.length; i++) {
@@ -413,24 +416,27 @@ public final class Textbook {
 
     /** Mamba-2 (arXiv 2405.21060): head by head, the text from its start to its end. */
     private double[][] scanned(double[][] text, String at, Mamba2 mamba) {
-        int values = mamba.heads() * mamba.headDim();
-        int ofGroups = mamba.groups() * mamba.stateSize();
+        int values = mamba.heads().count() * mamba.heads().dim();
+        int ofGroups = mamba.heads().groups() * mamba.heads().stateSize();
         float[] filter = checkpoint.values(at + "conv1d.weight", values + 2 * ofGroups, 1, 4);
         float[] filterBias = checkpoint.values(at + "conv1d.bias", values + 2 * ofGroups);
         double[][] x = convolved(linear(text, at + "x_proj", values, false), filter, filterBias, 0);
         double[][] in = convolved(linear(text, at + "b_proj", ofGroups, false), filter, filterBias, values);
         double[][] out = convolved(linear(text, at + "c_proj", ofGroups, false), filter, filterBias, values + ofGroups);
         double[][] gate = linear(text, at + "z_proj", values, false);
-        double[][] step = linear(text, at + "dt_proj", mamba.heads(), false);
-        float[] rates = checkpoint.values(at + "A_log", mamba.heads());
-        float[] biases = checkpoint.values(at + "dt_bias", mamba.heads());
-        float[] skips = checkpoint.values(at + "D", mamba.heads());
+        double[][] step = linear(text, at + "dt_proj", mamba.heads().count(), false);
+        float[] rates = checkpoint.values(at + "A_log", mamba.heads().count());
+        float[] biases = checkpoint.values(at + "dt_bias", mamba.heads().count());
+        float[] skips = checkpoint.values(at + "D", mamba.heads().count());
         float[] weight = checkpoint.values(at + "norm.weight", values);
         double[][] mixed = new double[text.length][values];
         for (int column = 0; column < values; column++) {
-            int head = column / mamba.headDim();
-            int group = head * mamba.groups() / mamba.heads() * mamba.stateSize();
-            double[] state = new double[mamba.stateSize()];
+            int head = column / mamba.heads().dim();
+            int group = head
+                    * mamba.heads().groups()
+                    / mamba.heads().count()
+                    * mamba.heads().stateSize();
+            double[] state = new double[mamba.heads().stateSize()];
             for (int t = 0; t < text.length; t++) {
                 double time = Math.log(1 + Math.exp(step[t][head] + biases[head]));
                 time = Math.min(
@@ -444,7 +450,7 @@ public final class Textbook {
                 mixed[t][column] = y * gate[t][column] * sigmoid(gate[t][column]);
             }
         }
-        int width = values / mamba.groups();
+        int width = values / mamba.heads().groups();
         for (double[] row : mixed) {
             for (int from = 0; from < values; from += width) {
                 double square = Arrays.stream(row, from, from + width)

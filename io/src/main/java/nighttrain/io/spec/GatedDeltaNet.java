@@ -13,16 +13,8 @@ import nighttrain.io.spec.Parameter.Vector;
  * keys then have length 1, {@code beta = sigmoid(beta(x))}, {@code g = -e^rate softplus(decay(x) + decayBias)}. The output is normed by
  * head and multiplied by {@code silu(gate(x))}.
  *
- * @param keyHeads query and key heads; divides {@code valueHeads}
- * @param valueHeads value heads; head h reads query and key head {@code h / (valueHeads / keyHeads)}
- * @param keyDim width of a query or key head
- * @param valueDim width of a value head
- * @param query hidden to all query heads
- * @param key hidden to all key heads
- * @param value hidden to all value heads
- * @param gate hidden to a factor of every output
- * @param beta hidden to how far a value head's state is corrected
- * @param decay hidden to how much of a value head's state stays
+ * @param heads of queries and keys, and of values
+ * @param inputs what is made of a token
  * @param convolution of queries, keys and values side by side
  * @param rate of a value head's decay, as its logarithm
  * @param decayBias of a value head
@@ -30,31 +22,48 @@ import nighttrain.io.spec.Parameter.Vector;
  * @param output all value heads to hidden
  */
 public record GatedDeltaNet(
-        int keyHeads,
-        int valueHeads,
-        int keyDim,
-        int valueDim,
-        Linear query,
-        Linear key,
-        Linear value,
-        Linear gate,
-        Linear beta,
-        Linear decay,
-        Convolution convolution,
-        Vector rate,
-        Vector decayBias,
-        Norm norm,
-        Linear output)
+        Heads heads, Inputs inputs, Convolution convolution, Vector rate, Vector decayBias, Norm norm, Linear output)
         implements Mixer {
+    /**
+     * Value head h reads query and key head {@code h / (values / keys)}.
+     *
+     * @param keys query and key heads; divides {@code values}
+     * @param values value heads
+     * @param keyDim width of a query or key head
+     * @param valueDim width of a value head
+     */
+    public record Heads(int keys, int values, int keyDim, int valueDim) {}
+
+    /**
+     * @param query hidden to all query heads
+     * @param key hidden to all key heads
+     * @param value hidden to all value heads
+     * @param gate hidden to a factor of every output
+     * @param beta hidden to how far a value head's state is corrected
+     * @param decay hidden to how much of a value head's state stays
+     */
+    public record Inputs(Linear query, Linear key, Linear value, Linear gate, Linear beta, Linear decay) {}
+
     @Override
     public List<Parameter> parameters() {
-        return List.of(query, key, value, gate, beta, decay, convolution, rate, decayBias, norm, output);
+        return List.of(
+                inputs.query,
+                inputs.key,
+                inputs.value,
+                inputs.gate,
+                inputs.beta,
+                inputs.decay,
+                convolution,
+                rate,
+                decayBias,
+                norm,
+                output);
     }
 
     @Override
     public String shape() {
-        return "gated delta net of " + valueHeads + " heads (" + keyHeads + " QK) of "
-                + (keyDim == valueDim ? "" + valueDim : keyDim + " x " + valueDim);
+        return "gated delta net of " + heads.values + " heads (" + heads.keys + " QK) of "
+                + (heads.keyDim == heads.valueDim ? "" + heads.valueDim : heads.keyDim + " x " + heads.valueDim);
     }
 
     @Override
@@ -65,6 +74,7 @@ public record GatedDeltaNet(
     /** The states of all value heads, and the tokens that the convolution still sees. */
     @Override
     public long stateElements() {
-        return (long) valueHeads * keyDim * valueDim + (long) convolution.channels() * (convolution.width() - 1);
+        return (long) heads.values * heads.keyDim * heads.valueDim
+                + (long) convolution.channels() * (convolution.width() - 1);
     }
 }

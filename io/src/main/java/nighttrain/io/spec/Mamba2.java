@@ -12,15 +12,8 @@ import nighttrain.io.spec.Parameter.Vector;
  * in (t x)^T; y = S^T out + skip x} with {@code t = clamp(softplus(step(h) + stepBias))}. Values x, in (B) and out (C) pass a short
  * convolution and SiLU. The output is multiplied by {@code silu(gate(h))} and then normed, by group.
  *
- * @param heads of values
- * @param headDim width of a head
- * @param groups of heads, which share {@code in} and {@code out}; divides {@code heads}
- * @param stateSize width of {@code in} and {@code out} of one group
- * @param value hidden to the values of all heads
- * @param in hidden to how values enter the states of all groups
- * @param out hidden to how the states of all groups are read
- * @param gate hidden to a factor of every output
- * @param step hidden to the length of a head's time step
+ * @param heads of values, and their groups
+ * @param inputs what is made of a token
  * @param convolution of values, {@code in} and {@code out} side by side
  * @param rate of a head's decay, as its logarithm
  * @param stepBias of a head
@@ -30,15 +23,8 @@ import nighttrain.io.spec.Parameter.Vector;
  * @param output all heads to hidden
  */
 public record Mamba2(
-        int heads,
-        int headDim,
-        int groups,
-        int stateSize,
-        Linear value,
-        Linear in,
-        Linear out,
-        Linear gate,
-        Linear step,
+        Heads heads,
+        Inputs inputs,
         Convolution convolution,
         Vector rate,
         Vector stepBias,
@@ -47,6 +33,23 @@ public record Mamba2(
         Norm norm,
         Linear output)
         implements Mixer {
+    /**
+     * @param count of values
+     * @param dim width of a head
+     * @param groups of heads, which share {@code in} and {@code out}; divides {@code count}
+     * @param stateSize width of {@code in} and {@code out} of one group
+     */
+    public record Heads(int count, int dim, int groups, int stateSize) {}
+
+    /**
+     * @param value hidden to the values of all heads
+     * @param in hidden to how values enter the states of all groups
+     * @param out hidden to how the states of all groups are read
+     * @param gate hidden to a factor of every output
+     * @param step hidden to the length of a head's time step
+     */
+    public record Inputs(Linear value, Linear in, Linear out, Linear gate, Linear step) {}
+
     /** The bounds of a time step. */
     public record Steps(double least, double most) {
         /** None. */
@@ -55,12 +58,23 @@ public record Mamba2(
 
     @Override
     public List<Parameter> parameters() {
-        return List.of(value, in, out, gate, step, convolution, rate, stepBias, skip, norm, output);
+        return List.of(
+                inputs.value,
+                inputs.in,
+                inputs.out,
+                inputs.gate,
+                inputs.step,
+                convolution,
+                rate,
+                stepBias,
+                skip,
+                norm,
+                output);
     }
 
     @Override
     public String shape() {
-        return "Mamba-2 of " + heads + " heads of " + headDim + " x " + stateSize;
+        return "Mamba-2 of " + heads.count + " heads of " + heads.dim + " x " + heads.stateSize;
     }
 
     @Override
@@ -71,6 +85,7 @@ public record Mamba2(
     /** The states of all heads, and the tokens that the convolution still sees. */
     @Override
     public long stateElements() {
-        return (long) heads * headDim * stateSize + (long) convolution.channels() * (convolution.width() - 1);
+        return (long) heads.count * heads.dim * heads.stateSize
+                + (long) convolution.channels() * (convolution.width() - 1);
     }
 }

@@ -149,8 +149,9 @@ final class KernelUses {
     }
 
     private static Stream<KernelSource> scan(Mamba2 mamba) {
+        Mamba2.Heads heads = mamba.heads();
         ScanShape shape = new ScanShape(
-                mamba.heads(), mamba.headDim(), mamba.groups(), mamba.stateSize(), 0, Float.POSITIVE_INFINITY);
+                heads.count(), heads.dim(), heads.groups(), heads.stateSize(), 0, Float.POSITIVE_INFINITY);
         Stream<KernelSource> chunks = ScanBlock.cutsIntoChunks(shape, shape.stepCol() + shape.heads())
                 ? Stream.of(new KernelSource(
                         "selective_scan_chunks.cu", ScanBlock.ofChunks(shape).defines()))
@@ -168,7 +169,8 @@ final class KernelUses {
     }
 
     private static Stream<KernelSource> delta(GatedDeltaNet net, boolean hopper) {
-        DeltaShape shape = new DeltaShape(net.keyHeads(), net.valueHeads(), net.keyDim(), net.valueDim());
+        GatedDeltaNet.Heads heads = net.heads();
+        DeltaShape shape = new DeltaShape(heads.keys(), heads.values(), heads.keyDim(), heads.valueDim());
         int cols = shape.qkvCols() + shape.valueCols();
         Stream<KernelSource> chunks = DeltaChunks.serves(shape, cols)
                 ? Stream.of(
@@ -182,7 +184,7 @@ final class KernelUses {
                                 CudaRecurrentOps.convolutionDefines(
                                         8, net.convolution().width())),
                         new KernelSource("gated_delta.cu", CudaRecurrentOps.deltaDefines(shape, cols)),
-                        gates(net.valueDim(), shape.valueCols())),
+                        gates(shape.valueDim(), shape.valueCols())),
                 chunks);
     }
 

@@ -2,6 +2,8 @@ package nighttrain.io.spec.families;
 
 import nighttrain.io.UserError;
 import nighttrain.io.spec.GatedDeltaNet;
+import nighttrain.io.spec.GatedDeltaNet.Heads;
+import nighttrain.io.spec.GatedDeltaNet.Inputs;
 import nighttrain.io.spec.Parameter.Convolution;
 import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.Parameter.Linear.Order;
@@ -17,23 +19,20 @@ import nighttrain.io.spec.TensorSpec.Fill;
  * @param width of the convolution
  * @param epsilon of its norm
  */
-record DeltaNetLayout(int keyHeads, int valueHeads, int keyDim, int valueDim, int hidden, int width, double epsilon) {
+record DeltaNetLayout(Heads heads, int hidden, int width, double epsilon) {
     static DeltaNetLayout of(ConfigJson json, int hidden, double epsilon) {
-        DeltaNetLayout layout = new DeltaNetLayout(
+        Heads heads = new Heads(
                 json.size("linear_num_key_heads", 16),
                 json.size("linear_num_value_heads", 32),
                 json.size("linear_key_head_dim", 128),
-                json.size("linear_value_head_dim", 128),
-                hidden,
-                json.size("linear_conv_kernel_dim", 4),
-                epsilon);
-        if (layout.valueHeads % layout.keyHeads != 0) {
+                json.size("linear_value_head_dim", 128));
+        if (heads.values() % heads.keys() != 0) {
             throw UserError.of(
                     "bad linear_num_key_heads in " + json.file(),
-                    layout.keyHeads,
-                    "must divide linear_num_value_heads, " + layout.valueHeads + "; correct it");
+                    heads.keys(),
+                    "must divide linear_num_value_heads, " + heads.values() + "; correct it");
         }
-        return layout;
+        return new DeltaNetLayout(heads, hidden, json.size("linear_conv_kernel_dim", 4), epsilon);
     }
 
     /** Queries, keys and values in one tensor, all heads of each side by side; gates, betas and decays in their own (Qwen 3.5). */
@@ -41,12 +40,13 @@ record DeltaNetLayout(int keyHeads, int valueHeads, int keyDim, int valueDim, in
         int mixed = 2 * keys() + values();
         return net(
                 at,
-                part(at + "in_proj_qkv", keys(), new Storage(0, mixed, false)),
-                part(at + "in_proj_qkv", keys(), new Storage(keys(), mixed, false)),
-                part(at + "in_proj_qkv", values(), new Storage(2 * keys(), mixed, false)),
-                Linear.of(at + "in_proj_z", values(), hidden, false),
-                Linear.of(at + "in_proj_b", valueHeads, hidden, false),
-                Linear.of(at + "in_proj_a", valueHeads, hidden, false));
+                new Inputs(
+                        part(at + "in_proj_qkv", keys(), new Storage(0, mixed, false)),
+                        part(at + "in_proj_qkv", keys(), new Storage(keys(), mixed, false)),
+                        part(at + "in_proj_qkv", values(), new Storage(2 * keys(), mixed, false)),
+                        Linear.of(at + "in_proj_z", values(), hidden, false),
+                        Linear.of(at + "in_proj_b", heads.values(), hidden, false),
+                        Linear.of(at + "in_proj_a", heads.values(), hidden, false)));
     }
 
     /**
@@ -54,56 +54,50 @@ record DeltaNetLayout(int keyHeads, int valueHeads, int keyDim, int valueDim, in
      * and their decays (Qwen 3 Next).
      */
     GatedDeltaNet byKeyHead(String at) {
-        int readers = valueHeads / keyHeads;
-        int ofReaders = readers * valueDim;
-        int group = 2 * keyDim + 2 * ofReaders;
+        int readers = heads.values() / heads.keys();
+        int ofReaders = readers * heads.valueDim();
+        int group = 2 * heads.keyDim() + 2 * ofReaders;
         String mixed = at + "in_proj_qkvz";
         String steps = at + "in_proj_ba";
         return net(
                 at,
-                grouped(mixed, 0, keyDim, group),
-                grouped(mixed, keyDim, keyDim, group),
-                grouped(mixed, 2 * keyDim, ofReaders, group),
-                grouped(mixed, 2 * keyDim + ofReaders, ofReaders, group),
-                grouped(steps, 0, readers, 2 * readers),
-                grouped(steps, readers, readers, 2 * readers));
+                new Inputs(
+                        grouped(mixed, 0, heads.keyDim(), group),
+                        grouped(mixed, heads.keyDim(), heads.keyDim(), group),
+                        grouped(mixed, 2 * heads.keyDim(), ofReaders, group),
+                        grouped(mixed, 2 * heads.keyDim() + ofReaders, ofReaders, group),
+                        grouped(steps, 0, readers, 2 * readers),
+                        grouped(steps, readers, readers, 2 * readers)));
     }
 
     private int keys() {
-        return keyHeads * keyDim;
+        return heads.keys() * heads.keyDim();
     }
 
     private int values() {
-        return valueHeads * valueDim;
+        return heads.values() * heads.valueDim();
     }
 
     /** Of every key head's {@code group} outputs, {@code length} from {@code first} on. */
     private Linear grouped(String name, int first, int length, int group) {
         return part(
-                name, keyHeads * length, new Storage(first, new Order.Runs(length, group), keyHeads * group, false));
+                name,
+                heads.keys() * length,
+                new Storage(first, new Order.Runs(length, group), heads.keys() * group, false));
     }
 
     private Linear part(String name, int outputs, Storage storage) {
         return Linear.of(name, outputs, hidden, false).storedAs(storage);
     }
 
-    private GatedDeltaNet net(
-            String at, Linear query, Linear key, Linear value, Linear gate, Linear beta, Linear decay) {
+    private GatedDeltaNet net(String at, Inputs inputs) {
         return new GatedDeltaNet(
-                keyHeads,
-                valueHeads,
-                keyDim,
-                valueDim,
-                query,
-                key,
-                value,
-                gate,
-                beta,
-                decay,
+                heads,
+                inputs,
                 Convolution.of(at + "conv1d", 2 * keys() + values(), width),
-                new Vector(at + "A_log", valueHeads, Fill.ZERO),
-                new Vector(at + "dt_bias", valueHeads, Fill.ONE),
-                Norm.rms(at + "norm", valueDim, epsilon),
+                new Vector(at + "A_log", heads.values(), Fill.ZERO),
+                new Vector(at + "dt_bias", heads.values(), Fill.ONE),
+                Norm.rms(at + "norm", heads.valueDim(), epsilon),
                 Linear.of(at + "out_proj", hidden, values(), false));
     }
 }

@@ -173,15 +173,13 @@ final class GraniteHybrid {
             int all = 2 * values + 2 * ofGroups + heads;
             int convolved = values + 2 * ofGroups;
             return new Mamba2(
-                    heads,
-                    headDim,
-                    groups,
-                    stateSize,
-                    part(at, hidden, values, values, all),
-                    part(at, hidden, 2 * values, ofGroups, all),
-                    part(at, hidden, 2 * values + ofGroups, ofGroups, all),
-                    part(at, hidden, 0, values, all),
-                    part(at, hidden, values + convolved, heads, all),
+                    new Mamba2.Heads(heads, headDim, groups, stateSize),
+                    new Mamba2.Inputs(
+                            part(at, hidden, values, values, all),
+                            part(at, hidden, 2 * values, ofGroups, all),
+                            part(at, hidden, 2 * values + ofGroups, ofGroups, all),
+                            part(at, hidden, 0, values, all),
+                            part(at, hidden, values + convolved, heads, all)),
                     new Convolution(
                             at + "conv1d.weight",
                             convolutionBias ? Optional.of(at + "conv1d.bias") : Optional.empty(),

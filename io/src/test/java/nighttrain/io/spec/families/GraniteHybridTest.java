@@ -72,11 +72,15 @@ class GraniteHybridTest {
     void defaults() {
         ModelSpec spec = small().read();
         assertThat(mixers(spec)).isEqualTo("mmmm");
-        assertThat(mamba(spec).headDim()).as("twice the hidden size by heads").isEqualTo(8);
-        assertThat(mamba(spec).stateSize()).isEqualTo(256);
+        assertThat(mamba(spec).heads().dim())
+                .as("twice the hidden size by heads")
+                .isEqualTo(8);
+        assertThat(mamba(spec).heads().stateSize()).isEqualTo(256);
         assertThat(mamba(spec).convolution().bias()).isPresent();
         assertThat(spec.kvElementsPerToken()).isZero();
-        assertThat(mamba(small().with("mamba_d_head", "\"auto\"").read()).headDim())
+        assertThat(mamba(small().with("mamba_d_head", "\"auto\"").read())
+                        .heads()
+                        .dim())
                 .isEqualTo(8);
     }
 
@@ -148,12 +152,12 @@ class GraniteHybridTest {
     @Test
     void partsOfFusedTensors() {
         Mamba2 mamba = mamba(small().with("mamba_d_state", "6").read());
-        assertThat(mamba.gate().storage().firstOutput()).isZero();
-        assertThat(mamba.value().storage().firstOutput()).isEqualTo(64);
-        assertThat(mamba.in().storage().firstOutput()).isEqualTo(128);
-        assertThat(mamba.out().storage().firstOutput()).isEqualTo(134);
-        assertThat(mamba.step().storage().firstOutput()).isEqualTo(140);
-        assertThat(mamba.step().storage().outputs()).isEqualTo(148);
+        assertThat(mamba.inputs().gate().storage().firstOutput()).isZero();
+        assertThat(mamba.inputs().value().storage().firstOutput()).isEqualTo(64);
+        assertThat(mamba.inputs().in().storage().firstOutput()).isEqualTo(128);
+        assertThat(mamba.inputs().out().storage().firstOutput()).isEqualTo(134);
+        assertThat(mamba.inputs().step().storage().firstOutput()).isEqualTo(140);
+        assertThat(mamba.inputs().step().storage().outputs()).isEqualTo(148);
     }
 
     @Test

@@ -133,7 +133,7 @@ class Qwen35Test {
                         "dt_bias [4]",
                         "norm.weight [6]",
                         "out_proj.weight [32, 24]");
-        assertThat(deltaNet(spec).value().storage().firstOutput()).isEqualTo(32);
+        assertThat(deltaNet(spec).inputs().value().storage().firstOutput()).isEqualTo(32);
     }
 
     @Test

@@ -108,12 +108,12 @@ class Qwen3NextTest {
                         "norm.weight [6]",
                         "out_proj.weight [32, 24]");
         GatedDeltaNet net = deltaNet(spec);
-        assertPart(net.query(), 16, new Storage(0, new Order.Runs(8, 40), 80, false));
-        assertPart(net.key(), 16, new Storage(8, new Order.Runs(8, 40), 80, false));
-        assertPart(net.value(), 24, new Storage(16, new Order.Runs(12, 40), 80, false));
-        assertPart(net.gate(), 24, new Storage(28, new Order.Runs(12, 40), 80, false));
-        assertPart(net.beta(), 4, new Storage(0, new Order.Runs(2, 4), 8, false));
-        assertPart(net.decay(), 4, new Storage(2, new Order.Runs(2, 4), 8, false));
+        assertPart(net.inputs().query(), 16, new Storage(0, new Order.Runs(8, 40), 80, false));
+        assertPart(net.inputs().key(), 16, new Storage(8, new Order.Runs(8, 40), 80, false));
+        assertPart(net.inputs().value(), 24, new Storage(16, new Order.Runs(12, 40), 80, false));
+        assertPart(net.inputs().gate(), 24, new Storage(28, new Order.Runs(12, 40), 80, false));
+        assertPart(net.inputs().beta(), 4, new Storage(0, new Order.Runs(2, 4), 8, false));
+        assertPart(net.inputs().decay(), 4, new Storage(2, new Order.Runs(2, 4), 8, false));
     }
 
     private static void assertPart(Linear part, int outputs, Storage storage) {
