@@ -6,7 +6,6 @@ import java.util.Optional;
 import java.util.function.Function;
 import nighttrain.jobs.compare.CompareResult.CellResult;
 import nighttrain.jobs.compare.CompareResult.CellResult.Spread;
-import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import nighttrain.pipeline.report.BarChart;
 import nighttrain.pipeline.report.BarChart.Bar;
 import nighttrain.pipeline.report.BarChart.Group;

@@ -6,8 +6,6 @@ import java.util.List;
 import nighttrain.executor.EngineConfig;
 import nighttrain.executor.Engines;
 import nighttrain.jobs.compare.CompareResult.Failure;
-import nighttrain.jobs.compare.Comparison.NamedWorkload;
-import nighttrain.jobs.compare.Site.Assignment;
 import nighttrain.pipeline.cluster.LoneExecutor;
 import nighttrain.pipeline.host.EngineHost;
 import org.slf4j.Logger;

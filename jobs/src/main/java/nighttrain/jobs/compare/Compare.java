@@ -17,7 +17,6 @@ import nighttrain.jobs.compare.Cell.Visit;
 import nighttrain.jobs.compare.CompareResult.Failure;
 import nighttrain.jobs.compare.Comparison.Candidate;
 import nighttrain.jobs.compare.Comparison.Choice;
-import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import nighttrain.pipeline.job.Files;
 import nighttrain.pipeline.job.Fingerprint;
 import nighttrain.pipeline.job.JobFolder;

@@ -18,7 +18,6 @@ import nighttrain.jobs.compare.Cell.Visit;
 import nighttrain.jobs.compare.CompareResult.CellResult;
 import nighttrain.jobs.compare.CompareResult.CellResult.Spread;
 import nighttrain.jobs.compare.CompareResult.Failure;
-import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import nighttrain.jobs.compare.FinishedRound.Opened;
 import nighttrain.pipeline.job.Files;
 import nighttrain.pipeline.job.JobFolder;

@@ -8,7 +8,6 @@ import nighttrain.jobs.cli.Figures;
 import nighttrain.jobs.compare.CompareResult.CellResult;
 import nighttrain.jobs.compare.CompareResult.CellResult.Spread;
 import nighttrain.jobs.compare.CompareResult.Failure;
-import nighttrain.jobs.compare.Comparison.NamedWorkload;
 
 /** What {@code compare} prints: a block for each workload, a line for each cell, medians over the rounds. */
 final class CompareTable {

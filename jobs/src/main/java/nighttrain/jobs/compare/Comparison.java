@@ -1,6 +1,5 @@
 package nighttrain.jobs.compare;
 
-import java.io.Serializable;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -9,9 +8,7 @@ import nighttrain.executor.EngineConfig;
 import nighttrain.executor.EngineConfig.GpuConfig;
 import nighttrain.executor.Layout;
 import nighttrain.io.UserError;
-import nighttrain.jobs.bench.Workload;
 import nighttrain.jobs.compare.Cell.Visit;
-import nighttrain.jobs.compare.Site.Assignment;
 
 /**
  * What is compared: every candidate on every layout under every workload, the same prompts each time.
@@ -165,14 +162,6 @@ public record Comparison(
      * @param model checkpoint directory, or one with a config.json where weights are random
      */
     public record Candidate(String name, Path model) {}
-
-    /**
-     * A workload of a comparison.
-     *
-     * @param name what the comparison calls it: {@code 1024/128}
-     * @param workload what each round of it asks
-     */
-    public record NamedWorkload(String name, Workload workload) implements Serializable {}
 
     /**
      * Figures that others measured on their machine.

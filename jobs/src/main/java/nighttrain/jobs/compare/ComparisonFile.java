@@ -16,7 +16,6 @@ import nighttrain.jobs.bench.BenchOptions;
 import nighttrain.jobs.cli.YamlFile;
 import nighttrain.jobs.compare.Comparison.Candidate;
 import nighttrain.jobs.compare.Comparison.Measuring;
-import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import nighttrain.jobs.compare.Comparison.PublishedTable;
 import nighttrain.pipeline.settings.Setting;
 import nighttrain.pipeline.settings.Settings;

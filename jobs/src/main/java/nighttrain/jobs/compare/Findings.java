@@ -10,7 +10,6 @@ import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import nighttrain.jobs.compare.CompareResult.CellResult;
 import nighttrain.jobs.compare.CompareResult.CellResult.Spread;
-import nighttrain.jobs.compare.Comparison.NamedWorkload;
 
 /** What a comparison says in words: a person who reads nothing else must not go home with the wrong answer. */
 public final class Findings {

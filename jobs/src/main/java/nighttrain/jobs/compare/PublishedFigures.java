@@ -9,7 +9,6 @@ import java.util.regex.Pattern;
 import nighttrain.executor.Layout;
 import nighttrain.jobs.compare.Cell.Visit;
 import nighttrain.jobs.compare.CompareResult.CellResult.Spread;
-import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import nighttrain.jobs.compare.Comparison.PublishedTable;
 import nighttrain.pipeline.report.BarChart;
 import nighttrain.pipeline.report.BarChart.Bar;

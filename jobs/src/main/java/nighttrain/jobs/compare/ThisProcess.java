@@ -11,9 +11,7 @@ import nighttrain.jobs.bench.Round;
 import nighttrain.jobs.bench.Workload.RandomPrompts;
 import nighttrain.jobs.compare.Cell.Visit;
 import nighttrain.jobs.compare.CompareResult.Failure;
-import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import nighttrain.jobs.compare.FinishedRound.Opened;
-import nighttrain.jobs.compare.Site.Assignment;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

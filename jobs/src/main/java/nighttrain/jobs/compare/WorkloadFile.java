@@ -13,7 +13,6 @@ import nighttrain.jobs.bench.BenchOptions;
 import nighttrain.jobs.bench.Workload;
 import nighttrain.jobs.bench.Workload.FixedPrompts;
 import nighttrain.jobs.bench.Workload.RandomWorkload;
-import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import nighttrain.jobs.compare.ComparisonFile.Tree;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.parquet.example.data.Group;

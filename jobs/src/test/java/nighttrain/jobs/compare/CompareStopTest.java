@@ -15,7 +15,6 @@ import nighttrain.jobs.compare.Compare.Listener;
 import nighttrain.jobs.compare.Compare.RoundJournal;
 import nighttrain.jobs.compare.CompareResult.Failure;
 import nighttrain.jobs.compare.Comparison.Choice;
-import nighttrain.jobs.compare.Site.Assignment;
 import nighttrain.pipeline.job.JobFolder;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.io.TempDir;

@@ -17,7 +17,6 @@ import nighttrain.jobs.compare.Cell.Visit;
 import nighttrain.jobs.compare.CompareResult.Failure;
 import nighttrain.jobs.compare.Comparison.Candidate;
 import nighttrain.jobs.compare.Comparison.Measuring;
-import nighttrain.jobs.compare.Comparison.NamedWorkload;
 import nighttrain.jobs.compare.Comparison.PublishedTable;
 import nighttrain.jobs.compare.FinishedRound.Opened;
 

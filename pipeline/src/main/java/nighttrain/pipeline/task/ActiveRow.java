@@ -5,7 +5,6 @@ import java.util.List;
 import java.util.Optional;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
-import nighttrain.pipeline.task.RequestBuilder.StopStringMatcher;
 
 /** A row that a task has taken: its requests, of which the engine gets one after the other, and their generations. */
 final class ActiveRow {

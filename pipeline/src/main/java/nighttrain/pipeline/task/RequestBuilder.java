@@ -14,8 +14,6 @@ import nighttrain.executor.request.GenerationRequest.TokenConstraint;
 import nighttrain.io.UserError;
 import nighttrain.io.constraint.TokenAutomaton;
 import nighttrain.io.table.Summary.Incidents;
-import nighttrain.io.text.StopStrings;
-import nighttrain.io.text.Tokenizer;
 import nighttrain.pipeline.host.HostedModel;
 import nighttrain.pipeline.row.RowFault;
 import nighttrain.pipeline.row.RowRequest;
@@ -133,31 +131,5 @@ final class RequestBuilder {
         long z = (bits ^ (bits >>> 30)) * 0xbf58476d1ce4e5b9L;
         z = (z ^ (z >>> 27)) * 0x94d049bb133111ebL;
         return z ^ (z >>> 31);
-    }
-
-    /** Ends one generation at a stop string and keeps the text before it. A stop string may be a special token. */
-    static final class StopStringMatcher implements StopCheck {
-        private final StopStrings strings;
-        private volatile boolean stopped;
-
-        StopStringMatcher(Tokenizer tokenizer, List<String> stop) {
-            this.strings = tokenizer.newStopStrings(stop);
-        }
-
-        @Override
-        public boolean stopsAfter(int token) {
-            stopped = strings.push(token);
-            return stopped;
-        }
-
-        /** Whether a stop string occurred. */
-        boolean stopped() {
-            return stopped;
-        }
-
-        /** The text before the stop string. */
-        String text() {
-            return strings.text();
-        }
     }
 }

@@ -18,7 +18,6 @@ import nighttrain.pipeline.row.RowFault;
 import nighttrain.pipeline.row.RowKind;
 import nighttrain.pipeline.row.RowKind.Output;
 import nighttrain.pipeline.task.ActiveRow.Request;
-import nighttrain.pipeline.task.RequestBuilder.StopStringMatcher;
 
 /** Makes result rows of the engine's answers. */
 final class ResultBuilder {
