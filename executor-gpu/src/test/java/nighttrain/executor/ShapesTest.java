@@ -177,6 +177,19 @@ class ShapesTest {
                         "model.tracks.7.layers.3.self_attn.q_proj.weight");
     }
 
+    /** The heads and experts of all tracks in one stream: as many parameters but for norms, an eighth of the synchronisations. */
+    @Test
+    void mixturesOfTracksAndWithoutAreTwins() {
+        ModelFootprint dense = ModelFootprint.of(shape("dense-moe-large"));
+        ModelFootprint tracks = ModelFootprint.of(shape("pt-moe-large"));
+        long norms = 48L * 2 * (2_048 + 128);
+        assertThat(tracks.parameters() - dense.parameters()).isEqualTo(7 * norms);
+        assertThat(tracks.activeParameters() - dense.activeParameters()).isEqualTo(7 * norms);
+        assertThat(tracks.kvElementsPerToken()).isEqualTo(dense.kvElementsPerToken());
+        assertThat(dense.blockingSyncs()).isEqualTo(96);
+        assertThat(tracks.blockingSyncs()).isEqualTo(12);
+    }
+
     /** As published: 3.19 billion parameters. */
     @Test
     void granite4HMicro() {

@@ -1,6 +1,5 @@
 package nighttrain.executor.benchmark;
 
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -10,8 +9,10 @@ import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import nighttrain.executor.benchmark.SwitchedSums.Mode;
 import nighttrain.executor.cache.CacheLayout;
+import nighttrain.executor.cache.CacheSpec;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Device.GraphRecorder.CapturedGraph;
 import nighttrain.executor.device.cuda.CudaDevices;
@@ -19,16 +20,15 @@ import nighttrain.executor.model.Decoder;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.StepLimits;
 import nighttrain.io.checkpoint.Checkpoint;
-import nighttrain.io.checkpoint.Checkpoints;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Steps of one shape over all GPUs of this machine, random weights: with sums and without (the bound that communication is held
  * against), in turn; medians in milliseconds. A decode step is a recording.
- * {@code -Dbench.brief=true}: three steps of the six.
+ * {@code -Dbench.shapes=dense-30b,track-30b-d8 -Dbench.brief=true}: three steps of the six.
  */
 @Tag("gpu")
 @Tag("benchmark")
@@ -42,31 +42,31 @@ class GpuArchitectureBenchmark {
     private static final int PREFILL_ROUNDS = 3;
     private static final int DECODE_ROUNDS = 15;
     private static final StepLimits LIMITS = new StepLimits(SEQUENCES, PREFILL_TOKENS, 0, LONGEST);
-    private static final CacheLayout LAYOUT = CacheLayout.ofPages(Steps.PAGE_TOKENS, KV_TOKENS / Steps.PAGE_TOKENS);
+
+    static Stream<String> shapes() {
+        return Stream.of(System.getProperty(
+                        "bench.shapes",
+                        "dense-30b,track-30b-d8,track-30b-d4,track-30b-d2,ladder-30b,parallel-30b,kraken-30b,desync-30b,delayed-30b")
+                .split(","));
+    }
 
     @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "dense-30b",
-                "track-30b-d8",
-                "track-30b-d4",
-                "track-30b-d2",
-                "ladder-30b",
-                "parallel-30b",
-                "kraken-30b",
-                "desync-30b",
-                "delayed-30b"
-            })
+    @MethodSource("shapes")
     void milliseconds(String shape) {
         int gpus = Integer.getInteger("bench.gpus", CudaDevices.count());
+        Checkpoint checkpoint = Steps.weights(shape);
+        CacheLayout layout = CacheLayout.of(
+                CacheSpec.of(checkpoint.spec(), gpus, Short.BYTES, LIMITS.maxModelLen()),
+                Steps.PAGE_TOKENS,
+                KV_TOKENS / Steps.PAGE_TOKENS,
+                SEQUENCES);
         List<Device> devices =
-                CudaDevices.ranks(IntStream.range(0, gpus).boxed().toList(), LIMITS, LAYOUT);
+                CudaDevices.ranks(IntStream.range(0, gpus).boxed().toList(), LIMITS, layout);
         CyclicBarrier together = new CyclicBarrier(gpus);
-        try (Checkpoint checkpoint =
-                Checkpoints.dummy(Path.of(System.getProperty("nighttrain.root"), "conf", "shapes", shape))) {
+        try (checkpoint) {
             List<CompletableFuture<Void>> ranks = devices.stream()
                     .map(device -> CompletableFuture.runAsync(
-                            () -> new Rank(shape, checkpoint, device, together).run(),
+                            () -> new Rank(shape, checkpoint, layout, device, together).run(),
                             Executors.newSingleThreadExecutor()))
                     .toList();
             ranks.forEach(CompletableFuture::join);
@@ -81,14 +81,17 @@ class GpuArchitectureBenchmark {
         private final CyclicBarrier together;
         private final SwitchedSums sums;
         private final Decoder decoder;
+        private final int groups;
 
-        private Rank(String shape, Checkpoint checkpoint, Device device, CyclicBarrier together) {
+        private Rank(
+                String shape, Checkpoint checkpoint, CacheLayout layout, Device device, CyclicBarrier together) {
             this.shape = shape;
             this.device = device;
             this.together = together;
             this.sums = new SwitchedSums(device.communicator());
             long start = System.nanoTime();
-            this.decoder = Decoder.load(checkpoint, sums.in(device), LIMITS, LAYOUT);
+            this.decoder = Decoder.load(checkpoint, sums.in(device), LIMITS, layout);
+            this.groups = layout.groups().size();
             say("loaded in %.1f s".formatted((System.nanoTime() - start) / 1e9));
         }
 
@@ -99,13 +102,13 @@ class GpuArchitectureBenchmark {
         }
 
         private void run() {
-            prefill("prefill 8 x 1024", Steps.prefill(8, 1024));
-            decode("decode 64 at 1088", Steps.decode(64, 1088));
-            decode("decode 256 at 1088", Steps.decode(256, 1088));
+            prefill("prefill 8 x 1024", Steps.prefill(groups, 8, 1024));
+            decode("decode 64 at 1088", Steps.decode(groups, 64, 1088));
+            decode("decode 256 at 1088", Steps.decode(groups, 256, 1088));
             if (!BRIEF) {
-                prefill("prefill 2 x 4096", Steps.prefill(2, 4096));
-                decode("decode 1 at 1088", Steps.decode(1, 1088));
-                decode("decode 64 at 4160", Steps.decode(64, 4160));
+                prefill("prefill 2 x 4096", Steps.prefill(groups, 2, 4096));
+                decode("decode 1 at 1088", Steps.decode(groups, 1, 1088));
+                decode("decode 64 at 4160", Steps.decode(groups, 64, 4160));
             }
         }
 

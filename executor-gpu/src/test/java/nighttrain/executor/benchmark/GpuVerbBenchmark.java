@@ -72,14 +72,15 @@ class GpuVerbBenchmark {
                 Device device = CudaDevices.ranks(List.of(0), limits, layout).get(0)) {
             Decoder decoder = Decoder.load(checkpoint, timed(device), limits, layout);
             System.out.printf("loaded in %.1f s%n", (System.nanoTime() - start) / 1e9);
-            measure("prefill, one sequence of 8192", device, decoder, Steps.prefill(1, PREFILL_TOKENS));
+            int groups = layout.groups().size();
+            measure("prefill, one sequence of 8192", device, decoder, Steps.prefill(groups, 1, PREFILL_TOKENS));
             Times prefilled = measure(
                     "prefill, 8 sequences of 1024",
                     device,
                     decoder,
-                    Steps.prefill(PREFILLED, PREFILL_TOKENS / PREFILLED));
+                    Steps.prefill(groups, PREFILLED, PREFILL_TOKENS / PREFILLED));
             String decode = "decode, batch " + batch + ", context " + context;
-            Times decoded = measure(decode, device, decoder, Steps.decode(batch, context));
+            Times decoded = measure(decode, device, decoder, Steps.decode(groups, batch, context));
             Roofline roofline = new Roofline(checkpoint.spec(), 1, peakRates);
             device.expertOps()
                     .map(ExpertOps::load)

@@ -32,19 +32,30 @@ final class Steps {
     }
 
     static Batch prefill(int sequences, int length) {
-        return step(sequences, length, length);
+        return prefill(1, sequences, length);
     }
 
     static Batch decode(int sequences, int context) {
-        return step(sequences, 1, context);
+        return decode(1, sequences, context);
     }
 
-    private static Batch step(int sequences, int length, int context) {
+    /** @param groups of layers that have pages of their own */
+    static Batch prefill(int groups, int sequences, int length) {
+        return step(groups, sequences, length, length);
+    }
+
+    static Batch decode(int groups, int sequences, int context) {
+        return step(groups, sequences, 1, context);
+    }
+
+    private static Batch step(int groups, int sequences, int length, int context) {
         int perSequence = (context + PAGE_TOKENS - 1) / PAGE_TOKENS;
-        int[][][] tables = new int[sequences][1][];
+        int[][][] tables = new int[sequences][groups][];
         for (int s = 0; s < sequences; s++) {
             int first = s * perSequence;
-            tables[s][0] = IntStream.range(first, first + perSequence).toArray();
+            Arrays.fill(
+                    tables[s],
+                    IntStream.range(first, first + perSequence).toArray());
         }
         SampleRequest[] samples = new SampleRequest[sequences];
         Arrays.fill(samples, SampleRequest.likeliest());
