@@ -2,11 +2,14 @@ package nighttrain.pipeline;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import nighttrain.pipeline.monitor.ProgressListener;
 import nighttrain.pipeline.monitor.ProgressListener.Progress;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.testing.JobTest;
+import nighttrain.pipeline.testing.TinyModel;
 import org.junit.jupiter.api.Test;
 
 class ProgressTest extends JobTest {
@@ -31,6 +34,27 @@ class ProgressTest extends JobTest {
         return progress.rowsDone() > 0
                 && progress.tokensPerSecond() > 0
                 && progress.eta().isPresent();
+    }
+
+    /** Layers that keep a state: a whole job tells what its engines do not do for them. */
+    @Test
+    void aModelWithStatesTellsThatPrefixesAreNotReused() {
+        TinyModel.ofStates(dir.resolve("model"));
+        input(1, prompts(2));
+        List<String> told = new ArrayList<>();
+        new GenerateJob(engines).run(spark, options(), new ProgressListener() {
+            @Override
+            public void at(Progress progress) {}
+
+            @Override
+            public void warns(String what) {
+                told.add(what);
+            }
+        });
+        assertThat(told)
+                .containsExactly("warning: no reuse of prefixes with qwen3_5_text: its layers keep a state, which is"
+                        + " known only at a sequence's end (--prefix-cache false leaves this line out)");
+        assertThat(results()).hasSize(2);
     }
 
     @Test

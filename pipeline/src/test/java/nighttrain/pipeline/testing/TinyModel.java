@@ -49,6 +49,24 @@ public final class TinyModel {
         }
     }
 
+    /** Gives one a layer that keeps a state, as Qwen 3.5's. */
+    public static void ofStates(Path dir) {
+        Map<String, Object> config = config(CONTEXT_TOKENS);
+        config.put("model_type", "qwen3_5_text");
+        config.put("head_dim", 8);
+        config.put("layer_types", List.of("linear_attention"));
+        config.put("linear_conv_kernel_dim", 4);
+        config.put("linear_num_key_heads", 2);
+        config.put("linear_num_value_heads", 2);
+        config.put("linear_key_head_dim", 8);
+        config.put("linear_value_head_dim", 8);
+        try {
+            write(dir, "config.json", config);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     /** Writes one of the architecture and the tokenizer of {@code model}, with next to no weights. */
     public static Path like(Path model, Path dir) {
         try {
@@ -75,7 +93,7 @@ public final class TinyModel {
                 + "{% if add_generation_prompt %}<assistant>{% endif %}";
     }
 
-    private static Map<String, ?> config(int contextTokens) {
+    private static Map<String, Object> config(int contextTokens) {
         Map<String, Object> config = new LinkedHashMap<>();
         config.put("model_type", "llama");
         config.put("num_hidden_layers", 1);
