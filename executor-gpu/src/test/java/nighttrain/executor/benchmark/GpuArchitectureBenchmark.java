@@ -28,7 +28,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /**
  * Steps of one shape over all GPUs of this machine, random weights: with sums and without (the bound that communication is held
  * against), in turn; medians in milliseconds. A decode step is a recording.
- * {@code -Dbench.shapes=dense-30b,track-30b-d8 -Dbench.brief=true}: three steps of the six.
+ * {@code -Dbench.brief=true}: three steps of the six; {@code -Dbench.size=13b}: other shapes than the 30b ones;
+ * {@code -Dbench.shapes=dense-30b,track-30b-d8}: these.
  */
 @Tag("gpu")
 @Tag("benchmark")
@@ -44,10 +45,9 @@ class GpuArchitectureBenchmark {
     private static final StepLimits LIMITS = new StepLimits(SEQUENCES, PREFILL_TOKENS, 0, LONGEST);
 
     static Stream<String> shapes() {
-        return Stream.of(System.getProperty(
-                        "bench.shapes",
-                        "dense-30b,track-30b-d8,track-30b-d4,track-30b-d2,ladder-30b,parallel-30b,kraken-30b,desync-30b,delayed-30b")
-                .split(","));
+        String all = "dense-%1$s,track-%1$s-d8,track-%1$s-d4,track-%1$s-d2,ladder-%1$s,parallel-%1$s,kraken-%1$s,desync-%1$s,delayed-%1$s"
+                .formatted(System.getProperty("bench.size", "30b"));
+        return Stream.of(System.getProperty("bench.shapes", all).split(","));
     }
 
     @ParameterizedTest
