@@ -2,13 +2,15 @@
 
     python notebooks/convert_ladder.py --model DIR --layers K --output OUT [--steps 1000]
     python notebooks/convert_ladder.py --model DIR --parallel-block --output OUT [--steps 1000]
+    python notebooks/convert_ladder.py --model DIR --write --output OUT [--seed 1]         then, with any of the above, --written OUT/written.npy ..
 
 A ladder's weights keep names and shapes; `config.json` gains `ladder_layers`. A parallel block, `x = N1(h); h += Attn(x) + Mlp(x)`, has one
 norm: the MLP's becomes that of attention, `W diag(w2 / w1)` of gate and up making up for it, and `config.json` gains `parallel_block`.
 Modules then read the stream without their predecessor's output, which the weights were not trained for, so the model is distilled (section 4 of the paper): the teacher is
 the model as it was, the text is what the teacher itself samples, the loss is KL(teacher || student) of every next token. Sequences
-go on from the lines of `--prompts`, or from one random token each. One sequence in eight is held out; the tool prints the
-loss and the share of equal most likely tokens on those, before and after.
+go on from the lines of `--prompts`, or from one random token each; no end token ends them. `--write` writes such sequences for several conversions, and
+several seeds may be written side by side. One sequence in eight is held out. On those, and on the file `--text`, the tool measures the loss, the share of equal most
+likely tokens and the perplexity, before and after. On a GPU all is bf16 by autocast, the teacher writes in bf16, and what layers have in common is compiled.
 
 Families: those for which the engine knows `ladder_layers` and `parallel_block` (llama, mistral, ministral3, qwen2, qwen3, smollm3).
 """
@@ -22,6 +24,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
@@ -44,6 +47,7 @@ class Repair:
     sequences: int = 4096  # that the teacher writes
     context: int = 512  # tokens of each
     batch: int = 16  # sequences a step
+    at_once: int = 64  # sequences that the teacher writes side by side
     learning_rate: float = 3e-5
     warmup: int = 50
     seed: int = 0
@@ -104,35 +108,42 @@ def _side_by_side(layer: nn.Module):
     return forward
 
 
+def compile_parts(model: nn.Module) -> None:
+    """Compiles what layers have in common, once for all of them."""
+    for layer in model.model.layers:
+        for part in (layer.self_attn, *(child for name, child in layer.named_children() if name != "self_attn")):
+            part.forward = torch.compile(part.forward, dynamic=False)
+
+
 def logits_of(model: nn.Module, ids: Tensor) -> Tensor:
     with torch.autocast(ids.device.type, torch.bfloat16, enabled=ids.device.type == "cuda"):
-        return model(ids, use_cache=False).logits.float()
+        return model(ids, use_cache=False).logits
 
 
-def loss_of(teacher: nn.Module, student: nn.Module, ids: Tensor) -> tuple[Tensor, float]:
-    """KL(teacher || student) in nats a token, and the share of places with the same most likely token."""
-    with torch.no_grad():
-        expected = logits_of(teacher, ids)
-    actual = logits_of(student, ids)
-    same = (expected.argmax(-1) == actual.argmax(-1)).float().mean().item()
-    loss = F.kl_div(actual.log_softmax(-1), expected.log_softmax(-1), log_target=True, reduction="none").sum(-1).mean()
-    return loss, same
+def divergence(expected: Tensor, actual: Tensor) -> Tensor:
+    """KL(expected || actual) in nats a token."""
+    expected, actual = expected.float().log_softmax(-1), actual.float().log_softmax(-1)
+    return F.kl_div(actual, expected, log_target=True, reduction="none").sum(-1).mean()
 
 
 @torch.no_grad()
-def held_out(teacher: nn.Module, student: nn.Module, text: Tensor, batch: int) -> dict[str, float]:
-    parts = [(len(ids), *loss_of(teacher, student, ids)) for ids in text.split(batch)]
-    rows = sum(count for count, _, _ in parts)
-    return dict(
-        loss=sum(count * loss.item() for count, loss, _ in parts) / rows,
-        top_1_agreement=sum(count * same for count, _, same in parts) / rows,
-    )
+def measured(teacher: nn.Module, student: nn.Module, text: Tensor, batch: int) -> dict[str, float]:
+    """On `text` [sequences, tokens]: KL(teacher || student), the share of places with the same most likely token, both perplexities."""
+    sums = torch.zeros(4, dtype=torch.double)
+    for ids in text.split(batch):
+        expected, actual = logits_of(teacher, ids), logits_of(student, ids)
+        same = (expected.argmax(-1) == actual.argmax(-1)).float().mean()
+        surprises = [F.cross_entropy(x[:, :-1].float().flatten(0, 1), ids[:, 1:].flatten()) for x in (expected, actual)]
+        sums += len(ids) * torch.stack([divergence(expected, actual), same, *surprises]).double().cpu()
+    loss, same, theirs, ours = (sums / len(text)).tolist()
+    return dict(loss=loss, top_1_agreement=same, perplexity=math.exp(ours), perplexity_of_teacher=math.exp(theirs))
 
 
 @torch.no_grad()
 def written_by(teacher: nn.Module, starts: list[Tensor], repair: Repair) -> Tensor:
     """Sequences that the teacher samples, [sequences, context]: each goes on from one of `starts`, whose ids come first."""
     device = next(teacher.parameters()).device
+    writer = copy.deepcopy(teacher).bfloat16() if device.type == "cuda" else teacher
     torch.manual_seed(repair.seed)
     rows = []
     for number in range(repair.sequences):
@@ -141,41 +152,57 @@ def written_by(teacher: nn.Module, starts: list[Tensor], repair: Repair) -> Tens
     text = torch.empty(repair.sequences, repair.context, dtype=torch.long)
     for length in sorted({len(row) for row in rows}):  # rows of one length need no padding
         these = [number for number, row in enumerate(rows) if len(row) == length]
-        for part in torch.tensor(these).split(4 * repair.batch):
-            ids = torch.stack([rows[number] for number in part]).to(device)
-            text[part] = teacher.generate(
-                ids, attention_mask=torch.ones_like(ids), do_sample=True, temperature=1.0, top_k=0, top_p=1.0,
-                min_new_tokens=repair.context - length, max_new_tokens=repair.context - length,
-                pad_token_id=teacher.config.eos_token_id or 0,
-            ).cpu()  # fmt: skip
+        for part in torch.tensor(these).split(repair.at_once):
+            ids, cache = torch.stack([rows[number] for number in part]).to(device), None
+            text[part, :length], read = ids.cpu(), ids
+            new = []
+            while length + len(new) < repair.context:
+                output = writer(read, past_key_values=cache, use_cache=True, logits_to_keep=1)
+                cache, read = output.past_key_values, output.logits[:, -1].float().softmax(-1).multinomial(1)
+                new.append(read)
+            text[part, length:] = torch.cat(new, dim=1).cpu()
     return text
 
 
-def distil(teacher: nn.Module, student: nn.Module, text: Tensor, repair: Repair) -> dict:
-    """Trains the student in place; returns what the held-out sequences say before and after."""
+def distil(
+    teacher: nn.Module, student: nn.Module, text: Tensor, repair: Repair, others: dict[str, Tensor] | None = None
+) -> dict:
+    """Trains the student in place; returns what the held-out sequences, and texts of `others`, say before and after."""
     device = next(teacher.parameters()).device
-    test, train = text[::HELD_OUT].to(device), text[torch.arange(len(text)) % HELD_OUT != 0]
-    figures = dict(before=held_out(teacher, student, test, repair.batch))
+    train = text[torch.arange(len(text)) % HELD_OUT != 0].to(device)
+    tests = {name: ids.to(device) for name, ids in (dict(held_out=text[::HELD_OUT]) | (others or {})).items()}
+    loss_of = divergence
+    if device.type == "cuda":
+        loss_of = torch.compile(divergence, dynamic=False)
+        for model in (teacher, student):
+            compile_parts(model)
+
+    def figures_now() -> dict:
+        return {name: measured(teacher, student, ids, repair.batch) for name, ids in tests.items()}
+
+    figures = dict(before=figures_now())
     matrices = [weight for weight in student.parameters() if weight.dim() > 1]
     vectors = [weight for weight in student.parameters() if weight.dim() == 1]
     groups = [dict(params=matrices, weight_decay=0.01), dict(params=vectors, weight_decay=0.0)]
-    optimizer = torch.optim.AdamW(groups, lr=repair.learning_rate, betas=(0.9, 0.95))
+    optimizer = torch.optim.AdamW(groups, lr=repair.learning_rate, betas=(0.9, 0.95), fused=device.type == "cuda")
     generator, start = torch.Generator().manual_seed(repair.seed), time.monotonic()
     student.train()
     for step in range(repair.steps):
         for group in optimizer.param_groups:
             group["lr"] = repair.rate(step)
         chosen = torch.randint(len(train), (repair.batch,), generator=generator)
-        loss, same = loss_of(teacher, student, train[chosen].to(device))
+        ids = train[chosen.to(device)]
+        with torch.no_grad():
+            expected = logits_of(teacher, ids)
+        loss = loss_of(expected, logits_of(student, ids))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         if (step + 1) % 50 == 0 or step == 0:
-            seconds = time.monotonic() - start
-            print(f"step {step + 1} loss {loss.item():.4f} top-1 {same:.3f} {seconds:.0f} s", flush=True)
+            print(f"step {step + 1} loss {loss.item():.4f} {time.monotonic() - start:.0f} s", flush=True)
     student.eval()
-    return figures | dict(after=held_out(teacher, student, test, repair.batch))
+    return figures | dict(after=figures_now(), repair_seconds=round(time.monotonic() - start, 1))
 
 
 def save(student: nn.Module, model: Path, wiring: dict, output: Path) -> None:
@@ -196,15 +223,28 @@ def save(student: nn.Module, model: Path, wiring: dict, output: Path) -> None:
             shutil.copy(model / name, output / name)
 
 
-def convert(model: Path, layers: int | None, output: Path, repair: Repair, starts: list[Tensor], device: str) -> dict:
-    """A ladder in the last `layers`, or, where that is None, parallel blocks."""
+def dense(model: Path, device: str) -> nn.Module:
     family = json.loads((model / "config.json").read_text())["model_type"]
     if family not in FAMILIES:
         raise SystemExit(f"cannot be converted: {family} (one of {', '.join(FAMILIES)}; choose such a model)")
-    teacher = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).to(device).eval().requires_grad_(False)
+    return AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).to(device).eval().requires_grad_(False)
+
+
+def convert(
+    model: Path,
+    layers: int | None,
+    output: Path,
+    repair: Repair,
+    starts: list[Tensor],
+    device: str,
+    text: Tensor | None = None,
+    others: dict[str, Tensor] | None = None,
+) -> dict:
+    """A ladder in the last `layers`, or, where that is None, parallel blocks; `text` where the teacher has written it already."""
+    teacher = dense(model, device)
     student = (as_parallel_block(teacher) if layers is None else as_ladder(teacher, layers)).requires_grad_(True)
-    text = written_by(teacher, starts, repair)
-    figures = distil(teacher, student, text, repair)
+    text = written_by(teacher, starts, repair) if text is None else text
+    figures = distil(teacher, student, text, repair, others)
     save(student, model, dict(parallel_block=True) if layers is None else dict(ladder_layers=layers), output)
     return figures
 
@@ -215,26 +255,46 @@ def main() -> None:
     wiring = parser.add_mutually_exclusive_group(required=True)
     wiring.add_argument("--layers", type=int, help="the last so many become ladder layers")
     wiring.add_argument("--parallel-block", action="store_true", help="all become parallel blocks")
+    wiring.add_argument("--write", action="store_true", help="only write sequences: OUTPUT/written.npy")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--prompts", type=Path, help="a text whose lines the teacher goes on from")
+    parser.add_argument("--written", type=Path, nargs="+", help="sequences that the teacher has written")
+    parser.add_argument("--text", type=Path, help="a text to measure both models on, too")
     for name, value in vars(Repair()).items():
         parser.add_argument("--" + name.replace("_", "-"), type=type(value), default=value)
     arguments = parser.parse_args()
     repair = Repair(**{name: getattr(arguments, name) for name in vars(Repair())})
-    starts = []
-    if arguments.prompts:
+    starts, others, text = [], {}, None
+    if arguments.prompts or arguments.text:
         tokenizer = AutoTokenizer.from_pretrained(arguments.model)
+    if arguments.prompts:
         lines = [line for line in arguments.prompts.read_text().splitlines() if line.strip()]
         starts = [tokenizer(line, return_tensors="pt").input_ids[0] for line in lines]
+    if arguments.text:
+        ids = tokenizer(arguments.text.read_text(), return_tensors="pt").input_ids[0]
+        others["text"] = ids[: len(ids) // repair.context * repair.context].view(-1, repair.context)
+    if arguments.written:
+        text = torch.from_numpy(np.concatenate([np.load(file) for file in arguments.written])).long()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    figures = convert(arguments.model, arguments.layers, arguments.output, repair, starts, device)
+    start = time.monotonic()
+    if arguments.write:
+        text = written_by(dense(arguments.model, device), starts, repair)
+        arguments.output.mkdir(parents=True, exist_ok=True)
+        np.save(arguments.output / "written.npy", text.numpy().astype(np.int32))
+        print(json.dumps(dict(tokens=text.numel(), seconds=round(time.monotonic() - start, 1))))
+        return
+    figures = convert(arguments.model, arguments.layers, arguments.output, repair, starts, device, text, others)
     figures |= dict(
         layers=arguments.layers,
         parallel_block=arguments.parallel_block,
-        device=device,
+        seconds=round(time.monotonic() - start, 1),
+        device=torch.cuda.get_device_name() if device == "cuda" else device,
         torch=torch.__version__,
         **vars(repair),
     )
+    if text is not None:
+        figures["sequences"] = len(text)
+    (arguments.output / "conversion.json").write_text(json.dumps(figures, indent=1) + "\n")
     print(json.dumps(figures))
 
 
