@@ -44,6 +44,7 @@ class Repair:
     """How long, on what, and how fast."""
 
     steps: int = 1000
+    seconds: float = 0.0  # where not 0, as many steps as they take
     sequences: int = 4096  # that the teacher writes
     context: int = 512  # tokens of each
     batch: int = 16  # sequences a step
@@ -52,11 +53,16 @@ class Repair:
     warmup: int = 50
     seed: int = 0
 
-    def rate(self, step: int) -> float:
+    def done(self, step: int, elapsed: float) -> float:
+        """Which share of the repair, from 0 to 1."""
+        return elapsed / self.seconds if self.seconds else step / self.steps
+
+    def rate(self, step: int, done: float) -> float:
         """Linear warm-up, then a cosine to a tenth."""
         if step < self.warmup:
             return self.learning_rate * (step + 1) / self.warmup
-        done = (step - self.warmup) / max(1, self.steps - self.warmup)
+        if not self.seconds:
+            done = (step - self.warmup) / max(1, self.steps - self.warmup)
         return self.learning_rate * (0.55 + 0.45 * math.cos(math.pi * min(1.0, done)))
 
 
@@ -187,9 +193,10 @@ def distil(
     optimizer = torch.optim.AdamW(groups, lr=repair.learning_rate, betas=(0.9, 0.95), fused=device.type == "cuda")
     generator, start = torch.Generator().manual_seed(repair.seed), time.monotonic()
     student.train()
-    for step in range(repair.steps):
+    step = 0
+    while (done := repair.done(step, time.monotonic() - start)) < 1:
         for group in optimizer.param_groups:
-            group["lr"] = repair.rate(step)
+            group["lr"] = repair.rate(step, done)
         chosen = torch.randint(len(train), (repair.batch,), generator=generator)
         ids = train[chosen.to(device)]
         with torch.no_grad():
@@ -199,10 +206,12 @@ def distil(
         torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        if (step + 1) % 50 == 0 or step == 0:
-            print(f"step {step + 1} loss {loss.item():.4f} {time.monotonic() - start:.0f} s", flush=True)
+        step += 1
+        if step % 50 == 0 or step == 1:
+            print(f"step {step} loss {loss.item():.4f} {time.monotonic() - start:.0f} s", flush=True)
     student.eval()
-    return figures | dict(after=figures_now(), repair_seconds=round(time.monotonic() - start, 1))
+    taken = round(time.monotonic() - start, 1)
+    return figures | dict(after=figures_now(), repair_steps=step, repair_seconds=taken)
 
 
 def save(student: nn.Module, model: Path, wiring: dict, output: Path) -> None:
@@ -287,11 +296,12 @@ def main() -> None:
     figures |= dict(
         layers=arguments.layers,
         parallel_block=arguments.parallel_block,
-        seconds=round(time.monotonic() - start, 1),
+        all_seconds=round(time.monotonic() - start, 1),
         device=torch.cuda.get_device_name() if device == "cuda" else device,
         torch=torch.__version__,
         **vars(repair),
     )
+    figures["steps"] = figures.pop("repair_steps")
     if text is not None:
         figures["sequences"] = len(text)
     (arguments.output / "conversion.json").write_text(json.dumps(figures, indent=1) + "\n")
