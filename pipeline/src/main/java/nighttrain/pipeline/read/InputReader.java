@@ -46,6 +46,8 @@ public final class InputReader {
     /** Options by which a user has Spark choose among the files. */
     private static final List<String> CHOOSING = List.of("pathGlobFilter", "modifiedBefore", "modifiedAfter");
 
+    private static final boolean HAS_HIVE =
+            InputReader.class.getClassLoader().getResource("org/apache/hadoop/hive/conf/HiveConf.class") != null;
     private static final String RECURSIVE = "recursiveFileLookup";
     private static final String SKIP_CORRUPT = "ignoreCorruptFiles";
     private static final String MULTI_LINE = "multiLine";
@@ -90,7 +92,9 @@ public final class InputReader {
         }
         String input = options.path().get();
         if (TABLE_FORMATS.contains(format) && isName(input)) {
-            return reader.table(input);
+            // Iceberg loads names as well. Spark 3.5 drops versionAsOf where it reads a name, and would read the newest
+            // rows.
+            return format.equals(ICEBERG) ? reader.load(input) : reader.table(input);
         }
         if (format.equals(ICEBERG)) {
             openPathsWithoutHive(input);
@@ -103,10 +107,14 @@ public final class InputReader {
         return !input.contains("/") && !input.contains(":") && spark.catalog().tableExists(input);
     }
 
-    /** Iceberg reads a path by a catalog of its own, whose default is Hive's: Spark without Hive cannot even open that. */
+    /**
+     * Iceberg reads a path by a catalog of its own, which it makes Hive's at its first table: Spark without Hive cannot even open
+     * that.
+     */
     private void openPathsWithoutHive(String path) {
         String catalog = "spark.sql.catalog.default_iceberg";
-        if (spark.conf().getOption(catalog).isEmpty()) {
+        boolean cannotBeOpened = spark.conf().get(catalog + ".type", "").equals("hive") && !HAS_HIVE;
+        if (spark.conf().getOption(catalog).isEmpty() || cannotBeOpened) {
             spark.conf().set(catalog, "org.apache.iceberg.spark.SparkCatalog");
             spark.conf().set(catalog + ".type", "hadoop");
             spark.conf().set(catalog + ".warehouse", path);

@@ -8,7 +8,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Iceberg, where the build has it: {@code mvn verify -Pspark-4.1,iceberg}. */
+/** Iceberg, where the build has it: {@code mvn verify -Pspark-4.1,iceberg}, also of 3.5 and 4.0. */
 @EnabledIf("isThere")
 class IcebergTest extends LakeTest {
     private static final String EXTENSION = "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions";

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -32,6 +33,8 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 abstract class LakeTest extends JobTest {
     private static final int ROWS = 12;
+    /** In a process of its own, beside other builds. */
+    private static final Duration START_OF_A_SPARK = Duration.ofMinutes(4);
 
     /** As {@code --format} has it. */
     abstract String format();
@@ -142,6 +145,7 @@ abstract class LakeTest extends JobTest {
         try {
             await(
                     "results are there",
+                    START_OF_A_SPARK,
                     () -> !child.isAlive()
                             || output().resolve("results").toFile().exists());
         } finally {

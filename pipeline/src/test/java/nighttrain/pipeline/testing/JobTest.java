@@ -89,7 +89,12 @@ public abstract class JobTest {
 
     /** Returns when {@code reached} holds. */
     protected static void await(String moment, BooleanSupplier reached) {
-        long end = System.nanoTime() + PATIENCE.toNanos();
+        await(moment, PATIENCE, reached);
+    }
+
+    /** The same of what takes longer. */
+    protected static void await(String moment, Duration atMost, BooleanSupplier reached) {
+        long end = System.nanoTime() + atMost.toNanos();
         while (!reached.getAsBoolean()) {
             assertThat(System.nanoTime()).as("in time until " + moment).isLessThan(end);
             LockSupport.parkNanos(POLL.toNanos());
