@@ -28,13 +28,37 @@ record SparkInstallation(Path home, List<Path> jars) {
     /** In a folder, with more jars than the ones that we compile with. */
     static SparkInstallation in(Path folder, Path... more) throws IOException {
         Path target = Project.ROOT.resolve("jobs/target");
-        List<Path> jars = Stream.concat(
-                        Arrays.stream(Files.readString(target.resolve("classpath.txt"))
-                                        .split(File.pathSeparator))
-                                .filter(jar -> !OURS.matcher(jar).find())
-                                .map(Path::of),
-                        Stream.of(more))
+        return install(
+                folder,
+                target,
+                Stream.concat(jars(target).stream(), Stream.of(more)).toList());
+    }
+
+    /** In a folder, of the Spark that another build is for. */
+    static SparkInstallation in(Path folder, String build) throws IOException {
+        Path target = Project.ROOT.resolve("jobs/target").resolve(build);
+        SparkInstallation spark = install(folder, target, jars(target));
+        linkJars(spark.home, spark.jars);
+        return spark;
+    }
+
+    /** Those of Spark, as Maven found them for a build. */
+    static List<Path> jars(Path target) throws IOException {
+        return Arrays.stream(Files.readString(target.resolve("classpath.txt")).split(File.pathSeparator))
+                .filter(jar -> !OURS.matcher(jar).find())
+                .map(Path::of)
                 .toList();
+    }
+
+    /** Where Spark's scripts and conf/cluster/submit look for them. */
+    static void linkJars(Path home, List<Path> jars) throws IOException {
+        Path links = Files.createDirectories(home.resolve("jars"));
+        for (Path jar : jars) {
+            Files.createSymbolicLink(links.resolve(jar.getFileName()), jar);
+        }
+    }
+
+    private static SparkInstallation install(Path folder, Path target, List<Path> jars) throws IOException {
         Path submit = folder.resolve("spark/bin/spark-submit");
         Files.createDirectories(submit.getParent());
         // Processes that start together may warn of UsePerfData, on stdout, where results are.

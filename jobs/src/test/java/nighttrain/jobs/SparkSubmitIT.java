@@ -6,21 +6,33 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
-import org.junit.jupiter.api.Test;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** The jar that "package" made, by conf/cluster/submit and Spark's own SparkSubmit, which has none of our classes or libraries. */
 class SparkSubmitIT {
     private static final Duration PATIENCE = Duration.ofMinutes(2);
 
+    private static final String DEFAULT_BUILD = "";
+
     @TempDir
     Path folder;
 
-    @Test
+    /** The default, and those of other Sparks that are built and that the property names, such as {@code spark-3.5_2.12}. */
+    static Stream<String> builds() {
+        String others = System.getProperty("nighttrain.builds", DEFAULT_BUILD);
+        return Stream.concat(Stream.of(DEFAULT_BUILD), Stream.of(others.split(",")))
+                .distinct();
+    }
+
+    @ParameterizedTest
+    @MethodSource("builds")
     @Timeout(300)
-    void completesTheDemoAndGoesOnInTheSameWay() throws Exception {
-        SparkInstallation spark = SparkInstallation.in(folder);
+    void completesTheDemoAndGoesOnInTheSameWay(String build) throws Exception {
+        SparkInstallation spark = SparkInstallation.in(folder, build);
 
         String first = run(spark);
         String second = run(spark);
