@@ -14,8 +14,9 @@ import java.util.stream.Stream;
  * @param home where it keeps what executors say
  */
 record ClusterWorker(CommandProcess process, Path home) implements AutoCloseable {
+    /** A worker that a script started is also the parent of a shell that has ended, which has no command. */
     Stream<ProcessHandle> executors() {
-        return process.children();
+        return process.children().filter(child -> child.info().command().isPresent());
     }
 
     /** {@code kill -9} of the worker and its executors, as when a node is lost. */

@@ -5,211 +5,261 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import nighttrain.jobs.cli.ExitCode;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.AfterParameterizedClassInvocation;
+import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * The jar of each version on that version's own distribution, as the pyspark packages hold it, on a standalone cluster of two
- * workers ({@code local-cluster}): jars reach the executors as they do from {@code --jars} elsewhere.
+ * The jar of each version on that version's own distribution, on a standalone cluster: a master and two workers of the distribution,
+ * which have an executor each. Jars reach the executors by {@code --jars}.
  */
 @Tag("spark-versions")
-@Timeout(1200)
+@ParameterizedClass
+@MethodSource("distributions")
+@Timeout(3600)
 class SparkVersionsIT {
     private static final String DISTRIBUTIONS = System.getProperty("nighttrain.pyspark");
-    private static final Duration PATIENCE = Duration.ofMinutes(8);
+    /** A guard against what never ends: on a machine that others use, too, a test takes minutes. */
+    private static final Duration PATIENCE = Duration.ofMinutes(20);
+
+    private static final int WORKERS = 2;
+    /** Task slots of an executor: with one alone, tasks are so few that one executor takes them all. */
+    private static final int CORES = 2;
+
     private static final int ROWS = 500;
-    private static final int ROWS_BEFORE_THE_KILL = 60;
+    private static final int FEW_ROWS = 20;
+    private static final int ROWS_BEFORE_A_KILL = 60;
+    private static final Path DEMO = Project.CONF.resolve("demo");
     private static final String EXAMPLE =
             Project.ROOT.resolve("notebooks/pyspark_tickets.py").toString();
     private static final String[] ID_AND_TEXT = {"id", "text", "finish_reason"};
+    private static final String[] ID_AND_LABEL = {"id", "label", "round(confidence, 3)"};
+
+    private static final Pattern RECORDS = Pattern.compile("numRecords\\W+([0-9]+)");
+
+    /** The answers of the default build. */
+    private static List<Row> expected;
+
+    private static List<Row> expectedLabels;
 
     @TempDir
     static Path shared;
 
-    private static List<Row> expected;
+    private static StandaloneCluster cluster;
+
+    private final Distribution spark;
 
     @TempDir
     Path folder;
 
-    /**
-     * A distribution.
-     *
-     * @param line its major and minor version
-     */
-    record Distribution(Path home, String line, String scala) {
-        private static final Pattern CORE = Pattern.compile("spark-core_([0-9.]+)-([0-9]+\\.[0-9]+).*\\.jar");
-
-        static Distribution of(Path home) {
-            try (Stream<Path> jars = Files.list(home.resolve("jars"))) {
-                Matcher core = jars.map(jar -> CORE.matcher(jar.getFileName().toString()))
-                        .filter(Matcher::matches)
-                        .findFirst()
-                        .orElseThrow();
-                return new Distribution(home, core.group(2), core.group(1));
-            } catch (IOException e) {
-                throw new IllegalStateException("no distribution of Spark: " + home, e);
-            }
-        }
-
-        Path jar() {
-            Path target = Project.ROOT.resolve("jobs/target");
-            String build = "spark-" + line + "_" + scala;
-            return line.equals("4.2")
-                    ? target.resolve("nighttrain.jar")
-                    : target.resolve(build).resolve("nighttrain-" + build + ".jar");
-        }
-
-        /** From 4.0 on the package holds it. */
-        boolean hasConnect() {
-            return !line.startsWith("3.");
-        }
-
-        /** Of Python without a JVM: the package, and what {@code CONTRIBUTING.md} has beside it. */
-        Map<String, String> clientEnvironment() {
-            Path folder = home.getParent();
-            return Map.of("PYTHONPATH", folder + ":" + folder.resolveSibling("connect"));
-        }
-
-        @Override
-        public String toString() {
-            return "Spark " + line + ", Scala " + scala;
-        }
+    SparkVersionsIT(Distribution spark) {
+        this.spark = spark;
     }
 
-    /** The answers of the default build. */
+    static List<Distribution> distributions() throws IOException {
+        assumeTrue(DISTRIBUTIONS != null, "no distributions: -Dnighttrain.pyspark=DIR, see CONTRIBUTING.md");
+        return Distribution.in(Path.of(DISTRIBUTIONS));
+    }
+
     @BeforeAll
     static void expect() {
-        assumeTrue(DISTRIBUTIONS != null, "no distributions: -Dnighttrain.pyspark=DIR, see CONTRIBUTING.md");
-        Path output = shared.resolve("expected");
-        Outcome run = Outcome.of(Demo.command(
-                Project.DEMO_MODEL, Project.DEMO_PROMPTS, output, "--id-column", "id", "--max-tokens", "64"));
-        assertThat(run.exitCode()).as("%s", run.messages()).isEqualTo(ExitCode.FINISHED);
-        expected = Results.rows(output, ID_AND_TEXT);
+        expected = run("generate", ID_AND_TEXT, "--max-tokens", "64");
+        expectedLabels = run(
+                "label",
+                ID_AND_LABEL,
+                "--prompt",
+                "{prompt}",
+                "--labels-file",
+                DEMO.resolve("labels.jsonl").toString(),
+                "--limit",
+                String.valueOf(FEW_ROWS));
         assertThat(expected).hasSize(ROWS);
+        assertThat(expectedLabels).hasSize(FEW_ROWS);
     }
 
-    /** The folders of {@code nighttrain.pyspark}: what {@code pip install --target DIR/3.5.9 pyspark==3.5.9} makes. */
-    static Stream<Distribution> distributions() throws IOException {
-        try (Stream<Path> folders = Files.list(Path.of(DISTRIBUTIONS))) {
-            return folders.map(each -> each.resolve("pyspark")).filter(Files::isDirectory).sorted().toList().stream()
-                    .map(Distribution::of);
-        }
-    }
-
-    @ParameterizedTest
-    @MethodSource("distributions")
-    void aJobFromPySparkIsKilledAndResumed(Distribution spark) throws Exception {
+    @BeforeParameterizedClassInvocation
+    static void start(Distribution spark) throws Exception {
         assumeTrue(Files.exists(spark.jar()), "not built: " + spark.jar());
-        Path output = folder.resolve("out");
-        JournalView journal = new JournalView(output);
-        List<String> job = List.of(
-                "--jars",
-                spark.jar().toString(),
-                EXAMPLE,
-                Project.DEMO_MODEL.toString(),
-                Project.DEMO_PROMPTS.toString(),
-                output.toString());
-
-        try (CommandProcess process = submit(spark, job)) {
-            process.awaitWhileAlive("some rows are finished", PATIENCE, () -> journal.rows() >= ROWS_BEFORE_THE_KILL);
-            process.kill();
+        cluster = StandaloneCluster.start(shared, spark);
+        for (int i = 0; i < WORKERS; i++) {
+            cluster.addWorker(CORES, "");
         }
-        assertThat(output.resolve("summary.json")).doesNotExist();
-        try (CommandProcess process = submit(spark, job)) {
-            assertThat(process.await(PATIENCE)).as(process.messages()).isZero();
-            assertThat(process.out()).contains("category|count|").contains("delivery|   65|");
-        }
-        assertThat(Results.rows(output, ID_AND_TEXT)).isEqualTo(expected);
     }
 
-    @ParameterizedTest
-    @MethodSource("distributions")
-    void theCommandRunsUnderSparkSubmit(Distribution spark) throws Exception {
-        assumeTrue(Files.exists(spark.jar()), "not built: " + spark.jar());
+    private static List<Row> run(String job, String[] columns, String... options) {
+        Path output = shared.resolve(job);
+        List<String> all = new ArrayList<>(List.of("--id-column", "id"));
+        all.addAll(List.of(options));
+        String[] command = Demo.command(Project.DEMO_MODEL, Project.DEMO_PROMPTS, output, all.toArray(String[]::new));
+        command[0] = job;
+        Outcome run = Outcome.of(command);
+        assertThat(run.exitCode()).as("%s", run.messages()).isEqualTo(ExitCode.FINISHED);
+        return Results.rows(output, columns);
+    }
+
+    @AfterParameterizedClassInvocation
+    static void stop() {
+        if (cluster != null) {
+            cluster.close();
+        }
+    }
+
+    @Test
+    void aCommandUnderSparkSubmitOutlivesAnExecutorAndItsDriver() throws Exception {
         Path output = folder.resolve("out");
         List<String> job = new ArrayList<>(
                 List.of("--class", "nighttrain.jobs.Main", spark.jar().toString()));
-        job.addAll(List.of(
-                Demo.command(Project.DEMO_MODEL, Project.DEMO_PROMPTS, output, "--limit", "20", "--id-column", "id")));
+        job.addAll(List.of(Demo.command(
+                Project.DEMO_MODEL, Project.DEMO_PROMPTS, output, "--id-column", "id", "--max-tokens", "64")));
 
-        try (CommandProcess process = submit(spark, job)) {
-            assertThat(process.await(PATIENCE)).as(process.messages()).isZero();
-            assertThat(process.out()).startsWith("20 rows, 0 errors in ");
-        }
-        assertThat(Results.rows(output, ID_AND_TEXT)).isEqualTo(expected.subList(0, 20));
+        String said = killedAndResumed(job, output);
+
+        assertThat(said).startsWith(ROWS + " rows, 0 errors in ").containsPattern("[0-9]+ from earlier runs");
     }
 
-    @ParameterizedTest
-    @MethodSource("distributions")
-    void aQueryCallsTheModel(Distribution spark) throws Exception {
-        assumeTrue(Files.exists(spark.jar()), "not built: " + spark.jar());
-        try (CommandProcess process = submit(spark, withJar(spark, jobAndQuery()))) {
-            assertThat(process.await(PATIENCE)).as(process.messages()).isZero();
-            assertThat(process.out()).contains("20 rows");
-        }
-        assertJobAndQuery();
+    @Test
+    void aJobFromPySparkOutlivesAnExecutorAndItsDriver() throws Exception {
+        Path output = folder.resolve("out");
+        List<String> job = new ArrayList<>(List.of("--jars", spark.jar().toString()));
+        job.addAll(example(output));
+
+        assertExampleSays(killedAndResumed(job, output));
     }
 
-    @ParameterizedTest
-    @MethodSource("distributions")
-    void aConnectClientRunsAJobAndAQuery(Distribution spark) throws Exception {
-        assumeTrue(Files.exists(spark.jar()), "not built: " + spark.jar());
+    /** What the second run says: an executor of the first is killed, whose rows others finish, and then its driver. */
+    private String killedAndResumed(List<String> job, Path output) throws Exception {
+        JournalView journal = new JournalView(output);
+        try (CommandProcess process = submit(job)) {
+            process.awaitWhileAlive("some rows are finished", PATIENCE, () -> journal.rows() >= ROWS_BEFORE_A_KILL);
+            List<ProcessHandle> executors = cluster.executors();
+            assertThat(executors).hasSize(WORKERS);
+            executors.get(0).destroyForcibly();
+            long rows = journal.rows();
+            process.awaitWhileAlive(
+                    "more rows are finished", PATIENCE, () -> journal.rows() >= rows + ROWS_BEFORE_A_KILL);
+            process.kill();
+        }
+        assertThat(output.resolve("summary.json")).doesNotExist();
+        long finished = journal.rows();
+        assertThat(finished).isBetween(2L * ROWS_BEFORE_A_KILL, ROWS - 1L);
+        try (CommandProcess process = submit(job)) {
+            assertThat(process.await(PATIENCE)).as(process.messages()).isZero();
+            assertThat(Results.rows(output, ID_AND_TEXT)).isEqualTo(expected);
+            assertThat(Results.rows(output, "executor").stream().distinct())
+                    .as("executors that finished rows, one on each worker at a time")
+                    .hasSizeGreaterThanOrEqualTo(WORKERS);
+            return process.out();
+        }
+    }
+
+    @Test
+    void aQueryCallsTheModel() throws Exception {
+        try (CommandProcess process = submit(withJar(jobsAndQuery()))) {
+            assertThat(process.await(PATIENCE)).as(process.messages()).isZero();
+            assertJobsAndQuery(process);
+        }
+    }
+
+    /** The job is killed with its server, since it goes on without its client. */
+    @Test
+    void aConnectClientResumesAJobAndLabelsAndAsks() throws Exception {
         assumeTrue(spark.hasConnect(), "no Spark Connect in the package of " + spark);
-        int port;
-        try (ServerSocket free = new ServerSocket(0)) {
-            port = free.getLocalPort();
+        Path output = folder.resolve("out");
+        JournalView journal = new JournalView(output);
+        int port = StandaloneCluster.freePort();
+        try (CommandProcess server = connectServer(port);
+                CommandProcess process = client(port, example(output))) {
+            process.awaitWhileAlive("some rows are finished", PATIENCE, () -> journal.rows() >= ROWS_BEFORE_A_KILL);
+            server.kill();
+            assertThat(process.await(PATIENCE)).isNotZero();
         }
-        List<String> server = List.of(
+        assertThat(output.resolve("summary.json")).doesNotExist();
+
+        int second = StandaloneCluster.freePort();
+        try (CommandProcess server = connectServer(second)) {
+            try (CommandProcess process = client(second, example(output))) {
+                assertThat(process.await(PATIENCE))
+                        .as(process.messages() + server.messages())
+                        .isZero();
+                assertExampleSays(process.out());
+            }
+            assertThat(Results.rows(output, ID_AND_TEXT)).isEqualTo(expected);
+            List<String> more = new ArrayList<>(jobsAndQuery());
+            more.add(remote(second));
+            try (CommandProcess process = client(second, more)) {
+                assertThat(process.await(PATIENCE))
+                        .as(process.messages() + server.messages())
+                        .isZero();
+                assertJobsAndQuery(process);
+            }
+        }
+    }
+
+    private CommandProcess connectServer(int port) throws Exception {
+        CommandProcess server = submit(withJar(List.of(
                 "--conf",
                 "spark.connect.grpc.binding.port=" + port,
                 "--conf",
                 "spark.connect.grpc.binding.address=127.0.0.1",
                 "--class",
-                "org.apache.spark.sql.connect.service.SparkConnectServer");
-        List<String> client = new ArrayList<>(List.of("python3"));
-        client.addAll(jobAndQuery());
-        client.add("sc://127.0.0.1:" + port);
-        try (CommandProcess serving = submit(spark, withJar(spark, server))) {
-            serving.awaitWhileAlive("the server answers", PATIENCE, () -> answers(port));
-            try (CommandProcess process = CommandProcess.start(folder, spark.clientEnvironment(), client)) {
-                assertThat(process.await(PATIENCE))
-                        .as(process.messages() + serving.messages())
-                        .isZero();
-                assertThat(process.out()).contains("20 rows");
-            }
-        }
-        assertJobAndQuery();
+                "org.apache.spark.sql.connect.service.SparkConnectServer")));
+        server.awaitWhileAlive("the server answers", PATIENCE, () -> answers(port));
+        return server;
     }
 
-    private List<String> jobAndQuery() {
+    private CommandProcess client(int port, List<String> program) throws IOException {
+        Map<String, String> environment = new HashMap<>(spark.clientEnvironment());
+        environment.put("SPARK_REMOTE", remote(port));
+        return CommandProcess.start(
+                folder,
+                environment,
+                Stream.concat(Stream.of("python3"), program.stream()).toList());
+    }
+
+    private static String remote(int port) {
+        return "sc://127.0.0.1:" + port;
+    }
+
+    private static List<String> example(Path output) {
+        return List.of(EXAMPLE, Project.DEMO_MODEL.toString(), Project.DEMO_PROMPTS.toString(), output.toString());
+    }
+
+    private static void assertExampleSays(String out) {
+        assertThat(out).contains("category|count|").contains("delivery|   65|");
+    }
+
+    private List<String> jobsAndQuery() {
         return List.of(
-                Project.ROOT.resolve("jobs/src/test/resources/job_and_query.py").toString(),
-                Project.DEMO_MODEL.toString(),
-                Project.DEMO_PROMPTS.toString(),
+                Project.ROOT
+                        .resolve("jobs/src/test/resources/jobs_and_query.py")
+                        .toString(),
+                DEMO.toString(),
                 "T-00020",
-                folder.resolve("job").toString(),
+                folder.resolve("texts").toString(),
+                folder.resolve("labels").toString(),
                 folder.resolve("query").toString());
     }
 
-    private static List<String> withJar(Distribution spark, List<String> command) {
+    private List<String> withJar(List<String> command) {
         List<String> all = new ArrayList<>(List.of(
                 "--jars",
                 spark.jar().toString(),
@@ -219,9 +269,11 @@ class SparkVersionsIT {
         return all;
     }
 
-    private void assertJobAndQuery() {
-        assertThat(Results.rows(folder.resolve("job"), ID_AND_TEXT)).isEqualTo(expected.subList(0, 20));
-        assertThat(Results.rows(folder.resolve("query"), ID_AND_TEXT)).isEqualTo(expected.subList(0, 20));
+    private void assertJobsAndQuery(CommandProcess process) throws IOException {
+        assertThat(process.out()).contains("20 rows\n20 rows again\n20 labels");
+        assertThat(Results.rows(folder.resolve("texts"), ID_AND_TEXT)).isEqualTo(expected.subList(0, FEW_ROWS));
+        assertThat(Results.rows(folder.resolve("labels"), ID_AND_LABEL)).isEqualTo(expectedLabels);
+        assertThat(Results.rows(folder.resolve("query"), ID_AND_TEXT)).isEqualTo(expected.subList(0, FEW_ROWS));
     }
 
     private static boolean answers(int port) {
@@ -232,34 +284,112 @@ class SparkVersionsIT {
         }
     }
 
-    @ParameterizedTest
-    @MethodSource("distributions")
-    void anotherSparksJarSaysSoInOneLine(Distribution spark) throws Exception {
-        Optional<Distribution> other = distributions()
-                .filter(each -> !each.line().equals(spark.line()) && Files.exists(each.jar()))
-                .findFirst();
-        assumeTrue(other.isPresent(), "no jar of another Spark is built");
-        String says = "needs Spark " + other.get().line() + ": this is Spark " + spark.line() + ".";
+    /** The library that INPUT.md names, from Maven Central. The input is the demo's file, whose log is written by hand. */
+    @Test
+    void aTableLibraryComesByPackages() throws Exception {
+        Path input = deltaTable(folder.resolve("tickets"));
+        Path output = folder.resolve("out");
+        Path answers = folder.resolve("answers");
+        List<String> job = new ArrayList<>(List.of(
+                "--packages",
+                spark.deltaPackage(),
+                "--conf",
+                "spark.jars.ivy=" + folder.resolve("ivy"),
+                "--conf",
+                "spark.jars.ivySettings=" + mavenCentral(),
+                "--conf",
+                "spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension",
+                "--conf",
+                "spark.sql.catalog.spark_catalog=org.apache.spark.sql.delta.catalog.DeltaCatalog",
+                "--class",
+                "nighttrain.jobs.Main",
+                spark.jar().toString()));
+        job.addAll(List.of(Demo.command(Project.DEMO_MODEL, input, output, "--id-column", "id", "--max-tokens", "64")));
+        job.addAll(List.of("--format", "delta", "--limit", String.valueOf(FEW_ROWS)));
+        job.addAll(List.of("--output-table", "delta.`" + answers + "`"));
 
-        List<String> command = new ArrayList<>(
-                List.of("--class", "nighttrain.jobs.Main", other.get().jar().toString()));
+        try (CommandProcess process = submit(job)) {
+            assertThat(process.await(PATIENCE)).as(process.messages()).isZero();
+        }
+        assertThat(Results.rows(output, ID_AND_TEXT)).isEqualTo(expected.subList(0, FEW_ROWS));
+        try (Stream<Path> log = Files.list(answers.resolve("_delta_log"))) {
+            List<String> commitsWithRows = log.filter(file -> file.toString().endsWith(".json"))
+                    .map(StandaloneCluster::text)
+                    .filter(commit -> commit.contains("\"add\""))
+                    .toList();
+            assertThat(commitsWithRows).hasSize(1);
+            assertThat(RECORDS.matcher(commitsWithRows.get(0))
+                            .results()
+                            .mapToInt(found -> Integer.parseInt(found.group(1)))
+                            .sum())
+                    .as("rows in the commit")
+                    .isEqualTo(FEW_ROWS);
+        }
+    }
+
+    /** Alone: Maven's own folder, where Ivy looks as well, has poms without their jars. */
+    private Path mavenCentral() throws IOException {
+        return Files.writeString(folder.resolve("ivy.xml"), """
+                <ivysettings>
+                  <settings defaultResolver="central"/>
+                  <resolvers>
+                    <ibiblio name="central" m2compatible="true"/>
+                  </resolvers>
+                </ivysettings>
+                """);
+    }
+
+    private static Path deltaTable(Path table) throws IOException {
+        Path log = Files.createDirectories(table.resolve("_delta_log"));
+        Path file = Files.copy(Project.DEMO_PROMPTS, table.resolve("tickets.parquet"));
+        String schema =
+                new StructType().add("id", "string").add("prompt", "string").json();
+        Files.writeString(log.resolve("00000000000000000000.json"), """
+                {"protocol":{"minReaderVersion":1,"minWriterVersion":2}}
+                {"metaData":{"id":"tickets","format":{"provider":"parquet","options":{}},"schemaString":"%s",\
+                "partitionColumns":[],"configuration":{},"createdTime":0}}
+                {"add":{"path":"tickets.parquet","partitionValues":{},"size":%d,"modificationTime":0,"dataChange":true}}
+                """.formatted(
+                        schema.replace("\"", "\\\""), Files.size(file)));
+        return table;
+    }
+
+    @Test
+    void anotherSparksJarSaysSoInOneLine() throws Exception {
+        Distribution other = others().filter(each -> !each.line().equals(spark.line()))
+                .findFirst()
+                .orElse(null);
+        assumeTrue(other != null, "no jar of another Spark is built");
+        assertRefused(other.jar(), "needs Spark " + other.line() + ": this is Spark " + spark.line() + ".");
+    }
+
+    @Test
+    void anotherScalasJarSaysSoInOneLine() throws Exception {
+        Distribution other = others().filter(each -> each.line().equals(spark.line()))
+                .findFirst()
+                .orElse(null);
+        assumeTrue(other != null, "no jar of the same Spark and another Scala is built");
+        assertRefused(other.jar(), "needs Scala " + other.scala() + ": this is Scala " + spark.scala() + ".");
+    }
+
+    private Stream<Distribution> others() throws IOException {
+        return distributions().stream().filter(each -> !each.jar().equals(spark.jar()) && Files.exists(each.jar()));
+    }
+
+    private void assertRefused(Path jar, String says) throws Exception {
+        List<String> command = new ArrayList<>(List.of("--class", "nighttrain.jobs.Main", jar.toString()));
         command.addAll(
                 List.of(Demo.command(Project.DEMO_MODEL, Project.DEMO_PROMPTS, folder.resolve("out"), "--limit", "1")));
-        try (CommandProcess process = submit(spark, command)) {
+        try (CommandProcess process = submit(command)) {
             assertThat(process.await(PATIENCE)).isEqualTo(ExitCode.BAD_INPUT.code());
-            assertThat(process.messages().lines().filter(line -> line.startsWith("needs Spark")))
+            assertThat(process.messages().lines().filter(line -> line.startsWith("needs ")))
                     .singleElement()
                     .asString()
                     .startsWith(says);
         }
-        List<String> format = List.of(
-                "--jars",
-                other.get().jar().toString(),
-                EXAMPLE,
-                Project.DEMO_MODEL.toString(),
-                Project.DEMO_PROMPTS.toString(),
-                folder.resolve("out").toString());
-        try (CommandProcess process = submit(spark, format)) {
+        List<String> format = new ArrayList<>(List.of("--jars", jar.toString()));
+        format.addAll(example(folder.resolve("out")));
+        try (CommandProcess process = submit(format)) {
             assertThat(process.await(PATIENCE)).isNotZero();
             // Spark prints there what Python says on either stream.
             assertThat(process.out()).contains("nighttrain.io.UserError: " + says);
@@ -267,30 +397,26 @@ class SparkVersionsIT {
         assertThat(folder.resolve("out")).doesNotExist();
     }
 
-    private CommandProcess submit(Distribution spark, List<String> job) throws IOException {
+    private CommandProcess submit(List<String> job) throws IOException {
         String vectors = "--add-modules=jdk.incubator.vector"; // Spark 3.5 does not ask for it itself
-        List<String> command = new ArrayList<>(List.of(
-                spark.home().resolve("bin/spark-submit").toString(),
-                "--master",
-                "local-cluster[2,1,1024]",
-                "--conf",
-                "spark.ui.enabled=false",
-                "--conf",
-                "spark.nighttrain.maxNumSeqs=16",
-                "--conf",
-                "spark.driver.extraJavaOptions=" + vectors,
-                "--conf",
-                "spark.executor.extraJavaOptions=" + vectors));
+        Map<String, String> conf = Map.of(
+                "spark.driver.host", "127.0.0.1",
+                "spark.ui.enabled", "false",
+                // Both executors are there before the first task.
+                "spark.cores.max", String.valueOf(WORKERS * CORES),
+                "spark.scheduler.minRegisteredResourcesRatio", "1",
+                "spark.scheduler.maxRegisteredResourcesWaitingTime", "5m",
+                "spark.nighttrain.executorWait", "5m",
+                "spark.nighttrain.maxNumSeqs", "16",
+                "spark.driver.extraJavaOptions", vectors + " " + String.join(" ", BriefRun.JVM_FLAGS),
+                "spark.executor.extraJavaOptions", vectors + " -XX:+UseSerialGC");
+        List<String> command = new ArrayList<>(
+                List.of(spark.home().resolve("bin/spark-submit").toString(), "--master", cluster.url()));
+        conf.forEach((key, value) -> command.addAll(List.of("--conf", key + "=" + value)));
         command.addAll(job);
-        Map<String, String> environment = Map.of(
-                "SPARK_HOME",
-                spark.home().toString(),
-                "SPARK_LOCAL_IP",
-                "127.0.0.1",
-                "SPARK_LOCAL_DIRS",
-                folder.toString(),
-                "PYSPARK_PYTHON",
-                "python3");
+        Map<String, String> environment = new HashMap<>(spark.environment());
+        environment.put("SPARK_LOCAL_DIRS", folder.toString());
+        environment.put("PYSPARK_PYTHON", "python3");
         return CommandProcess.start(folder, environment, command);
     }
 }

@@ -13,18 +13,20 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * A master and workers of Spark's standalone cluster: real processes on the loopback device, of the tests' own class path.
- * What they say lies in the folder; they end with the cluster.
+ * A master and workers of Spark's standalone cluster: real processes on the loopback device, of the tests' own class path or of a
+ * distribution. What they say lies in the folder; they end with the cluster.
  */
 final class StandaloneCluster implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -32,6 +34,7 @@ final class StandaloneCluster implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofMinutes(5);
 
     private static final int TRIALS = 3;
+    private static final String DAEMON_HEAP = "256m";
 
     private static final String CLASS_PATH =
             System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
@@ -40,20 +43,37 @@ final class StandaloneCluster implements AutoCloseable {
             .toList();
 
     private final Path folder;
+    private final Map<String, String> environment;
+    /** None where classes come by the class path. */
+    private final Optional<Path> sparkClass;
+
     private final List<ClusterWorker> workers = new ArrayList<>();
     private CommandProcess master;
     private int port;
     private int webPort;
 
-    private StandaloneCluster(Path folder) {
+    private StandaloneCluster(Path folder, Map<String, String> environment, Optional<Path> sparkClass) {
         this.folder = folder;
+        this.environment = environment;
+        this.sparkClass = sparkClass;
     }
 
-    /** A master without workers. */
+    /** A master without workers, of the tests' own class path. */
     static StandaloneCluster start(Path folder) throws Exception {
-        StandaloneCluster cluster = new StandaloneCluster(folder);
-        Files.createDirectories(
-                folder.resolve("spark/jars")); // a SPARK_HOME, though all classes come by the class path
+        Path home = folder.resolve("spark"); // a SPARK_HOME, though all classes come by the class path
+        Files.createDirectories(home.resolve("jars"));
+        Map<String, String> environment =
+                Map.of("SPARK_LOCAL_IP", "127.0.0.1", "SPARK_HOME", home.toString(), "SPARK_SCALA_VERSION", "2.13");
+        return started(new StandaloneCluster(folder, environment, Optional.empty()));
+    }
+
+    /** The same of a distribution, by its own scripts; its executors have nothing of ours. */
+    static StandaloneCluster start(Path folder, Distribution spark) throws Exception {
+        Path sparkClass = spark.home().resolve("bin/spark-class");
+        return started(new StandaloneCluster(folder, spark.environment(), Optional.of(sparkClass)));
+    }
+
+    private static StandaloneCluster started(StandaloneCluster cluster) throws Exception {
         Runtime.getRuntime()
                 .addShutdownHook(new Thread(cluster::close)); // a test that was killed leaves nothing behind
         cluster.startMaster();
@@ -62,7 +82,7 @@ final class StandaloneCluster implements AutoCloseable {
 
     /** A port may be taken between its choice and the master's start, which ends then: it looks for no other. */
     private void startMaster() throws Exception {
-        List<String> options = List.of("-Xmx256m", "-Dspark.port.maxRetries=0", "-Dspark.master.rest.enabled=false");
+        List<String> options = List.of("-Dspark.port.maxRetries=0", "-Dspark.master.rest.enabled=false");
         for (int trial = 1; master == null || !master.isAlive(); trial++) {
             port = freePort();
             webPort = freePort();
@@ -74,7 +94,7 @@ final class StandaloneCluster implements AutoCloseable {
                     String.valueOf(port),
                     "--webui-port",
                     String.valueOf(webPort));
-            master = java(environment(), options, arguments);
+            master = java(environment, DAEMON_HEAP, options, arguments);
             boolean last = trial == TRIALS;
             master.awaitWhileAlive("the master answers", PATIENCE, () -> answers() || (!last && !master.isAlive()));
         }
@@ -82,9 +102,9 @@ final class StandaloneCluster implements AutoCloseable {
 
     /** A worker more; {@code gpus} are the addresses of its GPUs, {@code 0,1}, or nothing. */
     ClusterWorker addWorker(int cores, String gpus) throws Exception {
-        Map<String, String> environment = environment();
+        Map<String, String> environment = new HashMap<>(this.environment);
         environment.put("NIGHTTRAIN_GPUS", gpus);
-        List<String> options = new ArrayList<>(List.of("-Xmx256m"));
+        List<String> options = new ArrayList<>();
         if (!gpus.isEmpty()) {
             options.add("-Dspark.worker.resource.gpu.amount=" + gpus.split(",").length);
             options.add("-Dspark.worker.resource.gpu.discoveryScript=" + Project.CONF.resolve("discover-gpus.sh"));
@@ -104,7 +124,7 @@ final class StandaloneCluster implements AutoCloseable {
                 "--work-dir",
                 home.toString(),
                 url());
-        ClusterWorker worker = new ClusterWorker(java(environment, options, arguments), home);
+        ClusterWorker worker = new ClusterWorker(java(environment, DAEMON_HEAP, options, arguments), home);
         workers.add(worker);
         worker.process()
                 .awaitWhileAlive(
@@ -114,7 +134,7 @@ final class StandaloneCluster implements AutoCloseable {
 
     /** {@code nighttrain arguments} as a driver of this cluster, in a process of its own. */
     CommandProcess driver(Map<String, String> conf, String... arguments) throws IOException {
-        List<String> options = new ArrayList<>(List.of("-Xmx1g"));
+        List<String> options = new ArrayList<>();
         options.add("@" + Project.ROOT.resolve("jobs/target/jvm.options"));
         options.add("-Dnighttrain.log=standard error");
         Map<String, String> all = conf();
@@ -122,7 +142,7 @@ final class StandaloneCluster implements AutoCloseable {
         all.forEach((key, value) -> options.add("-D" + key + "=" + value));
         List<String> main = new ArrayList<>(List.of("nighttrain.jobs.Main"));
         main.addAll(List.of(arguments));
-        return java(environment(), options, main);
+        return java(environment, "1g", options, main);
     }
 
     /** Spark conf of a driver: small executors of two task slots that take their classes from here. */
@@ -184,23 +204,24 @@ final class StandaloneCluster implements AutoCloseable {
         return names;
     }
 
-    private Map<String, String> environment() {
-        Map<String, String> environment = new LinkedHashMap<>();
-        environment.put("SPARK_LOCAL_IP", "127.0.0.1");
-        environment.put("SPARK_HOME", folder.resolve("spark").toString());
-        environment.put("SPARK_SCALA_VERSION", "2.13");
-        return environment;
-    }
-
-    private CommandProcess java(Map<String, String> environment, List<String> options, List<String> main)
+    private CommandProcess java(Map<String, String> environment, String heap, List<String> options, List<String> main)
             throws IOException {
-        List<String> command = new ArrayList<>(
-                List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
-        command.addAll(JVM_FLAGS);
-        command.addAll(options);
-        command.addAll(List.of("-cp", CLASS_PATH));
+        Map<String, String> all = new HashMap<>(environment);
+        List<String> command = new ArrayList<>();
+        if (sparkClass.isPresent()) {
+            command.add(sparkClass.get().toString());
+            String flags = String.join(" ", BriefRun.JVM_FLAGS) + " " + String.join(" ", options);
+            all.put("SPARK_DAEMON_JAVA_OPTS", flags);
+            all.put("SPARK_DAEMON_MEMORY", heap);
+        } else {
+            command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+            command.addAll(JVM_FLAGS);
+            command.add("-Xmx" + heap);
+            command.addAll(options);
+            command.addAll(List.of("-cp", CLASS_PATH));
+        }
         command.addAll(main);
-        return CommandProcess.start(folder, environment, command);
+        return CommandProcess.start(folder, all, command);
     }
 
     static int freePort() {

@@ -1,0 +1,115 @@
+package nighttrain.jobs;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.apache.hadoop.fs.FileUtil;
+
+/**
+ * A whole Spark in a folder.
+ *
+ * @param home what SPARK_HOME names
+ * @param line its major and minor version
+ */
+record Distribution(Path home, String line, String scala) {
+    private static final Path BUILDS = Project.ROOT.resolve("jobs/target");
+    private static final Pattern CORE = Pattern.compile("spark-core_([0-9.]+)-([0-9]+\\.[0-9]+).*\\.jar");
+
+    /**
+     * Those that pyspark packages hold, {@code pip install --target folder/3.5.9 pyspark==3.5.9} each, and Spark 3.5 with Scala 2.13, of which
+     * there is no package, where Night Train is built for it.
+     */
+    static List<Distribution> in(Path folder) throws IOException {
+        List<Distribution> all = new ArrayList<>();
+        for (Path home : listed(folder).map(each -> each.resolve("pyspark")).toList()) {
+            if (Files.isDirectory(home)) {
+                all.add(of(home));
+            }
+        }
+        Path build = BUILDS.resolve("spark-3.5_2.13");
+        for (Distribution each : List.copyOf(all)) {
+            if (each.line.equals("3.5") && Files.exists(build.resolve("classpath.txt"))) {
+                all.add(each.withJars(SparkInstallation.jars(build), build.resolve("distribution")));
+            }
+        }
+        return all;
+    }
+
+    private static Distribution of(Path home) throws IOException {
+        Matcher core = listed(home.resolve("jars"))
+                .map(jar -> CORE.matcher(jar.getFileName().toString()))
+                .filter(Matcher::matches)
+                .findFirst()
+                .orElseThrow();
+        return new Distribution(home, core.group(2), core.group(1));
+    }
+
+    /** Its scripts and its Python on other jars: links to both, made anew in a folder. */
+    private Distribution withJars(List<Path> jars, Path other) throws IOException {
+        FileUtil.fullyDelete(other.toFile());
+        SparkInstallation.linkJars(other, jars);
+        for (String part : List.of("bin", "python")) {
+            Files.createSymbolicLink(other.resolve(part), home.resolve(part));
+        }
+        return of(other);
+    }
+
+    private static Stream<Path> listed(Path folder) throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.sorted().toList().stream();
+        }
+    }
+
+    /** Of Night Train. */
+    Path jar() {
+        String build = "spark-" + line + "_" + scala;
+        return line.equals("4.2")
+                ? BUILDS.resolve("nighttrain.jar")
+                : BUILDS.resolve(build).resolve("nighttrain-" + build + ".jar");
+    }
+
+    /** Of its scripts. */
+    Map<String, String> environment() {
+        return Map.of(
+                "SPARK_HOME",
+                home.toString(),
+                "SPARK_SCALA_VERSION",
+                scala,
+                "SPARK_LOCAL_IP",
+                "127.0.0.1",
+                "JAVA_HOME",
+                System.getProperty("java.home"));
+    }
+
+    /** Delta's coordinates in the table of INPUT.md, for this Scala. */
+    String deltaPackage() throws IOException {
+        Matcher row = Pattern.compile("\\| " + Pattern.quote(line) + " \\|[^|]*\\| `(delta-spark\\S*)_[0-9.]+:(\\S+)`")
+                .matcher(Files.readString(Project.ROOT.resolve("pipeline/INPUT.md")));
+        if (!row.find()) {
+            throw new IllegalStateException("no Delta for Spark " + line + " in INPUT.md");
+        }
+        return "io.delta:" + row.group(1) + "_" + scala + ":" + row.group(2);
+    }
+
+    /** From 4.0 on the package holds it. */
+    boolean hasConnect() {
+        return !line.startsWith("3.");
+    }
+
+    /** Of Python without a JVM: the package, and what {@code CONTRIBUTING.md} has beside it. */
+    Map<String, String> clientEnvironment() {
+        Path folder = home.getParent();
+        return Map.of("PYTHONPATH", folder + ":" + folder.resolveSibling("connect"));
+    }
+
+    @Override
+    public String toString() {
+        return "Spark " + line + ", Scala " + scala;
+    }
+}
