@@ -23,6 +23,7 @@
 // the pairs (max, sum). arrivals: grid.y * grid.z counters, 0 before the first launch and after each.
 #include "attention_mma.cuh"
 #include "fp8.cuh"
+#include "launch.cuh"
 
 constexpr int ROWS = GROUP < 16 ? GROUP : 16;
 constexpr int PARTS = (GROUP + 15) / 16;
@@ -88,6 +89,7 @@ struct Merge {
 
 extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
     attention_decode(const Attention a, const int* sequences, float* partials, unsigned* arrivals, int chunk_pages) {
+    wait_for_kernels_before();
     extern __shared__ __align__(128) unsigned char shared[];
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const int sequence = sequences[blockIdx.z];

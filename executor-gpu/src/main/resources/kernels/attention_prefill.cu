@@ -17,6 +17,7 @@
 // long context had best come first.
 #include "attention_mma.cuh"
 #include "fp8.cuh"
+#include "launch.cuh"
 
 constexpr int BLOCK_ROWS = 128;
 constexpr bool WIDE = PADDED_DIM > 128;
@@ -33,6 +34,7 @@ constexpr int COPIES = TILE_TOKENS / COPY_ROWS; // of a thread to a tile
 
 extern "C" __global__ void __launch_bounds__(THREADS, WIDE ? 1 : 2)
     attention_prefill(const Attention a, const int2* work) {
+    wait_for_kernels_before();
     extern __shared__ __align__(128) unsigned char shared[];
     __shared__ int entries[2][ENTRIES];
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;

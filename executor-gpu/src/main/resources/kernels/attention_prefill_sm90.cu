@@ -14,6 +14,7 @@
 #include "attention_mma.cuh"
 #include "fp8.cuh"
 #include "hopper.cuh"
+#include "launch.cuh"
 
 static_assert(HEAD_DIM == 128 || HEAD_DIM == 64, "attention_prefill.cu serves other head sizes");
 static_assert(PAGE_TOKENS % 16 == 0, "16 tokens of a tile lie together");
@@ -395,6 +396,7 @@ __device__ __forceinline__ void attend(const Attention& a, const Span& span, int
 
 // Grid: (work items {sequence, block of rows}, tracks * kv_heads); block: THREADS.
 extern "C" __global__ void __launch_bounds__(THREADS, 1) attention_prefill(const Attention a, const int2* work) {
+    wait_for_kernels_before();
     extern __shared__ unsigned char shared[];
     __shared__ unsigned long long barriers[4][STAGES];
     const int2 item = work[blockIdx.x];

@@ -6,6 +6,7 @@
 // QUANTIZE writes out in 8 bits, too, as quantize.cu does, for the linear layer that comes next.
 // Compile-time: VECTOR, COLS, THREADS, LAYER (0: RMSNorm, 1: LayerNorm), QUANTIZE (1: VECTOR is 8).
 #include "fp8.cuh"
+#include "launch.cuh"
 #include "rows.cuh"
 
 constexpr int VECTORS = COLS / VECTOR;
@@ -41,6 +42,15 @@ __device__ __forceinline__ void norm_row(const Normed& n) {
     bf16* out = n.out + blockIdx.y * n.out_track_stride + at;
     const float* weight = n.weight + blockIdx.y * COLS;
     const float* bias = n.bias + blockIdx.y * COLS;
+    Floats weights[PER_THREAD], biases[PER_THREAD];
+#pragma unroll
+    for (int k = 0; k < PER_THREAD; k++) {
+        int v = k * THREADS + threadIdx.x;
+        if (v >= VECTORS) break;
+        weights[k] = reinterpret_cast<const Floats*>(weight)[v];
+        if (LAYER) biases[k] = reinterpret_cast<const Floats*>(bias)[v];
+    }
+    wait_for_kernels_before();
     Vector row[PER_THREAD];
     float sum = 0, squares = 0;
 #pragma unroll
@@ -77,11 +87,9 @@ __device__ __forceinline__ void norm_row(const Normed& n) {
     for (int k = 0; k < PER_THREAD; k++) {
         int v = k * THREADS + threadIdx.x;
         if (v >= VECTORS) break;
-        Floats w = reinterpret_cast<const Floats*>(weight)[v];
-        Floats b = LAYER ? reinterpret_cast<const Floats*>(bias)[v] : w;
         for (int i = 0; i < VECTOR; i++) {
-            float value = (to_float(row[k].at[i]) - mean) * scale * w.at[i];
-            row[k].at[i] = to_bf16(LAYER ? value + b.at[i] : value);
+            float value = (to_float(row[k].at[i]) - mean) * scale * weights[k].at[i];
+            row[k].at[i] = to_bf16(LAYER ? value + biases[k].at[i] : value);
             if (QUANTIZE) most = fmaxf(most, fabsf(to_float(row[k].at[i])));
         }
         store(out, v, row[k]);

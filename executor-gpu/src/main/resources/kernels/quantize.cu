@@ -4,6 +4,7 @@
 // Compile-time: COLS, a multiple of 8; THREADS.
 #define VECTOR 8
 #include "fp8.cuh"
+#include "launch.cuh"
 #include "rows.cuh"
 
 constexpr int VECTORS = COLS / VECTOR;
@@ -32,6 +33,7 @@ __device__ __forceinline__ void write_codes(
 
 extern "C" __global__ void __launch_bounds__(THREADS) quantize_rows(
         unsigned char* codes, float* scales, int capacity_rows, const bf16* x, long long x_track_stride) {
+    wait_for_kernels_before();
     const bf16* from = x + blockIdx.y * x_track_stride + (long long)blockIdx.x * COLS;
     Vector row[PER_THREAD];
     float most = 0;
@@ -48,6 +50,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) quantize_rows(
 extern "C" __global__ void __launch_bounds__(THREADS) silu_mul_quantize_rows(
         unsigned char* codes, float* scales, int capacity_rows, bf16* out, long long out_track_stride,
         const bf16* gate_up, long long gate_up_track_stride) {
+    wait_for_kernels_before();
     const bf16* from = gate_up + blockIdx.y * gate_up_track_stride + 2LL * blockIdx.x * COLS;
     bf16* to = out + blockIdx.y * out_track_stride + (long long)blockIdx.x * COLS;
     Vector row[PER_THREAD];

@@ -5,6 +5,8 @@
 // run.
 // Bytes: a row of fp32 logits read once for greedy rows; a few times, from the L2 cache, for others. A masked row also reads a class per
 // token, from the L2 cache where rows share an automaton, and where it is not greedy writes the logits of tokens that may not come.
+#include "launch.cuh"
+
 typedef unsigned long long u64;
 
 constexpr int THREADS = 1024;
@@ -331,6 +333,7 @@ __device__ float raw_logit(const SampleRequest& d, const float* row, int token) 
 
 extern "C" __global__ void __launch_bounds__(THREADS, 1) sample_rows(
         float* logits, const SampleRequest* requests, int* tokens, int copies, int copy_stride, Likely* likely, int vocabulary) {
+    wait_for_kernels_before();
     const SampleRequest d = requests[blockIdx.x];
     float* row = logits + (long long)blockIdx.x * vocabulary;
     const bool masked = d.automaton != nullptr;
@@ -374,6 +377,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) sample_rows(
 // The states in which the masks of a step begin, here and in `now`: as the host knew them, or what the token that the step before
 // sampled after a state in `before` leads to. Every rank does this for all samples, since it has all tokens. Grid: samples.
 extern "C" __global__ void advance_states(SampleRequest* requests, int count, const int* sampled, const int* before, int* now) {
+    wait_for_kernels_before();
     const int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= count || requests[i].automaton == nullptr) return;
     int state = requests[i].state;

@@ -1,6 +1,8 @@
 // Lays out a step's inputs, which come packed in one copy, where the step's kernels read them; a token below 0 is ~i for the i-th
 // token that the step before sampled. A sample that failed has a number below 0 in the token's place: its row goes on with token 0, and
 // nobody reads what comes of it. Grid: any. Bytes: every input once, read and written; about 40 KB at 256 sequences.
+#include "launch.cuh"
+
 constexpr int SEGMENTS = 9 + GROUPS; // GROUPS of layers: a slot per token or copy and a page table per sequence in each
 
 struct Segment {
@@ -23,6 +25,7 @@ struct Layout {
 };
 
 extern "C" __global__ void lay_out(const Layout l) {
+    wait_for_kernels_before();
     const int first = blockIdx.x * blockDim.x + threadIdx.x, threads = gridDim.x * blockDim.x;
     for (int i = first; i < l.segments[0].count; i += threads) {
         const int token = l.packed[l.segments[0].from + i];

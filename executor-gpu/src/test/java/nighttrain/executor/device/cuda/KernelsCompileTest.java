@@ -2,6 +2,8 @@ package nighttrain.executor.device.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -45,6 +47,12 @@ class KernelsCompileTest {
      * 0 for files not named.
      */
     private static final Map<String, Integer> STACK_BYTES = Map.of("attention_prefill.cu", 56);
+
+    private static final String WAIT = "wait_for_kernels_before();";
+    private static final Pattern FIRST_STATEMENT = Pattern.compile("__global__[^{]*\\)\\s*\\{\\s*(\\S+)");
+
+    /** Their kernels read weights, which no kernel writes, before they wait. */
+    private static final Set<String> READ_AHEAD = Set.of("norm.cu", "linear_few_rows.cu", "linear_silu_mul_sm90.cu");
 
     private static final Pattern STACK = Pattern.compile("(\\d+) bytes stack frame");
 
@@ -90,6 +98,34 @@ class KernelsCompileTest {
         try (Stream<Path> files = Files.list(folder)) {
             assertThat(files.map(file -> file.getFileName().toString()).filter(name -> name.endsWith(".cu")))
                     .containsExactlyInAnyOrderElementsOf(used);
+        }
+    }
+
+    /** Whatever a kernel file's kernels do, once one of them starts early all do, and wait before all else (launch.cuh). */
+    @Test
+    void kernelsThatStartEarlyWaitFirst() throws Exception {
+        Path folder = Path.of(KernelSource.class.getResource("/kernels").toURI());
+        List<Path> early;
+        try (Stream<Path> files = Files.list(folder)) {
+            early = files.filter(file -> file.toString().endsWith(".cu"))
+                    .filter(file -> text(file).contains(WAIT))
+                    .toList();
+        }
+        assertThat(early).hasSizeGreaterThan(READ_AHEAD.size());
+        assertThat(early)
+                .filteredOn(file -> !READ_AHEAD.contains(file.getFileName().toString()))
+                .allSatisfy(file -> assertThat(
+                                FIRST_STATEMENT.matcher(text(file)).results().map(kernel -> kernel.group(1)))
+                        .as(file.toString())
+                        .isNotEmpty()
+                        .containsOnly(WAIT));
+    }
+
+    private static String text(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 

@@ -1,21 +1,32 @@
 package nighttrain.executor.device.cuda.kernel;
 
-import jcuda.CudaException;
-import jcuda.Pointer;
+import com.sun.jna.Library;
+import com.sun.jna.Memory;
+import com.sun.jna.Pointer;
+import java.nio.ByteBuffer;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUfunction_attribute;
+import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
+import nighttrain.executor.device.cuda.driver.NativeLibraries;
 import nighttrain.executor.device.cuda.driver.Streams.Stream;
 
-/** A compiled kernel of one GPU. */
+/** A compiled kernel of one GPU, which one thread launches. */
 public final class Kernel {
     private final String name;
-    private final CUfunction function;
+    private final Function function;
+    private final Driver driver;
+    private final Launch launch;
     private int sharedBytes;
 
-    Kernel(String name, CUfunction function) {
+    /**
+     * @param waits whether it may start before the kernels ahead of it have ended, since it waits for them itself
+     */
+    Kernel(String name, Function function, Driver driver, boolean waits) {
         this.name = name;
         this.function = function;
+        this.driver = driver;
+        this.launch = new Launch(waits);
     }
 
     /** Allows more dynamic shared memory than the 48 KiB that every kernel may use. */
@@ -40,38 +51,84 @@ public final class Kernel {
         if (grid.x == 0 || grid.y == 0 || grid.z == 0) {
             return;
         }
-        Pointer[] values = new Pointer[arguments.length];
-        for (int i = 0; i < arguments.length; i++) {
-            values[i] = value(arguments[i]);
-        }
-        try {
-            JCudaDriver.cuLaunchKernel(
-                    function,
-                    grid.x,
-                    grid.y,
-                    grid.z,
-                    grid.threads,
-                    1,
-                    1,
-                    grid.sharedBytes,
-                    stream,
-                    Pointer.to(values),
-                    null);
-        } catch (CudaException e) {
-            throw new IllegalStateException("launch failed: " + name + " " + grid + " (" + e.getMessage() + ")", e);
+        launch.fill(stream, grid, arguments);
+        int status = driver.cuLaunchKernelEx(launch.memory, function.handle(), launch.arguments, Pointer.NULL);
+        if (status != 0) {
+            throw new IllegalStateException(
+                    "launch failed: " + name + " " + grid + " (" + CUresult.stringFor(status) + ")");
         }
     }
 
-    private static Pointer value(Object argument) {
-        if (argument instanceof Struct struct) {
-            return Pointer.to(struct.bytes().rewind());
+    /** What JCuda has not; as in cuda.h. */
+    interface Driver extends Library {
+        static Driver load() {
+            return NativeLibraries.find("libcuda.so.1", Driver.class).orElseThrow();
         }
-        if (argument instanceof Long address) {
-            return Pointer.to(new long[] {address});
+
+        int cuLaunchKernelEx(Pointer config, Pointer function, Pointer arguments, Pointer extra);
+    }
+
+    /** A function whose handle can be told. */
+    static final class Function extends CUfunction {
+        private Pointer handle() {
+            return new Pointer(getNativePointer());
         }
-        if (argument instanceof Integer integer) {
-            return Pointer.to(new int[] {integer});
+    }
+
+    /** A {@code CUlaunchConfig}, its attribute and the arguments, in one piece of memory that the driver reads during a launch. */
+    private static final class Launch {
+        private static final int STREAM = 32;
+        private static final int ATTRIBUTES = 40;
+        private static final int ATTRIBUTE_COUNT = 48;
+        private static final int ATTRIBUTE = 64;
+        private static final int ATTRIBUTE_VALUE = ATTRIBUTE + 8;
+        private static final int PROGRAMMATIC_STREAM_SERIALIZATION = 6;
+        private static final int ARGUMENTS = 192;
+        private static final int MOST_ARGUMENTS = 24;
+        private static final int VALUES = ARGUMENTS + MOST_ARGUMENTS * Long.BYTES;
+        private static final int ALIGNMENT = 64;
+        private static final int BYTES = 4096;
+
+        private final Memory memory = new Memory(BYTES);
+        private final Pointer arguments = memory.share(ARGUMENTS);
+        private final ByteBuffer bytes = memory.getByteBuffer(0, BYTES);
+
+        Launch(boolean waits) {
+            memory.clear();
+            memory.setPointer(ATTRIBUTES, memory.share(ATTRIBUTE));
+            memory.setInt(ATTRIBUTE_COUNT, waits ? 1 : 0);
+            memory.setInt(ATTRIBUTE, PROGRAMMATIC_STREAM_SERIALIZATION);
+            memory.setInt(ATTRIBUTE_VALUE, 1);
         }
-        return Pointer.to(new float[] {(Float) argument});
+
+        void fill(Stream stream, Grid grid, Object[] values) {
+            if (values.length > MOST_ARGUMENTS) {
+                throw new IllegalArgumentException("arguments: " + values.length + " (at most " + MOST_ARGUMENTS + ")");
+            }
+            bytes.clear();
+            bytes.putInt(grid.x).putInt(grid.y).putInt(grid.z);
+            bytes.putInt(grid.threads).putInt(1).putInt(1).putInt(grid.sharedBytes);
+            memory.setPointer(STREAM, stream.handle());
+            long address = Pointer.nativeValue(memory);
+            int at = VALUES;
+            for (int i = 0; i < values.length; i++) {
+                bytes.putLong(ARGUMENTS + i * Long.BYTES, address + at);
+                bytes.position(at);
+                put(values[i]);
+                at = (bytes.position() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+            }
+        }
+
+        private void put(Object value) {
+            if (value instanceof Struct struct) {
+                bytes.put(struct.bytes().duplicate().flip());
+            } else if (value instanceof Long address) {
+                bytes.putLong(address);
+            } else if (value instanceof Integer integer) {
+                bytes.putInt(integer);
+            } else {
+                bytes.putFloat((Float) value);
+            }
+        }
     }
 }

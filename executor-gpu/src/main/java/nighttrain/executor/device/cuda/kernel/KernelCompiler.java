@@ -21,6 +21,9 @@ import java.util.function.Consumer;
 
 /** Compiles kernels for one GPU architecture, each once for all ranks, and caches them on disk. */
 public final class KernelCompiler {
+    /** Hopper. */
+    private static final int FIRST_WAITING = 90;
+
     private final Nvrtc nvrtc;
     private final String architecture;
     private final CubinCache cache;
@@ -30,6 +33,11 @@ public final class KernelCompiler {
         this.nvrtc = nvrtc;
         this.architecture = architecture;
         this.cache = cache;
+    }
+
+    /** Whether kernels for this architecture can wait for those ahead of them (launch.cuh). */
+    boolean letsKernelsWait() {
+        return Integer.parseInt(architecture.replaceAll("\\D", "")) >= FIRST_WAITING;
     }
 
     /** The machine code of a kernel file, from the cache or compiled. */

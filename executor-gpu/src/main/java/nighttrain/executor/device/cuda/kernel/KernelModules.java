@@ -2,13 +2,13 @@ package nighttrain.executor.device.cuda.kernel;
 
 import java.util.HashMap;
 import java.util.Map;
-import jcuda.driver.CUfunction;
 import jcuda.driver.CUmodule;
 import jcuda.driver.JCudaDriver;
 
 /** Loads kernels onto one GPU, each on its first use. */
 public final class KernelModules implements AutoCloseable {
     private final KernelCompiler compiler;
+    private final Kernel.Driver driver = Kernel.Driver.load();
     private final Map<KernelSource, CUmodule> modules = new HashMap<>();
     private final Map<Key, Kernel> kernels = new HashMap<>();
 
@@ -29,9 +29,9 @@ public final class KernelModules implements AutoCloseable {
             JCudaDriver.cuModuleLoadData(loaded, compiler.cubin(source));
             return loaded;
         });
-        CUfunction function = new CUfunction();
+        Kernel.Function function = new Kernel.Function();
         JCudaDriver.cuModuleGetFunction(function, module, key.name);
-        return new Kernel(key.name, function);
+        return new Kernel(key.name, function, driver, compiler.letsKernelsWait() && key.source.waits());
     }
 
     @Override

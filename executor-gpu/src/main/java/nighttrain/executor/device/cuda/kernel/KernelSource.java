@@ -18,6 +18,7 @@ import java.util.TreeMap;
 public record KernelSource(String file, Map<String, Integer> defines) {
     /** The headers. They are small, so every program gets all of them. */
     static final List<String> HEADERS = List.of(
+            "launch.cuh",
             "bf16.cuh",
             "fp8.cuh",
             "rows.cuh",
@@ -41,6 +42,11 @@ public record KernelSource(String file, Map<String, Integer> defines) {
 
     String text() {
         return text(file);
+    }
+
+    /** Whether its kernels wait for those ahead of them themselves, as launch.cuh says. */
+    boolean waits() {
+        return text().contains("wait_for_kernels_before();");
     }
 
     static String text(String name) {
