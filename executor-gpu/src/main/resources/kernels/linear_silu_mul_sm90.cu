@@ -1,22 +1,26 @@
 // A gated MLP's first product and its activation (SwiGLU, arXiv 2002.05202), with Hopper's wgmma (sm_90a), for many rows:
 //     out[t, i, j] = silu(x[t, i] . w[t, j]) * (x[t, i] . w[t, cols + j])        silu(g) = g / (1 + exp(-g))
-// gates and ups in float32, never in memory. A cluster of two blocks takes 256 rows and 128 columns, each block half of the rows;
+// gates and ups in float32, never in memory. A cluster of two blocks takes 256 rows and TILE_COLS columns, each block half of the rows;
 // it goes on to other tiles, the clusters side by side to those that share rows and weights in L2. One thread has the copy
 // engine fetch 64 of what is summed over at a time: the block's rows for itself, the gates' or the ups' weights for both.
-// The two computing warpgroups take 64 rows each; wgmma's columns are 128 gates, then their 128 ups, so a thread has both.
+// The two computing warpgroups take 64 rows each; wgmma's columns are the gates, then their ups, so a thread has both. The first stages'
+// weights are fetched before the kernel waits for the one that writes x.
 // Measured on one H200 at its power limit, 8,192 rows, us, beside product and silu_mul one after the other: two tracks of 2,560 -> 2 x 9,344:
 // 2,359, 2,518; 7,168 -> 2 x 5,504: 1,894, 1,919; 4,096 -> 2 x 14,336: 2,787, 2,883.
+// Of 256 rows the last, 128 columns at a time 91.9, 112 at a time 85.4.
 #include "bf16.cuh"
 #include "hopper.cuh"
+#include "launch.cuh"
 
 constexpr int CLUSTER = 2;
 constexpr int BLOCK_ROWS = 128;
-constexpr int BLOCK_COLS = 128;
+constexpr int BLOCK_COLS = TILE_COLS; // a multiple of 8, more than 64 and at most 128
 constexpr int DEPTH = 64; // 128 bytes: a row of a swizzled array
 constexpr int STAGES = 4;
-constexpr int TILE_BYTES = 128 * DEPTH * 2;    // of rows, of gates' weights, of ups'
-constexpr int STAGE_BYTES = 3 * TILE_BYTES;
-constexpr int STORE_BYTES = 16 * BLOCK_COLS * 2; // what a warp has computed
+constexpr int ROWS_BYTES = BLOCK_ROWS * DEPTH * 2;
+constexpr int WEIGHTS_BYTES = BLOCK_COLS * DEPTH * 2; // of gates, of ups
+constexpr int STAGE_BYTES = ROWS_BYTES + 2 * WEIGHTS_BYTES;
+constexpr int STORE_BYTES = 16 * 128 * 2; // what a warp has computed
 constexpr int COMPUTING_WARPS = 8;
 constexpr int THREADS = 128 + 32 * COMPUTING_WARPS;
 constexpr int ROWS_TOGETHER = 8; // of tiles, that clusters side by side work on
@@ -58,13 +62,14 @@ struct Stages {
         return tiles + n % STAGES * STAGE_BYTES;
     }
     // rank: this block's in its cluster
-    __device__ __forceinline__ void fill(int n, const TensorMap& x, const TensorMap& w, const Tile& tile, int k, int cols,
-                                         int rank) const {
+    __device__ __forceinline__ void fetch_weights(int n, const TensorMap& w, const Tile& tile, int k, int cols, int rank) const {
         const unsigned here = full + 8 * (n % STAGES);
         barrier_wait(empty + 8 * (n % STAGES), n / STAGES % 2 ^ 1);
         barrier_expect(here, STAGE_BYTES);
-        copy_tile(at(n), x, tile.track, tile.row + rank * BLOCK_ROWS, k, here);
-        copy_tile_to_cluster(at(n) + (1 + rank) * TILE_BYTES, w, tile.track, tile.col + rank * cols, k, here, CLUSTER);
+        copy_tile_to_cluster(at(n) + ROWS_BYTES + rank * WEIGHTS_BYTES, w, tile.track, tile.col + rank * cols, k, here, CLUSTER);
+    }
+    __device__ __forceinline__ void fetch_rows(int n, const TensorMap& x, const Tile& tile, int k, int rank) const {
+        copy_tile(at(n), x, tile.track, tile.row + rank * BLOCK_ROWS, k, full + 8 * (n % STAGES));
     }
     __device__ __forceinline__ void wait_full(int n) const {
         barrier_wait(full + 8 * (n % STAGES), n / STAGES % 2);
@@ -77,7 +82,7 @@ struct Stages {
 };
 
 // Through shared memory, for stores of 16 bytes; d as hopper.cuh says. first_row: the warp's.
-__device__ __forceinline__ void store(const float (&d)[128], unsigned staging, bf16* out, int first_row, int rows, int col,
+__device__ __forceinline__ void store(const float (&d)[BLOCK_COLS], unsigned staging, bf16* out, int first_row, int rows, int col,
                                       int cols) {
     const int lane = threadIdx.x % 32;
 #pragma unroll
@@ -87,7 +92,7 @@ __device__ __forceinline__ void store(const float (&d)[128], unsigned staging, b
             float y[2];
 #pragma unroll
             for (int e = 0; e < 2; e++) {
-                const float gate = d[4 * j + 2 * r + e], up = d[64 + 4 * j + 2 * r + e];
+                const float gate = d[4 * j + 2 * r + e], up = d[BLOCK_COLS / 2 + 4 * j + 2 * r + e];
                 y[e] = __fdividef(gate, 1.0f + __expf(-gate)) * up;
             }
             store_shared(staging + swizzled_128(16, lane / 4 + 8 * r, j) + lane % 4 * 4, pack(y[0], y[1]));
@@ -123,28 +128,40 @@ extern "C" __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THR
     if (threadIdx.x < 128) {
         give_registers<40>();
         if (threadIdx.x == 0) {
-            for (int t = blockIdx.x / CLUSTER; t < tiles.count; t += gridDim.x / CLUSTER) {
+            int t = blockIdx.x / CLUSTER;
+            const int early = t < tiles.count ? min(STAGES, steps) : 0; // stages whose weights come before the rows are there
+            for (int k = 0; k < early; k++) {
+                stages.fetch_weights(k, w, tiles.at(t), k * DEPTH, cols, rank);
+            }
+            wait_for_kernels_before();
+            for (; t < tiles.count; t += gridDim.x / CLUSTER) {
                 const Tile tile = tiles.at(t);
                 for (int k = 0; k < steps; k++, n++) {
-                    stages.fill(n, x, w, tile, k * DEPTH, cols, rank);
+                    if (n >= early) {
+                        stages.fetch_weights(n, w, tile, k * DEPTH, cols, rank);
+                    }
+                    stages.fetch_rows(n, x, tile, k * DEPTH, rank);
                 }
             }
+        } else {
+            wait_for_kernels_before();
         }
     } else {
         take_registers<232>();
+        wait_for_kernels_before();
         const int warp = threadIdx.x / 32 - 4;
         const unsigned staging = start + STAGES * STAGE_BYTES + warp * STORE_BYTES;
-        float d[128];
+        float d[BLOCK_COLS];
         for (int t = blockIdx.x / CLUSTER; t < tiles.count; t += gridDim.x / CLUSTER) {
             const Tile tile = tiles.at(t);
             for (int k = 0; k < steps; k++, n++) {
                 stages.wait_full(n);
                 const unsigned long long a = matrix_descriptor(stages.at(n) + warp / 4 * 64 * DEPTH * 2, 0);
-                const unsigned long long b = matrix_descriptor(stages.at(n) + TILE_BYTES, 0);
+                const unsigned long long b = matrix_descriptor(stages.at(n) + ROWS_BYTES, 0);
                 wgmma_fence();
 #pragma unroll
                 for (int i = 0; i < DEPTH / 16; i++) {
-                    wgmma_cols<256, false>(d, a + i * 32 / 16, b + i * 32 / 16, k + i);
+                    wgmma_cols<2 * BLOCK_COLS, false>(d, a + i * 32 / 16, b + i * 32 / 16, k + i);
                 }
                 wgmma_commit();
                 if (k > 0) { // the stage before is read once the group before is done

@@ -312,9 +312,21 @@ public abstract class AbstractOpsTest extends OneDevice {
         closeness.check("scale", expected, device.read(scaled), cols);
     }
 
-    /** From 1,024 rows on Hopper has a kernel for both; in the last case a block has several tiles, and uses its stages again. */
+    /**
+     * From 1,024 rows on Hopper has a kernel for both; of the last three cases in one a block has several tiles, and uses its
+     * stages again, and in two tiles are wider.
+     */
     @ParameterizedTest
-    @CsvSource({"1,7,64,45", "2,130,40,96", "1,1024,64,128", "2,1100,200,344", "1,1300,72,45", "2,1100,328,1032"})
+    @CsvSource({
+        "1,7,64,45",
+        "2,130,40,96",
+        "1,1024,64,128",
+        "2,1100,200,344",
+        "1,1300,72,45",
+        "2,1100,328,1032",
+        "1,1024,24,1792",
+        "1,1024,24,2048"
+    })
     void linearSiluMulIsBoth(int tracks, int rows, int inputs, int cols) {
         float[] x = fresh.normal(tracks * rows * inputs);
         float[] weights = fresh.normal(tracks * 2 * cols * inputs, 0, 2 / Math.sqrt(inputs));

@@ -103,7 +103,7 @@ final class KernelUses {
     static Stream<KernelSource> of(ModelSpec model, boolean hopper) {
         Stream<KernelSource> gated = hopper
                 ? Stream.concat(
-                        Stream.of(FusedSwiGlu.SOURCE),
+                        FusedSwiGlu.TILE_COLS.stream().map(FusedSwiGlu::source),
                         Stream.of(Tiling.values())
                                 .flatMap(tiling -> Stream.of(WeightFormat.values())
                                         .flatMap(format -> Stream.of(false, true)

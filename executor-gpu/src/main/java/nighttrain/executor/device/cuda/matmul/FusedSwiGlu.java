@@ -1,5 +1,7 @@
 package nighttrain.executor.device.cuda.matmul;
 
+import java.util.Comparator;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import nighttrain.executor.device.cuda.driver.CudaContext;
@@ -18,7 +20,8 @@ import nighttrain.io.spec.WeightFormat;
  * empty, {@link Matmuls} computes the product.
  */
 public final class FusedSwiGlu {
-    public static final KernelSource SOURCE = new KernelSource("linear_silu_mul_sm90.cu", Map.of());
+    /** Columns that a cluster may take; wider is more efficient. */
+    public static final List<Integer> TILE_COLS = List.of(96, 112, 128);
 
     /** Rows that a cluster takes: it computes as many where there are fewer. */
     private static final int CLUSTER_ROWS = 256;
@@ -28,10 +31,10 @@ public final class FusedSwiGlu {
 
     private static final int ALIGNMENT = 8;
     private static final int TILE_ROWS = 128;
-    private static final int DEPTH = 64;
+    private static final int DEPTH_BYTES = 128;
+    private static final int STAGES = 4;
+    private static final int STORE_BYTES = TILE_ROWS * 128 * CudaTensor.BF16;
     private static final int THREADS = 384;
-    private static final int SHARED_BYTES =
-            4 * 3 * TILE_ROWS * DEPTH * CudaTensor.BF16 + TILE_ROWS * 128 * CudaTensor.BF16 + 1024;
 
     private final KernelModules modules;
     private final Streams streams;
@@ -60,14 +63,29 @@ public final class FusedSwiGlu {
         return rows >= MANY_ROWS || unfilled <= CLUSTER_ROWS / 8;
     }
 
+    public static KernelSource source(int tileCols) {
+        return new KernelSource("linear_silu_mul_sm90.cu", Map.of("TILE_COLS", tileCols));
+    }
+
+    /** As few rounds of tiles as the widest need, and then as narrow as that allows: the last of few rounds is often not full. */
+    private int tileCols(CudaTensor x, int cols) {
+        int down = x.tracks() * ((x.rows() + CLUSTER_ROWS - 1) / CLUSTER_ROWS);
+        int clusters = blocks / 2;
+        return TILE_COLS.stream()
+                .min(Comparator.comparingInt(tile -> (down * ((cols + tile - 1) / tile) + clusters - 1) / clusters))
+                .orElseThrow();
+    }
+
     public void run(CudaTensor out, CudaTensor x, CudaMatrix matrix) {
+        int tileCols = tileCols(x, out.cols());
+        int sharedBytes = STAGES * (TILE_ROWS + 2 * tileCols) * DEPTH_BYTES + STORE_BYTES + 1024;
         long matrixStride = (long) matrix.outputs() * matrix.inputs();
         TensorMaps tensors = maps.orElseThrow();
-        modules.get("linear_silu_mul", SOURCE)
-                .withSharedBytes(SHARED_BYTES)
+        modules.get("linear_silu_mul", source(tileCols))
+                .withSharedBytes(sharedBytes)
                 .launch(
                         streams.main(),
-                        new Kernel.Grid(blocks, 1, 1, THREADS, SHARED_BYTES),
+                        new Kernel.Grid(blocks, 1, 1, THREADS, sharedBytes),
                         tensors.get(Tiled.rows(
                                 x.address(), x.tracks(), x.capacityRows(), x.cols(), x.trackStride(), TILE_ROWS)),
                         tensors.get(Tiled.rows(
@@ -76,7 +94,7 @@ public final class FusedSwiGlu {
                                 matrix.outputs(),
                                 matrix.inputs(),
                                 matrixStride,
-                                TILE_ROWS)),
+                                tileCols)),
                         out.address(),
                         out.trackStride(),
                         x.tracks(),
