@@ -143,7 +143,10 @@ public abstract class AbstractOpsTest extends OneDevice {
         "3,33,128,61",
         "3,130,40,96",
         "2,600,64,48",
-        "1,512,4096,256"
+        "1,512,4096,256",
+        "1,1,4096,4500",
+        "2,8,1448,24",
+        "1,3,14336,48"
     })
     void linearMultipliesAndAddsTheBias(int tracks, int rows, int inputs, int outputs) {
         float[] x = fresh.normal(tracks * rows * inputs);
@@ -174,7 +177,10 @@ public abstract class AbstractOpsTest extends OneDevice {
         "2,600,64,48",
         "1,512,4096,256",
         "1,65,14336,128",
-        "1,1000,128,4096"
+        "1,1000,128,4096",
+        "1,1,4096,208",
+        "2,8,1456,32",
+        "1,3,14336,48"
     })
     void linearInEightBitsMultipliesQuantizedValues(int tracks, int rows, int inputs, int outputs) {
         float[] x = fresh.normal(tracks * rows * inputs);
@@ -313,13 +319,15 @@ public abstract class AbstractOpsTest extends OneDevice {
     }
 
     /**
-     * From 1,024 rows on Hopper has a kernel for both; of the last three cases in one a block has several tiles, and uses its
+     * For up to 8 rows a GPU has a kernel for both, from 1,024 on Hopper has; of the last three cases in one a block has several tiles, and uses its
      * stages again, and in two tiles are wider.
      */
     @ParameterizedTest
     @CsvSource({
         "1,7,64,45",
         "2,130,40,96",
+        "1,1,4096,2200",
+        "3,8,1448,45",
         "1,1024,64,128",
         "2,1100,200,344",
         "1,1300,72,45",

@@ -28,6 +28,7 @@ import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
 import nighttrain.executor.device.cuda.driver.Streams;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.matmul.CublasLt;
+import nighttrain.executor.device.cuda.matmul.FewRows;
 import nighttrain.executor.device.cuda.matmul.Fp8Operands;
 import nighttrain.executor.device.cuda.matmul.FusedSwiGlu;
 import nighttrain.executor.device.cuda.matmul.GroupedMatmul;
@@ -87,7 +88,8 @@ final class CudaDevice implements Device {
         this.cublasLt = libraries.cublasLt();
         this.maxTokens = limits.maxTokens();
         this.fp8 = new Fp8Operands(modules, streams, memory);
-        this.matmuls = new Matmuls(cublasLt, streams, memory, fp8, maxTokens, options.deterministic());
+        FewRows fewRows = new FewRows(context, modules, streams, !options.deterministic());
+        this.matmuls = new Matmuls(cublasLt, streams, memory, fp8, fewRows, maxTokens, options.deterministic());
         this.communicator = new CudaCommunicator(rank, peers, modules, streams, memory, options.skipAllReduce());
         this.recorder = new CudaGraphRecorder(streams);
         this.upload = new WeightUpload(streams, memory);
@@ -108,6 +110,7 @@ final class CudaDevice implements Device {
                 layout.pageTokens(),
                 fp8,
                 matmuls,
+                fewRows,
                 new FusedSwiGlu(context, modules, streams, !options.deterministic()),
                 attention);
     }

@@ -16,6 +16,7 @@ import nighttrain.executor.device.cuda.kernel.Kernel;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
 import nighttrain.executor.device.cuda.kernel.Struct;
+import nighttrain.executor.device.cuda.matmul.FewRows;
 import nighttrain.executor.device.cuda.matmul.Fp8Operands;
 import nighttrain.executor.device.cuda.matmul.Fp8Operands.Operand;
 import nighttrain.executor.device.cuda.matmul.FusedSwiGlu;
@@ -25,7 +26,7 @@ import nighttrain.executor.device.cuda.step.StepInputs;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /**
- * The operations on one GPU: each is a kernel of {@code /kernels}; matmuls are cuBLASLt's. Operands are bf16, accumulators fp32.
+ * The operations on one GPU: each is a kernel of {@code /kernels}; most matmuls are cuBLASLt's. Operands are bf16, accumulators fp32.
  */
 final class CudaOps implements Ops {
     private static final int ROW_THREADS = 256;
@@ -39,6 +40,7 @@ final class CudaOps implements Ops {
     private final int pageTokens;
     private final Fp8Operands fp8;
     private final Matmuls matmuls;
+    private final FewRows fewRows;
     private final FusedSwiGlu fusedSwiGlu;
     private final CudaAttention attention;
 
@@ -49,6 +51,7 @@ final class CudaOps implements Ops {
             int pageTokens,
             Fp8Operands fp8,
             Matmuls matmuls,
+            FewRows fewRows,
             FusedSwiGlu fusedSwiGlu,
             CudaAttention attention) {
         this.modules = modules;
@@ -57,6 +60,7 @@ final class CudaOps implements Ops {
         this.pageTokens = pageTokens;
         this.fp8 = fp8;
         this.matmuls = matmuls;
+        this.fewRows = fewRows;
         this.fusedSwiGlu = fusedSwiGlu;
         this.attention = attention;
     }
@@ -196,7 +200,10 @@ final class CudaOps implements Ops {
 
     @Override
     public void linearSiluMul(Tensor out, Tensor gateUp, Tensor x, Matrix weights) {
-        if (fusedSwiGlu.serves((CudaTensor) x, (CudaMatrix) weights)) {
+        if (fewRows.activates((CudaTensor) x, (CudaMatrix) weights)) {
+            fp8.forget();
+            fewRows.runActivated((CudaTensor) out, (CudaTensor) x, (CudaMatrix) weights);
+        } else if (fusedSwiGlu.serves((CudaTensor) x, (CudaMatrix) weights)) {
             fp8.forget();
             fusedSwiGlu.run((CudaTensor) out, (CudaTensor) x, (CudaMatrix) weights);
         } else {

@@ -11,6 +11,7 @@ import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
 import nighttrain.executor.device.cuda.driver.GpuTimer;
 import nighttrain.executor.device.cuda.driver.Streams;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
+import nighttrain.executor.device.cuda.matmul.FewRows;
 import nighttrain.executor.device.cuda.matmul.Fp8Operands;
 import nighttrain.executor.device.cuda.matmul.Matmuls;
 import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
@@ -32,11 +33,13 @@ final class CudaPeakRates implements AutoCloseable {
         this.context = context;
         context.makeCurrent();
         this.streams = new Streams();
+        KernelModules modules = new KernelModules(libraries.compiler(context.architecture()));
         this.matmuls = new Matmuls(
                 libraries.cublasLt(),
                 streams,
                 memory,
-                new Fp8Operands(new KernelModules(libraries.compiler(context.architecture())), streams, memory),
+                new Fp8Operands(modules, streams, memory),
+                new FewRows(context, modules, streams, false),
                 SIDE,
                 false);
     }

@@ -15,6 +15,7 @@ import nighttrain.executor.device.cuda.collective.CommTimer;
 import nighttrain.executor.device.cuda.collective.PeerTransport;
 import nighttrain.executor.device.cuda.collective.Transport.TrackSum;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
+import nighttrain.executor.device.cuda.matmul.FewRows;
 import nighttrain.executor.device.cuda.matmul.Fp8Operands;
 import nighttrain.executor.device.cuda.matmul.FusedSwiGlu;
 import nighttrain.executor.device.cuda.matmul.GroupedMatmul.TileRows;
@@ -60,6 +61,10 @@ final class KernelUses {
                         new KernelSource("step_inputs.cu", Map.of("GROUPS", 2)),
                         CudaOps.normSource(4096, false, true),
                         CudaOps.normSource(2048, true, true),
+                        FewRows.source(4096, false, WeightFormat.PLAIN, false),
+                        FewRows.source(4096, true, WeightFormat.PLAIN, false),
+                        FewRows.source(14_336, false, WeightFormat.PLAIN, true),
+                        FewRows.source(40, true, WeightFormat.PLAIN, true),
                         Fp8Operands.source(4096),
                         Fp8Operands.source(28_672),
                         Fp8Operands.source(48)));
@@ -103,7 +108,10 @@ final class KernelUses {
     static Stream<KernelSource> of(ModelSpec model, boolean hopper) {
         Stream<KernelSource> gated = hopper
                 ? Stream.concat(
-                        FusedSwiGlu.TILE_COLS.stream().map(FusedSwiGlu::source),
+                        Stream.concat(
+                                FusedSwiGlu.TILE_COLS.stream().map(FusedSwiGlu::source),
+                                Stream.of(48, 4096, 14_336)
+                                        .map(inputs -> FewRows.source(inputs, false, WeightFormat.FP8, false))),
                         Stream.of(Tiling.values())
                                 .flatMap(tiling -> Stream.of(WeightFormat.values())
                                         .flatMap(format -> Stream.of(false, true)

@@ -9,6 +9,7 @@ import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.GpuTimer;
 import nighttrain.executor.device.cuda.driver.Streams;
 import nighttrain.executor.device.cuda.driver.Streams.Stream;
+import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul.Rows;
 import nighttrain.executor.device.cuda.matmul.MatmulPlan.Operands;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.io.spec.WeightFormat;
@@ -37,6 +38,7 @@ public final class Matmuls implements AutoCloseable {
     private final int largestStep;
     private final boolean deterministic;
     private final Fp8Operands fp8;
+    private final FewRows fewRows;
     private final Map<MatmulPlan.Shape, MatmulPlan> plans = new HashMap<>();
 
     public Matmuls(
@@ -44,9 +46,11 @@ public final class Matmuls implements AutoCloseable {
             Streams streams,
             DeviceMemory memory,
             Fp8Operands fp8,
+            FewRows fewRows,
             int largestStep,
             boolean deterministic) {
         this.fp8 = fp8;
+        this.fewRows = fewRows;
         this.deterministic = deterministic;
         this.lt = lt;
         this.streams = streams;
@@ -68,6 +72,10 @@ public final class Matmuls implements AutoCloseable {
     }
 
     public void run(CudaTensor out, CudaTensor x, CudaMatrix matrix) {
+        if (fewRows.serves(x, matrix)) {
+            fewRows.run(out, matrix.format() == WeightFormat.FP8 ? Rows.of(x, fp8.quantized(x)) : Rows.of(x), matrix);
+            return;
+        }
         Stream stream = streams.main();
         int rows = Math.min(padded(x.rows()), Math.min(x.capacityRows(), out.capacityRows()));
         int piece = deterministic ? DETERMINISTIC_ROWS : rows;
