@@ -4,11 +4,12 @@
 // their pages, those of copied tokens to the pages of one more sequence as well, in bf16 or, with KV_FP8, as e4m3 numbers with a scale a row
 // (fp8.cuh). A token whose values are not all finite gets zeros as values and NaN as keys. Attention replaces the scores of tokens that a query does
 // not see, but multiplies their values by 0, and 0 * NaN is NaN: it would spread to tokens before it, and to every sequence that shares their pages.
-// Grid: (tokens and copies, tracks); up to 8 warps, one head at a time each. fp32 arithmetic. Bytes per token and track: the qkv row read, its query columns
+// Grid: (tokens and copies, tracks, parts of the heads); up to 8 warps, one head at a time each. fp32 arithmetic. Bytes per token and track: the qkv row read, its query columns
 // written, keys and values written to the cache; angles from the L2 cache.
 // Compile-time: HEAD_DIM, ROTARY_HALF (0: no rotation), PAGE_TOKENS, HEAD_NORMS (0 or 1), KV_FP8 (0 or 1).
 #include "bf16.cuh"
 #include "fp8.cuh"
+#include "launch.cuh"
 
 constexpr int PADDED_DIM = (HEAD_DIM + 15) / 16 * 16;
 constexpr int WIDTH = HEAD_DIM % 2 == 0 && ROTARY_HALF % 2 == 0 ? 2 : 1; // elements that a lane moves at a time
@@ -85,6 +86,7 @@ __device__ __forceinline__ bool is_finite(const bf16* row, int lane) {
 }
 
 extern "C" __global__ void rope_and_write_kv(const RopeAndWriteKv a) {
+    wait_for_kernels_before();
     __shared__ __align__(16) float staged[8][HEAD_DIM]; // a head per warp: the partner of a pair may lie with another lane
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     bool is_copy = blockIdx.x >= a.tokens;
@@ -95,7 +97,8 @@ extern "C" __global__ void rope_and_write_kv(const RopeAndWriteKv a) {
     const float* sines = a.sines + (long long)a.positions[token] * ROTARY_HALF;
     long long page = a.slots[blockIdx.x] / PAGE_TOKENS;
     int place = a.slots[blockIdx.x] % PAGE_TOKENS;
-    for (int head = warp + (is_copy ? a.heads : 0); head < heads; head += blockDim.x / 32) {
+    const int warps = blockDim.x / 32;
+    for (int head = blockIdx.z * warps + warp + (is_copy ? a.heads : 0); head < heads; head += gridDim.z * warps) {
         bf16* x = row + head * HEAD_DIM;
         bool is_query = head < a.heads, is_value = head >= a.heads + a.kv_heads;
         FewFloats at[PER_LANE];

@@ -34,6 +34,9 @@ final class CudaOps implements Ops {
     private static final int NORM_THREADS = 256;
     private static final int MOST_ROPE_WARPS = 8;
 
+    /** Up to so many tokens a warp has one head, from there on several, one after the other. */
+    private static final int FEW_TOKENS = 512;
+
     private final KernelModules modules;
     private final Streams streams;
     private final StepInputs inputs;
@@ -230,12 +233,15 @@ final class CudaOps implements Ops {
                         norms.isPresent() ? 1 : 0,
                         "KV_FP8",
                         kv.isFp8() ? 1 : 0));
-        int warps = Math.min(MOST_ROPE_WARPS, shape.heads() + 2 * shape.kvHeads());
+        int heads = shape.heads() + 2 * shape.kvHeads();
+        int warps = Math.min(MOST_ROPE_WARPS, heads);
+        int tokens = x.rows() + inputs.batch().copies().size();
+        int parts = tokens <= FEW_TOKENS ? (heads + warps - 1) / warps : 1;
         launching()
                 .get("rope_and_write_kv", source)
                 .launch(
                         streams.main(),
-                        Kernel.Grid.of(x.rows() + inputs.batch().copies().size(), x.tracks(), 32 * warps),
+                        new Kernel.Grid(tokens, x.tracks(), parts, 32 * warps, 0),
                         new Struct()
                                 .pointer(x.address())
                                 .longs(x.trackStride())
