@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Timeout;
 
 /**
  * Attention alone on one GPU, random keys and values in bf16 and in 8 bits in turn: decode of {@code -Dbench.batch=256} sequences against the
- * copy rate, prefill against the matrix rate. {@code -Dbench.heads=32x8x128}: query heads, key heads, their width.
+ * copy rate, prefill against the matrix rate. {@code -Dbench.heads=32x8x128}: query heads, key heads, their width; {@code -Dbench.contexts=1024,2048}.
  */
 @Tag("gpu")
 @Tag("benchmark")
@@ -39,6 +39,10 @@ class GpuAttentionBenchmark {
                     System.getProperty("bench.heads", "32x8x128").split("x", -1))
             .mapToInt(Integer::parseInt)
             .toArray();
+    private final int[] contexts = Arrays.stream(
+                    System.getProperty("bench.contexts", "1024,2048").split(",", -1))
+            .mapToInt(Integer::parseInt)
+            .toArray();
     private final AttentionShape shape = new AttentionShape(heads[0], heads[1], heads[2], 0);
     private final int pages = Math.max(MOST_TOKENS, batch * 2048) / PAGE_TOKENS;
     private final PeakRates peak = CudaDevices.peakRates(0);
@@ -50,7 +54,7 @@ class GpuAttentionBenchmark {
                 .get(0)) {
             KvPages bf16 = filled(device, KvFormat.PLAIN);
             KvPages fp8 = filled(device, KvFormat.FP8);
-            for (int context : new int[] {1024, 2048}) {
+            for (int context : contexts) {
                 decode(device, bf16, KvFormat.PLAIN, context);
                 decode(device, fp8, KvFormat.FP8, context);
             }
