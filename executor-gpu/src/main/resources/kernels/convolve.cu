@@ -6,6 +6,7 @@
 // copies that first.
 // Grid: (blocks over the vectors of channels, pieces, tracks). Bytes: the columns read and written; the state read and written.
 // Compile-time: VECTOR, WIDTH (1 or more), PIECE (tokens).
+#include "launch.cuh"
 #include "recurrent.cuh"
 #include "rows.cuh"
 
@@ -56,6 +57,7 @@ __device__ __forceinline__ Vector of_state(const Convolve& c, int track, int seq
 }
 
 extern "C" __global__ void convolution_edges(const Convolve c) {
+    wait_for_kernels_before();
     const int v = blockIdx.x * blockDim.x + threadIdx.x, track = blockIdx.z;
     const int2 piece = c.pieces[blockIdx.y];
     if (v >= c.channels / VECTOR || !is_divided(c, piece.x)) return;
@@ -69,6 +71,7 @@ extern "C" __global__ void convolution_edges(const Convolve c) {
 }
 
 extern "C" __global__ void convolve(const Convolve c) {
+    wait_for_kernels_before();
     const int v = blockIdx.x * blockDim.x + threadIdx.x, track = blockIdx.z;
     if (v >= c.channels / VECTOR) return;
     const int2 piece = c.pieces[blockIdx.y];

@@ -8,6 +8,7 @@
 // token's key and query for every warp (L1), its values and outputs once.
 // Compile-time: KEY_DIM, VALUE_DIM, VECTOR (8: keys and queries are loaded so; KEY_DIM is then a multiple of 64).
 #include "gated_delta.cuh"
+#include "launch.cuh"
 #include "rows.cuh"
 
 constexpr int WARPS = 4;
@@ -48,6 +49,7 @@ __device__ __forceinline__ float over_rows(float x) {
 
 // most_tokens: sequences with more in the step are another kernel's.
 extern "C" __global__ void __launch_bounds__(WARPS * 32, BLOCKS) gated_delta(const GatedDelta d, int most_tokens) {
+    wait_for_kernels_before();
     const int lane = threadIdx.x % 32;
     const int first_row = lane / COL_LANES * ROWS;
     const int warp_col = (blockIdx.x * WARPS + threadIdx.x / 32) * WARP_COLS, col = warp_col + lane % COL_LANES * COLS;

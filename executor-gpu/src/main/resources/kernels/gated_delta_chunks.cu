@@ -3,6 +3,7 @@
 // the right operand.
 // Compile-time: KEY_DIM (a multiple of 16, at most 128), VALUE_DIM (a multiple of 16 WARPS), WARPS, STAGES (chunks in shared memory: 1 or 2).
 #include "gated_delta_chunks.cuh"
+#include "launch.cuh"
 
 constexpr int KEY_CHUNKS = KEY_DIM / 8; // 16-byte pieces of a row
 constexpr int TILE_BYTES = CHUNK * KEY_DIM * 2;
@@ -50,6 +51,7 @@ __device__ __forceinline__ void scale_tokens(float (&c)[CHUNK / 8][4], const flo
 // sequences: which, and the number of its first chunk among all.
 extern "C" __global__ void __launch_bounds__(THREADS)
     gated_delta_chunks(const GatedDelta d, const int2* sequences, const Factors* factors) {
+    wait_for_kernels_before();
     extern __shared__ __align__(128) unsigned char shared[];
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const int sequence = sequences[blockIdx.z].x, begin = d.query_starts[sequence], end = d.query_starts[sequence + 1];

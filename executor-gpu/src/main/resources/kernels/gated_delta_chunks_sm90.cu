@@ -5,6 +5,7 @@
 // Compile-time: KEY_DIM (64 or 128), VALUE_DIM (a multiple of 64 WARPGROUPS), WARPGROUPS.
 #include "gated_delta_chunks.cuh"
 #include "hopper.cuh"
+#include "launch.cuh"
 
 constexpr int KEY_CHUNKS = KEY_DIM / 8; // 16-byte pieces of a row
 constexpr int STAGES = 3; // chunks in shared memory
@@ -50,6 +51,7 @@ __device__ __forceinline__ void scale_tokens(float (&d)[CHUNK / 2], const float*
 // sequences: which, and the number of its first chunk among all.
 extern "C" __global__ void __launch_bounds__(THREADS, 1)
     gated_delta_chunks(const GatedDelta d, const int2* sequences, const Factors* factors) {
+    wait_for_kernels_before();
     extern __shared__ __align__(128) unsigned char shared[];
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const int sequence = sequences[blockIdx.z].x, begin = d.query_starts[sequence], end = d.query_starts[sequence + 1];

@@ -3,6 +3,7 @@
 // Bytes: keys and queries for every two value heads; 17 KB of factors a value head written.
 // Compile-time: KEY_DIM (a multiple of 16, at most 128), VALUE_DIM.
 #include "gated_delta_chunks.cuh"
+#include "launch.cuh"
 
 constexpr int KEY_CHUNKS = KEY_DIM / 8; // 16-byte pieces of a row
 constexpr int TILE_BYTES = CHUNK * KEY_DIM * 2;
@@ -56,6 +57,7 @@ template <typename Done> __device__ __forceinline__ void invert(Matrix& a, int c
 // Grid: (chunks, pairs of value heads that share a key head, of all tracks); FACTOR_THREADS. chunks: which sequence, which chunk of it.
 extern "C" __global__ void __launch_bounds__(FACTOR_THREADS)
     delta_factors(const GatedDelta d, const int2* chunks, Factors* factors) {
+    wait_for_kernels_before();
     __shared__ __align__(128) unsigned char tiles[2 * TILE_BYTES > HEADS_AT_ONCE * sizeof(Matrix) ? 2 * TILE_BYTES
                                                                                         : HEADS_AT_ONCE * sizeof(Matrix)];
     __shared__ float lengths[2][CHUNK], of_half[HEADS_AT_ONCE], sums[HEADS_AT_ONCE][CHUNK], betas[HEADS_AT_ONCE][CHUNK];

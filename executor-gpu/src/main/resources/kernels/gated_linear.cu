@@ -8,6 +8,7 @@
 //
 // Operations: 5 an element of S and token. Bytes: a state read and written; of a token, keys, queries and decays once a block.
 // Grid: (SPLITS * heads, sequences, tracks); THREADS. Compile-time: KEY_DIM, VALUE_DIM, COLUMNS (of VALUE_DIM), BF16_STATES.
+#include "launch.cuh"
 #include "recurrent.cuh"
 
 constexpr int THREADS = 128;
@@ -42,6 +43,7 @@ struct __align__(16) Row {
 };
 
 extern "C" __global__ void __launch_bounds__(THREADS, 3) gated_linear(const GatedLinear g) {
+    wait_for_kernels_before();
     __shared__ Row rows[KEY_DIM];
     __shared__ float partial[ROWS][COLUMNS];
     const int sequence = blockIdx.y, track = blockIdx.z, head = blockIdx.x / SPLITS;

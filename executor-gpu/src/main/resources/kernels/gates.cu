@@ -5,6 +5,7 @@
 // Grid: (rows, blocks over a row's parts, tracks); gate (rows, blocks over the vectors of a row, tracks). LANES threads, a whole number of
 // warps or all of a block, have a part, which stays in registers. fp32 arithmetic. Bytes: x read and written, gates read.
 // Compile-time: VECTOR, PART, LANES (32, or as many as a block has threads).
+#include "launch.cuh"
 #include "recurrent.cuh"
 #include "rows.cuh"
 
@@ -67,14 +68,17 @@ template <bool GATE_FIRST> __device__ __forceinline__ void part(const Gated& g) 
 }
 
 extern "C" __global__ void norm_and_gate(const Gated g) {
+    wait_for_kernels_before();
     part<false>(g);
 }
 
 extern "C" __global__ void gate_and_norm(const Gated g) {
+    wait_for_kernels_before();
     part<true>(g);
 }
 
 extern "C" __global__ void gate(const Gated g) {
+    wait_for_kernels_before();
     const int v = blockIdx.y * blockDim.x + threadIdx.x;
     if (v >= g.cols / VECTOR) return;
     bf16* x = g.x + blockIdx.z * g.x_track_stride + (long long)blockIdx.x * g.cols;

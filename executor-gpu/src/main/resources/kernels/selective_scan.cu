@@ -4,6 +4,7 @@
 //
 // Operations: 5 an element of S and token. Bytes: a state read and written, which is nearly all there is with one token.
 // Grid: (SPLITS * heads, sequences, tracks); THREADS.
+#include "launch.cuh"
 #include "selective_scan.cuh"
 
 constexpr int THREADS = 128;
@@ -17,6 +18,7 @@ struct __align__(sizeof(StateElement) * VECTOR) Elements {
 };
 
 extern "C" __global__ void __launch_bounds__(THREADS, 3) selective_scan(const Scan s) {
+    wait_for_kernels_before();
     __shared__ float2 in_read[STATE_SIZE]; // a token's B and C
     __shared__ float partial[ROWS][COLUMNS];
     const ScanHead h = scan_head(s);

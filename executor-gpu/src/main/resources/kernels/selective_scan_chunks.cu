@@ -11,6 +11,7 @@
 // included. Bytes: x and steps once, B and C once a head, mostly from L2; a state read and written.
 // Grid: (SPLITS * heads, sequences, tracks); THREADS; SHARED_BYTES of dynamic shared memory. STATE_SIZE is a multiple of 64, HEAD_DIM of
 // COLUMNS, COLUMNS of 16; cols a multiple of 8.
+#include "launch.cuh"
 #include "mma.cuh"
 #include "selective_scan.cuh"
 
@@ -62,6 +63,7 @@ __device__ __forceinline__ void copy_rows(unsigned to, const bf16* from, int fir
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS, 2) selective_scan_chunks(const Scan s) {
+    wait_for_kernels_before();
     extern __shared__ __align__(128) unsigned char shared[];
     __shared__ __align__(8) float exponent[CHUNK], time[CHUNK]; // a in powers of two; t
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
