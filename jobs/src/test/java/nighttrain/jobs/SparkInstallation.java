@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.apache.hadoop.fs.FileUtil;
 
 /**
  * What SPARK_HOME names: Spark's own SparkSubmit, without any of our classes or libraries.
@@ -34,9 +35,11 @@ record SparkInstallation(Path home, List<Path> jars) {
                 Stream.concat(jars(target).stream(), Stream.of(more)).toList());
     }
 
-    /** In a folder, of the Spark that another build is for. */
-    static SparkInstallation in(Path folder, String build) throws IOException {
+    /** Of the Spark that a build is for, in the build's folder; the default build is {@code ""}. */
+    static SparkInstallation of(String build) throws IOException {
         Path target = Project.ROOT.resolve("jobs/target").resolve(build);
+        Path folder = target.resolve("installed");
+        FileUtil.fullyDelete(folder.toFile());
         SparkInstallation spark = install(folder, target, jars(target));
         linkJars(spark.home, spark.jars);
         return spark;

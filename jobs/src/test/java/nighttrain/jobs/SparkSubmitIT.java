@@ -32,7 +32,7 @@ class SparkSubmitIT {
     @MethodSource("builds")
     @Timeout(300)
     void completesTheDemoAndGoesOnInTheSameWay(String build) throws Exception {
-        SparkInstallation spark = SparkInstallation.in(folder, build);
+        SparkInstallation spark = SparkInstallation.of(build);
 
         String first = run(spark);
         String second = run(spark);

@@ -190,7 +190,7 @@ class SparkVersionsIT {
                 CommandProcess process = client(port, example(output))) {
             process.awaitWhileAlive("some rows are finished", PATIENCE, () -> journal.rows() >= ROWS_BEFORE_A_KILL);
             server.kill();
-            assertThat(process.await(PATIENCE)).isNotZero();
+            process.kill(); // it would try to reach the server for ten minutes
         }
         assertThat(output.resolve("summary.json")).doesNotExist();
 
