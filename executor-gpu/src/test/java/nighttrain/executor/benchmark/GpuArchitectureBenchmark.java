@@ -45,8 +45,9 @@ class GpuArchitectureBenchmark {
     private static final StepLimits LIMITS = new StepLimits(SEQUENCES, PREFILL_TOKENS, 0, LONGEST);
 
     static Stream<String> shapes() {
-        String all = "dense-%1$s,track-%1$s-d8,track-%1$s-d4,track-%1$s-d2,ladder-%1$s,parallel-%1$s,kraken-%1$s,desync-%1$s,delayed-%1$s"
-                .formatted(System.getProperty("bench.size", "30b"));
+        String all =
+                "dense-%1$s,track-%1$s-d8,track-%1$s-d4,track-%1$s-d2,ladder-%1$s,parallel-%1$s,kraken-%1$s,desync-%1$s,delayed-%1$s"
+                        .formatted(System.getProperty("bench.size", "30b"));
         return Stream.of(System.getProperty("bench.shapes", all).split(","));
     }
 
@@ -83,8 +84,7 @@ class GpuArchitectureBenchmark {
         private final Decoder decoder;
         private final int groups;
 
-        private Rank(
-                String shape, Checkpoint checkpoint, CacheLayout layout, Device device, CyclicBarrier together) {
+        private Rank(String shape, Checkpoint checkpoint, CacheLayout layout, Device device, CyclicBarrier together) {
             this.shape = shape;
             this.device = device;
             this.together = together;

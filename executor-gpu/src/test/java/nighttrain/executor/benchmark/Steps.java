@@ -53,9 +53,7 @@ final class Steps {
         int[][][] tables = new int[sequences][groups][];
         for (int s = 0; s < sequences; s++) {
             int first = s * perSequence;
-            Arrays.fill(
-                    tables[s],
-                    IntStream.range(first, first + perSequence).toArray());
+            Arrays.fill(tables[s], IntStream.range(first, first + perSequence).toArray());
         }
         SampleRequest[] samples = new SampleRequest[sequences];
         Arrays.fill(samples, SampleRequest.likeliest());

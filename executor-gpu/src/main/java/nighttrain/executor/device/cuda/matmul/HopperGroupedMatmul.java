@@ -9,7 +9,6 @@ import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
 import nighttrain.executor.device.cuda.kernel.Struct;
 import nighttrain.executor.device.cuda.matmul.Fp8Operands.Operand;
-import nighttrain.executor.device.cuda.matmul.Matmuls.CudaMatrix;
 import nighttrain.executor.device.cuda.matmul.TensorMaps.Tiled;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.io.spec.MixtureOfExperts.Activation;
