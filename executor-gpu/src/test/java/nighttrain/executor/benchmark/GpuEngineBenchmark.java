@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import nighttrain.executor.Engine;
@@ -16,6 +17,7 @@ import nighttrain.executor.EngineConfig.StepConfig;
 import nighttrain.executor.Engines;
 import nighttrain.executor.Layout;
 import nighttrain.executor.request.EngineStats;
+import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
 import nighttrain.executor.request.GenerationRequest.StopCheck;
 import nighttrain.executor.request.SamplingParams;
@@ -38,6 +40,8 @@ import org.junit.jupiter.api.Timeout;
 @Tag("benchmark")
 @Timeout(600)
 class GpuEngineBenchmark {
+    private static final int SHORTEST_LIMIT = 4_096;
+
     /** Requests of one length, or around it. */
     private record Load(int requests, int input, int output, boolean mixed) {
         static Load parse(String text) {
@@ -79,7 +83,7 @@ class GpuEngineBenchmark {
         EngineConfig config = EngineConfig.on(Backend.CUDA)
                 .with(new Layout(1, Integer.getInteger("bench.ranks", 1)))
                 .with(new StepConfig(
-                        Integer.getInteger("bench.batch", 256), Integer.getInteger("bench.tokens", 0), 4_096))
+                        Integer.getInteger("bench.batch", 256), Integer.getInteger("bench.tokens", 0), longest()))
                 .with(new Lengths(loads.get(0).input(), loads.get(0).output()))
                 .with(new GpuConfig(List.of(), 0.90, deterministic, false))
                 .with(weights)
@@ -129,6 +133,13 @@ class GpuEngineBenchmark {
         }
     }
 
+    /** Tokens of a sequence. */
+    private int longest() {
+        return loads.stream()
+                .mapToInt(load -> (load.mixed() ? 2 : 1) * (load.input() + load.output()))
+                .reduce(SHORTEST_LIMIT, Math::max);
+    }
+
     private static void run(Engine engine, Load load, Random random, int vocabulary) throws InterruptedException {
         try (Engine.Session session = engine.session()) {
             for (int i = 0; i < load.requests(); i++) {
@@ -138,12 +149,19 @@ class GpuEngineBenchmark {
                         .withIgnoreEos(true);
                 GenerationRequest request = new GenerationRequest(i, prompt, sampling, i, Set.of(), StopCheck.NEVER);
                 while (!session.offer(request)) {
-                    session.poll(Duration.ofMillis(1));
+                    check(session.poll(Duration.ofMillis(1)));
                 }
             }
             while (session.inFlight() > 0) {
-                session.poll(Duration.ofSeconds(60));
+                check(session.poll(Duration.ofSeconds(60)));
             }
         }
+    }
+
+    /** A request that fails would be counted as a fast one. */
+    private static void check(Optional<Generation> answered) {
+        answered.flatMap(Generation::error).ifPresent(error -> {
+            throw new IllegalStateException(error.toString());
+        });
     }
 }
