@@ -14,7 +14,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** The jar that "package" made, by conf/cluster/submit and Spark's own SparkSubmit, which has none of our classes or libraries. */
 class SparkSubmitIT {
-    private static final Duration PATIENCE = Duration.ofMinutes(2);
+    private static final Duration PATIENCE = Duration.ofMinutes(4);
 
     private static final String DEFAULT_BUILD = "";
 
@@ -30,7 +30,7 @@ class SparkSubmitIT {
 
     @ParameterizedTest
     @MethodSource("builds")
-    @Timeout(300)
+    @Timeout(600)
     void completesTheDemoAndGoesOnInTheSameWay(String build) throws Exception {
         SparkInstallation spark = SparkInstallation.of(build);
 
