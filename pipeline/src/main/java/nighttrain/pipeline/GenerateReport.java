@@ -44,6 +44,8 @@ public record GenerateReport(
     }
 
     /**
+     * How long requests took.
+     *
      * @param ttftMs time to first token
      * @param tpotMs time per output token after the first
      * @param e2eMs time from submission to the end

@@ -119,8 +119,8 @@ public interface Block {
 
         /** Causal convolution over {@code width} tokens of {@code cols} columns, the latest of which every sequence keeps. */
         static Operation convolution(int tracks, StepSize step, double cols, int width, StateFormat format) {
-            double moved = 2 * tracks * step.tokens() * cols;
-            return ofStates(moved * width, moved, 2 * tracks * step.sequences() * cols * (width - 1), format);
+            double moved = 2.0 * tracks * step.tokens() * cols;
+            return ofStates(moved * width, moved, 2.0 * tracks * step.sequences() * cols * (width - 1), format);
         }
 
         /**
@@ -135,7 +135,7 @@ public interface Block {
             return ofStates(
                     flops * tracks * step.tokens() * state,
                     tracks * step.tokens() * cols,
-                    2 * tracks * step.sequences() * state,
+                    2.0 * tracks * step.sequences() * state,
                     format);
         }
 

@@ -35,6 +35,8 @@ public record GatedDeltaNet(
     public record Heads(int keys, int values, int keyDim, int valueDim) {}
 
     /**
+     * What is made of a token.
+     *
      * @param query hidden to all query heads
      * @param key hidden to all key heads
      * @param value hidden to all value heads

@@ -34,6 +34,8 @@ public record Mamba2(
         Linear output)
         implements Mixer {
     /**
+     * Heads of values, in groups.
+     *
      * @param count of values
      * @param dim width of a head
      * @param groups of heads, which share {@code in} and {@code out}; divides {@code count}
@@ -42,6 +44,8 @@ public record Mamba2(
     public record Heads(int count, int dim, int groups, int stateSize) {}
 
     /**
+     * What is made of a token.
+     *
      * @param value hidden to the values of all heads
      * @param in hidden to how values enter the states of all groups
      * @param out hidden to how the states of all groups are read
