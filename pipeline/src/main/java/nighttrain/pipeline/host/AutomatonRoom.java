@@ -43,6 +43,7 @@ final class AutomatonRoom {
     }
 
     /** A row that has entered ends. */
+    @SuppressWarnings("ReferenceEquality") // an automaton is its memory, which this counts
     synchronized void leave(TokenAutomaton automaton) {
         if (users.merge(automaton, -1, Integer::sum) == 0) {
             users.remove(automaton);
