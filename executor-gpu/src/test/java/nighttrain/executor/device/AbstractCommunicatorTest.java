@@ -26,13 +26,13 @@ import org.junit.jupiter.params.provider.ValueSource;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 public abstract class AbstractCommunicatorTest {
     private final TestBackend backend;
-    private final Fresh fresh = new Fresh();
+    private final Noise noise = new Noise();
     private final Closeness closeness;
     private final Map<Integer, List<Device>> opened = new HashMap<>();
 
     protected AbstractCommunicatorTest(TestBackend backend) {
         this.backend = backend;
-        this.closeness = new Closeness(backend.tolerance(), fresh.seed);
+        this.closeness = new Closeness(backend.tolerance(), noise.seed);
     }
 
     @AfterAll
@@ -65,7 +65,7 @@ public abstract class AbstractCommunicatorTest {
     /** Every rank's input, {@code [ranks][tracks, rows, cols]}. */
     private float[][] inputs(Size size) {
         return IntStream.range(0, size.ranks)
-                .mapToObj(rank -> fresh.normal(size.perRank()))
+                .mapToObj(rank -> noise.normal(size.perRank()))
                 .toArray(float[][]::new);
     }
 
@@ -91,7 +91,7 @@ public abstract class AbstractCommunicatorTest {
                 assertThat(Arrays.equals(
                                 Arrays.copyOfRange(actual.get(rank), from, from + size.perTrack()),
                                 Arrays.copyOf(actual.get(0), size.perTrack())))
-                        .as("%s: bits of rank %d, track %d (seed %d)", what, rank, track, fresh.seed)
+                        .as("%s: bits of rank %d, track %d (seed %d)", what, rank, track, noise.seed)
                         .isTrue();
             }
         }
@@ -200,7 +200,7 @@ public abstract class AbstractCommunicatorTest {
     void manySumsInARow(int ranks, int tracks) {
         Size largest = new Size(ranks, tracks, 300, 2048);
         List<Size> sizes = IntStream.range(0, 24)
-                .mapToObj(i -> new Size(ranks, tracks, i % 3 == 0 ? 300 : 1 + fresh.below(60), 2048))
+                .mapToObj(i -> new Size(ranks, tracks, i % 3 == 0 ? 300 : 1 + noise.below(60), 2048))
                 .toList();
         float[][] inputs = inputs(largest);
         List<List<float[]>> results = onAll(ranks, device -> {
@@ -242,7 +242,7 @@ public abstract class AbstractCommunicatorTest {
                 .map(rank -> Math.min(width, whole - rank * width))
                 .toArray();
         float[][] parts = IntStream.range(0, ranks)
-                .mapToObj(rank -> fresh.logits(rows * widths[rank]))
+                .mapToObj(rank -> noise.logits(rows * widths[rank]))
                 .toArray(float[][]::new);
         List<float[]> gathered = onAll(ranks, device -> {
             int rank = device.communicator().rank();

@@ -225,7 +225,7 @@ public abstract class AbstractExpertTest extends OneDevice {
         float[] all = it.run(0, 8);
         for (int token : new int[] {0, 7, 100, 229}) {
             assertThat(it.only(token).run(0, 8))
-                    .as("token %d (seed %d)", token, fresh.seed)
+                    .as("token %d (seed %d)", token, noise.seed)
                     .isEqualTo(Arrays.copyOfRange(all, token * hidden, token * hidden + hidden));
         }
     }
@@ -233,8 +233,8 @@ public abstract class AbstractExpertTest extends OneDevice {
     @ParameterizedTest
     @CsvSource({"1,1,8", "2,33,45"})
     void gateMultipliesByItsSigmoid(int tracks, int rows, int cols) {
-        float[] x = fresh.normal(tracks * rows * cols);
-        float[] gate = fresh.normal(tracks * rows, 0, 4);
+        float[] x = noise.normal(tracks * rows * cols);
+        float[] gate = noise.normal(tracks * rows, 0, 4);
         Tensor inOut = holding(x, tracks, rows, cols);
         experts().gate(inOut, holding(gate, tracks, rows, 1));
         double[] expected = new double[x.length];
@@ -287,14 +287,14 @@ public abstract class AbstractExpertTest extends OneDevice {
             this.bias = bias;
             this.activation = activation;
             this.count = router.logits().outputs();
-            this.x = fresh.normal(tracks * tokens * hidden);
-            this.logits = fresh.logits(tracks * tokens * count);
-            this.correction = router.correction().map(any -> fresh.normal(tracks * count, 0, 0.3));
-            this.scales = router.expertScales().map(any -> fresh.normal(tracks * count, 1, 0.3));
-            this.up = fresh.normal(tracks * count * upRows * hidden, 0, 1 / Math.sqrt(hidden));
-            this.upBias = bias ? fresh.normal(tracks * count * upRows) : new float[tracks * count * upRows];
-            this.down = fresh.normal(tracks * count * hidden * width, 0, 1 / Math.sqrt(width));
-            this.downBias = bias ? fresh.normal(tracks * count * hidden) : new float[tracks * count * hidden];
+            this.x = noise.normal(tracks * tokens * hidden);
+            this.logits = noise.logits(tracks * tokens * count);
+            this.correction = router.correction().map(any -> noise.normal(tracks * count, 0, 0.3));
+            this.scales = router.expertScales().map(any -> noise.normal(tracks * count, 1, 0.3));
+            this.up = noise.normal(tracks * count * upRows * hidden, 0, 1 / Math.sqrt(hidden));
+            this.upBias = bias ? noise.normal(tracks * count * upRows) : new float[tracks * count * upRows];
+            this.down = noise.normal(tracks * count * hidden * width, 0, 1 / Math.sqrt(width));
+            this.downBias = bias ? noise.normal(tracks * count * hidden) : new float[tracks * count * hidden];
         }
 
         /** The same of one token of the first track. */
@@ -421,9 +421,9 @@ public abstract class AbstractExpertTest extends OneDevice {
                 IntStream.range(0, sum.length).forEach(i -> sum[i] += part[i]);
                 double[] doubled =
                         Arrays.stream(Formulas.wide(part)).map(v -> 2 * v).toArray();
-                new Closeness(1e-4, fresh.seed).check(what + ", added", doubled, added, x.length);
+                new Closeness(1e-4, noise.seed).check(what + ", added", doubled, added, x.length);
             }
-            Closeness within = format == WeightFormat.FP8 ? new Closeness(EIGHT_BITS_TOLERANCE, fresh.seed) : closeness;
+            Closeness within = format == WeightFormat.FP8 ? new Closeness(EIGHT_BITS_TOLERANCE, noise.seed) : closeness;
             within.check(what, expected(), sum, hidden);
         }
     }

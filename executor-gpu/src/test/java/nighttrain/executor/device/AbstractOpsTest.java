@@ -13,7 +13,7 @@ import nighttrain.io.spec.WeightFormat;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Every verb but attention and samples against float64: odd sizes, fresh inputs, poisoned outputs. */
+/** Every verb but attention and samples against float64: odd sizes, random inputs, poisoned outputs. */
 public abstract class AbstractOpsTest extends OneDevice {
     private static final float EPSILON = 1e-5f;
 
@@ -27,11 +27,11 @@ public abstract class AbstractOpsTest extends OneDevice {
     @ParameterizedTest
     @CsvSource({"1,1,24", "1,33,45", "3,130,64", "2,7,4096"})
     void embedLooksUpRowsAndAddPositionsAddsThem(int tracks, int rows, int cols) {
-        float[] words = fresh.normal(61 * cols);
-        float[] places = fresh.normal(256 * cols);
+        float[] words = noise.normal(61 * cols);
+        float[] places = noise.normal(256 * cols);
         Tensor table = device.table("words", 61, cols, Tensors.rows(words, 61, cols));
         Tensor positions = device.table("positions", 256, cols, Tensors.rows(places, 256, cols));
-        int[] tokens = fresh.tokens(rows, 61);
+        int[] tokens = noise.tokens(rows, 61);
         Tensor x = poisoned(tracks, rows, cols);
         stepIo.begin(batch(tokens, new int[0], List.of()));
         ops.embed(x, table);
@@ -41,7 +41,7 @@ public abstract class AbstractOpsTest extends OneDevice {
         for (int i = 0; i < looked.length; i++) {
             int row = i / cols % rows;
             assertThat(looked[i])
-                    .as("row %d (seed %d)", row, fresh.seed)
+                    .as("row %d (seed %d)", row, noise.seed)
                     .isEqualTo(words[tokens[row] * cols + i % cols]);
             sum[i] = (double) looked[i] + places[row * cols + i % cols];
         }
@@ -59,10 +59,10 @@ public abstract class AbstractOpsTest extends OneDevice {
         "1,2,8192,true"
     })
     void normsFollowTheirEquations(int tracks, int rows, int cols, boolean layer) {
-        float[] x = fresh.normal(tracks * rows * cols, layer ? 3 : 0, 2);
-        float[] y = fresh.normal(x.length);
-        float[] weight = fresh.normal(tracks * cols, 1, 0.5);
-        float[] bias = fresh.normal(tracks * cols);
+        float[] x = noise.normal(tracks * rows * cols, layer ? 3 : 0, 2);
+        float[] y = noise.normal(x.length);
+        float[] weight = noise.normal(tracks * cols, 1, 0.5);
+        float[] bias = noise.normal(tracks * cols);
         Norm norm = new Norm(
                 device.constant("weight", tracks, 1, cols, weight),
                 layer ? Optional.of(device.constant("bias", tracks, 1, cols, bias)) : Optional.empty(),
@@ -87,7 +87,7 @@ public abstract class AbstractOpsTest extends OneDevice {
         ops.norm(plain, plainSum, norm);
         closeness.check("x of add", sum, device.read(plainSum), cols);
         assertThat(device.read(fused))
-                .as("addNorm is add, then norm (seed %d)", fresh.seed)
+                .as("addNorm is add, then norm (seed %d)", noise.seed)
                 .isEqualTo(device.read(plain));
     }
 
@@ -96,8 +96,8 @@ public abstract class AbstractOpsTest extends OneDevice {
     @CsvSource({"1,1,8,24,8", "2,7,0,32,24", "1,33,16,64,48", "3,5,13,61,8", "1,3,4096,2048,2048", "2,130,8,45,3"})
     void normColumnsNormsThemInPlace(int tracks, int rows, int first, int count, int behind) {
         int cols = first + count + behind;
-        float[] x = fresh.normal(tracks * rows * cols, 0, 2);
-        float[] weight = fresh.normal(tracks * count, 1, 0.5);
+        float[] x = noise.normal(tracks * rows * cols, 0, 2);
+        float[] weight = noise.normal(tracks * count, 1, 0.5);
         Tensor inOut = holding(x, tracks, rows, cols);
         Norm norm = new Norm(device.constant("weight", tracks, 1, count, weight), Optional.empty(), EPSILON);
         ops.normColumns(inOut, first, norm);
@@ -111,13 +111,13 @@ public abstract class AbstractOpsTest extends OneDevice {
         }
         double[] expected = Formulas.norm(Formulas.wide(within), rows, count, weight, Optional.empty(), EPSILON);
         closeness.check("normColumns", expected, normed, count);
-        assertThat(actual).as("columns beside (seed %d)", fresh.seed).isEqualTo(x);
+        assertThat(actual).as("columns beside (seed %d)", noise.seed).isEqualTo(x);
     }
 
     @ParameterizedTest
     @CsvSource({"1,61,30", "7,1000,5", "33,45,0.5"})
     void softCapBoundsLogits(int rows, int vocabulary, float cap) {
-        float[] x = fresh.normal(rows * vocabulary, 0, 2 * cap);
+        float[] x = noise.normal(rows * vocabulary, 0, 2 * cap);
         x[0] = 1e6f;
         x[1] = -1e6f;
         x[2] = 0;
@@ -128,7 +128,7 @@ public abstract class AbstractOpsTest extends OneDevice {
                 .map(v -> cap * Math.tanh(v / cap))
                 .toArray();
         float[] actual = device.read(logits);
-        new Closeness(1e-5, fresh.seed).check("softCap", expected, actual, vocabulary);
+        new Closeness(1e-5, noise.seed).check("softCap", expected, actual, vocabulary);
         assertThat(new float[] {actual[0], actual[1], actual[2]}).isEqualTo(new float[] {cap, -cap, 0});
     }
 
@@ -149,9 +149,9 @@ public abstract class AbstractOpsTest extends OneDevice {
         "1,3,14336,48"
     })
     void linearMultipliesAndAddsTheBias(int tracks, int rows, int inputs, int outputs) {
-        float[] x = fresh.normal(tracks * rows * inputs);
-        float[] weights = fresh.normal(tracks * outputs * inputs, 0, 1 / Math.sqrt(inputs));
-        float[] bias = fresh.normal(tracks * outputs);
+        float[] x = noise.normal(tracks * rows * inputs);
+        float[] weights = noise.normal(tracks * outputs * inputs, 0, 1 / Math.sqrt(inputs));
+        float[] bias = noise.normal(tracks * outputs);
         Tensor in = holding(x, tracks, rows, inputs);
         Matrix.Rows source = Tensors.rows(weights, outputs, inputs);
         Matrix plain = device.matrix("plain", tracks, outputs, inputs, source);
@@ -183,9 +183,9 @@ public abstract class AbstractOpsTest extends OneDevice {
         "1,3,14336,48"
     })
     void linearInEightBitsMultipliesQuantizedValues(int tracks, int rows, int inputs, int outputs) {
-        float[] x = fresh.normal(tracks * rows * inputs);
-        float[] weights = fresh.normal(tracks * outputs * inputs, 0, 1 / Math.sqrt(inputs));
-        float[] bias = fresh.normal(tracks * outputs);
+        float[] x = noise.normal(tracks * rows * inputs);
+        float[] weights = noise.normal(tracks * outputs * inputs, 0, 1 / Math.sqrt(inputs));
+        float[] bias = noise.normal(tracks * outputs);
         x[inputs / 2] *= 1024;
         if (rows > 1) {
             Arrays.fill(x, inputs, 2 * inputs, 0);
@@ -206,7 +206,7 @@ public abstract class AbstractOpsTest extends OneDevice {
                     rows,
                     inputs,
                     outputs);
-            new Closeness(Math.min(backend.tolerance(), FP8_TOLERANCE), fresh.seed)
+            new Closeness(Math.min(backend.tolerance(), FP8_TOLERANCE), noise.seed)
                     .check(matrix == biased ? "8 bits with bias" : "8 bits", expected, device.read(out), outputs);
             assertThat(device.read(in)).as("x stays").isEqualTo(x);
         }
@@ -216,19 +216,19 @@ public abstract class AbstractOpsTest extends OneDevice {
     @ParameterizedTest
     @CsvSource({"1,7,64,false", "3,33,48,true", "1,3,4096,false", "1,130,1024,false", "2,600,64,false"})
     void layersInEightBitsTakeWhatWasWrittenLast(int tracks, int rows, int cols, boolean layer) {
-        float[] weights = fresh.normal(tracks * cols * cols, 0, 1 / Math.sqrt(cols));
+        float[] weights = noise.normal(tracks * cols * cols, 0, 1 / Math.sqrt(cols));
         Matrix.Rows source = Tensors.rows(weights, cols, cols);
         Matrix matrix = device.matrix("square", tracks, cols, cols, source, Optional.empty(), WeightFormat.FP8);
         Norm norm = new Norm(
-                device.constant("weight", tracks, 1, cols, fresh.normal(tracks * cols, 1, 0.5)),
+                device.constant("weight", tracks, 1, cols, noise.normal(tracks * cols, 1, 0.5)),
                 layer
-                        ? Optional.of(device.constant("bias", tracks, 1, cols, fresh.normal(tracks * cols)))
+                        ? Optional.of(device.constant("bias", tracks, 1, cols, noise.normal(tracks * cols)))
                         : Optional.empty(),
                 EPSILON);
-        Tensor x = holding(fresh.normal(tracks * rows * cols, 0, 2), tracks, rows, cols);
-        Tensor y = holding(fresh.normal(tracks * rows * cols), tracks, rows, cols);
-        Tensor other = holding(fresh.normal(tracks * rows * cols), tracks, rows, cols);
-        Tensor gateUp = holding(fresh.normal(tracks * rows * 2 * cols, 0, 2), tracks, rows, 2 * cols);
+        Tensor x = holding(noise.normal(tracks * rows * cols, 0, 2), tracks, rows, cols);
+        Tensor y = holding(noise.normal(tracks * rows * cols), tracks, rows, cols);
+        Tensor other = holding(noise.normal(tracks * rows * cols), tracks, rows, cols);
+        Tensor gateUp = holding(noise.normal(tracks * rows * 2 * cols, 0, 2), tracks, rows, 2 * cols);
         Tensor mid = poisoned(tracks, rows, cols);
         List<Runnable> writers = List.of(
                 () -> ops.norm(mid, x, norm),
@@ -248,7 +248,7 @@ public abstract class AbstractOpsTest extends OneDevice {
                 },
                 () -> {
                     ops.norm(mid, x, norm);
-                    device.write(mid, fresh.normal(tracks * rows * cols));
+                    device.write(mid, noise.normal(tracks * rows * cols));
                 });
         for (int i = 0; i < writers.size(); i++) {
             Tensor out = poisoned(tracks, rows, cols);
@@ -262,7 +262,7 @@ public abstract class AbstractOpsTest extends OneDevice {
                     rows,
                     cols,
                     cols);
-            new Closeness(Math.min(backend.tolerance(), FP8_TOLERANCE), fresh.seed)
+            new Closeness(Math.min(backend.tolerance(), FP8_TOLERANCE), noise.seed)
                     .check("writer " + i, expected, device.read(out), cols);
         }
     }
@@ -285,8 +285,8 @@ public abstract class AbstractOpsTest extends OneDevice {
     @ParameterizedTest
     @CsvSource({"1,24,61", "7,64,1000", "33,128,45"})
     void logitsKeepTheirBits(int rows, int inputs, int vocabulary) {
-        float[] x = fresh.normal(rows * inputs);
-        float[] weights = fresh.normal(vocabulary * inputs);
+        float[] x = noise.normal(rows * inputs);
+        float[] weights = noise.normal(vocabulary * inputs);
         Tensor out = device.logits("logits", rows, vocabulary);
         float[] poison = new float[rows * vocabulary];
         Arrays.fill(poison, Float.NaN);
@@ -294,13 +294,13 @@ public abstract class AbstractOpsTest extends OneDevice {
         Matrix head = device.matrix("head", 1, vocabulary, inputs, Tensors.rows(weights, vocabulary, inputs));
         ops.linear(out, holding(x, 1, rows, inputs), head);
         double[] expected = Formulas.linear(x, weights, new float[vocabulary], 1, rows, inputs, vocabulary);
-        new Closeness(1e-5, fresh.seed).check("logits", expected, device.read(out), vocabulary);
+        new Closeness(1e-5, noise.seed).check("logits", expected, device.read(out), vocabulary);
     }
 
     @ParameterizedTest
     @CsvSource({"1,1,8", "1,7,45", "3,33,24", "2,130,4096"})
     void activationsFollowTheirEquations(int tracks, int rows, int cols) {
-        float[] gateUp = fresh.normal(tracks * rows * 2 * cols, 0, 2);
+        float[] gateUp = noise.normal(tracks * rows * 2 * cols, 0, 2);
         Tensor gated = poisoned(tracks, rows, cols);
         ops.siluMul(gated, holding(gateUp, tracks, rows, 2 * cols));
         closeness.check("siluMul", Formulas.siluMul(Formulas.wide(gateUp), cols), device.read(gated), cols);
@@ -308,7 +308,7 @@ public abstract class AbstractOpsTest extends OneDevice {
         ops.geluMul(geluGated, holding(gateUp, tracks, rows, 2 * cols));
         closeness.check("geluMul", Formulas.geluMul(gateUp, cols), device.read(geluGated), cols);
 
-        float[] x = fresh.normal(tracks * rows * cols, 0, 2);
+        float[] x = noise.normal(tracks * rows * cols, 0, 2);
         Tensor inOut = holding(x, tracks, rows, cols);
         ops.gelu(inOut);
         closeness.check("gelu", Formulas.gelu(x), device.read(inOut), cols);
@@ -336,8 +336,8 @@ public abstract class AbstractOpsTest extends OneDevice {
         "1,1024,24,2048"
     })
     void linearSiluMulIsBoth(int tracks, int rows, int inputs, int cols) {
-        float[] x = fresh.normal(tracks * rows * inputs);
-        float[] weights = fresh.normal(tracks * 2 * cols * inputs, 0, 2 / Math.sqrt(inputs));
+        float[] x = noise.normal(tracks * rows * inputs);
+        float[] weights = noise.normal(tracks * 2 * cols * inputs, 0, 2 / Math.sqrt(inputs));
         Matrix matrix = device.matrix("gate and up", tracks, 2 * cols, inputs, Tensors.rows(weights, 2 * cols, inputs));
         Tensor out = poisoned(tracks, rows, cols);
         ops.linearSiluMul(out, poisoned(tracks, rows, 2 * cols), holding(x, tracks, rows, inputs), matrix);
@@ -348,7 +348,7 @@ public abstract class AbstractOpsTest extends OneDevice {
     @ParameterizedTest
     @CsvSource({"1,24", "33,45", "130,64"})
     void gatherOutputRowsPicksThem(int rows, int cols) {
-        float[] x = fresh.normal(rows * cols);
+        float[] x = noise.normal(rows * cols);
         int[] picked = IntStream.range(0, rows).filter(row -> row % 3 == 0).toArray();
         List<SampleRequest> samples =
                 Arrays.stream(picked).mapToObj(row -> SampleRequest.likeliest()).toList();
@@ -366,10 +366,10 @@ public abstract class AbstractOpsTest extends OneDevice {
     @CsvSource({"1,1", "3,16", "2,33"})
     void viewsServeSmallerSteps(int tracks, int rows) {
         int cols = 40;
-        float[] weights = fresh.normal(tracks * cols * cols, 0, 1 / Math.sqrt(cols));
+        float[] weights = noise.normal(tracks * cols * cols, 0, 1 / Math.sqrt(cols));
         Tensor x = poisoned(tracks, 130, cols);
         Tensor out = poisoned(tracks, 130, cols);
-        float[] values = fresh.normal(tracks * rows * cols);
+        float[] values = noise.normal(tracks * rows * cols);
         device.write(x.firstRows(rows), values);
         Matrix matrix = device.matrix("square", tracks, cols, cols, Tensors.rows(weights, cols, cols));
         ops.linear(out.firstRows(rows), x.firstRows(rows), matrix);

@@ -35,7 +35,7 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
 
     /** A state in bf16 is rounded again and again, to 0.1 % in the mean. */
     private Closeness closeness(StateFormat format) {
-        return format == StateFormat.FP32 ? closeness : new Closeness(2e-2, fresh.seed);
+        return format == StateFormat.FP32 ? closeness : new Closeness(2e-2, noise.seed);
     }
 
     private RecurrentOps recurrent() {
@@ -45,14 +45,14 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
     /** Of the text of every sequence, how much a step takes: nothing, a token or a piece. */
     private record Pieces(int[] from, int[] to) {
         /** In order, until the texts end. */
-        static List<Pieces> of(Fresh fresh, int... lengths) {
+        static List<Pieces> of(Noise noise, int... lengths) {
             List<Pieces> steps = new ArrayList<>();
             int[] done = new int[lengths.length];
             while (!Arrays.equals(done, lengths)) {
                 int[] to = new int[lengths.length];
                 for (int s = 0; s < to.length; s++) {
-                    int[] choices = {0, 1, 1 + fresh.below(5), 63 + fresh.below(3)};
-                    to[s] = Math.min(lengths[s], done[s] + choices[fresh.below(4)]);
+                    int[] choices = {0, 1, 1 + noise.below(5), 63 + noise.below(3)};
+                    to[s] = Math.min(lengths[s], done[s] + choices[noise.below(4)]);
                 }
                 steps.add(new Pieces(done, to));
                 done = to;
@@ -162,9 +162,9 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         int[] lengths = {1, 70, 131};
         int all = IntStream.of(lengths).sum();
         int cols = channels + beside; // what stands beside stays
-        float[] x = fresh.normal(tracks * all * cols);
-        float[] weights = fresh.normal(tracks * width * channels);
-        float[] bias = fresh.normal(tracks * channels);
+        float[] x = noise.normal(tracks * all * cols);
+        float[] weights = noise.normal(tracks * width * channels);
+        float[] bias = noise.normal(tracks * channels);
         Convolution convolution = new Convolution(
                 device.constant("weights", tracks, width, channels, weights),
                 biased ? Optional.of(device.constant("bias", tracks, 1, channels, bias)) : Optional.empty());
@@ -188,7 +188,7 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
             States latest = recurrent().states("latest", tracks, ALL_SLOTS, (width - 1) * channels, format);
             leaveNaN(tensor -> recurrent().convolve(tensor, convolution, latest), tracks, cols);
             float[] actual = new float[x.length];
-            for (Pieces step : Pieces.of(fresh, lengths)) {
+            for (Pieces step : Pieces.of(noise, lengths)) {
                 int[] rows = step.rows(lengths);
                 stepIo.begin(step.batch());
                 Tensor tensor = holding(rows(x, tracks, cols, rows), tracks, rows.length, cols);
@@ -221,7 +221,7 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
             int tracks, int keyHeads, int valueHeads, int keyDim, int valueDim, double spread, int beside) {
         int[] lengths = {1, 70, 131};
         DeltaShape shape = new DeltaShape(keyHeads, valueHeads, keyDim, valueDim);
-        delta(shape, tracks, spread, beside, lengths, Pieces.of(fresh, lengths), StateFormat.values());
+        delta(shape, tracks, spread, beside, lengths, Pieces.of(noise, lengths), StateFormat.values());
     }
 
     /** Errors do not add up over long texts. */
@@ -245,13 +245,13 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         int all = IntStream.of(lengths).sum();
         int heads = shape.valueHeads();
         int cols = shape.qkvCols() + beside;
-        float[] qkv = fresh.normal(tracks * all * cols);
-        float[] betaDecay = fresh.normal(tracks * all * 2 * heads, 0, spread);
-        float[] rate = fresh.normal(tracks * heads);
+        float[] qkv = noise.normal(tracks * all * cols);
+        float[] betaDecay = noise.normal(tracks * all * 2 * heads, 0, spread);
+        float[] rate = noise.normal(tracks * heads);
         for (int i = 0; i < rate.length; i++) {
             rate[i] = (float) Math.exp(2 * rate[i] - 2);
         }
-        float[] bias = fresh.normal(tracks * heads);
+        float[] bias = noise.normal(tracks * heads);
         Decay decay = new Decay(
                 device.constant("rate", tracks, 1, heads, rate), device.constant("bias", tracks, 1, heads, bias));
         double[] expected = new double[tracks * all * shape.valueCols()];
@@ -359,7 +359,7 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
             int tracks, int heads, int headDim, int groups, int stateSize, double spread, float least, float most) {
         int[] lengths = {1, 70, 131};
         ScanShape shape = new ScanShape(heads, headDim, groups, stateSize, least, most);
-        scan(shape, tracks, spread, lengths, Pieces.of(fresh, lengths), StateFormat.values());
+        scan(shape, tracks, spread, lengths, Pieces.of(noise, lengths), StateFormat.values());
     }
 
     /** Errors do not add up over long texts. */
@@ -381,16 +381,16 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         int heads = shape.heads();
         int all = IntStream.of(lengths).sum();
         int cols = shape.stepCol() + heads;
-        float[] projected = fresh.normal(tracks * all * cols);
+        float[] projected = noise.normal(tracks * all * cols);
         for (int i = 0; i < projected.length; i++) {
             projected[i] *= i % cols >= shape.stepCol() ? (float) spread : 1;
         }
-        float[] rate = fresh.normal(tracks * heads);
+        float[] rate = noise.normal(tracks * heads);
         for (int i = 0; i < rate.length; i++) {
             rate[i] = (float) Math.exp(2 * rate[i] - 2);
         }
-        float[] bias = fresh.normal(tracks * heads);
-        float[] skip = fresh.normal(tracks * heads);
+        float[] bias = noise.normal(tracks * heads);
+        float[] skip = noise.normal(tracks * heads);
         Decay decay = new Decay(
                 device.constant("rate", tracks, 1, heads, rate), device.constant("bias", tracks, 1, heads, bias));
         Tensor passing = device.constant("skip", tracks, 1, heads, skip);
@@ -478,8 +478,8 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         LinearShape shape = new LinearShape(heads, keyDim, valueDim, divisor, least);
         int all = IntStream.of(lengths).sum();
         int cols = shape.qkvCols() + 8;
-        float[] qkv = fresh.normal(tracks * all * cols);
-        float[] decays = fresh.normal(tracks * all * shape.keyCols(), 0, spread);
+        float[] qkv = noise.normal(tracks * all * cols);
+        float[] decays = noise.normal(tracks * all * shape.keyCols(), 0, spread);
         double[] expected = new double[tracks * all * shape.valueCols()];
         for (int track = 0, first = 0; track < tracks; track++) {
             for (int length : lengths) {
@@ -489,7 +489,7 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
                 first += length;
             }
         }
-        List<Pieces> steps = Pieces.of(fresh, lengths);
+        List<Pieces> steps = Pieces.of(noise, lengths);
         for (StateFormat format : StateFormat.values()) {
             States states = recurrent().states("states", tracks, ALL_SLOTS, keyDim * shape.valueCols(), format);
             leaveNaN(
@@ -562,9 +562,9 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
     void gatesMultiply(int tracks, int rows, int heads, int headDim) {
         int cols = heads * headDim;
         int first = 5;
-        float[] x = fresh.normal(tracks * rows * cols);
-        float[] gates = fresh.normal(tracks * rows * (first + cols + 2), 0, 4);
-        float[] weight = fresh.normal(tracks * headDim, 1, 0.5);
+        float[] x = noise.normal(tracks * rows * cols);
+        float[] gates = noise.normal(tracks * rows * (first + cols + 2), 0, 4);
+        float[] weight = noise.normal(tracks * headDim, 1, 0.5);
         double[] normed = Formulas.norm(Formulas.wide(x), rows * heads, headDim, weight, Optional.empty(), EPSILON);
         double[] silu = new double[x.length];
         double[] sigmoid = new double[x.length];
@@ -583,7 +583,7 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         closeness.check("gate", sigmoid, device.read(inOut), cols);
         assertThat(device.read(gateTensor)).isEqualTo(gates);
 
-        float[] weights = fresh.normal(tracks * cols, 1, 0.5);
+        float[] weights = noise.normal(tracks * cols, 1, 0.5);
         double[] gated = new double[x.length];
         for (int i = 0; i < x.length; i++) {
             double gate = gates[i / cols * (first + cols + 2) + first + i % cols];

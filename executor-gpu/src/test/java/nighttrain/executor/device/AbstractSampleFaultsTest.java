@@ -33,17 +33,17 @@ public abstract class AbstractSampleFaultsTest extends SamplingDevice {
         List<SampleRequest> samples = new ArrayList<>();
         List<float[]> rows = new ArrayList<>();
         for (int i = 0; i < bad.size(); i++) {
-            good.add(fresh.logits(vocabulary));
+            good.add(noise.logits(vocabulary));
             samples.addAll(List.of(sample(i, vocabulary), sample(i + 1, vocabulary)));
             rows.addAll(List.of(good.get(i), bad.get(i).logits()));
         }
         List<SampledToken> sampled = sample(samples, rows);
         for (int i = 0; i < bad.size(); i++) {
             assertThat(sampled.get(2 * i + 1))
-                    .as("bad row %d (seed %d)", i, fresh.seed)
+                    .as("bad row %d (seed %d)", i, noise.seed)
                     .isEqualTo(SampledToken.failed(bad.get(i).fault()));
             assertThat(sample(List.of(samples.get(2 * i)), List.of(good.get(i))))
-                    .as("good row %d (seed %d)", i, fresh.seed)
+                    .as("good row %d (seed %d)", i, noise.seed)
                     .containsExactly(sampled.get(2 * i));
             assertThat(sampled.get(2 * i).fault()).isEmpty();
         }
@@ -52,9 +52,9 @@ public abstract class AbstractSampleFaultsTest extends SamplingDevice {
     /** One of each fault at the ends, in the middle, with others beside it. */
     private List<Row> bad(int vocabulary) {
         List<Row> bad = new ArrayList<>();
-        for (int at : new int[] {0, vocabulary / 2, vocabulary - 1, fresh.below(vocabulary)}) {
+        for (int at : new int[] {0, vocabulary / 2, vocabulary - 1, noise.below(vocabulary)}) {
             for (float value : new float[] {Float.NaN, NEGATIVE_NAN, LARGEST_NAN, Float.POSITIVE_INFINITY}) {
-                float[] row = fresh.logits(vocabulary);
+                float[] row = noise.logits(vocabulary);
                 row[at] = value;
                 bad.add(new Row(row, Float.isNaN(value) ? LogitFault.NAN : LogitFault.POSITIVE_INFINITY));
             }
@@ -84,15 +84,15 @@ public abstract class AbstractSampleFaultsTest extends SamplingDevice {
                 .with(new Filter(i % 3 == 1 ? 20 : 0, i % 4 == 1 ? 0.9 : 1, i % 5 == 1 ? 0.1 : 0))
                 .with(new Penalties(i % 3 == 0 ? 1.3 : 1, 0, 0))
                 .withLogprobs(i % 4 == 2 ? Math.min(vocabulary, 5) : -1);
-        int given = i % 7 == 3 ? fresh.below(vocabulary) : SampleRequest.NONE;
-        return new SampleRequest(sampling, i, fresh.tokens(9, vocabulary), 4, 9, given);
+        int given = i % 7 == 3 ? noise.below(vocabulary) : SampleRequest.NONE;
+        return new SampleRequest(sampling, i, noise.tokens(9, vocabulary), 4, 9, given);
     }
 
     /** A penalty multiplies a finite logit past the largest float. */
     @ParameterizedTest
     @ValueSource(doubles = {0, 1})
     void aPenaltyMayNotMakeAnInfinity(double temperature) {
-        float[] row = fresh.logits(1_000);
+        float[] row = noise.logits(1_000);
         row[5] = 3e38f;
         SamplingParams halved =
                 SamplingParams.greedy(1).withTemperature(temperature).with(new Penalties(0.5, 0, 0));

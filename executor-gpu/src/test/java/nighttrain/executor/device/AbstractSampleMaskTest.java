@@ -71,7 +71,7 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
 
     /** In states from which an accepting one can be reached with what remains. */
     private List<Masked> masked(int count, int tokens, List<SamplingParams> samplings) {
-        Random random = new Random(fresh.seed);
+        Random random = new Random(noise.seed);
         List<Masked> masked = new ArrayList<>();
         Dfa dfa = null;
         TokenAutomaton automaton = null;
@@ -106,8 +106,8 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
         List<SampleRequest> samples = new ArrayList<>();
         List<float[]> rows = new ArrayList<>();
         for (int i = 0; i < masked.size(); i++) {
-            samples.add(masked.get(i).request(i, fresh.tokens(9, tokens), i % 2 == 0));
-            rows.add(fresh.logits(vocabulary));
+            samples.add(masked.get(i).request(i, noise.tokens(9, tokens), i % 2 == 0));
+            rows.add(noise.logits(vocabulary));
         }
         int[] sampled = tokens(sample(samples, rows));
         for (int i = 0; i < sampled.length; i++) {
@@ -118,11 +118,11 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
                                     sampled[i],
                                     row.remaining(),
                                     row.sampling().ignoreEos()))
-                    .as("token %d of row %d (seed %d)", sampled[i], i, fresh.seed)
+                    .as("token %d of row %d (seed %d)", sampled[i], i, noise.seed)
                     .isTrue();
             double[] left = row.left(SampleReference.penalised(rows.get(i), samples.get(i)));
             if (row.sampling().isGreedy()) {
-                assertThat(sampled[i]).as("seed %d", fresh.seed).isEqualTo(SampleReference.ranked(left)[0]);
+                assertThat(sampled[i]).as("seed %d", noise.seed).isEqualTo(SampleReference.ranked(left)[0]);
             } else if (row.sampling().filter().topK() == 0) {
                 double[] probabilities =
                         SampleReference.softmax(left, row.sampling().temperature());
@@ -147,8 +147,8 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
         List<SampleRequest> samples = new ArrayList<>();
         List<float[]> rows = new ArrayList<>();
         for (int i = 0; i < masked.size(); i++) {
-            samples.add(masked.get(i).request(i, fresh.tokens(9, tokens), before));
-            rows.add(fresh.logits(vocabulary));
+            samples.add(masked.get(i).request(i, noise.tokens(9, tokens), before));
+            rows.add(noise.logits(vocabulary));
         }
         List<SampledToken> sampled = sample(samples, rows);
         for (int i = 0; i < sampled.size(); i++) {
@@ -157,7 +157,7 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
             double[] expected = Arrays.stream(SampleReference.softmax(before ? raw : left, 1))
                     .map(Math::log)
                     .toArray();
-            assertThat(left[sampled.get(i).token()]).as("seed %d", fresh.seed).isGreaterThan(Double.NEGATIVE_INFINITY);
+            assertThat(left[sampled.get(i).token()]).as("seed %d", noise.seed).isGreaterThan(Double.NEGATIVE_INFINITY);
             assertThat((double) sampled.get(i).logprobs().orElseThrow().logprob())
                     .isCloseTo(expected[sampled.get(i).token()], within(1e-4));
             List<Candidate> likeliest = sampled.get(i).logprobs().orElseThrow().likeliest();
@@ -166,7 +166,7 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
                     .limit(masked.get(i).sampling().logprobs())
                     .toArray();
             assertThat(likeliest)
-                    .as("no token that may not come (seed %d)", fresh.seed)
+                    .as("no token that may not come (seed %d)", noise.seed)
                     .extracting(Candidate::token)
                     .containsExactlyElementsOf(Arrays.stream(ranked).boxed().toList());
             likeliest.forEach(candidate ->
@@ -192,7 +192,7 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
         for (int i = 0; i < 12; i++) {
             samples.add(new SampleRequest(
                     sampling(i % 2, 0, 1, 1, -1, i % 3 > 0), i, new int[] {0}, 1, 1, SampleRequest.NONE, mask));
-            float[] row = fresh.logits(66_100);
+            float[] row = noise.logits(66_100);
             row[i % 3 < 2 ? 65_999 : allowed[i % 4]] = 60; // the end token, where end tokens count
             rows.add(row);
         }
@@ -215,13 +215,13 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
             for (boolean before : new boolean[] {false, true}) {
                 SampleRequest sample =
                         new Masked(dfa, dfa.automaton(), 0, 9, sampling).request(1, new int[] {1, 2, 12, 13}, before);
-                float[] nan = fresh.logits(128);
+                float[] nan = noise.logits(128);
                 nan[120] = Float.NaN;
-                float[] infinite = fresh.logits(128);
+                float[] infinite = noise.logits(128);
                 infinite[5] = Float.POSITIVE_INFINITY;
-                float[] impossible = fresh.logits(128);
+                float[] impossible = noise.logits(128);
                 Arrays.fill(impossible, 10, 20, Float.NEGATIVE_INFINITY);
-                float[] good = fresh.logits(128);
+                float[] good = noise.logits(128);
                 List<SampledToken> sampled = sample(copies(sample, 4), List.of(nan, infinite, impossible, good));
                 assertThat(sampled.subList(0, 3))
                         .containsExactly(
@@ -243,17 +243,17 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
         List<float[]> mixedRows = new ArrayList<>();
         for (int i = 0; i < masked.size(); i++) {
             SamplingParams sampling = sampling(i % 2, i % 3 * 10, i % 5 == 0 ? 0.8 : 1, i % 4 == 0 ? 1.4 : 1, 3, false);
-            free.add(new SampleRequest(sampling, i, fresh.tokens(9, 900), 2, 9, SampleRequest.NONE));
-            rows.add(fresh.logits(1000));
-            mixed.addAll(List.of(free.get(i), masked.get(i).request(i, fresh.tokens(9, 900), false)));
-            mixedRows.addAll(List.of(rows.get(i), fresh.logits(1000)));
+            free.add(new SampleRequest(sampling, i, noise.tokens(9, 900), 2, 9, SampleRequest.NONE));
+            rows.add(noise.logits(1000));
+            mixed.addAll(List.of(free.get(i), masked.get(i).request(i, noise.tokens(9, 900), false)));
+            mixedRows.addAll(List.of(rows.get(i), noise.logits(1000)));
         }
         List<SampledToken> alone = sample(free, rows);
         List<SampledToken> beside = sample(mixed, mixedRows);
         for (int i = 0; i < alone.size(); i++) {
-            assertThat(beside.get(2 * i)).as("seed %d", fresh.seed).isEqualTo(alone.get(i));
+            assertThat(beside.get(2 * i)).as("seed %d", noise.seed).isEqualTo(alone.get(i));
             assertThat(sample(List.of(mixed.get(2 * i + 1)), List.of(mixedRows.get(2 * i + 1))))
-                    .as("a masked row alone (seed %d)", fresh.seed)
+                    .as("a masked row alone (seed %d)", noise.seed)
                     .containsExactly(beside.get(2 * i + 1));
         }
     }
@@ -270,7 +270,7 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
         List<Tensor> logits = new ArrayList<>();
         for (int step = 0; step < steps; step++) {
             rows.add(
-                    IntStream.range(0, count).mapToObj(row -> fresh.logits(310)).toList());
+                    IntStream.range(0, count).mapToObj(row -> noise.logits(310)).toList());
             logits.add(logitsOf(rows.get(step)));
         }
         List<List<SampledToken>> sampled = new ArrayList<>();
@@ -299,9 +299,9 @@ public abstract class AbstractSampleMaskTest extends SamplingDevice {
                 int token = sampled.get(step).get(row).token();
                 Masked now = inStep(masked.get(i), state, step);
                 double[] left = now.left(Formulas.wide(rows.get(step).get(row)));
-                assertThat(left[token]).as("seed %d", fresh.seed).isGreaterThan(Double.NEGATIVE_INFINITY);
+                assertThat(left[token]).as("seed %d", noise.seed).isGreaterThan(Double.NEGATIVE_INFINITY);
                 if (now.sampling().isGreedy()) {
-                    assertThat(token).as("seed %d", fresh.seed).isEqualTo(SampleReference.ranked(left)[0]);
+                    assertThat(token).as("seed %d", noise.seed).isEqualTo(SampleReference.ranked(left)[0]);
                 }
                 state = now.dfa().after(state, token); // -1 after the end token
             }

@@ -37,16 +37,16 @@ public abstract class AbstractSampleScoresTest extends SamplingDevice {
             SamplingParams sampling = SamplingParams.greedy(1)
                     .withTemperature(i % 10 == 0 ? 0 : 1)
                     .with(new Penalties(i % 2 == 0 ? 1 : 1.7, i % 3, (i % 5 - 2) * 0.5));
-            int length = 1 + fresh.below(200);
+            int length = 1 + noise.below(200);
             samples.add(new SampleRequest(
-                    sampling, i, fresh.tokens(200, 300), fresh.below(length), length, SampleRequest.NONE));
-            rows.add(fresh.logits(300));
+                    sampling, i, noise.tokens(200, 300), noise.below(length), length, SampleRequest.NONE));
+            rows.add(noise.logits(300));
         }
         int[] tokens = tokens(sample(samples, rows));
         for (int i = 0; i < tokens.length; i++) {
             double[] penalised = SampleReference.penalised(rows.get(i), samples.get(i));
             if (samples.get(i).sampling().isGreedy()) {
-                assertThat(tokens[i]).as("seed %d", fresh.seed).isEqualTo(SampleReference.ranked(penalised)[0]);
+                assertThat(tokens[i]).as("seed %d", noise.seed).isEqualTo(SampleReference.ranked(penalised)[0]);
             } else {
                 checkCumulated(
                         SampleReference.softmax(penalised, 1), samples.get(i).uniform(), tokens[i]);
@@ -60,16 +60,16 @@ public abstract class AbstractSampleScoresTest extends SamplingDevice {
         List<SampleRequest> samples = new ArrayList<>();
         List<float[]> rows = new ArrayList<>();
         for (int i = 0; i < (vocabulary > 1_000 ? 8 : 24); i++) {
-            int[] history = fresh.tokens(20, vocabulary);
+            int[] history = noise.tokens(20, vocabulary);
             SamplingParams sampling = SamplingParams.greedy(1)
                     .withTemperature(i % 3)
                     .with(new Filter(i % 2 * 10, 1, 0))
                     .with(new Penalties(1.5, 0.5, 0))
                     .withLogprobs(new int[] {0, 2, 20}[i % 3]);
-            rows.add(fresh.logits(vocabulary));
+            rows.add(noise.logits(vocabulary));
             history[3] = SampleReference.ranked(Formulas.wide(rows.get(i)))[0]; // so that the likeliest is penalised
             samples.add(new SampleRequest(
-                    sampling, i, history, 2, 20, i % 4 == 3 ? fresh.below(vocabulary) : SampleRequest.NONE));
+                    sampling, i, history, 2, 20, i % 4 == 3 ? noise.below(vocabulary) : SampleRequest.NONE));
         }
         List<SampledToken> sampled = sample(samples, rows);
         for (int i = 0; i < sampled.size(); i++) {
@@ -89,7 +89,7 @@ public abstract class AbstractSampleScoresTest extends SamplingDevice {
         assertThat(logprobs.token()).isEqualTo(sampled.token());
         assertThat((double) logprobs.logprob()).isCloseTo(expected[sampled.token()], within(1e-4));
         assertThat(logprobs.likeliest())
-                .as("seed %d", fresh.seed)
+                .as("seed %d", noise.seed)
                 .extracting(Candidate::token)
                 .containsExactlyElementsOf(Arrays.stream(SampleReference.ranked(expected), 0, count)
                         .boxed()

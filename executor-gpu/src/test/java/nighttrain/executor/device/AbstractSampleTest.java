@@ -42,15 +42,15 @@ public abstract class AbstractSampleTest extends SamplingDevice {
         List<float[]> rows = new ArrayList<>();
         int[] likeliest = new int[17];
         for (int i = 0; i < likeliest.length; i++) {
-            float[] row = fresh.logits(vocabulary);
-            int one = fresh.below(vocabulary);
-            int other = fresh.below(vocabulary);
+            float[] row = noise.logits(vocabulary);
+            int one = noise.below(vocabulary);
+            int other = noise.below(vocabulary);
             row[one] = row[other] = 50;
             likeliest[i] = Math.min(one, other);
             rows.add(row);
         }
         assertThat(tokens(sample(copies(SampleRequest.likeliest(), rows.size()), rows)))
-                .as("seed %d", fresh.seed)
+                .as("seed %d", noise.seed)
                 .containsExactly(likeliest);
     }
 
@@ -67,7 +67,7 @@ public abstract class AbstractSampleTest extends SamplingDevice {
     @ParameterizedTest
     @CsvSource({"6,1", "1000,0.7", "1000,1.5", "50257,1"})
     void samplesInvertTheCumulatedDistribution(int vocabulary, double temperature) {
-        float[] row = fresh.logits(vocabulary);
+        float[] row = noise.logits(vocabulary);
         List<SampleRequest> samples = LongStream.range(0, 40)
                 .mapToObj(seed -> plain(sampling(temperature, 0, 1, 0), seed))
                 .toList();
@@ -124,9 +124,9 @@ public abstract class AbstractSampleTest extends SamplingDevice {
     })
     void filtersKeepWhatTheyShouldOfManyTokens(int vocabulary, double temperature, int topK, double topP, double minP) {
         SamplingParams sampling = sampling(temperature, topK, topP, minP);
-        float[] row = fresh.logits(vocabulary);
+        float[] row = noise.logits(vocabulary);
         while (!kept(row, sampling, CUMULATED).equals(kept(row, sampling, -CUMULATED))) {
-            row = fresh.logits(vocabulary); // none with a token at a bound, which may be kept or not
+            row = noise.logits(vocabulary); // none with a token at a bound, which may be kept or not
         }
         double[] probabilities = SampleReference.softmax(Formulas.wide(row), temperature);
         List<SampleRequest> samples = LongStream.range(0, vocabulary > 1_000 ? 50 : 300)
@@ -138,13 +138,13 @@ public abstract class AbstractSampleTest extends SamplingDevice {
                     .forEach(sampled::add);
         }
         Set<Integer> kept = kept(row, sampling, 0);
-        assertThat(kept).as("seed %d", fresh.seed).containsAll(sampled);
+        assertThat(kept).as("seed %d", noise.seed).containsAll(sampled);
         double mass = kept.stream().mapToDouble(token -> probabilities[token]).sum();
         for (int token : kept) {
             double share = probabilities[token] / mass;
             double deviation = Math.sqrt(share * (1 - share) / samples.size());
             assertThat((double) sampled.stream().filter(t -> t == token).count() / samples.size())
-                    .as("share of token %d (seed %d)", token, fresh.seed)
+                    .as("share of token %d (seed %d)", token, noise.seed)
                     .isCloseTo(share, within(6 * deviation + 0.01));
         }
     }
@@ -177,7 +177,7 @@ public abstract class AbstractSampleTest extends SamplingDevice {
     })
     void ofEqualsAtACutOffTheLowerIdsStay(int topK, double topP, double minP) {
         float[] logits = new float[40]; // weights: 1, e^-3, e^-6
-        int[] at = fresh.shuffled(40);
+        int[] at = noise.shuffled(40);
         Arrays.fill(logits, -40f);
         for (int i = 0; i < 16; i++) {
             logits[at[i]] = i < 8 ? 0f : i < 12 ? -3f : -6f;
@@ -185,10 +185,10 @@ public abstract class AbstractSampleTest extends SamplingDevice {
         logits[at[0]] = -0f; // equal to 0
         SamplingParams sampling = sampling(1, topK, topP, minP);
         Set<Integer> kept = SampleReference.kept(Formulas.wide(plusZero(logits)), sampling, 0);
-        assertThat(seen(logits, sampling)).as("seed %d", fresh.seed).isSubsetOf(kept);
+        assertThat(seen(logits, sampling)).as("seed %d", noise.seed).isSubsetOf(kept);
         Set<Integer> likely = new TreeSet<>(kept);
         likely.removeIf(token -> logits[token] < -3);
-        assertThat(seen(logits, sampling)).as("seed %d", fresh.seed).containsAll(likely);
+        assertThat(seen(logits, sampling)).as("seed %d", noise.seed).containsAll(likely);
     }
 
     private static float[] plusZero(float[] values) {
@@ -214,7 +214,7 @@ public abstract class AbstractSampleTest extends SamplingDevice {
     /** A top-k that drops nothing changes nothing. */
     @Test
     void topKOfMoreThanThereAreIsNone() {
-        float[] row = fresh.logits(64);
+        float[] row = noise.logits(64);
         for (SamplingParams none : List.of(sampling(2, 0, 0.9, 0.05), sampling(2, 0, 1, 0.1), sampling(2, 0, 0.7, 0))) {
             SamplingParams all =
                     sampling(2, 1_000, none.filter().topP(), none.filter().minP());
@@ -225,7 +225,7 @@ public abstract class AbstractSampleTest extends SamplingDevice {
                     .mapToObj(seed -> plain(all, seed))
                     .toList();
             assertThat(tokens(sample(same, copies(row, 1_000))))
-                    .as("seed %d", fresh.seed)
+                    .as("seed %d", noise.seed)
                     .isEqualTo(tokens(sample(samples, copies(row, 1_000))));
         }
     }
@@ -234,7 +234,7 @@ public abstract class AbstractSampleTest extends SamplingDevice {
     @ParameterizedTest
     @CsvSource({"1e-300,0,1,0", "1e-45,5,0.5,0.1", "1,0,1e-300,0", "1,0,1e-14,1", "100,1,1e-300,1"})
     void extremeSettingsLeaveTheLikeliest(double temperature, int topK, double topP, double minP) {
-        float[] row = fresh.logits(1_000);
+        float[] row = noise.logits(1_000);
         int likeliest = SampleReference.ranked(Formulas.wide(row))[0];
         List<SampleRequest> samples = LongStream.range(0, 100)
                 .mapToObj(seed -> plain(sampling(temperature, topK, topP, minP), seed))
@@ -262,15 +262,15 @@ public abstract class AbstractSampleTest extends SamplingDevice {
         List<SampleRequest> samples = new ArrayList<>();
         List<float[]> rows = new ArrayList<>();
         for (int i = 0; i < 40; i++) {
-            int[] history = fresh.tokens(30, 1_000);
+            int[] history = noise.tokens(30, 1_000);
             samples.add(new SampleRequest(
-                    mixed(i), i, history, 10, 11 + i % 20, i % 8 == 7 ? fresh.below(1_000) : SampleRequest.NONE));
-            rows.add(fresh.logits(1_000));
+                    mixed(i), i, history, 10, 11 + i % 20, i % 8 == 7 ? noise.below(1_000) : SampleRequest.NONE));
+            rows.add(noise.logits(1_000));
         }
         List<SampledToken> together = sample(samples, rows);
         for (int i = 0; i < samples.size(); i++) {
             assertThat(sample(List.of(samples.get(i)), List.of(rows.get(i))))
-                    .as("sample %d alone (seed %d)", i, fresh.seed)
+                    .as("sample %d alone (seed %d)", i, noise.seed)
                     .containsExactly(together.get(i));
         }
         List<SampledToken> shifted = sample(samples.subList(3, 20), rows.subList(3, 20));

@@ -107,19 +107,19 @@ final class AttentionCase {
         this.shape = heads.shape();
         this.parts = parts;
         this.group = heads.window() > 0 ? 1 : 0;
-        this.gateCols = on.fresh.below(2) * shape.queryCols();
+        this.gateCols = on.noise.below(2) * shape.queryCols();
         this.pages = 3 + parts.stream().mapToInt(part -> pagesOf(part.end())).sum();
         this.pageTables = pageTables();
         this.references = new AttentionReference[parts.size()][heads.tracks()];
         int half = heads.rotated() / 2;
         float[] cos = angles(half, true);
         float[] sin = angles(half, false);
-        float[] queryNorm = on.fresh.normal(heads.tracks() * heads.dim(), 1, 0.3);
-        float[] keyNorm = on.fresh.normal(heads.tracks() * heads.dim(), 1, 0.3);
-        float[] scales = on.fresh.normal(POSITIONS, 1.5, 0.2);
+        float[] queryNorm = on.noise.normal(heads.tracks() * heads.dim(), 1, 0.3);
+        float[] keyNorm = on.noise.normal(heads.tracks() * heads.dim(), 1, 0.3);
+        float[] scales = on.noise.normal(POSITIONS, 1.5, 0.2);
         Optional<float[]> queryScale = heads.scaled() ? Optional.of(scales) : Optional.empty();
         Optional<float[]> sinksOf =
-                heads.sinks() ? Optional.of(on.fresh.normal(heads.tracks() * heads.heads(), 0, 3)) : Optional.empty();
+                heads.sinks() ? Optional.of(on.noise.normal(heads.tracks() * heads.heads(), 0, 3)) : Optional.empty();
         sinks = sinksOf.map(values -> on.device.constant("sinks", heads.tracks(), 1, heads.heads(), values));
         for (int s = 0; s < parts.size(); s++) {
             for (int t = 0; t < heads.tracks(); t++) {
@@ -160,7 +160,7 @@ final class AttentionCase {
 
     /** Queries, keys and values; in 8 bits of sizes that differ from token to token. */
     private float[] input(int position) {
-        float[] input = on.fresh.normal(shape.qkvCols());
+        float[] input = on.noise.normal(shape.qkvCols());
         if (heads.format() == KvFormat.FP8) {
             for (int i = shape.queryCols(); i < input.length; i++) {
                 boolean isKey = i < shape.queryCols() + shape.kvCols();
@@ -193,7 +193,7 @@ final class AttentionCase {
     }
 
     private int[][] pageTables() {
-        int[] order = on.fresh.shuffled(pages);
+        int[] order = on.noise.shuffled(pages);
         int[][] tables = new int[parts.size()][];
         int next = 0;
         for (int s = 0; s < tables.length; s++) {
@@ -248,7 +248,7 @@ final class AttentionCase {
     /** Of two codes of 8 bits a key just between them may become either in fp32. */
     private Closeness closeness() {
         return heads.format() == KvFormat.FP8
-                ? new Closeness(Math.max(on.backend.tolerance(), 1e-3), on.fresh.seed)
+                ? new Closeness(Math.max(on.backend.tolerance(), 1e-3), on.noise.seed)
                 : on.closeness;
     }
 

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.TestInstance;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 abstract class OneDevice {
     final TestBackend backend;
-    final Fresh fresh = new Fresh();
+    final Noise noise = new Noise();
     final Closeness closeness;
     Device device;
     Ops ops;
@@ -22,7 +22,7 @@ abstract class OneDevice {
 
     OneDevice(TestBackend backend) {
         this.backend = backend;
-        this.closeness = new Closeness(backend.tolerance(), fresh.seed);
+        this.closeness = new Closeness(backend.tolerance(), noise.seed);
     }
 
     @BeforeAll

@@ -28,7 +28,7 @@ abstract class SamplingDevice extends OneDevice {
     void checkCumulated(double[] probabilities, double uniform, int token) {
         double before = Arrays.stream(probabilities, 0, token).sum();
         assertThat(uniform)
-                .as("uniform number of token %d (seed %d)", token, fresh.seed)
+                .as("uniform number of token %d (seed %d)", token, noise.seed)
                 .isBetween(before - CUMULATED, before + probabilities[token] + CUMULATED);
     }
 

@@ -9,9 +9,9 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import nighttrain.executor.device.Noise;
 import nighttrain.executor.device.cuda.driver.CudaContext;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
@@ -23,8 +23,8 @@ import nighttrain.executor.device.cuda.matmul.Fp8Operands.Operand;
 import nighttrain.executor.device.cuda.matmul.GroupedMatmul;
 import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul;
 import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul.Gated;
-import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul.Rows;
 import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul.Tiling;
+import nighttrain.executor.device.cuda.matmul.Rows;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.executor.device.cuda.tensor.HostCopies;
 import nighttrain.io.checkpoint.Bfloat16;
@@ -120,8 +120,7 @@ class GroupedMatmulTest {
 
     /** Numbers on the host and on the GPU. */
     private static final class Case {
-        private final long seed = System.nanoTime();
-        private final Random random = new Random(seed);
+        private final Noise noise = new Noise();
         private final int[][] counts;
         private final int inputs;
         private final int outputs;
@@ -156,9 +155,9 @@ class GroupedMatmulTest {
                             .mapToInt(of -> IntStream.of(of).sum())
                             .max()
                             .orElseThrow();
-            this.values = normal(tracks * rows * inputs);
-            this.weights = normal(tracks * experts * outputs * inputs);
-            this.biases = normal(tracks * experts * outputs);
+            this.values = noise.normal(tracks * rows * inputs);
+            this.weights = noise.normal(tracks * experts * outputs * inputs);
+            this.biases = noise.normal(tracks * experts * outputs);
             this.x = tensor(memory, tracks, inputs);
             this.out = tensor(memory, tracks, activation.isPresent() ? outputs / 2 : outputs);
             this.offsets = memory.allocate("offsets", (long) tracks * (experts + 1) * Integer.BYTES);
@@ -234,14 +233,6 @@ class GroupedMatmulTest {
             return new Operand(places.address(), factors.address(), capacity, inputs);
         }
 
-        private float[] normal(int count) {
-            float[] numbers = new float[count];
-            for (int i = 0; i < count; i++) {
-                numbers[i] = Bfloat16.toFloat(Bfloat16.of((float) random.nextGaussian()));
-            }
-            return numbers;
-        }
-
         private CudaTensor tensor(DeviceMemory memory, int tracks, int cols) {
             long stride = (long) (rows + 3) * cols / 8 * 8 + 8;
             DevicePointer base = memory.allocate("rows", tracks * stride * CudaTensor.BF16);
@@ -272,7 +263,7 @@ class GroupedMatmulTest {
             streams.synchronize();
             float[] made = HostCopies.read(out);
             eachRow((slab, row) -> assertThat(error(made, row))
-                    .as("%s: expert %d, row %d (seed %d)", kernel, slab, row, seed)
+                    .as("%s: expert %d, row %d (seed %d)", kernel, slab, row, noise.seed)
                     .isLessThan(matrix.format() == FP8 ? 1e-2 : 5e-3));
             for (int track = 0; track < counts.length; track++) {
                 int owned = IntStream.of(counts[track]).sum();

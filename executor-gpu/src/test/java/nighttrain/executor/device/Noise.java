@@ -5,16 +5,19 @@ import java.util.Random;
 import java.util.stream.IntStream;
 import nighttrain.io.checkpoint.Bfloat16;
 
-/** Random inputs, fresh in every run, all exact in bf16, so that every backend and the reference see the same numbers. */
-final class Fresh {
-    final long seed = System.nanoTime();
+/**
+ * Random inputs, all exact in bf16, so that every backend and the reference see the same numbers. They are the same in every run, so that
+ * a build passes or fails for what it builds; {@code -Dnighttrain.seed=N} tries others.
+ */
+public final class Noise {
+    public final long seed = Long.getLong("nighttrain.seed", 1);
     private final Random random = new Random(seed);
 
-    float[] normal(int count) {
+    public float[] normal(int count) {
         return normal(count, 0, 1);
     }
 
-    float[] normal(int count, double mean, double spread) {
+    public float[] normal(int count, double mean, double spread) {
         float[] values = new float[count];
         for (int i = 0; i < count; i++) {
             values[i] = Bfloat16.toFloat(Bfloat16.of((float) (mean + spread * random.nextGaussian())));
@@ -23,7 +26,7 @@ final class Fresh {
     }
 
     /** fp32 values that are not rounded, as logits are: no two of them alike. */
-    float[] logits(int count) {
+    public float[] logits(int count) {
         float[] values = new float[count];
         for (int i = 0; i < count; i++) {
             values[i] = (float) (3 * random.nextGaussian());
@@ -31,16 +34,16 @@ final class Fresh {
         return values;
     }
 
-    int below(int bound) {
+    public int below(int bound) {
         return random.nextInt(bound);
     }
 
-    int[] tokens(int count, int vocabulary) {
+    public int[] tokens(int count, int vocabulary) {
         return random.ints(count, 0, vocabulary).toArray();
     }
 
     /** {@code 0 .. count - 1} in some order. */
-    int[] shuffled(int count) {
+    public int[] shuffled(int count) {
         List<Integer> order =
                 new java.util.ArrayList<>(IntStream.range(0, count).boxed().toList());
         java.util.Collections.shuffle(order, random);
