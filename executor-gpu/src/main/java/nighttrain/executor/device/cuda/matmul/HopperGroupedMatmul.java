@@ -8,7 +8,6 @@ import nighttrain.executor.device.cuda.kernel.Kernel;
 import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.kernel.KernelSource;
 import nighttrain.executor.device.cuda.kernel.Struct;
-import nighttrain.executor.device.cuda.matmul.Fp8Operands.Operand;
 import nighttrain.executor.device.cuda.matmul.TensorMaps.Tiled;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.io.spec.MixtureOfExperts.Activation;
@@ -117,42 +116,6 @@ public final class HopperGroupedMatmul {
         }
     }
 
-    /**
-     * Rows by expert, {@code [tracks, rows, cols]}, in bf16, or in e4m3 with a scale each.
-     *
-     * @param capacity rows of a track that there is room for
-     * @param scales address of {@code [tracks, capacity]} scales in fp32; 0 for bf16
-     */
-    public record Rows(long address, int tracks, int rows, int capacity, int cols, long trackStride, long scales) {
-        public static Rows of(CudaTensor x) {
-            return new Rows(x.address(), x.tracks(), x.rows(), x.capacityRows(), x.cols(), x.trackStride(), 0);
-        }
-
-        /** {@code x} in 8 bits. */
-        public static Rows of(CudaTensor x, Operand codes) {
-            return new Rows(
-                    codes.codes(),
-                    x.tracks(),
-                    x.rows(),
-                    codes.capacityRows(),
-                    x.cols(),
-                    (long) codes.capacityRows() * x.cols(),
-                    codes.scales());
-        }
-
-        private WeightFormat format() {
-            return scales == 0 ? WeightFormat.PLAIN : WeightFormat.FP8;
-        }
-
-        private int elementBytes() {
-            return scales == 0 ? CudaTensor.BF16 : 1;
-        }
-
-        private Tiled tiled(int boxRows) {
-            return Tiled.rows(address, elementBytes(), tracks, capacity, cols, trackStride, boxRows);
-        }
-    }
-
     static boolean serves(CudaMatrix experts, boolean gated) {
         int elementBytes = experts.format() == WeightFormat.FP8 ? 1 : CudaTensor.BF16;
         return experts.tracks() <= MOST_EXPERTS
@@ -167,7 +130,7 @@ public final class HopperGroupedMatmul {
      * @param offsets address of where every expert's rows begin, and the last one's end, {@code [tracks, experts + 1]} in int32
      */
     public void run(CudaTensor out, Rows x, CudaMatrix experts, long offsets, Optional<Gated> activation) {
-        run(out, x, experts, offsets, activation, Tiling.of(x.rows * x.tracks / experts.tracks()));
+        run(out, x, experts, offsets, activation, Tiling.of(x.rows() * x.tracks() / experts.tracks()));
     }
 
     /** The same, cut like this. */
@@ -196,13 +159,13 @@ public final class HopperGroupedMatmul {
                                 .longs(out.trackStride())
                                 .pointer(experts.biasAddress())
                                 .pointer(offsets)
-                                .pointer(x.scales)
-                                .longs(x.capacity)
+                                .pointer(x.scales())
+                                .longs(x.capacity())
                                 .pointer(experts.scalesAddress())
-                                .integer(x.tracks)
-                                .integer(slabs / x.tracks)
+                                .integer(x.tracks())
+                                .integer(slabs / x.tracks())
                                 .integer(out.cols())
-                                .integer(x.cols)
+                                .integer(x.cols())
                                 .number(gated.alpha)
                                 .number(gated.limit)
                                 .number(gated.shift));
