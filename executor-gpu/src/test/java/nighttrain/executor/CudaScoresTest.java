@@ -32,9 +32,6 @@ class CudaScoresTest {
     private static final int LABELS = 5;
     private static final int LABEL_TOKENS = 3;
 
-    /** How much farther than the farthest of {@link #SEEDS} passes on the CPU whose results are rounded to bf16. */
-    private static final double SLACK = 1.5;
-
     private static final int SEEDS = 2;
 
     @ParameterizedTest
@@ -42,7 +39,7 @@ class CudaScoresTest {
     void probabilitiesOfLabels(String name) throws Exception {
         double[][] expected = probabilities(Backend.CPU, name);
         double[][] actual = probabilities(Backend.CUDA, name);
-        assertThat(farthest(expected, actual)).isLessThan(SLACK * rounded(name, expected));
+        assertThat(farthest(expected, actual)).isLessThan(RoundedDevice.SLACK * rounded(name, expected));
         assertThat(Arrays.stream(expected).flatMapToDouble(Arrays::stream).max().orElseThrow())
                 .as("a model that prefers some labels")
                 .isGreaterThan(2.0 / LABELS);

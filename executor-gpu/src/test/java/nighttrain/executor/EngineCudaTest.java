@@ -39,9 +39,6 @@ class EngineCudaTest {
 
     private static final double MEAN = 0.01;
 
-    /** How much farther than rounding on the CPU moves them a GPU's greedy tokens may be. */
-    private static final double SLACK = 1.5;
-
     /** Passes on the CPU whose results are rounded to bf16, for every text. */
     private static final int SEEDS = 8;
 
@@ -143,7 +140,9 @@ class EngineCudaTest {
                     }
                 }
             }
-            return new Below(Math.max(MOST, SLACK * below.getMax()), Math.max(MEAN, SLACK * below.getAverage()));
+            return new Below(
+                    Math.max(MOST, RoundedDevice.SLACK * below.getMax()),
+                    Math.max(MEAN, RoundedDevice.SLACK * below.getAverage()));
         }
     }
 

@@ -23,12 +23,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** The forward pass on GPUs in bf16 against the CPU's in fp32, of the same bf16 weights. */
 @Tag("gpu")
 class GpuLogitsTest {
-    /**
-     * How much farther from fp32 a GPU may be than passes on the CPU whose results are rounded to bf16. Rounding moves the logits of most models by 1 to
-     * 3 %; {@link PlantedFaultsTest} holds how much farther a fault is.
-     */
-    private static final double SLACK = 1.5;
-
     private static final CudaBackend GPUS = new CudaBackend();
 
     static Stream<Arguments> shapesAndRanks() {
@@ -80,7 +74,7 @@ class GpuLogitsTest {
         float[] actual = DecoderHarness.logits(checkpoint, GPUS.open(ranks), ids);
         assertThat(actual).hasSameSizeAs(expected).doesNotContain(Float.NaN);
         LogitErrors errors = LogitErrors.of(expected, actual, ids.length);
-        assertThat(errors.whole()).as("of all logits").isLessThan(SLACK * rounded.whole());
-        assertThat(errors.median()).as("of a token in the middle").isLessThan(SLACK * rounded.median());
+        assertThat(errors.whole()).as("of all logits").isLessThan(RoundedDevice.SLACK * rounded.whole());
+        assertThat(errors.median()).as("of a token in the middle").isLessThan(RoundedDevice.SLACK * rounded.median());
     }
 }
