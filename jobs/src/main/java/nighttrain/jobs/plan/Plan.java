@@ -37,6 +37,8 @@ public record Plan(
     public record Names(String model, String fingerprint, String architecture, String hardware) {}
 
     /**
+     * What the job takes.
+     *
      * @param generatingS seconds while engines are fed
      * @param wallS seconds of the whole run; as {@code generatingS} where no trial told what goes around it
      * @param usd of the run; empty without a price

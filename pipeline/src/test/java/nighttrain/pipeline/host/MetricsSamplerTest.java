@@ -87,12 +87,12 @@ class MetricsSamplerTest {
 
         @Override
         public EnginePlan plan() {
-            throw new UnsupportedOperationException();
+            throw new UnsupportedOperationException("a sampler asks for no plan");
         }
 
         @Override
         public Session session() {
-            throw new UnsupportedOperationException();
+            throw new UnsupportedOperationException("a sampler sends no request");
         }
 
         @Override
