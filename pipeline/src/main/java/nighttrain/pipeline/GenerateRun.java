@@ -129,13 +129,13 @@ final class GenerateRun {
                 runId, job.folder().output().toString(), outputs, completed.outputs(), completed.errors());
         context.setJobDescription("Night Train: generate");
         try (ProgressReporter reporter = ProgressReporter.start(context, listener, goal, counters::done)) {
-            Dataset<Row> left = CompletedRows.skip(prompts, journal);
+            Dataset<Row> left = journal.leaveOutFinished(prompts);
             PartitionPlan partitions = partition(left, outputs - completed.outputs(), completed);
             RunContext run = context(hadoop, partitions);
             pass(run, false, endMs, partitions.partition(left));
             if (counters.suspicious().value() > 0 && counters.left().value() == 0) {
                 context.setJobDescription("Night Train: generate, one row at a time");
-                left = CompletedRows.skip(prompts, journal);
+                left = journal.leaveOutFinished(prompts);
                 pass(
                         run,
                         true,

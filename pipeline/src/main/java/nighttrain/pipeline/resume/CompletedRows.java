@@ -6,7 +6,6 @@ import static org.apache.spark.sql.functions.count;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.sum;
 
-import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
 /**
@@ -18,7 +17,6 @@ import org.apache.spark.sql.Row;
  * @param outputTokens tokens of their texts
  */
 public record CompletedRows(long outputs, long errors, long promptTokens, long outputTokens) {
-    private static final String[] KEY = {"file", "row", "sample"};
     private static final CompletedRows NOTHING = new CompletedRows(0, 0, 0, 0);
 
     /** Sums of the journal, without copies. */
@@ -28,7 +26,7 @@ public record CompletedRows(long outputs, long errors, long promptTokens, long o
         }
         Row sums = duplicates
                 .leaveOut(journal.results())
-                .dropDuplicates(KEY)
+                .dropDuplicates(JournalTable.KEY)
                 .agg(
                         count(lit(1)),
                         count(col("error")),
@@ -36,23 +34,5 @@ public record CompletedRows(long outputs, long errors, long promptTokens, long o
                         coalesce(sum("output_tokens"), lit(0L)))
                 .head();
         return new CompletedRows(sums.getLong(0), sums.getLong(1), sums.getLong(2), sums.getLong(3));
-    }
-
-    /** The prompts that are not finished yet. */
-    public static Dataset<Row> skip(Dataset<Row> prompts, JournalTable journal) {
-        return journal.isEmpty() ? prompts : prompts.join(finished(journal), KEY, "left_anti");
-    }
-
-    /** The prompts, with a column of that name that says whether they are finished. */
-    static Dataset<Row> marked(Dataset<Row> prompts, JournalTable journal, String column) {
-        if (journal.isEmpty()) {
-            return prompts.withColumn(column, lit(false));
-        }
-        return prompts.join(finished(journal).withColumn(column, lit(true)), KEY, "left")
-                .withColumn(column, coalesce(col(column), lit(false)));
-    }
-
-    private static Dataset<Row> finished(JournalTable journal) {
-        return journal.results().select(col(KEY[0]), col(KEY[1]), col(KEY[2])).distinct();
     }
 }

@@ -61,7 +61,7 @@ public final class Duplicates {
         Dataset<Row> requests = prompts.select(
                         names(List.of(KEY), RowNames.ID, RowNames.POSITION, request.as("request")))
                 .filter(col("request").isNotNull());
-        return CompletedRows.marked(requests, journal, "finished")
+        return journal.mark(requests, "finished")
                 .withColumn(ORIGINAL, first(struct(names(List.of(KEY)))).over(alike))
                 .withColumn("nth", row_number().over(alike))
                 .filter("nth > 1")

@@ -1,5 +1,9 @@
 package nighttrain.pipeline.resume;
 
+import static org.apache.spark.sql.functions.coalesce;
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.lit;
+
 import java.io.IOException;
 import java.sql.Timestamp;
 import java.time.Instant;
@@ -40,6 +44,9 @@ public final class JournalTable {
     /** Columns of {@link #metrics}. */
     public static final StructType METRICS = schema(MetricsRow.TYPE);
 
+    /** Columns that name an output. */
+    static final String[] KEY = {"file", "row", "sample"};
+
     private final SparkSession spark;
     private final Journal journal;
     private final Broadcast<SerializableConfiguration> hadoop;
@@ -63,6 +70,24 @@ public final class JournalTable {
                 journal.resultFiles(),
                 RESULTS,
                 file -> rows(ResultRow.TYPE, Journal.read(fileSystem(file, conf), new Path(file))));
+    }
+
+    /** The prompts that are not finished yet. */
+    public Dataset<Row> leaveOutFinished(Dataset<Row> prompts) {
+        return isEmpty() ? prompts : prompts.join(finished(), KEY, "left_anti");
+    }
+
+    /** The prompts, with a column of that name that says whether they are finished. */
+    Dataset<Row> mark(Dataset<Row> prompts, String column) {
+        if (isEmpty()) {
+            return prompts.withColumn(column, lit(false));
+        }
+        return prompts.join(finished().withColumn(column, lit(true)), KEY, "left")
+                .withColumn(column, coalesce(col(column), lit(false)));
+    }
+
+    private Dataset<Row> finished() {
+        return results().select(col(KEY[0]), col(KEY[1]), col(KEY[2])).distinct();
     }
 
     /** Engine counters. */
