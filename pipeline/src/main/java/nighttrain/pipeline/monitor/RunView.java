@@ -24,6 +24,10 @@ import nighttrain.pipeline.progress.Heartbeat;
 import nighttrain.pipeline.progress.Heartbeat.Done;
 import nighttrain.pipeline.progress.Heartbeat.Load;
 import nighttrain.pipeline.progress.RunStarted;
+import scala.collection.JavaConverters;
+import scala.collection.immutable.Seq;
+import scala.xml.Node;
+import scala.xml.Unparsed;
 
 /**
  * A run on the page.
@@ -51,6 +55,17 @@ record RunView(RunStarted run, List<StoredExecutor> executors, Done done, Load l
 
     RunView {
         executors = List.copyOf(executors);
+    }
+
+    /** The page's body: every run of the application, the latest first. */
+    static Seq<Node> all(HeartbeatStore heartbeats) {
+        List<RunView> runs = heartbeats.runs().stream()
+                .map(run -> of(run, heartbeats.executors(run.runId())))
+                .toList();
+        String html = runs.isEmpty()
+                ? p("No run of Night Train has begun to generate yet.").render()
+                : each(runs, RunView::html).render();
+        return JavaConverters.asScalaBuffer(List.<Node>of(new Unparsed(html))).toList();
     }
 
     static RunView of(RunStarted run, List<StoredExecutor> heard) {

@@ -1,6 +1,7 @@
 package nighttrain.pipeline.monitor;
 
 import javax.servlet.http.HttpServletRequest;
+import org.apache.spark.ui.SparkUITab;
 import org.apache.spark.ui.UIUtils;
 import org.apache.spark.ui.WebUIPage;
 import scala.Option;
@@ -9,10 +10,10 @@ import scala.xml.Node;
 
 /** The one page of the tab. Each Spark has its own form of what this calls: servlets of javax or jakarta, and the page's frame. */
 final class NightTrainPage extends WebUIPage {
-    private final NightTrainTab tab;
+    private final SparkUITab tab;
     private final HeartbeatStore heartbeats;
 
-    NightTrainPage(NightTrainTab tab, HeartbeatStore heartbeats) {
+    NightTrainPage(SparkUITab tab, HeartbeatStore heartbeats) {
         super("");
         this.tab = tab;
         this.heartbeats = heartbeats;
@@ -22,8 +23,8 @@ final class NightTrainPage extends WebUIPage {
     public Seq<Node> render(HttpServletRequest request) {
         return UIUtils.headerSparkPage(
                 request,
-                NightTrainTab.TITLE,
-                () -> NightTrainTab.content(heartbeats),
+                tab.name(),
+                () -> RunView.all(heartbeats),
                 tab,
                 Option.empty(),
                 false,
