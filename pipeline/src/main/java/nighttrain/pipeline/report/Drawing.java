@@ -19,7 +19,7 @@ final class Drawing {
     private Drawing() {}
 
     /** {@code hints}: what report.js must know beside the table's numbers, by the names of its data attributes. */
-    static DomContent of(String title, String note, Table numbers, Map<String, String> hints) {
+    static DomContent of(String title, String note, DomContent numbers, Map<String, String> hints) {
         var plot = div().withClass("plot")
                 .attr("role", "img")
                 .attr("aria-label", title + "; the numbers are in the table below");
@@ -29,7 +29,7 @@ final class Drawing {
                         plot,
                         details(
                                 summary("Table"),
-                                div(numbers.grid()).withClass("scroll").attr("tabindex", "0")))
+                                div(numbers).withClass("scroll").attr("tabindex", "0")))
                 .withClass(hints.get("kind"));
     }
 

@@ -50,7 +50,7 @@ public record Histogram(
     public DomContent html() {
         Map<String, String> hints =
                 Map.of("kind", "histogram", "x-unit", unit, "unit", counted, "scale", logarithmic ? "log" : "linear");
-        return Drawing.of(title, note, table(), hints);
+        return Drawing.of(title, note, table().grid(), hints);
     }
 
     private Table table() {

@@ -50,7 +50,7 @@ public record LineChart(String title, String note, X x, String unit, List<Line> 
 
     @Override
     public DomContent html() {
-        return Drawing.of(title, note, table(), Map.of("kind", "lines", "x-unit", x.unit(), "unit", unit));
+        return Drawing.of(title, note, table().grid(), Map.of("kind", "lines", "x-unit", x.unit(), "unit", unit));
     }
 
     private Table table() {
