@@ -1,7 +1,5 @@
 package nighttrain.jobs.bench;
 
-import static nighttrain.pipeline.settings.Setting.SettingGroup.WORKLOAD;
-
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -12,7 +10,6 @@ import nighttrain.executor.EngineConfig;
 import nighttrain.jobs.bench.Workload.RandomWorkload;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.Setting;
-import nighttrain.pipeline.settings.Setting.OutputEffect;
 import nighttrain.pipeline.settings.Setting.SettingGroup;
 import nighttrain.pipeline.settings.SettingType;
 import nighttrain.pipeline.settings.SettingValues;
@@ -38,24 +35,11 @@ public record BenchOptions(
         RandomWorkload workload,
         int warmUpRounds,
         int rounds) {
-    public static final Setting<Integer> NUM_PROMPTS = whole("numPrompts", 128, "prompts per round");
-    public static final Setting<Integer> INPUT_LEN = whole("inputLen", 128, "tokens per prompt");
-    public static final Setting<Double> INPUT_LEN_SPREAD = of(
-            "inputLenSpread",
-            SettingType.REAL,
-            0.0,
-            "SHARE",
-            "share by which prompt lengths vary; 0.5: uniform from 0.5 to 1.5 times --input-len");
-    public static final Setting<Integer> OUTPUT_LEN = whole("outputLen", 128, "tokens to generate per prompt");
-    public static final Setting<Integer> MAX_CONCURRENCY =
-            whole("maxConcurrency", 0, "most requests in the engine at once; 0: as many as it takes");
-    public static final Setting<Integer> WARMUP =
-            whole("warmup", 1, "short rounds before the first measured round: one batch, few output tokens");
-    public static final Setting<Integer> REPEAT = whole("repeat", 3, "measured rounds; the median is reported");
-    public static final Setting<Long> SEED =
-            of("seed", SettingType.LONG, 0L, "N", "seed of the prompts' lengths and tokens");
-
-    public static final Setting<Boolean> SKIP_SUMS = of(
+    public static final Setting<Integer> WARMUP = WorkloadSettings.whole(
+            "warmup", 1, "short rounds before the first measured round: one batch, few output tokens");
+    public static final Setting<Integer> REPEAT =
+            WorkloadSettings.whole("repeat", 3, "measured rounds; the median is reported");
+    public static final Setting<Boolean> SKIP_SUMS = WorkloadSettings.of(
             "skipSums",
             SettingType.SWITCH,
             false,
@@ -63,7 +47,15 @@ public record BenchOptions(
             "leave out all-reduces, to measure the bound without communication");
 
     private static final List<Setting<?>> OWN = List.of(
-            NUM_PROMPTS, INPUT_LEN, INPUT_LEN_SPREAD, OUTPUT_LEN, MAX_CONCURRENCY, WARMUP, REPEAT, SEED, SKIP_SUMS);
+            WorkloadSettings.NUM_PROMPTS,
+            WorkloadSettings.INPUT_LEN,
+            WorkloadSettings.INPUT_LEN_SPREAD,
+            WorkloadSettings.OUTPUT_LEN,
+            WorkloadSettings.MAX_CONCURRENCY,
+            WARMUP,
+            REPEAT,
+            WorkloadSettings.SEED,
+            SKIP_SUMS);
 
     /** Every setting of a benchmark, in the order of help. */
     public static List<Setting<?>> all() {
@@ -81,17 +73,9 @@ public record BenchOptions(
         return Settings.all().stream().filter(setting -> setting.group() == group);
     }
 
-    private static Setting<Integer> whole(String name, int value, String help) {
-        return of(name, SettingType.INTEGER, value, "N", help);
-    }
-
-    private static <T> Setting<T> of(String name, SettingType<T> type, T value, String placeholder, String help) {
-        return new Setting<>(name, type, Optional.of(value), placeholder, help, WORKLOAD, List.of(), OutputEffect.NONE);
-    }
-
     public BenchOptions {
-        RandomWorkload.atLeast(0, warmUpRounds, WARMUP);
-        RandomWorkload.atLeast(1, rounds, REPEAT);
+        WorkloadSettings.atLeast(0, warmUpRounds, WARMUP);
+        WorkloadSettings.atLeast(1, rounds, REPEAT);
     }
 
     /**
@@ -111,12 +95,12 @@ public record BenchOptions(
                 values.get(Settings.LOAD_FORMAT) == LoadFormat.DUMMY,
                 engine(values, own(given, SKIP_SUMS)),
                 new RandomWorkload(
-                        own(given, NUM_PROMPTS),
-                        own(given, INPUT_LEN),
-                        own(given, INPUT_LEN_SPREAD),
-                        own(given, OUTPUT_LEN),
-                        own(given, MAX_CONCURRENCY),
-                        own(given, SEED)),
+                        own(given, WorkloadSettings.NUM_PROMPTS),
+                        own(given, WorkloadSettings.INPUT_LEN),
+                        own(given, WorkloadSettings.INPUT_LEN_SPREAD),
+                        own(given, WorkloadSettings.OUTPUT_LEN),
+                        own(given, WorkloadSettings.MAX_CONCURRENCY),
+                        own(given, WorkloadSettings.SEED)),
                 own(given, WARMUP),
                 own(given, REPEAT));
     }

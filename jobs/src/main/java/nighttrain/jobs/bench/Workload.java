@@ -6,7 +6,6 @@ import java.util.Random;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import nighttrain.io.UserError;
-import nighttrain.pipeline.settings.Setting;
 
 /** What one round asks of the engine. */
 public sealed interface Workload extends Serializable {
@@ -64,25 +63,15 @@ public sealed interface Workload extends Serializable {
             int numPrompts, int inputLen, double inputLenSpread, int outputLen, int maxConcurrency, long seed)
             implements Workload {
         public RandomWorkload {
-            atLeast(1, numPrompts, BenchOptions.NUM_PROMPTS);
-            atLeast(1, inputLen, BenchOptions.INPUT_LEN);
-            atLeast(1, outputLen, BenchOptions.OUTPUT_LEN);
-            atLeast(0, maxConcurrency, BenchOptions.MAX_CONCURRENCY);
+            WorkloadSettings.atLeast(1, numPrompts, WorkloadSettings.NUM_PROMPTS);
+            WorkloadSettings.atLeast(1, inputLen, WorkloadSettings.INPUT_LEN);
+            WorkloadSettings.atLeast(1, outputLen, WorkloadSettings.OUTPUT_LEN);
+            WorkloadSettings.atLeast(0, maxConcurrency, WorkloadSettings.MAX_CONCURRENCY);
             if (inputLenSpread < 0 || inputLenSpread > 1) {
                 throw UserError.of(
-                        "bad value of " + BenchOptions.INPUT_LEN_SPREAD.option(),
+                        "bad value of " + WorkloadSettings.INPUT_LEN_SPREAD.option(),
                         inputLenSpread,
                         "0 to 1, a share of --input-len; leave it out for prompts of one length");
-            }
-        }
-
-        static void atLeast(int least, int value, Setting<Integer> setting) {
-            if (value < least) {
-                String otherwise = setting.defaultValue().map(setting::print).orElseThrow();
-                throw UserError.of(
-                        "bad value of " + setting.option(),
-                        value,
-                        "at least " + least + "; leave it out for " + otherwise);
             }
         }
 
@@ -127,9 +116,9 @@ public sealed interface Workload extends Serializable {
     record FixedPrompts(List<int[]> tokens, int outputLen, int maxConcurrency) implements Workload {
         public FixedPrompts {
             tokens = List.copyOf(tokens);
-            RandomWorkload.atLeast(1, tokens.size(), BenchOptions.NUM_PROMPTS);
-            RandomWorkload.atLeast(1, outputLen, BenchOptions.OUTPUT_LEN);
-            RandomWorkload.atLeast(0, maxConcurrency, BenchOptions.MAX_CONCURRENCY);
+            WorkloadSettings.atLeast(1, tokens.size(), WorkloadSettings.NUM_PROMPTS);
+            WorkloadSettings.atLeast(1, outputLen, WorkloadSettings.OUTPUT_LEN);
+            WorkloadSettings.atLeast(0, maxConcurrency, WorkloadSettings.MAX_CONCURRENCY);
         }
 
         @Override

@@ -13,7 +13,7 @@ import nighttrain.jobs.bench.BenchOptions;
 import nighttrain.jobs.bench.Workload;
 import nighttrain.jobs.bench.Workload.FixedPrompts;
 import nighttrain.jobs.bench.Workload.RandomWorkload;
-import nighttrain.jobs.compare.ComparisonFile.Tree;
+import nighttrain.jobs.bench.WorkloadSettings;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.parquet.example.data.Group;
 import org.apache.parquet.hadoop.ParquetReader;
@@ -25,11 +25,11 @@ final class WorkloadFile {
     private static final String TABLE = "table";
     private static final String COLUMN = "column";
     private static final String TOKENIZER = "tokenizer";
-    private static final String NUM_PROMPTS = BenchOptions.NUM_PROMPTS.name();
-    private static final String INPUT_LEN = BenchOptions.INPUT_LEN.name();
-    private static final String INPUT_LEN_SPREAD = BenchOptions.INPUT_LEN_SPREAD.name();
-    private static final String OUTPUT_LEN = BenchOptions.OUTPUT_LEN.name();
-    private static final String MAX_CONCURRENCY = BenchOptions.MAX_CONCURRENCY.name();
+    private static final String NUM_PROMPTS = WorkloadSettings.NUM_PROMPTS.name();
+    private static final String INPUT_LEN = WorkloadSettings.INPUT_LEN.name();
+    private static final String INPUT_LEN_SPREAD = WorkloadSettings.INPUT_LEN_SPREAD.name();
+    private static final String OUTPUT_LEN = WorkloadSettings.OUTPUT_LEN.name();
+    private static final String MAX_CONCURRENCY = WorkloadSettings.MAX_CONCURRENCY.name();
 
     private WorkloadFile() {}
 
@@ -60,9 +60,9 @@ final class WorkloadFile {
         return tree.text(NAME)
                 .orElseGet(() -> tree.text(TABLE)
                                 .map(table -> Path.of(table).getFileName().toString())
-                                .orElseGet(() -> length(tree, BenchOptions.INPUT_LEN))
+                                .orElseGet(() -> length(tree, WorkloadSettings.INPUT_LEN))
                         + "/"
-                        + length(tree, BenchOptions.OUTPUT_LEN)
+                        + length(tree, WorkloadSettings.OUTPUT_LEN)
                         + tree.text(MAX_CONCURRENCY)
                                 .map(most -> " batch " + most)
                                 .orElse(""));
