@@ -10,7 +10,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.row.RowKind.PromptForm;
-import nighttrain.pipeline.settings.GenerateOptions.PromptOptions;
+import nighttrain.pipeline.settings.PromptOptions;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;

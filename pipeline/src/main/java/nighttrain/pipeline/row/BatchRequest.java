@@ -25,6 +25,9 @@ final class BatchRequest {
     private static final JsonMapper JSON = JsonMapper.builder()
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
             .build();
+    /** In the place of a line whose bytes are not UTF-8; no line of JSON is this. */
+    static final String NO_TEXT = "\0not UTF-8";
+
     static final String CHAT = "/v1/chat/completions";
     static final String COMPLETION = "/v1/completions";
     private static final int SHOWN_CHARS = 80;
@@ -38,7 +41,7 @@ final class BatchRequest {
     /**
      * Reads a line.
      *
-     * @param line as {@link OpenAiBatch} has it
+     * @param line of the file, or {@link #NO_TEXT}
      * @param number of the line in its file, from 1; blank lines do not count
      * @param job what the line leaves out
      */
@@ -75,7 +78,7 @@ final class BatchRequest {
     /** A line whose frame is right. */
     private record Line(boolean chat, JsonNode body) {
         static Line of(String line) throws RowFault {
-            if (line.equals(OpenAiBatch.NO_TEXT)) {
+            if (line.equals(NO_TEXT)) {
                 throw bad("not UTF-8", "bytes that are no character", "batch files are UTF-8 text");
             }
             JsonNode request = read(line);

@@ -29,9 +29,7 @@ import org.apache.spark.sql.types.StructType;
  * nothing and are no rows.
  */
 public record OpenAiBatch() implements RowKind {
-    static final String FORMAT = "openai-batch";
-    /** In the place of a line whose bytes are not UTF-8; no line of JSON is this. */
-    static final String NO_TEXT = "\0not UTF-8";
+    public static final String FORMAT = "openai-batch";
 
     private static final long serialVersionUID = 1L;
     private static final String REQUEST = "request";
@@ -40,7 +38,7 @@ public record OpenAiBatch() implements RowKind {
     private static final String BYTE_ORDER_MARK = "\uFEFF";
     private static final String ANY_BUT_BLANKS = "[^\\s" + BYTE_ORDER_MARK + "]";
 
-    /** {@code request}: the line or {@link #NO_TEXT}; {@code custom_id, url}: null where a line has none. */
+    /** {@code request}: the line or {@link BatchRequest#NO_TEXT}; {@code custom_id, url}: null where a line has none. */
     @Override
     public Optional<Dataset<Row>> table(DataFrameReader reader, String path) {
         UserDefinedFunction text = udf((UDF1<byte[], String>) OpenAiBatch::text, DataTypes.StringType);
@@ -63,7 +61,7 @@ public record OpenAiBatch() implements RowKind {
                     .toString();
             return text.startsWith(BYTE_ORDER_MARK) ? text.substring(BYTE_ORDER_MARK.length()) : text;
         } catch (CharacterCodingException noText) {
-            return NO_TEXT;
+            return BatchRequest.NO_TEXT;
         }
     }
 

@@ -23,11 +23,6 @@ import org.apache.spark.sql.types.StructType;
  * it is.
  */
 public interface RowKind extends Serializable {
-    /** The kind of rows of an input of that format. */
-    static RowKind ofFormat(String format) {
-        return format.equalsIgnoreCase(OpenAiBatch.FORMAT) ? new OpenAiBatch() : new Prompts();
-    }
-
     /** The rows of files in a form that is the kind's own; none: Spark reads the format that was named. */
     default Optional<Dataset<Row>> table(DataFrameReader reader, String path) {
         return Optional.empty();

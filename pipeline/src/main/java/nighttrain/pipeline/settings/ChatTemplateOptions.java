@@ -11,7 +11,6 @@ import java.util.Map;
 import java.util.Optional;
 import nighttrain.io.UserError;
 import nighttrain.io.template.ChatTemplate;
-import nighttrain.pipeline.settings.GenerateOptions.PromptOptions;
 
 /**
  * Which chat template conversations go through; travels to executors.
@@ -30,7 +29,7 @@ public record ChatTemplateOptions(String source, Map<String, Object> variables) 
     static ChatTemplateOptions of(SettingValues values) {
         return new ChatTemplateOptions(
                 values.find(Settings.CHAT_TEMPLATE)
-                        .map(file -> PromptOptions.read(file, Settings.CHAT_TEMPLATE))
+                        .map(file -> SettingValues.read(file, Settings.CHAT_TEMPLATE))
                         .orElse(null),
                 values.find(Settings.CHAT_TEMPLATE_ARGS)
                         .map(ChatTemplateOptions::variables)

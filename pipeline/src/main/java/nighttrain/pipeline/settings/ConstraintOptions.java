@@ -6,7 +6,6 @@ import java.util.stream.Stream;
 import nighttrain.io.UserError;
 import nighttrain.io.constraint.Constraint;
 import nighttrain.io.constraint.Constraints;
-import nighttrain.pipeline.settings.GenerateOptions.PromptOptions;
 
 /** The constraint of a job's outputs, of the settings that say one. */
 final class ConstraintOptions {
@@ -61,13 +60,13 @@ final class ConstraintOptions {
         if (values.isSet(Settings.JSON_SCHEMA)) {
             String schema = values.get(Settings.JSON_SCHEMA);
             return new Constraint.JsonSchema(
-                    schema.stripLeading().startsWith("{") ? schema : PromptOptions.read(schema, Settings.JSON_SCHEMA),
+                    schema.stripLeading().startsWith("{") ? schema : SettingValues.read(schema, Settings.JSON_SCHEMA),
                     after);
         }
         return new Constraint.Choices(
                 values.isSet(Settings.CHOICES)
                         ? values.get(Settings.CHOICES)
-                        : PromptOptions.read(values.get(Settings.CHOICES_FILE), Settings.CHOICES_FILE)
+                        : SettingValues.read(values.get(Settings.CHOICES_FILE), Settings.CHOICES_FILE)
                                 .lines()
                                 .toList(),
                 after);

@@ -1,7 +1,5 @@
 package nighttrain.pipeline.settings;
 
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -21,10 +19,11 @@ import nighttrain.executor.request.SamplingParams.Penalties;
 import nighttrain.io.UserError;
 import nighttrain.io.constraint.Constraint;
 import nighttrain.io.text.Tokenizer;
-import nighttrain.io.text.Truncation;
 import nighttrain.pipeline.label.LabelOptions;
 import nighttrain.pipeline.label.Labels;
+import nighttrain.pipeline.row.OpenAiBatch;
 import nighttrain.pipeline.row.PromptText;
+import nighttrain.pipeline.row.Prompts;
 import nighttrain.pipeline.row.RowKind;
 import nighttrain.pipeline.row.RowKind.PromptForm;
 import nighttrain.pipeline.row.RowRequest.Decoding;
@@ -287,8 +286,8 @@ public record GenerateOptions(
                 }
                 options.put(option.substring(0, equals), option.substring(equals + 1));
             }
-            RowKind kind =
-                    labels.<RowKind>map(Labels::of).orElseGet(() -> RowKind.ofFormat(values.get(Settings.FORMAT)));
+            boolean batch = values.get(Settings.FORMAT).equalsIgnoreCase(OpenAiBatch.FORMAT);
+            RowKind kind = labels.<RowKind>map(Labels::of).orElseGet(() -> batch ? new OpenAiBatch() : new Prompts());
             return new InputOptions(
                     kind,
                     values.find(Settings.INPUT_PATH),
@@ -296,67 +295,6 @@ public record GenerateOptions(
                     options,
                     values.find(Settings.ID_COLUMN).or(kind::idColumn),
                     values.find(Settings.LIMIT));
-        }
-    }
-
-    /**
-     * Where a row's prompt comes from: at most one of column, conversation and template; none means a column called
-     * {@code prompt}, else one called {@code messages}.
-     *
-     * @param column text column
-     * @param messagesColumn conversation column
-     * @param template text with {@code {column}} in it
-     * @param system message put before every prompt
-     * @param chat which chat template conversations go through
-     * @param truncate what becomes of prompts longer than the context
-     */
-    public record PromptOptions(
-            Optional<String> column,
-            Optional<String> messagesColumn,
-            Optional<String> template,
-            Optional<String> system,
-            ChatTemplateOptions chat,
-            Truncation truncate) {
-        /** Whether anything says where prompts come from or what stands before them. */
-        public boolean isGiven() {
-            return Stream.of(column, messagesColumn, template, system).anyMatch(Optional::isPresent);
-        }
-
-        static PromptOptions of(SettingValues values, Optional<LabelOptions> labels) {
-            List<String> given = Stream.of(
-                            Settings.PROMPT_COLUMN,
-                            Settings.MESSAGES_COLUMN,
-                            Settings.PROMPT_TEXT,
-                            Settings.PROMPT_FILE)
-                    .filter(values::isSet)
-                    .map(Setting::option)
-                    .toList();
-            if (given.size() > 1) {
-                throw UserError.of(
-                        "more than one source of prompts",
-                        String.join(", ", given),
-                        "one is allowed; leave the others out");
-            }
-            return new PromptOptions(
-                    values.find(Settings.PROMPT_COLUMN),
-                    values.find(Settings.MESSAGES_COLUMN),
-                    values.find(Settings.PROMPT_TEXT)
-                            .or(() -> values.find(Settings.PROMPT_FILE).map(file -> read(file, Settings.PROMPT_FILE)))
-                            .map(text -> labels.map(asked -> Labels.marked(
-                                            text, asked.questions().each()))
-                                    .orElse(text)),
-                    values.find(Settings.SYSTEM),
-                    ChatTemplateOptions.of(values),
-                    values.get(Settings.TRUNCATE));
-        }
-
-        static String read(String file, Setting<String> setting) {
-            try {
-                return Files.readString(Path.of(file));
-            } catch (IOException unreadable) {
-                throw UserError.of(
-                        "cannot read " + setting.option(), file, "a local UTF-8 text file; check the path", unreadable);
-            }
         }
     }
 }

@@ -14,7 +14,6 @@ import nighttrain.pipeline.label.LabelOptions;
 import nighttrain.pipeline.label.LabelOptions.Example;
 import nighttrain.pipeline.label.LabelOptions.Label;
 import nighttrain.pipeline.label.LabelOptions.Questions;
-import nighttrain.pipeline.settings.GenerateOptions.PromptOptions;
 
 /** Labels as users set them. Both files are JSON: an object a line, or one array of objects. */
 final class LabelSettings {
@@ -114,7 +113,7 @@ final class LabelSettings {
     private static List<JsonNode> lines(String file, Setting<String> setting) {
         List<JsonNode> lines = new ArrayList<>();
         try (MappingIterator<JsonNode> read =
-                JSON.readerFor(JsonNode.class).readValues(PromptOptions.read(file, setting))) {
+                JSON.readerFor(JsonNode.class).readValues(SettingValues.read(file, setting))) {
             read.forEachRemaining(lines::add);
         } catch (IOException | RuntimeException broken) {
             throw UserError.of(

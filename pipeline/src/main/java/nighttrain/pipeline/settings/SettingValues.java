@@ -1,6 +1,9 @@
 package nighttrain.pipeline.settings;
 
+import java.io.IOException;
 import java.io.Serializable;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -261,6 +264,16 @@ public final class SettingValues implements Serializable {
                     .flatMap(setting -> Stream.concat(Stream.of(setting.option()), setting.aliasOptions().stream())
                             .map(option -> Map.entry(option, setting.name())))
                     .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue));
+        }
+    }
+
+    /** The text of the file that was given for this setting. */
+    static String read(String file, Setting<String> setting) {
+        try {
+            return Files.readString(Path.of(file));
+        } catch (IOException unreadable) {
+            throw UserError.of(
+                    "cannot read " + setting.option(), file, "a local UTF-8 text file; check the path", unreadable);
         }
     }
 }

@@ -12,6 +12,7 @@ import nighttrain.executor.request.SamplingParams;
 import nighttrain.io.text.Tokenizer;
 import nighttrain.pipeline.read.InputColumns;
 import nighttrain.pipeline.row.PromptText;
+import nighttrain.pipeline.row.Prompts;
 import nighttrain.pipeline.row.RowKind;
 import nighttrain.pipeline.row.RowKind.Branch;
 import nighttrain.pipeline.row.RowKind.RowInput;
@@ -72,7 +73,7 @@ class LabelBranchesTest {
 
     @Test
     void aTextIsOneRequest() {
-        assertThat(RowKind.ofFormat("parquet").branches()).containsExactly(Branch.PROMPT);
+        assertThat(new Prompts().branches()).containsExactly(Branch.PROMPT);
     }
 
     /** The branches, each of which its request agrees with to the token. */
