@@ -7,6 +7,7 @@ import java.util.function.Supplier;
 import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.block.ModelBlocks;
 import nighttrain.executor.cache.CacheLayout;
+import nighttrain.executor.cache.CacheSpec.PagedKv;
 import nighttrain.executor.cache.PageAllocator;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.cpu.CpuDevice;
@@ -63,7 +64,7 @@ public final class Engines {
     private static void checkSizes(EngineConfig config, ModelSpec model) {
         ModelBlocks.checkRanks(model, Math.max(1, config.layout().ranks()));
         int maxModelLen = maxModelLen(config, model);
-        int needed = CacheLayout.pagesFor(maxModelLen, config.kv().pageTokens());
+        int needed = PagedKv.pagesFor(maxModelLen, config.kv().pageTokens());
         if (config.kv().pages() > 0 && config.kv().pages() < needed) {
             throw UserError.of(
                     "bad value of --kv-pages",

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntPredicate;
 import nighttrain.executor.cache.CacheLayout.Group;
+import nighttrain.executor.cache.CacheSpec.PagedKv;
 import nighttrain.io.UserError;
 
 /**
@@ -63,7 +64,7 @@ public record CacheBudget(long bytes, int maxSequences, int maxTokens, int maxMo
         for (int index : unwindowedFirst(groups)) {
             Group group = groups.get(index);
             long pages = pages(group, pageTokens, sequences, length);
-            long useful = Math.max(pages, (long) most * CacheLayout.pagesFor(maxModelLen, pageTokens));
+            long useful = Math.max(pages, (long) most * PagedKv.pagesFor(maxModelLen, pageTokens));
             long more = Math.min(useful - pages, left / group.pageBytes(pageTokens));
             left -= more * group.pageBytes(pageTokens);
             sized[index] = new Group(group.spec(), group.layers(), (int) Math.min(pages + more, Integer.MAX_VALUE - 1));
@@ -85,9 +86,9 @@ public record CacheBudget(long bytes, int maxSequences, int maxTokens, int maxMo
 
     /** For {@code sequences} sequences of {@code tokens} tokens, and for the longest sequence at least. */
     private long pages(Group group, int pageTokens, int sequences, int tokens) {
-        long all = (long) sequences * CacheLayout.pagesFor(tokens, pageTokens);
+        long all = (long) sequences * PagedKv.pagesFor(tokens, pageTokens);
         long decoding = (long) sequences * group.spec().pages(tokens, 1, pageTokens);
-        long pieces = group.spec().window() == 0 ? 0 : CacheLayout.pagesFor(maxTokens, pageTokens);
+        long pieces = group.spec().window() == 0 ? 0 : PagedKv.pagesFor(maxTokens, pageTokens);
         return Math.max(Math.min(all, decoding + pieces), group.spec().pages(maxModelLen, pageTokens, pageTokens));
     }
 

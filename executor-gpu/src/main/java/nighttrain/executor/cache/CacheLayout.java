@@ -103,9 +103,4 @@ public record CacheLayout(int pageTokens, List<Group> groups, int slots, long sl
                 .mapToDouble(group -> (double) group.pages() / group.spec().pages(tokens, 1, pageTokens))
                 .reduce(hasStates() ? slots : Double.POSITIVE_INFINITY, Math::min);
     }
-
-    /** Pages that {@code tokens} tokens fill, the last perhaps in part. */
-    public static int pagesFor(int tokens, int pageTokens) {
-        return (tokens + pageTokens - 1) / pageTokens;
-    }
 }

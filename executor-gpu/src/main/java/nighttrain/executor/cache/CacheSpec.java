@@ -36,11 +36,14 @@ public sealed interface CacheSpec extends Serializable {
 
         /** Most pages that one sequence of {@code tokens} tokens holds when a step computes at most {@code chunk} of them. */
         int pages(int tokens, int chunk, int pageTokens) {
-            int all = CacheLayout.pagesFor(tokens, pageTokens);
+            int all = pagesFor(tokens, pageTokens);
             long seen = window - 1L + chunk;
-            return window == 0 || seen >= tokens
-                    ? all
-                    : Math.min(all, CacheLayout.pagesFor((int) seen, pageTokens) + 1);
+            return window == 0 || seen >= tokens ? all : Math.min(all, pagesFor((int) seen, pageTokens) + 1);
+        }
+
+        /** Pages that {@code tokens} tokens fill, the last perhaps in part. */
+        public static int pagesFor(int tokens, int pageTokens) {
+            return (tokens + pageTokens - 1) / pageTokens;
         }
     }
 

@@ -91,7 +91,7 @@ public final class PageAllocator {
 
     /** Pages that {@code tokens} tokens fill, the last perhaps in part. */
     public int pagesFor(int tokens) {
-        return CacheLayout.pagesFor(tokens, pageTokens);
+        return PagedKv.pagesFor(tokens, pageTokens);
     }
 
     /** Pages of the group without a window that has the fewest: sequences grow there to their end. Without such a group, without bound. */
@@ -122,7 +122,7 @@ public final class PageAllocator {
     public int longestChunk(int maxModelLen) {
         long longest = maxModelLen;
         for (Group group : layout.groups()) {
-            if (group.pages() < CacheLayout.pagesFor(maxModelLen, pageTokens)
+            if (group.pages() < PagedKv.pagesFor(maxModelLen, pageTokens)
                     && group.spec().window() > 0) {
                 longest = Math.min(
                         longest,
@@ -143,7 +143,7 @@ public final class PageAllocator {
         for (int g = 0; g < pools.length; g++) {
             PageTable table = cache.table(g);
             int most = layout.groups().get(g).spec().pages(tokens, chunk, pageTokens);
-            int missing = Math.min(most, CacheLayout.pagesFor(tokens, pageTokens) - table.first()) - table.held();
+            int missing = Math.min(most, PagedKv.pagesFor(tokens, pageTokens) - table.first()) - table.held();
             if (missing + spare > pools[g].available()) {
                 return false;
             }
@@ -171,8 +171,8 @@ public final class PageAllocator {
     }
 
     private boolean extend(SequenceCache cache, int tokens, int windowedTokens) {
-        int all = CacheLayout.pagesFor(tokens, pageTokens);
-        int passing = CacheLayout.pagesFor(windowedTokens, pageTokens);
+        int all = PagedKv.pagesFor(tokens, pageTokens);
+        int passing = PagedKv.pagesFor(windowedTokens, pageTokens);
         for (int g = 0; g < pools.length; g++) {
             int missing = (windows[g] ? passing : all) - cache.table(g).size();
             if (missing > 0 && missing > pools[g].available()) {

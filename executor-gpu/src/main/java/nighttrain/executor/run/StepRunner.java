@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
-import nighttrain.executor.cache.CacheLayout;
+import nighttrain.executor.cache.CacheSpec.PagedKv;
 import nighttrain.executor.device.Device.GraphRecorder;
 import nighttrain.executor.device.Device.GraphRecorder.CapturedGraph;
 import nighttrain.executor.device.StepIo.StepHandle;
@@ -76,7 +76,7 @@ final class StepRunner {
 
     private Batch scratch(int sequences, int length) {
         int[][] pages = new int[decoder.scratchPages().length]
-                [CacheLayout.pagesFor(length, decoder.layout().pageTokens())];
+                [PagedKv.pagesFor(length, decoder.layout().pageTokens())];
         for (int group = 0; group < pages.length; group++) {
             Arrays.fill(pages[group], decoder.scratchPages()[group]);
         }
