@@ -231,7 +231,7 @@ public final class PageAllocator {
 
     private List<PrefixIndex.Entry> chain(int[] tokens, int length) {
         List<PrefixIndex.Entry> chain = new ArrayList<>();
-        long identity = PrefixIndex.ROOT;
+        long identity = SequenceCache.NO_PREFIX;
         for (int at = 0; at + pageTokens < length; at += pageTokens) {
             PrefixIndex.Entry entry = prefixes.find(identity, tokens, at, at + pageTokens);
             if (entry == null) {

@@ -12,12 +12,9 @@ import nighttrain.executor.cache.SequenceCache.PageTable;
  * of matches is a shared prefix. Identities are numbers given once, never hashes: two different prefixes are never confused.
  */
 final class PrefixIndex {
-    /** The identity of "nothing before". */
-    static final long ROOT = 0;
-
     private final Map<Key, Entry> entries = new HashMap<>();
     private final List<Map<Integer, Entry>> entryOfPage = new ArrayList<>();
-    private long nextIdentity = ROOT + 1;
+    private long nextIdentity = SequenceCache.NO_PREFIX + 1;
 
     PrefixIndex(int groups) {
         for (int group = 0; group < groups; group++) {

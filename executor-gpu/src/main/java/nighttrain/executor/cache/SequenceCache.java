@@ -7,11 +7,14 @@ public final class SequenceCache {
     /** In the place of a slot, where there is none. */
     public static final int NO_SLOT = -1;
 
+    /** The identity of the prefix that no page holds. */
+    static final long NO_PREFIX = 0;
+
     private final PageTable[] tables;
     private final int[][] pages;
     private int slot = NO_SLOT;
     private int identified;
-    private long identity = PrefixIndex.ROOT;
+    private long identity = NO_PREFIX;
 
     SequenceCache(int groups) {
         tables = new PageTable[groups];
@@ -65,7 +68,7 @@ public final class SequenceCache {
             table.clear();
         }
         slot = NO_SLOT;
-        identify(PrefixIndex.ROOT, 0);
+        identify(NO_PREFIX, 0);
     }
 
     /** The pages that one sequence has of one group, in order of position; those before a window have been given back. */
