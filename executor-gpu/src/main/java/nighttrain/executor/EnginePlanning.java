@@ -46,7 +46,7 @@ final class EnginePlanning {
         int replicas = Math.max(1, config.layout().replicas());
         int ranks = Math.max(1, config.layout().ranks());
         long cacheBytes = (long) (Runtime.getRuntime().maxMemory() * CPU_CACHE_SHARE) / replicas;
-        int maxNumSeqs = GpuMemory.leastSequences(config);
+        int maxNumSeqs = leastSequences(config);
         int maxBatchTokens = config.steps().maxBatchTokens() > 0
                 ? config.steps().maxBatchTokens()
                 : Math.max(CPU_BATCH_TOKENS, maxNumSeqs);
@@ -171,9 +171,14 @@ final class EnginePlanning {
 
     /** What a rank takes of a GPU, at the fewest sequences where their number is to be chosen. */
     static GpuMemory memory(EngineConfig config, ModelSpec model, int ranks, int scoredPerStep, long budgetBytes) {
-        int sequences = GpuMemory.leastSequences(config);
+        int sequences = leastSequences(config);
         return GpuMemory.of(
-                config, model, ranks, maxBatchTokens(config, sequences), sequences + scoredPerStep, budgetBytes);
+                model, ranks, maxBatchTokens(config, sequences), sequences + scoredPerStep, sequences, budgetBytes);
+    }
+
+    /** The fewest sequences in a step that {@code config} is content with. */
+    private static int leastSequences(EngineConfig config) {
+        return config.steps().maxNumSeqs() > 0 ? config.steps().maxNumSeqs() : LEAST_SEQUENCES;
     }
 
     private static int maxBatchTokens(EngineConfig config, int maxNumSeqs) {

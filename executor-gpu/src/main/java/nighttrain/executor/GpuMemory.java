@@ -30,9 +30,10 @@ public record GpuMemory(long budgetBytes, long weightBytes, long activationBytes
      *
      * @param maxTokens in a step
      * @param maxSamples in a step
+     * @param sequences in a step, the fewest that will do
      * @throws UserError where the model cannot be cut into so many
      */
-    static GpuMemory of(EngineConfig config, ModelSpec model, int ranks, int maxTokens, int maxSamples, long budget) {
+    static GpuMemory of(ModelSpec model, int ranks, int maxTokens, int maxSamples, int sequences, long budget) {
         ModelBlocks.checkRanks(model, ranks);
         long usefulPerSequence = USEFUL_TOKENS * CacheSpec.bytesPerToken(model, 1, HardwareProfile.BF16_BYTES)
                 + model.stateBytesPerSequence();
@@ -40,12 +41,7 @@ public record GpuMemory(long budgetBytes, long weightBytes, long activationBytes
                 budget,
                 ModelFootprint.gpuBytesPerRank(model, ranks),
                 ModelBlocks.of(model, 0, ranks).bufferBytes(maxTokens, maxSamples),
-                leastSequences(config) * usefulPerSequence / ranks);
-    }
-
-    /** The fewest sequences in a step that {@code config} is content with. */
-    static int leastSequences(EngineConfig config) {
-        return config.steps().maxNumSeqs() > 0 ? config.steps().maxNumSeqs() : EnginePlanning.LEAST_SEQUENCES;
+                sequences * usefulPerSequence / ranks);
     }
 
     /** What is left for the cache. */
