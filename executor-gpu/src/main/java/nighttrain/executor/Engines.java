@@ -12,7 +12,7 @@ import nighttrain.executor.cache.PageAllocator;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.cpu.CpuDevice;
 import nighttrain.executor.device.cuda.CudaDevices;
-import nighttrain.executor.device.cuda.CudaDevices.CudaOptions;
+import nighttrain.executor.device.cuda.CudaOptions;
 import nighttrain.executor.device.cuda.GpuReadings;
 import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.executor.perf.Roofline;

@@ -12,7 +12,7 @@ import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Device.GraphRecorder.CapturedGraph;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.device.cuda.CudaDevices;
-import nighttrain.executor.device.cuda.CudaDevices.CudaOptions;
+import nighttrain.executor.device.cuda.CudaOptions;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.StepLimits;
 import org.junit.jupiter.api.Tag;

@@ -17,8 +17,6 @@ import nighttrain.executor.device.Sampler;
 import nighttrain.executor.device.StepIo;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.device.cuda.CudaAttention.CudaKvPages;
-import nighttrain.executor.device.cuda.CudaDevices.CudaLibraries;
-import nighttrain.executor.device.cuda.CudaDevices.CudaOptions;
 import nighttrain.executor.device.cuda.collective.CudaCommunicator;
 import nighttrain.executor.device.cuda.collective.PeerGroup;
 import nighttrain.executor.device.cuda.driver.CudaContext;

@@ -5,7 +5,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import jcuda.CudaException;
 import jcuda.driver.CUdevice;
@@ -18,10 +17,6 @@ import nighttrain.executor.device.cuda.collective.PeerAccess;
 import nighttrain.executor.device.cuda.collective.PeerGroup;
 import nighttrain.executor.device.cuda.driver.CudaContext;
 import nighttrain.executor.device.cuda.driver.NativeLibraries;
-import nighttrain.executor.device.cuda.kernel.KernelCompiler;
-import nighttrain.executor.device.cuda.kernel.KernelCompiler.CubinCache;
-import nighttrain.executor.device.cuda.kernel.KernelCompiler.Nvrtc;
-import nighttrain.executor.device.cuda.matmul.CublasLt;
 import nighttrain.executor.step.StepLimits;
 import nighttrain.io.UserError;
 
@@ -147,42 +142,5 @@ public final class CudaDevices {
             throw e;
         }
         return List.copyOf(devices);
-    }
-
-    /**
-     * How GPUs compute.
-     *
-     * @param skipAllReduce leave out all-reduces, to measure the bound without communication
-     * @param deterministic the same operations in the same order for a token, whatever the other rows in the step: matmuls
-     *     of one number of rows, one attention kernel
-     * @param nccl communicate by NCCL even if GPUs can read each other's memory
-     */
-    public record CudaOptions(boolean skipAllReduce, boolean deterministic, boolean nccl) {
-        /** NCCL's variable, which users set if peer access is offered but does not work. It applies to our kernels, too. */
-        private static final boolean PEERS_DISABLED = "1".equals(System.getenv("NCCL_P2P_DISABLE"));
-
-        public CudaOptions(boolean skipAllReduce, boolean deterministic) {
-            this(skipAllReduce, deterministic, PEERS_DISABLED);
-        }
-
-        public static CudaOptions defaults() {
-            return new CudaOptions(false, false);
-        }
-    }
-
-    /** Shared by all ranks: the bound libraries and the compiled kernels. */
-    static final class CudaLibraries {
-        private final CublasLt cublasLt = NativeLibraries.load("cublasLt", CublasLt.class);
-        private final Nvrtc nvrtc = NativeLibraries.load("nvrtc", Nvrtc.class);
-        private final Map<String, KernelCompiler> compilers = new ConcurrentHashMap<>();
-
-        CublasLt cublasLt() {
-            return cublasLt;
-        }
-
-        KernelCompiler compiler(String architecture) {
-            return compilers.computeIfAbsent(
-                    architecture, name -> new KernelCompiler(nvrtc, name, CubinCache.ofUser()));
-        }
     }
 }

@@ -4,7 +4,6 @@ import java.util.Random;
 import jcuda.Pointer;
 import jcuda.driver.JCudaDriver;
 import nighttrain.executor.device.Device.PeakRates;
-import nighttrain.executor.device.cuda.CudaDevices.CudaLibraries;
 import nighttrain.executor.device.cuda.driver.CudaContext;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;

@@ -5,7 +5,6 @@ import java.util.stream.IntStream;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.TestBackend;
-import nighttrain.executor.device.cuda.CudaDevices.CudaOptions;
 import nighttrain.executor.step.StepLimits;
 
 /** bf16 on the GPUs from 0 on. */

@@ -52,7 +52,7 @@ class GroupedMatmulTest {
         context = new CudaContext(0);
         context.makeCurrent();
         streams = new Streams();
-        modules = new KernelModules(new CudaDevices.CudaLibraries().compiler(context.architecture()));
+        modules = new KernelModules(new CudaLibraries().compiler(context.architecture()));
     }
 
     @AfterAll
