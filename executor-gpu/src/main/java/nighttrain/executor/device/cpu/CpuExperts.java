@@ -116,7 +116,7 @@ final class CpuExperts implements ExpertOps {
         CpuTensor o = (CpuTensor) out;
         CpuTensor in = (CpuTensor) x;
         CpuRouting by = (CpuRouting) routing;
-        int grain = Math.max(1, CpuOps.MIN_PIECE / (o.cols() * by.chosen()));
+        int grain = ThreadTeam.grain(o.cols() * by.chosen());
         team.runRanges(o.tracks() * o.rows(), grain, 1, (from, to) -> {
             for (int i = from; i < to; i++) {
                 combine(o, in, by, i / o.rows(), i % o.rows(), adds);
@@ -163,7 +163,7 @@ final class CpuExperts implements ExpertOps {
 
     /** Of the gathered rows of all tracks. */
     private void forRows(CpuTensor gathered, CpuRouting routing, RowWork work) {
-        int grain = Math.max(1, CpuOps.MIN_PIECE / gathered.cols());
+        int grain = ThreadTeam.grain(gathered.cols());
         for (int t = 0; t < gathered.tracks(); t++) {
             int track = t;
             team.runRanges(routing.rows(track), grain, 1, (from, to) -> {

@@ -10,7 +10,7 @@ import nighttrain.io.spec.WeightFormat;
 /**
  * {@code out = x * weights^T + bias} in fp32.
  *
- * <p>A tile of some rows by {@link #PANEL} outputs stays in registers while the inputs go by. Every output is one chain of fused multiply-adds over the inputs in order,
+ * <p>A tile of some rows by {@link CpuMatrix#PANEL} outputs stays in registers while the inputs go by. Every output is one chain of fused multiply-adds over the inputs in order,
  * whatever the number of rows: the result of a row never depends on what else is in the batch.
  */
 final class CpuMatmul {
@@ -19,9 +19,6 @@ final class CpuMatmul {
 
     /** Below this many multiply-adds a piece costs less than handing it to another thread. */
     private static final int MIN_PIECE = 64_000;
-
-    /** Outputs in one panel of weights. */
-    static final int PANEL = InnerLoops.CHOSEN.panel();
 
     private final ThreadTeam team;
 
@@ -33,7 +30,7 @@ final class CpuMatmul {
         CpuTensor x = in(weights.format(), factors);
         int panels = weights.panelCount();
         int all = weights.tracks() * panels;
-        long perPanel = (long) Math.max(1, x.rows()) * weights.inputs() * PANEL;
+        long perPanel = (long) Math.max(1, x.rows()) * weights.inputs() * CpuMatrix.PANEL;
         int grain = (int) Math.max(1, Math.min(all, MIN_PIECE / perPanel));
         team.runRanges(all, grain, 4, (from, to) -> {
             for (int firstRow = 0; firstRow < x.rows(); firstRow += ROW_BLOCK) {
@@ -67,8 +64,7 @@ final class CpuMatmul {
             return x;
         }
         CpuTensor values = CpuTensor.zeros(x.tracks(), x.rows(), x.cols());
-        int grain = Math.max(1, CpuOps.MIN_PIECE / x.cols());
-        team.runRanges(x.tracks() * x.rows(), grain, 1, (from, to) -> {
+        team.runRanges(x.tracks() * x.rows(), ThreadTeam.grain(x.cols()), 1, (from, to) -> {
             for (int i = from; i < to; i++) {
                 int at = x.row(i / x.rows(), i % x.rows());
                 byte[] codes = new byte[x.cols()];
@@ -90,7 +86,7 @@ final class CpuMatmul {
         int end = routing.start(track, slab % routing.experts() + 1);
         for (int firstRow = routing.start(track, slab % routing.experts()); firstRow < end; firstRow += ROW_BLOCK) {
             int rows = Math.min(ROW_BLOCK, end - firstRow);
-            int panels = (int) Math.max(1, MIN_PIECE / ((long) rows * experts.inputs() * PANEL));
+            int panels = (int) Math.max(1, MIN_PIECE / ((long) rows * experts.inputs() * CpuMatrix.PANEL));
             for (int panel = 0; panel < experts.panelCount(); panel += panels) {
                 int toPanel = Math.min(experts.panelCount(), panel + panels);
                 pieces.add(new Piece(track, slab, panel, toPanel, firstRow, rows));
@@ -100,12 +96,12 @@ final class CpuMatmul {
 
     private static void panel(
             CpuTensor out, CpuTensor x, CpuMatrix weights, int track, int slab, int panel, int firstRow, int rows) {
-        int column = panel * PANEL;
+        int column = panel * CpuMatrix.PANEL;
         InnerLoops.CHOSEN.product(
                 out.data(),
                 out.row(track, firstRow) + column,
                 out.cols(),
-                Math.min(PANEL, weights.outputs() - column),
+                Math.min(CpuMatrix.PANEL, weights.outputs() - column),
                 x.data(),
                 x.row(track, firstRow),
                 x.cols(),

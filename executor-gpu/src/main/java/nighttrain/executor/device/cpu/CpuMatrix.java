@@ -7,10 +7,13 @@ import nighttrain.io.checkpoint.E4m3;
 import nighttrain.io.spec.WeightFormat;
 
 /**
- * Weights in panels of {@link CpuMatmul#PANEL} outputs: {@code panels[t][p]} holds {@code [inputs, PANEL]}, so that the
+ * Weights in panels of {@link #PANEL} outputs: {@code panels[t][p]} holds {@code [inputs, PANEL]}, so that the
  * inner loop of the product reads memory in order. Outputs are padded with zeros to whole panels.
  */
 final class CpuMatrix implements Matrix {
+    /** Outputs in one panel. */
+    static final int PANEL = InnerLoops.CHOSEN.panel();
+
     private final int outputs;
     private final int inputs;
     private final float[][][] panels;
@@ -48,7 +51,7 @@ final class CpuMatrix implements Matrix {
     static CpuMatrix of(int tracks, int outputs, int inputs, Rows rows, Optional<float[]> bias) {
         int panelCount = panelCount(outputs);
         float[][][] panels = new float[tracks][panelCount][];
-        float[][] paddedBias = new float[tracks][panelCount * CpuMatmul.PANEL];
+        float[][] paddedBias = new float[tracks][panelCount * PANEL];
         float[] row = new float[inputs];
         for (int track = 0; track < tracks; track++) {
             for (int panel = 0; panel < panelCount; panel++) {
@@ -62,19 +65,19 @@ final class CpuMatrix implements Matrix {
     }
 
     private static float[] pack(int track, int panel, int outputs, int inputs, Rows rows, float[] row) {
-        float[] packed = new float[Math.multiplyExact(inputs, CpuMatmul.PANEL)];
-        int first = panel * CpuMatmul.PANEL;
-        for (int lane = 0; lane < CpuMatmul.PANEL && first + lane < outputs; lane++) {
+        float[] packed = new float[Math.multiplyExact(inputs, PANEL)];
+        int first = panel * PANEL;
+        for (int lane = 0; lane < PANEL && first + lane < outputs; lane++) {
             rows.read(track, first + lane, row);
             for (int i = 0; i < inputs; i++) {
-                packed[i * CpuMatmul.PANEL + lane] = row[i];
+                packed[i * PANEL + lane] = row[i];
             }
         }
         return packed;
     }
 
     private static int panelCount(int outputs) {
-        return (outputs + CpuMatmul.PANEL - 1) / CpuMatmul.PANEL;
+        return (outputs + PANEL - 1) / PANEL;
     }
 
     int panelCount() {

@@ -16,9 +16,6 @@ import nighttrain.executor.step.Batch;
  * end.
  */
 final class CpuOps implements Ops {
-    /** Elements below which an element-wise operation stays on one thread. */
-    static final int MIN_PIECE = 16_384;
-
     private final ThreadTeam team;
     private final CpuMatmul matrixProduct;
     private final RopeAndWriteKv ropeAndWriteKv;
@@ -172,8 +169,7 @@ final class CpuOps implements Ops {
     }
 
     private void forRows(CpuTensor x, RowWork work) {
-        int grain = Math.max(1, MIN_PIECE / Math.max(1, x.cols()));
-        team.runRanges(x.tracks() * x.rows(), grain, 1, (from, to) -> {
+        team.runRanges(x.tracks() * x.rows(), ThreadTeam.grain(x.cols()), 1, (from, to) -> {
             for (int i = from; i < to; i++) {
                 work.accept(i / x.rows(), i % x.rows());
             }

@@ -411,8 +411,7 @@ final class CpuRecurrentOps implements RecurrentOps {
     }
 
     private void forRows(CpuTensor x, CpuTensor gates, int firstCol, GatedRow work) {
-        int grain = Math.max(1, CpuOps.MIN_PIECE / x.cols());
-        team.runRanges(x.tracks() * x.rows(), grain, 1, (from, to) -> {
+        team.runRanges(x.tracks() * x.rows(), ThreadTeam.grain(x.cols()), 1, (from, to) -> {
             for (int i = from; i < to; i++) {
                 int track = i / x.rows();
                 int row = i % x.rows();

@@ -40,8 +40,7 @@ final class CpuRouting implements Routing {
     static CpuRouting of(CpuTensor logits, Choice choice, ThreadTeam team) {
         CpuRouting routing =
                 new CpuRouting(logits.tracks(), logits.rows(), choice.router().chosen(), choice.experts());
-        int grain =
-                Math.max(1, CpuOps.MIN_PIECE / (logits.cols() * choice.router().chosen()));
+        int grain = ThreadTeam.grain(logits.cols() * choice.router().chosen());
         team.runRanges(logits.tracks() * logits.rows(), grain, 1, (from, to) -> {
             Chooser chooser = new Chooser(choice, logits.cols());
             for (int i = from; i < to; i++) {

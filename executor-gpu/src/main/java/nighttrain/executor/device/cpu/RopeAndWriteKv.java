@@ -19,8 +19,7 @@ record RopeAndWriteKv(ThreadTeam team) {
             Batch batch) {
         int sequences = batch.sequences();
         int queries = Math.max(1, qkv.rows() / Math.max(1, sequences));
-        int grain = Math.max(1, CpuOps.MIN_PIECE / (queries * qkv.cols()));
-        team.runRanges(qkv.tracks() * sequences, grain, 8, (from, to) -> {
+        team.runRanges(qkv.tracks() * sequences, ThreadTeam.grain(queries * qkv.cols()), 8, (from, to) -> {
             for (int i = from; i < to; i++) {
                 sequence(qkv, pages, i / sequences, i % sequences, shape, rotation, norms, batch);
             }

@@ -15,6 +15,9 @@ import java.util.function.IntConsumer;
 final class ThreadTeam implements AutoCloseable {
     private static final int SPINS = 4_000;
 
+    /** Elements below which an element-wise operation stays on one thread. */
+    private static final int MIN_ELEMENTS = 16_384;
+
     private final Thread[] helpers;
     private volatile Job job = new Job(0, piece -> {});
     private volatile boolean closed;
@@ -56,6 +59,11 @@ final class ThreadTeam implements AutoCloseable {
                 pieces,
                 piece -> work.accept(
                         (int) ((long) items * piece / pieces), (int) ((long) items * (piece + 1) / pieces)));
+    }
+
+    /** The fewest items of {@code elements} elements that an element-wise operation hands to another thread. */
+    static int grain(int elements) {
+        return Math.max(1, MIN_ELEMENTS / Math.max(1, elements));
     }
 
     private void help() {
