@@ -4,9 +4,9 @@ import nighttrain.executor.block.ModelBlocks;
 import nighttrain.executor.cache.CacheBudget;
 import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.cache.CacheSpec;
-import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.UserError;
+import nighttrain.io.checkpoint.Bfloat16;
 import nighttrain.io.spec.ModelSpec;
 
 /**
@@ -35,8 +35,8 @@ public record GpuMemory(long budgetBytes, long weightBytes, long activationBytes
      */
     static GpuMemory of(ModelSpec model, int ranks, int maxTokens, int maxSamples, int sequences, long budget) {
         ModelBlocks.checkRanks(model, ranks);
-        long usefulPerSequence = USEFUL_TOKENS * CacheSpec.bytesPerToken(model, 1, HardwareProfile.BF16_BYTES)
-                + model.stateBytesPerSequence();
+        long usefulPerSequence =
+                USEFUL_TOKENS * CacheSpec.bytesPerToken(model, 1, Bfloat16.BYTES) + model.stateBytesPerSequence();
         return new GpuMemory(
                 budget,
                 ModelFootprint.gpuBytesPerRank(model, ranks),
@@ -67,7 +67,7 @@ public record GpuMemory(long budgetBytes, long weightBytes, long activationBytes
     /** One replica's cache, where so many sequences run at most. */
     CacheLayout cut(EngineConfig config, ModelSpec model, int ranks, int maxNumSeqs, int maxTokens, int maxModelLen) {
         CacheLayout cache = CacheLayout.of(
-                CacheSpec.of(model, ranks, HardwareProfile.BF16_BYTES, maxModelLen),
+                CacheSpec.of(model, ranks, Bfloat16.BYTES, maxModelLen),
                 config.kv().pageTokens(),
                 config.kv().pages(),
                 maxNumSeqs);

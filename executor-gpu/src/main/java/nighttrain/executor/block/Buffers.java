@@ -5,6 +5,7 @@ import java.util.HashMap;
 import java.util.Map;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Tensor;
+import nighttrain.io.checkpoint.Bfloat16;
 
 /** The buffers of all blocks, allocated once for the largest step; a step works on views of their first rows. */
 public final class Buffers {
@@ -64,7 +65,7 @@ public final class Buffers {
 
         /** Bytes for one token of one track on a GPU. */
         long gpuBytesPerToken() {
-            return (long) cols * rowsPerToken * (isLogits ? Float.BYTES : ModelBlocks.BF16);
+            return (long) cols * rowsPerToken * (isLogits ? Float.BYTES : Bfloat16.BYTES);
         }
     }
 }

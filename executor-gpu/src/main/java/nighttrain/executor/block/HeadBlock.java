@@ -11,12 +11,11 @@ import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.device.Tensor;
+import nighttrain.io.checkpoint.Bfloat16;
 import nighttrain.io.spec.ModelSpec;
 
 /** The stream to logits: every rank computes the logits of some tokens for all rows, then has all logits of some rows. */
 public record HeadBlock(ModelSpec model, int rank, int ranks) {
-    private static final int BF16 = 2;
-
     private VocabularySlice slice() {
         return VocabularySlice.of(model.vocabSize(), rank, ranks);
     }
@@ -24,7 +23,8 @@ public record HeadBlock(ModelSpec model, int rank, int ranks) {
     /** Bytes of its buffers on a GPU, of activations in bf16. */
     long bytes(int maxSamples) {
         return maxSamples
-                * (2L * model.hiddenSize() * BF16 + ((long) model.vocabSize() + slice().size()) * Float.BYTES);
+                * (2L * model.hiddenSize() * Bfloat16.BYTES
+                        + ((long) model.vocabSize() + slice().size()) * Float.BYTES);
     }
 
     List<Operation> operations(StepSize step) {

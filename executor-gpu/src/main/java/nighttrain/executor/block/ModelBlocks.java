@@ -20,14 +20,13 @@ import nighttrain.executor.block.Buffers.BufferSpec;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Ops.Norm;
 import nighttrain.io.UserError;
+import nighttrain.io.checkpoint.Bfloat16;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter;
 import nighttrain.io.spec.Wiring;
 
 /** A model on one of several ranks: its layers' blocks, and what follows from all of them. */
 public final class ModelBlocks {
-    static final int BF16 = 2;
-
     /** As wide as the model, in a GPU's transport: one share of a sum and two staged sums. */
     private static final int TRANSPORT_BUFFERS = 3;
 
@@ -157,7 +156,7 @@ public final class ModelBlocks {
         long ofHidden = (long) model.hiddenSize() * (3 + 2L * outputBuffers() + TRANSPORT_BUFFERS);
         long ofBlocks =
                 buffers().stream().mapToLong(BufferSpec::gpuBytesPerToken).sum();
-        return placement.localTracks() * (ofHidden * BF16 + ofBlocks + fp8RowBytes()) * maxTokens
+        return placement.localTracks() * (ofHidden * Bfloat16.BYTES + ofBlocks + fp8RowBytes()) * maxTokens
                 + head.bytes(maxSamples);
     }
 
@@ -185,8 +184,9 @@ public final class ModelBlocks {
     public long fp8SavedBytes() {
         return placement.localTracks()
                 * fp8Matrices()
-                        .mapToLong(matrix ->
-                                (long) matrix.count() * matrix.outputs() * (matrix.inputs() * (BF16 - 1) - Float.BYTES))
+                        .mapToLong(matrix -> (long) matrix.count()
+                                * matrix.outputs()
+                                * (matrix.inputs() * (Bfloat16.BYTES - 1) - Float.BYTES))
                         .sum();
     }
 

@@ -3,6 +3,7 @@ package nighttrain.executor.perf;
 import java.io.Serializable;
 import nighttrain.executor.device.Device.PeakRates;
 import nighttrain.io.UserError;
+import nighttrain.io.checkpoint.Bfloat16;
 
 /**
  * What one kind of device gives, as measured: all that a forecast needs of hardware that need not be here.
@@ -28,9 +29,6 @@ public record HardwareProfile(
         AllReduceLatency allReduce,
         int elementBytes)
         implements Serializable {
-    /** Of a number on GPUs. */
-    public static final int BF16_BYTES = 2;
-
     /** Seen on H100 and H200. */
     private static final double GPU_MATRIX_SHARE = 0.85;
 
@@ -72,7 +70,7 @@ public record HardwareProfile(
                 GPU_MATRIX_SHARE,
                 GPU_LAYER_OVERHEAD_S,
                 AllReduceLatency.unknown(),
-                BF16_BYTES);
+                Bfloat16.BYTES);
     }
 
     /** Whether it is the processors here. */

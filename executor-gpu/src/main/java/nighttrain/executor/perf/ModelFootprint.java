@@ -7,6 +7,7 @@ import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.DryRun.AllReduceCount;
 import nighttrain.executor.block.ModelBlocks;
 import nighttrain.executor.cache.CacheSpec;
+import nighttrain.io.checkpoint.Bfloat16;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter;
 import nighttrain.io.spec.Parameter.Norm;
@@ -51,12 +52,12 @@ public record ModelFootprint(
 
     /** Keys and values that one token leaves on a GPU of one of {@code ranks} ranks, in bytes: ranks that are more than heads have the same. */
     public static long kvBytesPerRank(ModelSpec model, int ranks) {
-        return CacheSpec.bytesPerToken(model, ranks, HardwareProfile.BF16_BYTES) / ranks;
+        return CacheSpec.bytesPerToken(model, ranks, Bfloat16.BYTES) / ranks;
     }
 
     /** Bytes of the weights of one of {@code ranks} ranks on a GPU. */
     public static long gpuBytesPerRank(ModelSpec model, int ranks) {
-        return HardwareProfile.BF16_BYTES * parametersPerRank(model, ranks)
+        return Bfloat16.BYTES * parametersPerRank(model, ranks)
                 - ModelBlocks.of(model, 0, ranks).fp8SavedBytes();
     }
 

@@ -4,6 +4,7 @@ import nighttrain.executor.block.Block.Operation;
 import nighttrain.executor.block.Block.StepSize;
 import nighttrain.executor.block.ModelBlocks;
 import nighttrain.executor.device.Device.PeakRates;
+import nighttrain.io.checkpoint.Bfloat16;
 import nighttrain.io.spec.ModelSpec;
 
 /**
@@ -22,7 +23,7 @@ public final class Roofline {
 
     /** In bf16. */
     public Roofline(ModelSpec model, int ranks, PeakRates peak) {
-        this(model, ranks, peak, HardwareProfile.BF16_BYTES);
+        this(model, ranks, peak, Bfloat16.BYTES);
     }
 
     /** {@code elementBytes}: of a weight, an activation, a key or a value. */

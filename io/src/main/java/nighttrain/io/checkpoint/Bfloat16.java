@@ -2,6 +2,9 @@ package nighttrain.io.checkpoint;
 
 /** The upper half of fp32. */
 public final class Bfloat16 {
+    /** Of one number. */
+    public static final int BYTES = 2;
+
     private static final int QUIET = 0x40;
 
     private Bfloat16() {}

@@ -7,6 +7,7 @@ import java.util.Optional;
 import java.util.Set;
 import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.UserError;
+import nighttrain.io.checkpoint.Bfloat16;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.KvFormat;
@@ -57,7 +58,6 @@ public final class InspectCommand implements Command {
 
     /** What {@code inspect} prints. Bytes are those of bf16, two per element. */
     private static final class FootprintTable {
-        private static final int BF16_BYTES = 2;
         private static final int[] RANKS = {1, 2, 4, 8};
 
         private FootprintTable() {}
@@ -76,7 +76,7 @@ public final class InspectCommand implements Command {
                     out,
                     "KV cache",
                     "%,d bytes per token in bf16, %,d with --kv-cache-dtype fp8%s",
-                    footprint.kvElementsPerToken() * BF16_BYTES,
+                    footprint.kvElementsPerToken() * Bfloat16.BYTES,
                     ModelFootprint.kvBytesPerRank(config.with(KvFormat.Choice.FP8), 1),
                     config.with(KvFormat.Choice.AUTO).kvFormat() == KvFormat.FP8 ? ", for which it asks" : "");
             if (footprint.stateBytesPerSequence() > 0) {
@@ -93,7 +93,11 @@ public final class InspectCommand implements Command {
                     footprint.blockingSyncs() + footprint.overlappedSyncs(),
                     footprint.blockingSyncs(),
                     footprint.overlappedSyncs());
-            line(out, "sync bytes", "%,d per token and rank in bf16", footprint.syncElementsPerToken() * BF16_BYTES);
+            line(
+                    out,
+                    "sync bytes",
+                    "%,d per token and rank in bf16",
+                    footprint.syncElementsPerToken() * Bfloat16.BYTES);
             out.append(String.format(
                     "%n  %5s  %16s  %9s  %14s%n",
                     "ranks",
@@ -149,7 +153,7 @@ public final class InspectCommand implements Command {
         }
 
         private static String bytes(long parameters) {
-            return size(parameters * BF16_BYTES);
+            return size(parameters * Bfloat16.BYTES);
         }
 
         private static String size(double bytes) {

@@ -15,6 +15,7 @@ import java.util.stream.Stream;
 import nighttrain.executor.perf.AllReduceLatency;
 import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.io.UserError;
+import nighttrain.io.checkpoint.Bfloat16;
 import nighttrain.jobs.cli.YamlFile;
 
 /** Hardware and prices by name: {@code h200} is conf/hardware/h200.yaml, and anything that ends in .yaml is a file. */
@@ -133,7 +134,7 @@ public final class HardwareReader {
                     matrixShare,
                     layerOverheadUs / MICROS,
                     sums(),
-                    HardwareProfile.BF16_BYTES);
+                    Bfloat16.BYTES);
         }
 
         private AllReduceLatency sums() {
