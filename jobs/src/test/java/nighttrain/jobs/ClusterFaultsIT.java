@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import nighttrain.io.table.Summary;
+import nighttrain.io.table.SummaryFile;
 import nighttrain.io.text.Tokenizer;
 import nighttrain.pipeline.GenerateJob;
 import nighttrain.pipeline.GenerateReport;
@@ -159,7 +160,7 @@ class ClusterFaultsIT {
     }
 
     private Summary summary() throws Exception {
-        return Summary.read(
+        return SummaryFile.read(
                 FileSystem.getLocal(new Configuration()),
                 new org.apache.hadoop.fs.Path(output.resolve("summary.json").toUri()));
     }

@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
 import nighttrain.io.table.Summary;
+import nighttrain.io.table.SummaryFile;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.junit.jupiter.api.AfterEach;
@@ -105,7 +106,7 @@ class ClusterIT {
 
     private void check(Set<JournalView.Key> seen, CommandProcess driver) throws IOException {
         assertThat(Results.ids(output)).hasSize(ROWS).doesNotHaveDuplicates();
-        Summary summary = Summary.read(
+        Summary summary = SummaryFile.read(
                 FileSystem.getLocal(new Configuration()),
                 new org.apache.hadoop.fs.Path(output.resolve("summary.json").toUri()));
         assertThat(summary.errors()).isZero();

@@ -12,6 +12,7 @@ import nighttrain.io.table.Summary;
 import nighttrain.io.table.Summary.Incidents;
 import nighttrain.io.table.Summary.Saved;
 import nighttrain.io.table.Summary.Throughput;
+import nighttrain.io.table.SummaryFile;
 import nighttrain.pipeline.RunFault.TableFault;
 import nighttrain.pipeline.cluster.ExecutorLosses;
 import nighttrain.pipeline.job.JobFolder;
@@ -119,7 +120,7 @@ final class Commit {
                 versions,
                 job.options().settings().asText());
         draw(summary, findings, figures, engineSums);
-        summary.write(folder.fs(), folder.summary());
+        SummaryFile.write(folder.fs(), folder.summary(), summary);
         folder.tidy();
         return GenerateReport.of(
                 folder, summary, earlier.outputs(), job.options().output().maxRowErrors());

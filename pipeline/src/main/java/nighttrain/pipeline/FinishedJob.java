@@ -6,6 +6,7 @@ import java.util.Objects;
 import java.util.Optional;
 import nighttrain.io.UserError;
 import nighttrain.io.table.Summary;
+import nighttrain.io.table.SummaryFile;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.job.JobLock;
 import nighttrain.pipeline.job.JobLock.RunId;
@@ -19,7 +20,7 @@ import org.apache.spark.sql.SparkSession;
 record FinishedJob(SparkSession spark, PreparedJob job, Summary summary) {
     static FinishedJob of(SparkSession spark, PreparedJob job) {
         JobFolder folder = job.folder();
-        return new FinishedJob(spark, job, Summary.read(folder.fs(), folder.summary()));
+        return new FinishedJob(spark, job, SummaryFile.read(folder.fs(), folder.summary()));
     }
 
     /**
@@ -54,7 +55,7 @@ record FinishedJob(SparkSession spark, PreparedJob job, Summary summary) {
             Commit.writeTables(findings.get(), folder, lock.run());
             Map<String, String> settings = new LinkedHashMap<>(summary.settings());
             settings.put(Settings.REVIEW.name(), asked(Settings.REVIEW).orElseThrow());
-            summary.with(settings).write(folder.fs(), folder.summary());
+            SummaryFile.write(folder.fs(), folder.summary(), summary.with(settings));
             folder.tidy();
         }
     }

@@ -2,6 +2,7 @@ package nighttrain.pipeline;
 
 import nighttrain.io.table.Percentiles;
 import nighttrain.io.table.Summary;
+import nighttrain.io.table.SummaryFile;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.resume.CompletedRows;
 import nighttrain.pipeline.settings.MaxRowErrors;
@@ -70,7 +71,7 @@ public record GenerateReport(
 
     /** Of a run that found the job complete. */
     static GenerateReport ofComplete(JobFolder folder, MaxRowErrors allowed) {
-        Summary summary = Summary.read(folder.fs(), folder.summary());
+        Summary summary = SummaryFile.read(folder.fs(), folder.summary());
         return of(folder, summary, summary.rows(), true, allowed);
     }
 

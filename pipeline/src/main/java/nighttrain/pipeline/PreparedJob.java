@@ -4,8 +4,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import nighttrain.io.UserError;
-import nighttrain.io.table.Summary;
 import nighttrain.io.table.Summary.Prediction;
+import nighttrain.io.table.SummaryFile;
 import nighttrain.pipeline.host.EngineFactory;
 import nighttrain.pipeline.host.ModelFacts;
 import nighttrain.pipeline.job.Fingerprint;
@@ -88,7 +88,7 @@ record PreparedJob(
      */
     void refuseToFillLater(String table) {
         Map<String, String> settings =
-                Summary.read(folder.fs(), folder.summary()).settings();
+                SummaryFile.read(folder.fs(), folder.summary()).settings();
         if (!table.equals(settings.get(Settings.OUTPUT_TABLE.name()))) {
             throw UserError.of(
                     "job is finished without its output table",

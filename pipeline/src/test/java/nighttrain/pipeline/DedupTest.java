@@ -8,8 +8,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
-import nighttrain.io.table.Summary;
 import nighttrain.io.table.Summary.Saved;
+import nighttrain.io.table.SummaryFile;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.settings.MaxRowErrors;
 import nighttrain.pipeline.settings.Settings;
@@ -120,6 +120,6 @@ class DedupTest extends JobTest {
 
     private Saved saved() throws IOException {
         JobFolder folder = JobFolder.of(output().toString(), new Configuration());
-        return Summary.read(folder.fs(), folder.summary()).saved();
+        return SummaryFile.read(folder.fs(), folder.summary()).saved();
     }
 }

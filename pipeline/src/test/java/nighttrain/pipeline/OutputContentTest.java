@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.util.List;
 import java.util.Map;
 import nighttrain.io.table.Summary;
+import nighttrain.io.table.SummaryFile;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.testing.JobTest;
@@ -25,7 +26,7 @@ class OutputContentTest extends JobTest {
         values = values.with(Settings.FORMAT_OPTION, List.of("my.password=hunter2"));
         GenerateReport report = run();
         JobFolder folder = JobFolder.of(output().toString(), new Configuration());
-        Summary summary = Summary.read(folder.fs(), folder.summary());
+        Summary summary = SummaryFile.read(folder.fs(), folder.summary());
         assertThat(summary.rows()).isEqualTo(10);
         assertThat(summary.errors()).isZero();
         assertThat(summary.promptTokens()).isEqualTo(80);

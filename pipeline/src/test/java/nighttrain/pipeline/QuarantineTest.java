@@ -9,6 +9,7 @@ import nighttrain.io.journal.AttemptLog;
 import nighttrain.io.journal.AttemptLog.RowAttempt;
 import nighttrain.io.journal.Journal;
 import nighttrain.io.table.Summary;
+import nighttrain.io.table.SummaryFile;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.testing.JobTest;
 import org.apache.hadoop.conf.Configuration;
@@ -43,7 +44,7 @@ class QuarantineTest extends JobTest {
         script().poison.add("prompt 2");
         run();
         JobFolder folder = JobFolder.of(output().toString(), new Configuration());
-        Summary summary = Summary.read(folder.fs(), folder.summary());
+        Summary summary = SummaryFile.read(folder.fs(), folder.summary());
         assertThat(summary.incidents().rowsQuarantined()).isEqualTo(1);
         assertThat(summary.incidents().tasksFailed())
                 .as("its own task four times, and a neighbour on the same engine")

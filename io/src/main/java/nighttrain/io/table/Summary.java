@@ -2,24 +2,16 @@ package nighttrain.io.table;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.io.FileNotFoundException;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.UUID;
-import nighttrain.io.JsonFile;
 import nighttrain.io.UserError;
-import org.apache.hadoop.fs.FileSystem;
-import org.apache.hadoop.fs.Path;
 
 /**
  * What {@code summary.json} says of a finished job.
@@ -66,8 +58,6 @@ public record Summary(
         Optional<Prediction> planned,
         Map<String, String> versions,
         Map<String, String> settings) {
-    private static final ObjectMapper MAPPER = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
-
     public Summary {
         if (errors < 0 || errors > rows) {
             throw new IllegalArgumentException("errors: " + errors + " (0 to rows, " + rows + ")");
@@ -107,33 +97,6 @@ public record Summary(
     }
 
     /**
-     * Writes {@code file} whole or not at all: to a temporary name beside it first, then renamed.
-     *
-     * @throws UncheckedIOException where the file system fails
-     */
-    public void write(FileSystem fs, Path file) {
-        try {
-            WholeFile.write(fs, file, MAPPER.writeValueAsBytes(SummaryJson.write(this)));
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot write " + file, e);
-        }
-    }
-
-    /**
-     * Reads what {@link #write} wrote.
-     *
-     * @throws nighttrain.io.UserError where the file is damaged
-     * @throws UncheckedIOException where it is missing or the file system fails
-     */
-    public static Summary read(FileSystem fs, Path file) {
-        try (InputStream in = fs.open(file)) {
-            return SummaryJson.read(JsonFile.parse(in.readAllBytes(), file.toString()));
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot read " + file, e);
-        }
-    }
-
-    /**
      * What went wrong on a job's way, and did it no harm.
      *
      * @param executorsLost executors that died during the run that wrote the summary
@@ -168,7 +131,7 @@ public record Summary(
          */
         public static Prediction read(String file) {
             try {
-                JsonNode plan = new ObjectMapper().readTree(Files.readString(java.nio.file.Path.of(file)));
+                JsonNode plan = new ObjectMapper().readTree(Files.readString(Path.of(file)));
                 OTHERS.forEach(plan::required);
                 return new Prediction(
                         plan.required("output_tokens").asLong(),
@@ -206,37 +169,6 @@ public record Summary(
 
         public double totalTokensPerS() {
             return promptTokensPerS + outputTokensPerS;
-        }
-    }
-
-    /** Files that readers find whole or not at all. */
-    private static final class WholeFile {
-        private WholeFile() {}
-
-        static void write(FileSystem fs, Path file, byte[] bytes) throws IOException {
-            // The leading underscore hides it from whoever lists the folder as a table.
-            Path temporary = new Path(file.getParent(), "_" + file.getName() + "." + UUID.randomUUID());
-            try {
-                try (OutputStream out = fs.create(temporary, false)) {
-                    out.write(bytes);
-                }
-                // Hadoop's rename refuses an existing target.
-                fs.delete(file, false);
-                if (!fs.rename(temporary, file)) {
-                    throw new IOException("cannot rename " + temporary + " to " + file.getName());
-                }
-            } finally {
-                deleteIfThere(fs, temporary);
-            }
-        }
-
-        private static void deleteIfThere(FileSystem fs, Path temporary) throws IOException {
-            try {
-                fs.delete(temporary, false);
-            } catch (FileNotFoundException e) {
-                // Renamed away, as it should be.
-                return;
-            }
         }
     }
 }

@@ -74,7 +74,7 @@ class SummaryTest {
 
     @Test
     void keysAndValues() throws IOException {
-        summary(4).write(fs, file);
+        SummaryFile.write(fs, file, summary(4));
         JsonNode json = json();
         assertThat(json.fieldNames())
                 .toIterable()
@@ -124,9 +124,9 @@ class SummaryTest {
 
     @Test
     void labelsHaveNoOutputToBePlanned() throws IOException {
-        summary(0, 0).write(fs, file);
+        SummaryFile.write(fs, file, summary(0, 0));
         assertThat(json().at("/plan/output_tokens")).hasToString("{\"predicted\":60.0,\"actual\":0.0,\"ratio\":null}");
-        assertThat(Summary.read(fs, file)).isEqualTo(summary(0, 0));
+        assertThat(SummaryFile.read(fs, file)).isEqualTo(summary(0, 0));
     }
 
     @Test
@@ -140,8 +140,8 @@ class SummaryTest {
     @Test
     void whatIsWrittenIsRead() {
         for (int gpus : new int[] {0, 8}) {
-            summary(gpus).write(fs, file);
-            assertThat(Summary.read(fs, file)).isEqualTo(summary(gpus));
+            SummaryFile.write(fs, file, summary(gpus));
+            assertThat(SummaryFile.read(fs, file)).isEqualTo(summary(gpus));
         }
         assertThat(dir.toFile().list((folder, name) -> name.startsWith("_")))
                 .as("temporary files")
@@ -150,17 +150,17 @@ class SummaryTest {
 
     @Test
     void withoutGpusNothingIsPerGpu() throws IOException {
-        summary(0).write(fs, file);
+        SummaryFile.write(fs, file, summary(0));
         assertThat(json().get("output_tokens_per_s_per_gpu").isNull()).isTrue();
     }
 
     @Test
     void missingOrDamaged() throws IOException {
-        assertThatThrownBy(() -> Summary.read(fs, file))
+        assertThatThrownBy(() -> SummaryFile.read(fs, file))
                 .isInstanceOf(UncheckedIOException.class)
                 .hasMessage("cannot read " + file);
         Files.writeString(dir.resolve("summary.json"), "{");
-        assertThatThrownBy(() -> Summary.read(fs, file))
+        assertThatThrownBy(() -> SummaryFile.read(fs, file))
                 .isInstanceOf(UserError.class)
                 .hasMessageStartingWith("not valid JSON: " + file);
     }

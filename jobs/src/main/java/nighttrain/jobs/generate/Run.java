@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
 import nighttrain.io.table.Summary;
+import nighttrain.io.table.SummaryFile;
 import nighttrain.jobs.cli.ExitCode;
 import nighttrain.jobs.cli.Figures;
 import nighttrain.jobs.cli.ProgressBar;
@@ -57,7 +58,7 @@ final class Run {
 
     private static Summary summary(SparkSession spark, GenerateReport report) throws IOException {
         Path file = new Path(report.output(), "summary.json");
-        return Summary.read(file.getFileSystem(spark.sessionState().newHadoopConf()), file);
+        return SummaryFile.read(file.getFileSystem(spark.sessionState().newHadoopConf()), file);
     }
 
     private ExitCode stopped(GenerateReport report, GenerateOptions options) {

@@ -12,6 +12,7 @@ import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.table.Summary;
+import nighttrain.io.table.SummaryFile;
 import nighttrain.jobs.plan.Sample.Length;
 import nighttrain.pipeline.GenerateJob;
 import nighttrain.pipeline.GenerateReport;
@@ -121,7 +122,7 @@ final class Trial {
     private Summary summary(String output) {
         Path file = new Path(output, "summary.json");
         try {
-            return Summary.read(file.getFileSystem(spark.sessionState().newHadoopConf()), file);
+            return SummaryFile.read(file.getFileSystem(spark.sessionState().newHadoopConf()), file);
         } catch (java.io.IOException e) {
             throw new java.io.UncheckedIOException(e);
         }

@@ -1,28 +1,93 @@
 package nighttrain.io.table;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.UUID;
+import nighttrain.io.JsonFile;
 import nighttrain.io.table.Summary.Incidents;
 import nighttrain.io.table.Summary.Prediction;
 import nighttrain.io.table.Summary.Saved;
 import nighttrain.io.table.Summary.Throughput;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
 
-/** The keys of {@code summary.json}, in the order in which they are written. */
-final class SummaryJson {
+/** {@code summary.json}: its keys, in the order in which they are written. */
+public final class SummaryFile {
+    private static final ObjectMapper MAPPER = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+
     private static final String OUTPUT_TOKENS = "output_tokens";
     private static final String OUTPUT_TOKENS_PER_S = "output_tokens_per_s";
     private static final String WALL_S = "wall_s";
     private static final String PREDICTED = "predicted";
-
     private static final String LABELS = "labels";
 
-    private SummaryJson() {}
+    private SummaryFile() {}
 
-    static ObjectNode write(Summary summary) {
+    /**
+     * Writes {@code file} whole or not at all: to a temporary name beside it first, then renamed.
+     *
+     * @throws UncheckedIOException where the file system fails
+     */
+    public static void write(FileSystem fs, Path file, Summary summary) {
+        try {
+            writeWhole(fs, file, MAPPER.writeValueAsBytes(json(summary)));
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot write " + file, e);
+        }
+    }
+
+    /**
+     * Reads what {@link #write} wrote.
+     *
+     * @throws nighttrain.io.UserError where the file is damaged
+     * @throws UncheckedIOException where it is missing or the file system fails
+     */
+    public static Summary read(FileSystem fs, Path file) {
+        try (InputStream in = fs.open(file)) {
+            return summary(JsonFile.parse(in.readAllBytes(), file.toString()));
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read " + file, e);
+        }
+    }
+
+    private static void writeWhole(FileSystem fs, Path file, byte[] bytes) throws IOException {
+        // The leading underscore hides it from whoever lists the folder as a table.
+        Path temporary = new Path(file.getParent(), "_" + file.getName() + "." + UUID.randomUUID());
+        try {
+            try (OutputStream out = fs.create(temporary, false)) {
+                out.write(bytes);
+            }
+            // Hadoop's rename refuses an existing target.
+            fs.delete(file, false);
+            if (!fs.rename(temporary, file)) {
+                throw new IOException("cannot rename " + temporary + " to " + file.getName());
+            }
+        } finally {
+            deleteIfThere(fs, temporary);
+        }
+    }
+
+    private static void deleteIfThere(FileSystem fs, Path temporary) throws IOException {
+        try {
+            fs.delete(temporary, false);
+        } catch (FileNotFoundException e) {
+            // Renamed away, as it should be.
+            return;
+        }
+    }
+
+    private static ObjectNode json(Summary summary) {
         ObjectNode json = JsonNodeFactory.instance.objectNode();
         json.put("rows", summary.rows());
         json.put("errors", summary.errors());
@@ -125,7 +190,7 @@ final class SummaryJson {
         return json;
     }
 
-    static Summary read(JsonNode json) {
+    private static Summary summary(JsonNode json) {
         return new Summary(
                 json.required("rows").asLong(),
                 json.required("errors").asLong(),
