@@ -12,7 +12,6 @@ import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.Collectors;
-import nighttrain.io.checkpoint.MappedFile.MappedTensor;
 import nighttrain.io.checkpoint.SafetensorsHeader.TensorEntry;
 
 /**

@@ -5,7 +5,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.LongStream;
-import nighttrain.io.checkpoint.MappedFile.MappedTensor;
 
 /**
  * A tensor in MXFP4 (OCP Microscaling Formats 1.0): 32 neighbours of a row share a power of two as their scale, and are e2m1 numbers of 4 bits, the

@@ -15,7 +15,6 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import nighttrain.io.UserError;
-import nighttrain.io.checkpoint.MappedFile.MappedTensor;
 import nighttrain.io.checkpoint.SafetensorsHeader.TensorEntry;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.ModelSpec.Head;

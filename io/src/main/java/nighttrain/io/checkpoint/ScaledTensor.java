@@ -5,7 +5,6 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import nighttrain.io.UserError;
-import nighttrain.io.checkpoint.MappedFile.MappedTensor;
 import nighttrain.io.spec.Quantization;
 
 /**

@@ -10,7 +10,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
-import nighttrain.io.checkpoint.MappedFile.MappedTensor;
 import nighttrain.io.checkpoint.SafetensorsHeader.TensorEntry;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
