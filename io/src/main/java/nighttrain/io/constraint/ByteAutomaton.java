@@ -104,6 +104,32 @@ record ByteAutomaton(int classes, int[] classOf, int[] next, boolean[] accepting
         return new ByteAutomaton(width, both, table, accepts, free);
     }
 
+    /** Adds this to {@code nfa}, which reads bytes, and returns the state in which it ends. */
+    int addTo(Nfa nfa, int from) {
+        int to = nfa.state();
+        int base = nfa.states(states());
+        if (!isEmpty()) {
+            nfa.empty(from, base);
+        }
+        for (int s = 0; s < states(); s++) {
+            for (int first = 0; first < 256; ) {
+                int dest = after(s, (byte) first);
+                int last = first;
+                while (last < 255 && after(s, (byte) (last + 1)) == dest) {
+                    last++;
+                }
+                if (dest >= 0) {
+                    nfa.arc(base + s, first, last, base + dest);
+                }
+                first = last + 1;
+            }
+            if (accepting[s]) {
+                nfa.empty(base + s, to);
+            }
+        }
+        return to;
+    }
+
     /** Merges bytes that no state tells apart. */
     private ByteAutomaton withFewestClasses() {
         Map<Integer, Integer> merged = new HashMap<>();

@@ -53,12 +53,13 @@ final class JsonTexts {
             return any(from, depth);
         }
         if (shape instanceof Shape.Text text) {
-            return nfa.automaton(
-                    from, text.isAny() ? ANY_STRING : parts.computeIfAbsent(text, key -> string(text.values())));
+            ByteAutomaton string =
+                    text.isAny() ? ANY_STRING : parts.computeIfAbsent(text, key -> string(text.values()));
+            return string.addTo(nfa, from);
         }
         if (shape instanceof Shape.Numeric number) {
-            return nfa.automaton(
-                    from, parts.computeIfAbsent(number, key -> ByteAutomaton.ofCharacters(Decimals.of(number))));
+            return parts.computeIfAbsent(number, key -> ByteAutomaton.ofCharacters(Decimals.of(number)))
+                    .addTo(nfa, from);
         }
         if (shape instanceof Shape.Array array) {
             return depth == 0 && array.items() instanceof Shape.Any ? nfa.state() : array(from, array, depth);
@@ -84,7 +85,7 @@ final class JsonTexts {
             known = of(shape, depth, parts);
             parts.put(depth, known);
         }
-        return nfa.automaton(from, known);
+        return known.addTo(nfa, from);
     }
 
     /** Text as bytes. */
@@ -181,7 +182,7 @@ final class JsonTexts {
             ByteAutomaton names = object.properties().isEmpty()
                     ? ANY_STRING
                     : string(namesBut(object.properties().keySet()));
-            int value = text(nfa.automaton(name, names), ":");
+            int value = text(names.addTo(nfa, name), ":");
             nfa.empty(value(value, object.others(), inner), head);
         }
         close(none, head, end);

@@ -85,33 +85,8 @@ final class Nfa {
         return to;
     }
 
-    /** As {@link #automaton}, where what is built reads bytes. */
-    int automaton(int from, ByteAutomaton part) {
-        int to = state();
-        int base = states(part.states());
-        if (part.states() > 0) {
-            empty(from, base);
-        }
-        for (int s = 0; s < part.states(); s++) {
-            for (int first = 0; first < 256; ) {
-                int dest = part.after(s, (byte) first);
-                int last = first;
-                while (last < 255 && part.after(s, (byte) (last + 1)) == dest) {
-                    last++;
-                }
-                if (dest >= 0) {
-                    arc(base + s, first, last, base + dest);
-                }
-                first = last + 1;
-            }
-            if (part.accepting()[s]) {
-                empty(base + s, to);
-            }
-        }
-        return to;
-    }
-
-    private int states(int count) {
+    /** So many states, of which the first is given. */
+    int states(int count) {
         int first = states;
         for (int i = 0; i < count; i++) {
             state();
