@@ -386,7 +386,7 @@ final class Binder {
                 symbols.bind(name.name(), name.variable());
             } else if (expression instanceof Expression.Filter filter && !soft && !Filters.exists(filter.name())) {
                 throw new TemplateError("No filter named '" + filter.name() + "'. (line " + filter.line() + ")");
-            } else if (expression instanceof Expression.Test test && !soft && !Tests.exists(test.name())) {
+            } else if (expression instanceof Expression.Test test && !soft && !Filters.TESTS.exists(test.name())) {
                 throw new TemplateError("No test named '" + test.name() + "'. (line " + test.line() + ")");
             }
             boolean conditional = expression instanceof Expression.Conditional && !soft;

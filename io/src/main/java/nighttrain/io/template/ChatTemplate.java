@@ -4,9 +4,12 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.math.BigDecimal;
+import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -87,8 +90,39 @@ public final class ChatTemplate {
         variables.put("tools", null);
         variables.put("documents", null);
         variables.putAll(found.specialTokens());
-        given.forEach((name, value) -> variables.put(name, Values.of(value)));
+        given.forEach((name, value) -> variables.put(name, value(value)));
         return variables;
+    }
+
+    /** What JSON or a caller holds, as a value of a template. */
+    private static Object value(Object given) {
+        if (given instanceof Map<?, ?> map) {
+            Map<Object, Object> copy = new LinkedHashMap<>();
+            map.forEach((key, entry) -> copy.put(key, value(entry)));
+            return Collections.unmodifiableMap(copy);
+        }
+        if (given instanceof List<?> list) {
+            List<Object> copy = new ArrayList<>(list.size());
+            list.forEach(entry -> copy.add(value(entry)));
+            return Collections.unmodifiableList(copy);
+        }
+        if (given instanceof Integer || given instanceof Short || given instanceof Byte) {
+            return ((Number) given).longValue();
+        }
+        if (given instanceof Float || given instanceof BigDecimal) {
+            return ((Number) given).doubleValue();
+        }
+        if (given instanceof BigInteger integer) {
+            return Numbers.integer(integer);
+        }
+        if (given == null
+                || given instanceof String
+                || given instanceof Boolean
+                || given instanceof Long
+                || given instanceof Double) {
+            return given;
+        }
+        throw new IllegalArgumentException("a value of a chat template: " + given.getClass() + " (those of JSON)");
     }
 
     /**
@@ -108,8 +142,8 @@ public final class ChatTemplate {
      */
     public String render(List<ChatMessage> messages, boolean addGenerationPrompt, Map<String, Object> own) {
         Map<String, Object> all = new HashMap<>(variables);
-        own.forEach((name, value) -> all.put(name, Values.of(value)));
-        all.put(MESSAGES, Values.of(messages.stream().map(ChatMessage::fields).toList()));
+        own.forEach((name, value) -> all.put(name, value(value)));
+        all.put(MESSAGES, value(messages.stream().map(ChatMessage::fields).toList()));
         all.putIfAbsent("add_generation_prompt", addGenerationPrompt);
         return render(Collections.unmodifiableMap(all));
     }

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import nighttrain.io.template.Comparisons.Dict;
 import nighttrain.io.template.Scope.Variable;
 import nighttrain.io.template.Values.Function;
 import nighttrain.io.template.Values.Tuple;
@@ -131,22 +132,12 @@ sealed interface Expression {
             Object left = parts.get(0).value(scope);
             for (int i = 0; i < operators.size(); i++) {
                 Object right = parts.get(i + 1).value(scope);
-                if (!holds(left, operators.get(i), right)) {
+                if (!Comparisons.holds(left, operators.get(i), right)) {
                     return false;
                 }
                 left = right;
             }
             return true;
-        }
-
-        static boolean holds(Object left, String operator, Object right) {
-            return switch (operator) {
-                case "==" -> Python.equal(left, right);
-                case "!=" -> !Python.equal(left, right);
-                case "in" -> Python.contains(right, left);
-                case "not in" -> !Python.contains(right, left);
-                default -> Python.ordered(left, operator, right);
-            };
         }
     }
 
@@ -316,7 +307,7 @@ sealed interface Expression {
             }
             throw function instanceof Undefined undefined
                     ? undefined.failure()
-                    : new TemplateError("'" + Python.type(function) + "' object is not callable");
+                    : new TemplateError("'" + Values.type(function) + "' object is not callable");
         }
 
         @Override
@@ -343,7 +334,7 @@ sealed interface Expression {
         @Override
         public Object value(Scope scope) {
             Object value = of.value(scope);
-            return Tests.apply(name, given.values(scope, value));
+            return Filters.TESTS.apply(name, given.values(scope, value));
         }
 
         @Override

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
+import nighttrain.io.template.Comparisons.Dict;
 import nighttrain.io.template.Values.Generator;
 import nighttrain.io.template.Values.Group;
 import nighttrain.io.template.Values.Markup;
@@ -21,6 +22,9 @@ import nighttrain.io.template.Values.Undefined;
  * read once. Left out are {@code urlize} and {@code pprint}, which pages and debugging have a use for.
  */
 final class Filters {
+    /** The tests that {@code select} and its like choose by, and templates by {@code is}. */
+    static final Tests TESTS = new Tests(Filters::exists);
+
     private static final Map<String, Function<Arguments, Object>> ALL = new HashMap<>();
 
     static {
@@ -33,12 +37,12 @@ final class Filters {
         ALL.put("d", Filters::defaultValue);
         ALL.put("default", Filters::defaultValue);
         ALL.put("dictsort", Filters::dictSort);
-        ALL.put("e", arguments -> Markup.escape(one("escape", arguments)));
-        ALL.put("escape", arguments -> Markup.escape(one("escape", arguments)));
+        ALL.put("e", arguments -> Python.escape(one("escape", arguments)));
+        ALL.put("escape", arguments -> Python.escape(one("escape", arguments)));
         ALL.put("filesizeformat", Filters::fileSize);
         ALL.put("first", arguments -> first(one("first", arguments)));
         ALL.put("float", Filters::toFloat);
-        ALL.put("forceescape", arguments -> Markup.escape(Python.str(one("forceescape", arguments))));
+        ALL.put("forceescape", arguments -> Python.escape(Python.str(one("forceescape", arguments))));
         ALL.put("format", Filters::format);
         ALL.put("groupby", Filters::groupBy);
         ALL.put("indent", Filters::indent);
@@ -121,7 +125,7 @@ final class Filters {
 
     private static Object mapped(String filter, Arguments arguments, UnaryOperator<String> map) {
         Object text = soft(one(filter, arguments));
-        return Operators.like(text, map.apply(Text.of(text)));
+        return Text.like(text, map.apply(Text.of(text)));
     }
 
     // Texts
@@ -151,7 +155,7 @@ final class Filters {
         Object[] bound = arguments.bind("center", 1, "value", "width");
         Object text = soft(bound[0]);
         int width = Numbers.index(or(bound[1], 80L), "center");
-        return Operators.like(text, TextMethods.padded(Text.of(text), width, " ", "center"));
+        return Text.like(text, TextMethods.padded(Text.of(text), width, " ", "center"));
     }
 
     private static Object trim(Arguments arguments) {
@@ -188,7 +192,7 @@ final class Filters {
         String indention = Text.is(width) ? Text.of(width) : Text.repeat(" ", Numbers.index(width, "indent"));
         Object text = Operators.binary(bound[0], "+", "\n");
         if (!Text.is(text)) {
-            throw new TemplateError("indent() of '" + Python.type(bound[0]) + "'");
+            throw new TemplateError("indent() of '" + Values.type(bound[0]) + "'");
         }
         List<Object> lines = Text.lines(Text.of(text), false);
         StringBuilder indented = new StringBuilder(flag(bound[2]) ? indention : "");
@@ -201,7 +205,7 @@ final class Filters {
             }
         }
         RenderBudget.checkChars(indented.length());
-        return Operators.like(text, indented.toString());
+        return Text.like(text, indented.toString());
     }
 
     private static Object truncate(Arguments arguments) {
@@ -220,7 +224,7 @@ final class Filters {
         if (!flag(bound[2])) {
             Object split = Operators.attribute(cut, "rsplit");
             if (!(split instanceof Values.Function rsplit)) {
-                throw new TemplateError("truncate() of '" + Python.type(cut) + "'");
+                throw new TemplateError("truncate() of '" + Values.type(cut) + "'");
             }
             cut = Operators.item(rsplit.call(new Arguments(List.of(" ", 1L), Map.of())), 0L);
         }
@@ -247,7 +251,7 @@ final class Filters {
         Object[] bound =
                 arguments.bind("wordwrap", 1, "s", "width", "break_long_words", "wrapstring", "break_on_hyphens");
         if (!Text.is(bound[0])) {
-            throw new TemplateError("wordwrap() of '" + Python.type(bound[0]) + "'");
+            throw new TemplateError("wordwrap() of '" + Values.type(bound[0]) + "'");
         }
         int width = Numbers.index(or(bound[1], 79L), "wordwrap");
         boolean breakLong = bound[2] == Scope.MISSING || Python.truth(bound[2]);
@@ -293,7 +297,7 @@ final class Filters {
     private static Object xmlAttributes(Arguments arguments) {
         Object[] bound = arguments.bind("xmlattr", 1, "d", "autospace");
         if (!(bound[0] instanceof Map<?, ?> map)) {
-            throw new TemplateError("xmlattr() of '" + Python.type(bound[0]) + "'");
+            throw new TemplateError("xmlattr() of '" + Values.type(bound[0]) + "'");
         }
         StringBuilder out = new StringBuilder();
         map.forEach((key, value) -> {
@@ -301,8 +305,8 @@ final class Filters {
                 if (!Text.is(key) || Text.of(key).matches("(?s).*[\\s\\x0b/>=].*")) {
                     throw new TemplateError("Invalid character in attribute name: " + Python.repr(key));
                 }
-                out.append(out.isEmpty() ? "" : " ").append(Markup.escape(key)).append("=\"");
-                out.append(Markup.escape(value)).append('"');
+                out.append(out.isEmpty() ? "" : " ").append(Python.escape(key)).append("=\"");
+                out.append(Python.escape(value)).append('"');
             }
         });
         boolean space = bound[1] == Scope.MISSING || Python.truth(bound[1]);
@@ -313,7 +317,7 @@ final class Filters {
 
     private static Object abs(Object value) {
         if (!Numbers.is(value)) {
-            throw new TemplateError("bad operand type for abs(): '" + Python.type(value) + "'");
+            throw new TemplateError("bad operand type for abs(): '" + Values.type(value) + "'");
         }
         if (value instanceof Double real) {
             return Math.abs(real);
@@ -367,7 +371,7 @@ final class Filters {
             throw new TemplateError("method must be common, ceil or floor");
         }
         if (!Numbers.is(bound[0])) {
-            throw new TemplateError("type " + Python.type(bound[0]) + " doesn't define __round__ method");
+            throw new TemplateError("type " + Values.type(bound[0]) + " doesn't define __round__ method");
         }
         Object precision = or(bound[1], 0L);
         if (Text.of(method).equals("common")) {
@@ -433,10 +437,10 @@ final class Filters {
     private static Object attr(Arguments arguments) {
         Object[] bound = arguments.bind("attr", 2, "obj", "name");
         if (!Text.is(bound[1])) {
-            throw new TemplateError("attribute name must be string, not '" + Python.type(bound[1]) + "'");
+            throw new TemplateError("attribute name must be string, not '" + Values.type(bound[1]) + "'");
         }
         Object found = Operators.own(bound[0], Text.of(bound[1]));
-        return found == Scope.MISSING ? Undefined.of(bound[0], bound[1]) : found;
+        return found == Scope.MISSING ? Operators.undefined(bound[0], bound[1]) : found;
     }
 
     // Sequences
@@ -454,7 +458,7 @@ final class Filters {
     private static List<Object> reversible(Object value) {
         boolean reversible = Python.isSequence(value) || value instanceof Values.View;
         if (!reversible) {
-            throw new TemplateError("'" + Python.type(value) + "' object is not reversible");
+            throw new TemplateError("'" + Values.type(value) + "' object is not reversible");
         }
         return Python.list(value);
     }
@@ -462,8 +466,7 @@ final class Filters {
     private static Object reverse(Object value) {
         if (Text.is(value)) {
             // Code points; a StringBuilder keeps pairs of surrogates in order.
-            return Operators.like(
-                    value, new StringBuilder(Text.of(value)).reverse().toString());
+            return Text.like(value, new StringBuilder(Text.of(value)).reverse().toString());
         }
         boolean reversible = Python.isSequence(value) || value instanceof Values.View;
         List<Object> items = Python.list(value);
@@ -473,7 +476,7 @@ final class Filters {
 
     private static Object random(Object value) {
         if (!Python.isSequence(value)) {
-            throw new TemplateError("object of type '" + Python.type(value) + "' has no random item");
+            throw new TemplateError("object of type '" + Values.type(value) + "' has no random item");
         }
         List<Object> items = Python.list(value);
         return items.isEmpty()
@@ -582,7 +585,7 @@ final class Filters {
                 Object part = get.apply(item);
                 boolean passes = test.positional().isEmpty()
                         ? Python.truth(part)
-                        : Python.truth(Tests.apply(test.positional().get(0), with(part, test.rest())));
+                        : Python.truth(TESTS.apply(test.positional().get(0), with(part, test.rest())));
                 return passes == wanted;
             });
         });
@@ -650,7 +653,7 @@ final class Filters {
     }
 
     private static Object ignoringCase(Object value) {
-        return Text.is(value) ? Operators.like(value, Text.lower(Text.of(value))) : value;
+        return Text.is(value) ? Text.like(value, Text.lower(Text.of(value))) : value;
     }
 
     private static Object sort(Arguments arguments) {
@@ -680,8 +683,8 @@ final class Filters {
         items.forEach(item -> keyed.add(new Keyed(key.apply(item), item)));
         try {
             keyed.sort((a, b) -> reverse
-                    ? Python.order().compare(b.key, a.key)
-                    : Python.order().compare(a.key, b.key));
+                    ? Comparisons.order().compare(b.key, a.key)
+                    : Comparisons.order().compare(a.key, b.key));
         } catch (IllegalArgumentException unordered) {
             throw new TemplateError("values without an order cannot be sorted");
         }
@@ -699,7 +702,7 @@ final class Filters {
         if (!(bound[0] instanceof Map<?, ?> map)) {
             throw bound[0] instanceof Undefined undefined
                     ? undefined.failure()
-                    : new TemplateError("'" + Python.type(bound[0]) + "' object has no attribute 'items'");
+                    : new TemplateError("'" + Values.type(bound[0]) + "' object has no attribute 'items'");
         }
         List<Object> pairs = new ArrayList<>();
         map.forEach((key, value) -> pairs.add(Tuple.of(key, value)));
@@ -727,7 +730,7 @@ final class Filters {
             RenderBudget.count();
             Object item = items.next();
             Object key = get.apply(item);
-            if (Python.ordered(key, filter.equals("max") ? ">" : "<", bestKey)) {
+            if (Comparisons.ordered(key, filter.equals("max") ? ">" : "<", bestKey)) {
                 best = item;
                 bestKey = key;
             }
@@ -760,7 +763,7 @@ final class Filters {
         Object last = Scope.MISSING;
         for (Object item : sorted(Python.list(bound[0]), key, false)) {
             Object now = key.apply(item);
-            if (groups.isEmpty() || !Python.same(last, now)) {
+            if (groups.isEmpty() || !Comparisons.same(last, now)) {
                 Object shown =
                         sensitive ? now : attribute(bound[1], standard, false).apply(item);
                 groups.add(new Group(shown, new ArrayList<>()));
@@ -785,7 +788,7 @@ final class Filters {
                 batch.add(item);
             }
             if (!batch.isEmpty()) {
-                if (fill != null && Python.ordered((long) batch.size(), "<", bound[1])) {
+                if (fill != null && Comparisons.ordered((long) batch.size(), "<", bound[1])) {
                     long missing = Numbers.index(bound[1], "batch") - (long) batch.size();
                     RenderBudget.checkEntries(missing);
                     batch.addAll(Collections.nCopies((int) missing, fill));

@@ -8,6 +8,7 @@ import java.time.temporal.IsoFields;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import nighttrain.io.template.Comparisons.Dict;
 import nighttrain.io.template.Values.Attributes;
 import nighttrain.io.template.Values.Builtin;
 import nighttrain.io.template.Values.Function;
@@ -38,7 +39,7 @@ final class Globals {
     private static long bounded(Object value) {
         Numbers.index(value, "range");
         if (Numbers.big(value).bitLength() > 62) {
-            throw new TemplateError("Range too big: " + Python.type(value) + " of more than 62 bits");
+            throw new TemplateError("Range too big: " + Values.type(value) + " of more than 62 bits");
         }
         return Numbers.big(value).longValue();
     }
@@ -51,7 +52,7 @@ final class Globals {
     private static Object now(Arguments arguments) {
         Object format = arguments.bind("strftime_now", 1, "format")[0];
         if (!Text.is(format)) {
-            throw new TemplateError("strftime() argument 1 must be str, not " + Python.type(format));
+            throw new TemplateError("strftime() argument 1 must be str, not " + Values.type(format));
         }
         // No field is longer than that of the whole date.
         RenderBudget.checkChars(Text.of(format).length() * 24L);

@@ -12,12 +12,11 @@ import nighttrain.io.template.Values.Undefined;
 
 /** The variable {@code loop}. It reads ahead only where it is asked to, since what comes next may depend on the loop's body. */
 final class Loop implements Attributes, Function {
-    private final Object iterable;
     private final Function recursion;
     private final long depth0;
     private Iterator<Object> items;
     private long index0 = -1;
-    private int length = -1;
+    private int length;
     private Object before = Scope.MISSING;
     private Object current = Scope.MISSING;
     private Object after = Scope.MISSING;
@@ -26,11 +25,11 @@ final class Loop implements Attributes, Function {
     /**
      * A loop before its first item.
      *
-     * @param iterable what has a length, or null where only {@code items} knows
+     * @param length of {@code items}, or -1 where only they know
      * @param recursion renders the loop for inner items, or null
      */
-    Loop(Object iterable, Iterator<Object> items, Function recursion, long depth0) {
-        this.iterable = iterable;
+    Loop(int length, Iterator<Object> items, Function recursion, long depth0) {
+        this.length = length;
         this.items = items;
         this.recursion = recursion;
         this.depth0 = depth0;
@@ -56,10 +55,13 @@ final class Loop implements Attributes, Function {
         return after;
     }
 
-    int length() {
-        if (length < 0) {
-            length = iterable == null ? -1 : Python.lengthOrNone(iterable);
-        }
+    @Override
+    public String name() {
+        return "LoopContext " + attribute("index") + "/" + length();
+    }
+
+    @Override
+    public int length() {
         if (length < 0) {
             List<Object> rest = new ArrayList<>();
             while (items.hasNext()) {
@@ -102,7 +104,7 @@ final class Loop implements Attributes, Function {
 
     private Object changed(Arguments arguments) {
         Object now = new Values.Tuple(arguments.positional());
-        boolean changed = lastChanged == Scope.MISSING || !Python.equal(lastChanged, now);
+        boolean changed = lastChanged == Scope.MISSING || !Comparisons.equal(lastChanged, now);
         lastChanged = now;
         return changed;
     }

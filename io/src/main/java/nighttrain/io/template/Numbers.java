@@ -53,7 +53,7 @@ final class Numbers {
                 throw undefined.failure();
             }
             throw new TemplateError(
-                    "'" + Python.type(value) + "' object cannot be interpreted as an integer (" + what + ")");
+                    "'" + Values.type(value) + "' object cannot be interpreted as an integer (" + what + ")");
         }
         BigInteger big = big(value);
         return big.bitLength() < Integer.SIZE
@@ -262,6 +262,11 @@ final class Numbers {
         }
         // 1 to an infinite power is 1 in C, NaN in Java.
         return Math.abs(a) == 1 && Double.isInfinite(b) ? 1 : power;
+    }
+
+    /** {@code + value}: that of a bool is an int. */
+    static Object positive(Object value) {
+        return value instanceof Boolean ? integer(big(value)) : value;
     }
 
     static Object negative(Object value) {

@@ -3,6 +3,7 @@ package nighttrain.io.template;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import nighttrain.io.template.Comparisons.Dict;
 import nighttrain.io.template.Values.Attributes;
 import nighttrain.io.template.Values.Group;
 import nighttrain.io.template.Values.Markup;
@@ -38,16 +39,16 @@ final class Operators {
             default -> null;
         };
         if (result == null) {
-            throw new TemplateError("unsupported operand type(s) for " + operator + ": '" + Python.type(a) + "' and '"
-                    + Python.type(b) + "'");
+            throw new TemplateError("unsupported operand type(s) for " + operator + ": '" + Values.type(a) + "' and '"
+                    + Values.type(b) + "'");
         }
         return result;
     }
 
     private static Object sum(Object a, Object b) {
         if (Text.is(a) && Text.is(b)) {
-            String x = Markup.escape(a).text();
-            String y = Markup.escape(b).text();
+            String x = Python.escape(a).text();
+            String y = Python.escape(b).text();
             RenderBudget.checkChars((long) x.length() + y.length());
             return new Markup(x + y);
         }
@@ -71,7 +72,7 @@ final class Operators {
     private static Object times(Object sequence, Object count) {
         int times = Math.max(0, Numbers.index(count, "*"));
         if (Text.is(sequence)) {
-            return like(sequence, Text.repeat(Text.of(sequence), times));
+            return Text.like(sequence, Text.repeat(Text.of(sequence), times));
         }
         List<?> items =
                 sequence instanceof List<?> list ? list : Python.isTuple(sequence) ? Python.tuple(sequence) : null;
@@ -86,22 +87,15 @@ final class Operators {
         return sequence instanceof List ? repeated : new Tuple(repeated);
     }
 
-    /** Text as str or markup, whichever {@code model} is. */
-    static Object like(Object model, String text) {
-        return model instanceof Markup ? new Markup(text) : text;
-    }
-
     /** {@code + value} and {@code - value}. */
     static Object unary(String operator, Object value) {
         if (value instanceof Undefined undefined) {
             throw undefined.failure();
         }
         if (!Numbers.is(value)) {
-            throw new TemplateError("bad operand type for unary " + operator + ": '" + Python.type(value) + "'");
+            throw new TemplateError("bad operand type for unary " + operator + ": '" + Values.type(value) + "'");
         }
-        return operator.equals("-")
-                ? Numbers.negative(value)
-                : value instanceof Boolean ? Numbers.integer(Numbers.big(value)) : value;
+        return operator.equals("-") ? Numbers.negative(value) : Numbers.positive(value);
     }
 
     /** {@code value.name}: the attribute, else the item. */
@@ -110,7 +104,7 @@ final class Operators {
         if (found == Scope.MISSING && value instanceof Map<?, ?> map) {
             found = Dict.get(map, name);
         }
-        return found == Scope.MISSING ? Undefined.of(value, name) : found;
+        return found == Scope.MISSING ? undefined(value, name) : found;
     }
 
     /** {@code value[key]}: the item, else the attribute. */
@@ -119,7 +113,7 @@ final class Operators {
         if (found == Scope.MISSING && Text.is(key)) {
             found = own(value, Text.of(key));
         }
-        return found == Scope.MISSING ? Undefined.of(value, key) : found;
+        return found == Scope.MISSING ? undefined(value, key) : found;
     }
 
     private static Object element(Object value, Object key) {
@@ -138,7 +132,7 @@ final class Operators {
     private static Object at(Object value, int index, int length) {
         if (Text.is(value)) {
             String text = Text.of(value);
-            return like(value, Character.toString(text.codePointAt(Text.offset(text, index, length))));
+            return Text.like(value, Character.toString(text.codePointAt(Text.offset(text, index, length))));
         }
         if (value instanceof List<?> list) {
             return list.get(index);
@@ -165,7 +159,23 @@ final class Operators {
         if (value instanceof Group group && (name.equals("grouper") || name.equals("list"))) {
             return name.equals("list") ? group.list() : group.grouper();
         }
-        return Methods.of(value, name);
+        return Text.is(value) && StringFormat.METHODS.contains(name)
+                ? new Methods.Bound(value, name, Operators::format)
+                : Methods.of(value, name);
+    }
+
+    /** As Jinja2's sandbox: the fields of a format get attributes and items as the template itself gets them. */
+    private static Object format(Object self, String method, Arguments arguments) {
+        return StringFormat.format(self, method, arguments, Operators::attribute, Operators::item);
+    }
+
+    /** An attribute or element that a value lacks. */
+    static Undefined undefined(Object value, Object key) {
+        String type = value == null ? "None" : Values.type(value) + " object";
+        return new Undefined(
+                Text.is(key)
+                        ? "'" + type + "' has no attribute " + Python.repr(key)
+                        : type + " has no element " + Python.repr(key));
     }
 
     /** {@code value[start:stop:step]}; null for what is left out. */
@@ -174,7 +184,7 @@ final class Operators {
             throw undefined.failure();
         }
         if (!Python.isSequence(value) || value instanceof Map) {
-            throw new TemplateError("'" + Python.type(value) + "' object is not subscriptable by a slice");
+            throw new TemplateError("'" + Values.type(value) + "' object is not subscriptable by a slice");
         }
         int by = step == null ? 1 : Numbers.index(step, "slice");
         if (by == 0) {
@@ -187,7 +197,7 @@ final class Operators {
                 ? (int) Math.max(0, ((long) to - from + by - 1) / by)
                 : (int) Math.max(0, ((long) from - to - by - 1) / -by);
         if (Text.is(value)) {
-            return like(value, sliced(Text.of(value), length, from, by, count));
+            return Text.like(value, sliced(Text.of(value), length, from, by, count));
         }
         if (value instanceof Range range) {
             return new Range(range.start() + from * range.step(), range.start() + to * range.step(), range.step() * by);

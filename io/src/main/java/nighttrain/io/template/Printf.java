@@ -4,6 +4,7 @@ import java.math.BigInteger;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import nighttrain.io.template.Comparisons.Dict;
 import nighttrain.io.template.Values.Markup;
 import nighttrain.io.template.Values.Undefined;
 
@@ -24,7 +25,7 @@ final class Printf {
 
     /** Markup gives markup and escapes its values. */
     static Object format(Object format, Object values) {
-        return Operators.like(format, new Printf(format, values).format());
+        return Text.like(format, new Printf(format, values).format());
     }
 
     private String format() {
@@ -146,7 +147,7 @@ final class Printf {
             case 's', 'r', 'a' -> {
                 String text = type == 's' ? shown(value) : type == 'r' ? Python.repr(value) : ascii(Python.repr(value));
                 if (model instanceof Markup && type != 's') {
-                    text = Markup.escape(text).text();
+                    text = Python.escape(text).text();
                 }
                 int length = Text.length(text);
                 String cut = precision >= 0 && precision < length
@@ -174,7 +175,7 @@ final class Printf {
     }
 
     private String shown(Object value) {
-        return model instanceof Markup ? Markup.escape(value).text() : Python.str(value);
+        return model instanceof Markup ? Python.escape(value).text() : Python.str(value);
     }
 
     static String ascii(String text) {
@@ -209,7 +210,7 @@ final class Printf {
             return Numbers.big(Numbers.truncate(number));
         }
         if (!Numbers.isInteger(value)) {
-            throw new TemplateError("%" + type + " format: a number is required, not " + Python.type(value));
+            throw new TemplateError("%" + type + " format: a number is required, not " + Values.type(value));
         }
         return Numbers.big(value);
     }
@@ -218,7 +219,7 @@ final class Printf {
         if (!Numbers.is(value)) {
             throw value instanceof Undefined undefined
                     ? undefined.failure()
-                    : new TemplateError("must be real number, not " + Python.type(value));
+                    : new TemplateError("must be real number, not " + Values.type(value));
         }
         return Numbers.real(value);
     }

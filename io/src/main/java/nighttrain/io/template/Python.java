@@ -3,10 +3,10 @@ package nighttrain.io.template;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.Comparator;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import nighttrain.io.template.Values.Attributes;
 import nighttrain.io.template.Values.Function;
 import nighttrain.io.template.Values.Generator;
 import nighttrain.io.template.Values.Group;
@@ -17,40 +17,9 @@ import nighttrain.io.template.Values.Tuple;
 import nighttrain.io.template.Values.Undefined;
 import nighttrain.io.template.Values.View;
 
-/** What Python does with any value: truth, {@code str}, {@code repr}, {@code ==}, {@code <}, {@code len}, {@code iter}. */
+/** What Python does with any one value: truth, {@code str}, {@code repr}, {@code len}, {@code iter}. */
 final class Python {
     private Python() {}
-
-    /** The name of a value's type. */
-    static String type(Object value) {
-        if (value == null) {
-            return "NoneType";
-        }
-        if (value instanceof Boolean) {
-            return "bool";
-        }
-        if (value instanceof Long || value instanceof BigInteger) {
-            return "int";
-        }
-        if (value instanceof Double) {
-            return "float";
-        }
-        if (value instanceof String) {
-            return "str";
-        }
-        if (value instanceof List) {
-            return "list";
-        }
-        if (value instanceof Map) {
-            return "dict";
-        }
-        if (value instanceof View view) {
-            return "dict_" + view.kind();
-        }
-        return value instanceof Group
-                ? "tuple"
-                : value.getClass().getSimpleName().toLowerCase(java.util.Locale.ROOT);
-    }
 
     static boolean truth(Object value) {
         if (value instanceof Boolean bool) {
@@ -98,19 +67,19 @@ final class Python {
         if (value instanceof Undefined) {
             return 0;
         }
-        return value instanceof Loop loop ? loop.length() : -1;
+        return value instanceof Attributes object ? object.length() : -1;
     }
 
     static long length(Object value) {
         int length = lengthOrNone(value);
         if (length < 0) {
-            throw new TemplateError("object of type '" + type(value) + "' has no len()");
+            throw new TemplateError("object of type '" + Values.type(value) + "' has no len()");
         }
         return length;
     }
 
     static boolean isSequence(Object value) {
-        return lengthOrNone(value) >= 0 && !(value instanceof View) && !(value instanceof Loop);
+        return lengthOrNone(value) >= 0 && !(value instanceof View) && !(value instanceof Attributes);
     }
 
     static boolean isIterable(Object value) {
@@ -140,7 +109,7 @@ final class Python {
         }
         Iterable<Object> items = items(value);
         if (items == null) {
-            throw new TemplateError("'" + type(value) + "' object is not iterable");
+            throw new TemplateError("'" + Values.type(value) + "' object is not iterable");
         }
         return items.iterator();
     }
@@ -191,6 +160,20 @@ final class Python {
         return value instanceof Undefined ? "" : repr(value);
     }
 
+    /** {@code str} as MarkupSafe escapes it; what is markup already stays as it is. */
+    static Markup escape(Object value) {
+        if (value instanceof Markup markup) {
+            return markup;
+        }
+        String text = str(value);
+        RenderBudget.checkChars(text.length() * 5L);
+        return new Markup(text.replace("&", "&amp;")
+                .replace(">", "&gt;")
+                .replace("<", "&lt;")
+                .replace("'", "&#39;")
+                .replace("\"", "&#34;"));
+    }
+
     static String repr(Object value) {
         StringBuilder out = new StringBuilder();
         repr(value, out);
@@ -228,7 +211,7 @@ final class Python {
         } else if (value instanceof Map<?, ?> map) {
             reprMap(map, out);
         } else if (value instanceof View view) {
-            reprAll(view.iterator(), out.append(type(view)).append("(["));
+            reprAll(view.iterator(), out.append(Values.type(view)).append("(["));
             out.append("])");
         } else {
             out.append(reprOfOthers(value));
@@ -246,13 +229,10 @@ final class Python {
         if (value instanceof Undefined) {
             return "Undefined";
         }
-        if (value instanceof Loop loop) {
-            return "<LoopContext " + loop.attribute("index") + "/" + loop.length() + ">";
-        }
         if (value instanceof Function function) {
             return "<" + function.name() + ">";
         }
-        return "<" + (value instanceof Generator generator ? generator.name() : type(value)) + " object>";
+        return "<" + (value instanceof Generator generator ? generator.name() : Values.type(value)) + " object>";
     }
 
     private static void reprAll(Iterator<?> items, StringBuilder out) {
@@ -276,158 +256,11 @@ final class Python {
         out.append('}');
     }
 
-    /** {@code ==}. */
-    static boolean equal(Object a, Object b) {
-        if (a == b) {
-            return !(a instanceof Double number && number.isNaN());
-        }
-        if (a instanceof String x && b instanceof String y) {
-            return x.equals(y);
-        }
-        if (a == null || b == null) {
-            return false;
-        }
-        if (Text.is(a) || Text.is(b)) {
-            return Text.is(a) && Text.is(b) && Text.of(a).equals(Text.of(b));
-        }
-        if (Numbers.is(a) || Numbers.is(b)) {
-            return Numbers.is(a) && Numbers.is(b) && Numbers.equal(a, b);
-        }
-        if (a instanceof List<?> x && b instanceof List<?> y) {
-            return equalItems(x, y);
-        }
-        if (a instanceof Map<?, ?> x && b instanceof Map<?, ?> y) {
-            return equalMaps(x, y);
-        }
-        if (isTuple(a) && isTuple(b)) {
-            return equalItems(tuple(a), tuple(b));
-        }
-        if (a instanceof Range x && b instanceof Range y) {
-            return equalItems(list(x), list(y));
-        }
-        if (a instanceof View x && b instanceof View y) {
-            return x.kind().equals(y.kind())
-                    && !x.kind().equals("values")
-                    && x.map().size() == y.map().size()
-                    && list(x).stream().allMatch(item -> contains(y, item));
-        }
-        return a instanceof Undefined && b instanceof Undefined;
-    }
-
     static boolean isTuple(Object value) {
         return value instanceof Tuple || value instanceof Group;
     }
 
     static List<Object> tuple(Object value) {
         return value instanceof Group group ? group.tuple().items() : ((Tuple) value).items();
-    }
-
-    private static boolean equalItems(List<?> a, List<?> b) {
-        if (a.size() != b.size()) {
-            return false;
-        }
-        for (int i = 0; i < a.size(); i++) {
-            RenderBudget.count();
-            if (!same(a.get(i), b.get(i))) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    private static boolean equalMaps(Map<?, ?> a, Map<?, ?> b) {
-        if (a.size() != b.size()) {
-            return false;
-        }
-        for (Map.Entry<?, ?> entry : a.entrySet()) {
-            RenderBudget.count();
-            Object other = Dict.get(b, entry.getKey());
-            if (other == Scope.MISSING || !same(entry.getValue(), other)) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    /** As containers compare their items: what is the same object is equal, even a NaN. */
-    static boolean same(Object a, Object b) {
-        return a == b || equal(a, b);
-    }
-
-    /** {@code <} and its like: negative, 0 or positive; {@code operator} is for the message. */
-    static int compare(Object a, Object b, String operator) {
-        if (Text.is(a) && Text.is(b)) {
-            return Text.compare(Text.of(a), Text.of(b));
-        }
-        if (Numbers.is(a) && Numbers.is(b)) {
-            return Numbers.compare(a, b);
-        }
-        if (a instanceof List<?> x && b instanceof List<?> y) {
-            return compareItems(x, y, operator);
-        }
-        if (isTuple(a) && isTuple(b)) {
-            return compareItems(tuple(a), tuple(b), operator);
-        }
-        for (Object side : new Object[] {a, b}) {
-            if (side instanceof Undefined undefined) {
-                throw undefined.failure();
-            }
-        }
-        throw new TemplateError(
-                "'" + operator + "' not supported between instances of '" + type(a) + "' and '" + type(b) + "'");
-    }
-
-    private static int compareItems(List<?> a, List<?> b, String operator) {
-        for (int i = 0; i < Math.min(a.size(), b.size()); i++) {
-            RenderBudget.count();
-            if (!same(a.get(i), b.get(i))) {
-                return compare(a.get(i), b.get(i), operator);
-            }
-        }
-        return Integer.compare(a.size(), b.size());
-    }
-
-    /** {@code a operator b} of the four operators of order. */
-    static boolean ordered(Object a, String operator, Object b) {
-        if (Numbers.is(a) && Numbers.is(b) && (Numbers.isNan(a) || Numbers.isNan(b))) {
-            return false;
-        }
-        int order = compare(a, b, operator);
-        return switch (operator) {
-            case "<" -> order < 0;
-            case "<=" -> order <= 0;
-            case ">" -> order > 0;
-            default -> order >= 0;
-        };
-    }
-
-    /** The order of {@code sorted}, which asks for {@code <} only. */
-    static Comparator<Object> order() {
-        return (a, b) -> {
-            RenderBudget.count();
-            return ordered(a, "<", b) ? -1 : ordered(b, "<", a) ? 1 : 0;
-        };
-    }
-
-    /** {@code item in container}. */
-    static boolean contains(Object container, Object item) {
-        if (Text.is(container)) {
-            if (!Text.is(item)) {
-                throw new TemplateError("'in <string>' requires string as left operand, not " + type(item));
-            }
-            return Text.of(container).contains(Text.of(item));
-        }
-        if (container instanceof Map<?, ?> map) {
-            return Dict.get(map, item) != Scope.MISSING;
-        }
-        if (container instanceof View view && view.kind().equals("keys")) {
-            return Dict.get(view.map(), item) != Scope.MISSING;
-        }
-        for (Iterator<Object> items = iterator(container); items.hasNext(); ) {
-            if (same(items.next(), item)) {
-                return true;
-            }
-        }
-        return false;
     }
 }

@@ -63,7 +63,7 @@ final class PythonJson {
         } else if (value instanceof List || Python.isTuple(value)) {
             array(value instanceof List<?> list ? list : Python.tuple(value), depth);
         } else {
-            throw new TemplateError("Object of type " + Python.type(value) + " is not JSON serializable");
+            throw new TemplateError("Object of type " + Values.type(value) + " is not JSON serializable");
         }
     }
 
@@ -80,7 +80,7 @@ final class PythonJson {
         Map<?, ?> ordered = map;
         if (sorted) {
             List<Object> keys = new ArrayList<>(map.keySet());
-            keys.sort(Python.order());
+            keys.sort(Comparisons.order());
             Map<Object, Object> copy = new LinkedHashMap<>();
             keys.forEach(key -> copy.put(key, map.get(key)));
             ordered = copy;
@@ -109,7 +109,7 @@ final class PythonJson {
                 || key instanceof Double) {
             return key == null ? "null" : number(key);
         }
-        throw new TemplateError("keys must be str, int, float, bool or None, not " + Python.type(key));
+        throw new TemplateError("keys must be str, int, float, bool or None, not " + Values.type(key));
     }
 
     private void array(List<?> list, int depth) {

@@ -5,6 +5,7 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import nighttrain.io.template.Comparisons.Dict;
 import nighttrain.io.template.Scope.Frame;
 import nighttrain.io.template.Scope.Variable;
 import nighttrain.io.template.Values.Function;
@@ -179,7 +180,7 @@ sealed interface Statement {
                 testFrame.enter(scope);
                 all = new Tested(this, scope, all);
             }
-            Loop state = new Loop(test == null ? items : null, all, recursion, depth);
+            Loop state = new Loop(test == null ? Python.lengthOrNone(items) : -1, all, recursion, depth);
             boolean empty = true;
             while (state.hasNext()) {
                 empty = false;

@@ -1,13 +1,20 @@
 package nighttrain.io.template;
 
 import java.math.BigInteger;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.BiFunction;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import nighttrain.io.template.Values.Markup;
 
-/** {@code text.format(...)}, with the sandbox's access to attributes and items. */
+/** {@code text.format(...)} and {@code text.format_map(...)}. */
 final class StringFormat {
+    static final Set<String> METHODS = Set.of("format", "format_map");
+
     private static final Pattern SPEC = Pattern.compile(
             "(?:(.)?([<>=^]))?([-+ ])?(z)?(#)?(0)?([0-9]+)?([,_])?(?:\\.([0-9]+))?([bcdeEfFgGnosxX%])?",
             Pattern.DOTALL);
@@ -15,16 +22,42 @@ final class StringFormat {
 
     private final Object model;
     private final Arguments arguments;
+    private final BiFunction<Object, String, Object> attribute;
+    private final BiFunction<Object, Object, Object> item;
     private int automatic;
     private boolean manual;
 
-    private StringFormat(Object model, Arguments arguments) {
+    private StringFormat(
+            Object model,
+            Arguments arguments,
+            BiFunction<Object, String, Object> attribute,
+            BiFunction<Object, Object, Object> item) {
         this.model = model;
         this.arguments = arguments;
+        this.attribute = attribute;
+        this.item = item;
     }
 
-    static Object format(Object format, Arguments arguments) {
-        return Operators.like(format, new StringFormat(format, arguments).format(Text.of(format), MAX_NESTING));
+    /** Calls one of {@link #METHODS}; {@code attribute} and {@code item} are {@code value.name} and {@code value[key]}. */
+    static Object format(
+            Object format,
+            String method,
+            Arguments arguments,
+            BiFunction<Object, String, Object> attribute,
+            BiFunction<Object, Object, Object> item) {
+        Arguments values = method.equals("format") ? arguments : ofMap(arguments);
+        return Text.like(
+                format, new StringFormat(format, values, attribute, item).format(Text.of(format), MAX_NESTING));
+    }
+
+    private static Arguments ofMap(Arguments arguments) {
+        Object map = arguments.positions("format_map", 1, 1)[0];
+        if (!(map instanceof Map<?, ?> values)) {
+            throw new TemplateError("format_map() argument must be a mapping");
+        }
+        Map<String, Object> named = new HashMap<>();
+        values.forEach((key, value) -> named.put(Python.str(key), value));
+        return new Arguments(List.of(), named);
     }
 
     private String format(String format, int depth) {
@@ -93,7 +126,7 @@ final class StringFormat {
         if (model instanceof Markup) {
             return value instanceof Markup markup && spec.isEmpty()
                     ? markup.text()
-                    : Markup.escape(formatted(value, spec)).text();
+                    : Python.escape(formatted(value, spec)).text();
         }
         return formatted(value, spec);
     }
@@ -116,19 +149,19 @@ final class StringFormat {
         Object value = first(first.group());
         int at = first.end();
         while (at < name.length()) {
-            boolean attribute = name.charAt(at) == '.';
-            int end = attribute ? at + 1 : name.indexOf(']', at);
-            while (attribute && end < name.length() && name.charAt(end) != '.' && name.charAt(end) != '[') {
+            boolean named = name.charAt(at) == '.';
+            int end = named ? at + 1 : name.indexOf(']', at);
+            while (named && end < name.length() && name.charAt(end) != '.' && name.charAt(end) != '[') {
                 end++;
             }
             String key = end < 0 ? "" : name.substring(at + 1, end);
-            if (key.isEmpty() || (!attribute && name.charAt(at) != '[')) {
+            if (key.isEmpty() || (!named && name.charAt(at) != '[')) {
                 throw new TemplateError("Empty attribute in format string");
             }
-            value = attribute
-                    ? Operators.attribute(value, key)
-                    : Operators.item(value, key.matches("[0-9]{1,18}") ? (Object) Long.valueOf(key) : key);
-            at = attribute ? end : end + 1;
+            value = named
+                    ? attribute.apply(value, key)
+                    : item.apply(value, key.matches("[0-9]{1,18}") ? (Object) Long.valueOf(key) : key);
+            at = named ? end : end + 1;
         }
         return value;
     }
@@ -164,7 +197,7 @@ final class StringFormat {
             throw new TemplateError(
                     formats
                             ? "Invalid format specifier '" + spec + "'"
-                            : "unsupported format string passed to " + Python.type(value) + ".__format__");
+                            : "unsupported format string passed to " + Values.type(value) + ".__format__");
         }
         return Text.is(value) ? text(Text.of(value), parts) : number(value, parts);
     }
@@ -222,7 +255,7 @@ final class StringFormat {
         } else {
             if ("bcdoxXs".contains(type) && !type.isEmpty()) {
                 throw new TemplateError(
-                        "Unknown format code '" + type + "' for object of type '" + Python.type(value) + "'");
+                        "Unknown format code '" + type + "' for object of type '" + Values.type(value) + "'");
             }
             double number = Numbers.real(value);
             digits = real(number, type, width(parts, 9), parts.group(5) != null);

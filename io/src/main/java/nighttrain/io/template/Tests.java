@@ -3,6 +3,7 @@ package nighttrain.io.template;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Predicate;
+import nighttrain.io.template.Comparisons.Dict;
 import nighttrain.io.template.Values.Markup;
 import nighttrain.io.template.Values.Undefined;
 
@@ -13,9 +14,10 @@ final class Tests {
         boolean test(Object value, Arguments arguments);
     }
 
-    private static final Map<String, Body> ALL = new HashMap<>();
+    private final Map<String, Body> all = new HashMap<>();
 
-    static {
+    /** Where {@code isFilter} says which names are those of filters. */
+    Tests(Predicate<Object> isFilter) {
         plain("defined", value -> !(value instanceof Undefined));
         plain("undefined", value -> value instanceof Undefined);
         plain("none", value -> value == null);
@@ -33,13 +35,13 @@ final class Tests {
         plain("lower", value -> Text.isLower(Python.str(value)));
         plain("upper", value -> Text.isUpper(Python.str(value)));
         plain("escaped", value -> value instanceof Markup);
-        plain("odd", value -> Python.equal(Operators.binary(value, "%", 2L), 1L));
-        plain("even", value -> Python.equal(Operators.binary(value, "%", 2L), 0L));
-        plain("filter", value -> known("filter", value));
-        plain("test", value -> known("test", value));
-        binary("divisibleby", "num", (value, by) -> Python.equal(Operators.binary(value, "%", by), 0L));
+        plain("odd", value -> Comparisons.equal(Operators.binary(value, "%", 2L), 1L));
+        plain("even", value -> Comparisons.equal(Operators.binary(value, "%", 2L), 0L));
+        plain("filter", value -> known(value, isFilter));
+        plain("test", value -> known(value, this::exists));
+        binary("divisibleby", "num", (value, by) -> Comparisons.equal(Operators.binary(value, "%", by), 0L));
         binary("sameas", "other", Tests::sameAs);
-        binary("in", "seq", (value, sequence) -> Python.contains(sequence, value));
+        binary("in", "seq", (value, sequence) -> Comparisons.contains(sequence, value));
         comparison("==", "==", "eq", "equalto");
         comparison("!=", "!=", "ne");
         comparison(">", ">", "gt", "greaterthan");
@@ -48,43 +50,41 @@ final class Tests {
         comparison("<=", "<=", "le");
     }
 
-    private Tests() {}
-
-    private static void plain(String name, Predicate<Object> test) {
-        ALL.put(name, (value, arguments) -> {
+    private void plain(String name, Predicate<Object> test) {
+        all.put(name, (value, arguments) -> {
             arguments.bind(name, 0);
             return test.test(value);
         });
     }
 
-    private static void binary(String name, String parameter, java.util.function.BiPredicate<Object, Object> test) {
-        ALL.put(name, (value, arguments) -> test.test(value, arguments.bind(name, 1, parameter)[0]));
+    private void binary(String name, String parameter, java.util.function.BiPredicate<Object, Object> test) {
+        all.put(name, (value, arguments) -> test.test(value, arguments.bind(name, 1, parameter)[0]));
     }
 
-    private static void comparison(String operator, String... names) {
+    private void comparison(String operator, String... names) {
         for (String name : names) {
-            ALL.put(
+            all.put(
                     name,
-                    (value, arguments) -> Expression.Comparison.holds(
-                            value, operator, arguments.positions(name, 1, 1)[0]));
+                    (value, arguments) ->
+                            Comparisons.holds(value, operator, arguments.positions(name, 1, 1)[0]));
         }
     }
 
-    static boolean exists(Object name) {
-        return Text.is(name) && ALL.containsKey(Text.of(name));
+    boolean exists(Object name) {
+        return Text.is(name) && all.containsKey(Text.of(name));
     }
 
-    private static boolean known(String kind, Object name) {
+    private static boolean known(Object name, Predicate<Object> isOne) {
         Dict.checkHashable(name);
-        return kind.equals("filter") ? Filters.exists(name) : exists(name);
+        return isOne.test(name);
     }
 
     /** The first positional argument is what is tested. */
-    static Object apply(Object name, Arguments arguments) {
+    Object apply(Object name, Arguments arguments) {
         if (!exists(name)) {
             throw new TemplateError("No test named " + Python.repr(name) + ".");
         }
-        return ALL.get(Text.of(name)).test(arguments.positional().get(0), arguments.rest());
+        return all.get(Text.of(name)).test(arguments.positional().get(0), arguments.rest());
     }
 
     /** Python's {@code is}: small ints and constants are one object each. */

@@ -24,6 +24,11 @@ final class Text {
         return value instanceof Markup markup ? markup.text() : (String) value;
     }
 
+    /** Text as str or markup, whichever {@code model} is. */
+    static Object like(Object model, String text) {
+        return model instanceof Markup ? new Markup(text) : text;
+    }
+
     static boolean isBlank(int c) {
         return (c >= 9 && c <= 13)
                 || (c >= 0x1c && c <= 0x20)

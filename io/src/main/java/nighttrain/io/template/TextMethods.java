@@ -3,14 +3,13 @@ package nighttrain.io.template;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.function.IntPredicate;
 import java.util.function.UnaryOperator;
 import nighttrain.io.template.Values.Markup;
 import nighttrain.io.template.Values.Tuple;
 
-/** Python's methods of str. Those of markup give markup, and escape what comes in. */
+/** Python's methods of str, but those that {@link StringFormat} has. Those of markup give markup, and escape what comes in. */
 final class TextMethods {
     static final Set<String> NAMES = Set.of(
             "capitalize",
@@ -20,8 +19,6 @@ final class TextMethods {
             "endswith",
             "expandtabs",
             "find",
-            "format",
-            "format_map",
             "index",
             "isalnum",
             "isalpha",
@@ -80,9 +77,7 @@ final class TextMethods {
                 yield all(self, Text.lines(text, keep != Scope.MISSING && Python.truth(keep)));
             }
             case "replace" -> replace(self, arguments);
-            case "join" -> Operators.like(self, join(self, arguments.positions(method, 1, 1)[0]));
-            case "format" -> StringFormat.format(self, arguments);
-            case "format_map" -> formatMap(self, arguments);
+            case "join" -> Text.like(self, join(self, arguments.positions(method, 1, 1)[0]));
             case "find", "rfind", "index", "rindex" -> find(text, method, arguments);
             case "count" -> count(text, arguments);
             case "partition", "rpartition" -> partition(self, method.equals("partition"), arguments);
@@ -96,21 +91,21 @@ final class TextMethods {
 
     private static Object mapped(Object self, String method, Arguments arguments, UnaryOperator<String> map) {
         arguments.positions(method, 0, 0);
-        return Operators.like(self, map.apply(Text.of(self)));
+        return Text.like(self, map.apply(Text.of(self)));
     }
 
     /** A text argument, escaped where the method is markup's. */
     private static String text(Object self, Object argument, String method) {
         if (!Text.is(argument) && !(self instanceof Markup)) {
-            throw new TemplateError(method + "() argument must be str, not " + Python.type(argument));
+            throw new TemplateError(method + "() argument must be str, not " + Values.type(argument));
         }
-        return self instanceof Markup ? Markup.escape(argument).text() : Text.of(argument);
+        return self instanceof Markup ? Python.escape(argument).text() : Text.of(argument);
     }
 
     private static Object strip(Object self, String method, Arguments arguments, boolean left, boolean right) {
         Object chars = arguments.positions(method, 0, 1)[0];
         String strips = chars == Scope.MISSING || chars == null ? null : text("", chars, method);
-        return Operators.like(self, Text.strip(Text.of(self), strips, left, right));
+        return Text.like(self, Text.strip(Text.of(self), strips, left, right));
     }
 
     private static boolean affixed(String text, String method, Arguments arguments) {
@@ -229,7 +224,7 @@ final class TextMethods {
     private static Object replace(Object self, Arguments arguments) {
         Object[] bound = arguments.positions("replace", 2, 3);
         int count = bound[2] == Scope.MISSING ? -1 : Numbers.index(bound[2], "replace");
-        return Operators.like(
+        return Text.like(
                 self,
                 Text.replace(Text.of(self), text("", bound[0], "replace"), text(self, bound[1], "replace"), count));
     }
@@ -242,7 +237,7 @@ final class TextMethods {
             Object item = all.next();
             if (!Text.is(item) && !(separator instanceof Markup)) {
                 throw new TemplateError(
-                        "sequence item " + index + ": expected str instance, " + Python.type(item) + " found");
+                        "sequence item " + index + ": expected str instance, " + Values.type(item) + " found");
             }
             joined.append(index == 0 ? "" : Text.of(separator)).append(text(separator, item, "join"));
             if (joined.length() > RenderBudget.MAX_CHARS) {
@@ -251,16 +246,6 @@ final class TextMethods {
         }
         RenderBudget.checkChars(joined.length());
         return joined.toString();
-    }
-
-    private static Object formatMap(Object self, Arguments arguments) {
-        Object map = arguments.positions("format_map", 1, 1)[0];
-        if (!(map instanceof Map<?, ?> values)) {
-            throw new TemplateError("format_map() argument must be a mapping");
-        }
-        Map<String, Object> named = new java.util.HashMap<>();
-        values.forEach((key, value) -> named.put(Python.str(key), value));
-        return StringFormat.format(self, new Arguments(List.of(), named));
     }
 
     private static Object find(String text, String method, Arguments arguments) {
@@ -308,16 +293,16 @@ final class TextMethods {
         String[] parts = at >= 0
                 ? new String[] {text.substring(0, at), separator, text.substring(at + separator.length())}
                 : first ? new String[] {text, "", ""} : new String[] {"", "", text};
-        return Tuple.of(Operators.like(self, parts[0]), Operators.like(self, parts[1]), Operators.like(self, parts[2]));
+        return Tuple.of(Text.like(self, parts[0]), Text.like(self, parts[1]), Text.like(self, parts[2]));
     }
 
     private static Object removeAffix(Object self, String method, Arguments arguments) {
         String affix = text("", arguments.positions(method, 1, 1)[0], method);
         String text = Text.of(self);
         if (method.equals("removeprefix")) {
-            return Operators.like(self, text.startsWith(affix) ? text.substring(affix.length()) : text);
+            return Text.like(self, text.startsWith(affix) ? text.substring(affix.length()) : text);
         }
-        return Operators.like(self, text.endsWith(affix) ? text.substring(0, text.length() - affix.length()) : text);
+        return Text.like(self, text.endsWith(affix) ? text.substring(0, text.length() - affix.length()) : text);
     }
 
     private static Object pad(Object self, String method, Arguments arguments) {
@@ -327,7 +312,7 @@ final class TextMethods {
         if (Text.length(fill) != 1) {
             throw new TemplateError("The fill character must be exactly one character long");
         }
-        return Operators.like(self, padded(Text.of(self), width, fill, method));
+        return Text.like(self, padded(Text.of(self), width, fill, method));
     }
 
     static String padded(String text, int width, String fill, String method) {
@@ -348,7 +333,7 @@ final class TextMethods {
         String text = Text.of(self);
         boolean signed = text.startsWith("+") || text.startsWith("-");
         String zeros = Text.repeat("0", width - Text.length(text));
-        return Operators.like(self, signed ? text.charAt(0) + zeros + text.substring(1) : zeros + text);
+        return Text.like(self, signed ? text.charAt(0) + zeros + text.substring(1) : zeros + text);
     }
 
     private static Object expandTabs(Object self, Arguments arguments) {
@@ -367,7 +352,7 @@ final class TextMethods {
                 column[0] = c == '\n' || c == '\r' ? 0 : column[0] + 1;
             }
         });
-        return Operators.like(self, expanded.toString());
+        return Text.like(self, expanded.toString());
     }
 
     private static boolean predicate(String text, String method, Arguments arguments) {

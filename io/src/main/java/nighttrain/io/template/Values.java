@@ -1,11 +1,9 @@
 package nighttrain.io.template;
 
-import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Iterator;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
@@ -18,35 +16,35 @@ import java.util.NoSuchElementException;
 final class Values {
     private Values() {}
 
-    /** What JSON or a caller holds, as a value of a template. */
-    static Object of(Object value) {
-        if (value instanceof Map<?, ?> map) {
-            Map<Object, Object> copy = new LinkedHashMap<>();
-            map.forEach((key, entry) -> copy.put(key, of(entry)));
-            return Collections.unmodifiableMap(copy);
+    /** The name of a value's type. */
+    static String type(Object value) {
+        if (value == null) {
+            return "NoneType";
         }
-        if (value instanceof List<?> list) {
-            List<Object> copy = new ArrayList<>(list.size());
-            list.forEach(entry -> copy.add(of(entry)));
-            return Collections.unmodifiableList(copy);
+        if (value instanceof Boolean) {
+            return "bool";
         }
-        if (value instanceof Integer || value instanceof Short || value instanceof Byte) {
-            return ((Number) value).longValue();
+        if (value instanceof Long || value instanceof BigInteger) {
+            return "int";
         }
-        if (value instanceof Float || value instanceof BigDecimal) {
-            return ((Number) value).doubleValue();
+        if (value instanceof Double) {
+            return "float";
         }
-        if (value instanceof BigInteger integer) {
-            return Numbers.integer(integer);
+        if (value instanceof String) {
+            return "str";
         }
-        if (value == null
-                || value instanceof String
-                || value instanceof Boolean
-                || value instanceof Long
-                || value instanceof Double) {
-            return value;
+        if (value instanceof List) {
+            return "list";
         }
-        throw new IllegalArgumentException("a value of a chat template: " + value.getClass() + " (those of JSON)");
+        if (value instanceof Map) {
+            return "dict";
+        }
+        if (value instanceof View view) {
+            return "dict_" + view.kind();
+        }
+        return value instanceof Group
+                ? "tuple"
+                : value.getClass().getSimpleName().toLowerCase(java.util.Locale.ROOT);
     }
 
     /** A tuple. */
@@ -140,10 +138,15 @@ final class Values {
         }
     }
 
-    /** Where a {@code for} loop stands, etc.: a value with attributes that are computed. */
+    /** Where a {@code for} loop stands, etc.: a value with attributes that are computed, perhaps with a length. */
     interface Attributes {
         /** The attribute, or {@link Scope#MISSING}. */
         Object attribute(String name);
+
+        /** {@code len}, or -1 where it has none. */
+        default int length() {
+            return -1;
+        }
     }
 
     /** A iterator of two lambdas. */
@@ -167,20 +170,6 @@ final class Values {
 
     /** Text that the filters {@code safe} and {@code escape} made: what it is combined with is escaped for HTML first. */
     record Markup(String text) {
-        /** As MarkupSafe escapes; what is markup already stays as it is. */
-        static Markup escape(Object value) {
-            if (value instanceof Markup markup) {
-                return markup;
-            }
-            String text = Python.str(value);
-            RenderBudget.checkChars(text.length() * 5L);
-            return new Markup(text.replace("&", "&amp;")
-                    .replace(">", "&gt;")
-                    .replace("<", "&lt;")
-                    .replace("'", "&#39;")
-                    .replace("\"", "&#34;"));
-        }
-
         @Override
         public String toString() {
             return text;
@@ -196,15 +185,6 @@ final class Values {
         /** A variable that nobody set. */
         static Undefined variable(String name) {
             return new Undefined("'" + name + "' is undefined");
-        }
-
-        /** An attribute or element that a value lacks. */
-        static Undefined of(Object value, Object key) {
-            String type = value == null ? "None" : Python.type(value) + " object";
-            return new Undefined(
-                    Text.is(key)
-                            ? "'" + type + "' has no attribute " + Python.repr(key)
-                            : type + " has no element " + Python.repr(key));
         }
 
         TemplateError failure() {
