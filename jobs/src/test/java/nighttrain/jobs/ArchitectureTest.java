@@ -2,9 +2,24 @@ package nighttrain.jobs;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static org.assertj.core.api.Assertions.assertThat;
 
+import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.library.cycle_detection.CycleDetector;
+import com.tngtech.archunit.library.cycle_detection.Edge;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.net.URL;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.spi.ToolProvider;
 import java.util.stream.Stream;
 import nighttrain.executor.Engine;
 import nighttrain.io.UserError;
@@ -13,11 +28,12 @@ import org.junit.jupiter.api.Test;
 
 /** jobs is the leftmost module: it may see the others, none of them sees it, and the engine's inside is not its business. */
 class ArchitectureTest {
+    private static final List<URL> MODULES = Stream.of(UserError.class, Engine.class, GenerateJob.class, Main.class)
+            .map(one -> one.getProtectionDomain().getCodeSource().getLocation())
+            .toList();
+
     /** Those of all modules, by place: to look for a package, every jar would be searched. */
-    private static final JavaClasses ALL = new ClassFileImporter()
-            .importUrls(Stream.of(UserError.class, Engine.class, GenerateJob.class, Main.class)
-                    .map(one -> one.getProtectionDomain().getCodeSource().getLocation())
-                    .toList());
+    private static final JavaClasses ALL = new ClassFileImporter().importUrls(MODULES);
 
     @Test
     void nothingDependsOnJobs() {
@@ -62,5 +78,67 @@ class ArchitectureTest {
     @Test
     void packagesHaveNoCycles() {
         slices().matching("nighttrain.(**)").should().beFreeOfCycles().check(ALL);
+    }
+
+    @Test
+    void filesHaveNoCycles() {
+        Files files = new Files();
+        Set<String> names = new HashSet<>();
+        Set<Edge<String>> edges = new HashSet<>();
+        Matcher use = Pattern.compile("(nighttrain\\.io\\.\\S+) +-> (nighttrain\\.io\\.\\S+)")
+                .matcher(uses());
+        while (use.find()) {
+            String from = files.of(use.group(1));
+            String to = files.of(use.group(2));
+            names.addAll(List.of(from, to));
+            if (!from.equals(to)) {
+                edges.add(Edge.create(from, to));
+            }
+        }
+        assertThat(names).contains(UserError.class.getName());
+        assertThat(CycleDetector.detectCycles(names, edges))
+                .extracting(
+                        cycle -> cycle.getEdges().stream().map(Edge::getOrigin).toList())
+                .isEmpty();
+    }
+
+    /** Lines {@code class -> class} for all that class files name, of which ArchUnit leaves out constants and what is only passed on. */
+    private static String uses() {
+        StringWriter uses = new StringWriter();
+        Stream<String> options = Stream.of("-v", "-e", "nighttrain\\..*");
+        int status = ToolProvider.findFirst("jdeps")
+                .orElseThrow()
+                .run(
+                        new PrintWriter(uses),
+                        new PrintWriter(uses),
+                        Stream.concat(options, MODULES.stream().map(URL::getPath))
+                                .toArray(String[]::new));
+        assertThat(status).as(uses.toString()).isZero();
+        return uses.toString();
+    }
+
+    /** The files of classes, by outermost class; a sealed type and what it permits are one file, wherever they are. */
+    private static final class Files {
+        private final Map<String, String> partOf = new HashMap<>();
+
+        Files() {
+            for (JavaClass sealed : ALL) {
+                for (JavaClass permitted : sealed.getPermittedSubclasses().orElse(Set.of())) {
+                    String part = of(permitted.getName());
+                    String whole = of(sealed.getName());
+                    if (!part.equals(whole)) {
+                        partOf.put(part, whole);
+                    }
+                }
+            }
+        }
+
+        String of(String className) {
+            String file = className.replaceFirst("\\$.*", "");
+            while (partOf.containsKey(file)) {
+                file = partOf.get(file);
+            }
+            return file;
+        }
     }
 }
