@@ -85,8 +85,8 @@ class ArchitectureTest {
         Files files = new Files();
         Set<String> names = new HashSet<>();
         Set<Edge<String>> edges = new HashSet<>();
-        Matcher use = Pattern.compile("(nighttrain\\.io\\.\\S+) +-> (nighttrain\\.io\\.\\S+)")
-                .matcher(uses());
+        Matcher use =
+                Pattern.compile("(nighttrain\\.\\S+) +-> (nighttrain\\.\\S+)").matcher(uses());
         while (use.find()) {
             String from = files.of(use.group(1));
             String to = files.of(use.group(2));
