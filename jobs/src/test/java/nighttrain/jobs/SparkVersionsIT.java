@@ -81,6 +81,7 @@ class SparkVersionsIT {
     }
 
     @BeforeAll
+    @Timeout(3600)
     static void expect() {
         expected = run("generate", ID_AND_TEXT, "--max-tokens", "64");
         expectedLabels = run(
@@ -97,6 +98,7 @@ class SparkVersionsIT {
     }
 
     @BeforeParameterizedClassInvocation
+    @Timeout(3600)
     static void start(Distribution spark) throws Exception {
         assumeTrue(Files.exists(spark.jar()), "not built: " + spark.jar());
         cluster = StandaloneCluster.start(shared, spark);
