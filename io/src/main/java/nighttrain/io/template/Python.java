@@ -89,11 +89,8 @@ final class Python {
     static Iterator<Object> iterator(Object value) {
         if (Text.is(value)) {
             Iterator<Integer> points = Text.of(value).codePoints().iterator();
-            boolean markup = value instanceof Markup;
-            return Values.iterate(points::hasNext, () -> {
-                String character = Character.toString(points.next());
-                return markup ? new Markup(character) : character;
-            });
+            return Values.iterate(
+                    points::hasNext, () -> Character.toString(points.next())); // markup's, too: plain ones
         }
         if (value instanceof Range range) {
             return indexed(range);
