@@ -38,6 +38,29 @@ class PlanIT {
         promptTokens = promptTokens();
     }
 
+    /** A command of {@code generate} with another first word is planned, and writes nothing. */
+    @Test
+    void theJobsOwnCommandAndFile() throws Exception {
+        Path config = Files.writeString(
+                folder.resolve("job.yaml"), "maxTokens: 16\nkeepColumns: [category]\noutputTable: lake.db.labels\n");
+        Path output = folder.resolve("out");
+        Outcome outcome = plan(
+                "--hardware",
+                "h100",
+                "--config",
+                config.toString(),
+                "--output",
+                output.toString(),
+                "--deadline",
+                "06:00",
+                "--sample",
+                "500");
+
+        assertThat(outcome.messages()).isEmpty();
+        assertThat(outcome.out()).contains("500 rows: 44,667 prompt and 8,000 output tokens");
+        assertThat(output).doesNotExist();
+    }
+
     @Test
     void onAThousandNodesThatAreNotHere() throws Exception {
         Path file = folder.resolve("plan.json");

@@ -1,5 +1,6 @@
 package nighttrain.jobs.cli;
 
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -20,7 +21,7 @@ public final class RunOptions {
         return List.of(
                 master("Spark inside this process"),
                 conf("; settings too, as spark.nighttrain.maxTokens=64"),
-                option(CONFIG, "FILE", "YAML file with settings, such as maxTokens: 64; conf and options win over it"),
+                config(),
                 Help.option());
     }
 
@@ -47,12 +48,21 @@ public final class RunOptions {
                 .build();
     }
 
+    /** {@code --config}. */
+    public static OptionSpec config() {
+        return option(CONFIG, "FILE", "YAML file with settings, such as maxTokens: 64; conf and options win over it");
+    }
+
     public static Optional<String> master(ParseResult given) {
         return Optional.ofNullable(given.matchedOptionValue(MASTER, null));
     }
 
-    public static Optional<String> config(ParseResult given) {
-        return Optional.ofNullable(given.matchedOptionValue(CONFIG, null));
+    /** What the file of {@code --config} sets; nothing where there is none. */
+    public static Map<String, Object> config(ParseResult given) {
+        return Optional.<String>ofNullable(given.matchedOptionValue(CONFIG, null))
+                .map(Path::of)
+                .map(SettingsFile::read)
+                .orElse(Map.of());
     }
 
     public static Map<String, String> conf(ParseResult given) {

@@ -23,6 +23,13 @@ public final class SettingOptions {
         return options;
     }
 
+    /** Options that are taken, and that help does not show. */
+    public static List<OptionSpec> hidden(List<Setting<?>> table) {
+        return table.stream()
+                .map(setting -> OptionSpec.builder(option(setting)).hidden(true).build())
+                .toList();
+    }
+
     /** What was given on the command line: setting to text, or to a list of texts where an option may be repeated. */
     public static Map<String, Object> given(ParseResult command, List<Setting<?>> table) {
         Map<String, Object> values = new LinkedHashMap<>();

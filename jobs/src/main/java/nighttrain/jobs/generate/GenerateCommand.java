@@ -1,7 +1,6 @@
 package nighttrain.jobs.generate;
 
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -12,7 +11,6 @@ import nighttrain.jobs.cli.Help;
 import nighttrain.jobs.cli.RunOptions;
 import nighttrain.jobs.cli.Sessions;
 import nighttrain.jobs.cli.SettingOptions;
-import nighttrain.jobs.cli.SettingsFile;
 import nighttrain.jobs.cli.Terminal;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.Setting;
@@ -96,9 +94,9 @@ public final class GenerateCommand implements Command {
 
     /** What holds of what was given in the three places. */
     public SettingValues settings(ParseResult given, SparkConf conf) {
-        Map<String, Object> file =
-                RunOptions.config(given).map(Path::of).map(SettingsFile::read).orElse(Map.of());
         return SettingValues.resolve(
-                SettingOptions.given(given, form.settings()), key -> Optional.ofNullable(conf.get(key, null)), file);
+                SettingOptions.given(given, form.settings()),
+                key -> Optional.ofNullable(conf.get(key, null)),
+                RunOptions.config(given));
     }
 }

@@ -46,26 +46,35 @@ public final class PlanCommand implements Command {
         command.usageMessage()
                 .description("Tells what a job will take: tokens, layouts, time, GPU-hours, cost.")
                 .customSynopsis("nighttrain plan --model DIR --input PATH [options]")
-                .sortOptions(false);
+                .sortOptions(false)
+                .footer(
+                        "",
+                        "The options of a job say what is planned. Those that say where results go and when the job stops",
+                        "(--output, --deadline, ...) are accepted and change nothing. Exit codes: 0 planned; 1 failed; 2 bad",
+                        "usage or input, or a model that fits nowhere.");
         Map<String, List<OptionSpec>> options = SettingOptions.byHeading(PlanOptions.all());
         options.put(
                 "This run",
                 List.of(
                         JsonOutput.option("the plan, for generate --plan,"),
                         RunOptions.master("Spark inside this process"),
-                        RunOptions.conf(""),
+                        RunOptions.conf("; settings too, as spark.nighttrain.maxTokens=64"),
+                        RunOptions.config(),
                         Help.option()));
         Help.addOptions(command, options);
+        SettingOptions.hidden(PlanOptions.unused()).forEach(command::addOption);
         return command;
     }
 
     @Override
     public ExitCode run(ParseResult parsed) throws IOException, InterruptedException {
         SparkConf conf = Sessions.conf(RunOptions.master(parsed), RunOptions.conf(parsed));
+        // The trial runs rows as a job does, and would fill the job's own output table.
         SettingValues job = SettingValues.resolve(
-                SettingOptions.given(parsed, PlanOptions.ofTheJob()),
-                key -> Optional.ofNullable(conf.get(key, null)),
-                Map.of());
+                        SettingOptions.given(parsed, PlanOptions.ofTheJob()),
+                        key -> Optional.ofNullable(conf.get(key, null)),
+                        RunOptions.config(parsed))
+                .only(PlanOptions.ofTheJob());
         Map<String, Object> own = SettingOptions.given(parsed, PlanOptions.own());
         PlanOptions options = options(own, job);
         Optional<String> scratch = PlanOptions.find(own, PlanOptions.SCRATCH);

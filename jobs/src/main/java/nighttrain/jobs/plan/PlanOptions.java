@@ -115,6 +115,13 @@ public record PlanOptions(
                 .toList();
     }
 
+    /** Those of a job that say where its results go and when it stops: a plan has no use for them. */
+    static List<Setting<?>> unused() {
+        return Settings.all().stream()
+                .filter(setting -> !ofTheJob().contains(setting))
+                .toList();
+    }
+
     /** Those that are of a plan alone. */
     public static List<Setting<?>> own() {
         return OWN;

@@ -107,6 +107,13 @@ public final class SettingValues implements Serializable {
         return both;
     }
 
+    /** Those of some settings. */
+    public SettingValues only(List<Setting<?>> settings) {
+        SettingValues some = new SettingValues(texts);
+        some.texts.keySet().retainAll(settings.stream().map(Setting::name).toList());
+        return some;
+    }
+
     /** What was set, or the default; empty where there is neither. */
     public <T> Optional<T> find(Setting<T> setting) {
         String text = texts.get(setting.name());
