@@ -44,7 +44,7 @@ class BenchBadInputTest {
                 "--input-len 500 --output-len 13 | prompt and output too long: 513 tokens (at most 512, the model's context being 512; lower --input-len or --output-len)",
                 "--max-model-len 60 --input-len 40 --input-len-spread 0.5 --output-len 8 | prompt and output too long: 68 tokens (at most 60, by --max-model-len; raise it, or lower --input-len or --output-len)",
                 "--input-len 2147483647 --input-len-spread 1 | prompt and output too long: 4294967422 tokens (at most 512, the model's context being 512; lower --input-len or --output-len)",
-                "--output x               | unknown option: --output (did you mean --output-len?; see nighttrain bench --help)",
+                "--output x               | unknown option: --output (an option of generate, label, compare; leave it out, or see nighttrain bench --help)",
             })
     void isToldInOneLine(String options, String message) {
         assertRefused(BenchTest.bench(model, options), message);
@@ -62,7 +62,7 @@ class BenchBadInputTest {
         assertRefused(
                 Outcome.of("bench", "--model", folder.resolve("none").toString()),
                 "model directory not found: " + folder.resolve("none")
-                        + " (config.json and *.safetensors are expected; check --model)");
+                        + " (a local directory with config.json and *.safetensors; download the model, or check --model)");
     }
 
     @Test

@@ -23,6 +23,10 @@ class UsageTest {
                 "quit                          | unknown command: quit (see nighttrain --help)",
                 "generate --modle m            | unknown option: --modle (did you mean --model?; see nighttrain"
                         + " generate --help)",
+                "generate --max-token 1        | unknown option: --max-token (did you mean --max-tokens?; see nighttrain"
+                        + " generate --help)",
+                "label --max-tokens=1          | unknown option: --max-tokens=1 (an option of generate, plan; leave it out, or"
+                        + " see nighttrain label --help)",
                 "generate m                    | unexpected argument: m (see nighttrain generate --help)",
                 "generate --top-k              | missing value: --top-k (a value follows the option; see nighttrain"
                         + " generate --help)",

@@ -1,8 +1,8 @@
 package nighttrain.jobs.cli;
 
-import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import nighttrain.io.Causes;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.RunFault;
@@ -78,14 +78,34 @@ public final class Faults {
 
         private static UserError unmatched(UnmatchedArgumentException error, String help) {
             String argument = error.getUnmatched().get(0);
-            List<String> near = error.getSuggestions();
-            String hint =
-                    near.isEmpty() ? "see " + help : "did you mean " + String.join(" or ", near) + "?; see " + help;
+            // Of many the first is the most like it.
+            String hint = error.getSuggestions().stream()
+                    .findFirst()
+                    .map(near -> "did you mean " + near + "?; see " + help)
+                    .orElse("see " + help);
             if (error.isUnknownOption()) {
-                return UserError.of("unknown option", argument, hint);
+                return otherCommands(error.getCommandLine(), argument.replaceFirst("=.*", ""))
+                        .map(others -> UserError.of(
+                                "unknown option",
+                                argument,
+                                "an option of " + others + "; leave it out, or see " + help))
+                        .orElseGet(() -> UserError.of("unknown option", argument, hint));
             }
             boolean isCommand = !error.getCommandLine().getSubcommands().isEmpty();
             return UserError.of(isCommand ? "unknown command" : "unexpected argument", argument, hint);
+        }
+
+        /** The commands that have the option, where that of the command line has not. */
+        private static Optional<String> otherCommands(CommandLine command, String option) {
+            return Optional.of(Stream.ofNullable(command.getParent())
+                            .flatMap(parent -> parent.getSubcommands().values().stream())
+                            .filter(other -> Optional.ofNullable(
+                                            other.getCommandSpec().findOption(option))
+                                    .filter(known -> !known.hidden())
+                                    .isPresent())
+                            .map(CommandLine::getCommandName)
+                            .collect(Collectors.joining(", ")))
+                    .filter(others -> !others.isEmpty());
         }
 
         private static String longestName(CommandLine.Model.ArgSpec argument) {
