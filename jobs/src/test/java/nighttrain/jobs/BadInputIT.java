@@ -88,14 +88,14 @@ class BadInputIT {
     void notParquet() throws Exception {
         assertRefused(
                 Files.writeString(folder.resolve("prompts.parquet"), "id,prompt\n1,Hi\n"),
-                "cannot read Parquet file: prompts.parquet (file:INPUT is not a Parquet file. Expected magic number at tail, but found [44, 72, 105, 10]; write it again or remove it, or choose among the files by --format-option pathGlobFilter=*.parquet, or give --format of what it is)");
+                "cannot read Parquet file: prompts.parquet (file:INPUT is not a Parquet file. Expected magic number at tail, but found [44, 72, 105, 10]; write it again or remove it, choose among the files by --format-option pathGlobFilter=*.parquet, or give --format NAME if it is not Parquet)");
     }
 
     @Test
     void unknownFormat() {
         assertRefused(
                 Project.DEMO_PROMPTS,
-                "cannot read input: INPUT (as papyrus: [DATA_SOURCE_NOT_FOUND] Failed to find the data source: papyrus. Make sure the provider name is correct and the package is properly registered and compatible with your Spark version. SQLSTATE: 42K02; check --input and --format)",
+                "unknown format: papyrus (Spark has no source of that name; use parquet, csv, jsonl, orc, text or openai-batch, or add the source's jar by --conf spark.jars)",
                 "--format",
                 "papyrus");
     }
@@ -121,7 +121,7 @@ class BadInputIT {
         assertMessage(
                 Project.DEMO_PROMPTS,
                 output,
-                "output belongs to another job: file:OUTPUT (changed: max-tokens 2 -> 3; use --overwrite to replace it, or another --output)",
+                "output belongs to another job: file:OUTPUT (changed: max-tokens 2 -> 3; set these back to go on with it, use --overwrite to delete it and start anew, or choose another --output)",
                 "--limit",
                 "2",
                 "--max-tokens",

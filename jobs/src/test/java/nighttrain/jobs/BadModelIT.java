@@ -18,14 +18,14 @@ class BadModelIT {
     void missingDirectory() {
         assertRefused(
                 folder.resolve("model"),
-                "model directory not found: MODEL (config.json and *.safetensors are expected; check --model)");
+                "model directory not found: MODEL (a local directory with config.json and *.safetensors; download the model, or check --model)");
     }
 
     @Test
     void emptyDirectory() throws IOException {
         assertRefused(
                 Files.createDirectory(folder.resolve("model")),
-                "model directory is empty: MODEL (config.json and *.safetensors are expected; check --model)");
+                "model directory is empty: MODEL (a local directory with config.json and *.safetensors; download the model, or check --model)");
     }
 
     @Test

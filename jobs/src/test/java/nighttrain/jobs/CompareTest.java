@@ -209,8 +209,9 @@ class CompareTest {
 
         assertThat(refused.exitCode()).isEqualTo(ExitCode.BAD_INPUT);
         assertThat(refused.messages())
-                .containsExactly("another comparison is in the output: file:" + folder.resolve("out")
-                        + " (changed: maxNumSeqs 2 -> 3; use --overwrite to replace it, or another --output)");
+                .containsExactly(
+                        "another comparison is in the output: file:" + folder.resolve("out")
+                                + " (changed: maxNumSeqs 2 -> 3; set these back to go on with it, use --overwrite to delete it and start anew, or choose another --output)");
         Outcome over = compare("--overwrite", "--workloads", "one", "--layouts", "2x1");
         assertThat(over.exitCode()).isEqualTo(ExitCode.FINISHED);
         assertThat(journal()).hasSize(4);

@@ -19,9 +19,37 @@ import org.junit.jupiter.params.provider.CsvSource;
 class ErrorFormTest {
     /** What a way out tells the user to do. A hint of another form names none. */
     private static final Set<String> IMPERATIVES = Set.of(
-            "add", "ask", "build", "check", "choose", "convert", "copy", "correct", "cut", "finish", "give", "install",
-            "leave", "lower", "make", "mend", "move", "name", "raise", "remove", "rename", "repair", "repeat",
-            "replace", "run", "see", "set", "use", "wait", "write");
+            "add",
+            "ask",
+            "build",
+            "check",
+            "choose",
+            "convert",
+            "copy",
+            "correct",
+            "cut",
+            "download",
+            "finish",
+            "give",
+            "install",
+            "leave",
+            "lower",
+            "make",
+            "mend",
+            "move",
+            "name",
+            "raise",
+            "remove",
+            "rename",
+            "repair",
+            "repeat",
+            "replace",
+            "run",
+            "see",
+            "set",
+            "use",
+            "wait",
+            "write");
 
     private static final Pattern FIRST_PERSON = Pattern.compile("\\b(I|we|us|our|my|me)\\b");
 

@@ -103,13 +103,16 @@ record PreparedJob(
             throw UserError.of(
                     "output belongs to another job",
                     folder.output(),
-                    "changed: " + String.join(", ", changes) + "; use --overwrite to replace it, or another --output");
+                    "changed: " + String.join(", ", changes)
+                            + "; set these back to go on with it, use --overwrite to delete"
+                            + " it and start anew, or choose another --output");
         }
         if (!options.output().resume()) {
             throw UserError.of(
                     "output exists",
                     folder.output(),
-                    "resuming is off; leave out --resume false, or use --overwrite to replace it, or another --output");
+                    "resuming is off; leave out --resume false to go on with it, use --overwrite to delete it and start"
+                            + " anew, or choose another --output");
         }
     }
 

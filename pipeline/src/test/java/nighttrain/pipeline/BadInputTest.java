@@ -43,18 +43,26 @@ class BadInputTest extends JobTest {
                 .isInstanceOf(UserError.class)
                 .hasMessageStartingWith("cannot read Parquet file: a.txt (")
                 .hasMessageContaining("/input/a.txt is not a Parquet file (length is too low: 11); ")
-                .hasMessageEndingWith(" or give --format of what it is)")
+                .hasMessageEndingWith(" or give --format NAME if it is not Parquet)")
                 .message()
                 .doesNotContain("\n");
+    }
+
+    @Test
+    void nameOfAnotherFormat() throws IOException {
+        Files.createDirectory(dir.resolve("input"));
+        Files.writeString(dir.resolve("input/tickets.csv"), "id,text\n1,Hello\n");
+        refuses(
+                "cannot read Parquet file: tickets.csv (its name is that of another format; give --format csv, or choose"
+                        + " among the files by --format-option pathGlobFilter=*.parquet)");
     }
 
     @Test
     void unknownFormat() {
         input(1, prompts(1));
         values = values.with(Settings.FORMAT, "nonsense");
-        assertThatThrownBy(this::run)
-                .isInstanceOf(UserError.class)
-                .hasMessageStartingWith("cannot read input: " + dir.resolve("input") + " (as nonsense: ");
+        refuses("unknown format: nonsense (Spark has no source of that name; use parquet, csv, jsonl, orc, text or"
+                + " openai-batch, or add the source's jar by --conf spark.jars)");
     }
 
     @Test

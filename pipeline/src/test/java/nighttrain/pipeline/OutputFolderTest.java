@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import nighttrain.io.UserError;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.job.JobLock;
 import nighttrain.pipeline.settings.SettingValues;
@@ -26,16 +27,17 @@ class OutputFolderTest extends JobTest {
         values = same.with(Settings.MAX_TOKENS, 5).with(Settings.SYSTEM, "Be brief.");
         refuses(
                 "output belongs to another job: file:" + output()
-                        + " (changed: system none -> Be brief., max-tokens 256 -> 5; use --overwrite to replace it, or another --output)");
+                        + " (changed: system none -> Be brief., max-tokens 256 -> 5; set these back to go on with it, use --overwrite to delete it and start anew, or choose another --output)");
         values = same.with(Settings.RESUME, false);
         refuses(
                 "output exists: file:" + output()
-                        + " (resuming is off; leave out --resume false, or use --overwrite to replace it, or another --output)");
+                        + " (resuming is off; leave out --resume false to go on with it, use --overwrite to delete it and start anew, or choose another --output)");
         values = same;
         addAnInputFile();
         assertThatThrownBy(this::run)
-                .hasMessageMatching("output belongs to another job: .* \\(changed: input 1 file, .* -> 2 files, .*;"
-                        + " use --overwrite to replace it, or another --output\\)");
+                .hasMessageMatching(
+                        "output belongs to another job: .* \\(changed: input 1 file, .* -> 2 files, .*;"
+                                + " set these back to go on with it, use --overwrite to delete it and start anew, or choose another --output\\)");
         assertThat(results()).hasSize(3);
     }
 
@@ -86,6 +88,16 @@ class OutputFolderTest extends JobTest {
     }
 
     @Test
+    void outputThatCannotBeWrittenTo() {
+        input(1, prompts(1));
+        values = values.with(Settings.OUTPUT_PATH, "/proc/output");
+        assertThatThrownBy(this::run)
+                .isInstanceOf(UserError.class)
+                .hasMessageMatching("cannot write to the output: file:/proc/output"
+                        + " \\(.*; check --output and who may write there\\)");
+    }
+
+    @Test
     void twoRunsAtOnceAreKeptApart() {
         input(1, prompts(1));
         JobFolder folder = JobFolder.of(output().toString(), new Configuration());
@@ -93,7 +105,7 @@ class OutputFolderTest extends JobTest {
             assertThat(other.run()).isEqualTo("0-other-run");
             assertThatThrownBy(this::run)
                     .hasMessageMatching("output is in use: file:.*/output \\(by run 0-other-run, process \\d+ on .*;"
-                            + " wait for it or choose another --output\\)");
+                            + " wait for it, end it and wait 60 s, or choose another --output\\)");
         }
         assertThat(run().rows()).isEqualTo(1);
     }

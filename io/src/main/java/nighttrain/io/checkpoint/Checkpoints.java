@@ -12,7 +12,8 @@ import nighttrain.io.spec.families.Families;
 
 /** The one place that opens checkpoints. */
 public final class Checkpoints {
-    private static final String EXPECTED = "config.json and *.safetensors are expected; check --model";
+    private static final String EXPECTED =
+            "a local directory with config.json and *.safetensors; download the model, or check --model";
 
     private Checkpoints() {}
 

@@ -24,7 +24,7 @@ class BadModelDirTest {
     void directoryMissing() {
         assertRefused(dir.resolve("nowhere"))
                 .hasMessage(
-                        "model directory not found: %s (config.json and *.safetensors are expected; check --model)",
+                        "model directory not found: %s (a local directory with config.json and *.safetensors; download the model, or check --model)",
                         dir.resolve("nowhere"));
     }
 
@@ -33,7 +33,7 @@ class BadModelDirTest {
         Path file = Files.writeString(dir.resolve("file"), "x");
         assertRefused(file)
                 .hasMessage(
-                        "model is not a directory: %s (config.json and *.safetensors are expected; check --model)",
+                        "model is not a directory: %s (a local directory with config.json and *.safetensors; download the model, or check --model)",
                         file);
     }
 
@@ -41,7 +41,7 @@ class BadModelDirTest {
     void directoryEmpty() {
         assertRefused(dir)
                 .hasMessage(
-                        "model directory is empty: %s (config.json and *.safetensors are expected; check --model)",
+                        "model directory is empty: %s (a local directory with config.json and *.safetensors; download the model, or check --model)",
                         dir);
     }
 

@@ -126,7 +126,8 @@ public final class Compare {
                         "another comparison is in the output",
                         folder.output(),
                         "changed: " + String.join(", ", changes)
-                                + "; use --overwrite to replace it, or another --output");
+                                + "; set these back to go on with it, use --overwrite to delete it and start anew, or"
+                                + " choose another --output");
             }
         });
     }

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import nighttrain.io.Causes;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.monitor.PeriodicTask;
 import org.apache.hadoop.fs.FSDataOutputStream;
@@ -64,7 +65,7 @@ public final class JobLock implements AutoCloseable {
         Path file = folder.claim(run);
         return Files.unchecked(() -> {
             try {
-                mine.write(folder.fs(), file);
+                writeFirst(mine, folder, file);
                 Optional<Claim> settled = settledOther(folder, file);
                 if (settled.isPresent()) {
                     throw inUse(folder, settled.get());
@@ -90,6 +91,19 @@ public final class JobLock implements AutoCloseable {
             folder.fs().delete(file, false);
         } catch (IOException kept) {
             LOG.warn("could not delete {}: it counts as dead once this process ends", file, kept);
+        }
+    }
+
+    /** Nothing of the job was written before, so a folder that cannot be written to is the user's to correct. */
+    private static void writeFirst(Claim mine, JobFolder folder, Path file) {
+        try {
+            mine.write(folder.fs(), file);
+        } catch (IOException refused) {
+            throw UserError.of(
+                    "cannot write to the output",
+                    folder.output(),
+                    Causes.message(refused) + "; check --output and who may write there",
+                    refused);
         }
     }
 
@@ -162,7 +176,8 @@ public final class JobLock implements AutoCloseable {
                 "output is in use",
                 folder.output(),
                 "by run " + other.run() + ", process " + other.pid() + " on " + other.host()
-                        + "; wait for it or choose another --output");
+                        + "; wait for it, end it and wait " + DEAD_AFTER.toSeconds()
+                        + " s, or choose another --output");
     }
 
     /**

@@ -226,6 +226,14 @@ public final class InputReader {
         } catch (UserError known) {
             throw known;
         } catch (Exception | AssertionError | LinkageError unreadable) { // the last: a package of another Spark
+            if (isUnknown(options.format(), unreadable)) {
+                throw UserError.of(
+                        "unknown format",
+                        options.format(),
+                        "Spark has no source of that name; use parquet, csv, jsonl, orc, text or openai-batch, or add the"
+                                + " source's jar by --conf spark.jars",
+                        unreadable);
+            }
             throw UserError.of(
                     "cannot read input",
                     options.path().orElse(options.format()),
@@ -235,6 +243,11 @@ public final class InputReader {
                                     : ""),
                     unreadable);
         }
+    }
+
+    private static boolean isUnknown(String format, Throwable unreadable) {
+        return !TABLE_FORMATS.contains(format.toLowerCase(Locale.ROOT))
+                && String.valueOf(unreadable.getMessage()).startsWith("[DATA_SOURCE_NOT_FOUND]");
     }
 
     /** A JSON file that is one array over several lines. Spark takes every line for a row of its own, and none of them is one. */

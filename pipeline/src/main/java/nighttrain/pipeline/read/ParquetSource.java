@@ -6,6 +6,8 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.read.InputFiles.InputFile;
 import org.apache.hadoop.fs.Path;
@@ -24,6 +26,8 @@ import org.slf4j.LoggerFactory;
  */
 final class ParquetSource implements InputSource {
     private static final Logger LOG = LoggerFactory.getLogger(ParquetSource.class);
+    private static final Pattern OF_ANOTHER_FORMAT =
+            Pattern.compile("\\.(csv|json|jsonl|ndjson|orc|avro|xml)(\\.(gz|bz2|zst|snappy))?$");
 
     private final Dataset<Row> table;
     private final StructType schema;
@@ -74,11 +78,15 @@ final class ParquetSource implements InputSource {
     }
 
     private static UserError unreadable(String name, String fault) {
+        Matcher other = OF_ANOTHER_FORMAT.matcher(name);
+        String among = "choose among the files by --format-option pathGlobFilter=*.parquet";
         return UserError.of(
                 "cannot read Parquet file",
                 name,
-                fault + "; write it again or remove it, or choose among the files by"
-                        + " --format-option pathGlobFilter=*.parquet, or give --format of what it is");
+                other.find()
+                        ? "its name is that of another format; give --format " + other.group(1) + ", or " + among
+                        : fault + "; write it again or remove it, " + among
+                                + ", or give --format NAME if it is not Parquet");
     }
 
     private static StructType readable(StructType all) {

@@ -112,8 +112,8 @@ final class LabelSettings {
 
     private static List<JsonNode> lines(String file, Setting<String> setting) {
         List<JsonNode> lines = new ArrayList<>();
-        try (MappingIterator<JsonNode> read =
-                JSON.readerFor(JsonNode.class).readValues(SettingValues.read(file, setting))) {
+        String text = SettingValues.read(file, setting);
+        try (MappingIterator<JsonNode> read = JSON.readerFor(JsonNode.class).readValues(text)) {
             read.forEachRemaining(lines::add);
         } catch (IOException | RuntimeException broken) {
             throw UserError.of(

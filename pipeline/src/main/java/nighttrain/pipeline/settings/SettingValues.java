@@ -3,6 +3,7 @@ package nighttrain.pipeline.settings;
 import java.io.IOException;
 import java.io.Serializable;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -278,9 +279,19 @@ public final class SettingValues implements Serializable {
     static String read(String file, Setting<String> setting) {
         try {
             return Files.readString(Path.of(file));
+        } catch (NoSuchFileException missing) {
+            throw UserError.of(
+                    "file of " + setting.option() + " not found",
+                    file,
+                    "a local UTF-8 text file; check the path",
+                    missing);
         } catch (IOException unreadable) {
             throw UserError.of(
-                    "cannot read " + setting.option(), file, "a local UTF-8 text file; check the path", unreadable);
+                    "cannot read " + setting.option(),
+                    file,
+                    "a local UTF-8 text file; check its encoding and who may read it",
+                    unreadable);
         }
+    }
     }
 }

@@ -105,7 +105,7 @@ public final class Settings {
             TEXT,
             "parquet",
             "NAME",
-            "format of the input: openai-batch, or any Spark source",
+            "format of the input: csv with a header line, jsonl, openai-batch, or any other Spark source",
             INPUT,
             BY_CONTENT);
     public static final Setting<List<String>> FORMAT_OPTION =

@@ -291,8 +291,9 @@ class LabelJobTest extends JobTest {
         assertThat(run().rowsFromEarlierRuns()).isBetween(1L, ROWS - 1L);
         assertThat(results()).hasSize(ROWS);
         values = values.with(Settings.LABELS, List.of("outage", "bill"));
-        refuses("output belongs to another job: file:" + output() + " (changed: " + changed()
-                + "; use --overwrite to replace it, or another --output)");
+        refuses(
+                "output belongs to another job: file:" + output() + " (changed: " + changed()
+                        + "; set these back to go on with it, use --overwrite to delete it and start anew, or choose another --output)");
     }
 
     /** From a table that is no Parquet, whose rows a job keeps. */
@@ -430,6 +431,10 @@ class LabelJobTest extends JobTest {
         values = labelsFile("odd.jsonl");
         refuses(
                 "bad line in --labels-file: {\"name\":\"a\",\"txt\":\"b\"} (name, text and description, each a text; correct the line)");
+        values = labelsFile("none.jsonl");
+        refuses("file of --labels-file not found: " + dir.resolve("none.jsonl")
+                + " (a local UTF-8 text file; check the path)");
+        values = labelsFile("odd.jsonl");
         values = values.with(Settings.LABELS, List.of("a", "b"));
         refuses("more than one source of labels: --labels, --labels-file (one is allowed; leave the other out)");
         assertThat(output()).doesNotExist();

@@ -203,8 +203,8 @@ class OthersTablesTest extends JobTest {
         assertThatThrownBy(() -> prompts("truncated-file"))
                 .isInstanceOf(UserError.class)
                 .hasMessageStartingWith("cannot read Parquet file: z.parquet (")
-                .hasMessageEndingWith("; write it again or remove it, or choose among the files by"
-                        + " --format-option pathGlobFilter=*.parquet, or give --format of what it is)");
+                .hasMessageEndingWith("; write it again or remove it, choose among the files by"
+                        + " --format-option pathGlobFilter=*.parquet, or give --format NAME if it is not Parquet)");
         values = values.with(Settings.FORMAT_OPTION, List.of("ignoreCorruptFiles=true"));
         assertThat(names("truncated-file")).containsExactly("a.parquet:0", "a.parquet:1");
         values = values.with(Settings.FORMAT_OPTION, List.of("pathGlobFilter=[a-y].parquet"));
@@ -317,9 +317,11 @@ class OthersTablesTest extends JobTest {
     @Test
     void sparksErrorsAreToldToTheirEnd() throws IOException {
         Files.writeString(dir.resolve("input"), "a");
-        values = values.with(Settings.FORMAT, "hudi");
+        values = values.with(Settings.FORMAT, "delta");
         assertThatThrownBy(this::open)
-                .hasMessageContaining("Failed to find the data source: hudi. Make sure the provider name is correct")
+                .hasMessageStartingWith("cannot read input: " + dir.resolve("input") + " (as delta: ")
+                .hasMessageEndingWith("; check --input and --format, and bring its package for this Spark by --conf"
+                        + " spark.jars.packages)")
                 .message()
                 .doesNotContain("\n");
     }

@@ -85,7 +85,7 @@ class GenerateOptionsTest {
         assertThat(GenerateOptions.of(values).prompts().template()).contains("Sum up {text}");
         refuses(
                 least.with(Settings.PROMPT_FILE, dir + "/none.txt"),
-                "cannot read --prompt-file: " + dir + "/none.txt (a local UTF-8 text file; check the path)");
+                "file of --prompt-file not found: " + dir + "/none.txt (a local UTF-8 text file; check the path)");
     }
 
     @Test
@@ -99,7 +99,7 @@ class GenerateOptionsTest {
         assertThat(chat.variables()).containsEntry("enable_thinking", false).containsEntry("n", Arrays.asList(1, null));
         refuses(
                 least.with(Settings.CHAT_TEMPLATE, dir + "/none.jinja"),
-                "cannot read --chat-template: " + dir + "/none.jinja (a local UTF-8 text file; check the path)");
+                "file of --chat-template not found: " + dir + "/none.jinja (a local UTF-8 text file; check the path)");
         for (String bad : List.of("[1]", "yes", "{\"a\": }", "{} {}", "{\"a\"", "null", "")) {
             refuses(
                     least.with(Settings.CHAT_TEMPLATE_ARGS, bad),

@@ -75,7 +75,9 @@ public final class CudaDevices {
     public static void require() {
         if (count() == 0) {
             throw UserError.of(
-                    "no GPU", 0, "the driver sees none; see nvidia-smi and CUDA_VISIBLE_DEVICES, or use --backend cpu");
+                    "no GPU",
+                    0,
+                    "the NVIDIA driver sees none; see nvidia-smi and CUDA_VISIBLE_DEVICES, or use --backend cpu");
         }
         new CudaLibraries();
     }
