@@ -28,7 +28,7 @@ final class PlanTable {
         rows();
         lines.add("");
         String rate = plan.sample().hasOutputs() ? "output/s" : "rows/s";
-        lines.add(String.format(Locale.ROOT, LINE, "layout", rate, "finish", "GPU", "why"));
+        lines.add(String.format(Locale.ROOT, LINE, "layout", rate, "takes", "GPU", "why"));
         plan.options().forEach(option -> lines.add(line(option)));
         lines.add("");
         expectation();
@@ -87,18 +87,26 @@ final class PlanTable {
                 "tokens/s",
                 plan.sample().hasOutputs()
                         ? Figures.rate(plan.outputTokensPerS()) + " output, " + Figures.rate(plan.totalTokensPerS())
-                                + " with prompts, while generating"
-                        : Figures.rate(plan.totalTokensPerS()) + " of prompts, while scoring");
+                                + " with prompts, while generating" + coldStart()
+                        : Figures.rate(plan.totalTokensPerS()) + " of prompts, while scoring" + coldStart());
         line(
                 "finish",
                 "after " + clock(plan.cost().wallS())
-                        + (plan.calibration().isMeasured() ? "" : ", the start of Spark and engines aside"));
+                        + (plan.calibration().isMeasured()
+                                ? ", from the start of Spark to the last file"
+                                : ", the start of Spark and engines aside"));
         if (plan.devicesPerNode() > 0) {
             line("GPU-hours", Figures.rate(plan.gpuHours()));
         }
         plan.cost().usd().ifPresent(usd -> line("cost", Figures.rate(usd) + " USD"));
         plan.best().expected().flatMap(Expected::choice).ifPresent(choice -> line("batch", choice));
         line("by", plan.calibration().isMeasured() ? "a trial on what is here" : "the hardware's profile; no trial");
+    }
+
+    /** What the table of layouts leaves out. */
+    private String coldStart() {
+        double coldS = plan.calibration().coldS();
+        return coldS > 0 ? ", " + clock(coldS) + " of a slower start included" : "";
     }
 
     private void fleet(FleetForecast fleet) {

@@ -47,7 +47,7 @@ public record Planner(ModelSpec model, EngineConfig config, int maxTokens, Sampl
         Option only = new Option(
                 new Layout(plan.replicas(), plan.ranks()),
                 Optional.of(expected),
-                "as --replicas and --ranks say; on the CPU other layouts serve comparisons alone");
+                "the layout of the trial; on the CPU ranks and replicas share the same cores");
         return plan(List.of(only), 0, options, names);
     }
 
