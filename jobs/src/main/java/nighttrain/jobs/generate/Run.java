@@ -1,10 +1,13 @@
 package nighttrain.jobs.generate;
 
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.desc;
 import static org.apache.spark.sql.functions.min;
 
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import nighttrain.io.table.Summary;
 import nighttrain.io.table.SummaryFile;
 import nighttrain.jobs.cli.ExitCode;
@@ -24,6 +27,8 @@ import org.apache.spark.sql.SparkSession;
 
 /** One run of a job: Spark up, progress shown, signals heard, summary printed, Spark down. */
 final class Run {
+    private static final int MOST_KINDS = 3;
+
     private final Terminal terminal;
 
     Run(Terminal terminal) {
@@ -44,7 +49,7 @@ final class Run {
                     return stopped(report, options);
                 }
                 terminal.out().print(ClosingSummary.of(report, summary(spark, report)));
-                return exitCode(report, options, errorOfAll(spark, report));
+                return exitCode(spark, report, options);
             } catch (Exception e) { // Scala throws checked ones that no signature names
                 if (signals.received()) {
                     return ExitCode.STOPPED;
@@ -69,6 +74,22 @@ final class Run {
         return ExitCode.STOPPED;
     }
 
+    /** Rows by what they failed with, most first. */
+    private static String errors(SparkSession spark, GenerateReport report) {
+        return spark
+                .read()
+                .parquet(new Path(report.output(), "results").toString())
+                .where("error IS NOT NULL")
+                .groupBy("error")
+                .count()
+                .orderBy(desc("count"), col("error"))
+                .limit(MOST_KINDS)
+                .collectAsList()
+                .stream()
+                .map(kind -> Figures.count(kind.getLong(1)) + " " + kind.getString(0))
+                .collect(Collectors.joining(", "));
+    }
+
     /** What all rows failed with, if they all failed in one way: then it is the job's fault rather than theirs. */
     private static Optional<String> errorOfAll(SparkSession spark, GenerateReport report) {
         if (report.rows() == 0 || report.errors() < report.rows()) {
@@ -83,15 +104,18 @@ final class Run {
         return kinds.size() == 1 ? Optional.of(kinds.get(0).getString(1)) : Optional.empty();
     }
 
-    private ExitCode exitCode(GenerateReport report, GenerateOptions options, Optional<String> errorOfAll) {
+    private ExitCode exitCode(SparkSession spark, GenerateReport report, GenerateOptions options) {
+        Optional<String> errorOfAll = errorOfAll(spark, report);
         if (errorOfAll.isPresent()) {
             terminal.messages()
                     .println("every row failed, " + Figures.count(report.rows()) + " in all: " + errorOfAll.get());
         } else if (report.tooManyErrors()) {
             terminal.messages()
                     .println("too many rows failed: " + Figures.count(report.errors()) + " of "
-                            + Figures.count(report.rows()) + " (--max-row-errors allows "
-                            + options.output().maxRowErrors() + "; the results say why in error and error_message)");
+                            + Figures.count(report.rows()) + " (" + errors(spark, report) + "; --max-row-errors allows "
+                            + options.output().maxRowErrors()
+                            + "; see error_message in the results, then run these rows corrected as another job, or"
+                            + " raise --max-row-errors)");
         }
         return report.tooManyErrors() ? ExitCode.TOO_MANY_ROW_ERRORS : ExitCode.FINISHED;
     }
