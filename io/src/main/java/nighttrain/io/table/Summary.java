@@ -158,13 +158,15 @@ public record Summary(
      *
      * @param promptTokensPerS prompt tokens per second
      * @param outputTokensPerS output tokens per second
+     * @param generatingS from the first task to the last journaled row, in seconds, over which tokens are counted; 0 where a summary of
+     *     0.1.0 does not say
      * @param gpus GPUs used; 0 on CPUs
      */
-    public record Throughput(double promptTokensPerS, double outputTokensPerS, int gpus) {
+    public record Throughput(double promptTokensPerS, double outputTokensPerS, double generatingS, int gpus) {
         /** The rates of so many tokens in so many seconds; 0 where no time passed. */
         public static Throughput of(long promptTokens, long outputTokens, double seconds, int gpus) {
             double perToken = seconds > 0 ? 1 / seconds : 0;
-            return new Throughput(promptTokens * perToken, outputTokens * perToken, gpus);
+            return new Throughput(promptTokens * perToken, outputTokens * perToken, seconds, gpus);
         }
 
         public double totalTokensPerS() {

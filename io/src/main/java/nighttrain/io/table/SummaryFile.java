@@ -92,6 +92,7 @@ public final class SummaryFile {
         json.put("rows", summary.rows());
         json.put("errors", summary.errors());
         json.put("wall_s", summary.wallS());
+        json.put("generating_s", summary.throughput().generatingS());
         json.put("prompt_tokens", summary.promptTokens());
         json.put("output_tokens", summary.outputTokens());
         json.put("total_tokens", summary.totalTokens());
@@ -200,6 +201,7 @@ public final class SummaryFile {
                 new Throughput(
                         json.required("prompt_tokens_per_s").asDouble(),
                         json.required("output_tokens_per_s").asDouble(),
+                        json.path("generating_s").asDouble(),
                         json.required("gpus").asInt()),
                 new Saved(
                         json.required("cached_prompt_tokens").asLong(),
@@ -210,7 +212,7 @@ public final class SummaryFile {
                 percentiles(json.required("e2e_ms")),
                 json.required("comm_share").asDouble(),
                 json.required("layout").asText(),
-                json.path("batch").asText(), // summaries of 0.1.0 have none
+                json.path("batch").asText(), // as generating_s, summaries of 0.1.0 have none
                 json.required("architecture").asText(),
                 json.required("model_fingerprint").asText(),
                 incidents(json.required("incidents")),

@@ -82,6 +82,7 @@ class SummaryTest {
                         "rows",
                         "errors",
                         "wall_s",
+                        "generating_s",
                         "prompt_tokens",
                         "output_tokens",
                         "total_tokens",
@@ -115,6 +116,7 @@ class SummaryTest {
                         + "\"output_tokens_per_s\":{\"predicted\":25.0,\"actual\":20.0,\"ratio\":1.25},"
                         + "\"wall_s\":{\"predicted\":2.0,\"actual\":2.5,\"ratio\":0.8}}");
         assertThat(json.get("total_tokens").asLong()).isEqualTo(150);
+        assertThat(json.get("generating_s").asDouble()).isEqualTo(2);
         assertThat(json.get("prompt_tokens_per_s").asDouble()).isEqualTo(40);
         assertThat(json.get("total_tokens_per_s").asDouble()).isEqualTo(60);
         assertThat(json.get("total_tokens_per_s_per_gpu").asDouble()).isEqualTo(15);

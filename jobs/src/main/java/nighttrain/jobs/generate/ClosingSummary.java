@@ -1,6 +1,9 @@
 package nighttrain.jobs.generate;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -12,12 +15,15 @@ import nighttrain.io.table.Percentiles;
 import nighttrain.io.table.Summary;
 import nighttrain.io.table.Summary.Incidents;
 import nighttrain.io.table.Summary.Saved;
+import nighttrain.io.table.Summary.Throughput;
 import nighttrain.jobs.cli.Figures;
 import nighttrain.pipeline.GenerateReport;
 import nighttrain.pipeline.settings.Settings;
 
 /** What a finished job came to, in a few lines. */
 final class ClosingSummary {
+    private static final int MOST_LABELS = 6;
+
     private ClosingSummary() {}
 
     static String of(GenerateReport report, Summary summary) {
@@ -33,13 +39,12 @@ final class ClosingSummary {
                         "tokens/s",
                         Figures.rate(summary.throughput().promptTokensPerS()),
                         Figures.rate(summary.throughput().outputTokensPerS()),
-                        Figures.rate(summary.throughput().totalTokensPerS())),
-                row("", "TTFT", "TPOT", "E2E"),
-                row("p50", times(summary, Percentiles::p50)),
-                row("p99", times(summary, Percentiles::p99)),
+                        Figures.rate(summary.throughput().totalTokensPerS()),
+                        generating(summary.throughput())),
                 "  layout    " + summary.layout() + " (replicas x ranks), " + summary.architecture() + devices(summary),
                 "  output    " + report.output().replaceFirst("^file:(?=/)", "")
                         + " (results, metrics, summary.json, report.html)"));
+        lines.addAll(4, summary.labels().map(ClosingSummary::labels).orElseGet(() -> latency(summary)));
         incidents(summary.incidents()).ifPresent(line -> lines.add(1, line));
         copied(summary.saved()).ifPresent(line -> lines.add(lines.size() - 2, line));
         if (!summary.batch().isEmpty()) {
@@ -50,6 +55,47 @@ final class ClosingSummary {
                 .ifPresent(table -> lines.add(
                         "  table     " + table + " (" + settings.get(Settings.TABLE_MODE.name()) + ", one commit)"));
         return lines.stream().map(line -> line.stripTrailing() + "\n").collect(Collectors.joining());
+    }
+
+    private static String generating(Throughput throughput) {
+        return throughput.generatingS() > 0
+                ? "in the " + Figures.millis(throughput.generatingS() * 1000) + " of generating"
+                : "";
+    }
+
+    private static List<String> latency(Summary summary) {
+        return List.of(
+                row("", "TTFT", "TPOT", "E2E"),
+                row("p50", times(summary, Percentiles::p50)),
+                row("p99", times(summary, Percentiles::p99)));
+    }
+
+    /** Which labels rows got, and how many of them are right where that is known. */
+    private static List<String> labels(ObjectNode labels) {
+        List<String> most = labels.path("rows_by_label").properties().stream()
+                .sorted(Comparator.comparingLong(entry -> -entry.getValue().asLong()))
+                .map(entry ->
+                        entry.getKey() + " " + Figures.count(entry.getValue().asLong()))
+                .toList();
+        List<String> lines = new ArrayList<>();
+        lines.add("  labels    " + String.join(", ", most.subList(0, Math.min(MOST_LABELS, most.size())))
+                + (most.size() > MOST_LABELS ? ", " + Figures.count(most.size() - MOST_LABELS, "label") + " more" : "")
+                + (labels.path("rows_without_label").asLong() > 0
+                        ? "; none "
+                                + Figures.count(
+                                        labels.path("rows_without_label").asLong())
+                        : ""));
+        JsonNode gold = labels.path("gold");
+        if (gold.path("accuracy").isNumber()) {
+            lines.add(String.format(
+                    Locale.ROOT,
+                    "  right     %.1f %% of those with a label, as the column %s has it; macro-F1 %.3f, coverage %.1f %%",
+                    100 * gold.path("accuracy").asDouble(),
+                    gold.path("column").asText(),
+                    gold.path("macro_f1").asDouble(),
+                    100 * gold.path("coverage").asDouble()));
+        }
+        return lines;
     }
 
     private static Optional<String> copied(Saved saved) {

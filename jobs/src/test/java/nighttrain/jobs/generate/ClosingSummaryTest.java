@@ -2,6 +2,9 @@ package nighttrain.jobs.generate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Map;
 import java.util.Optional;
 import nighttrain.io.table.Percentiles;
@@ -17,6 +20,10 @@ class ClosingSummaryTest {
     private static final Summary SUMMARY = summary(Incidents.NONE, Map.of());
 
     private static Summary summary(Incidents incidents, Map<String, String> settings) {
+        return summary(incidents, Optional.empty(), settings);
+    }
+
+    private static Summary summary(Incidents incidents, Optional<ObjectNode> labels, Map<String, String> settings) {
         return new Summary(
                 500,
                 3,
@@ -34,7 +41,7 @@ class ClosingSummaryTest {
                 "parallel_track(4 tracks, D=2, mean)",
                 "f00d",
                 incidents,
-                Optional.empty(),
+                labels,
                 Optional.empty(),
                 Map.of(),
                 settings);
@@ -46,7 +53,7 @@ class ClosingSummaryTest {
             500 rows, 3 errors in 41.2 s (37 from earlier runs)
                         prompt      output      total
               tokens    61,000      12,500      73,500
-              tokens/s  1,525       313         1,838
+              tokens/s  1,525       313         1,838       in the 40.0 s of generating
                         TTFT        TPOT        E2E
               p50       12.4 ms     -           417 ms
               p99       80.0 ms     -           1.23 s
@@ -65,6 +72,19 @@ class ClosingSummaryTest {
                       incidents 1 executor lost, 9 tasks begun again, 1,031 rows begun again, 2 rows quarantined
                                 prompt\
                     """.stripTrailing());
+    }
+
+    @Test
+    void saysWhichLabelsRowsGotAndHowManyAreRight() throws JsonProcessingException {
+        ObjectNode labels = (ObjectNode) new ObjectMapper().readTree("""
+                {"rows_by_label": {"a": 1, "b": 2000, "c": 3, "d": 0, "e": 0, "f": 0, "g": 0}, "rows_without_label": 7,
+                 "gold": {"column": "right", "accuracy": 0.9876, "macro_f1": 0.5, "coverage": 0.99}}""");
+        assertThat(ClosingSummary.of(report(0, false), summary(Incidents.NONE, Optional.of(labels), Map.of())))
+                .contains("""
+                          labels    b 2,000, c 3, a 1, d 0, e 0, f 0, 1 label more; none 7
+                          right     98.8 % of those with a label, as the column right has it; macro-F1 0.500, coverage 99.0 %
+                        """)
+                .doesNotContain("TTFT");
     }
 
     @Test

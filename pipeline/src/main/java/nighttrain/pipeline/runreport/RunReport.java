@@ -19,6 +19,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
 import nighttrain.io.table.Summary;
+import nighttrain.io.table.Summary.Throughput;
 import nighttrain.pipeline.report.BarChart;
 import nighttrain.pipeline.report.BarChart.Bar;
 import nighttrain.pipeline.report.BarChart.Group;
@@ -87,7 +88,10 @@ public final class RunReport {
         List<Tile> tiles = List.of(
                 new Tile("Rows", count(summary.rows()), ""),
                 new Tile("Errors", count(summary.errors()), percent(errorShare) + " of the rows"),
-                new Tile("Duration", millis(summary.wallS() * 1000), "of the run that finished the job"),
+                new Tile(
+                        "Duration",
+                        millis(summary.wallS() * 1000),
+                        "of the run that finished the job" + generating(summary.throughput())),
                 new Tile(
                         "Prompt tokens",
                         count(summary.promptTokens()),
@@ -96,13 +100,20 @@ public final class RunReport {
                         "Output tokens",
                         count(summary.outputTokens()),
                         rate(summary.throughput().outputTokensPerS())),
-                new Tile("Found in the prefix cache", count(summary.saved().cachedPromptTokens()), "prompt tokens"),
+                new Tile(
+                        "Found in the prefix cache",
+                        count(summary.saved().cachedPromptTokens()),
+                        "prompt tokens of all requests"),
                 new Tile("Communication", percent(summary.commShare()), "of step time"));
         return new Section("In short", "", List.of(new Tiles(tiles), Table.of("", "", "", facts(summary))));
     }
 
     private static String rate(double tokensPerS) {
-        return figure(tokensPerS) + " tokens/s";
+        return figure(tokensPerS) + " tokens/s while generating";
+    }
+
+    private static String generating(Throughput throughput) {
+        return throughput.generatingS() > 0 ? ", " + millis(throughput.generatingS() * 1000) + " of it generating" : "";
     }
 
     private static Map<String, String> facts(Summary summary) {
@@ -119,7 +130,8 @@ public final class RunReport {
 
     private static String foot(Summary summary) {
         return "Written by Night Train " + summary.versions().getOrDefault("night-train", "")
-                + ". Rates are those of the run that finished the job; rows and tokens are those of the whole job.";
+                + ". Rates are tokens of the run that finished the job over its time from the first task to the last row; rows and tokens are"
+                + " those of the whole job.";
     }
 
     /** What failed, and in which words. */
