@@ -18,7 +18,7 @@ class InspectTest {
                 .contains("30,151,805,440 (60.3 GB in bf16)")
                 .contains("196,608 bytes per token in bf16")
                 .contains("6 per forward pass: 6 that the next module waits for, 0 overlapped")
-                .contains("30,720 per token and rank");
+                .contains("30,720 bytes per token and rank");
     }
 
     @Test

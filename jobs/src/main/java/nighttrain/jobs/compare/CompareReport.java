@@ -88,7 +88,7 @@ final class CompareReport {
                         "E2E p50, ms",
                         "communication",
                         "roofline",
-                        "syncs per pass")
+                        "all-reduces per pass")
                 .forEach(name -> columns.add(Column.figures(name)));
         columns.add(Column.text("why not"));
         return new Table("", columns, result.cells().stream().map(this::row).toList());
@@ -147,7 +147,7 @@ final class CompareReport {
                         Column.text("name"),
                         Column.text("architecture"),
                         Column.figures("parameters"),
-                        Column.figures("blocking syncs per pass"),
+                        Column.figures("all-reduces per pass that are waited for"),
                         Column.figures("overlapped"),
                         Column.text("directory")),
                 rows);

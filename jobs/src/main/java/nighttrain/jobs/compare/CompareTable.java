@@ -13,6 +13,12 @@ import nighttrain.jobs.compare.CompareResult.Failure;
 final class CompareTable {
     private static final String LINE = "  %-7s%-14s%9s  %-17s%-6s%7s%8s%9s%9s%7s%7s%6s";
 
+    /** What the heads of columns are short for. */
+    private static final List<String> LEGEND = List.of(
+            "  tokens/s: of output, median and range of the rounds. ratio: tokens/s by those of the first model on the first layout.",
+            "  bound: tokens/s by those of the same cell without all-reduces. TTFT, TPOT: p50. comm: share of step time in all-reduces.",
+            "  roof: least time for the tokens at the GPUs' measured rates, by the time taken. syncs: all-reduces of a forward pass.");
+
     private final CompareResult result;
 
     private CompareTable(CompareResult result) {
@@ -24,6 +30,8 @@ final class CompareTable {
         lines.add(result.comparison().title() + " (" + result.machine() + ")");
         CompareTable table = new CompareTable(result);
         result.comparison().workloads().forEach(workload -> lines.addAll(table.block(workload)));
+        lines.add("");
+        lines.addAll(LEGEND);
         lines.add("");
         Findings.of(result).forEach(finding -> lines.add("  " + finding));
         lines.add("  output    " + output + " (results, metrics, report.html)");
@@ -41,7 +49,7 @@ final class CompareTable {
                 "model",
                 "tokens/s",
                 "min - max",
-                "of 1.0",
+                "ratio",
                 "bound",
                 "/device",
                 "TTFT",

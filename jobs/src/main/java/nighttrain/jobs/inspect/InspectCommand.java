@@ -33,9 +33,8 @@ public final class InspectCommand implements Command {
     public CommandSpec spec() {
         CommandSpec command = CommandSpec.create().name("inspect");
         command.usageMessage()
-                .description(
-                        "Shows a model's architecture, its sizes by ranks and how often ranks meet, from config.json"
-                                + " alone.")
+                .description("Shows a model's architecture, sizes by ranks and all-reduces per token, from config.json"
+                        + " alone.")
                 .customSynopsis("nighttrain inspect --model DIR");
         command.addOption(OptionSpec.builder("--model")
                 .type(Path.class)
@@ -88,15 +87,15 @@ public final class InspectCommand implements Command {
             }
             line(
                     out,
-                    "syncs",
+                    "all-reduces",
                     "%d per forward pass: %d that the next module waits for, %d overlapped",
                     footprint.blockingSyncs() + footprint.overlappedSyncs(),
                     footprint.blockingSyncs(),
                     footprint.overlappedSyncs());
             line(
                     out,
-                    "sync bytes",
-                    "%,d per token and rank in bf16",
+                    "all-reduced",
+                    "%,d bytes per token and rank in bf16",
                     footprint.syncElementsPerToken() * Bfloat16.BYTES);
             out.append(String.format(
                     "%n  %5s  %16s  %9s  %14s%n",

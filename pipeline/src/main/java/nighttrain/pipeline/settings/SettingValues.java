@@ -293,5 +293,4 @@ public final class SettingValues implements Serializable {
                     unreadable);
         }
     }
-    }
 }
