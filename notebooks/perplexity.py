@@ -1,15 +1,16 @@
-"""Held-out text as prompts, and what its log-probabilities say about a model: by the engine, by transformers, in 8 bits.
+"""Held-out text as prompts, and what its log-probabilities say about a model: by the engine, by PyTorch, in 8 bits.
 
     python notebooks/perplexity.py dequantise FILE.gguf DIR         (needs pip install gguf accelerate)
-    python notebooks/perplexity.py cut TEXT.parquet FILES.md.. [--bytes 200000]
+    python notebooks/perplexity.py cut TEXT.parquet FILES.md.. [--bytes 200000] [--row-bytes 1500]
     jobs/nighttrain generate --model DIR --input TEXT.parquet --prompt-column text --output A --max-tokens 1 \\
         --prompt-logprobs --logprobs 1 --backend cpu --quantization none      and to B with fp8
     python notebooks/perplexity.py compare A B
     python notebooks/perplexity.py reference A TEXT.parquet --model DIR [--tokens 4000]
 
-`dequantise` writes what transformers reads of a GGUF as fp32. `cut` makes rows of whole lines, about 1,500 bytes each. `compare` prints both perplexities and the share of places where
-the most likely token is the same. `reference` computes the first rows by transformers (fp32, CPU, eager attention) and prints
-the largest difference of a log-probability.
+`dequantise` writes what transformers reads of a GGUF as fp32. `cut` makes rows of whole lines. `compare` prints both perplexities and the
+share of places where the most likely token is the same. `reference` computes the first rows in fp32 on the CPU, by transformers (eager
+attention) or, for wirings of `track_model.py` that transformers does not know, by that; it prints the largest difference of a
+log-probability and both losses in nats a token.
 """
 
 import argparse
@@ -19,8 +20,6 @@ from pathlib import Path
 
 import pyarrow as arrow
 import pyarrow.parquet as parquet
-
-ROW_BYTES = 1500
 
 
 def dequantise(gguf: Path, output: Path) -> dict:
@@ -39,7 +38,7 @@ def dequantise(gguf: Path, output: Path) -> dict:
     return dict(tensors=len(tensors), parameters=sum(value.numel() for value in tensors.values()))
 
 
-def cut(files: list[Path], most: int) -> list[str]:
+def cut(files: list[Path], most: int, row_bytes: int) -> list[str]:
     """Rows of whole lines; what is left of a file begins no row of the next."""
     rows, taken = [], 0
     for file in files:
@@ -48,7 +47,7 @@ def cut(files: list[Path], most: int) -> list[str]:
             if taken + len(row.encode()) >= most:
                 break
             row += line
-            if len(row.encode()) >= ROW_BYTES:
+            if len(row.encode()) >= row_bytes:
                 rows.append(row)
                 taken += len(row.encode())
                 row = ""
@@ -80,14 +79,27 @@ def compare(one: Path, other: Path) -> dict:
     return dict(tokens=len(pairs), perplexity=[first, second], ratio=second / first, top_1_agreement=same / len(pairs))
 
 
+def module(directory: Path):
+    """ids [batch, time] -> logits, in fp32."""
+    import torch
+    import track_model
+    from transformers import AutoModelForCausalLM
+
+    config = json.loads((directory / "config.json").read_text())
+    kinds = {kind["model_type"] for kind, _, _ in track_model.KINDS.values()} - {"llama"}
+    if config["model_type"] in kinds or config.get("ladder_layers") or config.get("parallel_block"):
+        return track_model.load(directory)
+    model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, attn_implementation="eager").eval()
+    return lambda ids: model(ids, use_cache=False).logits
+
+
 def reference(run: Path, text: Path, directory: Path, tokens: int) -> dict:
     import torch
-    from transformers import AutoModelForCausalLM
     from tokenizers import Tokenizer
 
     torch.set_num_threads(1)
     tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
-    model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, attn_implementation="eager").eval()
+    model = module(directory)
     ours = scores(run)
     worst, theirs, scored = 0.0, [], []
     for number, row in enumerate(parquet.read_table(text)["text"].to_pylist()):
@@ -95,15 +107,17 @@ def reference(run: Path, text: Path, directory: Path, tokens: int) -> dict:
         ids = tokenizer.encode(row).ids
         assert ids[1:] == [token["id"] for token in mine], f"row {number}: tokens differ"
         with torch.no_grad():
-            logprobs = model(torch.tensor([ids]), use_cache=False).logits[0].log_softmax(dim=-1)
+            logprobs = model(torch.tensor([ids]))[0].log_softmax(dim=-1)
         expected = logprobs[:-1].gather(1, torch.tensor(ids[1:])[:, None])[:, 0].tolist()
         worst = max(worst, *(abs(x - token["logprob"]) for x, token in zip(expected, mine)))
         theirs += expected
         scored += [token["logprob"] for token in mine]
         if len(theirs) >= tokens:
             break
-    perplexities = [math.exp(-sum(values) / len(values)) for values in (scored, theirs)]
-    return dict(tokens=len(theirs), largest_difference=worst, perplexity=perplexities)
+    losses = [-sum(values) / len(values) for values in (scored, theirs)]
+    return dict(
+        tokens=len(theirs), largest_difference=worst, loss=losses, perplexity=[math.exp(loss) for loss in losses]
+    )
 
 
 def main() -> None:
@@ -116,6 +130,7 @@ def main() -> None:
     verb.add_argument("output", type=Path)
     verb.add_argument("files", type=Path, nargs="+")
     verb.add_argument("--bytes", type=int, default=200_000)
+    verb.add_argument("--row-bytes", type=int, default=1500, help="the least of a row")
     verb = verbs.add_parser("compare")
     verb.add_argument("one", type=Path)
     verb.add_argument("other", type=Path)
@@ -128,7 +143,7 @@ def main() -> None:
     if arguments.verb == "dequantise":
         print(json.dumps(dequantise(arguments.gguf, arguments.output)))
     elif arguments.verb == "cut":
-        rows = cut(arguments.files, arguments.bytes)
+        rows = cut(arguments.files, arguments.bytes, arguments.row_bytes)
         parquet.write_table(arrow.table({"text": rows}), arguments.output)
         print(json.dumps(dict(rows=len(rows), bytes=sum(len(row.encode()) for row in rows))))
     elif arguments.verb == "compare":

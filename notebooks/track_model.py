@@ -82,6 +82,10 @@ class ModelConfig:
     @staticmethod
     def from_json(fields: dict) -> "ModelConfig":
         kind = fields["model_type"]
+        rope = fields.get("rope_parameters") or fields.get("rope_scaling") or {}
+        if rope.get("rope_type", "default") != "default":
+            raise ValueError(f"rope_type: {rope['rope_type']} (only default)")
+        fields = fields | rope
         known = {name: fields[name] for name in ModelConfig.__annotations__ if name in fields}
         if kind == "laneformer":
             lanes = fields["num_lanes"]
