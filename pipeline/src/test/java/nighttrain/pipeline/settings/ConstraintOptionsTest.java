@@ -60,7 +60,7 @@ class ConstraintOptionsTest {
         refuses(least.with(Settings.CHOICES, List.of("a", "a")), "choice given twice: a");
         refuses(least.with(Settings.JSON_SCHEMA, "{\"not\":{}}"), "unsupported keyword in the JSON schema at #: not");
         refuses(least.with(Settings.JSON_SCHEMA, "{"), "JSON schema that is not JSON: {");
-        refuses(least.with(Settings.JSON_SCHEMA, "nowhere.json"), "cannot read --json-schema: nowhere.json");
+        refuses(least.with(Settings.JSON_SCHEMA, "nowhere.json"), "file of --json-schema not found: nowhere.json");
     }
 
     private static void refuses(SettingValues values, String message) {
