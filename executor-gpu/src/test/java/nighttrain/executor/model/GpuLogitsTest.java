@@ -25,6 +25,11 @@ import org.junit.jupiter.params.provider.MethodSource;
 class GpuLogitsTest {
     private static final CudaBackend GPUS = new CudaBackend();
 
+    /** Passes whose results are rounded: enough for most models; where few tokens change their experts, the rare ones count. */
+    private static final int FEW = 8;
+
+    private static final int MANY = 64;
+
     static Stream<Arguments> shapesAndRanks() {
         return Stream.of(Shapes.values()).flatMap(shape -> Stream.of(1, 2, 4).map(ranks -> Arguments.of(shape, ranks)));
     }
@@ -70,10 +75,13 @@ class GpuLogitsTest {
         boolean fp8 = checkpoint.spec().weights() == WeightFormat.Choice.FP8;
         float[] expected =
                 DecoderHarness.logits(checkpoint, fp8 ? ranks : 1, ids); // a rank's rows have scales of their own
-        LogitErrors rounded = LogitErrors.ofRounding(checkpoint, ranks, expected, ids);
         float[] actual = DecoderHarness.logits(checkpoint, GPUS.open(ranks), ids);
         assertThat(actual).hasSameSizeAs(expected).doesNotContain(Float.NaN);
         LogitErrors errors = LogitErrors.of(expected, actual, ids.length);
+        LogitErrors rounded = LogitErrors.ofRounding(checkpoint, ranks, FEW, expected, ids);
+        if (!errors.isWithin(rounded, RoundedDevice.SLACK)) {
+            rounded = LogitErrors.ofRounding(checkpoint, ranks, MANY, expected, ids);
+        }
         assertThat(errors.whole()).as("of all logits").isLessThan(RoundedDevice.SLACK * rounded.whole());
         assertThat(errors.median()).as("of a token in the middle").isLessThan(RoundedDevice.SLACK * rounded.median());
     }

@@ -11,8 +11,6 @@ import nighttrain.io.checkpoint.Checkpoint;
  * @param median over the vocabulary of the token that half of the others exceed
  */
 record LogitErrors(double whole, double median) {
-    private static final int SEEDS = 8;
-
     static LogitErrors of(float[] expected, float[] actual, int tokens) {
         int vocabulary = expected.length / tokens;
         double[] byToken = IntStream.range(0, tokens)
@@ -24,13 +22,17 @@ record LogitErrors(double whole, double median) {
         return new LogitErrors(relative(expected, actual), byToken[tokens / 2]);
     }
 
-    /** The largest of passes on {@code ranks} ranks whose results are rounded to bf16. */
-    static LogitErrors ofRounding(Checkpoint checkpoint, int ranks, float[] expected, int... ids) {
-        return RoundedDevice.logits(checkpoint, ranks, SEEDS, ids).stream()
+    /** The largest of {@code seeds} passes on {@code ranks} ranks whose results are rounded to bf16. */
+    static LogitErrors ofRounding(Checkpoint checkpoint, int ranks, int seeds, float[] expected, int... ids) {
+        return RoundedDevice.logits(checkpoint, ranks, seeds, ids).stream()
                 .map(rounded -> of(expected, rounded, ids.length))
                 .reduce(
                         new LogitErrors(0, 0),
                         (a, b) -> new LogitErrors(Math.max(a.whole, b.whole), Math.max(a.median, b.median)));
+    }
+
+    boolean isWithin(LogitErrors limit, double slack) {
+        return whole < slack * limit.whole && median < slack * limit.median;
     }
 
     private static double relative(float[] expected, float[] actual) {

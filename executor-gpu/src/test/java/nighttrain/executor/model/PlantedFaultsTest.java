@@ -58,7 +58,7 @@ class PlantedFaultsTest {
         RandomCheckpoint checkpoint = RandomCheckpoint.of(shape.model());
         float[] expected = DecoderHarness.logits(checkpoint, 2, ids);
         float[] spoiled = DecoderHarness.logits(checkpoint, 2, device -> new WrongSlice(device), ids);
-        double rounded = LogitErrors.ofRounding(checkpoint, 2, expected, ids).median();
+        double rounded = LogitErrors.ofRounding(checkpoint, 2, 8, expected, ids).median();
         assertThat(rounded).isBetween(1e-3, 0.2);
         assertThat(LogitErrors.of(expected, spoiled, ids.length).median()).isGreaterThan(3 * rounded);
     }
