@@ -63,10 +63,12 @@ public final class Main {
                 throw UserError.of(
                         "missing command", "nighttrain", "give one, such as generate; see nighttrain --help");
             }
-            SparkVersion.require();
             String word = parsed.subcommand().commandSpec().name();
             for (Command command : known) {
                 if (command.spec().name().equals(word)) {
+                    if (command.usesSpark()) {
+                        SparkVersion.require();
+                    }
                     return command.run(parsed.subcommand());
                 }
             }

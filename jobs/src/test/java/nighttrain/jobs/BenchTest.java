@@ -5,9 +5,14 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.File;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import nighttrain.jobs.cli.ExitCode;
 import nighttrain.jobs.cli.Figures;
 import org.junit.jupiter.api.BeforeAll;
@@ -121,16 +126,24 @@ class BenchTest {
                         + Figures.millis(json.at("/median/ttft_p50_ms").asDouble()));
     }
 
+    /** A GPU node for a measurement gets the engine's jars alone. */
     @Test
-    void startsNoSpark() throws Exception {
-        System.setProperty("spark.extraListeners", "none"); // a class that Spark would miss when it starts
-        try {
-            Outcome outcome = bench(
-                    TinyModel.in(folder.resolve("alone")),
-                    "--num-prompts 1 --input-len 4 --output-len 1 --warmup 0 --repeat 1");
-            assertThat(outcome.exitCode()).isEqualTo(ExitCode.FINISHED);
-        } finally {
-            System.clearProperty("spark.extraListeners");
+    void needsNoSparkOnTheClassPath() throws Exception {
+        String all = System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
+        String without = Stream.of(all.split(File.pathSeparator))
+                .filter(entry -> !Path.of(entry).getFileName().toString().matches("(spark|scala|hadoop)-.*"))
+                .collect(Collectors.joining(File.pathSeparator));
+        String options = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 --add-modules=jdk.incubator.vector"
+                + " -Dlog4j2.configurationFile=nighttrain-log4j2.properties -Dnighttrain.log=bench.log -cp " + without
+                + " nighttrain.jobs.Main bench --load-format dummy --backend cpu --threads 1 --num-prompts 1 --input-len 4"
+                + " --output-len 1 --warmup 0 --repeat 1 --model " + TinyModel.in(folder.resolve("alone"));
+        List<String> command =
+                Stream.concat(Stream.of("java"), Stream.of(options.split(" "))).toList();
+        try (CommandProcess bench = CommandProcess.start(folder, Map.of(), command)) {
+            assertThat(bench.await(Duration.ofSeconds(50)))
+                    .as("%s", bench.messages())
+                    .isEqualTo(ExitCode.FINISHED.code());
+            assertThat(bench.out()).contains("1 prompt of 4 tokens in, 1 out");
         }
     }
 

@@ -42,6 +42,11 @@ public final class BenchCommand implements Command {
     }
 
     @Override
+    public boolean usesSpark() {
+        return false;
+    }
+
+    @Override
     public ExitCode run(ParseResult given) throws InterruptedException {
         BenchOptions options = BenchOptions.of(SettingOptions.given(given, BenchOptions.all()));
         Optional<JsonOutput> file = JsonOutput.of(given);

@@ -8,5 +8,10 @@ import picocli.CommandLine.ParseResult;
 public interface Command {
     CommandSpec spec();
 
+    /** Where not, it runs without Spark on the class path. */
+    default boolean usesSpark() {
+        return true;
+    }
+
     ExitCode run(ParseResult given) throws IOException, InterruptedException;
 }

@@ -47,6 +47,11 @@ public final class InspectCommand implements Command {
     }
 
     @Override
+    public boolean usesSpark() {
+        return false;
+    }
+
+    @Override
     public ExitCode run(ParseResult given) {
         Path model = given.matchedOptionValue("--model", Path.of("."));
         try (Checkpoint shape = Checkpoints.dummy(model)) {
