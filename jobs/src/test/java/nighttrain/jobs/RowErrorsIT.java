@@ -58,8 +58,8 @@ class RowErrorsIT {
                 .last() // after the progress of a slow machine
                 .isEqualTo(
                         "too many rows failed: 4 of 6 (2 prompt_too_long, 1 empty_prompt, 1 null_prompt; --max-row-errors allows 5%;"
-                                + " see error_message in the results, then run these rows corrected as another job, or raise"
-                                + " --max-row-errors)");
+                                + " see error_message in the results, then try these rows again with --retry-errors, run them"
+                                + " corrected as another job, or raise --max-row-errors)");
     }
 
     @Test

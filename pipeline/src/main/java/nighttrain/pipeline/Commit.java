@@ -39,7 +39,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Turns the journal of a job into what users read. A kill is safe at any point: files take their names when they are whole, a table
- * gets all rows in one commit that is made once, the summary is written last, and the journal is deleted after it. So the next run finds either a complete job or the whole journal.
+ * gets all rows in one commit that is made once, the summary is written last, and the journal is deleted after it, unless too many rows failed. So the next run finds either a complete job or the
+ * whole journal.
  */
 final class Commit {
     private static final Logger LOG = LoggerFactory.getLogger(Commit.class);
@@ -121,9 +122,10 @@ final class Commit {
                 job.options().settings().asText());
         draw(summary, findings, figures, engineSums);
         SummaryFile.write(folder.fs(), folder.summary(), summary);
-        folder.tidy();
-        return GenerateReport.of(
+        GenerateReport report = GenerateReport.of(
                 folder, summary, earlier.outputs(), job.options().output().maxRowErrors());
+        folder.tidy(report.tooManyErrors());
+        return report;
     }
 
     private void writeToTable(long rows) {

@@ -56,7 +56,7 @@ record FinishedJob(SparkSession spark, PreparedJob job, Summary summary) {
             Map<String, String> settings = new LinkedHashMap<>(summary.settings());
             settings.put(Settings.REVIEW.name(), asked(Settings.REVIEW).orElseThrow());
             SummaryFile.write(folder.fs(), folder.summary(), summary.with(settings));
-            folder.tidy();
+            folder.tidy(folder.hasJournal());
         }
     }
 

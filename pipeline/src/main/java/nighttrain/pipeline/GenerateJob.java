@@ -70,6 +70,7 @@ public final class GenerateJob {
                 job.folder().clear();
             }
             job.folder().write(job.fingerprint());
+            job.forgetErrors();
             return new GenerateRun(spark, job, engines, lock.run(), startNanos, progress).run();
         } catch (Exception | FSError failed) { // Scala throws checked exceptions that no signature names
             RunFault.throwIfBehind(failed);

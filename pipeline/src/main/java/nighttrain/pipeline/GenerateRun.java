@@ -25,6 +25,7 @@ import nighttrain.pipeline.progress.LengthsExpected;
 import nighttrain.pipeline.read.PromptTable;
 import nighttrain.pipeline.resume.CompletedRows;
 import nighttrain.pipeline.resume.Duplicates;
+import nighttrain.pipeline.resume.ForgottenErrors;
 import nighttrain.pipeline.resume.JournalTable;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
@@ -73,7 +74,7 @@ final class GenerateRun {
         // Once per run: the configuration is large, and every task needs it.
         Broadcast<SerializableConfiguration> hadoop = JavaSparkContext.fromSparkContext(spark.sparkContext())
                 .broadcast(new SerializableConfiguration(spark.sessionState().newHadoopConf()));
-        JournalTable journal = new JournalTable(spark, job.folder().journal(), hadoop);
+        JournalTable journal = new JournalTable(spark, job.folder(), hadoop);
 
         tellLengths();
         PromptTable table = PromptTable.of(
@@ -183,8 +184,9 @@ final class GenerateRun {
     }
 
     private void pass(RunContext run, boolean isolated, long endMs, Dataset<Row> partitioned) {
-        TaskSpec.Pass pass =
-                new TaskSpec.Pass(isolated, AttemptCounts.in(job.folder().journal(), ""), endMs);
+        ForgottenErrors forgotten = ForgottenErrors.of(job.folder());
+        AttemptCounts attempts = AttemptCounts.in(job.folder().journal(), "", file -> !forgotten.covers(file));
+        TaskSpec.Pass pass = new TaskSpec.Pass(isolated, attempts, endMs);
         GenerateStage stage = new GenerateStage(
                 spark,
                 job.folder().scratch(runId, "ordered"),

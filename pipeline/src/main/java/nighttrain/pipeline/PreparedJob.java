@@ -13,8 +13,10 @@ import nighttrain.pipeline.job.JobFingerprints;
 import nighttrain.pipeline.job.JobFolder;
 import nighttrain.pipeline.read.InputColumns;
 import nighttrain.pipeline.read.InputSource;
+import nighttrain.pipeline.resume.ForgottenErrors;
 import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.Settings;
+import nighttrain.pipeline.settings.Settings.TableMode;
 import nighttrain.pipeline.write.ResultColumns;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
@@ -73,12 +75,52 @@ record PreparedJob(
         if (folder.fingerprint().isPresent() && !replaces) {
             job.refuseToResume(changes);
         }
+        if (options.output().retryErrors() && !replaces) {
+            job.refuseToForgetErrors();
+        }
         return job;
     }
 
-    /** Whether an earlier run finished it. */
+    /** Whether an earlier run finished it, and there is nothing to try again. */
     boolean isComplete() {
+        return isFinished() && !reopens();
+    }
+
+    private boolean isFinished() {
         return !replaces && folder.isComplete();
+    }
+
+    /** Whether rows are to be tried again that failed in a finished job. */
+    private boolean reopens() {
+        return options.output().retryErrors() && isFinished() && failedRows() > 0;
+    }
+
+    private long failedRows() {
+        return SummaryFile.read(folder.fs(), folder.summary()).errors();
+    }
+
+    /** From now on failed rows of earlier runs are not finished, if that is asked for. */
+    void forgetErrors() {
+        if (options.output().retryErrors()) {
+            ForgottenErrors.add(folder);
+            folder.reopen();
+        }
+    }
+
+    private void refuseToForgetErrors() {
+        if (reopens() && !folder.hasJournal()) {
+            throw UserError.of(
+                    "cannot try failed rows again",
+                    failedRows(),
+                    "as few as --max-row-errors allows, so the job is finished and its journal deleted; run the rows with an error in "
+                            + folder.results() + " as another job");
+        }
+        if (folder.hasCommit() && options.settings().get(Settings.TABLE_MODE) == TableMode.APPEND) {
+            throw UserError.of(
+                    "cannot try failed rows again",
+                    options.settings().find(Settings.OUTPUT_TABLE).orElse("output table"),
+                    "an earlier run may have appended them there; select the rows with an error and run them as another job");
+        }
     }
 
     /**

@@ -114,8 +114,8 @@ final class Run {
                     .println("too many rows failed: " + Figures.count(report.errors()) + " of "
                             + Figures.count(report.rows()) + " (" + errors(spark, report) + "; --max-row-errors allows "
                             + options.output().maxRowErrors()
-                            + "; see error_message in the results, then run these rows corrected as another job, or"
-                            + " raise --max-row-errors)");
+                            + "; see error_message in the results, then try these rows again with --retry-errors, run"
+                            + " them corrected as another job, or raise --max-row-errors)");
         }
         return report.tooManyErrors() ? ExitCode.TOO_MANY_ROW_ERRORS : ExitCode.FINISHED;
     }

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 import nighttrain.io.UserError;
 import nighttrain.io.journal.Journal;
 import org.apache.hadoop.conf.Configuration;
@@ -22,6 +23,8 @@ import org.apache.hadoop.fs.Path;
  */
 public record JobFolder(FileSystem fs, Path output) {
     private static final String INNER = "_nighttrain";
+    private static final String SCRATCH_PREFIX = "tmp-";
+    private static final String COMMIT = "commit";
     private static final String CLAIM_PREFIX = "lock-";
     private static final String CLAIM_SUFFIX = ".json";
     private static final Set<String> OURS =
@@ -101,6 +104,16 @@ public record JobFolder(FileSystem fs, Path output) {
         return name.startsWith(CLAIM_PREFIX) && name.endsWith(CLAIM_SUFFIX);
     }
 
+    /** Whether there are any: an unfinished job has them, and one that ended with too many failed rows. */
+    public boolean hasJournal() {
+        return Files.unchecked(() -> fs.exists(journal().dir()));
+    }
+
+    /** Which runs' failed rows are to be tried again. */
+    public Path forgottenErrors() {
+        return inner("forgotten-errors");
+    }
+
     /** Input as Parquet, where it was not. */
     public Path staged() {
         return inner("staged");
@@ -118,18 +131,23 @@ public record JobFolder(FileSystem fs, Path output) {
 
     /** A place for files that take their final name when they are whole. */
     public Path scratch(String runId, String what) {
-        return new Path(inner("tmp-" + runId), what);
+        return new Path(inner(SCRATCH_PREFIX + runId), what);
     }
 
     /** What the job's commit to a table is called: however often it is tried, until the job is done; {@code otherwise} at first. */
     public String commitName(String otherwise) {
-        Path file = inner("commit");
+        Path file = inner(COMMIT);
         return Files.unchecked(() -> {
             if (!fs.exists(file)) {
                 Files.write(fs, file, otherwise);
             }
             return Files.read(fs, file);
         });
+    }
+
+    /** Whether a commit to a table may have been made. */
+    public boolean hasCommit() {
+        return Files.unchecked(() -> fs.exists(inner(COMMIT)));
     }
 
     /** Whether an earlier run finished the job. */
@@ -194,29 +212,40 @@ public record JobFolder(FileSystem fs, Path output) {
                     fs.delete(child.getPath(), true);
                 }
             }
-            clearInner();
+            clearInner(name -> true);
             return null;
         });
     }
 
-    /** Deletes what only an unfinished job needs, and the checksum that Hadoop keeps of a local summary. */
-    public void tidy() {
+    /**
+     * Deletes what only an unfinished job needs, and the checksum that Hadoop keeps of a local summary; {@code reopens}: the job may be taken up
+     * again, so its journal and what belongs to it stay.
+     */
+    public void tidy(boolean reopens) {
         Files.unchecked(() -> {
-            clearInner();
+            clearInner(name -> !reopens || name.startsWith(SCRATCH_PREFIX));
             Files.dropChecksum(fs, summary());
             return null;
         });
     }
 
-    /** All but the job's name and the claims: those are their runs' own. */
-    private void clearInner() throws IOException {
+    /** Makes a finished job an unfinished one, which will commit anew. What users read of it stays until it is finished again. */
+    public void reopen() {
+        Files.unchecked(() -> {
+            fs.delete(inner(COMMIT), false);
+            return fs.delete(summary(), false);
+        });
+    }
+
+    /** All that {@code chosen} names but the job's name and the claims: those are their runs' own. */
+    private void clearInner(Predicate<String> chosen) throws IOException {
         Path inner = new Path(output, INNER);
         if (!fs.exists(inner)) {
             return;
         }
         for (FileStatus child : fs.listStatus(inner)) {
             String name = child.getPath().getName();
-            if (!name.equals(jobFile().getName()) && !isClaim(name) && !name.startsWith(".")) {
+            if (!name.equals(jobFile().getName()) && !isClaim(name) && !name.startsWith(".") && chosen.test(name)) {
                 fs.delete(child.getPath(), true);
             }
         }

@@ -17,6 +17,8 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import nighttrain.io.Causes;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.monitor.PeriodicTask;
@@ -246,6 +248,7 @@ public final class JobLock implements AutoCloseable {
     public static final class RunId {
         private static final DateTimeFormatter TIME =
                 DateTimeFormatter.ofPattern("yyyyMMdd'T'HHmmssSSS").withZone(ZoneOffset.UTC);
+        private static final Pattern ID = Pattern.compile("\\d{8}T\\d{9}-[0-9a-f]{6}");
         private static final SecureRandom RANDOM = new SecureRandom();
 
         private RunId() {}
@@ -253,6 +256,12 @@ public final class JobLock implements AutoCloseable {
         /** One that nobody had before: {@code 20261122T081500123-9f3a01}. */
         public static String next() {
             return TIME.format(Instant.now()) + "-" + String.format("%06x", RANDOM.nextInt(1 << 24));
+        }
+
+        /** The one in the name of a file that its run wrote; all of the name where none is in it. */
+        public static String in(String fileName) {
+            Matcher id = ID.matcher(fileName);
+            return id.find() ? id.group() : fileName;
         }
     }
 }

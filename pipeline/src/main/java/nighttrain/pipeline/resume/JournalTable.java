@@ -15,6 +15,7 @@ import nighttrain.io.rows.MetricsRow;
 import nighttrain.io.rows.ResultRow;
 import nighttrain.io.rows.RowType;
 import nighttrain.io.rows.RowType.ColumnType;
+import nighttrain.pipeline.job.JobFolder;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -49,12 +50,14 @@ public final class JournalTable {
 
     private final SparkSession spark;
     private final Journal journal;
+    private final ForgottenErrors forgotten;
     private final Broadcast<SerializableConfiguration> hadoop;
 
-    /** {@code hadoop}: how tasks reach the journal's files. */
-    public JournalTable(SparkSession spark, Journal journal, Broadcast<SerializableConfiguration> hadoop) {
+    /** Of a job; {@code hadoop}: how tasks reach the journal's files. */
+    public JournalTable(SparkSession spark, JobFolder folder, Broadcast<SerializableConfiguration> hadoop) {
         this.spark = spark;
-        this.journal = journal;
+        this.journal = folder.journal();
+        this.forgotten = ForgottenErrors.of(folder);
         this.hadoop = hadoop;
     }
 
@@ -65,11 +68,18 @@ public final class JournalTable {
 
     /** Finished rows. A row that two runs finished is there twice. */
     public Dataset<Row> results() {
+        List<FileStatus> files = journal.resultFiles();
+        List<FileStatus> older = forgotten.covered(files);
+        Dataset<Row> results =
+                results(files.stream().filter(file -> !older.contains(file)).toList());
+        return older.isEmpty()
+                ? results
+                : results.union(results(older).filter(col("error").isNull()));
+    }
+
+    private Dataset<Row> results(List<FileStatus> files) {
         Broadcast<SerializableConfiguration> conf = hadoop;
-        return read(
-                journal.resultFiles(),
-                RESULTS,
-                file -> rows(ResultRow.TYPE, Journal.read(fileSystem(file, conf), new Path(file))));
+        return read(files, RESULTS, file -> rows(ResultRow.TYPE, Journal.read(fileSystem(file, conf), new Path(file))));
     }
 
     /** The prompts that are not finished yet. */

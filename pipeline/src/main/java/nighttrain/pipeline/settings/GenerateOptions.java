@@ -210,6 +210,7 @@ public record GenerateOptions(
      * @param overwrite delete an earlier run's output first
      * @param overwriteOther delete it where it is another job's
      * @param resume go on with an unfinished earlier run
+     * @param retryErrors try its failed rows again, also where it finished the job
      * @param maxRowErrors how many rows may fail
      */
     public record OutputOptions(
@@ -219,6 +220,7 @@ public record GenerateOptions(
             boolean overwrite,
             boolean overwriteOther,
             boolean resume,
+            boolean retryErrors,
             MaxRowErrors maxRowErrors) {
         public OutputOptions {
             keepColumns = List.copyOf(keepColumns);
@@ -244,6 +246,7 @@ public record GenerateOptions(
                     values.get(Settings.OVERWRITE),
                     values.get(Settings.OVERWRITE_OTHER),
                     values.get(Settings.RESUME),
+                    values.get(Settings.RETRY_ERRORS),
                     values.get(Settings.MAX_ROW_ERRORS));
         }
     }

@@ -417,6 +417,14 @@ public final class Settings {
             NONE);
     public static final Setting<Boolean> RESUME =
             of("resume", SWITCH, true, "", "resume an earlier run of the same job", OUTPUT, NONE);
+    public static final Setting<Boolean> RETRY_ERRORS = of(
+            "retryErrors",
+            SWITCH,
+            false,
+            "",
+            "try the rows again that failed in earlier runs of the same job",
+            OUTPUT,
+            NONE);
     public static final Setting<MaxRowErrors> MAX_ROW_ERRORS = of(
             "maxRowErrors",
             MaxRowErrors.TYPE,

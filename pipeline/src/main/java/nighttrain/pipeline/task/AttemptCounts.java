@@ -5,6 +5,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 import nighttrain.io.journal.AttemptLog;
 import nighttrain.io.journal.AttemptLog.RowAttempt;
 import nighttrain.io.journal.Journal;
@@ -46,11 +47,12 @@ public record AttemptCounts(Map<PromptRow.Key, Count> counts) implements Seriali
         counts = Map.copyOf(counts);
     }
 
-    /** From the logs of attempts whose name begins with {@code writers}. */
-    public static AttemptCounts in(Journal journal, String writers) {
+    /** From the logs of attempts whose name begins with {@code writers}, of those files that are {@code counted}. */
+    public static AttemptCounts in(Journal journal, String writers, Predicate<Path> counted) {
         Map<PromptRow.Key, Count> counts = new HashMap<>();
         Map<String, Map<PromptRow.Key, RowAttempt>> attempts = new LinkedHashMap<>();
-        for (Path file : AttemptLog.files(journal, writers)) {
+        for (Path file :
+                AttemptLog.files(journal, writers).stream().filter(counted).toList()) {
             String name = file.getName();
             List<RowAttempt> rows = AttemptLog.read(journal.fs(), file);
             // An attempt that crashes while it replaces its file leaves two. It attempted each row once.

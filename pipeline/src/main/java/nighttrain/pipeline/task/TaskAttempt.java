@@ -35,7 +35,9 @@ record TaskAttempt(RunContext run, Pass pass, TaskContext task) {
 
     /** All earlier attempts at the task's rows. */
     AttemptCounts attempts() {
-        return isFirst() ? pass.attempts() : pass.attempts().plus(AttemptCounts.in(run.journal(), taskName()));
+        return isFirst()
+                ? pass.attempts()
+                : pass.attempts().plus(AttemptCounts.in(run.journal(), taskName(), file -> true));
     }
 
     AttemptLog attemptLog() {

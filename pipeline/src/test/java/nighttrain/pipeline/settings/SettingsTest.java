@@ -75,6 +75,7 @@ class SettingsTest {
         --overwrite false
         --overwrite-other false
         --resume true
+        --retry-errors false
         --max-row-errors 5%
         --deadline
         --plan
