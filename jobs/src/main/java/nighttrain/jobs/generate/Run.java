@@ -1,12 +1,13 @@
 package nighttrain.jobs.generate;
 
 import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.count;
 import static org.apache.spark.sql.functions.desc;
+import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.min;
 
 import java.io.IOException;
 import java.util.List;
-import java.util.Optional;
 import java.util.stream.Collectors;
 import nighttrain.io.table.Summary;
 import nighttrain.io.table.SummaryFile;
@@ -74,49 +75,36 @@ final class Run {
         return ExitCode.STOPPED;
     }
 
-    /** Rows by what they failed with, most first. */
-    private static String errors(SparkSession spark, GenerateReport report) {
-        return spark
-                .read()
-                .parquet(new Path(report.output(), "results").toString())
-                .where("error IS NOT NULL")
-                .groupBy("error")
-                .count()
-                .orderBy(desc("count"), col("error"))
-                .limit(MOST_KINDS)
-                .collectAsList()
-                .stream()
-                .map(kind -> Figures.count(kind.getLong(1)) + " " + kind.getString(0))
-                .collect(Collectors.joining(", "));
-    }
-
-    /** What all rows failed with, if they all failed in one way: then it is the job's fault rather than theirs. */
-    private static Optional<String> errorOfAll(SparkSession spark, GenerateReport report) {
-        if (report.rows() == 0 || report.errors() < report.rows()) {
-            return Optional.empty();
-        }
-        List<Row> kinds = spark.read()
-                .parquet(new Path(report.output(), "results").toString())
-                .groupBy("error")
-                .agg(min("error_message"))
-                .limit(2)
-                .collectAsList();
-        return kinds.size() == 1 ? Optional.of(kinds.get(0).getString(1)) : Optional.empty();
-    }
-
     private ExitCode exitCode(SparkSession spark, GenerateReport report, GenerateOptions options) {
-        Optional<String> errorOfAll = errorOfAll(spark, report);
-        if (errorOfAll.isPresent()) {
+        boolean allFailed = report.rows() > 0 && report.errors() == report.rows();
+        List<Row> kinds = allFailed || report.tooManyErrors() ? errors(spark, report) : List.of();
+        if (allFailed && kinds.size() == 1) { // the job's fault rather than theirs
             terminal.messages()
-                    .println("every row failed, " + Figures.count(report.rows()) + " in all: " + errorOfAll.get());
+                    .println("every row failed, " + Figures.count(report.rows()) + " in all: "
+                            + kinds.get(0).getString(2));
         } else if (report.tooManyErrors()) {
+            String most = kinds.stream()
+                    .map(kind -> Figures.count(kind.getLong(1)) + " " + kind.getString(0))
+                    .collect(Collectors.joining(", "));
             terminal.messages()
                     .println("too many rows failed: " + Figures.count(report.errors()) + " of "
-                            + Figures.count(report.rows()) + " (" + errors(spark, report) + "; --max-row-errors allows "
+                            + Figures.count(report.rows()) + " (" + most + "; --max-row-errors allows "
                             + options.output().maxRowErrors()
                             + "; see error_message in the results, then try these rows again with --retry-errors, run"
                             + " them corrected as another job, or raise --max-row-errors)");
         }
         return report.tooManyErrors() ? ExitCode.TOO_MANY_ROW_ERRORS : ExitCode.FINISHED;
+    }
+
+    /** What rows failed with, how many, and one's message; the most first. */
+    private static List<Row> errors(SparkSession spark, GenerateReport report) {
+        return spark.read()
+                .parquet(new Path(report.output(), "results").toString())
+                .where("error IS NOT NULL")
+                .groupBy("error")
+                .agg(count(lit(1)).as("rows"), min("error_message"))
+                .orderBy(desc("rows"), col("error"))
+                .limit(MOST_KINDS)
+                .collectAsList();
     }
 }
