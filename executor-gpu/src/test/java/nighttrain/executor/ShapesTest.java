@@ -122,6 +122,19 @@ class ShapesTest {
         assertThat(flops / 2).isCloseTo(3.353e9 - 151_936 * 2048, withinPercentage(1));
     }
 
+    /** Twelve of gpt-oss' 24 layers see 128 positions; the other twelve see all. */
+    @Test
+    void rooflineCountsNoPositionsOutsideAWindow() {
+        ModelSpec model = shape("gpt-oss-20b");
+        double positions = 12 * 256 * (1_024 - 128);
+        Roofline bytes = new Roofline(model, 1, new PeakRates(1, 1e30));
+        assertThat(bytes.seconds(Roofline.Step.decode(256, 1_024)) - bytes.seconds(Roofline.Step.decode(256, 128)))
+                .isCloseTo(positions * 2 * 8 * 64 * 2, withinPercentage(0.01));
+        Roofline flops = new Roofline(model, 1, new PeakRates(1e30, 1));
+        assertThat(flops.seconds(Roofline.Step.decode(256, 1_024)) - flops.seconds(Roofline.Step.decode(256, 128)))
+                .isCloseTo(positions * 4 * 64 * 64, withinPercentage(0.01));
+    }
+
     /** Its hidden and MLP sizes are those that give the published number of parameters. */
     @Test
     void laneformer2bHasItsPublishedParameters() {

@@ -93,11 +93,23 @@ record AttentionBlock(Attention spec, Placement placement, AttentionShape shape,
                 cached(0, tracks * step.tokens() * 2.0 * (queries + keys), tracks * step.tokens() * 2 * keys),
                 Operation.memory(tracks, spec.normsAllHeads() ? step.tokens() * 2.0 * (queries + keys) : 0),
                 cached(
-                        4 * tracks * step.pairs() * queries,
+                        4 * tracks * pairs(step) * queries,
                         2.0 * tracks * step.tokens() * queries,
-                        tracks * 2 * step.keys() * keys),
+                        tracks * 2 * positions(step) * keys),
                 Operation.memory(tracks, spec.projections().gate().isPresent() ? step.tokens() * 3.0 * queries : 0),
                 ends.last(tracks, step.tokens()));
+    }
+
+    /** Of a token and a position that it sees: no more than the window a token. */
+    private double pairs(StepSize step) {
+        return spec.window() == 0 ? step.pairs() : Math.min(step.pairs(), (double) step.tokens() * spec.window());
+    }
+
+    /** Whose keys and values are read: of a sequence no more than its tokens in the step and the window before the first of them. */
+    private double positions(StepSize step) {
+        return spec.window() == 0
+                ? step.keys()
+                : Math.min(step.keys(), step.tokens() + step.sequences() * (spec.window() - 1.0));
     }
 
     /** {@code kept}: elements of keys and values that are read or written. */
