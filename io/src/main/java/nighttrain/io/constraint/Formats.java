@@ -4,7 +4,10 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.apache.lucene.util.automaton.Automaton;
 
-/** Formats of JSON Schema that are written: texts that every validator accepts. Days exist; years have four digits. */
+/**
+ * Formats of JSON Schema that are written: texts that every validator accepts, but for those that hold an address's top-level domain against
+ * a list. Days exist; years have four digits.
+ */
 final class Formats {
     private static final String DATE =
             "([1-9][0-9]{3}-(((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01]))|((0[469]|11)-(0[1-9]|[12][0-9]|30))"
@@ -19,7 +22,7 @@ final class Formats {
             "date-time", whole(DATE + "T" + TIME),
             "time", whole(TIME),
             "uuid", whole("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
-            "email", whole("[A-Za-z0-9_+-]{1,20}(\\.[A-Za-z0-9_+-]{1,20}){0,2}@(" + LABEL + "\\.){1,3}[A-Za-z]{2,6}"),
+            "email", whole("[A-Za-z0-9_+-]{1,20}(\\.[A-Za-z0-9_+-]{1,20}){0,2}@(" + LABEL + "\\.){1,3}[A-Za-z]{2,18}"),
             "ipv4", whole(BYTE + "(\\." + BYTE + "){3}")));
 
     private Formats() {}

@@ -12,10 +12,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
 import nighttrain.io.text.TestTokenizers;
 import nighttrain.io.text.Tokenizer;
+import nighttrain.io.text.Vocabulary;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** What is written under a schema satisfies it, says a validator that has nothing in common with this code. */
 class SchemaTextsTest {
@@ -54,6 +58,30 @@ class SchemaTextsTest {
                 Tokenizer.open(withEnd(TestTokenizers.byteFallback(dir.resolve("fallback"), pieces), 2))) {
             assertTextsSatisfyTheirSchema(tokenizer, TEXTS / 2);
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "info@acme.technology, true",
+        "j.r+w_2@mail.example.co.uk, true",
+        "a@b, false",
+        "a..b@example.org, false",
+        "a@-b.org, false",
+    })
+    void addressesMayBeWritten(String address, boolean expected) {
+        String schema = "{\"type\":\"string\",\"format\":\"email\"}";
+        byte[][] bytes = new byte[257][];
+        for (int b = 0; b < 256; b++) {
+            bytes[b] = new byte[] {(byte) b};
+        }
+        TokenAutomaton automaton =
+                new Constraints(Vocabulary.of(bytes, Set.of(256))).compile(new Constraint.JsonSchema(schema, ""));
+        int state = TokenAutomaton.START;
+        for (byte b : ('"' + address + '"').getBytes(StandardCharsets.UTF_8)) {
+            state = state == TokenAutomaton.REFUSED ? state : automaton.after(state, b);
+        }
+        assertThat(state != TokenAutomaton.REFUSED && automaton.isAccepting(state))
+                .isEqualTo(expected);
     }
 
     private static Path withEnd(Path model, int end) throws IOException {
