@@ -18,6 +18,9 @@ final class ConfigJson {
     /** Larger than any model's; keeps products of two sizes within a long. */
     static final int MAX_SIZE = 1 << 30;
 
+    /** Of layers, tracks and lanes: each has objects of its own. */
+    private static final int MAX_PARTS = 1024;
+
     private final ObjectNode node;
     private final String file;
     private final Set<String> asked = new HashSet<>();
@@ -84,6 +87,15 @@ final class ConfigJson {
             throw bad(key, "an integer from 1 to " + MAX_SIZE);
         }
         return value.intValue();
+    }
+
+    /** As {@link #requiredSize}, of parts that each have objects of their own. */
+    int requiredParts(String key) {
+        int parts = requiredSize(key);
+        if (parts > MAX_PARTS) {
+            throw bad(key, "an integer from 1 to " + MAX_PARTS);
+        }
+        return parts;
     }
 
     /** A finite number above 0; {@code absent} where the key is missing or null. */

@@ -19,8 +19,17 @@ import nighttrain.io.spec.TensorSpec.Stacked;
  * @param width between its products
  */
 record ExpertLayout(int count, int hidden, int width) {
-    /** Refuses more experts a token than there are. */
+    /** Each has objects of its own in every layer; published models have up to 512. */
+    private static final int MAX_COUNT = 2048;
+
+    /** Refuses more experts a token than there are, and far more experts than any model has. */
     static int chosen(ConfigJson json, int absent, int experts) {
+        if (experts > MAX_COUNT) {
+            throw UserError.of(
+                    "too many experts in " + json.file(),
+                    experts,
+                    "at most " + MAX_COUNT + "; correct the number of experts");
+        }
         int chosen = json.size("num_experts_per_tok", absent);
         if (chosen > experts) {
             throw UserError.of(

@@ -29,7 +29,7 @@ final class Gla {
 
     static ModelSpec read(ConfigJson json) {
         refuse(json);
-        int layers = json.size("num_hidden_layers", 24);
+        int layers = json.has("num_hidden_layers") ? json.requiredParts("num_hidden_layers") : 24;
         int hidden = json.size("hidden_size", 2048);
         Sizes sizes = new Sizes(
                 layers,

@@ -36,7 +36,7 @@ final class Gpt2 {
         if (hidden % heads != 0) {
             throw json.bad("n_head", "must divide n_embd, " + hidden);
         }
-        int layerCount = json.requiredSize("n_layer");
+        int layerCount = json.requiredParts("n_layer");
         int inner = json.size("n_inner", 4 * hidden);
         int positions = json.size("n_positions", 1024);
         double epsilon = json.positive("layer_norm_epsilon", 1e-5);

@@ -26,7 +26,7 @@ final class Kraken {
         Sizes sizes = Sizes.of(json, new Sizes.Defaults(2048, 0, 0));
         LlamaNames names = new LlamaNames(sizes);
         Wirings.refuseBesideTracks(json, sizes.layers());
-        int tracks = json.requiredSize("num_tracks");
+        int tracks = json.requiredParts("num_tracks");
         boolean bias = json.flag("bias", false);
         Optional<Rope> rope = rope(json, sizes);
         List<LayerSpec> layers = new ArrayList<>();

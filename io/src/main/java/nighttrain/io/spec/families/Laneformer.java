@@ -28,7 +28,7 @@ import nighttrain.io.spec.Wiring;
 record Laneformer(Sizes sizes, int lanes, double epsilon) {
     static ModelSpec read(ConfigJson json) {
         Sizes sizes = Sizes.of(json, new Sizes.Defaults(131_072, 0, 0));
-        int lanes = json.requiredSize("num_lanes");
+        int lanes = json.requiredParts("num_lanes");
         checkDivides(json, lanes, "num_attention_heads", sizes.heads());
         checkDivides(json, lanes, "num_key_value_heads", sizes.kvHeads());
         checkDivides(json, lanes, "intermediate_size", sizes.intermediate());

@@ -33,7 +33,7 @@ final class ParallelTrack {
     /** Desync residual (arXiv 2501.06589): the tracks are parts of one model of the same hidden size, each with norms of its own. */
     static ModelSpec readDesync(ConfigJson json) {
         return read(
-                json, layers -> new Wiring.Desync(json.requiredSize("num_tracks"), json.requiredSize("reduce_every")));
+                json, layers -> new Wiring.Desync(json.requiredParts("num_tracks"), json.requiredSize("reduce_every")));
     }
 
     private static ModelSpec read(ConfigJson json, IntFunction<Wiring> wiringOf) {
@@ -109,7 +109,7 @@ final class ParallelTrack {
     }
 
     private static Wiring wiring(ConfigJson json, int layers) {
-        int count = json.requiredSize("num_tracks");
+        int count = json.requiredParts("num_tracks");
         int depth = json.requiredSize("track_block_depth");
         if (layers % depth != 0) {
             throw UserError.of(

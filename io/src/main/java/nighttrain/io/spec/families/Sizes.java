@@ -37,7 +37,7 @@ record Sizes(
     }
 
     static Sizes of(ConfigJson json, Defaults absent) {
-        int layers = json.requiredSize("num_hidden_layers");
+        int layers = json.requiredParts("num_hidden_layers");
         int hidden = json.requiredSize("hidden_size");
         int heads = sizeOr(json, "num_attention_heads", absent.heads());
         return new Sizes(

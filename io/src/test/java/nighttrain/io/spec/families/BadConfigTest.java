@@ -28,6 +28,7 @@ class BadConfigTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             num_hidden_layers    | 0        | an integer from 1 to 1073741824; correct it
+            num_hidden_layers    | 1000000000 | an integer from 1 to 1024; correct it
             hidden_size          | -1       | an integer from 1 to 1073741824; correct it
             vocab_size           | 1.5      | an integer from 1 to 1073741824; correct it
             intermediate_size    | "a"      | an integer from 1 to 1073741824; correct it

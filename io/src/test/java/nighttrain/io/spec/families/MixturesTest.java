@@ -202,6 +202,15 @@ class MixturesTest {
                         .formatted(model.configFile()));
     }
 
+    @Test
+    void moreExpertsThanAnyModelHas() {
+        ModelDir model = ModelDir.of(dir, "qwen3_moe").with("num_experts", "1000000000");
+        assertThatThrownBy(model::read)
+                .isInstanceOf(UserError.class)
+                .hasMessage("too many experts in %s: 1000000000 (at most 2048; correct the number of experts)"
+                        .formatted(model.configFile()));
+    }
+
     private static MixtureOfExperts mixture(ModelSpec spec) {
         return (MixtureOfExperts) spec.layers().get(0).feedForward();
     }
