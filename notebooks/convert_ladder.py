@@ -71,7 +71,7 @@ def as_ladder(model: nn.Module, layers: int) -> nn.Module:
     ladder = copy.deepcopy(model)
     decoder = ladder.model.layers
     if not 0 <= layers <= len(decoder):
-        raise ValueError(f"layers: {layers} (0 to {len(decoder)})")
+        raise SystemExit(f"bad number of ladder layers: {layers} (the model has {len(decoder)}; correct it)")
     stream = {}
     for number, layer in enumerate(decoder):
         layer.forward = _forward(layer, number, number >= len(decoder) - layers, stream)
@@ -233,9 +233,13 @@ def save(student: nn.Module, model: Path, wiring: dict, output: Path) -> None:
 
 
 def dense(model: Path, device: str) -> nn.Module:
-    family = json.loads((model / "config.json").read_text())["model_type"]
+    config = json.loads((model / "config.json").read_text())
+    family = config["model_type"]
     if family not in FAMILIES:
         raise SystemExit(f"cannot be converted: {family} (one of {', '.join(FAMILIES)}; choose such a model)")
+    for key in ("ladder_layers", "parallel_block"):  # transformers would run it as a dense model
+        if config.get(key):
+            raise SystemExit(f"cannot be converted: {model} has {key} {config[key]} (a dense model can; choose that)")
     return AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).to(device).eval().requires_grad_(False)
 
 
@@ -273,6 +277,12 @@ def main() -> None:
         parser.add_argument("--" + name.replace("_", "-"), type=type(value), default=value)
     arguments = parser.parse_args()
     repair = Repair(**{name: getattr(arguments, name) for name in vars(Repair())})
+    if not (arguments.model / "config.json").is_file():
+        raise SystemExit(f"no model in --model: {arguments.model} (a folder with config.json; correct the path)")
+    if arguments.output.resolve() == arguments.model.resolve():
+        raise SystemExit(
+            f"--output is --model: {arguments.output} (the model would be overwritten; choose another folder)"
+        )
     starts, others, text = [], {}, None
     if arguments.prompts or arguments.text:
         tokenizer = AutoTokenizer.from_pretrained(arguments.model)
