@@ -227,7 +227,7 @@ class Training:
                 self.curve[self.done] = [round(loss, 4) for loss in self.losses.tolist()]
                 print(f"{self.model.config.wiring} step {self.done} losses {self.curve[self.done]}", flush=True)
             if save_every and self.done % save_every == 0:
-                self.save(saved)
+                self.save(saved, self.seconds + time.monotonic() - start)
         self.seconds += time.monotonic() - start
 
     def choose(self) -> None:
@@ -244,12 +244,12 @@ class Training:
         for group in self.optimizer.param_groups if self.device.type == "cuda" else []:
             group["lr"] = self.rate
 
-    def save(self, file: Path) -> None:
+    def save(self, file: Path, seconds: float) -> None:
         unfinished = file.with_suffix(".part")
         state = dict(
             model=self.model.state_dict(), optimizer=self.optimizer.state_dict(), done=self.done, curve=self.curve
         )
-        torch.save(state | dict(setting=self.setting()), unfinished)
+        torch.save(state | dict(seconds=seconds, setting=self.setting()), unfinished)
         unfinished.rename(file)
 
     def resume(self, file: Path) -> None:
@@ -259,7 +259,7 @@ class Training:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.keep_rate()
-        self.done, self.curve = state["done"], state["curve"]
+        self.done, self.curve, self.seconds = state["done"], state["curve"], state["seconds"]
 
     def setting(self) -> dict:
         return asdict(self.schedule) | asdict(self.model.config) | dict(seeds=self.seeds, batch=self.batch)
@@ -344,13 +344,17 @@ def train(name: str, arguments: argparse.Namespace, rows: Rows, asked: HeldOut, 
         way = "-from-dense" + ("-split" if arguments.start == "split" else "") + ("-distil" if arguments.distil else "")
         steps = steps * 3 // 4 if arguments.distil else steps
     directory = arguments.output / f"{arguments.size}-{name}{way}"
+    rate = arguments.learning_rate or size.learning_rate
     if (directory / "figures.json").exists():
+        before = json.loads((directory / "figures.json").read_text())
+        for what, wanted in dict(steps=steps, learning_rate=rate, seeds=[str(s) for s in arguments.seeds]).items():
+            found = list(before[what]) if what == "seeds" else before[what]
+            if found != wanted:
+                raise SystemExit(f"{directory} has other {what}: {found} (asked for {wanted}; give another --output)")
         print(f"{directory}: trained already")
         return
     directory.mkdir(parents=True, exist_ok=True)
-    schedule = Schedule(
-        steps, size.rows * CONTEXT, arguments.learning_rate or size.learning_rate, warmup_steps=min(100, steps // 5)
-    )
+    schedule = Schedule(steps, size.rows * CONTEXT, rate, warmup_steps=min(100, steps // 5))
     training = Training(config, schedule, size.rows, arguments.seeds, rows, device)
     if arguments.from_dense:
         dense = dense_of(arguments.output / f"{arguments.size}-dense", arguments.seeds, device)
@@ -400,6 +404,8 @@ def main() -> None:
     parser.add_argument("--save-every", type=int, default=0, help="steps after which the state is saved")
     parser.add_argument("--compile", choices=("layers", "whole", "no"), default="layers", help="on a GPU")
     arguments = parser.parse_args()
+    if not arguments.from_dense and (arguments.distil or arguments.start == "split"):
+        parser.error("--start split and --distil begin from a dense model; add --from-dense")
     size = SIZES[arguments.size]
     check_equal(size, list(MODELS))
     needed, file = (arguments.steps or size.steps) * size.rows, arguments.output / "rows.npz"
