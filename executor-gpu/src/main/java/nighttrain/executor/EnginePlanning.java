@@ -45,7 +45,9 @@ final class EnginePlanning {
     static EnginePlan onCpu(EngineConfig config, ModelSpec model, int maxModelLen) {
         int replicas = Math.max(1, config.layout().replicas());
         int ranks = Math.max(1, config.layout().ranks());
-        long cacheBytes = (long) (Runtime.getRuntime().maxMemory() * CPU_CACHE_SHARE) / replicas;
+        long heapBytes = Runtime.getRuntime().maxMemory();
+        checkFits(Float.BYTES * replicas * ranks * ModelFootprint.parametersPerRank(model, ranks), heapBytes);
+        long cacheBytes = (long) (heapBytes * CPU_CACHE_SHARE) / replicas;
         int maxNumSeqs = leastSequences(config);
         int maxBatchTokens = config.steps().maxBatchTokens() > 0
                 ? config.steps().maxBatchTokens()
@@ -77,6 +79,16 @@ final class EnginePlanning {
                                 .cut(cache),
                 config.kv().prefixCache(),
                 Math.max(1, threads / (replicas * ranks)));
+    }
+
+    private static void checkFits(long weightBytes, long heapBytes) {
+        if (weightBytes > heapBytes) {
+            throw UserError.of(
+                    "model does not fit the memory",
+                    (weightBytes >> 30) + " GiB of weights in fp32",
+                    "the heap of this JVM may grow to " + (heapBytes >> 30)
+                            + " GiB; raise -Xmx or --executor-memory, lower --replicas, or run it on GPUs");
+        }
     }
 
     /**

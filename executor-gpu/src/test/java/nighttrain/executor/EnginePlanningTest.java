@@ -116,8 +116,19 @@ class EnginePlanningTest {
         EngineConfig cpu =
                 EngineConfig.on(Backend.CPU).with(new StepConfig(4, 0, 512)).withThreads(1);
         EngineConfig fp8 = cpu.with(new KvConfig(16, 0, true, KvFormat.Choice.FP8));
-        assertThat(Engines.plan(fp8, DENSE_8B).cache().bytes())
-                .isEqualTo(Engines.plan(cpu, DENSE_8B).cache().bytes());
+        ModelSpec model = shape("bench-100m");
+        assertThat(Engines.plan(fp8, model).cache().bytes())
+                .isEqualTo(Engines.plan(cpu, model).cache().bytes());
+    }
+
+    @Test
+    void aModelLargerThanTheHeapIsRefused() {
+        long heap = Runtime.getRuntime().maxMemory() >> 30;
+        assertThatThrownBy(() -> Engines.plan(EngineConfig.on(Backend.CPU), shape("dense-30b")))
+                .isInstanceOf(UserError.class)
+                .hasMessage(
+                        "model does not fit the memory: 111 GiB of weights in fp32 (the heap of this JVM may grow to "
+                                + heap + " GiB; raise -Xmx or --executor-memory, lower --replicas, or run it on GPUs)");
     }
 
     @Test
@@ -184,7 +195,7 @@ class EnginePlanningTest {
         Engines.check(cuda, DENSE_8B);
         EngineConfig cpu =
                 EngineConfig.on(Backend.CPU).with(new StepConfig(4, 0, 512)).withThreads(1);
-        assertThat(Engines.plan(cpu, model).prefixCache()).isFalse();
+        assertThat(Engines.planOn(H200, 1, cuda, model).prefixCache()).isFalse();
         assertThat(Engines.warnings(cpu, model))
                 .containsExactly(
                         "no reuse of prefixes with qwen3_5_text: its layers keep a state, which is known only at a"
