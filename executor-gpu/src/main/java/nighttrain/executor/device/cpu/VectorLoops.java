@@ -134,25 +134,26 @@ final class VectorLoops implements InnerLoops {
         high.intoArray(out, o + LANES);
     }
 
+    /** A vector has all the chains of a fixed sum, or half of them; of narrower ones the loops that have no vectors are as fast. */
     @Override
     public float sum(float[] x, int from, int count) {
-        if (LANES * 2 != FixedSums.CHAINS) {
+        if (LANES * 2 < FixedSums.CHAINS) {
             return FixedSums.of(x, from, count);
         }
         FloatVector low = FloatVector.zero(SPECIES);
         FloatVector high = FloatVector.zero(SPECIES);
         for (int i = from; i < from + count; i += FixedSums.CHAINS) {
             low = low.add(FloatVector.fromArray(SPECIES, x, i));
-            high = high.add(FloatVector.fromArray(SPECIES, x, i + LANES));
+            if (LANES < FixedSums.CHAINS) {
+                high = high.add(FloatVector.fromArray(SPECIES, x, i + LANES));
+            }
         }
-        float[] chains = new float[FixedSums.CHAINS];
-        store(chains, 0, low, high);
-        return FixedSums.tree(chains);
+        return FixedSums.tree(chains(low, high));
     }
 
     @Override
     public float sumOfSquares(float[] x, int from, int count) {
-        if (LANES * 2 != FixedSums.CHAINS) {
+        if (LANES * 2 < FixedSums.CHAINS) {
             return FixedSums.ofSquares(x, from, count);
         }
         int whole = count / FixedSums.CHAINS * FixedSums.CHAINS;
@@ -161,15 +162,25 @@ final class VectorLoops implements InnerLoops {
         for (int i = from; i < from + whole; i += FixedSums.CHAINS) {
             FloatVector v = FloatVector.fromArray(SPECIES, x, i);
             low = v.fma(v, low);
-            v = FloatVector.fromArray(SPECIES, x, i + LANES);
-            high = v.fma(v, high);
+            if (LANES < FixedSums.CHAINS) {
+                v = FloatVector.fromArray(SPECIES, x, i + LANES);
+                high = v.fma(v, high);
+            }
         }
-        float[] chains = new float[FixedSums.CHAINS];
-        store(chains, 0, low, high);
+        float[] chains = chains(low, high);
         for (int c = 0, i = from + whole; i < from + count; c++, i++) {
             chains[c] = Math.fma(x[i], x[i], chains[c]);
         }
         return FixedSums.tree(chains);
+    }
+
+    private static float[] chains(FloatVector low, FloatVector high) {
+        float[] chains = new float[FixedSums.CHAINS];
+        low.intoArray(chains, 0);
+        if (LANES < FixedSums.CHAINS) {
+            high.intoArray(chains, LANES);
+        }
+        return chains;
     }
 
     @Override
@@ -313,12 +324,13 @@ final class VectorLoops implements InnerLoops {
         p = p.fma(r.mul(r), r).add(1f);
         IntVector exponent = rounded.reinterpretAsInts().sub(Float.floatToRawIntBits(Exponential.ROUND));
         IntVector half = exponent.lanewise(VectorOperators.ASHR, 1);
-        return p.mul(powerOf2(half)).mul(powerOf2(exponent.sub(half)));
-    }
-
-    private static FloatVector powerOf2(IntVector exponent) {
-        return exponent.add(Exponential.EXPONENT_BIAS)
+        FloatVector first = half.add(Exponential.EXPONENT_BIAS)
                 .lanewise(VectorOperators.LSHL, Exponential.MANTISSA_BITS)
                 .reinterpretAsFloats();
+        FloatVector second = exponent.sub(half)
+                .add(Exponential.EXPONENT_BIAS)
+                .lanewise(VectorOperators.LSHL, Exponential.MANTISSA_BITS)
+                .reinterpretAsFloats();
+        return p.mul(first).mul(second);
     }
 }
