@@ -1,6 +1,6 @@
 """The data that `train_architectures.py` trains on and asks about: tickets, recall, arithmetic, plain text, as rows of ids.
 
-    python notebooks/corpus.py --output rows.npz --rows 32000      what `train_architectures.py` makes itself where its OUT has none
+    python notebooks/corpus.py --output rows-32000.npz --rows 32000      what `train_architectures.py` makes itself where its OUT has none
 
 Documents follow one another in rows of CONTEXT ids, each whole; attention is not stopped between them. A weight says how much an id
 counts in the loss: answers fully, what cannot be predicted little. Chunks of documents have a seed each, so any number of processes makes

@@ -11,8 +11,8 @@ that was stopped goes on from its last saved state with the same rows, if `--sav
 (`--start split`, `tracks_from_dense.py`), or learn what it thinks (`--distil`: KL(dense || tracks) of every next token, whose forward pass costs
 a quarter of the steps), or both.
 
-Writes OUT/rows.npz, OUT/architectures.json (all records), and for every model OUT/SIZE-MODEL/: figures.json and, a folder a seed, the checkpoint (config.json,
-model.safetensors, the tokenizer). Figures are those of the written weights, rounded to bf16 and computed in fp32. An answer counts as exact if
+Writes OUT/rows-N.npz (as many as the steps take: the order of rows follows from their number), OUT/architectures.json (all records), and for every
+model OUT/SIZE-MODEL/: figures.json and, a folder a seed, the checkpoint (config.json, model.safetensors, the tokenizer). Figures are those of the written weights, rounded to bf16 and computed in fp32. An answer counts as exact if
 each of its tokens is the most likely one after the right ones before it: then greedy decoding writes just this answer.
 """
 
@@ -406,9 +406,12 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.from_dense and (arguments.distil or arguments.start == "split"):
         parser.error("--start split and --distil begin from a dense model; add --from-dense")
+    if len(set(arguments.seeds)) < len(arguments.seeds):
+        parser.error(f"--seeds has one twice: {arguments.seeds}")
     size = SIZES[arguments.size]
     check_equal(size, list(MODELS))
-    needed, file = (arguments.steps or size.steps) * size.rows, arguments.output / "rows.npz"
+    needed = (arguments.steps or size.steps) * size.rows
+    file = arguments.output / f"rows-{needed}.npz"
     if not file.exists():
         save_rows(make_rows(needed, arguments.processes), file)
     rows, asked = load_rows(file), held_out(arguments.asked)
