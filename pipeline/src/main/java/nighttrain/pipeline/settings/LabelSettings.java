@@ -1,5 +1,6 @@
 package nighttrain.pipeline.settings;
 
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MappingIterator;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -17,7 +18,7 @@ import nighttrain.pipeline.label.LabelOptions.Questions;
 
 /** Labels as users set them. Both files are JSON: an object a line, or one array of objects. */
 final class LabelSettings {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = new ObjectMapper().enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION);
     private static final String LABEL = "label";
     private static final String LABELS = "labels";
 

@@ -431,6 +431,10 @@ class LabelJobTest extends JobTest {
         values = labelsFile("odd.jsonl");
         refuses(
                 "bad line in --labels-file: {\"name\":\"a\",\"txt\":\"b\"} (name, text and description, each a text; correct the line)");
+        file("twice.jsonl", "{\"name\": \"a\", \"name\": \"b\"}");
+        values = labelsFile("twice.jsonl");
+        refuses("cannot read --labels-file: " + dir.resolve("twice.jsonl")
+                + " (lines of JSON are expected: Duplicate field 'name'; correct the file)");
         values = labelsFile("none.jsonl");
         refuses("file of --labels-file not found: " + dir.resolve("none.jsonl")
                 + " (a local UTF-8 text file; check the path)");
