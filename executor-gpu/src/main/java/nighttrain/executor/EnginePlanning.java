@@ -46,7 +46,7 @@ final class EnginePlanning {
         int replicas = Math.max(1, config.layout().replicas());
         int ranks = Math.max(1, config.layout().ranks());
         long heapBytes = Runtime.getRuntime().maxMemory();
-        checkFits(Float.BYTES * replicas * ranks * ModelFootprint.parametersPerRank(model, ranks), heapBytes);
+        checkFits(ModelFootprint.parametersPerRank(model, ranks) * ranks * replicas * Float.BYTES, heapBytes);
         long cacheBytes = (long) (heapBytes * CPU_CACHE_SHARE) / replicas;
         int maxNumSeqs = leastSequences(config);
         int maxBatchTokens = config.steps().maxBatchTokens() > 0

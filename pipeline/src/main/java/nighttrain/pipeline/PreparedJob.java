@@ -119,7 +119,7 @@ record PreparedJob(
             throw UserError.of(
                     "cannot try failed rows again",
                     options.settings().find(Settings.OUTPUT_TABLE).orElse("output table"),
-                    "an earlier run may have appended them there; select the rows with an error and run them as another job");
+                    "an earlier run may have appended them there; run the rows with an error as another job");
         }
     }
 

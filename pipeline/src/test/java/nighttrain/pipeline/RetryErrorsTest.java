@@ -83,8 +83,8 @@ class RetryErrorsTest extends JobTest {
         assertThatThrownBy(this::run)
                 .isInstanceOf(UserError.class)
                 .hasMessage(
-                        "cannot try failed rows again: answers (an earlier run may have appended them there; select the rows"
-                                + " with an error and run them as another job)");
+                        "cannot try failed rows again: answers (an earlier run may have appended them there; run the rows with"
+                                + " an error as another job)");
         assertThat(output().resolve("summary.json")).exists();
     }
 
