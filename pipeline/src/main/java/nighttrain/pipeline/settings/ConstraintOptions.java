@@ -6,6 +6,7 @@ import java.util.stream.Stream;
 import nighttrain.io.UserError;
 import nighttrain.io.constraint.Constraint;
 import nighttrain.io.constraint.Constraints;
+import nighttrain.pipeline.row.OpenAiBatch;
 
 /** The constraint of a job's outputs, of the settings that say one. */
 final class ConstraintOptions {
@@ -29,10 +30,12 @@ final class ConstraintOptions {
         }
         String after = values.find(Settings.CONSTRAIN_AFTER).orElse("");
         if (given.isEmpty()) {
-            refuse(
-                    values,
-                    Settings.CONSTRAIN_AFTER,
-                    "there is no constraint; give --json-schema, --regex or --choices");
+            String none = "there is no constraint; give --json-schema, --regex or --choices";
+            refuse(values, Settings.CONSTRAIN_AFTER, none);
+            boolean linesMayHaveOne = values.get(Settings.FORMAT).equalsIgnoreCase(OpenAiBatch.FORMAT);
+            if (values.get(Settings.LOGPROBS_BEFORE_CONSTRAINT) && !linesMayHaveOne) {
+                refuse(values, Settings.LOGPROBS_BEFORE_CONSTRAINT, none);
+            }
             return Optional.empty();
         }
         if (values.get(Settings.IGNORE_EOS)) {

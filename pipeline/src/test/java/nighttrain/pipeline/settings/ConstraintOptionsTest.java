@@ -51,6 +51,9 @@ class ConstraintOptionsTest {
                 least.with(Settings.CONSTRAIN_AFTER, "x"),
                 "--constrain-after does not go with the constraint: x (there is no");
         refuses(
+                least.with(Settings.LOGPROBS_BEFORE_CONSTRAINT, true),
+                "--logprobs-before-constraint does not go with the constraint: true (there is no");
+        refuses(
                 least.with(Settings.REGEX, "a").with(Settings.IGNORE_EOS, true),
                 "--ignore-eos does not go with the constraint: true (a constrained output ends");
         refuses(
