@@ -39,8 +39,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Turns the journal of a job into what users read. A kill is safe at any point: files take their names when they are whole, a table
- * gets all rows in one commit that is made once, the summary is written last, and the journal is deleted after it, unless too many rows failed. So the next run finds either a complete job or the
- * whole journal.
+ * gets all rows in one commit that is made once, the summary is written last, and the journal is deleted after it, unless too many rows
+ * failed. So the next run finds either a complete job or the whole journal.
  */
 final class Commit {
     private static final Logger LOG = LoggerFactory.getLogger(Commit.class);

@@ -324,6 +324,7 @@ final class VectorLoops implements InnerLoops {
         p = p.fma(r.mul(r), r).add(1f);
         IntVector exponent = rounded.reinterpretAsInts().sub(Float.floatToRawIntBits(Exponential.ROUND));
         IntVector half = exponent.lanewise(VectorOperators.ASHR, 1);
+        // Written twice: a method that takes a vector, where C2 does not inline it, gets one on the heap.
         FloatVector first = half.add(Exponential.EXPONENT_BIAS)
                 .lanewise(VectorOperators.LSHL, Exponential.MANTISSA_BITS)
                 .reinterpretAsFloats();
