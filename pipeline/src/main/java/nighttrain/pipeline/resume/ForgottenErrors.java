@@ -1,7 +1,6 @@
 package nighttrain.pipeline.resume;
 
 import java.util.HashSet;
-import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
 import nighttrain.io.journal.AttemptLog;
@@ -48,9 +47,5 @@ public record ForgottenErrors(Set<String> runs) {
     /** Whether one of these runs wrote that file of the journal. */
     public boolean covers(Path file) {
         return runs.contains(RunId.in(file.getName()));
-    }
-
-    List<FileStatus> covered(List<FileStatus> files) {
-        return files.stream().filter(file -> covers(file.getPath())).toList();
     }
 }

@@ -1,5 +1,6 @@
 package nighttrain.pipeline.resume;
 
+import static java.util.stream.Collectors.partitioningBy;
 import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.lit;
@@ -9,6 +10,7 @@ import java.sql.Timestamp;
 import java.time.Instant;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import nighttrain.io.journal.Journal;
 import nighttrain.io.journal.JournalReader;
 import nighttrain.io.rows.MetricsRow;
@@ -68,13 +70,12 @@ public final class JournalTable {
 
     /** Finished rows. A row that two runs finished is there twice. */
     public Dataset<Row> results() {
-        List<FileStatus> files = journal.resultFiles();
-        List<FileStatus> older = forgotten.covered(files);
-        Dataset<Row> results =
-                results(files.stream().filter(file -> !older.contains(file)).toList());
-        return older.isEmpty()
+        Map<Boolean, List<FileStatus>> files =
+                journal.resultFiles().stream().collect(partitioningBy(file -> forgotten.covers(file.getPath())));
+        Dataset<Row> results = results(files.get(false));
+        return files.get(true).isEmpty()
                 ? results
-                : results.union(results(older).filter(col("error").isNull()));
+                : results.union(results(files.get(true)).filter(col("error").isNull()));
     }
 
     private Dataset<Row> results(List<FileStatus> files) {
