@@ -5,7 +5,7 @@
 // work: every launch meets at all of them equally often, and one epoch serves all kernels.
 // Bytes over NVLink per rank of n bytes: one-shot (RANKS - 1) n, two-shot 2 (RANKS - 1) / RANKS n.
 // Measured on four H200: 8 KiB 4.6 us, 512 KiB 9.0, 2 MiB 17.1, 32 MiB 166.
-// Compile-time: RANKS, BLOCKS.
+// Compile-time: RANKS, BLOCKS, FP32 (1: the elements of sums are fp32, else bf16).
 #include "clock.cuh"
 #include "sums.cuh"
 
@@ -25,7 +25,7 @@ struct Sum {
     Peers peers;
     uint4* out;
     const uint4* tracks_in; // this rank's input where it has several tracks, to be summed into peers.in[rank] first
-    long long out_track_stride; // in vectors of 8 elements
+    long long out_track_stride; // in vectors
     long long in_track_stride;
     int tracks;
     int vectors; // of one track
@@ -101,7 +101,7 @@ __device__ __forceinline__ Parts load_parts(uint4* const* in, long long at) {
 }
 
 __device__ __forceinline__ uint4 sum_of(const Parts& parts, float scale) {
-    float sum[8] = {};
+    float sum[VECTOR] = {};
 #pragma unroll
     for (int r = 0; r < RANKS; r++) accumulate(sum, parts.of[r]);
     return packed(sum, scale);
@@ -114,7 +114,7 @@ __device__ __forceinline__ void write_tracks(const Sum& s, int at, uint4 v) {
 // The sum of this rank's own tracks, where its peers read it.
 __device__ __forceinline__ void stage(const Sum& s, uint4* to, int from, int count) {
     for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x) {
-        float sum[8] = {};
+        float sum[VECTOR] = {};
         for (int t = 0; t < s.tracks; t++) accumulate(sum, s.tracks_in[t * s.in_track_stride + from + i]);
         to[from + i] = packed(sum, 1.0f);
     }

@@ -1,5 +1,6 @@
 // out[t] = scale * sum of in over the tracks of one rank, for the first `copies` tracks of out; fp32 accumulation in order of tracks.
-// A thread per vector of 8 elements. Bytes: each track read once, each copy written once.
+// A thread per vector of 16 bytes. Bytes: each track read once, each copy written once.
+// Compile-time: FP32 (1: the elements are fp32, else bf16).
 #include "sums.cuh"
 
 struct TrackSum {
@@ -16,7 +17,7 @@ struct TrackSum {
 extern "C" __global__ void sum_tracks(const TrackSum s) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= s.vectors) return;
-    float sum[8] = {};
+    float sum[VECTOR] = {};
     for (int t = 0; t < s.tracks; t++) accumulate(sum, s.in[t * s.in_track_stride + i]);
     uint4 v = packed(sum, s.scale);
     for (int t = 0; t < s.copies; t++) s.out[t * s.out_track_stride + i] = v;

@@ -7,9 +7,9 @@ public interface Communicator {
     int size();
 
     /**
-     * {@code out[t] = scale * sum of in over all tracks of all ranks}, for every local track t. {@code out} and {@code in} are
-     * different buffers; until {@link Pending#await} neither may be written, and {@code out} not be read. After {@link #allReduceNow}
-     * peers may still read {@code in}, until a later all-reduce has been awaited.
+     * {@code out[t] = scale * sum of in over all tracks of all ranks}, for every local track t, in the type of both. {@code out} and
+     * {@code in} are different buffers; until {@link Pending#await} neither may be written, and {@code out} not be read. After
+     * {@link #allReduceNow} peers may still read {@code in}, until a later all-reduce has been awaited.
      *
      * @param out {@code [localTracks, tokens, cols]}
      * @param in {@code [localTracks, tokens, cols]}

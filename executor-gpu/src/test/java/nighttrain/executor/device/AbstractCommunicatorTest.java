@@ -69,6 +69,17 @@ public abstract class AbstractCommunicatorTest {
                 .toArray(float[][]::new);
     }
 
+    /** As {@link #inputs}, and none negative: no sum cancels. */
+    private float[][] squares(Size size) {
+        float[][] squares = inputs(size);
+        for (float[] ofRank : squares) {
+            for (int i = 0; i < ofRank.length; i++) {
+                ofRank[i] *= ofRank[i];
+            }
+        }
+        return squares;
+    }
+
     /** {@code scale} times the sum over ranks and tracks, once for every track. */
     private static double[] sum(float[][] inputs, Size size, double scale) {
         double[] sum = new double[size.perRank()];
@@ -84,7 +95,11 @@ public abstract class AbstractCommunicatorTest {
     }
 
     private void check(String what, double[] expected, List<float[]> actual, Size size) {
-        closeness.check(what, expected, actual.get(0), size.cols);
+        check(closeness, what, expected, actual, size);
+    }
+
+    private void check(Closeness close, String what, double[] expected, List<float[]> actual, Size size) {
+        close.check(what, expected, actual.get(0), size.cols);
         for (int rank = 0; rank < actual.size(); rank++) {
             for (int track = 0; track < size.tracks; track++) {
                 int from = track * size.perTrack();
@@ -145,6 +160,46 @@ public abstract class AbstractCommunicatorTest {
                     Tensor in = input(device, inputs, size);
                     return device.read(device.communicator().allReduce(in).await());
                 }),
+                size);
+    }
+
+    /** What is fp32 on every device keeps its digits: sums of squares, of a number a token. */
+    @ParameterizedTest
+    @CsvSource({
+        "1,2,7,5",
+        "2,1,1,1",
+        "2,1,7,5",
+        "2,1,1000,1",
+        "2,1,1024,1024",
+        "2,2,33,3",
+        "4,1,1,1",
+        "4,1,257,3",
+        "4,1,1024,1024",
+        "4,2,33,3"
+    })
+    void sumsOfFp32KeepTheirDigits(int ranks, int tracks, int rows, int cols) {
+        Size size = new Size(ranks, tracks, rows, cols);
+        float[][] inputs = squares(size);
+        List<List<float[]>> sums = onAll(ranks, device -> {
+            Communicator communicator = device.communicator();
+            Tensor in = device.logits("in", tracks, rows, cols);
+            Tensor out = device.logits("out", tracks, rows, cols);
+            device.write(in, inputs[communicator.rank()]);
+            float[] apart = device.read(communicator.allReduceNow(out, in, 0.25f));
+            return List.of(apart, device.read(communicator.allReduceNow(in)));
+        });
+        Closeness exact = new Closeness(1e-6, noise.seed);
+        check(
+                exact,
+                "out of place",
+                sum(inputs, size, 0.25),
+                sums.stream().map(both -> both.get(0)).toList(),
+                size);
+        check(
+                exact,
+                "where it says",
+                sum(inputs, size, 1),
+                sums.stream().map(both -> both.get(1)).toList(),
                 size);
     }
 

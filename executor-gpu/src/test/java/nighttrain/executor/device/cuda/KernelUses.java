@@ -52,9 +52,10 @@ final class KernelUses {
                 .flatMap(file -> Stream.of(1, 8).map(vector -> new KernelSource(file, Map.of("VECTOR", vector))));
         Stream<KernelSource> sums = IntStream.rangeClosed(2, PeerTransport.MAX_RANKS)
                 .filter(ranks -> Integer.bitCount(ranks) == 1)
-                .mapToObj(PeerTransport::source);
+                .boxed()
+                .flatMap(ranks -> Stream.of(false, true).map(fp32 -> PeerTransport.source(ranks, fp32)));
         Stream<KernelSource> others = Stream.concat(
-                Stream.of(TrackSum.SOURCE, CommTimer.SOURCE),
+                Stream.of(TrackSum.source(false), TrackSum.source(true), CommTimer.SOURCE),
                 Stream.of(
                         new KernelSource("sample.cu", Map.of()),
                         new KernelSource("step_inputs.cu", Map.of("GROUPS", 1)),

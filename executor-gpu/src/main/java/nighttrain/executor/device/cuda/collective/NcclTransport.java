@@ -16,7 +16,7 @@ import nighttrain.executor.device.cuda.driver.Streams.Stream;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /**
- * Communicates by NCCL, for GPUs that cannot read each other's memory. NCCL adds in bf16 and in its own order: all ranks get the same
+ * Communicates by NCCL, for GPUs that cannot read each other's memory. NCCL adds bf16 in bf16 and in its own order: all ranks get the same
  * bits, but not the bits of {@link PeerTransport}.
  */
 public final class NcclTransport implements Transport {
@@ -59,7 +59,7 @@ public final class NcclTransport implements Transport {
                                 new Pointer(from.address()),
                                 new Pointer(to.address()),
                                 (long) to.rows() * to.cols(),
-                                Nccl.BF16,
+                                from.isFp32() ? Nccl.FP32 : Nccl.BF16,
                                 Nccl.SUM,
                                 nccl.communicator(),
                                 stream.handle()));

@@ -23,7 +23,6 @@ import nighttrain.executor.device.cuda.tensor.CudaTensor;
 public final class PeerTransport implements Transport {
     static final int BLOCKS = 64;
     public static final int MAX_RANKS = 8;
-    private static final int VECTOR_BYTES = CudaTensor.VECTOR * CudaTensor.BF16;
     private static final int THREADS = 512;
     private static final Kernel.Grid WHOLE = Kernel.Grid.of(BLOCKS, 1, THREADS);
 
@@ -64,7 +63,7 @@ public final class PeerTransport implements Transport {
         return threshold.isReached(
                 in.trackBytes(),
                 capacity(in),
-                (kernel, bytes) -> launch(kernel, out, in, scale, (int) (bytes / VECTOR_BYTES)));
+                (kernel, bytes) -> launch(kernel, out, in, scale, (int) (bytes / CudaTensor.VECTOR_BYTES)));
     }
 
     private Streams.Launch launch(String name, CudaTensor out, CudaTensor in, float scale, int vectors) {
@@ -72,16 +71,16 @@ public final class PeerTransport implements Transport {
         long[] read = staged ? buffers.staged(capacity(in)) : buffers.of(in);
         long[] shares = name.equals("two_shot") ? buffers.shares(capacity(in)) : new long[0];
         long[] met = flags();
-        long stagedStride = staged ? buffers.stagedBytes() / VECTOR_BYTES : 0;
-        Kernel kernel = kernel(name);
+        long stagedStride = staged ? buffers.stagedBytes() / CudaTensor.VECTOR_BYTES : 0;
+        Kernel kernel = kernel(name, in.isFp32());
         return (stream, overlapped) -> kernel.launch(
                 stream,
                 overlapped ? BESIDE : WHOLE,
                 peers(read, shares, met)
                         .pointer(out.address())
                         .pointer(in.address())
-                        .longs(out.trackStride() / CudaTensor.VECTOR)
-                        .longs(in.trackStride() / CudaTensor.VECTOR)
+                        .longs(out.strideVectors())
+                        .longs(in.strideVectors())
                         .integer(in.tracks())
                         .integer(vectors)
                         .integer(rank)
@@ -92,15 +91,16 @@ public final class PeerTransport implements Transport {
     }
 
     private static long capacity(CudaTensor in) {
-        return in.trackStride() * CudaTensor.BF16;
+        return in.trackStride() * in.elementBytes();
     }
 
-    private Kernel kernel(String name) {
-        return modules.get(name, source(size));
+    private Kernel kernel(String name, boolean fp32) {
+        return modules.get(name, source(size, fp32));
     }
 
-    public static KernelSource source(int ranks) {
-        return new KernelSource("all_reduce.cu", Map.of("RANKS", ranks, "BLOCKS", BLOCKS));
+    /** {@code fp32}: of what is summed. */
+    public static KernelSource source(int ranks, boolean fp32) {
+        return new KernelSource("all_reduce.cu", Map.of("RANKS", ranks, "BLOCKS", BLOCKS, "FP32", fp32 ? 1 : 0));
     }
 
     private long[] flags() {
@@ -129,7 +129,7 @@ public final class PeerTransport implements Transport {
         }
         RowShare share = RowShare.of(part.rows(), rank, size);
         gather.integer(share.from()).integer(share.count()).integer(rank);
-        kernel("gather_rows_of_rank").launch(stream, WHOLE, gather);
+        kernel("gather_rows_of_rank", false).launch(stream, WHOLE, gather);
         return whole;
     }
 

@@ -12,7 +12,7 @@ import nighttrain.executor.device.cuda.tensor.CudaTensor;
 
 /** Moves data between ranks. Every rank makes the same calls in the same order. */
 public interface Transport {
-    /** Prepares {@code out[t] = scale * sum of in over all tracks of all ranks}; {@code out} is not {@code in}. */
+    /** Prepares {@code out[t] = scale * sum of in over all tracks of all ranks}; {@code out} is not {@code in}, and of its type. */
     Streams.Launch allReduce(CudaTensor out, CudaTensor in, float scale);
 
     /** As {@link nighttrain.executor.device.Communicator#gatherRows}. */
@@ -33,21 +33,25 @@ public interface Transport {
 
     /** Adds up the tracks of one rank. */
     record TrackSum(KernelModules modules) {
-        public static final KernelSource SOURCE = new KernelSource("track_sum.cu", Map.of());
         private static final int THREADS = 256;
+
+        /** {@code fp32}: of what is summed. */
+        public static KernelSource source(boolean fp32) {
+            return new KernelSource("track_sum.cu", Map.of("FP32", fp32 ? 1 : 0));
+        }
 
         /** Writes {@code scale} times the sum to the first {@code copies} tracks of {@code out}. */
         void launch(Stream stream, CudaTensor out, CudaTensor in, float scale, int copies) {
             int vectors = in.vectors();
-            modules.get("sum_tracks", SOURCE)
+            modules.get("sum_tracks", source(in.isFp32()))
                     .launch(
                             stream,
                             Kernel.Grid.of((vectors + THREADS - 1) / THREADS, 1, THREADS),
                             new Struct()
                                     .pointer(out.address())
                                     .pointer(in.address())
-                                    .longs(out.trackStride() / CudaTensor.VECTOR)
-                                    .longs(in.trackStride() / CudaTensor.VECTOR)
+                                    .longs(out.strideVectors())
+                                    .longs(in.strideVectors())
                                     .integer(in.tracks())
                                     .integer(copies)
                                     .integer(vectors)

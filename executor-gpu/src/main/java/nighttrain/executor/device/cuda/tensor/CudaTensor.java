@@ -26,8 +26,11 @@ public record CudaTensor(
     public static final int BF16 = 2;
     public static final int FP32 = 4;
 
-    /** Elements that kernels move at a time where rows need not be told apart; tracks have room for whole vectors. */
+    /** Elements of bf16 that kernels move at a time. */
     public static final int VECTOR = 8;
+
+    /** Bytes that kernels move at a time where rows need not be told apart; tracks have room for whole vectors. */
+    public static final int VECTOR_BYTES = VECTOR * BF16;
 
     /** Address of the first element. */
     public long address() {
@@ -51,7 +54,17 @@ public record CudaTensor(
 
     /** Vectors in a track's rows. */
     public int vectors() {
-        return (Math.multiplyExact(rows, cols) + VECTOR - 1) / VECTOR;
+        return Math.toIntExact((trackBytes() + VECTOR_BYTES - 1) / VECTOR_BYTES);
+    }
+
+    /** Vectors from a track to the next. */
+    public long strideVectors() {
+        return trackStride * elementBytes / VECTOR_BYTES;
+    }
+
+    /** Whether its elements are fp32. */
+    public boolean isFp32() {
+        return elementBytes == FP32;
     }
 
     /** Bytes of a track's rows. */
