@@ -75,6 +75,19 @@ public interface RecurrentOps {
     void gateAndNorm(Tensor xInOut, Norm norm, int groups, Tensor gates, int firstCol);
 
     /**
+     * {@code sums[group] = sum of (x * silu(gate))^2} over the columns, and 0 in the place of every other group: this rank's part of the squares
+     * that {@link #gateAndNorm(Tensor, Norm, GroupSquares, Tensor, int)} needs.
+     *
+     * @param sumsOut {@code [tracks, tokens, groups]}, as logits are
+     * @param group that the columns of {@code x} are of
+     * @param gates as {@code x} from column {@code firstCol} on
+     */
+    void gatedSquares(Tensor sumsOut, int group, Tensor x, Tensor gates, int firstCol);
+
+    /** As {@link #gateAndNorm(Tensor, Norm, int, Tensor, int)}, of some columns of one group, whose squares were summed over all of its columns. */
+    void gateAndNorm(Tensor xInOut, Norm norm, GroupSquares squares, Tensor gates, int firstCol);
+
+    /**
      * {@code x *= sigmoid(gate)}.
      *
      * @param gates as {@code x} from column {@code firstCol} on
@@ -83,6 +96,15 @@ public interface RecurrentOps {
 
     /** The states of one layer on one rank: a fixed number of slots of a fixed size. A handle. */
     interface States {}
+
+    /**
+     * Squares of gated outputs, summed over the columns of each group.
+     *
+     * @param sums {@code [tracks, tokens, groups]}
+     * @param group which of them
+     * @param cols of a group, on all ranks
+     */
+    record GroupSquares(Tensor sums, int group, int cols) {}
 
     /**
      * A causal convolution of every channel by itself.

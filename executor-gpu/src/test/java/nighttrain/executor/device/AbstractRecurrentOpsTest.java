@@ -12,6 +12,7 @@ import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.device.RecurrentOps.Convolution;
 import nighttrain.executor.device.RecurrentOps.Decay;
 import nighttrain.executor.device.RecurrentOps.DeltaShape;
+import nighttrain.executor.device.RecurrentOps.GroupSquares;
 import nighttrain.executor.device.RecurrentOps.LinearShape;
 import nighttrain.executor.device.RecurrentOps.ScanShape;
 import nighttrain.executor.device.RecurrentOps.States;
@@ -599,5 +600,45 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         device.write(inOut, x);
         recurrent().gateAndNorm(inOut, ofAll, heads, gateTensor, first);
         closeness.check("gateAndNorm", grouped, device.read(inOut), cols);
+    }
+
+    /** As of two ranks, one of which is not here: {@code x} is the second of three groups in part, whose other columns add {@code elsewhere}. */
+    @ParameterizedTest
+    @CsvSource({"1,1,8", "2,7,24", "1,33,305", "1,130,2048", "2,5,4096"})
+    void aGroupInPartIsNormedByTheSquaresOfAll(int tracks, int rows, int cols) {
+        int first = 5;
+        float[] x = noise.normal(tracks * rows * cols);
+        float[] gates = noise.normal(tracks * rows * (first + cols + 2), 0, 4);
+        float[] weights = noise.normal(tracks * cols, 1, 0.5);
+        double[] squares = new double[tracks * rows * 3];
+        double[] gated = new double[x.length];
+        for (int i = 0; i < x.length; i++) {
+            double gate = gates[i / cols * (first + cols + 2) + first + i % cols];
+            gated[i] = x[i] * gate / (1 + Math.exp(-gate));
+            squares[i / cols * 3 + 1] += gated[i] * gated[i];
+        }
+        Tensor gateTensor = holding(gates, tracks, rows, first + cols + 2);
+        Tensor inOut = holding(x, tracks, rows, cols);
+        Tensor sums = device.logits("squares", tracks, rows, 3);
+        float[] poison = new float[squares.length];
+        Arrays.fill(poison, Float.NaN);
+        device.write(sums, poison);
+        recurrent().gatedSquares(sums, 1, inOut, gateTensor, first);
+        float[] summed = device.read(sums);
+        new Closeness(1e-4, noise.seed).check("gatedSquares", squares, summed, 3);
+        assertThat(device.read(inOut)).isEqualTo(x);
+
+        float elsewhere = cols / 2f;
+        for (int row = 0; row < tracks * rows; row++) {
+            summed[row * 3 + 1] += elsewhere;
+        }
+        device.write(sums, summed);
+        for (int i = 0; i < gated.length; i++) {
+            double mean = (squares[i / cols * 3 + 1] + elsewhere) / (2 * cols);
+            gated[i] *= weights[i / cols / rows * cols + i % cols] / Math.sqrt(mean + EPSILON);
+        }
+        Norm norm = new Norm(device.constant("weights", tracks, 1, cols, weights), Optional.empty(), EPSILON);
+        recurrent().gateAndNorm(inOut, norm, new GroupSquares(sums, 1, 2 * cols), gateTensor, first);
+        closeness.check("gateAndNorm by squares", gated, device.read(inOut), cols);
     }
 }

@@ -368,25 +368,19 @@ final class CpuRecurrentOps implements RecurrentOps {
     @Override
     public void normAndGate(Tensor xInOut, Norm norm, Tensor gates, int firstCol) {
         int head = norm.weight().cols();
-        forRows((CpuTensor) xInOut, (CpuTensor) gates, firstCol, (track, x, from, g, gate, cols) -> {
+        forRows((CpuTensor) xInOut, (CpuTensor) gates, firstCol, (track, row, x, from, g, gate, cols) -> {
             for (int c = 0; c < cols; c += head) {
                 RowNorm.run(x, from + c, x, from + c, head, norm, track);
             }
-            for (int c = 0; c < cols; c++) {
-                x[from + c] *= g[gate + c];
-            }
-            InnerLoops.CHOSEN.sigmoidMul(x, from, g, gate, cols);
+            mulSilu(x, from, g, gate, cols);
         });
     }
 
     @Override
     public void gateAndNorm(Tensor xInOut, Norm norm, int groups, Tensor gates, int firstCol) {
         CpuTensor weight = (CpuTensor) norm.weight();
-        forRows((CpuTensor) xInOut, (CpuTensor) gates, firstCol, (track, x, from, g, gate, cols) -> {
-            for (int c = 0; c < cols; c++) {
-                x[from + c] *= g[gate + c];
-            }
-            InnerLoops.CHOSEN.sigmoidMul(x, from, g, gate, cols);
+        forRows((CpuTensor) xInOut, (CpuTensor) gates, firstCol, (track, row, x, from, g, gate, cols) -> {
+            mulSilu(x, from, g, gate, cols);
             int width = cols / groups;
             for (int c = 0; c < cols; c += width) {
                 int at = from + c;
@@ -397,17 +391,49 @@ final class CpuRecurrentOps implements RecurrentOps {
     }
 
     @Override
+    public void gatedSquares(Tensor sumsOut, int group, Tensor x, Tensor gates, int firstCol) {
+        CpuTensor sums = (CpuTensor) sumsOut;
+        forRows((CpuTensor) x, (CpuTensor) gates, firstCol, (track, row, values, from, g, gate, cols) -> {
+            float[] gated = Arrays.copyOfRange(values, from, from + cols);
+            mulSilu(gated, 0, g, gate, cols);
+            int to = sums.row(track, row);
+            Arrays.fill(sums.data(), to, to + sums.cols(), 0);
+            sums.data()[to + group] = InnerLoops.CHOSEN.sumOfSquares(gated, 0, cols);
+        });
+    }
+
+    @Override
+    public void gateAndNorm(Tensor xInOut, Norm norm, GroupSquares squares, Tensor gates, int firstCol) {
+        CpuTensor sums = (CpuTensor) squares.sums();
+        CpuTensor weight = (CpuTensor) norm.weight();
+        forRows((CpuTensor) xInOut, (CpuTensor) gates, firstCol, (track, row, x, from, g, gate, cols) -> {
+            mulSilu(x, from, g, gate, cols);
+            float mean = sums.data()[sums.row(track, row) + squares.group()] / squares.cols();
+            float inverse = (float) (1 / Math.sqrt(mean + norm.epsilon()));
+            InnerLoops.CHOSEN.scale(x, from, x, from, cols, inverse, weight.data(), weight.row(track, 0));
+        });
+    }
+
+    /** {@code x = x * silu(gate)}. */
+    private static void mulSilu(float[] x, int from, float[] gates, int gate, int cols) {
+        for (int c = 0; c < cols; c++) {
+            x[from + c] *= gates[gate + c];
+        }
+        InnerLoops.CHOSEN.sigmoidMul(x, from, gates, gate, cols);
+    }
+
+    @Override
     public void gate(Tensor xInOut, Tensor gates, int firstCol) {
         forRows(
                 (CpuTensor) xInOut,
                 (CpuTensor) gates,
                 firstCol,
-                (track, x, from, g, gate, cols) -> InnerLoops.CHOSEN.sigmoidMul(x, from, g, gate, cols));
+                (track, row, x, from, g, gate, cols) -> InnerLoops.CHOSEN.sigmoidMul(x, from, g, gate, cols));
     }
 
     @FunctionalInterface
     private interface GatedRow {
-        void accept(int track, float[] x, int from, float[] gates, int gate, int cols);
+        void accept(int track, int row, float[] x, int from, float[] gates, int gate, int cols);
     }
 
     private void forRows(CpuTensor x, CpuTensor gates, int firstCol, GatedRow work) {
@@ -416,7 +442,13 @@ final class CpuRecurrentOps implements RecurrentOps {
                 int track = i / x.rows();
                 int row = i % x.rows();
                 work.accept(
-                        track, x.data(), x.row(track, row), gates.data(), gates.row(track, row) + firstCol, x.cols());
+                        track,
+                        row,
+                        x.data(),
+                        x.row(track, row),
+                        gates.data(),
+                        gates.row(track, row) + firstCol,
+                        x.cols());
             }
         });
     }

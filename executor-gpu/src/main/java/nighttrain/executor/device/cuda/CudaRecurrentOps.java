@@ -354,16 +354,33 @@ final class CudaRecurrentOps implements RecurrentOps {
 
     @Override
     public void normAndGate(Tensor xInOut, Norm norm, Tensor gates, int firstCol) {
-        gateParts("norm_and_gate", (CudaTensor) xInOut, norm.weight().cols(), norm, (CudaTensor) gates, firstCol);
+        CudaTensor x = (CudaTensor) xInOut;
+        gateParts("norm_and_gate", x, norm.weight().cols(), gates, firstCol, gateArguments(x, gates, firstCol, norm));
     }
 
     @Override
     public void gateAndNorm(Tensor xInOut, Norm norm, int groups, Tensor gates, int firstCol) {
         CudaTensor x = (CudaTensor) xInOut;
-        gateParts("gate_and_norm", x, x.cols() / groups, norm, (CudaTensor) gates, firstCol);
+        gateParts("gate_and_norm", x, x.cols() / groups, gates, firstCol, gateArguments(x, gates, firstCol, norm));
     }
 
-    private void gateParts(String name, CudaTensor x, int part, Norm norm, CudaTensor gates, int firstCol) {
+    @Override
+    public void gatedSquares(Tensor sumsOut, int group, Tensor x, Tensor gates, int firstCol) {
+        CudaTensor from = (CudaTensor) x;
+        Struct arguments =
+                put(gateArguments(from, gates, firstCol, 0, 0), new GroupSquares(sumsOut, group, from.cols()));
+        gateParts("gated_squares", from, from.cols(), gates, firstCol, arguments);
+    }
+
+    @Override
+    public void gateAndNorm(Tensor xInOut, Norm norm, GroupSquares squares, Tensor gates, int firstCol) {
+        CudaTensor x = (CudaTensor) xInOut;
+        Struct arguments = put(gateArguments(x, gates, firstCol, norm), squares);
+        gateParts("gate_and_norm_by_squares", x, x.cols(), gates, firstCol, arguments);
+    }
+
+    /** {@code part}: columns of a head, of a group, or of what a rank has of it. */
+    private void gateParts(String name, CudaTensor x, int part, Tensor gates, int firstCol, Struct arguments) {
         int lanes = lanes(part);
         int threads = Math.max(THREADS, lanes);
         Map<String, Integer> defines = gateDefines(part, x.cols(), gates.cols(), firstCol);
@@ -371,7 +388,7 @@ final class CudaRecurrentOps implements RecurrentOps {
                 .launch(
                         streams.main(),
                         new Kernel.Grid(x.rows(), blocks(x.cols() / part, threads / lanes), x.tracks(), threads, 0),
-                        gateArguments(x, gates, firstCol, address(norm.weight()), norm.epsilon()));
+                        arguments);
     }
 
     private static int lanes(int part) {
@@ -385,29 +402,44 @@ final class CudaRecurrentOps implements RecurrentOps {
         return Map.of("VECTOR", vector, "PART", part, "LANES", lanes(part));
     }
 
-    private static Struct gateArguments(CudaTensor x, CudaTensor gates, int firstCol, long weight, float epsilon) {
+    private static Struct gateArguments(CudaTensor x, Tensor gates, int firstCol, Norm norm) {
+        return gateArguments(x, gates, firstCol, address(norm.weight()), norm.epsilon());
+    }
+
+    private static Struct gateArguments(CudaTensor x, Tensor gates, int firstCol, long weight, float epsilon) {
+        CudaTensor by = (CudaTensor) gates;
         return new Struct()
                 .pointer(x.address())
                 .longs(x.trackStride())
-                .pointer(gates.address() + (long) firstCol * CudaTensor.BF16)
-                .longs(gates.trackStride())
+                .pointer(by.address() + (long) firstCol * CudaTensor.BF16)
+                .longs(by.trackStride())
                 .pointer(weight)
                 .number(epsilon)
                 .integer(x.cols())
-                .integer(gates.cols());
+                .integer(by.cols());
+    }
+
+    /** As gates.cu's {@code Squares}. */
+    private static Struct put(Struct arguments, GroupSquares squares) {
+        CudaTensor sums = (CudaTensor) squares.sums();
+        return arguments
+                .pointer(sums.address())
+                .longs(sums.trackStride())
+                .integer(sums.cols())
+                .integer(squares.group())
+                .integer(squares.cols());
     }
 
     @Override
     public void gate(Tensor xInOut, Tensor gates, int firstCol) {
         CudaTensor x = (CudaTensor) xInOut;
-        CudaTensor by = (CudaTensor) gates;
-        Map<String, Integer> defines = gateDefines(x.cols(), x.cols(), by.cols(), firstCol);
+        Map<String, Integer> defines = gateDefines(x.cols(), x.cols(), gates.cols(), firstCol);
         int vectors = x.cols() / defines.get("VECTOR");
         kernel("gates.cu", "gate", defines)
                 .launch(
                         streams.main(),
                         new Kernel.Grid(x.rows(), blocks(vectors, THREADS), x.tracks(), THREADS, 0),
-                        gateArguments(x, by, firstCol, 0, 0));
+                        gateArguments(x, gates, firstCol, 0, 0));
     }
 
     @Override

@@ -173,7 +173,8 @@ final class KernelUses {
                                         8, mamba.convolution().width())),
                         new KernelSource(
                                 "selective_scan.cu", ScanBlock.ofTokens(shape).defines()),
-                        gates(shape.valueCols() / shape.groups(), shape.valueCols())),
+                        gates(shape.valueCols() / shape.groups(), shape.valueCols()),
+                        gates(shape.valueCols() / 2, shape.valueCols() / 2)), // where two ranks share a group
                 chunks);
     }
 
