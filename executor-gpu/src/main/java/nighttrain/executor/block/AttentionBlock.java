@@ -1,7 +1,6 @@
 package nighttrain.executor.block;
 
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 import nighttrain.executor.architecture.Architecture.Placement;
@@ -19,7 +18,6 @@ import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Parameter;
 import nighttrain.io.spec.Parameter.Linear;
 
 /** Grouped-query attention over paged keys and values: a rank has whole heads. Where ranks are more than key and value heads, several have the same. */
@@ -71,9 +69,10 @@ record AttentionBlock(Attention spec, Placement placement, AttentionShape shape,
     }
 
     @Override
-    public Map<Parameter, Integer> copies() {
-        int copies = placement.copies(spec.kvHeads());
-        return Map.of(spec.projections().key(), copies, spec.projections().value(), copies);
+    public long copiedElements() {
+        return (placement.copies(spec.kvHeads()) - 1L)
+                * (spec.projections().key().elements()
+                        + spec.projections().value().elements());
     }
 
     @Override

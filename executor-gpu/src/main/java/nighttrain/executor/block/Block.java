@@ -1,12 +1,10 @@
 package nighttrain.executor.block;
 
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 import nighttrain.executor.block.Buffers.BufferSpec;
 import nighttrain.executor.device.Tensor;
-import nighttrain.io.spec.Parameter;
 import nighttrain.io.spec.StateFormat;
 import nighttrain.io.spec.WeightFormat;
 
@@ -29,9 +27,12 @@ public interface Block {
         return Optional.empty();
     }
 
-    /** Of parameters that several ranks have, or parts of them, how many each; ranks share the rest evenly, norms apart. */
-    default Map<Parameter, Integer> copies() {
-        return Map.of();
+    /**
+     * Numbers of parameters that ranks have over all, beyond one of each; ranks share the rest evenly, norms apart, which every rank may have
+     * whole.
+     */
+    default long copiedElements() {
+        return 0;
     }
 
     /** What it has that no GPU kernel serves; none where it runs on GPUs. */

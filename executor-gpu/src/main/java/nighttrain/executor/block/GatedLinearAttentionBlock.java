@@ -2,7 +2,6 @@ package nighttrain.executor.block;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import nighttrain.executor.architecture.Architecture.Placement;
 import nighttrain.executor.block.Block.Operation;
@@ -18,7 +17,6 @@ import nighttrain.executor.device.RecurrentOps.States;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.GatedLinearAttention;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Parameter;
 import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.StateFormat;
 import nighttrain.io.spec.WeightFormat;
@@ -77,8 +75,8 @@ record GatedLinearAttentionBlock(
     }
 
     @Override
-    public Map<Parameter, Integer> copies() {
-        return Map.of(spec.decay().down(), placement.shards());
+    public long copiedElements() {
+        return (placement.shards() - 1L) * spec.decay().down().elements();
     }
 
     @Override

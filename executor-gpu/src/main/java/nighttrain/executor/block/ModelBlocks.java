@@ -1,10 +1,8 @@
 package nighttrain.executor.block;
 
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
@@ -22,7 +20,6 @@ import nighttrain.executor.device.Ops.Norm;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Bfloat16;
 import nighttrain.io.spec.ModelSpec;
-import nighttrain.io.spec.Parameter;
 import nighttrain.io.spec.Wiring;
 
 /** A model on one of several ranks: its layers' blocks, and what follows from all of them. */
@@ -160,11 +157,12 @@ public final class ModelBlocks {
                 + head.bytes(maxSamples);
     }
 
-    /** Of parameters of layers that several ranks have, or parts of them, how many each. */
-    public Map<Parameter, Integer> copies() {
-        Map<Parameter, Integer> copies = new HashMap<>();
-        layers.stream().flatMap(LayerBlock::blocks).forEach(block -> copies.putAll(block.copies()));
-        return copies;
+    /** Numbers of layers' parameters that ranks have over all, beyond one of each, norms apart. */
+    public long copiedElements() {
+        return layers.stream()
+                .flatMap(LayerBlock::blocks)
+                .mapToLong(Block::copiedElements)
+                .sum();
     }
 
     private Stream<Fp8Matrix> fp8Matrices() {

@@ -1,11 +1,10 @@
 package nighttrain.executor.block;
 
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import nighttrain.executor.architecture.Architecture.Placement;
 import nighttrain.executor.block.Block.Operation;
 import nighttrain.executor.block.Block.StepSize;
@@ -105,11 +104,14 @@ record MoeBlock(
     }
 
     @Override
-    public Map<Parameter, Integer> copies() {
-        Map<Parameter, Integer> copies = new HashMap<>();
-        spec.router().parameters().forEach(one -> copies.put(one, placement.shards()));
-        spec.shared().flatMap(MixtureOfExperts.Shared::gate).ifPresent(gate -> copies.put(gate, placement.shards()));
-        return copies;
+    public long copiedElements() {
+        return (placement.shards() - 1L)
+                * Stream.concat(
+                                spec.router().parameters().stream(),
+                                spec.shared().flatMap(MixtureOfExperts.Shared::gate).stream())
+                        .filter(parameter -> !(parameter instanceof Parameter.Norm))
+                        .mapToLong(Parameter::elements)
+                        .sum();
     }
 
     /** The kernel that routes has a thread for every expert, and a lane of a warp for every choice and group. */

@@ -1,7 +1,6 @@
 package nighttrain.executor.perf;
 
 import java.util.HashSet;
-import java.util.Map;
 import java.util.Set;
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.DryRun.AllReduceCount;
@@ -62,14 +61,13 @@ public record ModelFootprint(
     }
 
     /**
-     * Parameters that one of {@code ranks} ranks holds: the embedding whole, its share of the rest.
+     * Parameters that one of {@code ranks} ranks holds: the embedding whole, its share of the rest, and what it has beside others.
      *
      * @throws nighttrain.io.UserError where the model cannot be cut into so many
      */
     public static long parametersPerRank(ModelSpec model, int ranks) {
         ModelBlocks.checkRanks(model, ranks);
         Set<String> counted = new HashSet<>();
-        Map<Parameter, Integer> copies = ModelBlocks.of(model, 0, ranks).copies();
         long whole = 0;
         long shared = 0;
         for (Parameter parameter : model.parameters()) {
@@ -79,10 +77,10 @@ public record ModelFootprint(
                 if (parameter instanceof Table || (parameter instanceof Norm && !model.hasTracks())) {
                     whole += size;
                 } else {
-                    shared += size * copies.getOrDefault(parameter, 1);
+                    shared += size;
                 }
             }
         }
-        return whole + shared / ranks;
+        return whole + (shared + ModelBlocks.of(model, 0, ranks).copiedElements()) / ranks;
     }
 }

@@ -9,6 +9,9 @@ public sealed interface Parameter {
     /** The tensors that a checkpoint keeps it in; parameters may share one. */
     List<TensorSpec> tensors();
 
+    /** The numbers that are its own, whatever else is in its tensors. */
+    long elements();
+
     /**
      * A linear layer, {@code y = x W^T + b} with W {@code [outputs, inputs]}.
      *
@@ -119,6 +122,11 @@ public sealed interface Parameter {
             bias.ifPresent(name -> tensors.add(TensorSpec.of(name, TensorSpec.Fill.ZERO, storage.outputs())));
             return tensors;
         }
+
+        @Override
+        public long elements() {
+            return (long) outputs * inputs + (bias.isPresent() ? outputs : 0);
+        }
     }
 
     /**
@@ -179,6 +187,11 @@ public sealed interface Parameter {
             bias.ifPresent(name -> tensors.add(TensorSpec.of(name, TensorSpec.Fill.ZERO, size)));
             return tensors;
         }
+
+        @Override
+        public long elements() {
+            return bias.isPresent() ? 2L * size : size;
+        }
     }
 
     /**
@@ -201,6 +214,16 @@ public sealed interface Parameter {
             bias.ifPresent(name -> tensors.add(TensorSpec.of(name, TensorSpec.Fill.ZERO, channels)));
             return tensors;
         }
+
+        @Override
+        public long elements() {
+            return (long) channels * elementsPerChannel();
+        }
+
+        /** Its weights and, where it has one, its bias. */
+        public int elementsPerChannel() {
+            return width + (bias.isPresent() ? 1 : 0);
+        }
     }
 
     /**
@@ -212,6 +235,11 @@ public sealed interface Parameter {
         @Override
         public List<TensorSpec> tensors() {
             return List.of(TensorSpec.of(name, TensorSpec.Fill.NORMAL, rows, cols));
+        }
+
+        @Override
+        public long elements() {
+            return (long) rows * cols;
         }
     }
 
@@ -225,6 +253,11 @@ public sealed interface Parameter {
         @Override
         public List<TensorSpec> tensors() {
             return List.of(TensorSpec.of(name, neutral, size));
+        }
+
+        @Override
+        public long elements() {
+            return size;
         }
     }
 }
