@@ -52,7 +52,8 @@ class DeterministicCudaTest {
         "llama-gqa,2,512",
         "parallel-track,2,512",
         "laneformer,2,512",
-        "qwen3_5,2,512"
+        "qwen3_5,2,512",
+        "granitemoehybrid,2,512"
     })
     void aloneAndInACrowd(String name, int ranks, int batchTokens) throws Exception {
         assumeThat(CudaDevices.count()).isGreaterThanOrEqualTo(ranks);

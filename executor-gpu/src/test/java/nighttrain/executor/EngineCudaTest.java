@@ -61,6 +61,7 @@ class EngineCudaTest {
         "llama-gqa,2,BF16",
         "qwen3-moe,2,BF16",
         "qwen3_5-multimodal,2,BF16",
+        "granitemoehybrid,2,BF16",
         "granitemoehybrid-groups,2,BF16",
         "parallel-track,4,BF16",
         "pt-moe,4,BF16",
@@ -128,6 +129,7 @@ class EngineCudaTest {
         "qwen3_5,1",
         "llama-gqa,2",
         "qwen3_5,2",
+        "granitemoehybrid,2",
         "parallel-track,1",
         "parallel-track,4"
     })

@@ -252,6 +252,7 @@ class EngineTest {
                 "olmo3 | 2 | bad value of --ranks: 2 (must be 1, since queries and keys of this model are normed over all heads at once; use --replicas)",
                 "llama-gqa | 3 | bad value of --ranks: 3 (must divide the model's 4 attention heads; choose a divisor or leave --ranks out)",
                 "qwen3-moe | 8 | bad value of --ranks: 8 (must divide the model's 4 attention heads; choose a divisor or leave --ranks out)",
+                "granitemoehybrid | 3 | bad value of --ranks: 3 (must divide the model's 8 Mamba-2 heads; choose a divisor or leave --ranks out)",
                 "parallel-track | 3 | bad value of --ranks: 3 (must divide the model's 4 tracks; choose a divisor or leave --ranks out)",
                 "parallel-track | 8 | bad value of --ranks: 8 (must divide the model's 4 tracks; choose a divisor or leave --ranks out)",
             })
@@ -298,13 +299,31 @@ class EngineTest {
     void ranksNeitherDivideNorMultiplyKeyHeads(@TempDir Path dir) throws Exception {
         Path config = dir.resolve("config.json");
         Files.writeString(config, """
-                {"model_type": "llama", "hidden_size": 96, "intermediate_size": 48, "num_hidden_layers": 1,
+                {"model_type": "llama", "hidden_size": 96, "intermediate_size": 48, "shared_intermediate_size": 48, "num_hidden_layers": 1,
                  "num_attention_heads": 12, "num_key_value_heads": 6, "vocab_size": 96}""");
         ModelSpec model = Families.read(config);
         assertThatThrownBy(() -> Engines.check(config(4, 4), model))
                 .isInstanceOf(UserError.class)
                 .hasMessage("bad value of --ranks: 4 (must divide the model's 6 key/value heads or be a multiple of"
                         + " them; choose a divisor or leave --ranks out)");
+        Engines.check(config(12, 4), model);
+    }
+
+    /** As key and value heads: a rank would have heads of two groups, none of them whole. */
+    @Test
+    void ranksNeitherDivideNorMultiplyGroupsOfHeads(@TempDir Path dir) throws Exception {
+        Path config = dir.resolve("config.json");
+        Files.writeString(config, """
+                {"model_type": "granitemoehybrid", "hidden_size": 96, "intermediate_size": 48, "shared_intermediate_size": 48, "num_hidden_layers": 1,
+                 "num_local_experts": 0, "num_attention_heads": 12, "num_key_value_heads": 12, "vocab_size": 96,
+                 "layer_types": ["mamba"], "mamba_n_heads": 12, "mamba_n_groups": 6, "mamba_d_state": 8}""");
+        ModelSpec model = Families.read(config);
+        assertThatThrownBy(() -> Engines.check(config(4, 4), model))
+                .isInstanceOf(UserError.class)
+                .hasMessage(
+                        "bad value of --ranks: 4 (must divide the model's 6 groups of Mamba-2 heads or be a multiple"
+                                + " of them; choose a divisor or leave --ranks out)");
+        Engines.check(config(3, 4), model);
         Engines.check(config(12, 4), model);
     }
 

@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.withinPercentage;
 import java.nio.file.Path;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import nighttrain.executor.cache.CacheSpec;
+import nighttrain.executor.cache.CacheSpec.RecurrentState;
 import nighttrain.executor.device.Device.PeakRates;
 import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.executor.perf.Roofline;
@@ -212,11 +214,35 @@ class ShapesTest {
         assertThat(footprint.stateBytesPerSequence()).isEqualTo((72L << 20) + 4 * 36L * (4_096 + 256) * 3);
     }
 
+    /** B and C of the only group, with their channels of the convolution, are on every rank; each of 36 layers sums a number a token. */
+    @Test
+    void ranksThatShareAGroupHaveCopies() {
+        ModelSpec model = shape("granite-4.0-h-micro");
+        long all = model.parameterCount();
+        long whole = 100_352L * 2_048 + 81 * 2_048 + 36 * 4_096;
+        long copied = 36L * 256 * (2_048 + 5);
+        assertThat(ModelFootprint.parametersPerRank(model, 1)).isEqualTo(all);
+        assertThat(ModelFootprint.parametersPerRank(model, 4)).isEqualTo(whole + (all - whole + 3 * copied) / 4);
+        long states = (72L << 20) + 4 * 36L * (4_096 + 4 * 256) * 3;
+        assertThat(CacheSpec.of(model, 4, 2, 4_096).stream()
+                        .mapToLong(layer -> layer instanceof RecurrentState state ? state.bytes() : 0)
+                        .sum())
+                .isEqualTo(states);
+        assertThat(ModelFootprint.of(model, 1)).satisfies(f -> {
+            assertThat(f.blockingSyncs()).isEqualTo(80);
+            assertThat(f.syncBytesPerToken()).isEqualTo(80 * 2 * 2_048);
+        });
+        assertThat(ModelFootprint.of(model, 4)).satisfies(f -> {
+            assertThat(f.blockingSyncs()).isEqualTo(80 + 36);
+            assertThat(f.syncBytesPerToken()).isEqualTo(80 * 2 * 2_048 + 36 * 4);
+        });
+    }
+
     @Test
     void syncsPerToken() {
         assertThat(ModelFootprint.of(shape("dense-30b"))).satisfies(f -> {
             assertThat(f.blockingSyncs()).isEqualTo(96);
-            assertThat(f.syncElementsPerToken()).isEqualTo(96 * 7168);
+            assertThat(f.syncBytesPerToken()).isEqualTo(96 * 7168 * 2);
         });
         assertThat(ModelFootprint.of(shape("track-30b-d8")).blockingSyncs()).isEqualTo(6);
         assertThat(ModelFootprint.of(shape("kraken-30b"))).satisfies(f -> {

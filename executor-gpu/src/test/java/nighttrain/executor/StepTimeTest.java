@@ -151,6 +151,16 @@ class StepTimeTest {
                 .isZero();
     }
 
+    /** 36 of 40 layers sum the squares of their only group of heads. */
+    @Test
+    void sumsWithinModulesAreWaitedFor() {
+        double communication =
+                new StepTime(shape("granite-4.0-h-micro"), 2, H100).communicationSeconds(Step.decode(256, 1_024));
+        assertThat(communication)
+                .isCloseTo(
+                        80 * TWO_RANKS.seconds(2, 256 * 2_048 * 2) + 36 * TWO_RANKS.seconds(2, 256 * 4), within(1e-9));
+    }
+
     @Test
     void sumsBetweenAndBeyondMeasuredSizes() {
         assertThat(TWO_RANKS.seconds(2, 100)).isEqualTo(5.4e-6);

@@ -66,6 +66,19 @@ class InspectTest {
     }
 
     @Test
+    void countsSumsWithinModules() {
+        assertThat(Outcome.of(
+                                "inspect",
+                                "--model",
+                                Project.CONF
+                                        .resolve("shapes/granite-4.0-h-micro")
+                                        .toString())
+                        .out())
+                .contains("116 per forward pass: 116 that the next module waits for, 0 overlapped")
+                .contains("327,824 bytes per token and rank");
+    }
+
+    @Test
     void saysWhichRanksDoNotDivide() {
         Outcome outcome = Outcome.of(
                 "inspect", "--model", Project.CONF.resolve("demo/model").toString());

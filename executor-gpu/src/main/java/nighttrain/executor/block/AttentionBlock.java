@@ -7,6 +7,7 @@ import nighttrain.executor.architecture.Architecture.Placement;
 import nighttrain.executor.block.Block.Operation;
 import nighttrain.executor.block.Block.StepSize;
 import nighttrain.executor.block.Buffers.BufferSpec;
+import nighttrain.executor.block.Loader.Projection;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Ops.AttentionShape;
@@ -127,7 +128,8 @@ record AttentionBlock(Attention spec, Placement placement, AttentionShape shape,
                 spec.projections().gate().map(linear -> loader.recurrentOps()),
                 this,
                 shape,
-                loader.byHead("queries, keys and values" + ofLayer, ends.in(), first(spec), spec.headDim()),
+                loader.byUnit(
+                        "queries, keys and values" + ofLayer, ends.in(), Projection.each(first(spec), spec.headDim())),
                 spec.headNorms()
                         .map(norms -> new HeadNorms(
                                 loader.normPerTrack("norm of queries" + ofLayer, norms.query()),

@@ -35,6 +35,11 @@ public interface Block {
         return 0;
     }
 
+    /** Numbers of a token, in fp32, that it sums over ranks while it runs, and waits for; 0 where it sums none. */
+    default int summedPerToken() {
+        return 0;
+    }
+
     /** What it has that no GPU kernel serves; none where it runs on GPUs. */
     default Optional<String> missingOnGpus() {
         return Optional.empty();

@@ -20,7 +20,7 @@ public final class Buffers {
         for (BufferSpec spec : specs) {
             tensors.computeIfAbsent(
                     spec,
-                    one -> one.isLogits()
+                    one -> one.isFp32()
                             ? device.logits(
                                     one.role(), tracks, Math.multiplyExact(rows, one.rowsPerToken()), one.cols())
                             : device.tensor(
@@ -46,9 +46,9 @@ public final class Buffers {
      * @param role what it is for, named in errors
      * @param cols of one track
      * @param rowsPerToken of every track
-     * @param isLogits whether it is fp32 on every device
+     * @param isFp32 on every device, as logits
      */
-    public record BufferSpec(String role, int cols, int rowsPerToken, boolean isLogits) {
+    public record BufferSpec(String role, int cols, int rowsPerToken, boolean isFp32) {
         public BufferSpec(String role, int cols, int rowsPerToken) {
             this(role, cols, rowsPerToken, false);
         }
@@ -58,14 +58,14 @@ public final class Buffers {
             this(role, cols, 1);
         }
 
-        /** Of a row of logits per token and track. */
-        static BufferSpec ofLogits(String role, int cols) {
+        /** Of a row per token and track, fp32 on every device. */
+        static BufferSpec inFp32(String role, int cols) {
             return new BufferSpec(role, cols, 1, true);
         }
 
         /** Bytes for one token of one track on a GPU. */
         long gpuBytesPerToken() {
-            return (long) cols * rowsPerToken * (isLogits ? Float.BYTES : Bfloat16.BYTES);
+            return (long) cols * rowsPerToken * (isFp32 ? Float.BYTES : Bfloat16.BYTES);
         }
     }
 }

@@ -5,6 +5,7 @@ import nighttrain.executor.architecture.Architecture.Placement;
 import nighttrain.executor.block.Block.Operation;
 import nighttrain.executor.block.Block.StepSize;
 import nighttrain.executor.block.Buffers.BufferSpec;
+import nighttrain.executor.block.Loader.Projection;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Ops.Norm;
@@ -110,10 +111,12 @@ record GatedDeltaNetBlock(GatedDeltaNet spec, Placement placement, DeltaShape sh
                 loader.convolution(
                         "convolution" + ofLayer,
                         spec.convolution(),
-                        List.of(
-                                spec.inputs().query().outputs(),
-                                spec.inputs().key().outputs(),
-                                spec.inputs().value().outputs())),
+                        Projection.each(
+                                List.of(
+                                        spec.inputs().query(),
+                                        spec.inputs().key(),
+                                        spec.inputs().value()),
+                                1)),
                 new Decay(
                         loader.exponentials("decay" + ofLayer, spec.rate()),
                         loader.perHead("bias of decay" + ofLayer, spec.decayBias())),

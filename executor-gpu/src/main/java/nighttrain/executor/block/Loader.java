@@ -46,6 +46,20 @@ public final class Loader {
     /** What attention makes of positions. */
     private record Positions(Optional<Rope> rope, Optional<QueryScale> queryScale) {}
 
+    /**
+     * A projection of whose outputs a rank has whole units. Of fewer units than ranks several have the same one.
+     *
+     * @param unit outputs of a head, or of a group of heads
+     */
+    record Projection(Linear linear, int unit) {
+        static List<Projection> each(List<Linear> linears, int unit) {
+            return linears.stream().map(linear -> new Projection(linear, unit)).toList();
+        }
+    }
+
+    /** Of {@code whole} outputs those of this rank. */
+    private record Cut(int from, int count, int whole) {}
+
     public Loader(Device device, Checkpoint checkpoint, Placement placement, CacheLayout cache, int positions) {
         this.device = device;
         this.checkpoint = checkpoint;
@@ -115,7 +129,7 @@ public final class Loader {
     }
 
     private Tensor perHead(String role, Vector heads, DoubleUnaryOperator function) {
-        float[] values = perOutput(heads.name(), List.of(heads.size()), 1, heads.size());
+        float[] values = perOutput(heads.name(), List.of(cut(heads.size())), 1, heads.size());
         for (int i = 0; i < values.length; i++) {
             values[i] = (float) function.applyAsDouble(values[i]);
         }
@@ -124,7 +138,7 @@ public final class Loader {
 
     /** An RMSNorm whose columns ranks share. */
     Norm normByOutput(String role, nighttrain.io.spec.Parameter.Norm norm) {
-        float[] weights = perOutput(norm.weight(), List.of(norm.size()), 1, norm.size());
+        float[] weights = perOutput(norm.weight(), List.of(cut(norm.size())), 1, norm.size());
         return new Norm(
                 device.constant(role, placement.localTracks(), 1, placement.share(norm.size()), weights),
                 Optional.empty(),
@@ -134,13 +148,14 @@ public final class Loader {
     /**
      * A convolution of channels that ranks share as they do the projections which they are.
      *
-     * @param parts the channels of each projection
+     * @param of the projections, side by side
      */
-    Convolution convolution(String role, nighttrain.io.spec.Parameter.Convolution convolution, List<Integer> parts) {
+    Convolution convolution(String role, nighttrain.io.spec.Parameter.Convolution convolution, List<Projection> of) {
         int tracks = placement.localTracks();
         int channels = convolution.channels();
         int width = convolution.width();
-        int own = parts.stream().mapToInt(placement::share).sum();
+        List<Cut> parts = of.stream().map(this::cut).toList();
+        int own = parts.stream().mapToInt(Cut::count).sum();
         float[] weights = perOutput(convolution.weight(), parts, width, channels, 1, width);
         return new Convolution(
                 device.constant(role, tracks, width, own, weights),
@@ -153,14 +168,18 @@ public final class Loader {
     /** Convolutions of projections side by side, as wide as one another, each a tensor of its own. */
     Convolution convolutions(String role, List<nighttrain.io.spec.Parameter.Convolution> convolutions) {
         int width = convolutions.get(0).width();
-        List<Integer> channels = convolutions.stream()
-                .map(nighttrain.io.spec.Parameter.Convolution::channels)
-                .toList();
+        List<Cut> channels =
+                convolutions.stream().map(one -> cut(one.channels())).toList();
         float[] weights = sideBySide(
                 width,
                 channels,
                 i -> perOutput(
-                        convolutions.get(i).weight(), channels.subList(i, i + 1), width, channels.get(i), 1, width));
+                        convolutions.get(i).weight(),
+                        channels.subList(i, i + 1),
+                        width,
+                        channels.get(i).whole(),
+                        1,
+                        width));
         Optional<float[]> bias = convolutions.get(0).bias().isEmpty()
                 ? Optional.empty()
                 : Optional.of(sideBySide(
@@ -170,22 +189,22 @@ public final class Loader {
                                 convolutions.get(i).bias().orElseThrow(),
                                 channels.subList(i, i + 1),
                                 1,
-                                channels.get(i))));
+                                channels.get(i).whole())));
         int tracks = placement.localTracks();
-        int own = channels.stream().mapToInt(placement::share).sum();
+        int own = channels.stream().mapToInt(Cut::count).sum();
         return new Convolution(
                 device.constant(role, tracks, width, own, weights),
                 bias.map(values -> device.constant("bias of " + role, tracks, 1, own, values)));
     }
 
     /** Of {@code rows} rows of every track: the rows of each part beside those of the part before. */
-    private float[] sideBySide(int rows, List<Integer> parts, IntFunction<float[]> part) {
-        int own = parts.stream().mapToInt(placement::share).sum();
+    private float[] sideBySide(int rows, List<Cut> parts, IntFunction<float[]> part) {
+        int own = parts.stream().mapToInt(Cut::count).sum();
         int all = placement.localTracks() * rows;
         float[] values = new float[all * own];
         int column = 0;
         for (int i = 0; i < parts.size(); i++) {
-            int cols = placement.share(parts.get(i));
+            int cols = parts.get(i).count();
             float[] of = part.apply(i);
             for (int row = 0; row < all; row++) {
                 System.arraycopy(of, row * cols, values, row * own + column, cols);
@@ -198,25 +217,25 @@ public final class Loader {
     /**
      * Numbers of every output of some projections side by side, of which this rank has its share of each: {@code [tracks, perOutput, outputs]}.
      *
-     * @param parts outputs of each projection
+     * @param parts the outputs of each projection
      * @param perOutput numbers of an output, side by side in the tensor
      * @param shape of the tensor
      */
-    private float[] perOutput(String name, List<Integer> parts, int perOutput, long... shape) {
-        int own = parts.stream().mapToInt(placement::share).sum();
+    private float[] perOutput(String name, List<Cut> parts, int perOutput, long... shape) {
+        int own = parts.stream().mapToInt(Cut::count).sum();
         float[] values = new float[placement.localTracks() * perOutput * own];
         for (int track = 0; track < placement.localTracks(); track++) {
             CheckpointTensor tensor = checkpoint.tensor(TensorSpec.ofTrack(name, global(track)), shape);
             int column = track * perOutput * own;
             int first = 0;
-            for (int part : parts) {
-                float[] stored = new float[placement.share(part) * perOutput];
-                tensor.copyTo((long) (first + placement.from(part)) * perOutput, stored, 0, stored.length);
+            for (Cut part : parts) {
+                float[] stored = new float[part.count() * perOutput];
+                tensor.copyTo((long) (first + part.from()) * perOutput, stored, 0, stored.length);
                 for (int i = 0; i < stored.length; i++) {
                     values[column + i % perOutput * own + i / perOutput] = stored[i];
                 }
-                column += placement.share(part);
-                first += part;
+                column += part.count();
+                first += part.whole();
             }
         }
         return values;
@@ -255,20 +274,20 @@ public final class Loader {
 
     /** Projections side by side, each cut by output: a rank computes whole columns of its own. */
     Matrix byOutput(String role, WeightFormat format, List<Linear> parts) {
-        return byHead(role, format, parts, 1);
+        return byUnit(role, format, Projection.each(parts, 1));
     }
 
-    /** The same in heads of {@code headDim} outputs. */
-    Matrix byHead(String role, WeightFormat format, List<Linear> parts, int headDim) {
+    /** The same in whole units. */
+    Matrix byUnit(String role, WeightFormat format, List<Projection> parts) {
         List<Slices.Slice> slices = new ArrayList<>();
         List<float[]> biases = new ArrayList<>();
         for (int track = 0; track < placement.localTracks(); track++) {
-            for (Linear part : parts) {
-                int outputs = placement.share(part.outputs() / headDim) * headDim;
-                int from = placement.from(part.outputs() / headDim) * headDim;
-                slices.add(rows(part, track, from, outputs));
-                if (part.bias().isPresent()) {
-                    biases.add(bias(part, global(track), from, outputs));
+            for (Projection part : parts) {
+                Linear linear = part.linear();
+                Cut own = cut(part);
+                slices.add(rows(linear, track, own.from(), own.count()));
+                if (linear.bias().isPresent()) {
+                    biases.add(bias(linear, global(track), own.from(), own.count()));
                 }
             }
         }
@@ -414,6 +433,17 @@ public final class Loader {
         Matrix.Rows rows = slices.perTrack(outputs);
         Optional<float[]> bias = biases.isEmpty() ? Optional.empty() : Optional.of(concatenated(biases));
         return device.matrix(role, tracks, outputs, slices.inputs(), rows, bias, format);
+    }
+
+    private Cut cut(int whole) {
+        return new Cut(placement.from(whole), placement.share(whole), whole);
+    }
+
+    private Cut cut(Projection projection) {
+        int unit = projection.unit();
+        int whole = projection.linear().outputs();
+        Cut units = cut(whole / unit);
+        return new Cut(units.from() * unit, units.count() * unit, whole);
     }
 
     private Slices.Slice rows(Linear linear, int track, int from, int count) {

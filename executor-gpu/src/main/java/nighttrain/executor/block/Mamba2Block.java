@@ -1,27 +1,33 @@
 package nighttrain.executor.block;
 
 import java.util.List;
-import java.util.Optional;
 import nighttrain.executor.architecture.Architecture.Placement;
 import nighttrain.executor.block.Block.Operation;
 import nighttrain.executor.block.Block.StepSize;
 import nighttrain.executor.block.Buffers.BufferSpec;
+import nighttrain.executor.block.Loader.Projection;
+import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.device.RecurrentOps;
 import nighttrain.executor.device.RecurrentOps.Convolution;
 import nighttrain.executor.device.RecurrentOps.Decay;
+import nighttrain.executor.device.RecurrentOps.GroupSquares;
 import nighttrain.executor.device.RecurrentOps.ScanShape;
 import nighttrain.executor.device.RecurrentOps.States;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.Mamba2;
+import nighttrain.io.spec.Mamba2.Heads;
 import nighttrain.io.spec.Mamba2.Inputs;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Linear;
 import nighttrain.io.spec.StateFormat;
 
-/** Mamba-2 with its convolution: a rank has whole groups of heads, since outputs are normed by group. */
+/**
+ * Mamba-2 with its convolution: a rank has whole heads, and B and C of their groups. Outputs are normed by group: where ranks share one, each has a
+ * copy of its B and C, and they sum its squares before the norm.
+ */
 record Mamba2Block(Mamba2 spec, Placement placement, ScanShape shape, InAndOut ends, StateFormat states)
         implements Block {
     /** Of an element of S: it decays, and is part of {@code B x^T} and of {@code S^T C}. */
@@ -36,13 +42,27 @@ record Mamba2Block(Mamba2 spec, Placement placement, ScanShape shape, InAndOut e
                 (float) spec.steps().least(),
                 (float) spec.steps().most());
         int inCols = shape.stepCol() + shape.heads();
-        InAndOut ends = InAndOut.of(model, first(spec), inCols, spec.output(), shape.valueCols());
+        List<Linear> first = inputs(spec).stream().map(Projection::linear).toList();
+        InAndOut ends = InAndOut.of(model, first, inCols, spec.output(), shape.valueCols());
         return new Mamba2Block(spec, placement, shape, ends, model.states());
     }
 
-    private static List<Linear> first(Mamba2 spec) {
+    /** As they lie side by side; those that pass the convolution first. */
+    static List<Projection> inputs(Mamba2 spec) {
         Inputs inputs = spec.inputs();
-        return List.of(inputs.value(), inputs.in(), inputs.out(), inputs.gate(), inputs.step());
+        int dim = spec.heads().dim();
+        int stateSize = spec.heads().stateSize();
+        return List.of(
+                new Projection(inputs.value(), dim),
+                new Projection(inputs.in(), stateSize),
+                new Projection(inputs.out(), stateSize),
+                new Projection(inputs.gate(), dim),
+                new Projection(inputs.step(), 1));
+    }
+
+    /** Ranks that have heads of a group. */
+    private int ranksOfGroup() {
+        return placement.copies(spec.heads().groups());
     }
 
     private BufferSpec projected() {
@@ -53,21 +73,39 @@ record Mamba2Block(Mamba2 spec, Placement placement, ScanShape shape, InAndOut e
         return new BufferSpec("mixed values", shape.valueCols());
     }
 
+    private BufferSpec ownSquares() {
+        return BufferSpec.inFp32(
+                "squares of a rank's mixed values", spec.heads().groups());
+    }
+
+    private BufferSpec squares() {
+        return BufferSpec.inFp32("squares of mixed values", spec.heads().groups());
+    }
+
     @Override
     public List<BufferSpec> buffers() {
-        return List.of(projected(), mixed());
+        return ranksOfGroup() == 1
+                ? List.of(projected(), mixed())
+                : List.of(projected(), mixed(), ownSquares(), squares());
     }
 
     @Override
     public List<Divisible> divisibles() {
-        return List.of(new Divisible(spec.heads().groups(), "groups of Mamba-2 heads"));
+        return List.of(
+                new Divisible(spec.heads().count(), "Mamba-2 heads"),
+                new Divisible(spec.heads().groups(), "groups of Mamba-2 heads", true));
     }
 
     @Override
-    public Optional<String> indivisible() {
-        return spec.heads().groups() == 1
-                ? Optional.of("outputs of this model's Mamba-2 layers are normed over all heads at once")
-                : Optional.empty();
+    public long copiedElements() {
+        long ofGroups = spec.inputs().in().elements() + spec.inputs().out().elements();
+        long channels = 2L * spec.heads().groups() * spec.heads().stateSize();
+        return (ranksOfGroup() - 1) * (ofGroups + channels * spec.convolution().elementsPerChannel());
+    }
+
+    @Override
+    public int summedPerToken() {
+        return ranksOfGroup() == 1 ? 0 : spec.heads().groups();
     }
 
     @Override
@@ -94,26 +132,22 @@ record Mamba2Block(Mamba2 spec, Placement placement, ScanShape shape, InAndOut e
                 Operation.convolution(
                         tracks, step, convolved, spec.convolution().width(), states),
                 Operation.recurrence(tracks, step, FLOPS_PER_ELEMENT, stateElements(), moved, states),
-                Operation.memory(tracks, step.tokens() * 3.0 * values),
+                Operation.memory(tracks, step.tokens() * (ranksOfGroup() == 1 ? 3.0 : 5.0) * values),
                 ends.last(tracks, step.tokens()));
     }
 
     @Override
     public Module load(Loader loader, int layer) {
         String ofLayer = " of layer " + layer;
+        List<Projection> inputs = inputs(spec);
         return new Loaded(
                 loader.ops(),
                 loader.recurrentOps(),
+                loader.device().communicator(),
                 this,
                 shape,
-                loader.byOutput("Mamba-2's input" + ofLayer, ends.in(), first(spec)),
-                loader.convolution(
-                        "convolution" + ofLayer,
-                        spec.convolution(),
-                        List.of(
-                                spec.inputs().value().outputs(),
-                                spec.inputs().in().outputs(),
-                                spec.inputs().out().outputs())),
+                loader.byUnit("Mamba-2's input" + ofLayer, ends.in(), inputs),
+                loader.convolution("convolution" + ofLayer, spec.convolution(), inputs.subList(0, 3)),
                 new Decay(
                         loader.exponentials("decay" + ofLayer, spec.rate()),
                         loader.perHead("bias of steps" + ofLayer, spec.stepBias())),
@@ -127,6 +161,7 @@ record Mamba2Block(Mamba2 spec, Placement placement, ScanShape shape, InAndOut e
     private record Loaded(
             Ops ops,
             RecurrentOps recurrent,
+            Communicator ranks,
             Mamba2Block block,
             ScanShape shape,
             Matrix input,
@@ -145,8 +180,26 @@ record Mamba2Block(Mamba2 spec, Placement placement, ScanShape shape, InAndOut e
             ops.linear(projected, x, input);
             recurrent.convolve(projected, convolution, latest);
             recurrent.selectiveScan(mixed, projected, shape, decay, skip, states);
-            recurrent.gateAndNorm(mixed, norm, shape.groups(), projected, shape.convolvedCols());
+            if (block.ranksOfGroup() == 1) {
+                recurrent.gateAndNorm(mixed, norm, shape.groups(), projected, shape.convolvedCols());
+            } else {
+                gateAndNormInPart(buffers, mixed, projected);
+            }
             ops.linear(out, mixed, output);
+        }
+
+        /**
+         * What this rank has of a group. Its squares are written again when the next layer's are: peers, which may read them until another sum has
+         * landed, have read them by then, since the layer's output is summed in between.
+         */
+        private void gateAndNormInPart(Buffers buffers, Tensor mixed, Tensor projected) {
+            Heads heads = block.spec.heads();
+            int group = block.placement.from(heads.groups());
+            Tensor own = buffers.get(block.ownSquares());
+            recurrent.gatedSquares(own, group, mixed, projected, shape.convolvedCols());
+            Tensor sums = ranks.allReduceNow(buffers.get(block.squares()), own, 1f);
+            GroupSquares squares = new GroupSquares(sums, group, heads.groupValues());
+            recurrent.gateAndNorm(mixed, norm, squares, projected, shape.convolvedCols());
         }
     }
 }

@@ -165,6 +165,15 @@ public final class ModelBlocks {
                 .sum();
     }
 
+    /** Of every block that sums over ranks while it runs, in fp32, the numbers of a token. */
+    public List<Integer> sumsInBlocks() {
+        return layers.stream()
+                .flatMap(LayerBlock::blocks)
+                .map(Block::summedPerToken)
+                .filter(numbers -> numbers > 0)
+                .toList();
+    }
+
     private Stream<Fp8Matrix> fp8Matrices() {
         return layers.stream().flatMap(LayerBlock::blocks).flatMap(block -> block.fp8Matrices().stream());
     }

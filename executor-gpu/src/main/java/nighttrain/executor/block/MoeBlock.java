@@ -67,7 +67,7 @@ record MoeBlock(
     }
 
     private BufferSpec logits() {
-        return BufferSpec.ofLogits("router logits", spec.experts().size());
+        return BufferSpec.inFp32("router logits", spec.experts().size());
     }
 
     private BufferSpec gathered() {

@@ -50,7 +50,7 @@ public sealed interface CacheSpec extends Serializable {
     /**
      * A state of fixed size per sequence, in a slot.
      *
-     * @param bytes of one layer's state, over all ranks
+     * @param bytes of one layer's state, over all ranks: what several ranks have counts once for each
      */
     record RecurrentState(long bytes) implements CacheSpec {}
 
@@ -85,7 +85,7 @@ public sealed interface CacheSpec extends Serializable {
                         elementBytes,
                         model.kvFormat())
                 : new RecurrentState(model.trackCount()
-                        * mixer.stateElements()
+                        * mixer.stateElements(model.hasTracks() ? 1 : ranks)
                         * model.states().bytes());
     }
 }

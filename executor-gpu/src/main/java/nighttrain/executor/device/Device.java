@@ -32,7 +32,7 @@ public interface Device extends AutoCloseable {
      */
     Tensor tensor(String role, int tracks, int rows, int cols);
 
-    /** Logits, kept in fp32 on every device: a coarser type would make ties. */
+    /** Logits, kept in fp32 on every device: a coarser type would make ties; or other numbers that need its digits. */
     Tensor logits(String role, int tracks, int rows, int cols);
 
     /** Logits that have nothing to do with tracks. */

@@ -1,6 +1,7 @@
 package nighttrain.executor.perf;
 
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.DryRun.AllReduceCount;
@@ -21,9 +22,9 @@ import nighttrain.io.spec.TensorSpec;
  * @param activeParameters those that one token meets
  * @param kvElementsPerToken keys and values of one token, in elements, over all layers and ranks
  * @param stateBytesPerSequence what a sequence keeps however long it is, over all layers and ranks
- * @param blockingSyncs all-reduces of one forward pass that the next module waits for
+ * @param blockingSyncs all-reduces of one forward pass that the next module waits for, or the rest of the same one
  * @param overlappedSyncs all-reduces that travel while a module computes
- * @param syncElementsPerToken elements that one rank contributes to them for each token
+ * @param syncBytesPerToken what one rank contributes to them for each token, in bf16, or fp32 within a module
  */
 public record ModelFootprint(
         String architecture,
@@ -33,20 +34,28 @@ public record ModelFootprint(
         long stateBytesPerSequence,
         int blockingSyncs,
         int overlappedSyncs,
-        long syncElementsPerToken) {
+        long syncBytesPerToken) {
+    /** On two ranks; on more, modules may sum that need not on two. */
     public static ModelFootprint of(ModelSpec model) {
+        return of(model, 2);
+    }
+
+    /** On so many ranks. */
+    public static ModelFootprint of(ModelSpec model, int ranks) {
         Architecture architecture = Architecture.of(model);
         AllReduceCount allReduces =
                 AllReduceCount.of(architecture, model.layers().size());
+        List<Integer> inBlocks = ModelBlocks.of(model, 0, ranks).sumsInBlocks();
+        long numbers = inBlocks.stream().mapToLong(Integer::longValue).sum();
         return new ModelFootprint(
                 architecture.label(),
                 model.parameterCount(),
                 model.activeParameterCount(),
                 model.kvElementsPerToken(),
                 model.stateBytesPerSequence(),
-                allReduces.blocking(),
+                allReduces.blocking() + inBlocks.size(),
                 allReduces.overlapped(),
-                (long) allReduces.total() * model.hiddenSize());
+                (long) allReduces.total() * model.hiddenSize() * Bfloat16.BYTES + numbers * Float.BYTES);
     }
 
     /** Keys and values that one token leaves on a GPU of one of {@code ranks} ranks, in bytes: ranks that are more than heads have the same. */

@@ -1,7 +1,9 @@
 package nighttrain.executor.perf;
 
+import java.util.List;
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.DryRun.AllReduceCount;
+import nighttrain.executor.block.ModelBlocks;
 import nighttrain.io.spec.ModelSpec;
 
 /**
@@ -12,6 +14,7 @@ public final class StepTime {
     private final Roofline roofline;
     private final HardwareProfile hardware;
     private final AllReduceCount allReduces;
+    private final List<Integer> sumsInBlocks;
     private final ModelSpec model;
     private final int ranks;
 
@@ -22,6 +25,7 @@ public final class StepTime {
         this.roofline = new Roofline(model, ranks, hardware.reached(), hardware.elementBytes());
         this.allReduces =
                 AllReduceCount.of(Architecture.of(model), model.layers().size());
+        this.sumsInBlocks = ModelBlocks.of(model, 0, ranks).sumsInBlocks();
     }
 
     /** Seconds of {@code step}. */
@@ -44,6 +48,9 @@ public final class StepTime {
         double allReduce =
                 hardware.allReduce().seconds(ranks, (double) tokens * model.hiddenSize() * hardware.elementBytes());
         double module = computing / (2.0 * model.layers().size());
-        return allReduces.blocking() * allReduce + allReduces.overlapped() * Math.max(0, allReduce - module);
+        double inBlocks = sumsInBlocks.stream()
+                .mapToDouble(numbers -> hardware.allReduce().seconds(ranks, (double) tokens * numbers * Float.BYTES))
+                .sum();
+        return allReduces.blocking() * allReduce + allReduces.overlapped() * Math.max(0, allReduce - module) + inBlocks;
     }
 }

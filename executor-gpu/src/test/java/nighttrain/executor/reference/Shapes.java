@@ -67,6 +67,11 @@ public enum Shapes {
     HYBRID_TRACKS(Wiring.parallelTrack(4, 2, Wiring.Combine.MEAN)),
     HYBRID_KRAKEN(kraken(4)),
     RECURRENT(Wiring.dense()),
+    ONE_GROUP_DENSE(Wiring.dense()),
+    ONE_GROUP_PARALLEL_BLOCK(Wiring.parallelBlock()),
+    ONE_GROUP_LADDER(Wiring.ladder(4)),
+    ONE_GROUP_LADDER_LAST_2(Wiring.ladder(2)),
+    ONE_GROUP_TRACKS(Wiring.parallelTrack(4, 2, Wiring.Combine.MEAN)),
     WIDE_STATES_DENSE(Wiring.dense()),
     WIDE_STATES_TRACKS(Wiring.parallelTrack(4, 2, Wiring.Combine.MEAN));
 
@@ -108,6 +113,11 @@ public enum Shapes {
             case HYBRID_DENSE, HYBRID_PARALLEL_BLOCK, HYBRID_LADDER, HYBRID_TRACKS, HYBRID_KRAKEN ->
                 model(wiring, new Style(true, false, HEAD_DIM, false, false, "dama"));
             case RECURRENT -> model(wiring, new Style(true, false, HEAD_DIM, false, false, "dmdm"));
+            case ONE_GROUP_DENSE,
+                    ONE_GROUP_PARALLEL_BLOCK,
+                    ONE_GROUP_LADDER,
+                    ONE_GROUP_LADDER_LAST_2,
+                    ONE_GROUP_TRACKS -> model(wiring, new Style(true, false, HEAD_DIM, false, false, "ooao"));
             case WIDE_STATES_DENSE, WIDE_STATES_TRACKS ->
                 model(wiring, new Style(true, false, HEAD_DIM, false, false, "wawa"));
             default -> model(wiring);
@@ -120,7 +130,7 @@ public enum Shapes {
      * @param finished with what families do beyond Llama: norms after modules, norms of weight {@code 1 + w}, multipliers of embedding,
      *     attention, modules and logits, GeGLU, a layer without rope, queries that grow with their position, capped logits
      * @param experts with a mixture of experts in every layer, of another kind in each
-     * @param mixers a letter a layer: {@code d} for a gated delta net, {@code w} for one of wide states, {@code m} for Mamba-2, {@code a} for attention with an output gate;
+     * @param mixers a letter a layer: {@code d} for a gated delta net, {@code w} for one of wide states, {@code m} for Mamba-2, {@code o} for Mamba-2 of one group, {@code a} for attention with an output gate;
      *     empty for plain attention throughout
      */
     private record Style(boolean llama, boolean bias, int headDim, boolean finished, boolean experts, String mixers) {}
@@ -269,7 +279,8 @@ public enum Shapes {
         return switch (kind) {
             case 'd' -> deltaNet(at + "linear_attn.", HEAD_DIM, VALUE_DIM);
             case 'w' -> deltaNet(at + "linear_attn.", WIDE_DIM, WIDE_DIM);
-            case 'm' -> mamba(at + "mamba.");
+            case 'm' -> mamba(at + "mamba.", HEADS);
+            case 'o' -> mamba(at + "mamba.", 1);
             default ->
                 attention.with(new Projections(
                         plain.query(),
@@ -299,12 +310,12 @@ public enum Shapes {
                 Linear.of(net + "o_proj", HIDDEN, values * valueDim, false));
     }
 
-    private static Mamba2 mamba(String at) {
+    private static Mamba2 mamba(String at, int groups) {
         int heads = 2 * HEADS;
         int values = heads * VALUE_DIM;
-        int ofGroups = HEADS * STATE_SIZE;
+        int ofGroups = groups * STATE_SIZE;
         return new Mamba2(
-                new Mamba2.Heads(heads, VALUE_DIM, HEADS, STATE_SIZE),
+                new Mamba2.Heads(heads, VALUE_DIM, groups, STATE_SIZE),
                 new Mamba2.Inputs(
                         Linear.of(at + "x_proj", values, HIDDEN, false),
                         Linear.of(at + "b_proj", ofGroups, HIDDEN, false),

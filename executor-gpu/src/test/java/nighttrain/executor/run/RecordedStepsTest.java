@@ -74,7 +74,9 @@ class RecordedStepsTest {
                         Shapes.EXPERTS_DENSE,
                         Shapes.EXPERTS_TRACKS,
                         Shapes.WIDE_STATES_DENSE,
-                        Shapes.WIDE_STATES_TRACKS)
+                        Shapes.WIDE_STATES_TRACKS,
+                        Shapes.ONE_GROUP_DENSE,
+                        Shapes.ONE_GROUP_LADDER)
                 .flatMap(shape -> Stream.of(1, 2, 4).map(ranks -> Arguments.of(shape, ranks)));
     }
 
@@ -86,7 +88,7 @@ class RecordedStepsTest {
 
     /** States are where they are from step to step, and those of rows that pad a batch in nobody's slot. */
     @ParameterizedTest
-    @CsvSource({"qwen3_5,1", "qwen3_5,2", "granitemoehybrid,1"})
+    @CsvSource({"qwen3_5,1", "qwen3_5,2", "granitemoehybrid,1", "granitemoehybrid,2"})
     void recurrentLayers(String golden, int ranks) {
         try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint(golden))) {
             replaysChangeNoBit(GPUS, checkpoint, ranks);
@@ -96,7 +98,7 @@ class RecordedStepsTest {
     @ParameterizedTest
     @EnumSource(
             value = Shapes.class,
-            names = {"DENSE", "LADDER", "TRACKS_MEAN", "DELAYED"})
+            names = {"DENSE", "LADDER", "TRACKS_MEAN", "DELAYED", "ONE_GROUP_DENSE"})
     void nccl(Shapes shape) {
         replaysChangeNoBit(CudaBackend.withNccl(), RandomCheckpoint.of(shape.model()), 2);
     }

@@ -75,7 +75,7 @@ public record GatedDeltaNet(
 
     /** The states of all value heads, and the tokens that the convolution still sees. */
     @Override
-    public long stateElements() {
+    public long stateElements(int ranks) {
         return (long) heads.values * heads.keyDim * heads.valueDim
                 + (long) convolution.channels() * (convolution.width() - 1);
     }

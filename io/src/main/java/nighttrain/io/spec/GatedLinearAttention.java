@@ -73,7 +73,7 @@ public record GatedLinearAttention(
 
     /** The states of all heads, and the tokens that convolutions still see. */
     @Override
-    public long stateElements() {
+    public long stateElements(int ranks) {
         return (long) heads * keyDim * valueDim
                 + convolutions.stream()
                         .mapToLong(one -> (long) one.channels() * (one.width() - 1))

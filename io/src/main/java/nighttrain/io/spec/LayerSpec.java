@@ -90,8 +90,12 @@ public record LayerSpec(
             return 0;
         }
 
-        /** What one sequence keeps of one track, however long it is, in elements. */
-        default long stateElements() {
+        /**
+         * What one sequence keeps of one track, however long it is, in elements.
+         *
+         * @param ranks which share the track: what several of them have counts once for each
+         */
+        default long stateElements(int ranks) {
             return 0;
         }
     }

@@ -41,7 +41,12 @@ public record Mamba2(
      * @param groups of heads, which share {@code in} and {@code out}; divides {@code count}
      * @param stateSize width of {@code in} and {@code out} of one group
      */
-    public record Heads(int count, int dim, int groups, int stateSize) {}
+    public record Heads(int count, int dim, int groups, int stateSize) {
+        /** Outputs of the heads of one group. */
+        public int groupValues() {
+            return count / groups * dim;
+        }
+    }
 
     /**
      * What is made of a token.
@@ -86,10 +91,11 @@ public record Mamba2(
         return List.of("Mamba-2");
     }
 
-    /** The states of all heads, and the tokens that the convolution still sees. */
+    /** The states of all heads, and the tokens that the convolution still sees: of a group on every rank that has heads of it. */
     @Override
-    public long stateElements() {
-        return (long) heads.count * heads.dim * heads.stateSize
-                + (long) convolution.channels() * (convolution.width() - 1);
+    public long stateElements(int ranks) {
+        long values = (long) heads.count * heads.dim;
+        long channels = values + 2L * Math.max(heads.groups, ranks) * heads.stateSize;
+        return values * heads.stateSize + channels * (convolution.width() - 1);
     }
 }

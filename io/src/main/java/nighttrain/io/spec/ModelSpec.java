@@ -243,7 +243,7 @@ public record ModelSpec(
     public long stateElementsPerSequence() {
         return trackCount()
                 * layers.stream()
-                        .mapToLong(layer -> layer.mixer().stateElements())
+                        .mapToLong(layer -> layer.mixer().stateElements(1))
                         .sum();
     }
 

@@ -64,7 +64,8 @@ public final class LoneEngine implements AutoCloseable {
             long opening = System.nanoTime();
             Engine engine = Engines.open(config, checkpoint);
             double openS = (System.nanoTime() - opening) / 1e9;
-            return new LoneEngine(engine, checkpoint, ModelFootprint.of(checkpoint.spec()), roofline, openS);
+            ModelFootprint footprint = ModelFootprint.of(checkpoint.spec(), plan.ranks());
+            return new LoneEngine(engine, checkpoint, footprint, roofline, openS);
         }
     }
 

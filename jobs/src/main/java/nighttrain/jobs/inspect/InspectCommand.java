@@ -97,11 +97,7 @@ public final class InspectCommand implements Command {
                     footprint.blockingSyncs() + footprint.overlappedSyncs(),
                     footprint.blockingSyncs(),
                     footprint.overlappedSyncs());
-            line(
-                    out,
-                    "all-reduced",
-                    "%,d bytes per token and rank in bf16",
-                    footprint.syncElementsPerToken() * Bfloat16.BYTES);
+            line(out, "all-reduced", "%,d bytes per token and rank in bf16", footprint.syncBytesPerToken());
             out.append(String.format(
                     "%n  %5s  %16s  %9s  %14s%n",
                     "ranks",

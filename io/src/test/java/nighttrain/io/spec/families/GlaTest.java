@@ -43,7 +43,7 @@ class GlaTest {
         assertThat(mixer.decay().divisor()).isEqualTo(16);
         assertThat(mixer.decay().least()).isEmpty();
         assertThat(mixer.convolutions()).isEmpty();
-        assertThat(mixer.stateElements()).isEqualTo(4 * 256 * 512);
+        assertThat(mixer.stateElements(1)).isEqualTo(4 * 256 * 512);
         assertThat(spec.kvElementsPerToken()).isZero();
         assertThat(spec.layers().get(0).feedForward().shape())
                 .as("a third of 8 * 2048, in units of 256")
@@ -94,7 +94,7 @@ class GlaTest {
                         Convolution.of("model.layers.0.attn.v_conv1d", 4096, 4));
         assertThat(mixer.norm().weight()).isEqualTo("model.layers.0.attn.g_norm.weight");
         assertThat(mixer.decay().least()).isEqualTo(Optional.of(-0.1));
-        assertThat(mixer.stateElements()).isEqualTo(4 * 256 * 1024 + 3 * (2 * 1024 + 4096));
+        assertThat(mixer.stateElements(1)).isEqualTo(4 * 256 * 1024 + 3 * (2 * 1024 + 4096));
     }
 
     @Test

@@ -62,9 +62,9 @@ class GraniteHybridTest {
         assertThat(spec.head().tiedTo()).isPresent();
         Mamba2 mamba = mamba(spec);
         assertThat(mamba.shape()).isEqualTo("Mamba-2 of 48 heads of 32 x 128");
-        assertThat(mamba.stateElements()).isEqualTo(48 * 32 * 128 + 3 * (1_536 + 256));
+        assertThat(mamba.stateElements(1)).isEqualTo(48 * 32 * 128 + 3 * (1_536 + 256));
         assertThat(mamba.steps()).isEqualTo(Mamba2.Steps.ANY);
-        assertThat(spec.stateElementsPerSequence()).isEqualTo(3 * mamba.stateElements());
+        assertThat(spec.stateElementsPerSequence()).isEqualTo(3 * mamba.stateElements(1));
         assertThat(spec.layers().get(0).shape()).endsWith("MLP 2048");
     }
 

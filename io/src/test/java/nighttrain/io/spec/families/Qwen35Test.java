@@ -63,8 +63,8 @@ class Qwen35Test {
         assertThat(attention.shape()).isEqualTo("16 heads (4 KV) of 256");
         GatedDeltaNet net = deltaNet(spec);
         assertThat(net.shape()).isEqualTo("gated delta net of 32 heads (16 QK) of 128");
-        assertThat(net.stateElements()).isEqualTo(32 * 128 * 128 + 3 * 8192);
-        assertThat(spec.stateElementsPerSequence()).isEqualTo(3 * net.stateElements());
+        assertThat(net.stateElements(1)).isEqualTo(32 * 128 * 128 + 3 * 8192);
+        assertThat(spec.stateElementsPerSequence()).isEqualTo(3 * net.stateElements(1));
         assertThat(spec.kvElementsPerToken()).as("of one layer").isEqualTo(2 * 4 * 256);
         assertThat(spec.traits())
                 .containsExactly("RMSNorm", "SwiGLU", "gated delta net", "RoPE", "QK-norm", "output gate");
