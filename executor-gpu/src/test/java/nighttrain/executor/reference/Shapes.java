@@ -72,6 +72,7 @@ public enum Shapes {
     ONE_GROUP_LADDER(Wiring.ladder(4)),
     ONE_GROUP_LADDER_LAST_2(Wiring.ladder(2)),
     ONE_GROUP_TRACKS(Wiring.parallelTrack(4, 2, Wiring.Combine.MEAN)),
+    ONE_GROUP_EXPERTS(Wiring.dense()),
     WIDE_STATES_DENSE(Wiring.dense()),
     WIDE_STATES_TRACKS(Wiring.parallelTrack(4, 2, Wiring.Combine.MEAN));
 
@@ -118,6 +119,7 @@ public enum Shapes {
                     ONE_GROUP_LADDER,
                     ONE_GROUP_LADDER_LAST_2,
                     ONE_GROUP_TRACKS -> model(wiring, new Style(true, false, HEAD_DIM, false, false, "ooao"));
+            case ONE_GROUP_EXPERTS -> model(wiring, new Style(true, false, HEAD_DIM, false, true, "ooao"));
             case WIDE_STATES_DENSE, WIDE_STATES_TRACKS ->
                 model(wiring, new Style(true, false, HEAD_DIM, false, false, "wawa"));
             default -> model(wiring);
