@@ -3,19 +3,18 @@
 //   out[t][i][h] = sum_j softmax_j(scale * q[t][i][h] . k[j]) v[j], j over the visible positions of the sequence
 //
 // With SINKS exp(sinks[t][h]) is added to the softmax's denominator, once: by the block that writes the output.
-// The GROUP query heads of a key head are the rows of one 16-row mma tile (GROUP > 16: ceil(GROUP / 16) blocks a key
-// head), so that keys and values are read once. bf16 in and out, fp32 scores, softmax and accumulators; the weights
-// are rounded to bf16.
+// The GROUP query heads of a key head are columns of mma tiles, eight each, whose rows are tokens and then dimensions
+// (GROUP > 16: ceil(GROUP / 16) blocks a key head), so that keys and values are read and converted once. bf16 in and
+// out, fp32 scores, softmax and accumulators; the weights are rounded to bf16.
 //
 // Bytes: the visible keys and values, 4 * PADDED_DIM per token and key head; the rest is small. On an H200 and with
 // HEAD_DIM 128: 256 sequences of 2048 tokens, 8 key heads, GROUP 4: 4.5 TB/s, 94 % of the memory's peak (a device copy
 // moves 4.2 TB/s); 64 of 2048, 2 key heads, GROUP 8: 3.8 TB/s; one of 8192, 8 key heads, 16 splits: 14 us for 34 MB.
 // With KV_FP8 a byte in the place of two, and a scale a row: 256 of 2048 4.0 TB/s, 269 us in the place of 484.
 //
-// Grid: (splits, key heads of all tracks * ceil(GROUP / 16), decoding sequences); WARPS * 32 threads; dynamic shared
-// memory WARPS * STAGES * STAGE_BYTES, and 32 * PADDED_DIM more where PADDED_DIM > 128. A warp takes every
-// WARPS-th tile of 16 tokens of its split and feeds itself through its own ring of copies, so the main loop has no
-// block barrier. chunk_pages > 0: split x is the pages x * chunk_pages on of the sequence, whatever the batch is
+// Grid: (splits, key heads of all tracks * ceil(GROUP / 16), decoding sequences); THREADS; SHARED_BYTES of dynamic
+// shared memory. A warp takes every WARPS-th tile of 16 tokens of its split and feeds itself through its own ring of
+// copies, so the main loop has no block barrier. chunk_pages > 0: split x is the pages x * chunk_pages on of the sequence, whatever the batch is
 // (splits * chunk_pages must cover the longest sequence); 0: the visible pages are cut evenly. A split costs a merge:
 // best is the fewest that fill the GPU with about one block per multiprocessor.
 //
@@ -27,7 +26,7 @@
 
 constexpr int ROWS = GROUP < 16 ? GROUP : 16;
 constexpr int PARTS = (GROUP + 15) / 16;
-constexpr int HALVES = ROWS > 8 ? 2 : 1; // of the mma tile's rows that hold query heads
+constexpr int HALVES = ROWS > 8 ? 2 : 1; // columns of query heads, eight at a time
 constexpr int TILE = 16;
 constexpr int TILE_BYTES = TILE * PADDED_DIM * (int)sizeof(Kv);
 constexpr int STAGE_BYTES = 2 * TILE_BYTES + (KV_FP8 ? 128 : 0); // keys, values, the scales of both
@@ -35,14 +34,17 @@ constexpr int TILES_PER_PAGE = PAGE_TOKENS / TILE;
 constexpr int MIN_SPLIT_PAGES = 4;
 constexpr int MERGE_DEPTH = 16; // splits that the merge loads at once
 constexpr bool WIDE = PADDED_DIM > 128;
-constexpr int WARPS = WIDE ? 2 : 4;
-constexpr int MIN_BLOCKS = WIDE || (PADDED_DIM > 64 && !KV_FP8) ? 2 : 3; // of a multiprocessor
-// A block may have 99 KB on the smallest GPUs since sm_80; in 8 bits three blocks do more with a third of the memory each.
-constexpr int RING_BYTES = (WIDE ? 88 : KV_FP8 ? 72 : 96) * 1024;
-constexpr int RING_TILES = RING_BYTES / (WARPS * STAGE_BYTES);
-constexpr int STAGES = RING_TILES < 8 ? RING_TILES : 8;
+constexpr int QUERY_BYTES = HALVES * 8 * PADDED_DIM * (int)sizeof(bf16);
+constexpr int WARPS = 2; // few, so that a block that starts or ends leaves the memory to many others
+constexpr int TILES_12K = 12 * 1024 / STAGE_BYTES;
+constexpr int STAGES = STAGE_BYTES > 12 * 1024 ? 2 : TILES_12K < 3 ? 3 : TILES_12K < 8 ? TILES_12K : 8;
+constexpr int SHARED_BYTES = WARPS * STAGES * STAGE_BYTES + (WIDE ? QUERY_BYTES : 0);
+// Blocks of a multiprocessor, which has 227 KB of shared memory from sm_90 on, and of which each takes 1 KB more.
+constexpr int BLOCKS_BY_SHARED = 226 * 1024 / (SHARED_BYTES + 1024);
+constexpr int BLOCKS_BY_REGISTERS = HALVES == 2 && WIDE ? 4 : HALVES == 2 || WIDE ? 6 : 8;
+constexpr int MIN_BLOCKS = BLOCKS_BY_SHARED < BLOCKS_BY_REGISTERS ? BLOCKS_BY_SHARED : BLOCKS_BY_REGISTERS;
 constexpr int THREADS = WARPS * 32;
-constexpr int MERGE_ROW = PADDED_DIM + 8; // floats; the 8 keep rows on different banks
+constexpr int MERGE_ROW = PADDED_DIM + 4; // floats; the 4 keep rows on different banks
 
 // A tile lies in one piece. Rows past the sequence's end become zeros: what they hold may be NaN, and 0 * NaN is NaN.
 __device__ __forceinline__ void copy_tile(unsigned to, const Kv* from, int rows, int lane) {
@@ -57,6 +59,30 @@ __device__ __forceinline__ void copy_tile(unsigned to, const Kv* from, int rows,
 // Where a dimension of queries lies: four of a byte each are an operand's elements 2 i, 2 i + 8, 2 i + 1 and 2 i + 9.
 __device__ __forceinline__ int place(int dim) {
     return KV_FP8 ? dim / 16 * 16 + dim % 16 / 4 * 2 + dim % 4 / 2 + dim % 2 * 8 : dim;
+}
+
+// What a byte of a page lacks of its number, its row's scale and 2^120, is multiplied into queries and scores, and into weights: exactly.
+constexpr float QUERY_FACTOR = 1.152921504606846976e18f; // 2^60
+
+// 2^60 times the scale; infinite where the row is not finite.
+__device__ __forceinline__ float key_factor(unsigned scale) {
+    return __uint_as_float(scale == 255 ? 0x7f800000 : (scale - 60) << 23);
+}
+
+// 2^120 times the scale.
+__device__ __forceinline__ float value_factor(unsigned scale) {
+    return __uint_as_float(scale << 23);
+}
+
+// Over the eight lanes that hold a column of an mma tile.
+__device__ __forceinline__ float column_max(float x) {
+    for (int lane = 4; lane < 32; lane *= 2) x = fmaxf(x, __shfl_xor_sync(~0u, x, lane));
+    return x;
+}
+
+__device__ __forceinline__ float column_sum(float x) {
+    for (int lane = 4; lane < 32; lane *= 2) x += __shfl_xor_sync(~0u, x, lane);
+    return x;
 }
 
 // A running softmax: accumulators relative to 2^max.
@@ -149,12 +175,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
 
     // The queries pass through the first warp's last stage, free until the main loop. WIDE: they stay behind the rings,
     // since their registers would spill. They come before the first copies, which wait for the page table anyway.
-    const unsigned matrix = swizzled(lane % 16, lane / 16); // this lane's row of four 8 x 8 matrices
+    const unsigned query_matrix = swizzled(lane % 8 + lane / 16 % HALVES * 8, lane / 8 % 2);
     unsigned char* query_tile = shared + (WIDE ? WARPS * STAGES : STAGES - 1) * STAGE_BYTES;
 #pragma unroll 16
-    for (int i = threadIdx.x; i < TILE * PADDED_DIM; i += THREADS) {
+    for (int i = threadIdx.x; i < HALVES * 8 * PADDED_DIM; i += THREADS) {
         int row = i / PADDED_DIM, dim = i % PADDED_DIM;
         bf16 x = row < rows && dim < HEAD_DIM ? query[row * HEAD_DIM + dim] : (bf16)0;
+        if (KV_FP8) x = to_bf16(to_float(x) * QUERY_FACTOR);
         *(bf16*)(query_tile + swizzled(row, place(dim) / 8) + place(dim) % 8 * 2) = x;
     }
 #pragma unroll
@@ -163,7 +190,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
     __syncthreads();
     unsigned q[PADDED_DIM / 16][4];
     auto load_query = [&](int k) {
-        load_matrices(q[k], chunks_on(shared_address(query_tile) + matrix, k * 2));
+        load_matrices(q[k], chunks_on(shared_address(query_tile) + query_matrix, k * 2));
     };
     if (!WIDE) {
 #pragma unroll
@@ -171,96 +198,99 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
         __syncthreads();
     }
 
-    float acc[PADDED_DIM / 8][4] = {};
-    float maximum[2] = {MINUS_INFINITY, MINUS_INFINITY}, sum[2] = {0, 0};
+    float acc[PADDED_DIM / 16][HALVES][4] = {};
+    float maximum[HALVES][2], sum[HALVES][2] = {};
+#pragma unroll
+    for (int i = 0; i < HALVES * 2; i++) maximum[i / 2][i % 2] = MINUS_INFINITY;
     const float scale = a.scale * LOG2_E; // softmax in powers of two
-    const unsigned key_matrix = swizzled<KV_CHUNKS>(lane % 8 + lane / 16 * 8, lane / 8 % 2);
-    const unsigned value_matrix = swizzled<KV_CHUNKS>(lane % 16, lane / 16);
+    const unsigned key_matrix = swizzled<KV_CHUNKS>(lane % 16, lane / 16);
+    const unsigned value_matrix = swizzled<KV_CHUNKS>(lane % 8 + lane / 16 * 8, lane / 8 % 2);
     unsigned stage = ring;
     for (; tile < tile_end; tile += WARPS) {
         wait_copies<STAGES - 2>();
         __syncwarp(); // the tile landed for all lanes, and all are done with the one before: its stage is filled next
         copy_next();
 
-        float score[2][4] = {}, odd[2][4] = {}; // two chains of sums each: one would wait for itself
-        unsigned key_factors[2], value_factors[2];
-        if (KV_FP8) {
-            const unsigned scales = stage + 2 * TILE_BYTES;
-#pragma unroll
-            for (int i = 0; i < 2; i++) {
-                unsigned key = load_shared_byte(scales + i * 8 + lane / 4), value = scales + TILE + i * 8 + lane % 4 * 2;
-                key_factors[i] = page_factors(key, key);
-                value_factors[i] = page_factors(load_shared_byte(value), load_shared_byte(value + 1));
-            }
-        }
+        float score[HALVES][4] = {}, odd[HALVES][4] = {}; // two chains of sums: one would wait for itself
 #pragma unroll
         for (int k = 0; k < KV_CHUNKS; k += 2) {
-            unsigned b[4];
-            load_matrices(b, chunks_on<KV_CHUNKS>(stage + key_matrix, k));
-            if (KV_FP8) { // a chunk is 16 dimensions
+            unsigned x[4];
+            load_matrices(x, chunks_on<KV_CHUNKS>(stage + key_matrix, k));
 #pragma unroll
-                for (int i = 0; i < 2 && k + i < KV_CHUNKS; i++) {
-                    if (WIDE) load_query(k + i);
+            for (int i = 0; i < (KV_FP8 ? 2 : 1) && k + i < KV_CHUNKS; i++) { // a chunk of bytes is 16 dimensions
+                const int step = KV_FP8 ? k + i : k / 2;
+                if (WIDE) load_query(step);
+                unsigned bytes[4] = {
+                    even_bytes(x[i * 2]), even_bytes(x[i * 2 + 1]), odd_bytes(x[i * 2]), odd_bytes(x[i * 2 + 1])};
 #pragma unroll
-                    for (int half = 0; half < 2; half++) {
-                        unsigned x = b[half * 2 + i], factors = key_factors[half];
-                        multiply_add(
-                            i ? odd[half] : score[half], q[k + i], even_bytes(x, factors), odd_bytes(x, factors));
-                    }
-                }
-            } else {
-                if (WIDE) load_query(k / 2);
-                multiply_add(k % 4 ? odd[0] : score[0], q[k / 2], b[0], b[1]);
-                multiply_add(k % 4 ? odd[1] : score[1], q[k / 2], b[2], b[3]);
+                for (int h = 0; h < HALVES; h++)
+                    multiply_add(
+                        step % 2 ? odd[h] : score[h], KV_FP8 ? bytes : x, q[step][h * 2], q[step][h * 2 + 1]);
             }
         }
+        float value_factors[2] = {1, 1};
 #pragma unroll
-        for (int i = 0; i < 8; i++) score[i / 4][i % 4] += odd[i / 4][i % 4];
+        for (int i = 0; i < 2; i++) { // tokens lane / 4 + i * 8
+            float factor = scale;
+            if (KV_FP8) {
+                const unsigned scales = stage + 2 * TILE_BYTES + i * 8 + lane / 4;
+                factor *= key_factor(load_shared_byte(scales));
+                value_factors[i] = value_factor(load_shared_byte(scales + TILE));
+            }
+#pragma unroll
+            for (int h = 0; h < HALVES; h++)
+#pragma unroll
+                for (int j = i * 2; j < i * 2 + 2; j++) score[h][j] = (score[h][j] + odd[h][j]) * factor;
+        }
         if (tile * TILE < first_token || tile * TILE + TILE > context) {
 #pragma unroll
-            for (int i = 0; i < 8; i++) {
-                int position = tile * TILE + i / 4 * 8 + lane % 4 * 2 + i % 2;
+            for (int i = 0; i < HALVES * 4; i++) {
+                int position = tile * TILE + i % 4 / 2 * 8 + lane / 4;
                 if (position < first_token || position >= context) score[i / 4][i % 4] = MINUS_INFINITY;
             }
         }
 
-        float keep[2] = {1, 1};
-        unsigned p[4] = {0, 0, 0, 0};
+        bool grows = false;
 #pragma unroll
-        for (int h = 0; h < HALVES; h++) { // rows lane / 4 + h * 8
-            float* lower = score[0] + h * 2;
-            float* upper = score[1] + h * 2;
-            float new_max = row_max(fmaxf(fmaxf(lower[0], lower[1]), fmaxf(upper[0], upper[1])));
-            new_max = fmaxf(maximum[h], new_max * scale); // finite: every tile has a visible token
-            keep[h] = exp2_fast(maximum[h] - new_max);
-            maximum[h] = new_max;
-            float x0 = exp2_fast(lower[0] * scale - new_max), x1 = exp2_fast(lower[1] * scale - new_max);
-            float x2 = exp2_fast(upper[0] * scale - new_max), x3 = exp2_fast(upper[1] * scale - new_max);
-            sum[h] = sum[h] * keep[h] + ((x0 + x1) + (x2 + x3));
-            p[h] = pack(x0, x1);
-            p[h + 2] = pack(x2, x3);
+        for (int i = 0; i < HALVES * 2; i++) // heads lane % 4 * 2 + i % 2 + i / 2 * 8
+            grows |= fmaxf(score[i / 2][i % 2], score[i / 2][i % 2 + 2]) > maximum[i / 2][i % 2];
+        if (__any_sync(~0u, grows)) { // rare once the maxima have settled
+#pragma unroll
+            for (int i = 0; i < HALVES * 2; i++) {
+                const int h = i / 2, j = i % 2;
+                float most = column_max(fmaxf(score[h][j], score[h][j + 2]));
+                most = fmaxf(maximum[h][j], most); // finite: every tile has a visible token
+                float keep = exp2_fast(maximum[h][j] - most);
+                maximum[h][j] = most;
+                sum[h][j] *= keep;
+#pragma unroll
+                for (int n = 0; n < PADDED_DIM / 16; n++) {
+                    acc[n][h][j] *= keep;
+                    acc[n][h][j + 2] *= keep;
+                }
+            }
         }
-        if (__any_sync(~0u, keep[0] != 1 || keep[1] != 1)) { // rare once the maxima have settled
+        unsigned p[HALVES][2];
 #pragma unroll
-            for (int i = 0; i < PADDED_DIM / 8 * HALVES * 2; i++)
-                acc[i / (HALVES * 2)][i % (HALVES * 2)] *= keep[i % (HALVES * 2) / 2];
+        for (int h = 0; h < HALVES; h++) {
+#pragma unroll
+            for (int i = 0; i < 2; i++) {
+                float x = exp2_fast(score[h][i * 2] - maximum[h][0]), y = exp2_fast(score[h][i * 2 + 1] - maximum[h][1]);
+                sum[h][0] += x;
+                sum[h][1] += y;
+                p[h][i] = transposed(KV_FP8 ? pack(x * value_factors[i], y * value_factors[i]) : pack(x, y));
+            }
         }
 #pragma unroll
         for (int n = 0; n < KV_CHUNKS; n += 2) {
-            unsigned b[4];
-            load_matrices_transposed(b, chunks_on<KV_CHUNKS>(stage + TILE_BYTES + value_matrix, n));
-            if (KV_FP8) { // an element is two dimensions: even ones go to one accumulator, odd ones to the next
+            unsigned x[4];
+            load_matrices_transposed(x, chunks_on<KV_CHUNKS>(stage + TILE_BYTES + value_matrix, n));
 #pragma unroll
-                for (int i = 0; i < 2 && n + i < KV_CHUNKS; i++) {
-                    unsigned x = b[i * 2], y = b[i * 2 + 1];
-                    multiply_add(
-                        acc[(n + i) * 2], p, even_bytes(x, value_factors[0]), even_bytes(y, value_factors[1]));
-                    multiply_add(
-                        acc[(n + i) * 2 + 1], p, odd_bytes(x, value_factors[0]), odd_bytes(y, value_factors[1]));
-                }
-            } else {
-                multiply_add(acc[n], p, b[0], b[1]);
-                multiply_add(acc[n + 1], p, b[2], b[3]);
+            for (int i = 0; i < (KV_FP8 ? 2 : 1) && n + i < KV_CHUNKS; i++) { // rows of a tile of bytes: even dimensions, then odd ones
+                unsigned bytes[4] = {even_bytes(x[i]), odd_bytes(x[i]), even_bytes(x[i + 2]), odd_bytes(x[i + 2])};
+#pragma unroll
+                for (int h = 0; h < HALVES; h++)
+                    multiply_add(acc[KV_FP8 ? n + i : n / 2][h], KV_FP8 ? bytes : x, p[h][0], p[h][1]);
             }
         }
         stage = stage + STAGE_BYTES == ring + STAGES * STAGE_BYTES ? ring : stage + STAGE_BYTES;
@@ -272,22 +302,17 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
     float* warp_acc = (float*)shared;
     float2* warp_stats = (float2*)(warp_acc + WARPS * ROWS * MERGE_ROW);
 #pragma unroll
-    for (int h = 0; h < HALVES; h++) {
-        int row = lane / 4 + h * 8;
-        float row_total = row_sum(sum[h]);
+    for (int i = 0; i < HALVES * 2; i++) {
+        const int h = i / 2, j = i % 2, row = h * 8 + lane % 4 * 2 + j;
+        float total = column_sum(sum[h][j]);
         if (row >= ROWS) continue;
-        float* to = warp_acc + (warp * ROWS + row) * MERGE_ROW + lane % 4 * (KV_FP8 ? 4 : 2);
+        float* to = warp_acc + (warp * ROWS + row) * MERGE_ROW + lane / 4 * (KV_FP8 ? 2 : 1);
 #pragma unroll
-        for (int n = 0; n < PADDED_DIM / 8; n += 2) {
-            const float *x = acc[n] + h * 2, *y = acc[n + 1] + h * 2;
-            if (KV_FP8) {
-                *(float4*)(to + n * 8) = {x[0], y[0], x[1], y[1]};
-            } else {
-                *(float2*)(to + n * 8) = {x[0], x[1]};
-                *(float2*)(to + n * 8 + 8) = {y[0], y[1]};
-            }
+        for (int n = 0; n < PADDED_DIM / 16; n++) {
+            to[n * 16] = acc[n][h][j];
+            to[n * 16 + (KV_FP8 ? 1 : 8)] = acc[n][h][j + 2];
         }
-        if (lane % 4 == 0) warp_stats[warp * ROWS + row] = {maximum[h], row_total};
+        if (lane < 4) warp_stats[warp * ROWS + row] = {maximum[h][j], total};
     }
     __syncthreads();
 

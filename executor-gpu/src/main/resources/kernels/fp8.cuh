@@ -66,25 +66,33 @@ __device__ __forceinline__ float page_factor(unsigned scale) {
     return __uint_as_float((374 - scale) << 23);
 }
 
-// What odd_bytes multiplies by, of rows with these scales; the first is for the lower half.
+// The odd bytes of x in the places of a pair of bf16: 2^-120 times their numbers, but for the scale.
+__device__ __forceinline__ unsigned odd_bytes(unsigned x) {
+    return (x >> 4 & 0x07f007f0) | (x & 0x80008000);
+}
+
+__device__ __forceinline__ unsigned even_bytes(unsigned x) {
+    return (x << 4 & 0x07f007f0) | (x << 8 & 0x80008000);
+}
+
+// What such pairs are multiplied by, of rows with these scales; the first is for the lower half.
 __device__ __forceinline__ unsigned page_factors(unsigned first, unsigned second) {
     return first << 7 | second << 23;
 }
 
-// The numbers in the odd bytes of x as a pair of bf16. In a bf16's places their bits are those of 2^-120 times the number.
-__device__ __forceinline__ unsigned odd_bytes(unsigned x, unsigned factors) {
-    unsigned pair = (x >> 4 & 0x07f007f0) | (x & 0x80008000), product;
+__device__ __forceinline__ unsigned multiplied(unsigned pair, unsigned factors) {
+    unsigned product;
     asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(product) : "r"(pair), "r"(factors), "r"(0x80008000)); // plus -0
     return product;
-}
-
-__device__ __forceinline__ unsigned even_bytes(unsigned x, unsigned factors) {
-    return odd_bytes(x << 8, factors);
 }
 
 // The numbers of eight bytes, in their order.
 __device__ __forceinline__ uint4 to_bf16x8(unsigned x, unsigned y, unsigned factors) {
     x = __byte_perm(x, 0, 0x3120);
     y = __byte_perm(y, 0, 0x3120);
-    return make_uint4(even_bytes(x, factors), odd_bytes(x, factors), even_bytes(y, factors), odd_bytes(y, factors));
+    return make_uint4(
+        multiplied(even_bytes(x), factors),
+        multiplied(odd_bytes(x), factors),
+        multiplied(even_bytes(y), factors),
+        multiplied(odd_bytes(y), factors));
 }

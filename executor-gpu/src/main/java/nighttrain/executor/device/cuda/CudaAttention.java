@@ -139,7 +139,7 @@ final class CudaAttention {
         reserve(splits == 1 ? 0 : (long) splits * columns * count * rows * (padded + 2), (long) columns * count);
         KernelSource source =
                 new KernelSource("attention_decode.cu", defines(shape, pageTokens, sinks.isPresent(), pages.isFp8()));
-        DecodeRing ring = DecodeRing.of(padded, pages.isFp8());
+        DecodeRing ring = DecodeRing.of(padded, group(shape), pages.isFp8());
         modules.get("attention_decode", source)
                 .withSharedBytes(ring.sharedBytes())
                 .launch(
@@ -187,15 +187,15 @@ final class CudaAttention {
     }
 
     /** The launch shape of attention_decode.cu, derived as there. */
-    public record DecodeRing(int threads, int sharedBytes) {
-        private static final int MAX_STAGES = 8;
+    record DecodeRing(int threads, int sharedBytes) {
+        private static final int WARPS = 2;
+        private static final int WARP_BYTES = 12 * 1024;
 
-        public static DecodeRing of(int paddedDim, boolean fp8) {
-            boolean wide = paddedDim > 128;
-            int warps = wide ? 2 : 4;
+        static DecodeRing of(int paddedDim, int group, boolean fp8) {
             int stageBytes = fp8 ? 32 * paddedDim + 128 : 64 * paddedDim; // 16 tokens of keys and of values
-            int stages = Math.min(MAX_STAGES, (wide ? 88 : fp8 ? 72 : 96) * 1024 / (warps * stageBytes));
-            return new DecodeRing(warps * 32, warps * stages * stageBytes + (wide ? 32 * paddedDim : 0));
+            int stages = stageBytes > WARP_BYTES ? 2 : Math.max(3, Math.min(8, WARP_BYTES / stageBytes));
+            int queryBytes = paddedDim > 128 ? (group > 8 ? 32 : 16) * paddedDim : 0;
+            return new DecodeRing(WARPS * 32, WARPS * stages * stageBytes + queryBytes);
         }
     }
 
