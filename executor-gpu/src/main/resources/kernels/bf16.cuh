@@ -23,6 +23,10 @@ __device__ __forceinline__ unsigned pack(float low, float high) {
     return pair;
 }
 
+__device__ __forceinline__ unsigned scaled(unsigned pair, float low, float high) {
+    return pack(low_float(pair) * low, high_float(pair) * high);
+}
+
 __device__ __forceinline__ bf16 to_bf16(float x) {
     bf16 y;
     asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y) : "f"(x));

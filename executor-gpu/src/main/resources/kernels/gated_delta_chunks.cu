@@ -23,30 +23,6 @@ template <int N> __device__ __forceinline__ void to_operand(unsigned (&a)[N][4],
     }
 }
 
-// c[t] += sum over s <= t of a[s] square[t][s]: the blocks of 16 x 16 up to the diagonal.
-__device__ __forceinline__ void multiply_lower(float (&c)[CHUNK / 8][4], const unsigned (&a)[CHUNK / 16][4], unsigned square) {
-#pragma unroll
-    for (int t = 0; t < CHUNK / 16; t++) {
-#pragma unroll
-        for (int s = 0; s <= t; s++) {
-            unsigned b[4];
-            load_matrices(b, chunks_on<CHUNK / 8>(square + t * 16 * CHUNK * 2, 2 * s));
-            multiply_add(c[2 * t], a[s], b[0], b[1]);
-            multiply_add(c[2 * t + 1], a[s], b[2], b[3]);
-        }
-    }
-}
-
-// c's columns times factors, one a token.
-__device__ __forceinline__ void scale_tokens(float (&c)[CHUNK / 8][4], const float* factors) {
-#pragma unroll
-    for (int j = 0; j < CHUNK / 8; j++) {
-        const float2 factor = *reinterpret_cast<const float2*>(factors + 8 * j + threadIdx.x % 4 * 2);
-#pragma unroll
-        for (int e = 0; e < 4; e++) c[j][e] *= e % 2 ? factor.y : factor.x;
-    }
-}
-
 // Grid: (VALUE_DIM / COLS, value heads of all tracks, sequences); THREADS; shared memory STAGES * STAGE_BYTES.
 // sequences: which, and the number of its first chunk among all.
 extern "C" __global__ void __launch_bounds__(THREADS)
@@ -67,7 +43,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
             copy_rows<THREADS, KEY_CHUNKS>(to, d.key(track, first, key_head), d.qkv_cols, count);
             copy_rows<THREADS, KEY_CHUNKS>(to + TILE_BYTES, d.query(track, first, key_head), d.qkv_cols, count);
             copy_rows<THREADS, COLS / 8>(to + 2 * TILE_BYTES, d.value(track, first, head) + blockIdx.x * COLS, d.qkv_cols, count);
-            copy_factors<THREADS>(to + 2 * TILE_BYTES + VALUE_BYTES, own + (long long)chunk * gridDim.y);
+            copy_bytes<THREADS, (int)sizeof(Factors)>(to + 2 * TILE_BYTES + VALUE_BYTES, own + (long long)chunk * gridDim.y);
         }
         commit_copies();
     };
@@ -114,8 +90,8 @@ extern "C" __global__ void __launch_bounds__(THREADS)
                 }
             }
         }
-        scale_tokens(x, f.of_known);
-        scale_tokens(out, f.of_seen);
+        scale_columns(x, f.of_known);
+        scale_columns(out, f.of_seen);
 #pragma unroll
         for (int n = 0; n < CHUNK / 16; n++) {
             unsigned v[4];
@@ -134,7 +110,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
         to_operand(operand, u);
         multiply_lower(out, operand, shared_address(f.mix) + square);
 
-        scale_tokens(u, f.of_added);
+        scale_columns(u, f.of_added);
         to_operand(operand, u);
         const float kept = f.kept[0];
 #pragma unroll

@@ -9,46 +9,15 @@
 // factors. Operands are bf16, sums and the state fp32; A and its inverse are fp32.
 // Where a sequence ends within a chunk, the rest are tokens of zeros, with beta 0 and g 0: they change nothing.
 #pragma once
+#include "chunks.cuh"
 #include "gated_delta.cuh"
-#include "mma.cuh"
 
-constexpr int CHUNK = 64;
-
-// Of a chunk and a value head. Squares are swizzled as in shared memory; above the diagonal blocks of 16 x 16 nobody writes to them, and there are
-// the zeros of fresh memory.
+// Of a chunk and a value head. Above the diagonal blocks of squares are the zeros of fresh memory.
 struct Factors {
-    unsigned char inverse[CHUNK * CHUNK * 2]; // T, bf16
-    unsigned char mix[CHUNK * CHUNK * 2];     // P, bf16
-    float of_known[CHUNK];                    // e^G_t / |k_t|
-    float of_seen[CHUNK];                     // e^G_t / |q_t| / sqrt(KEY_DIM)
-    float of_added[CHUNK];                    // e^(G_last - G_t) / |k_t|
-    float kept[4];                            // e^G_last, three times nothing
+    unsigned char inverse[SQUARE_BYTES]; // T, bf16
+    unsigned char mix[SQUARE_BYTES];     // P, bf16
+    float of_known[CHUNK];               // e^G_t / |k_t|
+    float of_seen[CHUNK];                // e^G_t / |q_t| / sqrt(KEY_DIM)
+    float of_added[CHUNK];               // e^(G_last - G_t) / |k_t|
+    float kept[4];                       // e^G_last, three times nothing
 };
-
-// Pieces of 16 bytes by THREADS threads. copy(i): piece i of so many.
-template <int THREADS, int PIECES, typename Copy> __device__ __forceinline__ void copy_pieces(Copy copy) {
-#pragma unroll
-    for (int k = 0; k < (PIECES + THREADS - 1) / THREADS; k++) {
-        const int i = k * THREADS + threadIdx.x;
-        if (PIECES % THREADS == 0 || i < PIECES) copy(i);
-    }
-}
-
-// Rows of 16-byte pieces to a tile of CHUNK rows, zeros from row count on. place(row, piece): byte offset in the tile.
-template <int THREADS, int PIECES, typename Place>
-__device__ __forceinline__ void copy_rows(unsigned to, const bf16* from, int stride, int count, Place place) {
-    copy_pieces<THREADS, CHUNK * PIECES>([&](int i) {
-        const int row = i / PIECES, piece = i % PIECES;
-        copy_async(to + place(row, piece), from + (row < count ? (long long)row * stride : 0) + piece * 8, row < count ? 16 : 0);
-    });
-}
-
-template <int THREADS, int PIECES> __device__ __forceinline__ void copy_rows(unsigned to, const bf16* from, int stride, int count) {
-    copy_rows<THREADS, PIECES>(to, from, stride, count, [](int row, int piece) { return swizzled<PIECES>(row, piece); });
-}
-
-template <int THREADS> __device__ __forceinline__ void copy_factors(unsigned to, const Factors* from) {
-    copy_pieces<THREADS, (int)sizeof(Factors) / 16>([&](int i) {
-        copy_async(to + i * 16, reinterpret_cast<const unsigned char*>(from) + i * 16, 16);
-    });
-}

@@ -68,7 +68,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
             auto place = [](int row, int piece) { return swizzled_128(CHUNK, row, piece); };
             copy_rows<THREADS, KEY_CHUNKS>(to, d.key(track, first, key_head), d.qkv_cols, count, place);
             copy_rows<THREADS, KEY_CHUNKS>(to + TILE_BYTES, d.query(track, first, key_head), d.qkv_cols, count, place);
-            copy_factors<THREADS>(to + 2 * TILE_BYTES, own + (long long)chunk * gridDim.y);
+            copy_bytes<THREADS, (int)sizeof(Factors)>(to + 2 * TILE_BYTES, own + (long long)chunk * gridDim.y);
             const unsigned values = to + 2 * TILE_BYTES + FACTOR_BYTES;
             copy_rows<THREADS, COLS / 8>(values, d.value(track, first, head) + blockIdx.x * COLS, d.qkv_cols, count, place);
         }

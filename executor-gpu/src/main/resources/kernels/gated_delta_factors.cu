@@ -10,10 +10,6 @@ constexpr int TILE_BYTES = CHUNK * KEY_DIM * 2;
 constexpr int FACTOR_THREADS = 128;
 constexpr float LEAST_LOG_DECAY = -100.0f; // e^-100 is 0 in bf16; sums of 64 such numbers stay precise
 
-__device__ __forceinline__ unsigned in_square(int row, int col) {
-    return swizzled<CHUNK / 8>(row, col / 8) + col % 8 * 2;
-}
-
 constexpr int MATRIX_ROW = CHUNK + 8; // floats; the 8 spread rows over banks
 constexpr int HEADS_AT_ONCE = FACTOR_THREADS / CHUNK;
 

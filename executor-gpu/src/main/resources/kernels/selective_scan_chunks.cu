@@ -29,10 +29,6 @@ constexpr int TILES_BYTES = 2 * IN_BYTES + X_BYTES; // of a chunk: B, C, x
 // A token's decay is no less than 2^-92: nothing is left then, and sums of more negative exponents would lose the digits of others.
 constexpr float LEAST_EXPONENT = -92;
 
-__device__ __forceinline__ unsigned scaled(unsigned pair, float low, float high) {
-    return pack(low_float(pair) * low, high_float(pair) * high);
-}
-
 __device__ __forceinline__ float2 load_pair(const StateElement* from) {
 #if BF16_STATES
     const unsigned pair = *reinterpret_cast<const unsigned*>(from);

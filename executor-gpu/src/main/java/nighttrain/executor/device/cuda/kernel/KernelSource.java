@@ -34,6 +34,7 @@ public record KernelSource(String file, Map<String, Integer> defines) {
             "recurrent.cuh",
             "selective_scan.cuh",
             "gated_delta.cuh",
+            "chunks.cuh",
             "gated_delta_chunks.cuh");
 
     public KernelSource {
