@@ -238,6 +238,15 @@ class ShapesTest {
         });
     }
 
+    /** The shape that its authors call 1.3B, by hand. */
+    @Test
+    void gatedLinearAttention() {
+        ModelFootprint footprint = ModelFootprint.of(shape("gla-1.3b"));
+        assertThat(footprint.parameters()).isEqualTo(1_365_514_240L);
+        assertThat(footprint.kvElementsPerToken()).isZero();
+        assertThat(footprint.stateBytesPerSequence()).isEqualTo(4 * 24L * 4 * 256 * 512);
+    }
+
     @Test
     void syncsPerToken() {
         assertThat(ModelFootprint.of(shape("dense-30b"))).satisfies(f -> {

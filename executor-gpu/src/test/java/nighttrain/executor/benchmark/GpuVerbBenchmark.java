@@ -20,6 +20,7 @@ import nighttrain.executor.device.RecurrentOps;
 import nighttrain.executor.device.Sampler;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.device.cuda.CudaDevices;
+import nighttrain.executor.device.cuda.CudaOptions;
 import nighttrain.executor.model.Decoder;
 import nighttrain.executor.perf.Roofline;
 import nighttrain.executor.step.Batch;
@@ -36,7 +37,7 @@ import org.junit.jupiter.api.Timeout;
 /**
  * Where the time of a step goes on one GPU: every verb of a prefill step and of a decode step, each waited for, beside the whole
  * step without waiting and, for decode, its recording. {@code -Dbench.shape=dense-8b -Dbench.context=2048 -Dbench.batch=256
- * -Dbench.quantization=none -Dbench.kv=bf16 -Dbench.states=fp32}.
+ * -Dbench.quantization=none -Dbench.kv=bf16 -Dbench.states=fp32}; {@code -Dbench.deterministic=true}: recurrent layers token by token, too.
  */
 @Tag("gpu")
 @Tag("benchmark")
@@ -55,6 +56,7 @@ class GpuVerbBenchmark {
             KvFormat.Choice.valueOf(System.getProperty("bench.kv", "bf16").toUpperCase(Locale.ROOT));
     private final StateFormat states =
             StateFormat.valueOf(System.getProperty("bench.states", "fp32").toUpperCase(Locale.ROOT));
+    private final CudaOptions options = new CudaOptions(false, Boolean.getBoolean("bench.deterministic"));
     private final Map<String, long[]> nanosByVerb = new TreeMap<>();
 
     @Test
@@ -69,7 +71,8 @@ class GpuVerbBenchmark {
         PeakRates peakRates = CudaDevices.peakRates(0);
         long start = System.nanoTime();
         try (Checkpoint checkpoint = dummy.with(spec);
-                Device device = CudaDevices.ranks(List.of(0), limits, layout).get(0)) {
+                Device device =
+                        CudaDevices.ranks(List.of(0), limits, layout, options).get(0)) {
             Decoder decoder = Decoder.load(checkpoint, timed(device), limits, layout);
             System.out.printf("loaded in %.1f s%n", (System.nanoTime() - start) / 1e9);
             int groups = layout.groups().size();
