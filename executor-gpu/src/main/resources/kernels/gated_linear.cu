@@ -3,13 +3,14 @@
 //   S = diag(e^g[i]) S + k[i] v[i]^T;  out[i] = S^T q[i] / sqrt(KEY_DIM)      S: [KEY_DIM][VALUE_DIM]
 //   g[i] = max(logsigmoid(a[i]) / divisor, least), a number for every row of S
 //
-// A block takes COLUMNS columns of one head of one sequence, which do not meet the others: from its first token in the step to its last they
-// are in registers, fp32. A state kept in bf16 is rounded after every token.
+// For decoding, for widths that gated_linear_chunks.cu does not take, and where text must not depend on how a prompt is cut. A block takes
+// COLUMNS columns of one head of one sequence, which do not meet the others: from its first token in the step to its last they are in registers,
+// fp32. A state kept in bf16 is rounded after every token.
 //
 // Operations: 5 an element of S and token. Bytes: a state read and written; of a token, keys, queries and decays once a block.
 // Grid: (SPLITS * heads, sequences, tracks); THREADS. Compile-time: KEY_DIM, VALUE_DIM, COLUMNS (of VALUE_DIM), BF16_STATES.
+#include "gated_linear.cuh"
 #include "launch.cuh"
-#include "recurrent.cuh"
 
 constexpr int THREADS = 128;
 constexpr int SPLITS = (VALUE_DIM + COLUMNS - 1) / COLUMNS;
@@ -22,39 +23,22 @@ struct __align__(sizeof(StateElement) * VECTOR) Elements {
     StateElement at[VECTOR];
 };
 
-struct GatedLinear {
-    bf16* out; // [t][tokens][heads * VALUE_DIM]
-    long long out_track_stride;
-    const bf16* qkv; // [t][tokens][qkv_cols]
-    long long qkv_track_stride;
-    const bf16* decays; // [t][tokens][heads * KEY_DIM]: a
-    long long decays_track_stride;
-    States states; // [heads][KEY_DIM][VALUE_DIM]
-    const int* query_starts;
-    int qkv_cols;
-    int heads;
-    float divisor;
-    float least;
-};
-
 // Of a token and a row of S.
 struct __align__(16) Row {
     float kept, key, query;
 };
 
-extern "C" __global__ void __launch_bounds__(THREADS, 3) gated_linear(const GatedLinear g) {
+// most_tokens: sequences with more in the step are another kernel's.
+extern "C" __global__ void __launch_bounds__(THREADS, 3) gated_linear(const GatedLinear g, int most_tokens) {
     wait_for_kernels_before();
     __shared__ Row rows[KEY_DIM];
     __shared__ float partial[ROWS][COLUMNS];
     const int sequence = blockIdx.y, track = blockIdx.z, head = blockIdx.x / SPLITS;
     const int first_column = blockIdx.x % SPLITS * COLUMNS, columns = min(COLUMNS, VALUE_DIM - first_column);
-    const int first = g.query_starts[sequence], tokens = g.query_starts[sequence + 1] - first;
+    const int begin = g.query_starts[sequence], end = g.query_starts[sequence + 1];
+    if (end - begin > most_tokens) return;
     const int row = threadIdx.x / ROW_THREADS, column = threadIdx.x % ROW_THREADS * VECTOR;
     const bool working = row < ROWS && column < columns, begins = g.states.begins(sequence);
-    const bf16* qkv = g.qkv + track * g.qkv_track_stride + (long long)first * g.qkv_cols;
-    const bf16* value = qkv + 2 * g.heads * KEY_DIM + head * VALUE_DIM + first_column;
-    const bf16* decay = g.decays + track * g.decays_track_stride + ((long long)first * g.heads + head) * KEY_DIM;
-    bf16* out = g.out + track * g.out_track_stride + ((long long)first * g.heads + head) * VALUE_DIM + first_column;
     StateElement* kept_state =
         g.states.of(track, sequence) + (long long)head * (KEY_DIM * VALUE_DIM) + first_column + column;
 
@@ -68,16 +52,15 @@ extern "C" __global__ void __launch_bounds__(THREADS, 3) gated_linear(const Gate
         for (int v = 0; v < VECTOR; v++) state[k][v] = from_state(loaded.at[v]);
     }
     const float scale = rsqrtf((float)KEY_DIM);
-    for (int i = 0; i < tokens; i++) {
+    for (int token = begin; token < end; token++) {
+        const bf16 *decay = g.decay(track, token, head), *key = g.key(track, token, head), *query = g.query(track, token, head);
+        const bf16* value = g.value(track, token, head) + first_column;
         for (int n = threadIdx.x; n < KEY_DIM; n += THREADS) {
-            const bf16* query = qkv + (long long)i * g.qkv_cols + head * KEY_DIM + n;
-            const float a = to_float(decay[(long long)i * g.heads * KEY_DIM + n]);
-            const float kept = expf(fmaxf(-softplus(-a) / g.divisor, g.least));
-            rows[n] = {kept, to_float(query[g.heads * KEY_DIM]), scale * to_float(query[0])};
+            rows[n] = {g.kept(to_float(decay[n])), to_float(key[n]), scale * to_float(query[n])};
         }
         float added[VECTOR], sum[VECTOR] = {};
 #pragma unroll
-        for (int v = 0; v < VECTOR; v++) added[v] = working ? to_float(value[(long long)i * g.qkv_cols + column + v]) : 0.0f;
+        for (int v = 0; v < VECTOR; v++) added[v] = working ? to_float(value[column + v]) : 0.0f;
         __syncthreads();
 #pragma unroll
         for (int k = 0; k < PER_THREAD; k++) {
@@ -95,11 +78,12 @@ extern "C" __global__ void __launch_bounds__(THREADS, 3) gated_linear(const Gate
             for (int v = 0; v < VECTOR; v++) partial[row][column + v] = sum[v];
         }
         __syncthreads();
+        bf16* out = g.output(track, token, head) + first_column;
         for (int c = threadIdx.x; c < columns; c += THREADS) {
             float all = 0;
 #pragma unroll
             for (int r = 0; r < ROWS; r++) all += partial[r][c];
-            out[(long long)i * g.heads * VALUE_DIM + c] = to_bf16(all);
+            out[c] = to_bf16(all);
         }
     }
 #pragma unroll

@@ -20,6 +20,7 @@ import nighttrain.executor.step.Batch;
 import nighttrain.io.spec.StateFormat;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * What recurrent mixers need, against float64 over whole texts: the device gets them in pieces, in mixed steps, and in slots that others
@@ -464,19 +465,55 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         }
     }
 
-    /** Rows that stay and rows that go; decays that are bounded. Values wider than a block, and such as no vector divides. */
+    /**
+     * Rows that stay and rows that go, all at once where {@code a} is 1e30 long; decays that are bounded, and none. Values wider than a block,
+     * such as no vector divides, and shapes that fit tiles of tensor cores and such that do not.
+     */
     @ParameterizedTest
     @CsvSource({
         "1,1,8,8,1,16,-Infinity",
         "2,3,5,7,1,1,-Infinity",
         "1,4,16,24,40,1,-Infinity",
+        "1,3,16,16,40,1,-Infinity",
+        "2,1,48,96,1,16,-Infinity",
         "1,2,64,128,1,16,-0.05",
+        "1,2,80,32,1,1,0",
+        "2,2,64,64,1e30,1,-Infinity",
+        "1,1,128,32,300,16,-Infinity",
+        "1,1,272,16,1,16,-Infinity",
         "1,2,256,512,4,16,-Infinity"
     })
     void linearAttentionFollowsTheRecurrence(
             int tracks, int heads, int keyDim, int valueDim, double spread, float divisor, float least) {
         int[] lengths = {1, 70, 131};
         LinearShape shape = new LinearShape(heads, keyDim, valueDim, divisor, least);
+        linear(shape, tracks, spread, lengths, Pieces.of(noise, lengths), StateFormat.values());
+    }
+
+    /** Steps of one text's only tokens, of another's chunks of that many and of a third's latest token, in turn. */
+    @ParameterizedTest
+    @ValueSource(ints = {15, 16, 17, 63, 64, 65, 127, 128, 129})
+    void linearAttentionIsCutAnywhere(int cut) {
+        int[] lengths = {3, 2 * cut, 64 + 1 + cut};
+        int[] first = {1, cut, 64};
+        int[] second = {2, 2 * cut, 64 + 1};
+        List<Pieces> steps =
+                List.of(new Pieces(new int[3], first), new Pieces(first, second), new Pieces(second, lengths));
+        linear(new LinearShape(2, 32, 48, 1, Float.NEGATIVE_INFINITY), 2, 1, lengths, steps, StateFormat.FP32);
+    }
+
+    /** Errors do not add up over long texts. */
+    @ParameterizedTest
+    @CsvSource({"24,40,1,16", "64,128,1,16", "256,32,40,1"})
+    void linearAttentionOverALongText(int keyDim, int valueDim, double spread, float divisor) {
+        int[] lengths = {1, 2, 8_192};
+        List<Pieces> steps = Pieces.ofLongText(lengths);
+        LinearShape shape = new LinearShape(1, keyDim, valueDim, divisor, Float.NEGATIVE_INFINITY);
+        linear(shape, 1, spread, lengths, steps, StateFormat.FP32);
+    }
+
+    private void linear(
+            LinearShape shape, int tracks, double spread, int[] lengths, List<Pieces> steps, StateFormat... formats) {
         int all = IntStream.of(lengths).sum();
         int cols = shape.qkvCols() + 8;
         float[] qkv = noise.normal(tracks * all * cols);
@@ -484,15 +521,14 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
         double[] expected = new double[tracks * all * shape.valueCols()];
         for (int track = 0, first = 0; track < tracks; track++) {
             for (int length : lengths) {
-                for (int head = 0; head < heads; head++) {
+                for (int head = 0; head < shape.heads(); head++) {
                     linear(expected, qkv, decays, shape, head, first, length, cols);
                 }
                 first += length;
             }
         }
-        List<Pieces> steps = Pieces.of(noise, lengths);
-        for (StateFormat format : StateFormat.values()) {
-            States states = recurrent().states("states", tracks, ALL_SLOTS, keyDim * shape.valueCols(), format);
+        for (StateFormat format : formats) {
+            States states = recurrent().states("states", tracks, ALL_SLOTS, shape.keyDim() * shape.valueCols(), format);
             leaveNaN(
                     poison -> recurrent()
                             .gatedLinear(

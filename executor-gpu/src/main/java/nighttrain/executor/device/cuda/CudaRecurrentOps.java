@@ -33,8 +33,11 @@ final class CudaRecurrentOps implements RecurrentOps {
     /** Tokens of a sequence that a thread of a convolution goes through. */
     private static final int PIECE = 64;
 
-    /** Fewest tokens of a sequence in the step that go through the delta rule in chunks. */
+    /** Fewest tokens of a sequence in the step that go through the delta rule or linear attention in chunks. */
     private static final int CHUNKED_TOKENS = 16;
+
+    /** Side of a tile of the tensor cores. */
+    private static final int TILE = 16;
 
     private final CudaContext context;
     private final KernelModules modules;
@@ -48,6 +51,7 @@ final class CudaRecurrentOps implements RecurrentOps {
     private Optional<ChunkWork> chunks = Optional.empty();
     private final Scratch edges = new Scratch("edges of pieces");
     private final Scratch factors = new Scratch("factors of chunks");
+    private final Scratch linearFactors = new Scratch("factors of linear attention's chunks");
 
     CudaRecurrentOps(
             CudaContext context,
@@ -277,6 +281,11 @@ final class CudaRecurrentOps implements RecurrentOps {
         }
     }
 
+    /** Warps of a block that have a tile's columns of a head's state each: as many as divide it, at most 8. */
+    private static int tileWarps(int valueDim) {
+        return Math.min(8, Integer.lowestOneBit(valueDim / TILE));
+    }
+
     /**
      * Which kernel takes chunks of a shape, and its launch shape, derived as there.
      *
@@ -287,9 +296,7 @@ final class CudaRecurrentOps implements RecurrentOps {
         static final int FACTOR_THREADS = 128;
         static final int HEADS_AT_ONCE = FACTOR_THREADS / TOKENS;
         static final int FACTOR_BYTES = 2 * TOKENS * TOKENS * CudaTensor.BF16 + 3 * TOKENS * Float.BYTES + 16;
-        private static final int TILE = 16;
         private static final int MOST_KEY_DIM = 128;
-        private static final int MOST_WARPS = 8;
         private static final int WARPGROUP_COLS = 64;
         private static final int HOPPER_STAGES = 3;
 
@@ -318,10 +325,7 @@ final class CudaRecurrentOps implements RecurrentOps {
         }
 
         private static DeltaChunks portable(DeltaShape shape, int mostSharedBytes) {
-            int warps = MOST_WARPS;
-            while (shape.valueDim() % (TILE * warps) != 0) {
-                warps /= 2;
-            }
+            int warps = tileWarps(shape.valueDim());
             int stage = tiles(shape, TILE * warps) + roundedUp(FACTOR_BYTES, 128);
             int stages = 2 * stage <= mostSharedBytes ? 2 : 1;
             return new DeltaChunks(
@@ -555,18 +559,88 @@ final class CudaRecurrentOps implements RecurrentOps {
         CudaTensor to = (CudaTensor) out;
         CudaTensor from = (CudaTensor) qkv;
         CudaTensor by = (CudaTensor) decays;
-        Map<String, Integer> defines = linearDefines(shape);
-        int splits = blocks(shape.valueDim(), defines.get("COLUMNS"));
-        kernel("gated_linear.cu", "gated_linear", defines, states)
+        Struct arguments = put(tensors(to, from, by), states)
+                .pointer(inputs.queryStarts())
+                .integer(from.cols())
+                .integer(shape.heads())
+                .number(shape.divisor())
+                .number(shape.least());
+        boolean chunked = !deterministic && LinearChunks.serves(shape, from.cols());
+        ChunkWork work = chunks.orElseThrow();
+        if (chunked && work.sequenceCount() > 0) {
+            chunkedLinear(arguments, to.tracks(), shape, work, states);
+        }
+        int sequences = inputs.batch().sequences();
+        if (!chunked || work.sequenceCount() < sequences) {
+            Map<String, Integer> defines = linearDefines(shape);
+            int splits = blocks(shape.valueDim(), defines.get("COLUMNS"));
+            kernel("gated_linear.cu", "gated_linear", defines, states)
+                    .launch(
+                            streams.main(),
+                            new Kernel.Grid(splits * shape.heads(), sequences, to.tracks(), THREADS, 0),
+                            arguments,
+                            chunked ? CHUNKED_TOKENS - 1 : Integer.MAX_VALUE);
+        }
+    }
+
+    private void chunkedLinear(Struct arguments, int tracks, LinearShape shape, ChunkWork work, States states) {
+        LinearChunks block = LinearChunks.of(shape);
+        int heads = tracks * shape.heads();
+        long factorsOf = linearFactors.of((long) work.chunkCount() * heads * block.factorBytes);
+        kernel(block.source, "linear_factors", states)
                 .launch(
                         streams.main(),
-                        new Kernel.Grid(splits * shape.heads(), inputs.batch().sequences(), to.tracks(), THREADS, 0),
-                        put(tensors(to, from, by), states)
-                                .pointer(inputs.queryStarts())
-                                .integer(from.cols())
-                                .integer(shape.heads())
-                                .number(shape.divisor())
-                                .number(shape.least()));
+                        Kernel.Grid.of(work.chunkCount(), heads, LinearChunks.FACTOR_THREADS),
+                        arguments,
+                        work.chunks(),
+                        factorsOf);
+        kernel(block.source, "gated_linear_chunks", states)
+                .withSharedBytes(block.sharedBytes)
+                .launch(
+                        streams.main(),
+                        new Kernel.Grid(
+                                shape.valueDim() / block.cols,
+                                heads,
+                                work.sequenceCount(),
+                                block.threads,
+                                block.sharedBytes),
+                        arguments,
+                        work.sequences(),
+                        factorsOf);
+    }
+
+    /**
+     * The launch shape of gated_linear_chunks.cu, derived as there.
+     *
+     * @param factorBytes of a chunk and a head
+     * @param cols of a head's state that a block has
+     */
+    record LinearChunks(KernelSource source, int factorBytes, int cols, int threads, int sharedBytes) {
+        static final int FACTOR_THREADS = 128;
+        private static final int TOKENS = DeltaChunks.TOKENS;
+        private static final int MOST_KEY_DIM = 256;
+
+        /** Widths that fill tiles of the tensor cores, in rows of whole vectors. */
+        static boolean serves(LinearShape shape, int qkvCols) {
+            return shape.keyDim() % TILE == 0
+                    && shape.keyDim() <= MOST_KEY_DIM
+                    && shape.valueDim() % TILE == 0
+                    && vector(qkvCols) > 1;
+        }
+
+        static LinearChunks of(LinearShape shape) {
+            int warps = tileWarps(shape.valueDim());
+            int cols = TILE * warps;
+            int factorBytes = TOKENS * (2 * shape.keyDim() + TOKENS) * CudaTensor.BF16 + shape.keyDim() * Float.BYTES;
+            return new LinearChunks(
+                    new KernelSource(
+                            "gated_linear_chunks.cu",
+                            Map.of("KEY_DIM", shape.keyDim(), "VALUE_DIM", shape.valueDim(), "WARPS", warps)),
+                    factorBytes,
+                    cols,
+                    WARP * warps,
+                    factorBytes + TOKENS * cols * CudaTensor.BF16);
+        }
     }
 
     static Map<String, Integer> linearDefines(LinearShape shape) {

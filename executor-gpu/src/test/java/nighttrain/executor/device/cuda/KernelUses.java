@@ -10,6 +10,7 @@ import nighttrain.executor.device.RecurrentOps.LinearShape;
 import nighttrain.executor.device.RecurrentOps.ScanShape;
 import nighttrain.executor.device.cuda.CudaAttention.PrefillBlock;
 import nighttrain.executor.device.cuda.CudaRecurrentOps.DeltaChunks;
+import nighttrain.executor.device.cuda.CudaRecurrentOps.LinearChunks;
 import nighttrain.executor.device.cuda.CudaRecurrentOps.ScanBlock;
 import nighttrain.executor.device.cuda.collective.CommTimer;
 import nighttrain.executor.device.cuda.collective.PeerTransport;
@@ -150,9 +151,14 @@ final class KernelUses {
         }
         if (mixer instanceof GatedLinearAttention linear) {
             LinearShape shape = new LinearShape(linear.heads(), linear.keyDim(), linear.valueDim(), 1, 0);
-            return Stream.of(
-                    new KernelSource("gated_linear.cu", CudaRecurrentOps.linearDefines(shape)),
-                    gates(shape.valueDim(), shape.valueCols()));
+            Stream<KernelSource> chunks = LinearChunks.serves(shape, shape.qkvCols() + shape.valueCols())
+                    ? Stream.of(LinearChunks.of(shape).source())
+                    : Stream.empty();
+            return Stream.concat(
+                    Stream.of(
+                            new KernelSource("gated_linear.cu", CudaRecurrentOps.linearDefines(shape)),
+                            gates(shape.valueDim(), shape.valueCols())),
+                    chunks);
         }
         return mixer instanceof Mamba2 mamba ? scan(mamba) : delta((GatedDeltaNet) mixer, hopper);
     }

@@ -174,6 +174,7 @@ class KernelsCompileTest {
                                         "shapes/bench-100m",
                                         "shapes/qwen3.5-9b",
                                         "shapes/granite-4.0-h-micro",
+                                        "shapes/gla-1.3b",
                                         "demo/model")
                                 .map(conf::resolve),
                         Stream.of("gpt2", "qwen3", "olmo3", "qwen3_5", "granitemoehybrid-groups", "gla")

@@ -35,7 +35,8 @@ public record KernelSource(String file, Map<String, Integer> defines) {
             "selective_scan.cuh",
             "gated_delta.cuh",
             "chunks.cuh",
-            "gated_delta_chunks.cuh");
+            "gated_delta_chunks.cuh",
+            "gated_linear.cuh");
 
     public KernelSource {
         defines = Map.copyOf(defines);
