@@ -1,7 +1,9 @@
 package nighttrain.executor.device;
 
+import java.util.List;
 import java.util.Optional;
 import nighttrain.executor.device.Ops.Norm;
+import nighttrain.executor.step.Batch.SlotCopy;
 import nighttrain.io.spec.StateFormat;
 
 /**
@@ -18,6 +20,9 @@ public interface RecurrentOps {
      *     operations compute in fp32
      */
     States states(String role, int tracks, int slots, int elements, StateFormat format);
+
+    /** Copies all states from slots to slots, none of which is written by one copy and read or written by another. Not for recordings. */
+    void copy(List<SlotCopy> copies);
 
     /**
      * In the first columns of {@code x}, as many as there are channels: {@code x[t] = silu(bias + sum over j < width of weights[j] x[t - width + 1

@@ -22,6 +22,7 @@ import nighttrain.executor.device.Communicator.RowShare;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Ops.Norm;
+import nighttrain.executor.device.RecurrentOps;
 import nighttrain.executor.device.Sampler;
 import nighttrain.executor.device.StepIo;
 import nighttrain.executor.device.StepIo.StepHandle;
@@ -36,6 +37,7 @@ public final class Decoder {
     private final Ops ops;
     private final Sampler sampler;
     private final StepIo stepIo;
+    private final Optional<RecurrentOps> recurrent;
     private final Communicator ranks;
     private final EmbeddingBlock.Loaded embedding;
     private final List<LayerBlock.Loaded> layers;
@@ -53,6 +55,7 @@ public final class Decoder {
         this.ops = device.ops();
         this.sampler = device.sampler();
         this.stepIo = device.stepIo();
+        this.recurrent = device.recurrentOps();
         this.ranks = device.communicator();
         this.limits = limits;
         this.layout = layout;
@@ -85,9 +88,13 @@ public final class Decoder {
         return new Decoder(blocks, loader, device, limits, layout);
     }
 
-    /** Takes a step's inputs; {@link #enqueue} computes what they ask for. */
+    /** Takes a step's inputs, and copies states as they ask; {@link #enqueue} computes what they ask for. */
     public void begin(Batch batch) {
         stepIo.begin(batch);
+        recurrent.ifPresent(states -> {
+            states.copy(batch.stateCopies().saved());
+            states.copy(batch.stateCopies().restored());
+        });
     }
 
     /** Enqueues a forward pass of the shape that {@link #begin} was given, samples included. */

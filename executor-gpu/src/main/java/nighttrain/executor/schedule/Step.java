@@ -103,7 +103,16 @@ public record Step(List<Slice> slices, Batch batch) {
             }
         }
         return new Batch(
-                tokens, positions, queryStarts, pageTables, slots, copies(slices, queryStarts), outputRows, samples, 0);
+                tokens,
+                positions,
+                queryStarts,
+                pageTables,
+                slots,
+                copies(slices, queryStarts),
+                Batch.StateCopies.NONE,
+                outputRows,
+                samples,
+                0);
     }
 
     private static Copies copies(List<Slice> slices, int[] queryStarts) {

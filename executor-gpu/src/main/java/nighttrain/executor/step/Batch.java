@@ -17,6 +17,7 @@ import java.util.stream.IntStream;
  *     those that no token of the step sees may be no pages
  * @param slots where each sequence's fixed state is, {@code [sequences]}; an empty state where the sequence begins with this step
  * @param copies keys and values that several sequences have
+ * @param stateCopies states that are saved for other sequences, or theirs
  * @param outputRows the tokens whose logits are wanted, ascending, a token once for each of its samples, {@code [samples]}
  * @param samples how to sample the token after each of these
  * @param padding tokens at the end that only fill the step, and their sequences: nobody reads what comes of them
@@ -28,6 +29,7 @@ public record Batch(
         int[][][] pageTables,
         int[] slots,
         Copies copies,
+        StateCopies stateCopies,
         int[] outputRows,
         List<SampleRequest> samples,
         int padding) {
@@ -45,6 +47,19 @@ public record Batch(
         }
     }
 
+    /**
+     * States that are copied before the step computes. Within a list no copy writes a slot that another reads or writes.
+     *
+     * @param saved from slots of sequences to those of snapshots, first
+     * @param restored from slots of snapshots to those of sequences, after that
+     */
+    public record StateCopies(List<SlotCopy> saved, List<SlotCopy> restored) {
+        public static final StateCopies NONE = new StateCopies(List.of(), List.of());
+    }
+
+    /** What all layers have in one slot goes to another. */
+    public record SlotCopy(int from, int to) {}
+
     /** Without copies and padding. */
     public Batch(
             int[] tokens,
@@ -54,7 +69,7 @@ public record Batch(
             int[] slots,
             int[] outputRows,
             List<SampleRequest> samples) {
-        this(tokens, positions, queryStarts, pageTables, slots, Copies.NONE, outputRows, samples, 0);
+        this(tokens, positions, queryStarts, pageTables, slots, Copies.NONE, StateCopies.NONE, outputRows, samples, 0);
     }
 
     /** Of a model that has one group of layers and no fixed states. */
@@ -126,6 +141,7 @@ public record Batch(
                 tables,
                 allSlots,
                 Copies.NONE,
+                stateCopies,
                 IntStream.range(0, size).toArray(),
                 all,
                 size - size());

@@ -17,6 +17,7 @@ import nighttrain.executor.device.RecurrentOps.LinearShape;
 import nighttrain.executor.device.RecurrentOps.ScanShape;
 import nighttrain.executor.device.RecurrentOps.States;
 import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.Batch.SlotCopy;
 import nighttrain.io.spec.StateFormat;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -592,6 +593,61 @@ public abstract class AbstractRecurrentOpsTest extends OneDevice {
             unit[i] = x[from + i] / Math.sqrt(squares);
         }
         return unit;
+    }
+
+    /** A copy of a copy goes on as its state would have gone on, in every layer; odd widths, and more copies than a launch takes. */
+    @ParameterizedTest
+    @CsvSource({"1,1,7", "2,3,8", "1,33,1030", "3,70,24"})
+    void copiesGoOnAsTheirStates(int tracks, int count, int channels) {
+        for (StateFormat format : StateFormat.values()) {
+            try (Device own = backend.open(1).get(0)) { // all states of a device are copied
+                RecurrentOps recurrent = own.recurrentOps().orElseThrow();
+                Tensor weights = own.constant("weights", tracks, 4, channels, noise.normal(tracks * 4 * channels));
+                List<Layer> layers = IntStream.range(0, 3)
+                        .mapToObj(layer -> new Layer(
+                                own,
+                                new Convolution(weights, Optional.empty()),
+                                recurrent.states("latest", tracks, 2 + count, 3 * channels, format)))
+                        .toList();
+                float[] text = noise.normal(tracks * 5 * channels);
+                float[] then = noise.normal(tracks * 3 * channels);
+                layers.forEach(layer -> layer.run(text, 0, 0));
+                recurrent.copy(List.of(new SlotCopy(0, 1)));
+                List<float[]> expected =
+                        layers.stream().map(layer -> layer.run(then, 5, 0)).toList();
+                recurrent.copy(IntStream.range(2, 2 + count)
+                        .mapToObj(to -> new SlotCopy(1, to))
+                        .toList());
+                for (int slot = 1; slot < 2 + count; slot++) {
+                    for (int layer = 0; layer < layers.size(); layer++) {
+                        assertThat(layers.get(layer).run(then, 5, slot))
+                                .as("layer %d, slot %d", layer, slot)
+                                .isEqualTo(expected.get(layer));
+                    }
+                }
+            }
+        }
+    }
+
+    /** A layer that keeps the latest tokens. */
+    private record Layer(Device device, Convolution convolution, States latest) {
+        /** What comes of tokens {@code x} of the sequence in {@code slot}, from {@code position} on. */
+        float[] run(float[] x, int position, int slot) {
+            Tensor weights = convolution.weights();
+            int tokens = x.length / weights.tracks() / weights.cols();
+            device.stepIo()
+                    .begin(new Batch(
+                            new int[tokens],
+                            IntStream.range(position, position + tokens).toArray(),
+                            new int[] {0, tokens},
+                            new int[1][1][TestBackend.PAGES_PER_SEQUENCE],
+                            new int[] {slot},
+                            new int[0],
+                            List.of()));
+            Tensor tensor = Tensors.holding(device, x, weights.tracks(), tokens, weights.cols());
+            device.recurrentOps().orElseThrow().convolve(tensor, convolution, latest);
+            return device.read(tensor);
+        }
     }
 
     @ParameterizedTest

@@ -328,6 +328,7 @@ final class AttentionCase {
                 ofGroups,
                 slots,
                 copies(step, starts),
+                Batch.StateCopies.NONE,
                 new int[0],
                 List.of(),
                 0);

@@ -1,10 +1,13 @@
 package nighttrain.executor.device.cpu;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.device.RecurrentOps;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.Batch.SlotCopy;
 import nighttrain.io.checkpoint.Bfloat16;
 import nighttrain.io.spec.StateFormat;
 
@@ -24,6 +27,7 @@ final class CpuRecurrentOps implements RecurrentOps {
 
     private final ThreadTeam team;
     private final CpuStep step;
+    private final List<CpuStates> all = new ArrayList<>();
 
     CpuRecurrentOps(ThreadTeam team, CpuStep step) {
         this.team = team;
@@ -36,11 +40,21 @@ final class CpuRecurrentOps implements RecurrentOps {
         void allocate(Batch batch) {
             for (Object[] ofTrack : slots) {
                 for (int slot : batch.slots()) {
-                    if (ofTrack[slot] == null) {
-                        ofTrack[slot] = isExact() ? new float[elements] : new short[elements];
-                    }
+                    allocate(ofTrack, slot);
                 }
             }
+        }
+
+        private void allocate(Object[] ofTrack, int slot) {
+            if (ofTrack[slot] == null) {
+                ofTrack[slot] = isExact() ? new float[elements] : new short[elements];
+            }
+        }
+
+        /** The slot that is copied was of a sequence, so there is one. */
+        void copy(int track, SlotCopy copy) {
+            allocate(slots[track], copy.to());
+            System.arraycopy(slots[track][copy.from()], 0, slots[track][copy.to()], 0, elements);
         }
 
         boolean isExact() {
@@ -83,7 +97,19 @@ final class CpuRecurrentOps implements RecurrentOps {
 
     @Override
     public States states(String role, int tracks, int slots, int elements, StateFormat format) {
-        return new CpuStates(new Object[tracks][slots], elements, format);
+        CpuStates states = new CpuStates(new Object[tracks][slots], elements, format);
+        all.add(states);
+        return states;
+    }
+
+    @Override
+    public void copy(List<SlotCopy> copies) {
+        team.run(all.size() * copies.size(), i -> {
+            CpuStates states = all.get(i / copies.size());
+            for (int track = 0; track < states.slots.length; track++) {
+                states.copy(track, copies.get(i % copies.size()));
+            }
+        });
     }
 
     @Override

@@ -1,6 +1,8 @@
 package nighttrain.executor.device.cuda;
 
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
@@ -19,6 +21,7 @@ import nighttrain.executor.device.cuda.matmul.Fp8Operands;
 import nighttrain.executor.device.cuda.step.ChunkWork;
 import nighttrain.executor.device.cuda.step.StepInputs;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
+import nighttrain.executor.step.Batch.SlotCopy;
 import nighttrain.executor.step.StepLimits;
 import nighttrain.io.spec.StateFormat;
 
@@ -39,6 +42,12 @@ final class CudaRecurrentOps implements RecurrentOps {
     /** Side of a tile of the tensor cores. */
     private static final int TILE = 16;
 
+    /** Copies from slot to slot that one launch makes, as in copy_states.cu. */
+    private static final int COPIES_AT_ONCE = 32;
+
+    /** Blocks that copy one slot of one track, at most. */
+    private static final int COPY_BLOCKS = 64;
+
     private final CudaContext context;
     private final KernelModules modules;
     private final Streams streams;
@@ -52,6 +61,7 @@ final class CudaRecurrentOps implements RecurrentOps {
     private final Scratch edges = new Scratch("edges of pieces");
     private final Scratch factors = new Scratch("factors of chunks");
     private final Scratch linearFactors = new Scratch("factors of linear attention's chunks");
+    private final List<CudaStates> all = new ArrayList<>();
 
     CudaRecurrentOps(
             CudaContext context,
@@ -97,7 +107,8 @@ final class CudaRecurrentOps implements RecurrentOps {
      *
      * @param trackStride elements of a track
      */
-    private record CudaStates(long address, long trackStride, int elements, StateFormat format) implements States {}
+    private record CudaStates(long address, long trackStride, int tracks, int elements, StateFormat format)
+            implements States {}
 
     @Override
     public States states(String role, int tracks, int slots, int elements, StateFormat format) {
@@ -107,7 +118,43 @@ final class CudaRecurrentOps implements RecurrentOps {
         }
         long ofTrack = (long) slots * elements;
         DevicePointer base = memory.allocate(role, tracks * ofTrack * format.bytes());
-        return new CudaStates(base.address(), ofTrack, elements, format);
+        CudaStates states = new CudaStates(base.address(), ofTrack, tracks, elements, format);
+        all.add(states);
+        return states;
+    }
+
+    @Override
+    public void copy(List<SlotCopy> copies) {
+        for (int from = 0; from < copies.size(); from += COPIES_AT_ONCE) {
+            List<SlotCopy> some = copies.subList(from, Math.min(copies.size(), from + COPIES_AT_ONCE));
+            all.forEach(states -> copy(states, some));
+        }
+    }
+
+    /** Bits are copied, in halves of 32-bit numbers where these do not fill vectors. */
+    private void copy(CudaStates states, List<SlotCopy> copies) {
+        int halves = states.format.bytes() / Short.BYTES;
+        int cols = states.elements * halves;
+        int vector = vector(cols);
+        Struct arguments = new Struct()
+                .pointer(states.address)
+                .longs(states.trackStride * halves)
+                .longs(cols / vector);
+        copies.forEach(copy -> arguments.integer(copy.from()).integer(copy.to()));
+        modules.get("copy_states", copySource(vector))
+                .launch(
+                        streams.main(),
+                        new Kernel.Grid(
+                                Math.min(COPY_BLOCKS, blocks(cols / vector, THREADS)),
+                                copies.size(),
+                                states.tracks,
+                                THREADS,
+                                0),
+                        arguments);
+    }
+
+    static KernelSource copySource(int vector) {
+        return new KernelSource("copy_states.cu", Map.of("VECTOR", vector, "COPIES", COPIES_AT_ONCE));
     }
 
     /** Prepares the step that was begun last, where the model has states. */

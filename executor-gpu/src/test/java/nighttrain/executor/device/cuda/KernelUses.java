@@ -61,6 +61,8 @@ final class KernelUses {
                         new KernelSource("sample.cu", Map.of()),
                         new KernelSource("step_inputs.cu", Map.of("GROUPS", 1)),
                         new KernelSource("step_inputs.cu", Map.of("GROUPS", 2)),
+                        CudaRecurrentOps.copySource(1),
+                        CudaRecurrentOps.copySource(8),
                         CudaOps.normSource(4096, false, true),
                         CudaOps.normSource(2048, true, true),
                         FewRows.source(4096, false, WeightFormat.PLAIN, false),
