@@ -1,6 +1,7 @@
 package nighttrain.executor;
 
 import java.io.Serializable;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -23,7 +24,7 @@ import nighttrain.executor.step.StepLimits;
  * @param maxBatchTokens most tokens in one step of one replica
  * @param maxModelLen longest prompt plus output, in tokens
  * @param cache how one replica's cache is cut
- * @param prefixCache whether the keys and values of shared prefixes are reused; never where layers keep a state
+ * @param prefixCache whether shared prefixes are to be reused: their keys and values, and snapshots of states
  * @param threadsPerRank CPU threads that drive one rank
  */
 public record EnginePlan(
@@ -39,10 +40,6 @@ public record EnginePlan(
         boolean prefixCache,
         int threadsPerRank)
         implements Serializable {
-    public EnginePlan {
-        prefixCache = prefixCache && !cache.hasStates();
-    }
-
     /** With a cache of which nothing is known but its pages. */
     public EnginePlan(
             Backend backend,
@@ -85,20 +82,31 @@ public record EnginePlan(
         return cache.sequences(tokens);
     }
 
+    /** Whether shared prefixes are reused: as asked, where the cache has room for that. */
+    public boolean reusesPrefixes() {
+        return prefixCache && cache.canSharePrefixes();
+    }
+
     /**
      * Why {@link #maxNumSeqs} is what it is, where it was chosen: {@code max_num_seqs 768: KV cache of 71 GiB holds 812 sequences of 640
-     * tokens}.
+     * tokens}. How many snapshots of states it holds beside. And why prefixes are not reused, where that was asked for.
      */
     public Optional<String> choice() {
-        return expectedTokens == 0
-                ? Optional.empty()
-                : Optional.of(String.format(
-                        Locale.ROOT,
-                        "max_num_seqs %d: KV cache of %.1f GiB holds %.0f sequences of %d tokens",
-                        maxNumSeqs,
-                        cache.bytes() / (double) (1L << 30),
-                        Math.floor(sequencesHeld(expectedTokens)),
-                        expectedTokens));
+        List<String> choices = new ArrayList<>();
+        if (expectedTokens > 0) {
+            choices.add(String.format(
+                    Locale.ROOT,
+                    "max_num_seqs %d: KV cache of %.1f GiB holds %.0f sequences of %d tokens%s",
+                    maxNumSeqs,
+                    cache.bytes() / (double) (1L << 30),
+                    Math.floor(sequencesHeld(expectedTokens)),
+                    expectedTokens,
+                    cache.snapshots() > 0 ? " and " + cache.snapshots() + " snapshots of states" : ""));
+        }
+        if (prefixCache && !reusesPrefixes()) {
+            choices.add("no reuse of prefixes: memory for one state, of which a snapshot would take another");
+        }
+        return choices.isEmpty() ? Optional.empty() : Optional.of(String.join("; ", choices));
     }
 
     /** {@code replicas x ranks}, as users write it. */

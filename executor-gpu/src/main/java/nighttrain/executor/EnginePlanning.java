@@ -53,10 +53,11 @@ final class EnginePlanning {
                 ? config.steps().maxBatchTokens()
                 : Math.max(CPU_BATCH_TOKENS, maxNumSeqs);
         CacheLayout cache = CacheLayout.of(
-                CacheSpec.of(model, ranks, Float.BYTES, maxModelLen),
-                config.kv().pageTokens(),
-                config.kv().pages(),
-                maxNumSeqs);
+                        CacheSpec.of(model, ranks, Float.BYTES, maxModelLen),
+                        config.kv().pageTokens(),
+                        config.kv().pages(),
+                        maxNumSeqs)
+                .withSnapshots(config.kv().prefixCache() ? CacheLayout.ENOUGH_SNAPSHOTS : 0);
         int threads =
                 config.threads() > 0 ? config.threads() : Runtime.getRuntime().availableProcessors();
         return new EnginePlan(

@@ -74,15 +74,6 @@ public final class Engines {
         }
     }
 
-    /** What the user should know of how an engine serves this model, a line each: nothing here stands in the way. */
-    public static List<String> warnings(EngineConfig config, ModelSpec model) {
-        return config.kv().prefixCache() && model.stateElementsPerSequence() > 0
-                ? List.of("no reuse of prefixes with " + model.modelType()
-                        + ": its layers keep a state, which is known only at a sequence's end (--prefix-cache false"
-                        + " leaves this line out)")
-                : List.of();
-    }
-
     /**
      * What {@code config} comes to for this model on this machine.
      *

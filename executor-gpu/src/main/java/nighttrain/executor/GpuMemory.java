@@ -67,10 +67,11 @@ public record GpuMemory(long budgetBytes, long weightBytes, long activationBytes
     /** One replica's cache, where so many sequences run at most. */
     CacheLayout cut(EngineConfig config, ModelSpec model, int ranks, int maxNumSeqs, int maxTokens, int maxModelLen) {
         CacheLayout cache = CacheLayout.of(
-                CacheSpec.of(model, ranks, Bfloat16.BYTES, maxModelLen),
-                config.kv().pageTokens(),
-                config.kv().pages(),
-                maxNumSeqs);
+                        CacheSpec.of(model, ranks, Bfloat16.BYTES, maxModelLen),
+                        config.kv().pageTokens(),
+                        config.kv().pages(),
+                        maxNumSeqs)
+                .withSnapshots(config.kv().prefixCache() ? CacheLayout.ENOUGH_SNAPSHOTS : 0);
         return config.kv().pages() > 0
                 ? cache
                 : new CacheBudget(

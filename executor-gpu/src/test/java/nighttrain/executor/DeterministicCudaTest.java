@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -26,6 +27,7 @@ import nighttrain.executor.request.SamplingParams.Filter;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.constraint.TokenAutomaton;
+import nighttrain.io.spec.StateFormat;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -96,6 +98,49 @@ class DeterministicCudaTest {
                 assertThat(alone[i].tokens()).as("row %d", i).isEqualTo(crowd[i].tokens());
                 assertThat(alone[i].logprobs()).as("row %d", i).isEqualTo(crowd[i].logprobs());
             }
+        }
+    }
+
+    /** Prompts that begin alike start from copies of states, on every rank; also where slots, and so snapshots, are few. */
+    @ParameterizedTest
+    @CsvSource({
+        "qwen3_5,1,256,FP32",
+        "qwen3_5,1,3,BF16",
+        "granitemoehybrid,1,256,BF16",
+        "granitemoehybrid-groups,2,64,FP32",
+        "gla,1,64,FP32",
+        "gla-convolved,1,3,FP32",
+        "qwen3_5,2,64,FP32",
+        "qwen3-next,4,64,FP32"
+    })
+    void snapshotsChangeNoBit(String name, int ranks, int sequences, StateFormat states) throws Exception {
+        assumeThat(CudaDevices.count()).isGreaterThanOrEqualTo(ranks);
+        List<GenerationRequest> requests = new ArrayList<>();
+        int[] beginning = new Random(1).ints(100, 0, 96).toArray();
+        for (int i = 0; i < CROWD; i++) {
+            GenerationRequest alone = request(i);
+            int[] prompt = Arrays.copyOf(beginning, 100 + alone.promptTokens().length);
+            System.arraycopy(alone.promptTokens(), 0, prompt, i % 7 == 0 ? 40 : 100, alone.promptTokens().length);
+            SamplingParams sampling = SamplingParams.greedy(5).withLogprobs(2).withPromptLogprobs(i % 50 == 0);
+            requests.add(new GenerationRequest(i, prompt, sampling, i, Set.of(), StopCheck.NEVER));
+        }
+        EngineConfig config = config(ranks, sequences, 1024, 0).with(states);
+        Generation[] with = new Generation[CROWD];
+        Generation[] without = new Generation[CROWD];
+        try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint(name))) {
+            try (Engine engine = Engines.open(config, checkpoint)) {
+                answer(engine, requests, with);
+                assertThat(engine.stats().tokens().cachedPrompt()).isGreaterThan(CROWD / 2 * 96);
+            }
+            try (Engine engine = Engines.open(config.with(new KvConfig(16, 0, false)), checkpoint)) {
+                answer(engine, requests, without);
+                assertThat(engine.stats().tokens().cachedPrompt()).isZero();
+            }
+        }
+        for (int i = 0; i < CROWD; i++) {
+            assertThat(with[i].tokens()).as("row %d", i).isEqualTo(without[i].tokens());
+            assertThat(with[i].logprobs()).as("row %d", i).isEqualTo(without[i].logprobs());
+            assertThat(with[i].promptLogprobs()).as("row %d", i).isEqualTo(without[i].promptLogprobs());
         }
     }
 

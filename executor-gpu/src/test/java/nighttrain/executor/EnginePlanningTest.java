@@ -4,11 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.EngineConfig.KvConfig;
 import nighttrain.executor.EngineConfig.Lengths;
 import nighttrain.executor.EngineConfig.StepConfig;
+import nighttrain.executor.cache.CacheLayout;
+import nighttrain.executor.cache.CacheSpec;
 import nighttrain.executor.perf.AllReduceLatency;
 import nighttrain.executor.perf.HardwareProfile;
 import nighttrain.io.UserError;
@@ -149,7 +152,7 @@ class EnginePlanningTest {
         EnginePlan plan = Engines.planOn(card, 1, asked.with(new Layout(1, 1)), model);
         assertThat(plan.cache().slots()).isBetween(70, 130);
         assertThat(plan.sequencesHeld(512)).isBetween(70.0, 130.0);
-        assertThat(plan.prefixCache()).isFalse();
+        assertThat(plan.reusesPrefixes()).isTrue();
         GpuMemory memory = Engines.memoryOn(card, 1, asked, model);
         assertThat(memory.usedBytes(plan)).isLessThanOrEqualTo(memory.budgetBytes());
         assertThat(memory.isUseful()).as("256 states do not fit").isFalse();
@@ -187,27 +190,44 @@ class EnginePlanningTest {
         assertThat(plan.cache().slots()).isEqualTo(plan.maxNumSeqs()).isGreaterThanOrEqualTo(1024);
     }
 
+    /** Of plenty of memory 8 states; of little a sixteenth of the slots; of none but for one state nothing, which is said. */
     @Test
-    void modelsWithStatesReuseNoPrefix() {
-        ModelSpec model = shape("qwen3.5-9b");
-        EngineConfig cuda = EngineConfig.on(Backend.CUDA).with(new StepConfig(4, 0, 512));
-        Engines.check(cuda, model);
-        Engines.check(cuda, DENSE_8B);
-        EngineConfig cpu =
-                EngineConfig.on(Backend.CPU).with(new StepConfig(4, 0, 512)).withThreads(1);
-        assertThat(Engines.planOn(H200, 1, cuda, model).prefixCache()).isFalse();
-        assertThat(Engines.warnings(cpu, model))
-                .containsExactly(
-                        "no reuse of prefixes with qwen3_5_text: its layers keep a state, which is known only at a"
-                                + " sequence's end (--prefix-cache false leaves this line out)");
-        assertThat(Engines.warnings(cpu, DENSE_8B)).isEmpty();
-        assertThat(Engines.warnings(
-                        EngineConfig.on(Backend.CPU)
-                                .with(new StepConfig(4, 0, 512))
-                                .with(new KvConfig(16, 0, false))
-                                .withThreads(1),
-                        model))
-                .isEmpty();
+    void snapshotsOfStatesTakeLittle() {
+        ModelSpec small = shape("qwen3.5-9b");
+        ModelSpec large = shape("qwen3.5-27b");
+        HardwareProfile card = gpu("H100", 80L << 30);
+        EngineConfig asked = EngineConfig.on(Backend.CUDA).with(new StepConfig(256, 0, 512));
+        EngineConfig without = asked.with(new KvConfig(16, 0, false));
+        EnginePlan plenty = Engines.planOn(H200, 1, asked, small);
+        assertThat(plenty.cache().slots()).isEqualTo(256);
+        assertThat(plenty.cache().snapshots()).isEqualTo(CacheLayout.ENOUGH_SNAPSHOTS);
+        assertThat(plenty.reusesPrefixes()).isTrue();
+        assertThat(plenty.choice()).isEmpty();
+        assertThat(Engines.planOn(H200, 1, without, small).cache().snapshots()).isZero();
+
+        EngineConfig oneRank = asked.with(new Layout(1, 1));
+        CacheLayout little = Engines.planOn(card, 1, oneRank, large).cache();
+        CacheLayout none =
+                Engines.planOn(card, 1, without.with(new Layout(1, 1)), large).cache();
+        assertThat(little.snapshots()).isBetween(1, little.slots() / 15);
+        assertThat(little.slots() + little.snapshots()).isEqualTo(none.slots());
+        assertThat(little.bytes()).isLessThanOrEqualTo(none.bytes() + little.slotBytes());
+        assertThat(Engines.planOn(H200, 1, asked, DENSE_8B).cache().snapshots()).isZero();
+    }
+
+    @Test
+    void oneStateLeavesNoRoomForASnapshot() {
+        CacheLayout one = CacheLayout.of(List.of(new CacheSpec.RecurrentState(64)), 16, 0, 1);
+        assertThat(plan(one, true).reusesPrefixes()).isFalse();
+        assertThat(plan(one, true).choice())
+                .contains("no reuse of prefixes: memory for one state, of which a snapshot would take another");
+        assertThat(plan(one, false).choice()).isEmpty();
+        assertThat(plan(one.withSnapshots(1), true).reusesPrefixes()).isTrue();
+        assertThat(plan(one.withSnapshots(1), true).choice()).isEmpty();
+    }
+
+    private static EnginePlan plan(CacheLayout cache, boolean prefixCache) {
+        return new EnginePlan(Backend.CPU, "dense", 1, 1, 1, 0, 64, 64, cache, prefixCache, 1);
     }
 
     @Test

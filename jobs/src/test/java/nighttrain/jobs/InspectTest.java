@@ -62,7 +62,8 @@ class InspectTest {
                 .contains("gated delta net of 32 heads (16 QK) of 128, MLP 12288 or 16 heads (4 KV) of 256, MLP 12288")
                 .contains("8,953,803,264 (17.9 GB in bf16)")
                 .contains("32,768 bytes per token in bf16")
-                .contains("52,690,944 bytes per sequence in fp32, of any length; half in bf16 (--state-dtype)");
+                .contains(
+                        "52,690,944 bytes per sequence in fp32, of any length, and per snapshot (--prefix-cache); half in bf16 (--state-dtype)");
     }
 
     @Test

@@ -107,13 +107,13 @@ public final class Loader {
                 group.spec().format());
     }
 
-    /** A layer's states: a slot for every sequence, and one that belongs to none. */
+    /** A layer's states: a slot for every sequence and snapshot, and one that belongs to none. */
     States states(String role, int elements) {
         return recurrentOps()
                 .states(
                         role,
                         placement.localTracks(),
-                        cache.slots() + 1,
+                        cache.scratchSlot() + 1,
                         elements,
                         checkpoint.spec().states());
     }

@@ -9,7 +9,7 @@ import nighttrain.io.UserError;
 
 /**
  * Cuts memory into the slots and the pages of a cache's groups. There are as many slots as sequences of the expected length find pages
- * beside. All groups are sized for the same number of sequences of a typical length; where they hold as many as may run, for longer
+ * beside; those that are more than may run are for snapshots, and where they are fewer, a few of them. All groups are sized for the same number of sequences of a typical length; where they hold as many as may run, for longer
  * ones. What is left goes to the groups in their order, those without a window first: there it keeps prefixes. No group gets more than
  * the longest sequences fill, or less than one of them needs.
  *
@@ -23,6 +23,9 @@ public record CacheBudget(long bytes, int maxSequences, int maxTokens, int maxMo
     /** Prompt and answer of a row are seldom longer together. */
     private static final int TYPICAL_TOKENS = 4096;
 
+    /** Slots of sequences for each of a snapshot, where memory is short. */
+    private static final int SLOTS_PER_SNAPSHOT = 16;
+
     /** For sequences of which nothing is known. */
     public CacheBudget(long bytes, int maxSequences, int maxTokens, int maxModelLen) {
         this(bytes, maxSequences, maxTokens, maxModelLen, Math.min(TYPICAL_TOKENS, maxModelLen));
@@ -31,24 +34,29 @@ public record CacheBudget(long bytes, int maxSequences, int maxTokens, int maxMo
     /**
      * The slots and pages of a model's layers.
      *
-     * @param unsized the groups, whatever their pages, and the most slots
+     * @param unsized the groups, whatever their pages, the most slots and the most snapshots
      */
     public CacheLayout cut(CacheLayout unsized) {
         if (unsized.slotBytes(1) + cost(unsized, 0, maxModelLen) > bytes) {
             throw tooSmall(unsized);
         }
-        int slots = unsized.hasStates() ? slots(unsized) : 0;
-        long forPages = bytes - unsized.slotBytes(slots);
+        int most = Math.min(unsized.slots(), maxSequences);
+        int all = unsized.hasStates() ? slots(unsized, most) : 0;
+        int slots = Math.min(most, all - Math.min(unsized.snapshots(), all / SLOTS_PER_SNAPSHOT));
+        long forPages = bytes - unsized.slotBytes(all);
         List<Group> groups = pages(unsized, unsized.hasStates() ? slots : maxSequences, forPages);
-        return new CacheLayout(unsized.pageTokens(), groups, slots, unsized.slotBytes());
+        return new CacheLayout(unsized.pageTokens(), groups, slots, all - slots, unsized.slotBytes());
     }
 
-    private int slots(CacheLayout unsized) {
+    /** Slots in all, of which at most {@code most} are for sequences. */
+    private int slots(CacheLayout unsized, int most) {
         long longest = cost(unsized, 0, maxModelLen);
         return largest(
                 1,
-                Math.min(unsized.slots(), maxSequences),
-                count -> unsized.slotBytes(count) + Math.max(cost(unsized, count, expectedTokens), longest) <= bytes);
+                most + unsized.snapshots(),
+                count -> unsized.slotBytes(count)
+                                + Math.max(cost(unsized, Math.min(count, most), expectedTokens), longest)
+                        <= bytes);
     }
 
     private List<Group> pages(CacheLayout unsized, int most, long forPages) {

@@ -15,12 +15,17 @@ import nighttrain.io.spec.KvFormat;
  * @param pageTokens tokens in one page
  * @param groups of layers that keep pages
  * @param slots fixed states, one a sequence; 0 where no layer has one
+ * @param snapshots slots beside those, for states at the ends of prefixes
  * @param slotBytes of one slot, of all layers and over all ranks
  */
-public record CacheLayout(int pageTokens, List<Group> groups, int slots, long slotBytes) implements Serializable {
+public record CacheLayout(int pageTokens, List<Group> groups, int slots, int snapshots, long slotBytes)
+        implements Serializable {
+    /** Snapshots that are worth their memory where there is plenty: of what all prompts begin with, and of what the latest do. */
+    public static final int ENOUGH_SNAPSHOTS = 8;
+
     /** Without fixed states. */
     public CacheLayout(int pageTokens, List<Group> groups) {
-        this(pageTokens, groups, 0, 0);
+        this(pageTokens, groups, 0, 0, 0);
     }
 
     /**
@@ -61,7 +66,13 @@ public record CacheLayout(int pageTokens, List<Group> groups, int slots, long sl
                         .map(group -> new Group(group.getKey(), List.copyOf(group.getValue()), pages))
                         .toList(),
                 slotBytes > 0 ? slots : 0,
+                0,
                 slotBytes);
+    }
+
+    /** The same with slots for {@code count} snapshots, where a layer has a state. */
+    public CacheLayout withSnapshots(int count) {
+        return new CacheLayout(pageTokens, groups, slots, hasStates() ? count : 0, slotBytes);
     }
 
     /** The group that {@code layer} is in; where there is one, all layers are. */
@@ -79,14 +90,24 @@ public record CacheLayout(int pageTokens, List<Group> groups, int slots, long sl
         return groups.stream().mapToInt(Group::pages).sum();
     }
 
-    /** Whether layers keep a state: a prefix is then known at its sequence's end alone, and cannot be reused. */
+    /** Whether layers keep a state: a prefix can then be reused only where a snapshot was saved of it. */
     public boolean hasStates() {
         return slotBytes > 0;
     }
 
+    /** Whether there is room for what prefixes leave: beside a sequence's state, for a snapshot. */
+    public boolean canSharePrefixes() {
+        return !hasStates() || slots + snapshots > 1;
+    }
+
+    /** The slot that belongs to no sequence and no snapshot. */
+    public int scratchSlot() {
+        return slots + snapshots;
+    }
+
     /** What pages and slots fill, over all ranks. */
     public long bytes() {
-        return slotBytes(slots)
+        return slotBytes(slots + snapshots)
                 + groups.stream()
                         .mapToLong(group -> group.pageBytes(pageTokens) * group.pages())
                         .sum();

@@ -2,11 +2,7 @@ package nighttrain.executor.cache;
 
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.Iterator;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.function.IntConsumer;
-import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 import nighttrain.executor.cache.CacheLayout.Group;
 import nighttrain.executor.cache.CacheSpec.PagedKv;
@@ -22,6 +18,7 @@ public final class PageAllocator {
     private final CacheLayout layout;
     private final PagePool[] pools;
     private final PrefixIndex prefixes;
+    private final int snapshots; // their group in the index
     private final StateSlots slots;
     private final boolean prefixCache;
     private final boolean windowed;
@@ -30,15 +27,17 @@ public final class PageAllocator {
     private final int growing;
 
     /**
-     * @param prefixCache whether prefixes are reused; never where layers keep a state, which is known at a sequence's end alone
+     * @param prefixCache whether prefixes are reused, where the layout has room for that
      */
     public PageAllocator(CacheLayout layout, boolean prefixCache) {
         this.layout = layout;
         this.pageTokens = layout.pageTokens();
-        this.prefixCache = prefixCache && !layout.hasStates();
-        this.prefixes = new PrefixIndex(layout.groups().size());
-        this.slots = new StateSlots(layout.slots());
+        this.prefixCache = prefixCache && layout.canSharePrefixes();
         this.pools = new PagePool[layout.groups().size()];
+        this.snapshots = pools.length;
+        this.prefixes = new PrefixIndex(pools.length + 1);
+        this.slots = new StateSlots(
+                layout, slot -> prefixes.holds(snapshots, slot), slot -> prefixes.forget(snapshots, slot));
         this.windows = new boolean[pools.length];
         for (int g = 0; g < pools.length; g++) {
             int group = g;
@@ -59,6 +58,11 @@ public final class PageAllocator {
     /** Whether sequences that begin with the same tokens share what these leave in the cache. */
     public boolean sharesPrefixes() {
         return prefixCache;
+    }
+
+    /** Whether they share states, too: only where a snapshot was saved. */
+    public boolean sharesStates() {
+        return prefixCache && layout.hasStates();
     }
 
     /** What a sequence will hold: nothing yet. */
@@ -160,7 +164,7 @@ public final class PageAllocator {
             return false;
         }
         if (layout.hasStates()) {
-            cache.takeSlot(slots.take());
+            slots.begin(cache);
         }
         return true;
     }
@@ -209,10 +213,11 @@ public final class PageAllocator {
 
     /**
      * Gives an empty cache the pages of the longest known prefix of {@code tokens[0 .. length)}, leaving at least one token to compute;
-     * returns how many tokens that is. Of a group with a window it needs the pages that the next token sees, and takes no others.
+     * returns how many tokens that is. Of a group with a window it needs the pages that the next token sees, and takes no others. Where
+     * layers keep a state, a prefix is one that has a snapshot.
      */
     public int adoptPrefix(SequenceCache cache, int[] tokens, int length) {
-        List<PrefixIndex.Entry> chain = prefixCache ? chain(tokens, length) : List.of();
+        List<PrefixIndex.Entry> chain = chain(tokens, length);
         int pages = usable(chain);
         if (pages == 0) {
             return 0;
@@ -225,30 +230,38 @@ public final class PageAllocator {
                 cache.table(g).append(page);
             }
         }
-        cache.identify(chain.get(pages - 1).identity(), pages);
+        PrefixIndex.Entry prefix = chain.get(pages - 1);
+        cache.identify(prefixes.hold(prefix), pages);
+        if (layout.hasStates()) {
+            slots.restore(cache, prefix.page(snapshots));
+        }
         return pages * pageTokens;
+    }
+
+    /** How many tokens {@link #adoptPrefix} would find. */
+    public int knownPrefix(int[] tokens, int length) {
+        return usable(chain(tokens, length)) * pageTokens;
     }
 
     private List<PrefixIndex.Entry> chain(int[] tokens, int length) {
         List<PrefixIndex.Entry> chain = new ArrayList<>();
-        long identity = SequenceCache.NO_PREFIX;
-        for (int at = 0; at + pageTokens < length; at += pageTokens) {
-            PrefixIndex.Entry entry = prefixes.find(identity, tokens, at, at + pageTokens);
-            if (entry == null) {
+        PrefixIndex.Entry last = null;
+        for (int at = 0; prefixCache && at + pageTokens < length; at += pageTokens) {
+            last = prefixes.find(last, tokens, at, at + pageTokens);
+            if (last == null) {
                 break;
             }
-            chain.add(entry);
-            identity = entry.identity();
+            chain.add(last);
         }
         return chain;
     }
 
-    /** The most of its pages after which every group still has what the next token sees. */
+    /** The most of its pages after which every group still has what the next token sees, and a snapshot is there where layers keep a state. */
     private int usable(List<PrefixIndex.Entry> chain) {
         int[] unbroken = new int[pools.length]; // from here on every page is there
         int usable = 0;
         for (int pages = 1; pages <= chain.size(); pages++) {
-            boolean complete = true;
+            boolean complete = !layout.hasStates() || chain.get(pages - 1).page(snapshots) != PageTable.NONE;
             for (int g = 0; g < pools.length; g++) {
                 if (chain.get(pages - 1).page(g) == PageTable.NONE) {
                     unbroken[g] = pages;
@@ -270,8 +283,22 @@ public final class PageAllocator {
     public void publish(SequenceCache cache, int[] tokens, int computed) {
         while (prefixCache && (cache.identified() + 1) * pageTokens <= computed) {
             int from = cache.identified() * pageTokens;
-            cache.identify(prefixes.put(cache, cache.identified(), cache.identity(), tokens, from, from + pageTokens));
+            PrefixIndex.Entry before = cache.prefix();
+            int pages = cache.identified();
+            cache.identify(prefixes.put(cache, pages, before, tokens, from, from + pageTokens), pages + 1);
+            prefixes.letGo(before);
         }
+    }
+
+    /** Reserves a slot for the snapshot that {@link #saveSnapshot} makes; {@code false} where there is none. */
+    public boolean reserveSnapshot(SequenceCache cache) {
+        return slots.reserve(cache);
+    }
+
+    /** Saves the state that the steps planned so far make, for others: all that they compute is published, and fills its pages. */
+    public void saveSnapshot(SequenceCache cache) {
+        prefixes.put(cache.prefix(), snapshots, cache.reserved());
+        slots.save(cache);
     }
 
     /** Takes everything back; pages the last first, so that the heads of prefixes outlive their tails. */
@@ -282,100 +309,18 @@ public final class PageAllocator {
                 pools[g].leave(table.page(i));
             }
         }
-        if (cache.slot() != SequenceCache.NO_SLOT) {
-            slots.giveBack(cache.slot());
-        }
+        slots.release(cache);
+        prefixes.letGo(cache.prefix());
         cache.clear();
     }
 
-    /** Whether every page is either free, cached or used, exactly once: for tests. */
+    /** Whether every page and slot is either free, cached or used, exactly once: for tests. */
     public boolean isConsistent() {
         for (PagePool pool : pools) {
             if (!pool.isConsistent()) {
                 return false;
             }
         }
-        return true;
-    }
-
-    /**
-     * The pages of one group, and how many sequences use each. A page that nobody uses any more but whose content is known is kept until
-     * its room is needed, the longest unused first.
-     */
-    static final class PagePool {
-        private final int[] users;
-        private final int[] free;
-        private final LinkedHashSet<Integer> cached = new LinkedHashSet<>();
-        private final IntPredicate known;
-        private final IntConsumer overwritten;
-        private int freeCount;
-
-        /**
-         * @param known whether others may come to use what a page holds
-         * @param overwritten hears of each such page that is taken for something else
-         */
-        PagePool(int pages, IntPredicate known, IntConsumer overwritten) {
-            this.users = new int[pages];
-            this.free = new int[pages];
-            this.known = known;
-            this.overwritten = overwritten;
-            this.freeCount = pages;
-            for (int i = 0; i < pages; i++) {
-                free[i] = pages - 1 - i;
-            }
-        }
-
-        int pages() {
-            return users.length;
-        }
-
-        /** Pages that could be handed out now. */
-        int available() {
-            return freeCount + cached.size();
-        }
-
-        /** A page for something new. */
-        int take() {
-            int page;
-            if (freeCount > 0) {
-                page = free[--freeCount];
-            } else {
-                Iterator<Integer> longestUnused = cached.iterator();
-                page = longestUnused.next();
-                longestUnused.remove();
-                overwritten.accept(page);
-            }
-            users[page] = 1;
-            return page;
-        }
-
-        /** One more sequence uses {@code page}, whose content is known. */
-        void share(int page) {
-            if (users[page]++ == 0) {
-                cached.remove(page);
-            }
-        }
-
-        /** A sequence does not use {@code page} any more. */
-        void leave(int page) {
-            if (--users[page] == 0) {
-                if (known.test(page)) {
-                    cached.add(page);
-                } else {
-                    free[freeCount++] = page;
-                }
-            }
-        }
-
-        boolean isConsistent() {
-            long unused = 0;
-            for (int count : users) {
-                if (count < 0) {
-                    return false;
-                }
-                unused += count == 0 ? 1 : 0;
-            }
-            return unused == available() && cached.stream().allMatch(page -> users[page] == 0 && known.test(page));
-        }
+        return slots.isConsistent();
     }
 }

@@ -9,12 +9,18 @@ import nighttrain.executor.cache.SequenceCache.PageTable;
 
 /**
  * Finds full pages by what they hold: a page's identity is its tokens and the identity of the page before it, so that a chain
- * of matches is a shared prefix. Identities are numbers given once, never hashes: two different prefixes are never confused.
+ * of matches is a shared prefix. Identities are numbers given once, never hashes: two different prefixes are never confused. What layers
+ * with a state keep of a prefix, a snapshot, counts as its page in a group of its own.
+ *
+ * <p>A prefix is known as long as anything holds it: a page, a longer prefix, or a sequence that is about to make it longer.
  */
 final class PrefixIndex {
+    /** The identity of the prefix that no page holds. */
+    private static final long NO_PREFIX = 0;
+
     private final Map<Key, Entry> entries = new HashMap<>();
     private final List<Map<Integer, Entry>> entryOfPage = new ArrayList<>();
-    private long nextIdentity = SequenceCache.NO_PREFIX + 1;
+    private long nextIdentity = NO_PREFIX + 1;
 
     PrefixIndex(int groups) {
         for (int group = 0; group < groups; group++) {
@@ -24,20 +30,18 @@ final class PrefixIndex {
 
     /** A prefix that ends with a full page, and the page's place in every group that still holds it. */
     static final class Entry {
+        private final Entry parent;
         private final Key key;
         private final long identity;
         private final int[] pages;
-        private int held;
+        private int holders;
 
-        private Entry(Key key, long identity, int groups) {
+        private Entry(Entry parent, Key key, long identity, int groups) {
+            this.parent = parent;
             this.key = key;
             this.identity = identity;
             this.pages = new int[groups];
             Arrays.fill(pages, PageTable.NONE);
-        }
-
-        long identity() {
-            return identity;
         }
 
         /** Its page in a group; {@link PageTable#NONE} where that was overwritten. */
@@ -51,10 +55,10 @@ final class PrefixIndex {
         private final int[] tokens;
         private final int hash;
 
-        Key(long parent, int[] tokens) {
-            this.parent = parent;
+        Key(Entry parent, int[] tokens) {
+            this.parent = parent == null ? NO_PREFIX : parent.identity;
             this.tokens = tokens;
-            this.hash = 31 * Long.hashCode(parent) + Arrays.hashCode(tokens);
+            this.hash = 31 * Long.hashCode(this.parent) + Arrays.hashCode(tokens);
         }
 
         @Override
@@ -69,33 +73,49 @@ final class PrefixIndex {
     }
 
     /** What is known of {@code tokens[from .. to)} after the prefix {@code parent}, or null. */
-    Entry find(long parent, int[] tokens, int from, int to) {
+    Entry find(Entry parent, int[] tokens, int from, int to) {
         return entries.get(new Key(parent, Arrays.copyOfRange(tokens, from, to)));
     }
 
     /**
-     * Says that page {@code index} of these tables now holds these tokens, in the groups where no older page does; returns the prefix's
-     * identity.
+     * Says that page {@code index} of these tables now holds these tokens, in the groups where no older page does; returns the prefix,
+     * which the caller holds.
      */
-    long put(SequenceCache cache, int index, long parent, int[] tokens, int from, int to) {
+    Entry put(SequenceCache cache, int index, Entry parent, int[] tokens, int from, int to) {
         Key key = new Key(parent, Arrays.copyOfRange(tokens, from, to));
         Entry entry = entries.get(key);
         if (entry == null) {
-            entry = new Entry(key, nextIdentity++, entryOfPage.size());
+            entry = new Entry(hold(parent), key, nextIdentity++, entryOfPage.size());
             entries.put(key, entry);
         }
-        for (int group = 0; group < entry.pages.length; group++) {
-            int page = cache.table(group).page(index);
-            if (entry.pages[group] == PageTable.NONE && page != PageTable.NONE) {
-                entry.pages[group] = page;
-                entry.held++;
-                entryOfPage.get(group).put(page, entry);
-            }
+        for (int group = 0; group < cache.groups(); group++) {
+            put(entry, group, cache.table(group).page(index));
         }
-        if (entry.held == 0) { // given back before it was known
-            entries.remove(key);
+        return hold(entry);
+    }
+
+    /** Says that {@code page} holds what the group keeps of the prefix, unless an older page does. */
+    void put(Entry entry, int group, int page) {
+        if (entry.pages[group] == PageTable.NONE && page != PageTable.NONE) {
+            entry.pages[group] = page;
+            hold(entry);
+            entryOfPage.get(group).put(page, entry);
         }
-        return entry.identity;
+    }
+
+    /** One more holds {@code entry}, which may be null. */
+    Entry hold(Entry entry) {
+        if (entry != null) {
+            entry.holders++;
+        }
+        return entry;
+    }
+
+    /** One less holds {@code entry}, which may be null. */
+    void letGo(Entry entry) {
+        for (Entry at = entry; at != null && --at.holders == 0; at = at.parent) {
+            entries.remove(at.key);
+        }
     }
 
     boolean holds(int group, int page) {
@@ -107,9 +127,7 @@ final class PrefixIndex {
         Entry entry = entryOfPage.get(group).remove(page);
         if (entry != null) {
             entry.pages[group] = PageTable.NONE;
-            if (--entry.held == 0) {
-                entries.remove(entry.key);
-            }
+            letGo(entry);
         }
     }
 }

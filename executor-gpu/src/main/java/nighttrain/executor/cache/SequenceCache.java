@@ -2,24 +2,30 @@ package nighttrain.executor.cache;
 
 import java.util.Arrays;
 
-/** What one sequence has of a cache: pages in every group, a slot, and how far its pages have been identified as a prefix. */
+/**
+ * What one sequence has of a cache: pages in every group, a slot, and how far its pages have been identified as a prefix. And what its state
+ * has to do with others': the snapshot that it starts from, and the slot for one of it.
+ */
 public final class SequenceCache {
     /** In the place of a slot, where there is none. */
     public static final int NO_SLOT = -1;
 
-    /** The identity of the prefix that no page holds. */
-    static final long NO_PREFIX = 0;
-
     private final PageTable[] tables;
     private final int[][] pages;
     private int slot = NO_SLOT;
+    private int restoredFrom = NO_SLOT;
+    private int reserved = NO_SLOT;
     private int identified;
-    private long identity = NO_PREFIX;
+    private PrefixIndex.Entry prefix;
 
     SequenceCache(int groups) {
         tables = new PageTable[groups];
         pages = new int[groups][];
         Arrays.setAll(tables, group -> new PageTable());
+    }
+
+    int groups() {
+        return tables.length;
     }
 
     /** Its pages in a group. */
@@ -44,22 +50,36 @@ public final class SequenceCache {
         slot = taken;
     }
 
-    /** Leading pages whose identity is known. */
+    /** The slot of the snapshot that its state is to be a copy of, until that is on its way. */
+    int restoredFrom() {
+        return restoredFrom;
+    }
+
+    void restoreFrom(int snapshot) {
+        restoredFrom = snapshot;
+    }
+
+    /** The slot that is reserved for a snapshot of its state. */
+    int reserved() {
+        return reserved;
+    }
+
+    void reserve(int taken) {
+        reserved = taken;
+    }
+
+    /** Leading pages whose prefix is known. */
     int identified() {
         return identified;
     }
 
-    /** Identity of the prefix that these hold. */
-    long identity() {
-        return identity;
+    /** The prefix that these hold; null where there are none. */
+    PrefixIndex.Entry prefix() {
+        return prefix;
     }
 
-    void identify(long prefix) {
-        identify(prefix, identified + 1);
-    }
-
-    void identify(long prefix, int pages) {
-        identity = prefix;
+    void identify(PrefixIndex.Entry ofPages, int pages) {
+        prefix = ofPages;
         identified = pages;
     }
 
@@ -68,7 +88,9 @@ public final class SequenceCache {
             table.clear();
         }
         slot = NO_SLOT;
-        identify(NO_PREFIX, 0);
+        restoredFrom = NO_SLOT;
+        reserved = NO_SLOT;
+        identify(null, 0);
     }
 
     /** The pages that one sequence has of one group, in order of position; those before a window have been given back. */

@@ -1,36 +1,102 @@
 package nighttrain.executor.cache;
 
-import java.util.BitSet;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.IntConsumer;
+import java.util.function.IntPredicate;
+import nighttrain.executor.step.Batch.SlotCopy;
+import nighttrain.executor.step.Batch.StateCopies;
 
 /**
- * Hands out the slots of fixed states, one a running sequence. A slot is not cleared when it changes hands: its new owner's first step
- * begins at position 0, where every device starts from an empty state.
+ * Hands out the slots of fixed states: one to every running sequence, one to every snapshot. A snapshot is a copy of a state at the end of
+ * a prefix of full pages; sequences that begin with the same tokens start from copies of it. It keeps its slot until that is needed, the
+ * longest unused first. Sequences never have all slots, so that a full batch leaves room for some snapshots.
+ *
+ * <p>A slot is not cleared when it changes hands: its new owner's first step begins at position 0, where every device starts from an empty
+ * state, or with a copy of a snapshot. Copies are made when the next step begins, before it computes: then a slot still has what the steps
+ * before have made of its state, whoever owns it by now. Until then a snapshot that is part of a copy counts as used.
  */
 public final class StateSlots {
-    private final int slots;
-    private final BitSet taken = new BitSet();
+    private final int most;
+    private final PagePool pool;
+    private final List<SlotCopy> saved = new ArrayList<>();
+    private final List<SlotCopy> restored = new ArrayList<>();
+    private int running;
 
-    StateSlots(int slots) {
-        this.slots = slots;
+    /**
+     * @param known whether a slot holds a snapshot
+     * @param overwritten hears of each snapshot whose slot is taken for something else
+     */
+    StateSlots(CacheLayout layout, IntPredicate known, IntConsumer overwritten) {
+        this.most = layout.slots();
+        this.pool = new PagePool(most + layout.snapshots(), known, overwritten);
     }
 
+    /** Slots that could be handed out to sequences now. */
     public int available() {
-        return slots - taken.cardinality();
+        return Math.min(most - running, pool.available());
     }
 
-    int take() {
-        int slot = taken.nextClearBit(0);
-        if (slot >= slots) {
-            throw new IllegalStateException("state slots: " + slots + ", all taken");
-        }
-        taken.set(slot);
-        return slot;
+    /** Lets a sequence that is to begin start from a snapshot. */
+    void restore(SequenceCache cache, int snapshot) {
+        pool.share(snapshot);
+        cache.restoreFrom(snapshot);
     }
 
-    void giveBack(int slot) {
-        if (!taken.get(slot)) {
-            throw new IllegalStateException("state slot given back twice: " + slot);
+    /** Gives a sequence its slot. */
+    void begin(SequenceCache cache) {
+        if (available() == 0) {
+            throw new IllegalStateException("state slots: " + most + ", " + running + " taken by sequences");
         }
-        taken.clear(slot);
+        running++;
+        cache.takeSlot(pool.take());
+        if (cache.restoredFrom() != SequenceCache.NO_SLOT) {
+            restored.add(new SlotCopy(cache.restoredFrom(), cache.slot()));
+            cache.restoreFrom(SequenceCache.NO_SLOT);
+        }
+    }
+
+    /** Reserves a slot for a snapshot of a sequence's state; {@code false} where there is none. */
+    boolean reserve(SequenceCache cache) {
+        if (pool.available() == 0) {
+            return false;
+        }
+        cache.reserve(pool.take());
+        return true;
+    }
+
+    /** Saves a sequence's state, as the steps planned so far make it, in the slot reserved. */
+    void save(SequenceCache cache) {
+        saved.add(new SlotCopy(cache.slot(), cache.reserved()));
+        cache.reserve(SequenceCache.NO_SLOT);
+    }
+
+    /** Takes back what a sequence has. */
+    void release(SequenceCache cache) {
+        if (cache.slot() != SequenceCache.NO_SLOT) {
+            running--;
+            pool.leave(cache.slot());
+        }
+        if (cache.restoredFrom() != SequenceCache.NO_SLOT) {
+            pool.leave(cache.restoredFrom());
+        }
+        if (cache.reserved() != SequenceCache.NO_SLOT) {
+            pool.leave(cache.reserved());
+        }
+    }
+
+    /** The copies that are to be made, by the step that has just been planned. */
+    public StateCopies takeCopies() {
+        StateCopies copies = new StateCopies(List.copyOf(saved), List.copyOf(restored));
+        saved.forEach(copy -> pool.leave(copy.to()));
+        restored.forEach(copy -> pool.leave(copy.from()));
+        saved.clear();
+        restored.clear();
+        return copies;
+    }
+
+    /** Whether every slot is either free, an unused snapshot's, or used, exactly once. */
+    boolean isConsistent() {
+        return pool.isConsistent();
     }
 }

@@ -39,7 +39,7 @@ final class StepRunner {
         }
         int size = Math.min(bucket(batch.size()), decoder.limits().maxSequences());
         decoder.begin(
-                batch.padded(size, decoder.scratchPages(), decoder.layout().slots()));
+                batch.padded(size, decoder.scratchPages(), decoder.layout().scratchSlot()));
         CapturedGraph graph = graphs.get(size);
         if (graph == null) {
             decoder.enqueue(
@@ -83,7 +83,7 @@ final class StepRunner {
         int[][][] tables = new int[sequences][][];
         Arrays.fill(tables, pages);
         int[] slots = new int[sequences];
-        Arrays.fill(slots, decoder.layout().slots());
+        Arrays.fill(slots, decoder.layout().scratchSlot());
         SampleRequest[] samples = new SampleRequest[sequences];
         Arrays.fill(samples, SampleRequest.likeliest());
         return new Batch(

@@ -29,6 +29,7 @@ public final class Scheduler {
     private final List<Sequence> running = new ArrayList<>();
     private final int longestChunk;
     private final OutputLengths lengths;
+    private final BranchPoints branchPoints;
     private long preemptions;
     private long sampledTokens;
 
@@ -46,6 +47,7 @@ public final class Scheduler {
         this.limits = limits;
         this.pages = pages;
         this.lengths = new OutputLengths(expectedOutput);
+        this.branchPoints = new BranchPoints(pages, waiting);
         this.longestChunk = Math.min(limits.maxTokens(), pages.longestChunk(limits.maxModelLen()));
     }
 
@@ -82,7 +84,8 @@ public final class Scheduler {
         if (pages.isWindowed()) {
             running.forEach(sequence -> pages.giveBackUnseen(sequence.cache(), sequence.computed()));
         }
-        StepPlan plan = new StepPlan(limits, longestChunk, pages.sharesPrefixes(), running.size(), samplers());
+        boolean copies = pages.sharesPrefixes() && !pages.sharesStates();
+        StepPlan plan = new StepPlan(limits, longestChunk, copies, running.size(), samplers());
         long preemptionsBefore = preemptions;
         planRunning(plan, true);
         planRunning(plan, false);
@@ -90,7 +93,10 @@ public final class Scheduler {
             plan.slices().forEach(this::share);
             admit(plan);
         }
-        Step step = Step.of(plan.slices());
+        if (plan.slices().isEmpty()) {
+            return Step.NONE;
+        }
+        Step step = Step.of(plan.slices(), pages.slots().takeCopies());
         begin(step);
         return step;
     }
@@ -121,6 +127,7 @@ public final class Scheduler {
                 sequence.awaits(samples - 1);
             }
             pages.publish(sequence.cache(), sequence.tokens(), sequence.computedAndKnown());
+            branchPoints.planned(sequence);
         }
     }
 
@@ -194,32 +201,53 @@ public final class Scheduler {
 
     private void admit(StepPlan plan) {
         int leaving = (int) running.stream().filter(Sequence::isDrained).count();
+        Deque<Sequence> passedOver = new ArrayDeque<>(); // no more than could begin with the next step
         Expectation expected = null;
-        while (!waiting.isEmpty() && running.size() - leaving < limits.maxSequences() && plan.hasTokensLeft()) {
-            Sequence sequence = waiting.peekFirst();
+        while (!waiting.isEmpty()
+                && running.size() - leaving < limits.maxSequences()
+                && plan.hasTokensLeft()
+                && passedOver.size() < limits.maxSequences()) {
+            Sequence sequence = waiting.removeFirst();
+            if (branchPoints.isWorthWaiting(sequence, running)) {
+                passedOver.addLast(sequence);
+                continue;
+            }
             if (sequence.samples() && !plan.keepsRow()) {
-                return;
+                waiting.addFirst(sequence);
+                break;
             }
-            int shared = pages.adoptPrefix(sequence.cache(), sequence.tokens(), sequence.adoptable());
-            Step.Copied copied = plan.copied(sequence, shared);
-            sequence.startAt(shared, copied.count());
             expected = expected == null ? new Expectation() : expected;
-            // Beside windows one page of growth for each that runs, or it would soon be preempted again.
-            int spare = running.isEmpty() || !pages.isWindowed() ? 0 : running.size() + 1;
-            int first = sequence.computed() + plan.most(sequence);
-            if (first == sequence.computed() // no room for its scores
-                    || !(running.isEmpty() || expected.hasRoom(sequence))
-                    || !pages.hasRoom(sequence.cache(), sequence.length(), longestChunk, spare)
-                    || !pages.begin(sequence.cache(), sequence.length(), first)) {
-                pages.release(sequence.cache());
-                sequence.restart();
-                return;
+            if (!begin(sequence, plan, expected)) {
+                waiting.addFirst(sequence);
+                break;
             }
-            waiting.removeFirst();
-            running.add(sequence);
-            expected.admit(sequence);
-            share(plan.add(sequence, plan.most(sequence), copied));
         }
+        while (!passedOver.isEmpty()) {
+            waiting.addFirst(passedOver.removeLast());
+        }
+    }
+
+    /** Takes a sequence into the step; {@code false}, and nothing done, where there is no room for it. */
+    private boolean begin(Sequence sequence, StepPlan plan, Expectation expected) {
+        int shared = pages.adoptPrefix(sequence.cache(), sequence.tokens(), sequence.adoptable());
+        Step.Copied copied = plan.copied(sequence, shared);
+        sequence.startAt(shared, copied.count());
+        // Beside windows one page of growth for each that runs, or it would soon be preempted again.
+        int spare = running.isEmpty() || !pages.isWindowed() ? 0 : running.size() + 1;
+        int first = sequence.computed() + plan.most(sequence);
+        if (first == sequence.computed() // no room for its scores
+                || !(running.isEmpty() || expected.hasRoom(sequence))
+                || !pages.hasRoom(sequence.cache(), sequence.length(), longestChunk, spare)
+                || !pages.begin(sequence.cache(), sequence.length(), first)) {
+            pages.release(sequence.cache());
+            sequence.restart();
+            return false;
+        }
+        running.add(sequence);
+        expected.admit(sequence);
+        branchPoints.begin(sequence);
+        share(plan.add(sequence, plan.most(sequence), copied));
+        return true;
     }
 
     /** Whether pages last until the running sequences have ended, each as long as expected. */

@@ -41,6 +41,7 @@ public final class Sequence {
     private int life;
     private int cachedPromptTokens;
     private int adopted;
+    private int cut;
     private long firstTokenNanos;
     private FinishReason finishReason;
     private Optional<RequestError> error = Optional.empty();
@@ -146,6 +147,20 @@ public final class Sequence {
         return position < length ? tokens[position] : Batch.sampledBefore(latestSample);
     }
 
+    /** Tokens that one step may take of those pending: none beyond a cut. */
+    int inReach() {
+        return cut > computed ? cut - computed : pending();
+    }
+
+    /** Where no step may go beyond without stopping, so that a snapshot of its state can be taken there; 0: nowhere. */
+    int cut() {
+        return cut;
+    }
+
+    void cutAt(int tokens) {
+        cut = tokens;
+    }
+
     /** Starts with {@code shared} tokens whose pages it shares, and {@code copied} that its first step copies. */
     void startAt(int shared, int copied) {
         computed = shared + copied;
@@ -153,6 +168,11 @@ public final class Sequence {
         if (length == promptLength) {
             cachedPromptTokens = computed;
         }
+    }
+
+    /** How many of its leading tokens one that began as it does need not have computed. */
+    int reusable() {
+        return wantedScores() > 0 ? position(0) : length;
     }
 
     /** Leading tokens that both have. */
@@ -164,6 +184,7 @@ public final class Sequence {
     /** Its pages were taken away: all is to be computed again, its output kept. */
     void restart() {
         computed = 0;
+        cut = 0;
         endLife();
     }
 

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.Batch.Copies;
+import nighttrain.executor.step.Batch.StateCopies;
 import nighttrain.executor.step.SampleRequest;
 
 /**
@@ -12,7 +13,7 @@ import nighttrain.executor.step.SampleRequest;
  * @param batch the same as the device reads it
  */
 public record Step(List<Slice> slices, Batch batch) {
-    static final Step NONE = of(List.of());
+    static final Step NONE = of(List.of(), StateCopies.NONE);
 
     /**
      * Tokens {@code start .. start + count - 1} of a sequence; where they reach its end, a token is sampled.
@@ -69,11 +70,11 @@ public record Step(List<Slice> slices, Batch batch) {
     }
 
     /** With these slices, none of which counts as planned yet. */
-    static Step of(List<Slice> slices) {
-        return new Step(slices, batch(slices));
+    static Step of(List<Slice> slices, StateCopies stateCopies) {
+        return new Step(slices, batch(slices, stateCopies));
     }
 
-    private static Batch batch(List<Slice> slices) {
+    private static Batch batch(List<Slice> slices, StateCopies stateCopies) {
         int size = slices.stream().mapToInt(Slice::count).sum();
         int[] tokens = new int[size];
         int[] positions = new int[size];
@@ -109,7 +110,7 @@ public record Step(List<Slice> slices, Batch batch) {
                 pageTables,
                 slots,
                 copies(slices, queryStarts),
-                Batch.StateCopies.NONE,
+                stateCopies,
                 outputRows,
                 samples,
                 0);

@@ -49,7 +49,7 @@ final class StepPlan {
 
     /** The most of a sequence's pending tokens that still fit, with their scores. */
     int most(Sequence sequence) {
-        int fitting = Math.min(Math.min(sequence.pending(), longestChunk), tokensLeft);
+        int fitting = Math.min(Math.min(sequence.inReach(), longestChunk), tokensLeft);
         return sequence.tokensWithin(fitting, scoredLeft, maxScored);
     }
 

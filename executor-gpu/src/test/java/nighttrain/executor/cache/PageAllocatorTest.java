@@ -10,7 +10,10 @@ import java.util.Map;
 import java.util.Random;
 import nighttrain.executor.cache.CacheLayout.Group;
 import nighttrain.executor.cache.CacheSpec.PagedKv;
+import nighttrain.executor.cache.CacheSpec.RecurrentState;
 import nighttrain.executor.reference.Shapes;
+import nighttrain.executor.step.Batch.SlotCopy;
+import nighttrain.executor.step.Batch.StateCopies;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Wiring;
@@ -120,8 +123,7 @@ class PageAllocatorTest {
 
     @Test
     void slotsAreFew() {
-        CacheLayout layout =
-                CacheLayout.of(List.of(new PagedKv(1, 1, 0, 1), new CacheSpec.RecurrentState(8)), 2, 10, 2);
+        CacheLayout layout = CacheLayout.of(List.of(new PagedKv(1, 1, 0, 1), new RecurrentState(8)), 2, 10, 2);
         PageAllocator pages = new PageAllocator(layout, true);
         SequenceCache first = pages.newCache();
         SequenceCache second = pages.newCache();
@@ -135,6 +137,124 @@ class PageAllocatorTest {
         assertThat(first.slot()).isEqualTo(SequenceCache.NO_SLOT);
         assertThat(pages.hasRoom(pages.newCache(), 2, 2, 0)).isTrue();
         assertThat(pages.slots().available()).isOne();
+    }
+
+    private static CacheLayout withStates(int pages, int window, int slots, int snapshots) {
+        return CacheLayout.of(
+                        List.of(new PagedKv(1, 1, 0, 1), new PagedKv(1, 1, window, 1), new RecurrentState(8)),
+                        2,
+                        pages,
+                        slots)
+                .withSnapshots(snapshots);
+    }
+
+    private static SequenceCache begun(PageAllocator pages, int[] tokens, int length) {
+        SequenceCache cache = pages.newCache();
+        pages.adoptPrefix(cache, tokens, length);
+        assertThat(pages.begin(cache, length, length)).isTrue();
+        return cache;
+    }
+
+    /** As a step does that ends where a sequence is cut, and the one after it. */
+    private static StateCopies save(PageAllocator pages, SequenceCache cache, int[] tokens, int cut) {
+        assertThat(pages.reserveSnapshot(cache)).isTrue();
+        pages.publish(cache, tokens, cut);
+        pages.saveSnapshot(cache);
+        return pages.slots().takeCopies();
+    }
+
+    @Test
+    void aStateIsSharedWhereASnapshotWasSaved() {
+        PageAllocator pages = new PageAllocator(withStates(20, 4, 3, 1), true);
+        int[] tokens = {1, 2, 3, 4, 5, 6, 7};
+        SequenceCache first = begun(pages, tokens, 7);
+        pages.publish(first, tokens, 2);
+        assertThat(pages.knownPrefix(tokens, 7)).as("pages alone").isZero();
+        StateCopies saved = save(pages, first, tokens, 4);
+        assertThat(saved.restored()).isEmpty();
+        assertThat(saved.saved()).singleElement().satisfies(copy -> {
+            assertThat(copy.from()).isEqualTo(first.slot());
+            assertThat(copy.to()).isNotEqualTo(first.slot());
+        });
+        pages.publish(first, tokens, 6);
+        assertThat(pages.knownPrefix(tokens, 7))
+                .as("no snapshot behind the cut")
+                .isEqualTo(4);
+        assertThat(pages.knownPrefix(tokens, 4))
+                .as("one token is to be computed")
+                .isZero();
+
+        SequenceCache second = begun(pages, tokens, 7);
+        assertThat(second.table(0).page(1)).isEqualTo(first.table(0).page(1));
+        assertThat(pages.slots().takeCopies().restored())
+                .containsExactly(new SlotCopy(saved.saved().get(0).to(), second.slot()));
+        pages.release(first);
+        pages.release(second);
+        assertThat(pages.slots().available()).isEqualTo(3);
+        assertThat(pages.isConsistent()).isTrue();
+    }
+
+    @Test
+    void withoutPagesASnapshotIsAllThatAPrefixHas() {
+        CacheLayout layout =
+                CacheLayout.of(List.of(new RecurrentState(8)), 2, 0, 2).withSnapshots(1);
+        PageAllocator pages = new PageAllocator(layout, true);
+        int[] tokens = {1, 2, 3, 4, 5, 6, 7};
+        SequenceCache first = begun(pages, tokens, 7);
+        save(pages, first, tokens, 6);
+        pages.release(first);
+        assertThat(pages.knownPrefix(tokens, 7)).isEqualTo(6);
+        assertThat(pages.knownPrefix(new int[] {1, 2, 3, 4, 5, 5, 7}, 7)).isZero();
+        assertThat(pages.isConsistent()).isTrue();
+    }
+
+    @Test
+    void theLongestUnusedSnapshotMakesRoomAndNoneThatIsStillToBeCopied() {
+        PageAllocator pages = new PageAllocator(withStates(100, 4, 2, 2), true);
+        int[][] texts = {{1, 1, 1}, {2, 2, 2}, {3, 3, 3}, {4, 4, 4}, {5, 5, 5}};
+        for (int i = 0; i < 4; i++) {
+            SequenceCache one = begun(pages, texts[i], 3);
+            save(pages, one, texts[i], 2);
+            pages.release(one);
+        }
+        // The fourth took the slot of the first's snapshot: its own, and three of snapshots.
+        assertThat(pages.knownPrefix(texts[0], 3)).isZero();
+        assertThat(pages.knownPrefix(texts[1], 3)).isEqualTo(2);
+        SequenceCache user = pages.newCache();
+        pages.adoptPrefix(user, texts[1], 3);
+        SequenceCache hog = pages.newCache();
+        assertThat(pages.begin(hog, 1, 1)).isTrue();
+        assertThat(pages.reserveSnapshot(hog)).isTrue();
+        assertThat(pages.slots().available()).isOne();
+        assertThat(pages.reserveSnapshot(pages.newCache())).isTrue();
+        assertThat(pages.reserveSnapshot(pages.newCache()))
+                .as("one is to be copied")
+                .isFalse();
+        assertThat(pages.knownPrefix(texts[1], 3)).isEqualTo(2);
+        assertThat(pages.knownPrefix(texts[2], 3)).isZero();
+        assertThat(pages.hasRoom(user, 3, 3, 0)).as("pages, but no slot").isFalse();
+        pages.release(hog);
+        assertThat(pages.begin(user, 3, 3)).isTrue();
+        assertThat(pages.isConsistent()).isTrue();
+    }
+
+    @Test
+    void aSnapshotIsNothingWithoutThePagesThatItsWindowsNeed() {
+        PageAllocator pages = new PageAllocator(withStates(4, 4, 3, 1), true);
+        int[] tokens = {1, 2, 3, 4, 5, 6, 7};
+        SequenceCache first = begun(pages, tokens, 7);
+        save(pages, first, tokens, 4);
+        pages.release(first);
+        assertThat(pages.knownPrefix(tokens, 7)).isEqualTo(4);
+        SequenceCache hog = pages.newCache();
+        assertThat(pages.extend(hog, 6)).isTrue();
+        assertThat(pages.knownPrefix(tokens, 7)).isZero();
+        pages.release(hog);
+        SequenceCache again = begun(pages, tokens, 7);
+        pages.publish(again, tokens, 4);
+        assertThat(pages.knownPrefix(tokens, 7))
+                .as("pages are there again, the snapshot is still")
+                .isEqualTo(4);
     }
 
     /** A model of the cache beside it: what a page was last written with must be what a match promises. */

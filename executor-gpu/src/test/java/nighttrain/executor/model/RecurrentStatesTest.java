@@ -131,7 +131,7 @@ class RecurrentStatesTest {
     /**
      * Three hundred sequences in few slots: each gets the text that it has alone, from one look at all of it on a fresh device. Their steps
      * are planned one after the other or a step ahead, where rows of sequences that have ended still write to their slots; where pages
-     * are few they are preempted and computed again.
+     * are few they are preempted and computed again. Every other one begins as some do, and starts from a snapshot.
      */
     @ParameterizedTest
     @CsvSource({
@@ -151,10 +151,12 @@ class RecurrentStatesTest {
             throws Exception {
         try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint(name))) {
             Random random = new Random(7);
+            int[] beginning = random.ints(18, 0, VOCABULARY).toArray();
             List<GenerationRequest> requests = new ArrayList<>();
             for (int i = 0; i < count; i++) {
                 int[] prompt =
                         random.ints(1 + random.nextInt(30), 0, VOCABULARY).toArray();
+                System.arraycopy(beginning, 0, prompt, 0, i % 4 < 2 ? 0 : Math.min(prompt.length, i % 4 * 6));
                 // Where no output ends by itself, the scheduler expects each to become twice as long as it is.
                 SamplingParams sampling = SamplingParams.greedy(1 + random.nextInt(40))
                         .withLogprobs(0)
@@ -182,7 +184,8 @@ class RecurrentStatesTest {
             Checkpoint checkpoint, int ahead, int pages, int slots, List<GenerationRequest> requests, boolean preempted)
             throws InterruptedException {
         StepLimits limits = new StepLimits(8, 20, 16, 80);
-        CacheLayout layout = CacheLayout.of(CacheSpec.of(checkpoint.spec(), 1, Float.BYTES, 80), 4, pages, slots);
+        CacheLayout layout = CacheLayout.of(CacheSpec.of(checkpoint.spec(), 1, Float.BYTES, 80), 4, pages, slots)
+                .withSnapshots(slots / 3);
         PageAllocator allocator = new PageAllocator(layout, true);
         Device device = CpuDevice.ranks(1, 2).get(0);
         RankGroup ranks = RankGroup.load(
@@ -208,6 +211,7 @@ class RecurrentStatesTest {
                 all.add(next);
             }
             assertThat(replica.stats().preemptions() > 0).isEqualTo(preempted);
+            assertThat(replica.stats().tokens().cachedPrompt()).isPositive();
         }
         assertThat(allocator.slots().available()).isEqualTo(slots);
         return all;
@@ -287,8 +291,11 @@ class RecurrentStatesTest {
                             batch.queryStarts(),
                             batch.pageTables(),
                             batch.slots(),
+                            batch.copies(),
+                            batch.stateCopies(),
                             batch.outputRows(),
-                            batch.samples()));
+                            batch.samples(),
+                            batch.padding()));
         }
 
         @Override

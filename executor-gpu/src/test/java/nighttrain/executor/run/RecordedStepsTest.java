@@ -7,6 +7,8 @@ import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -29,6 +31,8 @@ import nighttrain.executor.reference.Shapes;
 import nighttrain.executor.request.GenerationRequest.TokenConstraint;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.Batch.SlotCopy;
+import nighttrain.executor.step.Batch.StateCopies;
 import nighttrain.executor.step.SampleMask;
 import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.step.SampledToken;
@@ -101,6 +105,70 @@ class RecordedStepsTest {
             names = {"DENSE", "LADDER", "TRACKS_MEAN", "DELAYED", "ONE_GROUP_DENSE"})
     void nccl(Shapes shape) {
         replaysChangeNoBit(CudaBackend.withNccl(), RandomCheckpoint.of(shape.model()), 2);
+    }
+
+    /** A recorded decode step copies states before it computes: from the first sequence's slot by way of a snapshot's to all others. */
+    @Test
+    void statesAreCopiedBeforeARecordedStep() {
+        int sequences = 5;
+        int snapshot = LIMITS.maxSequences();
+        try (Checkpoint checkpoint = Checkpoints.open(Goldens.checkpoint("gla"));
+                Device device = GPUS.open(1).get(0)) {
+            CacheLayout layout = CacheLayout.of(
+                            CacheSpec.of(checkpoint.spec(), 1, Short.BYTES, LIMITS.maxModelLen()),
+                            TestBackend.PAGE_TOKENS,
+                            0,
+                            LIMITS.maxSequences())
+                    .withSnapshots(1);
+            Decoder decoder = Decoder.load(checkpoint, device, LIMITS, layout);
+            List<SlotCopy> saved = List.of(new SlotCopy(0, snapshot));
+            List<SlotCopy> restored = IntStream.range(1, sequences)
+                    .mapToObj(slot -> new SlotCopy(snapshot, slot))
+                    .toList();
+            int[] length = new int[sequences];
+            Arrays.fill(length, 7);
+            Batch decode = alike(length, IntStream.of(length).map(n -> n + 1).toArray());
+            List<List<SampledToken>> sampled = new ArrayList<>();
+            for (Optional<Device.GraphRecorder> recorder :
+                    List.of(Optional.<Device.GraphRecorder>empty(), device.recorder())) {
+                StepRunner runner = new StepRunner(decoder, recorder);
+                for (int round = 0; round < 3; round++) { // enqueued and recorded, then replayed
+                    runner.launch(alike(new int[1], new int[] {7})).await();
+                    sampled.add(runner.launch(new Batch(
+                                    decode.tokens(),
+                                    decode.positions(),
+                                    decode.queryStarts(),
+                                    decode.pageTables(),
+                                    decode.slots(),
+                                    Batch.Copies.NONE,
+                                    new StateCopies(saved, restored),
+                                    decode.outputRows(),
+                                    decode.samples(),
+                                    0))
+                            .await());
+                }
+            }
+            assertThat(sampled.stream().flatMap(List::stream))
+                    .hasSize(6 * sequences)
+                    .allMatch(sampled.get(0).get(0)::equals);
+        }
+    }
+
+    /** As {@link #step}, all with the first sequence's text and without pages. */
+    private static Batch alike(int[] from, int[] to) {
+        Batch different = step(from, to, false);
+        int[] text = step(new int[1], new int[] {to[0]}, false).tokens();
+        SampleRequest sample = different.samples().get(0);
+        return new Batch(
+                IntStream.of(different.positions())
+                        .map(position -> text[position])
+                        .toArray(),
+                different.positions(),
+                different.queryStarts(),
+                new int[from.length][0][],
+                different.slots(),
+                different.outputRows(),
+                Collections.nCopies(from.length, sample));
     }
 
     /** A step of 17 sequences is recorded as one of 18. */

@@ -1,12 +1,16 @@
 package nighttrain.executor.schedule;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.stream.Stream;
 import nighttrain.executor.request.Generation.TokenLogprobs;
 import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.Batch.SlotCopy;
 import nighttrain.executor.step.SampleRequest;
 import nighttrain.executor.step.SampledToken;
 
@@ -67,7 +71,16 @@ final class LinearAttentionMachine {
         return token(out, seed);
     }
 
+    /** A device may make them in any order. */
+    private void copy(List<SlotCopy> copies) {
+        List<Integer> written = copies.stream().map(SlotCopy::to).toList();
+        assertThat(written).doesNotHaveDuplicates();
+        assertThat(copies).noneMatch(copy -> written.contains(copy.from()));
+        copies.forEach(copy -> slots[copy.to()] = slots[copy.from()].clone());
+    }
+
     List<SampledToken> run(Batch batch) {
+        Stream.of(batch.stateCopies().saved(), batch.stateCopies().restored()).forEach(this::copy);
         float[][] outputs = new float[batch.size()][];
         for (int s = 0; s < batch.sequences(); s++) {
             float[] state = slots[batch.slots()[s]];

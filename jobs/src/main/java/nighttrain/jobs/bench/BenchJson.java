@@ -51,7 +51,7 @@ final class BenchJson {
                 .put("max_model_len", plan.maxModelLen())
                 .put("page_tokens", plan.pageTokens())
                 .put("kv_pages", plan.kvPages())
-                .put("prefix_cache", plan.prefixCache())
+                .put("prefix_cache", plan.reusesPrefixes())
                 .put("threads_per_rank", plan.threadsPerRank());
         plan.choice().ifPresent(choice -> json.put("batch", choice));
         return json;

@@ -87,7 +87,7 @@ public final class InspectCommand implements Command {
                 line(
                         out,
                         "state",
-                        "%,d bytes per sequence in fp32, of any length; half in bf16 (--state-dtype)",
+                        "%,d bytes per sequence in fp32, of any length, and per snapshot (--prefix-cache); half in bf16 (--state-dtype)",
                         footprint.stateBytesPerSequence());
             }
             line(

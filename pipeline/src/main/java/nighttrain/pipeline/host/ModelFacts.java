@@ -2,7 +2,6 @@ package nighttrain.pipeline.host;
 
 import java.nio.file.Path;
 import java.util.List;
-import java.util.stream.Stream;
 import nighttrain.executor.Engines;
 import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.UserError;
@@ -23,7 +22,7 @@ import nighttrain.pipeline.settings.GenerateOptions;
  * @param fingerprint identifies its content
  * @param architecture its name and settings
  * @param maxModelLen longest prompt plus output, in tokens
- * @param warnings what is odd about its files, or about how an engine serves it, though it can be used
+ * @param warnings what is odd about its files, though they can be used
  * @param kind what rows become, with the model's tokens
  */
 public record ModelFacts(
@@ -53,10 +52,7 @@ public record ModelFacts(
                     checkpoint.fingerprint(),
                     ModelFootprint.of(checkpoint.spec()).architecture(),
                     Engines.maxModelLen(options.engine(), checkpoint.spec()),
-                    Stream.concat(
-                                    checkpoint.warnings().stream(),
-                                    Engines.warnings(options.engine(), checkpoint.spec()).stream())
-                            .toList(),
+                    checkpoint.warnings(),
                     kind);
         }
     }

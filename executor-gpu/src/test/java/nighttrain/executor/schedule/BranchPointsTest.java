@@ -1,0 +1,218 @@
+package nighttrain.executor.schedule;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import java.util.stream.IntStream;
+import nighttrain.executor.cache.CacheLayout;
+import nighttrain.executor.cache.CacheSpec.PagedKv;
+import nighttrain.executor.cache.CacheSpec.RecurrentState;
+import nighttrain.executor.cache.PageAllocator;
+import nighttrain.executor.request.GenerationRequest;
+import nighttrain.executor.request.GenerationRequest.StopCheck;
+import nighttrain.executor.request.SamplingParams;
+import nighttrain.executor.step.Batch.SlotCopy;
+import nighttrain.executor.step.SampledToken;
+import nighttrain.executor.step.StepLimits;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Prompts are cut where they branch, and nowhere else; one that waits for a snapshot holds no other up. */
+class BranchPointsTest {
+    private static final int PAGE_TOKENS = 16;
+
+    private final Random random = new Random(4);
+    private final List<Sequence> all = new ArrayList<>();
+
+    /** Tokens that a slice computes, and where. */
+    private record Part(Sequence sequence, int start, int count) {}
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void aWaveOfRowsComputesItsBeginningOnce(boolean hybrid) {
+        Scheduler scheduler = scheduler(new StepLimits(256, 8192, 0, 300), hybrid, 256, 8, true);
+        int[] instructions = tokens(200);
+        IntStream.range(0, 256).forEach(i -> add(scheduler, instructions, tokens(20)));
+        Step first = step(scheduler);
+        assertThat(parts(first)).containsExactly(new Part(all.get(0), 0, 192));
+        assertThat(first.batch().stateCopies().saved()).isEmpty();
+        Step second = step(scheduler);
+        assertThat(second.slices()).hasSize(256);
+        assertThat(parts(second)).allMatch(part -> part.start == 192 && part.count == 28);
+        assertThat(second.batch().stateCopies().saved()).hasSize(1);
+        SlotCopy saved = second.batch().stateCopies().saved().get(0);
+        assertThat(saved.from()).isEqualTo(all.get(0).cache().slot());
+        assertThat(second.batch().stateCopies().restored()).hasSize(255).allMatch(copy -> copy.from() == saved.to());
+        assertThat(all.get(255).generation(0).cachedPromptTokens()).isEqualTo(192);
+    }
+
+    /** Random prompts, and prompts that share less than a page, take the very steps that they take without. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 14})
+    void promptsThatShareNoPageAreNotCut(int shared) {
+        int[] beginning = tokens(shared);
+        List<int[]> prompts = IntStream.range(0, 300)
+                .mapToObj(i -> joined(beginning, tokens(1 + random.nextInt(100))))
+                .toList();
+        List<List<List<Integer>>> steps = new ArrayList<>();
+        for (boolean prefixCache : new boolean[] {true, false}) {
+            Scheduler scheduler = scheduler(new StepLimits(32, 256, 0, 300), true, 32, 8, prefixCache);
+            prompts.forEach(prompt -> add(scheduler, prompt, new int[0]));
+            List<List<Integer>> taken = new ArrayList<>();
+            for (Step step = step(scheduler); !step.isEmpty(); step = step(scheduler)) {
+                assertThat(step.batch().stateCopies().saved()).isEmpty();
+                taken.add(Arrays.stream(step.batch().positions()).boxed().toList());
+            }
+            steps.add(taken);
+        }
+        assertThat(steps.get(0)).isEqualTo(steps.get(1));
+    }
+
+    /** Questions about documents after the same instructions: each is computed once, and a snapshot saved at the end of each. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void whatSomeShareBehindWhatAllShare(boolean hybrid) {
+        Scheduler scheduler = scheduler(new StepLimits(16, 512, 0, 300), hybrid, 16, 8, true);
+        int[] instructions = tokens(32);
+        for (int document = 0; document < 20; document++) {
+            int[] text = joined(instructions, tokens(64));
+            for (int question = 0; question < 5; question++) {
+                add(scheduler, text, joined(new int[] {question}, tokens(6)));
+            }
+        }
+        assertThat(computed(scheduler)).isEqualTo(32 + 20 * 64 + 100 * 7 + 100 * 2); // outputs of 3 tokens
+    }
+
+    /** In a trickle no other prompt is there to compare with but those before: the second is cut, the third starts from its snapshot. */
+    @Test
+    void promptsThatComeOneByOneShareFromTheThirdOn() {
+        Scheduler scheduler = scheduler(new StepLimits(8, 512, 0, 300), true, 8, 8, true);
+        int[] instructions = tokens(70);
+        List<Integer> starts = new ArrayList<>();
+        for (int i = 0; i < 5; i++) {
+            add(scheduler, instructions, tokens(5));
+            computed(scheduler);
+            starts.add(all.get(i).generation(0).cachedPromptTokens());
+        }
+        assertThat(starts).containsExactly(0, 0, 64, 64, 64);
+    }
+
+    @Test
+    void oneThatWaitsHoldsNoOtherUp() {
+        Scheduler scheduler = scheduler(new StepLimits(8, 64, 0, 300), true, 8, 8, true);
+        int[] beginning = tokens(100);
+        Sequence first = add(scheduler, beginning, tokens(5));
+        Sequence second = add(scheduler, beginning, tokens(5));
+        Sequence other = add(scheduler, tokens(9), new int[0]);
+        assertThat(parts(step(scheduler))).containsExactly(new Part(first, 0, 64));
+        assertThat(parts(step(scheduler))).containsExactly(new Part(first, 64, 32), new Part(other, 0, 9));
+        assertThat(parts(step(scheduler)))
+                .containsExactly(new Part(other, 9, 1), new Part(first, 96, 9), new Part(second, 96, 9));
+    }
+
+    @Test
+    void oneThatWaitsBeginsIfTheOtherIsCancelled() {
+        Scheduler scheduler = scheduler(new StepLimits(8, 64, 0, 300), true, 8, 8, true);
+        int[] beginning = tokens(100);
+        Sequence first = add(scheduler, beginning, tokens(5));
+        Sequence second = add(scheduler, beginning, tokens(5));
+        Sequence third = add(scheduler, beginning, tokens(5));
+        step(scheduler);
+        first.cancel();
+        scheduler.dropCancelled();
+        assertThat(parts(step(scheduler))).containsExactly(new Part(second, 0, 64));
+        assertThat(parts(step(scheduler))).containsExactly(new Part(second, 64, 32));
+        assertThat(parts(step(scheduler))).containsExactly(new Part(second, 96, 9), new Part(third, 96, 9));
+    }
+
+    /** Where sequences have all slots, none is cut and none waits. */
+    @Test
+    void withoutASlotThereIsNoSnapshot() {
+        Scheduler scheduler = scheduler(new StepLimits(8, 512, 0, 300), true, 2, 0, true);
+        add(scheduler, tokens(9), new int[0]);
+        int[] beginning = tokens(100);
+        Sequence first = add(scheduler, beginning, tokens(5));
+        Sequence second = add(scheduler, beginning, tokens(5));
+        assertThat(parts(step(scheduler))).contains(new Part(first, 0, 105));
+        assertThat(scheduler.waiting()).isOne();
+        computed(scheduler);
+        assertThat(second.generation(0).cachedPromptTokens()).isZero();
+    }
+
+    /** Prompts of which all log-probabilities are wanted cannot start from a snapshot, so none is saved for them. */
+    @Test
+    void promptsThatAreScoredAreNotCut() {
+        Scheduler scheduler = scheduler(new StepLimits(8, 512, 512, 300), true, 8, 8, true);
+        int[] beginning = tokens(100);
+        for (int i = 0; i < 3; i++) {
+            SamplingParams scored = SamplingParams.greedy(3).withPromptLogprobs(true);
+            all.add(new Sequence(
+                    new GenerationRequest(i, joined(beginning, tokens(5)), scored, i, Set.of(), StopCheck.NEVER), 0));
+            scheduler.add(all.get(i));
+        }
+        assertThat(parts(scheduler.next())).extracting(Part::count).containsExactly(105, 105, 105);
+    }
+
+    private int[] tokens(int count) {
+        return random.ints(count, 0, 1000).toArray();
+    }
+
+    private static int[] joined(int[] first, int[] second) {
+        return IntStream.concat(IntStream.of(first), IntStream.of(second)).toArray();
+    }
+
+    private static Scheduler scheduler(
+            StepLimits limits, boolean hybrid, int slots, int snapshots, boolean prefixCache) {
+        CacheLayout layout = CacheLayout.of(
+                        hybrid
+                                ? List.of(new RecurrentState(64), new PagedKv(1, 1, 0, 1))
+                                : List.of(new RecurrentState(64)),
+                        PAGE_TOKENS,
+                        10_000,
+                        slots)
+                .withSnapshots(snapshots);
+        return new Scheduler(limits, new PageAllocator(layout, prefixCache));
+    }
+
+    private Sequence add(Scheduler scheduler, int[] beginning, int[] rest) {
+        Sequence sequence = new Sequence(
+                new GenerationRequest(
+                        all.size(), joined(beginning, rest), SamplingParams.greedy(3), 1, Set.of(), StopCheck.NEVER),
+                0);
+        all.add(sequence);
+        scheduler.add(sequence);
+        return sequence;
+    }
+
+    private static List<Part> parts(Step step) {
+        return step.slices().stream()
+                .map(slice -> new Part(slice.sequence(), slice.start(), slice.count()))
+                .toList();
+    }
+
+    private static Step step(Scheduler scheduler) {
+        Step step = scheduler.next();
+        scheduler.commit(
+                step,
+                step.batch().samples().stream()
+                        .map(sample -> new SampledToken(1, Optional.empty()))
+                        .toList(),
+                1);
+        return step;
+    }
+
+    /** Tokens that all steps compute until nothing is left to do. */
+    private static int computed(Scheduler scheduler) {
+        int computed = 0;
+        for (Step step = step(scheduler); !step.isEmpty(); step = step(scheduler)) {
+            computed += step.batch().size();
+        }
+        return computed;
+    }
+}
