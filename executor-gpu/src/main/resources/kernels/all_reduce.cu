@@ -1,25 +1,13 @@
 // out[t] = scale * sum of in over the tracks of all ranks, for every local track t; fp32 accumulation in the order of ranks, so
 // that every rank gets the same bits. One-shot: every rank reads all of every peer (latency); two-shot: every rank sums its own
 // share and reads the others' (bandwidth). Both read peers' memory directly.
-// BLOCKS meeting places, of which a block keeps several where a launch has fewer blocks, so that it leaves multiprocessors to other
-// work: every launch meets at all of them equally often, and one epoch serves all kernels.
+// A launch may have fewer blocks than meeting places, of which a block then keeps several, so that multiprocessors are left to other work.
 // Bytes over NVLink per rank of n bytes: one-shot (RANKS - 1) n, two-shot 2 (RANKS - 1) / RANKS n.
 // Measured on four H200: 8 KiB 4.6 us, 512 KiB 9.0, 2 MiB 17.1, 32 MiB 166.
-// Compile-time: RANKS, BLOCKS, FP32 (1: the elements of sums are fp32, else bf16).
-#include "clock.cuh"
-#include "sums.cuh"
+// Compile-time: RANKS, BLOCKS, MOST_BLOCKS, FP32 (1: the elements of sums are fp32, else bf16).
+#include "peers.cuh"
 
-constexpr int MAX_RANKS = 8;
 constexpr int AHEAD = RANKS <= 2 ? 4 : RANKS <= 4 ? 2 : 1; // vectors of a thread whose loads are under way together
-
-struct Peers {
-    uint4* in[MAX_RANKS];      // what is summed: each rank's input, or where it put the sum of its own tracks
-    uint4* reduced[MAX_RANKS]; // two-shot: each rank's share of the sum
-    unsigned* arrived[MAX_RANKS]; // [BLOCKS][MAX_RANKS] epochs
-    unsigned* epochs;             // [BLOCKS]: how often this rank's blocks have met
-    const volatile int* abort;    // in host memory: set when a rank has failed
-    unsigned long long* nanos;    // time spent in these kernels so far, waiting for peers included
-};
 
 struct Sum {
     Peers peers;
@@ -35,42 +23,6 @@ struct Sum {
     int closing; // the input may be written as soon as this is over
     long long staged_stride;
 };
-
-__device__ __forceinline__ void release(unsigned* address, unsigned value) {
-    asm volatile("st.release.sys.global.u32 [%0], %1;" ::"l"(address), "r"(value) : "memory");
-}
-
-__device__ __forceinline__ unsigned acquire(const unsigned* address) {
-    unsigned value;
-    asm volatile("ld.acquire.sys.global.u32 %0, [%1];" : "=r"(value) : "l"(address) : "memory");
-    return value;
-}
-
-// Meets the same block of every other rank at this block's places; false where a rank has failed: then peers' memory may be gone already.
-__device__ __forceinline__ bool meet(const Peers& p, int rank, unsigned epoch) {
-    int failed = 0;
-    __syncthreads();
-    int place = blockIdx.x + threadIdx.x / RANKS * gridDim.x, peer = threadIdx.x % RANKS;
-    if (place < BLOCKS) {
-        release(p.arrived[peer] + place * MAX_RANKS + rank, epoch);
-        const unsigned* mine = p.arrived[rank] + place * MAX_RANKS + peer;
-        for (unsigned spins = 1; (int)(acquire(mine) - epoch) < 0; spins++) {
-            if (spins % 4096 == 0 && *p.abort) {
-                failed = 1;
-                break;
-            }
-        }
-    }
-    return !__syncthreads_or(failed);
-}
-
-// Ends a kernel: the epoch that all its meetings came to, and the time it took, by the clock of the first block.
-__device__ __forceinline__ void finish(const Peers& p, unsigned epoch, unsigned long long start) {
-    for (int place = blockIdx.x + threadIdx.x * gridDim.x; place < BLOCKS; place += blockDim.x * gridDim.x) {
-        p.epochs[place] = epoch;
-    }
-    if (threadIdx.x == 0 && blockIdx.x == 0) *p.nanos += now() - start;
-}
 
 // Loads this thread's vectors of count, AHEAD at a time, and then uses them: load(i) and use(i, what was loaded).
 template <typename T, typename Load, typename Use>
@@ -89,24 +41,6 @@ __device__ __forceinline__ void each(int count, const Load& load, const Use& use
     }
 }
 
-struct Parts {
-    uint4 of[RANKS];
-};
-
-__device__ __forceinline__ Parts load_parts(uint4* const* in, long long at) {
-    Parts parts;
-#pragma unroll
-    for (int r = 0; r < RANKS; r++) parts.of[r] = in[r][at];
-    return parts;
-}
-
-__device__ __forceinline__ uint4 sum_of(const Parts& parts, float scale) {
-    float sum[VECTOR] = {};
-#pragma unroll
-    for (int r = 0; r < RANKS; r++) accumulate(sum, parts.of[r]);
-    return packed(sum, scale);
-}
-
 __device__ __forceinline__ void write_tracks(const Sum& s, int at, uint4 v) {
     for (int t = 0; t < s.tracks; t++) s.out[t * s.out_track_stride + at] = v;
 }
@@ -114,7 +48,7 @@ __device__ __forceinline__ void write_tracks(const Sum& s, int at, uint4 v) {
 // The sum of this rank's own tracks, where its peers read it.
 __device__ __forceinline__ void stage(const Sum& s, uint4* to, int from, int count) {
     for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x) {
-        float sum[VECTOR] = {};
+        float sum[ELEMENTS] = {};
         for (int t = 0; t < s.tracks; t++) accumulate(sum, s.tracks_in[t * s.in_track_stride + from + i]);
         to[from + i] = packed(sum, 1.0f);
     }

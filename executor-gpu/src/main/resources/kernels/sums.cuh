@@ -3,7 +3,7 @@
 #pragma once
 #include "bf16.cuh"
 
-constexpr int VECTOR = FP32 ? 4 : 8;
+constexpr int ELEMENTS = FP32 ? 4 : 8;
 
 #if FP32
 __device__ __forceinline__ void accumulate(float* sum, uint4 v) {

@@ -17,7 +17,7 @@ struct TrackSum {
 extern "C" __global__ void sum_tracks(const TrackSum s) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= s.vectors) return;
-    float sum[VECTOR] = {};
+    float sum[ELEMENTS] = {};
     for (int t = 0; t < s.tracks; t++) accumulate(sum, s.in[t * s.in_track_stride + i]);
     uint4 v = packed(sum, s.scale);
     for (int t = 0; t < s.copies; t++) s.out[t * s.out_track_stride + i] = v;

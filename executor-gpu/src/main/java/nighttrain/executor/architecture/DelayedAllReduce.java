@@ -31,7 +31,7 @@ public record DelayedAllReduce(int tracks, int delay, boolean sumsEarly, boolean
             h.settle(); // before its buffer is another's
             h.add(module < late && !sumsEarly ? ranks.local(o, (float) Math.sqrt(tracks)) : ranks.local(o));
         }
-        return h.at(normsTracks ? ranks.allReduce(blocks.join(h)) : ranks.allReduce(h.settle(), 1f));
+        return h.at(normsTracks ? ranks.allReduce(blocks.join(h)).tensor() : ranks.allReduce(h.settle(), 1f));
     }
 
     @Override

@@ -53,7 +53,9 @@ public record DryRun(AllReduceCount allReduces, int outputBuffers) {
                     return outputs.get(number);
                 },
                 streams);
-        architecture.decode(new EmptyBlocks(layers, tally, ranks), new ResidualStream(NO_OPS, streams.get(0)), ranks);
+        architecture
+                .decode(new EmptyBlocks(layers, tally, ranks), new ResidualStream(NO_OPS, streams.get(0)), ranks)
+                .settle();
         return new DryRun(new AllReduceCount(tally.blocking, tally.overlapped), outputs.size());
     }
 
@@ -138,7 +140,8 @@ public record DryRun(AllReduceCount allReduces, int outputBuffers) {
     }
 
     private record EmptyBlocks(List<Layer> all, Tally tally, StepCommunicator ranks) implements Blocks {
-        private Output ran(boolean finishes) {
+        private Output ran(ResidualStream h, boolean finishes) {
+            h.settle();
             tally.module();
             return new Output(ranks.output(), finishes ? Optional.of((out, sum) -> {}) : Optional.empty());
         }
@@ -150,22 +153,22 @@ public record DryRun(AllReduceCount allReduces, int outputBuffers) {
 
         @Override
         public Output mixer(int layer, ResidualStream h) {
-            return ran(all.get(layer).finishesMixer());
+            return ran(h, all.get(layer).finishesMixer());
         }
 
         @Override
         public Output feedForward(int layer, ResidualStream h) {
-            return ran(all.get(layer).finishesFeedForward());
+            return ran(h, all.get(layer).finishesFeedForward());
         }
 
         @Override
         public Output sideBySide(int layer, ResidualStream h) {
-            return ran(all.get(layer).finishesMixer());
+            return ran(h, all.get(layer).finishesMixer());
         }
 
         @Override
         public Output join(ResidualStream h) {
-            return ran(false);
+            return ran(h, false);
         }
     }
 

@@ -22,7 +22,7 @@ public record Kraken(int tracks) implements Architecture {
             h.settle(); // while its buffer is still attention's
             h.add(ranks.local(blocks.feedForward(layer, seenByMlp)));
         }
-        return h.at(ranks.allReduce(blocks.join(h)));
+        return h.at(ranks.allReduce(blocks.join(h)).tensor());
     }
 
     @Override

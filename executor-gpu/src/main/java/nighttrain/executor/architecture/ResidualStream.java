@@ -12,7 +12,19 @@ import nighttrain.executor.device.Tensor;
 public final class ResidualStream {
     private final Ops ops;
     private final Tensor h;
-    private Optional<Tensor> addend = Optional.empty();
+    private Optional<Addend> addend = Optional.empty();
+
+    /** What is to be added: a tensor, or a sum over ranks that is not enqueued until it is asked for. */
+    @FunctionalInterface
+    public interface Addend {
+        /** Asked for once. */
+        Tensor tensor();
+
+        /** {@code h += this; out = norm(h)}, in the place of {@link #tensor}. */
+        default void addNorm(Ops ops, Tensor out, Tensor h, Norm norm) {
+            ops.addNorm(out, h, tensor(), norm);
+        }
+    }
 
     public ResidualStream(Ops ops, Tensor h) {
         this.ops = ops;
@@ -21,6 +33,11 @@ public final class ResidualStream {
 
     /** {@code h += y}; {@code y} must stay as it is until the next norm or {@link #settle}. */
     public void add(Tensor y) {
+        add(() -> y);
+    }
+
+    /** The same. */
+    public void add(Addend y) {
         settle();
         addend = Optional.of(y);
     }
@@ -32,7 +49,7 @@ public final class ResidualStream {
 
     /** h with everything added. */
     public Tensor settle() {
-        addend.ifPresent(y -> ops.add(h, y));
+        addend.ifPresent(y -> ops.add(h, y.tensor()));
         addend = Optional.empty();
         return h;
     }
@@ -40,7 +57,7 @@ public final class ResidualStream {
     /** {@code out = norm(h)}. */
     public void normInto(Tensor out, Norm norm) {
         if (addend.isPresent()) {
-            ops.addNorm(out, h, addend.get(), norm);
+            addend.get().addNorm(ops, out, h, norm);
             addend = Optional.empty();
         } else {
             ops.norm(out, h, norm);

@@ -4,9 +4,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntFunction;
 import nighttrain.executor.architecture.Blocks.Output;
+import nighttrain.executor.architecture.ResidualStream.Addend;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Communicator.Pending;
 import nighttrain.executor.device.Ops;
+import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.device.Tensor;
 
 /**
@@ -82,13 +84,37 @@ public final class StepCommunicator {
                 .orElseThrow(() -> new IllegalArgumentException("not a buffer for partial outputs"));
     }
 
-    /** The finished sum of all ranks' parts, which is waited for. Peers may read this rank's part until another sum has landed. */
-    public Tensor allReduce(Output output) {
+    /**
+     * The finished sum of all ranks' parts, which is waited for, enqueued when it is added. Peers may read this rank's part until another
+     * sum has landed.
+     */
+    public Addend allReduce(Output output) {
         Slot slot = slotOf(output.part());
-        Tensor sum = ranks.allReduceNow(output.part());
+        slot.travels = true;
+        return new Addend() {
+            @Override
+            public Tensor tensor() {
+                Tensor sum = ranks.allReduceNow(output.part());
+                landed(slot);
+                return finished(output, slot, sum);
+            }
+
+            @Override
+            public void addNorm(Ops ops, Tensor out, Tensor h, Norm norm) {
+                if (output.finish().isPresent()) {
+                    ops.addNorm(out, h, tensor(), norm);
+                } else {
+                    ranks.allReduceAddNorm(out, h, output.part(), norm, ops);
+                    landed(slot);
+                }
+            }
+        };
+    }
+
+    private void landed(Slot slot) {
         anotherLanded();
+        slot.travels = false;
         slot.isRead = ranks.size() > 1;
-        return finished(output, slot, sum);
     }
 
     /** The same, travelling while other modules compute. It lands when no peer reads this rank's part any more. */

@@ -1,5 +1,7 @@
 package nighttrain.executor.device;
 
+import nighttrain.executor.device.Ops.Norm;
+
 /** Communicates with the other ranks. Every rank makes the same calls in the same order. */
 public interface Communicator {
     int rank();
@@ -32,6 +34,16 @@ public interface Communicator {
     /** As {@link #allReduce(Tensor)}, awaited at once. */
     default Tensor allReduceNow(Tensor part) {
         return allReduce(part).await();
+    }
+
+    /**
+     * {@code x += sum of part over all ranks; out = norm(x)}, with the bits of {@link #allReduceNow(Tensor)} and {@link Ops#addNorm}: one
+     * kernel where the device has it. Peers may read {@code part} for as long as after {@link #allReduceNow}.
+     *
+     * @param ops of the same rank
+     */
+    default void allReduceAddNorm(Tensor out, Tensor xInOut, Tensor part, Norm norm, Ops ops) {
+        ops.addNorm(out, xInOut, allReduceNow(part), norm);
     }
 
     /**

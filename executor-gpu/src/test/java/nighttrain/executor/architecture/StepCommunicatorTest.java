@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 import nighttrain.executor.architecture.Blocks.Output;
+import nighttrain.executor.architecture.ResidualStream.Addend;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Communicator.Pending;
 import nighttrain.executor.device.Device;
@@ -71,10 +72,12 @@ class StepCommunicatorTest {
     @Test
     void whatPeersStillReadIsNotHandedOut() {
         Output first = next();
-        step.allReduce(first);
+        Addend sum = step.allReduce(first);
         Output second = next();
         assertThat(List.of(first.part(), second.part())).isEqualTo(buffers.subList(0, 2));
-        step.allReduce(second);
+        assertThat(step.output()).as("the first is not summed yet").isSameAs(buffers.get(2));
+        sum.tensor();
+        step.allReduce(second).tensor();
         assertThat(step.output()).as("the first sum is past").isSameAs(first.part());
     }
 
@@ -105,7 +108,7 @@ class StepCommunicatorTest {
         Output output =
                 new Output(step.output(), Optional.of((out, sum) -> device.ops().scale(out, sum, 3f)));
         device.write(output.part(), new float[] {2});
-        Tensor finished = step.allReduce(output);
+        Tensor finished = step.allReduce(output).tensor();
         assertThat(finished).isNotSameAs(output.part());
         assertThat(device.read(finished)).containsExactly(6);
         assertThat(device.read(output.part())).as("peers still read it").containsExactly(2);

@@ -26,7 +26,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Sums of bf16 over all GPUs of this machine, by size, in a recording of 50: microseconds each, the best of some replays; by kernels
- * that read peers' memory and by NCCL.
+ * that read peers' memory and by NCCL. {@code -Dbench.gpus=2}: over so many.
  */
 @Tag("gpu")
 @Tag("benchmark")
@@ -49,8 +49,8 @@ class GpuAllReduceBenchmark {
     }
 
     /**
-     * What dense tensor parallelism does between two products: a sum over ranks, its addition to the residual stream, a norm. Medians of
-     * recordings of 20.
+     * What dense tensor parallelism does between two products: a sum over ranks, its addition to the residual stream, a norm; as two
+     * kernels and as one, which sizes over {@code PeerTransport.MOST_NORMED_BYTES} do not take. Medians of recordings of 20, in turn.
      */
     @ParameterizedTest
     @ValueSource(ints = {4096, 8192})
@@ -89,11 +89,19 @@ class GpuAllReduceBenchmark {
         for (int rows : new int[] {1, 8, 32, 64, 128, 256, 512, 1024, 4096, MOST_NORMED_ROWS}) {
             Runnable pair = () -> device.ops()
                     .addNorm(out.firstRows(rows), x.firstRows(rows), ranks.allReduceNow(part.firstRows(rows)), norm);
-            double[] micros = medians(device, together, List.of(pair));
+            Runnable one = () -> ranks.allReduceAddNorm(
+                    out.firstRows(rows), x.firstRows(rows), part.firstRows(rows), norm, device.ops());
+            double[] micros = medians(device, together, List.of(pair, one));
             if (ranks.rank() == 0) {
                 System.out.printf(
-                        "%d GPUs, rows of %,d: %,6d rows, %,8d KiB: sum, then norm %7.1f us%n",
-                        ranks.size(), cols, rows, (long) rows * cols * 2 >> 10, micros[0]);
+                        "%d GPUs, rows of %,d: %,6d rows, %,8d KiB: sum, then norm %7.1f us, in one kernel %7.1f us (%.2f)%n",
+                        ranks.size(),
+                        cols,
+                        rows,
+                        (long) rows * cols * 2 >> 10,
+                        micros[0],
+                        micros[1],
+                        micros[1] / micros[0]);
             }
         }
     }

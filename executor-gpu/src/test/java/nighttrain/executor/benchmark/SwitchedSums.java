@@ -5,6 +5,8 @@ import java.lang.reflect.Proxy;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Communicator.Pending;
 import nighttrain.executor.device.Device;
+import nighttrain.executor.device.Ops;
+import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.device.Tensor;
 
 /** A device's communicator whose sums can be left out, without loading weights anew. */
@@ -56,6 +58,15 @@ final class SwitchedSums implements Communicator {
     @Override
     public Pending allReduce(Tensor part) {
         return mode == Mode.SKIPPED ? () -> part : real.allReduce(part);
+    }
+
+    @Override
+    public void allReduceAddNorm(Tensor out, Tensor xInOut, Tensor part, Norm norm, Ops ops) {
+        if (mode == Mode.SKIPPED) {
+            ops.addNorm(out, xInOut, part, norm);
+        } else {
+            real.allReduceAddNorm(out, xInOut, part, norm, ops);
+        }
     }
 
     @Override

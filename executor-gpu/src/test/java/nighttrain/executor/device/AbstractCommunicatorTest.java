@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
@@ -16,6 +17,8 @@ import java.util.stream.IntStream;
 import nighttrain.executor.device.Communicator.PeerFailedException;
 import nighttrain.executor.device.Communicator.Pending;
 import nighttrain.executor.device.Communicator.RowShare;
+import nighttrain.executor.device.Ops.Norm;
+import nighttrain.io.spec.WeightFormat;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -282,6 +285,82 @@ public abstract class AbstractCommunicatorTest {
                     sum(parts, size, 1),
                     results.stream().map(r -> r.get(number)).toList(),
                     size);
+        }
+    }
+
+    /** Bit by bit what a sum, and a norm after it, leave; in a row, among other sums, and no row more than asked for. */
+    @ParameterizedTest
+    @CsvSource({
+        "1,1,7,48,false",
+        "2,1,1,24,false",
+        "2,1,7,45,true",
+        "2,1,33,1000,true",
+        "2,1,63,4096,false",
+        "2,1,203,2048,true",
+        "2,1,1000,2048,false",
+        "2,2,7,48,false",
+        "4,1,1,24,true",
+        "4,1,33,1000,false",
+        "4,1,203,4096,false",
+        "4,1,257,8192,true",
+        "4,2,7,48,true"
+    })
+    void sumsEnterTheNormThatFollows(int ranks, int tracks, int rows, int cols, boolean layer) {
+        Size size = new Size(ranks, tracks, rows, cols);
+        Size longer = new Size(ranks, tracks, rows + 3, cols);
+        float[][] inputs = inputs(longer);
+        float[] stream = noise.normal(longer.perRank());
+        float[] weight = noise.normal(tracks * cols, 1, 0.5);
+        float[] bias = noise.normal(tracks * cols);
+        float[] sixteen = noise.normal(tracks * 16 * cols);
+        List<List<float[]>> results = onAll(ranks, device -> {
+            Norm norm = new Norm(
+                    device.constant("weight", tracks, 1, cols, weight),
+                    layer ? Optional.of(device.constant("bias", tracks, 1, cols, bias)) : Optional.empty(),
+                    1e-5f);
+            Matrix.Rows source = Tensors.rows(sixteen, 16, cols);
+            Optional<Matrix> eightBits = cols % 16 == 0
+                    ? Optional.of(device.matrix("8 bits", tracks, 16, cols, source, Optional.empty(), WeightFormat.FP8))
+                    : Optional.empty();
+            List<float[]> left = new ArrayList<>();
+            for (boolean fused : new boolean[] {true, false}) {
+                Tensor h = Tensors.holding(device, stream, tracks, rows + 3, cols);
+                Tensor normed = poisoned(device, longer);
+                Tensor[] parts = {input(device, inputs, longer), input(device, inputs, longer)};
+                addAndNorm(device, fused, normed, h, parts, norm, rows);
+                left.addAll(List.of(device.read(h), device.read(normed)));
+                Tensor multiplied = poisoned(device, new Size(ranks, tracks, rows, 16));
+                eightBits.ifPresent(matrix -> device.ops().linear(multiplied, normed.firstRows(rows), matrix));
+                left.add(device.read(multiplied));
+            }
+            return left;
+        });
+        for (List<float[]> left : results) {
+            for (int i = 0; i < 3; i++) {
+                assertThat(left.get(i)).as("stream, normed, multiplied: %d", i).isEqualTo(left.get(i + 3));
+                assertThat(left.get(i))
+                        .as("ranks: %d", i)
+                        .isEqualTo(results.get(0).get(i));
+            }
+            assertThat(left.get(1)[size.perTrack() - 1]).isFinite();
+            assertThat(left.get(1)[size.perTrack()]).isNaN();
+        }
+    }
+
+    /** Adds sums of all rows and of half of them in turn, and norms after all but one of them. */
+    private static void addAndNorm(
+            Device device, boolean fused, Tensor normed, Tensor h, Tensor[] parts, Norm norm, int rows) {
+        Communicator ranks = device.communicator();
+        for (int i = 0; i < 5; i++) {
+            int some = i % 2 == 0 ? rows : (rows + 1) / 2;
+            Tensor part = parts[i % 2].firstRows(some);
+            if (i == 3) {
+                device.ops().add(h.firstRows(some), ranks.allReduceNow(part));
+            } else if (fused) {
+                ranks.allReduceAddNorm(normed.firstRows(some), h.firstRows(some), part, norm, device.ops());
+            } else {
+                device.ops().addNorm(normed.firstRows(some), h.firstRows(some), ranks.allReduceNow(part), norm);
+            }
         }
     }
 

@@ -88,7 +88,8 @@ final class CudaDevice implements Device {
         this.fp8 = new Fp8Operands(modules, streams, memory);
         FewRows fewRows = new FewRows(context, modules, streams, !options.deterministic());
         this.matmuls = new Matmuls(cublasLt, streams, memory, fp8, fewRows, maxTokens, options.deterministic());
-        this.communicator = new CudaCommunicator(rank, peers, modules, streams, memory, options.skipAllReduce());
+        CudaNorms norms = new CudaNorms(modules, streams, fp8);
+        this.communicator = new CudaCommunicator(rank, peers, modules, streams, memory, norms, options.skipAllReduce());
         this.recorder = new CudaGraphRecorder(streams);
         this.upload = new WeightUpload(streams, memory);
         SampleResults results = new SampleResults(limits.maxSamples(), peers.ranks(), memory);
@@ -107,6 +108,7 @@ final class CudaDevice implements Device {
                 inputs,
                 layout.pageTokens(),
                 fp8,
+                norms,
                 matmuls,
                 fewRows,
                 new FusedSwiGlu(context, modules, streams, !options.deterministic()),

@@ -2,7 +2,6 @@ package nighttrain.executor.device.cuda;
 
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.IntStream;
 import nighttrain.executor.device.Matrix;
 import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Ops.AttentionShape;
@@ -19,7 +18,6 @@ import nighttrain.executor.device.cuda.kernel.Struct;
 import nighttrain.executor.device.cuda.matmul.CudaMatrix;
 import nighttrain.executor.device.cuda.matmul.FewRows;
 import nighttrain.executor.device.cuda.matmul.Fp8Operands;
-import nighttrain.executor.device.cuda.matmul.Fp8Operands.Operand;
 import nighttrain.executor.device.cuda.matmul.FusedSwiGlu;
 import nighttrain.executor.device.cuda.matmul.Matmuls;
 import nighttrain.executor.device.cuda.step.StepInputs;
@@ -31,7 +29,6 @@ import nighttrain.executor.device.cuda.tensor.CudaTensor;
 final class CudaOps implements Ops {
     private static final int ROW_THREADS = 256;
     private static final int ELEMENT_THREADS = 256;
-    private static final int NORM_THREADS = 256;
     private static final int MOST_ROPE_WARPS = 8;
 
     /** Up to so many tokens a warp has one head, from there on several, one after the other. */
@@ -42,6 +39,7 @@ final class CudaOps implements Ops {
     private final StepInputs inputs;
     private final int pageTokens;
     private final Fp8Operands fp8;
+    private final CudaNorms norms;
     private final Matmuls matmuls;
     private final FewRows fewRows;
     private final FusedSwiGlu fusedSwiGlu;
@@ -53,6 +51,7 @@ final class CudaOps implements Ops {
             StepInputs inputs,
             int pageTokens,
             Fp8Operands fp8,
+            CudaNorms norms,
             Matmuls matmuls,
             FewRows fewRows,
             FusedSwiGlu fusedSwiGlu,
@@ -62,6 +61,7 @@ final class CudaOps implements Ops {
         this.inputs = inputs;
         this.pageTokens = pageTokens;
         this.fp8 = fp8;
+        this.norms = norms;
         this.matmuls = matmuls;
         this.fewRows = fewRows;
         this.fusedSwiGlu = fusedSwiGlu;
@@ -112,87 +112,17 @@ final class CudaOps implements Ops {
 
     @Override
     public void norm(Tensor out, Tensor x, Norm norm) {
-        normRows("norm_rows", (CudaTensor) out, (CudaTensor) x, (CudaTensor) x, norm);
+        norms.norm((CudaTensor) out, (CudaTensor) x, norm);
     }
 
     @Override
     public void addNorm(Tensor out, Tensor xInOut, Tensor y, Norm norm) {
-        normRows("add_norm_rows", (CudaTensor) out, (CudaTensor) xInOut, (CudaTensor) y, norm);
-    }
-
-    /** {@code name} is norm_rows, which does not read {@code y}, or add_norm_rows. */
-    private void normRows(String name, CudaTensor out, CudaTensor x, CudaTensor y, Norm norm) {
-        boolean layer = norm.bias().isPresent();
-        launching();
-        Optional<Operand> operand = fp8.writing(out);
-        KernelSource source = normSource(vector(x.cols()), x.cols(), layer, operand.isPresent());
-        launchNorm(name, source, out, x, y, 0, norm, operand);
+        norms.addNorm((CudaTensor) out, (CudaTensor) xInOut, (CudaTensor) y, norm);
     }
 
     @Override
     public void normColumns(Tensor xInOut, int firstCol, Norm norm) {
-        CudaTensor x = (CudaTensor) xInOut;
-        int cols = norm.weight().cols();
-        int vector = IntStream.of(x.cols(), firstCol, cols)
-                .map(CudaOps::vector)
-                .min()
-                .getAsInt();
-        launching();
-        KernelSource source = normSource(vector, cols, norm.bias().isPresent(), false);
-        launchNorm("norm_rows", source, x, x, x, firstCol, norm, Optional.empty());
-    }
-
-    static KernelSource normSource(int cols, boolean layer, boolean quantize) {
-        return normSource(vector(cols), cols, layer, quantize);
-    }
-
-    private static KernelSource normSource(int vector, int cols, boolean layer, boolean quantize) {
-        return new KernelSource(
-                "norm.cu",
-                Map.of(
-                        "VECTOR",
-                        vector,
-                        "COLS",
-                        cols,
-                        "THREADS",
-                        NORM_THREADS,
-                        "LAYER",
-                        layer ? 1 : 0,
-                        "QUANTIZE",
-                        quantize ? 1 : 0));
-    }
-
-    /** Rows of all three are as wide as {@code x}; {@code firstCol} is the first column that the kernel sees. */
-    private void launchNorm(
-            String name,
-            KernelSource source,
-            CudaTensor out,
-            CudaTensor x,
-            CudaTensor y,
-            int firstCol,
-            Norm norm,
-            Optional<Operand> operand) {
-        CudaTensor weight = (CudaTensor) norm.weight();
-        CudaTensor bias = (CudaTensor) norm.bias().orElse(norm.weight());
-        long offset = (long) firstCol * CudaTensor.BF16;
-        modules.get(name, source)
-                .launch(
-                        streams.main(),
-                        Kernel.Grid.of(x.rows(), x.tracks(), NORM_THREADS),
-                        new Struct()
-                                .pointer(out.address() + offset)
-                                .longs(out.trackStride())
-                                .pointer(x.address() + offset)
-                                .longs(x.trackStride())
-                                .pointer(y.address() + offset)
-                                .longs(y.trackStride())
-                                .pointer(weight.address())
-                                .pointer(bias.address())
-                                .number(norm.epsilon())
-                                .integer(x.cols())
-                                .integer(operand.map(Operand::capacityRows).orElse(0))
-                                .pointer(operand.map(Operand::codes).orElse(0L))
-                                .pointer(operand.map(Operand::scales).orElse(0L)));
+        norms.normColumns((CudaTensor) xInOut, firstCol, norm);
     }
 
     @Override
@@ -343,7 +273,11 @@ final class CudaOps implements Ops {
                 .launch(
                         streams.main(),
                         new Kernel.Grid(
-                                out.rows(), blocks(out.cols() / vector(out.cols())), out.tracks(), ELEMENT_THREADS, 0),
+                                out.rows(),
+                                blocks(out.cols() / CudaTensor.vector(out.cols())),
+                                out.tracks(),
+                                ELEMENT_THREADS,
+                                0),
                         out.address(),
                         out.trackStride(),
                         gateUp.address(),
@@ -352,16 +286,11 @@ final class CudaOps implements Ops {
     }
 
     private Kernel kernel(String file, String name, int cols) {
-        return launching().get(name, new KernelSource(file, Map.of("VECTOR", vector(cols))));
-    }
-
-    /** Elements that a thread moves at a time. */
-    private static int vector(int cols) {
-        return cols % 8 == 0 ? 8 : 1;
+        return launching().get(name, new KernelSource(file, Map.of("VECTOR", CudaTensor.vector(cols))));
     }
 
     private static int vectors(CudaTensor x) {
-        return Math.multiplyExact(x.rows(), x.cols()) / vector(x.cols());
+        return Math.multiplyExact(x.rows(), x.cols()) / CudaTensor.vector(x.cols());
     }
 
     private static Kernel.Grid elements(CudaTensor x) {

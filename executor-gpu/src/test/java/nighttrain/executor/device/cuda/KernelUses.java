@@ -54,7 +54,12 @@ final class KernelUses {
         Stream<KernelSource> sums = IntStream.rangeClosed(2, PeerTransport.MAX_RANKS)
                 .filter(ranks -> Integer.bitCount(ranks) == 1)
                 .boxed()
-                .flatMap(ranks -> Stream.of(false, true).map(fp32 -> PeerTransport.source(ranks, fp32)));
+                .flatMap(ranks -> Stream.of(
+                        PeerTransport.source(ranks, false),
+                        PeerTransport.source(ranks, true),
+                        sumAndNorm(ranks, 4096, false, false),
+                        sumAndNorm(ranks, 8192, false, true),
+                        sumAndNorm(ranks, 1000, true, true)));
         Stream<KernelSource> others = Stream.concat(
                 Stream.of(TrackSum.source(false), TrackSum.source(true), CommTimer.SOURCE),
                 Stream.of(
@@ -63,8 +68,8 @@ final class KernelUses {
                         new KernelSource("step_inputs.cu", Map.of("GROUPS", 2)),
                         CudaRecurrentOps.copySource(1),
                         CudaRecurrentOps.copySource(8),
-                        CudaOps.normSource(4096, false, true),
-                        CudaOps.normSource(2048, true, true),
+                        CudaNorms.source(4096, false, true),
+                        CudaNorms.source(2048, true, true),
                         FewRows.source(4096, false, WeightFormat.PLAIN, false),
                         FewRows.source(4096, true, WeightFormat.PLAIN, false),
                         FewRows.source(14_336, false, WeightFormat.PLAIN, true),
@@ -73,6 +78,11 @@ final class KernelUses {
                         Fp8Operands.source(28_672),
                         Fp8Operands.source(48)));
         return Stream.of(rows, sums, others, experts()).flatMap(sources -> sources);
+    }
+
+    private static KernelSource sumAndNorm(int ranks, int cols, boolean layer, boolean quantize) {
+        return PeerTransport.normSource(
+                ranks, CudaNorms.source(cols, layer, quantize).defines());
     }
 
     /** Few experts and many, in groups and not; every activation; widths that vectors divide and others. */
@@ -220,7 +230,7 @@ final class KernelUses {
     }
 
     static KernelSource norm(int cols, Norm.Kind norm) {
-        return CudaOps.normSource(cols, norm == Norm.Kind.LAYER, false);
+        return CudaNorms.source(cols, norm == Norm.Kind.LAYER, false);
     }
 
     private static KernelSource rotation(Attention attention, boolean fp8) {

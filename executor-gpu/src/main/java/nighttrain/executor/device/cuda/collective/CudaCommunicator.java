@@ -2,8 +2,11 @@ package nighttrain.executor.device.cuda.collective;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Communicator.Pending;
+import nighttrain.executor.device.Ops;
+import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.device.cuda.collective.Transport.OneRank;
 import nighttrain.executor.device.cuda.collective.Transport.TrackSum;
@@ -20,6 +23,7 @@ public final class CudaCommunicator implements Communicator {
     private final CommTimer clock;
     private final Streams streams;
     private final DeviceMemory memory;
+    private final NormCall.OfAddition norms;
     private final boolean skipAllReduce;
     private final Map<Integer, CudaTensor> outputs = new HashMap<>();
 
@@ -29,11 +33,13 @@ public final class CudaCommunicator implements Communicator {
             KernelModules modules,
             Streams streams,
             DeviceMemory memory,
+            NormCall.OfAddition norms,
             boolean skipAllReduce) {
         this.rank = rank;
         this.peers = peers;
         this.streams = streams;
         this.memory = memory;
+        this.norms = norms;
         this.skipAllReduce = skipAllReduce;
         this.clock = new CommTimer(modules, memory);
         TrackSum tracks = new TrackSum(modules);
@@ -84,6 +90,16 @@ public final class CudaCommunicator implements Communicator {
     public Tensor allReduceNow(Tensor part) {
         CudaTensor from = (CudaTensor) part;
         return isComplete(from) ? part : reduceNow(outputOf(from), from, 1f);
+    }
+
+    @Override
+    public void allReduceAddNorm(Tensor out, Tensor xInOut, Tensor part, Norm norm, Ops ops) {
+        CudaTensor from = (CudaTensor) part;
+        Optional<Streams.Launch> fused = isComplete(from)
+                ? Optional.empty()
+                : transport.allReduceAddNorm(from, norms.addition((CudaTensor) out, (CudaTensor) xInOut, norm));
+        fused.ifPresentOrElse(
+                streams::enqueue, () -> Communicator.super.allReduceAddNorm(out, xInOut, part, norm, ops));
     }
 
     private boolean isComplete(CudaTensor part) {

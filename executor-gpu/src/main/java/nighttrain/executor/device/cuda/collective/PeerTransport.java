@@ -1,6 +1,8 @@
 package nighttrain.executor.device.cuda.collective;
 
+import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import nighttrain.executor.device.Communicator.RowShare;
 import nighttrain.executor.device.Device.GraphRecorder.CapturedGraph;
 import nighttrain.executor.device.Tensor;
@@ -22,12 +24,22 @@ import nighttrain.executor.device.cuda.tensor.CudaTensor;
  */
 public final class PeerTransport implements Transport {
     static final int BLOCKS = 64;
+
+    /** Of a sum with a norm, which has a row a block; several then meet at one place. */
+    private static final int MOST_BLOCKS = 256;
+
     public static final int MAX_RANKS = 8;
     private static final int THREADS = 512;
     private static final Kernel.Grid WHOLE = Kernel.Grid.of(BLOCKS, 1, THREADS);
 
     /** Few blocks, so that other work keeps most multiprocessors. With half as many, all-reduces took too long. */
     private static final Kernel.Grid BESIDE = Kernel.Grid.of(BLOCKS / 2, 1, THREADS);
+
+    /**
+     * The largest parts, in bytes, that are summed by the kernel that norms, by number of ranks. On two it was the faster at every size
+     * (BENCHMARKS.md); on more a two-shot sum moves fewer bytes, so that large parts are summed and normed apart.
+     */
+    private static final Map<Integer, Long> MOST_NORMED_BYTES = Map.of(2, Long.MAX_VALUE, 4, 1L << 20, 8, 1L << 19);
 
     private final int rank;
     private final int size;
@@ -49,7 +61,7 @@ public final class PeerTransport implements Transport {
         this.buffers = new PeerBuffers(rank, peers, memory);
         this.threshold = new TwoShotThreshold(streams, buffers);
         this.flags = memory.allocate("flags of ranks", (long) BLOCKS * MAX_RANKS * Integer.BYTES);
-        this.epochs = memory.allocate("epochs of ranks", (long) BLOCKS * Integer.BYTES);
+        this.epochs = memory.allocate("epochs of ranks", (long) MOST_BLOCKS * Integer.BYTES);
         this.abort = memory.pinned(Integer.BYTES);
         peers.enter(rank, () -> abort.view().putInt(0, 1));
     }
@@ -57,6 +69,29 @@ public final class PeerTransport implements Transport {
     @Override
     public Streams.Launch allReduce(CudaTensor out, CudaTensor in, float scale) {
         return launch(isTwoShot(out, in, scale) ? "two_shot" : "one_shot", out, in, scale, in.vectors());
+    }
+
+    @Override
+    public Optional<Streams.Launch> allReduceAddNorm(CudaTensor part, NormCall norm) {
+        long most = MOST_NORMED_BYTES.getOrDefault(size, 0L);
+        if (part.tracks() > 1 || part.cols() % CudaTensor.VECTOR != 0 || most == 0) {
+            return Optional.empty();
+        }
+        // Whatever the size, so that no later step waits for the compiler.
+        Kernel kernel = modules.get("all_reduce_add_norm_rows", normSource(size, norm.defines()));
+        if (part.trackBytes() > most) {
+            return Optional.empty();
+        }
+        long[] read = buffers.of(part);
+        long[] met = flags();
+        int blocks = Math.max(BLOCKS, Math.min(part.rows(), MOST_BLOCKS));
+        return Optional.of((stream, overlapped) -> kernel.launch(
+                stream,
+                Kernel.Grid.of(blocks, 1, NormCall.THREADS),
+                peers(read, new long[0], met),
+                rank,
+                part.rows(),
+                norm.argument()));
     }
 
     private boolean isTwoShot(CudaTensor out, CudaTensor in, float scale) {
@@ -100,7 +135,17 @@ public final class PeerTransport implements Transport {
 
     /** {@code fp32}: of what is summed. */
     public static KernelSource source(int ranks, boolean fp32) {
-        return new KernelSource("all_reduce.cu", Map.of("RANKS", ranks, "BLOCKS", BLOCKS, "FP32", fp32 ? 1 : 0));
+        return new KernelSource("all_reduce.cu", defines(ranks, fp32));
+    }
+
+    public static KernelSource normSource(int ranks, Map<String, Integer> norm) {
+        Map<String, Integer> all = new HashMap<>(defines(ranks, false));
+        all.putAll(norm);
+        return new KernelSource("all_reduce_norm.cu", all);
+    }
+
+    private static Map<String, Integer> defines(int ranks, boolean fp32) {
+        return Map.of("RANKS", ranks, "BLOCKS", BLOCKS, "MOST_BLOCKS", MOST_BLOCKS, "FP32", fp32 ? 1 : 0);
     }
 
     private long[] flags() {

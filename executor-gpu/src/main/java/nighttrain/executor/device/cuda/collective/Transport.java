@@ -1,6 +1,7 @@
 package nighttrain.executor.device.cuda.collective;
 
 import java.util.Map;
+import java.util.Optional;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.device.cuda.driver.Streams;
 import nighttrain.executor.device.cuda.driver.Streams.Stream;
@@ -14,6 +15,11 @@ import nighttrain.executor.device.cuda.tensor.CudaTensor;
 public interface Transport {
     /** Prepares {@code out[t] = scale * sum of in over all tracks of all ranks}; {@code out} is not {@code in}, and of its type. */
     Streams.Launch allReduce(CudaTensor out, CudaTensor in, float scale);
+
+    /** Prepares a sum of {@code part} in the kernel that adds it and norms; none where two kernels are faster or the only way. */
+    default Optional<Streams.Launch> allReduceAddNorm(CudaTensor part, NormCall norm) {
+        return Optional.empty();
+    }
 
     /** As {@link nighttrain.executor.device.Communicator#gatherRows}. */
     Tensor gatherRows(CudaTensor whole, CudaTensor part, Stream stream);

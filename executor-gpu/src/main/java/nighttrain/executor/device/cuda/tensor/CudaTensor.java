@@ -32,6 +32,11 @@ public record CudaTensor(
     /** Bytes that kernels move at a time where rows need not be told apart; tracks have room for whole vectors. */
     public static final int VECTOR_BYTES = VECTOR * BF16;
 
+    /** Elements of rows of {@code cols} columns that a thread moves at a time. */
+    public static int vector(int cols) {
+        return cols % VECTOR == 0 ? VECTOR : 1;
+    }
+
     /** Address of the first element. */
     public long address() {
         return base.address() + offset * elementBytes;
