@@ -14,9 +14,11 @@
 //
 // Grid: (splits, key heads of all tracks * ceil(GROUP / 16), decoding sequences); THREADS; SHARED_BYTES of dynamic
 // shared memory. A warp takes every WARPS-th tile of 16 tokens of its split and feeds itself through its own ring of
-// copies, so the main loop has no block barrier. chunk_pages > 0: split x is the pages x * chunk_pages on of the sequence, whatever the batch is
-// (splits * chunk_pages must cover the longest sequence); 0: the visible pages are cut evenly. A split costs a merge:
-// best is the fewest that fill the GPU with about one block per multiprocessor.
+// copies, so the main loop has no block barrier. WARPS (compile-time): 2 where there are many blocks, so that one that
+// starts or ends leaves the memory to many others; 4 where there are few. chunk_pages > 0: split x is the pages
+// x * chunk_pages on of the sequence, whatever the batch is (splits * chunk_pages must cover the longest sequence); 0:
+// the visible pages are cut evenly. A split costs a merge: best is the fewest that fill the GPU with about one block
+// per multiprocessor.
 //
 // partials: splits * grid.y * grid.z * min(GROUP, 16) * (PADDED_DIM + 2) floats: the accumulators of all splits, then
 // the pairs (max, sum). arrivals: grid.y * grid.z counters, 0 before the first launch and after each.
@@ -35,13 +37,12 @@ constexpr int MIN_SPLIT_PAGES = 4;
 constexpr int MERGE_DEPTH = 16; // splits that the merge loads at once
 constexpr bool WIDE = PADDED_DIM > 128;
 constexpr int QUERY_BYTES = HALVES * 8 * PADDED_DIM * (int)sizeof(bf16);
-constexpr int WARPS = 2; // few, so that a block that starts or ends leaves the memory to many others
 constexpr int TILES_12K = 12 * 1024 / STAGE_BYTES;
 constexpr int STAGES = STAGE_BYTES > 12 * 1024 ? 2 : TILES_12K < 3 ? 3 : TILES_12K < 8 ? TILES_12K : 8;
 constexpr int SHARED_BYTES = WARPS * STAGES * STAGE_BYTES + (WIDE ? QUERY_BYTES : 0);
 // Blocks of a multiprocessor, which has 227 KB of shared memory from sm_90 on, and of which each takes 1 KB more.
 constexpr int BLOCKS_BY_SHARED = 226 * 1024 / (SHARED_BYTES + 1024);
-constexpr int BLOCKS_BY_REGISTERS = HALVES == 2 && WIDE ? 4 : HALVES == 2 || WIDE ? 6 : 8;
+constexpr int BLOCKS_BY_REGISTERS = (HALVES == 2 && WIDE ? 8 : HALVES == 2 || WIDE ? 12 : 16) / WARPS;
 constexpr int MIN_BLOCKS = BLOCKS_BY_SHARED < BLOCKS_BY_REGISTERS ? BLOCKS_BY_SHARED : BLOCKS_BY_REGISTERS;
 constexpr int THREADS = WARPS * 32;
 constexpr int MERGE_ROW = PADDED_DIM + 4; // floats; the 4 keep rows on different banks

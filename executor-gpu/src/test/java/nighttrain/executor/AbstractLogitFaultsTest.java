@@ -93,9 +93,10 @@ abstract class AbstractLogitFaultsTest {
                             .isEqualTo(alone.get((int) answer.id()).tokens())
                             .isEqualTo(Arrays.copyOf(
                                     Goldens.of("llama-gqa").get(golden).greedy(), 40));
-                } else {
-                    assertThat(answer.error()).isEmpty();
-                    assertThat(answer.tokens()).hasSize(40);
+                } else { // a GPU's text may come to the poison by itself
+                    boolean met = IntStream.of(answer.tokens()).anyMatch(token -> token == POISON);
+                    assertThat(answer.error().isPresent()).isEqualTo(met);
+                    assertThat(answer.tokens().length == 40).isNotEqualTo(met);
                 }
             }
             assertThat(engine.stats().pages().used()).isZero();

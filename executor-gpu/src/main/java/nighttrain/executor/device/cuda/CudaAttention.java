@@ -3,6 +3,7 @@ package nighttrain.executor.device.cuda;
 import java.nio.IntBuffer;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import nighttrain.executor.device.Ops.AttentionShape;
@@ -28,6 +29,11 @@ final class CudaAttention {
     private static final int DECODE_BLOCKS = 1;
 
     private static final int MAX_SPLITS = 64;
+
+    /** Most blocks per multiprocessor that are few. */
+    private static final long FEW_BLOCKS = 2;
+
+    private static final int WARP = 32;
 
     private final KernelModules modules;
     private final Streams streams;
@@ -137,14 +143,17 @@ final class CudaAttention {
         int splits = Math.max(1, Math.min(wanted, Math.min(MAX_SPLITS, inputs.pagesPerSequence())));
         int padded = CudaKvPages.paddedDim(shape.headDim());
         reserve(splits == 1 ? 0 : (long) splits * columns * count * rows * (padded + 2), (long) columns * count);
-        KernelSource source =
-                new KernelSource("attention_decode.cu", defines(shape, pageTokens, sinks.isPresent(), pages.isFp8()));
-        DecodeRing ring = DecodeRing.of(padded, group(shape), pages.isFp8());
-        modules.get("attention_decode", source)
-                .withSharedBytes(ring.sharedBytes())
+        boolean fewBlocks = (long) splits * columns * count <= FEW_BLOCKS * multiprocessors;
+        DecodeBlock block = DecodeBlock.of(padded, group(shape), pages.isFp8(), fewBlocks);
+        Map<String, Integer> defines = defines(shape, pageTokens, sinks.isPresent(), pages.isFp8());
+        for (int warps : DecodeBlock.warps(padded)) { // all, so that no later step waits for the compiler
+            modules.get("attention_decode", DecodeBlock.source(defines, warps));
+        }
+        modules.get("attention_decode", DecodeBlock.source(defines, block.warps()))
+                .withSharedBytes(block.sharedBytes())
                 .launch(
                         streams.main(),
-                        new Kernel.Grid(splits, columns, count, ring.threads(), ring.sharedBytes()),
+                        new Kernel.Grid(splits, columns, count, block.warps() * WARP, block.sharedBytes()),
                         arguments(out, qkv, pages, shape, sinks),
                         inputs.decodes(),
                         partials.address(),
@@ -187,15 +196,33 @@ final class CudaAttention {
     }
 
     /** The launch shape of attention_decode.cu, derived as there. */
-    record DecodeRing(int threads, int sharedBytes) {
-        private static final int WARPS = 2;
+    record DecodeBlock(int warps, int sharedBytes) {
+        private static final int MANY_BLOCKS_WARPS = 2;
+        private static final int FEW_BLOCKS_WARPS = 4;
         private static final int WARP_BYTES = 12 * 1024;
 
-        static DecodeRing of(int paddedDim, int group, boolean fp8) {
+        static DecodeBlock of(int paddedDim, int group, boolean fp8, boolean fewBlocks) {
+            boolean wide = isWide(paddedDim);
+            int warps = fewBlocks && !wide ? FEW_BLOCKS_WARPS : MANY_BLOCKS_WARPS;
             int stageBytes = fp8 ? 32 * paddedDim + 128 : 64 * paddedDim; // 16 tokens of keys and of values
             int stages = stageBytes > WARP_BYTES ? 2 : Math.max(3, Math.min(8, WARP_BYTES / stageBytes));
-            int queryBytes = paddedDim > 128 ? (group > 8 ? 32 : 16) * paddedDim : 0;
-            return new DecodeRing(WARPS * 32, WARPS * stages * stageBytes + queryBytes);
+            int queryBytes = wide ? (group > 8 ? 32 : 16) * paddedDim : 0;
+            return new DecodeBlock(warps, warps * stages * stageBytes + queryBytes);
+        }
+
+        /** How many warps its blocks may have. */
+        static List<Integer> warps(int paddedDim) {
+            return isWide(paddedDim) ? List.of(MANY_BLOCKS_WARPS) : List.of(MANY_BLOCKS_WARPS, FEW_BLOCKS_WARPS);
+        }
+
+        static KernelSource source(Map<String, Integer> attention, int warps) {
+            Map<String, Integer> defines = new HashMap<>(attention);
+            defines.put("WARPS", warps);
+            return new KernelSource("attention_decode.cu", defines);
+        }
+
+        private static boolean isWide(int paddedDim) {
+            return paddedDim > 128;
         }
     }
 

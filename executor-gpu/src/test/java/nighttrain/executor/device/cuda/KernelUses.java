@@ -8,6 +8,8 @@ import nighttrain.executor.device.Ops.AttentionShape;
 import nighttrain.executor.device.RecurrentOps.DeltaShape;
 import nighttrain.executor.device.RecurrentOps.LinearShape;
 import nighttrain.executor.device.RecurrentOps.ScanShape;
+import nighttrain.executor.device.cuda.CudaAttention.CudaKvPages;
+import nighttrain.executor.device.cuda.CudaAttention.DecodeBlock;
 import nighttrain.executor.device.cuda.CudaAttention.PrefillBlock;
 import nighttrain.executor.device.cuda.CudaRecurrentOps.DeltaChunks;
 import nighttrain.executor.device.cuda.CudaRecurrentOps.LinearChunks;
@@ -253,6 +255,9 @@ final class KernelUses {
         AttentionShape shape = new AttentionShape(group, 1, headDim, 0);
         Map<String, Integer> defines = CudaAttention.defines(shape, PAGE_TOKENS, sinks, fp8);
         String prefill = PrefillBlock.of(hopper, shape, group, fp8).file();
-        return Stream.of(new KernelSource("attention_decode.cu", defines), new KernelSource(prefill, defines));
+        return Stream.concat(
+                DecodeBlock.warps(CudaKvPages.paddedDim(headDim)).stream()
+                        .map(warps -> DecodeBlock.source(defines, warps)),
+                Stream.of(new KernelSource(prefill, defines)));
     }
 }
