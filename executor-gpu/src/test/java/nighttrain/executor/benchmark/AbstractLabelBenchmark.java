@@ -37,7 +37,8 @@ import org.junit.jupiter.api.Timeout;
 /**
  * Rows a second of labels by scores, which gives all their probabilities, beside the label generated as constrained text, which gives
  * one of them: prompts of 200 tokens, five labels of one token each or of {@code -Dbench.tokens} each, with another first token.
- * Both read the same prompts. {@code -Dbench.shape=dense-8b -Dbench.rows=1024 -Dbench.page=16 -Dbench.rounds=3}; the first round warms up. On CPUs that
+ * Both read the same prompts, of which {@code -Dbench.shared=0} tokens at the beginning are the same in all rows.
+ * {@code -Dbench.shape=dense-8b -Dbench.rows=1024 -Dbench.page=16 -Dbench.rounds=3}; the first round warms up. On CPUs that
  * others use, too, seconds of processors say more than rows a second.
  */
 @Tag("benchmark")
@@ -55,6 +56,7 @@ abstract class AbstractLabelBenchmark {
     private final int rows;
     private final int rounds = Integer.getInteger("bench.rounds", 3);
     private final int page = Integer.getInteger("bench.page", 16);
+    private final int shared = Integer.getInteger("bench.shared", 0);
 
     AbstractLabelBenchmark(Backend backend, String shape, int batch, int rows) {
         this.backend = backend;
@@ -130,8 +132,11 @@ abstract class AbstractLabelBenchmark {
     }
 
     private List<int[]> prompts(Random random, int vocabulary) {
+        int[] beginning = random.ints(shared, 100, vocabulary).toArray();
         return IntStream.range(0, rows)
-                .mapToObj(row -> random.ints(PROMPT, 100, vocabulary).toArray())
+                .mapToObj(
+                        row -> IntStream.concat(IntStream.of(beginning), random.ints(PROMPT - shared, 100, vocabulary))
+                                .toArray())
                 .toList();
     }
 
