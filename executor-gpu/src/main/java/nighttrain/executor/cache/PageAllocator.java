@@ -261,9 +261,9 @@ public final class PageAllocator {
         int[] unbroken = new int[pools.length]; // from here on every page is there
         int usable = 0;
         for (int pages = 1; pages <= chain.size(); pages++) {
-            boolean complete = !layout.hasStates() || chain.get(pages - 1).page(snapshots) != PageTable.NONE;
+            boolean complete = !layout.hasStates() || chain.get(pages - 1).page(snapshots) != PagePool.NONE;
             for (int g = 0; g < pools.length; g++) {
-                if (chain.get(pages - 1).page(g) == PageTable.NONE) {
+                if (chain.get(pages - 1).page(g) == PagePool.NONE) {
                     unbroken[g] = pages;
                 }
                 complete &= unbroken[g] <= firstNeeded(g, pages);
@@ -282,10 +282,13 @@ public final class PageAllocator {
     /** Makes the pages that {@code tokens[0 .. computed)} have filled since the last call known to others. */
     public void publish(SequenceCache cache, int[] tokens, int computed) {
         while (prefixCache && (cache.identified() + 1) * pageTokens <= computed) {
-            int from = cache.identified() * pageTokens;
+            int page = cache.identified();
             PrefixIndex.Entry before = cache.prefix();
-            int pages = cache.identified();
-            cache.identify(prefixes.put(cache, pages, before, tokens, from, from + pageTokens), pages + 1);
+            PrefixIndex.Entry prefix = prefixes.hold(before, tokens, page * pageTokens, (page + 1) * pageTokens);
+            for (int group = 0; group < cache.groups(); group++) {
+                prefixes.put(prefix, group, cache.table(group).page(page));
+            }
+            cache.identify(prefix, page + 1);
             prefixes.letGo(before);
         }
     }

@@ -5,7 +5,6 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import nighttrain.executor.cache.SequenceCache.PageTable;
 
 /**
  * Finds full pages by what they hold: a page's identity is its tokens and the identity of the page before it, so that a chain
@@ -41,10 +40,10 @@ final class PrefixIndex {
             this.key = key;
             this.identity = identity;
             this.pages = new int[groups];
-            Arrays.fill(pages, PageTable.NONE);
+            Arrays.fill(pages, PagePool.NONE);
         }
 
-        /** Its page in a group; {@link PageTable#NONE} where that was overwritten. */
+        /** Its page in a group; {@link PagePool#NONE} where that was overwritten. */
         int page(int group) {
             return pages[group];
         }
@@ -77,26 +76,20 @@ final class PrefixIndex {
         return entries.get(new Key(parent, Arrays.copyOfRange(tokens, from, to)));
     }
 
-    /**
-     * Says that page {@code index} of these tables now holds these tokens, in the groups where no older page does; returns the prefix,
-     * which the caller holds.
-     */
-    Entry put(SequenceCache cache, int index, Entry parent, int[] tokens, int from, int to) {
+    /** The prefix of {@code tokens[from .. to)} after {@code parent}, which the caller holds from now on. */
+    Entry hold(Entry parent, int[] tokens, int from, int to) {
         Key key = new Key(parent, Arrays.copyOfRange(tokens, from, to));
         Entry entry = entries.get(key);
         if (entry == null) {
             entry = new Entry(hold(parent), key, nextIdentity++, entryOfPage.size());
             entries.put(key, entry);
         }
-        for (int group = 0; group < cache.groups(); group++) {
-            put(entry, group, cache.table(group).page(index));
-        }
         return hold(entry);
     }
 
     /** Says that {@code page} holds what the group keeps of the prefix, unless an older page does. */
     void put(Entry entry, int group, int page) {
-        if (entry.pages[group] == PageTable.NONE && page != PageTable.NONE) {
+        if (entry.pages[group] == PagePool.NONE && page != PagePool.NONE) {
             entry.pages[group] = page;
             hold(entry);
             entryOfPage.get(group).put(page, entry);
@@ -126,7 +119,7 @@ final class PrefixIndex {
     void forget(int group, int page) {
         Entry entry = entryOfPage.get(group).remove(page);
         if (entry != null) {
-            entry.pages[group] = PageTable.NONE;
+            entry.pages[group] = PagePool.NONE;
             letGo(entry);
         }
     }

@@ -95,9 +95,6 @@ public final class SequenceCache {
 
     /** The pages that one sequence has of one group, in order of position; those before a window have been given back. */
     public static final class PageTable {
-        /** In the place of a page that was given back, or never taken: no device may read it. */
-        static final int NONE = -1;
-
         private int[] pages = new int[8];
         private int first;
         private int size;
@@ -136,7 +133,7 @@ public final class SequenceCache {
         /** Lets an empty table begin with {@code count} pages that are not there. */
         void beginAt(int count) {
             while (size < count) {
-                append(NONE);
+                append(PagePool.NONE);
             }
             first = count;
         }
@@ -144,7 +141,7 @@ public final class SequenceCache {
         /** Removes the first page that is there, and returns it. */
         int dropFirst() {
             int page = pages[first];
-            pages[first++] = NONE;
+            pages[first++] = PagePool.NONE;
             return page;
         }
 
