@@ -1,5 +1,6 @@
 package nighttrain.jobs.compare;
 
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -21,7 +22,10 @@ import nighttrain.pipeline.job.Files;
  * @param figures by name, with units in it; null where there was nothing to measure
  */
 public record FinishedRound(Cell cell, int round, long at, Opened engine, Round measured, Map<String, Double> figures) {
-    private static final JsonMapper JSON = new JsonMapper();
+    /** A comparison may be continued by another version: what that does not know is passed over, counts that it misses are 0. */
+    private static final JsonMapper JSON = JsonMapper.builder()
+            .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+            .build();
 
     public FinishedRound {
         figures = Collections.unmodifiableMap(new LinkedHashMap<>(figures));

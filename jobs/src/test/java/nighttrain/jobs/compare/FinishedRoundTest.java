@@ -16,4 +16,17 @@ class FinishedRoundTest {
         assertThat(earlier).contains("contender", "\"load\"").doesNotContain("candidate", "workload");
         assertThat(FinishedRound.parse(earlier)).isEqualTo(ROUND);
     }
+
+    @Test
+    void whatAnotherVersionCountedIsNoHindrance() {
+        String earlier = ROUND.json()
+                .replaceAll("\"syncBytesPerToken\":\\d+", "\"syncElementsPerToken\":512")
+                .replace("\"snapshots\":0,", "");
+        assertThat(earlier).contains("syncElementsPerToken").doesNotContain("syncBytesPerToken", "snapshots");
+        FinishedRound read = FinishedRound.parse(earlier);
+        assertThat(read.figures()).isEqualTo(ROUND.figures());
+        assertThat(read.engine().plan()).isEqualTo(ROUND.engine().plan());
+        assertThat(read.engine().footprint().blockingSyncs())
+                .isEqualTo(ROUND.engine().footprint().blockingSyncs());
+    }
 }
