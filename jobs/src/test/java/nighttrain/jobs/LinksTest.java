@@ -29,7 +29,7 @@ class LinksTest {
                     LINK.matcher(Files.readString(page)).results().toList()) {
                 Path target = link.group(1).isEmpty() ? page : page.resolveSibling(link.group(1));
                 if (!Files.exists(target)
-                        || link.group(2) != null && !anchors(target).contains(link.group(2))) {
+                        || (link.group(2) != null && !anchors(target).contains(link.group(2)))) {
                     dead.add(Project.ROOT.relativize(page) + ": " + link.group());
                 }
             }
