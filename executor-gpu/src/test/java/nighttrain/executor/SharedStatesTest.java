@@ -32,6 +32,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class SharedStatesTest {
     private static final int VOCABULARY = 96;
     private static final int SHARED = 200;
+    private static final int ROWS = 25;
 
     private final Random random = new Random(3);
 
@@ -40,7 +41,7 @@ class SharedStatesTest {
 
     private record Outcome(List<Answer> answers, EngineStats stats) {}
 
-    /** Fifty rows of a labelling job: the same instructions, a text, three labels of two tokens that begin differently. */
+    /** Rows of a labelling job: the same instructions, a text, three labels of two tokens that begin differently. */
     @ParameterizedTest
     @CsvSource({
         "qwen3_5, 1, FP32, BF16",
@@ -57,7 +58,7 @@ class SharedStatesTest {
             throws Exception {
         int[] instructions = tokens(SHARED);
         List<GenerationRequest> requests = new ArrayList<>();
-        for (int row = 0; row < 50; row++) {
+        for (int row = 0; row < ROWS; row++) {
             int[] prompt = joined(instructions, tokens(20));
             for (int label = 0; label < 3; label++) {
                 int[] text = joined(prompt, tokens(2));
@@ -71,9 +72,9 @@ class SharedStatesTest {
         assertThat(without.stats.tokens().cachedPrompt()).isZero();
         long computed = with.stats.tokens().prompt() - with.stats.tokens().cachedPrompt();
         // The instructions once; of each row what lies behind their last full page, and of each further label what lies
-        // behind the row's. And
-        // the first request, if no other was there when it began.
-        assertThat(computed).isBetween(192L + 50 * 30, 192L + 50 * (30 + 2 * 14) + 222);
+        // behind the row's.
+        // And the first request, if no other was there when it began.
+        assertThat(computed).isBetween(192L + ROWS * 30, 192L + ROWS * (30 + 2 * 14) + 222);
         assertThat(with.stats.steps().count()).isLessThan(without.stats.steps().count() / 5);
     }
 

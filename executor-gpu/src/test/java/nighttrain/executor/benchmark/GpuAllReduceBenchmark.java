@@ -98,7 +98,7 @@ class GpuAllReduceBenchmark {
                         ranks.size(),
                         cols,
                         rows,
-                        (long) rows * cols * 2 >> 10,
+                        ((long) rows * cols * 2) >> 10,
                         micros[0],
                         micros[1],
                         micros[1] / micros[0]);
