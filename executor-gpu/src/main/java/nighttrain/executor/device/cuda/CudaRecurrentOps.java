@@ -347,12 +347,8 @@ final class CudaRecurrentOps implements RecurrentOps {
         private static final int WARPGROUP_COLS = 64;
         private static final int HOPPER_STAGES = 3;
 
-        /** Widths that fill tiles of the tensor cores, in rows of whole vectors. */
         static boolean serves(DeltaShape shape, int qkvCols) {
-            return shape.keyDim() % TILE == 0
-                    && shape.keyDim() <= MOST_KEY_DIM
-                    && shape.valueDim() % TILE == 0
-                    && vector(qkvCols) > 1;
+            return shape.keyDim() <= MOST_KEY_DIM && fillTiles(shape.keyDim(), shape.valueDim(), qkvCols);
         }
 
         static DeltaChunks of(DeltaShape shape, boolean hopper, int mostSharedBytes) {
@@ -667,12 +663,8 @@ final class CudaRecurrentOps implements RecurrentOps {
         private static final int TOKENS = DeltaChunks.TOKENS;
         private static final int MOST_KEY_DIM = 256;
 
-        /** Widths that fill tiles of the tensor cores, in rows of whole vectors. */
         static boolean serves(LinearShape shape, int qkvCols) {
-            return shape.keyDim() % TILE == 0
-                    && shape.keyDim() <= MOST_KEY_DIM
-                    && shape.valueDim() % TILE == 0
-                    && vector(qkvCols) > 1;
+            return shape.keyDim() <= MOST_KEY_DIM && fillTiles(shape.keyDim(), shape.valueDim(), qkvCols);
         }
 
         static LinearChunks of(LinearShape shape) {
@@ -698,6 +690,11 @@ final class CudaRecurrentOps implements RecurrentOps {
                 shape.valueDim(),
                 "COLUMNS",
                 ScanBlock.columns(shape.valueDim(), shape.keyDim()));
+    }
+
+    /** Whether heads fill tiles of the tensor cores, in rows of whole vectors. */
+    private static boolean fillTiles(int keyDim, int valueDim, int qkvCols) {
+        return keyDim % TILE == 0 && valueDim % TILE == 0 && vector(qkvCols) > 1;
     }
 
     /** Elements that a thread moves at a time where rows are cut at these columns. */
