@@ -1,5 +1,6 @@
 package nighttrain.io.checkpoint;
 
+import java.nio.ShortBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -41,7 +42,7 @@ final class DummyCheckpoint implements Checkpoint {
         if (found == null) {
             throw TensorChecks.missing(where, name, expectedShape);
         }
-        CheckpointTensor tensor = new DummyTensor(found);
+        CheckpointTensor tensor = new DummyTensor(found, DummyTensor.seed(name));
         TensorChecks.checkShape(where, tensor, expectedShape);
         return tensor;
     }
@@ -60,8 +61,10 @@ final class DummyCheckpoint implements Checkpoint {
      * Random values that are a function of the tensor's name and an element's index alone, so that every rank, in whatever pieces
      * it reads, finds the same weights.
      */
-    private record DummyTensor(TensorSpec spec) implements CheckpointTensor {
-        private static final float STANDARD_DEVIATION = 0.02f;
+    private record DummyTensor(TensorSpec spec, long seed) implements CheckpointTensor {
+        static long seed(String name) {
+            return UUID.nameUUIDFromBytes(name.getBytes(StandardCharsets.UTF_8)).getMostSignificantBits();
+        }
 
         @Override
         public String name() {
@@ -85,20 +88,52 @@ final class DummyCheckpoint implements Checkpoint {
             switch (spec.fill()) {
                 case ONE -> Arrays.fill(target, targetOffset, targetOffset + count, 1);
                 case ZERO -> Arrays.fill(target, targetOffset, targetOffset + count, 0);
-                case NORMAL -> normal(from, target, targetOffset, count);
+                case NORMAL -> {
+                    short[] draws = draws(from, count);
+                    for (int i = 0; i < count; i++) {
+                        target[targetOffset + i] = NormalQuantiles.VALUES[draws[i] & 0xffff];
+                    }
+                }
             }
         }
 
-        private void normal(long from, float[] target, int targetOffset, int count) {
-            long seed = UUID.nameUUIDFromBytes(name().getBytes(StandardCharsets.UTF_8))
-                    .getMostSignificantBits();
-            float[] quantiles = NormalQuantiles.VALUES;
-            for (int i = 0; i < count; i++) {
-                long index = from + i;
-                // One hash serves four neighbours, 16 bits each.
-                long bits = mix(seed + (index >>> 2) * 0x9e3779b97f4a7c15L) >>> ((index & 3) << 4);
-                target[targetOffset + i] = STANDARD_DEVIATION * quantiles[(int) bits & 0xffff];
+        @Override
+        public void copyAsBfloat16(long from, ShortBuffer target, int count) {
+            Objects.checkFromIndexSize(from, (long) count, size());
+            short[] values = new short[count];
+            switch (spec.fill()) {
+                case ONE -> Arrays.fill(values, Bfloat16.of(1));
+                case ZERO -> {}
+                case NORMAL -> {
+                    values = draws(from, count);
+                    for (int i = 0; i < count; i++) {
+                        values[i] = NormalQuantiles.BFLOAT16[values[i] & 0xffff];
+                    }
+                }
             }
+            target.put(values);
+        }
+
+        /** 16 random bits for each element. */
+        private short[] draws(long from, int count) {
+            short[] draws = new short[count];
+            int i = 0;
+            while (i < count) {
+                long index = from + i;
+                int lane = (int) (index & 3);
+                // One hash serves four neighbours.
+                long bits = mix(seed + (index >>> 2) * 0x9e3779b97f4a7c15L) >>> (lane << 4);
+                if (lane == 0 && count - i >= 4) {
+                    draws[i] = (short) bits;
+                    draws[i + 1] = (short) (bits >>> 16);
+                    draws[i + 2] = (short) (bits >>> 32);
+                    draws[i + 3] = (short) (bits >>> 48);
+                    i += 4;
+                } else {
+                    draws[i++] = (short) bits;
+                }
+            }
+            return draws;
         }
 
         // Finaliser of SplitMix64 (Steele, Lea, Flood 2014).
@@ -109,9 +144,12 @@ final class DummyCheckpoint implements Checkpoint {
         }
     }
 
-    /** The standard normal distribution as 2^16 equally likely values: a table look-up turns 16 random bits into a draw. */
+    /** The normal distribution as 2^16 equally likely values: a table look-up turns 16 random bits into a draw. */
     private static final class NormalQuantiles {
+        private static final float STANDARD_DEVIATION = 0.02f;
+
         static final float[] VALUES = values();
+        static final short[] BFLOAT16 = bfloat16();
 
         private NormalQuantiles() {}
 
@@ -120,10 +158,18 @@ final class DummyCheckpoint implements Checkpoint {
             int half = values.length / 2;
             for (int i = 0; i < half; i++) {
                 double quantile = quantile((half + i + 0.5) / values.length);
-                values[half + i] = (float) quantile;
-                values[half - 1 - i] = (float) -quantile;
+                values[half + i] = STANDARD_DEVIATION * (float) quantile;
+                values[half - 1 - i] = STANDARD_DEVIATION * (float) -quantile;
             }
             return values;
+        }
+
+        private static short[] bfloat16() {
+            short[] rounded = new short[VALUES.length];
+            for (int i = 0; i < rounded.length; i++) {
+                rounded[i] = Bfloat16.of(VALUES[i]);
+            }
+            return rounded;
         }
 
         /** Abramowitz and Stegun 26.2.23, for probabilities from 0.5; absolute error below 4.5e-4. */

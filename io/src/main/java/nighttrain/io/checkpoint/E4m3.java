@@ -36,14 +36,13 @@ public final class E4m3 {
      * the scale 0.
      */
     public static float quantize(float[] values, ByteBuffer target) {
-        float most = 0;
-        for (float value : values) {
-            most = Math.max(most, Math.abs(value));
-        }
+        float most = Float.intBitsToFloat(mostBits(values, 0, values.length));
         float factor = most == 0 ? 0 : MAX / most;
-        for (float value : values) {
-            target.put(of(value * factor));
+        byte[] codes = new byte[values.length];
+        for (int i = 0; i < codes.length; i++) {
+            codes[i] = of(values[i] * factor);
         }
+        target.put(codes);
         return most / MAX;
     }
 
@@ -52,10 +51,7 @@ public final class E4m3 {
      * at most 2^7, so that larger values than 57,344 become it. If one is infinite or NaN, all become NaN.
      */
     public static void round(float[] values, int from, int count) {
-        int most = 0; // NaN has the largest bits
-        for (int i = from; i < from + count; i++) {
-            most = Math.max(most, Float.floatToRawIntBits(values[i]) & Integer.MAX_VALUE);
-        }
+        int most = mostBits(values, from, count);
         int power = Math.min(Math.max(Math.getExponent(Float.intBitsToFloat(most)) - 8, -120), 7);
         if (power < 7 && Float.intBitsToFloat(most) > Math.scalb(MAX, power)) {
             power++;
@@ -65,6 +61,15 @@ public final class E4m3 {
         for (int i = from; i < from + count; i++) {
             values[i] = finite ? toFloat(of(values[i] / scale)) * scale : Float.NaN;
         }
+    }
+
+    /** The bits of the largest magnitude, in integers, whose maximum compilers put into vectors; NaN has the largest. */
+    private static int mostBits(float[] values, int from, int count) {
+        int most = 0;
+        for (int i = from; i < from + count; i++) {
+            most = Math.max(most, Float.floatToRawIntBits(values[i]) & Integer.MAX_VALUE);
+        }
+        return most;
     }
 
     public static float toFloat(byte code) {

@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.nio.ShortBuffer;
 import java.nio.file.Path;
+import java.util.Arrays;
 import nighttrain.io.ModelDir;
 import nighttrain.io.UserError;
 import org.junit.jupiter.api.Test;
@@ -35,9 +37,37 @@ class DummyCheckpointTest {
                 checkpoint.tensor(Q, 32, 32).copyTo(from, pieces, from, Math.min(piece, whole.length - from));
             }
             assertThat(pieces).isEqualTo(whole);
+            assertThat(bfloat16(checkpoint.tensor(Q, 32, 32), piece)).isEqualTo(rounded(whole));
         }
+        String norm = "model.norm.weight";
+        assertThat(bfloat16(checkpoint.tensor(norm, 32), 5)).isEqualTo(rounded(all(checkpoint, norm, 32)));
         assertThat(all(checkpoint, "model.layers.3.self_attn.o_proj.weight", 32, 32))
                 .isNotEqualTo(whole);
+    }
+
+    private static short[] bfloat16(CheckpointTensor tensor, int piece) {
+        ShortBuffer values = ShortBuffer.allocate((int) tensor.size());
+        while (values.hasRemaining()) {
+            tensor.copyAsBfloat16(values.position(), values, Math.min(piece, values.remaining()));
+        }
+        return values.array();
+    }
+
+    private static short[] rounded(float[] values) {
+        short[] rounded = new short[values.length];
+        for (int i = 0; i < rounded.length; i++) {
+            rounded[i] = Bfloat16.of(values[i]);
+        }
+        return rounded;
+    }
+
+    /** Rates and texts of one version are held against those of another, so the weights stay. */
+    @Test
+    void valuesStay() {
+        float[] values = all(Checkpoints.dummy(ModelDir.of(dir, "llama").write().dir()), Q, 32, 32);
+        assertThat(Arrays.copyOf(values, 5))
+                .containsExactly(0.039854184f, -0.021244954f, 0.011917818f, 0.030905223f, -0.011032343f);
+        assertThat(Arrays.hashCode(values)).isEqualTo(-462170944);
     }
 
     @Test
