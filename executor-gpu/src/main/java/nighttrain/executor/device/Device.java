@@ -1,6 +1,8 @@
 package nighttrain.executor.device;
 
 import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
 import nighttrain.executor.device.Ops.KvPages;
 import nighttrain.executor.step.Batch;
 import nighttrain.io.spec.KvFormat;
@@ -85,6 +87,14 @@ public interface Device extends AutoCloseable {
     /** Weights with a bias, {@code [tracks, outputs]}, in the numbers that the device computes in. */
     default Matrix matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows, float[] bias) {
         return matrix(role, tracks, outputs, inputs, rows, Optional.of(bias), WeightFormat.PLAIN);
+    }
+
+    /**
+     * Loads what {@code steps} computes with. Where that takes time, weights are still on their way when {@code loading} returns, and what
+     * the steps need is prepared meanwhile: they are told to run, but nothing of them is computed. All weights are there in the end.
+     */
+    default <T> T load(Supplier<T> loading, Consumer<T> steps) {
+        return loading.get();
     }
 
     /**

@@ -133,7 +133,9 @@ public final class RankGroup implements AutoCloseable {
 
         CompletableFuture<StepRunner> load(Checkpoint checkpoint, StepLimits limits, CacheLayout layout) {
             return submit(() -> {
-                runner = new StepRunner(Decoder.load(checkpoint, device, limits, layout), device.recorder());
+                Decoder decoder =
+                        device.load(() -> Decoder.load(checkpoint, device, limits, layout), StepRunner::rehearse);
+                runner = new StepRunner(decoder, device.recorder());
                 runner.warmUp();
                 return runner;
             });

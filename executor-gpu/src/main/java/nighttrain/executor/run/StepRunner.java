@@ -66,15 +66,27 @@ final class StepRunner {
     /** Runs the largest steps once, on the scratch pages, so that no request waits for compilers and choices. */
     void warmUp() {
         if (recorder.isPresent()) {
-            StepLimits limits = decoder.limits();
-            int longest = Math.min(limits.maxTokens(), limits.maxModelLen() - 1);
-            launch(scratch(Math.max(1, Math.min(limits.maxTokens() / longest, limits.maxSequences())), longest))
-                    .await();
-            launch(scratch(limits.maxSequences(), 1)).await();
+            largest(decoder).forEach(batch -> launch(batch).await());
         }
     }
 
-    private Batch scratch(int sequences, int length) {
+    /** Enqueues the same steps, without graphs, for a device that prepares what they need. */
+    static void rehearse(Decoder decoder) {
+        for (Batch batch : largest(decoder)) {
+            decoder.begin(batch);
+            decoder.enqueue(batch.size(), batch.outputRows().length);
+            decoder.end().await();
+        }
+    }
+
+    private static List<Batch> largest(Decoder decoder) {
+        StepLimits limits = decoder.limits();
+        int longest = Math.min(limits.maxTokens(), limits.maxModelLen() - 1);
+        int sequences = Math.max(1, Math.min(limits.maxTokens() / longest, limits.maxSequences()));
+        return List.of(scratch(decoder, sequences, longest), scratch(decoder, limits.maxSequences(), 1));
+    }
+
+    private static Batch scratch(Decoder decoder, int sequences, int length) {
         int[][] pages = new int[decoder.scratchPages().length]
                 [PagedKv.pagesFor(length, decoder.layout().pageTokens())];
         for (int group = 0; group < pages.length; group++) {

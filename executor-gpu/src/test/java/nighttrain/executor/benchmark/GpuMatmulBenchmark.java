@@ -68,10 +68,10 @@ class GpuMatmulBenchmark {
                 NativeLibraries.load("nvrtc", Nvrtc.class), context.architecture(), CubinCache.ofUser()));
         Fp8Operands fp8 = new Fp8Operands(modules, streams, memory);
         CublasLt lt = NativeLibraries.load("cublasLt", CublasLt.class);
-        Matmuls cublas =
-                new Matmuls(lt, streams, memory, fp8, new FewRows(context, modules, streams, false), MOST_ROWS, false);
+        Matmuls cublas = new Matmuls(
+                lt, modules, streams, memory, fp8, new FewRows(context, modules, streams, false), MOST_ROWS, false);
         FewRows fewRows = new FewRows(context, modules, streams, true);
-        Matmuls ours = new Matmuls(lt, streams, memory, fp8, fewRows, MOST_ROWS, false);
+        Matmuls ours = new Matmuls(lt, modules, streams, memory, fp8, fewRows, MOST_ROWS, false);
         FusedSwiGlu fused = new FusedSwiGlu(context, modules, streams, true);
         weights = numbers(WEIGHT_BYTES, 0.02f);
         x = numbers((long) MOST_ROWS * WIDEST * CudaTensor.BF16, 1);

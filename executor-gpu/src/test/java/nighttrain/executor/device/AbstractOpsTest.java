@@ -1,17 +1,22 @@
 package nighttrain.executor.device;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
 import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.step.SampleRequest;
+import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.E4m3;
 import nighttrain.io.spec.WeightFormat;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Every verb but attention and samples against float64: odd sizes, random inputs, poisoned outputs. */
 public abstract class AbstractOpsTest extends OneDevice {
@@ -343,6 +348,54 @@ public abstract class AbstractOpsTest extends OneDevice {
         ops.linearSiluMul(out, poisoned(tracks, rows, 2 * cols), holding(x, tracks, rows, inputs), matrix);
         double[] gateUp = Formulas.linear(x, weights, new float[tracks * 2 * cols], tracks, rows, inputs, 2 * cols);
         closeness.check("linearSiluMul", Formulas.siluMul(gateUp, cols), device.read(out), cols);
+    }
+
+    /** Rows that are slow to read are still missing when the matrix is made. */
+    @ParameterizedTest
+    @EnumSource(WeightFormat.class)
+    void aLoadReturnsWhenAllWeightsAreThereAndItsStepsComputeNothing(WeightFormat format) {
+        int inputs = 64;
+        int outputs = 48;
+        float[] x = noise.normal(7 * inputs);
+        float[] weights = noise.normal(outputs * inputs);
+        Tensor in = holding(x, 1, 7, inputs);
+        Tensor untouched = poisoned(1, 7, outputs);
+        Matrix.Rows slow = slow(Tensors.rows(weights, outputs, inputs));
+        Matrix matrix = device.load(
+                () -> device.matrix("late", 1, outputs, inputs, slow, Optional.empty(), format),
+                early -> ops.linear(untouched, in, early));
+        assertThat(device.read(untouched)).containsOnly(Float.NaN);
+        Tensor out = poisoned(1, 7, outputs);
+        ops.linear(out, in, matrix);
+        Matrix atOnce = device.matrix(
+                "at once", 1, outputs, inputs, Tensors.rows(weights, outputs, inputs), Optional.empty(), format);
+        Tensor expected = poisoned(1, 7, outputs);
+        ops.linear(expected, in, atOnce);
+        assertThat(device.read(out)).isEqualTo(device.read(expected));
+    }
+
+    @Test
+    void aLoadFailsAsItsRowsDoAndOthersSucceed() {
+        Matrix.Rows bad = (track, output, target) -> {
+            throw UserError.of("no such row", output, "a test has none");
+        };
+        assertThatThrownBy(() -> device.load(() -> device.matrix("bad", 1, 48, 64, bad), early -> {}))
+                .isInstanceOf(UserError.class);
+        assertThatThrownBy(() -> device.load(
+                        () -> {
+                            device.matrix("slow", 1, 48, 64, slow(Tensors.rows(new float[48 * 64], 48, 64)));
+                            throw new IllegalStateException("no such tensor");
+                        },
+                        early -> {}))
+                .hasMessage("no such tensor");
+        aLoadReturnsWhenAllWeightsAreThereAndItsStepsComputeNothing(WeightFormat.PLAIN);
+    }
+
+    private static Matrix.Rows slow(Matrix.Rows rows) {
+        return (track, output, target) -> {
+            LockSupport.parkNanos(1_000_000);
+            rows.read(track, output, target);
+        };
     }
 
     @ParameterizedTest

@@ -12,6 +12,7 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.TensorSpec;
+import nighttrain.io.spec.TensorSpec.Fill;
 
 /** Random weights in the shape of a config, for comparing speeds without a checkpoint. */
 final class DummyCheckpoint implements Checkpoint {
@@ -89,9 +90,10 @@ final class DummyCheckpoint implements Checkpoint {
                 case ONE -> Arrays.fill(target, targetOffset, targetOffset + count, 1);
                 case ZERO -> Arrays.fill(target, targetOffset, targetOffset + count, 0);
                 case NORMAL -> {
-                    short[] draws = draws(from, count);
-                    for (int i = 0; i < count; i++) {
-                        target[targetOffset + i] = NormalQuantiles.VALUES[draws[i] & 0xffff];
+                    long bits = bits(from);
+                    for (int i = 0; i < count; i++, bits >>>= 16) {
+                        bits = isFirst(from + i) ? bits(from + i) : bits;
+                        target[targetOffset + i] = NormalQuantiles.VALUES[(int) bits & 0xffff];
                     }
                 }
             }
@@ -100,40 +102,25 @@ final class DummyCheckpoint implements Checkpoint {
         @Override
         public void copyAsBfloat16(long from, ShortBuffer target, int count) {
             Objects.checkFromIndexSize(from, (long) count, size());
-            short[] values = new short[count];
-            switch (spec.fill()) {
-                case ONE -> Arrays.fill(values, Bfloat16.of(1));
-                case ZERO -> {}
-                case NORMAL -> {
-                    values = draws(from, count);
-                    for (int i = 0; i < count; i++) {
-                        values[i] = NormalQuantiles.BFLOAT16[values[i] & 0xffff];
-                    }
-                }
+            if (spec.fill() != Fill.NORMAL) {
+                CheckpointTensor.super.copyAsBfloat16(from, target, count);
+                return;
             }
-            target.put(values);
+            long bits = bits(from);
+            for (int i = 0; i < count; i++, bits >>>= 16) {
+                bits = isFirst(from + i) ? bits(from + i) : bits;
+                target.put(NormalQuantiles.BFLOAT16[(int) bits & 0xffff]);
+            }
         }
 
-        /** 16 random bits for each element. */
-        private short[] draws(long from, int count) {
-            short[] draws = new short[count];
-            int i = 0;
-            while (i < count) {
-                long index = from + i;
-                int lane = (int) (index & 3);
-                // One hash serves four neighbours.
-                long bits = mix(seed + (index >>> 2) * 0x9e3779b97f4a7c15L) >>> (lane << 4);
-                if (lane == 0 && count - i >= 4) {
-                    draws[i] = (short) bits;
-                    draws[i + 1] = (short) (bits >>> 16);
-                    draws[i + 2] = (short) (bits >>> 32);
-                    draws[i + 3] = (short) (bits >>> 48);
-                    i += 4;
-                } else {
-                    draws[i++] = (short) bits;
-                }
-            }
-            return draws;
+        /** One hash serves four neighbours, 16 bits each. */
+        private static boolean isFirst(long index) {
+            return (index & 3) == 0;
+        }
+
+        /** The bits of an element, the lowest, and of its neighbours after it. */
+        private long bits(long index) {
+            return mix(seed + (index >>> 2) * 0x9e3779b97f4a7c15L) >>> ((index & 3) << 4);
         }
 
         // Finaliser of SplitMix64 (Steele, Lea, Flood 2014).

@@ -1,6 +1,8 @@
 package nighttrain.executor.device.cuda;
 
 import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
 import jcuda.CudaException;
 import jcuda.driver.JCudaDriver;
 import nighttrain.executor.cache.CacheLayout;
@@ -87,11 +89,12 @@ final class CudaDevice implements Device {
         this.maxTokens = limits.maxTokens();
         this.fp8 = new Fp8Operands(modules, streams, memory);
         FewRows fewRows = new FewRows(context, modules, streams, !options.deterministic());
-        this.matmuls = new Matmuls(cublasLt, streams, memory, fp8, fewRows, maxTokens, options.deterministic());
+        this.matmuls =
+                new Matmuls(cublasLt, modules, streams, memory, fp8, fewRows, maxTokens, options.deterministic());
         CudaNorms norms = new CudaNorms(modules, streams, fp8);
         this.communicator = new CudaCommunicator(rank, peers, modules, streams, memory, norms, options.skipAllReduce());
         this.recorder = new CudaGraphRecorder(streams);
-        this.upload = new WeightUpload(streams, memory);
+        this.upload = new WeightUpload(context, streams, memory);
         SampleResults results = new SampleResults(limits.maxSamples(), peers.ranks(), memory);
         StepInputs inputs = new StepInputs(limits, layout, memory, modules, results);
         CudaAttention attention = new CudaAttention(
@@ -250,8 +253,8 @@ final class CudaDevice implements Device {
 
     private CudaMatrix fp8Matrix(String role, int tracks, int outputs, int inputs, Matrix.Rows rows) {
         DevicePointer base = memory.allocate(role, (long) tracks * outputs * inputs);
-        float[] values = upload.runE4m3(base, tracks, outputs, inputs, rows);
-        CudaTensor scales = (CudaTensor) constant(role + ", scales", tracks, 1, outputs, values);
+        DevicePointer scales = memory.allocate(role + ", scales", (long) tracks * outputs * Float.BYTES);
+        upload.runE4m3(base, scales, tracks, outputs, inputs, rows);
         return new CudaMatrix(tracks, outputs, inputs, WeightFormat.FP8, base.address(), scales.address(), 0, 0);
     }
 
@@ -276,6 +279,15 @@ final class CudaDevice implements Device {
         HostCopies.writeRounded(biases, bias);
         CudaTensor exact = (CudaTensor) constant(role + ", bias", matrix.tracks(), 1, matrix.outputs(), bias);
         return matrix.withBias(biases.address(), exact.address());
+    }
+
+    @Override
+    public <T> T load(Supplier<T> loading, Consumer<T> steps) {
+        return upload.behind(() -> {
+            T loaded = loading.get();
+            modules.rehearse(() -> steps.accept(loaded));
+            return loaded;
+        });
     }
 
     @Override

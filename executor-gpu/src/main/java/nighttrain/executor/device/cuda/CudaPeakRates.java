@@ -35,6 +35,7 @@ final class CudaPeakRates implements AutoCloseable {
         KernelModules modules = new KernelModules(libraries.compiler(context.architecture()));
         this.matmuls = new Matmuls(
                 libraries.cublasLt(),
+                modules,
                 streams,
                 memory,
                 new Fp8Operands(modules, streams, memory),

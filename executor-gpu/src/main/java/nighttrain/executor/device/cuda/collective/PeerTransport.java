@@ -95,10 +95,11 @@ public final class PeerTransport implements Transport {
     }
 
     private boolean isTwoShot(CudaTensor out, CudaTensor in, float scale) {
-        return threshold.isReached(
-                in.trackBytes(),
-                capacity(in),
-                (kernel, bytes) -> launch(kernel, out, in, scale, (int) (bytes / CudaTensor.VECTOR_BYTES)));
+        return !modules.isRehearsal() // which has nothing to measure; both sums are compiled together
+                && threshold.isReached(
+                        in.trackBytes(),
+                        capacity(in),
+                        (kernel, bytes) -> launch(kernel, out, in, scale, (int) (bytes / CudaTensor.VECTOR_BYTES)));
     }
 
     private Streams.Launch launch(String name, CudaTensor out, CudaTensor in, float scale, int vectors) {

@@ -29,9 +29,14 @@ public final class Kernel {
         this.launch = new Launch(waits);
     }
 
+    /** A kernel that is being compiled: nothing launches it yet. */
+    static Kernel notYet(String name) {
+        return new Kernel(name, null, null, false);
+    }
+
     /** Allows more dynamic shared memory than the 48 KiB that every kernel may use. */
     public Kernel withSharedBytes(int bytes) {
-        if (bytes > sharedBytes) {
+        if (function != null && bytes > sharedBytes) {
             JCudaDriver.cuFuncSetAttribute(
                     function, CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, bytes);
             sharedBytes = bytes;
@@ -48,7 +53,7 @@ public final class Kernel {
 
     /** Enqueues one run; arguments in the kernel's order: {@code Long} for pointers and 64-bit, int, float, {@link Struct}. */
     public void launch(Stream stream, Grid grid, Object... arguments) {
-        if (grid.x == 0 || grid.y == 0 || grid.z == 0) {
+        if (function == null || grid.x == 0 || grid.y == 0 || grid.z == 0) {
             return;
         }
         launch.fill(stream, grid, arguments);

@@ -16,10 +16,16 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
-/** Compiles kernels for one GPU architecture, each once for all ranks, and caches them on disk. */
+/** Compiles kernels for one GPU architecture, each once for all ranks and on a thread of its own, and caches them on disk. */
 public final class KernelCompiler {
     /** Hopper. */
     private static final int FIRST_WAITING = 90;
@@ -27,12 +33,27 @@ public final class KernelCompiler {
     private final Nvrtc nvrtc;
     private final String architecture;
     private final CubinCache cache;
-    private final Map<KernelSource, byte[]> compiled = new ConcurrentHashMap<>();
+    private final Map<KernelSource, CompletableFuture<byte[]>> compiled = new ConcurrentHashMap<>();
+    private final Executor threads;
 
     public KernelCompiler(Nvrtc nvrtc, String architecture, CubinCache cache) {
         this.nvrtc = nvrtc;
         this.architecture = architecture;
         this.cache = cache;
+        this.threads = threads();
+    }
+
+    /** As many as processors, since compilers share nothing. They end when they have nothing to do. */
+    private static Executor threads() {
+        int processors = Runtime.getRuntime().availableProcessors();
+        ThreadPoolExecutor threads = new ThreadPoolExecutor(
+                processors, processors, 1, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), task -> {
+                    Thread thread = new Thread(task, "nighttrain-compiler");
+                    thread.setDaemon(true);
+                    return thread;
+                });
+        threads.allowCoreThreadTimeOut(true);
+        return threads;
     }
 
     /** Whether kernels for this architecture can wait for those ahead of them (launch.cuh). */
@@ -42,7 +63,17 @@ public final class KernelCompiler {
 
     /** The machine code of a kernel file, from the cache or compiled. */
     byte[] cubin(KernelSource source) {
-        return compiled.computeIfAbsent(source, this::cachedOrCompiled);
+        try {
+            return start(source).join();
+        } catch (CompletionException e) {
+            throw e.getCause() instanceof RuntimeException failure ? failure : e;
+        }
+    }
+
+    /** What {@link #cubin} returns, soon. */
+    CompletableFuture<byte[]> start(KernelSource source) {
+        return compiled.computeIfAbsent(
+                source, it -> CompletableFuture.supplyAsync(() -> cachedOrCompiled(it), threads));
     }
 
     private byte[] cachedOrCompiled(KernelSource source) {

@@ -12,14 +12,35 @@ public final class KernelModules implements AutoCloseable {
     private final Map<KernelSource, CUmodule> modules = new HashMap<>();
     private final Map<Key, Kernel> kernels = new HashMap<>();
 
+    private boolean rehearsal;
+
     private record Key(String name, KernelSource source) {}
 
     public KernelModules(KernelCompiler compiler) {
         this.compiler = compiler;
     }
 
+    /** Starts to compile all that {@code work} launches, many files at a time; none of it runs. */
+    public void rehearse(Runnable work) {
+        rehearsal = true;
+        try {
+            work.run();
+        } finally {
+            rehearsal = false;
+        }
+    }
+
+    /** Whether nothing runs now, so that nothing can be measured. */
+    public boolean isRehearsal() {
+        return rehearsal;
+    }
+
     /** The function {@code name} of a kernel file. */
     public Kernel get(String name, KernelSource source) {
+        if (rehearsal) {
+            compiler.start(source);
+            return Kernel.notYet(name);
+        }
         return kernels.computeIfAbsent(new Key(name, source), this::find);
     }
 

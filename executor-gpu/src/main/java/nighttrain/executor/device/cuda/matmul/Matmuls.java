@@ -4,10 +4,12 @@ import com.sun.jna.Pointer;
 import com.sun.jna.ptr.PointerByReference;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.GpuTimer;
 import nighttrain.executor.device.cuda.driver.Streams;
 import nighttrain.executor.device.cuda.driver.Streams.Stream;
+import nighttrain.executor.device.cuda.kernel.KernelModules;
 import nighttrain.executor.device.cuda.matmul.MatmulPlan.Operands;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.io.spec.WeightFormat;
@@ -37,16 +39,19 @@ public final class Matmuls implements AutoCloseable {
     private final boolean deterministic;
     private final Fp8Operands fp8;
     private final FewRows fewRows;
+    private final KernelModules modules;
     private final Map<MatmulPlan.Shape, MatmulPlan> plans = new HashMap<>();
 
     public Matmuls(
             CublasLt lt,
+            KernelModules modules,
             Streams streams,
             DeviceMemory memory,
             Fp8Operands fp8,
             FewRows fewRows,
             int largestStep,
             boolean deterministic) {
+        this.modules = modules;
         this.fp8 = fp8;
         this.fewRows = fewRows;
         this.deterministic = deterministic;
@@ -74,11 +79,16 @@ public final class Matmuls implements AutoCloseable {
             fewRows.run(out, matrix.format() == WeightFormat.FP8 ? Rows.of(x, fp8.quantized(x)) : Rows.of(x), matrix);
             return;
         }
+        Optional<Fp8Operands.Operand> codes =
+                matrix.format() == WeightFormat.FP8 ? Optional.of(fp8.quantized(x)) : Optional.empty();
+        if (modules.isRehearsal()) { // whose timings would choose at random
+            return;
+        }
         Stream stream = streams.main();
         int rows = Math.min(padded(x.rows()), Math.min(x.capacityRows(), out.capacityRows()));
         int piece = deterministic ? DETERMINISTIC_ROWS : rows;
-        if (matrix.format() == WeightFormat.FP8) {
-            runFp8(out, x, matrix, rows, piece, stream);
+        if (codes.isPresent()) {
+            runFp8(out, x, codes.get(), matrix, rows, piece, stream);
             return;
         }
         MatmulPlan plan = plan(piece, out, x, matrix, new Operands(out.address(), x.address(), 0, matrix), stream);
@@ -88,8 +98,14 @@ public final class Matmuls implements AutoCloseable {
     }
 
     /** One matmul a track, since scales are not strided. */
-    private void runFp8(CudaTensor out, CudaTensor x, CudaMatrix matrix, int rows, int piece, Stream stream) {
-        Fp8Operands.Operand operand = fp8.quantized(x);
+    private void runFp8(
+            CudaTensor out,
+            CudaTensor x,
+            Fp8Operands.Operand operand,
+            CudaMatrix matrix,
+            int rows,
+            int piece,
+            Stream stream) {
         for (int track = 0; track < matrix.tracks(); track++) {
             CudaMatrix weights = matrix.track(track);
             CudaTensor to = out.track(track);

@@ -2,11 +2,20 @@ package nighttrain.executor.device.cuda.tensor;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Optional;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
 import jcuda.driver.JCudaDriver;
 import nighttrain.executor.device.Matrix;
+import nighttrain.executor.device.cuda.driver.CudaContext;
 import nighttrain.executor.device.cuda.driver.DeviceMemory;
 import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
 import nighttrain.executor.device.cuda.driver.Streams;
@@ -18,12 +27,18 @@ public final class WeightUpload {
     private static final int BUFFERS = 3;
     private static final int BUFFER_BYTES = 32 << 20;
 
+    /** To fill one buffer, from a file that is far away. */
+    private static final int MOST_SECONDS = 60;
+
+    private final CudaContext context;
     private final Streams streams;
     private final DeviceMemory.Pinned[] buffers = new DeviceMemory.Pinned[BUFFERS];
     private final CUevent[] travelled = new CUevent[BUFFERS];
     private int next;
+    private volatile Optional<Behind> behind = Optional.empty();
 
-    public WeightUpload(Streams streams, DeviceMemory memory) {
+    public WeightUpload(CudaContext context, Streams streams, DeviceMemory memory) {
+        this.context = context;
         this.streams = streams;
         for (int i = 0; i < BUFFERS; i++) {
             buffers[i] = memory.pinned(BUFFER_BYTES);
@@ -34,22 +49,83 @@ public final class WeightUpload {
 
     /** Fills {@code target} with {@code [tracks, outputs, inputs]} values as bf16. */
     public void run(DevicePointer target, int tracks, int outputs, int inputs, Matrix.Rows rows) {
-        run(
+        run(() -> send(
                 target,
                 tracks * outputs,
                 inputs * CudaTensor.BF16,
-                (row, to) -> rows.readBfloat16(row / outputs, row % outputs, inputs, to.asShortBuffer()));
+                (row, to) -> rows.readBfloat16(row / outputs, row % outputs, inputs, to.asShortBuffer())));
     }
 
-    /** Fills {@code target} with the values as e4m3, and returns their scales, {@code [tracks, outputs]}. */
-    public float[] runE4m3(DevicePointer target, int tracks, int outputs, int inputs, Matrix.Rows rows) {
-        float[] scales = new float[Math.multiplyExact(tracks, outputs)];
-        run(
-                target,
-                scales.length,
-                inputs,
-                (row, to) -> scales[row] = rows.readE4m3(row / outputs, row % outputs, inputs, to));
-        return scales;
+    /** Fills {@code target} with the values as e4m3, and {@code scales} with what they are times, {@code [tracks, outputs]}. */
+    public void runE4m3(
+            DevicePointer target, DevicePointer scales, int tracks, int outputs, int inputs, Matrix.Rows rows) {
+        float[] values = new float[Math.multiplyExact(tracks, outputs)];
+        run(() -> {
+            send(
+                    target,
+                    values.length,
+                    inputs,
+                    (row, to) -> values[row] = rows.readE4m3(row / outputs, row % outputs, inputs, to));
+            HostCopies.write(scales, values);
+        });
+    }
+
+    /** Does {@code work}, behind which weights are uploaded that it asks for; returns when all are under way. */
+    public <T> T behind(Supplier<T> work) {
+        Behind thread = new Behind();
+        behind = Optional.of(thread);
+        try {
+            T done = work.get();
+            thread.finish();
+            return done;
+        } finally {
+            thread.stop();
+            behind = Optional.empty();
+        }
+    }
+
+    private void run(Runnable upload) {
+        behind.ifPresentOrElse(thread -> thread.add(upload), upload);
+    }
+
+    /** The thread that uploads weights while their owner does other work. */
+    private final class Behind {
+        private final ExecutorService thread = Executors.newSingleThreadExecutor(task -> {
+            Thread one = new Thread(task, Thread.currentThread().getName() + "-weights");
+            one.setDaemon(true);
+            return one;
+        });
+        private volatile boolean stopped;
+        private CompletableFuture<Void> all = CompletableFuture.runAsync(context::makeCurrent, thread);
+
+        void add(Runnable upload) {
+            all = all.thenRunAsync(upload, thread);
+        }
+
+        void check() {
+            if (stopped) {
+                throw new CancellationException("loading has failed");
+            }
+        }
+
+        void finish() {
+            try {
+                all.join();
+            } catch (CompletionException e) {
+                throw e.getCause() instanceof RuntimeException failure ? failure : e;
+            }
+        }
+
+        /** After a failure, nothing may write to memory that is about to be freed. */
+        void stop() {
+            stopped = true;
+            thread.shutdown();
+            try {
+                thread.awaitTermination(MOST_SECONDS, TimeUnit.SECONDS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
     }
 
     /** Writes a row's bytes. */
@@ -58,7 +134,7 @@ public final class WeightUpload {
         void write(int row, ByteBuffer to);
     }
 
-    private void run(DevicePointer target, int all, int rowBytes, RowBytes rows) {
+    private void send(DevicePointer target, int all, int rowBytes, RowBytes rows) {
         int rowsPerBuffer = BUFFER_BYTES / rowBytes;
         if (rowsPerBuffer == 0) {
             throw new IllegalArgumentException(
@@ -66,6 +142,7 @@ public final class WeightUpload {
         }
         for (int from = 0; from < all; from += rowsPerBuffer) {
             int count = Math.min(rowsPerBuffer, all - from);
+            behind.ifPresent(Behind::check);
             JCudaDriver.cuEventSynchronize(travelled[next]);
             fill(buffers[next].view(), from, count, rowBytes, rows);
             JCudaDriver.cuMemcpyHtoDAsync(
