@@ -1,11 +1,7 @@
 // A norm of one row by one block, as norm.cu says; a row stays in registers between its two passes.
 // Compile-time: VECTOR, COLS, THREADS, LAYER, QUANTIZE.
 #pragma once
-#include "fp8.cuh"
-#include "rows.cuh"
-
-constexpr int VECTORS = COLS / VECTOR;
-constexpr int PER_THREAD = (VECTORS + THREADS - 1) / THREADS;
+#include "quantize.cuh"
 
 // As many weights as a vector has elements, loaded 16 bytes at a time.
 struct __align__(VECTOR == 8 ? 16 : 4) Floats {
@@ -103,18 +99,6 @@ __device__ __forceinline__ void norm_row(const Normed& n, const Weights& w, int 
         store(out, v, row[k]);
     }
 #if QUANTIZE
-    __shared__ float partial_most[32];
-    most = block_max(most, partial_most);
-    const long long row_at = (long long)blockIdx.y * n.capacity_rows + r;
-    if (threadIdx.x == 0) n.scales[row_at] = fp8_scale(most);
-    float factor = fp8_factor(most);
-#pragma unroll
-    for (int k = 0; k < PER_THREAD; k++) {
-        int v = k * THREADS + threadIdx.x;
-        if (v >= VECTORS) break;
-        float values[VECTOR];
-        for (int i = 0; i < VECTOR; i++) values[i] = to_float(row[k].at[i]);
-        reinterpret_cast<uint2*>(n.codes + row_at * COLS)[v] = to_e4m3(values, factor);
-    }
+    write_codes(n.codes, n.scales, n.capacity_rows, r, row, most);
 #endif
 }

@@ -1,34 +1,14 @@
-// Rows in 8 bits: scale = max|x| / 448, code = e4m3(x * (448 / max|x|)), nearest even; a row of zeros has the scale 0.
+// Rows in 8 bits, as quantize.cuh says.
 // Grid: (rows, tracks); a row stays in registers between its two passes. Bytes per row: x read, a byte an element written.
 // silu_mul_quantize_rows: out = silu(gate) * up of rows that hold gate and up side by side, in bf16 and in 8 bits.
 // Compile-time: COLS, a multiple of 8; THREADS.
 #define VECTOR 8
-#include "fp8.cuh"
 #include "launch.cuh"
-#include "rows.cuh"
-
-constexpr int VECTORS = COLS / VECTOR;
-constexpr int PER_THREAD = (VECTORS + THREADS - 1) / THREADS;
+#include "quantize.cuh"
 
 __device__ __forceinline__ float largest(const Vector& v, float most) {
     for (int i = 0; i < VECTOR; i++) most = fmaxf(most, fabsf(to_float(v.at[i])));
     return most;
-}
-
-__device__ __forceinline__ void write_codes(
-        unsigned char* codes, float* scales, long long row_at, const Vector (&row)[PER_THREAD], float most) {
-    __shared__ float partial[32];
-    most = block_max(most, partial);
-    float factor = fp8_factor(most);
-    if (threadIdx.x == 0) scales[row_at] = fp8_scale(most);
-#pragma unroll
-    for (int k = 0; k < PER_THREAD; k++) {
-        int v = k * THREADS + threadIdx.x;
-        if (v >= VECTORS) break;
-        float values[VECTOR];
-        for (int i = 0; i < VECTOR; i++) values[i] = to_float(row[k].at[i]);
-        reinterpret_cast<uint2*>(codes + row_at * COLS)[v] = to_e4m3(values, factor);
-    }
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS) quantize_rows(
@@ -44,7 +24,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) quantize_rows(
         row[k] = load(from, v);
         most = largest(row[k], most);
     }
-    write_codes(codes, scales, (long long)blockIdx.y * capacity_rows + blockIdx.x, row, most);
+    write_codes(codes, scales, capacity_rows, blockIdx.x, row, most);
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS) silu_mul_quantize_rows(
@@ -67,5 +47,5 @@ extern "C" __global__ void __launch_bounds__(THREADS) silu_mul_quantize_rows(
         store(to, v, row[k]);
         most = largest(row[k], most);
     }
-    write_codes(codes, scales, (long long)blockIdx.y * capacity_rows + blockIdx.x, row, most);
+    write_codes(codes, scales, capacity_rows, blockIdx.x, row, most);
 }

@@ -22,6 +22,7 @@ public record KernelSource(String file, Map<String, Integer> defines) {
             "bf16.cuh",
             "fp8.cuh",
             "rows.cuh",
+            "quantize.cuh",
             "norm.cuh",
             "sums.cuh",
             "clock.cuh",
