@@ -69,7 +69,7 @@ extern "C" __global__ void __launch_bounds__(PARTS * 32) linear_factors(const Ga
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const int sequence = chunks[blockIdx.x].x, begin = g.query_starts[sequence] + chunks[blockIdx.x].y * CHUNK;
     const int first = begin + warp * PART, count = g.query_starts[sequence + 1] - first; // of the warp
-    const int track = blockIdx.y / g.heads, head = blockIdx.y % g.heads;
+    const int track = blockIdx.y / g.key_heads, head = blockIdx.y % g.key_heads;
     Factors& own = factors[(long long)blockIdx.x * gridDim.y + blockIdx.y];
     const float scale = rsqrtf((float)KEY_DIM);
 
@@ -86,7 +86,7 @@ extern "C" __global__ void __launch_bounds__(PARTS * 32) linear_factors(const Ga
         for (int t = 0; t < PART; t++) {
             const bool there = column < KEY_DIM && t < count;
             auto pair = [&](const bf16* from, int row) { return there ? *reinterpret_cast<const unsigned*>(from + (t * row + column)) : 0; };
-            const unsigned a = pair(decay, g.heads * KEY_DIM);
+            const unsigned a = pair(decay, g.key_heads * KEY_DIM);
             queries[t] = pair(query, g.qkv_cols);
             keys[t] = pair(key, g.qkv_cols);
             before[t] = there ? make_float2(g.kept(low_float(a)), g.kept(high_float(a))) : make_float2(1, 1);
@@ -187,7 +187,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const int sequence = sequences[blockIdx.z].x, begin = g.query_starts[sequence], end = g.query_starts[sequence + 1];
     const int chunks = (end - begin + CHUNK - 1) / CHUNK;
-    const int track = blockIdx.y / g.heads, head = blockIdx.y % g.heads;
+    const int track = blockIdx.y / g.key_heads, head = blockIdx.y % g.key_heads;
     const unsigned char* own = reinterpret_cast<const unsigned char*>(factors + (long long)sequences[blockIdx.z].y * gridDim.y + blockIdx.y);
     const long long next = (long long)gridDim.y * sizeof(Factors); // bytes from a chunk's factors to the next one's
     const Factors& f = *reinterpret_cast<const Factors*>(shared);
@@ -259,7 +259,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
 #pragma unroll
             for (int r = 0; r < 2; r++) {
                 const unsigned pair = transposed(pack(out[j][2 * r], out[j][2 * r + 1]));
-                if (token + 8 * j < end) *reinterpret_cast<unsigned*>(to + (8 * j * g.heads * VALUE_DIM + 8 * r)) = pair;
+                if (token + 8 * j < end) *reinterpret_cast<unsigned*>(to + (8 * j * g.key_heads * VALUE_DIM + 8 * r)) = pair;
             }
         }
         scale_columns(s, f.kept);

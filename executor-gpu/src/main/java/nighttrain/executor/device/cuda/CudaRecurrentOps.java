@@ -212,6 +212,14 @@ final class CudaRecurrentOps implements RecurrentOps {
                 .longs(of.elements); // an int, and the end of a struct of pointers
     }
 
+    /** As heads.cuh's {@code Heads}. */
+    private Struct heads(CudaTensor out, CudaTensor qkv, CudaTensor gates, States states, int keyHeads) {
+        return put(tensors(out, qkv, gates), states)
+                .pointer(inputs.queryStarts())
+                .integer(qkv.cols())
+                .integer(keyHeads);
+    }
+
     private static Struct put(Struct arguments, Decay decay) {
         return arguments.pointer(address(decay.rate())).pointer(address(decay.bias()));
     }
@@ -254,12 +262,7 @@ final class CudaRecurrentOps implements RecurrentOps {
         CudaTensor to = (CudaTensor) out;
         CudaTensor from = (CudaTensor) qkv;
         CudaTensor gates = (CudaTensor) betaDecay;
-        Struct arguments = put(put(tensors(to, from, gates), states), decay)
-                .pointer(inputs.queryStarts())
-                .integer(from.cols())
-                .integer(shape.keyHeads())
-                .integer(shape.valueHeads())
-                .integer(0); // to the end of a struct of pointers
+        Struct arguments = put(heads(to, from, gates, states, shape.keyHeads()).integer(shape.valueHeads()), decay);
         boolean chunked = !deterministic && DeltaChunks.serves(shape, from.cols());
         ChunkWork work = chunks.orElseThrow();
         if (chunked && work.sequenceCount() > 0) {
@@ -602,10 +605,7 @@ final class CudaRecurrentOps implements RecurrentOps {
         CudaTensor to = (CudaTensor) out;
         CudaTensor from = (CudaTensor) qkv;
         CudaTensor by = (CudaTensor) decays;
-        Struct arguments = put(tensors(to, from, by), states)
-                .pointer(inputs.queryStarts())
-                .integer(from.cols())
-                .integer(shape.heads())
+        Struct arguments = heads(to, from, by, states, shape.heads())
                 .number(shape.divisor())
                 .number(shape.least());
         boolean chunked = !deterministic && LinearChunks.serves(shape, from.cols());

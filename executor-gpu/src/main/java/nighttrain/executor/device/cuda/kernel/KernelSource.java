@@ -36,6 +36,7 @@ public record KernelSource(String file, Map<String, Integer> defines) {
             "hopper.cuh",
             "recurrent.cuh",
             "selective_scan.cuh",
+            "heads.cuh",
             "gated_delta.cuh",
             "chunks.cuh",
             "gated_delta_chunks.cuh",
