@@ -208,7 +208,7 @@ final class CudaExperts implements ExpertOps, AutoCloseable {
             alpha = (float) clamped.alpha();
             limit = (float) clamped.limit();
         }
-        int vectors = Math.multiplyExact(to.rows(), to.cols() / vector(to.cols()));
+        int vectors = Math.multiplyExact(to.rows(), to.cols() / CudaTensor.vector(to.cols()));
         launching()
                 .get("activate", source(to.cols(), activation, from.cols() > to.cols()))
                 .launch(
@@ -288,11 +288,8 @@ final class CudaExperts implements ExpertOps, AutoCloseable {
                 }
                 : CLAMPED;
         return new KernelSource(
-                "experts.cu", Map.of("VECTOR", vector(cols), "ACTIVATION", function, "GATED", gated ? 1 : 0));
-    }
-
-    private static int vector(int cols) {
-        return cols % CudaTensor.VECTOR == 0 ? CudaTensor.VECTOR : 1;
+                "experts.cu",
+                Map.of("VECTOR", CudaTensor.vector(cols), "ACTIVATION", function, "GATED", gated ? 1 : 0));
     }
 
     /** Enqueues the copy that {@link #load} reads. */

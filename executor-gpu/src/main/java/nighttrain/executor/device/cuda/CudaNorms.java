@@ -2,7 +2,6 @@ package nighttrain.executor.device.cuda;
 
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.IntStream;
 import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.device.cuda.collective.NormCall;
 import nighttrain.executor.device.cuda.driver.Streams;
@@ -50,11 +49,8 @@ final class CudaNorms implements NormCall.OfAddition {
     /** In place; {@code firstCol} is the first column that the kernel sees. */
     void normColumns(CudaTensor x, int firstCol, Norm norm) {
         int cols = norm.weight().cols();
-        int vector = IntStream.of(x.cols(), firstCol, cols)
-                .map(CudaTensor::vector)
-                .min()
-                .getAsInt();
         fp8.forget();
+        int vector = CudaTensor.vector(x.cols(), firstCol, cols);
         Map<String, Integer> defines = defines(vector, cols, norm.bias().isPresent(), false);
         launch("norm_rows", call(defines, x, x, x, firstCol, norm, Optional.empty()), x);
     }

@@ -1,5 +1,6 @@
 package nighttrain.executor.device.cuda.tensor;
 
+import java.util.stream.IntStream;
 import jcuda.driver.CUdeviceptr;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
@@ -32,9 +33,9 @@ public record CudaTensor(
     /** Bytes that kernels move at a time where rows need not be told apart; tracks have room for whole vectors. */
     public static final int VECTOR_BYTES = VECTOR * BF16;
 
-    /** Elements of rows of {@code cols} columns that a thread moves at a time. */
-    public static int vector(int cols) {
-        return cols % VECTOR == 0 ? VECTOR : 1;
+    /** Elements of rows that a thread moves at a time where they are cut at these columns. */
+    public static int vector(int... cols) {
+        return IntStream.of(cols).allMatch(count -> count % VECTOR == 0) ? VECTOR : 1;
     }
 
     /** Address of the first element. */
