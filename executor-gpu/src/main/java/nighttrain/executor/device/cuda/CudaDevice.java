@@ -35,6 +35,7 @@ import nighttrain.executor.device.cuda.matmul.FusedSwiGlu;
 import nighttrain.executor.device.cuda.matmul.GroupedMatmul;
 import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul;
 import nighttrain.executor.device.cuda.matmul.Matmuls;
+import nighttrain.executor.device.cuda.recurrent.CudaRecurrentOps;
 import nighttrain.executor.device.cuda.step.SampleResults;
 import nighttrain.executor.device.cuda.step.StepInputs;
 import nighttrain.executor.device.cuda.step.StepTurns;

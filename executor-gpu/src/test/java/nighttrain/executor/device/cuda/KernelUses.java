@@ -11,9 +11,6 @@ import nighttrain.executor.device.RecurrentOps.ScanShape;
 import nighttrain.executor.device.cuda.CudaAttention.CudaKvPages;
 import nighttrain.executor.device.cuda.CudaAttention.DecodeBlock;
 import nighttrain.executor.device.cuda.CudaAttention.PrefillBlock;
-import nighttrain.executor.device.cuda.CudaRecurrentOps.DeltaChunks;
-import nighttrain.executor.device.cuda.CudaRecurrentOps.LinearChunks;
-import nighttrain.executor.device.cuda.CudaRecurrentOps.ScanBlock;
 import nighttrain.executor.device.cuda.collective.CommTimer;
 import nighttrain.executor.device.cuda.collective.PeerTransport;
 import nighttrain.executor.device.cuda.collective.Transport.TrackSum;
@@ -23,6 +20,11 @@ import nighttrain.executor.device.cuda.matmul.Fp8Operands;
 import nighttrain.executor.device.cuda.matmul.FusedSwiGlu;
 import nighttrain.executor.device.cuda.matmul.GroupedMatmul.TileRows;
 import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul.Tiling;
+import nighttrain.executor.device.cuda.recurrent.CudaRecurrentOps;
+import nighttrain.executor.device.cuda.recurrent.CudaStates;
+import nighttrain.executor.device.cuda.recurrent.GatedDelta;
+import nighttrain.executor.device.cuda.recurrent.GatedLinear;
+import nighttrain.executor.device.cuda.recurrent.SelectiveScan;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.GatedDeltaNet;
 import nighttrain.io.spec.GatedLinearAttention;
@@ -146,7 +148,7 @@ final class KernelUses {
     private static Stream<KernelSource> ofBothStates(KernelSource source) {
         boolean onStates = Stream.of("convolve", "gated_delta", "gated_linear", "selective_scan")
                 .anyMatch(source.file()::startsWith);
-        return onStates ? Stream.of(source, CudaRecurrentOps.ofBf16States(source)) : Stream.of(source);
+        return onStates ? Stream.of(source, CudaStates.ofBf16(source)) : Stream.of(source);
     }
 
     private static Stream<KernelSource> mixer(Mixer mixer, boolean hopper) {
@@ -165,14 +167,9 @@ final class KernelUses {
         }
         if (mixer instanceof GatedLinearAttention linear) {
             LinearShape shape = new LinearShape(linear.heads(), linear.keyDim(), linear.valueDim(), 1, 0);
-            Stream<KernelSource> chunks = LinearChunks.serves(shape, shape.qkvCols() + shape.valueCols())
-                    ? Stream.of(LinearChunks.of(shape).source())
-                    : Stream.empty();
             return Stream.concat(
-                    Stream.of(
-                            new KernelSource("gated_linear.cu", CudaRecurrentOps.linearDefines(shape)),
-                            gates(shape.valueDim(), shape.valueCols())),
-                    chunks);
+                    Stream.of(gates(shape.valueDim(), shape.valueCols())),
+                    GatedLinear.sources(shape, shape.qkvCols() + shape.valueCols()));
         }
         return mixer instanceof Mamba2 mamba ? scan(mamba) : delta((GatedDeltaNet) mixer, hopper);
     }
@@ -181,45 +178,27 @@ final class KernelUses {
         Mamba2.Heads heads = mamba.heads();
         ScanShape shape = new ScanShape(
                 heads.count(), heads.dim(), heads.groups(), heads.stateSize(), 0, Float.POSITIVE_INFINITY);
-        Stream<KernelSource> chunks = ScanBlock.cutsIntoChunks(shape, shape.stepCol() + shape.heads())
-                ? Stream.of(new KernelSource(
-                        "selective_scan_chunks.cu", ScanBlock.ofChunks(shape).defines()))
-                : Stream.empty();
         return Stream.concat(
                 Stream.of(
-                        new KernelSource(
-                                "convolve.cu",
-                                CudaRecurrentOps.convolutionDefines(
-                                        8, mamba.convolution().width())),
-                        new KernelSource(
-                                "selective_scan.cu", ScanBlock.ofTokens(shape).defines()),
+                        CudaRecurrentOps.convolutionSource(
+                                8, mamba.convolution().width()),
                         gates(shape.valueCols() / shape.groups(), shape.valueCols()),
                         gates(shape.valueCols() / 2, shape.valueCols() / 2)), // where two ranks share a group
-                chunks);
+                SelectiveScan.sources(shape, shape.stepCol() + shape.heads()));
     }
 
     private static Stream<KernelSource> delta(GatedDeltaNet net, boolean hopper) {
         GatedDeltaNet.Heads heads = net.heads();
         DeltaShape shape = new DeltaShape(heads.keys(), heads.values(), heads.keyDim(), heads.valueDim());
-        int cols = shape.qkvCols() + shape.valueCols();
-        Stream<KernelSource> chunks = DeltaChunks.serves(shape, cols)
-                ? Stream.of(
-                        DeltaChunks.factors(shape),
-                        DeltaChunks.of(shape, hopper, SMALLEST_SHARED_BYTES).source())
-                : Stream.empty();
         return Stream.concat(
                 Stream.of(
-                        new KernelSource(
-                                "convolve.cu",
-                                CudaRecurrentOps.convolutionDefines(
-                                        8, net.convolution().width())),
-                        new KernelSource("gated_delta.cu", CudaRecurrentOps.deltaDefines(shape, cols)),
+                        CudaRecurrentOps.convolutionSource(8, net.convolution().width()),
                         gates(shape.valueDim(), shape.valueCols())),
-                chunks);
+                GatedDelta.sources(shape, shape.qkvCols() + shape.valueCols(), hopper, SMALLEST_SHARED_BYTES));
     }
 
     private static KernelSource gates(int part, int cols) {
-        return new KernelSource("gates.cu", CudaRecurrentOps.gateDefines(part, cols, cols, 0));
+        return CudaRecurrentOps.gateSource(part, cols, cols, 0);
     }
 
     /** Queries and keys of models that norm all heads at once. */

@@ -49,6 +49,11 @@ public final class Kernel {
         public static Grid of(int x, int y, int threads) {
             return new Grid(x, y, 1, threads, 0);
         }
+
+        /** How many blocks it takes where each has so many of {@code count}. */
+        public static int blocks(int count, int ofBlock) {
+            return (count + ofBlock - 1) / ofBlock;
+        }
     }
 
     /** Enqueues one run; arguments in the kernel's order: {@code Long} for pointers and 64-bit, int, float, {@link Struct}. */

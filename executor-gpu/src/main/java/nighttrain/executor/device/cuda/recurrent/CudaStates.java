@@ -1,0 +1,27 @@
+package nighttrain.executor.device.cuda.recurrent;
+
+import java.util.HashMap;
+import java.util.Map;
+import nighttrain.executor.device.RecurrentOps;
+import nighttrain.executor.device.cuda.kernel.KernelSource;
+import nighttrain.io.spec.StateFormat;
+
+/**
+ * States of one layer on one GPU: {@code [track][slot][elements]}.
+ *
+ * @param trackStride elements of a track
+ */
+public record CudaStates(long address, long trackStride, int tracks, int elements, StateFormat format)
+        implements RecurrentOps.States {
+    /** The build of a kernel on states for such as these. */
+    KernelSource build(KernelSource source) {
+        return format == StateFormat.BF16 ? ofBf16(source) : source;
+    }
+
+    /** The build of a kernel on states for such as are kept in bf16. */
+    public static KernelSource ofBf16(KernelSource source) {
+        Map<String, Integer> defines = new HashMap<>(source.defines());
+        defines.put("BF16_STATES", 1);
+        return new KernelSource(source.file(), defines);
+    }
+}
