@@ -10,7 +10,7 @@ import java.util.function.IntPredicate;
  * kept until its room is needed, the longest unused first.
  */
 final class PagePool {
-    /** In the place of a page that was given back, or never taken: no device may read it. */
+    /** In the place of a page or a slot that was given back, or never taken: no device may read it. */
     static final int NONE = -1;
 
     private final int[] users;

@@ -7,14 +7,11 @@ import java.util.Arrays;
  * has to do with others': the snapshot that it starts from, and the slot for one of it.
  */
 public final class SequenceCache {
-    /** In the place of a slot, where there is none. */
-    public static final int NO_SLOT = -1;
-
     private final PageTable[] tables;
     private final int[][] pages;
-    private int slot = NO_SLOT;
-    private int restoredFrom = NO_SLOT;
-    private int reserved = NO_SLOT;
+    private int slot = PagePool.NONE;
+    private int restoredFrom = PagePool.NONE;
+    private int reserved = PagePool.NONE;
     private int identified;
     private PrefixIndex.Entry prefix;
 
@@ -41,7 +38,7 @@ public final class SequenceCache {
         return pages;
     }
 
-    /** Where its fixed state is; {@link #NO_SLOT} where it has none. */
+    /** Where its fixed state is; {@link PagePool#NONE} where it has none. */
     public int slot() {
         return slot;
     }
@@ -87,9 +84,9 @@ public final class SequenceCache {
         for (PageTable table : tables) {
             table.clear();
         }
-        slot = NO_SLOT;
-        restoredFrom = NO_SLOT;
-        reserved = NO_SLOT;
+        slot = PagePool.NONE;
+        restoredFrom = PagePool.NONE;
+        reserved = PagePool.NONE;
         identify(null, 0);
     }
 

@@ -50,9 +50,9 @@ public final class StateSlots {
         }
         running++;
         cache.takeSlot(pool.take());
-        if (cache.restoredFrom() != SequenceCache.NO_SLOT) {
+        if (cache.restoredFrom() != PagePool.NONE) {
             restored.add(new SlotCopy(cache.restoredFrom(), cache.slot()));
-            cache.restoreFrom(SequenceCache.NO_SLOT);
+            cache.restoreFrom(PagePool.NONE);
         }
     }
 
@@ -68,19 +68,19 @@ public final class StateSlots {
     /** Saves a sequence's state, as the steps planned so far make it, in the slot reserved. */
     void save(SequenceCache cache) {
         saved.add(new SlotCopy(cache.slot(), cache.reserved()));
-        cache.reserve(SequenceCache.NO_SLOT);
+        cache.reserve(PagePool.NONE);
     }
 
     /** Takes back what a sequence has. */
     void release(SequenceCache cache) {
-        if (cache.slot() != SequenceCache.NO_SLOT) {
+        if (cache.slot() != PagePool.NONE) {
             running--;
             pool.leave(cache.slot());
         }
-        if (cache.restoredFrom() != SequenceCache.NO_SLOT) {
+        if (cache.restoredFrom() != PagePool.NONE) {
             pool.leave(cache.restoredFrom());
         }
-        if (cache.reserved() != SequenceCache.NO_SLOT) {
+        if (cache.reserved() != PagePool.NONE) {
             pool.leave(cache.reserved());
         }
     }

@@ -134,7 +134,7 @@ class PageAllocatorTest {
                 .as("pages, but no slot")
                 .isFalse();
         pages.release(first);
-        assertThat(first.slot()).isEqualTo(SequenceCache.NO_SLOT);
+        assertThat(first.slot()).isEqualTo(PagePool.NONE);
         assertThat(pages.hasRoom(pages.newCache(), 2, 2, 0)).isTrue();
         assertThat(pages.slots().available()).isOne();
     }
