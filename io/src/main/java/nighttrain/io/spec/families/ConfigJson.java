@@ -138,8 +138,8 @@ final class ConfigJson {
         return node.get(key).textValue();
     }
 
-    /** A list of strings; empty where the key is missing or null. */
-    Optional<List<String>> texts(String key) {
+    /** A string for each of {@code layers} layers; empty where the key is missing or null. */
+    Optional<List<String>> textPerLayer(String key, int layers) {
         if (!has(key)) {
             return Optional.empty();
         }
@@ -150,7 +150,22 @@ final class ConfigJson {
         if (!node.get(key).isArray()) {
             throw bad(key, "a list of strings");
         }
+        if (texts.size() != layers) {
+            throw UserError.of(
+                    "bad " + key + " in " + file,
+                    texts.size() + " entries",
+                    "one per layer, " + layers + "; correct it");
+        }
         return Optional.of(texts);
+    }
+
+    /** The numbers, from 0, of some of {@code layers} layers; empty where the key is missing or null. */
+    Optional<Set<Integer>> layerNumbers(String key, int layers) {
+        Optional<List<Integer>> numbers = integers(key);
+        if (numbers.stream().flatMap(List::stream).anyMatch(layer -> layer < 0 || layer >= layers)) {
+            throw bad(key, "numbers of layers, from 0 to " + (layers - 1));
+        }
+        return numbers.map(Set::copyOf);
     }
 
     /** A list of integers; empty where the key is missing or null. */

@@ -77,14 +77,7 @@ final class GraniteHybrid {
     /** By layer, whether it is Mamba-2: under the names of published files, and those that transformers 5 writes. */
     private static List<Boolean> recurrent(ConfigJson json, int layers) {
         String key = json.has("layer_types") ? "layer_types" : "layers_block_type";
-        List<String> types = json.texts(key).orElseGet(() -> Collections.nCopies(layers, "mamba"));
-        if (types.size() != layers) {
-            throw UserError.of(
-                    "bad " + key + " in " + json.file(),
-                    types.size() + " entries",
-                    "one per layer, " + layers + "; correct it");
-        }
-        return types.stream()
+        return json.textPerLayer(key, layers).orElseGet(() -> Collections.nCopies(layers, "mamba")).stream()
                 .map(type -> switch (type) {
                     case "mamba", "linear_attention" -> true;
                     case "attention", "full_attention" -> false;

@@ -1,10 +1,10 @@
 package nighttrain.io.spec.families;
 
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import nighttrain.io.UserError;
 import nighttrain.io.spec.Attention;
@@ -89,13 +89,13 @@ record Laneformer(Sizes sizes, int lanes, double epsilon) {
     /** By layer: {@code swa_layers} names those with a window, or the first or last {@code sliding_window_n_layers} have one. */
     private static List<Integer> windows(ConfigJson json, int layers) {
         int window = json.size("sliding_window", 0);
-        Set<Integer> full = new HashSet<>(json.integers("unclamped_layers").orElse(List.of()));
-        Optional<List<Integer>> named = json.integers("swa_layers");
+        Set<Integer> full = json.layerNumbers("unclamped_layers", layers).orElse(Set.of());
+        Optional<Set<Integer>> named = json.layerNumbers("swa_layers", layers);
         int count = json.integer("sliding_window_n_layers", 0);
-        List<Integer> sliding = named.orElseGet(() -> IntStream.range(0, layers)
+        Set<Integer> sliding = named.orElseGet(() -> IntStream.range(0, layers)
                 .filter(layer -> layer < count || layer >= layers + count)
                 .boxed()
-                .toList());
+                .collect(Collectors.toSet()));
         if (window == 0 && !sliding.isEmpty()) {
             throw json.bad(named.isPresent() ? "swa_layers" : "sliding_window_n_layers", "none without sliding_window");
         }

@@ -91,7 +91,7 @@ final class ParallelTrack {
 
     private static FeedForward feedForward(ConfigJson json, Sizes sizes, String layer, int number) {
         Activation activation = json.silu("hidden_act");
-        if (!json.has("num_experts") || !Qwen3Moe.sparse(json).test(number)) {
+        if (!json.has("num_experts") || !Qwen3Moe.sparse(json, sizes.layers()).test(number)) {
             return new LlamaNames(sizes).gatedMlp(layer, activation, json.flag("mlp_bias", false));
         }
         int experts = json.requiredSize("num_experts");

@@ -104,16 +104,10 @@ final class Qwen35 {
     /** By layer, whether it attends to all positions. */
     private static List<Boolean> full(ConfigJson json, int layers) {
         int interval = json.size("full_attention_interval", 4);
-        List<String> types = json.texts("layer_types")
+        List<String> types = json.textPerLayer("layer_types", layers)
                 .orElseGet(() -> IntStream.rangeClosed(1, layers)
                         .mapToObj(layer -> layer % interval == 0 ? FULL : LINEAR)
                         .toList());
-        if (types.size() != layers) {
-            throw UserError.of(
-                    "bad layer_types in " + json.file(),
-                    types.size() + " entries",
-                    "one per layer, " + layers + "; correct it");
-        }
         types.stream()
                 .filter(type -> !type.equals(FULL) && !type.equals(LINEAR))
                 .forEach(type -> {

@@ -29,7 +29,7 @@ final class Qwen3Moe {
         ExpertLayout layout = new ExpertLayout(experts, sizes.hidden(), json.size("moe_intermediate_size", 768));
         int chosen = ExpertLayout.chosen(json, 8, experts);
         boolean renormalized = json.flag("norm_topk_prob", false);
-        IntPredicate sparse = sparse(json);
+        IntPredicate sparse = sparse(json, sizes.layers());
         return Qwen3.model(json, sizes, windows(json, sizes.layers()), layer -> {
             String at = LlamaNames.layer(layer) + "mlp.";
             return sparse.test(layer)
@@ -44,9 +44,9 @@ final class Qwen3Moe {
     }
 
     /** Which layers have experts. */
-    static IntPredicate sparse(ConfigJson json) {
+    static IntPredicate sparse(ConfigJson json, int layers) {
         int step = json.size("decoder_sparse_step", 1);
-        List<Integer> dense = json.integers("mlp_only_layers").orElse(List.of());
+        Set<Integer> dense = json.layerNumbers("mlp_only_layers", layers).orElse(Set.of());
         return layer -> !dense.contains(layer) && (layer + 1) % step == 0;
     }
 

@@ -28,7 +28,7 @@ final class Qwen3Next {
         ExpertLayout layout = new ExpertLayout(experts, sizes.hidden(), json.size("moe_intermediate_size", 512));
         int sharedWidth = json.size("shared_expert_intermediate_size", 512);
         boolean renormalized = json.flag("norm_topk_prob", true);
-        IntPredicate sparse = Qwen3Moe.sparse(json);
+        IntPredicate sparse = Qwen3Moe.sparse(json, sizes.layers());
         return Qwen35.model(json, sizes, DeltaNetLayout::byKeyHead, layer -> {
             String at = LlamaNames.layer(layer) + "mlp.";
             return sparse.test(layer)

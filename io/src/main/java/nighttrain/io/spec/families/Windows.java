@@ -30,15 +30,10 @@ final class Windows {
      * @param wayOut what a sliding layer without a window needs
      */
     static Optional<List<Integer>> ofLayerTypes(ConfigJson json, int layers, int window, String wayOut) {
-        Optional<List<String>> types = json.texts("layer_types");
-        if (types.isPresent() && types.get().size() != layers) {
-            throw UserError.of(
-                    "bad layer_types in " + json.file(),
-                    types.get().size() + " entries",
-                    "one per layer, " + layers + "; correct it");
-        }
-        return types.map(names ->
-                names.stream().map(type -> windowOf(json, type, window, wayOut)).toList());
+        return json.textPerLayer("layer_types", layers)
+                .map(types -> types.stream()
+                        .map(type -> windowOf(json, type, window, wayOut))
+                        .toList());
     }
 
     /** {@code window} but for every {@code interval}th layer, which sees all, unless {@code layer_types} says otherwise. */

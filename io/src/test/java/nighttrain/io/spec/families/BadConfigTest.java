@@ -138,6 +138,28 @@ class BadConfigTest {
                         model.configFile());
     }
 
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            qwen3_moe      | mlp_only_layers  | [3, 4]
+            qwen3_moe      | mlp_only_layers  | [-1]
+            qwen3_next     | mlp_only_layers  | [48]
+            parallel_track | mlp_only_layers  | [4]
+            laneformer     | swa_layers       | [0, 4]
+            laneformer     | unclamped_layers | [4]
+            """)
+    void layersThatTheModelDoesNotHave(String family, String key, String value) {
+        ModelDir model = ModelDir.of(dir, family)
+                .with("num_tracks", "2")
+                .with("track_block_depth", "2")
+                .with("num_lanes", "2")
+                .with("num_experts", "16")
+                .with("moe_intermediate_size", "16");
+        assertRefused(model.with(key, value))
+                .hasMessage(
+                        "bad %s in %s: %s (numbers of layers, from 0 to 3; correct it)",
+                        key, model.configFile(), value.replace(" ", ""));
+    }
+
     @Test
     void tracksThatDoNotFit() {
         ModelDir model = ModelDir.of(dir, "parallel_track").with("num_tracks", "2");

@@ -60,6 +60,15 @@ class SmolLm3Test {
                 .containsExactly(0, 0, 0, 16);
     }
 
+    /** As transformers takes it: a list that is longer than the model has layers there. */
+    @Test
+    void whatTheListSaysOfMoreLayersDoesNotMatter() {
+        assertThat(turned(ModelDir.of(dir, "smollm3")
+                        .with("no_rope_layers", "[0, 1, 1, 0, 0, 1]")
+                        .read()))
+                .containsExactly(false, true, true, false);
+    }
+
     @Test
     void badLists() {
         assertThatThrownBy(ModelDir.of(dir, "smollm3").with("no_rope_layers", "[1, 1]")::read)
