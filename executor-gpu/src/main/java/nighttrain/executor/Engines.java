@@ -23,7 +23,9 @@ import nighttrain.executor.schedule.Scheduler;
 import nighttrain.executor.step.StepLimits;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.StateFormat;
 
 /** The one place that chooses an engine's backend and layout. */
 public final class Engines {
@@ -45,6 +47,28 @@ public final class Engines {
             checkGpus(model);
         }
         checkSizes(config, model);
+    }
+
+    /**
+     * Refuses options that would change nothing with any of these models.
+     *
+     * @throws UserError naming the option
+     */
+    public static void checkUses(EngineConfig config, List<ModelSpec> models) {
+        boolean recurrent = models.stream().anyMatch(model -> model.stateElementsPerSequence() > 0);
+        boolean attends = models.stream().anyMatch(model -> model.kvElementsPerToken() > 0);
+        refuseUseless("state-dtype", "bf16", config.states() == StateFormat.BF16 && !recurrent, "recurrent");
+        refuseUseless("kv-cache-dtype", "fp8", config.kv().format() == KvFormat.Choice.FP8 && !attends, "attention");
+        refuseUseless("kv-pages", config.kv().pages(), config.kv().pages() > 0 && !attends, "attention");
+    }
+
+    private static void refuseUseless(String option, Object value, boolean useless, String layers) {
+        if (useless) {
+            throw UserError.of(
+                    "bad value of --" + option,
+                    value,
+                    "it is for " + layers + " layers, of which there are none; leave it out");
+        }
     }
 
     /** The first kind of part that GPUs cannot compute yet; none where they can run the model. */

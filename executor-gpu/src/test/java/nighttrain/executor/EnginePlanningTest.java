@@ -230,6 +230,30 @@ class EnginePlanningTest {
         return new EnginePlan(Backend.CPU, "dense", 1, 1, 1, 0, 64, 64, cache, prefixCache, 1);
     }
 
+    /** One model's use of an option is enough: a comparison has the same options for all. */
+    @Test
+    void anOptionThatNoModelHasAUseForIsRefused() {
+        ModelSpec recurrent = shape("gla-1.3b");
+        EngineConfig half = EngineConfig.defaults().with(StateFormat.BF16);
+        EngineConfig fp8 = EngineConfig.defaults().with(new KvConfig(16, 0, true, KvFormat.Choice.FP8));
+        EngineConfig pages = EngineConfig.defaults().with(new KvConfig(16, 64, true));
+        assertUseless(half, DENSE_8B, "--state-dtype: bf16 (it is for recurrent layers, of which there are none;");
+        assertUseless(fp8, recurrent, "--kv-cache-dtype: fp8 (it is for attention layers, of which there are none;");
+        assertUseless(pages, recurrent, "--kv-pages: 64 (it is for attention layers, of which there are none;");
+        for (EngineConfig asked : List.of(half, fp8, pages)) {
+            Engines.checkUses(asked, List.of(DENSE_8B, recurrent));
+            Engines.checkUses(asked, List.of(shape("granite-4.0-h-micro")));
+        }
+        Engines.checkUses(EngineConfig.defaults(), List.of(DENSE_8B));
+        Engines.checkUses(EngineConfig.defaults(), List.of(recurrent));
+    }
+
+    private static void assertUseless(EngineConfig asked, ModelSpec model, String message) {
+        assertThatThrownBy(() -> Engines.checkUses(asked, List.of(model)))
+                .isInstanceOf(UserError.class)
+                .hasMessage("bad value of " + message + " leave it out)");
+    }
+
     @Test
     void aNegativeNumberIsRefused() {
         assertThatThrownBy(() -> EngineConfig.defaults().withMaxNumSeqs(-1))

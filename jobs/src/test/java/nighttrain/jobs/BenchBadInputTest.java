@@ -40,6 +40,7 @@ class BenchBadInputTest {
                 "--seed x                 | bad value of --seed: x (a whole number; leave it out for 0)",
                 "--ranks 3                | bad value of --ranks: 3 (must divide the model's 2 tracks; choose a divisor or leave --ranks out)",
                 "--max-num-seqs -1        | bad value of --max-num-seqs: -1 (at least 0; leave it out to have it chosen)",
+                "--state-dtype bf16       | bad value of --state-dtype: bf16 (it is for recurrent layers, of which there are none; leave it out)",
                 "--dtype bf16             | bad value of --dtype: bf16 (the CPU computes in fp32; leave --dtype out, bf16 checkpoints are read all the same)",
                 "--input-len 500 --output-len 13 | prompt and output too long: 513 tokens (at most 512, the model's context being 512; lower --input-len or --output-len)",
                 "--max-model-len 60 --input-len 40 --input-len-spread 0.5 --output-len 8 | prompt and output too long: 68 tokens (at most 60, by --max-model-len; raise it, or lower --input-len or --output-len)",

@@ -169,6 +169,22 @@ class CompareTest {
     }
 
     @Test
+    @Order(1)
+    void aSettingThatNoModelHasAUseForIsRefused() throws IOException {
+        Path output = folder.resolve("useless");
+        Path config = Files.writeString(
+                folder.resolve("useless.yaml"), CONFIG.replace("settings: {", "settings: {stateDtype: bf16, "));
+
+        Outcome refused = Outcome.of("compare", "--config", config.toString(), "--output", output.toString());
+
+        assertThat(refused.exitCode()).isEqualTo(ExitCode.BAD_INPUT);
+        assertThat(refused.messages())
+                .containsExactly(
+                        "bad value of --state-dtype: bf16 (it is for recurrent layers, of which there are none; leave it out)");
+        assertThat(output).doesNotExist();
+    }
+
+    @Test
     @Order(2)
     void goesOnFromItsFinishedRounds() throws IOException {
         List<Path> journal = journal();

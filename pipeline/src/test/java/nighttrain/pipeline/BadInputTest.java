@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.util.List;
 import nighttrain.io.UserError;
+import nighttrain.io.spec.StateFormat;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.testing.JobTest;
 import org.apache.spark.sql.Row;
@@ -133,6 +134,13 @@ class BadInputTest extends JobTest {
         assertThatThrownBy(this::run)
                 .isInstanceOf(UserError.class)
                 .hasMessageStartingWith("choice given twice: pays (");
+    }
+
+    @Test
+    void anOptionThatTheModelHasNoUseFor() {
+        input(1, prompts(1));
+        values = values.with(Settings.STATE_DTYPE, StateFormat.BF16);
+        refuses("bad value of --state-dtype: bf16 (it is for recurrent layers, of which there are none; leave it out)");
     }
 
     @Test

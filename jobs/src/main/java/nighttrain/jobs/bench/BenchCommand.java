@@ -6,6 +6,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 import nighttrain.executor.EngineConfig.Lengths;
+import nighttrain.executor.Engines;
+import nighttrain.io.checkpoint.Checkpoint;
+import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.jobs.bench.Workload.RandomPrompts;
 import nighttrain.jobs.bench.Workload.RandomWorkload;
 import nighttrain.jobs.cli.Command;
@@ -66,6 +69,9 @@ public final class BenchCommand implements Command {
      * @throws nighttrain.io.UserError for a model, a layout or lengths that cannot work, before any weight is read
      */
     private static BenchReport measure(BenchOptions options, Consumer<String> phase) throws InterruptedException {
+        try (Checkpoint shape = Checkpoints.dummy(options.model())) {
+            Engines.checkUses(options.engine(), List.of(shape.spec()));
+        }
         phase.accept("Loading the model");
         try (LoneEngine engine = LoneEngine.open(
                 options.model(),

@@ -9,9 +9,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
+import nighttrain.executor.Engines;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.spec.ModelSpec;
 import nighttrain.jobs.bench.Workload.FixedPrompts;
 import nighttrain.jobs.compare.Cell.Visit;
 import nighttrain.jobs.compare.CompareResult.Failure;
@@ -83,17 +85,19 @@ public final class Compare {
         folder.writeReport(CompareReport.of(result));
     }
 
-    /** The smallest vocabulary: prompts made of it are the same for every model. */
+    /** Refuses models and settings that do not go together; the smallest vocabulary: prompts made of it are the same for every model. */
     private int checkModels(Map<String, String> facts) {
-        int vocabulary = Integer.MAX_VALUE;
+        List<ModelSpec> specs = new ArrayList<>();
         for (Candidate candidate : comparison.candidates()) {
             try (Checkpoint model = comparison.measuring().dummyWeights()
                     ? Checkpoints.dummy(candidate.model())
                     : Checkpoints.open(candidate.model())) {
-                vocabulary = Math.min(vocabulary, model.spec().vocabSize());
+                specs.add(model.spec());
                 facts.put("model " + candidate.name(), model.fingerprint());
             }
         }
+        Engines.checkUses(comparison.measuring().engine(), specs);
+        int vocabulary = specs.stream().mapToInt(ModelSpec::vocabSize).min().orElse(Integer.MAX_VALUE);
         for (NamedWorkload workload : comparison.workloads()) {
             if (workload.workload() instanceof FixedPrompts table) {
                 checkTokens(workload.name(), table, vocabulary);

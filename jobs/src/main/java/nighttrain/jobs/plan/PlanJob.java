@@ -73,6 +73,7 @@ public final class PlanJob {
     public Plan run() throws InterruptedException {
         Path model = Path.of(job.model());
         try (Checkpoint stored = job.dummyWeights() ? Checkpoints.dummy(model) : Checkpoints.open(model)) {
+            Engines.checkUses(job.engine(), List.of(stored.spec()));
             Checkpoint checkpoint = stored.with(job.engine().inFormats(stored.spec()));
             return options.hardware().isPresent()
                     ? byProfile(options.hardware().get(), checkpoint)

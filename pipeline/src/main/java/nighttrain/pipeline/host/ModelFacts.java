@@ -44,6 +44,7 @@ public record ModelFacts(
             }
             options.constraint().ifPresent(constraint -> checkLength(options, constraint, tokenizer));
             RowKind kind = options.kind(tokenizer, prompts);
+            Engines.checkUses(options.engine(), List.of(checkpoint.spec()));
             Engines.check(options.engine(), checkpoint.spec());
             if (here) {
                 EngineHost.here().check(EngineKey.of(options), engines, checkpoint.spec());
