@@ -48,12 +48,7 @@ public final class GenerateJob {
     public GenerateReport run(
             SparkSession spark, GenerateOptions options, InputSource source, ProgressListener progress) {
         long startNanos = System.nanoTime();
-        PreparedJob job = PreparedJob.check(
-                options,
-                source,
-                spark.sparkContext().isLocal(),
-                engines,
-                spark.sessionState().newHadoopConf());
+        PreparedJob job = PreparedJob.check(spark, options, source, engines);
         for (String warning : job.model().warnings()) {
             LOG.warn(warning);
             progress.warns("warning: " + warning);

@@ -2,23 +2,17 @@ package nighttrain.pipeline;
 
 import java.time.ZoneId;
 import java.time.ZonedDateTime;
-import java.util.Optional;
-import nighttrain.executor.EngineConfig;
-import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.EngineConfig.Lengths;
 import nighttrain.executor.Engines;
 import nighttrain.io.Causes;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.cluster.ExecutorLosses;
 import nighttrain.pipeline.cluster.GenerateStage;
-import nighttrain.pipeline.cluster.StageGpus;
 import nighttrain.pipeline.host.EngineFactory;
 import nighttrain.pipeline.host.EngineFactory.EngineKey;
-import nighttrain.pipeline.host.EngineStarter;
 import nighttrain.pipeline.host.RunContext;
 import nighttrain.pipeline.monitor.ProgressListener;
 import nighttrain.pipeline.monitor.ProgressReporter;
-import nighttrain.pipeline.partition.Glance;
 import nighttrain.pipeline.partition.PartitionPlan;
 import nighttrain.pipeline.partition.TokenEstimate;
 import nighttrain.pipeline.progress.LengthsExpected;
@@ -27,13 +21,11 @@ import nighttrain.pipeline.resume.CompletedRows;
 import nighttrain.pipeline.resume.Duplicates;
 import nighttrain.pipeline.resume.ForgottenErrors;
 import nighttrain.pipeline.resume.JournalTable;
-import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.task.AttemptCounts;
 import nighttrain.pipeline.task.GenerateTask;
 import nighttrain.pipeline.task.TaskCounters;
 import nighttrain.pipeline.task.TaskSpec;
-import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
@@ -100,15 +92,12 @@ final class GenerateRun {
 
     /** Executors that wait for it open their engines now, while the prompts are placed and surveyed. */
     private void tellLengths() {
-        SparkContext context = spark.sparkContext();
-        SettingValues ofExecutors =
-                SettingValues.of(key -> Optional.ofNullable(context.getConf().get(key, null)));
-        Lengths lengths = EngineStarter.awaitsLengths(ofExecutors) && onGpus()
-                ? sized(EngineKey.of(job.options()), Glance.at(job.source(), job.columns(), estimate(0, 0)))
+        Lengths lengths = job.glance()
+                .map(seen -> sized(EngineKey.of(job.options()), seen.lengths(estimate(0, 0)))
                         .config()
-                        .lengths()
-                : Lengths.UNKNOWN;
-        context.listenerBus().post(new LengthsExpected(lengths));
+                        .lengths())
+                .orElse(Lengths.UNKNOWN);
+        spark.sparkContext().listenerBus().post(new LengthsExpected(lengths));
     }
 
     /**
@@ -162,25 +151,16 @@ final class GenerateRun {
                 left,
                 outputs,
                 estimate(completed.outputs(), completed.outputTokens()),
-                Engines.mostSequences(job.options().engine(), onGpus()));
+                Engines.mostSequences(job.options().engine(), job.onGpus()));
     }
 
     private TokenEstimate estimate(long outputsBefore, long outputTokensBefore) {
         return TokenEstimate.of(
-                job.options().decoding().sampling().maxTokens(),
-                job.model().maxModelLen(),
-                outputsBefore,
-                outputTokensBefore);
-    }
-
-    /** Whether engines will have GPUs, as far as the driver can tell. */
-    private boolean onGpus() {
-        SparkConf conf = spark.sparkContext().getConf();
-        EngineConfig engine = job.options().engine();
-        return engine.backend() != Backend.CPU
-                && (spark.sparkContext().isLocal()
-                        ? engine.backend() == Backend.CUDA || Engines.runsOnGpu(engine)
-                        : StageGpus.of(conf).isPresent() || conf.getInt("spark.executor.resource.gpu.amount", 0) > 0);
+                        job.options().decoding().sampling().maxTokens(),
+                        job.model().maxModelLen(),
+                        outputsBefore,
+                        outputTokensBefore)
+                .ofTokens(job.model().charsPerToken());
     }
 
     private void pass(RunContext run, boolean isolated, long endMs, Dataset<Row> partitioned) {

@@ -3,14 +3,19 @@ package nighttrain.pipeline;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import nighttrain.executor.EngineConfig;
+import nighttrain.executor.EngineConfig.Backend;
+import nighttrain.executor.Engines;
 import nighttrain.io.UserError;
 import nighttrain.io.table.Summary.Prediction;
 import nighttrain.io.table.SummaryFile;
+import nighttrain.pipeline.cluster.StageGpus;
 import nighttrain.pipeline.host.EngineFactory;
 import nighttrain.pipeline.host.ModelFacts;
 import nighttrain.pipeline.job.Fingerprint;
 import nighttrain.pipeline.job.JobFingerprints;
 import nighttrain.pipeline.job.JobFolder;
+import nighttrain.pipeline.partition.Glance;
 import nighttrain.pipeline.read.InputColumns;
 import nighttrain.pipeline.read.InputSource;
 import nighttrain.pipeline.resume.ForgottenErrors;
@@ -18,8 +23,10 @@ import nighttrain.pipeline.settings.GenerateOptions;
 import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.settings.Settings.TableMode;
 import nighttrain.pipeline.write.ResultColumns;
-import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.SparkConf;
+import org.apache.spark.SparkContext;
+import org.apache.spark.sql.SparkSession;
 
 /**
  * A job that passed every check that is possible before anything is written.
@@ -27,6 +34,8 @@ import org.apache.hadoop.fs.Path;
  * @param options the user's options
  * @param source the input
  * @param columns the columns that the job uses
+ * @param onGpus whether engines will have GPUs, as far as the driver can tell
+ * @param glance at its prompts, where engines choose their batch by them
  * @param model what the driver knows of the model
  * @param folder the output directory
  * @param fingerprint what identifies the job
@@ -37,6 +46,8 @@ record PreparedJob(
         GenerateOptions options,
         InputSource source,
         InputColumns columns,
+        boolean onGpus,
+        Optional<Glance> glance,
         ModelFacts model,
         JobFolder folder,
         Fingerprint fingerprint,
@@ -45,20 +56,20 @@ record PreparedJob(
     /**
      * Checks a job.
      *
-     * @param enginesHere whether engines will run on this machine
      * @throws UserError for the first fault found
      */
-    static PreparedJob check(
-            GenerateOptions asked,
-            InputSource source,
-            boolean enginesHere,
-            EngineFactory engines,
-            Configuration hadoop) {
+    static PreparedJob check(SparkSession spark, GenerateOptions asked, InputSource source, EngineFactory engines) {
         Optional<Prediction> prediction = asked.settings().find(Settings.PLAN).map(Prediction::read);
         InputColumns columns = InputColumns.of(source.schema(), asked, ResultColumns.names(asked));
-        ModelFacts model = ModelFacts.check(asked, columns.prompt(), enginesHere, engines);
+        boolean onGpus = onGpus(spark.sparkContext(), asked.engine());
+        Optional<Glance> glance = onGpus && asked.engine().steps().maxNumSeqs() == 0
+                ? Optional.of(Glance.at(source, columns))
+                : Optional.empty();
+        ModelFacts model = ModelFacts.check(
+                asked, columns.prompt(), glance, spark.sparkContext().isLocal(), engines);
         GenerateOptions options = asked.with(model.kind());
-        JobFolder folder = JobFolder.of(options.output().path(), hadoop);
+        JobFolder folder =
+                JobFolder.of(options.output().path(), spark.sessionState().newHadoopConf());
         options.input().path().ifPresent(input -> refuseWithin(input, folder));
         folder.refuseForeign();
         Fingerprint fingerprint = JobFingerprints.of(
@@ -71,7 +82,8 @@ record PreparedJob(
                 .map(earlier -> fingerprint.changesSince(JobFingerprints.completed(earlier)))
                 .orElse(List.of());
         boolean replaces = options.output().replaces(!changes.isEmpty());
-        PreparedJob job = new PreparedJob(options, source, columns, model, folder, fingerprint, prediction, replaces);
+        PreparedJob job = new PreparedJob(
+                options, source, columns, onGpus, glance, model, folder, fingerprint, prediction, replaces);
         if (folder.fingerprint().isPresent() && !replaces) {
             job.refuseToResume(changes);
         }
@@ -79,6 +91,14 @@ record PreparedJob(
             job.refuseToForgetErrors();
         }
         return job;
+    }
+
+    private static boolean onGpus(SparkContext spark, EngineConfig engine) {
+        SparkConf conf = spark.getConf();
+        return engine.backend() != Backend.CPU
+                && (spark.isLocal()
+                        ? engine.backend() == Backend.CUDA || Engines.runsOnGpu(engine)
+                        : StageGpus.of(conf).isPresent() || conf.getInt("spark.executor.resource.gpu.amount", 0) > 0);
     }
 
     /** Whether an earlier run finished it, and there is nothing to try again. */

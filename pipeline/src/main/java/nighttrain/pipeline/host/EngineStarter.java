@@ -82,7 +82,7 @@ public final class EngineStarter implements ExecutorPlugin {
     /**
      * Whether engines that open with these settings choose their batch for a job that is about to run. On CPUs no choice depends on lengths.
      */
-    public static boolean awaitsLengths(SettingValues values) {
+    static boolean awaitsLengths(SettingValues values) {
         return values.isSet(Settings.MODEL)
                 && values.isSet(Settings.INPUT_PATH)
                 && values.get(Settings.MAX_NUM_SEQS) == 0

@@ -2,6 +2,7 @@ package nighttrain.pipeline.host;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import nighttrain.executor.Engines;
 import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.UserError;
@@ -12,6 +13,8 @@ import nighttrain.io.constraint.Constraints;
 import nighttrain.io.constraint.TokenAutomaton;
 import nighttrain.io.text.Tokenizer;
 import nighttrain.pipeline.host.EngineFactory.EngineKey;
+import nighttrain.pipeline.partition.Glance;
+import nighttrain.pipeline.partition.TokenEstimate;
 import nighttrain.pipeline.row.RowKind;
 import nighttrain.pipeline.row.RowKind.PromptForm;
 import nighttrain.pipeline.settings.GenerateOptions;
@@ -22,19 +25,27 @@ import nighttrain.pipeline.settings.GenerateOptions;
  * @param fingerprint identifies its content
  * @param architecture its name and settings
  * @param maxModelLen longest prompt plus output, in tokens
+ * @param charsPerToken how many characters of a prompt a token has
  * @param warnings what is odd about its files, though they can be used
  * @param kind what rows become, with the model's tokens
  */
 public record ModelFacts(
-        String fingerprint, String architecture, int maxModelLen, List<String> warnings, RowKind kind) {
+        String fingerprint,
+        String architecture,
+        int maxModelLen,
+        double charsPerToken,
+        List<String> warnings,
+        RowKind kind) {
     /**
      * Opens and closes everything that executors will open, except the weights.
      *
      * @param prompts how prompts are made
+     * @param glance at some of them; none: it is not known how many characters a token has
      * @param here whether the engine will run on this machine, whose GPUs and memory are then checked too
      * @throws nighttrain.io.UserError if something is missing, broken or incompatible
      */
-    public static ModelFacts check(GenerateOptions options, PromptForm prompts, boolean here, EngineFactory engines) {
+    public static ModelFacts check(
+            GenerateOptions options, PromptForm prompts, Optional<Glance> glance, boolean here, EngineFactory engines) {
         Path dir = Path.of(options.model());
         try (Checkpoint checkpoint = options.dummyWeights() ? Checkpoints.dummy(dir) : Checkpoints.open(dir);
                 Tokenizer tokenizer = Tokenizer.open(dir)) {
@@ -53,6 +64,7 @@ public record ModelFacts(
                     checkpoint.fingerprint(),
                     ModelFootprint.of(checkpoint.spec()).architecture(),
                     Engines.maxModelLen(options.engine(), checkpoint.spec()),
+                    glance.map(seen -> seen.charsPerToken(tokenizer)).orElse(TokenEstimate.CHARS_PER_TOKEN),
                     checkpoint.warnings(),
                     kind);
         }

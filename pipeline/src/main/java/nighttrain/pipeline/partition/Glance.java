@@ -1,51 +1,63 @@
 package nighttrain.pipeline.partition;
 
+import static org.apache.spark.sql.functions.length;
+import static org.apache.spark.sql.functions.substring;
+
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.stream.IntStream;
 import nighttrain.executor.EngineConfig.Lengths;
+import nighttrain.io.text.Tokenizer;
 import nighttrain.pipeline.read.InputColumns;
 import nighttrain.pipeline.read.InputSource;
 import nighttrain.pipeline.read.RowNames;
+import nighttrain.pipeline.read.UnreadableFile;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
 
 /**
- * The mean lengths of some of a job's prompts: the first rows of a few places in the input. An engine that has to choose its batch waits for
- * them; it would wait for minutes for those of all prompts, which are surveyed while it loads.
+ * Some of a job's prompts: the first rows of a few places in the input. An engine that has to choose its batch waits for their mean length; it
+ * would wait for minutes for that of all prompts, which are surveyed while it loads.
+ *
+ * @param chars of each prompt
+ * @param beginnings of some prompts
  */
-public final class Glance {
+public record Glance(List<Integer> chars, List<String> beginnings) {
     private static final int PLACES = 8;
     /** Enough in all for a mean within some percent, and less than Spark reads of a file at a time. */
     private static final int ROWS_PER_PLACE = 512;
 
-    private Glance() {}
+    /** Enough for characters per token within some percent; to count their tokens takes some 10 ms. */
+    private static final int BEGINNINGS_PER_PLACE = 8;
 
-    /** Those of a source; unknown without rows. */
-    public static Lengths at(InputSource source, InputColumns columns, TokenEstimate estimate) {
+    private static final int BEGINNING_CHARS = 300;
+
+    /** Those of a source. */
+    public static Glance at(InputSource source, InputColumns columns) {
         Dataset<Row> table = source.table(columns.used());
         SparkContext spark = table.sparkSession().sparkContext();
         spark.setJobDescription("Night Train: glance at prompts");
         try {
-            JavaRDD<Long> tokens = table.select(
+            JavaRDD<Row> prompts = table.select(
                             columns.prompt().prompt().as(RowNames.PROMPT),
                             columns.prompt().messages().as(RowNames.MESSAGES))
-                    .select(estimate.tokens())
-                    .as(Encoders.LONG())
+                    .select(length(TokenEstimate.text()), substring(TokenEstimate.text(), 1, BEGINNING_CHARS))
                     .javaRDD()
                     .mapPartitions(Glance::first);
-            long[] seen = Arrays.stream(tokens.collectPartitions(places(tokens.getNumPartitions())))
+            List<Row> seen = Arrays.stream(prompts.collectPartitions(places(prompts.getNumPartitions())))
                     .flatMap(List::stream)
-                    .mapToLong(Long::longValue)
-                    .toArray();
-            return seen.length == 0
-                    ? Lengths.UNKNOWN
-                    : estimate.lengths(Arrays.stream(seen).sum() / seen.length);
+                    .toList();
+            return new Glance(
+                    seen.stream().map(row -> row.getInt(0)).toList(),
+                    seen.stream().map(row -> row.getString(1)).toList());
+        } catch (Exception failed) { // Scala throws checked ones that no signature names
+            UnreadableFile.throwIfBehind(failed);
+            throw failed;
         } finally {
             spark.setJobDescription(null);
         }
@@ -58,11 +70,30 @@ public final class Glance {
                 .toArray();
     }
 
-    private static Iterator<Long> first(Iterator<Long> rows) {
-        List<Long> first = new ArrayList<>();
+    private static Iterator<Row> first(Iterator<Row> rows) {
+        List<Row> first = new ArrayList<>();
         while (first.size() < ROWS_PER_PLACE && rows.hasNext()) {
-            first.add(rows.next());
+            Row row = rows.next();
+            first.add(first.size() < BEGINNINGS_PER_PLACE ? row : RowFactory.create(row.getInt(0), ""));
         }
         return first.iterator();
+    }
+
+    /** How many characters of a prompt a token has, of the beginnings. */
+    public double charsPerToken(Tokenizer tokenizer) {
+        long tokens = beginnings.stream()
+                .mapToLong(text -> tokenizer.encode(text, false).length)
+                .sum();
+        long all = beginnings.stream()
+                .mapToLong(text -> text.codePointCount(0, text.length()))
+                .sum();
+        return tokens == 0 ? TokenEstimate.CHARS_PER_TOKEN : (double) all / tokens;
+    }
+
+    /** The mean lengths; unknown without rows. */
+    public Lengths lengths(TokenEstimate estimate) {
+        return chars.isEmpty()
+                ? Lengths.UNKNOWN
+                : estimate.lengths(chars.stream().mapToLong(estimate::tokens).sum() / chars.size());
     }
 }

@@ -89,8 +89,8 @@ public final class CallModelExec extends SparkPlan {
     public RDD<InternalRow> doExecute() {
         GenerateOptions asked = call.asked().options();
         boolean here = sparkContext().isLocal();
-        ModelFacts model =
-                ModelFacts.check(asked, call.asked().form(), here, call.asked().engines());
+        ModelFacts model = ModelFacts.check(
+                asked, call.asked().form(), Optional.empty(), here, call.asked().engines());
         RunContext run = RunContext.withoutJournal(
                 "sql-" + UUID.randomUUID(), EngineKey.of(asked), call.asked().engines());
         TaskSpec spec = TaskSpec.of(

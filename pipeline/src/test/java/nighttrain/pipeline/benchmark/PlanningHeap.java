@@ -66,7 +66,11 @@ public final class PlanningHeap {
         org.apache.hadoop.fs.Path unused = new org.apache.hadoop.fs.Path(dir.toString(), "unused");
         PromptTable table = PromptTable.of(source, columns, unused, unused);
         Dataset<Row> prompts = table.prompts();
-        return PartitionPlan.of(prompts, table.rows(), new TokenEstimate(256, 4096), MAX_NUM_SEQS)
+        return PartitionPlan.of(
+                        prompts,
+                        table.rows(),
+                        new TokenEstimate(256, 4096, TokenEstimate.CHARS_PER_TOKEN),
+                        MAX_NUM_SEQS)
                 .partition(prompts);
     }
 

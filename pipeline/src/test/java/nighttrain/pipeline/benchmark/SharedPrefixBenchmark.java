@@ -59,7 +59,7 @@ class SharedPrefixBenchmark {
         List<Row> dealt = PartitionPlan.of(
                         prompts,
                         plain.size(),
-                        new TokenEstimate(2, 512),
+                        new TokenEstimate(2, 512, TokenEstimate.CHARS_PER_TOKEN),
                         CONFIG.steps().maxNumSeqs())
                 .partition(prompts)
                 .withColumn("task", spark_partition_id())

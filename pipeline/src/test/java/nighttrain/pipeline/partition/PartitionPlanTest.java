@@ -18,7 +18,7 @@ import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Test;
 
 class PartitionPlanTest {
-    private static final TokenEstimate ESTIMATE = new TokenEstimate(16, 100_000);
+    private static final TokenEstimate ESTIMATE = new TokenEstimate(16, 100_000, TokenEstimate.CHARS_PER_TOKEN);
     private static final int MAX_NUM_SEQS = 8;
 
     private final SparkSession spark = TestSpark.session();
