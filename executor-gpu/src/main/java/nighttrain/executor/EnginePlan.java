@@ -26,6 +26,7 @@ import nighttrain.executor.step.StepLimits;
  * @param cache how one replica's cache is cut
  * @param prefixCache whether shared prefixes are to be reused: their keys and values, and snapshots of states
  * @param threadsPerRank CPU threads that drive one rank
+ * @param notIn8Bits which matrices are not in 8 bits though that was asked for, and why; empty for none
  */
 public record EnginePlan(
         Backend backend,
@@ -38,7 +39,8 @@ public record EnginePlan(
         int maxModelLen,
         CacheLayout cache,
         boolean prefixCache,
-        int threadsPerRank)
+        int threadsPerRank,
+        String notIn8Bits)
         implements Serializable {
     /** With a cache of which nothing is known but its pages. */
     public EnginePlan(
@@ -64,7 +66,8 @@ public record EnginePlan(
                 maxModelLen,
                 CacheLayout.ofPages(pageTokens, kvPages),
                 prefixCache,
-                threadsPerRank);
+                threadsPerRank,
+                "");
     }
 
     /** Tokens in one page of the KV cache. */
@@ -89,7 +92,7 @@ public record EnginePlan(
 
     /**
      * Why {@link #maxNumSeqs} is what it is, where it was chosen: {@code max_num_seqs 768: KV cache of 71 GiB holds 812 sequences of 640
-     * tokens}. How many snapshots of states it holds beside. And why prefixes are not reused, where that was asked for.
+     * tokens}. How many snapshots of states it holds beside. And why prefixes are not reused, or matrices not in 8 bits, where that was asked for.
      */
     public Optional<String> choice() {
         List<String> choices = new ArrayList<>();
@@ -105,6 +108,9 @@ public record EnginePlan(
         }
         if (prefixCache && !reusesPrefixes()) {
             choices.add("no reuse of prefixes: memory for one state, of which a snapshot would take another");
+        }
+        if (!notIn8Bits.isEmpty()) {
+            choices.add(notIn8Bits);
         }
         return choices.isEmpty() ? Optional.empty() : Optional.of(String.join("; ", choices));
     }

@@ -79,7 +79,8 @@ final class EnginePlanning {
                                         config.lengths().sequenceTokens(maxModelLen))
                                 .cut(cache),
                 config.kv().prefixCache(),
-                Math.max(1, threads / (replicas * ranks)));
+                Math.max(1, threads / (replicas * ranks)),
+                notIn8Bits(model, ranks));
     }
 
     private static void checkFits(long weightBytes, long heapBytes) {
@@ -136,7 +137,12 @@ final class EnginePlanning {
                 maxModelLen,
                 shape.cache(maxNumSeqs),
                 config.kv().prefixCache(),
-                1);
+                1,
+                notIn8Bits(model, ranks));
+    }
+
+    private static String notIn8Bits(ModelSpec model, int ranks) {
+        return ModelBlocks.of(model, 0, ranks).hinderedFrom8Bits().orElse("");
     }
 
     /** A replica on GPUs, but for the sequences in a step. */

@@ -20,6 +20,7 @@ import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.StateFormat;
+import nighttrain.io.spec.WeightFormat;
 import org.junit.jupiter.api.Test;
 
 /** Batch and step sizes that follow from model, memory and lengths, on GPUs that are not here. */
@@ -122,6 +123,24 @@ class EnginePlanningTest {
         ModelSpec model = shape("bench-100m");
         assertThat(Engines.plan(fp8, model).cache().bytes())
                 .isEqualTo(Engines.plan(cpu, model).cache().bytes());
+    }
+
+    /** Of granite's 36 Mamba-2 layers, the eighth part of the first matrix has 512 + 2 x 128 + 512 + 8 rows. */
+    @Test
+    void matricesThatCannotBeIn8BitsAreTold() {
+        EngineConfig fp8 = EngineConfig.on(Backend.CUDA).with(WeightFormat.Choice.FP8);
+        ModelSpec granite = shape("granite-4.0-h-micro");
+        assertThat(planOn(8, fp8, granite).choice().orElseThrow())
+                .endsWith("; matrices of a rank not in 8 bits: 36 of 1288 x 2048 (8 bits need sides that are multiples"
+                        + " of 16)");
+        assertThat(planOn(8, EngineConfig.on(Backend.CUDA), granite).notIn8Bits())
+                .isEmpty();
+        assertThat(planOn(4, fp8, granite).notIn8Bits()).isEmpty();
+        assertThat(planOn(2, fp8, shape("gpt-oss-20b")).notIn8Bits()).isEmpty();
+    }
+
+    private static EnginePlan planOn(int ranks, EngineConfig asked, ModelSpec model) {
+        return Engines.planOn(H200, ranks, asked.with(new Layout(1, ranks)), model);
     }
 
     @Test
@@ -227,7 +246,7 @@ class EnginePlanningTest {
     }
 
     private static EnginePlan plan(CacheLayout cache, boolean prefixCache) {
-        return new EnginePlan(Backend.CPU, "dense", 1, 1, 1, 0, 64, 64, cache, prefixCache, 1);
+        return new EnginePlan(Backend.CPU, "dense", 1, 1, 1, 0, 64, 64, cache, prefixCache, 1, "");
     }
 
     /** One model's use of an option is enough: a comparison has the same options for all. */

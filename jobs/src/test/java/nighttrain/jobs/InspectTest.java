@@ -80,6 +80,26 @@ class InspectTest {
     }
 
     @Test
+    void saysWhichMatricesCannotBeIn8Bits() {
+        Outcome outcome = Outcome.of(
+                "inspect",
+                "--model",
+                Project.CONF.resolve("shapes/granite-4.0-h-micro").toString());
+        assertThat(outcome.out())
+                .contains(
+                        "fp8, 8 ranks  matrices of a rank not in 8 bits: 36 of 1288 x 2048 (8 bits need sides that are"
+                                + " multiples of 16)")
+                .doesNotContain("fp8, 4 ranks");
+        assertThat(Outcome.of(
+                                "inspect",
+                                "--model",
+                                Project.CONF.resolve("shapes/dense-tiny").toString())
+                        .out())
+                .contains("fp8, 1 rank   matrices of a rank not in 8 bits: 4 of 128 x 344 (8 bits")
+                .contains("fp8, 2 ranks  matrices of a rank not in 8 bits: 4 of 344 x 128 and 4 of 128 x 172 (8 bits");
+    }
+
+    @Test
     void saysWhichRanksDoNotDivide() {
         Outcome outcome = Outcome.of(
                 "inspect", "--model", Project.CONF.resolve("demo/model").toString());

@@ -46,8 +46,8 @@ record AttentionBlock(Attention spec, Placement placement, AttentionShape shape,
     }
 
     @Override
-    public List<Fp8Matrix> fp8Matrices() {
-        return ends.fp8Matrices();
+    public List<LayerMatrix> matrices() {
+        return ends.matrices();
     }
 
     private BufferSpec queryKeyValue() {
@@ -129,7 +129,9 @@ record AttentionBlock(Attention spec, Placement placement, AttentionShape shape,
                 this,
                 shape,
                 loader.byUnit(
-                        "queries, keys and values" + ofLayer, ends.in(), Projection.each(first(spec), spec.headDim())),
+                        "queries, keys and values" + ofLayer,
+                        ends.in().format(),
+                        Projection.each(first(spec), spec.headDim())),
                 spec.headNorms()
                         .map(norms -> new HeadNorms(
                                 loader.normPerTrack("norm of queries" + ofLayer, norms.query()),
@@ -138,7 +140,7 @@ record AttentionBlock(Attention spec, Placement placement, AttentionShape shape,
                 loader.kvPages(layer, shape),
                 loader.byInput(
                         "attention's output" + ofLayer,
-                        ends.out(),
+                        ends.out().format(),
                         spec.projections().output()),
                 spec.sinks().map(sinks -> loader.perHead("attention sinks" + ofLayer, sinks)));
     }

@@ -2,7 +2,6 @@ package nighttrain.executor.block;
 
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Stream;
 import nighttrain.executor.block.Buffers.BufferSpec;
 import nighttrain.executor.device.Tensor;
 import nighttrain.io.spec.StateFormat;
@@ -45,8 +44,8 @@ public interface Block {
         return Optional.empty();
     }
 
-    /** Its matrices in 8 bits. */
-    List<Fp8Matrix> fp8Matrices();
+    /** Its matrices that may be in 8 bits. */
+    List<LayerMatrix> matrices();
 
     /** Puts this rank's share of the parameters of layer {@code layer} onto the device, and what it caches. */
     Module load(Loader loader, int layer);
@@ -63,15 +62,34 @@ public interface Block {
     }
 
     /**
-     * Matrices of every local track whose weights, and what they are multiplied by, are of 8 bits.
+     * Matrices of every local track whose weights, and what they are multiplied by, may be in 8 bits.
      *
      * @param count as many, alike
      * @param rows that a token has of what they are multiplied by
+     * @param format that they are in
+     * @param hindrance why that is not 8 bits, where these were asked for; empty otherwise
      */
-    record Fp8Matrix(int count, int outputs, int inputs, int rows) {
-        /** A list of one of this format, or of none. */
-        static Stream<Fp8Matrix> of(WeightFormat format, int outputs, int inputs) {
-            return format == WeightFormat.FP8 ? Stream.of(new Fp8Matrix(1, outputs, inputs, 1)) : Stream.empty();
+    record LayerMatrix(int count, int outputs, int inputs, int rows, WeightFormat format, String hindrance) {
+        /** One matrix of these sides. */
+        static LayerMatrix of(WeightFormat asked, int outputs, int inputs) {
+            WeightFormat format = asked.of(outputs, inputs);
+            return new LayerMatrix(
+                    1,
+                    outputs,
+                    inputs,
+                    1,
+                    format,
+                    format == asked ? "" : "8 bits need sides that are multiples of " + WeightFormat.FP8_UNIT);
+        }
+
+        /** So many, of which a token meets {@code rows}. */
+        LayerMatrix times(int other, int rowsOfToken) {
+            return new LayerMatrix(other, outputs, inputs, rowsOfToken, format, hindrance);
+        }
+
+        /** The same, not in 8 bits. */
+        LayerMatrix hinderedBy(String why) {
+            return new LayerMatrix(count, outputs, inputs, rows, WeightFormat.PLAIN, why);
         }
     }
 

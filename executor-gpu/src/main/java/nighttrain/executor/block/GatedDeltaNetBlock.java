@@ -68,8 +68,8 @@ record GatedDeltaNetBlock(GatedDeltaNet spec, Placement placement, DeltaShape sh
     }
 
     @Override
-    public List<Fp8Matrix> fp8Matrices() {
-        return ends.fp8Matrices();
+    public List<LayerMatrix> matrices() {
+        return ends.matrices();
     }
 
     private int stateElements() {
@@ -103,7 +103,8 @@ record GatedDeltaNetBlock(GatedDeltaNet spec, Placement placement, DeltaShape sh
                 loader.recurrentOps(),
                 this,
                 shape,
-                loader.byOutput("queries, keys, values and gates" + ofLayer, ends.in(), first(spec)),
+                loader.byOutput(
+                        "queries, keys, values and gates" + ofLayer, ends.in().format(), first(spec)),
                 loader.byOutput(
                         "betas and decays" + ofLayer,
                         WeightFormat.PLAIN,
@@ -123,7 +124,7 @@ record GatedDeltaNetBlock(GatedDeltaNet spec, Placement placement, DeltaShape sh
                 loader.normPerTrack("norm of mixed values" + ofLayer, spec.norm()),
                 loader.states("latest tokens of layer " + layer, latestElements()),
                 loader.states("states of layer " + layer, stateElements()),
-                loader.byInput("delta net's output" + ofLayer, ends.out(), spec.output()));
+                loader.byInput("delta net's output" + ofLayer, ends.out().format(), spec.output()));
     }
 
     private record Loaded(

@@ -80,8 +80,8 @@ record GatedLinearAttentionBlock(
     }
 
     @Override
-    public List<Fp8Matrix> fp8Matrices() {
-        return ends.fp8Matrices();
+    public List<LayerMatrix> matrices() {
+        return ends.matrices();
     }
 
     private int stateElements() {
@@ -125,7 +125,8 @@ record GatedLinearAttentionBlock(
                 loader.recurrentOps(),
                 this,
                 shape,
-                loader.byOutput("queries, keys, values and gates" + ofLayer, ends.in(), first(spec)),
+                loader.byOutput(
+                        "queries, keys, values and gates" + ofLayer, ends.in().format(), first(spec)),
                 loader.whole("decays in few numbers" + ofLayer, spec.decay().down()),
                 loader.byOutput(
                         "decays of keys" + ofLayer,
@@ -134,7 +135,7 @@ record GatedLinearAttentionBlock(
                 convolved,
                 loader.normPerTrack("norm of mixed values" + ofLayer, spec.norm()),
                 loader.states("states of layer " + layer, stateElements()),
-                loader.byInput("linear attention's output" + ofLayer, ends.out(), spec.output()));
+                loader.byInput("linear attention's output" + ofLayer, ends.out().format(), spec.output()));
     }
 
     private record Convolved(Convolution convolution, States latest) {}

@@ -109,8 +109,8 @@ record Mamba2Block(Mamba2 spec, Placement placement, ScanShape shape, InAndOut e
     }
 
     @Override
-    public List<Fp8Matrix> fp8Matrices() {
-        return ends.fp8Matrices();
+    public List<LayerMatrix> matrices() {
+        return ends.matrices();
     }
 
     private int stateElements() {
@@ -146,7 +146,7 @@ record Mamba2Block(Mamba2 spec, Placement placement, ScanShape shape, InAndOut e
                 loader.device().communicator(),
                 this,
                 shape,
-                loader.byUnit("Mamba-2's input" + ofLayer, ends.in(), inputs),
+                loader.byUnit("Mamba-2's input" + ofLayer, ends.in().format(), inputs),
                 loader.convolution("convolution" + ofLayer, spec.convolution(), inputs.subList(0, 3)),
                 new Decay(
                         loader.exponentials("decay" + ofLayer, spec.rate()),
@@ -155,7 +155,7 @@ record Mamba2Block(Mamba2 spec, Placement placement, ScanShape shape, InAndOut e
                 loader.normByOutput("norm of mixed values" + ofLayer, spec.norm()),
                 loader.states("latest tokens of layer " + layer, latestElements()),
                 loader.states("states of layer " + layer, stateElements()),
-                loader.byInput("Mamba-2's output" + ofLayer, ends.out(), spec.output()));
+                loader.byInput("Mamba-2's output" + ofLayer, ends.out().format(), spec.output()));
     }
 
     private record Loaded(

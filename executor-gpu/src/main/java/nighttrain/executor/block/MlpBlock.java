@@ -34,8 +34,8 @@ record MlpBlock(Mlp spec, Placement placement, InAndOut ends) implements Block {
     }
 
     @Override
-    public List<Fp8Matrix> fp8Matrices() {
-        return ends.fp8Matrices();
+    public List<LayerMatrix> matrices() {
+        return ends.matrices();
     }
 
     private boolean isGated() {
@@ -75,8 +75,8 @@ record MlpBlock(Mlp spec, Placement placement, InAndOut ends) implements Block {
         return new Loaded(
                 loader.ops(),
                 this,
-                loader.byOutput("gate and up" + ofLayer, ends.in(), first(spec)),
-                loader.byInput("down" + ofLayer, ends.out(), spec.down()));
+                loader.byOutput("gate and up" + ofLayer, ends.in().format(), first(spec)),
+                loader.byInput("down" + ofLayer, ends.out().format(), spec.down()));
     }
 
     private record Loaded(Ops ops, MlpBlock block, Matrix up, Matrix down) implements Module {

@@ -1,17 +1,20 @@
 package nighttrain.executor.block;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.Architecture.Placement;
 import nighttrain.executor.architecture.Blocks.Join;
 import nighttrain.executor.architecture.DryRun;
-import nighttrain.executor.block.Block.Fp8Matrix;
+import nighttrain.executor.block.Block.LayerMatrix;
 import nighttrain.executor.block.Block.Operation;
 import nighttrain.executor.block.Block.StepSize;
 import nighttrain.executor.block.Buffers.BufferSpec;
@@ -20,6 +23,7 @@ import nighttrain.executor.device.Ops.Norm;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Bfloat16;
 import nighttrain.io.spec.ModelSpec;
+import nighttrain.io.spec.WeightFormat;
 import nighttrain.io.spec.Wiring;
 
 /** A model on one of several ranks: its layers' blocks, and what follows from all of them. */
@@ -174,14 +178,40 @@ public final class ModelBlocks {
                 .toList();
     }
 
-    private Stream<Fp8Matrix> fp8Matrices() {
-        return layers.stream().flatMap(LayerBlock::blocks).flatMap(block -> block.fp8Matrices().stream());
+    private Stream<LayerMatrix> matrices() {
+        return layers.stream().flatMap(LayerBlock::blocks).flatMap(block -> block.matrices().stream());
     }
+
+    private Stream<LayerMatrix> fp8Matrices() {
+        return matrices().filter(matrix -> matrix.format() == WeightFormat.FP8);
+    }
+
+    /** Which matrices of a rank are not in 8 bits though that was asked for, and why; none where all are. */
+    public Optional<String> hinderedFrom8Bits() {
+        Map<String, Map<String, Integer>> countsByWhy = new LinkedHashMap<>();
+        matrices()
+                .filter(matrix -> !matrix.hindrance().isEmpty())
+                .forEach(matrix -> countsByWhy
+                        .computeIfAbsent(matrix.hindrance(), why -> new LinkedHashMap<>())
+                        .merge(
+                                matrix.outputs() + " x " + matrix.inputs(),
+                                placement.localTracks() * matrix.count(),
+                                Integer::sum));
+        return countsByWhy.entrySet().stream()
+                .map(counts -> counts.getValue().entrySet().stream()
+                        .map(count -> count.getValue() + " of " + count.getKey())
+                        .collect(Collectors.joining(" and ", "", " (" + counts.getKey() + ")")))
+                .reduce((one, other) -> one + ", " + other)
+                .map(all -> "matrices of a rank not in 8 bits: " + all);
+    }
+
+    /** Of {@code rows} rows that a token has. */
+    private record Width(int inputs, int rows) {}
 
     /** What a token's rows of every width take that are multiplied in 8 bits, and their scales. */
     private long fp8RowBytes() {
         return fp8Matrices()
-                .map(matrix -> new Fp8Matrix(0, 0, matrix.inputs(), matrix.rows()))
+                .map(matrix -> new Width(matrix.inputs(), matrix.rows()))
                 .distinct()
                 .mapToLong(width -> width.rows() * (width.inputs() + (long) Float.BYTES))
                 .sum();

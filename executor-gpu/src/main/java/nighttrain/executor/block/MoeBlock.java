@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import nighttrain.executor.architecture.Architecture.Placement;
 import nighttrain.executor.block.Block.Operation;
@@ -32,26 +33,31 @@ record MoeBlock(
         MixtureOfExperts spec,
         Placement placement,
         Optional<MlpBlock> shared,
-        WeightFormat upFormat,
-        WeightFormat downFormat)
+        LayerMatrix upMatrix,
+        LayerMatrix downMatrix)
         implements Block {
     /** The matrix units of GPUs keep few bits of sums of 8-bit numbers, of more inputs too few. */
     private static final int MOST_FP8_INPUTS = 4096;
 
     static MoeBlock of(MixtureOfExperts spec, Placement placement, ModelSpec model) {
         Optional<MlpBlock> shared = spec.shared().map(one -> MlpBlock.of(one.mlp(), placement, model));
-        MoeBlock plain = new MoeBlock(spec, placement, shared, WeightFormat.PLAIN, WeightFormat.PLAIN);
-        int hidden = plain.hidden();
+        int hidden = spec.router().logits().inputs();
+        int upCols = (spec.isGated() ? 2 : 1) * spec.width();
+        UnaryOperator<LayerMatrix> ofRank = one ->
+                one.times(placement.share(spec.experts().size()), spec.router().chosen());
         return new MoeBlock(
                 spec,
                 placement,
                 shared,
-                format(model, plain.all(MoeBlock::first), plain.up().cols(), hidden),
-                format(model, plain.all(MoeBlock::last), hidden, spec.width()));
+                ofRank.apply(matrix(model.formatOf(all(spec, MoeBlock::first)), upCols, hidden)),
+                ofRank.apply(matrix(model.formatOf(all(spec, MoeBlock::last)), hidden, spec.width())));
     }
 
-    private static WeightFormat format(ModelSpec model, List<Linear> parts, int outputs, int inputs) {
-        return inputs <= MOST_FP8_INPUTS ? model.formatOf(parts).of(outputs, inputs) : WeightFormat.PLAIN;
+    private static LayerMatrix matrix(WeightFormat asked, int outputs, int inputs) {
+        LayerMatrix matrix = LayerMatrix.of(asked, outputs, inputs);
+        return matrix.format() == WeightFormat.FP8 && inputs > MOST_FP8_INPUTS
+                ? matrix.hinderedBy("8 bits are too few for experts of more than " + MOST_FP8_INPUTS + " inputs")
+                : matrix;
     }
 
     private int hidden() {
@@ -126,16 +132,9 @@ record MoeBlock(
     }
 
     @Override
-    public List<Fp8Matrix> fp8Matrices() {
-        int experts = placement.share(spec.experts().size());
-        List<Fp8Matrix> matrices = new ArrayList<>();
-        if (upFormat == WeightFormat.FP8) {
-            matrices.add(new Fp8Matrix(experts, up().cols(), hidden(), chosen()));
-        }
-        if (downFormat == WeightFormat.FP8) {
-            matrices.add(new Fp8Matrix(experts, hidden(), spec.width(), chosen()));
-        }
-        shared.ifPresent(mlp -> matrices.addAll(mlp.fp8Matrices()));
+    public List<LayerMatrix> matrices() {
+        List<LayerMatrix> matrices = new ArrayList<>(List.of(upMatrix, downMatrix));
+        shared.ifPresent(mlp -> matrices.addAll(mlp.matrices()));
         return matrices;
     }
 
@@ -150,9 +149,9 @@ record MoeBlock(
         List<Operation> operations = new ArrayList<>(List.of(
                 routing(tracks, step.tokens()),
                 Operation.memory(tracks, 2 * rows * hidden()),
-                grouped(tracks, hit, rows, up().cols(), hidden(), upFormat),
+                grouped(tracks, hit, rows, up().cols(), hidden(), upMatrix.format()),
                 Operation.memory(tracks, rows * (up().cols() + spec.width())),
-                grouped(tracks, hit, rows, hidden(), spec.width(), downFormat),
+                grouped(tracks, hit, rows, hidden(), spec.width(), downMatrix.format()),
                 Operation.memory(tracks, (rows + step.tokens()) * hidden())));
         shared.ifPresent(mlp -> operations.addAll(mlp.operations(step)));
         return operations;
@@ -194,8 +193,8 @@ record MoeBlock(
                         router.expertScales().map(one -> loader.vector("scales of experts" + ofLayer, one)),
                         placement.from(experts),
                         placement.share(experts)),
-                loader.experts("gate and up of experts" + ofLayer, upFormat, parts(MoeBlock::first)),
-                loader.experts("down of experts" + ofLayer, downFormat, parts(MoeBlock::last)),
+                loader.experts("gate and up of experts" + ofLayer, upMatrix.format(), parts(MoeBlock::first)),
+                loader.experts("down of experts" + ofLayer, downMatrix.format(), parts(MoeBlock::last)),
                 shared.map(mlp -> mlp.load(loader, layer)),
                 spec.shared()
                         .flatMap(MixtureOfExperts.Shared::gate)
@@ -206,7 +205,7 @@ record MoeBlock(
         return spec.experts().stream().map(of).toList();
     }
 
-    private List<Linear> all(Function<Expert, List<Linear>> of) {
+    private static List<Linear> all(MixtureOfExperts spec, Function<Expert, List<Linear>> of) {
         return spec.experts().stream()
                 .flatMap(expert -> of.apply(expert).stream())
                 .toList();

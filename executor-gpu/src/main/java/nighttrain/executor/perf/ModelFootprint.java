@@ -2,6 +2,7 @@ package nighttrain.executor.perf;
 
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.DryRun.AllReduceCount;
@@ -13,6 +14,7 @@ import nighttrain.io.spec.Parameter;
 import nighttrain.io.spec.Parameter.Norm;
 import nighttrain.io.spec.Parameter.Table;
 import nighttrain.io.spec.TensorSpec;
+import nighttrain.io.spec.WeightFormat;
 
 /**
  * What a model weighs and how often its ranks must meet, from its config alone.
@@ -67,6 +69,11 @@ public record ModelFootprint(
     public static long gpuBytesPerRank(ModelSpec model, int ranks) {
         return Bfloat16.BYTES * parametersPerRank(model, ranks)
                 - ModelBlocks.of(model, 0, ranks).fp8SavedBytes();
+    }
+
+    /** Which matrices of one of {@code ranks} ranks are not in 8 bits where that is asked of all, and why; none where all are. */
+    public static Optional<String> notIn8Bits(ModelSpec model, int ranks) {
+        return ModelBlocks.of(model.with(WeightFormat.Choice.FP8), 0, ranks).hinderedFrom8Bits();
     }
 
     /**

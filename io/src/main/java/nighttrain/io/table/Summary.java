@@ -28,7 +28,7 @@ import nighttrain.io.UserError;
  * @param e2eMs submission to last token, in ms
  * @param commShare share of step time that ranks waited for one another, 0 to 1
  * @param layout replicas x ranks
- * @param batch the most sequences in a step, and why, where the engine chose; empty where the number was given, and on CPUs
+ * @param batch the most sequences in a step, and why, where the engine chose, and what it could not do as asked; empty for neither
  * @param architecture as in the engine's plan
  * @param modelFingerprint of the checkpoint
  * @param incidents what went wrong on the way

@@ -15,6 +15,7 @@ import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.WeightFormat;
 import nighttrain.jobs.cli.Command;
 import nighttrain.jobs.cli.ExitCode;
+import nighttrain.jobs.cli.Figures;
 import nighttrain.jobs.cli.Help;
 import nighttrain.jobs.cli.Terminal;
 import picocli.CommandLine.Model.CommandSpec;
@@ -106,6 +107,11 @@ public final class InspectCommand implements Command {
                     "KV bytes/token"));
             for (int ranks : RANKS) {
                 out.append(perRank(config, ranks));
+            }
+            for (int ranks : RANKS) {
+                parametersPerRank(config, ranks)
+                        .flatMap(divides -> ModelFootprint.notIn8Bits(config, ranks))
+                        .ifPresent(why -> line(out, "fp8, " + Figures.count(ranks, "rank"), "%s", why));
             }
             return out.toString();
         }
