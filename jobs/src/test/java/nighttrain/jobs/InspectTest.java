@@ -67,6 +67,13 @@ class InspectTest {
     }
 
     @Test
+    void offersNoFormatOfKeysAndValuesWhereThereAreNone() {
+        Outcome outcome = Outcome.of(
+                "inspect", "--model", Project.CONF.resolve("shapes/gla-1.3b").toString());
+        assertThat(outcome.out()).contains("bytes per sequence in fp32").doesNotContain("--kv-cache-dtype");
+    }
+
+    @Test
     void countsSumsWithinModules() {
         assertThat(Outcome.of(
                                 "inspect",

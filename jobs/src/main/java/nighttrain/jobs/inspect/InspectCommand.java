@@ -77,20 +77,7 @@ public final class InspectCommand implements Command {
             if (footprint.activeParameters() < footprint.parameters()) {
                 line(out, "active", "%,d parameters per token, embedding included", footprint.activeParameters());
             }
-            line(
-                    out,
-                    "KV cache",
-                    "%,d bytes per token in bf16, %,d with --kv-cache-dtype fp8%s",
-                    footprint.kvElementsPerToken() * Bfloat16.BYTES,
-                    ModelFootprint.kvBytesPerRank(config.with(KvFormat.Choice.FP8), 1),
-                    config.with(KvFormat.Choice.AUTO).kvFormat() == KvFormat.FP8 ? ", for which it asks" : "");
-            if (footprint.stateBytesPerSequence() > 0) {
-                line(
-                        out,
-                        "state",
-                        "%,d bytes per sequence in fp32, of any length, and per snapshot (--prefix-cache); half in bf16 (--state-dtype)",
-                        footprint.stateBytesPerSequence());
-            }
+            caches(out, config, footprint);
             line(
                     out,
                     "all-reduces",
@@ -108,12 +95,36 @@ public final class InspectCommand implements Command {
             for (int ranks : RANKS) {
                 out.append(perRank(config, ranks));
             }
+            notIn8Bits(out, config);
+            return out.toString();
+        }
+
+        /** What a sequence keeps. */
+        private static void caches(StringBuilder out, ModelSpec config, ModelFootprint footprint) {
+            if (footprint.kvElementsPerToken() > 0) {
+                line(
+                        out,
+                        "KV cache",
+                        "%,d bytes per token in bf16, %,d with --kv-cache-dtype fp8%s",
+                        footprint.kvElementsPerToken() * Bfloat16.BYTES,
+                        ModelFootprint.kvBytesPerRank(config.with(KvFormat.Choice.FP8), 1),
+                        config.with(KvFormat.Choice.AUTO).kvFormat() == KvFormat.FP8 ? ", for which it asks" : "");
+            }
+            if (footprint.stateBytesPerSequence() > 0) {
+                line(
+                        out,
+                        "state",
+                        "%,d bytes per sequence in fp32, of any length, and per snapshot (--prefix-cache); half in bf16 (--state-dtype)",
+                        footprint.stateBytesPerSequence());
+            }
+        }
+
+        private static void notIn8Bits(StringBuilder out, ModelSpec config) {
             for (int ranks : RANKS) {
                 parametersPerRank(config, ranks)
                         .flatMap(divides -> ModelFootprint.notIn8Bits(config, ranks))
                         .ifPresent(why -> line(out, "fp8, " + Figures.count(ranks, "rank"), "%s", why));
             }
-            return out.toString();
         }
 
         private static void line(StringBuilder out, String name, String format, Object... values) {
