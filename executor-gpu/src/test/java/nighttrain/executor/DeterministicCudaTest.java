@@ -101,7 +101,7 @@ class DeterministicCudaTest {
         }
     }
 
-    /** Prompts that begin alike start from copies of states, on every rank; also where slots, and so snapshots, are few. */
+    /** Prompts that begin alike, or are alike, start from copies of states, on every rank; also where slots, and so snapshots, are few. */
     @ParameterizedTest
     @CsvSource({
         "qwen3_5,1,256,FP32",
@@ -121,6 +121,7 @@ class DeterministicCudaTest {
             GenerationRequest alone = request(i);
             int[] prompt = Arrays.copyOf(beginning, 100 + alone.promptTokens().length);
             System.arraycopy(alone.promptTokens(), 0, prompt, i % 7 == 0 ? 40 : 100, alone.promptTokens().length);
+            prompt = i % 4 == 3 ? requests.get(i - 1).promptTokens() : prompt;
             SamplingParams sampling = SamplingParams.greedy(5).withLogprobs(2).withPromptLogprobs(i % 50 == 0);
             requests.add(new GenerationRequest(i, prompt, sampling, i, Set.of(), StopCheck.NEVER));
         }

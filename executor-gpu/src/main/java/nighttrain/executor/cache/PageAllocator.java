@@ -3,6 +3,7 @@ package nighttrain.executor.cache;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
 import nighttrain.executor.cache.CacheLayout.Group;
 import nighttrain.executor.cache.CacheSpec.PagedKv;
@@ -223,12 +224,8 @@ public final class PageAllocator {
             return 0;
         }
         for (int g = 0; g < pools.length; g++) {
-            cache.table(g).beginAt(firstNeeded(g, pages));
-            for (int i = firstNeeded(g, pages); i < pages; i++) {
-                int page = chain.get(i).page(g);
-                pools[g].share(page);
-                cache.table(g).append(page);
-            }
+            int group = g;
+            share(cache, g, pages, i -> chain.get(i).page(group));
         }
         PrefixIndex.Entry prefix = chain.get(pages - 1);
         cache.identify(prefixes.hold(prefix), pages);
@@ -236,6 +233,27 @@ public final class PageAllocator {
             slots.restore(cache, prefix.page(snapshots));
         }
         return pages * pageTokens;
+    }
+
+    /** Gives an empty cache the full pages that {@code other} has published; returns how many tokens that is. */
+    public int adoptPages(SequenceCache cache, SequenceCache other) {
+        int pages = other.identified();
+        for (int g = 0; g < pools.length; g++) {
+            share(cache, g, pages, other.table(g)::page);
+        }
+        cache.identify(prefixes.hold(other.prefix()), pages);
+        return pages * pageTokens;
+    }
+
+    /** Those of the first {@code pages} pages that the token after them sees. */
+    private void share(SequenceCache cache, int group, int pages, IntUnaryOperator pageAt) {
+        int first = firstNeeded(group, pages);
+        cache.table(group).beginAt(first);
+        for (int i = first; i < pages; i++) {
+            int page = pageAt.applyAsInt(i);
+            pools[group].share(page);
+            cache.table(group).append(page);
+        }
     }
 
     /** How many tokens {@link #adoptPrefix} would find. */

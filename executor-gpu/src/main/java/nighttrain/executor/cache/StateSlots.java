@@ -10,11 +10,12 @@ import nighttrain.executor.step.Batch.StateCopies;
 /**
  * Hands out the slots of fixed states: one to every running sequence, one to every snapshot. A snapshot is a copy of a state at the end of
  * a prefix of full pages; sequences that begin with the same tokens start from copies of it. It keeps its slot until that is needed, the
- * longest unused first. Sequences never have all slots, so that a full batch leaves room for some snapshots.
+ * longest unused first. Sequences never have all slots, so that a full batch leaves room for some snapshots. A fork of a running sequence
+ * starts from a copy of its state, without a snapshot.
  *
  * <p>A slot is not cleared when it changes hands: its new owner's first step begins at position 0, where every device starts from an empty
  * state, or with a copy of a snapshot. Copies are made when the next step begins, before it computes: then a slot still has what the steps
- * before have made of its state, whoever owns it by now. Until then a snapshot that is part of a copy counts as used.
+ * before have made of its state, whoever owns it by now. Until then the snapshot or the fork of a copy counts as used.
  */
 public final class StateSlots {
     private final int most;
@@ -69,6 +70,12 @@ public final class StateSlots {
     void save(SequenceCache cache) {
         saved.add(new SlotCopy(cache.slot(), cache.reserved()));
         cache.reserve(PagePool.NONE);
+    }
+
+    /** Lets a sequence start from the state of another, as the steps planned so far make it. */
+    public void fork(SequenceCache from, SequenceCache to) {
+        pool.share(to.slot());
+        saved.add(new SlotCopy(from.slot(), to.slot()));
     }
 
     /** Takes back what a sequence has. */

@@ -4,6 +4,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
 import nighttrain.executor.cache.PageAllocator;
 import nighttrain.executor.step.SampledToken;
 import nighttrain.executor.step.StepLimits;
@@ -84,8 +85,7 @@ public final class Scheduler {
         if (pages.isWindowed()) {
             running.forEach(sequence -> pages.giveBackUnseen(sequence.cache(), sequence.computed()));
         }
-        boolean copies = pages.sharesPrefixes() && !pages.sharesStates();
-        StepPlan plan = new StepPlan(limits, longestChunk, copies, running.size(), samplers());
+        StepPlan plan = new StepPlan(limits, longestChunk, pages.sharesPrefixes(), running.size(), samplers());
         long preemptionsBefore = preemptions;
         planRunning(plan, true);
         planRunning(plan, false);
@@ -96,7 +96,7 @@ public final class Scheduler {
         if (plan.slices().isEmpty()) {
             return Step.NONE;
         }
-        Step step = Step.of(plan.slices(), pages.slots().takeCopies());
+        Step step = Step.of(plan.slices(), plan.forks(), pages.slots().takeCopies());
         begin(step);
         return step;
     }
@@ -128,6 +128,10 @@ public final class Scheduler {
             }
             pages.publish(sequence.cache(), sequence.tokens(), sequence.computedAndKnown());
             branchPoints.planned(sequence);
+        }
+        for (Step.Fork fork : step.forks()) {
+            Sequence source = step.slices().get(fork.copied().slice()).sequence();
+            pages.slots().fork(source.cache(), fork.sequence().cache());
         }
     }
 
@@ -187,10 +191,14 @@ public final class Scheduler {
 
     private void preempt(Sequence sequence) {
         running.remove(running.size() - 1);
+        putBack(sequence);
+        preemptions++;
+    }
+
+    private void putBack(Sequence sequence) {
         pages.release(sequence.cache());
         sequence.restart();
         waiting.addFirst(sequence);
-        preemptions++;
     }
 
     private int samplers() {
@@ -208,17 +216,15 @@ public final class Scheduler {
                 && plan.hasTokensLeft()
                 && passedOver.size() < limits.maxSequences()) {
             Sequence sequence = waiting.removeFirst();
-            if (branchPoints.isWorthWaiting(sequence, running)) {
+            Optional<Sequence> awaited = branchPoints.awaited(sequence, running);
+            Optional<Step.Copied> fork = awaited.flatMap(source -> branchPoints.fork(source, plan));
+            if (awaited.isPresent() && fork.isEmpty()) {
                 passedOver.addLast(sequence);
                 continue;
             }
-            if (sequence.samples() && !plan.keepsRow()) {
-                waiting.addFirst(sequence);
-                break;
-            }
             expected = expected == null ? new Expectation() : expected;
-            if (!begin(sequence, plan, expected)) {
-                waiting.addFirst(sequence);
+            if (!admit(sequence, fork, plan, expected)) {
+                putBack(sequence);
                 break;
             }
         }
@@ -227,26 +233,48 @@ public final class Scheduler {
         }
     }
 
-    /** Takes a sequence into the step; {@code false}, and nothing done, where there is no room for it. */
+    private boolean admit(Sequence sequence, Optional<Step.Copied> fork, StepPlan plan, Expectation expected) {
+        return (!sequence.samples() || plan.keepsRow())
+                && (fork.isPresent() ? fork(sequence, fork.get(), plan, expected) : begin(sequence, plan, expected));
+    }
+
+    /** Takes a sequence into the step; {@code false} where there is no room for it. */
     private boolean begin(Sequence sequence, StepPlan plan, Expectation expected) {
         int shared = pages.adoptPrefix(sequence.cache(), sequence.tokens(), sequence.adoptable());
-        Step.Copied copied = plan.copied(sequence, shared);
+        Step.Copied copied = pages.sharesStates() ? Step.Copied.NONE : plan.copied(sequence, shared);
         sequence.startAt(shared, copied.count());
+        int end = sequence.computed() + plan.most(sequence);
+        if (end == sequence.computed() // no room for its scores
+                || !run(sequence, end, expected)) {
+            return false;
+        }
+        branchPoints.begin(sequence);
+        share(plan.add(sequence, plan.most(sequence), copied));
+        return true;
+    }
+
+    /** Begins a sequence where a slice of the step ends; {@code false} where there is no room for it. */
+    private boolean fork(Sequence sequence, Step.Copied copied, StepPlan plan, Expectation expected) {
+        Sequence source = plan.slices().get(copied.slice()).sequence();
+        sequence.startAt(pages.adoptPages(sequence.cache(), source.cache()), copied.count());
+        if (!run(sequence, sequence.computed(), expected)) {
+            return false;
+        }
+        plan.fork(sequence, copied);
+        return true;
+    }
+
+    /** Gives a sequence its slot and pages, of windows for the tokens before {@code end}; {@code false} where there is no room for it. */
+    private boolean run(Sequence sequence, int end, Expectation expected) {
         // Beside windows one page of growth for each that runs, or it would soon be preempted again.
         int spare = running.isEmpty() || !pages.isWindowed() ? 0 : running.size() + 1;
-        int first = sequence.computed() + plan.most(sequence);
-        if (first == sequence.computed() // no room for its scores
-                || !(running.isEmpty() || expected.hasRoom(sequence))
+        if (!(running.isEmpty() || expected.hasRoom(sequence))
                 || !pages.hasRoom(sequence.cache(), sequence.length(), longestChunk, spare)
-                || !pages.begin(sequence.cache(), sequence.length(), first)) {
-            pages.release(sequence.cache());
-            sequence.restart();
+                || !pages.begin(sequence.cache(), sequence.length(), end)) {
             return false;
         }
         running.add(sequence);
         expected.admit(sequence);
-        branchPoints.begin(sequence);
-        share(plan.add(sequence, plan.most(sequence), copied));
         return true;
     }
 

@@ -152,7 +152,7 @@ public final class Sequence {
         return cut > computed ? cut - computed : pending();
     }
 
-    /** Where no step may go beyond without stopping, so that a snapshot of its state can be taken there; 0: nowhere. */
+    /** Where no step may go beyond without stopping, so that others start from its state there; 0: nowhere. */
     int cut() {
         return cut;
     }

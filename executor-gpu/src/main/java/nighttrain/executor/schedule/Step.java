@@ -2,6 +2,7 @@ package nighttrain.executor.schedule;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.Batch.Copies;
 import nighttrain.executor.step.Batch.StateCopies;
@@ -10,10 +11,11 @@ import nighttrain.executor.step.SampleRequest;
 /**
  * What one forward pass computes: a slice of every sequence in it.
  *
+ * @param forks sequences that begin where a slice ends
  * @param batch the same as the device reads it
  */
-public record Step(List<Slice> slices, Batch batch) {
-    static final Step NONE = of(List.of(), StateCopies.NONE);
+public record Step(List<Slice> slices, List<Fork> forks, Batch batch) {
+    static final Step NONE = of(List.of(), List.of(), StateCopies.NONE);
 
     /**
      * Tokens {@code start .. start + count - 1} of a sequence; where they reach its end, a token is sampled.
@@ -65,16 +67,24 @@ public record Step(List<Slice> slices, Batch batch) {
         static final Copied NONE = new Copied(0, 0);
     }
 
+    /**
+     * A sequence that begins where a slice ends, inside a page: this step copies the keys and values in that page, the next step the state
+     * of the slice's sequence, and computes the first tokens.
+     *
+     * @param copied the tokens in that page
+     */
+    public record Fork(Sequence sequence, Copied copied) {}
+
     public boolean isEmpty() {
         return slices.isEmpty();
     }
 
-    /** With these slices, none of which counts as planned yet. */
-    static Step of(List<Slice> slices, StateCopies stateCopies) {
-        return new Step(slices, batch(slices, stateCopies));
+    /** With these slices and forks, no slice of which counts as planned yet. */
+    static Step of(List<Slice> slices, List<Fork> forks, StateCopies stateCopies) {
+        return new Step(slices, forks, batch(slices, forks, stateCopies));
     }
 
-    private static Batch batch(List<Slice> slices, StateCopies stateCopies) {
+    private static Batch batch(List<Slice> slices, List<Fork> forks, StateCopies stateCopies) {
         int size = slices.stream().mapToInt(Slice::count).sum();
         int[] tokens = new int[size];
         int[] positions = new int[size];
@@ -109,29 +119,36 @@ public record Step(List<Slice> slices, Batch batch) {
                 queryStarts,
                 pageTables,
                 slots,
-                copies(slices, queryStarts),
+                copies(slices, forks, queryStarts),
                 stateCopies,
                 outputRows,
                 samples,
                 0);
     }
 
-    private static Copies copies(List<Slice> slices, int[] queryStarts) {
-        int size = slices.stream().mapToInt(slice -> slice.copied().count()).sum();
-        if (size == 0) {
+    private static Copies copies(List<Slice> slices, List<Fork> forks, int[] queryStarts) {
+        List<Fork> copying = Stream.concat(
+                        slices.stream()
+                                .filter(slice -> slice.copied().count() > 0)
+                                .map(slice -> new Fork(slice.sequence(), slice.copied())),
+                        forks.stream())
+                .toList();
+        if (copying.isEmpty()) {
             return Copies.NONE;
         }
+        int size = copying.stream().mapToInt(fork -> fork.copied().count()).sum();
         int[] rows = new int[size];
-        int[] sequences = new int[size];
+        int[][][] pageTables = new int[size][][];
         int next = 0;
-        for (int s = 0; s < slices.size(); s++) {
-            Slice slice = slices.get(s);
-            int source = slice.copied().slice();
-            for (int i = slice.start() - slice.copied().count(); i < slice.start(); i++) {
+        for (Fork fork : copying) {
+            int source = fork.copied().slice();
+            int[][] pages = fork.sequence().cache().pages();
+            int end = fork.sequence().computed();
+            for (int i = end - fork.copied().count(); i < end; i++) {
                 rows[next] = queryStarts[source] + i - slices.get(source).start();
-                sequences[next++] = s;
+                pageTables[next++] = pages;
             }
         }
-        return new Copies(rows, sequences);
+        return new Copies(rows, pageTables);
     }
 }

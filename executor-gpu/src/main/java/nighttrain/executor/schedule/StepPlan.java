@@ -2,6 +2,8 @@ package nighttrain.executor.schedule;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
 import nighttrain.executor.step.StepLimits;
 
 /** A step in the making: its slices so far, and what is left of the limits. */
@@ -10,6 +12,7 @@ final class StepPlan {
     private static final int LOOKED_AT = 16;
 
     private final List<Step.Slice> slices;
+    private final List<Step.Fork> forks = new ArrayList<>();
     private final int longestChunk;
     private final int maxScored;
     private int tokensLeft;
@@ -32,6 +35,10 @@ final class StepPlan {
 
     List<Step.Slice> slices() {
         return slices;
+    }
+
+    List<Step.Fork> forks() {
+        return forks;
     }
 
     boolean hasTokensLeft() {
@@ -70,6 +77,22 @@ final class StepPlan {
             }
         }
         return most;
+    }
+
+    /** The last {@code count} tokens before the cut of {@code source}, where a slice ends there and computes all of them. */
+    Optional<Step.Copied> tail(Sequence source, int count) {
+        return IntStream.range(0, slices.size())
+                .filter(i -> slices.get(i).sequence() == source)
+                .filter(i -> slices.get(i).start() + slices.get(i).done() == source.cut())
+                .filter(i -> slices.get(i).start() <= source.cut() - count && count <= copiesLeft)
+                .mapToObj(i -> new Step.Copied(i, count))
+                .findFirst();
+    }
+
+    /** A sequence begins where a slice ends, and computes nothing in this step. */
+    void fork(Sequence sequence, Step.Copied copied) {
+        forks.add(new Step.Fork(sequence, copied));
+        copiesLeft -= copied.count();
     }
 
     Step.Slice add(Sequence sequence, int count) {

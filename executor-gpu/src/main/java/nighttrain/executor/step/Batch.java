@@ -37,10 +37,10 @@ public record Batch(
      * Tokens whose keys and values go to the pages of one more sequence, which has the same token there and the same before it.
      *
      * @param rows the tokens, {@code [copies]}
-     * @param sequences whose pages they go to, {@code [copies]}; ascending
+     * @param pageTables of the sequence whose pages they go to, which need not be in the step, {@code [copies][groups][at least needed]}
      */
-    public record Copies(int[] rows, int[] sequences) {
-        public static final Copies NONE = new Copies(new int[0], new int[0]);
+    public record Copies(int[] rows, int[][][] pageTables) {
+        public static final Copies NONE = new Copies(new int[0], new int[0][][]);
 
         public int size() {
             return rows.length;
@@ -50,7 +50,7 @@ public record Batch(
     /**
      * States that are copied before the step computes. Within a list no copy writes a slot that another reads or writes.
      *
-     * @param saved from slots of sequences to those of snapshots, first
+     * @param saved from slots of sequences to those of snapshots and of their forks, first
      * @param restored from slots of snapshots to those of sequences, after that
      */
     public record StateCopies(List<SlotCopy> saved, List<SlotCopy> restored) {

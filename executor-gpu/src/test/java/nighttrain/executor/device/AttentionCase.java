@@ -327,26 +327,24 @@ final class AttentionCase {
                 starts,
                 ofGroups,
                 slots,
-                copies(step, starts),
+                copies(step, starts, ofGroups),
                 Batch.StateCopies.NONE,
                 new int[0],
                 List.of(),
                 0);
     }
 
-    private static Copies copies(List<Part> step, int[] starts) {
+    private static Copies copies(List<Part> step, int[] starts, int[][][] pageTables) {
         List<Integer> rows = new ArrayList<>();
-        List<Integer> sequences = new ArrayList<>();
+        List<int[][]> tables = new ArrayList<>();
         for (int s = 0; s < step.size(); s++) {
             Part part = step.get(s);
             for (int position = part.shared(); part.copies() && position < part.cached; position++) {
                 rows.add(starts[part.source] + position - step.get(part.source).cached);
-                sequences.add(s);
+                tables.add(pageTables[s]);
             }
         }
-        return new Copies(
-                rows.stream().mapToInt(Integer::intValue).toArray(),
-                sequences.stream().mapToInt(Integer::intValue).toArray());
+        return new Copies(rows.stream().mapToInt(Integer::intValue).toArray(), tables.toArray(int[][][]::new));
     }
 
     private static int pagesOf(int tokens) {

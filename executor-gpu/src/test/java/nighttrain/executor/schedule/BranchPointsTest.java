@@ -13,7 +13,9 @@ import nighttrain.executor.cache.CacheLayout;
 import nighttrain.executor.cache.CacheSpec.PagedKv;
 import nighttrain.executor.cache.CacheSpec.RecurrentState;
 import nighttrain.executor.cache.PageAllocator;
+import nighttrain.executor.request.Generation.TokenLogprobs;
 import nighttrain.executor.request.GenerationRequest;
+import nighttrain.executor.request.GenerationRequest.Score;
 import nighttrain.executor.request.GenerationRequest.StopCheck;
 import nighttrain.executor.request.SamplingParams;
 import nighttrain.executor.step.Batch.SlotCopy;
@@ -52,13 +54,13 @@ class BranchPointsTest {
         assertThat(all.get(255).generation(0).cachedPromptTokens()).isEqualTo(192);
     }
 
-    /** Random prompts, and prompts that share less than a page, take the very steps that they take without. */
+    /** Random prompts, and prompts that share less than a page and go on, take the very steps that they take without. */
     @ParameterizedTest
     @ValueSource(ints = {0, 14})
     void promptsThatShareNoPageAreNotCut(int shared) {
         int[] beginning = tokens(shared);
         List<int[]> prompts = IntStream.range(0, 300)
-                .mapToObj(i -> joined(beginning, tokens(1 + random.nextInt(100))))
+                .mapToObj(i -> joined(beginning, tokens(2 + random.nextInt(100))))
                 .toList();
         List<List<List<Integer>>> steps = new ArrayList<>();
         for (boolean prefixCache : new boolean[] {true, false}) {
@@ -159,6 +161,37 @@ class BranchPointsTest {
         assertThat(parts(scheduler.next())).extracting(Part::count).containsExactly(105, 105, 105);
     }
 
+    /**
+     * Requests that score labels of a row share its text to the last token: the others begin with the step that computes that, and go on from
+     * copies of the first one's state.
+     */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void requestsOfARowComputeItsTextOnce(boolean hybrid) {
+        Scheduler scheduler = scheduler(new StepLimits(256, 8192, 512, 300), hybrid, 256, 8, true);
+        int[] instructions = tokens(160);
+        IntStream.range(0, 50).forEach(row -> addRow(scheduler, joined(instructions, tokens(40)), 5));
+        assertThat(parts(step(scheduler))).containsExactly(new Part(all.get(0), 0, 160));
+        Step texts = step(scheduler);
+        assertThat(parts(texts)).hasSize(50).allMatch(part -> part.start == 160 && part.count == 39);
+        assertThat(texts.forks()).hasSize(200).allMatch(fork -> fork.copied().count() == 199 - 192);
+        Step labels = step(scheduler);
+        assertThat(parts(labels)).hasSize(250).allMatch(part -> part.start == 199 && part.count == 3);
+        List<SlotCopy> copies = labels.batch().stateCopies().saved();
+        assertThat(copies).extracting(SlotCopy::to).hasSize(200).doesNotHaveDuplicates();
+        assertThat(copies).extracting(SlotCopy::from).containsOnly(slots(texts));
+        assertThat(step(scheduler).isEmpty()).isTrue();
+        assertThat(all.get(4).generation(0).cachedPromptTokens()).isEqualTo(199);
+    }
+
+    /** Those that find no slot where the text ends start from a snapshot at its last page end: of 20 requests 8 begin at a time. */
+    @Test
+    void aRowOfMoreRequestsThanSlotsComputesItsPagesOnce() {
+        Scheduler scheduler = scheduler(new StepLimits(8, 512, 64, 300), true, 8, 8, true);
+        addRow(scheduler, tokens(200), 20);
+        assertThat(computed(scheduler)).isEqualTo(192 + 3 * 7 + 20 * 3);
+    }
+
     private int[] tokens(int count) {
         return random.ints(count, 0, 1000).toArray();
     }
@@ -190,6 +223,32 @@ class BranchPointsTest {
         return sequence;
     }
 
+    /** One request for each of {@code count} labels of three tokens that begin differently. */
+    private void addRow(Scheduler scheduler, int[] text, int count) {
+        for (int label = 0; label < count; label++) {
+            int[] tokens = joined(new int[] {label}, tokens(2));
+            List<Score> scores = IntStream.range(0, tokens.length)
+                    .mapToObj(i -> new Score(text.length + i, tokens[i]))
+                    .toList();
+            all.add(new Sequence(
+                    new GenerationRequest(
+                            all.size(),
+                            joined(text, tokens),
+                            SamplingParams.greedy(1),
+                            1,
+                            Set.of(),
+                            StopCheck.NEVER,
+                            Optional.empty(),
+                            scores),
+                    0));
+            scheduler.add(all.get(all.size() - 1));
+        }
+    }
+
+    private static Integer[] slots(Step step) {
+        return Arrays.stream(step.batch().slots()).boxed().toArray(Integer[]::new);
+    }
+
     private static List<Part> parts(Step step) {
         return step.slices().stream()
                 .map(slice -> new Part(slice.sequence(), slice.start(), slice.count()))
@@ -201,7 +260,7 @@ class BranchPointsTest {
         scheduler.commit(
                 step,
                 step.batch().samples().stream()
-                        .map(sample -> new SampledToken(1, Optional.empty()))
+                        .map(sample -> new SampledToken(1, Optional.of(new TokenLogprobs(1, 0, List.of()))))
                         .toList(),
                 1);
         return step;

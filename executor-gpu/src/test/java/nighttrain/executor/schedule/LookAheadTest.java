@@ -48,6 +48,7 @@ class LookAheadTest {
         int steps;
         int wastedRows;
         int stalls;
+        int forks;
         long preemptions;
         long sampled;
     }
@@ -141,8 +142,8 @@ class LookAheadTest {
     }
 
     /**
-     * Layers of linear attention keep a state each: slots are few, change hands, and are computed again after preemption; snapshots are many,
-     * few or in slots that no sequence needs.
+     * Layers of linear attention keep a state each, others pages: slots are few, change hands, and are computed again after preemption;
+     * snapshots are many, few or in slots that no sequence needs.
      */
     @ParameterizedTest
     @CsvSource({
@@ -173,18 +174,23 @@ class LookAheadTest {
         assertThat(layout.slots()).isEqualTo(slots);
         List<GenerationRequest> requests = new ArrayList<>();
         for (int i = 0; i < 300; i++) {
-            requests.add(request(i, i % 7 == 0, false, i % 3 == 0));
+            GenerationRequest request = request(i, i % 7 == 0, false, i % 3 == 0);
+            requests.add(i % 4 > 0 && i % 16 < 12 ? withPromptOf(requests.get(i - 1), request) : request);
         }
         StepLimits limits = new StepLimits(6, 9, 5, LONGEST);
-        LinearAttentionMachine machine = new LinearAttentionMachine(slots + snapshots);
-        Loop loop = run(requests, limits, ahead, layout, machine::run, prefixCache, 40);
+        Function<Batch, List<SampledToken>> machine =
+                hybrid(new TokenMachine(layout), new LinearAttentionMachine(slots + snapshots));
+        Loop loop = run(requests, limits, ahead, layout, machine, prefixCache, 40);
         assertThat(loop.answers).hasSizeGreaterThan(200);
-        loop.answers.forEach(answer -> check(requests.get((int) answer.id()), answer, LinearAttentionMachine::next));
+        Model model = (tokens, length, seed) ->
+                sum(TokenMachine.next(tokens, length, seed), LinearAttentionMachine.next(tokens, length, seed));
+        loop.answers.forEach(answer -> check(requests.get((int) answer.id()), answer, model));
         assertThat(loop.answers.stream()
                                 .mapToInt(Generation::cachedPromptTokens)
                                 .sum()
                         > 0)
                 .isEqualTo(prefixCache && slots + snapshots > 1);
+        assertThat(loop.forks > 0).isEqualTo(prefixCache && slots > 1);
         assertThat(loop.preemptions > 0).isEqualTo(pages < 100);
     }
 
@@ -429,6 +435,7 @@ class LookAheadTest {
             if (!step.isEmpty()) {
                 underWay.add(new UnderWay(step, machine.apply(step.batch())));
                 loop.steps++;
+                loop.forks += step.forks().size();
             } else if (!underWay.isEmpty()) {
                 loop.stalls++;
             }
@@ -462,6 +469,40 @@ class LookAheadTest {
                 .withIgnoreEos(!stops);
         StopCheck check = stops && id % 2 == 0 ? token -> token % 17 == 3 : StopCheck.NEVER;
         return new GenerationRequest(id, prompt, sampling, id % 4, Set.of(7, 8, 9), check);
+    }
+
+    /** A token follows from what both make of the tokens before it. */
+    private static Function<Batch, List<SampledToken>> hybrid(TokenMachine pages, LinearAttentionMachine states) {
+        List<SampledToken> before = new ArrayList<>();
+        return batch -> {
+            int[] tokens = batch.tokens();
+            for (int i = 0; i < tokens.length; i++) {
+                tokens[i] = tokens[i] < 0 ? before.get(~tokens[i]).token() : tokens[i];
+            }
+            List<SampledToken> ofPages = pages.run(batch);
+            List<SampledToken> ofStates = states.run(batch);
+            before.clear();
+            for (int i = 0; i < ofPages.size(); i++) {
+                before.add(new SampledToken(
+                        sum(ofPages.get(i).token(), ofStates.get(i).token()),
+                        ofPages.get(i).logprobs()));
+            }
+            return List.copyOf(before);
+        };
+    }
+
+    private static int sum(int token, int other) {
+        return (token + other) % TokenMachine.VOCABULARY;
+    }
+
+    private static GenerationRequest withPromptOf(GenerationRequest other, GenerationRequest request) {
+        return new GenerationRequest(
+                request.id(),
+                other.promptTokens(),
+                request.sampling(),
+                request.seed(),
+                request.stopTokens(),
+                request.stopCheck());
     }
 
     @FunctionalInterface

@@ -346,7 +346,9 @@ class SchedulerTest {
         assertThat(step.slices().get(2).copied()).isEqualTo(new Step.Copied(0, 1));
         assertThat(step.slices().get(3).copied()).isEqualTo(Step.Copied.NONE);
         assertThat(step.batch().copies().rows()).containsExactly(8, 9, 8);
-        assertThat(step.batch().copies().sequences()).containsExactly(1, 1, 2);
+        int[][][] pageTables = step.batch().pageTables();
+        assertThat(step.batch().copies().pageTables())
+                .isDeepEqualTo(new int[][][] {pageTables[1], pageTables[1], pageTables[2]});
         assertThat(longer.cache().table(0).page(1))
                 .isEqualTo(same.cache().table(0).page(1));
         assertThat(longer.cache().table(0).page(2))

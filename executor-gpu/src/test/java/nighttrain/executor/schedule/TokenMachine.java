@@ -67,13 +67,13 @@ final class TokenMachine {
         int[] sequenceOf = new int[tokens.length];
         for (int s = 0; s < batch.sequences(); s++) {
             for (int row = batch.queryStarts()[s]; row < batch.queryStarts()[s + 1]; row++) {
-                store(batch, s, row, tokens[row]);
+                store(batch, batch.pageTables()[s], row, tokens[row]);
                 sequenceOf[row] = s;
             }
         }
         for (int copy = 0; copy < batch.copies().size(); copy++) {
             int row = batch.copies().rows()[copy];
-            store(batch, batch.copies().sequences()[copy], row, tokens[row]);
+            store(batch, batch.copies().pageTables()[copy], row, tokens[row]);
         }
         List<SampledToken> sampled = new ArrayList<>();
         int[] states = new int[batch.outputRows().length];
@@ -88,10 +88,10 @@ final class TokenMachine {
         return sampled;
     }
 
-    private void store(Batch batch, int sequence, int row, int token) {
+    private void store(Batch batch, int[][] pageTables, int row, int token) {
         int position = batch.positions()[row];
         for (int group = 0; group < caches.length; group++) {
-            caches[group][batch.pageTables()[sequence][group][position / pageTokens]][position % pageTokens] = token;
+            caches[group][pageTables[group][position / pageTokens]][position % pageTokens] = token;
         }
     }
 

@@ -34,17 +34,17 @@ record RopeAndWriteKv(ThreadTeam team) {
     private static void copies(CpuTensor qkv, CpuKvPages kv, int track, AttentionShape shape, Batch batch) {
         for (int copy = 0; copy < batch.copies().size(); copy++) {
             int row = batch.copies().rows()[copy];
-            store(qkv, kv, track, row, batch.copies().sequences()[copy], shape, batch);
+            store(qkv, kv, track, row, batch.copies().pageTables()[copy], shape, batch);
         }
     }
 
     private static void store(
-            CpuTensor qkv, CpuKvPages kv, int track, int row, int sequence, AttentionShape shape, Batch batch) {
+            CpuTensor qkv, CpuKvPages kv, int track, int row, int[][] pageTables, AttentionShape shape, Batch batch) {
         int position = batch.positions()[row];
         int keys = qkv.row(track, row) + shape.queryCols();
         kv.store(
                 track,
-                batch.pageTables()[sequence][kv.group()][position / kv.pageTokens()],
+                pageTables[kv.group()][position / kv.pageTokens()],
                 position % kv.pageTokens(),
                 qkv.data(),
                 keys,
@@ -62,7 +62,7 @@ record RopeAndWriteKv(ThreadTeam team) {
             Batch batch) {
         for (int row = batch.queryStarts()[sequence]; row < batch.queryStarts()[sequence + 1]; row++) {
             rotateRow(qkv.data(), qkv.row(track, row), track, batch.positions()[row], shape, rotation, norms);
-            store(qkv, kv, track, row, sequence, shape, batch);
+            store(qkv, kv, track, row, batch.pageTables()[sequence], shape, batch);
         }
     }
 

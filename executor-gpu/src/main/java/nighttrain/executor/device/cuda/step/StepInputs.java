@@ -157,17 +157,17 @@ public final class StepInputs {
         int[] slots = new int[batch.size() + copies.size()];
         for (int s = 0; s < batch.sequences(); s++) {
             for (int i = batch.queryStarts()[s]; i < batch.queryStarts()[s + 1]; i++) {
-                slots[i] = slot(s, group, batch.positions()[i]);
+                slots[i] = slot(batch.pageTables()[s][group], batch.positions()[i]);
             }
         }
         for (int copy = 0; copy < copies.size(); copy++) {
-            slots[batch.size() + copy] = slot(copies.sequences()[copy], group, batch.positions()[copies.rows()[copy]]);
+            slots[batch.size() + copy] = slot(copies.pageTables()[copy][group], batch.positions()[copies.rows()[copy]]);
         }
         return slots;
     }
 
-    private int slot(int sequence, int group, int position) {
-        return batch.pageTables()[sequence][group][position / pageTokens] * pageTokens + position % pageTokens;
+    private int slot(int[] pageTable, int position) {
+        return pageTable[position / pageTokens] * pageTokens + position % pageTokens;
     }
 
     /** The sequences' contexts, and as far behind as on the device those with a single token. */
