@@ -79,12 +79,12 @@ final class BranchPoints {
     }
 
     /**
-     * Tokens that {@code other} need not compute once {@code sequence} has; both have one to compute. They fill pages, or {@code other} needs
-     * no more.
+     * Tokens that {@code later} need not compute once {@code first} has; both have one to compute. They fill pages, or {@code later} needs no
+     * more.
      */
-    private int branch(Sequence sequence, Sequence other) {
-        int needed = other.reusable() - 1;
-        int tokens = Math.min(Math.min(sequence.sameAs(other), sequence.length() - 1), needed);
+    private int branch(Sequence first, Sequence later) {
+        int needed = later.reusable() - 1;
+        int tokens = Math.min(Math.min(first.sameAs(later), first.length() - 1), needed);
         return tokens == needed ? tokens : tokens - inPage(tokens);
     }
 

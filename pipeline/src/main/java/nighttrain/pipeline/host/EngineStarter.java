@@ -1,6 +1,7 @@
 package nighttrain.pipeline.host;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -12,6 +13,7 @@ import nighttrain.executor.EngineConfig.Backend;
 import nighttrain.executor.EngineConfig.Lengths;
 import nighttrain.executor.Engines;
 import nighttrain.io.UserError;
+import nighttrain.io.checkpoint.ReadAhead;
 import nighttrain.pipeline.cluster.StageGpus;
 import nighttrain.pipeline.host.EngineFactory.EngineKey;
 import nighttrain.pipeline.host.EngineFactory.RealEngines;
@@ -68,14 +70,20 @@ public final class EngineStarter implements ExecutorPlugin {
         EngineKey key = EngineKey.of(values);
         try {
             boolean waits = awaitsLengths(values) && Engines.runsOnGpu(key.config());
-            Lengths lengths =
-                    waits ? lengths(() -> context.ask(new LengthsExpected.Question()), PATIENCE) : Lengths.UNKNOWN;
+            Lengths lengths = waits ? awaited(key) : Lengths.UNKNOWN;
             EngineHost.here()
                     .prepare(lengths.equals(Lengths.UNKNOWN) ? key : key.expecting(lengths), RealEngines::telling);
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
         } catch (RuntimeException | Error failed) {
             LOG.warn("the engine did not open; the first task will try again", failed);
+        }
+    }
+
+    /** What the job expects. Its weights are read from disk meanwhile. */
+    private Lengths awaited(EngineKey key) throws InterruptedException {
+        try (ReadAhead weights = key.dummyWeights() ? null : ReadAhead.of(Path.of(key.model()))) {
+            return lengths(() -> context.ask(new LengthsExpected.Question()), PATIENCE);
         }
     }
 

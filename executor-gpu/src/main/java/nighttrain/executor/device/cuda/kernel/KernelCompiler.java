@@ -64,14 +64,18 @@ public final class KernelCompiler {
     /** The machine code of a kernel file, from the cache or compiled. */
     byte[] cubin(KernelSource source) {
         try {
-            return start(source).join();
+            return started(source).join();
         } catch (CompletionException e) {
             throw e.getCause() instanceof RuntimeException failure ? failure : e;
         }
     }
 
-    /** What {@link #cubin} returns, soon. */
-    CompletableFuture<byte[]> start(KernelSource source) {
+    /** Begins what {@link #cubin} waits for. A failure is thrown there. */
+    void start(KernelSource source) {
+        CompletableFuture<byte[]> unused = started(source);
+    }
+
+    private CompletableFuture<byte[]> started(KernelSource source) {
         return compiled.computeIfAbsent(
                 source, it -> CompletableFuture.supplyAsync(() -> cachedOrCompiled(it), threads));
     }
