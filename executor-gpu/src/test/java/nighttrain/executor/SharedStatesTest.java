@@ -71,10 +71,9 @@ class SharedStatesTest {
         assertThat(with.answers).isEqualTo(without.answers);
         assertThat(without.stats.tokens().cachedPrompt()).isZero();
         long computed = with.stats.tokens().prompt() - with.stats.tokens().cachedPrompt();
-        // The pages of the instructions once; of each row the text to its last token but one; two tokens a label. And
-        // the first
-        // request, if no other was there when it began, and what lies behind the last page of a row that not all slots
-        // were free for.
+        // The pages of the instructions once; of each row the text to its last token but one; two tokens a label.
+        // And the first request, if no other was there when it began, and what lies behind the last page of a row that
+        // not all slots were free for.
         long row = 219 - 192 + 3 * 2;
         assertThat(computed).isBetween(192 + ROWS * row, 192 + ROWS * (row + 10) + 222);
         assertThat(with.stats.steps().count()).isLessThan(without.stats.steps().count() / 5);

@@ -11,7 +11,6 @@ public final class KernelModules implements AutoCloseable {
     private final Kernel.Driver driver = Kernel.Driver.load();
     private final Map<KernelSource, CUmodule> modules = new HashMap<>();
     private final Map<Key, Kernel> kernels = new HashMap<>();
-
     private boolean rehearsal;
 
     private record Key(String name, KernelSource source) {}

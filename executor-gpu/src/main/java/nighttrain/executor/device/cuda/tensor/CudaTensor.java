@@ -1,6 +1,5 @@
 package nighttrain.executor.device.cuda.tensor;
 
-import java.util.stream.IntStream;
 import jcuda.driver.CUdeviceptr;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.device.cuda.driver.DeviceMemory.DevicePointer;
@@ -35,7 +34,12 @@ public record CudaTensor(
 
     /** Elements of rows that a thread moves at a time where they are cut at these columns. */
     public static int vector(int... cols) {
-        return IntStream.of(cols).allMatch(count -> count % VECTOR == 0) ? VECTOR : 1;
+        for (int count : cols) { // every launch asks
+            if (count % VECTOR != 0) {
+                return 1;
+            }
+        }
+        return VECTOR;
     }
 
     /** Address of the first element. */
