@@ -6,6 +6,9 @@ import nighttrain.executor.device.Tensor;
 /**
  * This rank's modules, layer by layer. Each reads a stream and returns this rank's <em>partial</em> output: what it means to add the
  * parts up, and when, is the {@link Architecture}'s business.
+ *
+ * <p>Behind the last mixer every row is computed by itself, so that it may {@linkplain StepCommunicator#narrow leave} the output and its
+ * stream with the rows that the head reads: of a prompt, the last.
  */
 public interface Blocks {
     int layers();

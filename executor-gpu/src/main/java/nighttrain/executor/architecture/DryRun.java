@@ -19,8 +19,9 @@ import nighttrain.io.spec.ModelSpec;
  *
  * @param allReduces its all-reduces
  * @param outputBuffers buffers for partial outputs that are in use at a time
+ * @param narrowBuffers the same, of the rows that the head reads
  */
-public record DryRun(AllReduceCount allReduces, int outputBuffers) {
+public record DryRun(AllReduceCount allReduces, int outputBuffers, int narrowBuffers) {
     /** Work that is not done: no values exist while counting. */
     private static final Ops NO_OPS = (Ops) Proxy.newProxyInstance(
             Ops.class.getClassLoader(), new Class<?>[] {Ops.class}, (proxy, verb, arguments) -> null);
@@ -44,19 +45,20 @@ public record DryRun(AllReduceCount allReduces, int outputBuffers) {
     static DryRun of(Architecture architecture, List<Layer> layers) {
         Tally tally = new Tally();
         List<Tensor> outputs = new ArrayList<>();
+        List<Tensor> narrow = new ArrayList<>();
         List<Tensor> streams = List.of(nowhere(), nowhere());
-        StepCommunicator ranks = new StepCommunicator(
-                tally,
-                NO_OPS,
-                number -> {
-                    outputs.add(nowhere());
-                    return outputs.get(number);
-                },
-                streams);
+        StepCommunicator ranks =
+                new StepCommunicator(tally, NO_OPS, number -> anotherOf(outputs), number -> anotherOf(narrow), streams);
         architecture
                 .decode(new EmptyBlocks(layers, tally, ranks), new ResidualStream(NO_OPS, streams.get(0)), ranks)
                 .settle();
-        return new DryRun(new AllReduceCount(tally.blocking, tally.overlapped), outputs.size());
+        return new DryRun(new AllReduceCount(tally.blocking, tally.overlapped), outputs.size(), narrow.size());
+    }
+
+    private static Tensor anotherOf(List<Tensor> buffers) {
+        Tensor buffer = nowhere();
+        buffers.add(buffer);
+        return buffer;
     }
 
     /** A buffer of no values, which is itself alone. */
@@ -151,9 +153,14 @@ public record DryRun(AllReduceCount allReduces, int outputBuffers) {
             return all.size();
         }
 
+        private Output mixed(int layer, ResidualStream h) {
+            Output output = ran(h, all.get(layer).finishesMixer());
+            return layer < all.size() - 1 ? output : ranks.narrow(output, 0);
+        }
+
         @Override
         public Output mixer(int layer, ResidualStream h) {
-            return ran(h, all.get(layer).finishesMixer());
+            return mixed(layer, h);
         }
 
         @Override
@@ -163,7 +170,7 @@ public record DryRun(AllReduceCount allReduces, int outputBuffers) {
 
         @Override
         public Output sideBySide(int layer, ResidualStream h) {
-            return ran(h, all.get(layer).finishesMixer());
+            return mixed(layer, h);
         }
 
         @Override

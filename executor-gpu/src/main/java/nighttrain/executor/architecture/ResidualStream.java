@@ -11,7 +11,7 @@ import nighttrain.executor.device.Tensor;
  */
 public final class ResidualStream {
     private final Ops ops;
-    private final Tensor h;
+    private Tensor h;
     private Optional<Addend> addend = Optional.empty();
 
     /** What is to be added: a tensor, or a sum over ranks that is not enqueued until it is asked for. */
@@ -45,6 +45,17 @@ public final class ResidualStream {
     /** The stream that begins as {@code start} and goes on in its buffer. */
     public ResidualStream at(Tensor start) {
         return new ResidualStream(ops, start);
+    }
+
+    /** Goes on in {@code rows}, of which it has those that the head reads. */
+    public void narrow(Tensor rows) {
+        ops.gatherOutputRows(rows, settle());
+        h = rows;
+    }
+
+    /** Of every track. */
+    public int rows() {
+        return h.rows();
     }
 
     /** h with everything added. */

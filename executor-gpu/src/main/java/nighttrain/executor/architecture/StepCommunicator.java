@@ -3,6 +3,7 @@ package nighttrain.executor.architecture;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntFunction;
+import java.util.stream.Stream;
 import nighttrain.executor.architecture.Blocks.Output;
 import nighttrain.executor.architecture.ResidualStream.Addend;
 import nighttrain.executor.device.Communicator;
@@ -14,14 +15,15 @@ import nighttrain.executor.device.Tensor;
 /**
  * What one step asks of the {@link Communicator}, which also hands out the buffers for partial outputs: it knows which of them still
  * travel, and which peers may still read. A module's output is finished here, between its sum and its addition, whatever the
- * architecture.
+ * architecture. From {@link #narrow} on there are only the rows that the head reads.
  */
 public final class StepCommunicator {
     private final Communicator ranks;
     private final Ops ops;
-    private final IntFunction<Tensor> buffers;
-    private final List<Tensor> streams;
-    private final List<Slot> slots = new ArrayList<>();
+    private final Pool whole;
+    private final Pool narrow;
+    private List<Tensor> streams;
+    private Pool pool;
     private Slot module;
     private Slot last;
 
@@ -36,14 +38,36 @@ public final class StepCommunicator {
         }
     }
 
+    /** Buffers of the same number of rows. */
+    private record Pool(IntFunction<Tensor> buffers, List<Slot> slots) {
+        private Pool(IntFunction<Tensor> buffers) {
+            this(buffers, new ArrayList<>());
+        }
+
+        private Slot slot(int i) {
+            if (i == slots.size()) {
+                slots.add(new Slot(buffers.apply(i)));
+            }
+            return slots.get(i);
+        }
+    }
+
     /**
      * @param buffers for partial outputs, as many as {@link DryRun#outputBuffers} says
+     * @param narrowBuffers for those behind {@link #narrow}, as many as {@link DryRun#narrowBuffers} says
      * @param streams where residual streams live: one, or two where those of tracks are summed
      */
-    public StepCommunicator(Communicator ranks, Ops ops, IntFunction<Tensor> buffers, List<Tensor> streams) {
+    public StepCommunicator(
+            Communicator ranks,
+            Ops ops,
+            IntFunction<Tensor> buffers,
+            IntFunction<Tensor> narrowBuffers,
+            List<Tensor> streams) {
         this.ranks = ranks;
         this.ops = ops;
-        this.buffers = buffers;
+        this.whole = new Pool(buffers);
+        this.narrow = new Pool(narrowBuffers);
+        this.pool = whole;
         this.streams = streams;
     }
 
@@ -59,26 +83,38 @@ public final class StepCommunicator {
 
     private Slot free(Slot excluded) {
         int i = 0;
-        while (isTaken(slot(i)) || slot(i) == excluded) {
+        while (isTaken(pool.slot(i)) || pool.slot(i) == excluded) {
             i++;
         }
-        last = slot(i);
+        last = pool.slot(i);
         return last;
+    }
+
+    /**
+     * The rows of {@code output} that the head reads, {@code rows} of them. From here on partial outputs and sums have no others; what is
+     * under way is cut to them when it lands.
+     */
+    public Output narrow(Output output, int rows) {
+        pool = narrow;
+        streams = streams.stream().map(stream -> stream.firstRows(rows)).toList();
+        Tensor part = outputRows(output.part());
+        module = last;
+        return new Output(part, output.finish());
+    }
+
+    private Tensor outputRows(Tensor landed) {
+        Tensor rows = free(null).tensor;
+        ops.gatherOutputRows(rows, landed);
+        return rows;
     }
 
     private boolean isTaken(Slot slot) {
         return slot == last || slot == module || slot.travels || slot.isRead;
     }
 
-    private Slot slot(int i) {
-        if (i == slots.size()) {
-            slots.add(new Slot(buffers.apply(i)));
-        }
-        return slots.get(i);
-    }
-
     private Slot slotOf(Tensor part) {
-        return slots.stream()
+        return Stream.of(whole, narrow)
+                .flatMap(each -> each.slots().stream())
                 .filter(slot -> slot.tensor == part)
                 .findFirst()
                 .orElseThrow(() -> new IllegalArgumentException("not a buffer for partial outputs"));
@@ -173,14 +209,17 @@ public final class StepCommunicator {
         room.travels = true;
         Tensor own = finished(output, part, part.tensor);
         Slot others = free(part);
+        others.travels = true;
         ops.scale(others.tensor, own, -1f);
         ops.add(others.tensor, finished(output, room, sum));
+        others.travels = false;
         room.travels = false;
         last = others;
         return others.tensor;
     }
 
-    private Tensor finished(Output output, Slot slot, Tensor sum) {
+    private Tensor finished(Output output, Slot slot, Tensor landed) {
+        Tensor sum = pool.slots().contains(slot) ? landed : outputRows(landed);
         if (output.finish().isEmpty()) {
             return sum;
         }
@@ -198,11 +237,12 @@ public final class StepCommunicator {
 
     /** The same, travelling while modules compute that do not change the stream. */
     public Pending start(Tensor stream, float scale) {
+        Pool started = pool;
         Pending sum = ranks.allReduce(otherThan(stream), stream, scale);
         return () -> {
             Tensor landed = sum.await();
             anotherLanded();
-            return landed;
+            return started == pool ? landed : outputRows(landed);
         };
     }
 
@@ -212,6 +252,7 @@ public final class StepCommunicator {
 
     /** Every rank is past the sums before: none reads their parts any more. */
     private void anotherLanded() {
-        slots.forEach(slot -> slot.isRead = false);
+        whole.slots().forEach(slot -> slot.isRead = false);
+        narrow.slots().forEach(slot -> slot.isRead = false);
     }
 }

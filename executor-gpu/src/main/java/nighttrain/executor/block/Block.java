@@ -185,5 +185,10 @@ public interface Block {
      * @param keys positions whose keys and values are read, over all sequences
      * @param pairs of a token and a position that it sees
      */
-    record StepSize(long tokens, long sequences, long samples, double keys, double pairs) {}
+    record StepSize(long tokens, long sequences, long samples, double keys, double pairs) {
+        /** Of its tokens those that the head reads: what is left of a step behind the last mixer. */
+        StepSize ofOutputRows() {
+            return new StepSize(Math.min(tokens, samples), sequences, samples, keys, pairs);
+        }
+    }
 }

@@ -23,7 +23,7 @@ public record HeadBlock(ModelSpec model, int rank, int ranks) {
     /** Bytes of its buffers on a GPU, of activations in bf16. */
     long bytes(int maxSamples) {
         return maxSamples
-                * (2L * model.hiddenSize() * Bfloat16.BYTES
+                * ((long) model.hiddenSize() * Bfloat16.BYTES
                         + ((long) model.vocabSize() + slice().size()) * Float.BYTES);
     }
 
@@ -52,7 +52,6 @@ public record HeadBlock(ModelSpec model, int rank, int ranks) {
                                 1 / model.head().divisor())),
                 (float) model.head().softCap(),
                 loader.outputs("head", model.head().output(), slice().from(), slice().size()),
-                device.tensor("output rows", 1, maxSamples, hidden),
                 device.tensor("normed output rows", 1, maxSamples, hidden),
                 device.logits("logits of this rank", maxSamples, slice().size()),
                 device.logits("logits", RowShare.largest(maxSamples, ranks), model.vocabSize()));
@@ -69,16 +68,19 @@ public record HeadBlock(ModelSpec model, int rank, int ranks) {
             Optional<Norm> norm,
             float softCap,
             Matrix head,
-            Tensor rows,
             Tensor normed,
             Tensor logitsPart,
             Tensor logits) {
-        /** Logits of the batch's {@code outputs} output rows that this rank samples from, {@code [1, rows, vocabulary]}. */
-        public Tensor run(Tensor stream, int outputs) {
-            ops.gatherOutputRows(rows.firstRows(outputs), stream);
-            norm.ifPresent(it -> ops.norm(normed.firstRows(outputs), rows.firstRows(outputs), it));
-            Tensor read = norm.isPresent() ? normed : rows;
-            ops.linear(logitsPart.firstRows(outputs), read.firstRows(outputs), head);
+        /**
+         * Logits of those of {@code rows} that this rank samples from, {@code [1, rows, vocabulary]}.
+         *
+         * @param rows of the stream, {@code [1, output rows, hidden]}
+         */
+        public Tensor run(Tensor rows) {
+            int outputs = rows.rows();
+            norm.ifPresent(it -> ops.norm(normed.firstRows(outputs), rows, it));
+            Tensor read = norm.isPresent() ? normed.firstRows(outputs) : rows;
+            ops.linear(logitsPart.firstRows(outputs), read, head);
             if (softCap > 0) {
                 ops.softCap(logitsPart.firstRows(outputs), softCap);
             }

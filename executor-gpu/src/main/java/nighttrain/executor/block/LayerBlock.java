@@ -50,14 +50,18 @@ public record LayerBlock(LayerSpec spec, Block mixer, Block feedForward, Placeme
         return Stream.of(mixer, feedForward);
     }
 
-    List<Operation> operations(StepSize step, int hidden) {
-        List<Operation> operations = new ArrayList<>();
-        blocks().forEach(block -> {
-            operations.addAll(block.operations(step));
-            // The output is added, normed, and read and written once each.
-            operations.add(Operation.memory(placement.localTracks(), step.tokens() * 4.0 * hidden));
-        });
+    /** What the mixer does to {@code mixed}, and the feed-forward to {@code fed}. */
+    List<Operation> operations(StepSize mixed, StepSize fed, int hidden) {
+        List<Operation> operations = new ArrayList<>(mixer.operations(mixed));
+        operations.add(added(mixed, hidden));
+        operations.addAll(feedForward.operations(fed));
+        operations.add(added(fed, hidden));
         return operations;
+    }
+
+    /** An output is added, normed, and read and written once each. */
+    private Operation added(StepSize step, int hidden) {
+        return Operation.memory(placement.localTracks(), step.tokens() * 4.0 * hidden);
     }
 
     public Loaded load(Loader loader, int layer) {

@@ -146,18 +146,22 @@ public final class ModelBlocks {
         return buffers;
     }
 
-    /** Buffers for partial outputs that the architecture needs at a time. */
-    public int outputBuffers() {
-        return DryRun.of(architecture, model).outputBuffers();
+    /** What the architecture asks for. */
+    public DryRun dryRun() {
+        return DryRun.of(architecture, model);
     }
 
     /** What all buffers take on a GPU, before anything is allocated: bf16 activations, fp32 logits. */
     public long bufferBytes(int maxTokens, int maxSamples) {
+        DryRun asked = dryRun();
         // The stream, a spare one, what is normed; every partial output and its sum.
-        long ofHidden = (long) model.hiddenSize() * (3 + 2L * outputBuffers() + TRANSPORT_BUFFERS);
+        long ofHidden = (long) model.hiddenSize() * (3 + 2L * asked.outputBuffers() + TRANSPORT_BUFFERS);
+        // The stream again, partial outputs and their sums.
+        long ofOutputRow = (long) model.hiddenSize() * (1 + 2L * asked.narrowBuffers()) * Bfloat16.BYTES;
         long ofBlocks =
                 buffers().stream().mapToLong(BufferSpec::gpuBytesPerToken).sum();
         return placement.localTracks() * (ofHidden * Bfloat16.BYTES + ofBlocks + fp8RowBytes()) * maxTokens
+                + placement.localTracks() * ofOutputRow * maxSamples
                 + head.bytes(maxSamples);
     }
 
@@ -230,7 +234,10 @@ public final class ModelBlocks {
     /** All operations of a step on this rank, communication apart. */
     public List<Operation> operations(StepSize step) {
         List<Operation> operations = new ArrayList<>();
-        layers.forEach(layer -> operations.addAll(layer.operations(step, model.hiddenSize())));
+        for (int layer = 0; layer < layers.size(); layer++) {
+            StepSize fed = layer < layers.size() - 1 ? step : step.ofOutputRows();
+            operations.addAll(layers.get(layer).operations(step, fed, model.hiddenSize()));
+        }
         operations.addAll(head.operations(step));
         operations.add(Operation.memory(placement.localTracks(), step.tokens() * 2.0 * model.hiddenSize()));
         return operations;

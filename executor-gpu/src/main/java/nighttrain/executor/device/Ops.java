@@ -90,7 +90,7 @@ public interface Ops {
     /** {@code x = cap * tanh(x / cap)} of logits, which come near {@code cap} and never pass it (Gemma 2). */
     void softCap(Tensor logitsInOut, float cap);
 
-    /** {@code out[i] = x[outputRows[i]]}; {@code x} and {@code out} of one track. */
+    /** {@code out[t, i] = x[t, outputRows[i]]} for every track t. */
     void gatherOutputRows(Tensor out, Tensor x);
 
     /** The norms on queries and on keys, over {@code headDim} each (Qwen 3). */

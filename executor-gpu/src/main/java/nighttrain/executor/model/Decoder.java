@@ -7,6 +7,7 @@ import nighttrain.executor.architecture.Architecture;
 import nighttrain.executor.architecture.Blocks;
 import nighttrain.executor.architecture.Blocks.Join;
 import nighttrain.executor.architecture.Blocks.Output;
+import nighttrain.executor.architecture.DryRun;
 import nighttrain.executor.architecture.ResidualStream;
 import nighttrain.executor.architecture.StepCommunicator;
 import nighttrain.executor.block.Block;
@@ -47,6 +48,8 @@ public final class Decoder {
     private final Tensor normed;
     private final List<Tensor> streams;
     private final List<Tensor> outputs;
+    private final Tensor outputRows;
+    private final List<Tensor> narrowOutputs;
     private final StepLimits limits;
     private final CacheLayout layout;
 
@@ -69,7 +72,11 @@ public final class Decoder {
         this.normed = device.tensor("normed stream", tracks, limits.maxTokens(), hidden);
         this.streams = tensors(
                 device, "residual stream", blocks.model().hasTracks() ? 2 : 1, tracks, limits.maxTokens(), hidden);
-        this.outputs = tensors(device, "partial output", blocks.outputBuffers(), tracks, limits.maxTokens(), hidden);
+        DryRun asked = blocks.dryRun();
+        this.outputs = tensors(device, "partial output", asked.outputBuffers(), tracks, limits.maxTokens(), hidden);
+        this.outputRows = device.tensor("output rows", tracks, limits.maxSamples(), hidden);
+        this.narrowOutputs = tensors(
+                device, "partial output of output rows", asked.narrowBuffers(), tracks, limits.maxSamples(), hidden);
     }
 
     private static List<Tensor> tensors(Device device, String role, int count, int tracks, int rows, int cols) {
@@ -131,30 +138,57 @@ public final class Decoder {
         return forward(batch.size(), batch.outputRows().length);
     }
 
-    private Tensor forward(int tokens, int outputRows) {
+    private Tensor forward(int tokens, int wanted) {
         List<Tensor> stepStreams =
                 streams.stream().map(tensor -> tensor.firstRows(tokens)).toList();
-        StepCommunicator step =
-                new StepCommunicator(ranks, ops, number -> outputs.get(number).firstRows(tokens), stepStreams);
+        StepCommunicator step = new StepCommunicator(
+                ranks,
+                ops,
+                number -> outputs.get(number).firstRows(tokens),
+                number -> narrowOutputs.get(number).firstRows(wanted),
+                stepStreams);
         embedding.run(stepStreams.get(0));
-        ResidualStream decoded = architecture.decode(
-                new LayerBlocks(ops, layers, join, buffers.firstRows(tokens), normed.firstRows(tokens), step),
-                new ResidualStream(ops, stepStreams.get(0)),
+        Tensor rows = outputRows.firstRows(wanted);
+        boolean narrows = wanted < tokens;
+        LayerBlocks blocks = new LayerBlocks(
+                ops,
+                layers,
+                join,
+                new Room(buffers.firstRows(tokens), normed.firstRows(tokens)),
+                narrows ? Optional.of(rows) : Optional.empty(),
                 step);
-        return head.run(decoded.settle().track(0), outputRows);
+        Tensor decoded = architecture
+                .decode(blocks, new ResidualStream(ops, stepStreams.get(0)), step)
+                .settle()
+                .track(0);
+        if (!narrows) {
+            ops.gatherOutputRows(rows.track(0), decoded);
+        }
+        return head.run(narrows ? decoded : rows.track(0));
+    }
+
+    /**
+     * What modules work in.
+     *
+     * @param normed what a module reads where a norm comes before it
+     */
+    private record Room(Buffers buffers, Tensor normed) {
+        Room firstRows(int rows) {
+            return rows == normed.rows() ? this : new Room(buffers.firstRows(rows), normed.firstRows(rows));
+        }
     }
 
     /**
      * A step's modules as architectures see them, whatever the layers are made of.
      *
-     * @param normed what a module reads where a norm comes before it
+     * @param outputRows where the stream goes on behind the last mixer; none where the head reads all rows
      */
     private record LayerBlocks(
             Ops ops,
             List<LayerBlock.Loaded> all,
             Optional<Join> joining,
-            Buffers buffers,
-            Tensor normed,
+            Room room,
+            Optional<Tensor> outputRows,
             StepCommunicator ranks)
             implements Blocks {
         @Override
@@ -165,23 +199,35 @@ public final class Decoder {
         @Override
         public Output mixer(int layer, ResidualStream h) {
             LayerBlock.Loaded it = all.get(layer);
-            return new Output(run(it.mixer(), input(h, it.mixerNorm())), it.mixerFinish());
+            return mixed(layer, h, run(it.mixer(), h, it.mixerNorm()));
+        }
+
+        private Output mixed(int layer, ResidualStream h, Tensor part) {
+            Output output = new Output(part, all.get(layer).mixerFinish());
+            if (layer < all.size() - 1 || outputRows.isEmpty()) {
+                return output;
+            }
+            h.narrow(outputRows.get());
+            return ranks.narrow(output, outputRows.get().rows());
         }
 
         @Override
         public Output feedForward(int layer, ResidualStream h) {
             LayerBlock.Loaded it = all.get(layer);
-            return new Output(run(it.feedForward(), input(h, it.feedForwardNorm())), it.feedForwardFinish());
+            return new Output(run(it.feedForward(), h, it.feedForwardNorm()), it.feedForwardFinish());
         }
 
         @Override
         public Output sideBySide(int layer, ResidualStream h) {
             LayerBlock.Loaded it = all.get(layer);
-            h.normInto(normed, it.mixerNorm().orElseThrow());
-            Tensor both = run(it.mixer(), normed);
-            it.feedForward().run(buffers, normed, normed); // which nobody reads any more when the output comes
-            ops.add(both, normed);
-            return new Output(both, it.mixerFinish());
+            Output both = mixed(layer, h, run(it.mixer(), h, it.mixerNorm()));
+            Room fed = room.firstRows(h.rows());
+            if (fed != room) {
+                h.normInto(fed.normed(), it.mixerNorm().orElseThrow());
+            }
+            run(it.feedForward(), fed, fed.normed(), fed.normed()); // which nobody reads any more when the output comes
+            ops.add(both.part(), fed.normed());
+            return both;
         }
 
         @Override
@@ -191,18 +237,19 @@ public final class Decoder {
             return Output.plain(joined);
         }
 
-        private Tensor input(ResidualStream h, Optional<Norm> norm) {
-            if (norm.isEmpty()) {
-                return h.settle();
-            }
-            h.normInto(normed, norm.get());
-            return normed;
+        private Tensor run(Block.Module module, ResidualStream h, Optional<Norm> norm) {
+            Room here = room.firstRows(h.rows());
+            Tensor x = norm.isPresent() ? here.normed() : h.settle();
+            norm.ifPresent(it -> h.normInto(here.normed(), it));
+            Tensor out = ranks.output();
+            run(module, here, x, out);
+            return out;
         }
 
-        private Tensor run(Block.Module module, Tensor x) {
-            Tensor out = ranks.output();
-            module.run(buffers, x, out);
-            return out;
+        private static void run(Block.Module module, Room room, Tensor x, Tensor out) {
+            if (x.rows() > 0) { // the head reads no row of a step that ends inside prompts
+                module.run(room.buffers(), x, out);
+            }
         }
     }
 }

@@ -14,6 +14,8 @@ import nighttrain.executor.device.Communicator.Pending;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.device.cpu.CpuDevice;
+import nighttrain.executor.step.Batch;
+import nighttrain.executor.step.SampleRequest;
 import nighttrain.io.spec.Wiring.Combine;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -24,8 +26,10 @@ class StepCommunicatorTest {
     private final List<Tensor> buffers = Stream.of("a", "b", "c", "d", "e", "f", "g")
             .map(role -> device.tensor(role, 1, 1, 1))
             .toList();
-    private final StepCommunicator step =
-            new StepCommunicator(new TwoRanks(device.communicator()), device.ops(), buffers::get, List.of());
+    private final List<Tensor> narrow =
+            Stream.of("i", "j", "k").map(role -> device.tensor(role, 1, 1, 1)).toList();
+    private final StepCommunicator step = new StepCommunicator(
+            new TwoRanks(device.communicator()), device.ops(), buffers::get, narrow::get, List.of());
 
     @AfterEach
     void close() {
@@ -130,6 +134,42 @@ class StepCommunicatorTest {
         assertThat(step.output()).as("peers may still read it").isNotSameAs(output.part());
     }
 
+    /** Of two rows the head reads the second. */
+    @Test
+    void whatIsUnderWayIsCutToTheOutputRowsWhenItLands() {
+        device.stepIo()
+                .begin(new Batch(
+                        new int[2],
+                        new int[] {0, 1},
+                        new int[] {0, 2},
+                        new int[][] {{0}},
+                        new int[] {1},
+                        List.of(SampleRequest.likeliest())));
+        List<Tensor> streams = List.of(device.tensor("stream", 1, 2, 1), device.tensor("another", 1, 2, 1));
+        StepCommunicator two = new StepCommunicator(
+                new TwoRanks(device.communicator()),
+                device.ops(),
+                number -> device.tensor("part " + number, 1, 2, 1),
+                number -> device.tensor("row " + number, 1, 1, 1),
+                streams);
+        Output early =
+                new Output(two.output(), Optional.of((out, sum) -> device.ops().scale(out, sum, 3f)));
+        device.write(early.part(), new float[] {2, 4});
+        device.write(streams.get(0), new float[] {5, 7});
+        Pending sum = two.start(early);
+        Pending ofStreams = two.start(streams.get(0), 1f);
+        Output mixed = Output.plain(two.output());
+        device.write(mixed.part(), new float[] {8, 9});
+        Output narrow = two.narrow(mixed, 1);
+        assertThat(device.read(narrow.part())).containsExactly(9);
+        Tensor landed = sum.await();
+        Tensor stream = ofStreams.await();
+        assertThat(device.read(landed)).containsExactly(12);
+        assertThat(device.read(stream)).containsExactly(7);
+        assertThat(device.read(two.local(narrow))).containsExactly(9);
+        assertThat(two.allReduce(stream, 1f).rows()).isEqualTo(1);
+    }
+
     @Test
     void onlyItsOwnBuffersAreSummed() {
         assertThatThrownBy(() -> step.allReduce(Output.plain(device.tensor("other", 1, 1, 1))))
@@ -157,5 +197,19 @@ class StepCommunicatorTest {
 
     private static int buffers(Architecture architecture, DryRun.Layer layer) {
         return DryRun.of(architecture, Collections.nCopies(8, layer)).outputBuffers();
+    }
+
+    @Test
+    void buffersOfOutputRowsThatArchitecturesNeed() {
+        assertThat(narrowBuffers(new DenseTensorParallel())).isEqualTo(2);
+        assertThat(narrowBuffers(new ParallelTrack(4, 2, Combine.MEAN))).isEqualTo(2);
+        assertThat(narrowBuffers(new LadderResidual(8)))
+                .as("attention's sum travels while the one before it lands, then the MLP's")
+                .isEqualTo(3);
+    }
+
+    private static int narrowBuffers(Architecture architecture) {
+        return DryRun.of(architecture, Collections.nCopies(8, DryRun.Layer.PLAIN))
+                .narrowBuffers();
     }
 }

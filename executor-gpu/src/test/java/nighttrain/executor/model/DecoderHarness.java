@@ -34,12 +34,16 @@ public final class DecoderHarness {
 
     /** As above, on {@code devices}, one rank each, which are closed at the end. */
     static float[] logits(Checkpoint checkpoint, List<Device> devices, int... ids) {
-        int positions = checkpoint.spec().maxPositions();
-        int pages = (positions + PAGE_TOKENS - 1) / PAGE_TOKENS;
-        StepLimits limits = new StepLimits(1, positions, positions - 1, positions);
+        return logits(checkpoint, devices, ids, IntStream.range(0, ids.length).toArray());
+    }
+
+    /** As above, after the tokens {@code rows} alone, ascending. */
+    static float[] logits(Checkpoint checkpoint, List<Device> devices, int[] ids, int[] rows) {
+        int longest = checkpoint.spec().maxPositions();
+        int pages = (longest + PAGE_TOKENS - 1) / PAGE_TOKENS;
+        StepLimits limits = new StepLimits(1, longest, longest - 1, longest);
         CacheLayout layout = CacheLayout.of(
-                CacheSpec.of(checkpoint.spec(), devices.size(), Float.BYTES, positions), PAGE_TOKENS, pages, 1);
-        int[] rows = IntStream.range(0, ids.length).toArray();
+                CacheSpec.of(checkpoint.spec(), devices.size(), Float.BYTES, longest), PAGE_TOKENS, pages, 1);
         List<SampleRequest> samples = new ArrayList<>();
         for (int ignored : rows) {
             samples.add(
@@ -48,7 +52,8 @@ public final class DecoderHarness {
         int[] pageTable =
                 IntStream.range(0, pages).map(page -> pages - 1 - page).toArray();
         int[][][] tables = {layout.groups().stream().map(group -> pageTable).toArray(int[][]::new)};
-        Batch batch = new Batch(ids, rows, new int[] {0, ids.length}, tables, new int[1], rows, samples);
+        int[] positions = IntStream.range(0, ids.length).toArray();
+        Batch batch = new Batch(ids, positions, new int[] {0, ids.length}, tables, new int[1], rows, samples);
         try {
             return concatenated(Ranks.onAll(devices, device -> logits(checkpoint, device, limits, layout, batch)));
         } finally {

@@ -5,15 +5,18 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
+import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 import nighttrain.executor.device.Communicator;
 import nighttrain.executor.device.Communicator.Pending;
 import nighttrain.executor.device.Device;
 import nighttrain.executor.device.ExpertOps;
 import nighttrain.executor.device.Ops;
 import nighttrain.executor.device.Tensor;
+import nighttrain.executor.device.cpu.CpuDevice;
 import nighttrain.executor.reference.RandomCheckpoint;
 import nighttrain.executor.reference.Shapes;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -64,8 +67,11 @@ class SummedPartsTest {
     }
 
     private static void run(Shapes shape, UnaryOperator<Device> watched) {
-        assertThat(DecoderHarness.logits(RandomCheckpoint.of(shape.model()), 2, watched, IDS))
-                .isNotEmpty();
+        for (int[] rows : new int[][] {IntStream.range(0, IDS.length).toArray(), {IDS.length - 1}}) {
+            List<Device> devices = CpuDevice.ranks(2, 1).stream().map(watched).toList();
+            assertThat(DecoderHarness.logits(RandomCheckpoint.of(shape.model()), devices, IDS, rows))
+                    .isNotEmpty();
+        }
     }
 
     private static Pending writtenAfter(Device device, TamperedSums.Sum sum, Pending real) {

@@ -158,8 +158,10 @@ final class CpuOps implements Ops {
         int[] outputRows = step.batch().outputRows();
         CpuTensor o = (CpuTensor) out;
         CpuTensor in = (CpuTensor) x;
-        for (int i = 0; i < outputRows.length; i++) {
-            System.arraycopy(in.data(), in.row(0, outputRows[i]), o.data(), o.row(0, i), o.cols());
+        for (int track = 0; track < o.tracks(); track++) {
+            for (int i = 0; i < outputRows.length; i++) {
+                System.arraycopy(in.data(), in.row(track, outputRows[i]), o.data(), o.row(track, i), o.cols());
+            }
         }
     }
 

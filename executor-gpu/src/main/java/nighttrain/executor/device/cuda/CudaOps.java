@@ -100,12 +100,15 @@ final class CudaOps implements Ops {
     @Override
     public void gatherOutputRows(Tensor out, Tensor x) {
         CudaTensor to = (CudaTensor) out;
+        CudaTensor from = (CudaTensor) x;
         kernel("gather_rows.cu", "gather_rows", to.cols())
                 .launch(
                         streams.main(),
-                        Kernel.Grid.of(to.rows(), 1, ROW_THREADS),
+                        Kernel.Grid.of(to.rows(), to.tracks(), ROW_THREADS),
                         to.address(),
-                        ((CudaTensor) x).address(),
+                        to.trackStride(),
+                        from.address(),
+                        from.trackStride(),
                         inputs.outputRows(),
                         to.cols());
     }

@@ -27,6 +27,11 @@ public final class CudaBackend implements TestBackend {
         return new CudaBackend(new CudaOptions(false, false, true));
     }
 
+    /** The same, where no row depends on the others. */
+    public static CudaBackend deterministic() {
+        return new CudaBackend(new CudaOptions(false, true));
+    }
+
     @Override
     public List<Device> open(int ranks) {
         return CudaDevices.ranks(
