@@ -42,7 +42,15 @@ public record DryRun(AllReduceCount allReduces, int outputBuffers, int narrowBuf
                         .toList());
     }
 
+    /** What is needed at most, whether the step narrows or not. */
     static DryRun of(Architecture architecture, List<Layer> layers) {
+        DryRun whole = of(architecture, layers, false);
+        DryRun narrowing = of(architecture, layers, true);
+        return new DryRun(
+                whole.allReduces, Math.max(whole.outputBuffers, narrowing.outputBuffers), narrowing.narrowBuffers);
+    }
+
+    private static DryRun of(Architecture architecture, List<Layer> layers, boolean narrows) {
         Tally tally = new Tally();
         List<Tensor> outputs = new ArrayList<>();
         List<Tensor> narrow = new ArrayList<>();
@@ -50,7 +58,10 @@ public record DryRun(AllReduceCount allReduces, int outputBuffers, int narrowBuf
         StepCommunicator ranks =
                 new StepCommunicator(tally, NO_OPS, number -> anotherOf(outputs), number -> anotherOf(narrow), streams);
         architecture
-                .decode(new EmptyBlocks(layers, tally, ranks), new ResidualStream(NO_OPS, streams.get(0)), ranks)
+                .decode(
+                        new EmptyBlocks(layers, tally, ranks, narrows),
+                        new ResidualStream(NO_OPS, streams.get(0)),
+                        ranks)
                 .settle();
         return new DryRun(new AllReduceCount(tally.blocking, tally.overlapped), outputs.size(), narrow.size());
     }
@@ -141,7 +152,8 @@ public record DryRun(AllReduceCount allReduces, int outputBuffers, int narrowBuf
         }
     }
 
-    private record EmptyBlocks(List<Layer> all, Tally tally, StepCommunicator ranks) implements Blocks {
+    private record EmptyBlocks(List<Layer> all, Tally tally, StepCommunicator ranks, boolean narrows)
+            implements Blocks {
         private Output ran(ResidualStream h, boolean finishes) {
             h.settle();
             tally.module();
@@ -155,7 +167,7 @@ public record DryRun(AllReduceCount allReduces, int outputBuffers, int narrowBuf
 
         private Output mixed(int layer, ResidualStream h) {
             Output output = ran(h, all.get(layer).finishesMixer());
-            return layer < all.size() - 1 ? output : ranks.narrow(output, 0);
+            return narrows && layer == all.size() - 1 ? ranks.narrow(output, 0) : output;
         }
 
         @Override

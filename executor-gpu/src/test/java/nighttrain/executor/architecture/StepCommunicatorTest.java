@@ -195,6 +195,14 @@ class StepCommunicatorTest {
                 .isEqualTo(3);
     }
 
+    /** Of whose steps some narrow in the only layer, and others not at all. */
+    @Test
+    void aModelOfOneLayerNeedsBothKinds() {
+        DryRun one = DryRun.of(new DenseTensorParallel(), List.of(DryRun.Layer.PLAIN));
+        assertThat(one.outputBuffers()).isEqualTo(2);
+        assertThat(one.narrowBuffers()).isEqualTo(2);
+    }
+
     private static int buffers(Architecture architecture, DryRun.Layer layer) {
         return DryRun.of(architecture, Collections.nCopies(8, layer)).outputBuffers();
     }
