@@ -92,7 +92,9 @@ class EngineGreedyTest {
                         .isEqualTo(!name.equals("mistral-sliding-window")
                                 && !engine.plan().cache().groups().isEmpty());
             }
-            if (variant.name().startsWith("prefix")) {
+            // A state is shared only where the other prompt waits when it is computed, which depends on threads:
+            // SharedStatesTest.
+            if (variant.name().startsWith("prefix") && !engine.plan().cache().hasStates()) {
                 assertThat(engine.stats().tokens().cachedPrompt()).isPositive();
             }
             assertThat(engine.stats().pages().used()).isZero();
