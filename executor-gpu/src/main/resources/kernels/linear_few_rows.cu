@@ -20,7 +20,8 @@ constexpr int UNIT = GATED ? 8 : 16; // outputs of a block at a time
 constexpr int ROW_BYTES = INPUTS * (FP8 ? 1 : 2);
 constexpr int SLICE = 64; // bytes of every row that a warp reads at once
 constexpr int SLICES = (ROW_BYTES + WARPS * SLICE - 1) / (WARPS * SLICE); // of a warp
-constexpr int DEPTH = SLICES < 8 ? SLICES : 8;
+constexpr int MOST_DEPTH = FP8 ? 8 : 4; // more in flight of bf16 only holds up the small kernels in between
+constexpr int DEPTH = SLICES < MOST_DEPTH ? SLICES : MOST_DEPTH;
 constexpr int TURNS = (SLICES + DEPTH - 1) / DEPTH;
 constexpr bool WHOLE = ROW_BYTES == WARPS * TURNS * DEPTH * SLICE;
 constexpr int SUM_ROW = 20; // floats; the last 4 keep tokens on different banks
@@ -94,6 +95,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) linear_few_rows(cons
         const unsigned char* x = f.x + track * f.x_track_bytes + lane / 4 * ROW_BYTES + begin; // of row lane / 4
         const unsigned char *next_low = weights(min(next, units - 1), 0), *next_high = weights(min(next, units - 1), 1);
         float d[4] = {};
+#pragma unroll 1
         for (int turn = 0; turn < TURNS; turn++) {
             const bool last = turn == TURNS - 1;
             const int ahead = last ? 0 : (turn + 1) * DEPTH;
