@@ -20,6 +20,9 @@
 // the visible pages are cut evenly. A split costs a merge: best is the fewest that fill the GPU with about one block
 // per multiprocessor.
 //
+// sequences: the number of each, or ~it where earlier steps stored all tokens but the last: their tiles are under way before the
+// kernel waits for those ahead, which write the last one's keys and values.
+//
 // partials: splits * grid.y * grid.z * min(GROUP, 16) * (PADDED_DIM + 2) floats: the accumulators of all splits, then
 // the pairs (max, sum). arrivals: grid.y * grid.z counters, 0 before the first launch and after each.
 #include "attention_mma.cuh"
@@ -116,10 +119,9 @@ struct Merge {
 
 extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
     attention_decode(const Attention a, const int* sequences, float* partials, unsigned* arrivals, int chunk_pages) {
-    wait_for_kernels_before();
     extern __shared__ __align__(128) unsigned char shared[];
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    const int sequence = sequences[blockIdx.z];
+    const int entry = sequences[blockIdx.z], sequence = entry < 0 ? ~entry : entry;
     const int context = a.contexts[sequence];
     const int first_token = a.window > 0 ? max(0, context - a.window) : 0;
 
@@ -137,8 +139,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
         page_begin = first_page + (int)((long long)pages * split / splits);
         page_end = first_page + (int)((long long)pages * (split + 1) / splits);
     }
-    if (split < 0 || split >= splits) return;
-    const int tile_end = min(page_end * TILES_PER_PAGE, (context + TILE - 1) / TILE);
+    const bool nothing = split < 0 || split >= splits;
+    const int tile_end = nothing ? 0 : min(page_end * TILES_PER_PAGE, (context + TILE - 1) / TILE);
     int next = max(page_begin * TILES_PER_PAGE, first_token / TILE) + warp; // the tile to copy next
     int tile = next;
 
@@ -174,8 +176,15 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
         slot = slot + STAGE_BYTES == ring + STAGES * STAGE_BYTES ? ring : slot + STAGE_BYTES;
     };
 
+    int ahead = 0; // tiles under way
+    const int stored_end = entry < 0 ? min(tile_end, (context - 1) / TILE) : 0;
+#pragma unroll 1
+    for (; ahead < STAGES - 1 && next < stored_end; ahead++) copy_next();
+    wait_for_kernels_before();
+    if (nothing) return;
+
     // The queries pass through the first warp's last stage, free until the main loop. WIDE: they stay behind the rings,
-    // since their registers would spill. They come before the first copies, which wait for the page table anyway.
+    // since their registers would spill.
     const unsigned query_matrix = swizzled(lane % 8 + lane / 16 % HALVES * 8, lane / 8 % 2);
     unsigned char* query_tile = shared + (WIDE ? WARPS * STAGES : STAGES - 1) * STAGE_BYTES;
 #pragma unroll 16
@@ -185,8 +194,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
         if (KV_FP8) x = to_bf16(to_float(x) * QUERY_FACTOR);
         *(bf16*)(query_tile + swizzled(row, place(dim) / 8) + place(dim) % 8 * 2) = x;
     }
-#pragma unroll
-    for (int i = 0; i < STAGES - 1; i++) copy_next();
+#pragma unroll 1
+    for (; ahead < STAGES - 1; ahead++) copy_next();
 
     __syncthreads();
     unsigned q[PADDED_DIM / 16][4];

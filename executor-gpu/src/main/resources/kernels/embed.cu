@@ -1,10 +1,9 @@
 // out[t][i] = table[tokens[i]]; x[t][i] += table[positions[i]].
+// Nothing starts before all that is ahead has ended: so what earlier steps wrote, and this one's inputs, are there for whatever comes later.
 // Grid: (tokens, tracks). Bytes: a row read and written (positions: two rows read) per token and track.
-#include "launch.cuh"
 #include "rows.cuh"
 
 extern "C" __global__ void embed(bf16* out, long long track_stride, const bf16* table, const int* tokens, int cols) {
-    wait_for_kernels_before();
     const bf16* from = table + (long long)tokens[blockIdx.x] * cols;
     bf16* to = out + blockIdx.y * track_stride + (long long)blockIdx.x * cols;
     for (int v = threadIdx.x; v < cols / VECTOR; v += blockDim.x) store(to, v, load(from, v));
@@ -12,7 +11,6 @@ extern "C" __global__ void embed(bf16* out, long long track_stride, const bf16* 
 
 extern "C" __global__ void add_positions(
         bf16* x, long long track_stride, const bf16* table, const int* positions, int cols) {
-    wait_for_kernels_before();
     const bf16* from = table + (long long)positions[blockIdx.x] * cols;
     bf16* to = x + blockIdx.y * track_stride + (long long)blockIdx.x * cols;
     for (int v = threadIdx.x; v < cols / VECTOR; v += blockDim.x) {

@@ -19,7 +19,7 @@ struct Scan {
     Decay decay;
     const float* skip; // [t][heads]
     const int* query_starts; // [s + 1]: the step's tokens of s are query_starts[s] .. query_starts[s + 1] - 1
-    const int* sequences;    // those to take, or null for all of the step
+    const int* sequences;    // those to take, s or ~s, or null for all of the step
     int cols;
     int heads;
     int groups;
@@ -42,7 +42,8 @@ struct ScanHead {
 };
 
 __device__ __forceinline__ ScanHead scan_head(const Scan& s) {
-    const int sequence = s.sequences ? s.sequences[blockIdx.y] : blockIdx.y, split_head = blockIdx.x, track = blockIdx.z;
+    const int taken = s.sequences ? s.sequences[blockIdx.y] : blockIdx.y, sequence = taken < 0 ? ~taken : taken;
+    const int split_head = blockIdx.x, track = blockIdx.z;
     const int head = split_head / SPLITS, column = split_head % SPLITS * COLUMNS;
     const int first = s.query_starts[sequence];
     const long long values = (long long)s.heads * HEAD_DIM, of_track = (long long)track * s.heads + head;

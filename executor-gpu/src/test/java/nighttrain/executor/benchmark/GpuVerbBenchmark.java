@@ -125,9 +125,10 @@ class GpuVerbBenchmark {
         double recorded = Double.POSITIVE_INFINITY;
         double begin = Double.POSITIVE_INFINITY;
         CapturedGraph graph = device.recorder().orElseThrow().record(() -> decoder.enqueue(step.size(), outputs));
+        Batch next = step.isDecode() ? Steps.after(step) : step; // as the engine plans ahead
         for (int round = 0; round < 4 * ROUNDS; round++) {
             long start = System.nanoTime();
-            decoder.begin(step);
+            decoder.begin(next);
             begin = Math.min(begin, (System.nanoTime() - start) / 1e6);
             device.stepIo().end().await();
             start = System.nanoTime();

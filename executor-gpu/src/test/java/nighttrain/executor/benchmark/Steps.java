@@ -48,6 +48,18 @@ final class Steps {
         return step(groups, sequences, 1, context);
     }
 
+    /** The decode step that follows on {@code step}: its tokens are those that {@code step} samples. */
+    static Batch after(Batch step) {
+        return new Batch(
+                IntStream.range(0, step.sequences()).map(Batch::sampledBefore).toArray(),
+                step.positions(),
+                step.queryStarts(),
+                step.pageTables(),
+                step.slots(),
+                step.outputRows(),
+                step.samples());
+    }
+
     private static Batch step(int groups, int sequences, int length, int context) {
         int perSequence = (context + PAGE_TOKENS - 1) / PAGE_TOKENS;
         int[][][] tables = new int[sequences][groups][];

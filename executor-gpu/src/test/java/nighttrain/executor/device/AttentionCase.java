@@ -12,6 +12,7 @@ import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.device.Ops.Rotation;
 import nighttrain.executor.step.Batch;
 import nighttrain.executor.step.Batch.Copies;
+import nighttrain.executor.step.SampleRequest;
 import nighttrain.io.spec.KvFormat;
 
 /** One step of random sequences, whose earlier tokens are in the cache already, on shuffled pages that hold NaN elsewhere. */
@@ -74,6 +75,11 @@ final class AttentionCase {
 
         boolean copies() {
             return source != ALONE;
+        }
+
+        /** Whether the step before may have sampled its token. */
+        boolean continues() {
+            return cached > 0 && count == 1 && !copies();
         }
 
         int end() {
@@ -223,6 +229,7 @@ final class AttentionCase {
         }
         Tensor qkv = store(parts);
         Tensor out = on.poisoned(heads.tracks(), tokens(parts), shape.queryCols());
+        on.device.read(qkv); // the inputs and earlier tokens are there, as after an embedding
         on.ops.attention(out, qkv, kv, shape, sinks);
         float[] actualRows = on.device.read(qkv);
         float[] queries = new float[heads.tracks() * tokens(parts) * shape.queryCols()];
@@ -321,16 +328,20 @@ final class AttentionCase {
                 .map(table -> group == 0 ? new int[][] {table} : new int[][] {new int[table.length], table})
                 .toArray(int[][][]::new);
         int[] slots = new int[tables.length];
+        int[] tokens = new int[positions.length];
+        for (int s = 0; s < step.size(); s += 2) { // others' tokens are known
+            tokens[starts[s]] = step.get(s).continues() ? Batch.sampledBefore(0) : 0;
+        }
         return new Batch(
-                new int[positions.length],
+                tokens,
                 positions,
                 starts,
                 ofGroups,
                 slots,
                 copies(step, starts, ofGroups),
                 Batch.StateCopies.NONE,
-                new int[0],
-                List.of(),
+                new int[] {0},
+                List.of(SampleRequest.likeliest()),
                 0);
     }
 

@@ -170,7 +170,7 @@ public final class StepInputs {
         return pageTable[position / pageTokens] * pageTokens + position % pageTokens;
     }
 
-    /** The sequences' contexts, and as far behind as on the device those with a single token. */
+    /** The sequences' contexts, and as far behind as on the device {@link #decodes}. */
     private int[] contextsAndDecodes() {
         int room = decodes - contexts;
         int[] both = new int[room + batch.sequences()];
@@ -178,7 +178,7 @@ public final class StepInputs {
         for (int s = 0; s < batch.sequences(); s++) {
             both[s] = context(s);
             if (queryLength(s) == 1) {
-                both[room + decodeCount++] = s;
+                both[room + decodeCount++] = batch.tokens()[batch.queryStarts()[s]] < 0 ? ~s : s;
             }
         }
         return both;
@@ -259,6 +259,10 @@ public final class StepInputs {
         return at(contexts);
     }
 
+    /**
+     * The sequences with a single token: {@code s}, or {@code ~s} where the step before sampled that token, so that earlier steps stored all
+     * before it; one that begins may share pages that this step fills.
+     */
     public long decodes() {
         return at(decodes);
     }
