@@ -13,28 +13,34 @@ import nighttrain.io.spec.Rope.Scaling;
  * depend neither on the machine nor on what is compiled.
  */
 final class RotaryFrequencies {
+    private static final Rope NONE = new Rope(0, 1, new Scaling.None());
+
     private RotaryFrequencies() {}
 
     /** Tables for positions {@code 0 .. positions - 1}; of no columns where there is no rope. And how queries grow. */
     static Rotation tables(Device device, Optional<Rope> rope, Optional<QueryScale> queryScale, int positions) {
-        Rope rotary = rope.orElse(new Rope(0, 1, new Scaling.None()));
+        Rope rotary = rope.orElse(NONE);
         int half = rotary.dims() / 2;
         float[] cos = new float[Math.multiplyExact(positions, half)];
         float[] sin = new float[cos.length];
-        double factor = rotary.scaling() instanceof Scaling.Yarn yarn ? yarn.attentionFactor() : 1;
-        // StrictMath: bits that depend neither on the machine nor on what is compiled. On all cores, since it is
-        // slower.
-        IntStream.range(0, half).parallel().forEach(i -> {
-            double frequency = frequency(rotary, i);
-            for (int position = 0; position < positions; position++) {
-                cos[position * half + i] = (float) (factor * StrictMath.cos(position * frequency));
-                sin[position * half + i] = (float) (factor * StrictMath.sin(position * frequency));
+        double factor = factor(rotary);
+        double[] frequencies =
+                IntStream.range(0, half).mapToDouble(i -> frequency(rotary, i)).toArray();
+        // By rows: by columns cores would write to the same cache lines.
+        IntStream.range(0, positions).parallel().forEach(position -> {
+            for (int i = 0; i < half; i++) {
+                cos[position * half + i] = (float) (factor * StrictMath.cos(position * frequencies[i]));
+                sin[position * half + i] = (float) (factor * StrictMath.sin(position * frequencies[i]));
             }
         });
         return new Rotation(
                 device.constant("rope cosines", 1, positions, half, cos),
                 device.constant("rope sines", 1, positions, half, sin),
                 queryScale.map(scale -> device.constant("query scales", 1, positions, 1, scales(scale, positions))));
+    }
+
+    private static double factor(Rope rope) {
+        return rope.scaling() instanceof Scaling.Yarn yarn ? yarn.attentionFactor() : 1;
     }
 
     private static float[] scales(QueryScale scale, int positions) {
