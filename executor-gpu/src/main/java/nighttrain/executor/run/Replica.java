@@ -83,7 +83,11 @@ public final class Replica implements AutoCloseable {
             inFlight.decrementAndGet();
             return false;
         }
-        arrivals.add(new Arrival(sequence, listener));
+        Arrival arrival = new Arrival(sequence, listener);
+        arrivals.add(arrival);
+        if (failure != null && arrivals.remove(arrival)) { // failed meanwhile, and nobody takes it any more
+            throw failure;
+        }
         return true;
     }
 
