@@ -1,7 +1,7 @@
 // Per head of queries and keys: x = RMSNorm(x) if HEAD_NORMS (Qwen 3), then rotary embedding (arXiv 2104.09864)
 //     x[i] = x[i] cos[p][i] - x[i + ROTARY_HALF] sin[p][i];  x[i + ROTARY_HALF] = x[i + ROTARY_HALF] cos[p][i] + x[i] sin[p][i]
-// at the token's position p; queries are multiplied by query_scale[p] if there is one and stay in place. Keys and values are written to
-// their pages, those of copied tokens to the pages of one more sequence as well, in bf16 or, with KV_FP8, as e4m3 numbers with a scale a row
+// at the token's position p; queries are multiplied by query_scale[p] if there is one and stay in place. Keys, less key_offset if there is one, and
+// values are written to their pages, those of copied tokens to the pages of one more sequence as well, in bf16 or, with KV_FP8, as e4m3 numbers with a scale a row
 // (fp8.cuh). A token whose values are not all finite gets zeros as values and NaN as keys. Attention replaces the scores of tokens that a query does
 // not see, but multiplies their values by 0, and 0 * NaN is NaN: it would spread to tokens before it, and to every sequence that shares their pages.
 // Grid: (tokens and copies, tracks, parts of the heads); up to 8 warps, one head at a time each. fp32 arithmetic. Bytes per token and track: the qkv row read, its query columns
@@ -43,6 +43,7 @@ struct RopeAndWriteKv {
     const float* query_scales; // [position], or null: 1
     const float* query_norm; // [t][HEAD_DIM]
     const float* key_norm;
+    const float* key_offset; // [t][kv_heads][HEAD_DIM], or null: 0
     float epsilon;
     int heads;
     int kv_heads;
@@ -154,6 +155,15 @@ extern "C" __global__ void rope_and_write_kv(const RopeAndWriteKv a) {
         bf16* to = x;
         if (!is_query) {
             int group = head - a.heads - (is_value ? a.kv_heads : 0);
+            if (!is_value && a.key_offset) {
+                const float* offset = a.key_offset + (track * a.kv_heads + group) * HEAD_DIM;
+#pragma unroll
+                for (int k = 0; k < PER_LANE; k++) {
+                    int i = (k * 32 + lane) * WIDTH;
+                    if (i >= HEAD_DIM) break;
+                    for (int w = 0; w < WIDTH; w++) at[k].at[w] -= offset[i + w];
+                }
+            }
             if (!is_finite(row + (a.heads + a.kv_heads + group) * HEAD_DIM, lane)) {
 #pragma unroll
                 for (int k = 0; k < PER_LANE; k++) {

@@ -137,12 +137,26 @@ record AttentionBlock(Attention spec, Placement placement, AttentionShape shape,
                                 loader.normPerTrack("norm of queries" + ofLayer, norms.query()),
                                 loader.normPerTrack("norm of keys" + ofLayer, norms.key()))),
                 loader.rotation(spec),
+                hasKeyOffset()
+                        ? Optional.of(loader.keyOffset("what keys have in common" + ofLayer, spec))
+                        : Optional.empty(),
                 loader.kvPages(layer, shape),
                 loader.byInput(
                         "attention's output" + ofLayer,
                         ends.out().format(),
                         spec.projections().output()),
                 spec.sinks().map(sinks -> loader.perHead("attention sinks" + ofLayer, sinks)));
+    }
+
+    /**
+     * Biases of keys can outweigh all else in them (Qwen 2.5: 350 beside 5), and of that else 8 bits would then hold little. What all keys of a
+     * head have in common changes all scores of a query alike, and so no weight of a softmax without sinks: pages need not hold it.
+     */
+    private boolean hasKeyOffset() {
+        return kvFormat == KvFormat.FP8
+                && spec.projections().key().bias().isPresent()
+                && spec.headNorms().isEmpty()
+                && spec.sinks().isEmpty();
     }
 
     private record Loaded(
@@ -153,6 +167,7 @@ record AttentionBlock(Attention spec, Placement placement, AttentionShape shape,
             Matrix queryKeyValue,
             Optional<HeadNorms> headNorms,
             Rotation rotation,
+            Optional<Tensor> keyOffset,
             KvPages pages,
             Matrix output,
             Optional<Tensor> sinks)
@@ -166,7 +181,8 @@ record AttentionBlock(Attention spec, Placement placement, AttentionShape shape,
                 ops.normColumns(qkv, 0, headNorms.orElseThrow().query());
                 ops.normColumns(qkv, shape.queryCols(), headNorms.orElseThrow().key());
             }
-            ops.ropeAndWriteKv(qkv, pages, shape, rotation, block.spec.normsAllHeads() ? Optional.empty() : headNorms);
+            ops.ropeAndWriteKv(
+                    qkv, pages, shape, rotation, block.spec.normsAllHeads() ? Optional.empty() : headNorms, keyOffset);
             ops.attention(mixed, qkv, pages, shape, sinks);
             gateOps.ifPresent(gate -> gate.gate(mixed, qkv, shape.qkvCols()));
             ops.linear(out, mixed, output);

@@ -92,6 +92,20 @@ public final class Loader {
                 one -> RotaryFrequencies.tables(device, one.rope(), one.queryScale(), positions));
     }
 
+    /** Of biases of keys what hardly turns, so that all positions have it in common: {@code [tracks, 1, kvCols]} of this rank. */
+    Tensor keyOffset(String role, Attention attention) {
+        Linear key = attention.projections().key();
+        Cut own = cut(new Projection(key, attention.headDim()));
+        int tracks = placement.localTracks();
+        List<float[]> offsets = new ArrayList<>();
+        for (int track = 0; track < tracks; track++) {
+            float[] bias = bias(key, global(track), own.from(), own.count());
+            RotaryFrequencies.keepWhatStays(bias, attention.headDim(), attention.rope(), positions);
+            offsets.add(bias);
+        }
+        return device.constant(role, tracks, 1, own.count(), concatenated(offsets));
+    }
+
     /** A layer's pages for this rank's keys and values; layers of one group use the same page numbers. */
     KvPages kvPages(int layer, AttentionShape shape) {
         int number = cache.groupOf(layer);

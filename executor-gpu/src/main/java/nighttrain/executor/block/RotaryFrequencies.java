@@ -39,6 +39,24 @@ final class RotaryFrequencies {
                 queryScale.map(scale -> device.constant("query scales", 1, positions, 1, scales(scale, positions))));
     }
 
+    /**
+     * Leaves of {@code heads} what turns by less than a radian over {@code positions}, as it is at position 0: at every other it is then
+     * nearer to itself than to 0.
+     *
+     * @param heads side by side, {@code headDim} each
+     */
+    static void keepWhatStays(float[] heads, int headDim, Optional<Rope> rope, int positions) {
+        Rope rotary = rope.orElse(NONE);
+        int half = rotary.dims() / 2;
+        for (int i = 0; i < half; i++) {
+            double kept = frequency(rotary, i) * positions < 1 ? factor(rotary) : 0;
+            for (int head = 0; head < heads.length; head += headDim) {
+                heads[head + i] *= (float) kept;
+                heads[head + half + i] *= (float) kept;
+            }
+        }
+    }
+
     private static double factor(Rope rope) {
         return rope.scaling() instanceof Scaling.Yarn yarn ? yarn.attentionFactor() : 1;
     }

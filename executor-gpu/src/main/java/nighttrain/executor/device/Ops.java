@@ -47,8 +47,16 @@ public interface Ops {
      *
      * @param qkv {@code [tracks, tokens, qkvCols]}; its query columns are replaced, its key and value columns are consumed; more columns may
      *     follow
+     * @param keyOffset subtracted from all keys of a head before they are stored, {@code [tracks, 1, kvCols]}; a softmax without sinks is
+     *     the same with it and without
      */
-    void ropeAndWriteKv(Tensor qkv, KvPages pages, AttentionShape shape, Rotation rotation, Optional<HeadNorms> norms);
+    void ropeAndWriteKv(
+            Tensor qkv,
+            KvPages pages,
+            AttentionShape shape,
+            Rotation rotation,
+            Optional<HeadNorms> norms,
+            Optional<Tensor> keyOffset);
 
     /**
      * Causal attention of every token to its own sequence's pages, {@code softmax(scale * q k^T) v}.

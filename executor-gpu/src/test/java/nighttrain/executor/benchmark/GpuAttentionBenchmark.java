@@ -85,7 +85,7 @@ class GpuAttentionBenchmark {
                             new int[][] {table},
                             new int[0],
                             List.of()));
-            device.ops().ropeAndWriteKv(qkv, kv, shape, none, Optional.empty());
+            device.ops().ropeAndWriteKv(qkv, kv, shape, none, Optional.empty(), Optional.empty());
         }
         return kv;
     }

@@ -106,6 +106,8 @@ final class AttentionCase {
     private final Rotation rotation;
     private final Optional<HeadNorms> norms;
     private final Optional<Tensor> sinks;
+    /** Where it changes nothing but what pages hold. */
+    private final Optional<Tensor> keyOffset;
 
     AttentionCase(OneDevice on, Heads heads, List<Part> parts) {
         this.on = on;
@@ -127,6 +129,11 @@ final class AttentionCase {
         Optional<float[]> sinksOf =
                 heads.sinks() ? Optional.of(on.noise.normal(heads.tracks() * heads.heads(), 0, 3)) : Optional.empty();
         sinks = sinksOf.map(values -> on.device.constant("sinks", heads.tracks(), 1, heads.heads(), values));
+        boolean offset = heads.format() == KvFormat.FP8 && !heads.norms() && !heads.sinks();
+        float[] offsets = on.noise.normal(heads.tracks() * shape.kvCols(), 0, offset ? 2 : 0);
+        keyOffset = offset
+                ? Optional.of(on.device.constant("key offset", heads.tracks(), 1, shape.kvCols(), offsets))
+                : Optional.empty();
         for (int s = 0; s < parts.size(); s++) {
             for (int t = 0; t < heads.tracks(); t++) {
                 int from = t * heads.heads();
@@ -145,6 +152,7 @@ final class AttentionCase {
                         ofTrack(queryNorm, t),
                         ofTrack(keyNorm, t),
                         sinksOf.map(values -> Arrays.copyOfRange(values, from, from + heads.heads())),
+                        Arrays.copyOfRange(offsets, t * shape.kvCols(), (t + 1) * shape.kvCols()),
                         heads.format());
             }
         }
@@ -281,7 +289,7 @@ final class AttentionCase {
             int[] some = Arrays.copyOfRange(all, from, Math.min(all.length, from + perStep));
             int count = some.length * TestBackend.PAGE_TOKENS;
             on.stepIo.begin(step(List.of(new Part(0, count)), new int[][] {some}));
-            on.ops.ropeAndWriteKv(on.poisoned(heads.tracks(), count, cols()), kv, shape, rotation, norms);
+            on.ops.ropeAndWriteKv(on.poisoned(heads.tracks(), count, cols()), kv, shape, rotation, norms, keyOffset);
         }
     }
 
@@ -304,7 +312,7 @@ final class AttentionCase {
         on.stepIo.begin(step(
                 there.stream().map(step::get).toList(),
                 there.stream().map(s -> pageTables[s]).toArray(int[][]::new)));
-        on.ops.ropeAndWriteKv(qkv, kv, shape, rotation, norms);
+        on.ops.ropeAndWriteKv(qkv, kv, shape, rotation, norms, keyOffset);
         return qkv;
     }
 

@@ -14,6 +14,7 @@ import nighttrain.io.spec.KvFormat;
  * @param queryScale factor of queries by position; absent: 1
  * @param queryNorm weights over {@code headDim}; absent: no norms
  * @param sinks a score of every query head that has no value; absent: none
+ * @param keyOffset what keys are stored less, {@code [kvCols]}
  * @param format of keys and values
  */
 record AttentionReference(
@@ -26,6 +27,7 @@ record AttentionReference(
         Optional<float[]> queryNorm,
         Optional<float[]> keyNorm,
         Optional<float[]> sinks,
+        float[] keyOffset,
         KvFormat format) {
     static final float EPSILON = 1e-6f;
 
@@ -69,7 +71,11 @@ record AttentionReference(
         for (int kvHead = 0; kvHead < shape.kvHeads(); kvHead++) {
             double[][] keys = new double[inputs.length][];
             for (int position = 0; position < inputs.length; position++) {
-                keys[position] = kept(prepared(position, shape.queryCols() + kvHead * shape.headDim(), keyNorm));
+                double[] key = prepared(position, shape.queryCols() + kvHead * shape.headDim(), keyNorm);
+                for (int i = 0; i < key.length; i++) {
+                    key[i] -= keyOffset[kvHead * shape.headDim() + i];
+                }
+                keys[position] = kept(key);
             }
             for (int position = from; position < inputs.length; position++) {
                 attend(out[position - from], kvHead, keys, position);

@@ -90,8 +90,13 @@ final class CpuOps implements Ops {
 
     @Override
     public void ropeAndWriteKv(
-            Tensor qkv, KvPages pages, AttentionShape shape, Rotation rotation, Optional<HeadNorms> norms) {
-        ropeAndWriteKv.run((CpuTensor) qkv, (CpuKvPages) pages, shape, rotation, norms, step.batch());
+            Tensor qkv,
+            KvPages pages,
+            AttentionShape shape,
+            Rotation rotation,
+            Optional<HeadNorms> norms,
+            Optional<Tensor> keyOffset) {
+        ropeAndWriteKv.run((CpuTensor) qkv, (CpuKvPages) pages, shape, rotation, norms, keyOffset, step.batch());
     }
 
     @Override

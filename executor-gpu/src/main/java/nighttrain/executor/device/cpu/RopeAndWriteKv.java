@@ -5,6 +5,7 @@ import nighttrain.executor.device.Ops.AttentionShape;
 import nighttrain.executor.device.Ops.HeadNorms;
 import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.device.Ops.Rotation;
+import nighttrain.executor.device.Tensor;
 import nighttrain.executor.step.Batch;
 
 /** Queries and keys normed and rotated in place (RoPE, arXiv 2104.09864), keys and values copied into their pages. */
@@ -16,12 +17,13 @@ record RopeAndWriteKv(ThreadTeam team) {
             AttentionShape shape,
             Rotation rotation,
             Optional<HeadNorms> norms,
+            Optional<Tensor> keyOffset,
             Batch batch) {
         int sequences = batch.sequences();
         int queries = Math.max(1, qkv.rows() / Math.max(1, sequences));
         team.runRanges(qkv.tracks() * sequences, ThreadTeam.grain(queries * qkv.cols()), 8, (from, to) -> {
             for (int i = from; i < to; i++) {
-                sequence(qkv, pages, i / sequences, i % sequences, shape, rotation, norms, batch);
+                sequence(qkv, pages, i / sequences, i % sequences, shape, rotation, norms, keyOffset, batch);
             }
         });
         team.runRanges(qkv.tracks(), 1, 1, (from, to) -> {
@@ -59,9 +61,17 @@ record RopeAndWriteKv(ThreadTeam team) {
             AttentionShape shape,
             Rotation rotation,
             Optional<HeadNorms> norms,
+            Optional<Tensor> keyOffset,
             Batch batch) {
         for (int row = batch.queryStarts()[sequence]; row < batch.queryStarts()[sequence + 1]; row++) {
             rotateRow(qkv.data(), qkv.row(track, row), track, batch.positions()[row], shape, rotation, norms);
+            if (keyOffset.isPresent()) {
+                CpuTensor offset = (CpuTensor) keyOffset.get();
+                int keys = qkv.row(track, row) + shape.queryCols();
+                for (int i = 0; i < shape.kvCols(); i++) {
+                    qkv.data()[keys + i] -= offset.data()[offset.row(track, 0) + i];
+                }
+            }
             store(qkv, kv, track, row, batch.pageTables()[sequence], shape, batch);
         }
     }

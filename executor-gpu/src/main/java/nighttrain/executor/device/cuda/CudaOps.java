@@ -149,7 +149,12 @@ final class CudaOps implements Ops {
 
     @Override
     public void ropeAndWriteKv(
-            Tensor qkv, KvPages pages, AttentionShape shape, Rotation rotation, Optional<HeadNorms> norms) {
+            Tensor qkv,
+            KvPages pages,
+            AttentionShape shape,
+            Rotation rotation,
+            Optional<HeadNorms> norms,
+            Optional<Tensor> keyOffset) {
         CudaTensor x = (CudaTensor) qkv;
         CudaKvPages kv = (CudaKvPages) pages;
         CudaTensor cosines = (CudaTensor) rotation.cos();
@@ -191,6 +196,9 @@ final class CudaOps implements Ops {
                                         .orElse(0L))
                                 .pointer(norms.map(n -> weight(n.query())).orElse(0L))
                                 .pointer(norms.map(n -> weight(n.key())).orElse(0L))
+                                .pointer(keyOffset
+                                        .map(offset -> ((CudaTensor) offset).address())
+                                        .orElse(0L))
                                 .number(norms.map(n -> n.query().epsilon()).orElse(0f))
                                 .integer(shape.heads())
                                 .integer(shape.kvHeads())
