@@ -140,7 +140,7 @@ class SeveralRequestsTest extends JobTest {
     void whatADeadlineLeavesIsWholeRows() {
         input(1, prompts(ROWS));
         script().answerMs.set(150);
-        values = values.with(Settings.DEADLINE, Settings.DEADLINE.parse("6s"));
+        values = values.with(Settings.DEADLINE, Settings.DEADLINE.parse("4s"));
         GenerateReport first = run();
         assertThat(first.rowsLeft()).as("of 27 s for both tasks").isBetween(1L, (long) ROWS);
         int computed = script().computations();
