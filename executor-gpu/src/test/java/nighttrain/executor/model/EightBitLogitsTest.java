@@ -3,14 +3,11 @@ package nighttrain.executor.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import java.util.List;
 import nighttrain.executor.Goldens;
+import nighttrain.executor.reference.PoisonedCheckpoint;
 import nighttrain.io.checkpoint.Checkpoint;
-import nighttrain.io.checkpoint.CheckpointTensor;
 import nighttrain.io.checkpoint.Checkpoints;
-import nighttrain.io.checkpoint.DType;
 import nighttrain.io.spec.KvFormat;
-import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.WeightFormat.Choice;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -19,7 +16,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The CPU's forward pass with weights and activations in 8 bits, against PyTorch's of the same rounding. */
 class EightBitLogitsTest {
     private static final int PROMPT = 2;
-    private static final int HEAD_DIM = 8; // of qwen2
 
     /** Another order of summation moves a value over the middle between two numbers of 8 bits now and then. */
     private static final double TOLERANCE = 2e-2;
@@ -75,65 +71,18 @@ class EightBitLogitsTest {
     @ValueSource(ints = {1, 2})
     void largeBiasesOfKeys(int ranks) {
         int[] ids = Goldens.of("qwen2").get(PROMPT).ids();
-        try (Checkpoint biased = new LargeKeyBiases(Checkpoints.open(Goldens.checkpoint("qwen2")))) {
+        try (Checkpoint sound = Checkpoints.open(Goldens.checkpoint("qwen2"))) {
+            Checkpoint biased = sound;
+            for (int layer = 0; layer < sound.spec().layers().size(); layer++) {
+                for (int i = 3; i < 16; i += 4) { // of two heads of 8 the pair that turns least
+                    String bias = "model.layers." + layer + ".self_attn.k_proj.bias";
+                    biased = new PoisonedCheckpoint(biased, bias, i, 1, 300);
+                }
+            }
             float[] exact = DecoderHarness.logits(biased, ranks, ids);
             Checkpoint fp8 = biased.with(biased.spec().with(KvFormat.Choice.FP8));
             assertThat(error(new float[][] {exact}, DecoderHarness.logits(fp8, ranks, ids)))
                     .isLessThan(0.15);
-        }
-    }
-
-    /** With 300 added to the pair of every key that turns least. */
-    private record LargeKeyBiases(Checkpoint of) implements Checkpoint {
-        @Override
-        public ModelSpec spec() {
-            return of.spec();
-        }
-
-        @Override
-        public boolean has(String name) {
-            return of.has(name);
-        }
-
-        @Override
-        public CheckpointTensor tensor(String name, long... expectedShape) {
-            CheckpointTensor tensor = of.tensor(name, expectedShape);
-            return name.endsWith("k_proj.bias") ? new Raised(tensor, HEAD_DIM) : tensor;
-        }
-
-        @Override
-        public String fingerprint() {
-            return of.fingerprint();
-        }
-
-        @Override
-        public void close() {
-            of.close();
-        }
-    }
-
-    private record Raised(CheckpointTensor of, int headDim) implements CheckpointTensor {
-        @Override
-        public String name() {
-            return of.name();
-        }
-
-        @Override
-        public DType dtype() {
-            return of.dtype();
-        }
-
-        @Override
-        public List<Long> shape() {
-            return of.shape();
-        }
-
-        @Override
-        public void copyTo(long from, float[] target, int targetOffset, int count) {
-            of.copyTo(from, target, targetOffset, count);
-            for (int i = 0; i < count; i++) {
-                target[targetOffset + i] += (from + i + 1) % (headDim / 2) == 0 ? 300 : 0;
-            }
         }
     }
 

@@ -7,7 +7,7 @@ import nighttrain.io.checkpoint.CheckpointTensor;
 import nighttrain.io.checkpoint.DType;
 import nighttrain.io.spec.ModelSpec;
 
-/** A checkpoint of which some elements of one tensor, {@code from .. from + count}, have another value: NaN, an infinity. */
+/** A checkpoint of which some elements of one tensor, {@code from .. from + count}, have another value: NaN, an infinity, too much. */
 public record PoisonedCheckpoint(Checkpoint real, String tensor, long from, long count, float poison)
         implements Checkpoint {
     @Override
