@@ -1,9 +1,10 @@
 // Per head of queries and keys: x = RMSNorm(x) if HEAD_NORMS (Qwen 3), then rotary embedding (arXiv 2104.09864)
 //     x[i] = x[i] cos[p][i] - x[i + ROTARY_HALF] sin[p][i];  x[i + ROTARY_HALF] = x[i + ROTARY_HALF] cos[p][i] + x[i] sin[p][i]
-// at the token's position p; queries are multiplied by query_scale[p] if there is one and stay in place. Keys, less key_offset if there is one, and
-// values are written to their pages, those of copied tokens to the pages of one more sequence as well, in bf16 or, with KV_FP8, as e4m3 numbers with a scale a row
-// (fp8.cuh). A token whose values are not all finite gets zeros as values and NaN as keys. Attention replaces the scores of tokens that a query does
-// not see, but multiplies their values by 0, and 0 * NaN is NaN: it would spread to tokens before it, and to every sequence that shares their pages.
+// at the token's position p; queries are multiplied by query_scale[p] if there is one and stay in place. Keys, less key_offset if there
+// is one, and values are written to their pages, those of copied tokens to the pages of one more sequence as well, in bf16 or, with
+// KV_FP8, as e4m3 numbers with a scale a row (fp8.cuh). A token whose values are not all finite gets zeros as values and NaN as keys.
+// Attention replaces the scores of tokens that a query does not see, but multiplies their values by 0, and 0 * NaN is NaN: it would
+// spread to tokens before it, and to every sequence that shares their pages.
 // Grid: (tokens and copies, tracks, parts of the heads); up to 8 warps, one head at a time each. fp32 arithmetic. Bytes per token and track: the qkv row read, its query columns
 // written, keys and values written to the cache; angles from the L2 cache.
 // Compile-time: HEAD_DIM, ROTARY_HALF (0: no rotation), PAGE_TOKENS, HEAD_NORMS (0 or 1), KV_FP8 (0 or 1).
