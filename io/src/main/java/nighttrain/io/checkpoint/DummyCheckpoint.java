@@ -63,6 +63,9 @@ final class DummyCheckpoint implements Checkpoint {
      * it reads, finds the same weights.
      */
     private record DummyTensor(TensorSpec spec, long seed) implements CheckpointTensor {
+        private static final int PIECE = 1024;
+        private static final int NEIGHBOURS = 4;
+
         static long seed(String name) {
             return UUID.nameUUIDFromBytes(name.getBytes(StandardCharsets.UTF_8)).getMostSignificantBits();
         }
@@ -89,13 +92,12 @@ final class DummyCheckpoint implements Checkpoint {
             switch (spec.fill()) {
                 case ONE -> Arrays.fill(target, targetOffset, targetOffset + count, 1);
                 case ZERO -> Arrays.fill(target, targetOffset, targetOffset + count, 0);
-                case NORMAL -> {
-                    long bits = bits(from);
-                    for (int i = 0; i < count; i++, bits >>>= 16) {
-                        bits = isFirst(from + i) ? bits(from + i) : bits;
-                        target[targetOffset + i] = NormalQuantiles.VALUES[(int) bits & 0xffff];
-                    }
-                }
+                case NORMAL ->
+                    draws(from, count, (numbers, at, done, length) -> {
+                        for (int i = 0; i < length; i++) {
+                            target[targetOffset + done + i] = NormalQuantiles.VALUES[numbers[at + i] & 0xffff];
+                        }
+                    });
             }
         }
 
@@ -106,21 +108,38 @@ final class DummyCheckpoint implements Checkpoint {
                 CheckpointTensor.super.copyAsBfloat16(from, target, count);
                 return;
             }
-            long bits = bits(from);
-            for (int i = 0; i < count; i++, bits >>>= 16) {
-                bits = isFirst(from + i) ? bits(from + i) : bits;
-                target.put(NormalQuantiles.BFLOAT16[(int) bits & 0xffff]);
+            draws(from, count, (numbers, at, done, length) -> {
+                for (int i = at; i < at + length; i++) {
+                    numbers[i] = NormalQuantiles.BFLOAT16[numbers[i] & 0xffff];
+                }
+                target.put(numbers, at, length);
+            });
+        }
+
+        /** Which quantiles {@code length} elements are, behind {@code done} others: {@code numbers} from {@code at} on. */
+        private interface Piece {
+            void take(short[] numbers, int at, int done, int length);
+        }
+
+        /**
+         * One hash serves four neighbours, 16 bits each. Loops are over arrays: billions of weights are made in the seconds in which
+         * they are barely compiled, where a call for each element, to a buffer, would take six times as long.
+         */
+        private void draws(long from, int count, Piece each) {
+            short[] numbers = new short[PIECE + NEIGHBOURS];
+            int at = (int) (from % NEIGHBOURS);
+            for (int done = 0; done < count; done += PIECE) {
+                int length = Math.min(PIECE, count - done);
+                long hash = (from + done) / NEIGHBOURS;
+                for (int i = 0; i < at + length; i += NEIGHBOURS) {
+                    long bits = mix(seed + hash++ * 0x9e3779b97f4a7c15L);
+                    numbers[i] = (short) bits;
+                    numbers[i + 1] = (short) (bits >>> 16);
+                    numbers[i + 2] = (short) (bits >>> 32);
+                    numbers[i + 3] = (short) (bits >>> 48);
+                }
+                each.take(numbers, at, done, length);
             }
-        }
-
-        /** One hash serves four neighbours, 16 bits each. */
-        private static boolean isFirst(long index) {
-            return (index & 3) == 0;
-        }
-
-        /** The bits of an element, the lowest, and of its neighbours after it. */
-        private long bits(long index) {
-            return mix(seed + (index >>> 2) * 0x9e3779b97f4a7c15L) >>> ((index & 3) << 4);
         }
 
         // Finaliser of SplitMix64 (Steele, Lea, Flood 2014).
