@@ -128,6 +128,17 @@ __device__ __forceinline__ void barrier_arrive_at(unsigned barrier, int rank) {
                  : "memory");
 }
 
+// Of the same place in the shared memory of another block, or of this one.
+__device__ __forceinline__ float4 load_shared_16_of(unsigned from, int rank) {
+    float4 x;
+    asm volatile("{ .reg .b32 there; mapa.shared::cluster.u32 there, %4, %5; "
+                 "ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [there]; }"
+                 : "=f"(x.x), "=f"(x.y), "=f"(x.z), "=f"(x.w)
+                 : "r"(from), "r"(rank)
+                 : "memory");
+    return x;
+}
+
 // ---- tensor maps: tiles of a matrix [tracks, rows, cols] that the copy engine fetches, zeros past its ends
 
 struct alignas(64) TensorMap { // a CUtensorMap

@@ -27,9 +27,11 @@ import nighttrain.executor.device.cuda.matmul.FewRows;
 import nighttrain.executor.device.cuda.matmul.Fp8Operands;
 import nighttrain.executor.device.cuda.matmul.FusedSwiGlu;
 import nighttrain.executor.device.cuda.matmul.Matmuls;
+import nighttrain.executor.device.cuda.matmul.SplitMatmul;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.executor.device.cuda.tensor.HostCopies;
 import nighttrain.io.checkpoint.Bfloat16;
+import nighttrain.io.spec.WeightFormat;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -37,7 +39,8 @@ import org.junit.jupiter.api.Timeout;
 /**
  * The products of dense-8b's decode steps, recorded one after the other with other weights each, microseconds and what that is of the bound by
  * the copy and the bf16 matrix rate: by cuBLASLt and by the kernels of ours that serve them.
- * {@code -Dbench.rows=1,8,16,64,128,256 -Dbench.shapes=4096x6144,4096x4096}: inputs x outputs.
+ * {@code -Dbench.rows=1,8,16,64,128,256 -Dbench.shapes=4096x6144,4096x4096 -Dbench.quantization=none}: inputs x outputs. In 8 bits the time
+ * includes that of rounding x, and the bound is by twice the bf16 rate.
  */
 @Tag("gpu")
 @Tag("benchmark")
@@ -49,6 +52,9 @@ class GpuMatmulBenchmark {
     private static final int MOST_ROWS = 8192;
     private static final long WEIGHT_BYTES = 1L << 30;
     private static final int RUNS = 5;
+    private static final WeightFormat FORMAT =
+            System.getProperty("bench.quantization", "none").equals("fp8") ? WeightFormat.FP8 : WeightFormat.PLAIN;
+    private static final int ELEMENT_BYTES = FORMAT == WeightFormat.FP8 ? 1 : CudaTensor.BF16;
 
     private final DeviceMemory memory = new DeviceMemory();
     private final Random random = new Random(1);
@@ -57,6 +63,7 @@ class GpuMatmulBenchmark {
     private DevicePointer weights;
     private DevicePointer x;
     private DevicePointer out;
+    private DevicePointer scales;
 
     @Test
     void microsecondsByRows() {
@@ -68,12 +75,22 @@ class GpuMatmulBenchmark {
                 NativeLibraries.load("nvrtc", Nvrtc.class), context.architecture(), CubinCache.ofUser()));
         Fp8Operands fp8 = new Fp8Operands(modules, streams, memory);
         CublasLt lt = NativeLibraries.load("cublasLt", CublasLt.class);
-        Matmuls cublas = new Matmuls(
-                lt, modules, streams, memory, fp8, new FewRows(context, modules, streams, false), MOST_ROWS, false);
         FewRows fewRows = new FewRows(context, modules, streams, true);
-        Matmuls ours = new Matmuls(lt, modules, streams, memory, fp8, fewRows, MOST_ROWS, false);
+        SplitMatmul split = new SplitMatmul(context, modules, streams, true);
+        Matmuls cublas = new Matmuls(
+                lt,
+                modules,
+                streams,
+                memory,
+                fp8,
+                new FewRows(context, modules, streams, false),
+                new SplitMatmul(context, modules, streams, false),
+                MOST_ROWS,
+                false);
+        Matmuls ours = new Matmuls(lt, modules, streams, memory, fp8, fewRows, split, MOST_ROWS, false);
         FusedSwiGlu fused = new FusedSwiGlu(context, modules, streams, true);
         weights = numbers(WEIGHT_BYTES, 0.02f);
+        scales = memory.allocate("scales", (long) MOST_OUTPUTS * Float.BYTES);
         x = numbers((long) MOST_ROWS * WIDEST * CudaTensor.BF16, 1);
         out = memory.allocate("out", (long) MOST_ROWS * MOST_OUTPUTS * CudaTensor.BF16);
         System.out.printf(
@@ -90,10 +107,14 @@ class GpuMatmulBenchmark {
                 CudaTensor in = tensor(x, rows, inputs);
                 CudaTensor to = tensor(out, rows, outputs);
                 CudaTensor activated = tensor(out, rows, outputs / 2);
+                fp8.reserve(1, MOST_ROWS, inputs);
                 StringBuilder line = new StringBuilder();
                 line.append(print("cuBLASLt", in, outputs, matrix -> cublas.run(to, in, matrix)));
                 if (fewRows.serves(in, matrix(in, outputs, 0))) {
                     line.append(print("few rows", in, outputs, matrix -> ours.run(to, in, matrix)));
+                }
+                if (split.serves(to, in, matrix(in, outputs, 0))) {
+                    line.append(print("split", in, outputs, matrix -> ours.run(to, in, matrix)));
                 }
                 if (outputs == GATED && fewRows.activates(in, matrix(in, outputs, 0))) {
                     line.append(print(
@@ -113,9 +134,10 @@ class GpuMatmulBenchmark {
     }
 
     private String print(String name, CudaTensor in, int outputs, Product product) {
-        long bytes = (long) in.cols() * outputs * CudaTensor.BF16;
-        double flops = (double) in.rows() * bytes;
-        double bound = Math.max(bytes / peak.bytesPerSecond(), flops / peak.flopsPerSecond());
+        long bytes = (long) in.cols() * outputs * ELEMENT_BYTES;
+        double flops = 2.0 * in.rows() * in.cols() * outputs;
+        double rate = peak.flopsPerSecond() * CudaTensor.BF16 / ELEMENT_BYTES;
+        double bound = Math.max(bytes / peak.bytesPerSecond(), flops / rate);
         List<CudaMatrix> matrices = IntStream.range(0, (int) Math.max(1, Math.min(16, WEIGHT_BYTES / bytes)))
                 .mapToObj(i -> matrix(in, outputs, i * bytes % (WEIGHT_BYTES - bytes + 1) / 256 * 256))
                 .toList();
@@ -129,7 +151,7 @@ class GpuMatmulBenchmark {
     }
 
     private CudaMatrix matrix(CudaTensor in, int outputs, long offset) {
-        return CudaMatrix.plain(1, outputs, in.cols(), weights.address() + offset);
+        return new CudaMatrix(1, outputs, in.cols(), FORMAT, weights.address() + offset, scales.address(), 0, 0);
     }
 
     private static int[] numbers(String property, String otherwise) {

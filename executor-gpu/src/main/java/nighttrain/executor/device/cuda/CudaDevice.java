@@ -35,6 +35,7 @@ import nighttrain.executor.device.cuda.matmul.FusedSwiGlu;
 import nighttrain.executor.device.cuda.matmul.GroupedMatmul;
 import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul;
 import nighttrain.executor.device.cuda.matmul.Matmuls;
+import nighttrain.executor.device.cuda.matmul.SplitMatmul;
 import nighttrain.executor.device.cuda.recurrent.CudaRecurrentOps;
 import nighttrain.executor.device.cuda.step.SampleResults;
 import nighttrain.executor.device.cuda.step.StepInputs;
@@ -90,8 +91,16 @@ final class CudaDevice implements Device {
         this.maxTokens = limits.maxTokens();
         this.fp8 = new Fp8Operands(modules, streams, memory);
         FewRows fewRows = new FewRows(context, modules, streams, !options.deterministic());
-        this.matmuls =
-                new Matmuls(cublasLt, modules, streams, memory, fp8, fewRows, maxTokens, options.deterministic());
+        this.matmuls = new Matmuls(
+                cublasLt,
+                modules,
+                streams,
+                memory,
+                fp8,
+                fewRows,
+                new SplitMatmul(context, modules, streams, !options.deterministic()),
+                maxTokens,
+                options.deterministic());
         CudaNorms norms = new CudaNorms(modules, streams, fp8);
         this.communicator = new CudaCommunicator(rank, peers, modules, streams, memory, norms, options.skipAllReduce());
         this.recorder = new CudaGraphRecorder(streams);

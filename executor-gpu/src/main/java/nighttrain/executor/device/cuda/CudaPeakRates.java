@@ -14,6 +14,7 @@ import nighttrain.executor.device.cuda.matmul.CudaMatrix;
 import nighttrain.executor.device.cuda.matmul.FewRows;
 import nighttrain.executor.device.cuda.matmul.Fp8Operands;
 import nighttrain.executor.device.cuda.matmul.Matmuls;
+import nighttrain.executor.device.cuda.matmul.SplitMatmul;
 import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.io.checkpoint.Bfloat16;
 
@@ -40,6 +41,7 @@ final class CudaPeakRates implements AutoCloseable {
                 memory,
                 new Fp8Operands(modules, streams, memory),
                 new FewRows(context, modules, streams, false),
+                new SplitMatmul(context, modules, streams, false),
                 SIDE,
                 false);
     }

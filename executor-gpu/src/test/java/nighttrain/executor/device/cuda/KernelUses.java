@@ -20,6 +20,7 @@ import nighttrain.executor.device.cuda.matmul.Fp8Operands;
 import nighttrain.executor.device.cuda.matmul.FusedSwiGlu;
 import nighttrain.executor.device.cuda.matmul.GroupedMatmul.TileRows;
 import nighttrain.executor.device.cuda.matmul.HopperGroupedMatmul.Tiling;
+import nighttrain.executor.device.cuda.matmul.SplitMatmul;
 import nighttrain.executor.device.cuda.recurrent.CudaRecurrentOps;
 import nighttrain.executor.device.cuda.recurrent.CudaStates;
 import nighttrain.executor.device.cuda.recurrent.GatedDelta;
@@ -124,23 +125,26 @@ final class KernelUses {
 
     /** What a model's widths and heads are compiled into, on Hopper or another GPU. */
     static Stream<KernelSource> of(ModelSpec model, boolean hopper) {
-        Stream<KernelSource> gated = hopper
-                ? Stream.concat(
-                        Stream.concat(
+        Stream<KernelSource> matmuls = hopper
+                ? Stream.of(
                                 FusedSwiGlu.TILE_COLS.stream().map(FusedSwiGlu::source),
                                 Stream.of(48, 4096, 14_336)
-                                        .map(inputs -> FewRows.source(inputs, false, WeightFormat.FP8, false))),
-                        Stream.of(Tiling.values())
-                                .flatMap(tiling -> Stream.of(WeightFormat.values())
-                                        .flatMap(format -> Stream.of(false, true)
-                                                .map(activates -> tiling.source(activates, format)))))
+                                        .map(inputs -> FewRows.source(inputs, false, WeightFormat.FP8, false)),
+                                SplitMatmul.SPLITS.stream()
+                                        .flatMap(split -> Stream.of(WeightFormat.values())
+                                                .map(format -> SplitMatmul.source(split, format))),
+                                Stream.of(Tiling.values())
+                                        .flatMap(tiling -> Stream.of(WeightFormat.values())
+                                                .flatMap(format -> Stream.of(false, true)
+                                                        .map(activates -> tiling.source(activates, format)))))
+                        .flatMap(sources -> sources)
                 : Stream.empty();
         Stream<KernelSource> mixers = model.layers().stream()
                 .map(LayerSpec::mixer)
                 .distinct()
                 .flatMap(mixer -> mixer(mixer, hopper))
                 .flatMap(KernelUses::ofBothStates);
-        return Stream.of(Stream.of(norm(model.hiddenSize(), model.finalNorm().kind())), gated, mixers)
+        return Stream.of(Stream.of(norm(model.hiddenSize(), model.finalNorm().kind())), matmuls, mixers)
                 .flatMap(sources -> sources);
     }
 

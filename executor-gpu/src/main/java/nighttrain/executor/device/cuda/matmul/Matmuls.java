@@ -39,6 +39,7 @@ public final class Matmuls implements AutoCloseable {
     private final boolean deterministic;
     private final Fp8Operands fp8;
     private final FewRows fewRows;
+    private final SplitMatmul split;
     private final KernelModules modules;
     private final Map<MatmulPlan.Shape, MatmulPlan> plans = new HashMap<>();
 
@@ -49,11 +50,13 @@ public final class Matmuls implements AutoCloseable {
             DeviceMemory memory,
             Fp8Operands fp8,
             FewRows fewRows,
+            SplitMatmul split,
             int largestStep,
             boolean deterministic) {
         this.modules = modules;
         this.fp8 = fp8;
         this.fewRows = fewRows;
+        this.split = split;
         this.deterministic = deterministic;
         this.lt = lt;
         this.streams = streams;
@@ -76,7 +79,11 @@ public final class Matmuls implements AutoCloseable {
 
     public void run(CudaTensor out, CudaTensor x, CudaMatrix matrix) {
         if (fewRows.serves(x, matrix)) {
-            fewRows.run(out, matrix.format() == WeightFormat.FP8 ? Rows.of(x, fp8.quantized(x)) : Rows.of(x), matrix);
+            fewRows.run(out, rows(x, matrix), matrix);
+            return;
+        }
+        if (split.serves(out, x, matrix)) {
+            split.run(out, rows(x, matrix), matrix);
             return;
         }
         Optional<Fp8Operands.Operand> codes =
@@ -95,6 +102,11 @@ public final class Matmuls implements AutoCloseable {
         for (int from = 0; from < rows; from += piece) {
             plan.run(new Operands(out.addressOfRow(from), x.addressOfRow(from), 0, matrix), workspace, stream);
         }
+    }
+
+    /** In the number format of the matrix. */
+    private Rows rows(CudaTensor x, CudaMatrix matrix) {
+        return matrix.format() == WeightFormat.FP8 ? Rows.of(x, fp8.quantized(x)) : Rows.of(x);
     }
 
     /** One matmul a track, since scales are not strided. */

@@ -1,0 +1,201 @@
+// A linear layer of some rows and few outputs, with Hopper's wgmma (sm_90a):
+//     out[t, i] = w[t] x[t, i] + bias[t]
+// FP8: x and w are e4m3 numbers times a scale for every row of either.
+// There are fewer tiles of the output than multiprocessors, and one takes as long as its inputs are many. So a cluster of SPLIT blocks
+// takes a tile of 128 outputs and at most 128 rows, each block a part of the inputs; then they add their sums up, in one order, through
+// each other's shared memory. The outputs are wgmma's rows, the rows of x its columns: as many are computed as there are, rounded up to 16.
+// One thread has the copy engine fetch 128 bytes of what is summed over at a time, the first stages' weights before the kernel waits for
+// the one that writes x. The two computing warpgroups take 64 outputs each.
+#include "bf16.cuh"
+#include "hopper.cuh"
+#include "launch.cuh"
+
+// SPLIT: blocks of a cluster; FP8: 0 or 1.
+constexpr int OUTPUTS = 128;
+constexpr int TOKENS = 128;
+constexpr int DEPTH = FP8 ? 128 : 64; // 128 bytes: a row of a swizzled array
+constexpr int FAST_STEPS = FP8 ? 4096 / DEPTH : 1 << 30; // tensor cores sum products of 8 bits in fewer bits than fp32
+constexpr int STAGES = 6;
+constexpr int BOX = 32; // rows of x that are fetched at once
+constexpr int BOX_BYTES = BOX * 128;
+constexpr int WEIGHT_BYTES = OUTPUTS * 128;
+constexpr int STAGE_BYTES = WEIGHT_BYTES + TOKENS * 128;
+constexpr int PITCH = OUTPUTS + 4; // of a row's sums in shared memory: no two threads of a warp write to one bank
+constexpr int COMPUTING_WARPS = 8;
+constexpr int THREADS = 128 + 32 * COMPUTING_WARPS;
+static_assert(TOKENS * PITCH * 4 <= STAGES * STAGE_BYTES, "sums lie where stages were");
+// Dynamic shared memory, 1024 of it to start at a multiple of 1024 (the period of the swizzle): STAGES * STAGE_BYTES + 1024
+
+struct Linear {
+    bf16* out; // [tracks, rows, outputs]
+    long long out_track_stride;
+    const bf16* bias;      // [tracks, outputs], or null
+    const float* x_scales; // [tracks, rows], where FP8
+    long long x_scales_track_stride;
+    const float* w_scales; // [tracks, outputs], where FP8
+    int rows, outputs, depth;
+};
+
+struct Stages {
+    unsigned tiles, full, empty;
+
+    __device__ __forceinline__ void init() const {
+        for (int i = 0; i < STAGES; i++) {
+            barrier_init(full + 8 * i, 1);
+            barrier_init(empty + 8 * i, COMPUTING_WARPS);
+        }
+        fence_barrier_init();
+    }
+    __device__ __forceinline__ unsigned at(int n) const {
+        return tiles + n % STAGES * STAGE_BYTES;
+    }
+    __device__ __forceinline__ void fetch_weights(int n, const TensorMap& w, int track, int output, int k, int boxes) const {
+        const unsigned here = full + 8 * (n % STAGES);
+        barrier_wait(empty + 8 * (n % STAGES), n / STAGES % 2 ^ 1);
+        barrier_expect(here, WEIGHT_BYTES + boxes * BOX_BYTES);
+        copy_tile(at(n), w, track, output, k, here);
+    }
+    __device__ __forceinline__ void fetch_rows(int n, const TensorMap& x, int track, int row, int k, int boxes) const {
+        for (int i = 0; i < boxes; i++) {
+            copy_tile(at(n) + WEIGHT_BYTES + i * BOX_BYTES, x, track, row + i * BOX, k, full + 8 * (n % STAGES));
+        }
+    }
+    __device__ __forceinline__ void wait_full(int n) const {
+        barrier_wait(full + 8 * (n % STAGES), n / STAGES % 2);
+    }
+    __device__ __forceinline__ void release(int n) const {
+        if (threadIdx.x % 32 == 0) {
+            barrier_arrive(empty + 8 * (n % STAGES));
+        }
+    }
+};
+
+// d = the sum over stages n .. n + steps - 1, of as many columns as have tokens.
+template <int COLS>
+__device__ __forceinline__ void multiply(float (&d)[TOKENS / 2], const Stages& stages, int n, int steps, int cols,
+                                         int warpgroup) {
+    if constexpr (COLS > 16) {
+        if (cols < COLS) {
+            multiply<COLS - 16>(d, stages, n, steps, cols, warpgroup);
+            return;
+        }
+    }
+    for (int k = 0; k < steps; k++, n++) {
+        stages.wait_full(n);
+        const unsigned long long a = matrix_descriptor(stages.at(n) + warpgroup * 64 * 128, 0);
+        const unsigned long long b = matrix_descriptor(stages.at(n) + WEIGHT_BYTES, 0);
+        wgmma_fence();
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            wgmma_cols<COLS, FP8>(d, a + i * 32 / 16, b + i * 32 / 16, k + i);
+        }
+        wgmma_commit();
+        if (k > 0) { // the stage before is read once the group before is done
+            wgmma_wait<1>();
+            stages.release(n - 1);
+        }
+    }
+    wgmma_wait<0>(d);
+    stages.release(n - 1);
+}
+
+// Of the cluster's sums those of every SPLIT-th row of x. warp: of the computing ones.
+__device__ __forceinline__ void store(const Linear& g, unsigned sums, int track, int row, int tokens, int output, int rank,
+                                      int warp) {
+    const int mine = threadIdx.x % 32 * 4;
+    if (output + mine >= g.outputs) {
+        return;
+    }
+    float bias[4], factor[4];
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        const long long at = (long long)track * g.outputs + output + mine + i;
+        bias[i] = g.bias == nullptr ? 0.0f : to_float(g.bias[at]);
+        factor[i] = FP8 ? g.w_scales[at] : 1.0f;
+    }
+#pragma unroll 1
+    for (int token = warp * SPLIT + rank; token < tokens; token += COMPUTING_WARPS * SPLIT) {
+        const float scale = FP8 ? g.x_scales[track * g.x_scales_track_stride + row + token] : 1.0f;
+        float y[4] = {};
+#pragma unroll
+        for (int from = 0; from < SPLIT; from++) {
+            const float4 part = load_shared_16_of(sums + (token * PITCH + mine) * 4, from);
+            y[0] += part.x;
+            y[1] += part.y;
+            y[2] += part.z;
+            y[3] += part.w;
+        }
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            y[i] = (FP8 ? y[i] * (factor[i] * scale) : y[i]) + bias[i];
+        }
+        *(uint2*)(g.out + track * g.out_track_stride + (long long)(row + token) * g.outputs + output + mine) =
+            make_uint2(pack(y[0], y[1]), pack(y[2], y[3]));
+    }
+}
+
+// Grid: (SPLIT * tiles, tracks), tiles: of 128 outputs, of each down tiles of rows, as many rows as the others; block: THREADS.
+// outputs: a multiple of 8; depth: of 16 bytes, and at least SPLIT * 128 bytes.
+extern "C" __global__ void __cluster_dims__(SPLIT, 1, 1) __launch_bounds__(THREADS, 1)
+    linear_split(const __grid_constant__ TensorMap x, const __grid_constant__ TensorMap w, const __grid_constant__ Linear g) {
+    extern __shared__ unsigned char shared[];
+    __shared__ unsigned long long barriers[2][STAGES];
+    const unsigned start = (shared_address(shared) + 1023) / 1024 * 1024;
+    const Stages stages = {start, shared_address(barriers[0]), shared_address(barriers[1])};
+    if (threadIdx.x == 0) {
+        prefetch_map(w);
+        prefetch_map(x);
+        stages.init();
+    }
+    __syncthreads();
+    const int down = (g.rows + TOKENS - 1) / TOKENS, each = ((g.rows + down - 1) / down + 15) / 16 * 16;
+    const int tile = blockIdx.x / SPLIT, rank = cluster_rank(), track = blockIdx.y;
+    const int row = tile % down * each, tokens = max(0, min(each, g.rows - row)), output = tile / down * OUTPUTS;
+    const int all = (g.depth + DEPTH - 1) / DEPTH, first = rank * all / SPLIT, steps = (rank + 1) * all / SPLIT - first;
+    if (threadIdx.x < 128) {
+        give_registers<40>();
+        if (threadIdx.x == 0) {
+            const int boxes = (tokens + BOX - 1) / BOX, early = min(STAGES, steps);
+            for (int n = 0; n < early; n++) {
+                stages.fetch_weights(n, w, track, output, (first + n) * DEPTH, boxes);
+            }
+            wait_for_kernels_before();
+            for (int n = 0; n < steps; n++) {
+                if (n >= early) {
+                    stages.fetch_weights(n, w, track, output, (first + n) * DEPTH, boxes);
+                }
+                stages.fetch_rows(n, x, track, row, (first + n) * DEPTH, boxes);
+            }
+        } else {
+            wait_for_kernels_before();
+        }
+        __syncwarp();
+        cluster_sync();
+    } else {
+        take_registers<232>();
+        wait_for_kernels_before();
+        const int warp = threadIdx.x / 32 - 4, lane = threadIdx.x % 32;
+        const int cols = (tokens + 15) / 16 * 16;
+        float sum[TOKENS / 2];
+        multiply<TOKENS>(sum, stages, 0, min(FAST_STEPS, steps), cols, warp / 4);
+        for (int n = FAST_STEPS; FP8 && n < steps; n += FAST_STEPS) {
+            float d[TOKENS / 2];
+            multiply<TOKENS>(d, stages, n, min(FAST_STEPS, steps - n), cols, warp / 4);
+#pragma unroll
+            for (int i = 0; i < TOKENS / 2; i++) {
+                sum[i] += d[i];
+            }
+        }
+        named_barrier_sync(1, 32 * COMPUTING_WARPS); // the last stages are read
+#pragma unroll
+        for (int i = 0; i < TOKENS / 2; i++) { // element (r, j, e), as hopper.cuh says
+            const int token = i / 4 * 8 + lane % 4 * 2 + i % 2, at = warp * 16 + lane / 4 + i / 2 % 2 * 8;
+            if (i / 4 * 8 < tokens) {
+                store_shared(start + (token * PITCH + at) * 4, __float_as_uint(sum[i]));
+            }
+        }
+        cluster_sync(); // the sums of all are there
+        store(g, start, track, row, tokens, output, rank, warp);
+    }
+    cluster_sync(); // none leaves while another reads its sums
+}
