@@ -1,20 +1,19 @@
-// A linear layer of some rows and few outputs, with Hopper's wgmma (sm_90a):
-//     out[t, i] = w[t] x[t, i] + bias[t]
-// FP8: x and w are e4m3 numbers times a scale for every row of either.
+// A linear layer in 8 bits, of some rows and few outputs, with Hopper's wgmma (sm_90a): of numbers in e4m3 with a scale for every row of x and w
+//     out[t, i, o] = x_scale[t, i] w_scale[t, o] (w[t, o] . x[t, i]) + bias[t, o]
 // There are fewer tiles of the output than multiprocessors, and one takes as long as its inputs are many. So a cluster of SPLIT blocks
-// takes a tile of 128 outputs and at most 128 rows, each block a part of the inputs; then they add their sums up, in one order, through
+// takes a tile of 128 outputs and at most 128 rows of x, each block a part of the inputs; then they add their sums up, in one order, through
 // each other's shared memory. The outputs are wgmma's rows, the rows of x its columns: as many are computed as there are, rounded up to 16.
-// One thread has the copy engine fetch 128 bytes of what is summed over at a time, the first stages' weights before the kernel waits for
-// the one that writes x. The two computing warpgroups take 64 outputs each.
+// One thread has the copy engine fetch 128 inputs at a time, the first stages' weights before the kernel waits for the one that writes x. The
+// two computing warpgroups take 64 outputs each.
 #include "bf16.cuh"
 #include "hopper.cuh"
 #include "launch.cuh"
 
-// SPLIT: blocks of a cluster; FP8: 0 or 1.
+// SPLIT: blocks of a cluster, 2 to 4.
 constexpr int OUTPUTS = 128;
 constexpr int TOKENS = 128;
-constexpr int DEPTH = FP8 ? 128 : 64; // 128 bytes: a row of a swizzled array
-constexpr int FAST_STEPS = FP8 ? 4096 / DEPTH : 1 << 30; // tensor cores sum products of 8 bits in fewer bits than fp32
+constexpr int DEPTH = 128; // inputs: a row of a swizzled array
+constexpr int FAST_STEPS = 4096 / DEPTH; // tensor cores sum products of 8 bits in fewer bits than fp32, so longer sums are cut
 constexpr int STAGES = 6;
 constexpr int BOX = 32; // rows of x that are fetched at once
 constexpr int BOX_BYTES = BOX * 128;
@@ -30,9 +29,9 @@ struct Linear {
     bf16* out; // [tracks, rows, outputs]
     long long out_track_stride;
     const bf16* bias;      // [tracks, outputs], or null
-    const float* x_scales; // [tracks, rows], where FP8
+    const float* x_scales; // [tracks, rows]
     long long x_scales_track_stride;
-    const float* w_scales; // [tracks, outputs], where FP8
+    const float* w_scales; // [tracks, outputs]
     int rows, outputs, depth;
 };
 
@@ -87,7 +86,7 @@ __device__ __forceinline__ void multiply(float (&d)[TOKENS / 2], const Stages& s
         wgmma_fence();
 #pragma unroll
         for (int i = 0; i < 4; i++) {
-            wgmma_cols<COLS, FP8>(d, a + i * 32 / 16, b + i * 32 / 16, k + i);
+            wgmma_cols<COLS, true>(d, a + i * 32 / 16, b + i * 32 / 16, k + i);
         }
         wgmma_commit();
         if (k > 0) { // the stage before is read once the group before is done
@@ -99,47 +98,66 @@ __device__ __forceinline__ void multiply(float (&d)[TOKENS / 2], const Stages& s
     stages.release(n - 1);
 }
 
-// Of the cluster's sums those of every SPLIT-th row of x. warp: of the computing ones.
-__device__ __forceinline__ void store(const Linear& g, unsigned sums, int track, int row, int tokens, int output, int rank,
-                                      int warp) {
-    const int mine = threadIdx.x % 32 * 4;
-    if (output + mine >= g.outputs) {
-        return;
-    }
-    float bias[4], factor[4];
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-        const long long at = (long long)track * g.outputs + output + mine + i;
-        bias[i] = g.bias == nullptr ? 0.0f : to_float(g.bias[at]);
-        factor[i] = FP8 ? g.w_scales[at] : 1.0f;
-    }
-#pragma unroll 1
-    for (int token = warp * SPLIT + rank; token < tokens; token += COMPUTING_WARPS * SPLIT) {
-        const float scale = FP8 ? g.x_scales[track * g.x_scales_track_stride + row + token] : 1.0f;
-        float y[4] = {};
-#pragma unroll
-        for (int from = 0; from < SPLIT; from++) {
-            const float4 part = load_shared_16_of(sums + (token * PITCH + mine) * 4, from);
-            y[0] += part.x;
-            y[1] += part.y;
-            y[2] += part.z;
-            y[3] += part.w;
-        }
+// What four outputs are times and plus.
+struct Outputs {
+    float factor[4], bias[4];
+
+    __device__ __forceinline__ Outputs(const Linear& g, int track, int output) {
 #pragma unroll
         for (int i = 0; i < 4; i++) {
-            y[i] = (FP8 ? y[i] * (factor[i] * scale) : y[i]) + bias[i];
+            const bool there = output + i < g.outputs;
+            const long long at = (long long)track * g.outputs + output + i;
+            factor[i] = there ? g.w_scales[at] : 0.0f;
+            bias[i] = there && g.bias != nullptr ? to_float(g.bias[at]) : 0.0f;
         }
-        *(uint2*)(g.out + track * g.out_track_stride + (long long)(row + token) * g.outputs + output + mine) =
-            make_uint2(pack(y[0], y[1]), pack(y[2], y[3]));
+    }
+    __device__ __forceinline__ float of(float sum, float scale, int i) const {
+        return sum * (factor[i] * scale) + bias[i];
+    }
+};
+
+constexpr int TOGETHER = 4; // rows of x whose sums a warp reads at once
+
+// Of the cluster's sums those of every SPLIT-th row of x, four outputs a thread. sums: those of the tile's first row, these outputs.
+__device__ __forceinline__ void store(bf16* out, int outputs, unsigned sums, const float* scales, const Outputs& y, int tokens,
+                                      int rank, int warp) {
+    for (int first = warp * SPLIT + rank; first < tokens; first += TOGETHER * COMPUTING_WARPS * SPLIT) {
+        float4 parts[TOGETHER][SPLIT];
+#pragma unroll
+        for (int i = 0; i < TOGETHER; i++) {
+            const int token = min(first + i * COMPUTING_WARPS * SPLIT, tokens - 1);
+#pragma unroll
+            for (int from = 0; from < SPLIT; from++) {
+                parts[i][from] = load_shared_16_of(sums + token * PITCH * 4, from);
+            }
+        }
+#pragma unroll
+        for (int i = 0; i < TOGETHER; i++) {
+            const int token = first + i * COMPUTING_WARPS * SPLIT;
+            if (token < tokens) {
+                float4 sum = parts[i][0];
+#pragma unroll
+                for (int from = 1; from < SPLIT; from++) {
+                    sum.x += parts[i][from].x;
+                    sum.y += parts[i][from].y;
+                    sum.z += parts[i][from].z;
+                    sum.w += parts[i][from].w;
+                }
+                const float scale = scales[token];
+                *(uint2*)(out + (long long)token * outputs) = make_uint2(
+                    pack(y.of(sum.x, scale, 0), y.of(sum.y, scale, 1)), pack(y.of(sum.z, scale, 2), y.of(sum.w, scale, 3)));
+            }
+        }
     }
 }
 
 // Grid: (SPLIT * tiles, tracks), tiles: of 128 outputs, of each down tiles of rows, as many rows as the others; block: THREADS.
-// outputs: a multiple of 8; depth: of 16 bytes, and at least SPLIT * 128 bytes.
+// outputs: a multiple of 8; depth: one of 16, at least SPLIT * DEPTH.
 extern "C" __global__ void __cluster_dims__(SPLIT, 1, 1) __launch_bounds__(THREADS, 1)
     linear_split(const __grid_constant__ TensorMap x, const __grid_constant__ TensorMap w, const __grid_constant__ Linear g) {
     extern __shared__ unsigned char shared[];
     __shared__ unsigned long long barriers[2][STAGES];
+    __shared__ float scales[TOKENS];
     const unsigned start = (shared_address(shared) + 1023) / 1024 * 1024;
     const Stages stages = {start, shared_address(barriers[0]), shared_address(barriers[1])};
     if (threadIdx.x == 0) {
@@ -175,10 +193,13 @@ extern "C" __global__ void __cluster_dims__(SPLIT, 1, 1) __launch_bounds__(THREA
         take_registers<232>();
         wait_for_kernels_before();
         const int warp = threadIdx.x / 32 - 4, lane = threadIdx.x % 32;
-        const int cols = (tokens + 15) / 16 * 16;
+        const int cols = (tokens + 15) / 16 * 16, own = output + lane * 4;
+        if (threadIdx.x - 128 < tokens) {
+            scales[threadIdx.x - 128] = g.x_scales[track * g.x_scales_track_stride + row + threadIdx.x - 128];
+        }
         float sum[TOKENS / 2];
         multiply<TOKENS>(sum, stages, 0, min(FAST_STEPS, steps), cols, warp / 4);
-        for (int n = FAST_STEPS; FP8 && n < steps; n += FAST_STEPS) {
+        for (int n = FAST_STEPS; n < steps; n += FAST_STEPS) {
             float d[TOKENS / 2];
             multiply<TOKENS>(d, stages, n, min(FAST_STEPS, steps - n), cols, warp / 4);
 #pragma unroll
@@ -186,6 +207,7 @@ extern "C" __global__ void __cluster_dims__(SPLIT, 1, 1) __launch_bounds__(THREA
                 sum[i] += d[i];
             }
         }
+        const Outputs y(g, track, own);
         named_barrier_sync(1, 32 * COMPUTING_WARPS); // the last stages are read
 #pragma unroll
         for (int i = 0; i < TOKENS / 2; i++) { // element (r, j, e), as hopper.cuh says
@@ -195,7 +217,10 @@ extern "C" __global__ void __cluster_dims__(SPLIT, 1, 1) __launch_bounds__(THREA
             }
         }
         cluster_sync(); // the sums of all are there
-        store(g, start, track, row, tokens, output, rank, warp);
+        if (own < g.outputs) {
+            store(g.out + track * g.out_track_stride + (long long)row * g.outputs + own, g.outputs, start + lane * 16, scales, y,
+                  tokens, rank, warp);
+        }
     }
     cluster_sync(); // none leaves while another reads its sums
 }

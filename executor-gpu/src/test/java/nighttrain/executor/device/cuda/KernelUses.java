@@ -130,9 +130,7 @@ final class KernelUses {
                                 FusedSwiGlu.TILE_COLS.stream().map(FusedSwiGlu::source),
                                 Stream.of(48, 4096, 14_336)
                                         .map(inputs -> FewRows.source(inputs, false, WeightFormat.FP8, false)),
-                                SplitMatmul.SPLITS.stream()
-                                        .flatMap(split -> Stream.of(WeightFormat.values())
-                                                .map(format -> SplitMatmul.source(split, format))),
+                                SplitMatmul.SPLITS.stream().map(SplitMatmul::source),
                                 Stream.of(Tiling.values())
                                         .flatMap(tiling -> Stream.of(WeightFormat.values())
                                                 .flatMap(format -> Stream.of(false, true)

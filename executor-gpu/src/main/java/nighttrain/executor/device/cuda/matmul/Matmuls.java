@@ -15,9 +15,10 @@ import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.io.spec.WeightFormat;
 
 /**
- * {@code out[t] = x[t] W[t]^T + bias[t]} by cuBLASLt, strided over tracks; operands in bf16, or in e4m3 with scales; fp32 accumulation. Rows are rounded up
- * to a few sizes, so that there are few plans; the extra rows are never read. For sizes that recur (decode steps and full prefill
- * steps) the algorithm is chosen by timing, for other sizes by cuBLASLt's heuristic.
+ * {@code out[t] = x[t] W[t]^T + bias[t]}; operands in bf16, or in e4m3 with scales; fp32 accumulation. What {@link FewRows} and
+ * {@link SplitMatmul} do not serve is cuBLASLt's, strided over tracks. Rows are then rounded up to a few sizes, so that there are few plans; the
+ * extra rows are never read. For sizes that recur (decode steps and full prefill steps) the algorithm is chosen by timing, for other sizes by
+ * cuBLASLt's heuristic.
  *
  * <p>If results must not depend on the other rows in the batch, every matmul is cut into matmuls of a fixed number of rows, all with one
  * algorithm, which is the same on every run.

@@ -14,24 +14,22 @@ import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.io.spec.WeightFormat;
 
 /**
- * {@code out[t] = x[t] W[t]^T + bias[t]} of so few tiles of the output that they leave most of a Hopper GPU idle: several blocks share the inputs
- * of each tile.
+ * {@code out[t] = x[t] W[t]^T + bias[t]} in 8 bits, of so few tiles of the output that they would leave much of a Hopper GPU idle: several blocks
+ * share the inputs of a tile.
  */
 public final class SplitMatmul {
     /** Blocks that may share the inputs of a tile, the most first. */
-    public static final List<Integer> SPLITS = List.of(4, 2);
+    public static final List<Integer> SPLITS = List.of(4, 3, 2);
 
     private static final int TILE_OUTPUTS = 128;
     private static final int TILE_ROWS = 128;
     private static final int BOX_ROWS = 32;
-    private static final int ROW_BYTES = 128;
+    private static final int STEP_INPUTS = 128;
     private static final int STAGES = 6;
-    private static final int SHARED_BYTES = STAGES * (TILE_OUTPUTS + TILE_ROWS) * ROW_BYTES + 1024;
+    private static final int SHARED_BYTES = STAGES * (TILE_OUTPUTS + TILE_ROWS) * STEP_INPUTS + 1024;
     private static final int THREADS = 384;
-    private static final int ALIGNMENT = 8;
-    private static final int ALIGNED_BYTES = 16;
 
-    /** Each block's part of the inputs, in what is fetched at once: fewer would not hide that blocks begin and end together. */
+    /** Of a block: fewer would be over before adding up is paid for. */
     private static final int LEAST_STEPS = 8;
 
     private final KernelModules modules;
@@ -48,40 +46,41 @@ public final class SplitMatmul {
     }
 
     public boolean serves(CudaTensor out, CudaTensor x, CudaMatrix matrix) {
-        int bytes = inputBytes(matrix);
         return maps.isPresent()
+                && matrix.format() == WeightFormat.FP8
                 && out.elementBytes() == CudaTensor.BF16
-                && bytes % ALIGNED_BYTES == 0
-                && matrix.outputs() % ALIGNMENT == 0
                 && split(x.rows(), matrix).isPresent();
-    }
-
-    private static int inputBytes(CudaMatrix matrix) {
-        return matrix.inputs() * (matrix.format() == WeightFormat.FP8 ? 1 : CudaTensor.BF16);
     }
 
     private static int tiles(int rows, CudaMatrix matrix) {
         return (matrix.outputs() + TILE_OUTPUTS - 1) / TILE_OUTPUTS * ((rows + TILE_ROWS - 1) / TILE_ROWS);
     }
 
-    /** As many blocks a tile as there are multiprocessors for. */
+    /** The most for which all tiles are computed at once. */
     private Optional<Integer> split(int rows, CudaMatrix matrix) {
         return SPLITS.stream()
-                .filter(split -> split * tiles(rows, matrix) * matrix.tracks() <= multiprocessors
-                        && inputBytes(matrix) >= split * LEAST_STEPS * ROW_BYTES)
+                .filter(split -> tiles(rows, matrix) * matrix.tracks() <= clusters(split)
+                        && matrix.inputs() >= split * LEAST_STEPS * STEP_INPUTS)
                 .findFirst();
     }
 
-    public static KernelSource source(int split, WeightFormat format) {
-        return new KernelSource(
-                "linear_split_sm90.cu", Map.of("SPLIT", split, "FP8", format == WeightFormat.FP8 ? 1 : 0));
+    /**
+     * How many run at once, at least. A cluster's blocks run on neighbours, of which there are 14 to 18: of these four or three leave up
+     * to a fifth idle.
+     */
+    private int clusters(int split) {
+        return split == 2 ? multiprocessors / 2 : multiprocessors * 4 / 5 / split;
     }
 
-    /** Rows of the number format of the matrix. */
-    public void run(CudaTensor out, Rows x, CudaMatrix matrix) {
+    public static KernelSource source(int split) {
+        return new KernelSource("linear_split_sm90.cu", Map.of("SPLIT", split));
+    }
+
+    /** Rows in 8 bits. */
+    void run(CudaTensor out, Rows x, CudaMatrix matrix) {
         int split = split(x.rows(), matrix).orElseThrow();
         TensorMaps tensors = maps.orElseThrow();
-        modules.get("linear_split", source(split, matrix.format()))
+        modules.get("linear_split", source(split))
                 .withSharedBytes(SHARED_BYTES)
                 .launch(
                         streams.main(),
