@@ -50,10 +50,11 @@ class ShapesTest {
         ModelSpec model = shape("dense-8b");
         assertThat(ModelFootprint.of(model).parameters()).isEqualTo(8_030_261_248L);
         assertThat(ModelFootprint.gpuBytesPerRank(model, 1)).isEqualTo(2 * 8_030_261_248L);
-        long inLayers = 32L * 4_096 * (6_144 + 4_096 + 28_672 + 14_336);
-        long scales = 32L * (6_144 + 4_096 + 28_672 + 4_096);
+        long attention = 32L * 4_096 * (6_144 + 4_096);
+        long feedForwards = 31L * 4_096 * (28_672 + 14_336);
+        long scales = 32L * (6_144 + 4_096) + 31L * (28_672 + 4_096);
         assertThat(ModelFootprint.gpuBytesPerRank(model.with(WeightFormat.Choice.FP8), 1))
-                .isEqualTo(2 * 8_030_261_248L - inLayers + 4 * scales);
+                .isEqualTo(2 * 8_030_261_248L - attention - feedForwards + 4 * scales);
         assertThat(model.kvElementsPerToken()).isEqualTo(2 * 32 * 8 * 128);
     }
 
@@ -91,11 +92,11 @@ class ShapesTest {
     }
 
     @Test
-    void expertsInEightBitsTakeHalf() {
+    void expertsInEightBitsTakeHalfButForTheLastOnes() {
         ModelSpec model = shape("qwen3-30b-a3b");
-        long experts = 48L * 128 * (1_536 * 2_048 + 2_048 * 768);
+        long experts = 47L * 128 * (1_536 * 2_048 + 2_048 * 768);
         long attention = 48L * (5_120 * 2_048 + 2_048 * 4_096);
-        long scales = 48L * (128 * (1_536 + 2_048) + 5_120 + 2_048);
+        long scales = 47L * 128 * (1_536 + 2_048) + 48L * (5_120 + 2_048);
         assertThat(ModelFootprint.gpuBytesPerRank(model.with(WeightFormat.Choice.FP8), 1))
                 .isEqualTo(2 * 30_532_122_624L - experts - attention + 4 * scales);
     }

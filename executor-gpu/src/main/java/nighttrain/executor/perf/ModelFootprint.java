@@ -71,7 +71,7 @@ public record ModelFootprint(
                 - ModelBlocks.of(model, 0, ranks).fp8SavedBytes();
     }
 
-    /** Which matrices of one of {@code ranks} ranks are not in 8 bits where that is asked of all, and why; none where all are. */
+    /** Which matrices of one of {@code ranks} ranks are not in 8 bits though {@code fp8} asks for that, and why; none where all are. */
     public static Optional<String> notIn8Bits(ModelSpec model, int ranks) {
         return ModelBlocks.of(model.with(WeightFormat.Choice.FP8), 0, ranks).hinderedFrom8Bits();
     }

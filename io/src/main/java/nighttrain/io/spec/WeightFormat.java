@@ -20,7 +20,10 @@ public enum WeightFormat {
         /** Those that the checkpoint stores in 8 bits with a scale for a tensor or for every output. */
         AUTO,
         NONE,
-        /** Those of all layers, but for modules that the checkpoint says to leave; embeddings and head stay, too. */
+        /**
+         * Those of all layers, but for modules that the checkpoint says to leave or, where it is not quantised, the last layer's
+         * feed-forward; embeddings and head stay, too.
+         */
         FP8
     }
 }
