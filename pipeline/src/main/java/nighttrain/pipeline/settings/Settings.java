@@ -77,7 +77,7 @@ public final class Settings {
             choice(WeightFormat.Choice.class),
             ASKED.weights(),
             "auto|none|fp8",
-            "weights of layers in 8 bits: auto as the checkpoint stores them, fp8 all of them",
+            "weights of layers in 8 bits: auto as the checkpoint stores them, fp8 all but the last feed-forward",
             SettingGroup.MODEL,
             BY_VALUE);
     public static final Setting<KvFormat.Choice> KV_CACHE_DTYPE = of(
