@@ -98,13 +98,24 @@ final class EnginePlanning {
      *
      * @param count how many
      * @param budgetBytes of each that the engine may fill
+     * @param takenBytes of one that are in use before the engine is there
      */
-    record Room(int count, long budgetBytes) {}
+    record Room(int count, long budgetBytes, long takenBytes) {
+        /** With nothing else on them. */
+        Room(int count, long budgetBytes) {
+            this(count, budgetBytes, 0);
+        }
+
+        private String perGpu() {
+            String taken = takenBytes >> 30 == 0 ? "" : ", since " + (takenBytes >> 30) + " GiB are in use already";
+            return (budgetBytes >> 30) + " GiB each may be used" + taken;
+        }
+    }
 
     /** On this machine's GPUs. */
     static EnginePlan onGpus(EngineConfig config, ModelSpec model, int maxModelLen, int scoredPerStep) {
         List<Integer> gpus = gpus(config);
-        return onGpus(config, model, maxModelLen, scoredPerStep, new Room(gpus.size(), budget(gpus, config.gpu())));
+        return onGpus(config, model, maxModelLen, scoredPerStep, room(gpus, config.gpu()));
     }
 
     /** On GPUs that need not be here. */
@@ -236,7 +247,7 @@ final class EnginePlanning {
         throw UserError.of(
                 "model does not fit the GPUs",
                 (weightBytes >> 30) + " GiB of weights",
-                "on " + room.count() + " GPUs " + (room.budgetBytes() >> 30) + " GiB each may be used; use more GPUs,"
+                "on " + room.count() + " GPUs " + room.perGpu() + "; use more GPUs,"
                         + " raise --gpu-memory-utilization, or lower --max-num-seqs or --max-num-batched-tokens");
     }
 
@@ -249,13 +260,21 @@ final class EnginePlanning {
         }
     }
 
-    /** What the engine may fill of the GPU that has the least free; asking opens a context on each. */
-    private static long budget(List<Integer> gpus, GpuConfig config) {
-        return gpus.stream()
-                .map(CudaDevices::memory)
-                .mapToLong(memory -> (long) (memory.totalBytes() * config.memoryUtilization())
-                        - (memory.totalBytes() - memory.freeBytes()))
-                .min()
-                .orElse(0);
+    /** By the GPU that has the least free; asking opens a context on each. */
+    private static Room room(List<Integer> gpus, GpuConfig config) {
+        List<CudaDevices.Memory> memories =
+                gpus.stream().map(CudaDevices::memory).toList();
+        return new Room(
+                gpus.size(),
+                memories.stream()
+                        .mapToLong(memory ->
+                                (long) (memory.totalBytes() * config.memoryUtilization()) - memory.takenBytes())
+                        .map(budget -> Math.max(0, budget))
+                        .min()
+                        .orElse(0),
+                memories.stream()
+                        .mapToLong(CudaDevices.Memory::takenBytes)
+                        .max()
+                        .orElse(0));
     }
 }

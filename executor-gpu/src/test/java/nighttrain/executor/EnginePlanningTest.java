@@ -85,6 +85,18 @@ class EnginePlanningTest {
         assertThat(memory.usedBytes(plan)).isLessThanOrEqualTo(memory.budgetBytes());
     }
 
+    /** As another engine's on the same GPU. */
+    @Test
+    void memoryThatIsTakenIsToldOf() {
+        EngineConfig config = EngineConfig.on(Backend.CUDA);
+        assertThatThrownBy(() ->
+                        EnginePlanning.onGpus(config, DENSE_8B, 4096, 0, new EnginePlanning.Room(1, 0, 78L << 30)))
+                .hasMessage(
+                        "model does not fit the GPUs: 14 GiB of weights (on 1 GPUs 0 GiB each may be used, since 78 GiB are in"
+                                + " use already; use more GPUs, raise --gpu-memory-utilization, or lower --max-num-seqs or"
+                                + " --max-num-batched-tokens)");
+    }
+
     @Test
     void mixturesOfExpertsArePlanned() {
         EnginePlan one = Engines.planOn(H200, 1, EngineConfig.defaults(), shape("qwen3-30b-a3b"));

@@ -83,7 +83,11 @@ public final class CudaDevices {
     }
 
     /** Bytes of memory on one GPU, and how many of them are free. */
-    public record Memory(long freeBytes, long totalBytes) {}
+    public record Memory(long freeBytes, long totalBytes) {
+        public long takenBytes() {
+            return totalBytes - freeBytes;
+        }
+    }
 
     public static Memory memory(int ordinal) {
         CudaContext context = new CudaContext(ordinal);
