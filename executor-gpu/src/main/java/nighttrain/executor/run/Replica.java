@@ -53,6 +53,7 @@ public final class Replica implements AutoCloseable {
     public interface Listener {
         void finished(Generation generation);
 
+        /** Also after {@link #finished}, if that threw: the replica ends then. */
         void failed(RuntimeException failure);
     }
 
@@ -152,25 +153,26 @@ public final class Replica implements AutoCloseable {
         steps++;
         stepNanos += now - Math.max(oldest.launchedNanos(), lastFinished);
         lastFinished = now;
+        List<Sequence> finished = scheduler.commit(oldest.step(), sampled, now);
         List<Generation> generations = new ArrayList<>();
-        List<Listener> heard = new ArrayList<>();
-        for (Sequence sequence : scheduler.commit(oldest.step(), sampled, now)) {
+        for (Sequence sequence : finished) {
             Generation generation = sequence.generation(now);
             finishedCount++;
             promptTokens += generation.promptTokens();
             cachedPromptTokens += generation.cachedPromptTokens();
             generations.add(generation);
-            heard.add(forget(sequence));
         }
+        inFlight.addAndGet(-finished.size());
         stats = snapshot(); // before anyone hears of it, so that who has an answer also finds it counted
-        for (int i = 0; i < heard.size(); i++) {
-            heard.get(i).finished(generations.get(i));
+        for (int i = 0; i < generations.size(); i++) {
+            listeners.get(finished.get(i)).finished(generations.get(i));
+            listeners.remove(finished.get(i)); // not before: who fails over an answer, and all after it, hear of that
         }
     }
 
-    private Listener forget(Sequence sequence) {
+    private void forget(Sequence cancelled) {
         inFlight.decrementAndGet();
-        return listeners.remove(sequence);
+        listeners.remove(cancelled);
     }
 
     private void fail(RuntimeException cause) {
@@ -178,7 +180,13 @@ public final class Replica implements AutoCloseable {
         for (Arrival next = arrivals.poll(); next != null; next = arrivals.poll()) {
             listeners.put(next.sequence(), next.listener());
         }
-        new ArrayList<>(listeners.values()).forEach(listener -> listener.failed(cause));
+        for (Listener listener : listeners.values()) {
+            try {
+                listener.failed(cause);
+            } catch (RuntimeException | Error e) { // of one, which must not keep it from the others
+                cause.addSuppressed(e);
+            }
+        }
         listeners.clear();
         workers.close();
     }
