@@ -8,6 +8,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import nighttrain.pipeline.monitor.ProgressListener;
 import nighttrain.pipeline.monitor.ProgressListener.Progress;
 import nighttrain.pipeline.settings.GenerateOptions;
+import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.testing.JobTest;
 import nighttrain.pipeline.testing.TinyModel;
 import org.junit.jupiter.api.Test;
@@ -41,6 +42,25 @@ class ProgressTest extends JobTest {
     void aModelWithStatesWarnsOfNothing() {
         TinyModel.ofStates(dir.resolve("model"));
         input(1, prompts(2));
+        assertThat(warnings()).isEmpty();
+        assertThat(results()).hasSize(2);
+    }
+
+    /** It may stand in a file of settings that jobs share. */
+    @Test
+    void aChatTemplateThatNoPromptGoesThroughIsToldOf() {
+        input(1, prompts(2));
+        values = values.with(Settings.CHAT_TEMPLATE_ARGS, "{\"enable_thinking\": false}");
+        assertThat(warnings())
+                .singleElement()
+                .asString()
+                .startsWith("warning: chat template not used: --chat-template or --chat-template-args (");
+        assertThat(results()).hasSize(2);
+        values = values.with(Settings.SYSTEM, "Be brief.").with(Settings.OUTPUT_PATH, dir + "/chats");
+        assertThat(warnings()).isEmpty();
+    }
+
+    private List<String> warnings() {
         List<String> told = new ArrayList<>();
         new GenerateJob(engines).run(spark, options(), new ProgressListener() {
             @Override
@@ -51,8 +71,7 @@ class ProgressTest extends JobTest {
                 told.add(what);
             }
         });
-        assertThat(told).isEmpty();
-        assertThat(results()).hasSize(2);
+        return told;
     }
 
     @Test

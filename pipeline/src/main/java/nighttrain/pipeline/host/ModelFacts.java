@@ -3,6 +3,7 @@ package nighttrain.pipeline.host;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import nighttrain.executor.Engines;
 import nighttrain.executor.perf.ModelFootprint;
 import nighttrain.io.UserError;
@@ -26,7 +27,7 @@ import nighttrain.pipeline.settings.GenerateOptions;
  * @param architecture its name and settings
  * @param maxModelLen longest prompt plus output, in tokens
  * @param charsPerToken how many characters of a prompt a token has
- * @param warnings what is odd about its files, though they can be used
+ * @param warnings what is odd about its files or about how it is asked, though it can be used
  * @param kind what rows become, with the model's tokens
  */
 public record ModelFacts(
@@ -36,6 +37,10 @@ public record ModelFacts(
         double charsPerToken,
         List<String> warnings,
         RowKind kind) {
+    private static final String UNUSED_TEMPLATE =
+            "chat template not used: --chat-template or --chat-template-args (plain prompts are continued as they are;"
+                    + " name conversations by --messages-column, or give --system, which makes chats of prompts)";
+
     /**
      * Opens and closes everything that executors will open, except the weights.
      *
@@ -50,7 +55,8 @@ public record ModelFacts(
         try (Checkpoint checkpoint = options.dummyWeights() ? Checkpoints.dummy(dir) : Checkpoints.open(dir);
                 Tokenizer tokenizer = Tokenizer.open(dir)) {
             Checkpoints.checkTensors(checkpoint);
-            if (options.prompts().system().isPresent() || prompts.isConversation()) {
+            boolean chats = options.prompts().system().isPresent() || prompts.isConversation();
+            if (chats) {
                 options.prompts().chat().open(dir);
             }
             options.constraint().ifPresent(constraint -> checkLength(options, constraint, tokenizer));
@@ -65,7 +71,12 @@ public record ModelFacts(
                     ModelFootprint.of(checkpoint.spec()).architecture(),
                     Engines.maxModelLen(options.engine(), checkpoint.spec()),
                     glance.map(seen -> seen.charsPerToken(tokenizer)).orElse(TokenEstimate.CHARS_PER_TOKEN),
-                    checkpoint.warnings(),
+                    chats
+                                    || kind.requestColumn().isPresent()
+                                    || !options.prompts().chat().isGiven()
+                            ? checkpoint.warnings()
+                            : Stream.concat(checkpoint.warnings().stream(), Stream.of(UNUSED_TEMPLATE))
+                                    .toList(),
                     kind);
         }
     }

@@ -26,6 +26,11 @@ public record ChatTemplateOptions(String source, Map<String, Object> variables) 
         variables = new LinkedHashMap<>(variables);
     }
 
+    /** Whether it differs from the model's own. */
+    public boolean isGiven() {
+        return source != null || !variables.isEmpty();
+    }
+
     static ChatTemplateOptions of(SettingValues values) {
         return new ChatTemplateOptions(
                 values.find(Settings.CHAT_TEMPLATE)
