@@ -147,6 +147,12 @@ struct Stages {
             }
         }
     }
+    __device__ __forceinline__ unsigned a(int n, int warpgroup) const {
+        return at(n) + warpgroup * 64 * 128;
+    }
+    __device__ __forceinline__ unsigned b(int n) const {
+        return at(n) + WEIGHT_BYTES;
+    }
     __device__ __forceinline__ void wait_full(int n) const {
         barrier_wait(full + 8 * (n % STAGES), n / STAGES % 2);
     }
@@ -156,35 +162,6 @@ struct Stages {
         }
     }
 };
-
-// COLS columns: as many as have tokens, rounded up to 16. n: the tile's first stage.
-template <int COLS>
-__device__ __forceinline__ void multiply(float (&d)[TOKENS / 2], const Stages& stages, int n, int steps, int cols,
-                                         int warpgroup) {
-    if constexpr (COLS > 16) {
-        if (cols < COLS) {
-            multiply<COLS - 16>(d, stages, n, steps, cols, warpgroup);
-            return;
-        }
-    }
-    for (int k = 0; k < steps; k++, n++) {
-        stages.wait_full(n);
-        const unsigned long long a = matrix_descriptor(stages.at(n) + warpgroup * 64 * 128, 0);
-        const unsigned long long b = matrix_descriptor(stages.at(n) + WEIGHT_BYTES, 0);
-        wgmma_fence();
-#pragma unroll
-        for (int i = 0; i < 4; i++) {
-            wgmma_cols<COLS, FP8>(d, a + i * 32 / 16, b + i * 32 / 16, k + i);
-        }
-        wgmma_commit();
-        if (k > 0) { // the stage before is read once the group before is done
-            wgmma_wait<1>();
-            stages.release(n - 1);
-        }
-    }
-    wgmma_wait<0>(d);
-    stages.release(n - 1);
-}
 
 // Where a token's chunk lies among the warpgroup's: rows of 128 or 64 bytes, swizzled as the copy engine has it.
 __device__ __forceinline__ unsigned staged(int token, int chunk) {
@@ -292,7 +269,7 @@ extern "C" __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THR
         for (int t = blockIdx.x / CLUSTER; t < count; t += gridDim.x / CLUSTER, i++, n += steps) {
             stages.wait_full(n);
             const Tile tile = tiles_ahead[i % TILES_AHEAD];
-            multiply<TOKENS>(d, stages, n, steps, (tile.tokens + 15) / 16 * 16, warpgroup);
+            wgmma_stages<TOKENS, FP8>(d, stages, n, steps, (tile.tokens + 15) / 16 * 16, warpgroup);
             store(g, out, tile, d, staging + warpgroup * STORE_BYTES, scales[warpgroup], warpgroup);
         }
         wait_stores_read();

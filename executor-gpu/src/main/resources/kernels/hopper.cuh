@@ -366,3 +366,33 @@ template <int PENDING, int N> __device__ __forceinline__ void wgmma_wait(float (
         asm volatile("" : "+f"(d[i])::"memory");
     }
 }
+
+// Of a warpgroup's 64 rows of a, in stages, by b's columns: d = the sum over the stages n .. n + steps - 1, each 128 bytes of what is summed
+// over. Of COLS columns as many as are wanted (cols, a multiple of 16). Stages: what its a(stage, warpgroup) and b(stage) are the
+// addresses of, waited for and released one by one.
+template <int COLS, bool E4M3, int SIZE, typename Stages>
+__device__ __forceinline__ void wgmma_stages(float (&d)[SIZE], const Stages& stages, int n, int steps, int cols, int warpgroup) {
+    if constexpr (COLS > 16) {
+        if (cols < COLS) {
+            wgmma_stages<COLS - 16, E4M3>(d, stages, n, steps, cols, warpgroup);
+            return;
+        }
+    }
+    for (int k = 0; k < steps; k++, n++) {
+        stages.wait_full(n);
+        const unsigned long long a = matrix_descriptor(stages.a(n, warpgroup), 0);
+        const unsigned long long b = matrix_descriptor(stages.b(n), 0);
+        wgmma_fence();
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            wgmma_cols<COLS, E4M3>(d, a + i * 32 / 16, b + i * 32 / 16, k + i);
+        }
+        wgmma_commit();
+        if (k > 0) { // the stage before is read once the group before is done
+            wgmma_wait<1>();
+            stages.release(n - 1);
+        }
+    }
+    wgmma_wait<0>(d);
+    stages.release(n - 1);
+}

@@ -59,6 +59,12 @@ struct Stages {
             copy_tile(at(n) + WEIGHT_BYTES + i * BOX_BYTES, x, track, row + i * BOX, k, full + 8 * (n % STAGES));
         }
     }
+    __device__ __forceinline__ unsigned a(int n, int warpgroup) const {
+        return at(n) + warpgroup * 64 * 128;
+    }
+    __device__ __forceinline__ unsigned b(int n) const {
+        return at(n) + WEIGHT_BYTES;
+    }
     __device__ __forceinline__ void wait_full(int n) const {
         barrier_wait(full + 8 * (n % STAGES), n / STAGES % 2);
     }
@@ -68,35 +74,6 @@ struct Stages {
         }
     }
 };
-
-// d = the sum over stages n .. n + steps - 1, of as many columns as have tokens.
-template <int COLS>
-__device__ __forceinline__ void multiply(float (&d)[TOKENS / 2], const Stages& stages, int n, int steps, int cols,
-                                         int warpgroup) {
-    if constexpr (COLS > 16) {
-        if (cols < COLS) {
-            multiply<COLS - 16>(d, stages, n, steps, cols, warpgroup);
-            return;
-        }
-    }
-    for (int k = 0; k < steps; k++, n++) {
-        stages.wait_full(n);
-        const unsigned long long a = matrix_descriptor(stages.at(n) + warpgroup * 64 * 128, 0);
-        const unsigned long long b = matrix_descriptor(stages.at(n) + WEIGHT_BYTES, 0);
-        wgmma_fence();
-#pragma unroll
-        for (int i = 0; i < 4; i++) {
-            wgmma_cols<COLS, true>(d, a + i * 32 / 16, b + i * 32 / 16, k + i);
-        }
-        wgmma_commit();
-        if (k > 0) { // the stage before is read once the group before is done
-            wgmma_wait<1>();
-            stages.release(n - 1);
-        }
-    }
-    wgmma_wait<0>(d);
-    stages.release(n - 1);
-}
 
 // What four outputs are times and plus.
 struct Outputs {
@@ -198,10 +175,10 @@ extern "C" __global__ void __cluster_dims__(SPLIT, 1, 1) __launch_bounds__(THREA
             scales[threadIdx.x - 128] = g.x_scales[track * g.x_scales_track_stride + row + threadIdx.x - 128];
         }
         float sum[TOKENS / 2];
-        multiply<TOKENS>(sum, stages, 0, min(FAST_STEPS, steps), cols, warp / 4);
+        wgmma_stages<TOKENS, true>(sum, stages, 0, min(FAST_STEPS, steps), cols, warp / 4);
         for (int n = FAST_STEPS; n < steps; n += FAST_STEPS) {
             float d[TOKENS / 2];
-            multiply<TOKENS>(d, stages, n, min(FAST_STEPS, steps - n), cols, warp / 4);
+            wgmma_stages<TOKENS, true>(d, stages, n, min(FAST_STEPS, steps - n), cols, warp / 4);
 #pragma unroll
             for (int i = 0; i < TOKENS / 2; i++) {
                 sum[i] += d[i];
