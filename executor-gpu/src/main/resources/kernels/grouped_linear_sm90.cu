@@ -113,37 +113,23 @@ __device__ __forceinline__ Tiles find_tiles(const Grouped& g, int* shared) {
     return tiles;
 }
 
-// STAGES stages of weights and tokens; n counts over all tiles.
-struct Stages {
-    unsigned tiles, full, empty;
-
-    __device__ __forceinline__ void init() const {
-        for (int i = 0; i < STAGES; i++) {
-            barrier_init(full + 8 * i, 1);
-            barrier_init(empty + 8 * i, COMPUTING_WARPS * CLUSTER);
-        }
-        fence_barrier_init();
-    }
-    __device__ __forceinline__ unsigned at(int n) const {
-        return tiles + n % STAGES * STAGE_BYTES;
-    }
+// Of weights and tokens; n counts over all tiles.
+struct Stages : FetchedStages<STAGES, STAGE_BYTES, COMPUTING_WARPS, CLUSTER> {
     __device__ __forceinline__ void fill(int n, const TensorMap& x, const TensorMap& w, const Tile& tile, int k,
                                          int rank) const {
-        const unsigned here = full + 8 * (n % STAGES);
         const int boxes = (tile.tokens + BOX - 1) / BOX;
-        barrier_wait(empty + 8 * (n % STAGES), n / STAGES % 2 ^ 1);
-        barrier_expect(here, WEIGHT_BYTES + boxes * BOX_BYTES);
+        expect(n, WEIGHT_BYTES + boxes * BOX_BYTES);
         if (GATED) {
-            copy_groups(at(n), w, tile.group, tile.output / 8, k, here);
+            copy_groups(at(n), w, tile.group, tile.output / 8, k, arrival(n));
         } else {
-            copy_tile(at(n), w, tile.group, tile.output, k, here);
+            copy_tile(at(n), w, tile.group, tile.output, k, arrival(n));
         }
         for (int i = rank; i < boxes; i += CLUSTER) {
             const unsigned to = at(n) + WEIGHT_BYTES + i * BOX_BYTES;
             if (CLUSTER == 1) {
-                copy_tile(to, x, tile.track, tile.row + i * BOX, k, here);
+                copy_tile(to, x, tile.track, tile.row + i * BOX, k, arrival(n));
             } else {
-                copy_tile_to_cluster(to, x, tile.track, tile.row + i * BOX, k, here, CLUSTER);
+                copy_tile_to_cluster(to, x, tile.track, tile.row + i * BOX, k, arrival(n), CLUSTER);
             }
         }
     }
@@ -152,14 +138,6 @@ struct Stages {
     }
     __device__ __forceinline__ unsigned b(int n) const {
         return at(n) + WEIGHT_BYTES;
-    }
-    __device__ __forceinline__ void wait_full(int n) const {
-        barrier_wait(full + 8 * (n % STAGES), n / STAGES % 2);
-    }
-    __device__ __forceinline__ void release(int n) const { // in all blocks: each fills a part of all
-        if (threadIdx.x % 32 < CLUSTER) {
-            barrier_arrive_at(empty + 8 * (n % STAGES), threadIdx.x % 32);
-        }
     }
 };
 
@@ -239,7 +217,7 @@ extern "C" __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THR
     __shared__ Tile tiles_ahead[TILES_AHEAD];
     const unsigned start = (shared_address(shared) + 1023) / 1024 * 1024;
     const unsigned staging = start + STAGES * STAGE_BYTES;
-    const Stages stages = {start, shared_address(barriers[0]), shared_address(barriers[1])};
+    const Stages stages = {{start, shared_address(barriers[0]), shared_address(barriers[1])}};
     if (threadIdx.x == 0) {
         prefetch_map(x);
         prefetch_map(w);

@@ -196,6 +196,41 @@ __device__ __forceinline__ void wait_stores_read() {
     asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory");
 }
 
+// Stages that the copy engine fills for the WARPS computing warps of each of a cluster's BLOCKS; n counts on, and lies in stage n % STAGES.
+template <int STAGES, int STAGE_BYTES, int WARPS, int BLOCKS> struct FetchedStages {
+    unsigned tiles, full, empty; // STAGES stages, STAGES mbarriers, STAGES mbarriers
+
+    __device__ __forceinline__ void init() const {
+        for (int i = 0; i < STAGES; i++) {
+            barrier_init(full + 8 * i, 1);
+            barrier_init(empty + 8 * i, WARPS * BLOCKS);
+        }
+        fence_barrier_init();
+    }
+    __device__ __forceinline__ unsigned at(int n) const {
+        return tiles + n % STAGES * STAGE_BYTES;
+    }
+    __device__ __forceinline__ unsigned arrival(int n) const {
+        return full + 8 * (n % STAGES);
+    }
+    // bytes: that will be copied there
+    __device__ __forceinline__ void expect(int n, int bytes) const {
+        barrier_wait(empty + 8 * (n % STAGES), n / STAGES % 2 ^ 1);
+        barrier_expect(arrival(n), bytes);
+    }
+    __device__ __forceinline__ void wait_full(int n) const {
+        barrier_wait(arrival(n), n / STAGES % 2);
+    }
+    __device__ __forceinline__ void release(int n) const { // in all blocks: each fills a part of all
+        if (BLOCKS == 1 && threadIdx.x % 32 == 0) {
+            barrier_arrive(empty + 8 * (n % STAGES));
+        }
+        if (BLOCKS > 1 && threadIdx.x % 32 < BLOCKS) {
+            barrier_arrive_at(empty + 8 * (n % STAGES), threadIdx.x % 32);
+        }
+    }
+};
+
 // ---- operands in shared memory: arrays of rows of 128 bytes, their 16-byte chunks swizzled; wider rows span arrays
 
 // Byte offset of a chunk of a row in a tile of that many rows. The tile starts at a multiple of 1024 bytes.

@@ -47,37 +47,21 @@ struct Tiles {
     }
 };
 
-// STAGES stages of rows, gates' and ups' weights; n counts over all tiles.
-struct Stages {
-    unsigned tiles, full, empty;
-
-    __device__ __forceinline__ void init() const {
-        for (int i = 0; i < STAGES; i++) {
-            barrier_init(full + 8 * i, 1);
-            barrier_init(empty + 8 * i, COMPUTING_WARPS * CLUSTER);
-        }
-        fence_barrier_init();
-    }
-    __device__ __forceinline__ unsigned at(int n) const {
-        return tiles + n % STAGES * STAGE_BYTES;
-    }
-    // rank: this block's in its cluster
+// Of rows, gates' and ups' weights; n counts over all tiles. rank: this block's in its cluster.
+struct Stages : FetchedStages<STAGES, STAGE_BYTES, COMPUTING_WARPS, CLUSTER> {
     __device__ __forceinline__ void fetch_weights(int n, const TensorMap& w, const Tile& tile, int k, int cols, int rank) const {
-        const unsigned here = full + 8 * (n % STAGES);
-        barrier_wait(empty + 8 * (n % STAGES), n / STAGES % 2 ^ 1);
-        barrier_expect(here, STAGE_BYTES);
-        copy_tile_to_cluster(at(n) + ROWS_BYTES + rank * WEIGHTS_BYTES, w, tile.track, tile.col + rank * cols, k, here, CLUSTER);
+        expect(n, STAGE_BYTES);
+        copy_tile_to_cluster(at(n) + ROWS_BYTES + rank * WEIGHTS_BYTES, w, tile.track, tile.col + rank * cols, k, arrival(n),
+                             CLUSTER);
     }
     __device__ __forceinline__ void fetch_rows(int n, const TensorMap& x, const Tile& tile, int k, int rank) const {
-        copy_tile(at(n), x, tile.track, tile.row + rank * BLOCK_ROWS, k, full + 8 * (n % STAGES));
+        copy_tile(at(n), x, tile.track, tile.row + rank * BLOCK_ROWS, k, arrival(n));
     }
-    __device__ __forceinline__ void wait_full(int n) const {
-        barrier_wait(full + 8 * (n % STAGES), n / STAGES % 2);
+    __device__ __forceinline__ unsigned a(int n, int warpgroup) const {
+        return at(n) + warpgroup * 64 * DEPTH * 2;
     }
-    __device__ __forceinline__ void release(int n) const { // in both blocks: either fills a part of both
-        if (threadIdx.x % 32 < CLUSTER) {
-            barrier_arrive_at(empty + 8 * (n % STAGES), threadIdx.x % 32);
-        }
+    __device__ __forceinline__ unsigned b(int n) const {
+        return at(n) + ROWS_BYTES;
     }
 };
 
@@ -117,7 +101,7 @@ extern "C" __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THR
     extern __shared__ unsigned char shared[];
     __shared__ unsigned long long barriers[2][STAGES];
     const unsigned start = (shared_address(shared) + 1023) / 1024 * 1024;
-    const Stages stages = {start, shared_address(barriers[0]), shared_address(barriers[1])};
+    const Stages stages = {{start, shared_address(barriers[0]), shared_address(barriers[1])}};
     if (threadIdx.x == 0) {
         stages.init();
     }

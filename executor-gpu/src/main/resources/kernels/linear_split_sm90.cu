@@ -35,28 +35,15 @@ struct Linear {
     int rows, outputs, depth;
 };
 
-struct Stages {
-    unsigned tiles, full, empty;
-
-    __device__ __forceinline__ void init() const {
-        for (int i = 0; i < STAGES; i++) {
-            barrier_init(full + 8 * i, 1);
-            barrier_init(empty + 8 * i, COMPUTING_WARPS);
-        }
-        fence_barrier_init();
-    }
-    __device__ __forceinline__ unsigned at(int n) const {
-        return tiles + n % STAGES * STAGE_BYTES;
-    }
+// Each block fills its own.
+struct Stages : FetchedStages<STAGES, STAGE_BYTES, COMPUTING_WARPS, 1> {
     __device__ __forceinline__ void fetch_weights(int n, const TensorMap& w, int track, int output, int k, int boxes) const {
-        const unsigned here = full + 8 * (n % STAGES);
-        barrier_wait(empty + 8 * (n % STAGES), n / STAGES % 2 ^ 1);
-        barrier_expect(here, WEIGHT_BYTES + boxes * BOX_BYTES);
-        copy_tile(at(n), w, track, output, k, here);
+        expect(n, WEIGHT_BYTES + boxes * BOX_BYTES);
+        copy_tile(at(n), w, track, output, k, arrival(n));
     }
     __device__ __forceinline__ void fetch_rows(int n, const TensorMap& x, int track, int row, int k, int boxes) const {
         for (int i = 0; i < boxes; i++) {
-            copy_tile(at(n) + WEIGHT_BYTES + i * BOX_BYTES, x, track, row + i * BOX, k, full + 8 * (n % STAGES));
+            copy_tile(at(n) + WEIGHT_BYTES + i * BOX_BYTES, x, track, row + i * BOX, k, arrival(n));
         }
     }
     __device__ __forceinline__ unsigned a(int n, int warpgroup) const {
@@ -64,14 +51,6 @@ struct Stages {
     }
     __device__ __forceinline__ unsigned b(int n) const {
         return at(n) + WEIGHT_BYTES;
-    }
-    __device__ __forceinline__ void wait_full(int n) const {
-        barrier_wait(full + 8 * (n % STAGES), n / STAGES % 2);
-    }
-    __device__ __forceinline__ void release(int n) const {
-        if (threadIdx.x % 32 == 0) {
-            barrier_arrive(empty + 8 * (n % STAGES));
-        }
     }
 };
 
@@ -136,7 +115,7 @@ extern "C" __global__ void __cluster_dims__(SPLIT, 1, 1) __launch_bounds__(THREA
     __shared__ unsigned long long barriers[2][STAGES];
     __shared__ float scales[TOKENS];
     const unsigned start = (shared_address(shared) + 1023) / 1024 * 1024;
-    const Stages stages = {start, shared_address(barriers[0]), shared_address(barriers[1])};
+    const Stages stages = {{start, shared_address(barriers[0]), shared_address(barriers[1])}};
     if (threadIdx.x == 0) {
         prefetch_map(w);
         prefetch_map(x);
