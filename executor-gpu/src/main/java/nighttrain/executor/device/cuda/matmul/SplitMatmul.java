@@ -65,8 +65,8 @@ public final class SplitMatmul {
     }
 
     /**
-     * How many run at once, at least. A cluster's blocks run on neighbours, of which there are 14 to 18: of these four or three leave up
-     * to a fifth idle.
+     * How many run at once, at least. A cluster runs within a group of multiprocessors, some of which it leaves idle where it does not divide
+     * their number: of the 132 of an H200 32 clusters of three run at once, and not 32 of four.
      */
     private int clusters(int split) {
         return split == 2 ? multiprocessors / 2 : multiprocessors * 4 / 5 / split;
