@@ -1,8 +1,8 @@
 // A linear layer in 8 bits, of some rows and few outputs, with Hopper's wgmma (sm_90a): of numbers in e4m3 with a scale for every row of x and w
 //     out[t, i, o] = x_scale[t, i] w_scale[t, o] (w[t, o] . x[t, i]) + bias[t, o]
-// There are fewer tiles of the output than multiprocessors, and one takes as long as its inputs are many. So a cluster of SPLIT blocks
-// takes a tile of 128 outputs and at most 128 rows of x, each block a part of the inputs; then they add their sums up, in one order, through
-// each other's shared memory. The outputs are wgmma's rows, the rows of x its columns: as many are computed as there are, rounded up to 16.
+// The output has fewer tiles than the GPU has multiprocessors, and the time of a tile grows with its inputs. So a cluster of SPLIT blocks
+// computes a tile of 128 outputs and at most 128 rows of x, each block over a part of the inputs; then the blocks add up their sums, in one
+// order, through each other's shared memory. The outputs are wgmma's rows, the rows of x its columns: as many are computed as there are, rounded up to 16.
 // One thread has the copy engine fetch 128 inputs at a time, the first stages' weights before the kernel waits for the one that writes x. The
 // two computing warpgroups take 64 outputs each.
 #include "bf16.cuh"

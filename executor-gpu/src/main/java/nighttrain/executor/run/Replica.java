@@ -166,7 +166,8 @@ public final class Replica implements AutoCloseable {
         stats = snapshot(); // before anyone hears of it, so that who has an answer also finds it counted
         for (int i = 0; i < generations.size(); i++) {
             listeners.get(finished.get(i)).finished(generations.get(i));
-            listeners.remove(finished.get(i)); // not before: who fails over an answer, and all after it, hear of that
+            listeners.remove(
+                    finished.get(i)); // after the call: if it throws, fail() tells this listener and the remaining ones
         }
     }
 
@@ -183,7 +184,7 @@ public final class Replica implements AutoCloseable {
         for (Listener listener : listeners.values()) {
             try {
                 listener.failed(cause);
-            } catch (RuntimeException | Error e) { // of one, which must not keep it from the others
+            } catch (RuntimeException | Error e) { // an error of one listener must not hide the failure from the others
                 cause.addSuppressed(e);
             }
         }

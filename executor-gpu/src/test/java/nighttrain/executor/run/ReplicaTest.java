@@ -24,7 +24,7 @@ import nighttrain.executor.schedule.Sequence;
 import nighttrain.executor.step.StepLimits;
 import org.junit.jupiter.api.Test;
 
-/** Who asked hears of an answer or of a failure, whatever becomes of the others. */
+/** Every listener is told of its answer or of the failure. */
 class ReplicaTest {
     private static final int SEQUENCES = 4;
     private static final StepLimits LIMITS = new StepLimits(SEQUENCES, 64, 0, Shapes.POSITIONS);
@@ -51,7 +51,7 @@ class ReplicaTest {
                 0);
     }
 
-    /** Notes what it hears of sequence {@code id}; the {@code broken} one throws each time. */
+    /** Records what it is told of sequence {@code id}; the {@code broken} one throws each time. */
     private Replica.Listener listener(int id, int broken) {
         return new Replica.Listener() {
             @Override
@@ -74,7 +74,7 @@ class ReplicaTest {
     }
 
     @Test
-    void whoFailsOverAnAnswerEndsTheReplicaAndAllHearOfIt() throws InterruptedException {
+    void anErrorInOneListenerFailsTheReplicaAndIsToldToAll() throws InterruptedException {
         int broken = 1;
         List<String> all = new ArrayList<>();
         try (Replica replica = replica()) {
@@ -87,7 +87,7 @@ class ReplicaTest {
         }
         assertThat(all).contains("finished " + broken, "failed " + broken);
         assertThat(all.stream().map(what -> what.replaceAll("\\D+", "")))
-                .as("each hears once, the broken one twice: %s", all)
+                .as("each is told once, the broken one twice: %s", all)
                 .containsExactlyInAnyOrder("0", "1", "1", "2", "3");
     }
 

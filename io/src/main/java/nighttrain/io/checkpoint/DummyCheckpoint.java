@@ -122,8 +122,8 @@ final class DummyCheckpoint implements Checkpoint {
         }
 
         /**
-         * One hash serves four neighbours, 16 bits each. Loops are over arrays: billions of weights are made in the seconds in which
-         * they are barely compiled, where a call for each element, to a buffer, would take six times as long.
+         * One hash serves four neighbours, 16 bits each. The loops run over arrays: most weights are made before the JIT compiler is done,
+         * and until then a buffer call for each element takes several times as long.
          */
         private void draws(long from, int count, Piece each) {
             short[] numbers = new short[PIECE + NEIGHBOURS];

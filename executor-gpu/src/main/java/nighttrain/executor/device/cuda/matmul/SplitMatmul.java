@@ -14,7 +14,7 @@ import nighttrain.executor.device.cuda.tensor.CudaTensor;
 import nighttrain.io.spec.WeightFormat;
 
 /**
- * {@code out[t] = x[t] W[t]^T + bias[t]} in 8 bits, of so few tiles of the output that they would leave much of a Hopper GPU idle: several blocks
+ * {@code out[t] = x[t] W[t]^T + bias[t]} in 8 bits on Hopper GPUs, where the output has fewer tiles than the GPU has multiprocessors: several blocks
  * share the inputs of a tile.
  */
 public final class SplitMatmul {
@@ -29,7 +29,7 @@ public final class SplitMatmul {
     private static final int SHARED_BYTES = STAGES * (TILE_OUTPUTS + TILE_ROWS) * STEP_INPUTS + 1024;
     private static final int THREADS = 384;
 
-    /** Of a block: fewer would be over before adding up is paid for. */
+    /** Steps of a block; with fewer, adding up the sums costs more than the split saves. */
     private static final int LEAST_STEPS = 8;
 
     private final KernelModules modules;
