@@ -18,10 +18,11 @@ import nighttrain.io.spec.ModelSpec;
  * A forward pass with nothing behind its blocks, to see what the architecture asks for.
  *
  * @param allReduces its all-reduces
+ * @param ofOutputRows those of them that carry the rows alone that the head reads, in a step of more tokens
  * @param outputBuffers buffers for partial outputs that are in use at a time
  * @param narrowBuffers the same, of the rows that the head reads
  */
-public record DryRun(AllReduceCount allReduces, int outputBuffers, int narrowBuffers) {
+public record DryRun(AllReduceCount allReduces, AllReduceCount ofOutputRows, int outputBuffers, int narrowBuffers) {
     /** Work that is not done: no values exist while counting. */
     private static final Ops NO_OPS = (Ops) Proxy.newProxyInstance(
             Ops.class.getClassLoader(), new Class<?>[] {Ops.class}, (proxy, verb, arguments) -> null);
@@ -47,7 +48,10 @@ public record DryRun(AllReduceCount allReduces, int outputBuffers, int narrowBuf
         DryRun whole = of(architecture, layers, false);
         DryRun narrowing = of(architecture, layers, true);
         return new DryRun(
-                whole.allReduces, Math.max(whole.outputBuffers, narrowing.outputBuffers), narrowing.narrowBuffers);
+                whole.allReduces,
+                narrowing.ofOutputRows,
+                Math.max(whole.outputBuffers, narrowing.outputBuffers),
+                narrowing.narrowBuffers);
     }
 
     private static DryRun of(Architecture architecture, List<Layer> layers, boolean narrows) {
@@ -63,7 +67,7 @@ public record DryRun(AllReduceCount allReduces, int outputBuffers, int narrowBuf
                         new ResidualStream(NO_OPS, streams.get(0)),
                         ranks)
                 .settle();
-        return new DryRun(new AllReduceCount(tally.blocking, tally.overlapped), outputs.size(), narrow.size());
+        return new DryRun(tally.all, tally.ofOutputRows, outputs.size(), narrow.size());
     }
 
     private static Tensor anotherOf(List<Tensor> buffers) {
@@ -105,8 +109,9 @@ public record DryRun(AllReduceCount allReduces, int outputBuffers, int narrowBuf
     /** Records for every all-reduce whether a module ran before it was awaited. */
     private static final class Tally implements Communicator {
         private final Set<Object> sinceModule = new HashSet<>();
-        private int blocking;
-        private int overlapped;
+        private AllReduceCount all = AllReduceCount.NONE;
+        private AllReduceCount ofOutputRows = AllReduceCount.NONE;
+        private boolean narrowed;
 
         void module() {
             sinceModule.clear();
@@ -115,13 +120,12 @@ public record DryRun(AllReduceCount allReduces, int outputBuffers, int narrowBuf
         @Override
         public Pending allReduce(Tensor out, Tensor in, float scale) {
             Object sum = new Object();
+            boolean ofRows = narrowed;
             sinceModule.add(sum);
             return () -> {
-                if (sinceModule.remove(sum)) {
-                    blocking++;
-                } else {
-                    overlapped++;
-                }
+                boolean blocks = sinceModule.remove(sum);
+                all = all.withOne(blocks);
+                ofOutputRows = ofRows ? ofOutputRows.withOne(blocks) : ofOutputRows;
                 return out;
             };
         }
@@ -167,7 +171,8 @@ public record DryRun(AllReduceCount allReduces, int outputBuffers, int narrowBuf
 
         private Output mixed(int layer, ResidualStream h) {
             Output output = ran(h, all.get(layer).finishesMixer());
-            return narrows && layer == all.size() - 1 ? ranks.narrow(output, 0) : output;
+            tally.narrowed = narrows && layer == all.size() - 1;
+            return tally.narrowed ? ranks.narrow(output, 0) : output;
         }
 
         @Override
@@ -198,10 +203,21 @@ public record DryRun(AllReduceCount allReduces, int outputBuffers, int narrowBuf
      * @param overlapped all-reduces that run while at least one module computes
      */
     public record AllReduceCount(int blocking, int overlapped) {
+        public static final AllReduceCount NONE = new AllReduceCount(0, 0);
+
         /** Counts for a model of {@code layers} layers. */
         public static AllReduceCount of(Architecture architecture, int layers) {
             return DryRun.of(architecture, Collections.nCopies(layers, Layer.PLAIN))
                     .allReduces();
+        }
+
+        private AllReduceCount withOne(boolean blocks) {
+            return blocks ? new AllReduceCount(blocking + 1, overlapped) : new AllReduceCount(blocking, overlapped + 1);
+        }
+
+        /** Without {@code others}, which are among these. */
+        public AllReduceCount less(AllReduceCount others) {
+            return new AllReduceCount(blocking - others.blocking, overlapped - others.overlapped);
         }
 
         /** All of them. */

@@ -2,6 +2,7 @@ package nighttrain.executor.perf;
 
 import java.util.List;
 import nighttrain.executor.architecture.Architecture;
+import nighttrain.executor.architecture.DryRun;
 import nighttrain.executor.architecture.DryRun.AllReduceCount;
 import nighttrain.executor.block.ModelBlocks;
 import nighttrain.io.spec.ModelSpec;
@@ -13,7 +14,7 @@ import nighttrain.io.spec.ModelSpec;
 public final class StepTime {
     private final Roofline roofline;
     private final HardwareProfile hardware;
-    private final AllReduceCount allReduces;
+    private final DryRun pass;
     private final List<Integer> sumsInBlocks;
     private final ModelSpec model;
     private final int ranks;
@@ -23,34 +24,39 @@ public final class StepTime {
         this.ranks = ranks;
         this.hardware = hardware;
         this.roofline = new Roofline(model, ranks, hardware.reached(), hardware.elementBytes());
-        this.allReduces =
-                AllReduceCount.of(Architecture.of(model), model.layers().size());
+        this.pass = DryRun.of(Architecture.of(model), model);
         this.sumsInBlocks = ModelBlocks.of(model, 0, ranks).sumsInBlocks();
     }
 
     /** Seconds of {@code step}. */
     public double seconds(Roofline.Step step) {
         double computing = roofline.seconds(step);
-        return computing
-                + communicating(step.tokens(), computing)
-                + model.layers().size() * hardware.layerOverheadS();
+        return computing + communicating(step, computing) + model.layers().size() * hardware.layerOverheadS();
     }
 
     /** Of these, seconds that ranks wait for all-reduces. */
     public double communicationSeconds(Roofline.Step step) {
-        return communicating(step.tokens(), roofline.seconds(step));
+        return communicating(step, roofline.seconds(step));
     }
 
-    private double communicating(long tokens, double computing) {
+    private double communicating(Roofline.Step step, double computing) {
         if (ranks == 1) {
             return 0;
         }
-        double allReduce =
-                hardware.allReduce().seconds(ranks, (double) tokens * model.hiddenSize() * hardware.elementBytes());
         double module = computing / (2.0 * model.layers().size());
+        AllReduceCount all = pass.allReduces();
+        AllReduceCount ofOutputRows = step.samples() < step.tokens() ? pass.ofOutputRows() : AllReduceCount.NONE;
         double inBlocks = sumsInBlocks.stream()
-                .mapToDouble(numbers -> hardware.allReduce().seconds(ranks, (double) tokens * numbers * Float.BYTES))
+                .mapToDouble(
+                        numbers -> hardware.allReduce().seconds(ranks, (double) step.tokens() * numbers * Float.BYTES))
                 .sum();
-        return allReduces.blocking() * allReduce + allReduces.overlapped() * Math.max(0, allReduce - module) + inBlocks;
+        return waiting(all.less(ofOutputRows), step.tokens(), module)
+                + waiting(ofOutputRows, step.samples(), module)
+                + inBlocks;
+    }
+
+    private double waiting(AllReduceCount allReduces, long rows, double module) {
+        double one = hardware.allReduce().seconds(ranks, (double) rows * model.hiddenSize() * hardware.elementBytes());
+        return allReduces.blocking() * one + allReduces.overlapped() * Math.max(0, one - module);
     }
 }

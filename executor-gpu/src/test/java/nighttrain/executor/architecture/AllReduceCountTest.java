@@ -2,7 +2,9 @@ package nighttrain.executor.architecture;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Collections;
 import nighttrain.executor.architecture.DryRun.AllReduceCount;
+import nighttrain.executor.architecture.DryRun.Layer;
 import nighttrain.io.spec.Wiring.Combine;
 import org.junit.jupiter.api.Test;
 
@@ -40,6 +42,20 @@ class AllReduceCountTest {
                 .isEqualTo(new AllReduceCount(2 * d + 1, 2 * (L - d)));
         assertThat(AllReduceCount.of(new DelayedAllReduce(8, L, false, false), L))
                 .isEqualTo(new AllReduceCount(1, 0));
+    }
+
+    /** Of a prompt's step: behind the last mixer, so of tracks and Krakens one. */
+    @Test
+    void theLastOnesCarryOutputRows() {
+        assertThat(ofOutputRows(new DenseTensorParallel())).isEqualTo(new AllReduceCount(2, 0));
+        assertThat(ofOutputRows(new ParallelBlock())).isEqualTo(new AllReduceCount(1, 0));
+        assertThat(ofOutputRows(new ParallelTrack(8, 4, Combine.MEAN))).isEqualTo(new AllReduceCount(1, 0));
+        assertThat(ofOutputRows(new LadderResidual(L))).isEqualTo(new AllReduceCount(1, 1));
+        assertThat(ofOutputRows(new Kraken(8))).isEqualTo(new AllReduceCount(1, 0));
+    }
+
+    private static AllReduceCount ofOutputRows(Architecture architecture) {
+        return DryRun.of(architecture, Collections.nCopies(L, Layer.PLAIN)).ofOutputRows();
     }
 
     /** The last dense MLP's sum already travels while the first ladder layer's attention computes. */
