@@ -46,7 +46,7 @@ class ClusterIT {
 
     private static final Duration PATIENCE = SOAK ? Duration.ofHours(2) : Duration.ofMinutes(4);
 
-    /** In the short form: an executor of the second worker, then the first worker. */
+    /** In the short form: an executor, then a worker. */
     private final SplittableRandom random = new SplittableRandom(20261125);
 
     @TempDir
@@ -90,7 +90,7 @@ class ClusterIT {
                 } else if (kill % 2 == 0) {
                     loseAWorker();
                 } else {
-                    killAnExecutor();
+                    killAnExecutor(driver);
                 }
             }
             Set<JournalView.Key> seen = watchUntilTheEnd(driver);
@@ -120,8 +120,15 @@ class ClusterIT {
         assertThat(seen).as("seen in the journal").hasSizeGreaterThan(ROWS / 2);
     }
 
-    private void killAnExecutor() {
-        List<ProcessHandle> executors = cluster.executors();
+    /** One that computes rows: another that still starts would lose nothing. */
+    private void killAnExecutor(CommandProcess driver) throws Exception {
+        List<ProcessHandle> executors = new ArrayList<>();
+        driver.awaitWhileAlive(
+                "an executor has rows in flight",
+                PATIENCE,
+                () -> executors.addAll(cluster.executors().stream()
+                        .filter(ClusterWorker::hasRowsInFlight)
+                        .toList()));
         executors.get(random.nextInt(executors.size())).destroyForcibly();
         lost++;
     }

@@ -1,6 +1,8 @@
 package nighttrain.jobs;
 
+import java.io.File;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -24,6 +26,23 @@ record ClusterWorker(CommandProcess process, Path home) implements AutoCloseable
         process.signal("STOP"); // or it might start others in their place
         executors().forEach(ProcessHandle::destroyForcibly);
         process.kill();
+    }
+
+    /** Whether an executor holds a file of rows that it computes (AttemptLog). */
+    static boolean hasRowsInFlight(ProcessHandle executor) {
+        try (Stream<Path> open = Files.list(Path.of("/proc", String.valueOf(executor.pid()), "fd"))) {
+            return open.map(Path::toFile).anyMatch(file -> target(file).contains("/tries-"));
+        } catch (IOException | UncheckedIOException ended) {
+            return false;
+        }
+    }
+
+    private static String target(File link) {
+        try {
+            return link.getCanonicalPath();
+        } catch (IOException closed) {
+            return "";
+        }
     }
 
     /** What an executor's JVM wrote to stderr so far: Spark keeps that in the folder in which it starts it. */
