@@ -165,9 +165,10 @@ public final class Replica implements AutoCloseable {
         inFlight.addAndGet(-finished.size());
         stats = snapshot(); // before anyone hears of it, so that who has an answer also finds it counted
         for (int i = 0; i < generations.size(); i++) {
-            listeners.get(finished.get(i)).finished(generations.get(i));
-            listeners.remove(
-                    finished.get(i)); // after the call: if it throws, fail() tells this listener and the remaining ones
+            Sequence sequence = finished.get(i);
+            listeners.get(sequence).finished(generations.get(i));
+            // After the call: if it throws, fail() tells this listener and the remaining ones.
+            listeners.remove(sequence);
         }
     }
 
@@ -185,7 +186,9 @@ public final class Replica implements AutoCloseable {
             try {
                 listener.failed(cause);
             } catch (RuntimeException | Error e) { // an error of one listener must not hide the failure from the others
-                cause.addSuppressed(e);
+                if (e != cause) {
+                    cause.addSuppressed(e);
+                }
             }
         }
         listeners.clear();

@@ -51,24 +51,21 @@ class ReplicaTest {
                 0);
     }
 
-    /** Records what it is told of sequence {@code id}; the {@code broken} one throws each time. */
+    /** Records what it is told of sequence {@code id}; throws on the {@code broken} one's answer, and whatever failure it is told of. */
     private Replica.Listener listener(int id, int broken) {
         return new Replica.Listener() {
             @Override
             public void finished(Generation generation) {
-                note("finished");
+                heard.add("finished " + id);
+                if (id == broken) {
+                    throw new NoClassDefFoundError("of sequence " + id);
+                }
             }
 
             @Override
             public void failed(RuntimeException failure) {
-                note("failed");
-            }
-
-            private void note(String what) {
-                heard.add(what + " " + id);
-                if (id == broken) {
-                    throw new NoClassDefFoundError("of sequence " + id);
-                }
+                heard.add("failed " + id);
+                throw failure;
             }
         };
     }
