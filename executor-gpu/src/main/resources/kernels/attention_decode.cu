@@ -9,7 +9,7 @@
 //
 // Bytes: the visible keys and values, 4 * PADDED_DIM per token and key head; the rest is small. On an H200 and with
 // HEAD_DIM 128, 8 key heads, GROUP 4: 256 sequences of 2000 tokens 466 us, 4.5 TB/s, 94 % of the memory's peak (a device
-// copy moves 4.2 TB/s); 256 of 400 102 us; one of 8192, 17 splits, 13 us for 34 MB. With KV_FP8 a byte in the place of
+// copy moves 4.2 TB/s); 256 of 400 102 us; one of 8192, 17 splits, 13 us for 34 MB. With KV_CODES a byte in the place of
 // two, and a scale a row: 250 us, 60 us.
 //
 // Grid: (splits, key heads of all tracks * ceil(GROUP / 16), decoding sequences); THREADS; SHARED_BYTES of dynamic
@@ -26,7 +26,7 @@
 // partials: splits * grid.y * grid.z * min(GROUP, 16) * (PADDED_DIM + 2) floats: the accumulators of all splits, then
 // the pairs (max, sum). arrivals: grid.y * grid.z counters, 0 before the first launch and after each.
 #include "attention_mma.cuh"
-#include "fp8.cuh"
+#include "kv_codes.cuh"
 #include "launch.cuh"
 
 constexpr int ROWS = GROUP < 16 ? GROUP : 16;
@@ -34,7 +34,7 @@ constexpr int PARTS = (GROUP + 15) / 16;
 constexpr int HALVES = ROWS > 8 ? 2 : 1; // columns of query heads, eight at a time
 constexpr int TILE = 16;
 constexpr int TILE_BYTES = TILE * PADDED_DIM * (int)sizeof(Kv);
-constexpr int STAGE_BYTES = 2 * TILE_BYTES + (KV_FP8 ? 128 : 0); // keys, values, the scales of both
+constexpr int STAGE_BYTES = 2 * TILE_BYTES + (KV_CODES ? 128 : 0); // keys, values, the scales of both
 constexpr int TILES_PER_PAGE = PAGE_TOKENS / TILE;
 constexpr int MIN_SPLIT_PAGES = 4;
 constexpr int MERGE_DEPTH = 16; // splits that the merge loads at once
@@ -62,18 +62,17 @@ __device__ __forceinline__ void copy_tile(unsigned to, const Kv* from, int rows,
 
 // Where a dimension of queries lies: four of a byte each are an operand's elements 2 i, 2 i + 8, 2 i + 1 and 2 i + 9.
 __device__ __forceinline__ int place(int dim) {
-    return KV_FP8 ? dim / 16 * 16 + dim % 16 / 4 * 2 + dim % 4 / 2 + dim % 2 * 8 : dim;
+    return KV_CODES ? dim / 16 * 16 + dim % 16 / 4 * 2 + dim % 4 / 2 + dim % 2 * 8 : dim;
 }
 
-// What a byte of a page lacks of its number, its row's scale and 2^120, is multiplied into queries and scores, and into weights: exactly.
-constexpr float QUERY_FACTOR = 1.152921504606846976e18f; // 2^60
+// What a byte of a page lacks of its number is multiplied into queries and scores, and into weights and outputs: exactly.
+constexpr float QUERY_FACTOR = INTEGERS ? KV_UNIT : 0x1p60f; // scores of tiny numbers would be 0 without
 
-// 2^60 times the scale; infinite where the row is not finite.
+// Infinite where the row is not finite.
 __device__ __forceinline__ float key_factor(unsigned scale) {
-    return __uint_as_float(scale == 255 ? 0x7f800000 : (scale - 60) << 23);
+    return __uint_as_float(scale == 255 ? 0x7f800000 : (scale - (INTEGERS ? 0 : 60)) << 23);
 }
 
-// 2^120 times the scale.
 __device__ __forceinline__ float value_factor(unsigned scale) {
     return __uint_as_float(scale << 23);
 }
@@ -109,7 +108,7 @@ struct Merge {
         acc = {acc.x + x.x * weight, acc.y + x.y * weight, acc.z + x.z * weight, acc.w + x.w * weight};
     }
     __device__ __forceinline__ void write(bf16* to, int dim) {
-        float inverse = 1 / sum;
+        float inverse = KV_UNIT / sum;
         float x[4] = {acc.x, acc.y, acc.z, acc.w};
 #pragma unroll
         for (int i = 0; i < 4; i++)
@@ -168,7 +167,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
             if (next < tile_end) page = table[next / TILES_PER_PAGE];
             copy_tile(slot, a.keys + row * PADDED_DIM, rows_left, lane);
             copy_tile(slot + TILE_BYTES, a.values + row * PADDED_DIM, rows_left, lane);
-            if (KV_FP8 && lane < 2) // 0 where there is no row
+            if (KV_CODES && lane < 2) // 0 where there is no row
                 copy_async(
                     slot + 2 * TILE_BYTES + lane * TILE, a.kv_scales + row * 2 + lane * TILE, min(rows_left, TILE));
         }
@@ -191,7 +190,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
     for (int i = threadIdx.x; i < HALVES * 8 * PADDED_DIM; i += THREADS) {
         int row = i / PADDED_DIM, dim = i % PADDED_DIM;
         bf16 x = row < rows && dim < HEAD_DIM ? query[row * HEAD_DIM + dim] : (bf16)0;
-        if (KV_FP8) x = to_bf16(to_float(x) * QUERY_FACTOR);
+        if (KV_CODES) x = to_bf16(to_float(x) * QUERY_FACTOR);
         *(bf16*)(query_tile + swizzled(row, place(dim) / 8) + place(dim) % 8 * 2) = x;
     }
 #pragma unroll 1
@@ -227,22 +226,22 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
             unsigned x[4];
             load_matrices(x, chunks_on<KV_CHUNKS>(stage + key_matrix, k));
 #pragma unroll
-            for (int i = 0; i < (KV_FP8 ? 2 : 1) && k + i < KV_CHUNKS; i++) { // a chunk of bytes is 16 dimensions
-                const int step = KV_FP8 ? k + i : k / 2;
+            for (int i = 0; i < (KV_CODES ? 2 : 1) && k + i < KV_CHUNKS; i++) { // a chunk of bytes is 16 dimensions
+                const int step = KV_CODES ? k + i : k / 2;
                 if (WIDE) load_query(step);
                 unsigned bytes[4] = {
                     even_bytes(x[i * 2]), even_bytes(x[i * 2 + 1]), odd_bytes(x[i * 2]), odd_bytes(x[i * 2 + 1])};
 #pragma unroll
                 for (int h = 0; h < HALVES; h++)
                     multiply_add(
-                        step % 2 ? odd[h] : score[h], KV_FP8 ? bytes : x, q[step][h * 2], q[step][h * 2 + 1]);
+                        step % 2 ? odd[h] : score[h], KV_CODES ? bytes : x, q[step][h * 2], q[step][h * 2 + 1]);
             }
         }
         float value_factors[2] = {1, 1};
 #pragma unroll
         for (int i = 0; i < 2; i++) { // tokens lane / 4 + i * 8
             float factor = scale;
-            if (KV_FP8) {
+            if (KV_CODES) {
                 const unsigned scales = stage + 2 * TILE_BYTES + i * 8 + lane / 4;
                 factor *= key_factor(load_shared_byte(scales));
                 value_factors[i] = value_factor(load_shared_byte(scales + TILE));
@@ -288,7 +287,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
                 float x = exp2_fast(score[h][i * 2] - maximum[h][0]), y = exp2_fast(score[h][i * 2 + 1] - maximum[h][1]);
                 sum[h][0] += x;
                 sum[h][1] += y;
-                p[h][i] = transposed(KV_FP8 ? pack(x * value_factors[i], y * value_factors[i]) : pack(x, y));
+                p[h][i] = transposed(KV_CODES ? pack(x * value_factors[i], y * value_factors[i]) : pack(x, y));
             }
         }
 #pragma unroll
@@ -296,11 +295,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
             unsigned x[4];
             load_matrices_transposed(x, chunks_on<KV_CHUNKS>(stage + TILE_BYTES + value_matrix, n));
 #pragma unroll
-            for (int i = 0; i < (KV_FP8 ? 2 : 1) && n + i < KV_CHUNKS; i++) { // rows of a tile of bytes: even dimensions, then odd ones
+            for (int i = 0; i < (KV_CODES ? 2 : 1) && n + i < KV_CHUNKS; i++) { // rows of a tile of bytes: even dimensions, then odd ones
                 unsigned bytes[4] = {even_bytes(x[i]), odd_bytes(x[i]), even_bytes(x[i + 2]), odd_bytes(x[i + 2])};
 #pragma unroll
                 for (int h = 0; h < HALVES; h++)
-                    multiply_add(acc[KV_FP8 ? n + i : n / 2][h], KV_FP8 ? bytes : x, p[h][0], p[h][1]);
+                    multiply_add(acc[KV_CODES ? n + i : n / 2][h], KV_CODES ? bytes : x, p[h][0], p[h][1]);
             }
         }
         stage = stage + STAGE_BYTES == ring + STAGES * STAGE_BYTES ? ring : stage + STAGE_BYTES;
@@ -316,11 +315,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS)
         const int h = i / 2, j = i % 2, row = h * 8 + lane % 4 * 2 + j;
         float total = column_sum(sum[h][j]);
         if (row >= ROWS) continue;
-        float* to = warp_acc + (warp * ROWS + row) * MERGE_ROW + lane / 4 * (KV_FP8 ? 2 : 1);
+        float* to = warp_acc + (warp * ROWS + row) * MERGE_ROW + lane / 4 * (KV_CODES ? 2 : 1);
 #pragma unroll
         for (int n = 0; n < PADDED_DIM / 16; n++) {
             to[n * 16] = acc[n][h][j];
-            to[n * 16 + (KV_FP8 ? 1 : 8)] = acc[n][h][j + 2];
+            to[n * 16 + (KV_CODES ? 1 : 8)] = acc[n][h][j + 2];
         }
         if (lane < 4) warp_stats[warp * ROWS + row] = {maximum[h][j], total};
     }

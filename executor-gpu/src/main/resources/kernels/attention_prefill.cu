@@ -13,10 +13,10 @@
 // (35 % of the peak), 314 for the last 1024 of 8192, 268 for 8 sequences of 1024.
 //
 // Grid: (work items, key heads of all tracks); WARPS * 32 threads; dynamic shared memory (BLOCK_ROWS +
-// 2 * TILE_TOKENS) * PADDED_DIM * 2 bytes, with KV_FP8 20 * TILE_TOKENS * ROW_THREADS more. Work item {sequence, block}: packed rows block * BLOCK_ROWS on. Items with a
+// 2 * TILE_TOKENS) * PADDED_DIM * 2 bytes, with KV_CODES 20 * TILE_TOKENS * ROW_THREADS more. Work item {sequence, block}: packed rows block * BLOCK_ROWS on. Items with a
 // long context had best come first.
 #include "attention_mma.cuh"
-#include "fp8.cuh"
+#include "kv_codes.cuh"
 #include "launch.cuh"
 
 constexpr int BLOCK_ROWS = 128;
@@ -79,9 +79,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE ? 1 : 2)
                 + (head_row + token % PAGE_TOKENS + row % 16 + next);
             const int at = token + row % 16 + next;
             const bool there = at >= first_seen && at < context;
-            copy_async(KV_FP8 ? shared_address(staged + i * THREADS) : to + copy_to + i * COPY_ROWS * PADDED_DIM * 2,
+            copy_async(KV_CODES ? shared_address(staged + i * THREADS) : to + copy_to + i * COPY_ROWS * PADDED_DIM * 2,
                 cache + from * PADDED_DIM + column * (16 / (int)sizeof(Kv)), there ? 16 : 0);
-            if (KV_FP8) {
+            if (KV_CODES) {
                 const unsigned char* scales = a.kv_scales + from / 16 * 32 + (to == values ? 16 : 0) + from % 16 / 4 * 4;
                 copy_async_4(shared_address(staged_scales + i * THREADS * 4), scales, there ? 4 : 0);
             }
@@ -89,7 +89,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE ? 1 : 2)
     };
     // What a thread copied in 8 bits it also makes a tile of, so that it waits for itself alone.
     auto unpack_tile = [&](unsigned to) {
-        if constexpr (KV_FP8) {
+        if constexpr (KV_CODES) {
             if (column >= KV_CHUNKS) return;
 #pragma unroll
             for (int i = 0; i < COPIES; i++) {
@@ -137,7 +137,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE ? 1 : 2)
     const unsigned query_matrix = queries + swizzled(warp * WARP_ROWS + lane % 16, lane / 16);
     const unsigned key_matrix = keys + swizzled(lane % 8 + lane / 16 * 8, lane / 8 % 2);
     const unsigned value_matrix = values + swizzled(lane % 16, lane / 16);
-    const float scale = a.scale * LOG2_E; // softmax in powers of two
+    const float scale = a.scale * LOG2_E * KV_UNIT; // softmax in powers of two
     float acc[ROW_TILES][PADDED_DIM / 8][4] = {};
     float maximum[ROW_TILES][2], sum[ROW_TILES][2] = {}; // of rows lane / 4 and lane / 4 + 8; sum: this lane's share
 #pragma unroll
@@ -241,7 +241,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, WIDE ? 1 : 2)
             int row = warp_row + m * 16 + h * 8 + lane / 4;
             if (row >= rows) continue;
             if (SINKS) total += exp2_fast(a.sinks[track * a.heads + first_head + row % GROUP] * LOG2_E - maximum[m][h]);
-            float inverse = 1 / total;
+            float inverse = KV_UNIT / total;
             bf16* out = a.out + track * a.out_track_stride
                 + ((long long)(start + row / GROUP) * a.heads + first_head + row % GROUP) * HEAD_DIM;
 #pragma unroll

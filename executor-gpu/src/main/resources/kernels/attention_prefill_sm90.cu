@@ -9,10 +9,10 @@
 // Moved: queries and output once, a sequence's keys and values once per block of rows (mostly from L2).
 // Measured on one H200, causal, 32 heads over 8 key heads, medians, beside cuDNN through PyTorch in the same run:
 // HEAD_DIM 128, 8192 tokens 572 TFLOP/s (cuDNN 614; 58 % of the 990 peak), 8 x 1024 tokens 357 (438), the last 2048 of
-// 8192 563; HEAD_DIM 64, 8192 tokens 472 (441), 8 x 1024 tokens 265 (318). With KV_FP8 0.8 of the rates of HEAD_DIM 128: two
+// 8192 563; HEAD_DIM 64, 8192 tokens 472 (441), 8 x 1024 tokens 265 (318). With KV_CODES 0.8 of the rates of HEAD_DIM 128: two
 // warpgroups copy and unpack, one keys and one values, and the queries stay in shared memory.
 #include "attention_mma.cuh"
-#include "fp8.cuh"
+#include "kv_codes.cuh"
 #include "hopper.cuh"
 #include "launch.cuh"
 
@@ -20,8 +20,8 @@ static_assert(HEAD_DIM == 128 || HEAD_DIM == 64, "attention_prefill.cu serves ot
 static_assert(PAGE_TOKENS % 16 == 0, "16 tokens of a tile lie together");
 
 // Warpgroups; as many compute as their accumulators, and the others, leave registers for.
-constexpr int COMPUTING = HEAD_DIM == 128 || KV_FP8 ? 2 : 3;
-constexpr int COPYING = KV_FP8 ? 2 : 1; // pages in 8 bits: one for keys, one for values
+constexpr int COMPUTING = HEAD_DIM == 128 || KV_CODES ? 2 : 3;
+constexpr int COPYING = KV_CODES ? 2 : 1; // pages in 8 bits: one for keys, one for values
 constexpr int THREADS = 128 * (COPYING + COMPUTING);
 constexpr int BLOCK_ROWS = 64 * COMPUTING;
 constexpr int KV_TILE = 128;
@@ -30,9 +30,9 @@ constexpr int TILE_BYTES = KV_TILE * HEAD_DIM * 2;
 constexpr int ROWS_BYTES = 64 * HEAD_DIM * 2; // queries, later the output, of a warpgroup
 constexpr int CODE_BYTES = KV_TILE * HEAD_DIM; // of a tile as it lies in pages of 8 bits
 constexpr int STAGED_BYTES = CODE_BYTES + KV_TILE; // with its scales
-// Dynamic shared memory: keys, values, rows; with KV_FP8 two tiles of each in 8 bits; and 1024 to start at a multiple of 1024 (the
+// Dynamic shared memory: keys, values, rows; with KV_CODES two tiles of each in 8 bits; and 1024 to start at a multiple of 1024 (the
 // period of the swizzle):
-//     4 * TILE_BYTES + COMPUTING * ROWS_BYTES + (KV_FP8 ? 4 * STAGED_BYTES : 0) + 1024
+//     4 * TILE_BYTES + COMPUTING * ROWS_BYTES + (KV_CODES ? 4 * STAGED_BYTES : 0) + 1024
 
 using TileRing = Ring<STAGES, TILE_BYTES>; // of tiles in the order of use: latest tokens first
 
@@ -180,7 +180,7 @@ __device__ __forceinline__ void unpack_tiles(const Attention& a, const Span& spa
 
 // The queries are wgmma's first operand: in registers, which is faster, where there are enough.
 struct Queries {
-    static constexpr bool IN_REGISTERS = COMPUTING == 2 && !KV_FP8;
+    static constexpr bool IN_REGISTERS = COMPUTING == 2 && !KV_CODES;
     unsigned rows;
     unsigned q[HEAD_DIM / 16][4];
 
@@ -318,7 +318,7 @@ __device__ __forceinline__ void attend(const Attention& a, const Span& span, int
     q.load(warp_row);
 
     const int window = a.window > 0 ? a.window : 1 << 30;
-    const float scale = a.scale * LOG2_E;
+    const float scale = a.scale * LOG2_E * KV_UNIT;
     int position[2];
     float o[HEAD_DIM / 2] = {}, s[KV_TILE / 2], peak[2], sum[2] = {}, rescale[2];
     unsigned p[KV_TILE / 16][4];
@@ -377,7 +377,7 @@ __device__ __forceinline__ void attend(const Attention& a, const Span& span, int
             const int head = first_head + (first_row + lane / 4 + 8 * r) % GROUP;
             total += exp2_fast(a.sinks[track * a.heads + head] * LOG2_E - peak[r] * scale);
         }
-        const float inverse = 1.0f / total;
+        const float inverse = KV_UNIT / total;
 #pragma unroll
         for (int j = 0; j < CHUNKS; j++) {
             const unsigned pair = pack(o[4 * j + 2 * r] * inverse, o[4 * j + 2 * r + 1] * inverse);
@@ -411,8 +411,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) attention_prefill(const
     __syncthreads();
     // The copying warpgroups hand registers to the others.
     if (threadIdx.x < 128 * COPYING) {
-        give_registers<KV_FP8 ? 48 : COMPUTING == 2 ? 40 : 32>();
-        if constexpr (KV_FP8) {
+        give_registers<KV_CODES ? 48 : COMPUTING == 2 ? 40 : 32>();
+        if constexpr (KV_CODES) {
             const bool of_values = threadIdx.x >= 128;
             const unsigned staged = tiles + 2 * STAGES * TILE_BYTES + COMPUTING * ROWS_BYTES;
             unpack_tiles(a, span, item.x, of_values ? values : keys, of_values ? a.values : a.keys,
@@ -421,7 +421,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) attention_prefill(const
             copy_tiles(a, span, item.x, keys, values);
         }
     } else {
-        take_registers<KV_FP8 ? 208 : COMPUTING == 2 ? 232 : 160>();
+        take_registers<KV_CODES ? 208 : COMPUTING == 2 ? 232 : 160>();
         attend(a, span, item.y, keys, values, tiles + 2 * STAGES * TILE_BYTES);
     }
 }

@@ -1,8 +1,4 @@
-// e4m3 numbers with a scale a row.
-//
-// Rows of matrices have fp32 scales. A row of a KV page (a key or a value of one head and token) has a power of two, the least by which
-// no number of the row is larger than 448, kept as the byte s: the scale is 2^(s - 247). So a number of a page is a bf16 number,
-// exactly. Scales are at most 2^7: larger numbers than 57,344 become it. s = 255: the row has an infinity or a NaN; so do its numbers.
+// e4m3 numbers with an fp32 scale a row.
 #pragma once
 
 constexpr float FP8_MAX = 448.0f;
@@ -53,46 +49,4 @@ __device__ __forceinline__ float block_max(float x, float* shared) {
     float most = threadIdx.x % 32 < blockDim.x / 32 ? shared[threadIdx.x % 32] : 0.0f;
     for (int lane = 16; lane > 0; lane >>= 1) most = fmaxf(most, __shfl_xor_sync(0xffffffffu, most, lane));
     return most;
-}
-
-// The byte of the scale of a row of a page; most: the bits of its largest |x|.
-__device__ __forceinline__ unsigned page_scale(unsigned most) {
-    unsigned power = (most + 0x1fffff) >> 23; // the next one where the mantissa is over that of 448
-    return power >= 255 ? 255 : min(max(power + 112, 127u), 254u);
-}
-
-// What numbers are multiplied by before they are rounded to such a row.
-__device__ __forceinline__ float page_factor(unsigned scale) {
-    return __uint_as_float((374 - scale) << 23);
-}
-
-// The odd bytes of x in the places of a pair of bf16: 2^-120 times their numbers, but for the scale.
-__device__ __forceinline__ unsigned odd_bytes(unsigned x) {
-    return (x >> 4 & 0x07f007f0) | (x & 0x80008000);
-}
-
-__device__ __forceinline__ unsigned even_bytes(unsigned x) {
-    return (x << 4 & 0x07f007f0) | (x << 8 & 0x80008000);
-}
-
-// What such pairs are multiplied by, of rows with these scales; the first is for the lower half.
-__device__ __forceinline__ unsigned page_factors(unsigned first, unsigned second) {
-    return first << 7 | second << 23;
-}
-
-__device__ __forceinline__ unsigned multiplied(unsigned pair, unsigned factors) {
-    unsigned product;
-    asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(product) : "r"(pair), "r"(factors), "r"(0x80008000)); // plus -0
-    return product;
-}
-
-// The numbers of eight bytes, in their order.
-__device__ __forceinline__ uint4 to_bf16x8(unsigned x, unsigned y, unsigned factors) {
-    x = __byte_perm(x, 0, 0x3120);
-    y = __byte_perm(y, 0, 0x3120);
-    return make_uint4(
-        multiplied(even_bytes(x), factors),
-        multiplied(odd_bytes(x), factors),
-        multiplied(even_bytes(y), factors),
-        multiplied(odd_bytes(y), factors));
 }

@@ -2,14 +2,14 @@
 //     x[i] = x[i] cos[p][i] - x[i + ROTARY_HALF] sin[p][i];  x[i + ROTARY_HALF] = x[i + ROTARY_HALF] cos[p][i] + x[i] sin[p][i]
 // at the token's position p; queries are multiplied by query_scale[p] if there is one and stay in place. Keys, less key_offset if there
 // is one, and values are written to their pages, those of copied tokens to the pages of one more sequence as well, in bf16 or, with
-// KV_FP8, as e4m3 numbers with a scale a row (fp8.cuh). A token whose values are not all finite gets zeros as values and NaN as keys.
+// KV_CODES, as bytes with a scale a row (kv_codes.cuh). A token whose values are not all finite gets zeros as values and NaN as keys.
 // Attention replaces the scores of tokens that a query does not see, but multiplies their values by 0, and 0 * NaN is NaN: it would
 // spread to tokens before it, and to every sequence that shares their pages.
 // Grid: (tokens and copies, tracks, parts of the heads); up to 8 warps, one head at a time each. fp32 arithmetic. Bytes per token and track: the qkv row read, its query columns
 // written, keys and values written to the cache; angles from the L2 cache.
-// Compile-time: HEAD_DIM, ROTARY_HALF (0: no rotation), PAGE_TOKENS, HEAD_NORMS (0 or 1), KV_FP8 (0 or 1).
+// Compile-time: HEAD_DIM, ROTARY_HALF (0: no rotation), PAGE_TOKENS, HEAD_NORMS (0 or 1), KV_CODES (0: bf16; 1, 2).
 #include "bf16.cuh"
-#include "fp8.cuh"
+#include "kv_codes.cuh"
 #include "launch.cuh"
 
 constexpr int PADDED_DIM = (HEAD_DIM + 15) / 16 * 16;
@@ -66,7 +66,7 @@ __device__ __forceinline__ void write_codes(
     for (int k = 0; k < PER_LANE; k++) {
         int i = (k * 32 + lane) * WIDTH;
         if (i >= HEAD_DIM) break;
-        unsigned codes = to_e4m3x2(at[k].at[0] * factor, at[k].at[WIDTH - 1] * factor);
+        unsigned codes = to_codes(at[k].at[0] * factor, at[k].at[WIDTH - 1] * factor);
         if (WIDTH == 2) {
             *reinterpret_cast<unsigned short*>(row + i) = codes;
         } else {
@@ -174,7 +174,7 @@ extern "C" __global__ void rope_and_write_kv(const RopeAndWriteKv a) {
             long long key_head = page * (gridDim.y * a.kv_heads) + track * a.kv_heads + group;
             long long at_row = key_head * PAGE_TOKENS + place;
             void* rows = is_value ? a.values : a.keys;
-            if (KV_FP8) {
+            if (KV_CODES) {
                 unsigned char* scale_at = a.kv_scales + at_row / 16 * 32 + (is_value ? 16 : 0) + at_row % 16;
                 write_codes(static_cast<unsigned char*>(rows) + at_row * PADDED_DIM, scale_at, at, lane);
                 continue;

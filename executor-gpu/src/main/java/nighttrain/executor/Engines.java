@@ -2,6 +2,7 @@ package nighttrain.executor;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Supplier;
 import nighttrain.executor.EngineConfig.Backend;
@@ -58,7 +59,9 @@ public final class Engines {
         boolean recurrent = models.stream().anyMatch(model -> model.stateElementsPerSequence() > 0);
         boolean attends = models.stream().anyMatch(model -> model.kvElementsPerToken() > 0);
         refuseUseless("state-dtype", "bf16", config.states() == StateFormat.BF16 && !recurrent, "recurrent");
-        refuseUseless("kv-cache-dtype", "fp8", config.kv().format() == KvFormat.Choice.FP8 && !attends, "attention");
+        KvFormat.Choice kv = config.kv().format();
+        boolean bytes = kv == KvFormat.Choice.FP8 || kv == KvFormat.Choice.INT8;
+        refuseUseless("kv-cache-dtype", kv.name().toLowerCase(Locale.ROOT), bytes && !attends, "attention");
         refuseUseless("kv-pages", config.kv().pages(), config.kv().pages() > 0 && !attends, "attention");
     }
 

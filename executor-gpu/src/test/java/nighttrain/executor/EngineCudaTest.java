@@ -71,7 +71,10 @@ class EngineCudaTest {
         "qwen3,1,FP8",
         "gpt2,1,FP8",
         "mistral-sliding-window,2,FP8",
-        "parallel-track,2,FP8"
+        "parallel-track,2,FP8",
+        "llama-gqa,1,INT8",
+        "qwen3,1,INT8",
+        "mistral-sliding-window,2,INT8"
     })
     void greedyTextIsLikely(String name, int ranks, KvFormat.Choice kv) throws Exception {
         assumeThat(CudaDevices.count()).isGreaterThanOrEqualTo(ranks);

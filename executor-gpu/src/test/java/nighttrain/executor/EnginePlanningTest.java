@@ -267,11 +267,13 @@ class EnginePlanningTest {
         ModelSpec recurrent = shape("gla-1.3b");
         EngineConfig half = EngineConfig.defaults().with(StateFormat.BF16);
         EngineConfig fp8 = EngineConfig.defaults().with(new KvConfig(16, 0, true, KvFormat.Choice.FP8));
+        EngineConfig int8 = EngineConfig.defaults().with(new KvConfig(16, 0, true, KvFormat.Choice.INT8));
         EngineConfig pages = EngineConfig.defaults().with(new KvConfig(16, 64, true));
         assertUseless(half, DENSE_8B, "--state-dtype: bf16 (it is for recurrent layers, of which there are none;");
         assertUseless(fp8, recurrent, "--kv-cache-dtype: fp8 (it is for attention layers, of which there are none;");
+        assertUseless(int8, recurrent, "--kv-cache-dtype: int8 (it is for attention layers, of which there are none;");
         assertUseless(pages, recurrent, "--kv-pages: 64 (it is for attention layers, of which there are none;");
-        for (EngineConfig asked : List.of(half, fp8, pages)) {
+        for (EngineConfig asked : List.of(half, fp8, int8, pages)) {
             Engines.checkUses(asked, List.of(DENSE_8B, recurrent));
             Engines.checkUses(asked, List.of(shape("granite-4.0-h-micro")));
         }

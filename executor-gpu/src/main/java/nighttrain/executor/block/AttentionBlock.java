@@ -115,7 +115,7 @@ record AttentionBlock(Attention spec, Placement placement, AttentionShape shape,
     /** {@code kept}: elements of keys and values that are read or written. */
     private Operation cached(double flops, double elements, double kept) {
         double scales = kept / spec.headDim();
-        return kvFormat == KvFormat.FP8
+        return kvFormat.isBytes()
                 ? new Operation(flops, elements, 0, 0, kept + scales)
                 : new Operation(flops, elements + kept, 0);
     }
@@ -153,7 +153,7 @@ record AttentionBlock(Attention spec, Placement placement, AttentionShape shape,
      * head have in common changes all scores of a query alike, and so no weight of a softmax without sinks: pages need not hold it.
      */
     private boolean hasKeyOffset() {
-        return kvFormat == KvFormat.FP8
+        return kvFormat.isBytes()
                 && spec.projections().key().bias().isPresent()
                 && spec.headNorms().isEmpty()
                 && spec.sinks().isEmpty();

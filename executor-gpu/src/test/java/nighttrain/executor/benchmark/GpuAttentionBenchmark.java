@@ -52,15 +52,14 @@ class GpuAttentionBenchmark {
         StepLimits limits = new StepLimits(Math.max(8, batch), MOST_TOKENS, 0, MOST_TOKENS);
         try (Device device = CudaDevices.ranks(List.of(0), limits, CacheLayout.ofPages(PAGE_TOKENS, pages))
                 .get(0)) {
-            KvPages bf16 = filled(device, KvFormat.PLAIN);
-            KvPages fp8 = filled(device, KvFormat.FP8);
-            for (int context : contexts) {
-                decode(device, bf16, KvFormat.PLAIN, context);
-                decode(device, fp8, KvFormat.FP8, context);
-            }
-            for (int sequences : new int[] {1, 8}) {
-                prefill(device, bf16, KvFormat.PLAIN, sequences);
-                prefill(device, fp8, KvFormat.FP8, sequences);
+            for (KvFormat format : KvFormat.values()) {
+                KvPages kv = filled(device, format);
+                for (int context : contexts) {
+                    decode(device, kv, format, context);
+                }
+                for (int sequences : new int[] {1, 8}) {
+                    prefill(device, kv, format, sequences);
+                }
             }
         }
     }
@@ -116,12 +115,7 @@ class GpuAttentionBenchmark {
 
     private static void print(String what, KvFormat format, double seconds, double bound) {
         System.out.printf(
-                Locale.ROOT,
-                "%s, %s: %.1f us, %.2f of its ceiling%n",
-                what,
-                format == KvFormat.FP8 ? "fp8" : "bf16",
-                seconds * 1e6,
-                bound / seconds);
+                Locale.ROOT, "%s, %s: %.1f us, %.2f of its ceiling%n", what, format, seconds * 1e6, bound / seconds);
     }
 
     private double seconds(Device device, KvPages kv, Batch step) {

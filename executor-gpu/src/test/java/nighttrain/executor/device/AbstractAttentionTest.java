@@ -5,6 +5,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import nighttrain.executor.device.AttentionCase.Heads;
 import nighttrain.executor.device.AttentionCase.Part;
+import nighttrain.io.spec.KvFormat;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -67,7 +68,7 @@ public abstract class AbstractAttentionTest extends OneDevice {
             .map(Heads::withSinks)
             .toList();
 
-    private static final List<Heads> FP8 = Stream.of(
+    private static final List<Heads> IN_BYTES = Stream.of(
                     new Heads(1, 4, 4, 8, 8, false, 0),
                     new Heads(2, 2, 1, 16, 16, true, 0),
                     new Heads(2, 8, 2, 64, 64, true, 100),
@@ -78,7 +79,7 @@ public abstract class AbstractAttentionTest extends OneDevice {
                     new Heads(1, 2, 2, 128, 0, false, 1),
                     new Heads(1, 24, 1, 128, 0, false, 0),
                     new Heads(1, 2, 1, 256, 256, false, 50))
-            .map(Heads::withFp8)
+            .flatMap(heads -> Stream.of(heads.on(KvFormat.FP8), heads.on(KvFormat.INT8)))
             .toList();
 
     static Stream<Arguments> headsAndSteps() {
@@ -91,12 +92,12 @@ public abstract class AbstractAttentionTest extends OneDevice {
         new AttentionCase(this, heads, steps.parts).check();
     }
 
-    static Stream<Heads> headsOfBothPages() {
-        return Stream.of(HEADS, FP8).flatMap(List::stream);
+    static Stream<Heads> headsOfAllPages() {
+        return Stream.of(HEADS, IN_BYTES).flatMap(List::stream);
     }
 
     @ParameterizedTest
-    @MethodSource("headsOfBothPages")
+    @MethodSource("headsOfAllPages")
     void copiesHoldTheSame(Heads heads) {
         new AttentionCase(this, heads, COPIES).check();
     }
@@ -111,14 +112,14 @@ public abstract class AbstractAttentionTest extends OneDevice {
         new AttentionCase(this, heads, steps.parts).check();
     }
 
-    static Stream<Arguments> fp8AndSteps() {
-        return FP8.stream().flatMap(heads -> Stream.of(Steps.values()).map(steps -> Arguments.of(heads, steps)));
+    static Stream<Arguments> bytesAndSteps() {
+        return IN_BYTES.stream().flatMap(heads -> Stream.of(Steps.values()).map(steps -> Arguments.of(heads, steps)));
     }
 
     /** The reference rounds keys and values, too, so what differs is the rounding of queries, weights and outputs alone. */
     @ParameterizedTest
-    @MethodSource("fp8AndSteps")
-    void readsPagesOfEightBits(Heads heads, Steps steps) {
+    @MethodSource("bytesAndSteps")
+    void readsPagesOfBytes(Heads heads, Steps steps) {
         new AttentionCase(this, heads, steps.parts).check();
     }
 }

@@ -46,8 +46,8 @@ final class AttentionCase {
             return new Heads(tracks, heads, kvHeads, dim, rotated, norms, window, scaled, true, format);
         }
 
-        Heads withFp8() {
-            return new Heads(tracks, heads, kvHeads, dim, rotated, norms, window, scaled, sinks, KvFormat.FP8);
+        Heads on(KvFormat pages) {
+            return new Heads(tracks, heads, kvHeads, dim, rotated, norms, window, scaled, sinks, pages);
         }
 
         AttentionShape shape() {
@@ -129,7 +129,7 @@ final class AttentionCase {
         Optional<float[]> sinksOf =
                 heads.sinks() ? Optional.of(on.noise.normal(heads.tracks() * heads.heads(), 0, 3)) : Optional.empty();
         sinks = sinksOf.map(values -> on.device.constant("sinks", heads.tracks(), 1, heads.heads(), values));
-        boolean offset = heads.format() == KvFormat.FP8 && !heads.norms() && !heads.sinks();
+        boolean offset = heads.format().isBytes() && !heads.norms() && !heads.sinks();
         float[] offsets = on.noise.normal(heads.tracks() * shape.kvCols(), 0, offset ? 2 : 0);
         keyOffset = offset
                 ? Optional.of(on.device.constant("key offset", heads.tracks(), 1, shape.kvCols(), offsets))
@@ -175,7 +175,7 @@ final class AttentionCase {
     /** Queries, keys and values; in 8 bits of sizes that differ from token to token. */
     private float[] input(int position) {
         float[] input = on.noise.normal(shape.qkvCols());
-        if (heads.format() == KvFormat.FP8) {
+        if (heads.format().isBytes()) {
             for (int i = shape.queryCols(); i < input.length; i++) {
                 boolean isKey = i < shape.queryCols() + shape.kvCols();
                 input[i] *= Math.scalb(1f, isKey ? -(position % 5) : position % 9 - 4);
@@ -262,7 +262,7 @@ final class AttentionCase {
 
     /** Of two codes of 8 bits a key just between them may become either in fp32. */
     private Closeness closeness() {
-        return heads.format() == KvFormat.FP8
+        return heads.format().isBytes()
                 ? new Closeness(Math.max(on.backend.tolerance(), 1e-3), on.noise.seed)
                 : on.closeness;
     }

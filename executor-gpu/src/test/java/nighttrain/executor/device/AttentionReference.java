@@ -84,16 +84,17 @@ record AttentionReference(
         return out;
     }
 
-    /** A key or a value as pages keep it: e4m3 has 3 bits after the first, down to 2^-9, and the largest number is 448 at most. */
+    /** A key or a value as pages keep it: e4m3 has 3 bits after the first, down to 2^-9, and numbers are 448, or integers 127, at most. */
     private double[] kept(double[] row) {
         if (format == KvFormat.PLAIN) {
             return row;
         }
         double most = Arrays.stream(row).map(Math::abs).max().orElse(0);
-        double scale = most == 0 ? 1 : Math.pow(2, Math.ceil(Math.log(most / 448) / Math.log(2)));
+        boolean integers = format == KvFormat.INT8;
+        double scale = most == 0 ? 1 : Math.pow(2, Math.ceil(Math.log(most / (integers ? 127 : 448)) / Math.log(2)));
         return Arrays.stream(row)
                 .map(x -> {
-                    double step = Math.scalb(1.0, Math.max(Math.getExponent(x / scale), -6) - 3);
+                    double step = integers ? 1 : Math.scalb(1.0, Math.max(Math.getExponent(x / scale), -6) - 3);
                     return Math.rint(x / scale / step) * step * scale;
                 })
                 .toArray();

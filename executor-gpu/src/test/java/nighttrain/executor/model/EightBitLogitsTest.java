@@ -53,23 +53,32 @@ class EightBitLogitsTest {
 
     /**
      * Keys after rotary positions, and values, in 8 bits move the logits of these random models as far as they do in PyTorch 2.15, with the
-     * same rounding (to {@code float8_e4m3fn} times a power of two) before transformers' {@code eager_attention_forward}.
+     * same rounding (to {@code float8_e4m3fn}, or to integers, times a power of two) before transformers' {@code eager_attention_forward}.
      */
     @ParameterizedTest
-    @CsvSource({"llama-gqa,0.16021", "qwen3,0.08923", "mistral-sliding-window,0.11436", "gpt-oss,0.22231"})
-    void keysAndValuesAsPyTorch(String name, double expected) {
+    @CsvSource({
+        "FP8,llama-gqa,0.16021",
+        "FP8,qwen3,0.08923",
+        "FP8,mistral-sliding-window,0.11436",
+        "FP8,gpt-oss,0.22231",
+        "INT8,llama-gqa,0.03524",
+        "INT8,qwen3,0.02325",
+        "INT8,mistral-sliding-window,0.02893",
+        "INT8,gpt-oss,0.05759"
+    })
+    void keysAndValuesAsPyTorch(KvFormat.Choice format, String name, double expected) {
         try (Checkpoint exact = Checkpoints.open(Goldens.checkpoint(name))) {
-            Checkpoint fp8 = exact.with(exact.spec().with(KvFormat.Choice.FP8));
+            Checkpoint rounded = exact.with(exact.spec().with(format));
             int[] ids = Goldens.of(name).get(PROMPT).ids();
-            double error = error(Goldens.of(name).get(PROMPT).logits(), DecoderHarness.logits(fp8, 1, ids));
+            double error = error(Goldens.of(name).get(PROMPT).logits(), DecoderHarness.logits(rounded, 1, ids));
             assertThat(error).isCloseTo(expected, within(1e-4));
         }
     }
 
     /** Biases of keys that hardly turn, large as Qwen 2.5 has them, cost the rest of the keys none of their 8 bits. */
     @ParameterizedTest
-    @ValueSource(ints = {1, 2})
-    void largeBiasesOfKeys(int ranks) {
+    @CsvSource({"FP8,1", "FP8,2", "INT8,1", "INT8,2"})
+    void largeBiasesOfKeys(KvFormat.Choice format, int ranks) {
         int[] ids = Goldens.of("qwen2").get(PROMPT).ids();
         try (Checkpoint sound = Checkpoints.open(Goldens.checkpoint("qwen2"))) {
             Checkpoint biased = sound;
@@ -80,8 +89,8 @@ class EightBitLogitsTest {
                 }
             }
             float[] exact = DecoderHarness.logits(biased, ranks, ids);
-            Checkpoint fp8 = biased.with(biased.spec().with(KvFormat.Choice.FP8));
-            assertThat(error(new float[][] {exact}, DecoderHarness.logits(fp8, ranks, ids)))
+            Checkpoint rounded = biased.with(biased.spec().with(format));
+            assertThat(error(new float[][] {exact}, DecoderHarness.logits(rounded, ranks, ids)))
                     .isLessThan(0.15);
         }
     }

@@ -3,6 +3,7 @@ package nighttrain.executor.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
+import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
 import nighttrain.executor.Goldens;
@@ -65,8 +66,13 @@ class GpuLogitsTest {
     @MethodSource("nighttrain.executor.model.GoldenLogitsTest#checkpointsAndRanks")
     void everyFamilyWithPagesInEightBits(String name, int ranks) {
         try (Checkpoint exact = Checkpoints.open(Goldens.checkpoint(name))) {
-            Checkpoint fp8 = exact.with(exact.spec().with(KvFormat.Choice.FP8));
-            check(new Bfloat16Checkpoint(fp8), ranks, Goldens.of(name).get(2).ids());
+            for (KvFormat.Choice format : List.of(KvFormat.Choice.FP8, KvFormat.Choice.INT8)) {
+                Checkpoint rounded = exact.with(exact.spec().with(format));
+                check(
+                        new Bfloat16Checkpoint(rounded),
+                        ranks,
+                        Goldens.of(name).get(2).ids());
+            }
         }
     }
 

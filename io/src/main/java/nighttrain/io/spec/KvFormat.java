@@ -5,7 +5,14 @@ public enum KvFormat {
     /** Those that the device computes in: bf16 on GPUs, fp32 on CPUs. */
     PLAIN,
     /** e4m3, a key or a value of one head and token with a scale of its own: a power of two, in a byte. */
-    FP8;
+    FP8,
+    /** Integers of -127 to 127, with such a scale as {@link #FP8} has: nearer to the numbers of most rows, in the same memory. */
+    INT8;
+
+    /** Whether a number is a byte, and a row has a scale. */
+    public boolean isBytes() {
+        return this != PLAIN;
+    }
 
     /**
      * Bytes of one head's key or value of one token. CPUs keep the rounded numbers as fp32.
@@ -13,7 +20,7 @@ public enum KvFormat {
      * @param elementBytes of a number that the device computes in
      */
     public int headBytes(int headDim, int elementBytes) {
-        return this == FP8 && elementBytes != Float.BYTES ? headDim + 1 : headDim * elementBytes;
+        return isBytes() && elementBytes != Float.BYTES ? headDim + 1 : headDim * elementBytes;
     }
 
     /** What is asked of keys and values. */
@@ -22,6 +29,7 @@ public enum KvFormat {
         AUTO,
         /** {@link #PLAIN}. */
         BF16,
-        FP8
+        FP8,
+        INT8
     }
 }

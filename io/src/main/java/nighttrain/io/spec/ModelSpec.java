@@ -165,12 +165,12 @@ public record ModelSpec(
 
     /** What an engine keeps keys and values in. */
     public KvFormat kvFormat() {
-        boolean fp8 = switch (kept.keysAndValues) {
-            case BF16 -> false;
-            case FP8 -> true;
-            case AUTO -> quantization.filter(Quantization::keysAndValues).isPresent();
+        return switch (kept.keysAndValues) {
+            case BF16 -> KvFormat.PLAIN;
+            case FP8 -> KvFormat.FP8;
+            case INT8 -> KvFormat.INT8;
+            case AUTO -> quantization.filter(Quantization::keysAndValues).isPresent() ? KvFormat.FP8 : KvFormat.PLAIN;
         };
-        return fp8 ? KvFormat.FP8 : KvFormat.PLAIN;
     }
 
     /** What an engine keeps the weights of a layer's matrix in, which is made of {@code parts}. */

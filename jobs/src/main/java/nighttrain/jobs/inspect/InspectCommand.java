@@ -105,10 +105,10 @@ public final class InspectCommand implements Command {
                 line(
                         out,
                         "KV cache",
-                        "%,d bytes per token in bf16, %,d with --kv-cache-dtype fp8%s",
+                        "%,d bytes per token in bf16, %,d with --kv-cache-dtype int8%s",
                         footprint.kvElementsPerToken() * Bfloat16.BYTES,
-                        ModelFootprint.kvBytesPerRank(config.with(KvFormat.Choice.FP8), 1),
-                        config.with(KvFormat.Choice.AUTO).kvFormat() == KvFormat.FP8 ? ", for which it asks" : "");
+                        ModelFootprint.kvBytesPerRank(config.with(KvFormat.Choice.INT8), 1),
+                        config.with(KvFormat.Choice.AUTO).kvFormat() == KvFormat.FP8 ? ", asks for fp8" : "");
             }
             if (footprint.stateBytesPerSequence() > 0) {
                 line(

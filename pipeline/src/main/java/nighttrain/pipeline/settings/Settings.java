@@ -84,8 +84,8 @@ public final class Settings {
             "kvCacheDtype",
             choice(KvFormat.Choice.class),
             ASKED.kv().format(),
-            "auto|bf16|fp8",
-            "keys and values: fp8 keeps them in 8 bits, twice as many in the same memory; auto as the checkpoint asks",
+            "auto|bf16|fp8|int8",
+            "keys and values: int8 and the coarser fp8 are half as large as bf16; auto as the checkpoint asks",
             SettingGroup.MODEL,
             BY_OTHER_VALUE);
 

@@ -71,11 +71,9 @@ final class CpuKvPages implements KvPages {
     /** Stores one token's key and value of every head, rounded in place; {@code key} and {@code value} are indices into {@code data}. */
     void store(int track, int page, int slot, float[] data, int key, int value) {
         allocate(track, page);
-        if (format == KvFormat.FP8) {
-            for (int head = 0; head < kvHeads; head++) {
-                E4m3.round(data, key + head * headDim, headDim);
-                E4m3.round(data, value + head * headDim, headDim);
-            }
+        for (int head = 0; head < kvHeads; head++) {
+            round(data, key + head * headDim);
+            round(data, value + head * headDim);
         }
         float[] pageKeys = keys[track][page];
         for (int i = 0; i < kvHeads * headDim; i++) {
@@ -84,6 +82,15 @@ final class CpuKvPages implements KvPages {
         for (int head = 0; head < kvHeads; head++) {
             System.arraycopy(
                     data, value + head * headDim, values[track][page], valueHead(head) + slot * headDim, headDim);
+        }
+    }
+
+    /** A key or a value of one head, as pages hold it. */
+    private void round(float[] data, int at) {
+        switch (format) {
+            case PLAIN -> {}
+            case FP8 -> E4m3.round(data, at, headDim);
+            case INT8 -> Int8.round(data, at, headDim);
         }
     }
 

@@ -94,7 +94,7 @@ final class CudaAttention {
     }
 
     /** What the attention kernels are specialised for. */
-    static Map<String, Integer> defines(AttentionShape shape, int pageTokens, boolean sinks, boolean fp8) {
+    static Map<String, Integer> defines(AttentionShape shape, int pageTokens, boolean sinks, KvFormat pages) {
         return Map.of(
                 "HEAD_DIM",
                 shape.headDim(),
@@ -104,8 +104,17 @@ final class CudaAttention {
                 group(shape),
                 "SINKS",
                 sinks ? 1 : 0,
-                "KV_FP8",
-                fp8 ? 1 : 0);
+                "KV_CODES",
+                codes(pages));
+    }
+
+    /** What the kernels call the numbers of pages. */
+    static int codes(KvFormat pages) {
+        return switch (pages) {
+            case PLAIN -> 0;
+            case FP8 -> 1;
+            case INT8 -> 2;
+        };
     }
 
     private static int group(AttentionShape shape) {
@@ -144,8 +153,8 @@ final class CudaAttention {
         int padded = CudaKvPages.paddedDim(shape.headDim());
         reserve(splits == 1 ? 0 : (long) splits * columns * count * rows * (padded + 2), (long) columns * count);
         boolean fewBlocks = (long) splits * columns * count <= FEW_BLOCKS * multiprocessors;
-        DecodeBlock block = DecodeBlock.of(padded, group(shape), pages.isFp8(), fewBlocks);
-        Map<String, Integer> defines = defines(shape, pageTokens, sinks.isPresent(), pages.isFp8());
+        DecodeBlock block = DecodeBlock.of(padded, group(shape), pages.format().isBytes(), fewBlocks);
+        Map<String, Integer> defines = defines(shape, pageTokens, sinks.isPresent(), pages.format());
         for (int warps : DecodeBlock.warps(padded)) { // all, so that no later step waits for the compiler
             modules.get("attention_decode", DecodeBlock.source(defines, warps));
         }
@@ -175,11 +184,12 @@ final class CudaAttention {
 
     private void prefill(
             CudaTensor out, CudaTensor qkv, CudaKvPages pages, AttentionShape shape, Optional<CudaTensor> sinks) {
-        PrefillBlock block = PrefillBlock.of(hopper, shape, group(shape), pages.isFp8());
+        PrefillBlock block =
+                PrefillBlock.of(hopper, shape, group(shape), pages.format().isBytes());
         PrefillWork work = prefillWork.computeIfAbsent(new Cut(block.rows(), group(shape)), this::work);
         modules.get(
                         "attention_prefill",
-                        new KernelSource(block.file(), defines(shape, pageTokens, sinks.isPresent(), pages.isFp8())))
+                        new KernelSource(block.file(), defines(shape, pageTokens, sinks.isPresent(), pages.format())))
                 .withSharedBytes(block.sharedBytes())
                 .launch(
                         streams.main(),
@@ -201,10 +211,10 @@ final class CudaAttention {
         private static final int FEW_BLOCKS_WARPS = 4;
         private static final int WARP_BYTES = 12 * 1024;
 
-        static DecodeBlock of(int paddedDim, int group, boolean fp8, boolean fewBlocks) {
+        static DecodeBlock of(int paddedDim, int group, boolean bytes, boolean fewBlocks) {
             boolean wide = isWide(paddedDim);
             int warps = fewBlocks && !wide ? FEW_BLOCKS_WARPS : MANY_BLOCKS_WARPS;
-            int stageBytes = fp8 ? 32 * paddedDim + 128 : 64 * paddedDim; // 16 tokens of keys and of values
+            int stageBytes = bytes ? 32 * paddedDim + 128 : 64 * paddedDim; // 16 tokens of keys and of values
             int stages = stageBytes > WARP_BYTES ? 2 : Math.max(3, Math.min(8, WARP_BYTES / stageBytes));
             int queryBytes = wide ? (group > 8 ? 32 : 16) * paddedDim : 0;
             return new DecodeBlock(warps, warps * stages * stageBytes + queryBytes);
@@ -232,31 +242,31 @@ final class CudaAttention {
         /** Bytes of 16 numbers in 8 bits beside the scales of four tokens. */
         private static final int STAGED_CHUNK = 20;
 
-        static PrefillBlock of(boolean hopper, AttentionShape shape, int group, boolean fp8) {
+        static PrefillBlock of(boolean hopper, AttentionShape shape, int group, boolean bytes) {
             boolean aligned = shape.headDim() == 64 || shape.headDim() == 128;
             return hopper && aligned && group <= LARGEST_HOPPER_GROUP
-                    ? hopper(shape.headDim(), fp8)
-                    : portable(shape.headDim(), fp8);
+                    ? hopper(shape.headDim(), bytes)
+                    : portable(shape.headDim(), bytes);
         }
 
-        private static PrefillBlock hopper(int headDim, boolean fp8) {
-            int rows = headDim == 64 && !fp8 ? 192 : 128;
+        private static PrefillBlock hopper(int headDim, boolean bytes) {
+            int rows = headDim == 64 && !bytes ? 192 : 128;
             int tileBytes = headDim * CudaTensor.BF16;
-            int staged = fp8 ? 4 * 128 * (headDim + 1) : 0;
+            int staged = bytes ? 4 * 128 * (headDim + 1) : 0;
             return new PrefillBlock(
                     "attention_prefill_sm90.cu",
                     rows,
-                    (fp8 ? 256 : 128) + 2 * rows,
+                    (bytes ? 256 : 128) + 2 * rows,
                     (4 * 128 + rows) * tileBytes + staged + 1024);
         }
 
-        private static PrefillBlock portable(int headDim, boolean fp8) {
+        private static PrefillBlock portable(int headDim, boolean bytes) {
             int padded = CudaKvPages.paddedDim(headDim);
             boolean wide = padded > 128;
             int rows = 128;
             int tileTokens = wide ? 32 : 64;
             int rowThreads = padded > 128 ? 16 : padded > 64 ? 8 : 4;
-            int staged = fp8 ? tileTokens * rowThreads * STAGED_CHUNK : 0;
+            int staged = bytes ? tileTokens * rowThreads * STAGED_CHUNK : 0;
             return new PrefillBlock(
                     "attention_prefill.cu",
                     rows,
@@ -334,13 +344,14 @@ final class CudaAttention {
     }
 
     /**
-     * Keys and values in bf16 or in 8 bits, each {@code [page][track * kvHeads + head][pageTokens][paddedDim]}.
+     * Keys and values in bf16 or bytes, each {@code [page][track * kvHeads + head][pageTokens][paddedDim]}.
      *
-     * @param scales of those in 8 bits a byte each, {@code [page][track * kvHeads + head][pageTokens / 16][keys, values][16]}; 0 for bf16
+     * @param scales of bytes a byte each, {@code [page][track * kvHeads + head][pageTokens / 16][keys, values][16]}; 0 for bf16
      * @param group the group of layers, which selects the page table of a sequence
      * @param keyHeads key heads of all tracks
      */
-    public record CudaKvPages(long keys, long values, long scales, int group, int keyHeads, int pageTokens)
+    public record CudaKvPages(
+            long keys, long values, long scales, KvFormat format, int group, int keyHeads, int pageTokens)
             implements KvPages {
         public static CudaKvPages allocated(
                 DeviceMemory memory,
@@ -351,20 +362,18 @@ final class CudaAttention {
                 int pageTokens,
                 int headDim,
                 KvFormat format) {
-            boolean fp8 = format == KvFormat.FP8;
             long rows = (long) pages * keyHeads * pageTokens;
-            long bytes = rows * paddedDim(headDim) * (fp8 ? 1 : CudaTensor.BF16);
+            long bytes = rows * paddedDim(headDim) * (format.isBytes() ? 1 : CudaTensor.BF16);
             return new CudaKvPages(
                     memory.allocate(role + ", keys", bytes).address(),
                     memory.allocate(role + ", values", bytes).address(),
-                    fp8 ? memory.allocate(role + ", scales", 2 * rows).address() : 0,
+                    format.isBytes()
+                            ? memory.allocate(role + ", scales", 2 * rows).address()
+                            : 0,
+                    format,
                     group,
                     keyHeads,
                     pageTokens);
-        }
-
-        boolean isFp8() {
-            return scales != 0;
         }
 
         /** Rows are padded with zeros to whole tiles of the tensor cores. */

@@ -169,8 +169,8 @@ final class CudaOps implements Ops {
                         pageTokens,
                         "HEAD_NORMS",
                         norms.isPresent() ? 1 : 0,
-                        "KV_FP8",
-                        kv.isFp8() ? 1 : 0));
+                        "KV_CODES",
+                        CudaAttention.codes(kv.format())));
         int heads = shape.heads() + 2 * shape.kvHeads();
         int warps = Math.min(MOST_ROPE_WARPS, heads);
         int tokens = x.rows() + inputs.batch().copies().size();

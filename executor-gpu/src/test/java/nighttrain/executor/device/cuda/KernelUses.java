@@ -29,6 +29,7 @@ import nighttrain.executor.device.cuda.recurrent.SelectiveScan;
 import nighttrain.io.spec.Attention;
 import nighttrain.io.spec.GatedDeltaNet;
 import nighttrain.io.spec.GatedLinearAttention;
+import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.LayerSpec;
 import nighttrain.io.spec.LayerSpec.Mixer;
 import nighttrain.io.spec.Mamba2;
@@ -156,14 +157,14 @@ final class KernelUses {
     private static Stream<KernelSource> mixer(Mixer mixer, boolean hopper) {
         if (mixer instanceof Attention attention) {
             return Stream.of(
-                            Stream.of(rotation(attention, false), rotation(attention, true)),
+                            Stream.of(KvFormat.values()).map(pages -> rotation(attention, pages)),
                             columns(attention),
                             attention(
                                     attention.headDim(),
                                     attention.heads() / attention.kvHeads(),
                                     hopper,
                                     attention.sinks().isPresent(),
-                                    false),
+                                    KvFormat.PLAIN),
                             attention.projections().gate().map(gate -> gates(gate.outputs(), gate.outputs())).stream())
                     .flatMap(sources -> sources);
         }
@@ -216,7 +217,7 @@ final class KernelUses {
         return CudaNorms.source(cols, norm == Norm.Kind.LAYER, false);
     }
 
-    private static KernelSource rotation(Attention attention, boolean fp8) {
+    private static KernelSource rotation(Attention attention, KvFormat pages) {
         return new KernelSource(
                 "rope_and_write_kv.cu",
                 Map.of(
@@ -228,14 +229,14 @@ final class KernelUses {
                         PAGE_TOKENS,
                         "HEAD_NORMS",
                         attention.headNorms().isPresent() && !attention.normsAllHeads() ? 1 : 0,
-                        "KV_FP8",
-                        fp8 ? 1 : 0));
+                        "KV_CODES",
+                        CudaAttention.codes(pages)));
     }
 
-    static Stream<KernelSource> attention(int headDim, int group, boolean hopper, boolean sinks, boolean fp8) {
+    static Stream<KernelSource> attention(int headDim, int group, boolean hopper, boolean sinks, KvFormat pages) {
         AttentionShape shape = new AttentionShape(group, 1, headDim, 0);
-        Map<String, Integer> defines = CudaAttention.defines(shape, PAGE_TOKENS, sinks, fp8);
-        String prefill = PrefillBlock.of(hopper, shape, group, fp8).file();
+        Map<String, Integer> defines = CudaAttention.defines(shape, PAGE_TOKENS, sinks, pages);
+        String prefill = PrefillBlock.of(hopper, shape, group, pages.isBytes()).file();
         return Stream.concat(
                 DecodeBlock.warps(CudaKvPages.paddedDim(headDim)).stream()
                         .map(warps -> DecodeBlock.source(defines, warps)),

@@ -25,6 +25,7 @@ import nighttrain.executor.device.cuda.kernel.KernelSource;
 import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Checkpoint;
 import nighttrain.io.checkpoint.Checkpoints;
+import nighttrain.io.spec.KvFormat;
 import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.Parameter.Norm;
 import org.junit.jupiter.api.Test;
@@ -162,14 +163,16 @@ class KernelsCompileTest {
     /** Phi-2's heads, the largest heads and groups, gpt-oss's sinks, and a width that no vector divides. */
     private static Stream<KernelSource> limits(boolean hopper) {
         return Stream.of(
-                        KernelUses.attention(80, 1, hopper, false, false),
-                        KernelUses.attention(256, 32, hopper, false, false),
-                        KernelUses.attention(64, 8, hopper, true, false),
-                        KernelUses.attention(64, 8, false, true, false),
-                        KernelUses.attention(128, 4, hopper, false, true),
-                        KernelUses.attention(64, 8, hopper, true, true),
-                        KernelUses.attention(80, 1, hopper, false, true),
-                        KernelUses.attention(256, 32, hopper, false, true),
+                        KernelUses.attention(80, 1, hopper, false, KvFormat.PLAIN),
+                        KernelUses.attention(256, 32, hopper, false, KvFormat.PLAIN),
+                        KernelUses.attention(64, 8, hopper, true, KvFormat.PLAIN),
+                        KernelUses.attention(64, 8, false, true, KvFormat.PLAIN),
+                        KernelUses.attention(128, 4, hopper, false, KvFormat.FP8),
+                        KernelUses.attention(64, 8, hopper, true, KvFormat.FP8),
+                        KernelUses.attention(128, 4, hopper, false, KvFormat.INT8),
+                        KernelUses.attention(80, 1, hopper, true, KvFormat.INT8),
+                        KernelUses.attention(80, 1, hopper, false, KvFormat.FP8),
+                        KernelUses.attention(256, 32, hopper, false, KvFormat.FP8),
                         Stream.of(KernelUses.norm(61, Norm.Kind.RMS)))
                 .flatMap(sources -> sources);
     }

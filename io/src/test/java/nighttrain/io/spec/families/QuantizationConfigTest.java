@@ -59,6 +59,7 @@ class QuantizationConfigTest {
         ModelSpec silent = model(plain).read();
         assertThat(silent.with(KvFormat.Choice.AUTO).kvFormat()).isEqualTo(KvFormat.PLAIN);
         assertThat(silent.with(KvFormat.Choice.FP8).kvFormat()).isEqualTo(KvFormat.FP8);
+        assertThat(asking.with(KvFormat.Choice.INT8).kvFormat()).isEqualTo(KvFormat.INT8);
     }
 
     @Test

@@ -21,6 +21,7 @@ public record KernelSource(String file, Map<String, Integer> defines) {
             "launch.cuh",
             "bf16.cuh",
             "fp8.cuh",
+            "kv_codes.cuh",
             "rows.cuh",
             "quantize.cuh",
             "norm.cuh",
