@@ -16,6 +16,8 @@ constexpr int PADDED_DIM = (HEAD_DIM + 15) / 16 * 16;
 constexpr int WIDTH = HEAD_DIM % 2 == 0 && ROTARY_HALF % 2 == 0 ? 2 : 1; // elements that a lane moves at a time
 constexpr int PER_LANE = (HEAD_DIM + 32 * WIDTH - 1) / (32 * WIDTH);
 
+constexpr int MIXED = HEAD_DIM & -HEAD_DIM; // the largest power of two that divides HEAD_DIM
+
 #define NOT_A_NUMBER __int_as_float(0x7fffffff)
 
 struct __align__(2 * WIDTH) Few {
@@ -51,6 +53,29 @@ struct RopeAndWriteKv {
     int tokens;
     int cols;
 };
+
+// Every MIXED dimensions times a Hadamard matrix over sqrt(MIXED) (arXiv 2404.00456), of a warp that holds a head as the kernel below
+// does. Products of queries and keys stay; of keys with a few large numbers, which would leave others few codes, come keys without.
+__device__ __forceinline__ void mix(FewFloats (&at)[PER_LANE], int lane) {
+#pragma unroll
+    for (int half = 1; half < MIXED; half *= 2) {
+        FewFloats other[PER_LANE];
+#pragma unroll
+        for (int k = 0; k < PER_LANE; k++)
+            for (int w = 0; w < WIDTH; w++) {
+                if (half < WIDTH) other[k].at[w] = at[k].at[w ^ half];
+                else if (half < 32 * WIDTH) other[k].at[w] = __shfl_xor_sync(~0u, at[k].at[w], half / WIDTH);
+                else other[k].at[w] = at[k ^ half / (32 * WIDTH)].at[w];
+            }
+#pragma unroll
+        for (int k = 0; k < PER_LANE; k++)
+            for (int w = 0; w < WIDTH; w++)
+                at[k].at[w] = other[k].at[w] + (((k * 32 + lane) * WIDTH + w) & half ? -at[k].at[w] : at[k].at[w]);
+    }
+#pragma unroll
+    for (int k = 0; k < PER_LANE; k++)
+        for (int w = 0; w < WIDTH; w++) at[k].at[w] *= rsqrtf(MIXED);
+}
 
 // A row of a page, from a warp that holds it as the kernel below does.
 __device__ __forceinline__ void write_codes(
@@ -145,19 +170,8 @@ extern "C" __global__ void rope_and_write_kv(const RopeAndWriteKv a) {
                 }
             }
             __syncwarp();
-            if (is_query && a.query_scales) {
-                float query_scale = a.query_scales[a.positions[token]];
-#pragma unroll
-                for (int k = 0; k < PER_LANE; k++) {
-                    for (int w = 0; w < WIDTH; w++) at[k].at[w] *= query_scale;
-                }
-            }
-        }
-        bf16* to = x;
-        if (!is_query) {
-            int group = head - a.heads - (is_value ? a.kv_heads : 0);
-            if (!is_value && a.key_offset) {
-                const float* offset = a.key_offset + (track * a.kv_heads + group) * HEAD_DIM;
+            if (!is_query && a.key_offset) {
+                const float* offset = a.key_offset + (track * a.kv_heads + head - a.heads) * HEAD_DIM;
 #pragma unroll
                 for (int k = 0; k < PER_LANE; k++) {
                     int i = (k * 32 + lane) * WIDTH;
@@ -165,6 +179,18 @@ extern "C" __global__ void rope_and_write_kv(const RopeAndWriteKv a) {
                     for (int w = 0; w < WIDTH; w++) at[k].at[w] -= offset[i + w];
                 }
             }
+            if (is_query && a.query_scales) {
+                float query_scale = a.query_scales[a.positions[token]];
+#pragma unroll
+                for (int k = 0; k < PER_LANE; k++) {
+                    for (int w = 0; w < WIDTH; w++) at[k].at[w] *= query_scale;
+                }
+            }
+            if (INTEGERS) mix(at, lane);
+        }
+        bf16* to = x;
+        if (!is_query) {
+            int group = head - a.heads - (is_value ? a.kv_heads : 0);
             if (!is_finite(row + (a.heads + a.kv_heads + group) * HEAD_DIM, lane)) {
 #pragma unroll
                 for (int k = 0; k < PER_LANE; k++) {

@@ -43,7 +43,8 @@ public interface Ops {
     /**
      * Prepares queries and stores keys and values: optional RMSNorm per head, rotary embedding by each token's position
      * (arXiv 2104.09864) of the dimensions that {@code rotation} covers, queries times their scale where it has one, keys and values
-     * into their pages, in whose format they are rounded.
+     * into their pages, in whose format they are rounded. For pages of integers queries and keys are multiplied with a Hadamard matrix
+     * before, which changes no product of two.
      *
      * @param qkv {@code [tracks, tokens, qkvCols]}; its query columns are replaced, its key and value columns are consumed; more columns may
      *     follow

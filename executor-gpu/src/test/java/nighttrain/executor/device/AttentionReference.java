@@ -37,9 +37,9 @@ record AttentionReference(
         for (int head = 0; head < shape.heads(); head++) {
             double[] query = prepared(position, head * shape.headDim(), queryNorm);
             for (int i = 0; i < query.length; i++) {
-                queries[head * shape.headDim() + i] =
-                        query[i] * queryScale.map(scales -> scales[position]).orElse(1f);
+                query[i] *= queryScale.map(scales -> scales[position]).orElse(1f);
             }
+            System.arraycopy(mixed(query), 0, queries, head * shape.headDim(), query.length);
         }
         return queries;
     }
@@ -75,13 +75,25 @@ record AttentionReference(
                 for (int i = 0; i < key.length; i++) {
                     key[i] -= keyOffset[kvHead * shape.headDim() + i];
                 }
-                keys[position] = kept(key);
+                keys[position] = kept(mixed(key));
             }
             for (int position = from; position < inputs.length; position++) {
                 attend(out[position - from], kvHead, keys, position);
             }
         }
         return out;
+    }
+
+    /** Of pages of integers: times a Hadamard matrix of the largest power of two, over its root. */
+    private double[] mixed(double[] x) {
+        int size = format == KvFormat.INT8 ? Integer.lowestOneBit(x.length) : 1;
+        double[] mixed = new double[x.length];
+        for (int i = 0; i < x.length; i++) {
+            for (int j = i / size * size; j < i / size * size + size; j++) {
+                mixed[i] += x[j] * (Integer.bitCount(i & j & size - 1) % 2 == 0 ? 1 : -1) / Math.sqrt(size);
+            }
+        }
+        return mixed;
     }
 
     /** A key or a value as pages keep it: e4m3 has 3 bits after the first, down to 2^-9, and numbers are 448, or integers 127, at most. */

@@ -6,7 +6,7 @@ public enum KvFormat {
     PLAIN,
     /** e4m3, a key or a value of one head and token with a scale of its own: a power of two, in a byte. */
     FP8,
-    /** Integers of -127 to 127, with such a scale as {@link #FP8} has: nearer to the numbers of most rows, in the same memory. */
+    /** Integers of -127 to 127, with such a scale as {@link #FP8} has, of keys times a Hadamard matrix: nearer to what they were, in the same memory. */
     INT8;
 
     /** Whether a number is a byte, and a row has a scale. */

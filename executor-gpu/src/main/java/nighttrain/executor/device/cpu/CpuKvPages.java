@@ -41,6 +41,10 @@ final class CpuKvPages implements KvPages {
         return group;
     }
 
+    KvFormat format() {
+        return format;
+    }
+
     int pageTokens() {
         return pageTokens;
     }

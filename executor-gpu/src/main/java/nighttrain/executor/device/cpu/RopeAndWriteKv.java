@@ -7,6 +7,7 @@ import nighttrain.executor.device.Ops.Norm;
 import nighttrain.executor.device.Ops.Rotation;
 import nighttrain.executor.device.Tensor;
 import nighttrain.executor.step.Batch;
+import nighttrain.io.spec.KvFormat;
 
 /** Queries and keys normed and rotated in place (RoPE, arXiv 2104.09864), keys and values copied into their pages. */
 record RopeAndWriteKv(ThreadTeam team) {
@@ -71,6 +72,9 @@ record RopeAndWriteKv(ThreadTeam team) {
                 for (int i = 0; i < shape.kvCols(); i++) {
                     qkv.data()[keys + i] -= offset.data()[offset.row(track, 0) + i];
                 }
+            }
+            for (int head = 0; kv.format() == KvFormat.INT8 && head < shape.heads() + shape.kvHeads(); head++) {
+                Hadamard.multiply(qkv.data(), qkv.row(track, row) + head * shape.headDim(), shape.headDim());
             }
             store(qkv, kv, track, row, batch.pageTables()[sequence], shape, batch);
         }
