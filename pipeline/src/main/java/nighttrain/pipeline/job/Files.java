@@ -10,11 +10,11 @@ import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
-/** Small text files on a Hadoop file system. */
+/** Reads and writes small text files on a Hadoop file system. */
 public final class Files {
     private Files() {}
 
-    /** Something that may fail as files do. */
+    /** An action that may throw an {@link IOException}. */
     public interface Action<T> {
         T run() throws IOException;
     }
@@ -27,14 +27,14 @@ public final class Files {
         }
     }
 
-    /** The whole text. */
+    /** Returns the whole text of a file. */
     public static String read(FileSystem fs, Path file) throws IOException {
         try (FSDataInputStream in = fs.open(file)) {
             return new String(in.readAllBytes(), StandardCharsets.UTF_8);
         }
     }
 
-    /** Whole or not at all; without a checksum beside it. */
+    /** Writes a file whole or not at all, without a checksum file beside it. */
     public static void write(FileSystem fs, Path file, String text) throws IOException {
         Path whole = new Path(file.getParent(), "_" + file.getName() + ".new");
         try (FSDataOutputStream out = fs.create(whole, true)) {
@@ -47,7 +47,7 @@ public final class Files {
         dropChecksum(fs, file);
     }
 
-    /** As {@link #dropChecksums}, of one file. */
+    /** As {@link #dropChecksums}, for one file. */
     static void dropChecksum(FileSystem fs, Path file) throws IOException {
         if (fs instanceof ChecksumFileSystem checked) {
             checked.getRawFileSystem().delete(checked.getChecksumFile(file), false);
@@ -55,7 +55,7 @@ public final class Files {
     }
 
     /**
-     * Deletes the checksums that Hadoop keeps of local files beside them, of all files in a folder: other readers take {@code .crc} for
+     * Deletes the checksum files that Hadoop keeps beside local files, for all files in a folder: other readers take {@code .crc} files for
      * data.
      */
     static void dropChecksums(FileSystem fs, Path folder) throws IOException {

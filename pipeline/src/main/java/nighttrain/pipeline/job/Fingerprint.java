@@ -18,10 +18,10 @@ import java.util.Objects;
 import java.util.Set;
 
 /**
- * Everything that determines a job's results, by name: two runs may share finished rows only if it is equal. How fast they
- * are computed (batch sizes, ranks, threads) is not part of it.
+ * The named facts that determine a job's results. Two runs may share finished rows only if their fingerprints are equal. Settings of speed
+ * (batch sizes, ranks, threads) are not part of it.
  *
- * @param facts name to value, in the order in which people read them
+ * @param facts values by name, in the order in which people read them
  */
 public record Fingerprint(Map<String, String> facts) {
     private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
@@ -31,12 +31,12 @@ public record Fingerprint(Map<String, String> facts) {
         facts = java.util.Collections.unmodifiableMap(new LinkedHashMap<>(facts));
     }
 
-    /** A short name for all of it. */
+    /** Returns a short digest of all facts. */
     public String digest() {
         return sha256(toJson().getBytes(StandardCharsets.UTF_8)).substring(0, 16);
     }
 
-    /** What changed from {@code earlier} to this: {@code maxTokens 256 -> 64}; empty where nothing did. */
+    /** Returns the changes from {@code earlier} to this, such as {@code maxTokens 256 -> 64}; empty where nothing changed. */
     public List<String> changesSince(Fingerprint earlier) {
         Set<String> names = new LinkedHashSet<>((Collection<String>) facts.keySet());
         names.addAll(earlier.facts.keySet());
@@ -75,7 +75,7 @@ public record Fingerprint(Map<String, String> facts) {
         return line.length() <= SHOWN_CHARS ? line : line.substring(0, SHOWN_CHARS) + "...";
     }
 
-    /** The SHA-256 of some bytes, in hexadecimal. */
+    /** Returns the SHA-256 of bytes in hexadecimal. */
     public static String sha256(byte[] bytes) {
         try {
             return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));

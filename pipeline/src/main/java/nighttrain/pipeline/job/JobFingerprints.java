@@ -9,17 +9,17 @@ import nighttrain.pipeline.settings.Setting.OutputEffect;
 import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
 
-/** Fingerprints of generation jobs. */
+/** Makes the fingerprints of generation jobs. */
 public final class JobFingerprints {
     private JobFingerprints() {}
 
     /**
-     * That of a job.
+     * Returns the fingerprint of a job.
      *
      * @param model the model's own fingerprint
-     * @param input names the input's content
+     * @param input identity of the input's content
      * @param prompts where prompts come from
-     * @param contextTokens longest prompt plus output
+     * @param contextTokens limit of prompt plus output
      */
     public static Fingerprint of(
             GenerateOptions options, String model, String input, String prompts, int contextTokens) {
@@ -29,14 +29,17 @@ public final class JobFingerprints {
         facts.put("prompt", prompts);
         facts.put("max-model-len", String.valueOf(contextTokens));
         facts.putAll(facts(options.settings()));
-        // Only where given, so that a job of an earlier version goes on.
+        // These facts are present only where given, so that a job of an earlier version can be resumed.
         options.prompts().chat().template().ifPresent(text -> facts.put("chat-template", text));
         options.constraint().ifPresent(constraint -> facts.put("constraint", constraint.hash()));
         facts.putAll(options.input().kind().facts());
         return new Fingerprint(facts);
     }
 
-    /** A job that was begun when some of today's settings were none: they had no effect then, as their defaults have now. */
+    /**
+     * Returns the fingerprint of an earlier version's job, completed by the defaults of settings that did not exist then: defaults have no
+     * effect.
+     */
     public static Fingerprint completed(Fingerprint earlier) {
         Map<String, String> facts = new LinkedHashMap<>(earlier.facts());
         facts(SettingValues.none()).forEach(facts::putIfAbsent);

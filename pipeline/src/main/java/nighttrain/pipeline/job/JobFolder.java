@@ -15,8 +15,8 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
 /**
- * Where everything of a job lies: the output directory with what users read, and in it {@code _nighttrain} with what makes a
- * job resumable (Spark reads no directory that begins with an underscore).
+ * The paths of a job: the output directory with the files that users read, and in it {@code _nighttrain} with the files that make a job
+ * resumable (Spark does not read directories that begin with an underscore).
  *
  * @param fs the file system of the output
  * @param output the output directory, qualified
@@ -30,7 +30,7 @@ public record JobFolder(FileSystem fs, Path output) {
     private static final Set<String> OURS =
             Set.of("results", "metrics", "responses", "review", "review-csv", "summary.json", "report.html", INNER);
 
-    /** The folder of a job that writes to {@code output}; touches nothing. */
+    /** Returns the folder of a job that writes to {@code output}; creates and changes nothing. */
     public static JobFolder of(String output, Configuration hadoop) {
         Path path = new Path(output);
         return Files.unchecked(() -> {
@@ -49,7 +49,7 @@ public record JobFolder(FileSystem fs, Path output) {
         return new Path(output, "responses");
     }
 
-    /** A table for people to look at, by the name of its folder. */
+    /** Folder of a table for people to review, by its name. */
     public Path forPeople(String name) {
         return new Path(output, name);
     }
@@ -59,17 +59,17 @@ public record JobFolder(FileSystem fs, Path output) {
         return new Path(output, "metrics");
     }
 
-    /** Written last: where it is, the job is complete. */
+    /** Summary of the job, written last: where it exists, the job is complete. */
     public Path summary() {
         return new Path(output, "summary.json");
     }
 
-    /** The summary, drawn. */
+    /** Report that shows the summary as charts. */
     public Path report() {
         return new Path(output, "report.html");
     }
 
-    /** Finished rows that are not results yet. */
+    /** Journal of the finished rows before they become results. */
     public Journal journal() {
         return new Journal(fs, inner("journal"));
     }
@@ -79,22 +79,22 @@ public record JobFolder(FileSystem fs, Path output) {
         return inner("rounds");
     }
 
-    /** What identifies the job. */
+    /** File with the job's fingerprint. */
     public Path jobFile() {
         return inner("job.json");
     }
 
-    /** What a run says it works on the job with. */
+    /** File by which a run claims the job. */
     Path claim(String runId) {
         return inner(CLAIM_PREFIX + runId + CLAIM_SUFFIX);
     }
 
-    /** What runs say they work on the job, by {@link #claim}. */
+    /** Lists the files of runs that claim the job, as {@link #claim} names them. */
     List<FileStatus> claims() throws IOException {
         return List.of(fs.listStatus(new Path(output, INNER), path -> isClaim(path.getName())));
     }
 
-    /** The run that wrote a claim. */
+    /** Returns the id of the run that wrote a claim. */
     static String claimant(Path claim) {
         String name = claim.getName();
         return name.substring(CLAIM_PREFIX.length(), name.length() - CLAIM_SUFFIX.length());
@@ -104,37 +104,40 @@ public record JobFolder(FileSystem fs, Path output) {
         return name.startsWith(CLAIM_PREFIX) && name.endsWith(CLAIM_SUFFIX);
     }
 
-    /** Whether there are any: an unfinished job has them, and one that ended with too many failed rows. */
+    /** Whether there is a journal: an unfinished job has one, and so has a job that ended with too many failed rows. */
     public boolean hasJournal() {
         return Files.unchecked(() -> fs.exists(journal().dir()));
     }
 
-    /** Which runs' failed rows are to be tried again. */
+    /** File with the ids of the runs whose failed rows are to be tried again. */
     public Path forgottenErrors() {
         return inner("forgotten-errors");
     }
 
-    /** Input as Parquet, where it was not. */
+    /** The input as Parquet files, where it has another form. */
     public Path staged() {
         return inner("staged");
     }
 
-    /** Which outputs are copies of others, once that was found. */
+    /** List of the outputs that are copies of others, once they are searched for. */
     public Path duplicates() {
         return inner("duplicates");
     }
 
-    /** Whether it was. */
+    /** Whether the list of copies exists. */
     public boolean hasDuplicates() {
         return Files.unchecked(() -> fs.exists(duplicates()));
     }
 
-    /** A place for files that take their final name when they are whole. */
+    /** Place for files that get their final name when they are whole. */
     public Path scratch(String runId, String what) {
         return new Path(inner(SCRATCH_PREFIX + runId), what);
     }
 
-    /** What the job's commit to a table is called: however often it is tried, until the job is done; {@code otherwise} at first. */
+    /**
+     * Returns the name of the job's commit to a table, which stays the same over all tries until the job is done. The first call sets it to
+     * {@code otherwise}.
+     */
     public String commitName(String otherwise) {
         Path file = inner(COMMIT);
         return Files.unchecked(() -> {
@@ -155,13 +158,13 @@ public record JobFolder(FileSystem fs, Path output) {
         return Files.unchecked(() -> fs.exists(summary()) && fs.exists(results()));
     }
 
-    /** The fingerprint of the job that wrote here, if one did. */
+    /** Returns the fingerprint of the job that wrote here, if any. */
     public Optional<Fingerprint> fingerprint() {
         return Files.unchecked(() ->
                 fs.exists(jobFile()) ? Optional.of(Fingerprint.fromJson(Files.read(fs, jobFile()))) : Optional.empty());
     }
 
-    /** Puts a job's name on the folder. One that is there stays: a kill must not leave results without their name. */
+    /** Writes the fingerprint. An equal one that is there is not rewritten: a kill must not leave results without their fingerprint. */
     public void write(Fingerprint fingerprint) {
         if (fingerprint().equals(Optional.of(fingerprint))) {
             return;
@@ -181,9 +184,9 @@ public record JobFolder(FileSystem fs, Path output) {
     }
 
     /**
-     * Refuses an output that something else than Night Train wrote.
+     * Refuses an output directory with files that Night Train did not write.
      *
-     * @throws UserError naming some of what is there
+     * @throws UserError an error that names one of these files
      */
     public void refuseForeign() {
         List<String> foreign = new ArrayList<>();
@@ -201,7 +204,7 @@ public record JobFolder(FileSystem fs, Path output) {
         }
     }
 
-    /** Deletes what Night Train wrote, other files stay; the lock stays until it is released. */
+    /** Deletes all files that Night Train wrote; other files stay, and so does the lock until it is released. */
     public void clear() {
         // The summary goes first: an interrupted deletion must not look like a complete job.
         Files.unchecked(() -> {
@@ -218,8 +221,8 @@ public record JobFolder(FileSystem fs, Path output) {
     }
 
     /**
-     * Deletes what only an unfinished job needs, and the checksum that Hadoop keeps of a local summary; {@code reopens}: the job may be taken up
-     * again, so its journal and what belongs to it stay.
+     * Deletes files that only an unfinished job needs, and the checksum file that Hadoop keeps beside a local summary. {@code reopens}: the
+     * job may be resumed, so its journal and the files that belong to it stay.
      */
     public void tidy(boolean reopens) {
         Files.unchecked(() -> {
@@ -229,7 +232,7 @@ public record JobFolder(FileSystem fs, Path output) {
         });
     }
 
-    /** Makes a finished job an unfinished one, which will commit anew. What users read of it stays until it is finished again. */
+    /** Turns a finished job into an unfinished one, which will commit anew. The files that users read stay until it is finished again. */
     public void reopen() {
         Files.unchecked(() -> {
             fs.delete(inner(COMMIT), false);
@@ -237,7 +240,7 @@ public record JobFolder(FileSystem fs, Path output) {
         });
     }
 
-    /** All that {@code chosen} names but the job's name and the claims: those are their runs' own. */
+    /** Deletes the files that {@code chosen} selects, except the fingerprint and the claims, which belong to their runs. */
     private void clearInner(Predicate<String> chosen) throws IOException {
         Path inner = new Path(output, INNER);
         if (!fs.exists(inner)) {
@@ -267,7 +270,7 @@ public record JobFolder(FileSystem fs, Path output) {
         return new Path(new Path(output, INNER), name);
     }
 
-    /** Puts {@code from} in the place of whatever is at {@code to}. */
+    /** Moves {@code from} to {@code to} and replaces what is there. */
     public void replace(Path from, Path to) {
         Files.unchecked(() -> {
             fs.delete(to, true);

@@ -30,12 +30,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps two runs off one output, on any file system that lists what was written: every run writes a claim of its own, then
- * looks who else has one. Whoever finds an elder's gives way; whoever finds a younger's waits for that to give way, and gives
- * way itself where that does not, being settled. So no file need be created by one alone, which S3 cannot promise. A run that
- * was killed leaves its claim behind, which is then recognised as dead: on the same machine by its process, elsewhere by a
- * heartbeat that stopped. Should two runs meet all the same, nothing is lost: their journal files have different names and
- * results are written from all of them, each row once.
+ * Keeps two runs off one output, on any file system that lists written files. Every run writes a claim of its own, then reads the other
+ * runs' claims. The oldest claim wins: a run that finds an older claim backs off. A run that finds a newer claim waits for the newer run to
+ * back off, and backs off itself if that one does not, since it then holds the lock. So no file must be created exclusively, which S3
+ * cannot guarantee. A killed run leaves its claim behind, which is recognised as dead: on the same machine by its process, elsewhere by a
+ * heartbeat that stopped. If two runs overlap all the same, nothing is lost: their journal files have different names, and results are
+ * written from all of them, each row once.
  */
 public final class JobLock implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(JobLock.class);
@@ -59,8 +59,8 @@ public final class JobLock implements AutoCloseable {
     /**
      * Takes the lock of a job.
      *
-     * @param run its name; they sort by age, as those of {@link RunId} do
-     * @throws UserError where a living run has it
+     * @param run name of the run; names sort by age, as those of {@link RunId} do
+     * @throws UserError if a live run holds it
      */
     public static JobLock take(JobFolder folder, String run) {
         Claim mine = Claim.mine(run);
@@ -80,12 +80,12 @@ public final class JobLock implements AutoCloseable {
         });
     }
 
-    /** The run that holds it. */
+    /** Returns the run that holds the lock. */
     public String run() {
         return mine.run();
     }
 
-    /** Lets others have it. */
+    /** Releases the lock. */
     @Override
     public void close() {
         heart.close();
@@ -96,7 +96,7 @@ public final class JobLock implements AutoCloseable {
         }
     }
 
-    /** Nothing of the job was written before, so a folder that cannot be written to is the user's to correct. */
+    /** Writes the claim, the first file of a run; a folder that cannot be written to is thus a user error. */
     private static void writeFirst(Claim mine, JobFolder folder, Path file) {
         try {
             mine.write(folder.fs(), file);
@@ -109,7 +109,7 @@ public final class JobLock implements AutoCloseable {
         }
     }
 
-    /** Written again, since not every store lets a file's time be set. */
+    /** Writes the claim again to renew its time, since not every store can set the time of a file. */
     private void beat() {
         try {
             mine.write(folder.fs(), file);
@@ -118,7 +118,7 @@ public final class JobLock implements AutoCloseable {
         }
     }
 
-    /** The run that we give way to, if there is one. */
+    /** Returns the claim of the run that this run backs off from, if any. */
     private static Optional<Claim> settledOther(JobFolder folder, Path mine) throws IOException {
         long lookUntil = System.nanoTime() + GIVING_WAY.toNanos();
         while (true) {
@@ -136,13 +136,13 @@ public final class JobLock implements AutoCloseable {
     }
 
     /**
-     * The claims of runs that live; those of dead ones are deleted.
+     * Returns the claims of other live runs, and deletes those of dead runs.
      *
-     * @param late whether a claim that is still torn counts as that of a run that was killed while it wrote
+     * @param late whether a claim that is still incomplete counts as that of a run killed while it wrote
      */
     private static List<Claim> livingOthers(JobFolder folder, Path mine, boolean late) throws IOException {
         List<Claim> living = new ArrayList<>();
-        // Both times are the file system's: clocks of machines differ.
+        // Both times come from the file system, since clocks of machines differ.
         long nowMs = folder.fs().getFileStatus(mine).getModificationTime();
         for (FileStatus other : folder.claims()) {
             if (other.getPath().getName().equals(mine.getName())) {
@@ -183,23 +183,23 @@ public final class JobLock implements AutoCloseable {
     }
 
     /**
-     * What a run says of itself while it works on a job.
+     * The claim of a run on a job that it works on.
      *
-     * @param run its name
-     * @param host where it runs
-     * @param pid its process there
-     * @param processStartMs when that began, since process ids come again
+     * @param run name of the run
+     * @param host host that it runs on
+     * @param pid id of its process there
+     * @param processStartMs start of the process, in ms since 1970: process ids are reused
      */
     record Claim(String run, String host, long pid, long processStartMs) {
         private static final ObjectMapper JSON = new ObjectMapper();
 
-        /** This process's. */
+        /** Returns the claim of this process. */
         static Claim mine(String run) {
             ProcessHandle process = ProcessHandle.current();
             return new Claim(run, hostName(), process.pid(), startMs(process));
         }
 
-        /** The claim in a file; one that is just being written says nothing but its run. */
+        /** Reads the claim in a file; of a claim that is just being written only the run is known. */
         static Claim read(FileSystem fs, Path file) throws IOException {
             try {
                 return JSON.readValue(Files.read(fs, file), Claim.class);
@@ -214,7 +214,7 @@ public final class JobLock implements AutoCloseable {
             }
         }
 
-        /** Whether the file held no whole claim: its run is writing it, or was killed while it did. */
+        /** Whether the file held an incomplete claim: its run is writing it, or was killed meanwhile. */
         boolean isTorn() {
             return pid == 0;
         }
@@ -223,7 +223,7 @@ public final class JobLock implements AutoCloseable {
             return host.equals(hostName());
         }
 
-        /** Whether the process runs, which only its own host can tell. */
+        /** Whether the process runs; only its own host can tell. */
         boolean isRunning() {
             return ProcessHandle.of(pid)
                     .filter(ProcessHandle::isAlive)
@@ -244,7 +244,7 @@ public final class JobLock implements AutoCloseable {
         }
     }
 
-    /** Names of runs: each is new, and they sort by time. */
+    /** Makes and finds names of runs, which are unique and sort by time. */
     public static final class RunId {
         private static final DateTimeFormatter TIME =
                 DateTimeFormatter.ofPattern("yyyyMMdd'T'HHmmssSSS").withZone(ZoneOffset.UTC);
@@ -253,12 +253,12 @@ public final class JobLock implements AutoCloseable {
 
         private RunId() {}
 
-        /** One that nobody had before: {@code 20261122T081500123-9f3a01}. */
+        /** Returns a new name, such as {@code 20261122T081500123-9f3a01}. */
         public static String next() {
             return TIME.format(Instant.now()) + "-" + String.format("%06x", RANDOM.nextInt(1 << 24));
         }
 
-        /** The one in the name of a file that its run wrote; all of the name where none is in it. */
+        /** Returns the run name within the name of a file that the run wrote; the whole file name if it contains none. */
         public static String in(String fileName) {
             Matcher id = ID.matcher(fileName);
             return id.find() ? id.group() : fileName;

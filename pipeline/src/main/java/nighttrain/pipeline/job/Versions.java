@@ -8,18 +8,18 @@ import java.util.Properties;
 import java.util.TreeMap;
 import org.apache.spark.SparkContext;
 
-/** What computed a job's results. */
+/** The versions of the software that computes a job's results. */
 public final class Versions {
     private Versions() {}
 
-    /** By name: {@code night-train}, {@code spark}, {@code java}. */
+    /** Returns the versions by name: {@code night-train}, {@code spark}, {@code java}. */
     public static Map<String, String> of(SparkContext spark) {
         Map<String, String> versions = withoutSpark();
         versions.put("spark", spark.version());
         return versions;
     }
 
-    /** By name: {@code night-train}, {@code java}. */
+    /** Returns the versions by name: {@code night-train}, {@code java}. */
     public static Map<String, String> withoutSpark() {
         Map<String, String> versions = new TreeMap<>();
         versions.put("night-train", built("version"));
@@ -27,7 +27,9 @@ public final class Versions {
         return versions;
     }
 
-    /** What the build knew: {@code version} of Night Train, {@code spark} and {@code scala} that it was compiled for. */
+    /**
+     * Returns a version that the build recorded: {@code version} of Night Train, {@code spark} or {@code scala} that it is compiled for.
+     */
     public static String built(String name) {
         try (InputStream in = Versions.class.getResourceAsStream("/nighttrain/pipeline/version.properties")) {
             Properties properties = new Properties();
