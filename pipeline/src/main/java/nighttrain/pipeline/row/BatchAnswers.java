@@ -11,18 +11,18 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * Results as the lines of an OpenAI batch's output: a response to every request, or why there is none. Its client reads them.
+ * Writes results as the lines of an OpenAI batch output, which OpenAI's client reads: for every request a response or an error.
  *
  * @param model name of the model where a request names none
- * @param createdS seconds since 1970
- * @param schema of merged rows, whose kept struct begins with the request
+ * @param createdS time of creation, in seconds since 1970
+ * @param schema schema of merged rows, whose kept struct begins with the request
  */
 record BatchAnswers(String model, long createdS, StructType schema) implements MapFunction<Row, String> {
     private static final long serialVersionUID = 1L;
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int OK = 200;
     private static final int BAD_REQUEST = 400;
-    /** Where a logarithm is not finite, which JSON cannot say. */
+    /** Stands for a log-probability that is not finite, which JSON cannot express. */
     private static final double UNLIKELY = -9999;
 
     @Override
@@ -77,7 +77,7 @@ record BatchAnswers(String model, long createdS, StructType schema) implements M
         return body;
     }
 
-    /** {@code top} likeliest tokens at each position, of the journal's, which may have more. */
+    /** Returns log-probabilities with the {@code top} most likely tokens at each position; the journal may have more. */
     private static JsonNode logprobs(String journal, int top, boolean chat) throws JsonProcessingException {
         if (top < 0) {
             return JSON.nullNode();
@@ -103,7 +103,7 @@ record BatchAnswers(String model, long createdS, StructType schema) implements M
         String text = token.path("token").asText();
         node.put("token", text).put("logprob", logprob(token));
         if (text.indexOf('\uFFFD') >= 0) {
-            // A part of a character, whose bytes its text does not have.
+            // The token is a part of a character: its text does not hold its bytes.
             return node.putNull("bytes");
         }
         ArrayNode bytes = node.putArray("bytes");
@@ -127,13 +127,13 @@ record BatchAnswers(String model, long createdS, StructType schema) implements M
             for (int i = 0; i < Math.min(top, position.path("top").size()); i++) {
                 putIfAbsent(best, position.path("top").get(i));
             }
-            // The chosen token is among them, whether it is likely or not.
+            // OpenAI lists the chosen token too, whether it is likely or not.
             putIfAbsent(best, position);
         }
         return logprobs;
     }
 
-    /** Two tokens may have one text: the likelier stays. */
+    /** Adds a token unless its text is there: of two tokens with one text the more likely stays. */
     private static void putIfAbsent(ObjectNode best, JsonNode token) {
         if (!best.has(token.path("token").asText())) {
             best.put(token.path("token").asText(), logprob(token));

@@ -8,19 +8,19 @@ import java.util.Optional;
 import java.util.function.Predicate;
 
 /**
- * What becomes of each parameter of OpenAI's chat completions and completions, and of the few that other servers add:
+ * Decides how each parameter of OpenAI's chat completions and completions, and the few that other servers add, is treated:
  *
  * <ul>
  *   <li>obeyed: {@link BatchRequest} reads it;
- *   <li>without effect on the answer: accepted, whatever its value;
- *   <li>neutral: accepted with the values that ask for what happens anyway, refused by name with others;
+ *   <li>without effect on the answer: accepted with any value;
+ *   <li>neutral: accepted with values that request the default behaviour, refused by name with others;
  *   <li>all others would change the answer and are refused by name.
  * </ul>
  *
  * <p>A parameter that is null counts as absent.
  */
 final class BatchParameters {
-    /** Accepts a value, or not. */
+    /** Which values of a parameter are accepted; {@code only} names the one accepted value for errors, where there is one. */
     private record Rule(Predicate<JsonNode> accepts, Optional<String> only) {}
 
     private static final List<String> OBEYED = List.of(
@@ -42,7 +42,7 @@ final class BatchParameters {
             List.of("messages", "top_logprobs", "reasoning_effort", "chat_template_kwargs");
     private static final List<String> OBEYED_COMPLETION = List.of("prompt");
 
-    /** Names, labels, places to store and how to serve: nothing of this reaches the model. */
+    /** Parameters about names, labels, storage and serving, which do not reach the model. */
     private static final List<String> WITHOUT_EFFECT = List.of(
             "user",
             "metadata",
@@ -52,7 +52,7 @@ final class BatchParameters {
             "prompt_cache_options",
             "prompt_cache_retention",
             "safety_identifier",
-            // Matters beside tools and in a stream, which are refused themselves; a predicted output only saves time.
+            // The first two matter only with tools and streams, which are refused; a predicted output only saves time.
             "parallel_tool_calls",
             "stream_options",
             "prediction");
@@ -74,7 +74,7 @@ final class BatchParameters {
             rules.put("logit_bias", neutral(BatchParameters::isEmpty));
             rules.put("tools", neutral(BatchParameters::isEmpty));
             rules.put("functions", neutral(BatchParameters::isEmpty));
-            // Without tools, which are refused, neither can lead to a call.
+            // Tools are refused, so neither value can lead to a call.
             rules.put("tool_choice", neutral(value -> isText(value, "none", "auto")));
             rules.put("function_call", neutral(value -> isText(value, "none", "auto")));
             rules.put("response_format", only("type text, json_object or json_schema", BatchParameters::isKnownFormat));
@@ -87,7 +87,7 @@ final class BatchParameters {
 
     private BatchParameters() {}
 
-    /** The first parameter of a body that would have to be obeyed and cannot be. */
+    /** Returns the first parameter of a body that would change the answer and is not supported. */
     static Optional<Refused> firstRefused(JsonNode body, boolean chat) {
         Map<String, Rule> rules = chat ? CHAT : COMPLETION;
         for (Map.Entry<String, JsonNode> parameter : body.properties()) {
@@ -135,7 +135,7 @@ final class BatchParameters {
         return value.isTextual() && List.of(texts).contains(value.textValue());
     }
 
-    /** Text, or what {@link BatchRequest} makes a constraint of. */
+    /** Whether the format is text or one that {@link BatchRequest} turns into a constraint. */
     private static boolean isKnownFormat(JsonNode value) {
         return (value.size() == 1 && isText(value.path("type"), "text", "json_object"))
                 || (isText(value.path("type"), "json_schema")

@@ -20,12 +20,12 @@ import nighttrain.io.constraint.Constraint;
 import nighttrain.pipeline.row.RowRequest.Decoding;
 import nighttrain.pipeline.row.RowRequest.Prompt;
 
-/** One line of an OpenAI batch file: a chat completion or a completion, with sampling of its own where it says so. */
+/** Parses a line of an OpenAI batch file: a chat completion or a completion. Its own sampling parameters override the job's. */
 final class BatchRequest {
     private static final JsonMapper JSON = JsonMapper.builder()
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
             .build();
-    /** In the place of a line whose bytes are not UTF-8; no line of JSON is this. */
+    /** Replaces a line whose bytes are not UTF-8; no line of JSON equals it. */
     static final String NO_TEXT = "\0not UTF-8";
 
     static final String CHAT = "/v1/chat/completions";
@@ -33,7 +33,7 @@ final class BatchRequest {
     private static final int SHOWN_CHARS = 80;
     private static final double MOST_EXACT = 1L << 53;
 
-    /** What {@link SamplingParams} says of a value, in the words of the command line. */
+    /** Matches errors of {@link SamplingParams}, which name values as the command line does. */
     private static final Pattern OF_AN_OPTION = Pattern.compile("bad value of --([a-z-]+)");
 
     private BatchRequest() {}
@@ -41,9 +41,9 @@ final class BatchRequest {
     /**
      * Reads a line.
      *
-     * @param line of the file, or {@link #NO_TEXT}
-     * @param number of the line in its file, from 1; blank lines do not count
-     * @param job what the line leaves out
+     * @param line line of the file, or {@link #NO_TEXT}
+     * @param number number of the line in its file, from 1; blank lines do not count
+     * @param job the job's decoding, for parameters that the line does not set
      */
     static RowRequest parse(String line, long number, Decoding job) throws RowFault {
         try {
@@ -58,7 +58,9 @@ final class BatchRequest {
         }
     }
 
-    /** How many likeliest tokens a body asks for beside each of its answer's: -1, where it asks for no log-probabilities. */
+    /**
+     * Returns how many of the most likely tokens a body requests at each position of the answer; -1 if it requests no log-probabilities.
+     */
     static int logprobs(JsonNode body, boolean chat) throws RowFault {
         return new Line(chat, body).logprobs();
     }
@@ -75,7 +77,7 @@ final class BatchRequest {
         return value.length() <= SHOWN_CHARS ? value : value.substring(0, SHOWN_CHARS) + "...";
     }
 
-    /** A line whose frame is right. */
+    /** A line with a valid custom_id, method and url, and an object as body. */
     private record Line(boolean chat, JsonNode body) {
         static Line of(String line) throws RowFault {
             if (line.equals(NO_TEXT)) {
@@ -132,7 +134,7 @@ final class BatchRequest {
                     prompt, new Decoding(sampling, stop, seed(job.seed()), constraint, job.logprobsBefore()));
         }
 
-        /** The line's own, else that of the job. */
+        /** Returns the line's own constraint, or else the job's. */
         private Constraint constraint(Constraint shared) {
             JsonNode format = body.path("response_format");
             String after = shared == null ? "" : shared.after();
@@ -166,7 +168,7 @@ final class BatchRequest {
                             function.set("arguments", arguments);
                         }
                     } catch (JsonProcessingException text) {
-                        // A model wrote it, and not always JSON; the template gets it as it is.
+                        // A model wrote the arguments, which may be invalid JSON; the template gets the text unchanged.
                     }
                 }
             }
@@ -231,7 +233,7 @@ final class BatchRequest {
                     bool("ignore_eos", shared.ignoreEos()));
         }
 
-        /** A chat asks by a switch and a number, a completion by the number alone. */
+        /** Returns the requested number as above. A chat sets a switch and a number, a completion only the number. */
         int logprobs() throws RowFault {
             if (!chat) {
                 return isFalse(body.path("logprobs")) ? -1 : integer("logprobs", 0, SamplingParams.MAX_LOGPROBS, -1);

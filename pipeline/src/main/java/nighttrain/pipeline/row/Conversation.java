@@ -12,7 +12,7 @@ import java.util.Set;
 import nighttrain.io.template.ChatTemplate.ChatMessage;
 
 /**
- * Conversations as JSON: {@code [{"role": "user", "content": "..."}]}, or ShareGPT's {@code [{"from": "human", "value": "..."}]}.
+ * Parses conversations in JSON: {@code [{"role": "user", "content": "..."}]}, or ShareGPT's {@code [{"from": "human", "value": "..."}]}.
  *
  * <ul>
  *   <li>A message keeps all its fields for the template; one that is null counts as absent.
@@ -31,7 +31,7 @@ public final class Conversation {
     private static final String FROM = "from";
     private static final String VALUE = "value";
 
-    /** Names that ShareGPT data sets give to speakers; of others no template knows the role. */
+    /** Roles by ShareGPT's names of speakers; templates know no role for other speakers. */
     private static final Map<String, String> SHARE_GPT_ROLES = Map.of(
             "system", "system",
             "human", "user",
@@ -39,12 +39,12 @@ public final class Conversation {
             "gpt", "assistant",
             "assistant", "assistant");
 
-    /** Fields that stand for what a message lacks in text. */
+    /** Fields that allow a message without text. */
     private static final Set<String> CALLS = Set.of("tool_calls", "function_call");
 
     private Conversation() {}
 
-    /** A table's column. */
+    /** Parses a value of a table's column. */
     public static List<ChatMessage> parse(String json) throws RowFault {
         try {
             return of(JSON.readTree(json));
@@ -53,7 +53,7 @@ public final class Conversation {
         }
     }
 
-    /** The {@code messages} of a request. */
+    /** Parses the {@code messages} of a request. */
     static List<ChatMessage> of(JsonNode turns) throws RowFault {
         if (!turns.isArray()) {
             throw bad(turns.toString());

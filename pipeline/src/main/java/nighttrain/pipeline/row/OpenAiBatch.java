@@ -25,8 +25,8 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * OpenAI batch files: a row for every line, whatever is in it, so that a bad one is an error of its row. Blank lines ask for
- * nothing and are no rows.
+ * The kind of rows in OpenAI batch files. Every line becomes a row, whatever it contains, so that a bad line is an error of its row. Blank
+ * lines are no rows.
  */
 public record OpenAiBatch() implements RowKind {
     public static final String FORMAT = "openai-batch";
@@ -38,11 +38,14 @@ public record OpenAiBatch() implements RowKind {
     private static final String BYTE_ORDER_MARK = "\uFEFF";
     private static final String ANY_BUT_BLANKS = "[^\\s" + BYTE_ORDER_MARK + "]";
 
-    /** {@code request}: the line or {@link BatchRequest#NO_TEXT}; {@code custom_id, url}: null where a line has none. */
+    /**
+     * Returns the columns {@code request}, which is the line or {@link BatchRequest#NO_TEXT}, and {@code custom_id, url}, null where a line
+     * has none.
+     */
     @Override
     public Optional<Dataset<Row>> table(DataFrameReader reader, String path) {
         UserDefinedFunction text = udf((UDF1<byte[], String>) OpenAiBatch::text, DataTypes.StringType);
-        // What names a line is read even where the rest of it is no text, so that its error is found by it.
+        // The custom_id is read even if the rest of the line is not UTF-8, so that users can find its error by it.
         Column line = regexp_replace(col("value"), "^" + BYTE_ORDER_MARK, "");
         return Optional.of(reader.text(path)
                 .filter(col("value").rlike(ANY_BUT_BLANKS))
@@ -52,7 +55,7 @@ public record OpenAiBatch() implements RowKind {
                 .drop("value"));
     }
 
-    /** Of bytes that are no text Spark would make replacement characters without a word. */
+    /** Decodes a line; {@link BatchRequest#NO_TEXT} if it is not UTF-8, which Spark would silently turn into replacement characters. */
     static String text(byte[] utf8) {
         try {
             String text = StandardCharsets.UTF_8
@@ -75,7 +78,7 @@ public record OpenAiBatch() implements RowKind {
         return Optional.of(CUSTOM_ID);
     }
 
-    /** The answers depend on what was asked for. */
+    /** The format of an answer depends on the request's URL. */
     @Override
     public Map<String, String> keptColumns() {
         return Map.of(URL, "--format " + FORMAT);
@@ -86,7 +89,7 @@ public record OpenAiBatch() implements RowKind {
         return List.of(BatchRequest.parse(row.prompt(), row.row() + 1, job));
     }
 
-    /** Completions have {@code text_offset}. */
+    /** Answers to completions have {@code text_offset}. */
     @Override
     public boolean logprobsHaveOffsets() {
         return true;

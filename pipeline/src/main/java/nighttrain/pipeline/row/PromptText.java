@@ -12,19 +12,19 @@ import nighttrain.io.text.Tokenizer;
 import nighttrain.pipeline.row.RowRequest.Prompt;
 
 /**
- * Prompts as a model's token ids.
+ * Encodes prompts as a model's token ids.
  *
- * @param tokenizer the model's
- * @param template of conversations; opened when first needed
- * @param system message before every prompt, which turns plain text into a conversation
+ * @param tokenizer the model's tokenizer
+ * @param template chat template of conversations; opened when first needed
+ * @param system system message before every prompt, which turns plain text into a conversation
  */
 public record PromptText(Tokenizer tokenizer, Supplier<ChatTemplate> template, Optional<String> system) {
-    /** Token ids of a prompt; none where it is empty. */
+    /** Returns the token ids of a prompt; none if it is empty. */
     public int[] encode(Prompt prompt) throws RowFault {
         return encode(prompt, "");
     }
 
-    /** Token ids of a prompt that {@code more} follows: what the model would write. */
+    /** Returns the token ids of a prompt followed by {@code more}, the beginning of the model's output. */
     public int[] encode(Prompt prompt, String more) throws RowFault {
         if (prompt instanceof Prompt.Chat chat) {
             return chat(chat.messages(), chat.arguments(), more);

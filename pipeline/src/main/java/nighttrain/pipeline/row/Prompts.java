@@ -5,7 +5,7 @@ import java.util.Map;
 import nighttrain.pipeline.row.RowRequest.Decoding;
 import nighttrain.pipeline.row.RowRequest.Prompt;
 
-/** Tables whose columns hold prompts or conversations; all rows are decoded as the job says. */
+/** The kind of rows whose columns hold prompts or conversations; the job's decoding applies to all rows. */
 public record Prompts() implements RowKind {
     private static final long serialVersionUID = 1L;
 

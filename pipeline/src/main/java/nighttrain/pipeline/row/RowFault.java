@@ -1,6 +1,6 @@
 package nighttrain.pipeline.row;
 
-/** One row cannot be computed; the others can. Becomes the row's {@code error} and {@code error_message}. */
+/** A fault of one row, which does not affect other rows. It becomes the row's {@code error} and {@code error_message}. */
 public final class RowFault extends Exception {
     private static final long serialVersionUID = 1L;
 

@@ -19,108 +19,111 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * What a row of the input becomes: its requests, what their generations make of it, and its own columns. Nothing else asks which kind
- * it is.
+ * A kind of input row: it defines a row's requests, the answer that is made of their generations, and result columns of its own. No other
+ * code depends on which kind it is.
  */
 public interface RowKind extends Serializable {
-    /** The rows of files in a form that is the kind's own; none: Spark reads the format that was named. */
+    /** Reads files in a format of the kind's own; empty: Spark reads the format that the user named. */
     default Optional<Dataset<Row>> table(DataFrameReader reader, String path) {
         return Optional.empty();
     }
 
-    /** The column that brings each row's whole request; none: options say which columns prompts are made of. */
+    /** Returns the column that holds each row's whole request; empty: options say which columns prompts are made of. */
     default Optional<String> requestColumn() {
         return Optional.empty();
     }
 
-    /** The column that names rows where none was named. */
+    /** Returns the column that names rows if the user named none. */
     default Optional<String> idColumn() {
         return Optional.empty();
     }
 
-    /** Columns that are copied to the results, whether that was asked for or not, with the option that names each. */
+    /** Returns the columns that are always copied to the results, with the option that names each. */
     default Map<String, String> keptColumns() {
         return Map.of();
     }
 
-    /** What of it changes the results, beside settings: by name, for the job's fingerprint. */
+    /** Returns the facts of the kind, by name, that change the results and are not settings; the job's fingerprint includes them. */
     default Map<String, String> facts() {
         return Map.of();
     }
 
     /**
-     * The kind that rows are computed with: it knows the model's tokens.
+     * Returns the kind that tasks compute rows with; it has the model's tokens.
      *
-     * @throws nighttrain.io.UserError where the kind does not suit the model or the prompts
+     * @throws nighttrain.io.UserError if the kind does not suit the model or the prompts
      */
     default RowKind prepared(PromptText text, PromptForm prompts) {
         return this;
     }
 
     /**
-     * How the requests of a row lie to its prompt, in the order of {@link #requests}: what a plan reckons with. What a task asks once is
-     * left out.
+     * Returns how the requests of a row relate to its prompt, in the order of {@link #requests}, for the plan's estimate. Requests that a
+     * task makes once are left out.
      */
     default List<Branch> branches() {
         return List.of(Branch.PROMPT);
     }
 
-    /** What a row asks for, in the order in which engines get it: at least one request; {@code job}: what the row leaves out. */
+    /**
+     * Returns the requests of a row, at least one, in the order in which engines receive them; {@code job} holds for parameters that the
+     * row does not set.
+     */
     List<RowRequest> requests(RowInput row, Decoding job) throws RowFault;
 
     /**
-     * What the generations of a row's {@link #requests}, in their order, make of it, as JSON; none: the row's result is the text of the
-     * first. Where one of them failed the row has failed, and nothing asks for this.
+     * Returns a row's answer as JSON, made of the generations of its {@link #requests} in their order; empty: the row's result is the text
+     * of the first. If one of them failed, the row has failed and this is not called.
      */
     default Optional<String> answer(List<Output> outputs) {
         return Optional.empty();
     }
 
-    /** Its own columns of the results, made of a merged row's {@code answer} and other columns; they come after the text. */
+    /** Returns the kind's own result columns, made of a merged row's {@code answer} and other columns; they follow the text. */
     default Map<String, Column> columns() {
         return Map.of();
     }
 
-    /** Usual columns that its results do not have. */
+    /** Returns the usual result columns that this kind leaves out. */
     default Set<String> leftOut() {
         return Set.of();
     }
 
-    /** Whether log-probabilities carry their place in the text. */
+    /** Whether log-probabilities carry their offset in the text. */
     default boolean logprobsHaveOffsets() {
         return false;
     }
 
     /**
-     * What makes lines of text of merged rows, by their schema, in which the kept struct begins with the {@link #requestColumn}; none:
-     * there is the table of results alone.
+     * Returns a function from the schema of merged rows to a converter of a row to a line of text. The kept struct begins with the {@link
+     * #requestColumn}. Empty: there is only the results table.
      *
-     * @param model its name
-     * @param createdS now, in seconds since 1970
+     * @param model name of the model
+     * @param createdS current time, in seconds since 1970
      */
     default Optional<Function<StructType, MapFunction<Row, String>>> responses(String model, long createdS) {
         return Optional.empty();
     }
 
-    /** What else it makes of a job's results, which only a kind that looks at them opens; none: nothing. */
+    /** Returns the findings of all results of a job; empty: none. Only a kind that reads {@code results} opens them. */
     default Optional<Findings> findings(Supplier<Dataset<Row>> results) {
         return Optional.empty();
     }
 
     /**
-     * What a kind makes of all results together.
+     * Findings that a kind computes from all results of a job.
      *
-     * @param figures for {@code summary.json}, under the key {@code labels}
-     * @param sections for the report
-     * @param tables rows for people to look at, by the name of their folder
+     * @param figures figures for {@code summary.json}, under the key {@code labels}
+     * @param sections sections of the report
+     * @param tables tables for people to review, by the name of their folder
      */
     record Findings(ObjectNode figures, List<Section> sections, Map<String, Dataset<Row>> tables) {}
 
     /**
-     * A request beside its row's prompt, which is that of the row's first request.
+     * How a request differs from its row's prompt, which is the prompt of the row's first request.
      *
-     * @param apart so many of the prompt's last tokens it does not share; more than there are: all of them
-     * @param longer so many tokens it has more than the prompt; below 0: fewer
+     * @param apart how many of the prompt's last tokens it does not share; a number above the prompt's length means all
+     * @param longer how many tokens more than the prompt it has; below 0: fewer
      */
     record Branch(int apart, int longer) implements Serializable {
         /** The prompt itself. */
@@ -129,23 +132,23 @@ public interface RowKind extends Serializable {
         private static final long serialVersionUID = 1L;
     }
 
-    /** How a job makes prompts of rows, for a kind that makes some of its own. */
+    /** How a job makes prompts of rows, for a kind that makes prompts of its own. */
     interface PromptForm {
-        /** Whether they are conversations. */
+        /** Whether prompts are conversations. */
         boolean isConversation();
 
-        /** Whether they are made by a text with columns in it. */
+        /** Whether prompts are made by a text with columns in it. */
         boolean isTemplate();
 
-        /** The prompt of a row that has {@code text} in every column. */
+        /** Returns the prompt of a row that has {@code text} in every column. */
         String of(String text);
 
-        /** The prompt of a row with these columns; the one called {@code text} stands for those that are missing. */
+        /** Returns the prompt of a row with these columns; the column {@code text} stands for missing ones. */
         String of(Map<String, String> columns);
     }
 
     /**
-     * What the input says of a row.
+     * A row of the input.
      *
      * @param row position in its file, from 0
      * @param prompt text to complete, or the row's whole request; null beside messages
@@ -154,9 +157,9 @@ public interface RowKind extends Serializable {
     record RowInput(long row, String prompt, String messages) {}
 
     /**
-     * What came of a request.
+     * The outcome of a request.
      *
-     * @param text up to a stop string
+     * @param text output text, up to a stop string
      * @param generation the engine's answer
      */
     record Output(String text, Generation generation) {}

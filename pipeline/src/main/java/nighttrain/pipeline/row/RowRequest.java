@@ -9,25 +9,25 @@ import nighttrain.io.constraint.Constraint;
 import nighttrain.io.template.ChatTemplate.ChatMessage;
 
 /**
- * What a row asks for.
+ * A request of a row.
  *
- * @param prompt what to go on with
- * @param decoding how; of a scored request its most tokens are the room that the prompt leaves
- * @param continuation what follows the prompt, if that is given
+ * @param prompt prompt to continue
+ * @param decoding how to decode; for a scored request, its token limit is the room that the prompt leaves
+ * @param continuation given tokens that follow the prompt, if any
  */
 public record RowRequest(Prompt prompt, Decoding decoding, Continuation continuation) {
-    /** A request for new text. */
+    /** Creates a request for new text. */
     public RowRequest(Prompt prompt, Decoding decoding) {
         this(prompt, decoding, Continuation.NONE);
     }
 
     /**
-     * How an output comes about.
+     * How an output is generated.
      *
      * @param sampling how tokens are chosen
-     * @param stop texts that end it
-     * @param seed of every random number
-     * @param constraint what it must be; null: any text
+     * @param stop texts that end the output
+     * @param seed seed of every random number
+     * @param constraint constraint on the output; null: any text
      * @param logprobsBefore whether log-probabilities are those without the constraint
      */
     public record Decoding(
@@ -37,20 +37,20 @@ public record RowRequest(Prompt prompt, Decoding decoding, Continuation continua
             stop = List.copyOf(stop);
         }
 
-        /** Of any text. */
+        /** Creates a decoding without a constraint. */
         public Decoding(SamplingParams sampling, List<String> stop, long seed) {
             this(sampling, stop, seed, null, false);
         }
     }
 
     /**
-     * Tokens that follow the prompt, and log-probabilities that are wanted there. A request with scores samples nothing.
+     * Given tokens that follow the prompt, and the log-probabilities requested there. A request with scores samples nothing.
      *
-     * @param tokens after the prompt's
-     * @param scores by ascending position; position 0 is that of the first token after the prompt
+     * @param tokens tokens after the prompt's
+     * @param scores scores by ascending position; position 0 is that of the first token after the prompt
      */
     public record Continuation(List<Integer> tokens, List<Score> scores) implements Serializable {
-        /** Nothing is given: new text follows. */
+        /** No continuation: the model generates new text. */
         public static final Continuation NONE = new Continuation(List.of(), List.of());
 
         private static final long serialVersionUID = 1L;
@@ -61,7 +61,7 @@ public record RowRequest(Prompt prompt, Decoding decoding, Continuation continua
         }
     }
 
-    /** What a request asks the model to go on with. */
+    /** The prompt that a request asks the model to continue. */
     public sealed interface Prompt {
         /** Text to complete as it is. */
         record Text(String text) implements Prompt {}
