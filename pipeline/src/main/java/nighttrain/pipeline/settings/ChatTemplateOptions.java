@@ -13,7 +13,7 @@ import nighttrain.io.UserError;
 import nighttrain.io.template.ChatTemplate;
 
 /**
- * Which chat template conversations go through; travels to executors.
+ * The chat template that conversations are rendered with. It is sent to executors.
  *
  * @param source the template's text; null for the model's own
  * @param variables its variables besides the messages
@@ -26,7 +26,7 @@ public record ChatTemplateOptions(String source, Map<String, Object> variables) 
         variables = new LinkedHashMap<>(variables);
     }
 
-    /** Whether it differs from the model's own. */
+    /** Whether the template or its variables differ from the model's own. */
     public boolean isGiven() {
         return source != null || !variables.isEmpty();
     }
@@ -49,7 +49,7 @@ public record ChatTemplateOptions(String source, Map<String, Object> variables) 
                 return JSON.convertValue(read, LinkedHashMap.class);
             }
         } catch (JsonProcessingException broken) {
-            // Told below, as what is JSON but no object.
+            // The error below covers this too.
         }
         throw UserError.of(
                 "bad value of --chat-template-args",
@@ -57,7 +57,7 @@ public record ChatTemplateOptions(String source, Map<String, Object> variables) 
                 "an object of JSON, such as {\"enable_thinking\": false}; leave it out for none");
     }
 
-    /** The template of a model directory. */
+    /** Opens the template for the model in this directory. */
     public ChatTemplate open(Path modelDir) {
         return ChatTemplate.open(modelDir, template(), variables);
     }

@@ -8,14 +8,14 @@ import nighttrain.io.constraint.Constraint;
 import nighttrain.io.constraint.Constraints;
 import nighttrain.pipeline.row.OpenAiBatch;
 
-/** The constraint of a job's outputs, of the settings that say one. */
+/** Makes the constraint on a job's outputs from the settings. */
 final class ConstraintOptions {
     private ConstraintOptions() {}
 
     /**
-     * Checked as far as it can be without the model.
+     * Returns the constraint, checked as far as possible without the model; empty where none is set.
      *
-     * @throws UserError where it is none, cannot be satisfied, or goes against other settings
+     * @throws UserError if it is malformed, cannot be satisfied, or contradicts other settings
      */
     static Optional<Constraint> of(SettingValues values) {
         List<Setting<?>> given = Stream.<Setting<?>>of(

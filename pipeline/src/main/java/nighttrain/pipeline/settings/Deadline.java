@@ -9,10 +9,10 @@ import java.util.Optional;
 import nighttrain.pipeline.settings.SettingType.Durations;
 
 /**
- * When a run is to end: at the next {@code 06:00} on the driver's clock, or {@code 45m} after its start.
+ * The time when a run must end: the next {@code 06:00} on the driver's clock, or {@code 45m} after its start.
  *
- * @param time of day
- * @param after exactly where there is no time
+ * @param time time of day
+ * @param after duration from the start; present exactly where {@code time} is empty
  */
 public record Deadline(Optional<LocalTime> time, Optional<Duration> after) {
     static final SettingType<Deadline> TYPE =
@@ -24,7 +24,7 @@ public record Deadline(Optional<LocalTime> time, Optional<Duration> after) {
         }
     }
 
-    /** For a run that starts {@code now}. */
+    /** Returns the deadline of a run that starts {@code now}. */
     public Instant from(ZonedDateTime now) {
         return time.map(it -> next(it, now))
                 .orElseGet(() -> now.plus(after.orElseThrow()))

@@ -31,14 +31,14 @@ import nighttrain.pipeline.settings.Settings.LoadFormat;
 import nighttrain.pipeline.settings.Settings.Precision;
 
 /**
- * A generation job: what was set, typed and checked.
+ * The settings of a generation job, typed and checked.
  *
- * @param settings where all of this came from, for the record
+ * @param settings the values that all of these were made from
  * @param model checkpoint directory, at this path on every node
- * @param engine what is asked of each executor's engine
- * @param decoding how an output comes about
+ * @param engine configuration of each executor's engine
+ * @param decoding how outputs are generated
  * @param samples outputs per row
- * @param dedup compute identical requests once
+ * @param dedup whether identical requests are computed once
  * @param prompts where prompts come from
  * @param input where rows come from
  * @param output where results go
@@ -53,7 +53,7 @@ public record GenerateOptions(
         PromptOptions prompts,
         InputOptions input,
         OutputOptions output) {
-    /** The most outputs per row. */
+    /** Upper limit of outputs per row. */
     public static final int MAX_SAMPLES = 1000;
 
     private static final int LONG_OUTPUT = 1024;
@@ -74,9 +74,9 @@ public record GenerateOptions(
     }
 
     /**
-     * Types and checks what was set.
+     * Types and checks the values.
      *
-     * @throws UserError for anything missing, contradictory or out of range
+     * @throws UserError for a value that is missing, contradictory or out of range
      */
     public static GenerateOptions of(SettingValues values) {
         checkPrecision(values);
@@ -94,7 +94,7 @@ public record GenerateOptions(
                 OutputOptions.of(values, input.kind()));
     }
 
-    /** These, with rows of another kind. */
+    /** Returns these options with another row kind. */
     public GenerateOptions with(RowKind kind) {
         InputOptions rows =
                 new InputOptions(kind, input.path, input.format, input.formatOptions, input.idColumn, input.limit);
@@ -106,16 +106,16 @@ public record GenerateOptions(
         return settings.get(Settings.LOAD_FORMAT) == LoadFormat.DUMMY;
     }
 
-    /** What outputs must be. */
+    /** Returns the constraint on outputs. */
     public Optional<Constraint> constraint() {
         return Optional.ofNullable(decoding.constraint());
     }
 
     /**
-     * What rows become with a model's tokens.
+     * Returns the row kind, prepared with the model's tokenizer.
      *
      * @param form how prompts are made
-     * @throws UserError where the kind of rows does not suit the model or the prompts
+     * @throws UserError if the row kind does not suit the model or the prompts
      */
     public RowKind kind(Tokenizer tokenizer, PromptForm form) {
         Path dir = Path.of(model);
@@ -123,7 +123,7 @@ public record GenerateOptions(
         return input.kind().prepared(text, form);
     }
 
-    /** What is asked of an engine; the plugin reads it before any job is known. */
+    /** Returns the engine's configuration; the plugin reads it before any job is known. */
     public static EngineConfig engine(SettingValues values) {
         return new EngineConfig(
                 values.get(Settings.BACKEND),
@@ -148,7 +148,10 @@ public record GenerateOptions(
                 values.get(Settings.STATE_DTYPE));
     }
 
-    /** Until outputs show their lengths. Few are longer than a thousand tokens, whatever is allowed; labels are scored in one step. */
+    /**
+     * Returns the output length in tokens that is assumed until outputs are measured. Few outputs exceed a thousand tokens, whatever the
+     * limit; labels are scored in one step.
+     */
     private static int expectedOutput(SettingValues values) {
         if (LabelSettings.isLabelJob(values)) {
             return 1;
@@ -157,7 +160,7 @@ public record GenerateOptions(
         return values.get(Settings.IGNORE_EOS) ? most : Math.min(most, LONG_OUTPUT);
     }
 
-    /** Labels are scored: nothing is sampled, so nothing ends or constrains a text. */
+    /** Returns how outputs are generated. Labels are scored: nothing is sampled, so stop strings and constraints do not apply. */
     private static Decoding decoding(SettingValues values, boolean labels) {
         return new Decoding(
                 labels ? SamplingParams.greedy(1) : sampling(values),
@@ -202,15 +205,15 @@ public record GenerateOptions(
     }
 
     /**
-     * Where results go and what they carry.
+     * Where results are written and what they contain.
      *
-     * @param path directory
+     * @param path output directory
      * @param keepColumns input columns to copy
      * @param tokenIds whether to write token ids
-     * @param overwrite delete an earlier run's output first
-     * @param overwriteOther delete it where it is another job's
-     * @param resume go on with an unfinished earlier run
-     * @param retryErrors try its failed rows again, also where it finished the job
+     * @param overwrite whether to delete an earlier run's output first
+     * @param overwriteOther whether to delete that output where it is another job's
+     * @param resume whether to resume an unfinished earlier run
+     * @param retryErrors whether to try failed rows of earlier runs again, also where the job is finished
      * @param maxRowErrors how many rows may fail
      */
     public record OutputOptions(
@@ -226,12 +229,12 @@ public record GenerateOptions(
             keepColumns = List.copyOf(keepColumns);
         }
 
-        /** Whether what an earlier run wrote is deleted first; {@code another}: of another job. */
+        /** Whether the output of an earlier run is deleted first; {@code another}: whether that run was of another job. */
         public boolean replaces(boolean another) {
             return overwrite || (overwriteOther && another);
         }
 
-        /** Those of the kind of rows first. */
+        /** Returns the columns to keep; those of the row kind come first. */
         private static List<String> keepColumns(SettingValues values, RowKind kind) {
             List<String> asked = values.get(Settings.KEEP_COLUMNS);
             Stream<String> own = kind.keptColumns().keySet().stream().filter(name -> !asked.contains(name));
@@ -254,12 +257,12 @@ public record GenerateOptions(
     /**
      * Where rows come from.
      *
-     * @param kind what each row becomes
+     * @param kind kind of the rows
      * @param path file, directory or pattern; empty where a Dataset is given instead
-     * @param format a Spark source
+     * @param format name of a Spark source
      * @param formatOptions options of that source
-     * @param idColumn names rows in the results; empty: file and position
-     * @param limit only that many rows from the start
+     * @param idColumn column that names rows in the results; empty: file and position name them
+     * @param limit number of rows to read from the start
      */
     public record InputOptions(
             RowKind kind,
@@ -275,7 +278,7 @@ public record GenerateOptions(
             });
         }
 
-        /** JSON with an object a line has three names, of which Spark knows one. */
+        /** Returns Spark's name of a format. JSON with one object a line has three names; Spark knows only {@code json}. */
         private static String format(String name) {
             return name.equalsIgnoreCase("jsonl") || name.equalsIgnoreCase("ndjson") ? "json" : name;
         }

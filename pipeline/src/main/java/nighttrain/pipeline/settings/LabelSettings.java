@@ -16,7 +16,7 @@ import nighttrain.pipeline.label.LabelOptions.Example;
 import nighttrain.pipeline.label.LabelOptions.Label;
 import nighttrain.pipeline.label.LabelOptions.Questions;
 
-/** Labels as users set them. Both files are JSON: an object a line, or one array of objects. */
+/** Reads label settings and their files. Both files are JSON: one object a line, or one array of objects. */
 final class LabelSettings {
     private static final ObjectMapper JSON = new ObjectMapper().enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION);
     private static final String LABEL = "label";
@@ -29,7 +29,7 @@ final class LabelSettings {
         return values.isSet(Settings.LABELS) || values.isSet(Settings.LABELS_FILE);
     }
 
-    /** What a label job was asked for; empty where no labels are set. */
+    /** Returns the options of a label job; empty where no labels are set. */
     static Optional<LabelOptions> of(SettingValues values) {
         if (!isLabelJob(values)) {
             return Optional.empty();

@@ -3,10 +3,10 @@ package nighttrain.pipeline.settings;
 import java.io.Serializable;
 
 /**
- * How many rows may fail before the whole job counts as failed: {@code 10} rows, or a share, {@code 5%} or {@code 0.05}.
+ * The number of rows that may fail before the whole job counts as failed: {@code 10} rows, or a share, {@code 5%} or {@code 0.05}.
  *
  * @param limit rows, or a share of them from 0 to 1
- * @param isShare which of the two
+ * @param isShare whether {@code limit} is a share
  */
 public record MaxRowErrors(double limit, boolean isShare) implements Serializable {
     public static final SettingType<MaxRowErrors> TYPE =
@@ -18,7 +18,7 @@ public record MaxRowErrors(double limit, boolean isShare) implements Serializabl
         }
     }
 
-    /** A share of all rows. */
+    /** Returns a limit that is a share of all rows, from 0 to 1. */
     public static MaxRowErrors share(double share) {
         return new MaxRowErrors(share, true);
     }

@@ -9,15 +9,15 @@ import nighttrain.pipeline.label.LabelOptions;
 import nighttrain.pipeline.label.Labels;
 
 /**
- * Where a row's prompt comes from: at most one of column, conversation and template; none means a column called
- * {@code prompt}, else one called {@code messages}.
+ * Where a row's prompt comes from: at most one of column, conversation and template. Without any, the prompt is the column {@code prompt},
+ * or else the column {@code messages}.
  *
  * @param column text column
  * @param messagesColumn conversation column
  * @param template text with {@code {column}} in it
  * @param system message put before every prompt
- * @param chat which chat template conversations go through
- * @param truncate what becomes of prompts longer than the context
+ * @param chat the chat template that conversations are rendered with
+ * @param truncate how prompts longer than the context are cut
  */
 public record PromptOptions(
         Optional<String> column,
@@ -26,7 +26,7 @@ public record PromptOptions(
         Optional<String> system,
         ChatTemplateOptions chat,
         Truncation truncate) {
-    /** Whether anything says where prompts come from or what stands before them. */
+    /** Whether a source of prompts or a system message is set. */
     public boolean isGiven() {
         return Stream.of(column, messagesColumn, template, system).anyMatch(Optional::isPresent);
     }

@@ -7,14 +7,14 @@ import java.util.Optional;
 import nighttrain.io.UserError;
 
 /**
- * One thing that a user can set. Its option, Spark conf key and key in a config file all come from its name.
+ * A setting that a user can set. Its option, Spark conf key and config file key all derive from its name.
  *
  * @param name in lowerCamel: {@code maxNumSeqs}
  * @param type how values are written
- * @param defaultValue what holds when nobody sets it; empty where there is no such value
+ * @param defaultValue value when the user sets none; empty where there is no default
  * @param placeholder the value in help: {@code N}; empty for a switch
  * @param help one line
- * @param group where help shows it
+ * @param group group under which help shows it
  * @param aliases other names in lowerCamel
  * @param effect whether it changes the output
  */
@@ -27,14 +27,14 @@ public record Setting<T>(
         SettingGroup group,
         List<String> aliases,
         OutputEffect effect) {
-    /** What every Spark conf key of Night Train begins with. */
+    /** Prefix of every Spark conf key of Night Train. */
     public static final String CONF_PREFIX = "spark.nighttrain.";
 
     public Setting {
         Objects.requireNonNull(effect, "effect");
     }
 
-    /** {@code --max-num-seqs}. */
+    /** Returns the command line option, such as {@code --max-num-seqs}. */
     public String option() {
         return option(name);
     }
@@ -44,7 +44,7 @@ public record Setting<T>(
         return aliases.stream().map(Setting::option).toList();
     }
 
-    /** {@code spark.nighttrain.maxNumSeqs}. */
+    /** Returns the Spark conf key, such as {@code spark.nighttrain.maxNumSeqs}. */
     public String confKey() {
         return CONF_PREFIX + name;
     }
@@ -75,15 +75,15 @@ public record Setting<T>(
         MODEL("Model"),
         INPUT("Input"),
         PROMPT("Prompt"),
-        /** Of {@code label}; {@code generate} has none of them. */
+        /** Settings of {@code label} alone; {@code generate} has none of them. */
         LABELS("Labels"),
         SAMPLING("Sampling"),
         OUTPUT("Output"),
         TIME("Time"),
         ENGINE("Engine"),
-        /** Of {@code bench} alone. */
+        /** Settings of {@code bench} alone. */
         WORKLOAD("Workload"),
-        /** Of {@code plan} alone. */
+        /** Settings of {@code plan} alone. */
         PLAN("Plan");
 
         private final String title;
@@ -92,7 +92,7 @@ public record Setting<T>(
             this.title = title;
         }
 
-        /** As a heading. */
+        /** Returns the heading of the group in help. */
         public String title() {
             return title;
         }
@@ -100,15 +100,21 @@ public record Setting<T>(
 
     /** Whether a setting changes the output of a job, and so whether a job may be resumed with another value of it. */
     public enum OutputEffect {
-        /** Its value changes the output: it is part of a job's fingerprint. */
+        /** Its value changes the output and is part of a job's fingerprint. */
         BY_VALUE,
-        /** As {@link #BY_VALUE}, but left out of the fingerprint at its default: jobs of versions that did not have it keep theirs. */
+        /**
+         * As {@link #BY_VALUE}, but left out of the fingerprint at its default: jobs of versions without this setting keep their
+         * fingerprint.
+         */
         BY_OTHER_VALUE,
-        /** What it leads to changes the output: the fingerprint has the model, the input, the prompts or the context length itself. */
+        /**
+         * It changes the output through what it selects: the fingerprint holds the model, the input, the prompts or the context length
+         * itself.
+         */
         BY_CONTENT,
-        /** It changes what is made of all rows together: an unfinished job goes on with another value. */
+        /** It changes what is computed from all rows together: an unfinished job can be resumed with another value. */
         OF_ALL_ROWS,
-        /** It changes where, when or how fast; at most the rounding of a sum. */
+        /** It changes where, when or how fast a job runs, and at most the rounding of sums. */
         NONE
     }
 }

@@ -16,18 +16,18 @@ import java.util.stream.Collectors;
 import nighttrain.io.UserError;
 
 /**
- * How a setting's value is written.
+ * The type of a setting: how its value is parsed and printed.
  *
  * @param expected what a value must be, for error messages: {@code a whole number}
  * @param shape whether it is a switch, one value or several
- * @param parse text to value; throws {@link IllegalArgumentException}
- * @param print value to the text that {@code parse} reads
+ * @param parse converts text to a value; throws {@link IllegalArgumentException}
+ * @param print converts a value to text that {@code parse} reads
  */
 public record SettingType<T>(String expected, Shape shape, Function<String, T> parse, Function<T, String> print) {
-    // Not a port, which a slash or nothing follows.
+    // A colon followed by digits and then a slash or the end is a port, not a password.
     private static final Pattern PASSWORD = Pattern.compile("^([\\w+.-]+://[^/@:]+):(?!\\d+(/|$))[^@]*@");
 
-    /** How often a value is given. */
+    /** How a value is given. */
     public enum Shape {
         /** On or off: {@code --overwrite}. */
         SWITCH,
@@ -38,10 +38,10 @@ public record SettingType<T>(String expected, Shape shape, Function<String, T> p
     }
 
     public static final SettingType<String> TEXT = one("text", Function.identity());
-    /** Any Hadoop path, but for one with a password in it: paths are printed, logged and written to the summary. */
+    /** Any Hadoop path without a password in it: paths are printed, logged and written to the summary. */
     public static final SettingType<String> PATH = one("a path", SettingType::path);
 
-    /** A local directory, by its whole path: executors work in folders of their own. */
+    /** A local directory, as an absolute path: executors run in other working directories. */
     public static final SettingType<String> DIRECTORY = one("a directory", SettingType::directory);
 
     public static final SettingType<Integer> INTEGER = one("a whole number", Integer::valueOf);
@@ -52,7 +52,7 @@ public record SettingType<T>(String expected, Shape shape, Function<String, T> p
     /** {@code a,b}: names without commas. */
     public static final SettingType<List<String>> NAMES = new SettingType<>(
             "names separated by commas", Shape.ONE, SettingType::names, names -> String.join(",", names));
-    /** The same where a name that is missing between two commas is a mistake. */
+    /** As {@link #NAMES}, but empty names between commas are kept, so that they can be refused. */
     public static final SettingType<List<String>> ITEMS = new SettingType<>(
             "texts separated by commas",
             Shape.ONE,
@@ -154,7 +154,7 @@ public record SettingType<T>(String expected, Shape shape, Function<String, T> p
         }
     }
 
-    /** Several texts as one, so that a list with commas and line breaks in it fits in a Spark conf. */
+    /** Encodes several texts as one, so that a list with commas and line breaks in it fits in a Spark conf. */
     static final class TextList {
         private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -175,7 +175,7 @@ public record SettingType<T>(String expected, Shape shape, Function<String, T> p
             return json(texts);
         }
 
-        /** A list, or an object such as the chat template's variables, as JSON. */
+        /** Returns a list, or an object such as the chat template's variables, as JSON. */
         static String json(Object value) {
             try {
                 return JSON.writeValueAsString(value);

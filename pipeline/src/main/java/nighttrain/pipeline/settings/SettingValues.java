@@ -19,7 +19,7 @@ import java.util.stream.Stream;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.settings.SettingType.TextList;
 
-/** What was set, by whom ever: text per setting, checked when it was put in. Immutable. */
+/** The values of settings, from any source: one text per setting, checked when it is added. Immutable. */
 public final class SettingValues implements Serializable {
     private static final long serialVersionUID = 1L;
     private static final SettingValues NONE = new SettingValues(Map.of());
@@ -27,27 +27,27 @@ public final class SettingValues implements Serializable {
     private static final Pattern SECRET =
             Pattern.compile("(?i)^([^=]*(?:secret|password|token|key)[^=]*)=.*", Pattern.DOTALL);
 
-    /** What keys of Spark's conf begin with, after {@link Setting#CONF_PREFIX}, that Night Train sets for itself. */
+    /** Prefix, after {@link Setting#CONF_PREFIX}, of keys in Spark's conf that Night Train itself sets. */
     private static final String INTERNAL = "stage.";
 
-    /** By name, as {@link Setting#print} writes it. */
+    /** Texts by setting name, as {@link Setting#print} writes them. */
     private final TreeMap<String, String> texts;
 
     private SettingValues(Map<String, String> texts) {
         this.texts = new TreeMap<>(texts);
     }
 
-    /** Nothing set: every value is the default. */
+    /** Returns values with nothing set: every value is the default. */
     public static SettingValues none() {
         return NONE;
     }
 
     /**
-     * What holds when a user sets things in several places: an option wins over Spark's conf, that over the config file.
+     * Merges values that a user set in several places: options override Spark's conf, which overrides the config file.
      *
-     * @param options by lowerCamel name or alias; values are text, numbers, booleans or lists of text
-     * @param sparkConf gives a conf key's value
-     * @param file as {@code options}
+     * @param options values by lowerCamel name or alias: text, numbers, booleans or lists of text
+     * @param sparkConf returns the value of a conf key
+     * @param file values of the config file, in the form of {@code options}
      * @throws UserError for an unknown name or a bad value
      */
     public static SettingValues resolve(
@@ -63,18 +63,18 @@ public final class SettingValues implements Serializable {
         return new SettingValues(texts);
     }
 
-    /** From Spark's conf alone. */
+    /** Returns the values of Spark's conf alone. */
     public static SettingValues of(Function<String, Optional<String>> sparkConf) {
         return resolve(Map.of(), sparkConf, Map.of());
     }
 
-    /** These and one more. */
+    /** Returns these values and one more. */
     public <T> SettingValues with(Setting<T> setting, T value) {
         return set(setting, value);
     }
 
     /**
-     * These and one more, for languages that check no types.
+     * Returns these values and one more, for callers in languages without static types.
      *
      * @param value of the setting's type, or text as on the command line; a map where JSON is expected
      * @throws UserError for any other value
@@ -101,28 +101,28 @@ public final class SettingValues implements Serializable {
                 value);
     }
 
-    /** These, and where nothing is set here, {@code others}. */
+    /** Returns these values, and {@code others} for settings that are not set here. */
     public SettingValues over(SettingValues others) {
         SettingValues both = new SettingValues(others.texts);
         both.texts.putAll(texts);
         return both;
     }
 
-    /** Those of some settings. */
+    /** Returns the values of these settings only. */
     public SettingValues only(List<Setting<?>> settings) {
         SettingValues some = new SettingValues(texts);
         some.texts.keySet().retainAll(settings.stream().map(Setting::name).toList());
         return some;
     }
 
-    /** What was set, or the default; empty where there is neither. */
+    /** Returns the value that was set, or the default; empty where there is neither. */
     public <T> Optional<T> find(Setting<T> setting) {
         String text = texts.get(setting.name());
         return text == null ? setting.defaultValue() : Optional.of(setting.parse(text));
     }
 
     /**
-     * What was set, or the default.
+     * Returns the value that was set, or the default.
      *
      * @throws UserError where there is neither
      */
@@ -139,14 +139,14 @@ public final class SettingValues implements Serializable {
         return texts.containsKey(setting.name());
     }
 
-    /** What was set, as Spark conf: how settings reach executors that start later. */
+    /** Returns the values that were set as Spark conf, by which they reach executors that start later. */
     public Map<String, String> asSparkConf() {
         Map<String, String> conf = new TreeMap<>();
         texts.forEach((name, text) -> conf.put(Setting.CONF_PREFIX + name, text));
         return conf;
     }
 
-    /** Every setting that has a value, defaults included, by name; passwords in format options are masked. */
+    /** Returns every setting that has a value, defaults included, by name; passwords in format options are masked. */
     public Map<String, String> asText() {
         Map<String, String> all = new LinkedHashMap<>();
         for (Setting<?> setting : Settings.all()) {
@@ -167,10 +167,10 @@ public final class SettingValues implements Serializable {
     }
 
     /**
-     * Refuses keys of Spark's conf that look like settings and are none.
+     * Refuses keys of Spark's conf that have the prefix of settings but name none.
      *
-     * @param sparkConf keys; those that do not begin with {@link Setting#CONF_PREFIX} are others' business
-     * @throws UserError for the first that is unknown
+     * @param sparkConf keys; those that do not begin with {@link Setting#CONF_PREFIX} are ignored
+     * @throws UserError for the first unknown key
      */
     public static void refuseUnknown(Iterable<String> sparkConf) {
         for (String key : sparkConf) {
@@ -222,7 +222,7 @@ public final class SettingValues implements Serializable {
             if (Objects.requireNonNull(value) instanceof String || value instanceof Map<?, ?>) {
                 return normal(setting, text(value));
             }
-            @SuppressWarnings("unchecked") // another type does not print, or what it prints does not parse
+            @SuppressWarnings("unchecked") // a value of another type fails to print, or its text fails to parse
             T typed = (T) value;
             return normal(setting, setting.print(typed));
         } catch (UserError refused) {
@@ -245,15 +245,15 @@ public final class SettingValues implements Serializable {
     }
 
     /**
-     * Errors name settings as the command line does, {@code --max-tokens}. A program that calls us has never seen an option: for it
-     * they name {@code maxTokens}.
+     * Rewords errors for programs. Errors name settings as the command line does, {@code --max-tokens}; a program that calls the API knows
+     * them as {@code maxTokens}.
      */
     public static final class SettingNames {
         private static final Pattern OPTION = Pattern.compile("--[a-z][a-z0-9-]*");
 
         private SettingNames() {}
 
-        /** That error, with names in the place of options. */
+        /** Returns the error with setting names in place of options. */
         public static UserError in(UserError error) {
             return error.reworded(SettingNames::in);
         }
@@ -266,7 +266,7 @@ public final class SettingValues implements Serializable {
             return ByOption.NAMES.getOrDefault(option.group(), option.group());
         }
 
-        /** Made late: {@link Settings} may not be complete yet when this class is loaded. */
+        /** Names by option. They are made on first use: {@link Settings} may be incomplete when the outer class is loaded. */
         private static final class ByOption {
             static final Map<String, String> NAMES = Settings.all().stream()
                     .flatMap(setting -> Stream.concat(Stream.of(setting.option()), setting.aliasOptions().stream())
@@ -275,7 +275,7 @@ public final class SettingValues implements Serializable {
         }
     }
 
-    /** The text of the file that was given for this setting. */
+    /** Returns the text of the file that this setting names. */
     static String read(String file, Setting<String> setting) {
         try {
             return Files.readString(Path.of(file));

@@ -43,10 +43,10 @@ import nighttrain.pipeline.settings.Setting.OutputEffect;
 import nighttrain.pipeline.settings.Setting.SettingGroup;
 import nighttrain.pipeline.settings.SettingType.Durations;
 
-/** The one table of everything that can be set; command line, Spark conf, config file and documentation follow it. */
+/** The table of all settings, from which command line, Spark conf, config file and documentation are derived. */
 public final class Settings {
     private static final EngineConfig ASKED = EngineConfig.defaults();
-    /** Those below, as they come: each constant adds itself. */
+    /** All settings in the order of their declaration; each constant below adds itself. */
     private static final List<Setting<?>> ALL = new ArrayList<>();
 
     public static final Setting<String> MODEL = required(
@@ -538,7 +538,7 @@ public final class Settings {
         return Collections.unmodifiableList(ALL);
     }
 
-    /** The setting of that name or alias, in lowerCamel. */
+    /** Returns the setting with this name or alias, in lowerCamel. */
     public static Optional<Setting<?>> find(String name) {
         return ALL.stream()
                 .filter(setting ->
@@ -547,9 +547,9 @@ public final class Settings {
     }
 
     /**
-     * The setting that an option of a table or of a function names: in any case, with or without underscores.
+     * Returns the setting that an option of a data source or SQL function names: in any case, with or without underscores.
      *
-     * @throws UserError where none has that name
+     * @throws UserError if no setting has that name
      */
     public static Setting<?> ofOption(String option) {
         return ALL.stream()
@@ -562,7 +562,7 @@ public final class Settings {
                         "did you mean " + nearest(option) + "?; see nighttrain generate --help"));
     }
 
-    /** The name that is most like one that was misspelt. */
+    /** Returns the setting name closest to a misspelt one. */
     public static String nearest(String misspelt) {
         return ALL.stream()
                 .flatMap(setting -> Stream.concat(Stream.of(setting.name()), setting.aliases().stream()))
@@ -574,7 +574,7 @@ public final class Settings {
         return name.replaceAll("[-_.]", "").toLowerCase(Locale.ROOT);
     }
 
-    /** Letters to insert, delete or change (Levenshtein). */
+    /** Returns the Levenshtein distance: how many letters to insert, delete or change. */
     private static int distance(String a, String b) {
         int[] above = IntStream.rangeClosed(0, b.length()).toArray();
         for (int i = 1; i <= a.length(); i++) {
@@ -634,11 +634,11 @@ public final class Settings {
         DUMMY
     }
 
-    /** What becomes of rows that a table has already. */
+    /** How results are added to a table that already has rows. */
     public enum TableMode {
-        /** Those with the id of a result are replaced by it. */
+        /** A result replaces the row with the same id. */
         MERGE,
-        /** They stay. */
+        /** All results are added; existing rows stay. */
         APPEND
     }
 
