@@ -6,12 +6,12 @@ import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 
 /**
- * How well labels agree with the right ones. Rows that abstained have no label: they count as missed (recall) and in the coverage, but not in
- * the accuracy, which is that of the labels that were given.
+ * Measures how well the given labels agree with the gold labels. Rows that abstained have no label: they lower recall and coverage, but do
+ * not count in the accuracy, which covers only the labels that were given.
  *
- * @param labels names
- * @param confusion rows by right label and given label, in the order of {@code labels}
- * @param abstained rows by right label that were given none
+ * @param labels names of the labels
+ * @param confusion number of rows by gold label and given label, in the order of {@code labels}
+ * @param abstained number of rows by gold label that were given no label
  */
 record GoldMetrics(List<String> labels, long[][] confusion, long[] abstained) {
     /** Bins of the calibration curve: tenths of confidence. */
@@ -20,11 +20,11 @@ record GoldMetrics(List<String> labels, long[][] confusion, long[] abstained) {
     /**
      * A label's own figures.
      *
-     * @param label its name
-     * @param support rows whose right label it is
+     * @param label name of the label
+     * @param support rows whose gold label it is
      * @param predicted rows that were given it
-     * @param precision share of these that are right; NaN where there are none
-     * @param recall share of its rows that were given it; NaN where there are none
+     * @param precision share of the predicted rows that are right; NaN where there are none
+     * @param recall share of the support rows that were given it; NaN where there are none
      * @param f1 harmonic mean of both: 0 where no row is right; NaN where the label occurs nowhere
      */
     record OfLabel(String label, long support, long predicted, double precision, double recall, double f1) {}
@@ -32,24 +32,24 @@ record GoldMetrics(List<String> labels, long[][] confusion, long[] abstained) {
     /**
      * Rows whose confidence lies in one tenth.
      *
-     * @param rows how many
-     * @param confidence their mean confidence
-     * @param accuracy share that is right
+     * @param rows number of rows
+     * @param confidence mean confidence
+     * @param accuracy share of the rows that are right
      */
     record Bin(long rows, double confidence, double accuracy) {}
 
-    /** Rows that were given a label. */
+    /** Returns the number of rows that were given a label. */
     long answered() {
         return java.util.Arrays.stream(confusion).flatMapToLong(LongStream::of).sum();
     }
 
-    /** Share of the rows that were given a label. */
+    /** Returns the share of the rows that were given a label. */
     double coverage() {
         long all = answered() + LongStream.of(abstained).sum();
         return (double) answered() / all;
     }
 
-    /** Share of the given labels that are right; NaN where none was given. */
+    /** Returns the share of the given labels that are right; NaN where none was given. */
     double accuracy() {
         long right = IntStream.range(0, labels.size())
                 .mapToLong(i -> confusion[i][i])
@@ -57,7 +57,7 @@ record GoldMetrics(List<String> labels, long[][] confusion, long[] abstained) {
         return (double) right / answered();
     }
 
-    /** Every label's own figures. */
+    /** Returns every label's own figures. */
     List<OfLabel> perLabel() {
         List<OfLabel> figures = new ArrayList<>();
         for (int i = 0; i < labels.size(); i++) {
@@ -78,7 +78,7 @@ record GoldMetrics(List<String> labels, long[][] confusion, long[] abstained) {
         return figures;
     }
 
-    /** The mean F1 of the labels that occur, as right ones or as given ones. */
+    /** Returns the mean F1 of the labels that occur as gold or given labels. */
     double macroF1() {
         return perLabel().stream()
                 .mapToDouble(OfLabel::f1)
@@ -87,7 +87,7 @@ record GoldMetrics(List<String> labels, long[][] confusion, long[] abstained) {
                 .orElse(Double.NaN);
     }
 
-    /** Expected calibration error: how far confidence and accuracy lie apart, on average over rows; NaN without rows. */
+    /** Returns the expected calibration error: the mean distance between confidence and accuracy over rows; NaN without rows. */
     static double ece(List<Bin> bins) {
         long rows = bins.stream().mapToLong(Bin::rows).sum();
         return bins.stream()

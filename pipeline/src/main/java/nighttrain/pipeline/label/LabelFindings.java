@@ -44,7 +44,10 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.expressions.Window;
 import org.apache.spark.sql.types.DataTypes;
 
-/** What the labels of a finished job come to: how often each was given, how often it was right, and which rows people should look at. */
+/**
+ * Computes the findings of a label job from its results: how often each label was given, how often it was right, and which rows people
+ * should review.
+ */
 final class LabelFindings {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int MISTAKES = 20;
@@ -113,7 +116,7 @@ final class LabelFindings {
         return col("`" + options.gold().replace("`", "``") + "`").cast(DataTypes.StringType);
     }
 
-    /** Rows that count: no error, and a right label that is known. */
+    /** Returns the rows that are compared with gold: those without an error whose gold label is one of the labels. */
     private Dataset<Row> rated() {
         return results.withColumn("gold_label", gold())
                 .filter(col("error").isNull().and(col("gold_label").isInCollection(options.names())));
@@ -223,7 +226,7 @@ final class LabelFindings {
         }
     }
 
-    /** JSON has no NaN. */
+    /** Puts a number; null where it is not finite, since JSON has no NaN. */
     private static void put(ObjectNode json, String name, double value) {
         if (Double.isFinite(value)) {
             json.put(name, value);
@@ -317,7 +320,7 @@ final class LabelFindings {
 
     // --- Review ---
 
-    /** The rows with the smallest margin, as many of each label as there are, up to as many as are wanted. */
+    /** Returns the rows with the smallest margins, spread evenly over labels as far as each has rows; at most {@code --review} rows. */
     private Dataset<Row> review() {
         Column label = each() ? coalesce(concat_ws(",", col(LABELS)), lit("")) : coalesce(col(LABEL), lit(""));
         return results.filter(col("error").isNull().and(col("margin").isNotNull()))

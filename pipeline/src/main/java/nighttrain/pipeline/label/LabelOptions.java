@@ -9,16 +9,16 @@ import java.util.Set;
 import nighttrain.io.UserError;
 
 /**
- * What a label job was asked for.
+ * The options of a label job.
  *
- * @param labels at least one of several; of {@code multi} at least one
- * @param questions which labels a row gets: the likeliest, or each by a question of its own
- * @param abstainBelow rows that are less sure get no label; 0: all get one
+ * @param labels labels to choose from: at least two, with {@code multi} at least one
+ * @param questions which labels a row gets: the most likely one, or each by a question of its own
+ * @param abstainBelow confidence below which a row gets no label; 0: every row gets one
  * @param calibrate whether probabilities are divided by those of a prompt without content
- * @param lengthNormalise whether a label's log-probability is divided by its tokens
- * @param examples rows with their labels, before every prompt
- * @param gold column with the right labels, or null
- * @param review rows to show to people, the least certain ones; 0: none
+ * @param lengthNormalise whether a label's log-probability is divided by its number of tokens
+ * @param examples labelled rows that precede every prompt
+ * @param gold column with the gold labels, or null
+ * @param review number of least certain rows to show to people; 0: none
  * @param chat whether plain prompts become conversations
  */
 public record LabelOptions(
@@ -37,24 +37,24 @@ public record LabelOptions(
     /**
      * A label.
      *
-     * @param name in the results
-     * @param text that is scored, as it stands; null: the name, behind a space where a plain prompt ends without one
-     * @param description for the prompt, or null
+     * @param name name in the results
+     * @param text the exact text that is scored; null: the name, after a space where a plain prompt ends without one
+     * @param description description for the prompt, or null
      */
     public record Label(String name, String text, String description) implements Serializable {
         private static final long serialVersionUID = 1L;
 
-        /** As the prompt lists it. */
+        /** Returns the label as the prompt lists it. */
         String listed() {
             return description == null ? name : name + ": " + description;
         }
     }
 
     /**
-     * A row with its labels.
+     * A labelled example row.
      *
-     * @param columns by name; {@code text} stands for every column of the prompt that is missing here
-     * @param labels names of labels; without {@code multi} one
+     * @param columns values by column name; {@code text} stands for every column of the prompt that is missing here
+     * @param labels names of labels; exactly one without {@code multi}
      */
     public record Example(Map<String, String> columns, List<String> labels) implements Serializable {
         private static final long serialVersionUID = 1L;
@@ -68,8 +68,8 @@ public record LabelOptions(
     /**
      * Which labels a row gets.
      *
-     * @param each whether each label is a question of its own, which is answered by yes or no; else the row gets the likeliest
-     * @param threshold the probability from which on a question's label is the row's
+     * @param each whether each label is a question of its own, answered by yes or no; else the row gets the most likely label
+     * @param threshold probability of yes from which on a row gets the label
      */
     public record Questions(boolean each, double threshold) implements Serializable {
         private static final long serialVersionUID = 1L;
@@ -141,7 +141,7 @@ public record LabelOptions(
         return labels.stream().map(Label::name).toList();
     }
 
-    /** As far as rows depend on them: what is made of all rows is left out. */
+    /** Returns the options that the result of a row depends on; those about all rows together are left out. */
     LabelOptions ofRows() {
         return new LabelOptions(labels, questions, abstainBelow, calibrate, lengthNormalise, examples, null, 0, chat);
     }

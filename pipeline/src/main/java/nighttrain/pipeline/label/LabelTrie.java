@@ -9,12 +9,12 @@ import nighttrain.executor.request.GenerationRequest.Score;
 import nighttrain.pipeline.row.RowRequest.Continuation;
 
 /**
- * Answers as a trie of their tokens. The log-probability of an answer after a prompt is the sum over the edges from the root to the
- * answer's node. A request follows one path of nodes that have children, and each edge is scored in one request only, so that what
- * answers have in common is computed once.
+ * A trie of the tokens of the possible answers. The log-probability of an answer after a prompt is the sum over the edges from the root to
+ * the answer's node. A request follows one path of nodes that have children, and each edge is scored in only one request, so that common
+ * prefixes of answers are computed once.
  *
- * @param requests one for every path that cannot be made longer
- * @param edges of each answer: places in the scores of all requests together
+ * @param requests one request for every longest path of inner nodes
+ * @param edges for each answer, the indexes of its edges in the concatenated scores of all requests
  */
 record LabelTrie(List<Continuation> requests, List<List<Integer>> edges) implements Serializable {
     private static final long serialVersionUID = 1L;
@@ -24,7 +24,7 @@ record LabelTrie(List<Continuation> requests, List<List<Integer>> edges) impleme
         edges = List.copyOf(edges);
     }
 
-    /** {@code answers}: the tokens of each, at least one; no two have the same. */
+    /** Builds the trie. {@code answers}: the tokens of each answer, at least one; no two answers have the same tokens. */
     static LabelTrie of(List<List<Integer>> answers) {
         Node root = new Node();
         List<List<Node>> ways = answers.stream().map(root::way).toList();
@@ -37,17 +37,17 @@ record LabelTrie(List<Continuation> requests, List<List<Integer>> edges) impleme
                         .toList());
     }
 
-    /** The most tokens that an answer has. */
+    /** Returns the number of tokens of the longest answer. */
     int mostTokens() {
         return edges.stream().mapToInt(List::size).max().orElseThrow();
     }
 
-    /** How many edges. */
+    /** Returns the number of edges. */
     int scores() {
         return requests.stream().mapToInt(request -> request.scores().size()).sum();
     }
 
-    /** The log-probability of each answer, from those of the edges. */
+    /** Returns the log-probability of each answer, summed from those of the edges. */
     double[] logprobs(List<Float> scores) {
         if (scores.size() != scores()) {
             throw new IllegalStateException("scores: " + scores.size() + " (" + scores() + " were asked for)");
@@ -57,12 +57,12 @@ record LabelTrie(List<Continuation> requests, List<List<Integer>> edges) impleme
                 .toArray();
     }
 
-    /** A token in its place. */
+    /** A node of the trie: a token after the tokens above it. */
     private static final class Node {
         private final Map<Integer, Node> children = new TreeMap<>();
         private int score = -1;
 
-        /** The nodes of these tokens below this one; they are made where there are none. */
+        /** Returns the nodes of these tokens below this one, and creates missing nodes. */
         List<Node> way(List<Integer> tokens) {
             List<Node> way = new ArrayList<>();
             Node at = this;
@@ -78,7 +78,7 @@ record LabelTrie(List<Continuation> requests, List<List<Integer>> edges) impleme
         }
     }
 
-    /** Goes through the inner nodes, depth first. */
+    /** Visits the inner nodes depth first. */
     private static final class Walk {
         private final List<Continuation> requests;
         private int numbered;
@@ -87,7 +87,7 @@ record LabelTrie(List<Continuation> requests, List<List<Integer>> edges) impleme
             this.requests = requests;
         }
 
-        /** {@code path}: tokens down to the node; {@code unscored}: nodes on it whose edges no request has yet. */
+        /** Visits a node. {@code path}: tokens down to the node; {@code unscored}: nodes on the path whose edges are in no request yet. */
         void visit(Node node, List<Integer> path, List<Pending> unscored) {
             List<Pending> pending = new ArrayList<>(unscored);
             pending.add(new Pending(node, path.size()));

@@ -44,20 +44,20 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * Rows that get a label with its probability: the product of its tokens' conditional probabilities after the prompt, computed exactly for
- * every label, and normalised over the labels. Nothing is sampled. A task has its own object.
+ * The kind of rows that get a label with its probability: the product of its tokens' conditional probabilities after the prompt, computed
+ * exactly for every label and normalised over the labels. Nothing is sampled. Each task has its own object.
  */
 public final class Labels implements RowKind {
     private static final long serialVersionUID = 1L;
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    /** In a template, in the place of a label, of its description and of the list of all labels: characters that no text has. */
+    /** Characters that stand in a template for a label, its description and the list of all labels; no text contains them. */
     private static final String LABEL_MARK = "\uFDD0";
 
     private static final String DESCRIPTION_MARK = "\uFDD1";
     private static final String LABELS_MARK = "\uFDD2";
 
-    /** Texts without content (arXiv 2102.09690, section 5). */
+    /** Content-free texts for calibration (arXiv 2102.09690, section 5). */
     private static final List<String> CONTENT_FREE = List.of("N/A", "", "[MASK]");
 
     private static final List<String> YES_NO = List.of("Yes", "No");
@@ -65,20 +65,22 @@ public final class Labels implements RowKind {
     private static final int SHOWN_CHARS = 80;
 
     private final LabelOptions options;
-    /** Null before the model is known. */
+    /** Facts that depend on the model; null before it is known. */
     private final Compiled compiled;
-    /** Log-probabilities of each question's answers without content, averaged; null until a row of this task has asked for them. */
+    /**
+     * Log-probabilities of each question's answers, averaged over the content-free texts; null until a row of this task has requested them.
+     */
     private transient List<double[]> contentFree;
 
     /**
-     * What follows from the model and from how prompts are made.
+     * The facts that depend on the model and on how prompts are made.
      *
-     * @param isTemplate whether prompts are whole; else they are texts to put into a prompt
-     * @param answers what is scored: the labels' texts, or yes and no
-     * @param trie of their tokens
-     * @param contentFree prompts without content; empty if they are not needed
+     * @param isTemplate whether prompts are complete; else they are texts to put into a prompt
+     * @param answers texts that are scored: those of the labels, or yes and no
+     * @param trie trie of the answers' tokens
+     * @param contentFree content-free prompts; empty if they are not needed
      * @param examples the prompts of the examples
-     * @param branches how the requests of a row lie to its first prompt
+     * @param branches how the requests of a row relate to its first prompt
      */
     private record Compiled(
             boolean isTemplate,
@@ -96,12 +98,15 @@ public final class Labels implements RowKind {
         this.compiled = compiled;
     }
 
-    /** As a job was asked for them. */
+    /** Returns the kind for these options, before the model is known. */
     public static Labels of(LabelOptions options) {
         return new Labels(options, null);
     }
 
-    /** A template whose {@code {labels}}, or {@code {label}} and {@code {description}} where each label is a question, are no columns. */
+    /**
+     * Returns a template in which marks replace {@code {labels}}, or {@code {label}} and {@code {description}} if each label is a question,
+     * so that these are no columns.
+     */
     public static String marked(String template, boolean each) {
         if (!each) {
             return template.replace("{labels}", LABELS_MARK);
@@ -184,7 +189,7 @@ public final class Labels implements RowKind {
         return form.isTemplate() && Character.isWhitespace(sample.charAt(sample.length() - 1));
     }
 
-    /** Each answer's tokens are those that the model would write after the prompt. */
+    /** Builds the trie of the answers. Each answer's tokens are those that the model would generate after the prompt. */
     private LabelTrie trie(List<String> answers, PromptText text, Prompt before) {
         List<List<Integer>> tokens = new ArrayList<>();
         int[] prompt = encoded(text, before, "");
@@ -219,7 +224,7 @@ public final class Labels implements RowKind {
         } catch (RowFault refused) {
             throw UserError.of(
                     "cannot make a prompt for labels",
-                    refused.getMessage().replaceFirst(" \\([^()]*\\)$", ""), // what to do about a row
+                    refused.getMessage().replaceFirst(" \\([^()]*\\)$", ""), // drops the hint, which is about rows
                     "with the text " + CONTENT_FREE.get(0) + "; check --prompt and --chat-template",
                     refused);
         }
@@ -232,7 +237,7 @@ public final class Labels implements RowKind {
         return compiled.branches();
     }
 
-    /** Without the prompts of {@code --calibrate}, which a task asks once. */
+    /** Returns the branches of a row, without the prompts of {@code --calibrate}, which a task requests once. */
     private List<Branch> branches(PromptText text, PromptForm form, LabelTrie trie) {
         List<Branch> branches = new ArrayList<>();
         for (int i = 0; i < asked().size(); i++) {
@@ -245,7 +250,7 @@ public final class Labels implements RowKind {
         return branches;
     }
 
-    /** Texts of two lengths tell whether what the questions have in common grows with the text. */
+    /** Compares a question with the first one. Texts of two lengths show whether the shared beginning grows with the text. */
     private Branch questionBesideTheFirst(PromptText text, PromptForm form, Label label) {
         int[][] questions = questions(text, form.of(CONTENT_FREE.get(0)), label);
         int[][] ofMore = questions(text, form.of(CONTENT_FREE.get(0).repeat(8)), label);
@@ -255,7 +260,7 @@ public final class Labels implements RowKind {
                 questions[1].length - questions[0].length);
     }
 
-    /** Tokens of the first question about a row, and of that about {@code label}. */
+    /** Returns the tokens of the first question about a row and of the question about {@code label}. */
     private int[][] questions(PromptText text, String row, Label label) {
         return Stream.of(options.labels().get(0), label)
                 .map(about -> encoded(text, prompt(row, about), ""))
@@ -269,7 +274,7 @@ public final class Labels implements RowKind {
 
     // --- Prompts ---
 
-    /** The prompt of a row's text, and of a question about a label where each is one. */
+    /** Returns the prompt for a row's text, about {@code label} if each label is a question. */
     private Prompt prompt(String row, Label label) {
         List<String> asked = new ArrayList<>();
         for (String example : compiled.examples()) {
@@ -306,7 +311,7 @@ public final class Labels implements RowKind {
                     .replace(LABELS_MARK, list());
         }
         return each()
-                // The text comes first: questions about one row have it in common.
+                // The text comes first, so that questions about one row share it as a prefix.
                 ? "Text: " + row + "\n\nDoes this label fit the text? Answer Yes or No.\nLabel: " + label.listed()
                         + "\nAnswer:"
                 : "Text: " + row + "\nLabel:";
@@ -322,7 +327,7 @@ public final class Labels implements RowKind {
                 options.labels().stream().map(label -> "- " + label.listed()).toList());
     }
 
-    /** What was right of an example. */
+    /** Returns the right answer of an example. */
     private String answer(int example, Label label) {
         List<String> right = options.examples().get(example).labels();
         return each()
@@ -330,7 +335,7 @@ public final class Labels implements RowKind {
                 : compiled.answers().get(options.names().indexOf(right.get(0)));
     }
 
-    /** A row's own conversation, with the examples after its system message. */
+    /** Returns a row's own conversation with the examples inserted after its system message. */
     private Prompt conversation(List<ChatMessage> row) {
         List<ChatMessage> messages = new ArrayList<>(row);
         int at = !row.isEmpty() && "system".equals(row.get(0).fields().get("role")) ? 1 : 0;
@@ -368,7 +373,7 @@ public final class Labels implements RowKind {
         return asked().stream().map(label -> prompt(row, label)).toList();
     }
 
-    /** A label for each question; the only question where each is none. */
+    /** Returns a label for each question; the first label stands for the single question if labels are not asked one by one. */
     private List<Label> asked() {
         return each() ? options.labels() : options.labels().subList(0, 1);
     }
@@ -398,7 +403,7 @@ public final class Labels implements RowKind {
         return Optional.of((each() ? ofEach(own) : ofOne(own.get(0))).toString());
     }
 
-    /** Log-probabilities that add up to one over the answers. */
+    /** Returns log-probabilities normalised so that the probabilities of the answers add up to one. */
     private double[] normalised(double[] logprobs) {
         double[] each = logprobs.clone();
         if (options.lengthNormalise()) {
@@ -421,7 +426,7 @@ public final class Labels implements RowKind {
                 .toArray());
     }
 
-    /** Of each question the mean probability of each answer over the prompts without content, as logarithms. */
+    /** Returns for each question the logarithm of each answer's mean probability over the content-free prompts. */
     private static List<double[]> averages(List<double[]> scored, int questions) {
         int texts = scored.size() / questions;
         return IntStream.range(0, questions)
@@ -464,7 +469,7 @@ public final class Labels implements RowKind {
         return answer;
     }
 
-    /** A row is as sure as its least sure question. */
+    /** Makes the answer of a row with a question per label. Its confidence is that of its least certain question. */
     private ObjectNode ofEach(List<double[]> logprobs) {
         ObjectNode answer = JSON.createObjectNode();
         ObjectNode probabilities = JSON.createObjectNode();
@@ -536,7 +541,7 @@ public final class Labels implements RowKind {
                         lit(" (labels are " + String.join(", ", options.names()) + "; correct the row or --labels)")));
     }
 
-    /** Nothing is sampled, so there is no text, no reason for its end and no time per token. */
+    /** Nothing is sampled, so there is no text, no finish reason and no time per token. */
     @Override
     public Set<String> leftOut() {
         return Set.of("text", "finish_reason", "ttft_ms", "tpot_ms", "token_ids");
