@@ -8,9 +8,9 @@ import org.apache.spark.sql.Column;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructType;
 
-/** Columns by the exact name that a user gave, dots and spaces included. */
+/** Finds columns by the exact name that a user gave, dots and spaces included. */
 final class Columns {
-    /** What to do about text that a writer did not mark as such. */
+    /** Way out for text columns that their writer did not mark as text. */
     static final String BINARY_IS_TEXT = "--conf spark.sql.parquet.binaryAsString=true if it is text";
 
     private Columns() {}
@@ -19,7 +19,7 @@ final class Columns {
         return Arrays.asList(schema.fieldNames()).contains(name);
     }
 
-    /** Type of a column that can be read; {@code option} named it. */
+    /** Returns the type of a column, and refuses one that is missing or cannot be read; {@code option} is the option that named it. */
     static DataType type(StructType schema, String name, String option) {
         if (!has(schema, name)) {
             throw UserError.of(

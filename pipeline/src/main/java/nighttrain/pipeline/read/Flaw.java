@@ -7,10 +7,10 @@ import org.apache.spark.sql.types.MetadataBuilder;
 import org.apache.spark.sql.types.StructField;
 
 /**
- * What makes a column of the input of no use. It travels in the metadata of the schema's field, since it concerns only a job that uses
- * the column.
+ * The reason why a column of the input cannot be used. It is stored in the metadata of the schema's field, since it concerns only a job
+ * that uses the column.
  *
- * @param what failed
+ * @param what what failed
  * @param value the column, and the file
  * @param hint limit and way out
  */
@@ -20,7 +20,7 @@ record Flaw(String what, String value, String hint) {
     private static final String HINT = "nighttrain.flaw.hint";
     private static final String LACKING = "nighttrain.lacking";
 
-    /** The field with this flaw. */
+    /** Returns the field with this flaw in its metadata. */
     StructField of(StructField field) {
         return with(
                 field,
@@ -35,7 +35,7 @@ record Flaw(String what, String value, String hint) {
         return field.metadata().contains(WHAT);
     }
 
-    /** Refuses a column with a flaw. */
+    /** Throws the error of a column that has a flaw. */
     static void refuse(StructField field) {
         if (isIn(field)) {
             Metadata flaw = field.metadata();
@@ -43,7 +43,7 @@ record Flaw(String what, String value, String hint) {
         }
     }
 
-    /** The field of a column that {@code file} lacks. */
+    /** Returns the field, marked as a column that {@code file} lacks. */
     static StructField lacking(StructField field, String file) {
         return with(field, builder(field).putString(LACKING, file).build());
     }
@@ -52,14 +52,14 @@ record Flaw(String what, String value, String hint) {
         return field.metadata().contains(LACKING);
     }
 
-    /** The field without what this class says of it. */
+    /** Returns the field without the metadata of this class. */
     static StructField without(StructField field) {
         MetadataBuilder plain = builder(field);
         List.of(WHAT, VALUE, HINT, LACKING).forEach(plain::remove);
         return with(field, plain.build());
     }
 
-    /** Refuses a column that prompts are made of and a file lacks: each of its rows would be an error. */
+    /** Refuses a column that prompts need and that a file lacks: each row of that file would be an error. */
     static void refuseLacking(StructField field) {
         if (isLacking(field)) {
             throw UserError.of(

@@ -6,20 +6,20 @@ import java.util.Optional;
 import org.apache.spark.sql.types.StructField;
 
 /**
- * What the end of a Parquet file tells.
+ * The parts of a Parquet file's footer that a job uses.
  *
  * @param file its URI
- * @param rows how many
- * @param columns in their order
- * @param fault why it cannot be read; null where it can
+ * @param rows number of rows
+ * @param columns columns in the order of the file
+ * @param fault why the footer cannot be read; null where it can
  */
 record Footer(String file, long rows, List<Column> columns, String fault) implements Serializable {
     /**
      * A column of a file.
      *
-     * @param name in the file
-     * @param type as Parquet calls it
-     * @param field as Spark has it; null where Spark has no such type
+     * @param name name in the file
+     * @param type Parquet's name of the type
+     * @param field Spark's field for it; null where Spark has no such type
      * @param obstacle what keeps Spark from reading its values; null where nothing does
      */
     record Column(String name, String type, StructField field, Obstacle obstacle) implements Serializable {
@@ -31,11 +31,11 @@ record Footer(String file, long rows, List<Column> columns, String fault) implem
     /**
      * A codec or an encoding that Spark's reader lacks.
      *
-     * @param what it is
-     * @param remedy how it can be read
+     * @param what the codec or encoding
+     * @param remedy how the user can make the column readable
      */
     record Obstacle(String what, String remedy) implements Serializable {
-        /** Of a codec whose Hadoop class is not on the class path. */
+        /** Returns the obstacle of a codec whose Hadoop class is not on the class path. */
         static Obstacle codec(String name, String className) {
             return new Obstacle(
                     "codec " + name,
@@ -43,7 +43,7 @@ record Footer(String file, long rows, List<Column> columns, String fault) implem
                             + " or write the file with zstd or snappy");
         }
 
-        /** Of an encoding that Spark's quicker reader lacks and its slower one has. */
+        /** Returns the obstacle of an encoding that Spark's vectorized reader lacks and its slower reader supports. */
         static Obstacle encoding(String name) {
             return new Obstacle(
                     "encoding " + name,

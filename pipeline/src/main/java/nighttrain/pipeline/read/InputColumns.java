@@ -18,14 +18,14 @@ import org.apache.spark.sql.types.MetadataBuilder;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * What a job takes from its input.
+ * The columns and rows that a job uses of its input.
  *
  * @param prompt how prompts are made
  * @param id column that names rows
  * @param kept columns to copy to the results
- * @param corrupt what tells a row that could not be parsed, where the input's format is text
+ * @param corrupt column that marks rows that could not be parsed, where the input's format is text
  * @param samples outputs per row
- * @param limit rows from the start
+ * @param limit number of rows to read from the start
  */
 public record InputColumns(
         PromptColumns prompt,
@@ -38,9 +38,9 @@ public record InputColumns(
     public static final String PRESENT = "_nt_present";
 
     /**
-     * Finds them in a table.
+     * Finds the columns in a table.
      *
-     * @param taken column names that results have anyway
+     * @param taken column names that results already have
      * @throws UserError for a column that is not there, of the wrong type, or whose name is taken
      */
     public static InputColumns of(StructType schema, GenerateOptions options, List<String> taken) {
@@ -85,7 +85,7 @@ public record InputColumns(
         return PromptColumns.requests(request.get());
     }
 
-    /** Input columns in use, each once. */
+    /** Returns the input columns in use, each once. */
     public List<String> used() {
         Set<String> used = new LinkedHashSet<>(prompt.needed());
         id.ifPresent(used::add);
@@ -107,16 +107,16 @@ public record InputColumns(
     }
 
     /**
-     * The column that has the text of a row which Spark could not parse, and null in all other rows. Spark adds it where it finds such a row
-     * while it looks for the columns.
+     * The column that holds the text of each row that Spark could not parse, and null in all other rows. Spark adds it if it finds such a
+     * row while it infers the columns.
      *
-     * @param name that Spark gave it
-     * @param format as which the row could not be parsed
+     * @param name the column's name in Spark's schema
+     * @param format the format that the row could not be parsed as
      */
     public record CorruptColumn(String name, String format) {
         private static final String KEY = "nighttrain.corrupt";
 
-        /** The table, which says which of its columns this is. */
+        /** Returns the table with this column marked in its schema. */
         static Dataset<Row> mark(Dataset<Row> table, String name, String format) {
             return table.withMetadata(
                     name, new MetadataBuilder().putString(KEY, format).build());

@@ -26,19 +26,19 @@ import org.apache.hadoop.fs.RemoteIterator;
 /**
  * The files of an input.
  *
- * @param root what their names are relative to
- * @param pattern what makes Spark find the same: characters of patterns that belong to a name are escaped
- * @param partitions names of partition columns, from folders {@code key=value}
- * @param files in the order of their names
+ * @param root directory that the files' names are relative to
+ * @param pattern path pattern by which Spark finds the same files: pattern characters that belong to a name are escaped
+ * @param partitions names of the partition columns, from folders {@code key=value}
+ * @param files files in the order of their names
  */
 record InputFiles(Path root, String pattern, List<String> partitions, List<InputFile> files) {
     /**
      * A file.
      *
      * @param name relative to the root
-     * @param uri where it is
-     * @param bytes its length
-     * @param changedMs time of the last change
+     * @param uri location of the file
+     * @param bytes length of the file
+     * @param changedMs time of the last change, in milliseconds since 1970
      */
     record InputFile(String name, String uri, long bytes, long changedMs) {}
 
@@ -49,11 +49,11 @@ record InputFiles(Path root, String pattern, List<String> partitions, List<Input
     }
 
     /**
-     * Lists a file, a directory with all below it, or all that match a pattern; hidden files are left out, as Spark does. A
-     * file or directory of exactly the given name is preferred to what the name matches as a pattern.
+     * Lists a file, all files below a directory, or all files that match a pattern; hidden files are left out, as in Spark. A file or
+     * directory of exactly the given name takes precedence over matches of the name as a pattern.
      *
-     * @throws UserError where there is nothing; where the files are those of a table with a log of its own; where some lie in
-     *     partition folders and others do not
+     * @throws UserError if there is no file; if the files belong to a table with a log of its own; if only some of them lie in partition
+     *     folders
      */
     static InputFiles list(String input, Configuration hadoop) {
         try {
@@ -109,7 +109,7 @@ record InputFiles(Path root, String pattern, List<String> partitions, List<Input
         return new InputFiles(root, pattern, partitions(keys), files);
     }
 
-    /** Of the folders that a file lies in, the keys; empty for a folder that has none. */
+    /** Returns the partition keys of the folders above a file; empty text for a folder without a key. */
     private static List<String> keys(String belowMatch) {
         List<String> parts = Arrays.asList(belowMatch.split("/", -1));
         return parts.subList(0, parts.size() - 1).stream()
@@ -117,7 +117,7 @@ record InputFiles(Path root, String pattern, List<String> partitions, List<Input
                 .toList();
     }
 
-    /** Partition columns. Spark leaves out a file that lies elsewhere than the others. */
+    /** Returns the partition columns, and refuses a file outside the partition folders, which Spark would leave out. */
     private static List<String> partitions(SortedMap<String, List<String>> keysOfFiles) {
         List<String> partitions = keysOfFiles.values().stream()
                 .filter(keys -> keys.stream().anyMatch(key -> !key.isEmpty()))
@@ -135,7 +135,7 @@ record InputFiles(Path root, String pattern, List<String> partitions, List<Input
         return partitions;
     }
 
-    /** Equal for the same files, different when one is added, removed or changed. */
+    /** Returns a text that is equal for the same files and differs when one is added, removed or changed. */
     String identity() {
         String listing = files.stream()
                 .map(file -> file.name() + "\t" + file.bytes() + "\t" + file.changedMs())
@@ -146,12 +146,12 @@ record InputFiles(Path root, String pattern, List<String> partitions, List<Input
         return files.size() + (files.size() == 1 ? " file, " : " files, ") + bytes + " bytes, " + digest;
     }
 
-    /** A file's name relative to the root, from the URI that Spark gives. */
+    /** Returns a file's name relative to the root, from its URI as Spark gives it. */
     String relative(String sparkPath) {
         return relative(root, new Path(URI.create(sparkPath)));
     }
 
-    /** Only the files that Spark lists, where options of its reader choose among them. */
+    /** Returns only the files that Spark lists, where options of its reader choose among them. */
     InputFiles only(String[] sparkPaths) {
         Set<String> listed = Arrays.stream(sparkPaths).map(this::relative).collect(Collectors.toSet());
         return new InputFiles(
@@ -168,7 +168,7 @@ record InputFiles(Path root, String pattern, List<String> partitions, List<Input
         return path.startsWith(prefix) ? path.substring(prefix.length()) : path;
     }
 
-    /** As Spark's own listing decides. */
+    /** Whether Spark's own listing takes the file as hidden. */
     private static boolean isHidden(String name) {
         for (String part : name.split("/", -1)) {
             boolean partition = part.startsWith("_") && part.contains("=");
@@ -180,11 +180,11 @@ record InputFiles(Path root, String pattern, List<String> partitions, List<Input
     }
 
     /**
-     * A path, told apart from the pattern that it may be.
+     * A path split into a literal beginning and a pattern.
      *
-     * @param name its longest beginning that is a name
-     * @param pattern the whole path, the characters of that beginning escaped
-     * @param isName whether that beginning is all of it
+     * @param name its longest beginning that is a literal name
+     * @param pattern the whole path, with pattern characters of that beginning escaped
+     * @param isName whether that beginning is the whole path
      */
     private record Place(Path name, String pattern, boolean isName) {
         static Place of(FileSystem fs, Path asked) throws IOException {
@@ -211,8 +211,8 @@ record InputFiles(Path root, String pattern, List<String> partitions, List<Input
     }
 
     /**
-     * Tables whose own log says which of the files in their folder are rows now. Read as plain files they give deleted rows, too, and
-     * old versions of changed ones.
+     * Tables whose own log says which files in their folder hold current rows. Read as plain files, they also return deleted rows and old
+     * versions of changed rows.
      */
     enum LoggedTable {
         DELTA(
@@ -245,7 +245,7 @@ record InputFiles(Path root, String pattern, List<String> partitions, List<Input
             this.reading = reading;
         }
 
-        /** Refuses a file of a log, by its name relative to the input. */
+        /** Refuses a file that belongs to a log, by its name relative to the input. */
         static void refuse(String name, String input) {
             for (LoggedTable kind : values()) {
                 if (kind.logFile.matcher(name).matches()) {
@@ -254,7 +254,7 @@ record InputFiles(Path root, String pattern, List<String> partitions, List<Input
             }
         }
 
-        /** Refuses a folder that has a log beside its files, or is a partition folder of a table that has one. */
+        /** Refuses a folder that has a log beside its files, and a partition folder of a table with a log. */
         static void refuseAround(Path folder, FileSystem fs, String input) throws IOException {
             for (Path above = folder; above != null; above = above.getParent()) {
                 for (LoggedTable kind : List.of(DELTA, HUDI)) {

@@ -33,17 +33,17 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.StructType;
 
-/** Opens tables; reads no row. */
+/** Opens input tables without reading rows. */
 public final class InputReader {
     private static final String PARQUET = "parquet";
     private static final String JSON = "json";
     private static final String ICEBERG = "iceberg";
-    /** Formats whose rows know their file. */
+    /** Formats whose rows carry the name of their file. */
     private static final Set<String> FILE_FORMATS =
             Set.of(PARQUET, "csv", JSON, "orc", "text", "avro", "xml", "binaryfile");
-    /** Formats of tables that catalogs know by name. */
+    /** Formats of tables that catalogs list by name. */
     private static final Set<String> TABLE_FORMATS = Set.of("delta", ICEBERG);
-    /** Options by which a user has Spark choose among the files. */
+    /** Options by which a user makes Spark choose among the files. */
     private static final List<String> CHOOSING = List.of("pathGlobFilter", "modifiedBefore", "modifiedAfter");
 
     private static final boolean HAS_HIVE =
@@ -62,9 +62,9 @@ public final class InputReader {
     }
 
     /**
-     * The table that options name.
+     * Opens the table that the options name.
      *
-     * @throws UserError where there is none or Spark cannot read it
+     * @throws UserError if there is no such table or Spark cannot read it
      */
     public InputSource open(InputOptions options) {
         String format = options.format().toLowerCase(Locale.ROOT);
@@ -102,14 +102,14 @@ public final class InputReader {
         return reader.load(input);
     }
 
-    /** Whether a catalog has a table of that name, which no path is that has a slash or a colon. */
+    /** Whether a catalog has a table of that name; an input with a slash or a colon is a path. */
     private boolean isName(String input) {
         return !input.contains("/") && !input.contains(":") && spark.catalog().tableExists(input);
     }
 
     /**
-     * Iceberg reads a path by a catalog of its own, which it makes Hive's at its first table: Spark without Hive cannot even open
-     * that.
+     * Gives Iceberg a Hadoop catalog for paths, unless the session has another that opens. Iceberg would make that catalog Hive's at its
+     * first table, and Spark without Hive cannot open it.
      */
     private void openPathsWithoutHive(String path) {
         String catalog = "spark.sql.catalog.default_iceberg";
@@ -121,13 +121,13 @@ public final class InputReader {
         }
     }
 
-    /** A table that a user's own program made. */
+    /** Returns a source over a table that a user's own program made. */
     public static InputSource of(Dataset<Row> table) {
         return new StagedSource(table, Optional.empty());
     }
 
     private InputSource open(String format, InputOptions options, InputFiles listed) {
-        // Spark leaves out what lies deeper, unless it is told to look, or finds partition folders.
+        // Spark leaves out files in deeper folders, unless the recursive option is set or they are partition folders.
         Map<String, String> layout = listed.partitions().isEmpty() ? Map.of(RECURSIVE, String.valueOf(true)) : Map.of();
         if (format.equals(PARQUET)) {
             InputFiles files = chosen(
@@ -150,7 +150,7 @@ public final class InputReader {
     private DataFrameReader reader(InputOptions options, Map<String, String> layout) {
         Map<String, String> all = new HashMap<>(layout);
         if (options.format().equalsIgnoreCase("csv")) {
-            // A table without names for its columns is of no use here.
+            // Columns need names: a job refers to columns by name.
             all.put("header", "true");
             all.put(MULTI_LINE, "true");
             all.put("escape", "\"");
@@ -162,7 +162,7 @@ public final class InputReader {
         return spark.read().format(options.format()).options(all);
     }
 
-    /** Those of the files that Spark reads where the user has it choose among them; else all. */
+    /** Returns the files that Spark chooses if the user set an option that makes it choose; else all files. */
     private static InputFiles chosen(InputOptions options, InputFiles listed, Supplier<Dataset<Row>> table) {
         boolean chooses =
                 CHOOSING.stream().anyMatch(name -> option(options, name).isPresent());
@@ -180,7 +180,7 @@ public final class InputReader {
                 .findFirst();
     }
 
-    /** What Spark's listing leaves out would be missing in the results without a word. */
+    /** Refuses an input with files that Spark's listing leaves out: their rows would be missing in the results without an error. */
     private static void requireAll(InputFiles files, String[] read) {
         Set<String> left = new TreeSet<>(
                 files.files().stream().map(InputFiles.InputFile::name).toList());
@@ -195,8 +195,8 @@ public final class InputReader {
     }
 
     /**
-     * The table, where it has columns. Rows that Spark could not parse while it looked for them become errors of their own; where
-     * there are no others nothing tells the columns.
+     * Returns the table, and refuses one without columns. Rows that Spark could not parse while it inferred the columns become row errors;
+     * if no row could be parsed, the columns are unknown.
      */
     private Dataset<Row> withColumns(Dataset<Row> table, String format, InputOptions options, InputFiles files) {
         String corrupt = option(options, CORRUPT_NAME)
@@ -219,13 +219,13 @@ public final class InputReader {
                         : "without rows, " + format + " does not tell them; check --input");
     }
 
-    /** An action of Spark's reader. Spark throws AnalysisException, which is checked, past signatures that do not say so. */
+    /** Runs an action of Spark's reader. Spark throws the checked AnalysisException without declaring it. */
     private static <T> T load(InputOptions options, Supplier<T> action) {
         try {
             return action.get();
         } catch (UserError known) {
             throw known;
-        } catch (Exception | AssertionError | LinkageError unreadable) { // the last: a package of another Spark
+        } catch (Exception | AssertionError | LinkageError unreadable) { // LinkageError: package of another Spark
             if (isUnknown(options.format(), unreadable)) {
                 throw UserError.of(
                         "unknown format",
@@ -250,14 +250,17 @@ public final class InputReader {
                 && String.valueOf(unreadable.getMessage()).startsWith("[DATA_SOURCE_NOT_FOUND]");
     }
 
-    /** A JSON file that is one array over several lines. Spark takes every line for a row of its own, and none of them is one. */
+    /** Detects a JSON file that is one array over several lines. Spark takes every line for a row, and none of them parses as one. */
     static final class JsonArray {
-        /** Longer first lines hold whole rows. */
+        /** Limit on the first line's length; a longer first line holds whole rows. */
         private static final int LINE_CHARS = 1 << 16;
 
         private JsonArray() {}
 
-        /** Looks at the first file: those of a folder are of one kind, and a row of another kind is an error of its own. */
+        /**
+         * Refuses such a file. It checks only the first file: files of a folder are of one kind, and a row of another kind becomes a row
+         * error.
+         */
         static void refuse(InputFiles files, Configuration hadoop) {
             InputFile first = files.files().get(0);
             String line = firstLine(first, hadoop).strip();

@@ -7,27 +7,30 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.StructType;
 
-/** A table of input before its rows have keys. */
+/** An input table whose rows have no keys yet. */
 public sealed interface InputSource permits ParquetSource, StagedSource {
-    /** These columns of the table. */
+    /** Returns these columns of the table. */
     Dataset<Row> table(List<String> columns);
 
-    /** Equal for the same rows in the same order, different when they change; {@code columns} are all that is used. */
+    /**
+     * Returns a text that is equal for the same rows in the same order and differs when they change; {@code columns} are all columns in
+     * use.
+     */
     String identity(List<String> columns);
 
     /**
-     * The rows with their place in the input.
+     * Returns the rows with their places in the input.
      *
      * @param columns input columns to carry
-     * @param staged where a source whose rows have no stable place may write them, and find what an earlier run wrote
-     * @param scratch a place on the same file system for writing it
+     * @param staged directory where a source whose rows have no stable place writes them, and finds those that an earlier run wrote
+     * @param scratch directory on the same file system in which {@code staged} is prepared
      */
     PlacedRows place(List<String> columns, Path staged, Path scratch);
 
     /**
      * Refuses a table without rows.
      *
-     * @throws UserError when there are none
+     * @throws UserError if there are none
      */
     default void requireRows(String name) {
         if (isEmpty()) {
@@ -38,6 +41,6 @@ public sealed interface InputSource permits ParquetSource, StagedSource {
     /** Whether there are no rows. */
     boolean isEmpty();
 
-    /** Columns of the input; {@link Flaw} marks those that cannot be read, which are of no use but no harm either. */
+    /** Returns the columns of the input; {@link Flaw} marks those that cannot be read, which matter only to a job that uses them. */
     StructType schema();
 }

@@ -15,8 +15,8 @@ import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * The columns of many Parquet files as one table has them: those of all files, null where a file lacks them. A column that cannot be
- * read is no fault until a job uses it.
+ * Merges the columns of many Parquet files into those of one table: it has the columns of all files, null where a file lacks them. A column
+ * that cannot be read is no error until a job uses it.
  */
 final class ParquetColumns {
     private final boolean caseSensitive;
@@ -35,7 +35,7 @@ final class ParquetColumns {
         this.caseSensitive = caseSensitive;
     }
 
-    /** {@code kinds}: columns that files have, and of each kind the first file. */
+    /** Returns the merged schema. {@code kinds}: each distinct list of columns, with the first file that has it. */
     static StructType of(Map<List<Footer.Column>, String> kinds, boolean caseSensitive) {
         ParquetColumns table = new ParquetColumns(caseSensitive);
         kinds.keySet().stream()
@@ -116,7 +116,9 @@ final class ParquetColumns {
         return new StructType(fields.toArray(StructField[]::new));
     }
 
-    /** The type that holds values of both: of structs with the fields of both, else of equal types alone. */
+    /**
+     * Returns the type that holds values of both: structs are merged field by field, within arrays and maps too; other types must be equal.
+     */
     private static Optional<DataType> merge(DataType one, DataType other) {
         if (one instanceof StructType left && other instanceof StructType right) {
             return mergeFields(left, right);

@@ -21,8 +21,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Parquet files: Spark says which file a row comes from and where it lies in it. Their footers are looked at beforehand, all of them:
- * they tell how many rows there are, and what of them Spark can read.
+ * An input of Parquet files, in which Spark reports each row's file and position. All footers are read beforehand: they tell the number of
+ * rows and which columns Spark can read.
  */
 final class ParquetSource implements InputSource {
     private static final Logger LOG = LoggerFactory.getLogger(ParquetSource.class);
@@ -44,11 +44,11 @@ final class ParquetSource implements InputSource {
     /**
      * Opens files.
      *
-     * @param reader of Parquet, with the options for these files
+     * @param reader reader of Parquet, with the options for these files
      * @param listed all files that the input names
-     * @param files those of them that are read
-     * @param skipCorrupt whether files that cannot be read are left out
-     * @throws UserError for a file that is not Parquet, or torn
+     * @param files those of the listed files that are read
+     * @param skipCorrupt whether unreadable files are left out
+     * @throws UserError for a file that is truncated or not Parquet
      */
     static ParquetSource open(
             SparkSession spark, DataFrameReader reader, InputFiles listed, InputFiles files, boolean skipCorrupt) {
@@ -96,7 +96,7 @@ final class ParquetSource implements InputSource {
                 .toArray(StructField[]::new));
     }
 
-    /** Columns of files, and those of partition folders, which win over a file's of the same name. */
+    /** Returns the columns of files and of partition folders; a partition column replaces a file's column of the same name. */
     private static StructType withPartitions(StructType all, StructType sparks, InputFiles files) {
         StructType schema = new StructType();
         for (StructField field : all.fields()) {
@@ -113,7 +113,7 @@ final class ParquetSource implements InputSource {
         return table.select(PlacedRows.quoted(columns));
     }
 
-    /** Spark's own list of them. */
+    /** Returns the files that Spark lists. */
     String[] inputFiles() {
         return table.inputFiles();
     }

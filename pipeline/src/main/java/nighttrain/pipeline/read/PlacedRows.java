@@ -21,10 +21,10 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * Rows in physical files, and where each of these lies in the input. Its own columns have names that no user's column has.
+ * Rows in physical files, and the place of each file in the input. The added columns have names that no user's column has.
  *
- * @param physical the columns in use, and per row its physical file, its index in that and its input file
- * @param segments in the order of the input
+ * @param physical the columns in use, and for each row its physical file, its index in that file and its input file
+ * @param segments segments in the order of the input
  */
 record PlacedRows(Dataset<Row> physical, List<Segment> segments) {
     static final String PART = "_nt_part";
@@ -43,12 +43,15 @@ record PlacedRows(Dataset<Row> physical, List<Segment> segments) {
                 col("_metadata.row_index").as(INDEX)));
     }
 
-    /** A row's physical file, as the path of its URI: how Spark writes what is before that depends on how it found the file. */
+    /**
+     * Returns a row's physical file as the path of its URI. The scheme and host are cut off: Spark writes them differently depending on how
+     * it found the file.
+     */
     static Column part() {
         return regexp_replace(col("_metadata.file_path"), "^[^/:]+:(//[^/]*)?", "");
     }
 
-    /** What lies where, in no order; one entry per file and origin, never per row. */
+    /** Finds the segments, in no order: one for each pair of physical file and origin, never one per row. */
     static List<Segment.Found> segments(Dataset<Row> physical, UnaryOperator<String> fileName) {
         return physical
                 .groupBy(PART, ORIGIN)
@@ -64,7 +67,7 @@ record PlacedRows(Dataset<Row> physical, List<Segment> segments) {
                 .toList();
     }
 
-    /** The columns in use, and per row {@link #FILE}, {@link #ROW} and {@link #POSITION}. */
+    /** Returns the columns in use with each row's {@link #FILE}, {@link #ROW} and {@link #POSITION}. */
     Dataset<Row> keyed() {
         Column[] columns = Arrays.stream(physical.columns())
                 .filter(name -> !OWN.contains(name))

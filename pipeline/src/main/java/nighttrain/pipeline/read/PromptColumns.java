@@ -19,12 +19,12 @@ import org.apache.spark.sql.types.MapType;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * How a row of the input becomes a prompt.
+ * The columns that make a prompt of an input row.
  *
- * @param prompt text; null where conversations are used
- * @param messages a conversation as JSON; null where text is used
- * @param isConversation which of the two
- * @param needed input columns that these are made of
+ * @param prompt prompt as text; null where conversations are used
+ * @param messages conversation as JSON; null where text is used
+ * @param isConversation whether {@code messages} is used
+ * @param needed input columns that prompts are made of
  * @param origin where prompts come from, for the fingerprint
  * @param template the text with columns in it, where there is one
  */
@@ -82,7 +82,7 @@ public record PromptColumns(
                 .orElse(text);
     }
 
-    /** Whole requests, which are looked into where they are computed. */
+    /** Returns the column of whole requests, which tasks parse when they compute them. */
     static PromptColumns requests(String column) {
         return new PromptColumns(
                 Columns.quoted(column), none(), false, Set.of(column), "batch requests", Optional.empty());
@@ -129,7 +129,10 @@ public record PromptColumns(
                 Optional.of(template));
     }
 
-    /** What {@link nighttrain.pipeline.row.Conversation} reads, once it is JSON; of maps only their rows tell what is in them. */
+    /**
+     * Whether {@link nighttrain.pipeline.row.Conversation} can read values of this type once they are JSON. The contents of maps are
+     * checked row by row.
+     */
     private static boolean isConversationType(DataType type) {
         return type instanceof ArrayType array
                 && (isTextMap(array.elementType())
@@ -154,7 +157,7 @@ public record PromptColumns(
                                 && isText(part, "text")));
     }
 
-    /** What PySpark makes of dictionaries. */
+    /** Whether this is a map from text to text, the type that PySpark gives to dictionaries. */
     private static boolean isTextMap(DataType type) {
         return type instanceof MapType map
                 && map.keyType().equals(DataTypes.StringType)

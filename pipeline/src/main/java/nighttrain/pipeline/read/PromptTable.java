@@ -25,7 +25,7 @@ import org.apache.spark.sql.types.StructType;
 
 /** The rows of a job, each with a key that no other row has and that stays the same from run to run. */
 public final class PromptTable {
-    /** Of a record that cannot be parsed, which may be a whole file. */
+    /** Number of characters that an error shows of a record that cannot be parsed, which may be a whole file. */
     private static final int SHOWN_CHARS = 200;
 
     private final InputColumns columns;
@@ -41,18 +41,18 @@ public final class PromptTable {
         this.keyed = rows < all ? placed.keyed().filter(col(PlacedRows.POSITION).lt(lit(limit))) : placed.keyed();
     }
 
-    /** The rows of a source; see {@link InputSource#place} for the two places. */
+    /** Returns the rows of a source; {@link InputSource#place} describes the two paths. */
     public static PromptTable of(InputSource source, InputColumns columns, Path staged, Path scratch) {
         PlacedRows placed = source.place(columns.used(), staged, scratch);
         return new PromptTable(columns, placed, columns.limit());
     }
 
-    /** How many rows. */
+    /** Returns the number of rows. */
     public long rows() {
         return rows;
     }
 
-    /** What to complete, one line per output: the key ({@code file, row, sample}), {@code position, id, prompt, messages, flaw}. */
+    /** Returns the prompts, one line per output: the key ({@code file, row, sample}), {@code position, id, prompt, messages, flaw}. */
     public Dataset<Row> prompts() {
         Column samples = columns.samples() == 1 ? lit(0) : explode(sequence(lit(0), lit(columns.samples() - 1)));
         Column parsed = columns.corrupt()
@@ -76,12 +76,12 @@ public final class PromptTable {
                         .as(RowNames.FLAW));
     }
 
-    /** What to copy to the results, one line per row: {@code position, kept}. */
+    /** Returns the columns to copy to the results, one line per row: {@code position, kept}. */
     public Dataset<Row> kept() {
         return kept(columns.kept());
     }
 
-    /** The same of other columns, which are in use. */
+    /** As {@link #kept()}, for these columns, which must be among the columns in use. */
     public Dataset<Row> kept(List<String> names) {
         return keyed.select(
                 col(PlacedRows.POSITION).as(RowNames.POSITION),
@@ -89,7 +89,7 @@ public final class PromptTable {
                         .as(RowNames.KEPT));
     }
 
-    /** Where files begin in the whole input: {@code file, start}; one line per file. */
+    /** Returns the position of each file's first row in the whole input, one line per file: {@code file, start}. */
     public Dataset<Row> fileStarts() {
         Map<String, Long> starts = new LinkedHashMap<>();
         placed.segments().forEach(segment -> starts.putIfAbsent(segment.file(), segment.fileStart()));
@@ -111,7 +111,7 @@ public final class PromptTable {
                 .orElseGet(() -> flaw("bad_record", lit("")));
     }
 
-    /** Of a row without a prompt: the first column that it would be made of and is null. */
+    /** Returns the flaw of a row without a prompt: it names the first null column that the prompt needs. */
     private Column lacking() {
         Column[] nulls = columns.prompt().needed().stream()
                 .map(name -> when(Columns.quoted(name).isNull(), lit(name)))

@@ -17,9 +17,9 @@ import org.apache.spark.sql.types.MapType;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * {@code Classify: {title}}: text with columns in braces; <code>{{</code> and <code>}}</code> are braces themselves.
+ * A prompt text with column names in braces, such as {@code Classify: {title}}; <code>{{</code> and <code>}}</code> stand for braces.
  *
- * @param parts in order
+ * @param parts parts in the order of the text
  */
 public record PromptTemplate(List<Part> parts) {
     /** Literal text or a column's name. */
@@ -56,19 +56,19 @@ public record PromptTemplate(List<Part> parts) {
         return new PromptTemplate(parts);
     }
 
-    /** The prompt of a row with these values. */
+    /** Returns the prompt of a row with these values. */
     String render(UnaryOperator<String> values) {
         return parts.stream()
                 .map(part -> part.isColumn() ? values.apply(part.text()) : part.text())
                 .collect(Collectors.joining());
     }
 
-    /** Names of the columns in it. */
+    /** Returns the names of the columns in the text. */
     List<String> columns() {
         return parts.stream().filter(Part::isColumn).map(Part::text).toList();
     }
 
-    /** The prompt of a row; null where one of its columns is. */
+    /** Returns the prompt as a column; it is null in rows where one of its columns is. */
     Column asColumn(StructType schema) {
         return concat(parts.stream()
                 .map(part -> part.isColumn() ? asText(schema, part.text()) : lit(part.text()))

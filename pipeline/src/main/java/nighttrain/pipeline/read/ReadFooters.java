@@ -40,10 +40,10 @@ import org.apache.spark.util.SerializableConfiguration;
 import scala.collection.JavaConverters;
 
 /**
- * Reads the footers of Parquet files, on the cluster: there may be tens of thousands, each a few round trips to the store away.
+ * Reads the footers of Parquet files on the cluster: there may be tens of thousands, and each takes a few round trips to the store.
  *
- * @param hadoop how the store is reached
- * @param sql the session's settings that say how Parquet types become Spark's
+ * @param hadoop Hadoop configuration to reach the store
+ * @param sql settings of the session that decide how Parquet types become Spark's
  */
 record ReadFooters(Broadcast<SerializableConfiguration> hadoop, Map<String, String> sql)
         implements FlatMapFunction<Iterator<String>, byte[]> {
@@ -53,7 +53,7 @@ record ReadFooters(Broadcast<SerializableConfiguration> hadoop, Map<String, Stri
     private static final String VECTORIZED = "spark.sql.parquet.enableVectorizedReader";
     private static final String TIME_TYPE = "spark.sql.timeType.enabled";
 
-    /** One footer a file, in the order of {@code uris}. */
+    /** Returns one footer per file, in the order of {@code uris}. */
     static List<Footer> of(SparkSession spark, List<String> uris) {
         Map<String, String> sql = new HashMap<>(Map.of(VECTORIZED, spark.conf().get(VECTORIZED, "true")));
         JavaConverters.mapAsJavaMap(spark.conf().getAll()).forEach((key, value) -> {
@@ -81,7 +81,8 @@ record ReadFooters(Broadcast<SerializableConfiguration> hadoop, Map<String, Stri
     public Iterator<byte[]> call(Iterator<String> uris) {
         Configuration conf = hadoop.value().value();
         ParquetToSparkSchemaConverter types = new ParquetToSparkSchemaConverter(sqlConf());
-        // Most files of a table have the same columns: they travel to the driver, and lie there, once.
+        // Most files of a table have the same columns: equal lists are shared, so that the driver receives and stores
+        // them once.
         Map<List<Footer.Column>, List<Footer.Column>> known = new HashMap<>();
         List<Footer> footers = new ArrayList<>();
         uris.forEachRemaining(uri -> {
@@ -130,7 +131,7 @@ record ReadFooters(Broadcast<SerializableConfiguration> hadoop, Map<String, Stri
         return columns;
     }
 
-    /** As Spark wrote it, if Spark did; null where Spark has no such type. */
+    /** Returns the field as Spark wrote it, if Spark wrote the file; null where Spark has no such type. */
     private StructField field(Type type, Optional<StructType> own, ParquetToSparkSchemaConverter types) {
         try {
             StructField converted =
@@ -153,7 +154,7 @@ record ReadFooters(Broadcast<SerializableConfiguration> hadoop, Map<String, Stri
         }
     }
 
-    /** Of a group that Spark cannot read, what it cannot read in it. */
+    /** Returns the Parquet name of a type; for a group that Spark cannot read, that of the unreadable field's type. */
     private String typeName(Type type, ParquetToSparkSchemaConverter types) {
         if (type.isPrimitive()) {
             return type.asPrimitiveType().getPrimitiveTypeName()
@@ -189,7 +190,7 @@ record ReadFooters(Broadcast<SerializableConfiguration> hadoop, Map<String, Stri
         return found;
     }
 
-    // By Java's own means: the serializer of the user's Spark may know nothing of records.
+    // This uses Java serialization: the serializer that the user's Spark is set to may not support records.
     private static byte[] written(List<Footer> footers) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         try (ObjectOutputStream out = new ObjectOutputStream(bytes)) {

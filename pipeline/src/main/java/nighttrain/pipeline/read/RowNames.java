@@ -8,19 +8,19 @@ public final class RowNames {
     public static final String ROW = "row";
     /** Position in the whole input, from 0. */
     public static final String POSITION = "position";
-    /** Which of the outputs of a row, from 0. */
+    /** Index of the output among the outputs of its row, from 0. */
     public static final String SAMPLE = "sample";
-    /** What users call the row. */
+    /** Name of the row for users. */
     public static final String ID = "id";
     /** Text to complete, or null. */
     public static final String PROMPT = "prompt";
     /** Conversation to continue, as JSON, or null. */
     public static final String MESSAGES = "messages";
-    /** What is wrong with a row before anything looks at its prompt, as a struct of {@link #KIND} and {@link #MESSAGE}, or null. */
+    /** Error of a row found before its prompt is read, as a struct of {@link #KIND} and {@link #MESSAGE}, or null. */
     public static final String FLAW = "flaw";
-    /** What kind of error of a row this is. */
+    /** Kind of a row's error. */
     public static final String KIND = "kind";
-    /** What it says. */
+    /** Message of a row's error. */
     public static final String MESSAGE = "message";
     /** Input columns to copy, as one struct. */
     public static final String KEPT = "kept";

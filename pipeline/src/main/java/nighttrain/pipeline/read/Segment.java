@@ -12,9 +12,9 @@ import java.util.Map;
  * @param part physical file, as {@link PlacedRows#part} gives it
  * @param origin input file, as the physical rows name it
  * @param file input file, relative to the input root
- * @param rows how many
- * @param rowShift to add to a physical row index for the row's position in {@code file}
- * @param positionShift to add to a physical row index for the row's position in the whole input
+ * @param rows number of rows
+ * @param rowShift number to add to a physical row index to get the row's position in {@code file}
+ * @param positionShift number to add to a physical row index to get the row's position in the whole input
  */
 public record Segment(String part, String origin, String file, long rows, long rowShift, long positionShift)
         implements java.io.Serializable {
@@ -41,7 +41,7 @@ public record Segment(String part, String origin, String file, long rows, long r
         return segments;
     }
 
-    /** Position of the file's row 0 in the whole input. */
+    /** Returns the position of the file's row 0 in the whole input. */
     long fileStart() {
         return positionShift - rowShift;
     }

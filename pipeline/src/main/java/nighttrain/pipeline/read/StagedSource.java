@@ -23,19 +23,19 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * Any other table: its rows are first written as Parquet, in order, because only there a row has a stable place. An
- * unfinished job keeps these files, so that a re-run meets the same places even if the source now gives another order. Where it uses
- * another column now, they are written again: places of rows that come from files follow from these, and other rows that are used
- * otherwise are another input.
+ * A table that is not plain Parquet files. Its rows are first written as Parquet, in order, because rows have stable places only there. An
+ * unfinished job keeps these files, so that a re-run finds the same places even if the source now returns another order. If the re-run uses
+ * another column, they are written again: for a source with files, the files determine the places again, and another use of other rows
+ * counts as another input.
  *
  * @param table the rows
- * @param files the files that they come from, where they come from files
+ * @param files the files that the rows come from; empty where they do not come from files
  */
 record StagedSource(Dataset<Row> table, Optional<InputFiles> files) implements InputSource {
     private static final String ORIGIN = PlacedRows.ORIGIN;
     private static final String BLOCK = "_nt_block";
     private static final String SERIAL = "_nt_serial";
-    /** What rows without a file are called after. */
+    /** File name of rows that come from no file. */
     private static final String NO_FILE = "input";
 
     @Override
@@ -58,7 +58,7 @@ record StagedSource(Dataset<Row> table, Optional<InputFiles> files) implements I
         return files.map(InputFiles::identity).orElseGet(() -> contentDigest(columns));
     }
 
-    /** Without files the rows themselves tell; their order does not, since Spark need not repeat it. */
+    /** Returns the identity of rows without files: a digest of their contents that ignores their order, since Spark may not repeat it. */
     private String contentDigest(List<String> columns) {
         Column row = xxhash64(to_json(struct(PlacedRows.quoted(columns))));
         Row digest = table.agg(count(lit(1)), sum(row.cast(DataTypes.createDecimalType(20, 0))))
@@ -96,7 +96,7 @@ record StagedSource(Dataset<Row> table, Optional<InputFiles> files) implements I
         return there.containsAll(columns);
     }
 
-    /** Rows of files by file, block and order in it; others as their partitions come. */
+    /** Returns the rows in order: rows of files by file, block and order within it; other rows in the order of their partitions. */
     private Dataset<Row> ordered(List<String> columns) {
         Column[] used = PlacedRows.quoted(columns);
         if (files.isEmpty()) {

@@ -8,12 +8,15 @@ import nighttrain.io.Causes;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.read.Footer.Obstacle;
 
-/** What a task met in an input file that its footer did not tell: torn pages, and what only the reader itself knows that it lacks. */
+/**
+ * Finds failures of tasks that an input file caused and its footer did not show: torn pages, and codecs or encodings that Spark's reader
+ * lacks.
+ */
 public final class UnreadableFile {
     private static final Pattern FILE = Pattern.compile("\\[FAILED_READ_FILE[^]]*].*? reading file (\\S+)\\.(\\s|$)");
     private static final Pattern ENCODING = Pattern.compile("Unsupported encoding: (\\w+)");
     private static final Pattern CODEC = Pattern.compile("Class (\\S*\\.(\\w+)Codec) was not found");
-    /** Classes, as far as they are known, and beginnings of what they say, that blame the file and not the way to it. */
+    /** Beginnings of exception texts, class names and some messages, that blame the file and not the access to it. */
     private static final List<String> BLAME = List.of(
             "org.apache.parquet.",
             "org.apache.spark.sql.execution.datasources.SchemaColumnConvertNotSupportedException",
@@ -23,15 +26,15 @@ public final class UnreadableFile {
             "java.io.IOException: can not read class org.apache.parquet.",
             "java.io.IOException: Could not read page ",
             "java.io.EOFException: Unexpected end of input stream");
-    /** The job's own files are no input of the user's. */
+    /** Part of the path of a job's own files, which are not the user's input. */
     private static final String OURS = "/_nighttrain/";
 
     private UnreadableFile() {}
 
     /**
-     * Throws where that is what is behind a failure.
+     * Throws a user error if an unreadable input file caused the failure.
      *
-     * @throws UserError that names the file
+     * @throws UserError an error that names the file
      */
     public static void throwIfBehind(Throwable failure) {
         Optional<String> file =
