@@ -10,13 +10,13 @@ import java.util.SplittableRandom;
 import nighttrain.pipeline.partition.TaskPartitions.TaskPartition;
 
 /**
- * Simulates a run on many executors, task by task. Tasks are those of {@link TaskPartitions}, started in order as slots become free,
- * and the tasks of an executor share its engine. The simulation has no tokens and no steps, so a thousand executors take a second.
+ * Simulates a run on many executors, task by task. The tasks of {@link TaskPartitions} start in order as slots become free, and the tasks
+ * of an executor share its engine. The simulation has no tokens and no steps, so it simulates a thousand executors in a second.
  */
 public final class FleetSimulation {
     private static final double SECONDS_PER_DAY = 86_400;
 
-    /** An executor's next change; void once the executor has changed otherwise. */
+    /** An executor's next change; void once another change has come first. */
     private record Event(double at, SimulatedExecutor executor, int version) {}
 
     private final Fleet fleet;
@@ -46,7 +46,7 @@ public final class FleetSimulation {
     }
 
     private FleetForecast run() {
-        for (int round = 0; round < fleet.slots(); round++) { // as Spark does: one task to each executor in turn
+        for (int round = 0; round < fleet.slots(); round++) { // like Spark, gives one task to each executor in turn
             executors.forEach(it -> it.takeOne(pending, 0));
         }
         executors.forEach(this::schedule);
@@ -90,7 +90,10 @@ public final class FleetSimulation {
         }
     }
 
-    /** Until an executor fails, in seconds; many small chances make it exponential. */
+    /**
+     * Returns a random time until an executor fails, in seconds. It is exponentially distributed, as failures are equally likely at any
+     * time.
+     */
     private double lifetime() {
         return fleet.failuresPerDay() == 0
                 ? Double.POSITIVE_INFINITY
@@ -100,17 +103,17 @@ public final class FleetSimulation {
     /**
      * The outcome of a simulation.
      *
-     * @param seconds from the first executor's start to the last row
-     * @param busyShare of the executors' time in which they were at work, weighed by what they could have done, 0 to 1
+     * @param seconds time from the first executor's start to the last row
+     * @param busyShare work done as a share of the work that the executors could have done in that time, 0 to 1
      * @param tasks the number of tasks
-     * @param failures of executors
+     * @param failures number of executor failures
      */
     public record FleetForecast(double seconds, double busyShare, int tasks, int failures) {}
 
     /**
      * An executor of a simulation. A task starts, then shares the engine with the other tasks in proportion to the sequences that it can
-     * keep running, then waits for its last or its longest rows while the others have the engine. The engine computes the rows that it has
-     * room for when a task starts before later rows: the first tasks have the longest rows.
+     * keep running, then waits for its last or its longest rows while the other tasks use the engine. The rows for which the engine has
+     * room when a task starts are computed before later rows: the first tasks have the longest rows.
      */
     static final class SimulatedExecutor {
         private static final double NOTHING = 1e-9;
@@ -133,7 +136,7 @@ public final class FleetSimulation {
             private double first;
             private double endsAt = Double.POSITIVE_INFINITY;
 
-            /** {@code room}: rows that the engine takes at once. */
+            /** {@code room}: rows that the engine takes when the task starts. */
             Task(TaskPartition partition, double startsAt, double room) {
                 this.partition = partition;
                 this.startsAt = startsAt;
@@ -178,7 +181,7 @@ public final class FleetSimulation {
             return failsAt;
         }
 
-        /** Changes whenever its predicted next event is void. */
+        /** Returns a number that changes whenever the predicted next event becomes void. */
         int version() {
             return version;
         }
@@ -241,7 +244,7 @@ public final class FleetSimulation {
             return new TaskPartition(work / perRow, work, task.partition.longestS(), task.partition.lastS());
         }
 
-        /** When something will begin or end here if nothing else happens. */
+        /** Returns the time of this executor's next change if nothing else happens. */
         double nextChange() {
             if (running.isEmpty()) {
                 return now < upFrom ? upFrom : failsAt;
@@ -258,7 +261,7 @@ public final class FleetSimulation {
             return Math.max(now, next);
         }
 
-        /** Sequences that the tasks at work can keep running: with what the engine does first, and with the rest. */
+        /** Sequences that the working tasks can keep running: with the rows that the engine computes first, and with the rest. */
         private record Demand(double first, double rest) {}
 
         private Demand demand(double at) {
@@ -277,7 +280,7 @@ public final class FleetSimulation {
             return Math.min(partition.rows(), fleet.maxNumSeqs());
         }
 
-        /** Seconds of a full engine's work, a second. */
+        /** Returns the rate of a task, in seconds of a full engine's work per second. */
         private double rate(Task task, Demand demand) {
             double all = fleet.maxNumSeqs();
             if (task.first > 0) {
@@ -291,15 +294,15 @@ public final class FleetSimulation {
     /**
      * Executors that share a job, and their failures.
      *
-     * @param executors one engine each
+     * @param executors number of executors, with one engine each
      * @param slots tasks that feed an engine at a time
      * @param maxNumSeqs sequences that an engine runs at a time, over its replicas
      * @param launchS seconds from a task's end to the next one's first row
      * @param spreadS seconds over which executors start, one after the other
-     * @param slowShare of the executors, 0 to 1: the first, which get the longest rows, the worst that can be
-     * @param slowness how many times slower those are
-     * @param failuresPerDay of one executor
-     * @param restartS seconds until another takes its place
+     * @param slowShare share of slow executors, 0 to 1: they are the first, which get the longest rows, so this is the worst case
+     * @param slowness how many times slower the slow executors are
+     * @param failuresPerDay failures per day of one executor
+     * @param restartS seconds until another executor replaces a failed one
      */
     public record Fleet(
             int executors,
@@ -318,7 +321,7 @@ public final class FleetSimulation {
             }
         }
 
-        /** Equal and healthy executors that are there from the start. */
+        /** Returns a fleet of equal executors that never fail and all start at once. */
         public static Fleet healthy(int executors, int slots, int maxNumSeqs) {
             return new Fleet(executors, slots, maxNumSeqs, 0.1, 0, 0, 1, 0, 0);
         }

@@ -21,23 +21,23 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 
 /**
- * Some of a job's prompts: the first rows of a few places in the input. An engine that has to choose its batch waits for their mean length; it
- * would wait for minutes for that of all prompts, which are surveyed while it loads.
+ * A sample of a job's prompts: the first rows at a few places in the input. An engine that has to choose its batch size waits for their
+ * mean length. The survey of all prompts may take minutes and runs while the engine loads.
  *
- * @param chars of each prompt
- * @param beginnings of some prompts
+ * @param chars number of characters of each prompt
+ * @param beginnings beginnings of some prompts; empty texts for the others
  */
 public record Glance(List<Integer> chars, List<String> beginnings) {
     private static final int PLACES = 8;
-    /** Enough in all for a mean within some percent, and less than Spark reads of a file at a time. */
+    /** Enough rows in total for a mean within some percent, and fewer than Spark reads of a file at a time. */
     private static final int ROWS_PER_PLACE = 512;
 
-    /** Enough for characters per token within some percent; to count their tokens takes some 10 ms. */
+    /** Enough to know the characters per token within some percent; counting their tokens takes some 10 ms. */
     private static final int BEGINNINGS_PER_PLACE = 8;
 
     private static final int BEGINNING_CHARS = 300;
 
-    /** Those of a source. */
+    /** Samples the prompts of a source. */
     public static Glance at(InputSource source, InputColumns columns) {
         Dataset<Row> table = source.table(columns.used());
         SparkContext spark = table.sparkSession().sparkContext();
@@ -55,7 +55,7 @@ public record Glance(List<Integer> chars, List<String> beginnings) {
             return new Glance(
                     seen.stream().map(row -> row.getInt(0)).toList(),
                     seen.stream().map(row -> row.getString(1)).toList());
-        } catch (Exception failed) { // Scala throws checked ones that no signature names
+        } catch (Exception failed) { // Scala throws undeclared checked exceptions
             UnreadableFile.throwIfBehind(failed);
             throw failed;
         } finally {
@@ -79,7 +79,7 @@ public record Glance(List<Integer> chars, List<String> beginnings) {
         return first.iterator();
     }
 
-    /** How many characters of a prompt a token has, of the beginnings. */
+    /** Returns the mean number of characters per token over the beginnings. */
     public double charsPerToken(Tokenizer tokenizer) {
         long tokens = beginnings.stream()
                 .mapToLong(text -> tokenizer.encode(text, false).length)
@@ -90,7 +90,7 @@ public record Glance(List<Integer> chars, List<String> beginnings) {
         return tokens == 0 ? TokenEstimate.CHARS_PER_TOKEN : (double) all / tokens;
     }
 
-    /** The mean lengths; unknown without rows. */
+    /** Returns the mean lengths; {@link Lengths#UNKNOWN} without rows. */
     public Lengths lengths(TokenEstimate estimate) {
         return chars.isEmpty()
                 ? Lengths.UNKNOWN

@@ -2,9 +2,9 @@ package nighttrain.pipeline.partition;
 
 import java.util.Arrays;
 
-/** The number and the tokens of prompts of each length class. */
+/** A histogram of prompt lengths: the number of prompts and their tokens for each length class. */
 final class LengthHistogram {
-    /** Prompts whose estimated tokens are within a fifth of each other are of one class. No prompt needs more classes than this. */
+    /** Number of length classes, enough for any prompt. Prompts whose estimated tokens differ by less than about a fifth share a class. */
     static final int CLASSES = 128;
 
     private static final int CLASSES_PER_OCTAVE = 4;
@@ -29,12 +29,12 @@ final class LengthHistogram {
         return Arrays.stream(tokens).sum();
     }
 
-    /** Of a row, at least 1. */
+    /** Returns the mean tokens of a row, at least 1. */
     long meanTokens() {
         return Math.max(1, tokens() / Math.max(1, Arrays.stream(rows).sum()));
     }
 
-    /** The class of a prompt of that many tokens, from 0; longer prompts have higher ones. */
+    /** Returns the class of a prompt with this many tokens, from 0; longer prompts have higher classes. */
     static int classOf(long tokens) {
         double octaves = Math.log(Math.max(1, tokens)) / Math.log(2);
         return (int) Math.min(CLASSES - 1, Math.round(octaves * CLASSES_PER_OCTAVE));

@@ -10,21 +10,21 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.unsafe.hash.Murmur3_x86_32;
 
 /**
- * Sends each row to the partition that its id says. Spark before 4.1 partitions by hashes alone, so the shuffle's key is a number
- * whose hash is that partition's.
+ * Sends each row to the partition with its id. Spark before 4.1 partitions only by hashes, so the shuffle's key is a number whose hash
+ * selects that partition.
  */
 public final class PartitionById {
-    /** Of Spark's hash partitioning. */
+    /** The seed of Spark's hash partitioning. */
     private static final int SEED = 42;
 
     private PartitionById() {}
 
-    /** {@code rows} in {@code partitions} partitions; {@code id} is an int of 0 to {@code partitions - 1}. */
+    /** Returns {@code rows} in {@code partitions} partitions; {@code id} is an int of 0 to {@code partitions - 1}. */
     public static Dataset<Row> of(Dataset<Row> rows, int partitions, Column id) {
         return rows.repartition(partitions, get(lit(keys(partitions)), id));
     }
 
-    /** For each partition a number that Spark's hash partitioning sends there. */
+    /** Returns for each partition a number that Spark's hash partitioning sends there. */
     static int[] keys(int partitions) {
         int[] keys = new int[partitions];
         Arrays.fill(keys, -1);

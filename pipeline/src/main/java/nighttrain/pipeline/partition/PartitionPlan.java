@@ -25,9 +25,8 @@ import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataTypes;
 
 /**
- * Decides which task computes which prompts, and in which order: the longest first, and prompts with the same prefix together. A
- * prompt's task follows from its text, its position in the input and a few numbers of the run, so a restarted task has the same
- * prompts.
+ * Decides which task computes which prompts, and in which order: the longest first, and prompts with the same prefix together. A prompt's
+ * task depends only on its text, its position in the input and a few numbers of the run, so a restarted task has the same prompts.
  */
 public final class PartitionPlan {
     private static final String TOKENS = "_nt_tokens";
@@ -46,9 +45,9 @@ public final class PartitionPlan {
     }
 
     /**
-     * For the current executors, whose engines run {@code maxNumSeqs} sequences at a time.
+     * Plans the tasks for the current executors, whose engines run {@code maxNumSeqs} sequences at a time.
      *
-     * @param prompts at least one
+     * @param prompts prompts, at least one
      * @param rows the number of prompts
      */
     public static PartitionPlan of(Dataset<Row> prompts, long rows, TokenEstimate estimate, int maxNumSeqs) {
@@ -74,7 +73,7 @@ public final class PartitionPlan {
                 Optional.of(estimate.lengths(survey.lengths().meanTokens())));
     }
 
-    /** All prompts run at once, so every slot gets the same number, and no survey is needed. */
+    /** Returns the plan for prompts that all run at once: every slot gets the same number, and no survey is needed. */
     private static PartitionPlan even(int tasks, long rows, TokenEstimate estimate) {
         LengthHistogram alike = new LengthHistogram();
         alike.add(0, rows, rows);
@@ -88,12 +87,12 @@ public final class PartitionPlan {
                 Optional.empty());
     }
 
-    /** Mean lengths of the prompts and their outputs, if a survey was made. */
+    /** Returns the mean lengths of the prompts and their outputs, if a survey was made. */
     public Optional<Lengths> lengths() {
         return lengths;
     }
 
-    /** How many tasks share the prompts. */
+    /** Returns the number of tasks that share the prompts. */
     public int tasks() {
         return taskOf.tasks();
     }
@@ -108,7 +107,7 @@ public final class PartitionPlan {
                 .select(Arrays.stream(prompts.columns()).map(functions::col).toArray(Column[]::new));
     }
 
-    /** A histogram and groups, whose size does not depend on the number of rows. */
+    /** The survey of all prompts: a histogram and prefix groups, whose size does not depend on the number of rows. */
     record PromptSurvey(LengthHistogram lengths, PrefixGroups groups) {
         static PromptSurvey of(Dataset<Row> prompts, TokenEstimate estimate, Slots slots) {
             Observation beginnings = new Observation("night-train-beginnings");
@@ -136,7 +135,7 @@ public final class PartitionPlan {
         }
     }
 
-    /** The task of a prompt, from its length in tokens, its group and its position in the input. */
+    /** Computes the task of a prompt from its length in tokens, its group and its position in the input. */
     static final class TaskOf implements UDF3<Long, Long, Long, Integer> {
         private static final long serialVersionUID = 1L;
 

@@ -22,8 +22,8 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
 /**
- * Prompts with the same prefix, by its hash. A group lies at one point of a segment, so that one task gets it. A large group has a
- * piece of its own, as long as its share, and may be cut.
+ * Groups of prompts with the same prefix, identified by the prefix's hash. A group lies at one point of a segment, so that one task gets
+ * it. A large group has a piece of its own, as long as its share, and may be cut.
  */
 final class PrefixGroups implements Serializable {
     private static final long serialVersionUID = 1L;
@@ -50,12 +50,12 @@ final class PrefixGroups implements Serializable {
         this.largeTogether = Math.min(1, at);
     }
 
-    /** No groups. */
+    /** Returns no groups. */
     static PrefixGroups none() {
         return new PrefixGroups(0, Map.of());
     }
 
-    /** By their first {@code prefixChars} characters; {@code shares} of the large ones among all prompts. */
+    /** Returns groups by the first {@code prefixChars} characters; {@code shares}: shares of the large groups among all prompts. */
     static PrefixGroups of(int prefixChars, Map<Long, Double> shares) {
         return new PrefixGroups(prefixChars, shares);
     }
@@ -68,7 +68,7 @@ final class PrefixGroups implements Serializable {
         return prefixChars;
     }
 
-    /** The place of a prompt in its segment, 0 to 1. */
+    /** Returns the place of a prompt in its segment, 0 to 1. */
     double share(long group, long position) {
         Piece own = large.get(group);
         return own == null
@@ -76,7 +76,7 @@ final class PrefixGroups implements Serializable {
                 : own.from() + own.width() * spreadEvenly(position);
     }
 
-    /** A number as a share of a whole, 0 to 1. Multiples of the golden ratio spread more evenly than random numbers (Knuth, 6.4). */
+    /** Maps a number to 0 to 1. Multiples of the golden ratio spread more evenly than random numbers (Knuth, 6.4). */
     static double spreadEvenly(long number) {
         return spread(number * GOLDEN_RATIO);
     }
@@ -86,8 +86,8 @@ final class PrefixGroups implements Serializable {
     }
 
     /**
-     * Decides whether to group prompts by prefix, and by which length. Of 64, 128, ... 4096 characters it takes the
-     * length that saves most, and none if that saves less than an eighth of all characters.
+     * Decides whether to group prompts by prefix, and by which prefix length. Of 64, 128, ... 4096 characters it takes the length that
+     * saves most, or no groups if that saves less than an eighth of all characters.
      */
     static final class Search {
         private static final int[] CHARS = {64, 128, 256, 512, 1024, 2048, 4096};
@@ -95,7 +95,7 @@ final class PrefixGroups implements Serializable {
         private static final long FEW = 64;
 
         private static final double WORTH_IT = 0.125;
-        /** At the end of the grouped part, tasks are this part of a slot's share. Larger groups may be cut. */
+        /** At the end of the grouped part, a task has one part in this many of a slot's share. Larger groups may be cut. */
         private static final int LARGE_PER_SLOT = 32;
 
         private static final int MOST_LARGE = 8192;
@@ -106,12 +106,12 @@ final class PrefixGroups implements Serializable {
             this.smallestLarge = 1.0 / Math.min(MOST_LARGE, LARGE_PER_SLOT * slots.all());
         }
 
-        /** The group of a prompt by its first {@code chars} characters. */
+        /** Returns the group of a prompt by its first {@code chars} characters. */
         static Column group(int chars) {
             return xxhash64(substring(TokenEstimate.text(), 1, chars));
         }
 
-        /** Aggregates that {@link #prefixChars} needs. */
+        /** Returns the aggregates that {@link #prefixChars} needs. */
         Column[] asked() {
             List<Column> columns = new ArrayList<>();
             columns.add(count(lit(1)).as("rows"));
@@ -123,7 +123,10 @@ final class PrefixGroups implements Serializable {
             return columns.toArray(Column[]::new);
         }
 
-        /** The groups of {@code prompts}, from the values of {@link #asked}; where there are any, by one more pass over the prompts. */
+        /**
+         * Returns the groups of {@code prompts} from the values of {@link #asked}; if there are groups, this takes one more pass over the
+         * prompts.
+         */
         PrefixGroups groups(Dataset<Row> prompts, Map<String, Object> seen) {
             int chars = prefixChars(seen);
             return chars == 0
@@ -131,7 +134,7 @@ final class PrefixGroups implements Serializable {
                     : PrefixGroups.of(chars, large(prompts, chars, number(seen, "rows")));
         }
 
-        /** How long the prefixes are; 0 where groups save too little. */
+        /** Returns the length of the prefixes; 0 if groups save too little. */
         private static int prefixChars(Map<String, Object> seen) {
             int best = IntStream.of(CHARS)
                     .boxed()
@@ -140,14 +143,14 @@ final class PrefixGroups implements Serializable {
             return savedChars(seen, best) < WORTH_IT * number(seen, "chars") ? 0 : best;
         }
 
-        /** The prefixes of all prompts of a group but the first. */
+        /** Returns the characters that groups save: the prefixes of all prompts of a group but the first; 0 if there are few prefixes. */
         private static double savedChars(Map<String, Object> seen, int chars) {
             double groups = number(seen, "groups" + chars);
             double repeated = Math.max(0, 1 - groups / number(seen, "rows"));
             return groups <= FEW ? 0 : repeated * number(seen, "chars" + chars);
         }
 
-        /** Shares of the large groups. Spark has a sketch of them ({@code approx_top_k}) since 4.1 alone. */
+        /** Returns the shares of the large groups. Spark has a sketch for this ({@code approx_top_k}) only since 4.1. */
         private Map<Long, Double> large(Dataset<Row> prompts, int chars, double rows) {
             Map<Long, Double> shares = new HashMap<>();
             prompts.groupBy(group(chars).as("group"))

@@ -5,14 +5,14 @@ import org.apache.spark.SparkContext;
 /**
  * The task slots that share the prompts.
  *
- * @param engines one per executor
+ * @param engines number of engines, one per executor
  * @param perEngine tasks that feed an engine at a time
  * @param maxNumSeqs sequences that an engine runs at a time
  */
 record Slots(int engines, int perEngine, int maxNumSeqs) {
-    /** The longest answers of a task, in average ones. */
+    /** The time of a task's longest answers, as a multiple of the average. */
     private static final long LONGEST_ANSWER = 4;
-    /** Half an answer's time in sixteen is lost then. */
+    /** Batches of a task without other tasks on its engine: half an answer's time in sixteen is lost then. */
     private static final long LONE_BATCHES = 16;
 
     Slots {
@@ -22,7 +22,7 @@ record Slots(int engines, int perEngine, int maxNumSeqs) {
         }
     }
 
-    /** Those of the executors that are there now. */
+    /** Returns the slots of the current executors. */
     static Slots of(SparkContext spark, int maxNumSeqs) {
         int tasks = spark.defaultParallelism() / spark.conf().getInt("spark.task.cpus", 1);
         // Spark lists the driver too.
@@ -30,19 +30,19 @@ record Slots(int engines, int perEngine, int maxNumSeqs) {
         return new Slots(engines, Math.max(1, tasks / engines), maxNumSeqs);
     }
 
-    /** Tasks that run at a time. */
+    /** Returns the number of tasks that run at a time. */
     int all() {
         return engines * perEngine;
     }
 
-    /** Sequences that all engines take together, including those in their queues. */
+    /** Returns the number of sequences that all engines take together, including those in their queues. */
     long queues() {
         return 2L * engines * maxNumSeqs;
     }
 
     /**
-     * The least number of prompts that a task needs to keep its engine full. A task at its end offers nothing while it waits for its
-     * longest answers, which take about four times the average, and the other tasks must keep the engine busy meanwhile. Without other
+     * Returns the least number of prompts that a task needs to keep its engine full. A task at its end offers nothing while it waits for
+     * its longest answers, which take about four times the average, and the other tasks must keep the engine busy meanwhile. Without other
      * tasks the engine runs empty at every task's end, so tasks must be long.
      */
     long leastRowsPerTask() {

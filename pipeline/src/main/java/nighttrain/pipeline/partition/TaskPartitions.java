@@ -7,28 +7,28 @@ import java.util.Objects;
 import java.util.stream.IntStream;
 import nighttrain.pipeline.partition.TokenLine.Segment;
 
-/** The tasks that a run would have, for forecasts: known by kinds of rows, not by single rows. */
+/** Predicts the tasks of a run for forecasts, from kinds of rows instead of single rows. */
 public final class TaskPartitions {
     /**
-     * Rows that are alike.
+     * A kind of rows: rows that are alike.
      *
-     * @param estimatedTokens of each, as {@link TokenEstimate} has them
-     * @param rows how many
-     * @param work of each, in seconds of an engine that is full
-     * @param seconds from a row's first step to its last, in an engine that is full
+     * @param estimatedTokens tokens of each row, as {@link TokenEstimate} estimates them
+     * @param rows number of rows
+     * @param work work of each row, in seconds of a full engine
+     * @param seconds time from a row's first step to its last, in a full engine
      */
     public record Kind(long estimatedTokens, double rows, double work, double seconds) {}
 
     /**
      * A task.
      *
-     * @param rows how many
-     * @param work of all, in seconds of an engine that is full
-     * @param longestS from the first step to the last of its longest row, which comes first
-     * @param lastS the same of the longest among those that come last
+     * @param rows number of rows
+     * @param work work of all rows, in seconds of a full engine
+     * @param longestS seconds from the first step to the last of its longest row, which comes first
+     * @param lastS the same for the longest of the rows that come last
      */
     public record TaskPartition(double rows, double work, double longestS, double lastS) {
-        /** This, followed by a share of another. */
+        /** Returns this task followed by a share of another. */
         private TaskPartition then(TaskPartition other, double share) {
             return new TaskPartition(
                     rows + share * other.rows,
@@ -37,7 +37,7 @@ public final class TaskPartitions {
                     other.lastS);
         }
 
-        /** With more rows among its own. */
+        /** Returns this task with the rows of a kind mixed in. */
         private TaskPartition with(Kind kind) {
             double longest = Math.max(longestS, kind.seconds());
             return new TaskPartition(rows + kind.rows(), work + kind.rows() * kind.work(), longest, longest);
@@ -66,9 +66,9 @@ public final class TaskPartitions {
     }
 
     /**
-     * The tasks, in the order in which Spark starts them.
+     * Returns the tasks in the order in which Spark starts them.
      *
-     * @param engines one per executor
+     * @param engines number of engines, one per executor
      * @param perEngine tasks that feed an engine at a time
      * @param maxNumSeqs sequences that an engine runs at a time
      */
@@ -90,7 +90,7 @@ public final class TaskPartitions {
         return partitions;
     }
 
-    /** As {@link PartitionPlan} does when all rows run at once: every task has the same share of every kind. */
+    /** Returns equal tasks, as {@link PartitionPlan} makes them when all rows run at once: each has the same share of every kind. */
     private List<TaskPartition> even(int tasks) {
         TaskPartition each = NOTHING;
         for (TaskPartition some : longestFirst()) {

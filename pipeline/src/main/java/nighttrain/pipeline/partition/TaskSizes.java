@@ -5,27 +5,27 @@ import java.util.List;
 import nighttrain.pipeline.partition.TokenLine.Segment;
 
 /**
- * Cuts a line into tasks, from large to small: Spark starts tasks in order as slots become free (guided self-scheduling,
+ * Cuts the line of prompts into tasks from large to small: Spark starts tasks in order as slots become free (guided self-scheduling,
  * Polychronopoulos and Kuck 1987). So tasks are few, and the small ones at the end finish at about the same time.
  */
 final class TaskSizes {
     /**
-     * A task is at most this part of an even share of what is left: an executor that is four times slower than the others finishes
-     * it while they do half of the rest.
+     * A task is at most this part of an even share of the remaining work: an executor that is four times slower than the others finishes it
+     * while they do half of the rest.
      */
     private static final double SHARE = 0.125;
-    /** The smallest task, as part of a slot's even share of everything. It limits the delay by a slow executor. */
+    /** The smallest task, as part of a slot's even share of all work. It limits the delay by a slow executor. */
     private static final double SMALLEST = 1.0 / 512;
-    /** Limits the work of a lost attempt, and the keys that the next attempt must know. */
+    /** Limit of a task's rows. It limits the work that a lost attempt loses, and the keys that the next attempt must know. */
     private static final long MOST_ROWS = 250_000;
-    /** Every reading task writes to each of these. */
+    /** Limit of the number of tasks: every reading task writes to each of them. */
     private static final int MANY_TASKS = 4096;
-    /** This many per slot are always allowed, or hundreds of executors would finish at different times. */
+    /** This many tasks per slot are always allowed; with fewer, hundreds of executors would finish at different times. */
     private static final int MANY_PER_SLOT = 8;
 
     private TaskSizes() {}
 
-    /** The tasks' ends, ascending. */
+    /** Returns the ends of the tasks on the line in ascending order. */
     static double[] ends(TokenLine line, Slots slots) {
         double smallest = SMALLEST * line.tokens() / slots.all();
         List<Double> ends = cut(line, slots, smallest);

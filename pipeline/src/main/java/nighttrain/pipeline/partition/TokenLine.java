@@ -5,8 +5,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * All prompts laid out on a line as long as their tokens, the longer before the shorter. Tasks are pieces of the line. A prompt's
- * place follows from its length, its group and its position in the input, not from other prompts.
+ * A line on which all prompts are laid out, as long as their tokens together, longer prompts before shorter ones. Tasks are pieces of the
+ * line. A prompt's place depends on its length, its group and its position in the input, not on other prompts.
  */
 final class TokenLine implements Serializable {
     private static final long serialVersionUID = 1L;
@@ -35,7 +35,7 @@ final class TokenLine implements Serializable {
         this.groups = groups;
     }
 
-    /** By length, class after class. Grouped prompts are before the tail, whatever their lengths. */
+    /** Lays out prompts by length, class after class. Grouped prompts precede the tail, whatever their lengths. */
     static TokenLine of(LengthHistogram lengths, PrefixGroups groups) {
         int firstOfTail = groups.isNone() ? LengthHistogram.CLASSES : tail(lengths);
         List<Segment> segments = new ArrayList<>();
@@ -58,7 +58,7 @@ final class TokenLine implements Serializable {
         return new TokenLine(List.copyOf(segments), segmentOfClass, groups);
     }
 
-    /** The lowest class outside the tail. */
+    /** Returns the lowest class outside the tail. */
     private static int tail(LengthHistogram lengths) {
         double left = TAIL_SHARE * lengths.tokens();
         int next = 0;
@@ -77,7 +77,7 @@ final class TokenLine implements Serializable {
         return segments.isEmpty() ? 0 : segments.get(segments.size() - 1).to();
     }
 
-    /** The place of a prompt, by its length class, its group and its position in the input. */
+    /** Returns the place of a prompt from its length class, its group and its position in the input. */
     double place(int lengthClass, long group, long position) {
         int index = Math.min(segmentOfClass[lengthClass], segments.size() - 1);
         Segment segment = segments.get(index);
