@@ -6,7 +6,7 @@ import java.util.Optional;
 import nighttrain.executor.request.Generation;
 import nighttrain.executor.request.GenerationRequest;
 
-/** A row that a task has taken: its requests, of which the engine gets one after the other, and their generations. */
+/** A row that a task has taken: its requests, which the engine gets one after another, and their generations. */
 final class ActiveRow {
     private final PromptRow row;
     private final List<Request> requests;
@@ -19,12 +19,12 @@ final class ActiveRow {
      * One request of a row.
      *
      * @param stop present if the row has stop strings
-     * @param promptTokens of the row's prompt, without tokens that the kind puts behind it
+     * @param promptTokens tokens of the row's prompt, without tokens that the row kind appends to it
      * @param generation the engine's request
      */
     record Request(Optional<StopStringMatcher> stop, int promptTokens, GenerationRequest generation) {}
 
-    /** {@code requests}: at least one; their ids follow one another. */
+    /** {@code requests}: at least one, with consecutive ids. */
     ActiveRow(PromptRow row, List<Request> requests) {
         this.row = row;
         this.requests = List.copyOf(requests);
@@ -39,27 +39,27 @@ final class ActiveRow {
         return requests;
     }
 
-    /** The request that the engine gets next; there is one unless {@link #isOffered}. */
+    /** Returns the request that the engine gets next; there is one unless {@link #isOffered}. */
     GenerationRequest next() {
         return requests.get(offered).generation();
     }
 
-    /** The engine has taken {@link #next}. */
+    /** Records that the engine has taken {@link #next}. */
     void nextIsTaken() {
         offered++;
     }
 
-    /** Whether the engine has taken a request of it. */
+    /** Whether the engine has taken a request of the row. */
     boolean hasBegun() {
         return offered > 0;
     }
 
-    /** Whether the engine gets no more of it: it has taken all requests, or one has failed. */
+    /** Whether the engine gets no more requests of the row: it has taken all of them, or one has failed. */
     boolean isOffered() {
         return offered == requests.size() || failed.isPresent();
     }
 
-    /** Takes the answer to one of its requests. Returns whether the row is finished: everything that the engine took is answered. */
+    /** Takes the answer to one of its requests. Returns whether the row is finished: every request that the engine took is answered. */
     boolean take(Generation answer) {
         generations[(int) (answer.id() - requests.get(0).generation().id())] = answer;
         answered++;

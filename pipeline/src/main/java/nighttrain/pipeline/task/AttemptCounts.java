@@ -12,9 +12,9 @@ import nighttrain.io.journal.Journal;
 import org.apache.hadoop.fs.Path;
 
 /**
- * How often unfinished rows were attempted, and how often the engine or the executor crashed meanwhile.
+ * Counts how often unfinished rows were attempted, and how often the engine or the executor crashed meanwhile.
  *
- * @param counts by row; other rows were never attempted
+ * @param counts counts by row; rows without an entry were never attempted
  */
 public record AttemptCounts(Map<PromptRow.Key, Count> counts) implements Serializable {
     /** A row that was in flight at this many crashes may be their cause. Its next attempt is isolated. */
@@ -29,8 +29,8 @@ public record AttemptCounts(Map<PromptRow.Key, Count> counts) implements Seriali
      * The counts of one row.
      *
      * @param attempts times that a task took the row
-     * @param crashes of these, ended by a crash of the engine or the executor
-     * @param isolatedCrashes of these, while no other row was on the executor
+     * @param crashes attempts that a crash of the engine or the executor ended
+     * @param isolatedCrashes crashes while no other row was on the executor
      */
     record Count(int attempts, int crashes, int isolatedCrashes) implements Serializable {
         private Count plus(Count more) {
@@ -47,7 +47,7 @@ public record AttemptCounts(Map<PromptRow.Key, Count> counts) implements Seriali
         counts = Map.copyOf(counts);
     }
 
-    /** From the logs of attempts whose name begins with {@code writers}, of those files that are {@code counted}. */
+    /** Reads the counts from the logs of attempts: the files whose names begin with {@code writers} and that are {@code counted}. */
     public static AttemptCounts in(Journal journal, String writers, Predicate<Path> counted) {
         Map<PromptRow.Key, Count> counts = new HashMap<>();
         Map<String, Map<PromptRow.Key, RowAttempt>> attempts = new LinkedHashMap<>();
@@ -74,7 +74,7 @@ public record AttemptCounts(Map<PromptRow.Key, Count> counts) implements Seriali
         return counts.getOrDefault(row.key(), NEVER);
     }
 
-    /** How often the row was attempted, this attempt included. A poison row is not attempted again. */
+    /** Returns how often the row was attempted, this attempt included. A poison row is not attempted again. */
     int attempts(PromptRow row) {
         return of(row).attempts() + (isPoison(row) ? 0 : 1);
     }

@@ -15,7 +15,7 @@ final class DeadlineGate {
         this.endMs = pass.endMs();
     }
 
-    /** The engine answered a request after this time. */
+    /** Records how long the engine took to answer a request. */
     void answered(Double e2eMs) {
         longestMs = Math.max(e2eMs == null ? 0 : e2eMs, longestMs * DECAY);
     }

@@ -19,7 +19,7 @@ import org.apache.spark.TaskKilledException;
 import org.apache.spark.api.java.function.ForeachPartitionFunction;
 import org.apache.spark.sql.Row;
 
-/** What a Spark task does: it sends its rows to the executor's engine and journals the results. */
+/** The work of a Spark task: it sends its rows to the executor's engine and journals the results. */
 public record GenerateTask(TaskSpec spec, TaskCounters counters) implements ForeachPartitionFunction<Row> {
     private static final long serialVersionUID = 1L;
     private static final long LEAVING_PAUSE_MS = 500;

@@ -9,7 +9,7 @@ import java.util.Optional;
 import nighttrain.io.journal.AttemptLog;
 import nighttrain.io.journal.AttemptLog.RowAttempt;
 
-/** The rows that a task has in flight: whole in memory, and their names in the attempt log on disk where there is one. */
+/** The rows that a task has in flight: the rows themselves in memory, and their keys in the attempt log, if there is one. */
 final class InFlight implements AutoCloseable {
     private final Optional<AttemptLog> log;
     private final boolean isolated;
@@ -30,24 +30,24 @@ final class InFlight implements AutoCloseable {
         log.ifPresent(it -> it.begin(taken.stream().map(this::attempt).toList()));
     }
 
-    /** The row that has the request of that id. */
+    /** Returns the row that has the request with this id. */
     ActiveRow of(long request) {
         return byRequest.get(request);
     }
 
-    /** Removes a row, which is finished. */
+    /** Removes a finished row. */
     void end(ActiveRow row) {
         row.requests().forEach(request -> byRequest.remove(request.generation().id()));
         size--;
         log.ifPresent(it -> it.end(attempt(row)));
     }
 
-    /** How many rows. */
+    /** Returns the number of rows. */
     int size() {
         return size;
     }
 
-    /** The engine failed, and a row in flight may be the cause: the log keeps these rows as crashed. */
+    /** Records that the engine failed. A row in flight may be the cause, so the log keeps these rows as crashed. */
     void crashed() {
         crashed = true;
     }

@@ -18,11 +18,11 @@ import org.apache.spark.TaskContext;
 import org.apache.spark.TaskKilledException;
 
 /**
- * The results of a task's prompts in their order, for who pulls them: many prompts are with the executor's engine at a time, and a result
- * waits until those before it are there. Nothing is journaled. A prompt that is null has no result. One thread uses it.
+ * Iterates over the results of a task's prompts in the order of the prompts. Many prompts are in the executor's engine at a time, and a
+ * result waits until those before it are there. Nothing is journaled. A null prompt has no result. Only one thread may use it.
  */
 public final class OrderedRows implements Iterator<Optional<ResultRow>>, AutoCloseable {
-    /** So many of the engine's batches may lie between the result that is waited for and the last prompt that is taken. */
+    /** Size of the window from the awaited result to the last prompt taken, in batches of the engine. */
     private static final int WINDOW_BATCHES = 8;
 
     private final TaskSpec spec;
@@ -33,7 +33,7 @@ public final class OrderedRows implements Iterator<Optional<ResultRow>>, AutoClo
     private Started started;
     private long taken;
 
-    /** A prompt in its order. */
+    /** A prompt's place in the order. */
     private static final class Place {
         private boolean done;
         private ResultRow result;
@@ -44,11 +44,11 @@ public final class OrderedRows implements Iterator<Optional<ResultRow>>, AutoClo
         }
     }
 
-    /** What is opened when there is a prompt. */
+    /** Resources that are opened at the first prompt. */
     private record Started(
             EngineHost.Lease lease, Engine.Session session, InFlight inFlight, RowLoop loop, int mostRows) {}
 
-    /** {@code prompts}: taken when there is room for them. */
+    /** {@code prompts} are read when there is room for them. */
     public OrderedRows(TaskSpec spec, Iterator<String> prompts) {
         this.spec = spec;
         this.prompts = prompts;
@@ -92,7 +92,7 @@ public final class OrderedRows implements Iterator<Optional<ResultRow>>, AutoClo
         return !window.isEmpty() && window.element().done;
     }
 
-    /** The prompts have ended, or the executor that is leaving takes no more of them. */
+    /** Returns false if the prompts have ended; throws if the executor is leaving and takes no more of them. */
     private boolean endOrRefuse() throws InterruptedException {
         if (window.isEmpty() && !prompts.hasNext()) {
             close();
@@ -102,7 +102,7 @@ public final class OrderedRows implements Iterator<Optional<ResultRow>>, AutoClo
         throw new IllegalStateException("rows without results: " + window.size());
     }
 
-    /** Returns whether there is a prompt. */
+    /** Opens the engine's resources if there is a prompt, and returns whether there is one. */
     private boolean start() throws InterruptedException {
         if (!prompts.hasNext()) {
             return false;
@@ -134,7 +134,7 @@ public final class OrderedRows implements Iterator<Optional<ResultRow>>, AutoClo
         return true;
     }
 
-    /** Ends what is with the engine. */
+    /** Ends the requests in flight and releases the engine. */
     @Override
     public void close() {
         if (started != null) {
@@ -146,7 +146,7 @@ public final class OrderedRows implements Iterator<Optional<ResultRow>>, AutoClo
         window.clear();
     }
 
-    /** Prompts that need the model, while the window has room. They are seeded by their text: equal prompts have equal results. */
+    /** The prompts that need the model, while the window has room. Their text is their seed: equal prompts have equal results. */
     private final class Unanswered implements Iterator<PromptRow> {
         private PromptRow ahead;
 

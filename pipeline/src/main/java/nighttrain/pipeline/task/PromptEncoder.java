@@ -12,7 +12,7 @@ final class PromptEncoder {
     private final PromptText text;
     private final Truncation truncation;
     private final int contextTokens;
-    /** The last prompt and its tokens: requests of a row mostly have the same. */
+    /** The last prompt, cached with its tokens: the requests of a row mostly share their prompt. */
     private Prompt last;
 
     private int[] lastTokens;
@@ -24,13 +24,15 @@ final class PromptEncoder {
         this.contextTokens = model.engine().plan().maxModelLen();
     }
 
-    /** At least one token, and few enough for the model; {@code outputTokens}: most that may follow. */
+    /**
+     * Returns the tokens of a prompt: at least one, and few enough for the model. {@code outputTokens}: limit of the tokens that follow.
+     */
     int[] encode(Prompt prompt, int outputTokens) throws RowFault {
-        // Room for the requested output, but at most half of the context.
+        // A cut prompt leaves room for the requested output, but at most half of the context.
         return fit(tokensOf(prompt), 1, Math.max(1, Math.min(outputTokens, contextTokens / 2)));
     }
 
-    /** The same, with room for {@code following} tokens that are given. */
+    /** Returns the tokens of a prompt with room for {@code following} given tokens. */
     int[] encodeBefore(Prompt prompt, int following) throws RowFault {
         return fit(tokensOf(prompt), following, following);
     }
@@ -43,7 +45,10 @@ final class PromptEncoder {
         return lastTokens;
     }
 
-    /** {@code least}: tokens that the prompt must leave room for; {@code room}: those it leaves room for where it is cut anyway. */
+    /**
+     * Cuts a prompt that does not fit. {@code least}: tokens that a prompt must leave room for; {@code room}: tokens that a cut prompt
+     * leaves room for.
+     */
     private int[] fit(int[] tokens, int least, int room) throws RowFault {
         if (tokens.length == 0) {
             throw empty();

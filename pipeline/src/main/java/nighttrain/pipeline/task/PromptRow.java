@@ -10,12 +10,12 @@ import org.apache.spark.sql.Row;
  * One output to compute.
  *
  * @param file input file, relative to the input root
- * @param row position in that file
- * @param sample which of the row's outputs
+ * @param row position in that file, from 0
+ * @param sample index of the output among the row's outputs, from 0
  * @param id the user's name of the row
  * @param prompt text to complete, or null
  * @param messages conversation to continue, as JSON, or null
- * @param flaw what is wrong with the row whatever its prompt is, or null
+ * @param flaw error of the row found before its prompt is read, or null
  */
 record PromptRow(String file, long row, int sample, String id, String prompt, String messages, RowFault flaw) {
     /** Identifies an output. */
@@ -36,7 +36,7 @@ record PromptRow(String file, long row, int sample, String id, String prompt, St
         return flaw == null ? null : new RowFault(flaw.getAs(RowNames.KIND), flaw.getAs(RowNames.MESSAGE));
     }
 
-    /** The input of its {@link nighttrain.pipeline.row.RowKind}. */
+    /** Returns the input for the row's {@link nighttrain.pipeline.row.RowKind}. */
     RowInput input() {
         return new RowInput(row, prompt, messages);
     }

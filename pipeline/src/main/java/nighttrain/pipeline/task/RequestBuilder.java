@@ -21,7 +21,7 @@ import nighttrain.pipeline.row.RowRequest.Continuation;
 import nighttrain.pipeline.row.RowRequest.Decoding;
 import nighttrain.pipeline.task.ActiveRow.Request;
 
-/** Makes requests of rows. One task uses it. */
+/** Builds the engine's requests of rows. Each task has its own. */
 final class RequestBuilder {
     private static final long GOLDEN_RATIO = 0x9e3779b97f4a7c15L;
     private static final long FNV_PRIME = 0x100000001b3L;
@@ -55,7 +55,7 @@ final class RequestBuilder {
         return new ActiveRow(row, requests);
     }
 
-    /** {@code nth}: which of the row's requests, from 0. */
+    /** Builds a request. {@code nth}: index among the row's requests, from 0. */
     private Request request(PromptRow row, int nth, RowRequest asked) throws RowFault {
         Decoding decoding = asked.decoding();
         Continuation continuation = asked.continuation();
@@ -87,7 +87,7 @@ final class RequestBuilder {
                         .toArray();
     }
 
-    /** That of a line of a batch file is compiled here for the first time, so the line may be at fault. */
+    /** Compiles the constraint. A batch file's line may bring its own, which is first compiled here, so a fault is an error of its row. */
     private Optional<TokenConstraint> constraint(Decoding decoding) throws RowFault {
         if (decoding.constraint() == null) {
             return Optional.empty();
@@ -116,7 +116,7 @@ final class RequestBuilder {
                         + " isolated (see the executor's log; fix or remove the row)");
     }
 
-    /** A request's seed: the same for the same job seed, row, sample and request of the row, on every task and executor. */
+    /** Returns a request's seed: the same for the same job seed, row, sample and request of the row, in every task and executor. */
     static long seed(long jobSeed, String id, int sample, int nth) {
         long hash = mix(jobSeed + GOLDEN_RATIO);
         for (byte next : id.getBytes(StandardCharsets.UTF_8)) {
@@ -126,7 +126,7 @@ final class RequestBuilder {
         return nth == 0 ? first : mix(first + nth * GOLDEN_RATIO);
     }
 
-    /** The finaliser of SplitMix64 (Steele, Lea, Flood 2014): every input bit changes half of the output bits. */
+    /** Mixes bits by the finaliser of SplitMix64 (Steele, Lea, Flood 2014): every input bit changes half of the output bits. */
     private static long mix(long bits) {
         long z = (bits ^ (bits >>> 30)) * 0xbf58476d1ce4e5b9L;
         z = (z ^ (z >>> 27)) * 0x94d049bb133111ebL;

@@ -19,7 +19,7 @@ import nighttrain.pipeline.row.RowKind;
 import nighttrain.pipeline.row.RowKind.Output;
 import nighttrain.pipeline.task.ActiveRow.Request;
 
-/** Makes result rows of the engine's answers. */
+/** Builds result rows from the engine's answers. */
 final class ResultBuilder {
     private static final double NANOS_PER_MS = 1e6;
 
@@ -40,8 +40,8 @@ final class ResultBuilder {
     }
 
     /**
-     * The result of a row whose requests are answered. Of several generations the first is the row's text; the row's answer is made of
-     * all, and its time is from the first's submission to the last's end.
+     * Returns the result of a row whose requests are answered. The first generation is the row's text; the row's answer is made of all
+     * generations, and its time runs from the first submission to the last end.
      */
     ResultRow of(ActiveRow active) {
         if (active.failed().isPresent()) {
@@ -87,7 +87,10 @@ final class ResultBuilder {
                         .orElse(null));
     }
 
-    /** The JSON of a text that is free until a mark; none where all of the text is JSON. The mark may be a token that texts leave out. */
+    /**
+     * Returns the JSON after the mark in a text that is free until the mark; empty if the whole text is JSON. The mark may be a token that
+     * texts leave out.
+     */
     private Optional<String> afterMark(String text, int[] tokens) {
         if (mark.isEmpty()) {
             return Optional.empty();
@@ -108,7 +111,7 @@ final class ResultBuilder {
                 : LogprobsJson.of(positions, tokenizer);
     }
 
-    /** The result of a row that made no request. */
+    /** Returns the result of a row that failed before it made a request. */
     ResultRow of(PromptRow row, RowFault fault) {
         return failed(row, fault.kind(), fault.getMessage(), 0);
     }
@@ -156,7 +159,10 @@ final class ResultBuilder {
         return (toNanos - fromNanos) / NANOS_PER_MS;
     }
 
-    /** {@code [{"id": 5, "token": "a", "logprob": -0.1, "top": [{"id": 5, "token": "a", "logprob": -0.1}], "offset": 0}]}, per token. */
+    /**
+     * Writes log-probabilities, one object per token: {@code [{"id": 5, "token": "a", "logprob": -0.1, "top": [{"id": 5, "token": "a",
+     * "logprob": -0.1}], "offset": 0}]}.
+     */
     static final class LogprobsJson {
         private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -166,7 +172,7 @@ final class ResultBuilder {
             return list(positions, tokenizer).toString();
         }
 
-        /** With each token's {@code offset}: the characters of the text before it. */
+        /** Adds each token's {@code offset}: the number of characters of the text before it. */
         static String withOffsets(List<TokenLogprobs> positions, Tokenizer tokenizer) {
             ArrayNode list = list(positions, tokenizer);
             StreamingDecoder decoder = tokenizer.newDecoder();

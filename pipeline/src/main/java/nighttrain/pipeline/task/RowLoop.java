@@ -15,12 +15,12 @@ import nighttrain.io.rows.ResultRow;
 import nighttrain.pipeline.row.RowFault;
 
 /**
- * One task's loop: it takes rows from the queue, offers them to the engine until the engine refuses, and hands on results as the
- * engine has answered all requests of a row. Beyond the rows that the engine holds, the loop holds one small group that waits to be offered.
+ * A task's loop: it takes rows from the queue, offers them to the engine until the engine refuses, and passes on a row's result when the
+ * engine has answered all its requests. Beyond the rows that the engine holds, the loop holds one small group that waits to be offered.
  */
 final class RowLoop {
     private static final Duration WAIT = Duration.ofMillis(20);
-    /** The limit of offers between two looks at answers, so that answers of a fast engine do not pile up. */
+    /** The limit of offers between two polls for answers, so that answers of a fast engine do not pile up. */
     private static final int OFFERS_AT_ONCE = 64;
 
     private final RowQueue queue;
@@ -31,7 +31,7 @@ final class RowLoop {
     private final DeadlineGate gate;
     private final Consumer<ResultRow> finished;
     private final Runnable pause;
-    /** Rows of which the engine has not got all requests; it may have got some of the first. */
+    /** Rows with requests that the engine has not taken yet; it may have taken some of the first row. */
     private final Queue<ActiveRow> ready = new ArrayDeque<>();
 
     /**
@@ -65,7 +65,7 @@ final class RowLoop {
         return inFlight.size() + queue.countRest();
     }
 
-    /** Offers rows and takes answers; waits a moment where neither is possible. */
+    /** Offers rows and takes answers; waits a moment if neither is possible. */
     void step() throws InterruptedException {
         boolean offered = offer();
         boolean answered = takeAnswers(Duration.ZERO);
@@ -85,7 +85,7 @@ final class RowLoop {
         return inFlight.size() > 0 || queue.hasNext();
     }
 
-    /** Rows of which the engine has got a request. */
+    /** Returns the number of rows of which the engine has taken a request. */
     private int begun() {
         boolean firstHasBegun = !ready.isEmpty() && ready.element().hasBegun();
         return inFlight.size() - ready.size() + (firstHasBegun ? 1 : 0);
@@ -107,8 +107,8 @@ final class RowLoop {
     }
 
     /**
-     * Whether a request can be offered. Takes more rows from the queue when none is ready. When the gate is closed only the row that has
-     * begun goes on.
+     * Whether a request can be offered. Takes more rows from the queue when none is ready. When the gate is closed, only a row that has
+     * begun continues.
      */
     private boolean isReady() {
         if (gate.isClosed()) {
@@ -129,7 +129,7 @@ final class RowLoop {
         return !ready.isEmpty();
     }
 
-    /** The row with its requests; empty when the row failed, and so is finished. */
+    /** Builds the row's requests; empty if the row failed and is thus finished. */
     private Optional<ActiveRow> begin(PromptRow row) {
         try {
             return Optional.of(requests.of(row));
@@ -163,7 +163,7 @@ final class RowLoop {
         ActiveRow active = inFlight.of(answer.id());
         boolean isFinished = active.take(answer);
         if (active.failed().isPresent()) {
-            ready.remove(active); // the engine does not get the rest of it
+            ready.remove(active); // the engine does not get its other requests
         }
         if (isFinished) {
             inFlight.end(active);

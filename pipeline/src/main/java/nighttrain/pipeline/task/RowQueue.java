@@ -38,7 +38,7 @@ final class RowQueue {
         return !waiting.isEmpty() || rows.hasNext();
     }
 
-    /** The next rows; empty while earlier rows must finish first. */
+    /** Returns the next rows; empty while earlier rows must finish first. */
     List<PromptRow> next(int inFlight) {
         List<PromptRow> taken = new ArrayList<>();
         if (pass.isolated()) {
@@ -73,7 +73,9 @@ final class RowQueue {
         return row;
     }
 
-    /** Logging the last rows took this long. When logging is slow, more rows share one write, and the engine's queue lasts longer. */
+    /**
+     * Records how long logging the last rows took. When logging is slow, more rows share one write, and the engine's queue lasts longer.
+     */
     void logged(long nanos) {
         if (nanos > SLOW_NANOS) {
             atOnce = Math.min(MOST_AT_ONCE, 2 * atOnce);

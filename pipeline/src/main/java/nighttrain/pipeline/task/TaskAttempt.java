@@ -24,7 +24,7 @@ record TaskAttempt(RunContext run, Pass pass, TaskContext task) {
         return task.attemptNumber() == 0 && task.stageAttemptNumber() == 0;
     }
 
-    /** The beginning of the names of all attempts of this task. */
+    /** Returns the prefix of the names of all attempts of this task. */
     String taskName() {
         return String.format("%s-%s%05d-", run.runId(), pass.letter(), task.partitionId());
     }
@@ -33,7 +33,7 @@ record TaskAttempt(RunContext run, Pass pass, TaskContext task) {
         return taskName() + task.taskAttemptId();
     }
 
-    /** All earlier attempts at the task's rows. */
+    /** Returns the counts of all earlier attempts at the task's rows. */
     AttemptCounts attempts() {
         return isFirst()
                 ? pass.attempts()
@@ -44,12 +44,15 @@ record TaskAttempt(RunContext run, Pass pass, TaskContext task) {
         return new AttemptLog(run.journal(), name());
     }
 
-    /** Takes rows that this attempt finishes. A thread of the writer flushes them, so that the engine never waits. */
+    /**
+     * Opens the writer of the rows that this attempt finishes. The writer flushes them in a thread of its own, so that the engine never
+     * waits.
+     */
     JournalWriter<ResultRow> results() {
         return run.journal().resultsInBackground(name());
     }
 
-    /** Rows that earlier attempts of this task finished in this run. Rows that earlier runs finished never reach a task. */
+    /** Returns the rows that earlier attempts of this task finished in this run. Rows that earlier runs finished never reach a task. */
     Set<PromptRow.Key> finishedBefore() {
         Set<PromptRow.Key> keys = new HashSet<>();
         if (isFirst()) {

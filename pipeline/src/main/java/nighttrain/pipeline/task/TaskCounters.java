@@ -15,11 +15,11 @@ import org.apache.spark.util.LongAccumulator;
  *
  * @param rows outputs finished, errors included
  * @param errors outputs that failed
- * @param promptTokens tokens of their prompts
- * @param outputTokens tokens of their texts
+ * @param promptTokens tokens of the finished outputs' prompts
+ * @param outputTokens tokens of the finished outputs
  * @param suspicious outputs left to the isolated pass
  * @param left outputs left for another run
- * @param engines that ran them
+ * @param engines engines that computed the outputs
  */
 public record TaskCounters(
         LongAccumulator rows,
@@ -30,7 +30,7 @@ public record TaskCounters(
         LongAccumulator left,
         CollectionAccumulator<EngineUsed> engines)
         implements Serializable {
-    /** New counters. */
+    /** Registers new counters. */
     public static TaskCounters in(SparkContext spark) {
         return new TaskCounters(
                 spark.longAccumulator("rows"),
@@ -47,7 +47,7 @@ public record TaskCounters(
         return engines.value().stream().distinct().toList();
     }
 
-    /** What finished tasks have done. */
+    /** Returns the work of finished tasks. */
     public Done done() {
         return new Done(rows.value(), errors.value(), promptTokens.value(), outputTokens.value());
     }
@@ -66,10 +66,10 @@ public record TaskCounters(
     /**
      * An engine that ran a part of the job.
      *
-     * @param executor where
+     * @param executor its executor
      * @param layout replicas x ranks
-     * @param batch why it runs as many sequences in a step as it does; empty where their number was given
-     * @param gpus how many it drives; 0 on CPUs
+     * @param batch reason for its number of sequences in a step; empty where the user set the number
+     * @param gpus number of GPUs that it drives; 0 on CPUs
      */
     public record EngineUsed(String executor, String layout, String batch, int gpus) implements Serializable {
         static EngineUsed of(String executor, EnginePlan plan) {

@@ -9,13 +9,13 @@ import nighttrain.pipeline.settings.ChatTemplateOptions;
 import nighttrain.pipeline.settings.GenerateOptions;
 
 /**
- * What a task must know. Spark sends it to executors.
+ * The facts that a task needs. Spark sends them to executors.
  *
  * @param context run, engine and journal
- * @param pass which rows, and the deadline
- * @param kind what each row becomes
- * @param decoding how outputs are made, unless a row says otherwise
- * @param system message before every prompt; null for none
+ * @param pass which rows to compute, and the deadline
+ * @param kind kind of the rows
+ * @param decoding how outputs are generated, unless a row sets its own parameters
+ * @param system system message before every prompt; null for none
  * @param chat the chat template of conversations
  * @param truncate how prompts longer than the context are shortened
  * @param tokenIds whether results carry token ids
@@ -30,7 +30,7 @@ public record TaskSpec(
         Truncation truncate,
         boolean tokenIds)
         implements Serializable {
-    /** The spec of a job's run. */
+    /** Returns the spec of a job's run. */
     public static TaskSpec of(RunContext context, Pass pass, GenerateOptions options) {
         return new TaskSpec(
                 context,
@@ -52,7 +52,7 @@ public record TaskSpec(
      * @param endMs when the last row must be finished, in milliseconds since 1970; {@link Long#MAX_VALUE} for no deadline
      */
     public record Pass(boolean isolated, AttemptCounts attempts, long endMs) implements Serializable {
-        /** Its letter in file names. */
+        /** Returns the pass's letter in file names. */
         String letter() {
             return isolated ? "a" : "p";
         }
