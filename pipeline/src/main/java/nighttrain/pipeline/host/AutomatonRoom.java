@@ -4,13 +4,13 @@ import java.util.IdentityHashMap;
 import nighttrain.io.constraint.TokenAutomaton;
 
 /**
- * How much memory of each device the automata of an engine's rows in flight may take. A batch file may hold a schema a line: a row whose
- * automaton has no room waits until others have ended. One automaton always has room where there is no other; and one at a time gets in beside
- * the others for a session that has no row in flight, since what it waits for may wait for it: a call of the model in a query reads its rows
- * from another call.
+ * Limits the memory of each device that the automata of an engine's rows in flight take. A batch file may hold one schema per line: a row
+ * whose automaton has no room waits until others have ended. A single automaton always has room. One more automaton at a time may exceed
+ * the limit, for a session that has no row in flight: sessions could otherwise wait for each other, since a call of the model in a query
+ * may read its rows from another call.
  */
 final class AutomatonRoom {
-    /** Less than devices keep anyway. */
+    /** The limit in bytes; devices keep more than this in reserve anyway. */
     static final long BYTES = 192L << 20;
 
     private final long bytes;
@@ -24,9 +24,9 @@ final class AutomatonRoom {
     }
 
     /**
-     * Takes room for a row with that automaton; {@code false} where there is none.
+     * Takes room for a row with this automaton; returns {@code false} if there is none.
      *
-     * @param first its session has no row in flight
+     * @param first whether its session has no row in flight
      */
     synchronized boolean enter(TokenAutomaton automaton, boolean first) {
         if (!users.containsKey(automaton)) {
@@ -42,8 +42,8 @@ final class AutomatonRoom {
         return true;
     }
 
-    /** A row that has entered ends. */
-    @SuppressWarnings("ReferenceEquality") // an automaton is its memory, which this counts
+    /** Releases the room of a row that has ended. */
+    @SuppressWarnings("ReferenceEquality") // the identity of an automaton is its memory
     synchronized void leave(TokenAutomaton automaton) {
         if (users.merge(automaton, -1, Integer::sum) == 0) {
             users.remove(automaton);

@@ -12,13 +12,13 @@ import org.slf4j.LoggerFactory;
  * starts another executor.
  */
 public final class BrokenProcess {
-    /** Not one of Spark's own codes; a master, a worker or the status of a pod shows it. */
+    /** Exit code that Spark itself does not use; a master, a worker or the status of a pod shows it. */
     public static final int EXIT_CODE = 90;
 
     private static final Logger LOG = LoggerFactory.getLogger(BrokenProcess.class);
     /** Time for other tasks of the same engine to close their journals. */
     private static final Duration PATIENCE = Duration.ofSeconds(10);
-    /** Time for the driver to learn why they failed. */
+    /** Time for the driver to learn why the tasks failed. */
     private static final long LAST_WORDS_MS = 500;
 
     private static final AtomicBoolean ENDING = new AtomicBoolean();
@@ -50,7 +50,7 @@ public final class BrokenProcess {
         } catch (InterruptedException hurried) {
             Thread.currentThread().interrupt();
         } finally {
-            Runtime.getRuntime().halt(EXIT_CODE); // hooks would try to close what is broken
+            Runtime.getRuntime().halt(EXIT_CODE); // shutdown hooks would try to close the broken engine
         }
     }
 }

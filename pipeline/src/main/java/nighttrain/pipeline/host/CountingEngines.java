@@ -25,8 +25,8 @@ import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.io.spec.ModelSpec;
 
 /**
- * Engines that compute nothing: every answer has the greatest allowed length. They show the lengths of a run's prompts, with template,
- * truncation and refused rows, on a machine without an engine.
+ * Opens engines that compute nothing: every answer has the greatest allowed length. They show the lengths of a run's prompts, with
+ * template, truncation and refused rows, on a machine without a real engine.
  */
 public record CountingEngines() implements EngineFactory {
     @Override

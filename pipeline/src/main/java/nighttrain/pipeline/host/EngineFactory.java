@@ -40,7 +40,7 @@ public interface EngineFactory extends Serializable {
             return open(config, model, dummy, () -> {});
         }
 
-        /** The same, of which {@code planned} hears when all that remains is to load the weights. */
+        /** Returns a factory that runs {@code planned} when only the weights remain to be loaded. */
         static EngineFactory telling(Runnable planned) {
             return (config, model, dummy) -> open(config, model, dummy, planned);
         }
@@ -53,19 +53,19 @@ public interface EngineFactory extends Serializable {
     }
 
     /**
-     * Identifies an engine: tasks whose keys differ in the lengths that they expect, if at all, share one.
+     * Identifies an engine. Tasks whose keys differ at most in the expected lengths share an engine.
      *
      * @param model checkpoint directory on the executor
-     * @param dummyWeights random weights instead of the checkpoint's
+     * @param dummyWeights whether weights are random instead of the checkpoint's
      * @param config the engine's configuration
      */
     public record EngineKey(String model, boolean dummyWeights, EngineConfig config) implements Serializable {
-        /** The engine of a job. */
+        /** Returns the key of a job's engine. */
         public static EngineKey of(GenerateOptions options) {
             return new EngineKey(options.model(), options.dummyWeights(), options.engine());
         }
 
-        /** The same, sized for these lengths if it is not open. */
+        /** Returns the same key with these expected lengths, for which the engine is sized if it is not open. */
         public EngineKey expecting(Lengths lengths) {
             return new EngineKey(model, dummyWeights, config.with(lengths));
         }
@@ -75,7 +75,7 @@ public interface EngineFactory extends Serializable {
             return expecting(Lengths.UNKNOWN).equals(other.expecting(Lengths.UNKNOWN));
         }
 
-        /** The engine of a job with these settings. */
+        /** Returns the key of the engine of a job with these settings. */
         public static EngineKey of(SettingValues values) {
             return new EngineKey(
                     values.get(Settings.MODEL),

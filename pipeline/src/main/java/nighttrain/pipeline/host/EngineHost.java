@@ -12,8 +12,8 @@ import nighttrain.io.spec.ModelSpec;
 import nighttrain.pipeline.host.EngineFactory.EngineKey;
 
 /**
- * The engine of this executor, shared by all its tasks. It is the only global of Night Train: Spark gives tasks no other way to find
- * an object that lives as long as their executor.
+ * Holds the engine of this executor, which all its tasks share. It is the only global of Night Train: Spark gives tasks no other way to
+ * find an object that lives as long as their executor.
  */
 public final class EngineHost {
     private static final EngineHost HERE = new EngineHost();
@@ -44,7 +44,7 @@ public final class EngineHost {
         return lease(context, false);
     }
 
-    /** As {@link #lease}, without other leases meanwhile: this call waits for earlier leases, and later ones wait for this lease. */
+    /** As {@link #lease}, but exclusively: this call waits for earlier leases to end, and later calls wait for this lease to end. */
     public Lease leaseExclusively(RunContext context) throws InterruptedException {
         return lease(context, true);
     }
@@ -73,12 +73,12 @@ public final class EngineHost {
         gpus = List.copyOf(assigned);
     }
 
-    /** The same configuration on this executor's GPUs. */
+    /** Returns the configuration with this executor's GPUs. */
     public synchronized EngineConfig here(EngineConfig asked) {
         return asked.with(asked.gpu().on(gpus));
     }
 
-    /** This executor will end soon: tasks take no more rows, finish those in flight, and are restarted elsewhere. */
+    /** Announces that this executor will end soon: tasks take no more rows, finish those in flight, and are restarted elsewhere. */
     void leave() {
         leaving = true;
     }
@@ -88,7 +88,7 @@ public final class EngineHost {
         return leaving;
     }
 
-    /** This executor ends now: tasks release their rows in flight, so that these do not count as crashed. */
+    /** Announces that this executor ends now: tasks release their rows in flight, so that these do not count as crashed. */
     void release() {
         overdue = true;
     }
@@ -106,7 +106,9 @@ public final class EngineHost {
         }
     }
 
-    /** Opens an engine before the first task asks for it; {@code engines}: a factory that tells when an engine is planned. */
+    /**
+     * Opens an engine before the first task asks for it. {@code engines} makes a factory from a callback for when the engine is planned.
+     */
     void prepare(EngineKey key, Function<Runnable, EngineFactory> engines) throws InterruptedException {
         Preparation mine = new Preparation(key, new CompletableFuture<>());
         preparation = mine;
@@ -123,8 +125,8 @@ public final class EngineHost {
     /**
      * An engine that opens before a task asks for it.
      *
-     * @param key its key
-     * @param planned whether it could be planned, once that is known
+     * @param key the engine's key
+     * @param planned completes with whether the engine could be planned
      */
     private record Preparation(EngineKey key, CompletableFuture<Boolean> planned) {
         boolean proves(EngineKey other) {
@@ -133,9 +135,9 @@ public final class EngineHost {
     }
 
     /**
-     * Checks that an engine can be opened here. An engine of this key that is open proves it, and holds the memory that the check would
-     * need; one that opens proves it once it is planned, so that a job reads its input while weights are loaded. An idle engine of another
-     * model is closed, as the next lease would close it anyway.
+     * Checks that an engine can be opened here. An open engine of this key proves it, and holds the memory that the check would need. An
+     * engine that is opening proves it once it is planned, so that a job reads its input while weights are loaded. An idle engine of
+     * another model is closed, as the next lease would close it anyway.
      *
      * @throws nighttrain.io.UserError if it cannot be opened
      */

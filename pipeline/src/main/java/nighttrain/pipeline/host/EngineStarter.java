@@ -30,16 +30,19 @@ import org.slf4j.LoggerFactory;
 /** The executor's half of the plugin: it opens the engine, installs the shutdown handlers and sends heartbeats. */
 public final class EngineStarter implements ExecutorPlugin {
     private static final Logger LOG = LoggerFactory.getLogger(EngineStarter.class);
-    /** Spark's name of the executor in local mode. The command handles its signals. */
+    /** Spark's name of the executor in local mode, where the command itself handles signals. */
     static final String DRIVER = "driver";
 
     private static final Duration BEAT = Duration.ofMillis(500);
 
-    /** A job glances at its prompts seconds after Spark's start, minutes after it where it lists very many files. */
+    /**
+     * Limit of the wait for the expected lengths. A job samples its prompts seconds after Spark's start, or minutes after it if it lists
+     * very many files.
+     */
     static final Duration PATIENCE = Duration.ofSeconds(30);
 
     private static final Duration LEAST_POLL = Duration.ofMillis(20);
-    /** Of the time that an executor has waited: a driver may have a thousand of them. */
+    /** The pause between polls is the waited time divided by this: a driver may have a thousand executors that poll. */
     private static final int POLLS_PER_WAIT = 10;
 
     private PluginContext context;
@@ -58,7 +61,8 @@ public final class EngineStarter implements ExecutorPlugin {
                 SettingValues.of(key -> Optional.ofNullable(plugin.conf().get(key, null)));
         if (values.isSet(Settings.MODEL)
                 && (!gpus.isEmpty() || StageGpus.of(plugin.conf()).isEmpty())) {
-            // In parallel with Spark's start, since a model may take minutes to load. The job reports its faults.
+            // The engine opens in parallel with Spark's start, since a model may take minutes to load. The job reports
+            // its faults.
             Thread opener = new Thread(() -> open(values), "night-train-open");
             opener.setDaemon(true);
             opener.start();
@@ -80,7 +84,7 @@ public final class EngineStarter implements ExecutorPlugin {
         }
     }
 
-    /** What the job expects. Its weights are read from disk meanwhile. */
+    /** Waits for the lengths that the job expects, and meanwhile reads the weights from disk. */
     private Lengths awaited(EngineKey key) throws InterruptedException {
         try (ReadAhead weights = key.dummyWeights() ? null : ReadAhead.of(Path.of(key.model()))) {
             return lengths(() -> context.ask(new LengthsExpected.Question()), PATIENCE);
@@ -88,7 +92,8 @@ public final class EngineStarter implements ExecutorPlugin {
     }
 
     /**
-     * Whether engines that open with these settings choose their batch for a job that is about to run. On CPUs no choice depends on lengths.
+     * Whether engines with these settings choose their batch size by the lengths of a job that is about to run. On CPUs no choice depends
+     * on lengths.
      */
     static boolean awaitsLengths(SettingValues values) {
         return values.isSet(Settings.MODEL)
@@ -97,7 +102,7 @@ public final class EngineStarter implements ExecutorPlugin {
                 && values.get(Settings.BACKEND) != Backend.CPU;
     }
 
-    /** What the job expects, once the driver, when asked, knows it; unknown where it does not in that time. */
+    /** Asks the driver until it knows the lengths that the job expects; {@link Lengths#UNKNOWN} if it does not know them in that time. */
     static Lengths lengths(Callable<Object> driver, Duration atMost) throws InterruptedException {
         long start = System.nanoTime();
         for (long waited = 0; waited < atMost.toNanos(); waited = System.nanoTime() - start) {
@@ -136,7 +141,7 @@ public final class EngineStarter implements ExecutorPlugin {
     static final class AssignedGpus {
         private AssignedGpus() {}
 
-        /** Their numbers. In local mode Spark assigns none, and the engine takes all that it sees. */
+        /** Returns the numbers of the GPUs. In local mode Spark assigns none, and the engine uses all that it sees. */
         static List<Integer> of(Map<String, ResourceInformation> resources) {
             ResourceInformation gpus = resources.get("gpu");
             return gpus == null

@@ -15,7 +15,7 @@ final class GracefulShutdown {
     private static final Logger LOG = LoggerFactory.getLogger(GracefulShutdown.class);
     /** Workers, YARN and Kubernetes send SIGKILL 10 to 30 seconds after SIGTERM. */
     private static final Duration AFTER_TERM = Duration.ofSeconds(8);
-    /** To release rows, each task writes a small file. */
+    /** Time to release rows, for which each task writes a small file. */
     private static final Duration TO_RELEASE = Duration.ofSeconds(1);
 
     private GracefulShutdown() {}
@@ -24,7 +24,7 @@ final class GracefulShutdown {
     static void onSignals(SparkConf conf) {
         on("TERM", GracefulShutdown::finishOrRelease);
         if (conf.getBoolean("spark.decommission.enabled", false)) {
-            // Spark then waits until the tasks have ended, as long as it is configured to.
+            // Spark then waits until the tasks have ended, within its configured time.
             on(conf.get("spark.executor.decommission.signal", "PWR"), () -> {});
         }
     }

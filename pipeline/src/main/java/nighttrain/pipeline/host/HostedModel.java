@@ -37,7 +37,7 @@ public final class HostedModel implements AutoCloseable {
         this.engine = engine;
     }
 
-    /** {@code gpus}: those of this executor; none: all that this process sees. */
+    /** Opens a model. {@code gpus}: the GPUs of this executor; empty: all that this process sees. */
     static HostedModel open(EngineKey key, List<Integer> gpus, EngineFactory engines) {
         EngineConfig config = key.config().with(key.config().gpu().on(gpus));
         Path dir = Path.of(key.model());
@@ -58,7 +58,7 @@ public final class HostedModel implements AutoCloseable {
         return engine;
     }
 
-    /** A session for one task. Sessions share an engine that has no room for all of their rows evenly. */
+    /** Opens a session for one task. If the engine has no room for the rows of all sessions, they share it evenly. */
     public Engine.Session session() {
         return FairSession.among(sessions, automata, engine.session());
     }
@@ -67,15 +67,15 @@ public final class HostedModel implements AutoCloseable {
         return tokenizer;
     }
 
-    /** Opened when first needed: a model without a template can still complete plain prompts. */
+    /** Returns a chat template, opened when first needed: a model without a template can still complete plain prompts. */
     public ChatTemplate chatTemplate(ChatTemplateOptions options) {
         return chatTemplates.computeIfAbsent(options, asked -> asked.open(Path.of(key.model())));
     }
 
     /**
-     * Which tokens may come under a constraint: one object for all rows that share it.
+     * Returns the automaton of the tokens that a constraint allows; rows with the same constraint share one object.
      *
-     * @throws nighttrain.io.UserError where it cannot be satisfied, is not supported, or is too large
+     * @throws nighttrain.io.UserError if the constraint cannot be satisfied, is not supported, or is too large
      */
     public TokenAutomaton automaton(Constraint constraint) {
         Constraints compiled;
@@ -96,12 +96,15 @@ public final class HostedModel implements AutoCloseable {
     }
 
     /**
-     * A task's session at an engine that may have no room for the rows of all tasks. A session with more rows in flight than another
-     * that the engine refused lately offers nothing. Otherwise a late task would get almost no room: earlier tasks learn of free room
-     * at once, from their own answers.
+     * A task's session with an engine that may have no room for the rows of all tasks. A session offers nothing while it has more rows in
+     * flight than another session that the engine refused recently. Otherwise a late task would get almost no room: earlier tasks learn of
+     * free room at once, from their own answers.
      */
     static final class FairSession implements Engine.Session {
-        /** A task with rows offers again much sooner. A task that does not offer has no rows or is busy. */
+        /**
+         * How long a refusal counts as recent. A task with rows offers again much sooner; a task that does not offer has no rows or is
+         * busy.
+         */
         private static final long LATELY_NANOS = Duration.ofMillis(200).toNanos();
 
         private final Engine.Session session;
@@ -118,7 +121,9 @@ public final class HostedModel implements AutoCloseable {
             this.automata = automata;
         }
 
-        /** {@code all}: a concurrent set of the sessions that are open at the engine; {@code automata}: the room that they share. */
+        /**
+         * Opens a fair session. {@code all}: a concurrent set of the engine's open sessions; {@code automata}: the room that they share.
+         */
         static FairSession among(Set<FairSession> all, AutomatonRoom automata, Engine.Session session) {
             FairSession fair = new FairSession(session, all, automata);
             all.add(fair);

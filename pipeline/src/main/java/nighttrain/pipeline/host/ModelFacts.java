@@ -21,14 +21,14 @@ import nighttrain.pipeline.row.RowKind.PromptForm;
 import nighttrain.pipeline.settings.GenerateOptions;
 
 /**
- * What the driver knows about a model before an executor opens it.
+ * Facts that the driver knows about a model before an executor opens it.
  *
- * @param fingerprint identifies its content
- * @param architecture its name and settings
- * @param maxModelLen longest prompt plus output, in tokens
- * @param charsPerToken how many characters of a prompt a token has
- * @param warnings what is odd about its files or about how it is asked, though it can be used
- * @param kind what rows become, with the model's tokens
+ * @param fingerprint text that identifies the model's content
+ * @param architecture the architecture's name and settings
+ * @param maxModelLen limit of prompt plus output, in tokens
+ * @param charsPerToken mean number of characters per token of a prompt
+ * @param warnings oddities of the model's files or of the options that do not prevent the run
+ * @param kind the row kind, prepared with the model's tokens
  */
 public record ModelFacts(
         String fingerprint,
@@ -45,7 +45,7 @@ public record ModelFacts(
      * Opens and closes everything that executors will open, except the weights.
      *
      * @param prompts how prompts are made
-     * @param glance at some of them; none: it is not known how many characters a token has
+     * @param glance a look at some of the prompts; empty: the default number of characters per token is used
      * @param here whether the engine will run on this machine, whose GPUs and memory are then checked too
      * @throws nighttrain.io.UserError if something is missing, broken or incompatible
      */

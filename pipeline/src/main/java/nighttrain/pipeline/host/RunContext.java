@@ -10,13 +10,13 @@ import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.util.SerializableConfiguration;
 
 /**
- * What executors must know about a run. Spark sends it with the run's tasks.
+ * The facts about a run that executors need. Spark sends them with the run's tasks.
  *
  * @param runId the run's name
- * @param engine the run's engine
- * @param engines opens it
+ * @param engine key of the run's engine
+ * @param engines opens the engine
  * @param journalDir the journal of finished rows; null where rows are not journaled
- * @param hadoop the configuration of its file system; null without a journal
+ * @param hadoop the configuration of the journal's file system; null without a journal
  */
 public record RunContext(
         String runId,
@@ -25,7 +25,7 @@ public record RunContext(
         String journalDir,
         Broadcast<SerializableConfiguration> hadoop)
         implements Serializable {
-    /** Of a run that leaves nothing behind: neither rows nor the engine's counters. */
+    /** Returns the context of a run that writes neither rows nor the engine's counters. */
     public static RunContext withoutJournal(String runId, EngineKey engine, EngineFactory engines) {
         return new RunContext(runId, engine, engines, null, null);
     }

@@ -77,7 +77,7 @@ public final class RunOnExecutor {
 
     /** The current counts. */
     synchronized Heartbeat heartbeat() {
-        // In this order: no error without its row, no row without its tokens.
+        // The order matters: an error never counts without its row, nor a row without its tokens.
         long failed = errors.sum();
         long finished = rows.sum();
         EngineStats stats = engine.stats();
