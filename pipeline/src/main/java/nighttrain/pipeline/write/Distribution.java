@@ -4,14 +4,14 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * How values are spread: their thousandths, and how many there are. Counts made of it are exact for some hundred values, and
- * within a thousandth of all beyond that.
+ * The distribution of values: their thousandths and their number. Counts computed from it are exact for some hundred values, and within a
+ * thousandth of all values beyond that.
  *
- * @param thousandths in growing order: the smallest value, then for each thousandth the value that so many are at most
- * @param count how many values there are, at least 1
+ * @param thousandths in ascending order: the smallest value, then the quantile at each thousandth, 1/1000 to 1000/1000
+ * @param count number of values, at least 1
  */
 public record Distribution(List<Double> thousandths, long count) {
-    /** Thousandths there are, the smallest value aside. */
+    /** Number of quantiles besides the smallest value. */
     static final int PARTS = 1000;
 
     public Distribution {
@@ -22,22 +22,22 @@ public record Distribution(List<Double> thousandths, long count) {
         }
     }
 
-    /** The smallest value. */
+    /** Returns the smallest value. */
     public double min() {
         return thousandths.get(0);
     }
 
-    /** The largest value. */
+    /** Returns the largest value. */
     public double max() {
         return thousandths.get(PARTS);
     }
 
-    /** The value that this share of all, 0 to 1, is at most. */
+    /** Returns the quantile at a share of all values, 0 to 1. */
     public double quantile(double share) {
         return thousandths.get((int) Math.round(share * PARTS));
     }
 
-    /** How many values lie between growing edges, the upper one excluded; the last bin has what is above it, too. */
+    /** Counts the values between ascending edges, the upper one excluded; the last bin also has the values above its upper edge. */
     public List<Long> counts(List<Double> edges) {
         List<Long> counts = new ArrayList<>();
         long before = 0;

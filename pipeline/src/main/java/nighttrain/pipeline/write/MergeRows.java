@@ -12,16 +12,16 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 
 /**
- * Gives every input row its results. Takes rows {@code position, sample, kept, <journal columns>} in the order of position
- * and sample, in which a position's input row comes before its journal rows (sample -1 and a kept struct). What the journal
- * has twice comes out once; what it lacks is a fault, so that no row is ever dropped.
+ * Merges every input row with its results. Takes rows {@code position, sample, kept, <journal columns>} in the order of position and
+ * sample, in which a position's input row (sample -1 and a kept struct) precedes its journal rows. A result that the journal has twice is
+ * returned once; a missing result is an error, so that no row is ever dropped.
  *
  * @param samples outputs per row
  */
 record MergeRows(int samples) implements MapPartitionsFunction<Row, Row> {
-    /** Journal columns that position and sample stand for. */
+    /** Journal columns that position and sample replace. */
     static final Set<String> KEY = Set.of("file", "row", "sample");
-    /** Sample of an input row: sorts before every result. */
+    /** Sample number of an input row, which sorts before every result. */
     static final int INPUT = -1;
 
     private static final int POSITION_AT = 0;

@@ -14,39 +14,39 @@ import org.apache.spark.sql.Observation;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
-/** The engines' counters over time, as users read them. */
+/** Writes the metrics table: the engines' counters over time, for users. */
 public final class MetricsTable {
     private final Dataset<Row> samples;
 
     /**
-     * What the counters add up to.
+     * Sums over all samples of the counters.
      *
      * @param commShare share of step time in which ranks waited for one another, 0 to 1
-     * @param promptTokens prompt tokens that engines had
-     * @param cachedPromptTokens of these, found in the prefix cache
-     * @param startMs when the first interval began, in ms since 1970; where there are no samples, as {@code endMs}
-     * @param endMs when the last one ended
-     * @param replicas the most that an executor had
+     * @param promptTokens prompt tokens that engines received
+     * @param cachedPromptTokens prompt tokens that were found in the prefix cache
+     * @param startMs start of the first interval, in ms since 1970; equal to {@code endMs} if there are no samples
+     * @param endMs end of the last interval, in ms since 1970
+     * @param replicas largest number of replicas of an executor
      */
     public record Sums(
             double commShare, long promptTokens, long cachedPromptTokens, long startMs, long endMs, int replicas) {
-        /** Of no samples. */
+        /** The sums of no samples. */
         public static final Sums NOTHING = new Sums(0, 0, 0, 0, 0, 0);
 
-        /** Share of the prompt tokens that were found in the prefix cache, 0 to 1. */
+        /** Returns the share of the prompt tokens that were found in the prefix cache, 0 to 1. */
         public double cachedShare() {
             return promptTokens == 0 ? 0 : (double) cachedPromptTokens / promptTokens;
         }
     }
 
-    /** {@code samples}: as the journal has them. */
+    /** {@code samples}: the samples in the journal. */
     public MetricsTable(Dataset<Row> samples) {
         this.samples = samples;
     }
 
-    /** What was written there. */
+    /** Reads a written metrics table. */
     public static Dataset<Row> read(SparkSession spark, Path folder) {
-        // With the columns, which Spark would look for by a job of its own.
+        // The schema is given because Spark would start a job to infer it.
         return spark.read().schema(JournalTable.METRICS).parquet(folder.toString());
     }
 

@@ -30,11 +30,11 @@ import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * A Delta or Iceberg table that gets a job's results in one commit: either all rows of a job are in it or none. Each row carries the
- * name of its commit, so that a commit that is there is found, and not made again, by a run that does not know how the one before ended.
+ * A Delta or Iceberg table that receives a job's results in one commit: it holds either all rows of a job or none. Each row carries the
+ * name of its commit, so that a run that does not know how the previous run ended finds an existing commit and does not repeat it.
  *
- * @param name as SQL has it
- * @param options those of the job
+ * @param name name of the table in SQL
+ * @param options options of the job
  */
 public record OutputTable(SparkSession spark, String name, GenerateOptions options) {
     /** The column with the name of a row's commit. */
@@ -42,21 +42,22 @@ public record OutputTable(SparkSession spark, String name, GenerateOptions optio
 
     private static final String DELTA = "delta";
     private static final String ICEBERG = "iceberg";
-    /** Formats whose commits are whole or not there. */
+    /** Formats with atomic commits. */
     private static final Set<String> ATOMIC = Set.of(DELTA, ICEBERG);
 
     private static final String SESSION_CATALOG = "spark_catalog";
     private static final String IN_MEMORY = "in-memory";
 
-    /** The table that options name. */
+    /** Returns the output table that the options name, if any. */
     public static Optional<OutputTable> of(SparkSession spark, GenerateOptions options) {
         return options.settings().find(Settings.OUTPUT_TABLE).map(name -> new OutputTable(spark, name, options));
     }
 
     /**
-     * Makes the table where there is none, so that what hinders the commit is known before anything is computed.
+     * Creates the table if there is none, so that obstacles to the commit are known before anything is computed.
      *
-     * @throws UserError where rows of the source have no ids to be merged by, or the table cannot be had or is not made for the results
+     * @throws UserError if rows of the source have no unique ids to be merged by, or the table cannot be created or does not fit the
+     *     results
      */
     public void prepare(InputSource source) {
         if (merges()) {
@@ -76,7 +77,7 @@ public record OutputTable(SparkSession spark, String name, GenerateOptions optio
         refuseUnfit(rows);
     }
 
-    /** Adds the results or merges them into the table, unless the commit of that name is there. */
+    /** Appends the results or merges them into the table, unless the table has a commit of this name. */
     public void commit(Dataset<Row> results, String commit) throws Exception {
         if (!spark.read().table(name).filter(col(JOB).equalTo(commit)).isEmpty()) {
             return;
@@ -99,7 +100,7 @@ public record OutputTable(SparkSession spark, String name, GenerateOptions optio
         return options.settings().get(Settings.TABLE_MODE) == TableMode.MERGE;
     }
 
-    /** With every column named: a star would leave out what the table lacks. */
+    /** Returns the MERGE statement. It names every column: a star would leave out columns that the table lacks. */
     private String merge(String view, List<String> columns) {
         Stream<String> key = Stream.of(RowNames.ID, RowNames.SAMPLE).limit(options.samples() > 1 ? 2 : 1);
         return "MERGE INTO " + name + " AS old USING " + view + " AS new ON "
@@ -147,7 +148,7 @@ public record OutputTable(SparkSession spark, String name, GenerateOptions optio
     private boolean exists() {
         try {
             return spark.catalog().tableExists(name);
-        } catch (Exception | LinkageError notThere) { // Delta's answer to a path without a table, and checked
+        } catch (Exception | LinkageError notThere) { // Delta throws a checked exception for a path without a table
             return false;
         }
     }
@@ -171,7 +172,7 @@ public record OutputTable(SparkSession spark, String name, GenerateOptions optio
                     .writeTo(name)
                     .using(conf("spark.sql.catalog." + catalog).contains(ICEBERG) ? ICEBERG : DELTA)
                     .create();
-        } catch (Exception | LinkageError refused) { // checked, past signatures; the last: a package of another Spark
+        } catch (Exception | LinkageError refused) { // undeclared checked ones; LinkageError: package of another Spark
             throw UserError.of(
                     "cannot make output table",
                     name,
@@ -180,7 +181,7 @@ public record OutputTable(SparkSession spark, String name, GenerateOptions optio
         }
     }
 
-    /** That of the first part of the name, if it is one. */
+    /** Returns the catalog that the first part of the name names, or else the current catalog. */
     private String catalog() {
         String first = name.split("\\.", -1)[0].replace("`", "");
         return conf("spark.sql.catalog." + first).isEmpty() ? spark.catalog().currentCatalog() : first;
@@ -221,7 +222,7 @@ public record OutputTable(SparkSession spark, String name, GenerateOptions optio
                 .findFirst();
     }
 
-    /** In lower case; empty for a view. */
+    /** Returns the table's format in lower case; empty for a view. */
     private String format() {
         List<Row> described = spark.sql("DESCRIBE TABLE EXTENDED " + name)
                 .filter(col("col_name").equalTo("Provider"))

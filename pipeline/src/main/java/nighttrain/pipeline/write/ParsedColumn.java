@@ -22,9 +22,9 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * The column {@code parsed} of a job with {@code --json-schema}: what its texts say, in the types of the schema. Spark's from_json takes no
- * scalar, and changes a value that is kept as JSON; so this reads texts itself. Null where the row failed, and where a line of a batch file
- * has a response format of its own that does not fit.
+ * Makes the column {@code parsed} of a job with {@code --json-schema}: the values of its texts in the types of the schema. Spark's
+ * from_json accepts no scalar, and changes values that are kept as JSON, so this class parses the texts itself. The column is null where
+ * the row failed, and where a line of a batch file has a response format of its own that does not fit.
  */
 final class ParsedColumn {
     static final String NAME = "parsed";
@@ -33,7 +33,7 @@ final class ParsedColumn {
 
     private ParsedColumn() {}
 
-    /** Of merged rows; none where the job has no schema. */
+    /** Returns the column over merged rows; empty if the job has no schema. */
     static Optional<Column> of(GenerateOptions options) {
         return options.constraint()
                 .filter(Constraint.JsonSchema.class::isInstance)
@@ -42,7 +42,7 @@ final class ParsedColumn {
                         .apply(coalesce(col("answer"), col("text"))));
     }
 
-    /** Spark's type for it. */
+    /** Returns Spark's type for a JSON type. */
     static DataType type(JsonType type) {
         if (type instanceof JsonType.Struct struct) {
             StructType fields = new StructType();
@@ -62,7 +62,7 @@ final class ParsedColumn {
         };
     }
 
-    /** A text's value, as Spark takes it; null where the text is not of that type. */
+    /** Returns a text's value as Spark represents it; null if the text is not of this type. */
     static Object value(String text, JsonType type) {
         if (text == null) {
             return null;
@@ -76,7 +76,7 @@ final class ParsedColumn {
         }
     }
 
-    /** A value is not of the type that is wanted. */
+    /** A value is not of the expected type. */
     private static final class Unfit extends Exception {
         private static final long serialVersionUID = 1L;
 
@@ -86,7 +86,7 @@ final class ParsedColumn {
     }
 
     private record Reader(String text, JsonParser parser) {
-        /** The value that begins at the parser's token; the parser is then at its last token. */
+        /** Returns the value that begins at the parser's token, and leaves the parser at the value's last token. */
         Object value(JsonType type) throws IOException, Unfit {
             JsonToken token = parser.currentToken();
             if (token == JsonToken.VALUE_NULL) {
@@ -142,7 +142,7 @@ final class ParsedColumn {
             };
         }
 
-        /** The value's characters as they are in the text. */
+        /** Returns the characters of the value as they are in the text. */
         private String written() throws IOException {
             int begin = (int) parser.currentTokenLocation().getCharOffset();
             parser.skipChildren();

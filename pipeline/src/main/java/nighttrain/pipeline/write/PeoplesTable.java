@@ -14,14 +14,14 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.MapType;
 import org.apache.spark.sql.types.StructType;
 
-/** A small table for people to look at, in its own order: as Parquet, and as CSV, which has nested values as JSON. */
+/** Writes a small table for people to review, in its own order: as Parquet, and as CSV with nested values as JSON. */
 public record PeoplesTable(Dataset<Row> rows) {
     /** Writes one Parquet file. */
     public void writeParquet(Path folder) {
         rows.coalesce(1).write().mode("overwrite").parquet(folder.toString());
     }
 
-    /** Writes one CSV file with a line of names. */
+    /** Writes one CSV file with a header line. */
     public void writeCsv(Path folder) {
         Column[] columns = Arrays.stream(rows.schema().fields())
                 .map(field -> text(field.name(), field.dataType()).as(field.name()))

@@ -14,9 +14,9 @@ import org.apache.spark.sql.types.StructType;
 import scala.collection.JavaConverters;
 
 /**
- * Spark's Parquet with key/value pairs of ours in every file's footer, where any Parquet reader finds them. Write options
- * {@code nighttrain.provenance.x} become footer keys {@code nighttrain.x}. Timestamps are 64-bit microseconds: Spark's own default, 96 bits,
- * is deprecated, and other readers take it for nanoseconds, which end in the year 2262.
+ * Spark's Parquet format with additional key/value pairs in every file's footer, where any Parquet reader finds them. Write options {@code
+ * nighttrain.provenance.x} become footer keys {@code nighttrain.x}. Timestamps are 64-bit microseconds: Spark's own default, 96 bits, is
+ * deprecated, and other readers take it for nanoseconds, which end in the year 2262.
  */
 public final class ProvenanceParquet extends ParquetFileFormat {
     private static final String TIMESTAMP_TYPE = "spark.sql.parquet.outputTimestampType";
@@ -38,7 +38,7 @@ public final class ProvenanceParquet extends ParquetFileFormat {
         return factory;
     }
 
-    /** Adds what {@link ProvenanceParquet} put into the configuration to a file's footer. */
+    /** Adds the pairs that {@link ProvenanceParquet} puts into the configuration to a file's footer. */
     public static final class ProvenanceWriteSupport extends ParquetWriteSupport {
         private final Map<String, String> footer = new HashMap<>();
 

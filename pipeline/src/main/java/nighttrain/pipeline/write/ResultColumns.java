@@ -20,7 +20,7 @@ import org.apache.spark.sql.types.StructType;
 /** The columns of result files, which users rely on. */
 public final class ResultColumns {
     private static final String TEXT = "text";
-    /** Columns of the journal that only some jobs' results have. */
+    /** Columns of the journal that results have only on request. */
     private static final List<String> ASKED_FOR =
             List.of(RowNames.SAMPLE, "logprobs", "prompt_logprobs", "token_ids", "answer");
 
@@ -31,7 +31,7 @@ public final class ResultColumns {
 
     private ResultColumns() {}
 
-    /** Names of all columns, kept ones aside. */
+    /** Returns the names of all columns except kept ones. */
     public static List<String> names(GenerateOptions options) {
         List<String> names = new ArrayList<>();
         RowKind kind = options.input().kind();
@@ -58,7 +58,7 @@ public final class ResultColumns {
         return names;
     }
 
-    /** What the journal has of every row, without what names it. */
+    /** Returns the journal's columns that all results have, without those that name the row. */
     private static List<String> always() {
         return ResultRow.TYPE.columns().stream()
                 .map(nighttrain.io.rows.RowType.Column::name)
@@ -68,7 +68,7 @@ public final class ResultColumns {
                 .toList();
     }
 
-    /** From merged rows, in the order in which users see them. */
+    /** Selects the columns from merged rows, in the order in which users see them. */
     static Column[] select(GenerateOptions options) {
         Map<String, Column> own = new HashMap<>(options.input().kind().columns());
         ParsedColumn.of(options).ifPresent(parsed -> own.put(ParsedColumn.NAME, parsed));
@@ -89,7 +89,7 @@ public final class ResultColumns {
     private static Column column(String name) {
         return switch (name) {
             case "logprobs", "prompt_logprobs" -> logprobs(name).as(name);
-            // The sum over the prompt's tokens after the first: what a scoring job is after.
+            // The sum over the prompt's tokens after the first, for scoring jobs.
             case "prompt_logprob" ->
                 aggregate(
                                 logprobs("prompt_logprobs"),

@@ -30,23 +30,23 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
-/** The journal of a job, as its results: each input row once, in input order, from file to file and within files. */
+/** Writes the journal of a job as its results: each input row once, in input order across files and within files. */
 public final class ResultTable {
-    /** Large enough to read well, small enough that a cluster writes in parallel. */
+    /** Rows of a file: enough to read it efficiently, few enough that a cluster writes in parallel. */
     private static final long ROWS_PER_FILE = 100_000;
 
     private final PromptTable prompts;
     private final Dataset<Row> answers;
     private final GenerateOptions options;
 
-    /** {@code answers}: journal rows, as {@link JournalTable#results} has them. */
+    /** {@code answers}: journal rows, in the form of {@link JournalTable#results}. */
     public ResultTable(PromptTable prompts, Dataset<Row> answers, GenerateOptions options) {
         this.prompts = prompts;
         this.answers = answers;
         this.options = options;
     }
 
-    /** The columns that a job's results will have; {@code input}: those of its input. */
+    /** Returns the columns that a job's results will have; {@code input}: the columns of its input. */
     static StructType schema(SparkSession spark, StructType input, GenerateOptions options) {
         StructType kept = new StructType(
                 options.output().keepColumns().stream().map(input::apply).toArray(StructField[]::new));
@@ -62,7 +62,7 @@ public final class ResultTable {
                 .schema();
     }
 
-    /** Writes Parquet files that carry {@code provenance} in their footers; what was written adds up to {@code figures}. */
+    /** Writes Parquet files that carry {@code provenance} in their footers, and counts the written rows in {@code figures}. */
     public void write(Path folder, Map<String, String> provenance, RowFigures figures) {
         DataFrameWriter<Row> writer = figures.watch(merged(prompts.kept()))
                 .select(ResultColumns.select(options))
@@ -73,7 +73,10 @@ public final class ResultTable {
         writer.save(folder.toString());
     }
 
-    /** Writes what came of requests as their kind has it, a line for a line, in their order; whether their kind has a form for it. */
+    /**
+     * Writes the responses in the form of the row kind, one line per request, in the order of the requests. Returns whether the row kind
+     * has such a form.
+     */
     public boolean writeResponses(Path folder) {
         RowKind kind = options.input().kind();
         Optional<Function<StructType, MapFunction<Row, String>>> form =
@@ -86,7 +89,7 @@ public final class ResultTable {
         return true;
     }
 
-    /** One shuffle brings input rows and journal rows to where their place in the input says. */
+    /** Merges input rows and journal rows; one shuffle brings both to their place in the input. */
     private Dataset<Row> merged(Dataset<Row> kept) {
         Dataset<Row> both =
                 results(kept.schema().apply(RowNames.KEPT).dataType()).union(inputs(kept));
@@ -98,7 +101,7 @@ public final class ResultTable {
                 .mapPartitions(new MergeRows(options.samples()), Encoders.row(both.schema()));
     }
 
-    /** Journal rows; kept is null, of that type. */
+    /** Returns the journal rows, with a null of this type as {@code kept}. */
     private Dataset<Row> results(DataType type) {
         Column position = col("start").plus(col(RowNames.ROW));
         return answers.join(broadcast(prompts.fileStarts()), RowNames.FILE)
@@ -106,7 +109,7 @@ public final class ResultTable {
                 .select(arranged(position, col(RowNames.SAMPLE), lit(null).cast(type), field -> col(field.name())));
     }
 
-    /** Input rows; what the journal tells is null. */
+    /** Returns the input rows, with nulls in the journal's columns. */
     private static Dataset<Row> inputs(Dataset<Row> kept) {
         return kept.select(arranged(
                 col(RowNames.POSITION),
@@ -115,7 +118,7 @@ public final class ResultTable {
                 field -> lit(null).cast(field.dataType())));
     }
 
-    /** Columns as {@link MergeRows} expects them. */
+    /** Arranges columns in the order that {@link MergeRows} expects. */
     private static Column[] arranged(
             Column position, Column sample, Column kept, Function<StructField, Column> journalColumn) {
         Stream<Column> first =

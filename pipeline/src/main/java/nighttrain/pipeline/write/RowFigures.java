@@ -21,7 +21,7 @@ import org.apache.spark.sql.Row;
 import scala.collection.JavaConverters;
 import scala.collection.Seq;
 
-/** What a job's results add up to, counted while they are written. */
+/** Figures over a job's results, counted while the results are written. */
 public final class RowFigures {
     private static final int ACCURACY = 10_000;
 
@@ -48,37 +48,37 @@ public final class RowFigures {
                 thousandths(lengths("output_tokens")).as(spread("output_tokens")));
     }
 
-    /** Outputs, errors included. */
+    /** Returns the number of outputs, errors included. */
     public long rows() {
         return whole("rows");
     }
 
-    /** Outputs that failed. */
+    /** Returns the number of outputs that failed. */
     public long errors() {
         return whole("errors");
     }
 
-    /** Outputs that were begun more than once. */
+    /** Returns the number of outputs that were attempted more than once. */
     public long retried() {
         return whole("retried");
     }
 
-    /** Outputs that were given up since they ended what computed them. */
+    /** Returns the number of quarantined outputs: their rows crashed the executors that computed them. */
     public long quarantined() {
         return whole("quarantined");
     }
 
-    /** Tokens of all prompts. */
+    /** Returns the tokens of all prompts. */
     public long promptTokens() {
         return whole("prompt_tokens");
     }
 
-    /** Tokens of all outputs. */
+    /** Returns the tokens of all outputs. */
     public long outputTokens() {
         return whole("output_tokens");
     }
 
-    /** Percentiles of {@code ttft_ms}, {@code tpot_ms} or {@code e2e_ms}. */
+    /** Returns the percentiles of {@code ttft_ms}, {@code tpot_ms} or {@code e2e_ms}. */
     public Percentiles percentilesOf(String column) {
         return distributionOf(column)
                 .map(them -> new Percentiles(them.quantile(0.5), them.quantile(0.9), them.quantile(0.99)))
@@ -86,8 +86,8 @@ public final class RowFigures {
     }
 
     /**
-     * How the values of one of these columns, or of {@code prompt_tokens} or {@code output_tokens}, are spread over the rows
-     * without error; empty where there is none.
+     * Returns the distribution of one of these columns, or of {@code prompt_tokens} or {@code output_tokens}, over the rows without error;
+     * empty if there are no such rows.
      */
     public Optional<Distribution> distributionOf(String column) {
         Object values = seen().get(spread(column));
@@ -127,7 +127,7 @@ public final class RowFigures {
         return column + "_spread";
     }
 
-    /** What Spark counted while it wrote. */
+    /** Returns the figures that Spark counted while it wrote. */
     static Map<String, Object> observed(Observation observation) {
         try {
             return observation.getAsJava();
