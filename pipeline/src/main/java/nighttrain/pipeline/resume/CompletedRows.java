@@ -12,14 +12,14 @@ import org.apache.spark.sql.Row;
  * The rows that earlier runs of a job finished before this one started.
  *
  * @param outputs finished outputs, errors included
- * @param errors of these, failed
- * @param promptTokens tokens of their prompts
- * @param outputTokens tokens of their texts
+ * @param errors finished outputs that failed
+ * @param promptTokens tokens of the outputs' prompts
+ * @param outputTokens tokens of the outputs
  */
 public record CompletedRows(long outputs, long errors, long promptTokens, long outputTokens) {
     private static final CompletedRows NOTHING = new CompletedRows(0, 0, 0, 0);
 
-    /** Sums of the journal, without copies. */
+    /** Counts the rows in the journal, without copies. */
     public static CompletedRows in(JournalTable journal, Duplicates duplicates) {
         if (journal.isEmpty()) {
             return NOTHING;

@@ -27,22 +27,22 @@ import org.apache.spark.sql.expressions.WindowSpec;
  */
 public final class Duplicates {
     private static final String[] KEY = {RowNames.FILE, RowNames.ROW, RowNames.SAMPLE};
-    /** The original of a copy. */
+    /** Column with the key of a copy's original. */
     private static final String ORIGINAL = "original";
 
-    /** Per copy its key, its id and the key of its original. */
+    /** For each copy its key, its id and the key of its original. */
     private final Optional<Dataset<Row>> copies;
 
     private Duplicates(Optional<Dataset<Row>> copies) {
         this.copies = copies;
     }
 
-    /** Without copies. */
+    /** Returns a list without copies. */
     public static Duplicates none() {
         return new Duplicates(Optional.empty());
     }
 
-    /** The copies among these prompts, some of which the journal may have finished. */
+    /** Finds the copies among these prompts; the journal may have finished some prompts. */
     public static Duplicates among(Dataset<Row> prompts, JournalTable journal, JobFolder folder, Path scratch) {
         if (!folder.hasDuplicates()) {
             search(prompts, journal).write().mode("overwrite").parquet(scratch.toString());
@@ -52,7 +52,7 @@ public final class Duplicates {
                 prompts.sparkSession().read().parquet(folder.duplicates().toString())));
     }
 
-    /** A null prompt has no copy: its error names its own row. */
+    /** Searches for copies. A null prompt has none: its error names its own row. */
     private static Dataset<Row> search(Dataset<Row> prompts, JournalTable journal) {
         Column request =
                 sha2(coalesce(col(RowNames.PROMPT), col(RowNames.MESSAGES)).cast("binary"), 256);
@@ -73,13 +73,13 @@ public final class Duplicates {
         return copies.map(Dataset::count).orElse(0L);
     }
 
-    /** Prompts or journal rows without those of copies. */
+    /** Returns prompts or journal rows without those of copies. */
     public Dataset<Row> leaveOut(Dataset<Row> rows) {
         return copies.map(them -> rows.join(them.select(names(List.of(KEY))), KEY, "left_anti"))
                 .orElse(rows);
     }
 
-    /** Journal rows, and for every copy its original's under its own key and id. */
+    /** Returns the journal rows, and for every copy the row of its original under the copy's key and id. */
     public Dataset<Row> answered(Dataset<Row> results) {
         return copies.map(them -> results.unionByName(copied(them, results))).orElse(results);
     }
@@ -90,7 +90,8 @@ public final class Duplicates {
                 .reduce(Column::and)
                 .orElseThrow();
         List<String> own = List.of(RowNames.FILE, RowNames.ROW, RowNames.SAMPLE, RowNames.ID);
-        // Copies are on the left: for a prompt of a million rows Spark then holds the one answer, not the million.
+        // Copies are on the left: for a prompt of a million rows Spark then buffers the one answer, not the million
+        // copies.
         return copies.join(results, same)
                 .select(Arrays.stream(results.columns())
                         .map(name -> own.contains(name) ? copies.col(name) : results.col(name))

@@ -12,24 +12,24 @@ import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
 
 /**
- * The runs of a job whose failed rows count as not finished and as never attempted, because a later run was asked to try them again.
- * Their other rows stay finished, and the journal stays as it is: what is forgotten stands in a file beside it.
+ * The runs of a job whose failed rows count as unfinished and never attempted, because a later run was asked to try them again. Their other
+ * rows stay finished, and the journal stays as it is: a file beside it lists these runs.
  *
- * @param runs their ids
+ * @param runs ids of the runs
  */
 public record ForgottenErrors(Set<String> runs) {
     public ForgottenErrors {
         runs = Set.copyOf(runs);
     }
 
-    /** What a job's runs were asked to forget so far. */
+    /** Reads the runs whose errors a job has forgotten so far. */
     public static ForgottenErrors of(JobFolder folder) {
         Path file = folder.forgottenErrors();
         return Files.unchecked(() -> new ForgottenErrors(
                 folder.fs().exists(file) ? Set.of(Files.read(folder.fs(), file).split("\n")) : Set.of()));
     }
 
-    /** From now on the job forgets the errors of every run that has written to its journal. */
+    /** Makes the job forget the errors of every run that has written to its journal so far. */
     public static void add(JobFolder folder) {
         Journal journal = folder.journal();
         Set<String> runs = new HashSet<>(of(folder).runs);
@@ -44,7 +44,7 @@ public record ForgottenErrors(Set<String> runs) {
         }
     }
 
-    /** Whether one of these runs wrote that file of the journal. */
+    /** Whether one of these runs wrote this file of the journal. */
     public boolean covers(Path file) {
         return runs.contains(RunId.in(file.getName()));
     }

@@ -39,7 +39,7 @@ import org.apache.spark.sql.types.StructType;
 import org.apache.spark.util.SerializableConfiguration;
 import org.apache.spark.util.TaskCompletionListener;
 
-/** A journal's files as tables. Spark's tasks read them. */
+/** Reads a journal's files as tables, in Spark's tasks. */
 public final class JournalTable {
     /** Columns of {@link #results}. */
     public static final StructType RESULTS = schema(ResultRow.TYPE);
@@ -55,7 +55,7 @@ public final class JournalTable {
     private final ForgottenErrors forgotten;
     private final Broadcast<SerializableConfiguration> hadoop;
 
-    /** Of a job; {@code hadoop}: how tasks reach the journal's files. */
+    /** Opens the journal of a job. {@code hadoop}: configuration by which tasks reach the journal's files. */
     public JournalTable(SparkSession spark, JobFolder folder, Broadcast<SerializableConfiguration> hadoop) {
         this.spark = spark;
         this.journal = folder.journal();
@@ -63,12 +63,12 @@ public final class JournalTable {
         this.hadoop = hadoop;
     }
 
-    /** Whether no task wrote a row. */
+    /** Whether no task has written a row. */
     public boolean isEmpty() {
         return journal.resultFiles().isEmpty();
     }
 
-    /** Finished rows. A row that two runs finished is there twice. */
+    /** Returns the finished rows. A row that two runs finished occurs twice. */
     public Dataset<Row> results() {
         Map<Boolean, List<FileStatus>> files =
                 journal.resultFiles().stream().collect(partitioningBy(file -> forgotten.covers(file.getPath())));
@@ -83,12 +83,12 @@ public final class JournalTable {
         return read(files, RESULTS, file -> rows(ResultRow.TYPE, Journal.read(fileSystem(file, conf), new Path(file))));
     }
 
-    /** The prompts that are not finished yet. */
+    /** Returns the prompts that are not finished yet. */
     public Dataset<Row> leaveOutFinished(Dataset<Row> prompts) {
         return isEmpty() ? prompts : prompts.join(finished(), KEY, "left_anti");
     }
 
-    /** The prompts, with a column of that name that says whether they are finished. */
+    /** Returns the prompts with a column of this name that says whether they are finished. */
     Dataset<Row> mark(Dataset<Row> prompts, String column) {
         if (isEmpty()) {
             return prompts.withColumn(column, lit(false));
@@ -101,7 +101,7 @@ public final class JournalTable {
         return results().select(col(KEY[0]), col(KEY[1]), col(KEY[2])).distinct();
     }
 
-    /** Engine counters. */
+    /** Returns the samples of the engines' counters. */
     public Dataset<Row> metrics() {
         Broadcast<SerializableConfiguration> conf = hadoop;
         return read(
@@ -160,7 +160,7 @@ public final class JournalTable {
         };
     }
 
-    /** In Spark's form. */
+    /** Returns the value as Spark represents it. */
     private static Object value(Object value) {
         return value instanceof Instant instant ? Timestamp.from(instant) : value;
     }
