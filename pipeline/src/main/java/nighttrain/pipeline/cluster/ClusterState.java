@@ -41,12 +41,12 @@ record ClusterState(List<ExecutorSize> workers, List<String> others) {
     /**
      * The size of an executor or a machine.
      *
-     * @param cores of processors
-     * @param memoryMib of memory, in MiB
-     * @param gpus of graphics processors
+     * @param cores number of CPU cores
+     * @param memoryMib memory in MiB
+     * @param gpus number of GPUs
      */
     record ExecutorSize(int cores, long memoryMib, long gpus) {
-        /** The size of a job's executors; of those of the GPU stage if only that stage has GPUs. */
+        /** Returns the requested size of a job's executors, or of the GPU stage's executors if only that stage has GPUs. */
         static ExecutorSize asked(SparkConf conf) {
             Optional<Long> ofStage = StageGpus.of(conf).map(StageGpus::amount);
             return new ExecutorSize(
@@ -66,9 +66,7 @@ record ClusterState(List<ExecutorSize> workers, List<String> others) {
         }
     }
 
-    /**
-     * Asks the master of a standalone cluster by RPC, as its web page does, so the address of that page is not needed.
-     */
+    /** Asks the master of a standalone cluster by RPC, as its web page does, so that the address of that page is not needed. */
     static final class StandaloneMaster {
         private static final Logger LOG = LoggerFactory.getLogger(StandaloneMaster.class);
         private static final String URL = "spark://";
@@ -77,7 +75,7 @@ record ClusterState(List<ExecutorSize> workers, List<String> others) {
 
         private StandaloneMaster() {}
 
-        /** Empty if the cluster is of another kind, or if its master does not answer. */
+        /** Returns the state of the cluster; empty if the cluster is of another kind or its master does not answer. */
         static Optional<ClusterState> state(SparkContext spark) {
             if (!spark.master().startsWith(URL)) {
                 return Optional.empty();
@@ -85,7 +83,7 @@ record ClusterState(List<ExecutorSize> workers, List<String> others) {
             for (String address : spark.master().substring(URL.length()).split(",", -1)) {
                 try {
                     return Optional.of(state(ask(RpcAddress.fromSparkURL(URL + address)), spark.applicationId()));
-                } catch (Exception silent) { // Scala throws checked ones that no signature names
+                } catch (Exception silent) { // Scala throws undeclared checked exceptions
                     LOG.info("the master at {} does not tell of its workers", address, silent);
                 }
             }

@@ -14,7 +14,7 @@ import org.slf4j.LoggerFactory;
 
 /** Counts the executors and tasks that a run lost. */
 public final class ExecutorLosses implements AutoCloseable {
-    /** Reasons of executors that were removed on purpose. */
+    /** Matches the removal reasons of executors that were removed on purpose. */
     private static final Pattern ON_PURPOSE = Pattern.compile("(?i)killed by driver|decommission");
 
     private static final Duration SETTLE = Duration.ofSeconds(10);
@@ -30,12 +30,12 @@ public final class ExecutorLosses implements AutoCloseable {
         spark.addSparkListener(ears);
     }
 
-    /** Counts from now on. */
+    /** Starts to count. */
     public static ExecutorLosses watch(SparkContext spark) {
         return new ExecutorLosses(spark);
     }
 
-    /** Returns when all losses until now are counted: Spark reports them a moment later. */
+    /** Waits until all losses so far are counted: Spark reports them with a delay. */
     public void settle() {
         try {
             spark.listenerBus().waitUntilEmpty(SETTLE.toMillis());
@@ -47,12 +47,12 @@ public final class ExecutorLosses implements AutoCloseable {
         }
     }
 
-    /** Executors that were lost, without those removed on purpose. */
+    /** Returns the number of executors that were lost, without those removed on purpose. */
     public long executors() {
         return executors.get();
     }
 
-    /** Attempts of tasks that failed, with their executor or by themselves. */
+    /** Returns the number of task attempts that failed, with their executor or by themselves. */
     public long tasks() {
         return tasks.get();
     }

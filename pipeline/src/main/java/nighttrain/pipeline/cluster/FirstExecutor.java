@@ -17,9 +17,9 @@ import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.resource.ResourceProfile;
 
-/** Waits for the first executor of a job or a stage. A request that the cluster cannot meet ends in an error, not in endless waiting. */
+/** Waits for the first executor of a job or a stage. A request that the cluster cannot meet ends in an error, not in an endless wait. */
 public final class FirstExecutor {
-    /** Workers may take this long to start before the job is refused because none is large enough. */
+    /** Time for workers to start before the job is refused because none is large enough. */
     private static final Duration GRACE = Duration.ofSeconds(10);
 
     private final SparkContext spark;
@@ -33,7 +33,7 @@ public final class FirstExecutor {
     }
 
     /**
-     * Returns when an executor runs.
+     * Waits until an executor runs.
      *
      * @param says takes a line when the wait is long
      * @throws UserError if none starts within {@code atMost}
@@ -45,7 +45,7 @@ public final class FirstExecutor {
     }
 
     /**
-     * Returns when an executor with a stage's own resources runs.
+     * Waits until an executor with a stage's own resources runs.
      *
      * @param says takes a line when the wait is long
      * @throws UserError if none starts within {@code atMost}
@@ -71,7 +71,7 @@ public final class FirstExecutor {
         } finally {
             first.cancel(true);
         }
-        refuseTooLarge(StandaloneMaster.state(spark)); // GPUs of a stage to come
+        refuseTooLarge(StandaloneMaster.state(spark)); // checks the GPUs of a later stage too
     }
 
     private static boolean ends(JavaFutureAction<Void> task, Duration atMost) {
@@ -109,11 +109,11 @@ public final class FirstExecutor {
     /**
      * Why no executor has started, as far as the driver knows.
      *
-     * @param why the reason, or the command that tells it
+     * @param why the reason, or the command that shows it
      * @param remedy the way out
      */
     record Shortage(String why, String remedy) {
-        /** {@code told}: by a standalone cluster's master. */
+        /** Returns the shortage. {@code told}: the state that a standalone cluster's master reports. */
         static Shortage of(SparkContext spark, Optional<ClusterState> told) {
             return of(spark.master(), spark.applicationId(), told);
         }

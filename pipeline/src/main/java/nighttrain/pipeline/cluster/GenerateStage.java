@@ -25,10 +25,10 @@ public final class GenerateStage {
     private final Consumer<String> says;
 
     /**
-     * A stage.
+     * Creates a stage.
      *
-     * @param folder for the prompts while the stage runs
-     * @param executorWait limit of the wait for the first executor that has the stage's GPUs
+     * @param folder directory for the prompts while the stage runs
+     * @param executorWait limit of the wait for the first executor with the stage's GPUs
      * @param says takes a line when the stage waits for that executor
      */
     public GenerateStage(SparkSession spark, Path folder, Duration executorWait, Consumer<String> says) {

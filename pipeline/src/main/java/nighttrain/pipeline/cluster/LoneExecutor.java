@@ -11,8 +11,8 @@ import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 
 /**
- * The only executor of a session that measures: figures of different machines cannot be compared, and other executors disturb. It has
- * the GPUs and does one thing at a time.
+ * The only executor of a session for measurements. Figures of different machines cannot be compared, and other executors would disturb
+ * them. It has the GPUs and runs one call at a time.
  */
 public final class LoneExecutor {
     private static final String CORES = "spark.executor.cores";

@@ -13,9 +13,9 @@ import org.apache.spark.resource.TaskResourceRequests;
  * request for GPUs moves from Spark's conf, which holds for every executor, to that stage. Without dynamic allocation all executors have
  * the GPUs for the whole job.
  *
- * @param amount per executor
+ * @param amount GPUs per executor
  * @param discoveryScript the script that lists them, or empty
- * @param vendor for Kubernetes, or empty
+ * @param vendor GPU vendor for Kubernetes, or empty
  * @param conf cores and memory of executors
  */
 public record StageGpus(long amount, String discoveryScript, String vendor, SparkConf conf) {
@@ -34,7 +34,7 @@ public record StageGpus(long amount, String discoveryScript, String vendor, Spar
         }
     }
 
-    /** The stage's request, if any. */
+    /** Returns the stage's request for GPUs, if any. */
     public static Optional<StageGpus> of(SparkConf conf) {
         return conf.contains(MOVED + "amount")
                 ? Optional.of(new StageGpus(
