@@ -10,18 +10,18 @@ import org.apache.spark.scheduler.SparkListenerEvent;
  *
  * @param runId the run
  * @param executor the executor; {@link #ALL} for all of them together
- * @param atMs when, in ms since 1970
- * @param done what it has done
- * @param load what its engine is at
- * @param kept whether it goes into Spark's event log, for the history server; twice a second would be too much
+ * @param atMs time of the heartbeat, in ms since 1970
+ * @param done the work done so far
+ * @param load the load of its engine
+ * @param kept whether Spark's event log keeps it for the history server; twice a second would be too much
  */
 public record Heartbeat(String runId, String executor, long atMs, Done done, Load load, boolean kept)
         implements Serializable, SparkListenerEvent {
-    /** Stands where an executor's name does. */
+    /** Stands in place of an executor's name for all executors together. */
     public static final String ALL = "all";
 
     /**
-     * What was done.
+     * Counts of work done.
      *
      * @param rows outputs finished, errors included
      * @param errors outputs that failed
@@ -39,7 +39,7 @@ public record Heartbeat(String runId, String executor, long atMs, Done done, Loa
                     outputTokens + more.outputTokens);
         }
 
-        /** The further of the two, figure by figure. */
+        /** Returns the greater of the two, figure by figure. */
         public Done max(Done other) {
             return new Done(
                     Math.max(rows, other.rows),
@@ -50,13 +50,13 @@ public record Heartbeat(String runId, String executor, long atMs, Done done, Loa
     }
 
     /**
-     * What an engine is at.
+     * The load of an engine.
      *
      * @param running sequences in the current steps
      * @param waiting requests taken but not yet running
      * @param kvUsed pages of the KV cache in use
-     * @param kvPages pages in all
-     * @param tokensPerS output tokens per second, lately
+     * @param kvPages pages of the KV cache in total
+     * @param tokensPerS recent output tokens per second
      */
     public record Load(int running, int waiting, int kvUsed, int kvPages, double tokensPerS) implements Serializable {
         public static final Load NONE = new Load(0, 0, 0, 0, 0);
@@ -70,13 +70,13 @@ public record Heartbeat(String runId, String executor, long atMs, Done done, Loa
                     tokensPerS + more.tokensPerS);
         }
 
-        /** Share of the pages in use, 0 to 1. */
+        /** Returns the share of the pages in use, 0 to 1. */
         public double kvUse() {
             return kvPages == 0 ? 0 : (double) kvUsed / kvPages;
         }
     }
 
-    /** The same, for the event log too. */
+    /** Returns the same heartbeat, marked for the event log. */
     public Heartbeat keep() {
         return new Heartbeat(runId, executor, atMs, done, load, true);
     }

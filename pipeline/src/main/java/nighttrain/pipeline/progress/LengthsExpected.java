@@ -5,17 +5,17 @@ import nighttrain.executor.EngineConfig.Lengths;
 import org.apache.spark.scheduler.SparkListenerEvent;
 
 /**
- * What a job expects of its sequences, known before its engines open.
+ * The sequence lengths that a job expects, announced before its engines open.
  *
- * @param lengths means, {@link Lengths#UNKNOWN} where nothing depends on them
+ * @param lengths mean lengths; {@link Lengths#UNKNOWN} where nothing depends on them
  */
 public record LengthsExpected(Lengths lengths) implements SparkListenerEvent, Serializable {
-    /** It says nothing of the run that the event log would lack. */
+    /** Returns false: the event log does not need it. */
     @Override
     public boolean logEvent() {
         return false;
     }
 
-    /** An executor asks for it; the answer is null as long as no job expects anything. */
+    /** The question of an executor for the expected lengths; the answer is null until a job announces them. */
     public record Question() implements Serializable {}
 }
