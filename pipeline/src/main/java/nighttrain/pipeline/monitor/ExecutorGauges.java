@@ -17,9 +17,9 @@ import nighttrain.pipeline.progress.Heartbeat.Done;
 import nighttrain.pipeline.progress.Heartbeat.Load;
 
 /**
- * Executors' heartbeats as gauges of Spark's metrics system, {@code executor_<id>_<figure>} and {@code all_<figure>}. Executors
- * have no port to scrape, so the driver has all gauges. Totals grow over all runs of an application. A silent executor has no load, and
- * its gauges are removed when another executor starts ten minutes later.
+ * Publishes executors' heartbeats as gauges of Spark's metrics system, {@code executor_<id>_<figure>} and {@code all_<figure>}. Executors
+ * have no port to scrape, so the driver has all gauges. Totals grow over all runs of an application. A silent executor has no load, and its
+ * gauges are removed when another executor starts at least ten minutes later.
  */
 public final class ExecutorGauges {
     private static final long SILENT_MS = Duration.ofSeconds(10).toMillis();
@@ -41,7 +41,7 @@ public final class ExecutorGauges {
     private final Map<String, ExecutorFigures> executors = new ConcurrentHashMap<>();
     private final Set<String> shown = new HashSet<>();
 
-    /** Gauges of all executors together exist at once, those of one executor from its first heartbeat. */
+    /** Registers the gauges of all executors together; those of one executor are registered at its first heartbeat. */
     public ExecutorGauges(MetricRegistry registry) {
         this(registry, System::currentTimeMillis);
     }
@@ -113,7 +113,7 @@ public final class ExecutorGauges {
             return new ExecutorFigures(more, beat.load(), nowMs);
         }
 
-        /** For all its runs. */
+        /** Returns the executor's work for all its runs. */
         Done done() {
             return runs.values().stream().reduce(Done.NOTHING, Done::plus);
         }

@@ -14,8 +14,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The driver's half of the plugin: it passes executors' heartbeats to Spark's listeners and metrics, and tells executors what a job expects.
- * A failure here does not fail a job.
+ * The driver's half of the plugin: it passes executors' heartbeats to Spark's listeners and metrics, and tells executors the lengths that a
+ * job expects. A failure here does not fail a job.
  */
 public final class HeartbeatRelay implements DriverPlugin {
     private static final Logger LOG = LoggerFactory.getLogger(HeartbeatRelay.class);
@@ -39,7 +39,7 @@ public final class HeartbeatRelay implements DriverPlugin {
         try {
             NightTrainTab.attach(context);
         } catch (RuntimeException | LinkageError unlike) {
-            // Spark's UI is no public interface: another version may differ.
+            // Spark's UI is not a public API: another version may differ.
             LOG.warn("the Spark UI has no tab of Night Train", unlike);
         }
         return Map.of();
@@ -62,8 +62,8 @@ public final class HeartbeatRelay implements DriverPlugin {
     }
 
     /**
-     * Chooses the heartbeats that Spark's event log keeps: one in ten seconds of a busy executor, and the first without change, so
-     * that the log ends with the final counts.
+     * Chooses the heartbeats that Spark's event log keeps: one per ten seconds of a busy executor, and the first without new work, so that
+     * the log ends with the final counts.
      */
     public static final class EventLogSampler {
         private static final long INTERVAL_MS = 10_000;
@@ -76,7 +76,7 @@ public final class HeartbeatRelay implements DriverPlugin {
             private long keptAtMs;
         }
 
-        /** The same heartbeat, marked if the event log keeps it. */
+        /** Returns the heartbeat, marked if the event log keeps it. */
         public synchronized Heartbeat mark(Heartbeat beat) {
             Executor it = executors.computeIfAbsent(beat.runId() + "/" + beat.executor(), name -> new Executor());
             boolean stands = beat.done().equals(it.before);

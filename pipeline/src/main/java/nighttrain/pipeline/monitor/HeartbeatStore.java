@@ -14,7 +14,9 @@ import org.apache.spark.util.kvstore.KVIndex;
 import org.apache.spark.util.kvstore.KVStore;
 import org.apache.spark.util.kvstore.KVStoreIterator;
 
-/** Heartbeats in the store behind Spark's UI: one entry per run and executor, overwritten, both live and from the event log. */
+/**
+ * Keeps heartbeats in the store behind Spark's UI, both live and from the event log: one entry per run and executor, which is overwritten.
+ */
 final class HeartbeatStore extends SparkListener {
     private final KVStore store;
 
@@ -51,7 +53,7 @@ final class HeartbeatStore extends SparkListener {
         }
     }
 
-    /** All runs, the latest first. */
+    /** Returns all runs, the latest first. */
     List<RunStarted> runs() {
         return all(StoredRun.class).stream()
                 .map(StoredRun::started)
@@ -59,7 +61,7 @@ final class HeartbeatStore extends SparkListener {
                 .toList();
     }
 
-    /** A run's executors, by number. {@link Heartbeat#ALL} is among them once the run has ended. */
+    /** Returns a run's executors in the order of their numbers. {@link Heartbeat#ALL} is among them once the run has ended. */
     List<StoredExecutor> executors(String runId) {
         Comparator<String> byNumber = Comparator.comparingInt(String::length).thenComparing(Comparator.naturalOrder());
         return all(StoredExecutor.class).stream()
@@ -93,7 +95,7 @@ final class HeartbeatStore extends SparkListener {
     }
 
     /**
-     * What an executor did for a run, as Spark's store keeps it.
+     * An executor's work for a run, as Spark's store keeps it.
      *
      * @param firstMs time of its first heartbeat, in ms since 1970
      * @param changedMs time of the last heartbeat with new work
@@ -121,7 +123,7 @@ final class HeartbeatStore extends SparkListener {
             return key(last);
         }
 
-        /** Output tokens per second between its first heartbeat and the last one with new work. */
+        /** Returns the output tokens per second between its first heartbeat and the last one with new work. */
         double meanTokensPerS() {
             double seconds = (changedMs - firstMs) / MS_PER_S;
             return seconds <= 0 ? Double.NaN : last.done().outputTokens() / seconds;

@@ -9,7 +9,9 @@ import org.apache.spark.ui.SparkUI;
 import scala.collection.JavaConverters;
 import scala.collection.immutable.Seq;
 
-/** The same tab in the history server, which finds this class by its service file and needs nighttrain.jar on its class path. */
+/**
+ * Adds the tab "Night Train" to the history server, which finds this class by its service file and needs nighttrain.jar on its class path.
+ */
 public final class NightTrainHistory implements AppHistoryServerPlugin {
     @Override
     public Seq<SparkListener> createListeners(SparkConf conf, ElementTrackingStore store) {

@@ -5,7 +5,7 @@ import org.apache.spark.ui.SparkUI;
 import org.apache.spark.ui.SparkUITab;
 import org.apache.spark.util.kvstore.KVStore;
 
-/** The tab "Night Train" of Spark's UI. That UI is no public interface; only this package uses it. */
+/** The tab "Night Train" of Spark's UI. That UI is not a public API; only this package uses it. */
 public final class NightTrainTab extends SparkUITab {
     NightTrainTab(SparkUI ui, HeartbeatStore heartbeats) {
         super(ui, "nighttrain");

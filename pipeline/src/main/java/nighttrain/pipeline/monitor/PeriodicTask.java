@@ -10,8 +10,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Runs an action periodically on a daemon thread of its own. After a failure it runs again. Of consecutive failures, the first and
- * their number are logged.
+ * Runs an action periodically on a daemon thread of its own. A failure does not stop it. Of consecutive failures, the first and their
+ * number are logged.
  */
 public final class PeriodicTask implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(PeriodicTask.class);
@@ -27,7 +27,7 @@ public final class PeriodicTask implements AutoCloseable {
         this.schedule = schedule;
     }
 
-    /** The first run is one interval from now. */
+    /** Starts to run the action; the first run is one interval from now. */
     public static PeriodicTask every(Duration interval, String threadName, Runnable action) {
         ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(task -> {
             Thread daemon = new Thread(task, threadName);

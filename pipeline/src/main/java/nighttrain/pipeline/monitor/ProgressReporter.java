@@ -35,9 +35,9 @@ public final class ProgressReporter implements AutoCloseable {
      *
      * @param runId the run
      * @param output the output directory
-     * @param outputs to finish in all
-     * @param outputsBefore of these, finished by earlier runs
-     * @param errorsBefore of these, failed
+     * @param outputs outputs of the whole job
+     * @param outputsBefore outputs that earlier runs finished
+     * @param errorsBefore outputs of earlier runs that failed
      */
     public record Goal(String runId, String output, long outputs, long outputsBefore, long errorsBefore) {
         private RunStarted started() {
@@ -74,7 +74,9 @@ public final class ProgressReporter implements AutoCloseable {
         listener.at(now(total()));
     }
 
-    /** The greater of both counts: the heartbeats of an executor's last half second are lost. */
+    /**
+     * Returns the greater of the counts of heartbeats and of finished tasks: the heartbeat of an executor's last half second may be lost.
+     */
     private Done total() {
         return executors.values().stream()
                 .map(Heartbeat::done)
@@ -93,7 +95,7 @@ public final class ProgressReporter implements AutoCloseable {
                 eta(total.rows(), nanos));
     }
 
-    /** At the mean rate since the start: rows of a batch finish together, so the recent rate varies too much. */
+    /** Estimates the time left at the mean rate since the start: rows of a batch finish together, so the recent rate varies too much. */
     private Optional<Duration> eta(long rows, long nanos) {
         if (rows == 0) {
             return Optional.empty();
@@ -102,7 +104,7 @@ public final class ProgressReporter implements AutoCloseable {
         return Optional.of(Duration.ofNanos((long) ((double) (nanos - startNanos) / rows * left)));
     }
 
-    /** Reports a last time, and writes the final counts to Spark's event log. */
+    /** Reports a last time and writes the final counts to Spark's event log. */
     @Override
     public void close() {
         ticker.close();

@@ -30,13 +30,13 @@ import scala.xml.Node;
 import scala.xml.Unparsed;
 
 /**
- * A run on the page.
+ * A run as the page shows it.
  *
- * @param run what it set out to do
- * @param executors what each did
- * @param done by all of them, earlier runs left out
- * @param load of all of them; nothing once the run has ended
- * @param lastMs when it was last heard of, in ms since 1970
+ * @param run the event of its start, with its goal
+ * @param executors the work of each executor
+ * @param done the work of all executors, without earlier runs
+ * @param load the load of all executors; none once the run has ended
+ * @param lastMs time of its last event, in ms since 1970
  * @param ended whether it has ended
  */
 record RunView(RunStarted run, List<StoredExecutor> executors, Done done, Load load, long lastMs, boolean ended) {
@@ -57,7 +57,7 @@ record RunView(RunStarted run, List<StoredExecutor> executors, Done done, Load l
         executors = List.copyOf(executors);
     }
 
-    /** The page's body: every run of the application, the latest first. */
+    /** Returns the page's body: every run of the application, the latest first. */
     static Seq<Node> all(HeartbeatStore heartbeats) {
         List<RunView> runs = heartbeats.runs().stream()
                 .map(run -> of(run, heartbeats.executors(run.runId())))
@@ -78,7 +78,7 @@ record RunView(RunStarted run, List<StoredExecutor> executors, Done done, Load l
                 .findFirst();
         Done done = executors.stream().map(it -> it.last().done()).reduce(Done.NOTHING, Done::plus);
         Load load = executors.stream().map(it -> it.last().load()).reduce(Load.NONE, Load::plus);
-        // Of an executor's last half second the end may know more.
+        // The final event may include work of an executor's last half second that no heartbeat reported.
         return end.map(last -> new RunView(run, executors, done.max(last.done()), Load.NONE, last.atMs(), true))
                 .orElseGet(() -> new RunView(run, executors, done, load, heardMs(executors, run.atMs()), false));
     }
