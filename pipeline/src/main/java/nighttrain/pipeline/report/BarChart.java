@@ -17,18 +17,18 @@ import java.util.List;
 import java.util.stream.DoubleStream;
 
 /**
- * Bars from left to right, from zero: a table that shows what it says. A whisker shows how sure a bar is of its length.
+ * A chart of horizontal bars that start at zero, drawn in a table of the values. A whisker shows the uncertainty of a bar.
  *
- * @param title of the chart
- * @param note what else is to be known; may be empty
- * @param name what a bar stands for
- * @param unit of its length
- * @param groups bars that belong together, under a heading of their own
+ * @param title title of the chart
+ * @param note further explanation; may be empty
+ * @param name heading of the column with the bars' names
+ * @param unit unit of the bars' values
+ * @param groups groups of bars, each under a heading of its own
  */
 public record BarChart(String title, String note, String name, String unit, List<Group> groups) implements Block {
     private static final double FULL = 100;
 
-    /** Bars under a heading; an empty one is left out. */
+    /** Bars under a heading; an empty heading is left out. */
     public record Group(String heading, List<Bar> bars) {
         public Group {
             bars = List.copyOf(bars);
@@ -39,10 +39,10 @@ public record BarChart(String title, String note, String name, String unit, List
      * A bar.
      *
      * @param name what it stands for
-     * @param value its length, at least 0; NaN where there is none
-     * @param low lower end of the whisker; the value itself where there is none
-     * @param high upper end
-     * @param note behind the value; may be empty
+     * @param value its length, at least 0; NaN for no value
+     * @param low lower end of the whisker; the value itself for no whisker
+     * @param high upper end of the whisker; the value itself for no whisker
+     * @param note text after the value; may be empty
      */
     public record Bar(String name, double value, double low, double high, String note) {
         public Bar {
@@ -52,7 +52,7 @@ public record BarChart(String title, String note, String name, String unit, List
             }
         }
 
-        /** A bar without a whisker. */
+        /** Returns a bar without a whisker. */
         public static Bar of(String name, double value) {
             return new Bar(name, value, value, value, "");
         }

@@ -12,9 +12,9 @@ import static j2html.TagCreator.small;
 import j2html.tags.DomContent;
 import java.util.List;
 
-/** What a section of a page is made of. Texts are escaped where they are written: any may come from users' data. */
+/** A block of a section of a page. Texts are escaped when they are written: any text may come from users' data. */
 public sealed interface Block permits Block.Tiles, Block.Prose, Table, LineChart, Histogram, BarChart, Timelines {
-    /** This block as HTML. */
+    /** Returns this block as HTML. */
     DomContent html();
 
     /** A paragraph. */
@@ -25,14 +25,14 @@ public sealed interface Block permits Block.Tiles, Block.Prose, Table, LineChart
         }
     }
 
-    /** A few figures, large, side by side. */
+    /** A few figures in large type side by side. */
     public record Tiles(List<Tile> tiles) implements Block {
         /**
          * One figure.
          *
-         * @param name of what
-         * @param value with its unit
-         * @param note what else is to be known; may be empty
+         * @param name name of the figure
+         * @param value value with its unit
+         * @param note further explanation; may be empty
          */
         public record Tile(String name, String value, String note) {}
 

@@ -14,11 +14,11 @@ import j2html.tags.DomContent;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** A chart that report.js draws from the table behind it, so that a figure is on the page once, and readable without scripts. */
+/** Makes a chart that report.js draws from a table on the page, so that each figure is on the page once and is readable without scripts. */
 final class Drawing {
     private Drawing() {}
 
-    /** {@code hints}: what report.js must know beside the table's numbers, by the names of its data attributes. */
+    /** Returns a chart. {@code hints}: values of the data attributes, by name, that report.js needs besides the table's numbers. */
     static DomContent of(String title, String note, DomContent numbers, Map<String, String> hints) {
         var plot = div().withClass("plot")
                 .attr("role", "img")

@@ -9,15 +9,15 @@ import java.util.stream.Stream;
 import nighttrain.pipeline.report.Table.Column;
 
 /**
- * How often values fall between edges.
+ * A histogram: the number of values between edges.
  *
- * @param title of the chart
- * @param note what else is to be known, percentiles for one; may be empty
- * @param unit of the values; {@code ms} is shown as ms, s and min
- * @param logarithmic whether the axis of values is
- * @param counted what was counted, {@code rows} for one
- * @param edges of the bins, growing: one more than there are bins
- * @param series drawn over one another
+ * @param title title of the chart
+ * @param note further explanation, such as percentiles; may be empty
+ * @param unit unit of the values; {@code ms} is shown as ms, s and min
+ * @param logarithmic whether the axis of values is logarithmic
+ * @param counted the things counted, such as {@code rows}
+ * @param edges edges of the bins in ascending order: one more than there are bins
+ * @param series series of counts, drawn over one another
  */
 public record Histogram(
         String title,
@@ -28,7 +28,7 @@ public record Histogram(
         List<Double> edges,
         List<Counts> series)
         implements Block {
-    /** What fell into each bin. */
+    /** The number of values in each bin. */
     public record Counts(String name, List<Long> counts) {
         public Counts {
             counts = List.copyOf(counts);

@@ -9,21 +9,21 @@ import java.util.stream.Stream;
 import nighttrain.pipeline.report.Table.Column;
 
 /**
- * Lines over time or over any other growing quantity.
+ * A chart of lines over time or another increasing quantity.
  *
- * @param title of the chart
- * @param note what else is to be known; may be empty
- * @param x what grows
- * @param unit of the lines
- * @param lines drawn in this order; eight colours are told apart
+ * @param title title of the chart
+ * @param note further explanation; may be empty
+ * @param x the horizontal axis
+ * @param unit unit of the lines
+ * @param lines lines in the order of drawing; there are eight distinct colours
  */
 public record LineChart(String title, String note, X x, String unit, List<Line> lines) implements Block {
     /**
-     * The axis that grows; {@code s} is shown as hours, minutes and seconds.
+     * The horizontal axis; the unit {@code s} is shown as hours, minutes and seconds.
      *
-     * @param name what it measures
+     * @param name name of the quantity
      * @param unit its unit
-     * @param values in growing order
+     * @param values values in ascending order
      */
     public record X(String name, String unit, List<Double> values) {
         public X {
@@ -31,7 +31,7 @@ public record LineChart(String title, String note, X x, String unit, List<Line> 
         }
     }
 
-    /** A line: a value per x, NaN where there is none. */
+    /** A line: one value per x, NaN for no value. */
     public record Line(String name, List<Double> values) {
         public Line {
             values = List.copyOf(values);

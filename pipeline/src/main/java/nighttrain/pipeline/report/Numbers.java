@@ -4,19 +4,19 @@ import java.math.BigDecimal;
 import java.math.MathContext;
 import java.util.Locale;
 
-/** Numbers as reports write them. */
+/** Formats numbers for reports. */
 public final class Numbers {
     private static final MathContext DIGITS = new MathContext(4);
     private static final double LARGE = 1000;
 
     private Numbers() {}
 
-    /** A count, {@code 1,234,567}. */
+    /** Returns a count, such as {@code 1,234,567}. */
     public static String count(long value) {
         return String.format(Locale.ROOT, "%,d", value);
     }
 
-    /** Four digits that count, {@code 1,235} or {@code 0.01235}; empty where there is no number. */
+    /** Returns a number with four significant digits, such as {@code 1,235} or {@code 0.01235}; empty text if it is not finite. */
     public static String figure(double value) {
         if (Double.isNaN(value) || Double.isInfinite(value)) {
             return "";
@@ -28,7 +28,9 @@ public final class Numbers {
         return rounded.signum() == 0 ? "0" : rounded.toPlainString();
     }
 
-    /** {@code 850 ms}, {@code 12.3 s}, {@code 4 min 10 s}, {@code 2 h 5 min}; empty where there is no number. */
+    /**
+     * Returns a duration such as {@code 850 ms}, {@code 12.3 s}, {@code 4 min 10 s} or {@code 2 h 5 min}; empty text if it is not finite.
+     */
     public static String millis(double ms) {
         if (Double.isNaN(ms) || Double.isInfinite(ms)) {
             return "";
@@ -46,7 +48,7 @@ public final class Numbers {
                 : whole / 3600 + " h " + whole % 3600 / 60 + " min";
     }
 
-    /** A share of 1 as {@code 12.3 %}. */
+    /** Returns a share of 1 as a percentage, such as {@code 12.3 %}. */
     public static String percent(double share) {
         return Double.isNaN(share)
                 ? ""

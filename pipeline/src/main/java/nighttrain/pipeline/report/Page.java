@@ -32,20 +32,20 @@ import java.util.Properties;
 import java.util.stream.Collectors;
 
 /**
- * A report as one HTML file: it opens without a network, asks for nothing from outside, and its policy lets no script or style
- * run but its own, whatever the texts in it say.
+ * A report as one HTML file. It opens without a network and loads nothing from outside. Its policy allows only its own scripts and styles,
+ * whatever its texts contain.
  *
- * @param title of the page and its window
- * @param lead what it is about, in a sentence
- * @param sections from top to bottom
- * @param foot a last line; may be empty
+ * @param title title of the page and its window
+ * @param lead a sentence about the content of the page
+ * @param sections sections from top to bottom
+ * @param foot last line; may be empty
  */
 public record Page(String title, String lead, List<Section> sections, String foot) {
     public Page {
         sections = List.copyOf(sections);
     }
 
-    /** The file's content, to be written as UTF-8. */
+    /** Returns the file's content, to be written as UTF-8. */
     public String render() {
         return document(html(
                         head(),
@@ -70,9 +70,9 @@ public record Page(String title, String lead, List<Section> sections, String foo
     /**
      * A part of a page.
      *
-     * @param title its heading
-     * @param lead what it shows, in a sentence; may be empty
-     * @param blocks from top to bottom; charts stand side by side where there is room
+     * @param title heading of the section
+     * @param lead a sentence about the content of the section; may be empty
+     * @param blocks blocks from top to bottom; charts stand side by side where there is room
      */
     public record Section(String title, String lead, List<Block> blocks) {
         public Section {
@@ -84,16 +84,16 @@ public record Page(String title, String lead, List<Section> sections, String foo
         }
     }
 
-    /** Scripts and styles that every page carries: uPlot's, and ours that tell it what to draw. */
+    /** Scripts and styles that every page carries: uPlot, and report.js and report.css, which tell it what to draw. */
     static final class Assets {
         private static final String UPLOT = "/META-INF/resources/webjars/uplot/" + uplotVersion() + "/dist/";
 
-        /** In the order in which they run. */
+        /** The scripts in the order in which they run. */
         static final List<String> SCRIPTS = List.of(read(UPLOT + "uPlot.iife.min.js"), read("report.js"));
 
         static final String STYLE = read(UPLOT + "uPlot.min.css") + read("report.css");
 
-        /** Nothing is fetched, and nothing runs but what has the digest of what we wrote. */
+        /** The policy: nothing is loaded, and only scripts and styles with the digests of those on the page run. */
         static final String POLICY =
                 "default-src 'none'; base-uri 'none'; form-action 'none'; style-src " + digest(STYLE)
                         + "; script-src "
@@ -116,7 +116,7 @@ public record Page(String title, String lead, List<Section> sections, String foo
                 if (in == null) {
                     throw new IllegalStateException("not on the class path: " + resource);
                 }
-                // Browsers read CR LF as LF, and would find another digest.
+                // Browsers read CR LF as LF and would compute another digest.
                 return new String(in.readAllBytes(), StandardCharsets.UTF_8).replace("\r\n", "\n");
             } catch (IOException e) {
                 throw new UncheckedIOException(e);

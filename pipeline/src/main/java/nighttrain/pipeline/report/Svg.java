@@ -7,7 +7,7 @@ import j2html.tags.DomContent;
 import java.util.List;
 import java.util.Locale;
 
-/** Small drawings that stretch to the width they are given; what they show stands beside them in words. */
+/** A small drawing that stretches to the available width; text beside it gives the same information. */
 final class Svg {
     private static final int TALL = 100;
 
@@ -17,18 +17,18 @@ final class Svg {
         this.svg = svg;
     }
 
-    /** An empty one; places are in percent of its width. */
+    /** Returns an empty drawing; positions are in percent of its width. */
     static Svg empty() {
         return new Svg(tag("svg").attr("aria-hidden", "true"));
     }
 
-    /** A bar from the left edge. */
+    /** Adds a bar from the left edge. */
     Svg bar(double percent) {
         svg.with(tag("rect").withClass("fill").attr("width", percent(percent)).attr("height", "100%"));
         return this;
     }
 
-    /** A mark over what is there, from place to place. */
+    /** Adds a whisker over the drawing, between two positions. */
     Svg whisker(double from, double to) {
         line(from, to, "50%", "50%");
         line(from, from, "20%", "80%");
@@ -45,7 +45,7 @@ final class Svg {
                 .attr("y2", y2));
     }
 
-    /** The area under values that follow one another at equal distances; there is a gap where one is NaN. */
+    /** Returns the area under values at equal distances, with a gap where a value is NaN. */
     static Svg area(List<Double> values, double highest) {
         StringBuilder path = new StringBuilder();
         for (int i = 0; i < values.size(); i++) {

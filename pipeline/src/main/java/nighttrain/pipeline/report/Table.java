@@ -20,24 +20,24 @@ import java.util.stream.IntStream;
 /**
  * A table whose first column names its rows.
  *
- * @param title may be empty
- * @param columns from left to right
- * @param rows a text per column
+ * @param title title of the table; may be empty
+ * @param columns columns from left to right
+ * @param rows rows with one text per column
  */
 public record Table(String title, List<Column> columns, List<List<String>> rows) implements Block {
     /**
-     * A column; figures are set flush right.
+     * A column; numbers are aligned right.
      *
-     * @param name its head
+     * @param name heading of the column
      * @param figures whether it holds numbers
      */
     public record Column(String name, boolean figures) {
-        /** A column of words. */
+        /** Returns a column of texts. */
         public static Column text(String name) {
             return new Column(name, false);
         }
 
-        /** A column of numbers. */
+        /** Returns a column of numbers. */
         public static Column figures(String name) {
             return new Column(name, true);
         }
@@ -54,7 +54,7 @@ public record Table(String title, List<Column> columns, List<List<String>> rows)
         }
     }
 
-    /** Names and their values; a value may be null. */
+    /** Returns a table of names and values; a value may be null. */
     public static Table of(String title, String name, String value, Map<String, String> facts) {
         return new Table(
                 title,
@@ -66,7 +66,7 @@ public record Table(String title, List<Column> columns, List<List<String>> rows)
 
     @Override
     public DomContent html() {
-        // Wide tables scroll by themselves, so that a page never does sideways.
+        // Wide tables scroll on their own, so that the page never scrolls sideways.
         return div(grid()).withClass("scroll").attr("tabindex", "0");
     }
 

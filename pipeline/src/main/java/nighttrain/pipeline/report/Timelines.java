@@ -17,21 +17,21 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * What several did over the same time, one lane each, on one scale.
+ * A chart of several activities over the same time, with one lane each on one scale.
  *
- * @param title of the chart
- * @param note what else is to be known; may be empty
- * @param name whose lanes they are
- * @param unit of the values
- * @param seconds from the left end to the right
- * @param lanes from top to bottom
+ * @param title title of the chart
+ * @param note further explanation; may be empty
+ * @param name heading of the column with the lanes' names
+ * @param unit unit of the values
+ * @param seconds length of the time axis in seconds
+ * @param lanes lanes from top to bottom
  */
 public record Timelines(String title, String note, String name, String unit, double seconds, List<Lane> lanes)
         implements Block {
     private static final int TICKS = 5;
     private static final double MS_PER_S = 1000;
 
-    /** A lane: values of equal parts of the time, at least 0, NaN where there is none. */
+    /** A lane: one value for each of the equal parts of the time, at least 0, NaN for no value. */
     public record Lane(String name, List<Double> values) {
         public Lane {
             values = List.copyOf(values);
