@@ -25,27 +25,27 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
 
 /**
- * What executors did over time, in stretches of equal length: few enough to draw, however long the run.
+ * The executors' activity over time, in stretches of equal length. There are few enough stretches to draw, however long the run.
  *
  * @param stretchS length of a stretch, in seconds
- * @param stretches how many there are
- * @param executors what each did: a value per measure and stretch, NaN where there is none
+ * @param stretches number of stretches
+ * @param executors values by executor and measure, one per stretch; NaN for no value
  */
 record Activity(double stretchS, int stretches, Map<String, Map<Measure, List<Double>>> executors) {
     private static final int MOST = 240;
-    /** Samples come about every second: in two there is always one. */
+    /** Lengths of stretches. Engines are sampled about every second, so two seconds always contain a sample. */
     private static final long[] STRETCHES_S = {2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600};
 
     private static final Set<String> KEYS = Set.of("executor", "replica", "at", "interval_ms");
 
-    /** Of several replicas together these are means, the others sums. */
+    /** Columns that are averaged over replicas; the others are summed. */
     private static final Set<String> MEANS = Set.of("gpu_util", "expert_imbalance");
 
     private static final double MS_PER_S = 1000;
     private static final Comparator<String> BY_NUMBER =
             Comparator.comparingInt(String::length).thenComparing(Comparator.naturalOrder());
 
-    /** From the metrics table; one task reads it, as one task wrote it. */
+    /** Reads the activity from the metrics table. One task reads it, as one task wrote it. */
     static Activity in(Dataset<Row> samples, MetricsTable.Sums span) {
         double seconds = (span.endMs() - span.startMs()) / MS_PER_S;
         long stretchS = LongStream.of(STRETCHES_S)
@@ -57,7 +57,7 @@ record Activity(double stretchS, int stretches, Map<String, Map<Measure, List<Do
         Column stretch = floor(middle.minus(lit(span.startMs())).divide(lit(stretchS * MS_PER_S)));
         Column[] values = Stream.of(Measure.values()).map(Measure::aggregate).toArray(Column[]::new);
         Dataset<Row> inOrder = samples.coalesce(1);
-        // Spark looks at a plan of ten sums longer than a small job has samples.
+        // Planning ten more sums takes Spark longer than a small job is sampled, so a single replica skips them.
         List<Row> rows = (span.replicas() > 1 ? engines(inOrder) : inOrder)
                 .groupBy(col("executor"), stretch.cast("int").as("stretch"))
                 .agg(values[0], Arrays.copyOfRange(values, 1, values.length))
@@ -65,7 +65,7 @@ record Activity(double stretchS, int stretches, Map<String, Map<Measure, List<Do
         return new Activity(stretchS, stretches, lanes(rows, stretches));
     }
 
-    /** An executor's replicas together: they are sampled at the same moments. */
+    /** Combines an executor's replicas, which are sampled at the same moments. */
     private static Dataset<Row> engines(Dataset<Row> replicas) {
         Column[] together = Stream.of(replicas.columns())
                 .filter(column -> !KEYS.contains(column))
@@ -96,12 +96,12 @@ record Activity(double stretchS, int stretches, Map<String, Map<Measure, List<Do
         return stretchS * stretches;
     }
 
-    /** Middles of the stretches, in seconds since the start. */
+    /** Returns the middles of the stretches, in seconds since the start. */
     List<Double> times() {
         return IntStream.range(0, stretches).mapToObj(i -> (i + 0.5) * stretchS).toList();
     }
 
-    /** What all executors did together; NaN where none did anything. */
+    /** Returns the sum over all executors for each stretch; NaN where no executor has a value. */
     List<Double> sum(Measure measure) {
         return IntStream.range(0, stretches)
                 .mapToObj(i -> executors.values().stream()

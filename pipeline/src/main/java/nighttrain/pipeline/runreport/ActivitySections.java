@@ -13,9 +13,9 @@ import nighttrain.pipeline.report.Page.Section;
 import nighttrain.pipeline.report.Timelines;
 import nighttrain.pipeline.report.Timelines.Lane;
 
-/** The engines over time. */
+/** Makes the report's sections on the engines' activity over time. */
 final class ActivitySections {
-    /** More would be a page that nobody reads to its end. */
+    /** Limit of lanes, to keep the page short enough to read. */
     private static final int LANES = 40;
 
     private ActivitySections() {}

@@ -13,7 +13,7 @@ import nighttrain.pipeline.report.Page.Section;
 import nighttrain.pipeline.write.Distribution;
 import nighttrain.pipeline.write.RowFigures;
 
-/** How lengths and times of the rows without error are spread. */
+/** Makes the report's sections on the distributions of lengths and times of the rows without error. */
 final class DistributionSections {
     private DistributionSections() {}
 
@@ -63,18 +63,18 @@ final class DistributionSections {
     }
 
     /**
-     * Where a histogram's bins begin and end.
+     * The bins of a histogram.
      *
-     * @param edges growing
-     * @param logarithmic whether they grow by a factor
+     * @param edges edges in ascending order
+     * @param logarithmic whether the edges grow by a constant factor
      */
     record Bins(List<Double> edges, boolean logarithmic) {
         private static final int ABOUT = 30;
         private static final int PER_DECADE = 10;
-        /** A largest value beyond that many times the median would press all others into the first bins. */
+        /** A largest value above this many times the median would press all other values into the first linear bins. */
         private static final double LONG_TAIL = 8;
 
-        /** Bins for values spread like these; {@code whole}: values have no fractions, and bins none either. */
+        /** Returns bins for values with this distribution; {@code whole}: values and edges have no fractions. */
         static Bins of(Distribution values, boolean whole) {
             return values.min() > 0 && values.max() > LONG_TAIL * values.quantile(0.5)
                     ? logarithmic(values.min(), values.max())
@@ -103,7 +103,7 @@ final class DistributionSections {
                     false);
         }
 
-        /** The next larger of 1, 2 and 5 times a power of ten. */
+        /** Rounds up to 1, 2 or 5 times a power of ten. */
         private static double round(double width) {
             if (width <= 0) {
                 return 1;

@@ -9,7 +9,7 @@ import static org.apache.spark.sql.functions.sum;
 import java.util.Locale;
 import org.apache.spark.sql.Column;
 
-/** What is drawn of an executor, from the samples of a stretch of time. */
+/** The measures of an executor that the report draws, computed from the samples of a stretch of time. */
 enum Measure {
     OUTPUT_TOKENS("Output tokens per second", "tokens/s", perSecond("output_tokens")),
     PROMPT_TOKENS("Prompt tokens per second", "tokens/s", perSecond("prompt_tokens")),
@@ -41,7 +41,7 @@ enum Measure {
         return unit;
     }
 
-    /** An aggregate over rows of the metrics table, named {@link #column()}; null where the samples do not tell. */
+    /** Returns an aggregate over rows of the metrics table, named {@link #column()}; null where the samples have no value. */
     Column aggregate() {
         return value.cast("double").as(column());
     }

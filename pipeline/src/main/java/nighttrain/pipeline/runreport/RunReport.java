@@ -36,16 +36,19 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
-/** What a job came to, drawn: {@code report.html}, from what was written and what was counted while it was. */
+/**
+ * Makes the page {@code report.html} of a finished job, from the written results and metrics and from the figures counted while they were
+ * written.
+ */
 public final class RunReport {
     private RunReport() {}
 
     /**
-     * Draws a finished job.
+     * Returns the page of a finished job.
      *
      * @param results the result files
      * @param metrics the metrics file
-     * @param own sections of the rows' kind
+     * @param own sections of the row kind
      */
     public static Page of(
             SparkSession spark,
@@ -134,7 +137,7 @@ public final class RunReport {
                 + " those of the whole job.";
     }
 
-    /** What failed, and in which words. */
+    /** Makes the section on errors: their numbers and examples of their messages. */
     static final class ErrorSection {
         private ErrorSection() {}
 
@@ -164,15 +167,15 @@ public final class RunReport {
     /**
      * Rows that failed in the same way.
      *
-     * @param kind the way, as in column {@code error}
-     * @param rows how many
-     * @param examples some of their messages, the same whenever one looks
+     * @param kind kind of the error, as in the column {@code error}
+     * @param rows number of rows
+     * @param examples some of their messages, the same on every call
      */
     record ErrorClass(String kind, long rows, List<String> examples) {
         private static final int CLASSES = 50;
         private static final int MESSAGE_CHARS = 500;
 
-        /** Those of a table of results, the most frequent first. */
+        /** Returns the error classes of a results table, the most frequent first. */
         static List<ErrorClass> in(Dataset<Row> results) {
             Column message = substring(col("error_message"), 1, MESSAGE_CHARS);
             return results
