@@ -9,7 +9,10 @@ import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 import scala.Option;
 
-/** The rows of its child with the result of a call as one more column: each row once, in their order. Spark makes copies by the constructor. */
+/**
+ * A logical operator that adds the result of a call as a column to the rows of its child: each row once, in their order. Spark copies it by
+ * the constructor.
+ */
 public final class CallModel extends LogicalPlan {
     private static final long serialVersionUID = 1L;
 
@@ -49,7 +52,7 @@ public final class CallModel extends LogicalPlan {
         return AttributeSet.apply(Scala.<Expression>list(List.of(result)));
     }
 
-    /** So that a common table expression with a call in it is computed once, however often it is read. */
+    /** Returns false, so that a common table expression with a call in it is computed once, however often it is read. */
     @Override
     public boolean deterministic() {
         return false;

@@ -36,7 +36,7 @@ import org.apache.spark.sql.execution.metric.SQLMetric;
 import org.apache.spark.sql.execution.metric.SQLMetrics;
 import org.apache.spark.util.TaskCompletionListener;
 
-/** {@link CallModel} at work. Spark makes copies by the constructor. */
+/** The physical operator that computes {@link CallModel}. Spark copies it by the constructor. */
 public final class CallModelExec extends SparkPlan {
     private static final long serialVersionUID = 1L;
 
@@ -109,7 +109,7 @@ public final class CallModelExec extends SparkPlan {
                 .rdd();
     }
 
-    /** A partition of the rows, with results. */
+    /** Computes the results of one partition of the rows. */
     private record Task(
             TaskSpec spec,
             ModelFunction function,
@@ -135,7 +135,7 @@ public final class CallModelExec extends SparkPlan {
 
                 @Override
                 public String next() {
-                    InternalRow row = rows.next().copy(); // Spark uses the same object for the next row
+                    InternalRow row = rows.next().copy(); // Spark reuses the object for the next row
                     waiting.add(row);
                     InternalRow only = prompts.apply(row);
                     return only.isNullAt(0) ? null : only.getUTF8String(0).toString();

@@ -23,8 +23,8 @@ import org.apache.spark.sql.types.Metadata;
 import scala.Option;
 
 /**
- * Puts every call below the operator it stands in, as an operator of its own. Equal calls in one operator are one; calls in the text of a
- * call come first.
+ * Moves every call out of the operator that contains it, into an operator of its own below. Equal calls in one operator become one. Calls
+ * in the text argument of a call are moved first.
  */
 final class ExtractCalls extends Rule<LogicalPlan> {
     @Override
@@ -60,7 +60,7 @@ final class ExtractCalls extends Rule<LogicalPlan> {
                 || Scala.<Expression>java(expression.children()).stream().anyMatch(child -> has(child, wanted));
     }
 
-    /** The calls of an operator that have no call in their text. */
+    /** Returns the calls of an operator whose text argument contains no call. */
     private static List<ModelCall> innermost(LogicalPlan operator) {
         List<ModelCall> calls = new ArrayList<>();
         Scala.<Expression>java(operator.expressions()).forEach(expression -> collect(expression, calls));
@@ -71,14 +71,14 @@ final class ExtractCalls extends Rule<LogicalPlan> {
         List<Expression> children = Scala.java(expression.children());
         if (expression instanceof ModelCall call && children.stream().noneMatch(ExtractCalls::hasCall)) {
             if (has(call, each -> each instanceof NamedLambdaVariable || each instanceof OuterReference)) {
-                throw call.noPlace(); // its text is not made of the columns of rows
+                throw call.noPlace(); // its text is not made of the rows' columns
             }
             calls.add(call);
         }
         children.forEach(child -> collect(child, calls));
     }
 
-    /** The operator over operators for the calls. */
+    /** Returns the operator with operators for the calls below it. */
     private static LogicalPlan replaced(LogicalPlan operator, List<ModelCall> calls) {
         LogicalPlan below = operator.children().head();
         Map<Expression, AttributeReference> results = new LinkedHashMap<>();
@@ -115,7 +115,7 @@ final class ExtractCalls extends Rule<LogicalPlan> {
                 Scala.list(List.of()));
     }
 
-    /** {@code with}: what takes an expression's place; null where nothing does. */
+    /** Replaces expressions. {@code with} returns the replacement of an expression, or null to keep it. */
     private static Expression replace(Expression expression, Function<Expression, Expression> with) {
         Expression other = with.apply(expression);
         return other != null ? other : expression.mapChildren(child -> replace(child, with));
@@ -128,7 +128,7 @@ final class ExtractCalls extends Rule<LogicalPlan> {
                 .anyMatch(each -> callsAfter((Expression) each, aggregate));
     }
 
-    /** Whether a call stands outside of what the aggregate itself computes. */
+    /** Whether the expression contains a call outside the parts that the aggregate itself computes. */
     private static boolean callsAfter(Expression expression, Aggregate aggregate) {
         return !isOf(aggregate, expression)
                 && (expression instanceof ModelCall
@@ -142,7 +142,7 @@ final class ExtractCalls extends Rule<LogicalPlan> {
                         .anyMatch(expression::semanticEquals);
     }
 
-    /** The aggregate without such calls, and a projection with them over it. */
+    /** Returns the aggregate without such calls, and above it a projection that contains them. */
     private static LogicalPlan after(Aggregate aggregate) {
         List<NamedExpression> computed = new ArrayList<>();
         List<NamedExpression> above = new ArrayList<>();

@@ -26,8 +26,8 @@ import org.apache.spark.sql.catalyst.rules.Rule;
 import org.apache.spark.sql.internal.SQLConf;
 
 /**
- * Has the model called for as few rows as the query needs, and once a row. Operators that do not look at a result come before its call, a
- * result that nobody looks at is not computed, and where Spark would compute a result twice it is kept in a shuffle.
+ * Optimises a query so that it calls the model for as few rows as needed, and once a row. Operators that do not use a result run before its
+ * call, an unused result is not computed, and a result that Spark would compute twice is kept in a shuffle.
  */
 final class LowerCost extends Rule<LogicalPlan> {
     @Override
@@ -36,7 +36,10 @@ final class LowerCost extends Rule<LogicalPlan> {
         return lowered(plan);
     }
 
-    /** An executor has one engine at a time: a call would wait for the other's end, which waits for its results. */
+    /**
+     * Refuses a query with two engines. An executor has one engine at a time: one call would wait for the other to end, which waits for
+     * results of the first.
+     */
     private static void refuseTwoModels(LogicalPlan plan) {
         List<EngineKey> engines = new ArrayList<>();
         collect(plan, engines);
@@ -102,12 +105,12 @@ final class LowerCost extends Rule<LogicalPlan> {
                 .anyMatch(expression -> expression.references().contains(call.result()));
     }
 
-    /** The call over the operator that was over it. */
+    /** Returns the call above the operator that was above it. */
     private static LogicalPlan before(LogicalPlan operator, CallModel call) {
         return call.over(operator.withNewChildren(Scala.list(List.of(call.child()))));
     }
 
-    /** The operator below a projection that was under it: its expressions say what the projection called by a name. */
+    /** Rewrites an operator above a projection so that it can move below: its expressions use what the projection's names stand for. */
     private static LogicalPlan inTermsOf(Project project, LogicalPlan operator, CallModel call) {
         Map<ExprId, Expression> named = new HashMap<>();
         for (NamedExpression each : Scala.<NamedExpression>java(project.projectList())) {
@@ -125,7 +128,7 @@ final class LowerCost extends Rule<LogicalPlan> {
                 : expression.mapChildren(child -> renamed(child, named));
     }
 
-    /** Conditions on other columns first. */
+    /** Moves conditions that do not use the result below the call. */
     private static LogicalPlan filtered(Filter filter, CallModel call) {
         List<Expression> conditions = new ArrayList<>();
         split(filter.condition(), conditions);
@@ -153,7 +156,10 @@ final class LowerCost extends Rule<LogicalPlan> {
         return conditions.stream().reduce(And::new).orElseThrow();
     }
 
-    /** A sort reads its rows twice, at first to find the bounds of its partitions: it gets them from a shuffle, not from the model. */
+    /**
+     * Puts a shuffle below a sort. A sort reads its rows twice, first to find the bounds of its partitions; it then reads them from the
+     * shuffle, not from the model.
+     */
     private static LogicalPlan kept(LogicalPlan node) {
         if (node instanceof Sort sort && sort.global() && computes(sort.child())) {
             LogicalPlan shuffled = new Repartition(SQLConf.get().numShufflePartitions(), true, sort.child());
@@ -162,7 +168,7 @@ final class LowerCost extends Rule<LogicalPlan> {
         return node;
     }
 
-    /** Whether who reads the plan's rows computes results, with no shuffle between. */
+    /** Whether reading the plan's rows computes results, with no shuffle in between. */
     private static boolean computes(LogicalPlan plan) {
         boolean shuffles =
                 plan instanceof RepartitionOperation || plan instanceof Aggregate || plan instanceof GlobalLimit;

@@ -36,12 +36,12 @@ import org.apache.spark.unsafe.types.UTF8String;
 import scala.collection.JavaConverters;
 
 /**
- * {@code llm_generate(text, options)} or one of its siblings, as it stands in a query. It has no value by itself: {@link ExtractCalls} puts
- * a {@link CallModel} in its place, before Spark optimises the query, so that no rule of Spark copies a call.
+ * The expression {@code llm_generate(text, options)}, or a sibling of it, in a query. It cannot be evaluated: {@link ExtractCalls} replaces
+ * it by a {@link CallModel} before Spark optimises the query, so that no rule of Spark copies a call.
  */
 final class ModelCall extends Expression {
     private static final long serialVersionUID = 1L;
-    /** The table that prompts are made of, as a job would see it. */
+    /** Schema of the table that prompts are made of. */
     private static final StructType TEXT = new StructType().add("text", DataTypes.StringType);
 
     private static final String OPTIONS = "options are names and values as text; write map('max_tokens', '32')";
@@ -51,10 +51,10 @@ final class ModelCall extends Expression {
     private final String field;
 
     /**
-     * What is asked of the model.
+     * A call's function, settings and engines.
      *
-     * @param function of which form
-     * @param settings a job's, as far as they have a use here
+     * @param function the function
+     * @param settings those settings of a job that a call can use
      * @param engines opens the engine
      */
     record Asked(ModelFunction function, SettingValues settings, EngineFactory engines) {
@@ -62,19 +62,19 @@ final class ModelCall extends Expression {
             return GenerateOptions.of(settings);
         }
 
-        /** The field of the result that the short form of the function returns. */
+        /** Returns the name of the result field that the short form of the function returns. */
         String field() {
             boolean several = function == ModelFunction.LABEL && settings.get(Settings.MULTI);
             return several ? "labels" : function.type().fieldNames()[0];
         }
 
-        /** How prompts are made, for kinds of rows that make some of their own. */
+        /** Returns how prompts are made, for row kinds that make prompts of their own. */
         PromptForm form() {
             return PromptColumns.of(TEXT, options().prompts());
         }
     }
 
-    /** {@code field}: the one field of the result that is the call's value; null for all of them. */
+    /** {@code field}: the result field that is the call's value; null for all fields. */
     private ModelCall(Expression prompt, Asked asked, String field) {
         this.prompt = prompt;
         this.asked = asked;
@@ -82,10 +82,10 @@ final class ModelCall extends Expression {
     }
 
     /**
-     * A call as a user wrote it.
+     * Makes a call from the arguments in the query.
      *
-     * @param whole whether its value is everything that is known of the result
-     * @throws UserError for arguments that cannot be
+     * @param whole whether its value is the whole result
+     * @throws UserError for invalid arguments
      */
     static ModelCall of(ModelFunction function, boolean whole, List<Expression> arguments, EngineFactory engines) {
         try {
@@ -118,7 +118,7 @@ final class ModelCall extends Expression {
         if (!settings.isSet(Settings.PROMPT_TEXT) && !settings.isSet(Settings.PROMPT_FILE)) {
             settings = settings.with(Settings.PROMPT_COLUMN, "text");
         }
-        // A job must have one; nothing is written to it.
+        // Options require an output path; nothing is written to it.
         Asked asked = new Asked(function, settings.with(Settings.OUTPUT_PATH, "none"), engines);
         return new ModelCall(prompt(asked.options(), arguments.get(0)), asked, whole ? null : asked.field());
     }
@@ -137,7 +137,7 @@ final class ModelCall extends Expression {
                 .isPresent();
     }
 
-    /** Null where the text is. */
+    /** Returns the prompt's expression; its value is null where the text is null. */
     private static Expression prompt(GenerateOptions options, Expression text) {
         if (!(text.dataType() instanceof StringType)) {
             throw UserError.of(
@@ -192,12 +192,12 @@ final class ModelCall extends Expression {
         return labels;
     }
 
-    /** Of an argument that is the same for all rows; null of another. */
+    /** Returns the value of an argument that is the same for all rows; null for other arguments. */
     private static Object value(Expression argument) {
         try {
             return argument.foldable() ? argument.eval(InternalRow.empty()) : null;
         } catch (ArithmeticException | IllegalArgumentException mixed) {
-            // Spark makes numbers of texts where a map has both.
+            // Spark casts texts to numbers if a map has both.
             throw UserError.of("bad options", argument.sql(), OPTIONS, mixed);
         }
     }
@@ -206,12 +206,12 @@ final class ModelCall extends Expression {
         return asked;
     }
 
-    /** The same call, with all fields of the result. */
+    /** Returns the same call with all fields of the result. */
     ModelCall whole() {
         return new ModelCall(prompt, asked, null);
     }
 
-    /** The one field that is its value; null for all of them. */
+    /** Returns the result field that is the call's value; null for all fields. */
     String field() {
         return field;
     }
@@ -222,7 +222,7 @@ final class ModelCall extends Expression {
         return field == null ? type : type.apply(field).dataType();
     }
 
-    /** The text. */
+    /** Returns the expression of the prompt's text. */
     Expression prompt() {
         return prompt;
     }
@@ -242,7 +242,7 @@ final class ModelCall extends Expression {
         return new ModelCall(children.head(), asked, field);
     }
 
-    /** Not before the query runs, whatever its text is. */
+    /** Returns false: a call is never evaluated before the query runs, even if its text is constant. */
     @Override
     public boolean foldable() {
         return false;
@@ -263,7 +263,7 @@ final class ModelCall extends Expression {
         throw noPlace();
     }
 
-    /** A place in a query where no operator can be put. */
+    /** Returns the error for a call in a place where no operator can be put. */
     UserError noPlace() {
         return UserError.of(
                 "no place for a call of the model",
@@ -276,13 +276,13 @@ final class ModelCall extends Expression {
         return asked.function().sqlName() + (field == null ? "_result" : "");
     }
 
-    /** What an unnamed column is called. */
+    /** Returns the name of an unnamed column with this call. */
     @Override
     public String sql() {
         return prettyName() + "(" + prompt.sql() + ")";
     }
 
-    /** In {@code EXPLAIN}, with the settings that were set. */
+    /** Returns the text for {@code EXPLAIN}, with the settings that were set. */
     @Override
     public String toString() {
         Set<String> own = Set.of(Settings.OUTPUT_PATH.name(), Settings.PROMPT_COLUMN.name());

@@ -8,11 +8,11 @@ import org.apache.spark.sql.catalyst.expressions.ExpressionInfo;
 import scala.Function1;
 import scala.Tuple3;
 
-/** The functions that call a model, and what a session needs to compute them. */
+/** Registers the SQL functions that call a model, and the rules that compute them. */
 public final class ModelCalls {
     private ModelCalls() {}
 
-    /** Adds them to a session's extensions; {@code engines} opens the engines of executors. */
+    /** Adds functions and rules to a session's extensions; {@code engines} opens the engines of executors. */
     public static void addTo(SparkSessionExtensions extensions, EngineFactory engines) {
         for (ModelFunction function : ModelFunction.values()) {
             add(extensions, function, false, engines);
@@ -23,7 +23,7 @@ public final class ModelCalls {
         extensions.injectPlannerStrategy(session -> new PlanCalls());
     }
 
-    // Function1 takes what Spark calls Seq, which is another type in Scala 2.12.
+    // Function1 takes Spark's Seq, which is another type in Scala 2.12.
     @SuppressWarnings({"unchecked", "rawtypes"})
     private static void add(
             SparkSessionExtensions extensions, ModelFunction function, boolean whole, EngineFactory engines) {

@@ -22,9 +22,9 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.unsafe.types.UTF8String;
 
-/** What a call in SQL asks of the model: which settings it takes, and what it makes of a result. */
+/** The SQL functions that call a model: which settings each takes, and which value it makes of a result. */
 enum ModelFunction {
-    /** New text. */
+    /** Generates text. */
     GENERATE(
             SettingGroup.SAMPLING,
             Set.of(
@@ -39,7 +39,7 @@ enum ModelFunction {
             return new Object[] {utf8(row.text()), utf8(row.finishReason())};
         }
     },
-    /** The most likely of the labels, or with {@code multi} those that are likely enough. */
+    /** Returns the most likely label, or with {@code multi} the labels that reach the threshold. */
     LABEL(
             SettingGroup.LABELS,
             Set.of(Settings.LABELS, Settings.LABELS_FILE, Settings.GOLD, Settings.REVIEW),
@@ -67,7 +67,7 @@ enum ModelFunction {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Set<SettingGroup> OF_ALL =
             Set.of(SettingGroup.MODEL, SettingGroup.PROMPT, SettingGroup.ENGINE);
-    /** What the first argument says. */
+    /** Settings that the first argument replaces. */
     private static final Set<Setting<?>> OF_THE_TEXT = Set.of(Settings.PROMPT_COLUMN, Settings.MESSAGES_COLUMN);
 
     private final SettingGroup group;
@@ -83,24 +83,24 @@ enum ModelFunction {
                 .add("error_message", DataTypes.StringType);
     }
 
-    /** The function's name in SQL; its other form, with {@code _result} behind it, returns the whole {@link #type}. */
+    /** Returns the function's name in SQL; the form with the suffix {@code _result} returns the whole {@link #type}. */
     String sqlName() {
         return "llm_" + name().toLowerCase(Locale.ROOT);
     }
 
-    /** Whether that setting has a use in a call. */
+    /** Whether a call can use the setting. */
     boolean takes(Setting<?> setting) {
         return (OF_ALL.contains(setting.group()) || setting.group() == group)
                 && !without.contains(setting)
                 && !OF_THE_TEXT.contains(setting);
     }
 
-    /** Everything that is known of a result. */
+    /** Returns the type of the whole result. */
     StructType type() {
         return type;
     }
 
-    /** A result as a value of {@link #type}. */
+    /** Returns a result as a value of {@link #type}. */
     InternalRow of(ResultRow row) {
         List<Object> values = new ArrayList<>(Arrays.asList(own(row)));
         values.add(row.promptTokens());
@@ -110,7 +110,7 @@ enum ModelFunction {
         return new GenericInternalRow(values.toArray());
     }
 
-    /** The values before those that all functions have. */
+    /** Returns the function's own values, which precede those that all functions have. */
     abstract Object[] own(ResultRow row);
 
     private static JsonNode json(String answer) {

@@ -5,7 +5,7 @@ import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 import org.apache.spark.sql.execution.SparkPlan;
 import org.apache.spark.sql.execution.SparkStrategy;
 
-/** Plans calls as the operator that computes them. */
+/** Plans {@link CallModel} as {@link CallModelExec}. */
 final class PlanCalls extends SparkStrategy {
     @Override
     public scala.collection.immutable.List<SparkPlan> apply(LogicalPlan plan) {

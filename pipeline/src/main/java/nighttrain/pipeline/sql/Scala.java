@@ -7,8 +7,9 @@ import scala.Tuple2;
 import scala.collection.JavaConverters;
 
 /**
- * Lists between Java and Scala. What Spark calls {@code Seq} is another type in Scala 2.12 than in 2.13, and a {@code List} is one of both.
- * So Spark gets a {@code List}, and a method of Spark that returns a {@code Seq} is overridden by one that returns a {@code List}.
+ * Converts collections between Java and Scala. Spark's {@code Seq} is one type in Scala 2.12 and another in 2.13; a {@code List} is a
+ * subtype of both. So Spark gets a {@code List}, and methods of Spark that return a {@code Seq} are overridden by methods that return a
+ * {@code List}.
  */
 final class Scala {
     private Scala() {}
@@ -17,7 +18,7 @@ final class Scala {
         return JavaConverters.<T>asScalaBuffer(new ArrayList<>(items)).toList();
     }
 
-    /** {@code more}: one item behind the others. */
+    /** Returns the items followed by {@code more}. */
     static <T> scala.collection.immutable.List<T> list(scala.collection.Seq<? extends T> items, T more) {
         List<T> all = new ArrayList<>(java(items));
         all.add(more);
