@@ -38,9 +38,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Turns the journal of a job into what users read. A kill is safe at any point: files take their names when they are whole, a table
- * gets all rows in one commit that is made once, the summary is written last, and the journal is deleted after it, unless too many rows
- * failed. So the next run finds either a complete job or the whole journal.
+ * Turns the journal of a job into its results, tables, summary and report. A kill is safe at any point: a file is renamed to its final name
+ * when it is whole, a table gets all rows in one commit that is made once, the summary is written last, and the journal is deleted after
+ * it, unless too many rows failed. So the next run finds either a complete job or the whole journal.
  */
 final class Commit {
     private static final Logger LOG = LoggerFactory.getLogger(Commit.class);
@@ -52,7 +52,7 @@ final class Commit {
     private final List<EngineUsed> engines;
     private final ExecutorLosses losses;
 
-    /** {@code engines}: those that ran; {@code losses}: the executors and tasks that were lost. */
+    /** {@code engines}: the engines that ran; {@code losses}: the executors and tasks that were lost. */
     Commit(SparkSession spark, PreparedJob job, String runId, List<EngineUsed> engines, ExecutorLosses losses) {
         this.spark = spark;
         this.job = job;
@@ -141,7 +141,7 @@ final class Commit {
         }
     }
 
-    /** What the rows' kind makes of the results, which are in their place; its tables are written. */
+    /** Returns the findings that the row kind computes from the written results, and writes their tables. */
     private Optional<Findings> findings(MetricsTable.Sums sums) {
         Optional<Findings> findings = job.options()
                 .input()
@@ -154,7 +154,7 @@ final class Commit {
         return findings;
     }
 
-    /** Writes tables for people, each as Parquet and as CSV. */
+    /** Writes each table of the findings as Parquet and as CSV. */
     static void writeTables(Findings findings, JobFolder folder, String runId) {
         findings.tables().forEach((name, rows) -> {
             PeoplesTable table = new PeoplesTable(rows);
@@ -201,14 +201,14 @@ final class Commit {
         return provenance;
     }
 
-    /** What all runs computed: the results without copies. */
+    /** Counts what all runs computed: the results without copies of duplicates. */
     private static CompletedRows computed(JournalTable journal, Duplicates duplicates, RowFigures figures) {
         return duplicates.count() > 0
                 ? CompletedRows.in(journal, duplicates)
                 : new CompletedRows(figures.rows(), figures.errors(), figures.promptTokens(), figures.outputTokens());
     }
 
-    /** Rates of this run, without rows of earlier runs. */
+    /** Returns the rates of this run; rows of earlier runs do not count. */
     private Throughput throughput(CompletedRows computed, CompletedRows earlier, double seconds) {
         int gpus = engines.stream().mapToInt(EngineUsed::gpus).sum();
         return Throughput.of(
@@ -218,7 +218,7 @@ final class Commit {
                 gpus);
     }
 
-    /** A run that its user stopped, as Ctrl-C does, does not go on without its metrics or its report. */
+    /** Throws if the user cancelled the run, as Ctrl-C does: a cancelled run must not continue without its metrics or its report. */
     private static void throwIfCancelled(Throwable failure) {
         boolean cancelled = Causes.of(failure)
                 .anyMatch(cause ->

@@ -16,7 +16,7 @@ import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
 import org.apache.spark.sql.SparkSession;
 
-/** A job that an earlier run finished: its rows stay; tables for people are written again where they are asked for otherwise. */
+/** A job that an earlier run finished. Its rows stay as they are; the review tables are written again if {@code --review} has changed. */
 record FinishedJob(SparkSession spark, PreparedJob job, Summary summary) {
     static FinishedJob of(SparkSession spark, PreparedJob job) {
         JobFolder folder = job.folder();
@@ -24,9 +24,9 @@ record FinishedJob(SparkSession spark, PreparedJob job, Summary summary) {
     }
 
     /**
-     * What the job came to.
+     * Returns the report of the finished job.
      *
-     * @throws UserError for a gold column that the results were not compared with: they need not have it
+     * @throws UserError for a gold column other than the finished job's, which the results may lack
      */
     GenerateReport report() {
         asked(Settings.GOLD).filter(gold -> isOther(Settings.GOLD)).ifPresent(gold -> {

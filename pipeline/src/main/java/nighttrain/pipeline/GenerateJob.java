@@ -18,26 +18,26 @@ import org.apache.spark.sql.SparkSession;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A job: it reads prompts from a table and writes completions to a table. */
+/** Runs a job: reads prompts from a table and writes completions to a table. */
 public final class GenerateJob {
     private static final Logger LOG = LoggerFactory.getLogger(GenerateJob.class);
 
     private final EngineFactory engines;
 
-    /** With the real engine. */
+    /** Creates a job runner with the real engine. */
     public GenerateJob() {
         this(new RealEngines());
     }
 
-    /** With other engines. */
+    /** Creates a job runner with other engines. */
     public GenerateJob(EngineFactory engines) {
         this.engines = engines;
     }
 
     /**
-     * Reads {@code --input}, writes {@code --output}.
+     * Reads {@code --input} and writes {@code --output}.
      *
-     * @throws nighttrain.io.UserError for what the user can fix; nothing is written then
+     * @throws nighttrain.io.UserError for an error that the user can fix; nothing is written then
      */
     public GenerateReport run(SparkSession spark, GenerateOptions options, ProgressListener progress) {
         FirstExecutor.await(spark.sparkContext(), options.settings().get(Settings.EXECUTOR_WAIT), progress::waits);

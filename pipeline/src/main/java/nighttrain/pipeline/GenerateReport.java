@@ -12,11 +12,11 @@ import nighttrain.pipeline.settings.MaxRowErrors;
  *
  * @param output the output directory
  * @param rows finished outputs: input rows times samples, unless a deadline stopped the run
- * @param errors of these, failed
+ * @param errors outputs among {@code rows} that failed
  * @param rowsLeft outputs not computed yet; 0 unless {@code --deadline} stopped the run, which then wrote no results
  * @param rowsFromEarlierRuns outputs that an earlier run had finished
- * @param wasComplete an earlier run had finished the job, and this one did nothing
- * @param tooManyErrors more rows failed than {@code --max-row-errors} allows
+ * @param wasComplete whether an earlier run had finished the job, so that this one did nothing
+ * @param tooManyErrors whether more rows failed than {@code --max-row-errors} allows
  * @param wallS duration of the run that wrote the results, in seconds
  * @param tokens all 0 where a deadline stopped the run
  * @param latency how long rows took; unknown where a deadline stopped the run
@@ -35,8 +35,8 @@ public record GenerateReport(
     /**
      * Tokens of all rows, and rates while the run that wrote the results was generating.
      *
-     * @param prompt of all prompts
-     * @param output of all outputs
+     * @param prompt tokens of all prompts
+     * @param output tokens of all outputs
      * @param outputPerS output tokens per second
      * @param totalPerS prompt and output tokens per second
      */
@@ -45,7 +45,7 @@ public record GenerateReport(
     }
 
     /**
-     * How long requests took.
+     * The latencies of requests.
      *
      * @param ttftMs time to first token
      * @param tpotMs time per output token after the first
@@ -55,7 +55,7 @@ public record GenerateReport(
         private static final Latency UNKNOWN = new Latency(Quantiles.UNKNOWN, Quantiles.UNKNOWN, Quantiles.UNKNOWN);
     }
 
-    /** Half, nine tenths and 99 of 100 rows are at most this, in milliseconds; null where no row has a value. */
+    /** The 50th, 90th and 99th percentile over rows, in milliseconds; null where no row has a value. */
     public record Quantiles(Double p50, Double p90, Double p99) {
         private static final Quantiles UNKNOWN = new Quantiles(null, null, null);
 
@@ -64,18 +64,18 @@ public record GenerateReport(
         }
     }
 
-    /** Of a run that has just finished the job. */
+    /** Returns the report of a run that has just finished the job. */
     static GenerateReport of(JobFolder folder, Summary summary, long rowsFromEarlierRuns, MaxRowErrors allowed) {
         return of(folder, summary, rowsFromEarlierRuns, false, allowed);
     }
 
-    /** Of a run that found the job complete. */
+    /** Returns the report of a run that found the job complete. */
     static GenerateReport ofComplete(JobFolder folder, MaxRowErrors allowed) {
         Summary summary = SummaryFile.read(folder.fs(), folder.summary());
         return of(folder, summary, summary.rows(), true, allowed);
     }
 
-    /** Of a run that its deadline stopped: what is finished lies in the journal. */
+    /** Returns the report of a run that its deadline stopped; the finished rows are in the journal. */
     static GenerateReport ofStopped(JobFolder folder, long outputs, long left, CompletedRows earlier, double wallS) {
         return new GenerateReport(
                 folder.output().toString(),

@@ -63,7 +63,7 @@ final class GenerateRun {
     }
 
     GenerateReport run() {
-        // Once per run: the configuration is large, and every task needs it.
+        // The configuration is broadcast once per run: it is large, and every task needs it.
         Broadcast<SerializableConfiguration> hadoop = JavaSparkContext.fromSparkContext(spark.sparkContext())
                 .broadcast(new SerializableConfiguration(spark.sessionState().newHadoopConf()));
         JournalTable journal = new JournalTable(spark, job.folder(), hadoop);
@@ -90,7 +90,7 @@ final class GenerateRun {
         }
     }
 
-    /** Executors that wait for it open their engines now, while the prompts are placed and surveyed. */
+    /** Posts the expected lengths, so that waiting executors open their engines while the driver places and surveys the prompts. */
     private void tellLengths() {
         Lengths lengths = job.glance()
                 .map(seen -> sized(EngineKey.of(job.options()), seen.lengths(estimate(0, 0)))
@@ -103,7 +103,7 @@ final class GenerateRun {
     /**
      * Runs the model on the prompts that the journal lacks: first all of them together, then each suspicious row isolated.
      *
-     * @param outputs of the whole job
+     * @param outputs number of outputs of the whole job
      * @return how long that took, in seconds
      */
     private double generate(
@@ -135,8 +135,7 @@ final class GenerateRun {
                 counters.suspicious().reset();
             }
         } catch (RuntimeException failed) {
-            // What an executor found and the driver could not see, such as a model missing on its disk, is a user's
-            // error too.
+            // A fault that only an executor can see, such as a model missing on its disk, is a user's error too.
             throw Causes.first(failed, UserError.class)
                     .map(RuntimeException.class::cast)
                     .orElse(failed);
@@ -177,12 +176,15 @@ final class GenerateRun {
                 new GenerateTask(TaskSpec.of(run, pass, job.options()), counters));
     }
 
-    /** Spark copies a slow task when it can compare it with others. A copy would mistake the first's isolated row for a poison row. */
+    /**
+     * Whether Spark copies slow tasks, which it does when it can compare them with others. A copy would mistake the row that the first
+     * isolates for a poison row.
+     */
     private boolean speculates() {
         return spark.sparkContext().getConf().getBoolean("spark.speculation", false);
     }
 
-    /** When the last row is to be finished, in milliseconds since 1970. */
+    /** Returns the time by which the last row must be finished, in milliseconds since 1970. */
     private long endMs() {
         return job.options()
                 .settings()
@@ -192,7 +194,7 @@ final class GenerateRun {
                 .orElse(Long.MAX_VALUE);
     }
 
-    /** Its engines, unless they are open, are sized for the lengths that the partitions tell. */
+    /** Returns the context of the run, whose engines, unless already open, are sized for the surveyed lengths. */
     private RunContext context(Broadcast<SerializableConfiguration> hadoop, PartitionPlan partitions) {
         EngineKey key = EngineKey.of(job.options());
         return new RunContext(

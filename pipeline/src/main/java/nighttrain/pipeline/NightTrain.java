@@ -15,24 +15,24 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import scala.collection.JavaConverters;
 
-/** Night Train inside your own Spark job. */
+/** Runs Night Train inside a user's own Spark job. */
 public final class NightTrain {
     private NightTrain() {}
 
     /**
-     * Completes the prompts of a table. Runs at once, writes to the settings' output directory as the command line does, and
-     * hands back a table over what was written: using that table again never runs the model again. A second call with the
-     * same table and settings goes on where the first stopped, or does nothing.
+     * Completes the prompts of a table. The job runs at once and writes to the settings' output directory, as the command line does. The
+     * returned table reads the written results: using it again never runs the model again. A second call with the same table and settings
+     * resumes the first, or does nothing if that is finished.
      *
-     * @param settings win over {@code spark.nighttrain.*} in the session's conf, which hold where nothing is set here
-     * @throws UserError for what the user can mend, nothing was written then; or where the deadline left rows
+     * @param settings settings of the job; {@code spark.nighttrain.*} in the session's conf holds for each setting that is not set here
+     * @throws UserError for an error that the user can fix, with nothing written; or where the deadline left rows
      */
     public static Dataset<Row> generate(Dataset<Row> prompts, SettingValues settings) {
         SparkVersion.require();
         return generate(prompts, settings, new RealEngines());
     }
 
-    /** As {@link #generate(Dataset, SettingValues)}, by the settings behind these options. */
+    /** As {@link #generate(Dataset, SettingValues)}, with the settings of these options. */
     public static Dataset<Row> generate(Dataset<Row> prompts, GenerateOptions options) {
         return generate(prompts, options.settings());
     }

@@ -22,12 +22,12 @@ import org.apache.spark.sql.sources.RelationProvider;
 import scala.collection.JavaConverters;
 
 /**
- * {@code format("nighttrain")}: writing a table to it runs a job over the table's rows, and reading it reads what a job wrote. Options
- * are the settings by name, in any case, with or without underscores: {@code maxTokens} or {@code max_tokens}. A path is one job:
- * writing again to the same path goes on where the first run stopped, or does nothing, and never adds rows twice.
+ * The Spark data source {@code format("nighttrain")}: a write runs a job over the table's rows, and a read returns what a job wrote.
+ * Options are the settings by name, in any case, with or without underscores: {@code maxTokens} or {@code max_tokens}. A path holds one
+ * job: a second write to the same path resumes the first run, or does nothing, and never adds rows twice.
  *
- * <p>{@code mode("overwrite")} replaces the output of another job and resumes that of the same one. With the option
- * {@code overwrite} everything is computed again.
+ * <p>{@code mode("overwrite")} replaces the output of another job and resumes the same job. The option {@code overwrite} computes
+ * everything again.
  */
 public final class NightTrainSource implements DataSourceRegister, CreatableRelationProvider, RelationProvider {
     private static final String PATH = "path";
@@ -35,7 +35,7 @@ public final class NightTrainSource implements DataSourceRegister, CreatableRela
     private static final String RESULTS = "results";
     private static final Set<String> TABLES = Set.of(RESULTS, "metrics");
 
-    /** What the table that is written says itself. */
+    /** Settings that the written table itself determines; a user cannot set them as options. */
     private static final Set<Setting<?>> OF_THE_TABLE =
             Set.of(Settings.INPUT_PATH, Settings.FORMAT, Settings.FORMAT_OPTION, Settings.OUTPUT_PATH);
 
@@ -44,7 +44,7 @@ public final class NightTrainSource implements DataSourceRegister, CreatableRela
         return "nighttrain";
     }
 
-    /** Runs the job and hands back its results. */
+    /** Runs the job and returns its results. */
     @Override
     public BaseRelation createRelation(
             SQLContext context,
@@ -65,7 +65,7 @@ public final class NightTrainSource implements DataSourceRegister, CreatableRela
         return relation(NightTrain.generate(prompts, settings));
     }
 
-    /** Reads what a job wrote: its results, or by the option {@code table} its metrics. */
+    /** Reads the results of a job, or its metrics with the option {@code table} set to {@code metrics}. */
     @Override
     public BaseRelation createRelation(SQLContext context, scala.collection.immutable.Map<String, String> parameters) {
         SparkVersion.require();
@@ -78,7 +78,7 @@ public final class NightTrainSource implements DataSourceRegister, CreatableRela
         return relation(spark.read().parquet(path(options) + "/" + table));
     }
 
-    /** By their names in lower case. */
+    /** Returns the options by their names in lower case. */
     private static Map<String, String> options(scala.collection.immutable.Map<String, String> parameters) {
         Map<String, String> options = new HashMap<>();
         JavaConverters.mapAsJavaMap(parameters)
@@ -101,7 +101,7 @@ public final class NightTrainSource implements DataSourceRegister, CreatableRela
         return setting;
     }
 
-    /** Its own, so that Spark reads the files as it reads all of their format. */
+    /** Returns the relation of the files themselves, so that Spark reads them as it reads any files of their format. */
     private static BaseRelation relation(Dataset<Row> files) {
         return ((LogicalRelation) files.queryExecution().analyzed()).relation();
     }

@@ -35,7 +35,7 @@ import org.apache.spark.sql.SparkSession;
  * @param source the input
  * @param columns the columns that the job uses
  * @param onGpus whether engines will have GPUs, as far as the driver can tell
- * @param glance at its prompts, where engines choose their batch by them
+ * @param glance a first look at the prompts, where engines choose their batch size by it
  * @param model what the driver knows of the model
  * @param folder the output directory
  * @param fingerprint what identifies the job
@@ -101,7 +101,7 @@ record PreparedJob(
                         : StageGpus.of(conf).isPresent() || conf.getInt("spark.executor.resource.gpu.amount", 0) > 0);
     }
 
-    /** Whether an earlier run finished it, and there is nothing to try again. */
+    /** Whether an earlier run finished the job and no failed row is to be tried again. */
     boolean isComplete() {
         return isFinished() && !reopens();
     }
@@ -110,7 +110,7 @@ record PreparedJob(
         return !replaces && folder.isComplete();
     }
 
-    /** Whether rows are to be tried again that failed in a finished job. */
+    /** Whether failed rows of a finished job are to be tried again. */
     private boolean reopens() {
         return options.output().retryErrors() && isFinished() && failedRows() > 0;
     }
@@ -119,7 +119,7 @@ record PreparedJob(
         return SummaryFile.read(folder.fs(), folder.summary()).errors();
     }
 
-    /** From now on failed rows of earlier runs are not finished, if that is asked for. */
+    /** Marks failed rows of earlier runs as not finished, if {@code --retry-errors} is set. */
     void forgetErrors() {
         if (options.output().retryErrors()) {
             ForgottenErrors.add(folder);
@@ -144,9 +144,9 @@ record PreparedJob(
     }
 
     /**
-     * Refuses a table that the run which finished the job did not know of.
+     * Refuses an output table that the run which finished the job did not fill.
      *
-     * @throws UserError where it filled no table, or another
+     * @throws UserError if that run filled no table or another one
      */
     void refuseToFillLater(String table) {
         Map<String, String> settings =

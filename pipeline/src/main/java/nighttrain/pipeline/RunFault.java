@@ -21,7 +21,7 @@ public abstract sealed class RunFault extends RuntimeException {
         super(message, cause);
     }
 
-    /** Throws a run fault if it caused the failure. Spark wraps exceptions of tasks several layers deep. */
+    /** Throws a run fault if one caused the failure. Spark wraps exceptions of tasks several layers deep. */
     static void throwIfBehind(Throwable failure) {
         StorageFault.throwIfBehind(failure);
         EngineFault.throwIfBehind(failure);
@@ -31,7 +31,7 @@ public abstract sealed class RunFault extends RuntimeException {
     public static final class StorageFault extends RunFault {
         private static final long serialVersionUID = 1L;
 
-        /** Messages of full file systems: POSIX, POSIX quotas, HDFS quotas, HDFS without a node that has room. */
+        /** Error messages of full file systems: POSIX, POSIX quotas, HDFS quotas, HDFS without a node that has room. */
         private static final List<String> FULL = List.of(
                 "No space left on device",
                 "Disk quota exceeded",
@@ -88,7 +88,7 @@ public abstract sealed class RunFault extends RuntimeException {
         }
     }
 
-    /** A table that did not take the results. */
+    /** The output table rejected the results. */
     public static final class TableFault extends RunFault {
         private static final long serialVersionUID = 1L;
 
@@ -105,7 +105,7 @@ public abstract sealed class RunFault extends RuntimeException {
         }
     }
 
-    /** Broken GPUs: a task lost one executor process after another, as often as Spark allows. */
+    /** The GPUs are broken: a task lost one executor process after another, as often as Spark allows. */
     public static final class EngineFault extends RunFault {
         private static final long serialVersionUID = 1L;
 

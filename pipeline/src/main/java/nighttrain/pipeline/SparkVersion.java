@@ -5,16 +5,19 @@ import java.util.regex.Pattern;
 import nighttrain.io.UserError;
 import nighttrain.pipeline.job.Versions;
 
-/** The Spark and Scala that these classes are compiled for. Others lack methods that they call, and would say so halfway. */
+/**
+ * Checks that the process runs the Spark and Scala that these classes are compiled for. Other versions lack methods that they call, and a
+ * run would fail halfway.
+ */
 public final class SparkVersion {
     private static final Pattern MAJOR_AND_MINOR = Pattern.compile("(\\d+\\.\\d+)(\\D.*)?");
 
     private SparkVersion() {}
 
     /**
-     * Refuses any other. Call it before classes that use Spark are loaded.
+     * Refuses other versions of Spark and Scala. It must be called before classes that use Spark are loaded.
      *
-     * @throws UserError where this process has another Spark or Scala
+     * @throws UserError if this process has another version of Spark or Scala
      */
     public static void require() {
         require("Spark", Versions.built("spark"), org.apache.spark.package$.MODULE$.SPARK_VERSION());
