@@ -59,7 +59,7 @@ public record JobFolder(FileSystem fs, Path output) {
         return new Path(output, "metrics");
     }
 
-    /** Summary of the job, written last: where it exists, the job is complete. */
+    /** Summary of the job, written last: where it and the results exist, the job is complete. */
     public Path summary() {
         return new Path(output, "summary.json");
     }

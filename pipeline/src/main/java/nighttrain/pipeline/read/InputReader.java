@@ -97,7 +97,7 @@ public final class InputReader {
             return format.equals(ICEBERG) ? reader.load(input) : reader.table(input);
         }
         if (format.equals(ICEBERG)) {
-            openPathsWithoutHive(input);
+            setCatalogOfPaths(input);
         }
         return reader.load(input);
     }
@@ -111,7 +111,7 @@ public final class InputReader {
      * Gives Iceberg a Hadoop catalog for paths, unless the session has another that opens. Iceberg would make that catalog Hive's at its
      * first table, and Spark without Hive cannot open it.
      */
-    private void openPathsWithoutHive(String path) {
+    private void setCatalogOfPaths(String path) {
         String catalog = "spark.sql.catalog.default_iceberg";
         boolean cannotBeOpened = spark.conf().get(catalog + ".type", "").equals("hive") && !HAS_HIVE;
         if (spark.conf().getOption(catalog).isEmpty() || cannotBeOpened) {

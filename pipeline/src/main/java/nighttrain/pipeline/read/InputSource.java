@@ -13,8 +13,8 @@ public sealed interface InputSource permits ParquetSource, StagedSource {
     Dataset<Row> table(List<String> columns);
 
     /**
-     * Returns a text that is equal for the same rows in the same order and differs when they change; {@code columns} are all columns in
-     * use.
+     * Returns a text that is equal for the same rows and differs when they change. Their order counts where rows come from files, whose
+     * positions are their keys. {@code columns} are all columns in use.
      */
     String identity(List<String> columns);
 
