@@ -22,7 +22,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
 
-/** {@code nighttrain bench}: how fast the engine alone is on random prompts. */
+/** {@code nighttrain bench}: measures how fast the engine alone runs random prompts. */
 public final class BenchCommand implements Command {
     private final Terminal terminal;
 
@@ -63,9 +63,9 @@ public final class BenchCommand implements Command {
     }
 
     /**
-     * Opens an engine, warms it up, measures.
+     * Opens an engine, warms it up and measures it.
      *
-     * @param phase hears what is going on, in a few words
+     * @param phase receives the current phase, in a few words
      * @throws nighttrain.io.UserError for a model, a layout or lengths that cannot work, before any weight is read
      */
     private static BenchReport measure(BenchOptions options, Consumer<String> phase) throws InterruptedException {

@@ -17,13 +17,13 @@ import nighttrain.pipeline.settings.Settings;
 import nighttrain.pipeline.settings.Settings.LoadFormat;
 
 /**
- * A benchmark: what can be set of it, and what was set, typed and checked.
+ * The typed and checked settings of a benchmark.
  *
  * @param settings every setting as text, defaults included, for the record
  * @param model checkpoint directory
  * @param dummyWeights random weights instead of the checkpoint's
- * @param engine what is asked of the engine
- * @param workload what is asked in each round
+ * @param engine settings of the engine
+ * @param workload prompts and outputs of each round
  * @param warmUpRounds short rounds before the first measured one
  * @param rounds measured rounds
  */
@@ -57,14 +57,14 @@ public record BenchOptions(
             WorkloadSettings.SEED,
             SKIP_SUMS);
 
-    /** Every setting of a benchmark, in the order of help. */
+    /** Returns every setting of a benchmark, in the order of the help text. */
     public static List<Setting<?>> all() {
         return Stream.of(shared(SettingGroup.MODEL), OWN.stream(), shared(SettingGroup.ENGINE))
                 .flatMap(settings -> settings)
                 .toList();
     }
 
-    /** Those that are of a benchmark alone. */
+    /** Returns the settings that only a benchmark has. */
     public static List<Setting<?>> own() {
         return OWN;
     }
@@ -79,9 +79,9 @@ public record BenchOptions(
     }
 
     /**
-     * Types and checks what was set.
+     * Types and checks the given settings.
      *
-     * @param given values by the names of {@link #all}
+     * @param given values by the names in {@link #all}
      * @throws nighttrain.io.UserError for anything missing, contradictory or out of range
      */
     public static BenchOptions of(Map<String, Object> given) {

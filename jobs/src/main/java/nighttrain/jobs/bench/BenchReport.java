@@ -11,15 +11,15 @@ import nighttrain.io.table.Percentiles;
 import nighttrain.jobs.bench.Round.RoundFigures;
 
 /**
- * What a benchmark came to.
+ * The result of a benchmark.
  *
- * @param options what was asked for
- * @param plan what the engine settled on
- * @param footprint what the model weighs and how often its ranks meet
- * @param modelFingerprint names the model's content
+ * @param options settings of the benchmark
+ * @param plan sizes that the engine chose
+ * @param footprint size of the model and number of its all-reduces
+ * @param modelFingerprint fingerprint of the model's content
  * @param openS time to open the engine, in seconds
- * @param roofline what the devices could do at best, where that is known
- * @param rounds the measured ones, at least one, in order
+ * @param roofline the best that the devices could do, where that is known
+ * @param rounds measured rounds, at least one, in order
  */
 public record BenchReport(
         BenchOptions options,
@@ -33,21 +33,21 @@ public record BenchReport(
         rounds = List.copyOf(rounds);
     }
 
-    /** Devices that worked: ranks of all replicas. */
+    /** Number of devices: ranks of all replicas. */
     public int devices() {
         return plan.replicas() * plan.ranks();
     }
 
-    /** Every figure of a round, by name; null where there was nothing to measure. */
+    /** Returns every figure of a round by name; null where there was nothing to measure. */
     public Map<String, Double> figures(Round round) {
         return RoundFigures.of(round, plan, roofline, options.workload().maxConcurrency());
     }
 
     /**
-     * One figure of every round of a benchmark; table and file follow pipeline's list of them.
+     * One figure over all rounds of a benchmark; the table and the file follow the list of {@link Round.RoundFigures}.
      *
-     * @param name with its unit, as in the file: {@code output_tokens_per_s}
-     * @param values one per round, in order; null where there was nothing to measure
+     * @param name name with its unit, as in the file: {@code output_tokens_per_s}
+     * @param values one value per round, in order; null where there was nothing to measure
      */
     record Figure(String name, List<Double> values) {
         static List<Figure> of(BenchReport report) {
@@ -58,11 +58,11 @@ public record BenchReport(
                             name,
                             rounds.stream()
                                     .map(round -> round.get(name))
-                                    .collect(Collectors.toList()))) // may hold null
+                                    .collect(Collectors.toList()))) // a value may be null
                     .toList();
         }
 
-        /** The middle one; null where a round has none. */
+        /** Returns the median over the rounds; null where a round has no value. */
         Double median() {
             return values.contains(null)
                     ? null

@@ -11,7 +11,7 @@ import nighttrain.jobs.bench.BenchReport.Figure;
 import nighttrain.jobs.bench.Workload.RandomWorkload;
 import nighttrain.jobs.cli.Figures;
 
-/** What {@code bench} prints: the median over the rounds with its spread; of the latencies, the median of each percentile. */
+/** The table that {@code bench} prints: the median over the rounds with its spread; for latencies, the median of each percentile. */
 final class BenchTable {
     private final Map<String, Figure> figures;
 

@@ -24,7 +24,7 @@ import nighttrain.io.checkpoint.Checkpoints;
 import nighttrain.jobs.bench.Round.RoundFigures;
 import nighttrain.jobs.bench.Workload.RandomPrompts;
 
-/** An engine that nothing else uses, open for rounds: no Spark, no tokenizer, no table. */
+/** An engine of its own for measured rounds: no other user, no Spark, no tokenizer, no table. */
 public final class LoneEngine implements AutoCloseable {
     private final Engine engine;
     private final ModelFootprint footprint;
@@ -50,7 +50,7 @@ public final class LoneEngine implements AutoCloseable {
      *
      * @param model checkpoint directory
      * @param dummyWeights random weights instead of the checkpoint's
-     * @param workloads that must fit, or it is not opened
+     * @param workloads workloads that must fit; otherwise the engine is not opened
      * @throws nighttrain.io.UserError for a model, a layout or lengths that cannot work, before any weight is read
      */
     public static LoneEngine open(
@@ -69,38 +69,38 @@ public final class LoneEngine implements AutoCloseable {
         }
     }
 
-    /** What the engine settled on. */
+    /** Sizes that the engine chose. */
     public EnginePlan plan() {
         return engine.plan();
     }
 
-    /** What the model weighs and how often its ranks meet. */
+    /** Size of the model and number of its all-reduces. */
     public ModelFootprint footprint() {
         return footprint;
     }
 
-    /** Names the model's content. */
+    /** Fingerprint of the model's content. */
     public String modelFingerprint() {
         return fingerprint;
     }
 
-    /** Tokens that the model knows. */
+    /** Size of the vocabulary, in tokens. */
     public int vocabulary() {
         return vocabulary;
     }
 
-    /** What the devices could do at best, where that is known. */
+    /** The best that the devices could do, where that is known. */
     public Optional<Roofline> roofline() {
         return roofline;
     }
 
-    /** Time that opening took, in seconds. */
+    /** Time that opening the engine took, in seconds. */
     public double openS() {
         return openS;
     }
 
     /**
-     * Refuses what this engine would have to cut short.
+     * Refuses a workload whose outputs this engine would cut short.
      *
      * @throws nighttrain.io.UserError saying what is too long
      */
@@ -108,7 +108,7 @@ public final class LoneEngine implements AutoCloseable {
         workload.checkFits(plan().maxModelLen(), maxPositions);
     }
 
-    /** Runs what is compiled or cached once, before the clock of a round of {@code workload}. */
+    /** Runs a short round of {@code workload}, so that one-time compilation and caching happen before the clock of a round starts. */
     public void warmUp(Workload workload, RandomPrompts random) throws InterruptedException {
         int batch = plan().maxNumSeqs() * plan().replicas();
         Workload warmUp =
@@ -116,12 +116,12 @@ public final class LoneEngine implements AutoCloseable {
         run(warmUp, warmUp.prompts(random));
     }
 
-    /** Runs one round; {@code prompts} are some of {@code workload}. */
+    /** Runs one round of {@code workload} with these prompts. */
     public Round run(Workload workload, List<int[]> prompts) throws InterruptedException {
         return new RoundRunner(engine, workload.outputLen(), workload.maxConcurrency()).run(prompts);
     }
 
-    /** Every figure of a round that was run here, by name. */
+    /** Returns every figure of a round that this engine ran, by name. */
     public Map<String, Double> figures(Round round, Workload workload) {
         return RoundFigures.of(round, plan(), roofline, workload.maxConcurrency());
     }
@@ -131,7 +131,7 @@ public final class LoneEngine implements AutoCloseable {
         engine.close();
     }
 
-    /** Keeps an engine as full as it wants to be until every prompt is answered. */
+    /** Submits prompts as fast as the engine accepts them, until every prompt is answered. */
     static final class RoundRunner {
         private static final Duration WAIT = Duration.ofMillis(100);
 
@@ -141,8 +141,8 @@ public final class LoneEngine implements AutoCloseable {
         private final SamplingParams sampling;
 
         /**
-         * @param outputLen tokens of every output: greedy, and whatever token comes
-         * @param maxConcurrency most requests under way at once; 0: as many as the engine takes
+         * @param outputLen tokens of every output, sampled greedily; the end token does not end an output
+         * @param maxConcurrency most requests in flight at once; 0: as many as the engine accepts
          */
         RoundRunner(Engine engine, int outputLen, int maxConcurrency) {
             this.engine = engine;
@@ -154,7 +154,7 @@ public final class LoneEngine implements AutoCloseable {
         /**
          * Runs one round; nothing else may use the engine meanwhile.
          *
-         * @throws IllegalStateException where an answer is not what was asked for: its time would mean nothing
+         * @throws IllegalStateException where an answer failed or has another length: its time would mean nothing
          */
         Round run(List<int[]> prompts) throws InterruptedException {
             List<Generation> answers = new ArrayList<>();

@@ -12,21 +12,21 @@ import nighttrain.executor.request.Generation;
 import nighttrain.io.table.Percentiles;
 
 /**
- * What one round came to.
+ * Counts and times of one round.
  *
- * @param requests answered
- * @param wallS first offer to last answer, in seconds
- * @param promptTokens of all requests
- * @param cachedPromptTokens of these, found in the prefix cache: 0, as prompts share no prefix
- * @param outputTokens of all requests
+ * @param requests answered requests
+ * @param wallS time from the first offer to the last answer, in seconds
+ * @param promptTokens prompt tokens of all requests
+ * @param cachedPromptTokens prompt tokens found in the prefix cache: 0, as prompts share no prefix
+ * @param outputTokens output tokens of all requests
  * @param steps forward passes, over all replicas
- * @param preemptions times that a sequence had to give its pages back
- * @param stepS time in steps, in seconds, added over replicas
- * @param busyS of which devices worked
- * @param commS of which ranks waited for one another's sums
- * @param ttftMs submission to the engine to first token, in ms
- * @param tpotMs time per output token after the first, in ms; nulls where each output is one token
- * @param e2eMs submission to the engine to last token, in ms
+ * @param preemptions times that a sequence had to give back its pages
+ * @param stepS time spent in steps, in seconds, added over replicas
+ * @param busyS time during which devices worked, in seconds, added over replicas
+ * @param commS time during which ranks waited for all-reduces, in seconds, added over replicas
+ * @param ttftMs time from submission to the engine to the first token, in ms
+ * @param tpotMs time per output token after the first, in ms; nulls where each output has one token
+ * @param e2eMs time from submission to the engine to the last token, in ms
  */
 public record Round(
         int requests,
@@ -69,12 +69,12 @@ public record Round(
         return promptTokens + outputTokens;
     }
 
-    /** Share of step time that ranks waited for one another, 0 to 1. */
+    /** Share of step time during which ranks waited for all-reduces, 0 to 1. */
     public double commShare() {
         return stepS > 0 ? commS / stepS : 0;
     }
 
-    /** Share of the round that {@code replicas} replicas' devices stood idle, 0 to 1. */
+    /** Share of the round during which the devices of {@code replicas} replicas were idle, 0 to 1. */
     public double idleShare(int replicas) {
         return Math.max(0, 1 - busyS / replicas / wallS);
     }
@@ -95,7 +95,7 @@ public record Round(
         return (answer.finishedNanos() - answer.submittedNanos()) / NANOS_PER_MS;
     }
 
-    /** The figures of a round by their names, which have their units in them: the one list that every table and file follows. */
+    /** The figures of a round by name; names carry units. Every table and file follows this one list. */
     public static final class RoundFigures {
         private final Map<String, Double> figures = new LinkedHashMap<>();
         private final Round round;
@@ -105,11 +105,11 @@ public record Round(
         }
 
         /**
-         * What a round came to; null where there was nothing to measure.
+         * Returns the figures of a round; null where there was nothing to measure.
          *
-         * @param plan of the engine that ran it
-         * @param roofline what its devices could do at best, where that is known
-         * @param maxConcurrency of its workload
+         * @param plan sizes of the engine that ran the round
+         * @param roofline the best that its devices could do, where that is known
+         * @param maxConcurrency most requests in flight at once in its workload
          */
         public static Map<String, Double> of(
                 Round round, EnginePlan plan, Optional<Roofline> roofline, int maxConcurrency) {
@@ -144,8 +144,8 @@ public record Round(
         }
 
         /**
-         * The least time that the devices of an engine could take for a round: batches as full as engine and workload allow, prompts of
-         * the mean length.
+         * The least time that the devices of an engine could take for a round: batches are as full as the engine and the workload allow, and prompts
+         * have the mean length.
          */
         private static final class LeastTime {
             private LeastTime() {}

@@ -7,34 +7,34 @@ import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import nighttrain.io.UserError;
 
-/** What one round asks of the engine. */
+/** The prompts and output lengths of one round. */
 public sealed interface Workload extends Serializable {
-    /** Output tokens of each request in a warm-up, at most. */
+    /** Most output tokens of each request in a warm-up. */
     int WARM_UP_TOKENS = 32;
 
-    /** Prompts of a round. */
+    /** Number of prompts in a round. */
     int numPrompts();
 
-    /** Tokens of the longest prompt that can come. */
+    /** Tokens of the longest possible prompt. */
     long longest();
 
     /** Tokens generated for each prompt. */
     int outputLen();
 
-    /** Most requests under way at once; 0: as many as the engine takes. */
+    /** Most requests in flight at once; 0: as many as the engine accepts. */
     int maxConcurrency();
 
-    /** A round's prompts as token ids, those that are random out of {@code random}. */
+    /** Returns a round's prompts as token ids; random ones are taken from {@code random}. */
     List<int[]> prompts(RandomPrompts random);
 
-    /** A short one that meets what this one will: full batches of as long prompts, and some steps of decoding. */
+    /** Returns a short workload that runs what this one runs: full batches, prompts as long, and a few decode steps. */
     Workload warmUp(int batch);
 
     /**
-     * Refuses what an engine would have to cut short.
+     * Refuses a workload whose outputs an engine would cut short.
      *
-     * @param maxModelLen longest prompt plus output that the engine takes, in tokens
-     * @param maxPositions longest that the model knows
+     * @param maxModelLen longest prompt plus output that the engine accepts, in tokens
+     * @param maxPositions longest context of the model, in tokens
      */
     default void checkFits(int maxModelLen, int maxPositions) {
         long needed = longest() + outputLen();
@@ -52,12 +52,12 @@ public sealed interface Workload extends Serializable {
     /**
      * Prompts of random tokens.
      *
-     * @param numPrompts prompts
-     * @param inputLen tokens of a prompt, or the middle of its lengths
+     * @param numPrompts number of prompts
+     * @param inputLen tokens of a prompt, or the middle of the range of lengths
      * @param inputLenSpread share of {@code inputLen} by which a prompt may be shorter or longer, 0 to 1
      * @param outputLen tokens generated for each prompt
-     * @param maxConcurrency most requests under way at once; 0: as many as the engine takes
-     * @param seed of lengths and tokens
+     * @param maxConcurrency most requests in flight at once; 0: as many as the engine accepts
+     * @param seed seed of lengths and tokens
      */
     record RandomWorkload(
             int numPrompts, int inputLen, double inputLenSpread, int outputLen, int maxConcurrency, long seed)
@@ -75,7 +75,7 @@ public sealed interface Workload extends Serializable {
             }
         }
 
-        /** Tokens of the shortest prompt that can come. */
+        /** Tokens of the shortest possible prompt. */
         public int shortest() {
             return Math.max(1, inputLen - spread());
         }
@@ -107,11 +107,11 @@ public sealed interface Workload extends Serializable {
     }
 
     /**
-     * Prompts that are given: a table's, say.
+     * Given prompts, such as those of a table.
      *
      * @param tokens at least one prompt, of at least one token each
      * @param outputLen tokens generated for each prompt
-     * @param maxConcurrency most requests under way at once; 0: as many as the engine takes
+     * @param maxConcurrency most requests in flight at once; 0: as many as the engine accepts
      */
     record FixedPrompts(List<int[]> tokens, int outputLen, int maxConcurrency) implements Workload {
         public FixedPrompts {
@@ -136,7 +136,7 @@ public sealed interface Workload extends Serializable {
             return tokens;
         }
 
-        /** Random tokens in these lengths: the prefix cache must not know the prompts before their round. */
+        /** Returns random prompts of the mean length: the prefix cache must not know the real prompts before their round. */
         @Override
         public Workload warmUp(int batch) {
             int mean = (int)
@@ -147,9 +147,8 @@ public sealed interface Workload extends Serializable {
     }
 
     /**
-     * Prompts of random tokens, none of which begins as another does: else the prefix cache would answer for the engine. The first
-     * two tokens are a running number in base {@code vocabulary}, so the first token alone tells prompts apart until the vocabulary
-     * is used up.
+     * Prompts of random tokens without common prefixes, since the prefix cache would serve those instead of the engine. The first two tokens are a
+     * running number in base {@code vocabulary}, so the first token alone tells prompts apart until the vocabulary is used up.
      */
     final class RandomPrompts {
         private final int vocabulary;
@@ -161,7 +160,7 @@ public sealed interface Workload extends Serializable {
             this.seed = seed;
         }
 
-        /** A round's prompts: the same lengths every time, other tokens than any before. */
+        /** Returns a round's prompts: the same lengths in every round, different tokens each time. */
         public List<int[]> of(RandomWorkload workload) {
             Random lengths = new Random(seed);
             int shortest = workload.shortest();

@@ -9,7 +9,7 @@ import nighttrain.pipeline.settings.Setting;
 import nighttrain.pipeline.settings.Setting.OutputEffect;
 import nighttrain.pipeline.settings.SettingType;
 
-/** What can be set of the prompts of a round. */
+/** The settings of a round's prompts. */
 public final class WorkloadSettings {
     public static final Setting<Integer> NUM_PROMPTS = whole("numPrompts", 128, "prompts per round");
     public static final Setting<Integer> INPUT_LEN = whole("inputLen", 128, "tokens per prompt");
