@@ -4,11 +4,11 @@ import java.io.IOException;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParseResult;
 
-/** One word after {@code nighttrain}. */
+/** A command of {@code nighttrain}. */
 public interface Command {
     CommandSpec spec();
 
-    /** Where not, it runs without Spark on the class path. */
+    /** Whether the command needs Spark on the class path. */
     default boolean usesSpark() {
         return true;
     }

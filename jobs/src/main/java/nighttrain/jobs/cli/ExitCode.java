@@ -1,16 +1,16 @@
 package nighttrain.jobs.cli;
 
-/** What the command tells its caller: a scheduler's retry policy can be built on these. */
+/** Exit codes of the command; a scheduler's retry policy can rely on them. */
 public enum ExitCode {
-    /** Finished; rows with errors, if any, are told in the summary. */
+    /** The command finished; the summary counts rows with errors, if any. */
     FINISHED(0),
-    /** Anything that is neither the user's fault nor named below. */
+    /** Any failure that is neither the user's fault nor listed below. */
     FAILED(1),
-    /** Bad usage or input: one line, nothing written. */
+    /** Bad usage or input: one line is printed, nothing is written. */
     BAD_INPUT(2),
-    /** Finished, but more rows failed than {@code --max-row-errors} allows. */
+    /** The job finished, but more rows failed than {@code --max-row-errors} allows. */
     TOO_MANY_ROW_ERRORS(3),
-    /** Stopped by a signal, or by its deadline, with rows left: the same command goes on. */
+    /** A signal or the deadline stopped the job with rows left: the same command resumes it. */
     STOPPED(4);
 
     private final int code;

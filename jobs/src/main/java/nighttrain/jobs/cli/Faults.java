@@ -14,13 +14,13 @@ import picocli.CommandLine.OverwrittenOptionException;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-/** What a command that did not finish says, and its exit code. */
+/** Reports why a command did not finish, and chooses its exit code. */
 public final class Faults {
     private static final Logger LOG = LoggerFactory.getLogger(Faults.class);
 
     private Faults() {}
 
-    /** One line on the terminal; the stack trace, where it may help, in the log. */
+    /** Prints one line on the terminal; writes the stack trace to the log. */
     public static ExitCode report(Throwable fault, Terminal terminal) {
         Optional<UserError> user = Causes.first(fault, UserError.class);
         if (user.isPresent()) {
@@ -39,7 +39,7 @@ public final class Faults {
         return ExitCode.FAILED;
     }
 
-    /** The same for what the parser of the command line refuses. */
+    /** Reports what the command line's parser refuses. */
     public static ExitCode report(ParameterException usage, Terminal terminal) {
         return report(UsageErrors.of(usage), terminal);
     }
@@ -53,7 +53,7 @@ public final class Faults {
         return "stack trace in " + (log == null ? "the driver's log" : log);
     }
 
-    /** The parser's complaints in the house form: {@code what failed: value (limit; way out)}. */
+    /** Rewrites the parser's complaints as {@code what failed: value (limit; way out)}. */
     private static final class UsageErrors {
         private UsageErrors() {}
 
@@ -78,7 +78,7 @@ public final class Faults {
 
         private static UserError unmatched(UnmatchedArgumentException error, String help) {
             String argument = error.getUnmatched().get(0);
-            // Of many the first is the most like it.
+            // The first suggestion is the most similar.
             String hint = error.getSuggestions().stream()
                     .findFirst()
                     .map(near -> "did you mean " + near + "?; see " + help)
@@ -95,7 +95,7 @@ public final class Faults {
             return UserError.of(isCommand ? "unknown command" : "unexpected argument", argument, hint);
         }
 
-        /** The commands that have the option, where that of the command line has not. */
+        /** Returns the other commands that have the option. */
         private static Optional<String> otherCommands(CommandLine command, String option) {
             return Optional.of(Stream.ofNullable(command.getParent())
                             .flatMap(parent -> parent.getSubcommands().values().stream())

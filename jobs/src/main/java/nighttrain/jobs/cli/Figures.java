@@ -3,7 +3,7 @@ package nighttrain.jobs.cli;
 import java.time.Duration;
 import java.util.Locale;
 
-/** Numbers as people read them. */
+/** Formats numbers for people. */
 public final class Figures {
     private Figures() {}
 

@@ -14,7 +14,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Model.UsageMessageSpec;
 
-/** How help looks, and how arguments are taken: as they are typed, without expansion of any kind. */
+/** Formats help and parses arguments exactly as typed, without any expansion. */
 public final class Help {
     private static final int WIDTH = 110;
     private static final int LONGEST_OPTION = 32;
@@ -30,19 +30,19 @@ public final class Help {
     }
 
     /**
-     * Gives help its looks.
+     * Sets how help is formatted and how arguments are parsed.
      *
-     * @param columns of the terminal; 0 where there is none
+     * @param columns width of the terminal; 0 where there is none
      */
     public static CommandLine style(CommandLine commands, int columns) {
         return commands.setUsageHelpWidth(columns >= 60 && columns < WIDTH ? columns : WIDTH)
                 .setUsageHelpLongOptionsMaxWidth(LONGEST_OPTION)
                 .setExpandAtFiles(false) // a prompt may begin with @
-                .setInterpolateVariables(false) // and hold ${...}
+                .setInterpolateVariables(false) // a prompt may hold ${...}
                 .setHelpFactory(Spaced::new);
     }
 
-    /** Gives a command its options, which its help shows under headings, in this order. */
+    /** Gives a command its options; its help shows them under these headings, in this order. */
     public static void addOptions(CommandSpec command, Map<String, List<OptionSpec>> byHeading) {
         byHeading.values().forEach(options -> options.forEach(command::addOption));
         command.usageMessage().sectionMap().put(UsageMessageSpec.SECTION_KEY_OPTION_LIST, help -> {
@@ -56,7 +56,7 @@ public final class Help {
         });
     }
 
-    /** Shows {@code --option VALUE} where picocli shows {@code --option=VALUE}; both are understood. */
+    /** Shows {@code --option VALUE} where picocli shows {@code --option=VALUE}; the parser accepts both. */
     private static final class Spaced extends CommandLine.Help {
         Spaced(CommandSpec command, ColorScheme colors) {
             super(command, colors);

@@ -9,14 +9,14 @@ import nighttrain.io.UserError;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
 
-/** The file of {@code --json}; whether it can be written is asked before anything is measured for it. */
+/** The file of {@code --json}; the command checks that the file is writable before it measures anything. */
 public record JsonOutput(Path path) {
     private static final String OPTION = "--json";
 
     /**
-     * The option that names it.
+     * Returns the option that names the file.
      *
-     * @param what is written to it
+     * @param what content of the file
      */
     public static OptionSpec option(String what) {
         return OptionSpec.builder(OPTION)
@@ -26,7 +26,7 @@ public record JsonOutput(Path path) {
                 .build();
     }
 
-    /** That of a command, if one was given. */
+    /** Returns the file that the command line names, if any. */
     public static Optional<JsonOutput> of(ParseResult given) {
         return Optional.<Path>ofNullable(given.matchedOptionValue(OPTION, null)).map(JsonOutput::at);
     }

@@ -15,14 +15,14 @@ import org.apache.spark.SparkConf;
 import org.apache.spark.util.Utils;
 
 /**
- * The folders on this machine in which Spark keeps what it needs for a while. Where it can make none it ends the process by itself,
- * with exit code 53 and without a word.
+ * Checks the folders on this machine for Spark's temporary files. Where Spark can create none of them, it ends the process with exit code 53 and
+ * without a message.
  */
 public final class LocalFolders {
     private LocalFolders() {}
 
     /**
-     * Tries them. Of the folders of {@code SPARK_LOCAL_DIRS} or {@code spark.local.dir} one is enough, as it is for Spark.
+     * Tries to write to them. One usable folder of {@code SPARK_LOCAL_DIRS} or {@code spark.local.dir} is enough, as it is for Spark.
      *
      * @throws UserError where Spark could not start
      */
@@ -53,7 +53,7 @@ public final class LocalFolders {
         }
     }
 
-    /** Why nothing can be made there; empty where it can. */
+    /** Returns why nothing can be created in the folder; empty where it is writable. */
     private static String fault(String folder) {
         try {
             Path path = Files.createDirectories(Path.of(folder));

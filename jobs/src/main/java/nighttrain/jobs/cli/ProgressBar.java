@@ -5,12 +5,12 @@ import java.util.Locale;
 import nighttrain.pipeline.monitor.ProgressListener;
 import nighttrain.pipeline.monitor.ProgressListener.Progress;
 
-/** One line, redrawn on a terminal; elsewhere (a scheduler's log) a line every ten seconds. */
+/** A progress line, redrawn on a terminal; elsewhere (a scheduler's log) a new line every ten seconds. */
 public final class ProgressBar implements ProgressListener, AutoCloseable {
     private static final Duration PLAIN_INTERVAL = Duration.ofSeconds(10);
     private static final int BAR_CELLS = 24;
 
-    /** Rows of a batch end together: before this share of them has, the pace says nothing of the time left. */
+    /** Rows of a batch end together, so the pace predicts the time left only once one row in this many is done. */
     private static final int ETA_FROM_ONE_IN = 20;
 
     private static final String CLEAR_LINE = "\r\u001b[K";
@@ -23,14 +23,14 @@ public final class ProgressBar implements ProgressListener, AutoCloseable {
         this.terminal = terminal;
     }
 
-    /** Says what is going on while there is nothing to count yet. */
+    /** Shows the current phase while there is nothing to count yet. */
     public synchronized void phase(String what) {
         if (terminal.redraws() && !closed) {
             draw(what + " ...");
         }
     }
 
-    /** Says something that stays. */
+    /** Prints a line that is not redrawn. */
     public synchronized void line(String what) {
         if (!closed) {
             terminal.messages().println((terminal.redraws() ? CLEAR_LINE : "") + what);

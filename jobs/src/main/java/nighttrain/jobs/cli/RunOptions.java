@@ -9,7 +9,7 @@ import nighttrain.io.UserError;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
 
-/** Options of one run rather than of the job: they are no settings, and stand in no file. */
+/** Options of one run rather than of the job: they are not settings and cannot be set in a file. */
 public final class RunOptions {
     private static final String MASTER = "--master";
     private static final String CONF = "--conf";
@@ -28,7 +28,7 @@ public final class RunOptions {
     /**
      * {@code --master}.
      *
-     * @param otherwise where it runs without
+     * @param otherwise where the command runs without this option
      */
     public static OptionSpec master(String otherwise) {
         return option(MASTER, "M", "cluster to run on, such as spark://host:7077 (default: " + otherwise + ")");
@@ -37,7 +37,7 @@ public final class RunOptions {
     /**
      * {@code --conf}.
      *
-     * @param more what else it takes
+     * @param more what else the option accepts, for help
      */
     public static OptionSpec conf(String more) {
         return OptionSpec.builder(CONF)
@@ -57,7 +57,7 @@ public final class RunOptions {
         return Optional.ofNullable(given.matchedOptionValue(MASTER, null));
     }
 
-    /** What the file of {@code --config} sets; nothing where there is none. */
+    /** Returns the settings in the file of {@code --config}; empty where no file is given. */
     public static Map<String, Object> config(ParseResult given) {
         return Optional.<String>ofNullable(given.matchedOptionValue(CONFIG, null))
                 .map(Path::of)
@@ -80,12 +80,12 @@ public final class RunOptions {
         return conf;
     }
 
-    /** A key whose value follows without its sign is a secret's as likely as any other's. */
+    /** Hides a secret's value even where another sign stands in place of the equals sign. */
     private static String secretsAside(String entry) {
         return entry.replaceFirst("(?i)^(.*?(?:secret|password|token|key)[\\w.]*)\\W.*", "$1 ***");
     }
 
-    /** One of a text. */
+    /** Returns an option with one text value. */
     public static OptionSpec option(String name, String label, String help) {
         return OptionSpec.builder(name)
                 .paramLabel(label)

@@ -30,23 +30,23 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import scala.Tuple2;
 
-/** Spark as it was asked for: embedded, on a cluster by {@code --master}, or as spark-submit has set it up. */
+/** Starts Spark as requested: embedded, on a cluster by {@code --master}, or as spark-submit has set it up. */
 public final class Sessions {
     private static final Logger LOG = LoggerFactory.getLogger(Sessions.class);
 
     /**
-     * Times that a task may fail. Each row that ends what computes it costs its task two, each executor that dies may cost it
-     * one, and a long night has some of both: Spark's four are for tasks that take minutes.
+     * Times that a task may fail. Each row that crashes its executor costs its task two, each lost executor may cost it one, and a long job has some
+     * of both: Spark's default of four is meant for tasks of minutes.
      */
     private static final int TASK_FAILURES = 16;
 
-    /** For jobs of a night on nodes that come and go, where a user says nothing else. */
+    /** Defaults for long jobs on nodes that come and go; the user's conf wins. */
     private static final Map<String, String> DEFAULTS = Map.of(
             "spark.task.maxFailures", String.valueOf(TASK_FAILURES),
             "spark.stage.maxConsecutiveAttempts", "10",
             "spark.decommission.enabled", "true");
 
-    /** Where nobody says otherwise and the input is little: to compile and replan its queries takes longer than to run them. */
+    /** Defaults where the input is small: compiling and replanning its queries takes longer than running them. The user's conf wins. */
     private static final Map<String, String> INTERPRETED = Map.of(
             "spark.sql.codegen.wholeStage", "false",
             "spark.sql.codegen.factoryMode", "NO_CODEGEN",
@@ -62,9 +62,9 @@ public final class Sessions {
     private Sessions() {}
 
     /**
-     * The conf before a session is there: what spark-submit left in system properties, then {@code --conf}.
+     * Returns the conf before a session exists: spark-submit's system properties, then {@code --conf}.
      *
-     * @param master that of {@code --master}; empty where spark-submit gives one, or Spark is to be embedded
+     * @param master value of {@code --master}; empty where spark-submit sets the master, or Spark runs embedded
      */
     public static SparkConf conf(Optional<String> master, Map<String, String> extra) {
         SparkConf conf = new SparkConf();
@@ -94,7 +94,7 @@ public final class Sessions {
         return conf.setIfMissing("spark.app.name", "night-train");
     }
 
-    /** Starts Spark, with the engine's plugin on every executor. */
+    /** Starts Spark with the engine's plugin on every executor. */
     public static SparkSession open(SparkConf conf, SettingValues settings) {
         refuseTaskGpus(conf);
         LocalFolders.check(conf);
@@ -112,15 +112,15 @@ public final class Sessions {
                         .filter(name -> !name.isBlank())
                         .distinct()
                         .collect(Collectors.joining(",")));
-        // By a context: a session's builder would read system properties again, and with them what was taken out of the
-        // conf.
+        // Starts a context first: a session's builder would read system properties again, and with them keys that were
+        // removed from the conf.
         start(conf);
         return SparkSession.builder().getOrCreate();
     }
 
     /**
-     * As a client of YARN, Spark 4.2 starts the handlers of its UI in one thread while another, which YARN's application master has woken,
-     * adds a filter to each: either may meet what the other has half done (seen in two starts of nine).
+     * Starts Spark, on YARN repeatedly. As a client of YARN, Spark 4.2 starts the handlers of its UI in one thread while another thread, started by
+     * YARN's application master, adds a filter to each: either may see a half-finished change of the other (seen in two starts of nine).
      */
     private static void start(SparkConf conf) {
         for (int starts = 1; ; starts++) {
@@ -136,7 +136,7 @@ public final class Sessions {
         }
     }
 
-    /** As {@link #open}, with one executor, which is there: what measures wants no other beside it. It opens no engine unasked. */
+    /** Like {@link #open}, but with exactly one executor, which is up on return: measurements need it alone. No engine is opened unasked. */
     public static SparkSession openToMeasure(SparkConf conf, Duration executorWait, ProgressBar bar) {
         LoneExecutor.claim(conf);
         SparkSession spark = open(conf, SettingValues.none());
@@ -149,7 +149,7 @@ public final class Sessions {
         }
     }
 
-    /** Chooses how embedded Spark runs a job's queries where that follows from its input. */
+    /** Chooses how embedded Spark runs a job's queries, by the size of its input. */
     static void interpretLittle(SparkConf conf, SettingValues settings) {
         if (!isRemote(conf)
                 && settings.find(Settings.INPUT_PATH).filter(Sessions::isLittle).isPresent()) {
@@ -157,7 +157,7 @@ public final class Sessions {
         }
     }
 
-    /** Whether an input is a file of this machine, or a folder of some files, that is read in no time. */
+    /** Whether an input is a local file, or a folder of a few, small enough to be read at once. */
     private static boolean isLittle(String input) {
         try (Stream<Path> all = Files.walk(Path.of(input))) {
             List<Path> files =
@@ -172,7 +172,7 @@ public final class Sessions {
         }
     }
 
-    /** With dynamic allocation a job begins on few executors; tasks are cut for those that it may have when it feeds engines. */
+    /** With dynamic allocation a job starts on few executors; its tasks are cut for the most executors that it may get. */
     private static void cutForExecutorsToCome(SparkConf conf) {
         int most = conf.getInt("spark.dynamicAllocation.maxExecutors", Integer.MAX_VALUE);
         int cores = conf.getInt("spark.executor.cores", 1);
@@ -181,7 +181,7 @@ public final class Sessions {
         }
     }
 
-    /** Embedded Spark has no such resource, and would wait for it for ever; elsewhere slots would share the first GPU. */
+    /** Refuses GPUs per task: embedded Spark has no such resource and would wait forever; elsewhere task slots would share the first GPU. */
     private static void refuseTaskGpus(SparkConf conf) {
         String key = "spark.task.resource.gpu.amount";
         if (conf.contains(key)) {
@@ -197,7 +197,7 @@ public final class Sessions {
         return !master.equals("local") && !master.startsWith("local[");
     }
 
-    /** What the executors of another machine need: jobs/target/nighttrain.jar, beside the classes that run here. */
+    /** Returns the jar that executors on other machines need: jobs/target/nighttrain.jar, next to the classes that run here. */
     private static String jarOfThisBuild() {
         Path classes = Path.of(Sessions.class
                 .getProtectionDomain()
@@ -213,8 +213,8 @@ public final class Sessions {
     }
 
     /**
-     * Hadoop gives files the permissions that its own {@code fs.permissions.umask-mode} leaves, on local disks too, whatever umask the
-     * process has. Here a local output obeys the umask, unless somebody has set Hadoop's.
+     * Makes a local output obey the process's umask, unless Hadoop's {@code fs.permissions.umask-mode} is set. By default Hadoop applies its own mode
+     * on local disks too, whatever umask the process has.
      */
     private static final class LocalUmask {
         private static final String HADOOPS = "fs.permissions.umask-mode";
@@ -223,7 +223,7 @@ public final class Sessions {
 
         private LocalUmask() {}
 
-        /** @param output of the job */
+        /** @param output output path of the job */
         static void obey(SparkConf conf, String output) {
             Configuration hadoop = SparkHadoopUtil.get().newConfiguration(conf);
             String scheme = new org.apache.hadoop.fs.Path(output).toUri().getScheme();
@@ -238,7 +238,7 @@ public final class Sessions {
             return sources == null || Arrays.stream(sources).allMatch(source -> source.endsWith("-default.xml"));
         }
 
-        /** As Linux tells it, in octal digits; empty elsewhere. */
+        /** Returns the umask that Linux reports, in octal digits; empty elsewhere. */
         private static Optional<String> ofThisProcess() {
             try {
                 return Files.readAllLines(STATUS).stream()

@@ -9,11 +9,11 @@ import nighttrain.pipeline.settings.SettingType.Shape;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
 
-/** The options of a command that follow from a table of settings: nothing is named twice. */
+/** Derives a command's options from a table of settings, so that nothing is named twice. */
 public final class SettingOptions {
     private SettingOptions() {}
 
-    /** An option for every setting, under the headings of their groups, all in the order of the table. */
+    /** Returns an option for every setting, under the headings of their groups, in the order of the table. */
     public static Map<String, List<OptionSpec>> byHeading(List<Setting<?>> table) {
         Map<String, List<OptionSpec>> options = new LinkedHashMap<>();
         for (Setting<?> setting : table) {
@@ -23,14 +23,14 @@ public final class SettingOptions {
         return options;
     }
 
-    /** Options that are taken, and that help does not show. */
+    /** Returns options that the command accepts but help does not show. */
     public static List<OptionSpec> hidden(List<Setting<?>> table) {
         return table.stream()
                 .map(setting -> OptionSpec.builder(option(setting)).hidden(true).build())
                 .toList();
     }
 
-    /** What was given on the command line: setting to text, or to a list of texts where an option may be repeated. */
+    /** Returns the settings on the command line: name to text, or to a list of texts where an option may be repeated. */
     public static Map<String, Object> given(ParseResult command, List<Setting<?>> table) {
         Map<String, Object> values = new LinkedHashMap<>();
         for (Setting<?> setting : table) {

@@ -15,18 +15,18 @@ import nighttrain.pipeline.settings.Settings;
 public final class SettingsFile {
     private static final String FORM = "YAML, one \"setting: value\" a line";
 
-    /** Settings that are JSON, which YAML may write in its own way. */
+    /** Settings whose value is JSON, which the file may write as YAML. */
     private static final Set<String> JSON = Set.of(Settings.JSON_SCHEMA.name(), Settings.CHAT_TEMPLATE_ARGS.name());
 
     private SettingsFile() {}
 
-    /** Setting to value (text, or a list of texts where the setting may be repeated), in the file's order. */
+    /** Returns setting to value (text, or a list of texts where the setting may be repeated), in the file's order. */
     public static Map<String, Object> read(Path file) {
         YamlFile yaml = new YamlFile(file, "settings file", FORM);
         JsonNode root = yaml.read();
         Map<String, Object> values = new LinkedHashMap<>();
         if (root.isMissingNode() || root.isNull()) {
-            return values; // every line a comment
+            return values; // every line is a comment
         }
         if (!root.isObject()) {
             throw yaml.unreadable(FORM + "; found " + root.getNodeType(), null);

@@ -8,9 +8,9 @@ import sun.misc.Signal;
 import sun.misc.SignalHandler;
 
 /**
- * SIGINT, SIGTERM and SIGHUP while a job runs. The first stops it in good order: what is finished is in the journal, so the same command
- * goes on from there. The second, or twenty seconds, end the process at once; that loses nothing more. Java leaves alone what is
- * ignored from the start, as nohup has it with SIGHUP.
+ * Handles SIGINT, SIGTERM and SIGHUP while a job runs. The first signal stops the job in order: finished work is in the journal, so the same command
+ * resumes there. After a second signal, or after twenty seconds, the process ends at once; this loses nothing more. Java does not handle a signal
+ * that is ignored from the start, such as SIGHUP under nohup.
  */
 public final class StopSignals implements AutoCloseable {
     private static final long PATIENCE_MS = TimeUnit.SECONDS.toMillis(20);
@@ -23,7 +23,7 @@ public final class StopSignals implements AutoCloseable {
     private final List<Signal> signals = List.of(new Signal("INT"), new Signal("TERM"), new Signal("HUP"));
     private final List<SignalHandler> before;
 
-    /** @param kept what is in the journal: {@code rows} */
+    /** @param kept what the journal keeps: {@code rows} */
     public StopSignals(Terminal terminal, ProgressBar bar, String kept) {
         this.terminal = terminal;
         this.bar = bar;
@@ -33,7 +33,7 @@ public final class StopSignals implements AutoCloseable {
                 .toList();
     }
 
-    /** From now on, what stops the job; until then a signal just ends the process. */
+    /** Sets what stops the job; until this call a signal just ends the process. */
     public void onStop(Runnable action) {
         stop.set(action);
     }

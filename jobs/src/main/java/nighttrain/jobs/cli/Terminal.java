@@ -8,14 +8,16 @@ import java.lang.reflect.InaccessibleObjectException;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Where a command speaks.
+ * The output streams of a command.
  *
- * @param out results: the closing summary, help that was asked for
+ * @param out results: the closing summary, requested help
  * @param messages everything else
- * @param columns width of the terminal that {@code messages} goes to; 0 where it is none, and nothing may be redrawn
+ * @param columns width of the terminal that {@code messages} goes to; 0 where it is no terminal, and lines cannot be redrawn
  */
 public record Terminal(PrintStream out, PrintStream messages, int columns) {
-    /** That of this process. The launcher says what a JVM cannot find out: the width, and a way past its filter on stderr. */
+    /**
+     * Returns the terminal of this process. The launcher passes what a JVM cannot find out: the width, and a descriptor past its filter on stderr.
+     */
     public static Terminal system() {
         return new Terminal(
                 new PrintStream(System.out, true, StandardCharsets.UTF_8),
@@ -23,7 +25,7 @@ public record Terminal(PrintStream out, PrintStream messages, int columns) {
                 Integer.getInteger("nighttrain.terminal.columns", 0));
     }
 
-    /** By the descriptor itself: opened by a path, the file would have a second position, and the two would overwrite. */
+    /** Opens the descriptor itself: a file opened by path would have a second position, and the two streams would overwrite each other. */
     private static PrintStream messages(Integer fd) {
         if (fd == null) {
             return new PrintStream(System.err, true, StandardCharsets.UTF_8);

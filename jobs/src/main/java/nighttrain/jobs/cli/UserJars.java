@@ -24,23 +24,23 @@ import scala.Option;
 import scala.collection.JavaConverters;
 
 /**
- * The jars of {@code spark.jars} and {@code spark.jars.packages}. Spark takes them to executors; for the driver spark-submit loads
- * them before it calls a main class, and where there is no spark-submit, this does.
+ * Loads the jars of {@code spark.jars} and {@code spark.jars.packages} for the driver where there is no spark-submit. Spark ships them to executors;
+ * spark-submit loads them for the driver before it calls a main class.
  */
 public final class UserJars {
     private static final Logger LOG = LoggerFactory.getLogger(UserJars.class);
     private static final String JARS = "spark.jars";
     private static final String PACKAGES = "spark.jars.packages";
     /**
-     * What packages name as their dependencies and every Spark has, whose own come first in any case. A build by Maven leaves a machine
-     * with descriptions of such versions without their jars, at which Ivy gives up.
+     * Dependencies that packages name and every Spark has; Spark's own versions come first on the class path in any case. A Maven build leaves
+     * descriptions of such versions without their jars in the local repository, and Ivy fails on them.
      */
     private static final String OF_SPARK = "org.slf4j:*,org.apache.logging.log4j:*,com.fasterxml.jackson.core:*,"
             + "org.apache.parquet:*,org.apache.hadoop:hadoop-client-api,org.apache.hadoop:hadoop-client-runtime";
 
     private UserJars() {}
 
-    /** Those keys of these, which come too late once spark-submit has run. */
+    /** Refuses the keys that come too late once spark-submit has run. */
     public static void refuse(Iterable<String> keys) {
         for (String key : keys) {
             if (key.equals(JARS) || key.equals(PACKAGES)) {
@@ -52,7 +52,7 @@ public final class UserJars {
         }
     }
 
-    /** Fetches what lies elsewhere, and adds all to the class loader of this thread. {@code spark.jars} then has all. */
+    /** Downloads remote jars and adds all jars to the class loader of this thread. {@code spark.jars} then lists all of them. */
     public static void load(SparkConf conf) {
         String jars = joined(conf.get(JARS, ""), fetched(conf));
         if (jars.isEmpty()) {
@@ -73,19 +73,19 @@ public final class UserJars {
             DependencyUtils.addJarsToClassPath(here, loader);
         } catch (UserError missing) {
             throw missing;
-        } catch (Exception e) { // Scala throws checked ones that no signature names
+        } catch (Exception e) { // Scala throws checked exceptions that no signature declares
             throw UserError.of("cannot read " + JARS, jars, reason(e) + "; check the paths", e);
         }
         Thread.currentThread().setContextClassLoader(loader);
         conf.set(JARS, jars);
     }
 
-    /** Goes with the process. */
+    /** Creates a folder that is deleted when the process ends. */
     private static File scratch() {
         return org.apache.spark.util.Utils.createTempDir(System.getProperty("java.io.tmpdir"), "nighttrain-jars");
     }
 
-    /** The packages and what they need, from Maven repositories. */
+    /** Downloads the packages and their dependencies from Maven repositories. */
     private static String fetched(SparkConf conf) {
         String packages = conf.get(PACKAGES, "");
         if (packages.isBlank()) {
@@ -96,7 +96,7 @@ public final class UserJars {
         PrintStream out = System.out;
         PrintStream log = new PrintStream(said, true, StandardCharsets.UTF_8);
         SparkSubmit$.MODULE$.printStream_$eq(log);
-        System.setOut(log); // Ivy says there which settings it reads
+        System.setOut(log); // Ivy prints there which settings it reads
         try {
             List<String> files = JavaConverters.seqAsJavaList(DependencyUtils.resolveMavenDependencies(
                     true,
@@ -125,7 +125,7 @@ public final class UserJars {
         return String.valueOf(innermost.getMessage()).lines().findFirst().orElse("");
     }
 
-    /** Lists with commas as one. */
+    /** Joins comma-separated lists into one. */
     public static String joined(String... lists) {
         return Stream.of(lists).filter(list -> !list.isBlank()).collect(Collectors.joining(","));
     }

@@ -11,15 +11,15 @@ import nighttrain.io.UserError;
 /**
  * A local file that people write in YAML.
  *
- * @param path where it is
- * @param kind what it is called in errors: {@code settings file}
- * @param form what it must look like, in a few words
+ * @param path path of the file
+ * @param kind what errors call the file: {@code settings file}
+ * @param form expected form, in a few words
  */
 public record YamlFile(Path path, String kind, String form) {
     /**
-     * Its content.
+     * Reads the file.
      *
-     * @throws UserError where it cannot be read, or is no YAML
+     * @throws UserError where the file cannot be read or is not YAML
      */
     public JsonNode read() {
         try {
