@@ -9,18 +9,18 @@ import nighttrain.jobs.bench.Workload.RandomPrompts;
 import nighttrain.jobs.compare.Cell.Visit;
 
 /**
- * What one engine has to do in one round; travels to where it stands.
+ * The work of one engine in one round; it is sent to the machine of the engine.
  *
- * @param round from 1
- * @param visit which engine
- * @param model its checkpoint directory
+ * @param round round, from 1
+ * @param visit the engine: model and layout
+ * @param model checkpoint directory of the model
  * @param dummyWeights random weights instead of the checkpoint's
- * @param engine what is asked of it
+ * @param engine settings of the engine
  * @param warmUpRounds short rounds before each measured one
- * @param vocabulary tokens that random prompts are made of
- * @param seed of random prompts
- * @param workloads all of the comparison's
- * @param missing those of them that are to be measured
+ * @param vocabulary token ids of random prompts are below this
+ * @param seed seed of random prompts
+ * @param workloads all workloads of the comparison
+ * @param missing the workloads that this round still has to measure
  */
 record Assignment(
         int round,
@@ -39,13 +39,13 @@ record Assignment(
         missing = List.copyOf(missing);
     }
 
-    /** The same with another engine. */
+    /** Returns the same assignment with other engine settings. */
     Assignment with(EngineConfig other) {
         return new Assignment(
                 round, visit, model, dummyWeights, other, warmUpRounds, vocabulary, seed, workloads, missing);
     }
 
-    /** Those of every workload, whatever is missing: each engine and each round is asked the same. */
+    /** Returns the prompts of every workload, missing or not, so that each engine and each round gets the same ones. */
     Map<String, List<int[]>> prompts(RandomPrompts random) {
         Map<String, List<int[]>> prompts = new LinkedHashMap<>();
         workloads.forEach(

@@ -5,10 +5,10 @@ import java.io.Serializable;
 import nighttrain.executor.Layout;
 
 /**
- * What one figure of a comparison stands for.
+ * One cell of a comparison: an engine under a workload.
  *
  * @param visit the engine
- * @param workload name of what it was asked
+ * @param workload name of the workload
  */
 public record Cell(Visit visit, @JsonAlias("load") String workload) {
     public String candidate() {
@@ -19,7 +19,7 @@ public record Cell(Visit visit, @JsonAlias("load") String workload) {
         return visit.layout();
     }
 
-    /** The same without all-reduces. */
+    /** Returns the same cell without all-reduces. */
     Cell bound() {
         return new Cell(new Visit(visit.candidate(), visit.layout(), true), workload);
     }
@@ -31,11 +31,11 @@ public record Cell(Visit visit, @JsonAlias("load") String workload) {
     }
 
     /**
-     * One way to open an engine.
+     * A way to open an engine.
      *
-     * @param candidate the model's name
-     * @param layout of its devices
-     * @param bound without all-reduces: the answers are wrong, the time is what communication is held against
+     * @param candidate name of the model
+     * @param layout layout of its devices
+     * @param bound whether all-reduces are left out: answers are wrong, and the time is the baseline for the cost of communication
      */
     public record Visit(@JsonAlias("contender") String candidate, Layout layout, boolean bound)
             implements Serializable {

@@ -25,13 +25,13 @@ final class Charts {
         this.result = result;
     }
 
-    /** What is 1.0. */
+    /** Names the baseline, whose value is 1.0. */
     String baseline() {
         return result.comparison().candidates().get(0).name() + " on "
                 + result.comparison().layouts().get(0) + " is 1.0 under each workload.";
     }
 
-    /** Workloads that are not held back, or all where every one is. */
+    /** Charts throughput under workloads without a bound on requests in flight, or under all where every workload has one. */
     BarChart throughput() {
         return chart(
                 "Output tokens per second",
@@ -73,7 +73,7 @@ final class Charts {
         return charts;
     }
 
-    /** Where the devices' ceilings are known. */
+    /** Charts the share of the roofline; empty where the devices' ceilings are unknown. */
     Optional<BarChart> roofline() {
         boolean known = result.cells().stream()
                 .anyMatch(cell -> cell.spread("roofline_share").isPresent());
@@ -110,7 +110,10 @@ final class Charts {
         return Optional.of(new Bar(String.valueOf(round), spread.median(), spread.min(), spread.max(), ""));
     }
 
-    /** Under workloads that are held back: where all comes at once, a time tells of the queue. Of all, where none is held back. */
+    /**
+     * Charts latencies under workloads with a bound on requests in flight, or under all where none has one: without a bound, latency measures the
+     * queue.
+     */
     private BarChart millis(String title, String figure) {
         return chart(
                 title, "ms", workloads(true), cell -> cell.spread(figure).map(spread -> bar(cell, spread.in(1), "")));
@@ -137,7 +140,7 @@ final class Charts {
         return result.comparison().workloads().stream().map(NamedWorkload::name).toList();
     }
 
-    /** Workloads with ({@code bounded}) or without a bound of what is under way; all, where there is none such. */
+    /** Returns workloads with ({@code bounded}) or without a bound on requests in flight; all workloads where none matches. */
     private List<String> workloads(boolean bounded) {
         List<String> some = result.comparison().workloads().stream()
                 .filter(workload -> workload.workload().maxConcurrency() > 0 == bounded)

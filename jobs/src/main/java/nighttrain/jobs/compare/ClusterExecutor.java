@@ -12,8 +12,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Engines on the one executor that a comparison takes of a cluster. What a visit came to arrives when it ends: a driver that is killed
- * loses the visit under way. An executor that dies costs that visit's workloads their figures; another takes its place.
+ * Runs engines on the one executor that a comparison takes of a cluster. The results of a visit arrive when it ends: a driver that is killed loses
+ * the visit under way. An executor that dies costs that visit's workloads their figures; another executor takes its place.
  */
 public final class ClusterExecutor implements Site {
     private static final Logger LOG = LoggerFactory.getLogger(ClusterExecutor.class);
@@ -47,7 +47,7 @@ public final class ClusterExecutor implements Site {
         }
     }
 
-    @SuppressWarnings("NonApiType") // a list that travels
+    @SuppressWarnings("NonApiType") // a list that can be serialized
     private static ArrayList<News> measureThere(Assignment assignment, String expected) throws InterruptedException {
         String here = Engines.machine(assignment.engine());
         if (!here.equals(expected)) {
@@ -58,7 +58,7 @@ public final class ClusterExecutor implements Site {
         return notes.taken;
     }
 
-    /** What happened there, to be told here. */
+    /** What happened on the executor, to be told to the driver's witness. */
     private sealed interface News extends Serializable {
         void tell(Witness witness);
     }

@@ -27,13 +27,13 @@ import nighttrain.pipeline.job.JobLock.RunId;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
 
-/** Measures a comparison into a folder, or what is missing of it there. */
+/** Measures a comparison into a folder, or the part of it that the folder lacks. */
 public final class Compare {
     private final Comparison comparison;
     private final JobFolder folder;
     private final Site site;
 
-    /** {@code site}: where engines stand. */
+    /** {@code site}: where engines run. */
     public Compare(Comparison comparison, JobFolder folder, Site site) {
         this.comparison = comparison;
         this.folder = folder;
@@ -41,12 +41,12 @@ public final class Compare {
     }
 
     /**
-     * Runs it.
+     * Runs the comparison.
      *
-     * @param choice what of it to measure now; figures of the rest that are there stay
-     * @param overwrite forget what is there
+     * @param choice the part to measure now; existing figures of the rest are kept
+     * @param overwrite whether to delete existing figures first
      * @return everything that was measured, now or earlier
-     * @throws UserError for a model that cannot be read, or a folder of something else; nothing was written then
+     * @throws UserError for a model that cannot be read, or a folder with other content; then nothing is written
      */
     public CompareResult run(Choice choice, boolean overwrite, Listener listener) throws InterruptedException {
         comparison.checkChoice(choice);
@@ -73,7 +73,7 @@ public final class Compare {
                     listener);
             try {
                 run.measure();
-            } finally { // what was measured before a stop is worth a look, too
+            } finally { // rounds measured before a stop are reported, too
                 Undisturbed.run(() -> write(run.result(facts.get("machine"))));
             }
             return run.result(facts.get("machine"));
@@ -85,7 +85,7 @@ public final class Compare {
         folder.writeReport(CompareReport.of(result));
     }
 
-    /** Refuses models and settings that do not go together; the smallest vocabulary: prompts made of it are the same for every model. */
+    /** Refuses models and settings that do not go together. Returns the smallest vocabulary: prompts made of it are the same for every model. */
     private int checkModels(Map<String, String> facts) {
         List<ModelSpec> specs = new ArrayList<>();
         for (Candidate candidate : comparison.candidates()) {
@@ -117,7 +117,7 @@ public final class Compare {
         }
     }
 
-    /** What is there may grow, by models, layouts and workloads, but what both have must be the same. */
+    /** Refuses the folder of another comparison. Models, layouts and workloads may be added, but facts that both have must be equal. */
     private void refuseOther(Map<String, String> facts) {
         folder.fingerprint().ifPresent(earlier -> {
             Map<String, String> shared = new LinkedHashMap<>(earlier.facts());
@@ -145,26 +145,26 @@ public final class Compare {
         folder.write(new Fingerprint(all));
     }
 
-    /** Hears what a comparison is doing. */
+    /** Receives the progress of a comparison. */
     public interface Listener {
-        /** What is going on, in a few words. */
+        /** Receives the current phase, in a few words. */
         void phase(String what);
 
         /**
-         * A round was measured.
+         * Receives a measured round.
          *
-         * @param done rounds of this run
-         * @param total rounds that this run has, as far as is known
+         * @param done rounds measured in this run
+         * @param total rounds of this run, as far as is known
          */
         void measured(FinishedRound round, int done, int total);
 
-        /** A cell, or all of an engine, cannot be measured, and why. */
+        /** Receives a cell, or several cells of an engine, that cannot be measured, and why. */
         void failed(String what, String why);
     }
 
     /**
-     * Sweeps over every engine as often as there are rounds: A B C A B C. A machine that grows slower then grows slower for all. An
-     * engine holds all of its GPUs' memory, so each visit opens it, warms it up, measures one round of each workload, and closes it.
+     * Sweeps over every engine once per round: A B C A B C. A machine that slows down then slows down for all. An engine holds all memory of its
+     * GPUs, so each visit opens it, warms it up, measures one round of each workload, and closes it.
      */
     private static final class CompareRun {
         private final Comparison comparison;
@@ -223,7 +223,7 @@ public final class Compare {
                     .anyMatch(ended -> ended.round() == round && ended.cell().equals(cell));
         }
 
-        /** What this run still has to measure. */
+        /** Returns the number of rounds that this run still has to measure. */
         private int left() {
             return IntStream.rangeClosed(1, comparison.measuring().rounds())
                     .map(round -> comparison.visits().stream()
@@ -233,7 +233,7 @@ public final class Compare {
                     .sum();
         }
 
-        /** Writes down what comes of one visit. */
+        /** Records the results of one visit. */
         private final class Visitor implements Site.Witness {
             private final int round;
             private final Visit visit;
@@ -265,7 +265,7 @@ public final class Compare {
         }
     }
 
-    /** Finished rounds, one file each, whole or not there: a comparison that was killed goes on after the last of them. */
+    /** Finished rounds, one file each, written atomically: a comparison that was killed resumes after the last of them. */
     static final class RoundJournal {
         private final JobFolder folder;
         private int last;
@@ -274,7 +274,7 @@ public final class Compare {
             this.folder = folder;
         }
 
-        /** All, in the order in which they were measured. */
+        /** Returns all rounds in the order in which they were measured. */
         List<FinishedRound> read() {
             return Files.unchecked(() -> {
                 List<FinishedRound> rounds = new ArrayList<>();

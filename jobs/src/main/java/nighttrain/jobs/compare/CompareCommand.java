@@ -33,7 +33,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
 
-/** {@code nighttrain compare}: models and layouts side by side, on the same machine and the same prompts. */
+/** {@code nighttrain compare}: measures models and layouts side by side, on the same machine and the same prompts. */
 public final class CompareCommand implements Command {
     private static final String CONFIG = "--config";
     private static final String OUTPUT = "--output";
@@ -42,7 +42,7 @@ public final class CompareCommand implements Command {
     private static final String LAYOUTS = "--layouts";
     private static final String WORKLOADS = "--workloads";
 
-    /** What it has in common with {@code generate}. */
+    /** Settings that it shares with {@code generate}. */
     private static final List<Setting<?>> SHARED = List.of(Settings.EXECUTOR_WAIT);
 
     private final Terminal terminal;
@@ -129,21 +129,21 @@ public final class CompareCommand implements Command {
     }
 
     /**
-     * Where a comparison measures: in this process, without Spark, or on an executor of a cluster while this is open.
+     * Where a comparison measures: in this process, without Spark, or on an executor of a cluster until this is closed.
      *
-     * @param engines where these stand
-     * @param hadoop how to reach the output
-     * @param spark on a cluster
+     * @param engines where engines run
+     * @param hadoop conf for access to the output
+     * @param spark session, on a cluster only
      */
     private record CompareSite(Site engines, Configuration hadoop, Optional<SparkSession> spark)
             implements AutoCloseable {
-        /** {@code executorWait}: for the executor, at most. */
+        /** {@code executorWait}: longest wait for the executor. */
         static CompareSite open(SparkConf conf, Duration executorWait, ProgressBar bar) {
             if (!Sessions.isRemote(conf)) {
                 return new CompareSite(
                         new ThisProcess(), SparkHadoopUtil.get().newConfiguration(conf), Optional.empty());
             }
-            conf.set("spark.task.maxFailures", "1"); // what ended one executor would end the next
+            conf.set("spark.task.maxFailures", "1"); // a visit that crashes one executor would crash the next
             SparkSession spark = Sessions.openToMeasure(conf, executorWait, bar);
             return new CompareSite(
                     new ClusterExecutor(new LoneExecutor(spark.sparkContext())),
@@ -157,7 +157,7 @@ public final class CompareCommand implements Command {
         }
     }
 
-    /** A line for every finished round, whose time may be minutes; what goes on meanwhile where a terminal redraws. */
+    /** Prints a line for every finished round, which may take minutes; on a terminal, also the current phase. */
     private static final class CompareProgress implements Listener {
         private final ProgressBar bar;
 

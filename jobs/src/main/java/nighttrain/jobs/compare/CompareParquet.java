@@ -33,7 +33,7 @@ import org.apache.parquet.schema.MessageType;
 import org.apache.parquet.schema.PrimitiveType.PrimitiveTypeName;
 import org.apache.parquet.schema.Types;
 
-/** A comparison as Parquet: a line for every cell in {@code results}, one for every round in {@code metrics}. */
+/** A comparison as Parquet: a row for every cell in {@code results}, a row for every round in {@code metrics}. */
 final class CompareParquet {
     private CompareParquet() {}
 
@@ -96,11 +96,11 @@ final class CompareParquet {
         return lines;
     }
 
-    /** A few hundred lines of text, whole numbers, numbers and truths as one Parquet file, without starting Spark for them. */
+    /** Writes a few hundred rows of texts, integers, doubles and booleans as one Parquet file, without starting Spark. */
     private static final class ParquetTable {
         private ParquetTable() {}
 
-        /** Writes lines of the same columns; a column without any value is one of numbers. */
+        /** Writes rows of the same columns; a column without any value becomes a column of doubles. */
         static void write(List<Map<String, Object>> lines, Path file, Configuration conf) {
             MessageType schema = schema(lines);
             Files.unchecked(() -> {
@@ -154,7 +154,7 @@ final class CompareParquet {
         }
     }
 
-    /** The columns of a comparison's tables that say what a line is about. */
+    /** The columns that identify a row in a comparison's tables. */
     private static final class Columns {
         private Columns() {}
 
@@ -179,7 +179,7 @@ final class CompareParquet {
             return line;
         }
 
-        /** Nulls where there is no engine. */
+        /** Returns the columns of an engine; nulls where there is no engine. */
         static Map<String, Object> of(java.util.Optional<Opened> engine) {
             Map<String, Object> line = new LinkedHashMap<>();
             line.put(

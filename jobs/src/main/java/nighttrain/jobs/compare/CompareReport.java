@@ -19,7 +19,7 @@ import nighttrain.pipeline.report.Page.Section;
 import nighttrain.pipeline.report.Table;
 import nighttrain.pipeline.report.Table.Column;
 
-/** A comparison as a page: what it says in words, then in pictures, then every figure. */
+/** The report of a comparison as a page: findings in words, then charts, then every figure. */
 final class CompareReport {
     private final CompareResult result;
     private final Charts pictures;

@@ -13,16 +13,16 @@ import nighttrain.io.table.Percentiles;
 import nighttrain.jobs.compare.FinishedRound.Opened;
 
 /**
- * What a comparison came to.
+ * The result of a comparison.
  *
  * @param comparison what was compared
- * @param machine where
- * @param rounds every finished one, in the order in which they were measured
+ * @param machine machine that measured it
+ * @param rounds every finished round, in the order in which they were measured
  * @param failures cells without figures, and why
  */
 public record CompareResult(
         Comparison comparison, String machine, List<FinishedRound> rounds, Map<Cell, Failure> failures) {
-    /** The figure that ratios are made of. */
+    /** The figure that ratios are computed from. */
     public static final String THROUGHPUT = "output_tokens_per_s";
 
     public CompareResult {
@@ -30,14 +30,14 @@ public record CompareResult(
         failures = java.util.Collections.unmodifiableMap(new java.util.LinkedHashMap<>(failures));
     }
 
-    /** Every cell of the comparison but bounds, by workload, then layout, then candidate. */
+    /** Returns every cell except bounds, by workload, then layout, then candidate. */
     public List<CellResult> cells() {
         return comparison.workloads().stream()
                 .flatMap(workload -> cells(workload.name()).stream())
                 .toList();
     }
 
-    /** Those of one workload. */
+    /** Returns the cells of one workload, bounds excepted. */
     public List<CellResult> cells(String workload) {
         return comparison.visits().stream()
                 .filter(visit -> !visit.bound())
@@ -45,7 +45,7 @@ public record CompareResult(
                 .toList();
     }
 
-    /** What was measured of one cell. */
+    /** Returns the measurements of one cell. */
     public CellResult cell(Cell cell) {
         return new CellResult(
                 cell,
@@ -53,17 +53,17 @@ public record CompareResult(
                 Optional.ofNullable(failures.get(cell)));
     }
 
-    /** That of 1.0 under a workload. */
+    /** Returns the baseline (1.0) of a workload. */
     public CellResult baseline(String workload) {
         return cell(comparison.baseline(workload));
     }
 
-    /** A cell's throughput by that of 1.0; empty where either was not measured. */
+    /** Returns a cell's throughput divided by that of the baseline; empty where either was not measured. */
     public Optional<Double> ofBaseline(CellResult cell) {
         return ratio(cell, baseline(cell.cell().workload()));
     }
 
-    /** A cell's throughput by that of itself without all-reduces, 0 to about 1; empty where there are none or no such rounds. */
+    /** Returns a cell's throughput divided by its own throughput without all-reduces, 0 to about 1; empty where either was not measured. */
     public Optional<Double> ofBound(CellResult cell) {
         return ratio(cell, cell(cell.cell().bound()));
     }
@@ -79,10 +79,10 @@ public record CompareResult(
     }
 
     /**
-     * A cell's rounds, or why it has none.
+     * The rounds of a cell, or why it has none.
      *
-     * @param cell which
-     * @param rounds finished ones
+     * @param cell the cell
+     * @param rounds finished rounds
      * @param failure why there are no (more) rounds
      */
     public record CellResult(Cell cell, List<FinishedRound> rounds, Optional<Failure> failure) {
@@ -90,7 +90,7 @@ public record CompareResult(
             return !rounds.isEmpty();
         }
 
-        /** A figure over the rounds; empty where it was not measured. */
+        /** Returns a figure over the rounds; empty where it was not measured. */
         public Optional<Spread> spread(String figure) {
             double[] values = rounds.stream()
                     .map(round -> round.figures().get(figure))
@@ -100,19 +100,19 @@ public record CompareResult(
             return values.length == 0 ? Optional.empty() : Optional.of(Spread.of(values));
         }
 
-        /** The engine of the last round. */
+        /** Returns the engine of the last round. */
         public Optional<Opened> engine() {
             return isMeasured() ? Optional.of(rounds.get(rounds.size() - 1).engine()) : Optional.empty();
         }
 
-        /** All-reduces of one forward pass, so of one token of a sequence: none where one rank holds all. */
+        /** Number of all-reduces in one forward pass, so for one token of a sequence: 0 where one rank holds the whole model. */
         public Optional<Integer> syncs() {
             return engine().map(engine -> cell.layout().ranks() == 1
                     ? 0
                     : engine.footprint().blockingSyncs() + engine.footprint().overlappedSyncs());
         }
 
-        /** A figure over rounds. */
+        /** Median and range of a figure over rounds. */
         public record Spread(double median, double min, double max) {
             private static final int DIGITS = 3;
 
@@ -123,7 +123,7 @@ public record CompareResult(
                         Arrays.stream(values).max().orElseThrow());
             }
 
-            /** These by {@code unit}, with three digits that count. */
+            /** Returns the values divided by {@code unit}, with three significant digits. */
             Spread in(double unit) {
                 return new Spread(rounded(median / unit), rounded(min / unit), rounded(max / unit));
             }
@@ -132,7 +132,7 @@ public record CompareResult(
                 return new BigDecimal(value).round(new MathContext(DIGITS)).doubleValue();
             }
 
-            /** Whether every value of this lies above every value of {@code other}. */
+            /** Whether every value lies above every value of {@code other}. */
             boolean isAbove(Spread other) {
                 return min > other.max;
             }
@@ -142,8 +142,8 @@ public record CompareResult(
     /**
      * Why a cell has no figures.
      *
-     * @param why in one line
-     * @param refused whether it can never work (it does not fit, the layout does not divide the model); else something broke
+     * @param why the reason in one line
+     * @param refused whether the cell can never work (it does not fit, the layout does not divide the model); otherwise something broke
      */
     public record Failure(String why, boolean refused) implements Serializable {
         static Failure of(Throwable fault) {

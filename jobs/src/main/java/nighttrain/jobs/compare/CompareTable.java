@@ -9,11 +9,11 @@ import nighttrain.jobs.compare.CompareResult.CellResult;
 import nighttrain.jobs.compare.CompareResult.CellResult.Spread;
 import nighttrain.jobs.compare.CompareResult.Failure;
 
-/** What {@code compare} prints: a block for each workload, a line for each cell, medians over the rounds. */
+/** The table that {@code compare} prints: a block for each workload, a line for each cell, medians over the rounds. */
 final class CompareTable {
     private static final String LINE = "  %-7s%-14s%9s  %-17s%-6s%7s%8s%9s%9s%7s%7s%6s";
 
-    /** What the heads of columns are short for. */
+    /** Explains the column headings. */
     private static final List<String> LEGEND = List.of(
             "  tokens/s: of output, median and range of the rounds. ratio: tokens/s by those of the first model on the first layout.",
             "  bound: tokens/s by those of the same cell without all-reduces. TTFT, TPOT: p50. comm: share of step time in all-reduces.",

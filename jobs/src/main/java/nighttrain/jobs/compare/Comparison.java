@@ -11,15 +11,15 @@ import nighttrain.io.UserError;
 import nighttrain.jobs.compare.Cell.Visit;
 
 /**
- * What is compared: every candidate on every layout under every workload, the same prompts each time.
+ * A comparison: every candidate on every layout under every workload, with the same prompts each time.
  *
- * @param name of the comparison: its file's, without the ending
- * @param title in words
- * @param candidates the first is 1.0
- * @param layouts on the first, the first candidate is 1.0
- * @param workloads what each is asked
+ * @param name name of the comparison: that of its file, without the extension
+ * @param title title in words
+ * @param candidates models; the first is the baseline (1.0)
+ * @param layouts layouts; the baseline runs on the first
+ * @param workloads workloads that each engine runs
  * @param measuring how each cell is measured
- * @param published names of tables by others to show beside
+ * @param published tables of figures published by others, to show beside these
  * @param facts everything that a figure depends on, as text by name
  */
 public record Comparison(
@@ -34,12 +34,12 @@ public record Comparison(
     /**
      * How each cell is measured.
      *
-     * @param engine what every engine is asked but its layout
+     * @param engine settings of every engine, the layout aside
      * @param dummyWeights random weights instead of the checkpoints'
      * @param warmUpRounds short rounds before each measured one
      * @param rounds measured rounds of each cell
-     * @param seed of random prompts
-     * @param bounds whether layouts of several ranks are measured without all-reduces, too
+     * @param seed seed of random prompts
+     * @param bounds whether layouts of several ranks are also measured without all-reduces
      */
     public record Measuring(
             EngineConfig engine, boolean dummyWeights, int warmUpRounds, int rounds, long seed, boolean bounds) {}
@@ -51,7 +51,7 @@ public record Comparison(
         published = List.copyOf(published);
     }
 
-    /** Every way to open an engine, in the order of one sweep. */
+    /** Returns every way to open an engine, in the order of one sweep. */
     public List<Visit> visits() {
         List<Visit> visits = new ArrayList<>();
         for (Layout layout : layouts) {
@@ -65,7 +65,7 @@ public record Comparison(
         return visits;
     }
 
-    /** What is 1.0 under a workload. */
+    /** Returns the baseline (1.0) of a workload. */
     public Cell baseline(String workload) {
         return new Cell(new Visit(candidates.get(0).name(), layouts.get(0), false), workload);
     }
@@ -77,7 +77,7 @@ public record Comparison(
                 .orElseThrow();
     }
 
-    /** What an engine has to do in a round; random prompts are made of {@code vocabulary} tokens. */
+    /** Returns the work of an engine in a round; token ids of random prompts are below {@code vocabulary}. */
     Assignment assignment(int round, Visit visit, List<NamedWorkload> missing, int vocabulary) {
         return new Assignment(
                 round,
@@ -101,7 +101,7 @@ public record Comparison(
     /**
      * Refuses names that the comparison does not have.
      *
-     * @throws UserError naming those that it has
+     * @throws UserError with the names that it has
      */
     public void checkChoice(Choice choice) {
         check(
@@ -130,10 +130,10 @@ public record Comparison(
     }
 
     /**
-     * A part of a comparison, to be measured now; empty lists choose everything.
+     * The part of a comparison to measure now; empty lists choose everything.
      *
      * @param candidates names of models
-     * @param layouts as they are written
+     * @param layouts layouts as text
      * @param workloads names of workloads
      */
     public record Choice(List<String> candidates, List<String> layouts, List<String> workloads) {
@@ -158,21 +158,21 @@ public record Comparison(
     /**
      * A model of a comparison.
      *
-     * @param name what the comparison calls it: {@code track-d8}
-     * @param model checkpoint directory, or one with a config.json where weights are random
+     * @param name name in the comparison: {@code track-d8}
+     * @param model checkpoint directory, or a directory with a config.json where weights are random
      */
     public record Candidate(String name, Path model) {}
 
     /**
-     * Figures that others measured on their machine.
+     * Figures that others measured on their own machine.
      *
-     * @param name by which comparisons ask for it
+     * @param name name by which comparisons refer to it
      * @param title what was measured
      * @param source where it was published
      * @param machine where it was measured
-     * @param note what a reader must know before setting ours beside it
-     * @param figure which of our figures it is held against
-     * @param rows the figures
+     * @param note what a reader must know before comparing the two
+     * @param figure name of the measured figure to compare with
+     * @param rows published figures
      */
     public record PublishedTable(
             String name, String title, String source, String machine, String note, String figure, List<Row> rows) {
@@ -183,9 +183,9 @@ public record Comparison(
         /**
          * Figures of one workload.
          *
-         * @param system that measured them: an inference engine
-         * @param workload our name of the workload; empty where the figure is over many
-         * @param values by our names of candidates
+         * @param system system that was measured: an inference engine
+         * @param workload name of the workload in the comparison; empty where the figure covers several
+         * @param values values by candidate name in the comparison
          */
         public record Row(String system, String workload, Map<String, Double> values) {}
     }

@@ -19,13 +19,13 @@ import nighttrain.jobs.compare.Comparison.PublishedTable;
 import nighttrain.pipeline.settings.Setting;
 import nighttrain.pipeline.settings.Settings;
 
-/** A comparison as it is written down: conf/compare has examples. Paths are relative to the file. */
+/** Reads a comparison from YAML; conf/compare has examples. Paths are relative to the file. */
 public final class ComparisonFile {
     private static final String PUBLISHED = "published.yaml";
     private static final List<String> KEYS =
             List.of("title", "models", "layouts", "workloads", "settings", "bound", "published");
 
-    /** What models, layouts and bounds decide. */
+    /** Settings that models, layouts and bounds decide. */
     private static final Set<String> DECIDED = Stream.<Setting<?>>of(
                     Settings.MODEL, Settings.RANKS, Settings.REPLICAS, BenchOptions.SKIP_SUMS)
             .flatMap(setting -> Stream.concat(Stream.of(setting.name()), setting.aliases().stream()))
@@ -40,13 +40,13 @@ public final class ComparisonFile {
         this.tree = new Tree(text, file.toString());
     }
 
-    /** A comparison, and the published figures beside its file. */
+    /** Reads a comparison, and the published figures next to its file. */
     public static Comparison read(Path file) {
         YamlFile yaml = new YamlFile(file, "comparison", "YAML with models:, layouts: and workloads:");
         return parse(file, yaml.read(), published(file.resolveSibling(PUBLISHED)));
     }
 
-    /** None where there is no such file. */
+    /** Reads published figures; empty where there is no such file. */
     public static List<PublishedTable> published(Path file) {
         return Files.exists(file)
                 ? PublishedFile.parse(file, new YamlFile(file, "published figures", "YAML, a table by name").read())
@@ -54,11 +54,11 @@ public final class ComparisonFile {
     }
 
     /**
-     * Types and checks what is written.
+     * Types and checks the content of a comparison file.
      *
-     * @param file where it was read
-     * @param text its content
-     * @param published tables that it may name
+     * @param file path of the file
+     * @param text content of the file
+     * @param published tables that the file may name
      * @throws UserError for anything missing, unknown or out of range
      */
     public static Comparison parse(Path file, JsonNode text, List<PublishedTable> published) {
@@ -148,7 +148,7 @@ public final class ComparisonFile {
     private Map<String, String> facts(BenchOptions shared) {
         Map<String, String> facts = new LinkedHashMap<>(shared.settings());
         DECIDED.forEach(facts::remove);
-        facts.remove(BenchOptions.REPEAT.name()); // more rounds are more of the same
+        facts.remove(BenchOptions.REPEAT.name()); // more rounds measure the same comparison
         for (Tree workload : tree.children("workloads")) {
             facts.put(
                     "workload " + WorkloadFile.name(workload), workload.values().toString());
@@ -156,11 +156,11 @@ public final class ComparisonFile {
         return facts;
     }
 
-    /** Tables that others published, as they are written down: {@code conf/compare/published.yaml}. */
+    /** Reads tables of published figures: {@code conf/compare/published.yaml}. */
     private static final class PublishedFile {
         private PublishedFile() {}
 
-        /** Every table of a file. */
+        /** Returns every table of a file. */
         static List<PublishedTable> parse(Path file, JsonNode text) {
             List<PublishedTable> tables = new ArrayList<>();
             for (String name : new Tree(text, file.toString()).values().keySet()) {

@@ -11,7 +11,7 @@ import java.util.stream.Collectors;
 import nighttrain.jobs.compare.CompareResult.CellResult;
 import nighttrain.jobs.compare.CompareResult.CellResult.Spread;
 
-/** What a comparison says in words: a person who reads nothing else must not go home with the wrong answer. */
+/** States a comparison's findings in words: a reader of nothing else must not draw the wrong conclusion. */
 public final class Findings {
     private final CompareResult result;
     private final String workload;
@@ -24,7 +24,7 @@ public final class Findings {
                 result.cells(workload).stream().filter(CellResult::isMeasured).toList();
     }
 
-    /** Sentences, by workload. */
+    /** Returns the sentences, workload by workload. */
     public static List<String> of(CompareResult result) {
         List<String> found = new ArrayList<>();
         for (NamedWorkload workload : result.comparison().workloads()) {
@@ -35,7 +35,7 @@ public final class Findings {
         return found;
     }
 
-    /** The fastest model on the layout of 1.0, beside that of 1.0. */
+    /** Compares the fastest other model on the baseline's layout with the baseline. */
     private Optional<String> architectures() {
         CellResult base = result.baseline(workload);
         List<CellResult> rivals = on(cell -> cell.layout().equals(base.cell().layout()) && !cell.equals(base.cell()));
@@ -56,7 +56,7 @@ public final class Findings {
                 + (theirs.isAbove(mine) ? "." : ", within the spread of the rounds."));
     }
 
-    /** For every number of devices on which replicas alone and layouts of several ranks were measured: which wins. */
+    /** States which wins, for every number of devices on which both replicas alone and layouts of several ranks were measured. */
     private List<String> layouts() {
         return cells.stream()
                 .map(cell -> cell.cell().layout().devices())

@@ -14,15 +14,15 @@ import nighttrain.pipeline.job.Files;
 /**
  * A measured round of one cell.
  *
- * @param cell what was measured
- * @param round which of its rounds, from 1
- * @param at when it ended, in milliseconds since 1970
- * @param engine that ran it
+ * @param cell the measured cell
+ * @param round round of the cell, from 1
+ * @param at time at which the round ended, in milliseconds since 1970
+ * @param engine engine that ran the round
  * @param measured counts and times
- * @param figures by name, with units in it; null where there was nothing to measure
+ * @param figures figures by name, with the unit in the name; null where there was nothing to measure
  */
 public record FinishedRound(Cell cell, int round, long at, Opened engine, Round measured, Map<String, Double> figures) {
-    /** A comparison may be continued by another version: what that does not know is passed over, counts that it misses are 0. */
+    /** Another version may continue a comparison: it ignores fields that it does not know, and reads missing counts as 0. */
     private static final JsonMapper JSON = JsonMapper.builder()
             .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
             .build();
@@ -31,7 +31,7 @@ public record FinishedRound(Cell cell, int round, long at, Opened engine, Round 
         figures = Collections.unmodifiableMap(new LinkedHashMap<>(figures));
     }
 
-    /** As the journal keeps it. */
+    /** Returns the round as the journal stores it. */
     String json() {
         return Files.unchecked(() -> JSON.writeValueAsString(this));
     }
@@ -43,10 +43,10 @@ public record FinishedRound(Cell cell, int round, long at, Opened engine, Round 
     /**
      * The engine that ran a round.
      *
-     * @param modelFingerprint names the model's content
-     * @param footprint what the model weighs and how often its ranks meet
-     * @param plan what the engine settled on
-     * @param openS time to open it, in seconds; part of no figure
+     * @param modelFingerprint fingerprint of the model's content
+     * @param footprint size of the model and number of its all-reduces
+     * @param plan sizes that the engine chose
+     * @param openS time to open the engine, in seconds; part of no figure
      */
     public record Opened(String modelFingerprint, ModelFootprint footprint, EnginePlan plan, double openS) {
         static Opened of(LoneEngine engine) {

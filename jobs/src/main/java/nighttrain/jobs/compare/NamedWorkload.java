@@ -6,7 +6,7 @@ import nighttrain.jobs.bench.Workload;
 /**
  * A workload of a comparison.
  *
- * @param name what the comparison calls it: {@code 1024/128}
- * @param workload what each round of it asks
+ * @param name name in the comparison: {@code 1024/128}
+ * @param workload prompts and outputs of each round
  */
 public record NamedWorkload(String name, Workload workload) implements Serializable {}

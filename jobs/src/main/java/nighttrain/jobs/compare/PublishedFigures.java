@@ -17,8 +17,8 @@ import nighttrain.pipeline.report.Block.Prose;
 import nighttrain.pipeline.report.Page.Section;
 
 /**
- * Our figures beside published ones: how many times as fast as its own dense model each architecture was, here and there. Only
- * such ratios may stand side by side; the machines, and mostly the models' sizes, are others.
+ * Charts measured figures beside published ones: each architecture's speed relative to its own dense model, in both sources. Only such ratios are
+ * comparable; the machines, and mostly the models' sizes, differ.
  */
 final class PublishedFigures {
     private static final Pattern BOUND = Pattern.compile("(.*) without (?:all-reduces|sums)");
@@ -60,7 +60,7 @@ final class PublishedFigures {
                 merged(groups));
     }
 
-    /** Groups of one heading become one, and what stands in it twice, once. */
+    /** Merges groups of equal heading and drops duplicate bars. */
     private static List<Group> merged(List<Group> groups) {
         List<Group> merged = new ArrayList<>();
         for (Group group : groups) {
@@ -121,7 +121,7 @@ final class PublishedFigures {
                 : new Spread(own.median() / of.median(), own.min() / of.median(), own.max() / of.median())));
     }
 
-    /** Of which less is more. */
+    /** Whether the figure is a time, of which less is better. */
     private boolean isTime() {
         return table.figure().endsWith("_ms");
     }

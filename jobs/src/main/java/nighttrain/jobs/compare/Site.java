@@ -4,23 +4,23 @@ import java.util.List;
 import nighttrain.executor.EngineConfig;
 import nighttrain.jobs.compare.CompareResult.Failure;
 
-/** Where the engines of a comparison stand, one at a time. */
+/** The place where a comparison's engines run, one at a time. */
 public interface Site {
-    /** The machine in words: figures of another are no part of this comparison. */
+    /** Describes the machine in words: figures of another machine are no part of this comparison. */
     String machine(EngineConfig config) throws InterruptedException;
 
     /** Opens an engine, measures a round of each workload that is missing, and closes it. */
     void measure(Assignment assignment, Witness witness) throws InterruptedException;
 
-    /** Hears what an engine does. */
+    /** Receives the results of an engine. */
     interface Witness {
-        /** What is going on, in a few words. */
+        /** Receives the current phase, in a few words. */
         void phase(String what);
 
-        /** A round was measured. */
+        /** Receives a measured round. */
         void measured(FinishedRound round);
 
-        /** Workloads that have no figures, and why. */
+        /** Receives workloads that have no figures, and why. */
         void failed(List<String> workloads, Failure failure);
     }
 }

@@ -15,7 +15,7 @@ import nighttrain.jobs.compare.FinishedRound.Opened;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Engines in this process. One that a workload breaks is opened again for the workloads after it. */
+/** Runs engines in this process. An engine that a workload breaks is reopened for the workloads after it. */
 public final class ThisProcess implements Site {
     private static final Logger LOG = LoggerFactory.getLogger(ThisProcess.class);
 
@@ -44,14 +44,14 @@ public final class ThisProcess implements Site {
         }
     }
 
-    /** An engine that is open for its assignment. */
+    /** An open engine and its assignment. */
     private record Opening(
             Assignment assignment,
             LoneEngine engine,
             RandomPrompts random,
             Map<String, List<int[]>> prompts,
             Witness witness) {
-        /** How many of {@code workloads} are done with: all, or those up to the one at which the engine broke. */
+        /** Returns how many of {@code workloads} are done: all, or those up to the one that broke the engine. */
         int measure(List<NamedWorkload> workloads) throws InterruptedException {
             for (int i = 0; i < workloads.size(); i++) {
                 List<NamedWorkload> one = workloads.subList(i, i + 1);

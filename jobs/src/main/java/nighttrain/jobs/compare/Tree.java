@@ -9,7 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import nighttrain.io.UserError;
 
-/** A map of keys in a file that people write; says what is wrong with it in one line. */
+/** A map of keys in a file that people write; reports errors in one line. */
 final class Tree {
     private final JsonNode node;
     private final String where;
@@ -25,7 +25,7 @@ final class Tree {
         }
     }
 
-    /** Refuses any other key. */
+    /** Refuses a key that is not in {@code known}. */
     void onlyKeys(List<String> known) {
         node.fieldNames().forEachRemaining(key -> {
             if (!known.contains(key)) {
@@ -47,7 +47,7 @@ final class Tree {
         return needed(key).asText();
     }
 
-    /** At least one text. */
+    /** Returns a list of at least one text. */
     List<String> texts(String key) {
         List<String> texts = new ArrayList<>();
         needed(key).forEach(value -> texts.add(value.asText()));
@@ -61,7 +61,7 @@ final class Tree {
         return new Tree(needed(key), key + " of " + where);
     }
 
-    /** At least one map. */
+    /** Returns a list of at least one map. */
     List<Tree> children(String key) {
         List<Tree> children = new ArrayList<>();
         needed(key).forEach(child -> children.add(new Tree(child, key + " of " + where)));
@@ -71,7 +71,7 @@ final class Tree {
         return children;
     }
 
-    /** Key to value as text, in the file's order. */
+    /** Returns the values as text by key, in the file's order. */
     Map<String, String> values() {
         Map<String, String> values = new LinkedHashMap<>();
         node.properties()

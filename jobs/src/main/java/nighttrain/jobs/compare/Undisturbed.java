@@ -5,8 +5,8 @@ import java.util.concurrent.CompletionException;
 import java.util.function.Supplier;
 
 /**
- * Work during which a stop, which interrupts, must wait: Hadoop's file systems and Java's channels take an interrupt for a failure. It is
- * there still when the work is done.
+ * Runs work that an interrupt must not reach: Hadoop's file systems and Java's channels treat an interrupt as a failure. The interrupt is still
+ * pending when the work is done.
  */
 final class Undisturbed {
     private Undisturbed() {}

@@ -19,7 +19,7 @@ import org.apache.parquet.example.data.Group;
 import org.apache.parquet.hadoop.ParquetReader;
 import org.apache.parquet.hadoop.example.GroupReadSupport;
 
-/** One of a comparison's workloads as it is written down: bench's settings by name, or a table of prompts. */
+/** Reads one workload of a comparison: bench's settings by name, or a table of prompts. */
 final class WorkloadFile {
     private static final String NAME = "name";
     private static final String TABLE = "table";
@@ -34,10 +34,10 @@ final class WorkloadFile {
     private WorkloadFile() {}
 
     /**
-     * Types and checks one.
+     * Types and checks one workload.
      *
      * @param shared settings of the whole comparison
-     * @param file that it stands in; paths are relative to it
+     * @param file file of the comparison; paths are relative to it
      */
     static NamedWorkload parse(Tree tree, Map<String, Object> shared, Path file) {
         boolean table = tree.has(TABLE);
@@ -55,7 +55,7 @@ final class WorkloadFile {
         return new NamedWorkload(name(tree), table ? ofTable(tree, workload, file) : workload);
     }
 
-    /** The name that was given, or what tells workloads apart: {@code 1024/128}, {@code 1024/128 batch 1}. */
+    /** Returns the given name, or the sizes that tell workloads apart: {@code 1024/128}, {@code 1024/128 batch 1}. */
     static String name(Tree tree) {
         return tree.text(NAME)
                 .orElseGet(() -> tree.text(TABLE)
@@ -90,7 +90,7 @@ final class WorkloadFile {
         }
     }
 
-    /** The first prompts of a Parquet file, without Spark: a comparison needs no more than some hundreds. */
+    /** Reads the first prompts of a Parquet file without Spark: a comparison needs a few hundred at most. */
     private static final class PromptFile {
         private PromptFile() {}
 
