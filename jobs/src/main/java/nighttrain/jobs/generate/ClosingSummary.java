@@ -20,7 +20,7 @@ import nighttrain.jobs.cli.Figures;
 import nighttrain.pipeline.GenerateReport;
 import nighttrain.pipeline.settings.Settings;
 
-/** What a finished job came to, in a few lines. */
+/** The summary of a finished job, in a few lines. */
 final class ClosingSummary {
     private static final int MOST_LABELS = 6;
 
@@ -70,7 +70,7 @@ final class ClosingSummary {
                 row("p99", times(summary, Percentiles::p99)));
     }
 
-    /** Which labels rows got, and how many of them are right where that is known. */
+    /** Returns how many rows got each label, and the accuracy where correct labels are known. */
     private static List<String> labels(ObjectNode labels) {
         List<String> most = labels.path("rows_by_label").properties().stream()
                 .sorted(Comparator.comparingLong(entry -> -entry.getValue().asLong()))

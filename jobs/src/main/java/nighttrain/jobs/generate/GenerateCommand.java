@@ -22,7 +22,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
 
-/** {@code nighttrain generate}: completes every row of a table. What else makes something of every row is the same command with another form. */
+/** {@code nighttrain generate}: completes every row of a table. Other commands over rows are this command with another {@link Form}. */
 public final class GenerateCommand implements Command {
     private static final Form GENERATE = new Form(
             "generate",
@@ -37,13 +37,13 @@ public final class GenerateCommand implements Command {
     private final Form form;
 
     /**
-     * How a command that runs a job differs from others.
+     * The parts in which commands that run a job differ.
      *
-     * @param name its word
+     * @param name name of the command
      * @param description what it does
-     * @param synopsis how it is called
-     * @param settings that its options set
-     * @param needed settings of which one must be set; empty: none of them
+     * @param synopsis usage line
+     * @param settings settings that have an option
+     * @param needed settings of which at least one must be set; empty: none is required
      */
     public record Form(
             String name, String description, String synopsis, List<Setting<?>> settings, List<Setting<?>> needed) {}
@@ -92,7 +92,7 @@ public final class GenerateCommand implements Command {
         return new Run(terminal).generate(conf, options);
     }
 
-    /** What holds of what was given in the three places. */
+    /** Resolves the settings given on the command line, in the Spark conf and in the file. */
     public SettingValues settings(ParseResult given, SparkConf conf) {
         return SettingValues.resolve(
                 SettingOptions.given(given, form.settings()),

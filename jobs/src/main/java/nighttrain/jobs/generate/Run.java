@@ -26,7 +26,7 @@ import org.apache.spark.SparkConf;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
-/** One run of a job: Spark up, progress shown, signals heard, summary printed, Spark down. */
+/** Runs a job: starts Spark, shows progress, handles signals, prints the summary, stops Spark. */
 final class Run {
     private static final int MOST_KINDS = 3;
 
@@ -51,7 +51,7 @@ final class Run {
                 }
                 terminal.out().print(ClosingSummary.of(report, summary(spark, report)));
                 return exitCode(spark, report, options);
-            } catch (Exception e) { // Scala throws checked ones that no signature names
+            } catch (Exception e) { // Scala throws checked exceptions that no signature declares
                 if (signals.received()) {
                     return ExitCode.STOPPED;
                 }
@@ -78,7 +78,7 @@ final class Run {
     private ExitCode exitCode(SparkSession spark, GenerateReport report, GenerateOptions options) {
         boolean allFailed = report.rows() > 0 && report.errors() == report.rows();
         List<Row> kinds = allFailed || report.tooManyErrors() ? errors(spark, report) : List.of();
-        if (allFailed && kinds.size() == 1) { // the job's fault rather than theirs
+        if (allFailed && kinds.size() == 1) { // the job is at fault, not the rows
             terminal.messages()
                     .println("every row failed, " + Figures.count(report.rows()) + " in all: "
                             + kinds.get(0).getString(2));
@@ -96,7 +96,7 @@ final class Run {
         return report.tooManyErrors() ? ExitCode.TOO_MANY_ROW_ERRORS : ExitCode.FINISHED;
     }
 
-    /** What rows failed with, how many, and one's message; the most first. */
+    /** Returns the kinds of row errors, the count of each and one of its messages, the most frequent first. */
     private static List<Row> errors(SparkSession spark, GenerateReport report) {
         return spark.read()
                 .parquet(new Path(report.output(), "results").toString())
