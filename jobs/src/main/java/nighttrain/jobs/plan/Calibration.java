@@ -3,10 +3,10 @@ package nighttrain.jobs.plan;
 import java.util.List;
 
 /**
- * What a trial on the hardware at hand says of the model of time.
+ * Corrections of the time model, measured in a trial on the available hardware.
  *
- * @param pace seconds that pass for each that is forecast
- * @param coldS seconds that generating takes longer because everything is new: the engine opens, code is compiled
+ * @param pace measured seconds per forecast second
+ * @param coldS seconds that a first start adds to generating: the engine opens, code is compiled
  * @param restS seconds of a run before and after generating
  * @param isMeasured whether there was a trial
  */
@@ -17,16 +17,16 @@ public record Calibration(double pace, double coldS, double restS, boolean isMea
         }
     }
 
-    /** A profile's word is taken: no trial. */
+    /** Returns no correction: without a trial the profile counts as exact. */
     public static Calibration none() {
         return new Calibration(1, 0, 0, false);
     }
 
     /**
-     * What a trial says.
+     * Calibrates the time model by a trial.
      *
-     * @param coldRun in a process that has just started
-     * @param warmRuns after it, with rows of their own: one, or a short and a long one
+     * @param coldRun run in a process that has just started
+     * @param warmRuns runs after it, with rows of their own: one, or a short and a long one
      */
     public static Calibration of(Run coldRun, List<Run> warmRuns) {
         double pace = pace(warmRuns.get(0), warmRuns.get(warmRuns.size() - 1));
@@ -37,7 +37,10 @@ public record Calibration(double pace, double coldS, double restS, boolean isMea
                 true);
     }
 
-    /** By what a long run takes longer than a short one: what every run pays once, such as a last batch half empty, is no pace. */
+    /**
+     * Computes the pace from the difference of a long and a short run: costs that every run pays once, such as a last batch half empty, are no part
+     * of it.
+     */
     private static double pace(Run shortRun, Run longRun) {
         double pace = (longRun.generatingS - shortRun.generatingS) / (longRun.forecastS - shortRun.forecastS);
         return pace > 0 && Double.isFinite(pace) ? pace : longRun.generatingS / longRun.forecastS;
@@ -46,9 +49,9 @@ public record Calibration(double pace, double coldS, double restS, boolean isMea
     /**
      * A run of a trial, in seconds.
      *
-     * @param wallS all of it
-     * @param generatingS while engines were fed
-     * @param forecastS what the model of time says of its rows
+     * @param wallS time of the whole run
+     * @param generatingS time while engines were fed
+     * @param forecastS forecast of the time model for its rows
      */
     public record Run(double wallS, double generatingS, double forecastS) {}
 }

@@ -18,7 +18,7 @@ import nighttrain.io.UserError;
 import nighttrain.io.checkpoint.Bfloat16;
 import nighttrain.jobs.cli.YamlFile;
 
-/** Hardware and prices by name: {@code h200} is conf/hardware/h200.yaml, and anything that ends in .yaml is a file. */
+/** Reads hardware and prices by name: {@code h200} is conf/hardware/h200.yaml; a name that ends in .yaml is a file. */
 public final class HardwareReader {
     private static final ObjectMapper STRICT = new ObjectMapper()
             .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
@@ -34,9 +34,9 @@ public final class HardwareReader {
     private HardwareReader() {}
 
     /**
-     * The hardware of that name, or of that file.
+     * Returns the hardware profile of a name or of a file.
      *
-     * @throws UserError for a name that no file has, telling those that there are
+     * @throws UserError for a name without a file, with the known names
      */
     public static HardwareProfile read(String name) {
         Path file = name.endsWith(YAML) ? Path.of(name) : folder().resolve(name + YAML);
@@ -49,7 +49,7 @@ public final class HardwareReader {
         return parse(file, new YamlFile(file, "hardware profile", "YAML, a key a line").read());
     }
 
-    /** USD that an hour of one GPU of this name costs; of a node, where the name is {@code cpu}. */
+    /** Returns the price of an hour of one GPU of this name, in USD; of a node, where the name is {@code cpu}. */
     public static double price(Path file, String hardware) {
         JsonNode prices = new YamlFile(file, "price file", "YAML, hardware: USD per hour").read();
         String name = Path.of(hardware).getFileName().toString().replace(YAML, "");
@@ -80,7 +80,7 @@ public final class HardwareReader {
         }
     }
 
-    /** That of the clone which runs. */
+    /** Returns the folder of hardware profiles in the clone that runs. */
     private static Path folder() {
         Path code = Path.of(HardwareReader.class
                         .getProtectionDomain()
@@ -97,9 +97,9 @@ public final class HardwareReader {
     }
 
     /**
-     * The profile that a file holds.
+     * Parses a profile.
      *
-     * @throws UserError where a key is missing, unknown or no number
+     * @throws UserError where a key is missing or unknown, or a value is not a number
      */
     private static HardwareProfile parse(Path file, JsonNode yaml) {
         try {
@@ -111,9 +111,9 @@ public final class HardwareReader {
     }
 
     /**
-     * A profile as people write it: units that they think in, every key needed.
+     * A profile as written in YAML: in customary units; every key is required.
      *
-     * @param sumsUs microseconds of an all-reduce by ranks and KiB
+     * @param sumsUs microseconds of an all-reduce, by ranks and KiB
      */
     private record Written(
             String name,

@@ -19,15 +19,15 @@ import nighttrain.jobs.plan.Plan.Option.Expected;
 import nighttrain.jobs.plan.Sample.ReplicaTime;
 
 /**
- * Every layout of a node's GPUs, the fastest first.
+ * Ranks every layout of a node's GPUs by forecast speed, the fastest first.
  *
- * @param model what is run
- * @param hardware of the GPUs
- * @param gpus of a node
- * @param config what is asked of each engine, its layout aside
- * @param sample of the rows
- * @param nodes that share them
- * @param pace seconds that pass for each that is forecast
+ * @param model the model
+ * @param hardware profile of the GPUs
+ * @param gpus GPUs of a node
+ * @param config settings of each engine, the layout aside
+ * @param sample sampled rows
+ * @param nodes nodes that share the rows
+ * @param pace measured seconds per forecast second
  */
 record LayoutRanking(
         ModelSpec model,
@@ -40,7 +40,7 @@ record LayoutRanking(
     private static final int[] FEWER_SEQUENCES = {128, 64, 32, 16, 8, 4, 2, 1};
     private static final int[] MORE_GPUS = {2, 4, 8, 16, 32, 64};
 
-    /** At least one works. */
+    /** Returns the layouts; at least one works. */
     List<Option> ranked() {
         List<Option> all = IntStream.rangeClosed(1, gpus)
                 .filter(ranks -> gpus % ranks == 0)
@@ -78,7 +78,7 @@ record LayoutRanking(
         }
     }
 
-    /** What an engine of {@code plan} would do. */
+    /** Returns what an engine of {@code plan} is expected to do. */
     static Expected expected(Sample sample, EnginePlan plan, StepTime time, int nodes, double pace, long bytes) {
         double rowsPerReplica = (double) sample.computedRows() / nodes / plan.replicas();
         ReplicaTime replica = ReplicaTime.of(sample, plan, time, (long) Math.ceil(rowsPerReplica));
@@ -104,7 +104,7 @@ record LayoutRanking(
                         ? "no all-reduces"
                         : String.format(Locale.ROOT, "all-reduces take %.0f %%", 100 * expected.communicationShare()));
         long rows = (long) Math.ceil((double) sample.computedRows() / nodes / layout.replicas());
-        if (rows < expected.runningSequences()) { // then the weights are read for few, and ranks share that reading
+        if (rows < expected.runningSequences()) { // weights are then read for few rows, and ranks share that reading
             why.append(
                     String.format("; only %d rows a replica, which %d would fill", rows, expected.runningSequences()));
         }

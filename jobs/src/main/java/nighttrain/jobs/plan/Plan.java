@@ -6,16 +6,16 @@ import nighttrain.executor.Layout;
 import nighttrain.pipeline.partition.FleetSimulation.FleetForecast;
 
 /**
- * What a job is expected to take.
+ * The expected time and cost of a job.
  *
- * @param names of what it is of
- * @param nodes that share the rows, an executor each
+ * @param names names of the model and the hardware
+ * @param nodes nodes that share the rows, one executor each
  * @param devicesPerNode GPUs; 0 on the CPU
- * @param sample what is known of the rows
- * @param calibration what a trial said
- * @param options layouts, the fastest first; that works
- * @param cost in time and money, on the first option
- * @param fleet what becomes of many nodes, of which some are slow and some fail; empty for one
+ * @param sample sampled rows
+ * @param calibration result of the trial
+ * @param options layouts, the fastest first; the first one works
+ * @param cost time and money on the first layout
+ * @param fleet forecast for many nodes, some of which are slow or fail; empty for one
  */
 public record Plan(
         Names names,
@@ -27,21 +27,21 @@ public record Plan(
         Cost cost,
         Optional<FleetForecast> fleet) {
     /**
-     * Names of what a plan is of.
+     * Names of the model and the hardware of a plan.
      *
      * @param model checkpoint directory
-     * @param fingerprint of the model's content
-     * @param architecture its name and settings
-     * @param hardware of a node, in words
+     * @param fingerprint fingerprint of the model's content
+     * @param architecture name and settings of the architecture
+     * @param hardware hardware of a node, in words
      */
     public record Names(String model, String fingerprint, String architecture, String hardware) {}
 
     /**
-     * What the job takes.
+     * Time and cost of a job.
      *
      * @param generatingS seconds while engines are fed
-     * @param wallS seconds of the whole run; as {@code generatingS} where no trial told what goes around it
-     * @param usd of the run; empty without a price
+     * @param wallS seconds of the whole run; equal to {@code generatingS} where no trial measured the rest
+     * @param usd cost of the run; empty without a price
      */
     public record Cost(double generatingS, double wallS, Optional<Double> usd) {}
 
@@ -49,22 +49,22 @@ public record Plan(
         options = List.copyOf(options);
     }
 
-    /** The layout that the figures are of. */
+    /** Returns the layout that the figures belong to. */
     public Option best() {
         return options.get(0);
     }
 
-    /** Of all nodes, while generating. */
+    /** Output tokens per second of all nodes, while generating. */
     public double outputTokensPerS() {
         return sample.outputTokens() / cost.generatingS();
     }
 
-    /** Of all nodes, while generating; prompts included. */
+    /** Prompt and output tokens per second of all nodes, while generating. */
     public double totalTokensPerS() {
         return (sample.outputTokens() + sample.promptTokens()) / cost.generatingS();
     }
 
-    /** Hours that all GPUs together are held; 0 on the CPU. */
+    /** GPU-hours of the job, over all GPUs; 0 on the CPU. */
     public double gpuHours() {
         return cost.wallS() / 3600 * nodes * devicesPerNode;
     }
@@ -73,8 +73,8 @@ public record Plan(
      * A layout that could be chosen for every node.
      *
      * @param layout replicas x ranks
-     * @param expected what it would do; empty where it cannot work
-     * @param why in words: what makes it fast or slow, or why it cannot work and what would make it
+     * @param expected what the layout is expected to do; empty where it cannot work
+     * @param why in words: what makes it fast or slow, or why it cannot work and what would help
      */
     public record Option(Layout layout, Optional<Expected> expected, String why) {
         public boolean works() {
@@ -86,17 +86,17 @@ public record Plan(
         }
 
         /**
-         * What a layout is expected to do on one node.
+         * The expected performance of a layout on one node.
          *
          * @param outputTokensPerS while generating
-         * @param totalTokensPerS prompts included
-         * @param rowsPerS of a node whose engine is full
-         * @param nodeS seconds of generating that one node's even share of the rows takes
-         * @param communicationShare of that time, in which ranks wait for all-reduces, 0 to 1
-         * @param runningSequences that the KV cache holds at a time, {@code maxNumSeqs} at most, of one replica
-         * @param bytesPerDevice that the engine fills, keys and values included; 0 where that was not asked
+         * @param totalTokensPerS the same, prompts included
+         * @param rowsPerS rows per second of a node whose engine is full
+         * @param nodeS seconds of generating for one node's even share of the rows
+         * @param communicationShare share of that time in which ranks wait for all-reduces, 0 to 1
+         * @param runningSequences sequences of one replica that the KV cache holds at a time, at most {@code maxNumSeqs}
+         * @param bytesPerDevice bytes that the engine uses, keys and values included; 0 where that was not computed
          * @param maxNumSeqs most sequences in a step of one replica
-         * @param choice why so many, where the engine chose
+         * @param choice why {@code maxNumSeqs} has this value, where the engine chose it
          */
         public record Expected(
                 double outputTokensPerS,

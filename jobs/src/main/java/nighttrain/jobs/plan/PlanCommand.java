@@ -30,7 +30,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
 
-/** {@code nighttrain plan}: what a job will take, before it is run. */
+/** {@code nighttrain plan}: forecasts what a job will take before it runs. */
 public final class PlanCommand implements Command {
     private static final String CPU = "cpu";
 
@@ -69,7 +69,7 @@ public final class PlanCommand implements Command {
     @Override
     public ExitCode run(ParseResult parsed) throws IOException, InterruptedException {
         SparkConf conf = Sessions.conf(RunOptions.master(parsed), RunOptions.conf(parsed));
-        // The trial runs rows as a job does, and would fill the job's own output table.
+        // The trial runs rows as a job does, and would write to the job's own output table.
         SettingValues job = SettingValues.resolve(
                         SettingOptions.given(parsed, PlanOptions.ofTheJob()),
                         key -> Optional.ofNullable(conf.get(key, null)),
@@ -106,7 +106,7 @@ public final class PlanCommand implements Command {
         }
     }
 
-    /** Spark opens no engine of its own accord: the trial does, where there is one. */
+    /** Makes the plan. Spark opens no engine by itself; the trial opens one where the plan needs it. */
     private static Plan plan(SparkConf conf, PlanOptions options, Optional<String> parent, ProgressBar bar)
             throws IOException, InterruptedException {
         bar.phase("Starting Spark");
@@ -119,12 +119,12 @@ public final class PlanCommand implements Command {
         }
     }
 
-    /** A folder for files that nobody keeps: it goes when it is closed, or with this process if a signal ends that. */
+    /** A folder for temporary files: it is deleted when it is closed, or with this process where a signal ends that. */
     private static final class ScratchFolder implements AutoCloseable {
-        /** After Spark has stopped writing, before file systems are closed. */
+        /** Runs the shutdown hook after Spark has stopped writing and before file systems are closed. */
         private static final int LATE = FileSystem.SHUTDOWN_HOOK_PRIORITY + 1;
 
-        /** It holds a user's rows. */
+        /** Permissions of the owner alone, as the folder holds a user's rows. */
         private static final FsPermission MINE = new FsPermission((short) 0700);
 
         private final FileSystem fs;
@@ -136,7 +136,7 @@ public final class PlanCommand implements Command {
             this.path = path;
         }
 
-        /** A new one in {@code parent}; empty: this machine's folder for such. */
+        /** Creates a folder in {@code parent}; empty: in this machine's temporary folder. */
         static ScratchFolder in(Optional<String> parent, Configuration hadoop) throws IOException {
             Path path = new Path(
                     parent.orElse("file:" + System.getProperty("java.io.tmpdir")), "nighttrain-" + UUID.randomUUID());

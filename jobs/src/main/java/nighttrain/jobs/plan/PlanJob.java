@@ -42,8 +42,8 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * What a job will take. A plan is made by the parts that it is about: some rows go through a whole run, on the engine that is here or
- * on one that counts, and the engine's own scheduler forecasts the rest.
+ * Plans a job. The trial uses the parts that it forecasts: some rows go through a whole run, on the real engine or on one that only counts tokens,
+ * and the engine's own scheduler forecasts the rest.
  */
 public final class PlanJob {
     private final SparkSession spark;
@@ -52,23 +52,23 @@ public final class PlanJob {
     private final Consumer<String> phase;
 
     /**
-     * @param scratch a folder for the trial's files that executors reach, too
-     * @param phase hears what is going on, in a few words
+     * @param scratch folder for the trial's files that executors can reach, too
+     * @param phase receives the current phase, in a few words
      */
     public PlanJob(SparkSession spark, PlanOptions options, String scratch, Consumer<String> phase) {
         this.spark = spark;
         this.options = options;
         SettingValues values = options.job().with(Settings.OUTPUT_PATH, scratch + "/trial");
-        // A profile's model need have no weights here: nothing is computed.
+        // Planning for a hardware profile computes nothing, so the model needs no weights here.
         this.job = GenerateOptions.of(
                 options.hardware().isPresent() ? values.with(Settings.LOAD_FORMAT, LoadFormat.DUMMY) : values);
         this.phase = phase;
     }
 
     /**
-     * The plan.
+     * Makes the plan.
      *
-     * @throws nighttrain.io.UserError for whatever would end the job itself, and for a model that fits nowhere
+     * @throws nighttrain.io.UserError for any error that would end the job itself, and for a model that fits nowhere
      */
     public Plan run() throws InterruptedException {
         Path model = Path.of(job.model());
@@ -133,7 +133,7 @@ public final class PlanJob {
                         hardware, options.gpusPerNode().orElse(plan.replicas() * plan.ranks()), options, names);
     }
 
-    /** The {@code more} rows after the first {@code few}: at once, or where there are enough a part of them before the rest. */
+    /** Runs the {@code more} rows after the first {@code few}: at once, or, where there are enough, a part of them before the rest. */
     private static List<Trial.Outcome> warmRuns(Trial trial, SampledRows rows, int few, int more) {
         int apart = TrialSize.apart(more);
         List<Trial.Outcome> runs = new ArrayList<>();
@@ -148,7 +148,7 @@ public final class PlanJob {
         phase.accept("Reading a sample of the input");
         try {
             return SampledRows.of(spark, job, size.rows());
-        } catch (Exception failed) { // Scala throws checked ones that no signature names
+        } catch (Exception failed) { // Scala throws checked exceptions that no signature declares
             UnreadableFile.throwIfBehind(failed);
             throw failed;
         }
@@ -174,14 +174,14 @@ public final class PlanJob {
     }
 
     /**
-     * Where a trial runs, as it was measured there.
+     * The machine of a trial, as measured there.
      *
-     * @param plan of the engine
-     * @param hardware what its devices give
-     * @param machine in words
+     * @param plan sizes of the engine
+     * @param hardware measured profile of its devices
+     * @param machine description in words
      */
     private record Testbed(EnginePlan plan, HardwareProfile hardware, String machine) implements Serializable {
-        /** This process; takes seconds, and wants no engine beside it. */
+        /** Measures the machine of this process; it takes seconds, and no other engine may be open meanwhile. */
         static Testbed here(EngineKey key) {
             EngineConfig config = EngineHost.here().here(key.config());
             Path model = Path.of(key.model());
@@ -193,21 +193,21 @@ public final class PlanJob {
     }
 
     /**
-     * Rows of an input, chosen by chance, in the order of chance.
+     * Randomly chosen rows of an input, in random order.
      *
-     * @param outputs that the whole job has
+     * @param outputs number of outputs of the whole job
      * @param branches the requests of a row
-     * @param rows at least one
+     * @param rows sampled rows, at least one
      */
     private record SampledRows(
             SparkSession spark, StructType schema, long outputs, List<Branch> branches, List<Row> rows) {
         private static final long SEED = 7;
-        /** More than are wanted, since each row is taken or left for itself. */
+        /** Factor by which the sample exceeds the number wanted, since each row is chosen independently. */
         private static final double MARGIN = 2;
 
         private static final double AT_LEAST = 1000;
 
-        /** {@code most}: fewer where the input has fewer. */
+        /** Samples {@code most} rows; fewer where the input has fewer. */
         static SampledRows of(SparkSession spark, GenerateOptions job, int most) {
             InputSource source = new InputReader(spark).open(job.input());
             source.requireRows(job.input().path().orElse("the input"));
@@ -242,7 +242,7 @@ public final class PlanJob {
             return spark.createDataFrame(rows.subList(0, count), schema);
         }
 
-        /** {@code count} rows after the first {@code before}; the last row, where there are none. */
+        /** Returns {@code count} rows after the first {@code before}; the last row where there are none. */
         Dataset<Row> after(int before, int count) {
             int from = Math.min(before, rows.size() - 1);
             return spark.createDataFrame(rows.subList(from, Math.max(from + 1, before + count)), schema);

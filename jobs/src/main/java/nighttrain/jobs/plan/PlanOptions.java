@@ -20,16 +20,16 @@ import nighttrain.pipeline.settings.SettingValues;
 import nighttrain.pipeline.settings.Settings;
 
 /**
- * A plan: what can be set of it, and what was set, typed and checked.
+ * The typed and checked settings of a plan.
  *
- * @param job settings of the job that is planned, its output aside
- * @param hardware to reckon with; empty: what is here, after a trial on it
+ * @param job settings of the planned job, its output aside
+ * @param hardware hardware to plan for; empty: that of this machine, measured in a trial
  * @param nodes executors, one per node
- * @param gpusPerNode empty: one, or what is here
- * @param usdPerHour of one GPU, or of a node without; empty: no cost is told
- * @param sampleRows that are looked at; empty: what {@link TrialSize} says
- * @param fromRun output of a finished run whose lengths are taken
- * @param mishaps slow and failing nodes: those of its executors that a plan will have
+ * @param gpusPerNode GPUs per node; empty: one, or those of this machine
+ * @param usdPerHour price of one GPU, or of a node without GPUs; empty: no cost is reported
+ * @param sampleRows rows to sample; empty: as {@link TrialSize} decides
+ * @param fromRun output of a finished run whose lengths are used
+ * @param mishaps slow and failing nodes that the plan assumes
  */
 public record PlanOptions(
         SettingValues job,
@@ -103,26 +103,26 @@ public record PlanOptions(
             SettingGroup.SAMPLING,
             SettingGroup.ENGINE);
 
-    /** Every setting of a plan, in the order of help. */
+    /** Returns every setting of a plan, in the order of the help text. */
     public static List<Setting<?>> all() {
         return Stream.concat(OWN.stream(), ofTheJob().stream()).toList();
     }
 
-    /** Those of the job that is planned. */
+    /** Returns the settings of the planned job. */
     public static List<Setting<?>> ofTheJob() {
         return Settings.all().stream()
                 .filter(setting -> OF_THE_JOB.contains(setting.group()) || setting.equals(Settings.EXECUTOR_WAIT))
                 .toList();
     }
 
-    /** Those of a job that say where its results go and when it stops: a plan has no use for them. */
+    /** Returns the settings of a job that say where its results go and when it stops: a plan ignores them. */
     static List<Setting<?>> unused() {
         return Settings.all().stream()
                 .filter(setting -> !ofTheJob().contains(setting))
                 .toList();
     }
 
-    /** Those that are of a plan alone. */
+    /** Returns the settings that only a plan has. */
     public static List<Setting<?>> own() {
         return OWN;
     }
@@ -140,7 +140,7 @@ public record PlanOptions(
     private static final int MOST_SAMPLED = 100_000;
 
     /**
-     * What befalls executors; see {@link Fleet}.
+     * Slow and failing executors; see {@link Fleet}.
      */
     public record Mishaps(double slowShare, double slowness, double failuresPerDay, int restartS, int spreadS) {
         Fleet befalling(int executors, int slots, int maxNumSeqs) {
@@ -172,12 +172,12 @@ public record PlanOptions(
     }
 
     /**
-     * Types and checks what was set.
+     * Types and checks the given settings.
      *
-     * @param given values by the names of {@link #own}
-     * @param job what holds of the job that is planned
-     * @param hardware that it names
-     * @param usdPerHour of that hardware
+     * @param given values by the names in {@link #own}
+     * @param job resolved settings of the planned job
+     * @param hardware profile that {@code given} names
+     * @param usdPerHour price of that hardware
      */
     public static PlanOptions of(
             Map<String, Object> given,
@@ -200,7 +200,7 @@ public record PlanOptions(
                         own(given, SPREAD_S)));
     }
 
-    /** What was given for a setting, or its default. */
+    /** Returns the value given for a setting, or its default. */
     public static <T> Optional<T> find(Map<String, Object> given, Setting<T> setting) {
         return Optional.ofNullable(given.get(setting.name()))
                 .map(value -> setting.parse(value.toString()))

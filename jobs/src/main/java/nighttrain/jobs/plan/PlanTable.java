@@ -9,7 +9,7 @@ import nighttrain.jobs.plan.Plan.Option;
 import nighttrain.jobs.plan.Plan.Option.Expected;
 import nighttrain.pipeline.partition.FleetSimulation.FleetForecast;
 
-/** What {@code plan} prints. */
+/** The table that {@code plan} prints. */
 final class PlanTable {
     private static final String LINE = "  %-8s%12s%12s%10s  %s";
 
@@ -103,7 +103,7 @@ final class PlanTable {
         line("by", plan.calibration().isMeasured() ? "a trial on what is here" : "the hardware's profile; no trial");
     }
 
-    /** What the table of layouts leaves out. */
+    /** Returns the time of a slower start, which the table of layouts leaves out. */
     private String coldStart() {
         double coldS = plan.calibration().coldS();
         return coldS > 0 ? ", " + clock(coldS) + " of a slower start included" : "";

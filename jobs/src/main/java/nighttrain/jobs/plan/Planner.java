@@ -21,26 +21,26 @@ import nighttrain.pipeline.partition.TaskPartitions.Kind;
 import nighttrain.pipeline.partition.TaskPartitions.TaskPartition;
 
 /**
- * What a job will take, from what is known of its rows and its hardware.
+ * Forecasts what a job will take from its sampled rows and its hardware.
  *
- * @param model what is run
- * @param config what is asked of each engine
- * @param maxTokens of an output
- * @param sample of the rows
- * @param calibration what a trial said
+ * @param model the model
+ * @param config settings of each engine
+ * @param maxTokens most tokens of an output
+ * @param sample sampled rows
+ * @param calibration result of the trial
  */
 public record Planner(ModelSpec model, EngineConfig config, int maxTokens, Sample sample, Calibration calibration) {
-    /** Tasks that feed an executor's engine: its cores, as the README has it. */
+    /** Tasks that feed an executor's engine at once: its cores, as pipeline/README.md recommends. */
     private static final int SLOTS = 4;
 
-    /** For GPUs that need not be here: every layout of {@code gpus} on a node. */
+    /** Plans for GPUs, which need not be in this machine: ranks every layout of {@code gpus} on a node. */
     public Plan onGpus(HardwareProfile hardware, int gpus, PlanOptions options, Names names) {
         List<Option> ranked =
                 new LayoutRanking(model, hardware, gpus, config, sample, options.nodes(), calibration.pace()).ranked();
         return plan(ranked, gpus, options, names);
     }
 
-    /** For an engine as it stood here in a trial. */
+    /** Plans for an engine as it ran here in a trial. */
     public Plan asTried(EnginePlan plan, HardwareProfile hardware, PlanOptions options, Names names) {
         StepTime time = new StepTime(model, plan.ranks(), hardware);
         Expected expected = LayoutRanking.expected(sample, plan, time, options.nodes(), calibration.pace(), 0);
@@ -51,7 +51,7 @@ public record Planner(ModelSpec model, EngineConfig config, int maxTokens, Sampl
         return plan(List.of(only), 0, options, names);
     }
 
-    /** Seconds that an engine of {@code plan} is forecast to take for all rows of {@code sample}. */
+    /** Returns the forecast of an engine of {@code plan} for all rows of {@code sample}, in seconds. */
     public static double forecastS(Sample sample, EnginePlan plan, ModelSpec model, HardwareProfile hardware) {
         double perReplica = (double) sample.computedRows() / plan.replicas();
         return ReplicaTime.of(sample, plan, new StepTime(model, plan.ranks(), hardware), (long) Math.ceil(perReplica))
@@ -87,7 +87,7 @@ public record Planner(ModelSpec model, EngineConfig config, int maxTokens, Sampl
         return FleetSimulation.run(fleet, cuts);
     }
 
-    /** A row's work is its share of all tokens, its time that of its output: what the order's own estimates say. */
+    /** Groups rows by length. A row's work is its share of all tokens; its time is proportional to its output. */
     private List<Kind> kinds(Expected node, int rowsAtATime) {
         double each = (double) sample.computedRows() / sample.lengths().size();
         double meanTokens = sample.meanPromptTokens() + sample.meanOutputTokens();

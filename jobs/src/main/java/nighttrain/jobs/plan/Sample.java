@@ -12,10 +12,10 @@ import nighttrain.executor.perf.StepTime;
 import nighttrain.pipeline.row.RowKind.Branch;
 
 /**
- * What a plan knows of the rows: some of them, chosen by chance.
+ * What a plan knows of the rows: the lengths of some of them, chosen at random.
  *
  * @param rows outputs of the whole job, failing ones included
- * @param errorShare of the rows, those that fail before they cost anything, 0 to 1
+ * @param errorShare share of the rows that fail before they cost anything, 0 to 1
  * @param lengths of sampled rows, at least one
  * @param sharedTokens leading tokens that prompts of different rows have in common, on average
  * @param branches the requests of a row, at least one
@@ -34,12 +34,12 @@ public record Sample(
         }
     }
 
-    /** Whether rows become texts; else prompts are scored. */
+    /** Whether rows produce texts; otherwise prompts are only scored. */
     public boolean hasOutputs() {
         return lengths.stream().anyMatch(length -> length.outputTokens() > 0);
     }
 
-    /** Rows that are computed. */
+    /** Number of rows that are computed, failing ones excluded. */
     public long computedRows() {
         return Math.max(1, Math.round(rows * (1 - errorShare)));
     }
@@ -52,22 +52,25 @@ public record Sample(
         return mean(Length::outputTokens);
     }
 
-    /** Of the whole job. */
+    /** Prompt tokens of the whole job. */
     public double promptTokens() {
         return computedRows() * meanPromptTokens();
     }
 
-    /** Of the whole job. */
+    /** Output tokens of the whole job. */
     public double outputTokens() {
         return computedRows() * meanOutputTokens();
     }
 
-    /** The longest output seen. */
+    /** Tokens of the longest sampled output. */
     public int longestOutput() {
         return lengths.stream().mapToInt(Length::outputTokens).max().orElseThrow();
     }
 
-    /** So many rows like these, again and again in the sample's order, for a model whose sequences hold {@code maxModelLen} tokens. */
+    /**
+     * Returns the requests of {@code count} rows like these, in the sample's order and repeated, for a model whose sequences hold {@code maxModelLen}
+     * tokens.
+     */
     List<Forecast.Request> requests(int count, int maxModelLen) {
         return IntStream.range(0, count)
                 .boxed()
@@ -85,7 +88,7 @@ public record Sample(
         return branches.stream().map(branch -> request(tokens, branch, own, length.outputTokens(), maxModelLen));
     }
 
-    /** A score takes a step, as a token of an output does. */
+    /** Returns one request of a row. A score takes one step, as a token of an output does. */
     private static Forecast.Request request(
             int[] prompt, Branch branch, SplittableRandom own, int outputTokens, int maxModelLen) {
         int count = Math.min(maxModelLen - 1, Math.max(1, prompt.length + branch.longer()));
@@ -103,8 +106,8 @@ public record Sample(
     /**
      * The lengths of a row.
      *
-     * @param promptTokens at least 1
-     * @param outputTokens none where the prompt is only scored
+     * @param promptTokens tokens of the prompt, at least 1
+     * @param outputTokens tokens of the output; 0 where the prompt is only scored
      */
     public record Length(int promptTokens, int outputTokens) {
         public Length {
@@ -116,20 +119,20 @@ public record Sample(
     }
 
     /**
-     * How long one replica takes for so many rows of a sample. Few are forecast to the last step; of many, a stretch of the middle, so that
-     * beginning and end count once.
+     * The time that one replica takes for a number of rows of a sample. Few rows are forecast to the last step; for many, the rate in the middle is
+     * extrapolated, so that start and end count once.
      *
-     * @param fewRows forecast exactly up to here
-     * @param fewS seconds of so many
-     * @param rowsPerS of a full replica in the middle of its work; of the few, where there is no middle
-     * @param communicationShare of the time, in which ranks wait for all-reduces, 0 to 1
+     * @param fewRows up to this number of rows the forecast is exact
+     * @param fewS seconds for {@code fewRows} rows
+     * @param rowsPerS rows per second of a full replica in the middle of its work; of all rows where they are few
+     * @param communicationShare share of the time in which ranks wait for all-reduces, 0 to 1
      */
     record ReplicaTime(long fewRows, double fewS, double rowsPerS, double communicationShare) {
         private static final int BATCHES = 4;
         private static final int LEAST = 256;
         private static final int MOST = 2048;
 
-        /** {@code rows}: of this replica. */
+        /** {@code rows}: rows of this replica. */
         static ReplicaTime of(Sample sample, EnginePlan plan, StepTime time, long rows) {
             int requests = Math.min(MOST, Math.max(LEAST, BATCHES * plan.maxNumSeqs()));
             int exact = Math.max(2, requests / sample.branches().size());
@@ -143,7 +146,7 @@ public record Sample(
             return new ReplicaTime(exact, whole.seconds(), rowsPerS, whole.communicationS() / whole.seconds());
         }
 
-        /** Of at least {@code fewRows} rows. */
+        /** Returns the seconds for at least {@code fewRows} rows. */
         double seconds(double rows) {
             return fewS + Math.max(0, rows - fewRows) / rowsPerS;
         }

@@ -27,7 +27,7 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
-/** Some rows of a job through a whole run of their own. */
+/** Runs some rows of a job as a whole run of their own. */
 final class Trial {
     private final SparkSession spark;
     private final GenerateOptions job;
@@ -43,15 +43,15 @@ final class Trial {
     }
 
     /**
-     * What a trial came to.
+     * The result of a trial.
      *
-     * @param rows outputs
-     * @param errors of these
-     * @param lengths of the others
+     * @param rows number of outputs
+     * @param errors outputs with errors
+     * @param lengths lengths of the others
      * @param branches the requests of a row
-     * @param cachedPromptTokens found in the prefix cache
-     * @param wallS all of it
-     * @param generatingS while the engine was fed
+     * @param cachedPromptTokens prompt tokens found in the prefix cache
+     * @param wallS time of the whole run, in seconds
+     * @param generatingS time while the engine was fed, in seconds
      */
     record Outcome(
             long rows,
@@ -65,7 +65,7 @@ final class Trial {
             return (double) errors / rows;
         }
 
-        /** Those that requests of one row share with its first are none that rows have in common. */
+        /** Returns the leading tokens that rows have in common; those that requests of one row share with its first do not count. */
         int sharedTokens() {
             long withinRows = lengths.stream()
                     .mapToLong(length -> branches.stream()
@@ -76,7 +76,7 @@ final class Trial {
             return (int) (Math.max(0, cachedPromptTokens - withinRows) / lengths.size());
         }
 
-        /** Both as one. */
+        /** Returns both outcomes added. */
         Outcome and(Outcome other) {
             return new Outcome(
                     rows + other.rows,
@@ -88,12 +88,12 @@ final class Trial {
                     generatingS + other.generatingS);
         }
 
-        /** Beside what an engine of {@code plan} is forecast to take for it. */
+        /** Returns this outcome beside the forecast for an engine of {@code plan}. */
         Calibration.Run run(EnginePlan plan, ModelSpec model, HardwareProfile hardware) {
             return new Calibration.Run(wallS, generatingS, forecastS(lengths.size(), plan, model, hardware));
         }
 
-        /** Seconds that so many rows like these are forecast to take. */
+        /** Returns the forecast for this number of rows like these, in seconds. */
         double forecastS(int rows, EnginePlan plan, ModelSpec model, HardwareProfile hardware) {
             Sample all = new Sample(rows, 0, lengths, sharedTokens(), branches, "");
             return Planner.forecastS(all, plan, model, hardware);
@@ -128,7 +128,7 @@ final class Trial {
         }
     }
 
-    /** Of at most so many rows of a finished run, by chance. */
+    /** Returns the lengths of at most {@code most} rows of a finished run, chosen at random. */
     static List<Length> lengths(SparkSession spark, String output, int most) {
         List<Length> lengths = results(spark, output)
                 .filter(col("error").isNull())
@@ -162,20 +162,20 @@ final class Trial {
     }
 
     /**
-     * How many rows a trial runs: enough to fill the engine for some batches, or what is done once is taken for its pace. A first run of
-     * few rows, which everything is new to, tells how long rows are; a second takes as many more as its time allows.
+     * The number of rows in a trial: enough to fill the engine for several batches, or one-time costs would count as its pace. A first, cold run of
+     * few rows shows how long rows are; a second run takes as many more as its time allows.
      *
-     * @param rows at most
-     * @param least of these, whatever time they take
+     * @param rows most rows
+     * @param least fewest rows, whatever time they take
      */
     public record TrialSize(int rows, int least) {
         private static final int BATCHES = 8;
         private static final int LEAST = 256;
 
-        /** A processor is as busy with a third of a batch as with all of it, and a plan is wanted at once. */
+        /** Time of the second run on a CPU, in seconds. A third of a batch keeps a CPU as busy as a whole one, and a plan should be quick. */
         private static final double CPU_S = 10;
 
-        /** A GPU is not: eight batches of short answers take half a minute. */
+        /** Time of the second run on a GPU, in seconds. A GPU needs full batches: eight batches of short answers take half a minute. */
         private static final double GPU_S = 30;
 
         private static final double COLD_SHARE = 1.0 / 3;
@@ -186,21 +186,21 @@ final class Trial {
             }
         }
 
-        /** {@code asked}: so many, whatever time they take. */
+        /** {@code asked}: exactly this number of rows, whatever time they take. */
         public static TrialSize of(Optional<Integer> asked, int maxNumSeqs) {
             return asked.map(rows -> new TrialSize(rows, rows))
                     .orElseGet(() -> new TrialSize(Math.max(LEAST, BATCHES * maxNumSeqs), LEAST));
         }
 
-        /** Of {@code there} rows, those of the first run: at least one. */
+        /** Returns the rows of the first run, out of {@code there}: at least one. */
         public int cold(int there) {
             return Math.max(1, (int) (Math.min(least, there) * COLD_SHARE));
         }
 
         /**
-         * Of {@code there} rows, those of the second run.
+         * Returns the rows of the second run, out of {@code there}.
          *
-         * @param forecastS seconds that so many would take
+         * @param forecastS forecast seconds for a number of rows
          */
         public int warm(int there, HardwareProfile hardware, IntToDoubleFunction forecastS) {
             int most = Math.min(rows, there) - cold(there);
@@ -212,7 +212,7 @@ final class Trial {
             return Math.max(fewest, (int) Math.round(most * Math.min(1, share)));
         }
 
-        /** Of {@code warm} rows, those that go first, in a run of their own; 0 where there are too few for two. */
+        /** Returns the rows of the second run that go first, in a run of their own; 0 where there are too few for two. */
         public static int apart(int warm) {
             return warm < 4 * LEAST ? 0 : warm / 4;
         }
