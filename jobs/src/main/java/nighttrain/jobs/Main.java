@@ -33,7 +33,7 @@ public final class Main {
     public static void main(String[] args) {
         ExitCode exitCode = run(args, Terminal.system());
         if (exitCode != ExitCode.FINISHED) {
-            System.exit(exitCode.code()); // YARN takes any System.exit for a failure, so success just returns
+            System.exit(exitCode.code()); // YARN treats any System.exit as a failure, so success just returns
         }
     }
 
@@ -92,7 +92,7 @@ public final class Main {
         return root;
     }
 
-    /** The launcher says which commit it starts, where it can tell. */
+    /** Returns the version line, with the commit that the launcher reports where it knows it. */
     private static String version() {
         String commit = System.getProperty("nighttrain.commit", "");
         Map<String, String> versions = Versions.withoutSpark();

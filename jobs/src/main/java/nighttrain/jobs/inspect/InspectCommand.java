@@ -22,7 +22,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
 
-/** {@code nighttrain inspect}: what a model is and weighs, and how often its ranks must meet; reads config.json alone. */
+/** {@code nighttrain inspect}: shows a model's architecture, size and number of all-reduces; reads config.json alone. */
 public final class InspectCommand implements Command {
     private final Terminal terminal;
 
@@ -61,7 +61,7 @@ public final class InspectCommand implements Command {
         return ExitCode.FINISHED;
     }
 
-    /** What {@code inspect} prints. Bytes are those of bf16, two per element. */
+    /** The table that {@code inspect} prints. Bytes are those of bf16, two per element, unless a line names another format. */
     private static final class FootprintTable {
         private static final int[] RANKS = {1, 2, 4, 8};
 
@@ -99,7 +99,7 @@ public final class InspectCommand implements Command {
             return out.toString();
         }
 
-        /** What a sequence keeps. */
+        /** Prints the memory that a sequence needs. */
         private static void caches(StringBuilder out, ModelSpec config, ModelFootprint footprint) {
             if (footprint.kvElementsPerToken() > 0) {
                 line(

@@ -8,7 +8,7 @@ import nighttrain.pipeline.settings.Setting;
 import nighttrain.pipeline.settings.Setting.SettingGroup;
 import nighttrain.pipeline.settings.Settings;
 
-/** {@code nighttrain label}: gives every row of a table a label with its probability. A generation job with rows of another kind. */
+/** {@code nighttrain label}: gives every row of a table a label with its probability. It is a generation job with another kind of rows. */
 public final class LabelCommand {
     private LabelCommand() {}
 
@@ -23,7 +23,7 @@ public final class LabelCommand {
                         List.of(Settings.LABELS, Settings.LABELS_FILE)));
     }
 
-    /** Nothing is sampled. */
+    /** Whether {@code label} has the setting: settings of sampling and output ids do not apply, as nothing is sampled. */
     private static boolean isOfLabels(Setting<?> setting) {
         boolean isOfText = setting.group() == SettingGroup.SAMPLING || setting.equals(Settings.TOKEN_IDS);
         return !isOfText || setting.equals(Settings.DEDUP);
