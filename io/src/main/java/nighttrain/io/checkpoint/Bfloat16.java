@@ -1,8 +1,8 @@
 package nighttrain.io.checkpoint;
 
-/** The upper half of fp32. */
+/** bf16, the upper half of fp32. */
 public final class Bfloat16 {
-    /** Of one number. */
+    /** Bytes of one number. */
     public static final int BYTES = 2;
 
     private static final int QUIET = 0x40;

@@ -11,30 +11,30 @@ import nighttrain.io.spec.WeightFormat;
  * header and length; no weight is read before it is asked for. Safe for use by several threads.
  */
 public interface Checkpoint extends AutoCloseable {
-    /** What the model is made of. */
+    /** What the model consists of. */
     ModelSpec spec();
 
-    /** Whether there is a tensor of that name. */
+    /** Whether the checkpoint has a tensor of that name. */
     boolean has(String name);
 
     /**
-     * A tensor by name.
+     * Returns a tensor by name.
      *
-     * @throws nighttrain.io.UserError where it is missing or has another shape: names file, tensor, found and expected
+     * @throws nighttrain.io.UserError where it is missing or has another shape; the error names file, tensor, found and expected shape
      */
     CheckpointTensor tensor(String name, long... expectedShape);
 
     /**
-     * Refuses tensors of the model's parts that nothing reads.
+     * Refuses unread tensors in modules that the model has.
      *
-     * @throws nighttrain.io.UserError for the first by name
+     * @throws nighttrain.io.UserError for the first such tensor by name
      */
     default void checkUnread() {}
 
     /**
-     * A linear layer's weight as {@code [outputs, inputs]}, however it is stored.
+     * Returns a linear layer's weight as {@code [outputs, inputs]}, however it is stored.
      *
-     * @param track whose, where every track has one
+     * @param track the track, where every track has a weight of its own
      * @throws nighttrain.io.UserError as {@link #tensor}
      */
     default CheckpointTensor weight(Linear linear, int track) {
@@ -45,34 +45,37 @@ public interface Checkpoint extends AutoCloseable {
                 : TensorViews.outputs(linear, tensor(name, storage.outputs(), linear.inputs()));
     }
 
-    /** A linear layer's bias, {@code [outputs]}, of a layer that has one; otherwise as {@link #weight}. */
+    /** Returns a linear layer's bias, {@code [outputs]}, of a layer that has one; otherwise like {@link #weight}. */
     default CheckpointTensor bias(Linear linear, int track) {
         String name = TensorSpec.ofTrack(linear.bias().orElseThrow(), track);
         return TensorViews.outputs(linear, tensor(name, linear.storage().outputs()));
     }
 
-    /** The same tensors with what an engine makes of them. */
+    /** Returns the same tensors, with the formats in which an engine keeps weights. */
     default Checkpoint with(WeightFormat.Choice weights) {
         return with(spec().with(weights));
     }
 
-    /** The same tensors of a model that differs from {@link #spec} in what an engine makes of them alone. */
+    /** Returns the same tensors with a spec that differs from {@link #spec} only in the formats in which an engine keeps numbers. */
     default Checkpoint with(ModelSpec chosen) {
         return new ChosenFormats(this, chosen);
     }
 
-    /** What the user should know of it, a line each: nothing here stands in the way. */
+    /** Returns what the user should know about the checkpoint, one line each; none of it prevents its use. */
     default List<String> warnings() {
         return List.of();
     }
 
-    /** Identifies the model's content: equal for copies of a directory, different when config, tensors or bytes differ. */
+    /**
+     * Identifies the model's content: equal for copies of a directory, different when config, tensors or the bytes that {@link Fingerprint} reads
+     * differ.
+     */
     String fingerprint();
 
     @Override
     void close();
 
-    /** A checkpoint whose spec says in what an engine keeps weights, keys, values and states. */
+    /** A checkpoint whose spec sets the formats in which an engine keeps weights, keys, values and states. */
     record ChosenFormats(Checkpoint of, ModelSpec spec) implements Checkpoint {
         @Override
         public boolean has(String name) {

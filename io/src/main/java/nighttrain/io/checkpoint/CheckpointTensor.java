@@ -5,8 +5,8 @@ import java.nio.ShortBuffer;
 import java.util.List;
 
 /**
- * One tensor of a checkpoint, row-major, memory-mapped: nothing is read until it is copied out, and it is copied once.
- * Safe for use by several threads.
+ * One tensor of a checkpoint, row-major. Stored tensors are memory-mapped: nothing is read until it is copied out, and it is copied once. Safe for
+ * use by several threads.
  */
 public interface CheckpointTensor {
     String name();
@@ -25,8 +25,8 @@ public interface CheckpointTensor {
     void copyTo(long from, float[] target, int targetOffset, int count);
 
     /**
-     * Copies elements that share a scale as e4m3 from {@code target}'s position on and returns the scale: as they are stored if they are
-     * stored so, else rounded to nearest even, the largest to {@link E4m3#MAX}.
+     * Copies elements that share a scale as e4m3 to {@code target}, from its position on, and returns the scale. Elements stored as e4m3 are copied
+     * unchanged; others are rounded to nearest even, with the largest at {@link E4m3#MAX}.
      */
     default float copyAsE4m3(long from, ByteBuffer target, int count) {
         float[] values = new float[count];
@@ -34,7 +34,7 @@ public interface CheckpointTensor {
         return E4m3.quantize(values, target);
     }
 
-    /** Copies the same elements as bf16, rounded to nearest even, from {@code target}'s position on. */
+    /** Copies elements {@code from .. from + count} as bf16, rounded to nearest even, to {@code target} from its position on. */
     default void copyAsBfloat16(long from, ShortBuffer target, int count) {
         float[] values = new float[count];
         copyTo(from, values, 0, count);

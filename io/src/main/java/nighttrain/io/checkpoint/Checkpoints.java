@@ -10,7 +10,7 @@ import nighttrain.io.spec.ModelSpec;
 import nighttrain.io.spec.TensorSpec;
 import nighttrain.io.spec.families.Families;
 
-/** The one place that opens checkpoints. */
+/** Opens checkpoints; no other class does. */
 public final class Checkpoints {
     private static final String EXPECTED =
             "a local directory with config.json and *.safetensors; download the model, or check --model";
@@ -27,8 +27,8 @@ public final class Checkpoints {
     }
 
     /**
-     * A checkpoint of random weights in the shape of {@code config.json}, which is the only file needed: normal with standard
-     * deviation 0.02, norm weights 1, biases 0; a tensor's values depend on nothing but its name.
+     * Returns a checkpoint of random weights in the shape of {@code config.json}, which is the only file needed: normal with standard deviation 0.02,
+     * norm weights 1, biases 0; a tensor's values depend on its name alone.
      *
      * @throws UserError as {@link #open}
      */
@@ -37,10 +37,10 @@ public final class Checkpoints {
     }
 
     /**
-     * Checks that every tensor of the model is there, in the shape that its config says, and that no part of it has tensors which nothing
-     * reads; reads no weight.
+     * Checks that every tensor of the model exists in the shape that its config asks for, and that no module of it has unread tensors; reads no
+     * weight.
      *
-     * @throws UserError for the first by name that is not
+     * @throws UserError for the first tensor, by name, that fails the check
      */
     public static void checkTensors(Checkpoint checkpoint) {
         checkpoint.spec().tensors().stream()

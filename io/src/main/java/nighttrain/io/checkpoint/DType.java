@@ -10,7 +10,7 @@ public enum DType {
     F16(2),
     BF16(2),
     F8_E4M3(1),
-    /** Bytes, which are no numbers by themselves: of MXFP4. */
+    /** Bytes that are not numbers by themselves: MXFP4 blocks and scales. */
     U8(1);
 
     private final int bytes;
@@ -63,7 +63,7 @@ public enum DType {
         }
     }
 
-    /** IEEE 754 binary16 to fp32; Java has had its own since 20. */
+    /** Widens IEEE 754 binary16 to fp32; Java has its own method since version 20. */
     static float half(int bits) {
         int magnitude = (bits & 0x7fff) << 13;
         // Multiplying moves the exponent's bias from 15 to 127, and makes subnormals normal.
@@ -72,7 +72,7 @@ public enum DType {
         return Float.intBitsToFloat((bits & 0x8000) << 16 | widened | infiniteOrNaN);
     }
 
-    /** Every fp16 value, made when the first is needed: 256 KiB that stay in cache. */
+    /** Every fp16 value, computed on first use: 256 KiB that stay in cache. */
     private static final class HalfTable {
         static final float[] VALUES = new float[1 << 16];
 

@@ -55,12 +55,11 @@ final class DummyCheckpoint implements Checkpoint {
 
     @Override
     public void close() {
-        // Nothing is held.
+        // Nothing is open.
     }
 
     /**
-     * Random values that are a function of the tensor's name and an element's index alone, so that every rank, in whatever pieces
-     * it reads, finds the same weights.
+     * Random values that depend only on the tensor's name and an element's index, so that every rank reads the same weights, in whatever pieces.
      */
     private record DummyTensor(TensorSpec spec, long seed) implements CheckpointTensor {
         private static final int PIECE = 1024;
@@ -116,14 +115,14 @@ final class DummyCheckpoint implements Checkpoint {
             });
         }
 
-        /** Which quantiles {@code length} elements are, behind {@code done} others: {@code numbers} from {@code at} on. */
+        /** Takes the quantile numbers of {@code length} elements, which follow {@code done} others: {@code numbers} from {@code at} on. */
         private interface Piece {
             void take(short[] numbers, int at, int done, int length);
         }
 
         /**
-         * One hash serves four neighbours, 16 bits each. The loops run over arrays: most weights are made before the JIT compiler is done,
-         * and until then a buffer call for each element takes several times as long.
+         * Hashes quantile numbers: one hash serves four neighbours, 16 bits each. The loops run over arrays: most weights are made before the JIT
+         * compiler is done, and until then a buffer call for each element takes several times as long.
          */
         private void draws(long from, int count, Piece each) {
             short[] numbers = new short[PIECE + NEIGHBOURS];
@@ -150,7 +149,7 @@ final class DummyCheckpoint implements Checkpoint {
         }
     }
 
-    /** The normal distribution as 2^16 equally likely values: a table look-up turns 16 random bits into a draw. */
+    /** The normal distribution as 2^16 equally likely values: a table look-up turns 16 random bits into a sample. */
     private static final class NormalQuantiles {
         private static final float STANDARD_DEVIATION = 0.02f;
 
@@ -178,7 +177,7 @@ final class DummyCheckpoint implements Checkpoint {
             return rounded;
         }
 
-        /** Abramowitz and Stegun 26.2.23, for probabilities from 0.5; absolute error below 4.5e-4. */
+        /** Approximates the normal quantile by Abramowitz and Stegun 26.2.23, for probabilities from 0.5; absolute error below 4.5e-4. */
         private static double quantile(double probability) {
             double t = Math.sqrt(-2 * Math.log(1 - probability));
             double above = 2.515517 + t * (0.802853 + t * 0.010328);

@@ -2,7 +2,7 @@ package nighttrain.io.checkpoint;
 
 import java.nio.ByteBuffer;
 
-/** Numbers of 8 bits, FP8 E4M3 (arXiv 2209.05433): sign, 4 bits of exponent, 3 of mantissa; 448 at most, no infinities. */
+/** FP8 E4M3 numbers (arXiv 2209.05433): a sign, 4 bits of exponent, 3 of mantissa; at most 448, no infinities. */
 public final class E4m3 {
     /** The largest number. */
     public static final float MAX = 448;
@@ -32,8 +32,7 @@ public final class E4m3 {
     }
 
     /**
-     * Writes {@code values} times {@code MAX / max|values|} to {@code target}, and returns the scale that makes them values again. Zeros have
-     * the scale 0.
+     * Writes {@code values} times {@code MAX / max|values|} to {@code target}, and returns the scale that undoes the factor. Zeros have the scale 0.
      */
     public static float quantize(float[] values, ByteBuffer target) {
         float most = Float.intBitsToFloat(mostBits(values, 0, values.length));
@@ -47,8 +46,8 @@ public final class E4m3 {
     }
 
     /**
-     * Rounds {@code count} values from {@code from} on to e4m3 times a power of two, the least by which none is larger than {@link #MAX};
-     * at most 2^7, so that larger values than 57,344 become it. If one is infinite or NaN, all become NaN.
+     * Rounds {@code count} values from {@code from} on to e4m3 numbers times the least power of two that keeps all of them up to {@link #MAX}. The
+     * power is at most 2^7, so values above 57,344 become 57,344. If one value is infinite or NaN, all become NaN.
      */
     public static void round(float[] values, int from, int count) {
         int most = mostBits(values, from, count);
@@ -63,7 +62,7 @@ public final class E4m3 {
         }
     }
 
-    /** The bits of the largest magnitude, in integers, whose maximum compilers put into vectors; NaN has the largest. */
+    /** Returns the bits of the largest magnitude, by integer maxima, which compilers vectorise; NaN counts as the largest. */
     private static int mostBits(float[] values, int from, int count) {
         int most = 0;
         for (int i = from; i < from + count; i++) {
@@ -76,7 +75,7 @@ public final class E4m3 {
         return VALUES[code & 0xff];
     }
 
-    /** Rounds to nearest, ties to even; what is larger than {@link #MAX} becomes it, as do infinities; NaN stays NaN. */
+    /** Rounds to nearest, ties to even; values above {@link #MAX} and infinities become MAX; NaN stays NaN. */
     public static byte of(float value) {
         if (Float.isNaN(value)) {
             return NAN_CODE;

@@ -28,7 +28,7 @@ final class Fingerprint {
 
     private Fingerprint() {}
 
-    /** 64 hexadecimal digits. */
+    /** Returns 64 hexadecimal digits. */
     static String of(Path dir, Collection<MappedTensor> tensors) {
         MessageDigest digest = smallFiles(dir);
         tensors.stream()
@@ -45,7 +45,7 @@ final class Fingerprint {
         return HexFormat.of().formatHex(digest.digest());
     }
 
-    /** Of a model without weights. */
+    /** Returns the fingerprint of a model without weights. */
     static String ofDummy(Path dir) {
         MessageDigest digest = smallFiles(dir);
         add(digest, "dummy weights");

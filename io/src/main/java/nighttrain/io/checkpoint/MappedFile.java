@@ -9,10 +9,10 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
 /**
- * A file of any length, mapped read-only in windows, since one Java buffer ends at 2 GiB. Windows overlap by a few bytes so
- * that each element lies whole in the window in which it begins, however the file is aligned.
+ * A file of any length, mapped read-only in windows, since one Java buffer ends at 2 GiB. Windows overlap by a few bytes so that each element lies
+ * whole in the window in which it begins, whatever the alignment of the file.
  *
- * <p>The mappings go when they are no longer reachable; Java 17 has no way to end one sooner.
+ * <p>A mapping ends when it is no longer reachable; Java 17 has no way to end one sooner.
  */
 final class MappedFile {
     private static final int DEFAULT_WINDOW_BITS = 30;
@@ -57,7 +57,9 @@ final class MappedFile {
         return size;
     }
 
-    /** From {@code offset} up to {@code maxBytes}, little endian: fewer where the window ends, never fewer than 8 within the file. */
+    /**
+     * Returns the bytes from {@code offset} on, at most {@code maxBytes}, little endian: fewer where the window ends, but at least 8 within the file.
+     */
     ByteBuffer slice(long offset, long maxBytes) {
         ByteBuffer window = windows[(int) (offset >>> windowBits)];
         int start = (int) (offset & ((1L << windowBits) - 1));

@@ -38,7 +38,7 @@ record MappedTensor(MappedFile file, long dataStart, TensorEntry entry) implemen
         }
     }
 
-    /** Of elements of one byte. */
+    /** Copies elements of one byte. */
     void copyBytes(long from, ByteBuffer target, int count) {
         Objects.checkFromIndexSize(from, (long) count, size());
         for (int done = 0; done < count; ) {
@@ -48,7 +48,7 @@ record MappedTensor(MappedFile file, long dataStart, TensorEntry entry) implemen
         }
     }
 
-    /** What is stored as bf16 goes from file to target in one copy. */
+    /** Copies elements stored as bf16 from file to target in one copy. */
     @Override
     public void copyAsBfloat16(long from, ShortBuffer target, int count) {
         if (dtype() != DType.BF16) {

@@ -7,10 +7,10 @@ import java.util.Objects;
 import java.util.stream.LongStream;
 
 /**
- * A tensor in MXFP4 (OCP Microscaling Formats 1.0): 32 neighbours of a row share a power of two as their scale, and are e2m1 numbers of 4 bits, the
+ * A tensor in MXFP4 (OCP Microscaling Formats 1.0): 32 neighbours of a row share a power of two as their scale; each is an e2m1 number of 4 bits, the
  * even ones in the lower halves of bytes.
  *
- * @param name of the tensor, which is stored as {@code name_blocks} and {@code name_scales}
+ * @param name name of the tensor, which is stored as {@code name_blocks} and {@code name_scales}
  * @param blocks {@code [..., cols / 32, 16]}, bytes
  * @param scales {@code [..., cols / 32]}, exponents plus 127
  */
@@ -27,7 +27,7 @@ record Mxfp4Tensor(String name, MappedTensor blocks, MappedTensor scales, List<L
     private static final int NOT_A_NUMBER = 255;
     private static final float[] VALUES = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6, -0f, -0.5f, -1, -1.5f, -2, -3, -4, -6};
 
-    /** @throws nighttrain.io.UserError where the two do not make a tensor of this shape */
+    /** @throws nighttrain.io.UserError where blocks and scales do not form a tensor of this shape */
     static Mxfp4Tensor of(String name, MappedTensor blocks, MappedTensor scales, long... shape) {
         int last = shape.length - 1;
         long[] ofScales = Arrays.copyOf(shape, shape.length);

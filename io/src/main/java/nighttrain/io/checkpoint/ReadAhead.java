@@ -13,8 +13,8 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import nighttrain.io.UserError;
 
 /**
- * Reads a checkpoint's files into the page cache of the operating system until it is closed: an engine that must not open yet finds its
- * weights in memory once it may. What cannot be read is left to whoever opens the checkpoint, who says so.
+ * Reads a checkpoint's files into the operating system's page cache until it is closed, so that an engine that has to wait before it opens finds its
+ * weights in memory. Files that cannot be read are left for the checkpoint's own opening, which reports them.
  */
 public final class ReadAhead implements AutoCloseable {
     /** A few reads at once keep a disk or a network busy. */
@@ -28,13 +28,13 @@ public final class ReadAhead implements AutoCloseable {
 
     private ReadAhead() {}
 
-    /** Begins with the files of a model directory, unless they take more than half of the memory. */
+    /** Starts with the files of a model directory, unless they exceed half of the memory. */
     public static ReadAhead of(Path dir) {
         OperatingSystemMXBean machine = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
         return of(dir, machine.getTotalMemorySize() / 2);
     }
 
-    /** {@code mostBytes}: of files that are begun; a cache that is too small forgets what was read first. */
+    /** {@code mostBytes}: total size above which nothing is read; a cache that is too small evicts what was read first. */
     static ReadAhead of(Path dir, long mostBytes) {
         ReadAhead ahead = new ReadAhead();
         try {
@@ -78,12 +78,12 @@ public final class ReadAhead implements AutoCloseable {
         }
     }
 
-    /** How many pieces nobody has begun to read. */
+    /** Number of pieces that no thread has started to read. */
     int left() {
         return pieces.size();
     }
 
-    /** Begins to read no more. */
+    /** Starts no more reads. */
     @Override
     public void close() {
         pieces.clear();

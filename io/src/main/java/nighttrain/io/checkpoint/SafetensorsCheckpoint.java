@@ -23,12 +23,12 @@ import nighttrain.io.spec.Quantization;
 import nighttrain.io.spec.Quantization.Block;
 import nighttrain.io.spec.TensorSpec.Stacked;
 
-/** Weights in one or several safetensors files. */
+/** A checkpoint whose weights are in one or several safetensors files. */
 final class SafetensorsCheckpoint implements Checkpoint {
-    /** After a weight's name. The second multiplies, too, whatever it is called. */
+    /** Suffixes of the scales' names, after the weight's name. Despite its name, the second is a factor, too. */
     private static final List<String> WEIGHT_SCALES = List.of("_scale", "_scale_inv");
 
-    /** In a quantised layer. Activations are scaled by what they are, so these are not needed. */
+    /** Scales of activations in a quantised layer. They are not needed: the engine scales activations by their own values. */
     private static final List<String> ACTIVATION_SCALES = List.of("input_scale", "activation_scale", "output_scale");
 
     private final Path dir;
@@ -74,7 +74,7 @@ final class SafetensorsCheckpoint implements Checkpoint {
         return new SafetensorsCheckpoint(dir, spec, tensors);
     }
 
-    /** A head that was saved beside the embedding it should be tied to, and differs from it: transformers 5 uses it. */
+    /** Returns a head stored beside the embedding to which the config ties it, where the two differ: transformers 5 uses the stored head. */
     private Optional<Head> savedHead(ModelSpec model) {
         Head head = model.head();
         if (head.tiedTo().isEmpty()
@@ -130,7 +130,7 @@ final class SafetensorsCheckpoint implements Checkpoint {
                 });
     }
 
-    /** The one in which the embedding is there. */
+    /** Returns the spelling in which the embedding exists. */
     private static Spelling spelling(ModelSpec spec, Map<String, MappedTensor> tensors) {
         String embedding = spec.embedding().tokens().name();
         return Stream.concat(Stream.of(Spelling.CANONICAL), spec.spellings().stream())
@@ -214,7 +214,7 @@ final class SafetensorsCheckpoint implements Checkpoint {
                 limit);
     }
 
-    /** Numbers of 8 bits with their scales; what is wider is its own value. */
+    /** Returns the tensor with its values: 8-bit numbers get their scales; wider numbers are returned as they are. */
     private CheckpointTensor valued(MappedTensor tensor) {
         if (tensor.dtype() == DType.U8) {
             throw wrongDtype(
@@ -236,7 +236,7 @@ final class SafetensorsCheckpoint implements Checkpoint {
         return ScaledTensor.of(tensor, scale, block);
     }
 
-    /** The scales that may stand beside a weight of 8 bits: its own, and static ones of what its layer takes and gives. */
+    /** Returns the names of the scales that may accompany an 8-bit weight: its own, and static ones of its layer's inputs and outputs. */
     private static List<String> scaleNames(String weight) {
         String module = weight.substring(0, weight.lastIndexOf('.') + 1);
         return Stream.concat(
@@ -247,7 +247,7 @@ final class SafetensorsCheckpoint implements Checkpoint {
 
     @Override
     public String fingerprint() {
-        // Computed once, on first use: it reads up to some 16 MB of every file.
+        // Computed once, on first use: it reads up to 64 MiB of every file.
         fingerprintLock.lock();
         try {
             if (fingerprint == null) {
@@ -265,6 +265,6 @@ final class SafetensorsCheckpoint implements Checkpoint {
 
     @Override
     public void close() {
-        // Nothing to give back: files are closed once mapped, and mappings go with the last tensor that uses them.
+        // Nothing to release: files are closed once mapped, and mappings end with the last tensor that uses them.
     }
 }

@@ -15,11 +15,11 @@ import nighttrain.io.UserError;
  * The header of a safetensors file: u64 little-endian length, JSON of that length, then the data, which the tensors fill
  * without gap or overlap.
  *
- * @param dataStart where the data begin in the file
- * @param tensors in the order of their bytes
+ * @param dataStart offset of the data in the file
+ * @param tensors tensors in the order of their bytes
  */
 record SafetensorsHeader(long dataStart, List<TensorEntry> tensors) {
-    /** The format's own limit. */
+    /** Limit that the format itself sets. */
     static final long MAX_HEADER_BYTES = 100_000_000;
 
     private static final String COPY_AGAIN = "; copy the file again";
@@ -96,7 +96,7 @@ record SafetensorsHeader(long dataStart, List<TensorEntry> tensors) {
                 "expected at least " + expectedBytes + " bytes, found " + file.size() + COPY_AGAIN);
     }
 
-    /** Where a safetensors file keeps a tensor: bytes {@code begin .. end} of its data. */
+    /** The location of a tensor in a safetensors file: bytes {@code begin .. end} of its data. */
     record TensorEntry(String name, DType dtype, List<Long> shape, long begin, long end) {
         TensorEntry {
             shape = List.copyOf(shape);
@@ -151,7 +151,7 @@ record SafetensorsHeader(long dataStart, List<TensorEntry> tensors) {
             return longs;
         }
 
-        /** Bytes that the shape takes; -1 where they exceed a long. */
+        /** Returns the bytes of a tensor of this shape; -1 where they exceed a long. */
         private static long bytes(DType dtype, List<Long> shape) {
             if (shape.contains(0L)) {
                 return 0;

@@ -8,18 +8,18 @@ import nighttrain.io.UserError;
 import nighttrain.io.spec.Quantization;
 
 /**
- * A stored e4m3 tensor with its scales: an element's value is its number times the scale of the rectangle that it is in.
+ * A stored e4m3 tensor with its scales: an element's value is its number times the scale of the rectangle that contains it.
  *
- * @param scales row-major, {@code scaleCols} in a row
+ * @param scales scales, row-major, {@code scaleCols} in a row
  * @param rowsPerScale rows of one scale's rectangle
  * @param colsPerScale columns of one scale's rectangle
  */
 record ScaledTensor(MappedTensor stored, float[] scales, int scaleCols, long rowsPerScale, long colsPerScale)
         implements CheckpointTensor {
     /**
-     * By the shape of its scales: one for all, one a row, or one a block.
+     * Chooses the rectangles by the shape of the scales: one scale for all, one per row, or one per block.
      *
-     * @param block rows and columns of a block, where config.json speaks of blocks
+     * @param block rows and columns of a block, where config.json has blocks
      */
     static ScaledTensor of(MappedTensor stored, CheckpointTensor scale, Optional<Quantization.Block> block) {
         long rows = stored.shape().isEmpty() ? 1 : stored.shape().get(0);

@@ -13,14 +13,14 @@ import nighttrain.io.spec.ModelSpec.Spelling;
 import nighttrain.io.spec.TensorSpec;
 import nighttrain.io.spec.TensorSpec.Stacked;
 
-/** What is wrong with the tensors of a checkpoint by its config: one is missing, has another shape, or is read by nothing. */
+/** Checks the tensors of a checkpoint against its config: a tensor may be missing, have another shape, or be unread. */
 final class TensorChecks {
     private static final String WAY_OUT = "; config.json and weights do not belong together; copy both again";
 
-    /** Up to the first number: a layer, or a track. */
+    /** Matches a name up to its first number: a layer, or a track. */
     private static final Pattern LAYER = Pattern.compile("(?:.*?\\.)?\\d+\\.");
 
-    /** Buffers that old versions of transformers saved, and scales of an 8-bit KV cache, which a cache of 16 bits does without. */
+    /** Buffers that old versions of transformers saved, and scales of an 8-bit KV cache, which the engine does not use. */
     private static final Pattern HARMLESS = Pattern.compile(
             ".*(rotary_emb\\.inv_freq|rotary_emb\\.(cos|sin)_cached|\\.attn\\.(masked_)?bias|\\.[kvq]_scale|_extra_state)");
 
@@ -42,12 +42,12 @@ final class TensorChecks {
     }
 
     /**
-     * The first tensor, by name, that belongs to a part of the model and is not read: a bias, a norm, an adapter that config.json does not
-     * speak of. Leaving one out changes every answer. Tensors of other parts (vision towers, layers beyond the last) are nobody's.
+     * Returns the first tensor, by name, that belongs to a module of the model and is unread: a bias, a norm or an adapter that config.json does not
+     * mention. Leaving one out would change every answer. Tensors of other modules (vision towers, layers beyond the last) are ignored.
      *
      * @param stored names of all tensors of the checkpoint
-     * @param read those that are read, as its spec names them
-     * @param spare names that may be there unread
+     * @param read tensors that are read, as the spec names them
+     * @param spare names of tensors that may be unread
      */
     static Optional<String> firstUnread(
             Collection<String> stored, Collection<TensorSpec> read, Spelling spelling, Set<String> spare) {
@@ -63,7 +63,7 @@ final class TensorChecks {
                 .findFirst();
     }
 
-    /** The layer that a tensor is of, else its module. */
+    /** Returns the layer of a tensor, or its module where it belongs to no layer. */
     private static String part(String name) {
         Matcher layer = LAYER.matcher(name);
         return layer.lookingAt() ? layer.group() : name.substring(0, name.lastIndexOf('.') + 1);

@@ -7,11 +7,11 @@ import java.util.List;
 import java.util.Objects;
 import nighttrain.io.spec.Parameter.Linear;
 
-/** Parts of stored tensors as tensors of their own: a checkpoint may keep several layers in one, or turned over. */
+/** Parts of stored tensors as tensors of their own: a checkpoint may store several layers in one tensor, or transposed. */
 final class TensorViews {
     private TensorViews() {}
 
-    /** A linear layer's outputs: rows of the tensor of its weight, elements of that of its bias. */
+    /** Returns a linear layer's outputs: rows of its weight's tensor, or elements of its bias's tensor. */
     static CheckpointTensor outputs(Linear linear, CheckpointTensor whole) {
         if (!linear.storage().order().equals(Linear.Order.ADJACENT)) {
             return OrderedRows.of(linear, whole);
@@ -21,7 +21,7 @@ final class TensorViews {
                 : Part.ofRows(whole, linear.storage().firstOutput(), linear.outputs());
     }
 
-    /** Neighbouring elements of a tensor: some of its rows, or one of several tensors that are stacked in it. */
+    /** Contiguous elements of a tensor: some of its rows, or one of several tensors stacked in it. */
     record Part(String name, CheckpointTensor whole, long first, List<Long> shape) implements CheckpointTensor {
         private static Part ofRows(CheckpointTensor whole, long firstRow, long rows) {
             List<Long> shape = new ArrayList<>(whole.shape());
@@ -64,9 +64,9 @@ final class TensorViews {
     }
 
     /**
-     * Some of a tensor's rows, one after the other however they lie in it.
+     * Some of a tensor's rows in the layer's order, whatever their order in the tensor.
      *
-     * @param first of the tensor's rows
+     * @param first index of the first of these rows in the tensor
      */
     record OrderedRows(String name, CheckpointTensor whole, long first, Linear.Order order, List<Long> shape)
             implements CheckpointTensor {
@@ -122,14 +122,17 @@ final class TensorViews {
             return (first + order.place(element / cols())) * cols() + element % cols();
         }
 
-        /** Of {@code count} elements those that follow the first in the tensor, too. */
+        /** Returns how many of {@code count} elements, from the first on, are contiguous in the tensor, too. */
         private int together(long element, int count) {
             long rows = order.together(element / cols());
             return rows > count ? count : (int) Math.min(count, rows * cols() - element % cols());
         }
     }
 
-    /** Columns of a stored {@code [inputs, outputs]} matrix as rows. Turned over once, on first use: for files of GPT-2's size, or one expert at a time. */
+    /**
+     * Columns of a stored {@code [inputs, outputs]} matrix as rows. The matrix is transposed once, on first use: meant for files of GPT-2's size, or
+     * one expert at a time.
+     */
     static final class TransposedColumns implements CheckpointTensor {
         private final Linear linear;
         private final CheckpointTensor stored;

@@ -14,16 +14,16 @@ import nighttrain.io.JsonFile;
 import nighttrain.io.UserError;
 
 /**
- * Which safetensors files make up a model.
+ * The safetensors files of a model.
  *
- * @param files in the order of their names
+ * @param files files in the order of their names
  * @param index for a sharded model: tensor name to file; empty for a single file
  */
 record WeightFiles(List<Path> files, Optional<Map<String, Path>> index) {
     static final String SINGLE = "model.safetensors";
     static final String INDEX = "model.safetensors.index.json";
 
-    /** As transformers chooses: {@value #SINGLE}, else {@value #INDEX}, else the one safetensors file there is. */
+    /** Chooses as transformers does: {@value #SINGLE}, else {@value #INDEX}, else the only safetensors file. */
     static WeightFiles of(Path dir) {
         if (Files.exists(dir.resolve(SINGLE))) {
             return new WeightFiles(List.of(dir.resolve(SINGLE)), Optional.empty());
@@ -75,7 +75,7 @@ record WeightFiles(List<Path> files, Optional<Map<String, Path>> index) {
 
     private static Path shard(Path dir, JsonNode name) {
         String text = name.asText("");
-        // Only files of the directory itself: an index is foreign data and must not reach elsewhere.
+        // Only files of the directory itself: an index is foreign data and must not point elsewhere.
         if (!name.isTextual() || !text.endsWith(".safetensors") || text.contains("/") || text.contains("\\")) {
             throw UserError.of(
                     "bad shard name in " + dir.resolve(INDEX),
