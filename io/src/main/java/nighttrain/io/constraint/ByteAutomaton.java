@@ -7,18 +7,18 @@ import org.apache.lucene.util.automaton.Automaton;
 import org.apache.lucene.util.automaton.Transition;
 
 /**
- * A deterministic automaton over the bytes of UTF-8, as small as it can be: {@code next[state * classes + classOf[byte]]}, -1 where no text
- * has the byte. State 0 is the start; every state is on a way to an accepting one.
+ * A minimal deterministic automaton over the bytes of UTF-8: {@code next[state * classes + classOf[byte]]} is the next state, -1 where no text has
+ * that byte. State 0 is the start; an accepting state can be reached from every state.
  *
- * @param freeStates how many states, the first, belong to free text before the constraint; none of them accepts
+ * @param freeStates number of states, the first ones, that belong to free text before the constraint; none of them accepts
  */
-@SuppressWarnings("ArrayRecordComponent") // within the package, and never written to
+@SuppressWarnings("ArrayRecordComponent") // within the package, and never modified
 record ByteAutomaton(int classes, int[] classOf, int[] next, boolean[] accepting, int freeStates) {
     static ByteAutomaton ofCharacters(Automaton characters) {
         return ofBytes(Limits.determinise(Utf8.bytes(characters)));
     }
 
-    /** Of a deterministic automaton over bytes without dead states. */
+    /** Converts a deterministic automaton over bytes without dead states. */
     static ByteAutomaton ofBytes(Automaton bytes) {
         int states = bytes.getNumStates();
         if (states > Limits.BYTE_STATES) {
@@ -71,7 +71,7 @@ record ByteAutomaton(int classes, int[] classOf, int[] next, boolean[] accepting
         return at;
     }
 
-    /** Texts of this, a free text that ends at its accepting state, followed by texts of {@code constraint}. */
+    /** Concatenates this free text, which ends at its accepting state, with texts of {@code constraint}. */
     ByteAutomaton then(ByteAutomaton constraint) {
         int free = 0;
         int[] number = new int[states()];
@@ -104,7 +104,7 @@ record ByteAutomaton(int classes, int[] classOf, int[] next, boolean[] accepting
         return new ByteAutomaton(width, both, table, accepts, free);
     }
 
-    /** Adds this to {@code nfa}, which reads bytes, and returns the state in which it ends. */
+    /** Adds this automaton to {@code nfa}, which reads bytes, and returns the state in which it ends. */
     int addTo(Nfa nfa, int from) {
         int to = nfa.state();
         int base = nfa.states(states());
@@ -130,7 +130,7 @@ record ByteAutomaton(int classes, int[] classOf, int[] next, boolean[] accepting
         return to;
     }
 
-    /** Merges bytes that no state tells apart. */
+    /** Merges bytes that every state treats alike. */
     private ByteAutomaton withFewestClasses() {
         Map<Integer, Integer> merged = new HashMap<>();
         int[] newClass = new int[classes];
@@ -169,7 +169,7 @@ record ByteAutomaton(int classes, int[] classOf, int[] next, boolean[] accepting
         return true;
     }
 
-    /** Hopcroft's algorithm: states that accept the same endings become one. */
+    /** Minimises by Hopcroft's algorithm: states that accept the same endings become one. */
     private ByteAutomaton minimal() {
         int n = states();
         if (n == 0) {
@@ -253,7 +253,7 @@ record ByteAutomaton(int classes, int[] classOf, int[] next, boolean[] accepting
             return blockOf;
         }
 
-        /** By class and state: where the states that lead to it begin in the last row, which holds them. */
+        /** Returns the states that lead to each state by each class: row 0 holds, by state and class, where they begin in row 1. */
         private int[][] predecessors() {
             int n = members.length;
             int classes = automaton.classes;
@@ -312,7 +312,7 @@ record ByteAutomaton(int classes, int[] classOf, int[] next, boolean[] accepting
             place[other] = at;
         }
 
-        /** The smaller part becomes a block of its own. */
+        /** Makes the smaller part a block of its own. */
         private void cut(int block, int cut) {
             int part = blocks++;
             if (cut - first[block] <= end[block] - cut) {

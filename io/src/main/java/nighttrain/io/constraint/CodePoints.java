@@ -5,7 +5,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.function.IntPredicate;
 
-/** A set of characters: sorted ranges of code points that do not touch. Halves of surrogate pairs are no characters. */
+/** A set of characters: sorted ranges of code points that do not touch. Surrogates are not characters. */
 record CodePoints(List<Range> ranges) {
     static final int LAST = Character.MAX_CODE_POINT;
     static final CodePoints ALL = new CodePoints(List.of(new Range(0, 0xD7FF), new Range(0xE000, LAST)));
@@ -17,7 +17,7 @@ record CodePoints(List<Range> ranges) {
         ranges = List.copyOf(ranges);
     }
 
-    /** {@code [first1, last1, first2, last2, ...]}, in any order. */
+    /** Returns a set of {@code [first1, last1, first2, last2, ...]}, in any order. */
     static CodePoints of(int... bounds) {
         List<Range> ranges = new ArrayList<>();
         for (int i = 0; i < bounds.length; i += 2) {
@@ -26,7 +26,7 @@ record CodePoints(List<Range> ranges) {
         return new CodePoints(joined(ranges)).and(ALL);
     }
 
-    /** Each character of a text. */
+    /** Returns the characters of a text. */
     static CodePoints in(String text) {
         return of(text.codePoints()
                 .flatMap(c -> java.util.stream.IntStream.of(c, c))

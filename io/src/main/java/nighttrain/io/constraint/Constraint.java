@@ -14,17 +14,17 @@ import java.util.List;
 import java.util.Set;
 import nighttrain.io.UserError;
 
-/** What a generated text must be. A value: {@link Constraints} compiles it for a vocabulary. */
+/** A requirement that a generated text must meet. It is a value: {@link Constraints} compiles it for a vocabulary. */
 public sealed interface Constraint extends Serializable {
-    /** The text after which the constraint begins, as the end of what a model thinks; empty where all text is constrained. */
+    /** The text after which the constraint begins, such as the end of a model's reasoning; empty where all text is constrained. */
     String after();
 
-    /** One of some texts. */
+    /** One of several texts. */
     record Choices(List<String> choices, String after) implements Constraint {
         private static final int MAX_BYTES = 1000;
 
         /**
-         * @throws UserError where there are none, or one is empty, twice there, or too long
+         * @throws UserError where there are none, or one is empty, duplicate or too long
          */
         public Choices {
             choices = List.copyOf(choices);
@@ -48,7 +48,7 @@ public sealed interface Constraint extends Serializable {
         }
     }
 
-    /** A text that a regular expression matches, all of it; the syntax is what Java and ECMAScript have in common. */
+    /** A text that a regular expression matches as a whole; the syntax is the common part of Java's and ECMAScript's. */
     record Regex(String pattern, String after) implements Constraint {}
 
     /** JSON without white space that satisfies a schema; {@code schema} is the schema's text. */
@@ -59,7 +59,7 @@ public sealed interface Constraint extends Serializable {
                 .build();
 
         /**
-         * Takes the white space out of the schema.
+         * Removes white space from the schema.
          *
          * @throws UserError where it is not JSON
          */
@@ -92,7 +92,7 @@ public sealed interface Constraint extends Serializable {
     /** Any JSON object without white space, of bounded depth. */
     record JsonObject(String after) implements Constraint {}
 
-    /** The same for equal constraints, whoever made them: SHA-256, in hexadecimal digits. */
+    /** Returns a hash that is equal for equal constraints in every JVM: SHA-256, in hexadecimal digits. */
     default String hash() {
         try {
             MessageDigest digest = MessageDigest.getInstance("SHA-256");

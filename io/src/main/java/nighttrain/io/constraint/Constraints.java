@@ -11,17 +11,16 @@ import org.apache.lucene.util.BytesRef;
 import org.apache.lucene.util.automaton.Automata;
 
 /**
- * Constraints, compiled for one vocabulary. Each is compiled or refused once, and the latest are kept: an OpenAI batch file may hold a schema
- * a line.
- * Safe for use by several threads.
+ * Compiles constraints for one vocabulary. Each is compiled or refused once while its result is kept, and the most recently used results are kept: an
+ * OpenAI batch file may have one schema per line. Safe for use by several threads.
  */
 public final class Constraints {
-    /** Levels of objects and lists in a constraint to any JSON object. */
+    /** Levels of objects and lists in the constraint for any JSON object. */
     static final int OBJECT_DEPTH = 5;
 
     private static final int MAX_AFTER_CHARS = 200;
 
-    /** Memory of the tables that are kept. */
+    /** Memory of the kept tables, in bytes. */
     private static final long MAX_KEPT_BYTES = 256L << 20;
 
     private static final long BYTES_OF_REFUSAL = 1L << 10;
@@ -31,7 +30,7 @@ public final class Constraints {
     private final Map<String, Outcome> underWay = new HashMap<>();
     private long keptBytes;
 
-    /** What comes of a constraint. Its lock is held by the thread that compiles it; others may wait for that. */
+    /** The result of a constraint. The thread that compiles it holds its lock; others may wait for it. */
     private static final class Outcome {
         private TokenAutomaton automaton;
         private UserError refusal;
@@ -63,9 +62,9 @@ public final class Constraints {
     }
 
     /**
-     * Which tokens may come under a constraint. A thread waits for another only where both ask for the same.
+     * Returns the tokens that a constraint allows, state by state. A thread waits for another only where both ask for the same constraint.
      *
-     * @throws UserError where it cannot be satisfied, is not supported, or is too large
+     * @throws UserError where the constraint cannot be satisfied, is not supported, or is too large
      */
     public TokenAutomaton compile(Constraint constraint) {
         String hash = constraint.hash();
@@ -104,7 +103,7 @@ public final class Constraints {
     }
 
     /**
-     * Checks what can be checked without a vocabulary.
+     * Checks a constraint as far as possible without a vocabulary.
      *
      * @throws UserError where the constraint cannot be satisfied, is not supported, or is too large
      */
@@ -150,7 +149,7 @@ public final class Constraints {
                 : JsonTexts.of(Shape.Known.ANY_OBJECT, OBJECT_DEPTH);
     }
 
-    /** Any text up to the first {@code mark}, that included (Knuth, Morris, Pratt). */
+    /** Accepts any text up to and including the first {@code mark} (Knuth, Morris, Pratt). */
     private static ByteAutomaton until(String mark) {
         int[] chars = mark.codePoints().toArray();
         if (chars.length > MAX_AFTER_CHARS) {
@@ -175,7 +174,7 @@ public final class Constraints {
         return ByteAutomaton.ofCharacters(nfa.toAutomaton(0, chars.length));
     }
 
-    /** How much of the mark has been read after its first {@code read} characters and {@code next}. */
+    /** Returns how many characters of the mark have been matched after its first {@code read} characters and {@code next}. */
     private static int matched(int[] mark, int read, int next) {
         for (int length = read + 1; length > 0; length--) {
             boolean matches = mark[length - 1] == next;

@@ -5,14 +5,14 @@ import java.math.BigInteger;
 import org.apache.lucene.util.automaton.Automaton;
 
 /**
- * Numbers as JSON writes them. Digits are bounded, so that no text runs on for ever within a number: {@value #INTEGER_DIGITS} before the
+ * Numbers as JSON writes them. The number of digits is bounded, so that no text goes on forever within a number: {@value #INTEGER_DIGITS} before the
  * point, which a 64-bit integer holds, and {@value #FRACTION_DIGITS} after it.
  */
 final class Decimals {
     static final int INTEGER_DIGITS = 18;
     static final int FRACTION_DIGITS = 15;
 
-    /** States of an automaton that counts remainders. */
+    /** Most states of an automaton that counts remainders. */
     static final int MAX_REMAINDERS = 5_000;
 
     private static final Automaton INTEGER =
@@ -28,7 +28,7 @@ final class Decimals {
 
     private Decimals() {}
 
-    /** Whether a bound can be written with the digits that there are. */
+    /** Whether a bound can be written with that number of digits. */
     static boolean fits(BigDecimal bound) {
         BigDecimal plain = bound.stripTrailingZeros();
         return plain.scale() <= FRACTION_DIGITS && plain.precision() - plain.scale() <= INTEGER_DIGITS;
@@ -67,7 +67,7 @@ final class Decimals {
         return number.multipleOf() == null ? all : Limits.intersection(all, multiples(number.multipleOf()));
     }
 
-    /** Digits of a bound, before and after its point. */
+    /** The digits of a bound, before and after its point. */
     private record Digits(String whole, String fraction) {
         static Digits of(BigDecimal bound) {
             String plain =
@@ -85,17 +85,17 @@ final class Decimals {
         }
     }
 
-    /** Numerals, without needless zeros in front, that are not below a bound. */
+    /** Returns the numerals, without leading zeros, that are not below a bound. */
     private static Automaton atLeast(Shape.Bound bound) {
         Digits digits = Digits.of(bound.value());
         int length = digits.whole.length();
         Nfa nfa = new Nfa();
         int start = nfa.state();
         int end = nfa.state();
-        int fraction = nfa.state(); // any more digits after the point
+        int fraction = nfa.state(); // any further digits after the point
         digits(nfa, fraction, 0, 9, fraction);
         nfa.empty(fraction, end);
-        int[] needs = new int[length + 2]; // at least so many more digits before the point
+        int[] needs = new int[length + 2]; // at least this many more digits before the point
         for (int n = 0; n < needs.length; n++) {
             needs[n] = nfa.state();
             digits(nfa, needs[n], 0, 9, needs[Math.max(0, n - 1)]);
@@ -131,7 +131,7 @@ final class Decimals {
         return Limits.determinise(nfa.toAutomaton(start, end));
     }
 
-    /** Numerals, without needless zeros in front, that are not above a bound. */
+    /** Returns the numerals, without leading zeros, that are not above a bound. */
     private static Automaton atMost(Shape.Bound bound) {
         Digits digits = Digits.of(bound.value());
         int length = digits.whole.length();
@@ -141,7 +141,7 @@ final class Decimals {
         int fraction = nfa.state();
         digits(nfa, fraction, 0, 9, fraction);
         nfa.empty(fraction, end);
-        int[] needs = new int[length]; // exactly so many more digits before the point
+        int[] needs = new int[length]; // exactly this many more digits before the point
         for (int n = 0; n < length; n++) {
             needs[n] = nfa.state();
             if (n > 0) {
@@ -179,7 +179,7 @@ final class Decimals {
         return Limits.determinise(nfa.toAutomaton(start, end));
     }
 
-    /** How many states {@link #multiples} has, about. */
+    /** Estimates the number of states of {@link #multiples}. */
     static long remainders(BigDecimal of) {
         BigDecimal plain = of.stripTrailingZeros();
         int places = Math.max(0, plain.scale());
@@ -187,7 +187,9 @@ final class Decimals {
         return units.bitLength() > 31 ? Long.MAX_VALUE : units.longValueExact() * (places + 1);
     }
 
-    /** Numerals of multiples: digits with no more places than {@code of} has, and what they are modulo it. */
+    /**
+     * Returns the numerals of multiples; a state holds the digits after the point, at most those of {@code of}, and the remainder modulo {@code of}.
+     */
     private static Automaton multiples(BigDecimal of) {
         BigDecimal plain = of.stripTrailingZeros();
         int places = Math.max(0, plain.scale());

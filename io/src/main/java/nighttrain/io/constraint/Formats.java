@@ -5,8 +5,8 @@ import java.util.TreeMap;
 import org.apache.lucene.util.automaton.Automaton;
 
 /**
- * Formats of JSON Schema that are written: texts that every validator accepts, but for those that hold an address's top-level domain against
- * a list. Days exist; years have four digits.
+ * The supported formats of JSON Schema: their texts pass every validator, except those that check an address's top-level domain against a list. Dates
+ * are real calendar days; years have four digits.
  */
 final class Formats {
     private static final String DATE =

@@ -12,12 +12,12 @@ import org.apache.lucene.util.automaton.Automaton;
 import org.apache.lucene.util.automaton.Operations;
 import org.apache.lucene.util.automaton.Transition;
 
-/** The texts that are written for a {@link Shape}: JSON without white space, properties in the shape's order. */
+/** The texts that a {@link Shape} allows: JSON without white space, properties in the shape's order. */
 final class JsonTexts {
-    /** Levels of objects and lists within a value of which nothing is said. */
+    /** Levels of objects and lists within a value that the schema does not restrict. */
     static final int ANY_DEPTH = 3;
 
-    /** Longer texts are not written with {@code \}{@code u} escapes, which take six states for every character. */
+    /** Texts with more states are not written with {@code \}{@code u} escapes, which take six states for every character. */
     private static final int MAX_ESCAPED_STATES = 64;
 
     private static final ByteAutomaton ANY_STRING = string(Shape.Known.ANY_TEXT.values());
@@ -29,14 +29,14 @@ final class JsonTexts {
 
     private final Nfa nfa = new Nfa();
 
-    /** Those that may stand in several places, by text, number or depth of any value. */
+    /** Automata that may occur in several places, by text, number or depth of any value. */
     private final Map<Object, ByteAutomaton> parts;
 
     private JsonTexts(Map<Object, ByteAutomaton> parts) {
         this.parts = parts;
     }
 
-    /** All texts of a shape; levels of objects and lists in values of which nothing is said end at {@code depth}. */
+    /** Returns all texts of a shape; unrestricted values have at most {@code depth} levels of objects and lists. */
     static ByteAutomaton of(Shape shape, int depth) {
         return of(shape, depth, new HashMap<>());
     }
@@ -76,7 +76,7 @@ final class JsonTexts {
         return end;
     }
 
-    /** The automaton of a level is made once, small, and put at both places where it may stand in the level above. */
+    /** Adds any value. The automaton of each level is built and minimised once, then copied to both places in the level above. */
     private int any(int from, int depth) {
         ByteAutomaton known = parts.get(depth);
         if (known == null) {
@@ -88,7 +88,7 @@ final class JsonTexts {
         return known.addTo(nfa, from);
     }
 
-    /** Text as bytes. */
+    /** Adds a text as bytes. */
     private int text(int from, String text) {
         int at = from;
         for (byte b : text.getBytes(StandardCharsets.UTF_8)) {
@@ -125,8 +125,8 @@ final class JsonTexts {
     }
 
     /**
-     * One state before every property for objects in which none was written yet, one for those that need a comma; the latter are -1
-     * where there is none, as the former are after a required property.
+     * Adds an object. Before each property, state {@code none} is for objects without a property so far, and state {@code some} for those that need a
+     * comma first. {@code some} is -1 at the beginning; {@code none} is -1 after a required property.
      */
     private int object(int from, Shape.Obj object, int depth) {
         int none = text(from, "{");
@@ -204,12 +204,12 @@ final class JsonTexts {
         return JsonNodeFactory.instance.textNode(text).toString();
     }
 
-    /** Texts of {@code values} between quotes, with escapes. */
+    /** Returns the texts of {@code values} between quotes, with escapes. */
     private static ByteAutomaton string(Automaton values) {
         return new Escapes().string(values);
     }
 
-    /** What is written between quotes, character by character. */
+    /** Writes the text between quotes, character by character. */
     private static final class Escapes {
         private final Nfa nfa = new Nfa();
 
@@ -254,7 +254,8 @@ final class JsonTexts {
             }
             if (withHex) {
                 hex(from, Math.max(first, 0), Math.min(last, 0x1F), to);
-                // Characters that need no escape are written with one where all of them may be; a pattern's are not.
+                // Characters that need no escape may be escaped where all of them are allowed, but not within a
+                // pattern.
                 if (first <= 0x80 && last >= 0xD7FF) {
                     hex(from, 0x80, 0xD7FF, to);
                 }

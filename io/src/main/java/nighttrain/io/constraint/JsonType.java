@@ -9,14 +9,14 @@ import java.util.Map;
 import java.util.TreeSet;
 
 /**
- * The type that every value of a schema has, so that a table can hold it in columns. Where there is no such type, it is {@link Scalar#JSON}:
- * no value is changed or lost. Any value may be null.
+ * The type that all values of a schema share, so that a table can hold them in columns. Where there is no such type, it is {@link Scalar#JSON}: no
+ * value is changed or lost. Any value may be null.
  */
 public sealed interface JsonType extends Serializable {
-    /** The most columns; a schema with more of them is {@link Scalar#JSON} as a whole. */
+    /** Most columns; a schema with more of them is {@link Scalar#JSON} as a whole. */
     int MAX_COLUMNS = 1_000;
 
-    /** An object: each property by its name, in the schema's order; those that a value lacks are null. */
+    /** An object: its properties by name, in the schema's order; properties that a value lacks are null. */
     record Struct(Map<String, JsonType> properties) implements JsonType {
         private static final long serialVersionUID = 1L;
     }
@@ -26,12 +26,12 @@ public sealed interface JsonType extends Serializable {
         private static final long serialVersionUID = 1L;
     }
 
-    /** What has no parts. */
+    /** A type without parts. */
     enum Scalar implements JsonType {
         TEXT,
-        /** A whole number of 64 bits. */
+        /** An integer of 64 bits. */
         LONG,
-        /** Any other number; the nearest of 64 bits. */
+        /** Any other number, rounded to the nearest 64-bit floating-point number. */
         DOUBLE,
         BOOLEAN,
         /** Any value, as the text of its JSON. */
@@ -39,7 +39,7 @@ public sealed interface JsonType extends Serializable {
     }
 
     /**
-     * The type of a schema's values.
+     * Returns the type of a schema's values.
      *
      * @throws nighttrain.io.UserError where the schema is not supported
      */
@@ -57,18 +57,18 @@ public sealed interface JsonType extends Serializable {
         return this instanceof Items list ? list.item.columns() : 1;
     }
 
-    /** {@code null}: nothing but null is known of it. */
+    /** {@code null}: no value but null is known. */
     private static JsonType known(JsonType type) {
         return type == null ? Scalar.JSON : type;
     }
 
-    /** {@code null} where no value but null satisfies it. */
+    /** Returns the type of a shape; {@code null} where only null satisfies it. */
     private static JsonType of(Shape shape) {
         if (shape instanceof Shape.Text) {
             return Scalar.TEXT;
         }
         if (shape instanceof Shape.Numeric number) {
-            return number.whole() ? Scalar.LONG : Scalar.DOUBLE; // whole numbers have 18 digits
+            return number.whole() ? Scalar.LONG : Scalar.DOUBLE; // integers have at most 18 digits
         }
         if (shape instanceof Shape.Literals literals) {
             return either(literals.values().stream().map(JsonType::of).toList());
@@ -119,7 +119,7 @@ public sealed interface JsonType extends Serializable {
         return Double.isFinite(value.doubleValue()) ? Scalar.DOUBLE : Scalar.JSON;
     }
 
-    /** Tables have no column without a name, none without parts, and most tell no small letters from capitals. */
+    /** Returns the type of an object. Tables have no column without a name and no struct without fields, and most ignore the case of names. */
     private static JsonType struct(Map<String, JsonType> properties) {
         TreeSet<String> names = new TreeSet<>(String.CASE_INSENSITIVE_ORDER);
         names.addAll(properties.keySet());

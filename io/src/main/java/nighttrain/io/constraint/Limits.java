@@ -7,23 +7,22 @@ import org.apache.lucene.util.automaton.Operations;
 import org.apache.lucene.util.automaton.TooComplexToDeterminizeException;
 
 /**
- * What a constraint may cost. Limits count work and entries, not seconds, so that the driver and every executor refuse the same
- * constraints.
+ * Limits on the cost of a constraint. They count work and entries, not seconds, so that the driver and every executor refuse the same constraints.
  */
 final class Limits {
-    /** Work of one determinisation, in Lucene's units of ten visited states: a second. */
+    /** Most work of one determinisation, in Lucene's units of ten visited states: about a second. */
     private static final int DETERMINISE = 100_000;
 
-    /** States of an automaton over bytes. */
+    /** Most states of an automaton over bytes. */
     static final int BYTE_STATES = 1 << 16;
 
-    /** Pairs of states that tokens and their beginnings connect: 8 bytes each while compiling. */
+    /** Most pairs of states that tokens and their prefixes connect: 8 bytes each while compiling. */
     static final int PAIRS = 1 << 23;
 
-    /** Entries of the finished table, 4 bytes each, which every device holds. */
+    /** Most entries of the finished table, 4 bytes each; every device holds the table. */
     static final int TABLE = 1 << 24;
 
-    /** Pairs of states of an intersection. */
+    /** Most pairs of states of an intersection. */
     private static final long PRODUCT = 1 << 24;
 
     private Limits() {}

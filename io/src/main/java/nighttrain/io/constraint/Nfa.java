@@ -8,11 +8,11 @@ import org.apache.lucene.util.automaton.Operations;
 import org.apache.lucene.util.automaton.Transition;
 
 /**
- * An automaton over characters while it is built: states, arcs for ranges of characters, and arcs that read nothing. Parts are added from
- * left to right: a part begins in a state that it is given and returns the state in which it ends.
+ * An automaton over characters under construction: states, arcs for ranges of characters, and arcs that read nothing. Parts are added from left to
+ * right: a part begins in a given state and returns the state in which it ends.
  */
 final class Nfa {
-    /** Unfinished work ends here, not in memory: two orders of magnitude above a schema of 50 properties. */
+    /** Limits memory while an automaton is built: two orders of magnitude above a schema of 50 properties. */
     private static final int MAX_STATES = 1 << 18;
 
     private int states;
@@ -49,7 +49,7 @@ final class Nfa {
     int text(int from, String text) {
         int at = from;
         for (int c : text.codePoints().toArray()) {
-            at = oneOf(at, CodePoints.of(c, c)); // half of a surrogate pair cannot be written
+            at = oneOf(at, CodePoints.of(c, c)); // an unpaired surrogate cannot be written
         }
         return at;
     }
@@ -64,7 +64,7 @@ final class Nfa {
         set.ranges().forEach(range -> arc(from, range.first(), range.last(), to));
     }
 
-    /** A whole automaton as a part. */
+    /** Adds a whole automaton as a part. */
     int automaton(int from, Automaton part) {
         int to = state();
         int base = states(part.getNumStates());
@@ -85,7 +85,7 @@ final class Nfa {
         return to;
     }
 
-    /** So many states, of which the first is given. */
+    /** Adds {@code count} states and returns the first. */
     int states(int count) {
         int first = states;
         for (int i = 0; i < count; i++) {
@@ -94,7 +94,7 @@ final class Nfa {
         return first;
     }
 
-    /** What is read between two states, without arcs that read nothing; not deterministic yet. */
+    /** Returns the automaton of the texts read between two states, without arcs that read nothing; it is not yet deterministic. */
     Automaton toAutomaton(int start, int end) {
         int[] arcsFrom = offsets(arcs, arcCount, 4);
         int[] arcOrder = order(arcs, arcCount, 4, arcsFrom);

@@ -4,17 +4,17 @@ import java.util.List;
 import org.apache.lucene.util.automaton.Automaton;
 import org.apache.lucene.util.automaton.Transition;
 
-/** A regular expression, parsed. */
+/** A parsed regular expression. */
 sealed interface Regex {
-    /** Stand for the beginning and the end of a text where anchors are resolved: no text holds halves of surrogate pairs. */
+    /** Marks for the beginning and the end of a text while anchors are resolved: surrogates, which occur in no text. */
     int BEGIN = 0xD800;
 
     int END = 0xD801;
 
-    /** In the place of the most repetitions. */
+    /** Value of {@code most} for a repetition without limit. */
     int UNBOUNDED = -1;
 
-    /** One of some characters; of none, a regular expression that matches nothing. */
+    /** One character of a set; the empty set matches nothing. */
     record One(CodePoints of) implements Regex {}
 
     record Sequence(List<Regex> parts) implements Regex {}
@@ -25,7 +25,7 @@ sealed interface Regex {
 
     record Anchor(int mark) implements Regex {}
 
-    /** Adds what this matches to {@code nfa} and returns the state in which it ends. */
+    /** Adds what this expression matches to {@code nfa} and returns the state in which it ends. */
     default int addTo(Nfa nfa, int from) {
         if (this instanceof One one) {
             return nfa.oneOf(from, one.of);
@@ -83,18 +83,18 @@ sealed interface Regex {
         return this instanceof Anchor || (this instanceof Repeat repeat && repeat.part.anchored());
     }
 
-    /** The whole texts that match, deterministic. */
+    /** Returns the texts that match as a whole, deterministic. */
     default Automaton whole() {
         return anchored() ? unframed(framed(true)) : Limits.determinise(plain(this));
     }
 
-    /** The texts in which something matches, as {@code pattern} of JSON Schema asks; deterministic. */
+    /** Returns the texts that contain a match, as {@code pattern} of JSON Schema asks; deterministic. */
     default Automaton somewhere() {
         Regex any = new Repeat(new One(CodePoints.ALL), 0, UNBOUNDED);
         if (!anchored()) {
             return Limits.determinise(plain(any, this, any));
         }
-        // What most patterns look like, ^...$, costs no more than it should.
+        // The common form ^...$ needs no resolution of anchors.
         if (this instanceof Sequence sequence && sequence.parts.get(0) instanceof Anchor first && first.mark == BEGIN) {
             int last = sequence.parts.size() - 1;
             boolean ends = last > 0 && sequence.parts.get(last) instanceof Anchor end && end.mark == END;
@@ -112,7 +112,7 @@ sealed interface Regex {
         return nfa.toAutomaton(start, new Sequence(List.of(parts)).addTo(nfa, start));
     }
 
-    /** Matching texts between marks, which anchors match as if they were characters. */
+    /** Returns the matching texts between marks; anchors match the marks like characters. */
     private Automaton framed(boolean whole) {
         Regex text = new Repeat(new One(CodePoints.ALL), 0, UNBOUNDED);
         Regex begin = new Anchor(BEGIN);
@@ -124,7 +124,7 @@ sealed interface Regex {
         return Limits.intersection(Limits.determinise(plain(match)), Limits.determinise(plain(begin, text, end)));
     }
 
-    /** Takes the marks off. */
+    /** Removes the marks. */
     private static Automaton unframed(Automaton framed) {
         Nfa nfa = new Nfa();
         for (int s = 0; s < framed.getNumStates(); s++) {

@@ -9,9 +9,9 @@ import java.util.regex.PatternSyntaxException;
 import nighttrain.io.UserError;
 
 /**
- * Regular expressions in the syntax that Java and ECMAScript have in common, which is what {@code --regex} and JSON Schema's {@code pattern}
- * are written in. Where the two match different characters ({@code . \s \S}), only those that both match are taken. What an automaton
- * cannot do (look-around, back references) and what only one of them means is refused by name.
+ * Parses regular expressions in the common syntax of Java and ECMAScript, which {@code --regex} and JSON Schema's {@code pattern} use. Where the two
+ * match different characters ({@code . \s \S}), only those that both match are allowed. Constructs that no automaton can match (look-around, back
+ * references) and those with a meaning in only one of the languages are refused by name.
  */
 final class RegexParser {
     private static final int MAX_CHARS = 10_000;
@@ -21,7 +21,7 @@ final class RegexParser {
     private static final CodePoints DIGIT = CodePoints.of('0', '9');
     private static final CodePoints WORD = CodePoints.of('0', '9', 'A', 'Z', 'a', 'z', '_', '_');
     private static final CodePoints SPACE = CodePoints.in("\t\n\u000B\f\r ");
-    /** White space to ECMAScript. */
+    /** White space as ECMAScript defines it. */
     private static final CodePoints WIDE_SPACE = SPACE.or(CodePoints.of(
             0xA0, 0xA0, 0x1680, 0x1680, 0x2000, 0x200A, 0x2028, 0x2029, 0x202F, 0x202F, 0x205F, 0x205F, 0x3000, 0x3000,
             0xFEFF, 0xFEFF));
@@ -44,9 +44,9 @@ final class RegexParser {
     }
 
     /**
-     * Parses {@code source}; {@code what} is what errors call it.
+     * Parses {@code source}; errors call it {@code what}.
      *
-     * @throws UserError where it is no regular expression, or one that no automaton matches
+     * @throws UserError where it is not a regular expression, or no automaton can match it
      */
     static Regex parse(String source, String what) {
         RegexParser parser = new RegexParser(source, what);
@@ -63,7 +63,7 @@ final class RegexParser {
         return regex;
     }
 
-    /** For those that are written here. */
+    /** Parses an expression written in this package. */
     static Regex parse(String source) {
         return parse(source, "regular expression");
     }
@@ -149,7 +149,7 @@ final class RegexParser {
             }
         }
         if (peek() == '?') {
-            at++; // as few as possible: the same texts
+            at++; // a lazy repetition matches the same texts
         } else if (peek() == '+') {
             throw unsupported("a possessive repetition");
         } else if (peek() == '*' || peek() == '{') {
@@ -178,7 +178,7 @@ final class RegexParser {
         return number;
     }
 
-    @SuppressWarnings("StatementSwitchToExpressionSwitch") // cases read on before they answer
+    @SuppressWarnings("StatementSwitchToExpressionSwitch") // cases consume characters before they return
     private Regex one() {
         int c = chars[at];
         switch (c) {
@@ -232,7 +232,7 @@ final class RegexParser {
             throw bad("a group that does not end", ") where it ends, or \\( for the character");
         }
         at++;
-        // A group of its own, so that a repetition after it means all of it.
+        // Wraps the group, so that a repetition after it applies to all of it.
         return new Regex.Sequence(List.of(inner));
     }
 
@@ -262,7 +262,7 @@ final class RegexParser {
             set = set.or(member);
         }
         if (at == begin + 1 || (negated && at == begin + 2)) {
-            throw bad("an empty set", "\\] for the character"); // to Java ] is then its first member
+            throw bad("an empty set", "\\] for the character"); // Java takes ] as its first member here
         }
         at++;
         return negated ? set.complement() : set;
@@ -289,8 +289,11 @@ final class RegexParser {
         return CodePoints.of(c, c);
     }
 
-    /** {@code negated}: what is not in the set will match, so a set that two languages know differently is the larger of the two. */
-    @SuppressWarnings("StatementSwitchToExpressionSwitch") // cases read on before they answer
+    /**
+     * Parses an escape. In a negated set, a class on which the two languages disagree takes its larger form, so that only characters that both match
+     * remain.
+     */
+    @SuppressWarnings("StatementSwitchToExpressionSwitch") // cases consume characters before they return
     private CodePoints escape(boolean negated) {
         int begin = at++;
         int c = peek();

@@ -16,12 +16,12 @@ import java.util.TreeSet;
 import nighttrain.io.UserError;
 
 /**
- * A JSON Schema (draft 2020-12) to a {@link Shape}. What only describes is ignored. A keyword that constrains and is not listed here is
- * refused with its place, since a text that breaks it would be written without a word. References are followed; a schema that
- * holds itself is followed {@value #MAX_RECURSION} times, and after that it has no values.
+ * Parses a JSON Schema (draft 2020-12) into a {@link Shape}. Keywords that only describe are ignored. A keyword that constrains and is not listed
+ * here is refused with its place, since texts that violate it would be written silently. References are followed; a schema that contains itself is
+ * followed {@value #MAX_RECURSION} times, and deeper occurrences have no values.
  */
 final class SchemaParser {
-    /** How often a schema may hold itself. */
+    /** Most levels at which a schema may contain itself. */
     static final int MAX_RECURSION = 5;
 
     private static final int MAX_DEPTH = 200;
@@ -68,13 +68,13 @@ final class SchemaParser {
     /**
      * Parses a schema: an object, {@code true} or {@code false}.
      *
-     * @throws UserError where it is none, or constrains in a way that is not supported
+     * @throws UserError where it is not a schema, or constrains in a way that is not supported
      */
     static Shape parse(JsonNode schema) {
         return new SchemaParser(schema, false).schema(schema, "#");
     }
 
-    /** As {@link #parse}, with {@link Shape.Self} in each place where a schema holds itself: for types, not for texts. */
+    /** Like {@link #parse}, with {@link Shape.Self} in each place where a schema contains itself: for types, not for texts. */
     static Shape parseOnce(JsonNode schema) {
         SchemaParser parser = new SchemaParser(schema, true);
         parser.open.put(schema, 1);
@@ -185,7 +185,7 @@ final class SchemaParser {
         return shape;
     }
 
-    /** What the keywords of a schema say that hold no case and no reference. */
+    /** Returns the shape of a schema's own keywords, without its cases and references. */
     private Shape own(JsonNode schema, String path) {
         List<Shape> byType = new ArrayList<>();
         Set<String> types = types(schema, path);
@@ -227,7 +227,7 @@ final class SchemaParser {
         return shape;
     }
 
-    /** Those that are named, or those that the other keywords are about. */
+    /** Returns the types that the schema names, or those that its other keywords apply to. */
     private static Set<String> types(JsonNode schema, String path) {
         Set<String> types = new TreeSet<>();
         JsonNode type = schema.path("type");

@@ -13,11 +13,11 @@ import org.apache.lucene.util.automaton.Automaton;
 import org.apache.lucene.util.automaton.Operations;
 
 /**
- * What a JSON Schema says of a value, without references. Texts are written for a shape by {@link JsonTexts}: some of the texts that satisfy
- * it, not all (no white space, properties in order). {@link #accepts} and {@link #disjoint} ask of values, as validators do.
+ * The meaning of a JSON Schema for a value, with references resolved. {@link JsonTexts} writes some of the texts that satisfy a shape, not all (no
+ * white space, properties in order). {@link #accepts} and {@link #disjoint} test values, as validators do.
  */
 sealed interface Shape {
-    /** Constants, in a class of their own: a type that makes its own subtypes when it is loaded may deadlock. */
+    /** Constants, in a class of their own: an interface that creates its own subtypes while it is initialised may deadlock. */
     final class Known {
         static final Shape NEVER = new Either(List.of());
         static final Shape ANY = new Any();
@@ -32,17 +32,17 @@ sealed interface Shape {
     /** Any value. */
     record Any() implements Shape {}
 
-    /** Values of a schema that holds this one. Only {@link JsonType} is made of it. */
+    /** Values of an enclosing schema. Only {@link JsonType} uses it. */
     record Self() implements Shape {}
 
-    /** Values of which one is meant. */
+    /** One of the listed values. */
     record Literals(List<JsonNode> values) implements Shape {}
 
     /**
-     * Texts.
+     * Strings.
      *
-     * @param most the longest, in characters; null without limit
-     * @param patterns texts that hold a match of each
+     * @param most greatest length, in characters; null without limit
+     * @param patterns expressions, each of which must match somewhere in the text
      * @param formats names of {@link Formats}
      */
     record Text(int least, Integer most, List<Regex> patterns, Set<String> formats) implements Shape {
@@ -51,7 +51,7 @@ sealed interface Shape {
         private static final Automaton ANY =
                 new Regex.Repeat(new Regex.One(CodePoints.ALL), 0, Regex.UNBOUNDED).whole();
 
-        /** The values, not as JSON writes them. */
+        /** Returns the string values, without JSON's quotes and escapes. */
         Automaton values() {
             Automaton all = ANY;
             if (least > 0 || most != null) {
@@ -82,7 +82,7 @@ sealed interface Shape {
         }
     }
 
-    /** Bounds and multipleOf are null where there are none. */
+    /** Numbers; bounds and multipleOf are null where there are none. */
     record Numeric(boolean whole, Bound least, Bound most, BigDecimal multipleOf) implements Shape {
         boolean isEmptyRange() {
             if (least == null || most == null) {
@@ -96,9 +96,9 @@ sealed interface Shape {
     /**
      * Lists.
      *
-     * @param items of the items after {@code first}
-     * @param most null without limit
-     * @param writesItems whether more items are written than {@code first} and {@code least} ask for
+     * @param items shape of the items after {@code first}
+     * @param most greatest number of items; null without limit
+     * @param writesItems whether more items may be written than {@code first} and {@code least} require
      */
     record Array(List<Shape> first, Shape items, int least, Integer most, boolean writesItems) implements Shape {
         Shape item(int index) {
@@ -109,9 +109,9 @@ sealed interface Shape {
     /**
      * Objects.
      *
-     * @param properties in the order in which they are written
+     * @param properties properties in the order in which they are written
      * @param others shape of the properties that are not named
-     * @param writesOthers whether any are written
+     * @param writesOthers whether properties that are not named may be written
      */
     record Obj(Map<String, Property> properties, Shape others, boolean writesOthers) implements Shape {
         public Obj {
@@ -129,7 +129,7 @@ sealed interface Shape {
 
     record Property(Shape shape, boolean required) {}
 
-    /** Any of the cases. */
+    /** Values that satisfy any of the cases. */
     record Either(List<Shape> cases) implements Shape {}
 
     default boolean isNever() {
@@ -148,7 +148,7 @@ sealed interface Shape {
         return all.size() == 1 ? all.get(0) : new Either(all);
     }
 
-    /** What satisfies both. */
+    /** Returns the values that satisfy both shapes. */
     static Shape both(Shape a, Shape b) {
         if (a instanceof Self || b instanceof Self) {
             return new Self();
@@ -238,7 +238,7 @@ sealed interface Shape {
         return new BigDecimal(x.multiply(y).divide(x.gcd(y)), places);
     }
 
-    /** Whether a value satisfies this, whoever wrote it. */
+    /** Whether a value satisfies this shape; the value need not be one that {@link JsonTexts} writes. */
     default boolean accepts(JsonNode value) {
         if (this instanceof Any || this instanceof Self) {
             return true;
@@ -280,13 +280,13 @@ sealed interface Shape {
         return whole && multiple && above && below;
     }
 
-    /** Above 0 where {@code value} is on the right side of a lower bound. */
+    /** Returns a number above 0 where {@code value} satisfies a lower bound. */
     private static int compare(BigDecimal value, Bound least) {
         int order = value.compareTo(least.value);
         return order == 0 && !least.strict ? 1 : order;
     }
 
-    /** Numbers are equal by value: 1 and 1.0. */
+    /** Compares numbers by value: 1 equals 1.0. */
     static boolean equal(JsonNode a, JsonNode b) {
         return a.equals(
                 (x, y) -> x.isNumber() && y.isNumber()
@@ -296,8 +296,8 @@ sealed interface Shape {
     }
 
     /**
-     * Whether no text that is written for either satisfies the other, as far as that can be known: {@code false} also where it cannot.
-     * Texts of one may satisfy the other with properties that the other does not name.
+     * Whether no text written for either shape satisfies the other, as far as that can be known; {@code false} where it is unknown. Texts of one
+     * shape may satisfy the other with properties that the other does not name.
      */
     static boolean disjoint(Shape a, Shape b) {
         if (a.isNever() || b.isNever()) {
@@ -319,7 +319,7 @@ sealed interface Shape {
             return disjoint(b, a);
         }
         if (a instanceof Text x && b instanceof Text y) {
-            // A format accepts more than is written for it.
+            // A format accepts more texts than are written for it.
             return x.formats.isEmpty()
                     && y.formats.isEmpty()
                     && Limits.intersection(x.values(), y.values()).getNumStates() == 0;
@@ -346,13 +346,16 @@ sealed interface Shape {
         return true;
     }
 
-    /** By a property that both must have. */
+    /** Whether a property that both require has disjoint shapes. */
     private static boolean distinguished(Obj x, Obj y) {
         return x.properties.keySet().stream()
                 .anyMatch(name -> x.requires(name) && y.requires(name) && disjoint(x.property(name), y.property(name)));
     }
 
-    /** Whether {@code reader} accepts no text that is written for {@code writer}: it misses a property, or finds one too many. */
+    /**
+     * Whether {@code reader} accepts no text written for {@code writer}: a property is missing, or a required property of {@code writer} does not
+     * fit.
+     */
     private static boolean refuses(Obj reader, Obj writer) {
         boolean misses = !writer.writesOthers
                 && reader.properties.keySet().stream()

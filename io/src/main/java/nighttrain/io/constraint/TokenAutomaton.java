@@ -1,18 +1,18 @@
 package nighttrain.io.constraint;
 
 /**
- * Which tokens may come next, and what follows a token: a deterministic automaton whose letters are classes of tokens that no state
- * tells apart. State 0 is the start. Tokens past the end of the vocabulary never may come.
+ * The tokens that are allowed next, and the state after each: a deterministic automaton over classes of tokens that every state treats alike. State 0
+ * is the start. Tokens beyond the vocabulary are never allowed.
  *
- * @param classes how many classes of tokens there are; class 0 holds the tokens that never may come, class 1 the end tokens, which
- *     may come in accepting states and leave them
+ * @param classes number of token classes; class 0 holds the tokens that are never allowed, class 1 the end tokens, which are allowed in accepting
+ *     states and do not change the state
  * @param classOf the class of each token, {@code [vocabulary]}
- * @param next the state after a token of a class, {@code [states * classes]}; {@link #REFUSED} where it may not come
- * @param fewestTokens tokens from each state to an accepting one, at least, {@code [states]}; 0 in accepting states
+ * @param next the state after a token of a class, {@code [states * classes]}; {@link #REFUSED} where it is not allowed
+ * @param fewestTokens least number of tokens from each state to an accepting one, {@code [states]}; 0 in accepting states
  */
-@SuppressWarnings("ArrayRecordComponent") // devices copy the tables as they are; nobody writes to them
+@SuppressWarnings("ArrayRecordComponent") // devices copy the tables as they are; nothing modifies them
 public record TokenAutomaton(int classes, int[] classOf, int[] next, int[] fewestTokens) {
-    /** In the place of a state: the token may not come. */
+    /** In the place of a state: the token is not allowed. */
     public static final int REFUSED = -1;
 
     /** The class of end tokens. */
@@ -25,7 +25,7 @@ public record TokenAutomaton(int classes, int[] classOf, int[] next, int[] fewes
         return fewestTokens.length;
     }
 
-    /** Memory of its tables. */
+    /** Memory of its tables, in bytes. */
     public long bytes() {
         return Integer.BYTES * ((long) classOf.length + next.length + fewestTokens.length);
     }
@@ -35,12 +35,12 @@ public record TokenAutomaton(int classes, int[] classOf, int[] next, int[] fewes
         return fewestTokens[state] == 0;
     }
 
-    /** The state after {@code token}; {@link #REFUSED} where it may not come. */
+    /** Returns the state after {@code token}; {@link #REFUSED} where it is not allowed. */
     public int after(int state, int token) {
         return token < classOf.length ? next[state * classes + classOf[token]] : REFUSED;
     }
 
-    /** Whether {@code token} may come where {@code remaining} tokens may, itself included: a text must still be able to end. */
+    /** Whether {@code token} is allowed where {@code remaining} tokens are left, itself included: the text must still be able to end. */
     public boolean allows(int state, int token, int remaining) {
         int after = after(state, token);
         return after != REFUSED && fewestTokens[after] < remaining;

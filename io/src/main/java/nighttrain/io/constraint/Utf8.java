@@ -7,15 +7,15 @@ import org.apache.lucene.util.automaton.Automaton;
 import org.apache.lucene.util.automaton.Transition;
 
 /**
- * An automaton over characters to one over the bytes of UTF-8, exactly: Lucene's own conversion also lets through what is no UTF-8 (E0 80
- * 80), which is harmless in an index and garbles a text.
+ * Converts an automaton over characters into one over the bytes of UTF-8, exactly: Lucene's own conversion also accepts invalid UTF-8 (E0 80 80),
+ * which is harmless in an index but garbles a text.
  */
 final class Utf8 {
     private static final int[] LAST_OF_LENGTH = {0x7F, 0x7FF, 0xFFFF, CodePoints.LAST};
 
     private final Nfa bytes = new Nfa();
 
-    /** States from which any continuation bytes lead on: by where they lead, and how many. */
+    /** States from which any continuation bytes lead on, by their target and the number of bytes. */
     private final Map<Long, Integer> continuations = new HashMap<>();
 
     private Utf8() {}
@@ -65,7 +65,7 @@ final class Utf8 {
         return values;
     }
 
-    /** Sequences of one length from {@code first} to {@code last}, whose bytes before {@code at} are read; null is no limit. */
+    /** Adds the sequences of one length from {@code first} to {@code last}, whose bytes before {@code at} are already read. */
     private void sequences(int from, int[] first, int[] last, int at, int to) {
         int length = first.length;
         if (at == length - 1) {

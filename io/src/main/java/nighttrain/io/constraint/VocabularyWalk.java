@@ -11,11 +11,11 @@ import nighttrain.io.UserError;
 import nighttrain.io.text.Vocabulary;
 
 /**
- * A byte automaton and a vocabulary to a {@link TokenAutomaton}.
+ * Converts a byte automaton and a vocabulary into a {@link TokenAutomaton}.
  *
- * <p>What bytes do is a function from states to states, kept as pairs for the states in which the bytes may come. Tokens are walked in the
- * order of their bytes, as a trie is, and functions are kept once: in a text of JSON "hello" and "world" are the same function, so a letter is
- * tried in every state once, not for every token. Tokens with equal functions are one class.
+ * <p>A sequence of bytes is a function from states to states, stored as pairs for the states that allow the bytes. Tokens are walked in the order of
+ * their bytes, as in a trie, and equal functions are stored once: within a JSON text "hello" and "world" are the same function, so a letter is tried
+ * once in every state, not once for every token. Tokens with equal functions form one class.
  */
 final class VocabularyWalk {
     private static final int NOTHING = 0;
@@ -31,7 +31,7 @@ final class VocabularyWalk {
     private final Map<Pairs, Integer> numbers = new HashMap<>();
     private long size;
 
-    /** States in which no text was written yet: the first token with text may write less there. Numbered after the bytes' states. */
+    /** States before any text is written: the first token with text may write less there. They are numbered after the bytes' states. */
     private final List<Integer> firstStates = new ArrayList<>();
 
     private VocabularyWalk(ByteAutomaton bytes, Vocabulary vocabulary) {
@@ -89,11 +89,12 @@ final class VocabularyWalk {
         return new Table(group, function, afterFirst).automaton();
     }
 
-    /** The function of every token that is text. */
+    /** Computes the function of every token that is text. */
     private void walk(int[] function) {
         int[] prefixes = new int[vocabulary.longest() + 1];
         prefixes[0] = EVERYTHING;
-        int dead = Integer.MAX_VALUE; // so many bytes in common with the last token, and this one may come nowhere, too
+        int dead = Integer.MAX_VALUE; // a token that shares this many bytes with the previous one is allowed nowhere,
+        // either
         for (int i = 0; i < vocabulary.texts(); i++) {
             int at = vocabulary.sharedWithPrevious(i);
             if (at >= dead) {
@@ -138,8 +139,8 @@ final class VocabularyWalk {
     }
 
     /**
-     * Special tokens come in free text only, between characters, where they write nothing, unless the text after which the constraint begins names them. So does
-     * it name what no text was written before: those states are found here, too.
+     * Computes the functions of special tokens, which are allowed in free text only, between characters. They write no text, but their names are
+     * matched against the text after which the constraint begins. Also finds the states before any text is written.
      */
     private void specialTokens(int[] function) {
         if (vocabulary.firstIsSpecial()) {
@@ -168,7 +169,7 @@ final class VocabularyWalk {
         }
     }
 
-    /** -1 within a character, which the token would end. */
+    /** Returns -1 within a character, which the token would cut off. */
     private int afterSpecial(int freeState, byte[] content) {
         if (bytes.after(freeState, (byte) 'a') < 0) {
             return -1;
@@ -178,7 +179,7 @@ final class VocabularyWalk {
         return reads ? to : freeState;
     }
 
-    /** The state after each token where it is the first. */
+    /** Returns the state after each token where it is the first. */
     private int[] afterFirst(int index) {
         int base = firstStates.get(index);
         int[] after = new int[vocabulary.size()];
@@ -194,7 +195,7 @@ final class VocabularyWalk {
         return after;
     }
 
-    /** Numbers for pairs. */
+    /** Numbers the pairs of two groupings. */
     private static int[] together(int[] a, int[] b) {
         Map<Long, Integer> pairs = new HashMap<>();
         int[] both = new int[a.length];
@@ -204,7 +205,7 @@ final class VocabularyWalk {
         return both;
     }
 
-    /** The second half: states that tokens reach and leave, and one class for tokens that act alike in these. */
+    /** Builds the table: the states that tokens reach and leave, and one class for tokens that act alike in these. */
     private final class Table {
         private final int[] group;
         private final int[] representative;
@@ -227,7 +228,7 @@ final class VocabularyWalk {
             }
         }
 
-        /** All pairs of a token: those of its function and those of first states. */
+        /** Returns all pairs of a token: those of its function and those of first states. */
         private int[] pairs(int token) {
             int[] own = functions.get(function[token]);
             int[] all = Arrays.copyOf(own, own.length + 2 * afterFirst.size());
@@ -267,7 +268,7 @@ final class VocabularyWalk {
             return table(fewest, numbers);
         }
 
-        /** Tokens to an accepting state, -1 where there is no way. */
+        /** Returns the least number of tokens to an accepting state, -1 where there is no way. */
         private int[] fewestTokens() {
             int[] fewest = new int[states];
             Arrays.fill(fewest, -1);
@@ -312,7 +313,7 @@ final class VocabularyWalk {
             return new int[][] {begin, targets};
         }
 
-        /** New numbers of the states that a text comes through, -1 for the others. */
+        /** Returns new numbers of the states that a text passes through, -1 for the others. */
         private int[] reached(int[] fewest) {
             int[] numbers = new int[states];
             Arrays.fill(numbers, -1);
