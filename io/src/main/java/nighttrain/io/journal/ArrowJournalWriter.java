@@ -14,9 +14,9 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.StreamCapabilities;
 
-/** Rows to Arrow IPC streams, one record batch per flush. */
+/** Writes rows to Arrow IPC streams, one record batch per flush. */
 final class ArrowJournalWriter<T extends Record> implements JournalWriter<T> {
-    /** Buffered rows are written without being asked from here on, which bounds memory and the size of batches. */
+    /** Number of buffered rows that are written without a flush, which bounds memory and the size of batches. */
     static final int MAX_BUFFERED_ROWS = 8192;
 
     static final long MAX_BUFFERED_BYTES = 8L << 20;
@@ -62,7 +62,8 @@ final class ArrowJournalWriter<T extends Record> implements JournalWriter<T> {
     @Override
     public void flush() {
         checkUsable();
-        // With no file open, it is one that cannot be flushed in place (or the first): then do not roll too often.
+        // No file is open: the file system cannot flush in place, or this is the first file. Then files roll only so
+        // often.
         if (out == null && nanoClock.getAsLong() - lastRollNanos < rollIntervalNanos) {
             return;
         }
@@ -95,7 +96,7 @@ final class ArrowJournalWriter<T extends Record> implements JournalWriter<T> {
                 lastRollNanos = nanoClock.getAsLong();
             }
         } catch (IOException | FSError e) {
-            // The file may end in half a batch now: what came after that would never be read.
+            // The file may now end in half a batch: anything written after it could never be read.
             state = State.FAILED;
             throw new UncheckedIOException("cannot write the journal: " + files, JournalFileSystem.fault(e));
         }
@@ -108,7 +109,7 @@ final class ArrowJournalWriter<T extends Record> implements JournalWriter<T> {
     }
 
     private void endFile() throws IOException {
-        // Not stream.close(): that is for columns that end with their file, and these go on to the next.
+        // Not stream.close(): that also closes the columns, which the next file still uses.
         FSDataOutputStream ending = out;
         ArrowStreamWriter endingStream = stream;
         out = null;
@@ -139,7 +140,7 @@ final class ArrowJournalWriter<T extends Record> implements JournalWriter<T> {
         }
     }
 
-    /** One writer's files, {@code <prefix><writer>-<number>.arrows}: each is new, none is ever written over. */
+    /** The files of one writer, {@code <prefix><writer>-<number>.arrows}: each is new, and none is ever overwritten. */
     static final class RollingFiles {
         private final FileSystem fs;
         private final Path dir;
@@ -155,7 +156,7 @@ final class ArrowJournalWriter<T extends Record> implements JournalWriter<T> {
             this.stem = prefix + writerName + "-";
         }
 
-        /** Creates the next file. An earlier run's of the same name stays as it is, and the next number is taken. */
+        /** Creates the next file. A file of the same name from an earlier run is kept, and the next number is used. */
         FSDataOutputStream create() throws IOException {
             Path file = next();
             while (fs.exists(file)) {

@@ -25,16 +25,16 @@ import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.StreamCapabilities;
 
 /**
- * Which rows one attempt of a task has in flight, on disk before they are offered: what still lies there when the attempt is
- * gone died with it. One JSON object a line; a file that has grown is replaced by one of the rows that are in flight now, so
- * that all of them stay small. Used by one thread.
+ * The rows that one attempt of a task has in flight, on disk before they are offered to the engine. Rows still in the log when the attempt is gone,
+ * unless released, were in flight when it crashed. One JSON object a line; a file that has grown is replaced by one with the rows in flight now, so
+ * that all files stay small. Used by one thread.
  */
 public final class AttemptLog implements Closeable {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String PREFIX = "tries-";
     private static final String SUFFIX = ".jsonl";
     private static final int MOST_LINES = 4096;
-    /** Where a flush ends a file, as on S3, rows are written down this often at most; those that have no company at once. */
+    /** Where a flush ends a file, as on S3, rows are written at most this often; rows without others in flight are written at once. */
     private static final long INTERVAL_NANOS = Duration.ofSeconds(10).toNanos();
 
     private final FileSystem fs;
@@ -47,16 +47,16 @@ public final class AttemptLog implements Closeable {
     private int lines;
     private long writtenNanos = System.nanoTime() - INTERVAL_NANOS;
 
-    /** {@code writerName} tells attempts apart: letters, digits, {@code . _ -}. */
+    /** {@code writerName} distinguishes attempts: letters, digits, {@code . _ -}. */
     public AttemptLog(Journal journal, String writerName) {
         this.fs = JournalFileSystem.raw(journal.fs());
         this.dir = journal.dir();
         this.writerName = writerName;
     }
 
-    /** These are taken up: on disk when this returns, where the file system can flush. */
+    /** Adds rows in flight: they are on disk when this returns, where the file system can flush. */
     public void begin(Collection<RowAttempt> rows) {
-        // Whoever was in flight before is finished, and must not be taken for one that dies with these.
+        // Earlier rows are finished, and must not be counted as in flight if the executor crashes with these.
         boolean anew = inFlight.isEmpty();
         inFlight.addAll(rows);
         try {
@@ -70,12 +70,12 @@ public final class AttemptLog implements Closeable {
         }
     }
 
-    /** This one is finished and journaled. */
+    /** Removes a row that is finished and journaled. */
     public void end(RowAttempt row) {
         inFlight.remove(row);
     }
 
-    /** The attempt ends in good order: rows in flight, if any, are given back. */
+    /** Ends the attempt in order: rows in flight, if any, are marked as released. */
     public void release() {
         Set<RowAttempt> back = new LinkedHashSet<>();
         for (RowAttempt row : inFlight) {
@@ -91,8 +91,8 @@ public final class AttemptLog implements Closeable {
     }
 
     /**
-     * Puts a file of what is in flight in the place of the one before. That goes in any case: on a full disk rows are rather
-     * not counted than held to have seen a death.
+     * Replaces the file by one with the rows in flight. The old file is deleted in any case: on a full disk it is better to miss a crashed row than
+     * to count an uninvolved one.
      */
     private void replace() throws IOException {
         Path old = file;
@@ -133,7 +133,7 @@ public final class AttemptLog implements Closeable {
         return (JSON.writeValueAsString(row) + "\n").getBytes(StandardCharsets.UTF_8);
     }
 
-    /** Ends the file and leaves it where it is: what it names is in flight still, or died. */
+    /** Ends the file and keeps it: its rows are still in flight, or their attempt crashed. */
     @Override
     public void close() throws IOException {
         FSDataOutputStream ending = out;
@@ -147,7 +147,7 @@ public final class AttemptLog implements Closeable {
         }
     }
 
-    /** Files of attempts whose name begins with {@code writers}; none where the folder does not exist. */
+    /** Returns the files of attempts whose name begins with {@code writers}; none where the folder does not exist. */
     public static List<Path> files(Journal journal, String writers) {
         try {
             FileStatus[] found = JournalFileSystem.raw(journal.fs())
@@ -163,7 +163,7 @@ public final class AttemptLog implements Closeable {
         }
     }
 
-    /** The rows of one file; half a line at its end, left by a killed writer, is no row. */
+    /** Returns the rows of one file; half a line at its end, left by a killed writer, is ignored. */
     public static List<RowAttempt> read(FileSystem fs, Path file) {
         List<RowAttempt> rows = new ArrayList<>();
         try (BufferedReader lines = new BufferedReader(
@@ -174,7 +174,7 @@ public final class AttemptLog implements Closeable {
         } catch (JsonProcessingException torn) {
             return rows;
         } catch (FileNotFoundException replaced) {
-            return List.of(); // by its writer, since it was listed
+            return List.of(); // its writer replaced it after it was listed
         } catch (IOException e) {
             throw new UncheckedIOException("cannot read the journal: " + file, e);
         }
@@ -182,13 +182,13 @@ public final class AttemptLog implements Closeable {
     }
 
     /**
-     * A row that a task had taken up when the task ended.
+     * A row that was in flight when its task ended.
      *
      * @param file the input file, relative to the input root
      * @param row position in that file, from 0
      * @param sample which of the {@code n} completions, from 0
-     * @param alone whether it was alone on its executor
-     * @param released whether its task gave it back in good order; else what computed it died
+     * @param alone whether it was the only row in flight on its executor
+     * @param released whether its task released it in order; otherwise its executor crashed
      */
     public record RowAttempt(String file, long row, int sample, boolean alone, boolean released) {
         public RowAttempt {

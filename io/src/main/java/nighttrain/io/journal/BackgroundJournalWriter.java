@@ -9,15 +9,14 @@ import java.util.Queue;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Hands rows to a thread of its own, so that a file system that takes seconds does not hold up who finishes them. That thread
- * writes whatever came while it wrote; how much may come is bounded, and whoever appends waits beyond that. What went wrong
- * there is thrown by the next call.
+ * Passes rows to a thread of its own, so that a file system that takes seconds does not delay the caller. That thread writes all rows that arrived
+ * during the previous write; their number is bounded, and {@link #append} waits beyond it. The next call throws the failure of that thread, if any.
  */
 final class BackgroundJournalWriter<T extends Record> implements JournalWriter<T> {
     static final int MAX_WAITING_ROWS = 8192;
     static final long MAX_WAITING_BYTES = 8L << 20;
 
-    /** So many rows are worth a flush at once; fewer wait a moment for others. */
+    /** Number of waiting rows that are flushed at once; fewer wait a moment for others. */
     private static final int FLUSH_ROWS = 256;
 
     private static final long FLUSH_NANOS = TimeUnit.MILLISECONDS.toNanos(25);
@@ -38,7 +37,7 @@ final class BackgroundJournalWriter<T extends Record> implements JournalWriter<T
         thread.start();
     }
 
-    /** Waits only where much is waiting already. */
+    /** Waits only where the queue is full. */
     @Override
     public synchronized void append(T row) {
         if (ending) {
@@ -57,7 +56,7 @@ final class BackgroundJournalWriter<T extends Record> implements JournalWriter<T
         }
     }
 
-    /** Waits for nothing: rows are flushed all the time. */
+    /** Does not wait: rows are flushed continuously. */
     @Override
     public synchronized void flush() {
         refuseFailed();
@@ -80,7 +79,7 @@ final class BackgroundJournalWriter<T extends Record> implements JournalWriter<T
                 && (waiting.size() >= MAX_WAITING_ROWS || waitingBytes + moreBytes > MAX_WAITING_BYTES);
     }
 
-    @SuppressWarnings("WaitNotInLoop") // who calls it asks again
+    @SuppressWarnings("WaitNotInLoop") // the caller checks the condition again
     private void awaitRoom() {
         try {
             wait();
@@ -99,7 +98,7 @@ final class BackgroundJournalWriter<T extends Record> implements JournalWriter<T
         }
     }
 
-    /** A task that is killed while it ends keeps what it finished all the same. */
+    /** Waits for the thread even when interrupted: a task that is killed while it ends keeps its finished rows. */
     private void join() {
         boolean interrupted = false;
         while (thread.isAlive()) {
@@ -118,7 +117,7 @@ final class BackgroundJournalWriter<T extends Record> implements JournalWriter<T
         try (writer) {
             while (!isDone()) {
                 take().forEach(writer::append);
-                // Without new rows too: an earlier flush may have been put off.
+                // Flushes without new rows, too: an earlier flush may have been deferred.
                 writer.flush();
             }
         } catch (Throwable failed) {
@@ -126,7 +125,7 @@ final class BackgroundJournalWriter<T extends Record> implements JournalWriter<T
         }
     }
 
-    /** What came, after a moment for more to come. */
+    /** Returns the waiting rows, after a moment in which more may arrive. */
     private synchronized List<T> take() throws InterruptedException {
         long end = System.nanoTime() + FLUSH_NANOS;
         long left = FLUSH_NANOS;
@@ -141,7 +140,7 @@ final class BackgroundJournalWriter<T extends Record> implements JournalWriter<T
         return rows;
     }
 
-    /** Asked in one breath: a row that comes just before the end is among those that wait, whenever that is. */
+    /** Checks both conditions in one step: a row that arrives just before the end is always among the waiting ones. */
     private synchronized boolean isDone() {
         return ending && waiting.isEmpty();
     }

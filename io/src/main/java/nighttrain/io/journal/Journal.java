@@ -15,32 +15,32 @@ import org.apache.hadoop.fs.Path;
  */
 public record Journal(FileSystem fs, Path dir) {
     /**
-     * How long flushes are put off where each of them ends a file. Until then (or 8192 rows, or 8 MiB) a kill loses what a
-     * task finished; more often, and a night's journal is too many files to read back soon.
+     * How long flushes are deferred where each of them ends a file. A kill loses what a task finished within this time (or 8192 rows, or 8 MiB); with
+     * a shorter time a long job's journal would have too many files to read back quickly.
      */
     static final Duration ROLL_INTERVAL = Duration.ofSeconds(10);
 
-    /** The same for engine counters, of which little is lost. */
+    /** The same for engine counters, whose loss costs little. */
     static final Duration METRICS_ROLL_INTERVAL = Duration.ofMinutes(1);
 
     /**
-     * A writer of finished rows. It never touches existing files.
+     * Returns a writer of finished rows. It never modifies existing files.
      *
-     * @param writerName tells writers apart: letters, digits, {@code . _ -}
+     * @param writerName distinguishes writers: letters, digits, {@code . _ -}
      */
     public JournalWriter<ResultRow> results(String writerName) {
         return writer(writerName, RowFormat.RESULTS, ROLL_INTERVAL);
     }
 
     /**
-     * As {@link #results}, but rows are written and flushed, some milliseconds after they came, by another thread: a slow file
-     * system then holds nobody up.
+     * Like {@link #results}, but another thread writes and flushes the rows, some milliseconds after they arrive: a slow file system then delays no
+     * caller.
      */
     public JournalWriter<ResultRow> resultsInBackground(String writerName) {
         return new BackgroundJournalWriter<>(results(writerName), RowFormat.RESULTS, writerName);
     }
 
-    /** A writer of engine counters; {@code writerName} as in {@link #results}. */
+    /** Returns a writer of engine counters; {@code writerName} as in {@link #results}. */
     public JournalWriter<MetricsRow> metrics(String writerName) {
         return writer(writerName, RowFormat.METRICS, METRICS_ROLL_INTERVAL);
     }
@@ -50,22 +50,22 @@ public record Journal(FileSystem fs, Path dir) {
                 new RollingFiles(fs, dir, format.prefix(), writerName), format, rollInterval, System::nanoTime);
     }
 
-    /** Files with finished rows, by name; none where the folder does not exist. */
+    /** Returns the files with finished rows, by name; none where the folder does not exist. */
     public List<FileStatus> resultFiles() {
         return JournalFileSystem.list(fs, dir, RowFormat.RESULTS.prefix());
     }
 
-    /** Files with engine counters, by name; none where the folder does not exist. */
+    /** Returns the files with engine counters, by name; none where the folder does not exist. */
     public List<FileStatus> metricFiles() {
         return JournalFileSystem.list(fs, dir, RowFormat.METRICS.prefix());
     }
 
-    /** The rows of one of {@link #resultFiles}. */
+    /** Reads the rows of one of {@link #resultFiles}. */
     public static JournalReader<ResultRow> read(FileSystem fs, Path file) {
         return new JournalReader<>(fs, file, RowFormat.RESULTS);
     }
 
-    /** The rows of one of {@link #metricFiles}. */
+    /** Reads the rows of one of {@link #metricFiles}. */
     public static JournalReader<MetricsRow> readMetrics(FileSystem fs, Path file) {
         return new JournalReader<>(fs, file, RowFormat.METRICS);
     }

@@ -12,27 +12,27 @@ import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
-/** What journals need of a Hadoop file system. */
+/** Access of journals to a Hadoop file system. */
 final class JournalFileSystem {
     static final String SUFFIX = ".arrows";
 
     private JournalFileSystem() {}
 
     /**
-     * The file system below the checksums: those are written a block at a time, so that a file behind them ends before what
-     * was flushed, and a killed writer's checksum file contradicts its data.
+     * Returns the file system below the checksums: checksums are written a block at a time, so a file with them ends before the last flushed bytes,
+     * and a killed writer's checksum file contradicts its data.
      */
     static FileSystem raw(FileSystem fs) {
         return fs instanceof ChecksumFileSystem checksummed ? checksummed.getRawFileSystem() : fs;
     }
 
-    /** A fault of a local disk, which Hadoop throws as an {@link FSError}, as if the program were at fault; others as they are. */
+    /** Returns the fault of a local disk, which Hadoop wraps in an {@link FSError} as if the program failed; other faults are returned. */
     static IOException fault(Throwable thrown) {
         Throwable fault = thrown instanceof FSError ? thrown.getCause() : thrown;
         return fault instanceof IOException io ? io : new IOException(fault);
     }
 
-    /** Journal files of one kind, by name. */
+    /** Lists journal files of one kind, by name. */
     static List<FileStatus> list(FileSystem fs, Path dir, String prefix) {
         try {
             return Arrays.stream(raw(fs).listStatus(

@@ -18,8 +18,7 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
 /**
- * The rows of one journal file up to its last whole batch, one batch in memory at a time: a torn end, left by a killed writer, is no
- * fault.
+ * Reads the rows of one journal file up to its last whole batch, one batch in memory at a time: a torn end, left by a killed writer, is not an error.
  */
 public final class JournalReader<T extends Record> implements Iterator<T>, Closeable {
     private final Path file;
@@ -76,8 +75,8 @@ public final class JournalReader<T extends Record> implements Iterator<T>, Close
         } catch (UserError e) {
             throw e;
         } catch (IOException | RuntimeException e) {
-            // Out of bytes in the middle of a message is how a killed writer's file ends, and Arrow says so in several
-            // ways; any other fault is real.
+            // The file of a killed writer ends in the middle of a message, which Arrow reports in several ways; any
+            // other fault is real.
             if (in.reachedEnd()) {
                 return false;
             }
@@ -110,7 +109,7 @@ public final class JournalReader<T extends Record> implements Iterator<T>, Close
         }
     }
 
-    /** Remembers whether its end was reached, which tells a torn file from a failing disk. */
+    /** Records whether the end of the file was reached, which distinguishes a torn file from a failing disk. */
     private static final class EndAwareInputStream extends FilterInputStream {
         private boolean reachedEnd;
 

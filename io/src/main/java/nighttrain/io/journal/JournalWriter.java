@@ -2,17 +2,16 @@ package nighttrain.io.journal;
 
 import java.io.Closeable;
 
-/** Appends rows to a journal. Used by one thread at a time; faults of the file system are {@link java.io.UncheckedIOException}. */
+/** Appends rows to a journal. Used by one thread at a time; faults of the file system are thrown as {@link java.io.UncheckedIOException}. */
 public interface JournalWriter<T> extends Closeable {
     /**
-     * Takes a row; it is safe after the next {@link #flush} (which comes by itself when much is buffered), unless the writer
-     * flushes on its own.
+     * Appends a row; it is safe after the next {@link #flush}, which happens by itself when much is buffered, unless the writer flushes continuously.
      */
     void append(T row);
 
     /**
-     * Writes what was appended: on a file system that can flush it then survives the death of this process. On one that
-     * cannot (S3), every flush ends a file, so calls within a few seconds of the last are put off to a later one.
+     * Writes the appended rows: on a file system that can flush, they then survive a crash of this process. On one that cannot (S3), every flush ends
+     * a file, so calls within a few seconds of the last are deferred.
      */
     void flush();
 

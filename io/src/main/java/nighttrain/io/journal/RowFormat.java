@@ -25,10 +25,10 @@ import org.apache.arrow.vector.types.pojo.FieldType;
 import org.apache.arrow.vector.types.pojo.Schema;
 
 /**
- * How a journal keeps rows of one type: an Arrow column for each of theirs.
+ * The form in which a journal stores rows of one type: an Arrow column for each of their columns.
  *
- * @param prefix what the names of its files begin with
- * @param type what a row is
+ * @param prefix prefix of the names of its files
+ * @param type type of the rows
  */
 record RowFormat<T extends Record>(String prefix, RowType<T> type) {
     static final RowFormat<ResultRow> RESULTS = new RowFormat<>("results-", ResultRow.TYPE);
@@ -40,9 +40,9 @@ record RowFormat<T extends Record>(String prefix, RowType<T> type) {
         return new Schema(type.columns().stream().map(ArrowColumns::field).toList());
     }
 
-    /** Puts a row into {@link #schema}'s columns, and tells about how many bytes it takes there. */
+    /** Writes a row into {@link #schema}'s columns, and returns its approximate size there, in bytes. */
     long write(T row, VectorSchemaRoot columns, int at) {
-        // All values first: a row that cannot tell one of them leaves no half of itself behind.
+        // Reads all values first: a row that fails to provide one of them is not half written.
         List<Object> values = new ArrayList<>();
         for (Column<T> column : type.columns()) {
             values.add(column.value().apply(row));
@@ -54,7 +54,7 @@ record RowFormat<T extends Record>(String prefix, RowType<T> type) {
         return bytes;
     }
 
-    /** About what a row takes in memory. */
+    /** Returns the approximate size of a row in memory, in bytes. */
     long bytes(T row) {
         long bytes = 0;
         for (Column<T> column : type.columns()) {
@@ -68,8 +68,8 @@ record RowFormat<T extends Record>(String prefix, RowType<T> type) {
     }
 
     /**
-     * Whether rows can be read from a file with these columns: one that another version wrote may lack a column, if that may be null,
-     * but has none that is unknown here.
+     * Whether rows can be read from a file with these columns: another version's file may lack a column, if that may be null, but must have no
+     * unknown column.
      */
     boolean reads(Schema file) {
         Set<String> names = type.columns().stream().map(ArrowColumns::name).collect(Collectors.toSet());
@@ -85,14 +85,14 @@ record RowFormat<T extends Record>(String prefix, RowType<T> type) {
                 .orElse(column.nullable());
     }
 
-    /** The vectors of a file that {@link #reads} accepts, in the order of the columns; null for one that it lacks. */
+    /** Returns the vectors of a file that {@link #reads} accepts, in the order of the columns; null for a column that the file lacks. */
     FieldVector[] vectors(VectorSchemaRoot file) {
         return type.columns().stream()
                 .map(column -> file.getVector(ArrowColumns.name(column)))
                 .toArray(FieldVector[]::new);
     }
 
-    /** The row at that place of {@link #vectors}. */
+    /** Returns the row at a position of {@link #vectors}. */
     T read(FieldVector[] vectors, int at) {
         Object[] values = new Object[vectors.length];
         for (int i = 0; i < values.length; i++) {
@@ -118,7 +118,7 @@ record RowFormat<T extends Record>(String prefix, RowType<T> type) {
             return new Field(name(column), new FieldType(column.nullable(), type(column), null), children);
         }
 
-        /** An instant is milliseconds since 1970, and its name says so. */
+        /** Returns a column's name. An instant is stored as milliseconds since 1970, and its name says so. */
         static String name(Column<?> column) {
             return column.type() == ColumnType.INSTANT ? column.name() + "_ms" : column.name();
         }
@@ -133,7 +133,7 @@ record RowFormat<T extends Record>(String prefix, RowType<T> type) {
             };
         }
 
-        /** Sets a row's value, and tells about how many bytes it takes. */
+        /** Sets a row's value, and returns its approximate size, in bytes. */
         static long put(ColumnType type, FieldVector vector, int row, Object value) {
             if (value == null) {
                 vector.setNull(row);
@@ -166,7 +166,7 @@ record RowFormat<T extends Record>(String prefix, RowType<T> type) {
             return (1L + values.length) * Integer.BYTES;
         }
 
-        /** A row's value, or null. */
+        /** Returns a row's value, or null. */
         static Object get(ColumnType type, FieldVector vector, int row) {
             if (vector.isNull(row)) {
                 return null;
