@@ -4,22 +4,22 @@ import java.time.Instant;
 import java.util.Objects;
 
 /**
- * One engine replica's counters over one interval. A component is a column of the journal and of the metrics files.
+ * One engine replica's counters over one interval. Each component is a column of the journal and of the metrics files.
  *
- * @param executor where the engine runs
- * @param replica which of the executor's replicas, from 0
+ * @param executor executor of the engine
+ * @param replica replica of the executor, from 0
  * @param at end of the interval
- * @param intervalMs its length
+ * @param intervalMs length of the interval, in ms
  * @param running sequences in the current step
- * @param waiting requests queued
- * @param promptTokens prefilled during the interval
- * @param cachedPromptTokens of these, found in the prefix cache
- * @param outputTokens generated during the interval
+ * @param waiting queued requests
+ * @param promptTokens prompt tokens prefilled during the interval
+ * @param cachedPromptTokens those of {@code promptTokens} that were found in the prefix cache
+ * @param outputTokens tokens generated during the interval
  * @param steps forward passes during the interval
- * @param stepMs time spent in them
- * @param commMs of which ranks waited for one another
- * @param kvUsed pages in use
- * @param kvPages pages in all
+ * @param stepMs time spent in steps, in ms
+ * @param commMs time in which ranks waited for all-reduces, in ms
+ * @param kvUsed KV pages in use
+ * @param kvPages all KV pages
  * @param gpuUtil share of time that the GPUs were busy, 0 to 1; null where there is none
  * @param gpuMemoryBytes memory in use on the GPUs together; null where there is none
  * @param gpuWatts power drawn by the GPUs together; null where there is none
@@ -44,7 +44,7 @@ public record MetricsRow(
         Long gpuMemoryBytes,
         Double gpuWatts,
         Double expertImbalance) {
-    /** Its columns. */
+    /** The columns of the row. */
     public static final RowType<MetricsRow> TYPE = RowType.of(MetricsRow.class);
 
     public MetricsRow {

@@ -3,30 +3,30 @@ package nighttrain.io.rows;
 import java.util.Objects;
 
 /**
- * A finished row. The key is ({@code file}, {@code row}, {@code sample}). A component is a column: of the journal, and of the
- * results unless it is a part of the key.
+ * A finished row. The key is ({@code file}, {@code row}, {@code sample}). Each component is a column of the journal, and of the results unless it is
+ * a part of the key.
  *
  * @param file the input file, relative to the input root
  * @param row position in that file, from 0
- * @param sample which of the {@code n} completions, from 0
- * @param id the row's name, from the id column or made from file and row; null where the id column is
+ * @param sample number of the completion among the {@code n} of its row, from 0
+ * @param id name of the row, from the id column or made from file and row; null where the id column is null
  * @param text the completion; null where the row failed
  * @param finishReason {@code stop}, {@code length} or {@code error}
  * @param promptTokens tokens of the prompt
  * @param outputTokens tokens of the completion
- * @param error class of the failure; null where there was none
- * @param errorMessage what failed: value (limit; way out); null where nothing failed
- * @param ttftMs submission to first token, in ms; null where no token came
+ * @param error kind of the failure; null where there was none
+ * @param errorMessage message of the form {@code what failed: value (limit; way out)}; null where nothing failed
+ * @param ttftMs time from submission to the first token, in ms; null where no token was generated
  * @param tpotMs time per token after the first, in ms; null where there were fewer than two
- * @param e2eMs submission to last token, in ms; null where the row never ran
- * @param attempts how often the row was tried, at least 1
- * @param executor where it ran
- * @param tokenIds ids of the completion, not to be written to; null unless asked for
+ * @param e2eMs time from submission to the last token, in ms; null where the row never ran
+ * @param attempts number of attempts of the row, at least 1
+ * @param executor executor that ran the row
+ * @param tokenIds ids of the completion, not to be modified; null unless asked for
  * @param logprobs log-probabilities of the completion as JSON; null unless asked for
  * @param promptLogprobs log-probabilities of the prompt's own tokens as JSON; null unless asked for
- * @param answer what the row's kind makes of its generations, as JSON; null where that is their text alone
+ * @param answer result that the row's kind derives from its generations, as JSON; null where it is their text alone
  */
-@SuppressWarnings("ArrayRecordComponent") // A million rows of token ids: an array each, not a list of boxes.
+@SuppressWarnings("ArrayRecordComponent") // A million rows of token ids need an array each, not a list of boxes.
 public record ResultRow(
         String file,
         long row,
@@ -47,7 +47,7 @@ public record ResultRow(
         String logprobs,
         String promptLogprobs,
         String answer) {
-    /** Its columns. */
+    /** The columns of the row. */
     public static final RowType<ResultRow> TYPE = RowType.of(ResultRow.class);
 
     public ResultRow {

@@ -11,9 +11,8 @@ import java.util.Locale;
 import java.util.function.Function;
 
 /**
- * A type of row: a record, whose components are the columns. Every other form of the row (Arrow in the journal, Spark in the
- * results) follows from this list, so a column is added by adding a component. A component of a primitive type always has a value;
- * any other may be null.
+ * The type of a row: a record whose components are the columns. Every other form of the row (Arrow in the journal, Spark in the results) is derived
+ * from this list, so adding a component adds a column. A component of a primitive type always has a value; any other may be null.
  */
 public final class RowType<T extends Record> {
     private final List<Column<T>> columns;
@@ -24,7 +23,7 @@ public final class RowType<T extends Record> {
         this.constructor = constructor;
     }
 
-    /** The type of these records. */
+    /** Returns the type of these records. */
     public static <T extends Record> RowType<T> of(Class<T> rows) {
         RecordComponent[] components = rows.getRecordComponents();
         List<Column<T>> columns =
@@ -32,12 +31,12 @@ public final class RowType<T extends Record> {
         return new RowType<>(columns, constructor(rows, components));
     }
 
-    /** In the order in which files have them. */
+    /** Returns the columns in the order in which files have them. */
     public List<Column<T>> columns() {
         return columns;
     }
 
-    /** The row of these values, in the order of {@link #columns}. */
+    /** Returns the row of these values, in the order of {@link #columns}. */
     @SuppressWarnings("unchecked") // It is the constructor of T.
     public T row(Object[] values) {
         try {
@@ -88,7 +87,7 @@ public final class RowType<T extends Record> {
         }
     }
 
-    /** Accessors and constructors of records throw nothing checked. */
+    /** Accessors and constructors of records throw no checked exceptions. */
     private static RuntimeException unchecked(Throwable thrown) {
         if (thrown instanceof Error error) {
             throw error;
@@ -103,21 +102,21 @@ public final class RowType<T extends Record> {
     /**
      * A column of a table of rows.
      *
-     * @param name in snake_case, as in files
-     * @param type what its values are
-     * @param nullable whether a row may have none
-     * @param value takes a row's value: of the Java type that {@code type} says, or null
+     * @param name name in snake_case, as in files
+     * @param type type of the values
+     * @param nullable whether a value may be null
+     * @param value reads a row's value: of the Java type of {@code type}, or null
      */
     public record Column<T>(String name, ColumnType type, boolean nullable, Function<T, Object> value) {}
 
-    /** What the values of a column are. A file format gives each of these a type of its own. */
+    /** The type of a column's values. Each file format maps it to a type of its own. */
     public enum ColumnType {
         TEXT(String.class),
         INT32(Integer.class),
         INT64(Long.class),
         FLOAT64(Double.class),
         INT32_LIST(int[].class),
-        /** To the millisecond. */
+        /** A time, to the millisecond. */
         INSTANT(Instant.class);
 
         private final Class<?> values;
