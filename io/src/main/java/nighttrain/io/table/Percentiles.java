@@ -3,9 +3,12 @@ package nighttrain.io.table;
 import java.util.Arrays;
 import java.util.stream.DoubleStream;
 
-/** The middle and the tail of a distribution; null where nothing was measured. */
+/** The median and the tail of a distribution; null where nothing was measured. */
 public record Percentiles(Double p50, Double p90, Double p99) {
-    /** Of few exact values, interpolated between neighbours as numpy's {@code percentile} does; null each where there is no value. */
+    /**
+     * Computes percentiles of a few exact values, interpolated between neighbours as numpy's {@code percentile} does; each is null where there is no
+     * value.
+     */
     public static Percentiles of(DoubleStream values) {
         double[] sorted = values.sorted().toArray();
         return sorted.length == 0
@@ -13,7 +16,7 @@ public record Percentiles(Double p50, Double p90, Double p99) {
                 : new Percentiles(at(sorted, 0.5), at(sorted, 0.9), at(sorted, 0.99));
     }
 
-    /** The middle of at least one value, the mean of the middle two where their number is even. */
+    /** Returns the median of at least one value, the mean of the middle two where their number is even. */
     public static double median(double... values) {
         double[] sorted = values.clone();
         Arrays.sort(sorted);

@@ -14,7 +14,7 @@ import java.util.Optional;
 import nighttrain.io.UserError;
 
 /**
- * What {@code summary.json} says of a finished job.
+ * The content of {@code summary.json} for a finished job.
  *
  * @param rows result rows, failed ones included
  * @param errors failed rows
@@ -22,19 +22,19 @@ import nighttrain.io.UserError;
  * @param promptTokens prompt tokens of all rows
  * @param outputTokens output tokens of all rows
  * @param throughput rates of this run
- * @param saved what was answered without being computed
- * @param ttftMs submission to first token, in ms
+ * @param saved tokens and rows that were not computed
+ * @param ttftMs time from submission to the first token, in ms
  * @param tpotMs time per token after the first, in ms
- * @param e2eMs submission to last token, in ms
- * @param commShare share of step time that ranks waited for one another, 0 to 1
+ * @param e2eMs time from submission to the last token, in ms
+ * @param commShare share of step time in which ranks waited for all-reduces, 0 to 1
  * @param layout replicas x ranks
- * @param batch the most sequences in a step, and why, where the engine chose, and what it could not do as asked; empty for neither
- * @param architecture as in the engine's plan
- * @param modelFingerprint of the checkpoint
- * @param incidents what went wrong on the way
- * @param labels what labels came to, where the job gave some
- * @param planned what a plan had said of this run, where there was one
- * @param versions of Night Train, Spark, Java, ..., in the order given
+ * @param batch most sequences in a step and the reason, where the engine chose, and any request that it could not meet; empty for neither
+ * @param architecture architecture as in the engine's plan
+ * @param modelFingerprint fingerprint of the checkpoint
+ * @param incidents failures that the job survived
+ * @param labels counts and scores of labels, where the job gave some
+ * @param planned forecast of a plan for this run, where there was one
+ * @param versions versions of Night Train, Spark, Java, ..., in the order given
  * @param settings every setting, defaults included, in the order given; a value may be null
  */
 public record Summary(
@@ -66,7 +66,7 @@ public record Summary(
         settings = Collections.unmodifiableMap(new LinkedHashMap<>(settings));
     }
 
-    /** The same of a job with these settings. */
+    /** Returns the same summary for a job with these settings. */
     public Summary with(Map<String, String> others) {
         return new Summary(
                 rows,
@@ -97,37 +97,37 @@ public record Summary(
     }
 
     /**
-     * What went wrong on a job's way, and did it no harm.
+     * Failures that a job survived.
      *
      * @param executorsLost executors that died during the run that wrote the summary
      * @param tasksFailed attempts of tasks that failed during that run, with their executor or by themselves
-     * @param rowsRetried rows of the results that had to be begun more than once
-     * @param rowsQuarantined rows of the results that ended what computed them, and were given up: they count as errors
+     * @param rowsRetried rows of the results that were started more than once
+     * @param rowsQuarantined rows of the results that crashed their executor and were given up: they count as errors
      */
     public record Incidents(long executorsLost, long tasksFailed, long rowsRetried, long rowsQuarantined) {
-        /** Nothing did. */
+        /** No failures. */
         public static final Incidents NONE = new Incidents(0, 0, 0, 0);
 
-        /** {@code error} of rows that are quarantined. */
+        /** Value of {@code error} for quarantined rows. */
         public static final String QUARANTINED = "quarantined";
     }
 
     /**
-     * What a plan says of a run before it begins, to be held against what that comes to.
+     * The forecast of a plan for a run, to be compared with the run.
      *
-     * @param outputTokens of all rows
-     * @param outputTokensPerS while generating
+     * @param outputTokens output tokens of all rows
+     * @param outputTokensPerS output tokens per second while generating
      * @param wallS duration of the run, in seconds
      */
     public record Prediction(long outputTokens, double outputTokensPerS, double wallS) {
-        /** Keys that tell a plan from other files. */
+        /** Keys that distinguish a plan from other files. */
         private static final List<String> OTHERS =
                 List.of("model_fingerprint", "layout", "rows", "prompt_tokens", "generating_s");
 
         /**
-         * That of a file that {@code plan --json} wrote.
+         * Reads the forecast from a file that {@code plan --json} wrote.
          *
-         * @throws UserError where it is not there, or no plan
+         * @throws UserError where the file is missing or not a plan
          */
         public static Prediction read(String file) {
             try {
@@ -145,11 +145,11 @@ public record Summary(
     }
 
     /**
-     * What a job did not have to compute.
+     * The part of a job that did not have to be computed.
      *
      * @param cachedPromptTokens prompt tokens whose keys and values another request had left in the engine's cache
-     * @param copiedRows rows that got the result of an identical request
-     * @param copiedTokens prompt and output tokens of these
+     * @param copiedRows rows that received the result of an identical request
+     * @param copiedTokens prompt and output tokens of the copied rows
      */
     public record Saved(long cachedPromptTokens, long copiedRows, long copiedTokens) {}
 
@@ -158,12 +158,11 @@ public record Summary(
      *
      * @param promptTokensPerS prompt tokens per second
      * @param outputTokensPerS output tokens per second
-     * @param generatingS from the first task to the last journaled row, in seconds, over which tokens are counted; 0 where a summary of
-     *     0.1.0 does not say
+     * @param generatingS seconds from the first task to the last journaled row, over which tokens are counted; 0 where a summary of 0.1.0 lacks it
      * @param gpus GPUs used; 0 on CPUs
      */
     public record Throughput(double promptTokensPerS, double outputTokensPerS, double generatingS, int gpus) {
-        /** The rates of so many tokens in so many seconds; 0 where no time passed. */
+        /** Returns the rates of these tokens over {@code seconds}; 0 where no time passed. */
         public static Throughput of(long promptTokens, long outputTokens, double seconds, int gpus) {
             double perToken = seconds > 0 ? 1 / seconds : 0;
             return new Throughput(promptTokens * perToken, outputTokens * perToken, seconds, gpus);

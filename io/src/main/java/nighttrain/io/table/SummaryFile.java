@@ -35,7 +35,7 @@ public final class SummaryFile {
     private SummaryFile() {}
 
     /**
-     * Writes {@code file} whole or not at all: to a temporary name beside it first, then renamed.
+     * Writes {@code file} atomically: to a temporary name in the same folder first, then renamed.
      *
      * @throws UncheckedIOException where the file system fails
      */
@@ -62,7 +62,7 @@ public final class SummaryFile {
     }
 
     private static void writeWhole(FileSystem fs, Path file, byte[] bytes) throws IOException {
-        // The leading underscore hides it from whoever lists the folder as a table.
+        // The leading underscore hides it from readers that list the folder as a table.
         Path temporary = new Path(file.getParent(), "_" + file.getName() + "." + UUID.randomUUID());
         try {
             try (OutputStream out = fs.create(temporary, false)) {
@@ -82,7 +82,7 @@ public final class SummaryFile {
         try {
             fs.delete(temporary, false);
         } catch (FileNotFoundException e) {
-            // Renamed away, as it should be.
+            // Renamed, as intended.
             return;
         }
     }
@@ -147,7 +147,7 @@ public final class SummaryFile {
                 .put("rows_quarantined", incidents.rowsQuarantined());
     }
 
-    /** Beside what it came to. */
+    /** Returns the forecast beside the actual figures. */
     private static ObjectNode plan(Prediction planned, Summary summary) {
         ObjectNode json = JsonNodeFactory.instance.objectNode();
         putBoth(json, OUTPUT_TOKENS, planned.outputTokens(), summary.outputTokens());
@@ -165,7 +165,7 @@ public final class SummaryFile {
         json.putObject(what)
                 .put(PREDICTED, predicted)
                 .put("actual", actual)
-                .put("ratio", Double.isFinite(ratio) ? (Double) ratio : null); // labels have no output
+                .put("ratio", Double.isFinite(ratio) ? (Double) ratio : null); // label jobs have no output tokens
     }
 
     private static Optional<Prediction> planned(JsonNode json) {
@@ -212,7 +212,7 @@ public final class SummaryFile {
                 percentiles(json.required("e2e_ms")),
                 json.required("comm_share").asDouble(),
                 json.required("layout").asText(),
-                json.path("batch").asText(), // as generating_s, summaries of 0.1.0 have none
+                json.path("batch").asText(), // summaries of 0.1.0 lack it, like generating_s
                 json.required("architecture").asText(),
                 json.required("model_fingerprint").asText(),
                 incidents(json.required("incidents")),
