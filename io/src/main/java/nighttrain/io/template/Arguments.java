@@ -7,16 +7,16 @@ import java.util.Map;
 /**
  * The arguments of a call.
  *
- * @param positional by position
- * @param named by name
+ * @param positional arguments by position
+ * @param named arguments by name
  */
 record Arguments(List<Object> positional, Map<String, Object> named) {
     static final Arguments NONE = new Arguments(List.of(), Map.of());
 
     /**
-     * The arguments in the order of these parameters, as Python binds them; {@link Scope#MISSING} where none is given.
+     * Returns the arguments in the order of these parameters, as Python binds them; {@link Scope#MISSING} where none is given.
      *
-     * @param required how many of the parameters have no default
+     * @param required number of parameters without a default
      */
     Object[] bind(String function, int required, String... parameters) {
         if (positional.size() > parameters.length) {
@@ -44,7 +44,7 @@ record Arguments(List<Object> positional, Map<String, Object> named) {
         return bound;
     }
 
-    /** As {@link #bind} where the function takes arguments by position only. */
+    /** Like {@link #bind}, for a function that takes arguments by position only. */
     Object[] positions(String function, int least, int most) {
         if (!named.isEmpty()) {
             throw new TemplateError(function + "() takes no keyword arguments");
@@ -58,7 +58,7 @@ record Arguments(List<Object> positional, Map<String, Object> named) {
         return bound;
     }
 
-    /** Without the first positional argument. */
+    /** Returns the arguments without the first positional one. */
     Arguments rest() {
         return new Arguments(positional.subList(1, positional.size()), named);
     }

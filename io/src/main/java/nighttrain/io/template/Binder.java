@@ -15,9 +15,9 @@ import nighttrain.io.template.Statement.Parameter;
 import nighttrain.io.template.Statement.Target;
 
 /**
- * Finds where every name's value is, by the rules of Jinja2's compiler: a block has names of its own for what it sets, which begin
- * as copies of the outer ones and are gone after it; {@code if} is no block; what nobody sets is what the template was given. It also
- * refuses filters and tests that do not exist (within {@code if} only once they are run) and breaks outside of loops.
+ * Resolves every name of a template to the place of its value, by the rules of Jinja2's compiler: a block has its own copies of the outer names that
+ * it sets, which end with the block; {@code if} is not a block; a name that is never set refers to the template's input. It also refuses unknown
+ * filters and tests (within {@code if} only when they are run) and breaks outside of loops.
  */
 final class Binder {
     private Binder() {}
@@ -41,7 +41,7 @@ final class Binder {
 
     private record Slot(FunctionSlots function, int index) {}
 
-    /** How a name begins. */
+    /** The initial value of a name. */
     private enum Load {
         ARGUMENT,
         GIVEN,
@@ -180,7 +180,7 @@ final class Binder {
             variable.bind(out, slot.index);
         }
 
-        /** @param outermost whether the frame is a function's own */
+        /** @param outermost whether the frame belongs to a function */
         Frame fill(Frame frame, boolean outermost) {
             loads.forEach((name, load) -> {
                 int slot = slots.get(name).index;
@@ -203,7 +203,7 @@ final class Binder {
     /**
      * Binds the names of a block.
      *
-     * @param soft whether filters may be unknown
+     * @param soft whether unknown filters are accepted until they are run
      * @param inLoop whether the block is in a loop of the same function
      */
     private record Binding(Symbols symbols, boolean soft, boolean inLoop) {
@@ -302,7 +302,7 @@ final class Binder {
             if (named) {
                 body.bind("loop", loop.loop());
             } else {
-                // Nothing reads it: a slot that only this loop writes.
+                // No name reads it: the slot is written by this loop only.
                 loop.loop().bind(0, function.count++);
             }
             Symbols otherwise = new Symbols(symbols, function);
@@ -395,7 +395,7 @@ final class Binder {
         }
     }
 
-    /** Which of these names a body reads before it sets them, in the order of the source. */
+    /** Returns which of these names a body reads before it sets them, in the order of the source. */
     private static Set<String> undeclared(List<Statement> body, Set<String> names) {
         Set<String> left = new LinkedHashSet<>(names);
         Set<String> read = new LinkedHashSet<>();
@@ -409,7 +409,7 @@ final class Binder {
         return read;
     }
 
-    /** All names in a body and the blocks within, with whether each is read. */
+    /** Visits all names in a body and its inner blocks, and whether each is read. */
     private static void names(List<Statement> body, BiConsumer<String, Boolean> visit) {
         for (Statement statement : body) {
             List<Object> parts = new ArrayList<>();

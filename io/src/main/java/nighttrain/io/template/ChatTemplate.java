@@ -22,11 +22,11 @@ import nighttrain.io.UserError;
 import nighttrain.io.template.Scope.Frame;
 
 /**
- * How a model wants conversations written: the Jinja template that its makers ship, with Jinja2's own semantics, set up as
- * transformers sets it up. Safe for use by several threads.
+ * A model's chat template: the Jinja template that its makers ship, with Jinja2's semantics, in the environment that transformers sets up. Safe for
+ * use by several threads.
  */
 public final class ChatTemplate {
-    /** Longer than any template, shorter than what would take the parser long. */
+    /** Longer than any real template, and short enough to parse quickly. */
     private static final int MAX_TEMPLATE_CHARS = 1 << 20;
 
     private static final String MESSAGES = "messages";
@@ -42,20 +42,20 @@ public final class ChatTemplate {
     }
 
     /**
-     * The template of a model directory: {@code chat_template.jinja}, or {@code chat_template} of tokenizer_config.json.
+     * Opens the template of a model directory: {@code chat_template.jinja}, or {@code chat_template} of tokenizer_config.json.
      *
-     * @throws UserError where there is none, or it is no template
+     * @throws UserError where there is none, or it is not a valid template
      */
     public static ChatTemplate open(Path modelDir) {
         return open(modelDir, Optional.empty(), Map.of());
     }
 
     /**
-     * The template of a model directory, or another one for it.
+     * Opens the template of a model directory, or another one in its place.
      *
      * @param source another template, to be used with the model's special tokens
-     * @param variables more variables of the template; they come before special tokens, {@code tools} and the like
-     * @throws UserError where there is none, it is no template, or a variable has a name that is taken
+     * @param variables further variables of the template; they override special tokens, {@code tools} and the like
+     * @throws UserError where there is none, it is not a valid template, or a variable's name is taken
      */
     public static ChatTemplate open(Path modelDir, Optional<String> source, Map<String, Object> variables) {
         ChatTemplateSource found = source.map(text -> ChatTemplateSource.given(text, modelDir))
@@ -94,7 +94,7 @@ public final class ChatTemplate {
         return variables;
     }
 
-    /** What JSON or a caller holds, as a value of a template. */
+    /** Converts a value of JSON or of a caller to a value of a template. */
     private static Object value(Object given) {
         if (given instanceof Map<?, ?> map) {
             Map<Object, Object> copy = new LinkedHashMap<>();
@@ -126,19 +126,19 @@ public final class ChatTemplate {
     }
 
     /**
-     * The text to tokenise, special tokens included: encode it without adding them again.
+     * Returns the text to tokenise, special tokens included: encode it without adding them again.
      *
-     * @param addGenerationPrompt end with the beginning of the assistant's turn
-     * @throws ChatTemplateException where the template refuses these messages, fails on them, or takes too long or too much
+     * @param addGenerationPrompt whether the text ends with the beginning of the assistant's turn
+     * @throws ChatTemplateException where the template refuses these messages, fails on them, or exceeds a limit of time or size
      */
     public String render(List<ChatMessage> messages, boolean addGenerationPrompt) {
         return render(messages, addGenerationPrompt, Map.of());
     }
 
     /**
-     * The same, with variables of these messages' own, such as {@code enable_thinking}; they come before those of the template.
+     * Like {@link #render(List, boolean)}, with variables for these messages, such as {@code enable_thinking}; they override those of the template.
      *
-     * @param own values are those of JSON
+     * @param own variables by name; values are those of JSON
      */
     public String render(List<ChatMessage> messages, boolean addGenerationPrompt, Map<String, Object> own) {
         Map<String, Object> all = new HashMap<>(variables);
@@ -183,11 +183,11 @@ public final class ChatTemplate {
         return String.valueOf(message).lines().findFirst().orElse("");
     }
 
-    /** A chat template could not be rendered for one row's messages: that row's fault, not the job's. */
+    /** Thrown where a chat template cannot be rendered for one row's messages: the row is at fault, not the job. */
     public static final class ChatTemplateException extends RuntimeException {
         private static final long serialVersionUID = 1L;
 
-        /** {@code message} reads {@code what failed: value (limit; way out)}. */
+        /** {@code message} has the form {@code what failed: value (limit; way out)}. */
         public ChatTemplateException(String message, Throwable cause) {
             super(message, cause);
         }
@@ -197,8 +197,8 @@ public final class ChatTemplate {
      * The chat template of a model directory.
      *
      * @param template Jinja source
-     * @param file where it was found
-     * @param specialTokens what templates call {@code bos_token}, {@code eos_token}, ...
+     * @param file file that holds the template
+     * @param specialTokens special tokens by the names that templates use: {@code bos_token}, {@code eos_token}, ...
      */
     private record ChatTemplateSource(String template, Path file, Map<String, String> specialTokens) {
         private static final String TEMPLATE_FILE = "chat_template.jinja";
@@ -210,12 +210,12 @@ public final class ChatTemplate {
             specialTokens = Map.copyOf(specialTokens);
         }
 
-        /** Another template than the model's, with the model's special tokens. */
+        /** Returns another template than the model's, with the model's special tokens. */
         static ChatTemplateSource given(String template, Path modelDir) {
             return new ChatTemplateSource(template, Path.of("--chat-template"), tokens(config(modelDir)));
         }
 
-        /** As transformers chooses: the file of its own before the key in tokenizer_config.json. */
+        /** Chooses as transformers does: the template's own file before the key in tokenizer_config.json. */
         static ChatTemplateSource of(Path modelDir) {
             Path config = modelDir.resolve(SpecialTokens.FILE);
             ObjectNode json = config(modelDir);
@@ -248,8 +248,9 @@ public final class ChatTemplate {
         }
 
         /**
-         * What is in this file goes into prompts, and from there into results: a link in a model that somebody else made must not
-         * put a file of ours there. Links into the cache that the directory is part of are how Hugging Face downloads models.
+         * Refuses a file outside the model directory. Its content goes into prompts, and from there into results: a link in a model made by others
+         * must not read other files of this machine. Links into the cache that contains the directory are allowed, as Hugging Face downloads models
+         * that way.
          */
         private static void refuseOutside(Path file, Path modelDir) {
             try {
@@ -276,7 +277,7 @@ public final class ChatTemplate {
             if (value.isMissingNode() || value.isNull()) {
                 return Optional.empty();
             }
-            // Several templates by name; the one that transformers uses unless told otherwise is called "default".
+            // Several templates by name; transformers uses "default" unless told otherwise.
             for (JsonNode named : value) {
                 if (named.path("name").asText().equals("default")
                         && named.path("template").isTextual()) {
@@ -291,18 +292,18 @@ public final class ChatTemplate {
     }
 
     /**
-     * One turn of a conversation with every field that its author gave it, for the template to use: {@code role}, {@code content},
-     * and perhaps {@code name}, {@code tool_calls}, {@code reasoning_content}, ...
+     * One turn of a conversation with every field that its author gave it, for use by the template: {@code role}, {@code content}, and optionally
+     * {@code name}, {@code tool_calls}, {@code reasoning_content}, ...
      *
-     * @param fields in order; values are those of JSON: null, Boolean, Number, String, List, Map
+     * @param fields fields in order; values are those of JSON: null, Boolean, Number, String, List, Map
      */
     public record ChatMessage(Map<String, Object> fields) {
         public ChatMessage {
-            // Not Map.copyOf, which refuses null (content may be null beside tool_calls) and forgets the order.
+            // Not Map.copyOf, which refuses null (content may be null beside tool_calls) and loses the order.
             fields = Collections.unmodifiableMap(new LinkedHashMap<>(fields));
         }
 
-        /** Who speaks ({@code system}, {@code user}, {@code assistant}, ...), and what. */
+        /** Returns a message of a role ({@code system}, {@code user}, {@code assistant}, ...) with this content. */
         public static ChatMessage of(String role, String content) {
             Map<String, Object> fields = new LinkedHashMap<>();
             fields.put("role", role);

@@ -11,7 +11,7 @@ import nighttrain.io.template.Values.Tuple;
 import nighttrain.io.template.Values.Undefined;
 import nighttrain.io.template.Values.View;
 
-/** What Python does with two values: {@code ==}, {@code <} and {@code in}; and maps, whose keys are found by {@code ==}. */
+/** Python's comparisons of two values: {@code ==}, {@code <} and {@code in}; and maps, whose keys are found by {@code ==}. */
 final class Comparisons {
     private Comparisons() {}
 
@@ -80,12 +80,12 @@ final class Comparisons {
         return true;
     }
 
-    /** As containers compare their items: what is the same object is equal, even a NaN. */
+    /** Compares like a container compares its items: an object equals itself, even a NaN. */
     static boolean same(Object a, Object b) {
         return a == b || equal(a, b);
     }
 
-    /** {@code <} and its like: negative, 0 or positive; {@code operator} is for the message. */
+    /** Compares like {@code <} and its kin: negative, 0 or positive; {@code operator} is for the error message. */
     static int compare(Object a, Object b, String operator) {
         if (Text.is(a) && Text.is(b)) {
             return Text.compare(Text.of(a), Text.of(b));
@@ -118,7 +118,7 @@ final class Comparisons {
         return Integer.compare(a.size(), b.size());
     }
 
-    /** {@code a operator b} of the four operators of order. */
+    /** Returns {@code a operator b} for one of the four ordering operators. */
     static boolean ordered(Object a, String operator, Object b) {
         if (Numbers.is(a) && Numbers.is(b) && (Numbers.isNan(a) || Numbers.isNan(b))) {
             return false;
@@ -132,7 +132,7 @@ final class Comparisons {
         };
     }
 
-    /** The order of {@code sorted}, which asks for {@code <} only. */
+    /** Returns the order of {@code sorted}, which uses {@code <} only. */
     static Comparator<Object> order() {
         return (a, b) -> {
             RenderBudget.count();
@@ -162,7 +162,7 @@ final class Comparisons {
         return false;
     }
 
-    /** {@code a operator b} of any operator of comparison. */
+    /** Returns {@code a operator b} for any comparison operator. */
     static boolean holds(Object a, String operator, Object b) {
         return switch (operator) {
             case "==" -> equal(a, b);
@@ -173,11 +173,11 @@ final class Comparisons {
         };
     }
 
-    /** Maps whose keys are Python's: 1, 1.0 and True are one key. */
+    /** Maps with Python's keys: 1, 1.0 and True are one key. */
     static final class Dict {
         private Dict() {}
 
-        /** The value of a key, or {@link Scope#MISSING}. */
+        /** Returns the value of a key, or {@link Scope#MISSING}. */
         static Object get(Map<?, ?> map, Object key) {
             Object found = existing(map, key);
             return found == Scope.MISSING ? found : map.get(found);
@@ -212,7 +212,7 @@ final class Comparisons {
             }
         }
 
-        /** {@code dict(...)}: from a map or pairs, and named arguments. */
+        /** Evaluates {@code dict(...)}: from a map or pairs, and named arguments. */
         static Map<Object, Object> of(Arguments arguments) {
             Map<Object, Object> map = new LinkedHashMap<>();
             if (arguments.positional().size() > 1) {

@@ -10,11 +10,11 @@ import nighttrain.io.template.Values.Function;
 import nighttrain.io.template.Values.Tuple;
 import nighttrain.io.template.Values.Undefined;
 
-/** An expression of a template. Each says what it is made of, and what it is worth. */
+/** An expression of a template. Each kind has its parts and computes its value. */
 sealed interface Expression {
     Object value(Scope scope);
 
-    /** What it is made of, in order. */
+    /** The inner expressions, in order. */
     List<Expression> parts();
 
     record Constant(Object constant) implements Expression {
@@ -56,7 +56,7 @@ sealed interface Expression {
         }
     }
 
-    /** Keys and values in turn. */
+    /** A dict; the parts are keys and values in turn. */
     record DictOf(List<Expression> parts) implements Expression {
         @Override
         public Object value(Scope scope) {
@@ -69,7 +69,7 @@ sealed interface Expression {
         }
     }
 
-    /** {@code then if test else otherwise}, of which the last may be null. */
+    /** {@code then if test else otherwise}; {@code otherwise} may be null. */
     record Conditional(Expression test, Expression then, Expression otherwise) implements Expression {
         @Override
         public Object value(Scope scope) {
@@ -125,7 +125,7 @@ sealed interface Expression {
         }
     }
 
-    /** {@code first operator second operator third ...}: each holds between its neighbours. */
+    /** {@code first operator second operator third ...}: each operator compares its neighbours. */
     record Comparison(List<Expression> parts, List<String> operators) implements Expression {
         @Override
         public Object value(Scope scope) {
@@ -207,7 +207,7 @@ sealed interface Expression {
         }
     }
 
-    /** {@code of[start:stop:step]}, each of which may be null. */
+    /** {@code of[start:stop:step]}; each of the three may be null. */
     record Slice(Expression of, Expression start, Expression stop, Expression step) implements Expression {
         @Override
         public Object value(Scope scope) {
@@ -232,14 +232,14 @@ sealed interface Expression {
     /**
      * The arguments of a call, a filter or a test.
      *
-     * @param names of those that have one, the last {@code names.size()} of {@code given}
-     * @param list of more by position, or null
-     * @param map of more by name, or null
+     * @param names names of the last {@code names.size()} of {@code given}
+     * @param list further positional arguments, or null
+     * @param map further named arguments, or null
      */
     record Given(List<Expression> given, List<String> names, Expression list, Expression map) {
         static final Given NONE = new Given(List.of(), List.of(), null, null);
 
-        /** @param first what comes before them, or {@link Scope#MISSING} */
+        /** @param first argument before them, or {@link Scope#MISSING} */
         Arguments values(Scope scope, Object first) {
             if (given.isEmpty() && list == null && map == null) {
                 return first == Scope.MISSING
@@ -316,7 +316,7 @@ sealed interface Expression {
         }
     }
 
-    /** {@code of | name(given)}; {@code of} is null in a {@code filter} block, which is given as {@link Captured}. */
+    /** {@code of | name(given)}; in a {@code filter} block {@code of} is {@link Captured}. */
     record Filter(Expression of, String name, Given given, int line) implements Expression {
         @Override
         public Object value(Scope scope) {
@@ -343,7 +343,7 @@ sealed interface Expression {
         }
     }
 
-    /** What a block wrote, which its filter takes: the scope's output at that time. */
+    /** The text that a block wrote, as input of its filter: the scope's output at that time. */
     record Captured() implements Expression {
         @Override
         public Object value(Scope scope) {

@@ -18,11 +18,11 @@ import nighttrain.io.template.Values.Tuple;
 import nighttrain.io.template.Values.Undefined;
 
 /**
- * Jinja2's filters, each with its parameters and defaults. What Jinja2 gives as a generator is one here: true, without a length, and
- * read once. Left out are {@code urlize} and {@code pprint}, which pages and debugging have a use for.
+ * Jinja2's filters, each with its parameters and defaults. Where Jinja2 returns a generator, so does this class: it is true, has no length, and can
+ * be read once. {@code urlize} and {@code pprint} are left out: they serve web pages and debugging.
  */
 final class Filters {
-    /** The tests that {@code select} and its like choose by, and templates by {@code is}. */
+    /** Tests for {@code is} in templates and for {@code select} and similar filters. */
     static final Tests TESTS = new Tests(Filters::exists);
 
     private static final Map<String, Function<Arguments, Object>> ALL = new HashMap<>();
@@ -88,7 +88,7 @@ final class Filters {
         return Text.is(name) && ALL.containsKey(Text.of(name));
     }
 
-    /** The filter's value; the first positional argument is what it is applied to. */
+    /** Returns the filter's value; the first positional argument is its input. */
     static Object apply(Object name, Arguments arguments) {
         if (!exists(name)) {
             throw new TemplateError("No filter named " + Python.repr(name) + ".");
@@ -118,7 +118,7 @@ final class Filters {
         return given != Scope.MISSING && Python.truth(given);
     }
 
-    /** {@code soft_str}: markup stays markup. */
+    /** Implements {@code soft_str}: markup stays markup. */
     private static Object soft(Object value) {
         return value instanceof Markup ? value : Python.str(value);
     }
@@ -269,7 +269,7 @@ final class Filters {
         String text = Python.str(value);
         StringBuilder plain = new StringBuilder();
         int from = 0;
-        // As MarkupSafe: comments first, then tags, each up to its end or not at all.
+        // As in MarkupSafe: comments first, then tags, each up to its end or not at all.
         for (String[] pair : new String[][] {{"<!--", "-->"}, {"<", ">"}}) {
             plain.setLength(0);
             from = 0;
@@ -344,7 +344,7 @@ final class Filters {
         }
         if (value instanceof Double real) {
             if (real.isInfinite()) {
-                // Python's own int(value) raises what the filter does not expect.
+                // Python's own int(value) raises an error that the filter does not catch.
                 throw new TemplateError("cannot convert float infinity to integer");
             }
             return real.isNaN() ? standard : Numbers.truncate(real);
@@ -496,7 +496,7 @@ final class Filters {
         });
     }
 
-    /** A generator, whose body begins when its first item is asked for. */
+    /** Returns a generator whose body starts when its first item is requested. */
     private static Generator lazy(String name, java.util.function.Supplier<Iterator<Object>> body) {
         return new Generator("generator object " + name, new Iterator<>() {
             private Iterator<Object> items;
@@ -591,7 +591,7 @@ final class Filters {
         });
     }
 
-    /** The items that a condition holds for. */
+    /** The items that satisfy a condition. */
     private static final class Selected implements Iterator<Object> {
         private final Iterator<Object> items;
         private final java.util.function.Predicate<Object> condition;
@@ -620,7 +620,7 @@ final class Filters {
         }
     }
 
-    /** What a filter's parameter {@code attribute} gets from an item: a path with dots, numbers in it are indexes. */
+    /** Returns the function that a filter's parameter {@code attribute} names: a path with dots, in which numbers are indexes. */
     private static UnaryOperator<Object> attribute(Object attribute, Object standard, boolean ignoreCase) {
         List<Object> path = path(attribute);
         return item -> {
@@ -676,7 +676,7 @@ final class Filters {
                 flag(bound[1]));
     }
 
-    /** {@code sorted}: stable, in reverse, too. */
+    /** Sorts like {@code sorted}: stable, also in reverse. */
     private static List<Object> sorted(List<Object> items, UnaryOperator<Object> key, boolean reverse) {
         record Keyed(Object key, Object item) {}
         List<Keyed> keyed = new ArrayList<>();
@@ -826,7 +826,7 @@ final class Filters {
         });
     }
 
-    /** The filter {@code urlencode}: a text for a path, or pairs for a query. */
+    /** The filter {@code urlencode}: encodes a text for a path, or pairs for a query. */
     private static final class Urls {
         private Urls() {}
 

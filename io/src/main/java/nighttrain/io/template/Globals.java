@@ -44,7 +44,7 @@ final class Globals {
         return Numbers.big(value).longValue();
     }
 
-    @SuppressWarnings("DoNotCallSuggester") // Templates call it.
+    @SuppressWarnings("DoNotCallSuggester") // templates call it
     private static Object raise(Arguments arguments) {
         throw TemplateError.refusal(Python.str(arguments.bind("raise_exception", 1, "message")[0]));
     }
@@ -54,7 +54,7 @@ final class Globals {
         if (!Text.is(format)) {
             throw new TemplateError("strftime() argument 1 must be str, not " + Values.type(format));
         }
-        // No field is longer than that of the whole date.
+        // No field is longer than the field for the whole date.
         RenderBudget.checkChars(Text.of(format).length() * 24L);
         return Strftime.format(ZonedDateTime.now(ZoneId.systemDefault()), Text.of(format));
     }
@@ -77,7 +77,7 @@ final class Globals {
         return new Cycler(arguments.positional());
     }
 
-    /** {@code cycler(...)}: its items in turn. */
+    /** {@code cycler(...)}: returns its items in turn. */
     private static final class Cycler implements Attributes {
         private final List<Object> items;
         private int position;
@@ -110,7 +110,7 @@ final class Globals {
         }
     }
 
-    /** Dates in the formats of C's {@code strftime}, in English. */
+    /** Formats dates like C's {@code strftime}, in English. */
     static final class Strftime {
         private Strftime() {}
 
@@ -189,7 +189,7 @@ final class Globals {
                 case 'W' -> digits((dayOfYear + 6 - (weekday + 6) % 7) / 7, 2);
                 case 'y' -> digits(time.getYear() % 100, 2);
                 case 'Y' -> String.valueOf(time.getYear());
-                // As Python for a time without a zone.
+                // As in Python for a time without a zone.
                 case 'z', 'Z' -> "";
                 case '%' -> "%";
                 default -> "%" + field;

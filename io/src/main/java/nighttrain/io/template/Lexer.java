@@ -9,14 +9,14 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Source to tokens, with {@code trim_blocks} and {@code lstrip_blocks}: a block or comment takes the newline after it along, and
- * the blanks before it on its line, unless a sign at that end says otherwise ({@code -} takes all blanks, {@code +} none).
+ * Splits source into tokens, with {@code trim_blocks} and {@code lstrip_blocks}: a block or comment removes the newline after it, and the blanks
+ * before it on its line, unless a sign at that end says otherwise ({@code -} removes all blanks, {@code +} none).
  */
 final class Lexer {
-    /** Characters of one {@code {{ }}} or {@code {% %}}. */
+    /** Most characters of one {@code {{ }}} or {@code {% %}}. */
     private static final int MAX_BLOCK_CHARS = 16_384;
 
-    /** Brackets within brackets. */
+    /** Most brackets within brackets. */
     private static final int MAX_BRACKETS = 64;
 
     private static final String BLANK = "[" + Text.BLANKS + "]";
@@ -94,7 +94,7 @@ final class Lexer {
         return -1;
     }
 
-    /** Text before a tag, without what the tag takes along. */
+    /** Returns the text before a tag, without the blanks that the tag removes. */
     private String stripped(String text, int sign, boolean takesBlanks) {
         if (sign == '-') {
             return Text.strip(text, null, false, true);
@@ -128,13 +128,13 @@ final class Lexer {
         if (end < 0) {
             throw fail("Missing end of comment tag");
         }
-        // A lone sign may be the opening one: {#-#} has no text and no closing sign.
+        // A single sign may be the opening one: {#-#} has no text and no closing sign.
         char sign = end > at ? source.charAt(end - 1) : ' ';
         at = end + 2;
         close(sign, true);
     }
 
-    /** After a closing tag: what it takes along. */
+    /** Skips the blanks after a closing tag that the tag removes. */
     private void close(char sign, boolean trims) {
         if (sign == '-') {
             skipBlanks();
@@ -282,9 +282,9 @@ final class Lexer {
     /**
      * A token of a template.
      *
-     * @param type what it is; an operator's type is its text
-     * @param value a name, the text of a string or of template data, or a number (Long, BigInteger, Double)
-     * @param line where it begins, from 1
+     * @param type kind of the token; an operator's type is its text
+     * @param value name, text of a string or of template data, or number (Long, BigInteger, Double)
+     * @param line line in which it begins, from 1
      */
     record Token(String type, Object value, int line) {
         static final String DATA = "data";
@@ -306,7 +306,7 @@ final class Lexer {
             return type.equals(NAME) && value.equals(wanted);
         }
 
-        /** As messages show it. */
+        /** Returns the token as error messages show it. */
         String shown() {
             return type.equals(NAME) || type.equals(STRING) || type.equals(INTEGER) || type.equals(FLOAT)
                     ? "'" + value + "'"
@@ -314,7 +314,7 @@ final class Lexer {
         }
     }
 
-    /** What a string literal means: the escapes of Python's codec {@code unicode-escape}, which is what Jinja2 decodes them with. */
+    /** Decodes string literals: the escapes of Python's codec {@code unicode-escape}, which Jinja2 uses. */
     private static final class StringLiteral {
         private final String ascii;
         private final StringBuilder value = new StringBuilder();
@@ -328,7 +328,7 @@ final class Lexer {
             if (literal.indexOf('\\') < 0) {
                 return literal;
             }
-            // As Jinja2: other characters become escapes first, which shows where a backslash precedes one.
+            // As in Jinja2: other characters become escapes first, which matters where a backslash precedes one.
             StringBuilder ascii = new StringBuilder();
             literal.codePoints().forEach(c -> {
                 if (c < 0x80) {

@@ -10,7 +10,7 @@ import nighttrain.io.template.Values.Builtin;
 import nighttrain.io.template.Values.Function;
 import nighttrain.io.template.Values.Undefined;
 
-/** The variable {@code loop}. It reads ahead only where it is asked to, since what comes next may depend on the loop's body. */
+/** The variable {@code loop}. It reads ahead only when asked to, since the next item may depend on the loop's body. */
 final class Loop implements Attributes, Function {
     private final Function recursion;
     private final long depth0;
@@ -23,9 +23,9 @@ final class Loop implements Attributes, Function {
     private Object lastChanged = Scope.MISSING;
 
     /**
-     * A loop before its first item.
+     * Creates a loop before its first item.
      *
-     * @param length of {@code items}, or -1 where only they know
+     * @param length number of {@code items}, or -1 where it is unknown
      * @param recursion renders the loop for inner items, or null
      */
     Loop(int length, Iterator<Object> items, Function recursion, long depth0) {

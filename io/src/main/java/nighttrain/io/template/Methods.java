@@ -11,8 +11,8 @@ import nighttrain.io.template.Values.Undefined;
 import nighttrain.io.template.Values.View;
 
 /**
- * Python's methods and attributes of the built-in types. Those that would change a value exist but are not safe: as in the immutable
- * sandbox of Jinja2, they read as undefined.
+ * Python's methods and attributes of the built-in types. Methods that would change a value exist but are unsafe: as in Jinja2's immutable sandbox,
+ * they evaluate to undefined.
  */
 final class Methods {
     private static final Set<String> LIST_CHANGES =
@@ -26,7 +26,7 @@ final class Methods {
 
     private Methods() {}
 
-    /** The method or attribute of a value, or {@link Scope#MISSING}. */
+    /** Returns the method or attribute of a value, or {@link Scope#MISSING}. */
     static Object of(Object value, String name) {
         if (Text.is(value)) {
             return bound(value, name, TextMethods.NAMES, TextMethods::call);
@@ -70,7 +70,7 @@ final class Methods {
         return new Undefined("access to attribute '" + name + "' of '" + Values.type(value) + "' object is unsafe.");
     }
 
-    @SuppressWarnings("unchecked") // Maps of a template hold values of a template.
+    @SuppressWarnings("unchecked") // maps of a template hold values of a template
     private static Object ofDict(Object self, String method, Arguments arguments) {
         Map<Object, Object> map = (Map<Object, Object>) self;
         if (method.equals("get")) {
@@ -121,7 +121,7 @@ final class Methods {
         throw new TemplateError(Python.repr(bound[0]) + " is not in " + Values.type(self));
     }
 
-    /** What the methods of a type do. */
+    /** The implementation of a type's methods. */
     interface Body {
         Object call(Object self, String method, Arguments arguments);
     }

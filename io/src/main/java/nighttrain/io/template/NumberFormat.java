@@ -5,11 +5,11 @@ import java.math.MathContext;
 import java.math.RoundingMode;
 import java.util.Locale;
 
-/** Digits of numbers as C's printf and Python's formats want them, without sign or padding. */
+/** Formats the digits of numbers like C's printf and Python's formats, without sign or padding. */
 final class NumberFormat {
     private NumberFormat() {}
 
-    /** A finite or infinite float's magnitude in one of the types {@code e f g}, or upper-case ones. */
+    /** Formats a float's magnitude, finite or infinite, in one of the types {@code e f g}, or upper-case ones. */
     static String digits(double value, char type, int precision, boolean alternate) {
         boolean upper = Character.isUpperCase(type);
         double magnitude = Math.abs(value);
@@ -65,7 +65,7 @@ final class NumberFormat {
         return (mantissa.contains(".") ? mantissa.replaceFirst("0+$", "").replaceFirst("\\.$", "") : mantissa) + tail;
     }
 
-    /** A text in a field: {@code align} is one of {@code < > ^}. */
+    /** Pads a text to a width: {@code align} is one of {@code < > ^}. */
     static String aligned(String text, int width, String fill, char align) {
         int missing = Math.max(0, width - Text.length(text));
         RenderBudget.checkChars((long) text.length() + missing);
@@ -73,7 +73,7 @@ final class NumberFormat {
         return fill.repeat(left) + text + fill.repeat(missing - left);
     }
 
-    /** A sign, a prefix and digits in a field that zeros fill between them. */
+    /** Pads a number to a width with zeros between its sign and prefix and its digits. */
     static String zeroFilled(String sign, String digits, int width) {
         int missing = Math.max(0, width - sign.length() - digits.length());
         RenderBudget.checkChars((long) digits.length() + missing);

@@ -6,12 +6,12 @@ import java.math.MathContext;
 import java.math.RoundingMode;
 import nighttrain.io.template.Values.Undefined;
 
-/** Python's int, float and bool: arithmetic, order, and how they print. */
+/** Python's int, float and bool: arithmetic, order and text forms. */
 final class Numbers {
     private static final BigInteger MIN_LONG = BigInteger.valueOf(Long.MIN_VALUE);
     private static final BigInteger MAX_LONG = BigInteger.valueOf(Long.MAX_VALUE);
 
-    /** As Python: longer integers do not become text. */
+    /** As in Python, longer integers are not converted to text. */
     private static final int MAX_DIGITS = 4300;
 
     private Numbers() {}
@@ -32,7 +32,7 @@ final class Numbers {
         return value instanceof Double number && number.isNaN();
     }
 
-    /** The value of an int: Long where it fits. */
+    /** Returns the value of an int: a Long where it fits. */
     static Object integer(BigInteger value) {
         return value.compareTo(MIN_LONG) >= 0 && value.compareTo(MAX_LONG) <= 0 ? (Object) value.longValue() : value;
     }
@@ -46,7 +46,7 @@ final class Numbers {
                 : BigInteger.valueOf((Long) value);
     }
 
-    /** An int that indexes, counts or measures something; clamped to the range of Java's int. */
+    /** Returns an int used as an index, a count or a size, clamped to the range of Java's int. */
     static int index(Object value, String what) {
         if (!isInteger(value)) {
             if (value instanceof Undefined undefined) {
@@ -76,7 +76,7 @@ final class Numbers {
         return !isNan(a) && !isNan(b) && compare(a, b) == 0;
     }
 
-    /** Exact, also between int and float; NaN must not be asked for. */
+    /** Compares exactly, also an int with a float; NaN is not allowed. */
     static int compare(Object a, Object b) {
         if (a instanceof Long x && b instanceof Long y) {
             return Long.compare(x, y);
@@ -98,7 +98,7 @@ final class Numbers {
         return value instanceof Double number ? new BigDecimal(number) : new BigDecimal(big(value));
     }
 
-    /** {@code a operator b}, where both are numbers. */
+    /** Returns {@code a operator b}, where both are numbers. */
     static Object arithmetic(Object a, String operator, Object b) {
         if (operator.equals("/")) {
             return divide(a, b);
@@ -115,7 +115,7 @@ final class Numbers {
         return integers(big(a), operator, big(b));
     }
 
-    /** The result, or null where it does not fit. */
+    /** Returns the result, or null where it does not fit. */
     private static Object longs(long a, String operator, long b) {
         switch (operator) {
             case "+" -> {
@@ -177,7 +177,7 @@ final class Numbers {
         if (a.abs().bitLength() <= 1) {
             return integer(a.signum() < 0 && !b.testBit(0) ? BigInteger.ONE : b.signum() == 0 ? BigInteger.ONE : a);
         }
-        // At least (bits - 1) * b bits long.
+        // The result has at least (bits - 1) * b bits.
         RenderBudget.checkBits(b.bitLength() > 31 ? Long.MAX_VALUE : (a.abs().bitLength() - 1L) * b.longValue());
         return integer(a.pow(b.intValue()));
     }
@@ -232,7 +232,7 @@ final class Numbers {
         return rest < 0 != b < 0 ? rest + b : rest;
     }
 
-    // As CPython: the quotient of what is left after the remainder, rounded to the nearest integer.
+    // As in CPython: the quotient of what is left after the remainder, rounded to the nearest integer.
     private static double floorDivide(double a, double b) {
         double rest = a % b;
         double quotient = (a - rest) / b;
@@ -260,11 +260,11 @@ final class Numbers {
         if (Double.isInfinite(power) && Double.isFinite(a) && Double.isFinite(b)) {
             throw new TemplateError("(34, 'Numerical result out of range')");
         }
-        // 1 to an infinite power is 1 in C, NaN in Java.
+        // 1 to an infinite power is 1 in C, but NaN in Java.
         return Math.abs(a) == 1 && Double.isInfinite(b) ? 1 : power;
     }
 
-    /** {@code + value}: that of a bool is an int. */
+    /** Evaluates {@code + value}; that of a bool is an int. */
     static Object positive(Object value) {
         return value instanceof Boolean ? integer(big(value)) : value;
     }
@@ -275,7 +275,7 @@ final class Numbers {
                 : integer(big(value).negate());
     }
 
-    /** {@code str} of an int. */
+    /** Returns {@code str} of an int. */
     static String decimal(Object value) {
         String text = value instanceof BigInteger integer && integer.bitLength() > MAX_DIGITS * 4
                 ? null
@@ -286,7 +286,7 @@ final class Numbers {
         return text;
     }
 
-    /** {@code repr} of a float: the shortest digits that are read back as the same number. */
+    /** Returns {@code repr} of a float: the shortest digits that are read back as the same number. */
     static String repr(double value) {
         if (Double.isNaN(value)) {
             return "nan";
@@ -299,7 +299,7 @@ final class Numbers {
         }
         BigDecimal exact = new BigDecimal(Math.abs(value));
         BigDecimal shortest = exact;
-        // Java's own text is not always the shortest, but never shorter than that.
+        // Java's own text is not always the shortest, so the number of digits is searched.
         for (int digits = 1; digits <= 17; digits++) {
             shortest = exact.round(new MathContext(digits, RoundingMode.HALF_EVEN));
             if (shortest.doubleValue() == Math.abs(value)) {
@@ -327,12 +327,12 @@ final class Numbers {
         return digits.charAt(0) + fraction + exponent(exponent);
     }
 
-    /** As C writes it: a sign and at least two digits. */
+    /** Formats an exponent as C does: a sign and at least two digits. */
     static String exponent(int exponent) {
         return (exponent < 0 ? "e-" : "e+") + (Math.abs(exponent) < 10 ? "0" : "") + Math.abs(exponent);
     }
 
-    /** {@code float(text)}, or null where it is none. */
+    /** Evaluates {@code float(text)}; null where the text is not a float. */
     static Double parseReal(String text) {
         String trimmed = digitsAsAscii(Text.strip(text, null, true, true));
         String plain = trimmed.replaceAll("(?<=[0-9])_(?=[0-9])", "");
@@ -346,7 +346,7 @@ final class Numbers {
                 : null;
     }
 
-    /** {@code int(text, base)}, or null where it is none. */
+    /** Evaluates {@code int(text, base)}; null where the text is not an int. */
     static Object parseInteger(String text, int base) {
         String trimmed = digitsAsAscii(Text.strip(text, null, true, true)).toLowerCase(java.util.Locale.ROOT);
         boolean negative = trimmed.startsWith("-");
@@ -396,7 +396,7 @@ final class Numbers {
         return ascii.toString();
     }
 
-    /** {@code int(value)} of a float. */
+    /** Evaluates {@code int(value)} of a float. */
     static Object truncate(double value) {
         if (Double.isNaN(value)) {
             throw new TemplateError("cannot convert float NaN to integer");
@@ -407,7 +407,7 @@ final class Numbers {
         return integer(new BigDecimal(value).toBigInteger());
     }
 
-    /** {@code round(value, digits)}: half to even, of the exact value. */
+    /** Evaluates {@code round(value, digits)}: half to even, of the exact value. */
     static Object round(Object value, Object digits) {
         int places = digits == null ? 0 : index(digits, "round");
         if (isInteger(value)) {

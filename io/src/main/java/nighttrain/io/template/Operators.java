@@ -12,7 +12,7 @@ import nighttrain.io.template.Values.Range;
 import nighttrain.io.template.Values.Tuple;
 import nighttrain.io.template.Values.Undefined;
 
-/** Arithmetic, and access to attributes, items and slices, as the sandbox of Jinja2 has them. */
+/** Arithmetic, and access to attributes, items and slices, as in Jinja2's sandbox. */
 final class Operators {
     private Operators() {}
 
@@ -98,7 +98,7 @@ final class Operators {
         return operator.equals("-") ? Numbers.negative(value) : Numbers.positive(value);
     }
 
-    /** {@code value.name}: the attribute, else the item. */
+    /** Evaluates {@code value.name}: the attribute, else the item. */
     static Object attribute(Object value, String name) {
         Object found = own(value, name);
         if (found == Scope.MISSING && value instanceof Map<?, ?> map) {
@@ -107,7 +107,7 @@ final class Operators {
         return found == Scope.MISSING ? undefined(value, name) : found;
     }
 
-    /** {@code value[key]}: the item, else the attribute. */
+    /** Evaluates {@code value[key]}: the item, else the attribute. */
     static Object item(Object value, Object key) {
         Object found = element(value, key);
         if (found == Scope.MISSING && Text.is(key)) {
@@ -142,7 +142,7 @@ final class Operators {
                 : Python.tuple(value).get(index);
     }
 
-    /** Python's attribute of a value, or {@link Scope#MISSING}: what a method is of is never Java's own. */
+    /** Returns Python's attribute of a value, or {@link Scope#MISSING}; Java's own members are never visible. */
     static Object own(Object value, String name) {
         if (value instanceof Undefined undefined) {
             if (name.startsWith("__") && name.endsWith("__")) {
@@ -164,12 +164,12 @@ final class Operators {
                 : Methods.of(value, name);
     }
 
-    /** As Jinja2's sandbox: the fields of a format get attributes and items as the template itself gets them. */
+    /** As in Jinja2's sandbox, the fields of a format access attributes and items like the template itself. */
     private static Object format(Object self, String method, Arguments arguments) {
         return StringFormat.format(self, method, arguments, Operators::attribute, Operators::item);
     }
 
-    /** An attribute or element that a value lacks. */
+    /** Returns the undefined value of an attribute or element that a value lacks. */
     static Undefined undefined(Object value, Object key) {
         String type = value == null ? "None" : Values.type(value) + " object";
         return new Undefined(
@@ -178,7 +178,7 @@ final class Operators {
                         : type + " has no element " + Python.repr(key));
     }
 
-    /** {@code value[start:stop:step]}; null for what is left out. */
+    /** Evaluates {@code value[start:stop:step]}; null stands for an omitted part. */
     static Object slice(Object value, Object start, Object stop, Object step) {
         if (value instanceof Undefined undefined) {
             throw undefined.failure();

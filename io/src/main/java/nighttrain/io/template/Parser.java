@@ -12,12 +12,12 @@ import nighttrain.io.template.Statement.Parameter;
 import nighttrain.io.template.Statement.Special;
 import nighttrain.io.template.Statement.Target;
 
-/** Tokens to statements: Jinja2's grammar, with the tags {@code break}, {@code continue} and {@code generation}. */
+/** Parses tokens into statements: Jinja2's grammar, with the tags {@code break}, {@code continue} and {@code generation}. */
 final class Parser {
-    /** Statements within statements. */
+    /** Most statements within statements. */
     private static final int MAX_STATEMENTS = 64;
 
-    /** Expressions within expressions, which operators and conditions nest without brackets. */
+    /** Most expressions within expressions; operators and conditions nest without brackets. */
     private static final int MAX_EXPRESSIONS = 1_000;
 
     private static final Set<String> COMPARISONS = Set.of("==", "!=", "<", "<=", ">", ">=");
@@ -83,7 +83,7 @@ final class Parser {
 
     // Statements
 
-    /** Up to one of the tags {@code ends}, whose name is then the current token; up to the end where there are none. */
+    /** Parses up to one of the tags {@code ends}, whose name is then the current token; without {@code ends}, up to the end. */
     private List<Statement> body(Set<String> ends) {
         List<Statement> body = new ArrayList<>();
         while (true) {
@@ -108,7 +108,7 @@ final class Parser {
         }
     }
 
-    /** The body of a tag and its end: up to one of these tags, whose name it returns through {@link #next}. */
+    /** Parses the body of a tag up to one of these tags, whose name {@link #next} returns then. */
     private List<Statement> block(String... ends) {
         skip(":");
         expect(Token.BLOCK_END);
@@ -164,7 +164,7 @@ final class Parser {
         Expression iterable = tuple(false, Set.of("recursive"), false);
         Expression test = skipName("if") ? expression() : null;
         boolean recursive = skipName("recursive");
-        // The test has the target as a variable of its own: it is read a second time.
+        // The test has a target variable of its own: the target is parsed a second time.
         Target testTarget = test == null ? null : again(begin);
         List<Statement> body = block("endfor", "else");
         List<Statement> otherwise = next().isName("else") ? lastBlock("endfor") : List.of();
@@ -196,7 +196,7 @@ final class Parser {
         List<Statement> body = block("elif", "else", "endif");
         Token end = next();
         if (end.isName("elif")) {
-            // A chain is not nesting.
+            // A chain of elif does not count as nesting.
             return new Statement.If(test, body, List.of(condition(end.line())), line);
         }
         return new Statement.If(test, body, end.isName("else") ? lastBlock("endif") : List.of(), line);
@@ -648,7 +648,7 @@ final class Parser {
         }
     }
 
-    /** Filters after one another; where {@code inline}, the first has no bar before it. */
+    /** Parses consecutive filters; with {@code inline}, the first has no bar before it. */
     private Expression filters(Expression of, boolean inline) {
         Expression expression = of;
         boolean first = inline;

@@ -23,7 +23,7 @@ final class Printf {
         this.values = values;
     }
 
-    /** Markup gives markup and escapes its values. */
+    /** Formats {@code format % values}. Markup gives markup and escapes its values. */
     static Object format(Object format, Object values) {
         return Text.like(format, new Printf(format, values).format());
     }
@@ -41,7 +41,7 @@ final class Printf {
             }
         }
         RenderBudget.checkChars(out.length());
-        // A mapping, and to Python a list is one, may have more than is used.
+        // A mapping, as which Python also accepts a list, may have unused values.
         boolean mapping = values instanceof Map
                 || values instanceof List
                 || values instanceof Undefined
@@ -110,7 +110,7 @@ final class Printf {
         return value;
     }
 
-    /** Reads a width or precision from {@code first} on; the character after it. */
+    /** Reads a width or precision from {@code first} on; returns the character after it. */
     private char number(char first, int[] into) {
         char c = first;
         if (c == '*') {

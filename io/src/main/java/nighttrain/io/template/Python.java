@@ -17,7 +17,7 @@ import nighttrain.io.template.Values.Tuple;
 import nighttrain.io.template.Values.Undefined;
 import nighttrain.io.template.Values.View;
 
-/** What Python does with any one value: truth, {@code str}, {@code repr}, {@code len}, {@code iter}. */
+/** Python's operations on one value: truth, {@code str}, {@code repr}, {@code len}, {@code iter}. */
 final class Python {
     private Python() {}
 
@@ -41,7 +41,7 @@ final class Python {
         return length != 0;
     }
 
-    /** {@code len}, or -1 where a value has none. */
+    /** Returns {@code len}, or -1 where a value has none. */
     static int lengthOrNone(Object value) {
         if (Text.is(value)) {
             return Text.length(Text.of(value));
@@ -90,7 +90,8 @@ final class Python {
         if (Text.is(value)) {
             Iterator<Integer> points = Text.of(value).codePoints().iterator();
             return Values.iterate(
-                    points::hasNext, () -> Character.toString(points.next())); // markup's, too: plain ones
+                    points::hasNext,
+                    () -> Character.toString(points.next())); // characters of markup are plain ones, too
         }
         if (value instanceof Range range) {
             return indexed(range);
@@ -111,7 +112,7 @@ final class Python {
         return items.iterator();
     }
 
-    @SuppressWarnings("unchecked") // Lists and maps of a template hold values of a template.
+    @SuppressWarnings("unchecked") // lists and maps of a template hold values of a template
     private static Iterable<Object> items(Object value) {
         if (value instanceof List<?> list) {
             return (List<Object>) list;
@@ -131,7 +132,7 @@ final class Python {
         return Values.iterate(() -> next[0] < length, () -> range.get(next[0]++));
     }
 
-    /** {@code list(value)}: a new list. */
+    /** Evaluates {@code list(value)}: a new list. */
     static List<Object> list(Object value) {
         if (value instanceof List<?> || value instanceof Tuple) {
             RenderBudget.checkEntries(lengthOrNone(value));
@@ -157,7 +158,7 @@ final class Python {
         return value instanceof Undefined ? "" : repr(value);
     }
 
-    /** {@code str} as MarkupSafe escapes it; what is markup already stays as it is. */
+    /** Returns {@code str}, escaped as by MarkupSafe; markup stays as it is. */
     static Markup escape(Object value) {
         if (value instanceof Markup markup) {
             return markup;

@@ -1,30 +1,29 @@
 package nighttrain.io.template;
 
 /**
- * What one rendering may use: steps and time, since a template can loop without writing anything, and the size of every value,
- * checked before it is made. One rendering runs on one thread, which its budget belongs to: operators, filters and methods
- * count on it wherever they loop.
+ * The limits of one rendering: steps and time, since a template can loop without writing anything, and the size of every value, checked before it is
+ * made. One rendering runs on one thread, which owns its budget: operators, filters and methods count on it wherever they loop.
  */
 final class RenderBudget {
-    /** Statements run and items visited: a conversation of ten thousand messages takes about half. */
+    /** Most statements run and items visited: a conversation of ten thousand messages needs about half. */
     static final long MAX_STEPS = 500_000;
 
-    /** Longest rendering, far above any honest one: a backstop for what steps do not measure. */
+    /** Longest rendering, in ms, far above any legitimate one: a backstop for what steps do not measure. */
     static final long MAX_MS = 5_000;
 
-    /** Characters of one rendering, and of any string in it. */
+    /** Most characters of one rendering, and of any string in it. */
     static final int MAX_CHARS = 16 << 20;
 
-    /** Entries of any list or map that a template makes. */
+    /** Most entries of any list or map that a template makes. */
     static final int MAX_ENTRIES = 20_000;
 
-    /** Bytes, roughly, of all values that one rendering makes, since it may keep every one of them. */
+    /** Most bytes, roughly, of all values that one rendering makes, since it may keep every one of them. */
     static final long MAX_BYTES = 512L << 20;
 
-    /** Calls of macros, and of recursive loops, within one another. */
+    /** Most calls of macros and recursive loops within one another. */
     static final int MAX_CALLS = 100;
 
-    /** Bits of an integer: twice what Python prints. */
+    /** Most bits of an integer: twice what Python prints. */
     static final int MAX_BITS = 1 << 15;
 
     private static final ThreadLocal<RenderBudget> CURRENT = new ThreadLocal<>();
@@ -42,7 +41,7 @@ final class RenderBudget {
         return budget;
     }
 
-    /** Ends it. */
+    /** Ends the rendering of this thread. */
     static void end() {
         CURRENT.remove();
     }
@@ -74,7 +73,7 @@ final class RenderBudget {
         calls--;
     }
 
-    /** Before a text is made: {@code chars} of its length. */
+    /** Checks the length of a text before it is made: {@code chars} characters. */
     static void checkChars(long chars) {
         if (chars > MAX_CHARS) {
             throw new Exceeded("chat template writes too much: more than " + MAX_CHARS + " characters");
@@ -82,7 +81,7 @@ final class RenderBudget {
         CURRENT.get().take(chars);
     }
 
-    /** Before a list or map is made: {@code entries} of its size. */
+    /** Checks the size of a list or map before it is made: {@code entries} entries. */
     static void checkEntries(long entries) {
         if (entries > MAX_ENTRIES) {
             throw new Exceeded("chat template makes too long a list: more than " + MAX_ENTRIES + " entries");
@@ -103,7 +102,7 @@ final class RenderBudget {
         }
     }
 
-    /** A bound was reached. */
+    /** Thrown where a limit is exceeded. */
     static final class Exceeded extends RuntimeException {
         private static final long serialVersionUID = 1L;
 

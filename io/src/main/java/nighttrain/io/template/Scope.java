@@ -9,7 +9,7 @@ import java.util.Map;
  * or of one level of a recursive loop.
  */
 final class Scope {
-    /** A variable that has no value, an argument that was not given, an attribute that does not exist. */
+    /** Stands for a variable without a value, an argument that was not given, or an attribute that does not exist. */
     static final Object MISSING = new Object();
 
     final Object[] slots;
@@ -24,14 +24,14 @@ final class Scope {
         java.util.Arrays.fill(this.slots, MISSING);
     }
 
-    /** What all scopes of one rendering share. */
+    /** State that all scopes of one rendering share. */
     static final class Rendering {
-        /** What the template is given, and the environment's functions. */
+        /** The template's input, and the environment's functions. */
         final Map<String, Object> variables;
 
         final RenderBudget budget;
 
-        /** Where the rendering is. */
+        /** The current line of the rendering. */
         int line = 1;
 
         Rendering(Map<String, Object> variables, RenderBudget budget) {
@@ -40,7 +40,7 @@ final class Scope {
         }
     }
 
-    /** The scope of the function that many functions further out. */
+    /** Returns the scope of the function that encloses this one {@code functions} levels out. */
     Scope out(int functions) {
         Scope scope = this;
         for (int i = 0; i < functions; i++) {
@@ -57,14 +57,14 @@ final class Scope {
     }
 
     /**
-     * The names that a block of statements has of its own, and what they are when it is entered: what the template was given under
-     * that name, what an outer block has, or nothing. {@link Binder} fills it.
+     * The names of a block of statements, and their values on entry: the template's input of that name, an outer block's value, or nothing.
+     * {@link Binder} fills it.
      */
     static final class Frame {
         private final List<Entry> entries = new ArrayList<>();
         private int slots;
 
-        /** A name on entry: {@code given} from outside of the template, else a copy of {@code copied}, else nothing. */
+        /** A name on entry: the input {@code given}, else a copy of {@code copied}, else nothing. */
         private record Entry(int slot, String given, Variable copied) {}
 
         void given(int slot, String name) {
@@ -87,7 +87,7 @@ final class Scope {
             }
         }
 
-        /** Slots of the function whose outermost frame this is. */
+        /** Number of slots of the function whose outermost frame this is. */
         int slots() {
             return slots;
         }
@@ -97,7 +97,7 @@ final class Scope {
         }
     }
 
-    /** Where a name's value is. {@link Binder} finds that out once the whole template is read. */
+    /** The location of a name's value. {@link Binder} sets it once the whole template is parsed. */
     static final class Variable {
         private int functionsOut;
         private int slot = -1;
@@ -111,7 +111,7 @@ final class Scope {
             return (functionsOut == 0 ? scope : scope.out(functionsOut)).slots[slot];
         }
 
-        /** Names are set in their own function only. */
+        /** Sets the value; names are set in their own function only. */
         void set(Scope scope, Object value) {
             scope.slots[slot] = value;
         }

@@ -12,9 +12,9 @@ import nighttrain.io.template.Values.Function;
 import nighttrain.io.template.Values.Namespace;
 import nighttrain.io.template.Values.Undefined;
 
-/** A statement of a template. Each says what it does. */
+/** A statement of a template. Each kind knows how to run itself. */
 sealed interface Statement {
-    /** What is to be run next. */
+    /** What runs next. */
     enum Next {
         FOLLOWING,
         BREAK,
@@ -23,7 +23,7 @@ sealed interface Statement {
 
     Next run(Scope scope);
 
-    /** Runs all, up to a break or continue. */
+    /** Runs all statements, up to a break or continue. */
     static Next runAll(List<Statement> body, Scope scope) {
         for (Statement statement : body) {
             scope.rendering.budget.step();
@@ -35,7 +35,7 @@ sealed interface Statement {
         return Next.FOLLOWING;
     }
 
-    /** Text as it is. */
+    /** Text written unchanged. */
     record Data(String text) implements Statement {
         @Override
         public Next run(Scope scope) {
@@ -106,7 +106,7 @@ sealed interface Statement {
         }
     }
 
-    /** A condition and what follows from it; {@code otherwise} holds the rest of the chain. */
+    /** A condition and its body; {@code otherwise} holds the rest of the chain. */
     record If(Expression test, List<Statement> body, List<Statement> otherwise, int line) implements Statement {
         @Override
         public Next run(Scope scope) {
@@ -145,9 +145,9 @@ sealed interface Statement {
     /**
      * A loop.
      *
-     * @param test which items it has, or null for all
-     * @param loop the variable of that name, or null where the body has no use for it
-     * @param function the frame of a recursive loop's own function, else null
+     * @param test condition on items, or null for all
+     * @param loop the variable {@code loop}, or null where the body does not use it
+     * @param function frame of a recursive loop's own function, else null
      */
     record For(
             Target target,
@@ -202,7 +202,7 @@ sealed interface Statement {
             return runAll(otherwise, scope);
         }
 
-        /** The items that pass the test, looked for when they are asked for. */
+        /** The items that pass the test, evaluated when they are requested. */
         private static final class Tested implements Iterator<Object> {
             private final For loop;
             private final Scope scope;
@@ -239,7 +239,7 @@ sealed interface Statement {
             }
         }
 
-        /** A recursive loop as a function of the items. */
+        /** A recursive loop as a function of its items. */
         private record Recursion(For loop, Scope outer) implements Function {
             @Override
             public Object call(Arguments arguments) {
@@ -257,18 +257,18 @@ sealed interface Statement {
         }
     }
 
-    /** Parameters and body of a macro or of a {@code call} block. */
+    /** The parameters and the body of a macro or of a {@code call} block. */
     record Definition(
             String name, List<Parameter> parameters, Special special, List<Statement> body, Frame frame, int line) {}
 
     /**
      * A parameter.
      *
-     * @param standard its default, or null
+     * @param standard default of the parameter, or null
      */
     record Parameter(String name, Variable variable, Expression standard) {}
 
-    /** The variables that a body reads besides its parameters; null where it does not. {@link Binder} fills it. */
+    /** The special variables that a body reads besides its parameters; null for those that it does not read. {@link Binder} fills it. */
     final class Special {
         Variable caller;
         Variable kwargs;
@@ -300,7 +300,7 @@ sealed interface Statement {
         }
     }
 
-    /** {@code {% generation %}}: marks the assistant's words for training. For generation it is only what it holds. */
+    /** {@code {% generation %}}: marks the assistant's words for training. For generation it only runs its body. */
     record Generation(Definition body) implements Statement {
         @Override
         public Next run(Scope scope) {
@@ -309,7 +309,7 @@ sealed interface Statement {
         }
     }
 
-    /** A macro as a value: what it was defined as, and the variables where it was. */
+    /** A macro as a value: its definition, and the scope in which it was defined. */
     record Macro(Definition definition, Scope outer) implements Function, Values.Attributes {
         @Override
         public String name() {
@@ -393,7 +393,7 @@ sealed interface Statement {
         }
     }
 
-    /** What is assigned to. */
+    /** The target of an assignment. */
     sealed interface Target {
         void assign(Scope scope, Object value);
 

@@ -38,7 +38,7 @@ final class StringFormat {
         this.item = item;
     }
 
-    /** Calls one of {@link #METHODS}; {@code attribute} and {@code item} are {@code value.name} and {@code value[key]}. */
+    /** Calls one of {@link #METHODS}; {@code attribute} and {@code item} evaluate {@code value.name} and {@code value[key]}. */
     static Object format(
             Object format,
             String method,
@@ -92,7 +92,7 @@ final class StringFormat {
         for (int i = open; i < format.length(); i++) {
             char c = format.charAt(i);
             if (c == '[' && depth == 1) {
-                // Braces within an index are part of it.
+                // braces within an index belong to it
                 int close = format.indexOf(']', i);
                 int brace = format.indexOf(':', open);
                 if (close > 0 && (brace < 0 || brace > i)) {
@@ -111,7 +111,7 @@ final class StringFormat {
     private String field(String field, int depth) {
         int colon = separator(field, ':');
         int bang = separator(field.substring(0, colon), '!');
-        // The value comes first: fields without a number are numbered in this order.
+        // The value is evaluated first: fields without a number are numbered in this order.
         Object value = value(field.substring(0, bang));
         String spec = colon == field.length() ? "" : format(field.substring(colon + 1), depth - 1);
         String conversion = field.substring(Math.min(bang + 1, colon), colon);
@@ -283,7 +283,7 @@ final class StringFormat {
                 return Numbers.repr(Math.abs(number));
             }
             String general = NumberFormat.digits(number, 'g', precision, alternate);
-            // As Python: with a digit after the point, unless there is an exponent.
+            // As in Python: with a digit after the point, unless there is an exponent.
             boolean plain = Double.isFinite(number) && general.indexOf('e') < 0 && general.indexOf('.') < 0;
             int digits = general.length();
             return plain && digits >= Math.max(1, precision)
@@ -338,7 +338,7 @@ final class StringFormat {
         return sign + prefix + Text.repeat(fill, missing) + digits;
     }
 
-    // Zeros that fill a field are grouped with the digits, and never begin with a separator.
+    // Zeros that fill a field are grouped with the digits; the field never begins with a separator.
     private static String groupedZeros(String digits, int width, String separator) {
         int point = digits.indexOf('.') < 0 ? digits.length() : digits.indexOf('.');
         String whole = digits.substring(0, point).replace(separator, "");

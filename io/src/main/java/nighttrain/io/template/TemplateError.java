@@ -1,10 +1,10 @@
 package nighttrain.io.template;
 
-/** What Jinja2 raises while it reads or renders a template. {@link ChatTemplate} adds where, and what to do. */
+/** An error that Jinja2 raises while it reads or renders a template. {@link ChatTemplate} adds the place and what to do. */
 final class TemplateError extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
-    /** {@code raise_exception} was called: the template's own way to refuse messages. */
+    /** Whether {@code raise_exception} was called, by which a template refuses messages. */
     final boolean refusal;
 
     private TemplateError(String message, boolean refusal) {

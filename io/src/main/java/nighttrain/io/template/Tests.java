@@ -9,14 +9,14 @@ import nighttrain.io.template.Values.Undefined;
 
 /** Jinja2's tests: what follows {@code is}. */
 final class Tests {
-    /** A test's value is not always a bool: comparisons give what Python's operators give, which here is one. */
+    /** The body of a test. In Jinja2 a comparison as a test returns the operator's value, which is always a bool here. */
     private interface Body {
         boolean test(Object value, Arguments arguments);
     }
 
     private final Map<String, Body> all = new HashMap<>();
 
-    /** Where {@code isFilter} says which names are those of filters. */
+    /** Creates the tests; {@code isFilter} tells whether a filter of a name exists. */
     Tests(Predicate<Object> isFilter) {
         plain("defined", value -> !(value instanceof Undefined));
         plain("undefined", value -> value instanceof Undefined);
@@ -79,7 +79,7 @@ final class Tests {
         return isOne.test(name);
     }
 
-    /** The first positional argument is what is tested. */
+    /** Returns the value of a test; the first positional argument is its input. */
     Object apply(Object name, Arguments arguments) {
         if (!exists(name)) {
             throw new TemplateError("No test named " + Python.repr(name) + ".");
@@ -87,7 +87,7 @@ final class Tests {
         return all.get(Text.of(name)).test(arguments.positional().get(0), arguments.rest());
     }
 
-    /** Python's {@code is}: small ints and constants are one object each. */
+    /** Evaluates Python's {@code is}: small ints and constants are one object each. */
     private static boolean sameAs(Object value, Object other) {
         if (value instanceof Long a && other instanceof Long b) {
             return a.equals(b) && a >= -5 && a <= 256;

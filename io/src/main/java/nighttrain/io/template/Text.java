@@ -5,9 +5,9 @@ import java.util.List;
 import java.util.Locale;
 import nighttrain.io.template.Values.Markup;
 
-/** Python's str: a sequence of code points. Case and blanks are Unicode's, whatever the machine's language. */
+/** Python's str: a sequence of code points. Case and blanks are Unicode's, whatever the machine's locale. */
 final class Text {
-    /** What {@code str.isspace} and {@code \s} are true of, for a character class. */
+    /** Characters for which {@code str.isspace} and {@code \s} are true, for use in a character class. */
     static final String BLANKS =
             "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 
@@ -19,12 +19,12 @@ final class Text {
         return value instanceof String || value instanceof Markup;
     }
 
-    /** The text of a value that {@link #is} one. */
+    /** Returns the text of a value that {@link #is} accepts. */
     static String of(Object value) {
         return value instanceof Markup markup ? markup.text() : (String) value;
     }
 
-    /** Text as str or markup, whichever {@code model} is. */
+    /** Returns text as str or markup, whichever {@code model} is. */
     static Object like(Object model, String text) {
         return model instanceof Markup ? new Markup(text) : text;
     }
@@ -37,7 +37,7 @@ final class Text {
                 || (c > 0xff && (Character.getType(c) == Character.SPACE_SEPARATOR || c == 0x2028 || c == 0x2029));
     }
 
-    /** Whether all from {@code from} on is blank. */
+    /** Whether everything from {@code from} on is blank. */
     static boolean isBlank(String text, int from) {
         for (int i = from; i < text.length(); i++) {
             if (!isBlank(text.charAt(i))) {
@@ -57,12 +57,12 @@ final class Text {
         return text.length();
     }
 
-    /** Where the code point of this index begins, from 0 to {@link #length}. */
+    /** Returns the offset of the code point of this index, from 0 to {@link #length}. */
     static int offset(String text, int index, int length) {
         return length == text.length() ? index : text.offsetByCodePoints(0, index);
     }
 
-    /** By code points; Java's own order is that of UTF-16. */
+    /** Compares by code points; Java's own order is that of UTF-16. */
     static int compare(String a, String b) {
         int limit = Math.min(a.length(), b.length());
         for (int i = 0; i < limit; i++) {
@@ -103,7 +103,7 @@ final class Text {
         return text.toLowerCase(Locale.ROOT);
     }
 
-    /** {@code casefold}, as near as Java's data comes. */
+    /** Implements {@code casefold} as closely as Java's data allows. */
     static String casefold(String text) {
         return lower(upper(text)).replace('ς', 'σ');
     }
@@ -113,13 +113,13 @@ final class Text {
             return text;
         }
         int first = Character.charCount(text.codePointAt(0));
-        // The rest in its context: a final sigma depends on what precedes it.
+        // The rest is lower-cased as a whole: a final sigma depends on what precedes it.
         String lower = lower(text);
         String lowerFirst = lower(text.substring(0, first));
         return titleOf(text.codePointAt(0)) + lower.substring(lowerFirst.length());
     }
 
-    /** {@code str.title}: a letter that follows none becomes a title letter. */
+    /** Implements {@code str.title}: a letter that follows no letter becomes a title letter. */
     static String title(String text) {
         RenderBudget.checkChars(text.length());
         StringBuilder title = new StringBuilder();
@@ -140,7 +140,7 @@ final class Text {
         return title.toString();
     }
 
-    /** A capital sigma in lower case, which depends on what is around it. */
+    /** Returns the lower case of a capital sigma, which depends on its neighbours. */
     private static char lowerSigma(String text, int at) {
         String before = text.substring(Math.max(0, at - SIGMA_CONTEXT), at);
         String after = text.substring(at + 1, Math.min(text.length(), at + 1 + SIGMA_CONTEXT));
@@ -154,7 +154,7 @@ final class Text {
             return Character.toString(Character.toTitleCase(c));
         }
         String upper = Character.toString(c).toUpperCase(Locale.ROOT);
-        // Characters that become several, such as ß: a capital and small letters.
+        // Characters that become several, such as ß: one capital and then small letters.
         int first = 0;
         while (first < upper.length() && !isCased(upper.codePointAt(first))) {
             first += Character.charCount(upper.codePointAt(first));
@@ -217,7 +217,7 @@ final class Text {
         return text.repeat(Math.max(0, times));
     }
 
-    /** {@code str.replace}; a negative count replaces all. */
+    /** Implements {@code str.replace}; a negative count replaces all. */
     static String replace(String text, String old, String replacement, int count) {
         StringBuilder replaced = new StringBuilder();
         int from = 0;
@@ -229,7 +229,7 @@ final class Text {
             replaced.append(text, from, at).append(replacement);
             from = at + old.length();
             if (old.isEmpty()) {
-                // An empty text is before every character and at the end.
+                // An empty text occurs before every character and at the end.
                 int next = at < text.length() ? text.offsetByCodePoints(at, 1) : -1;
                 replaced.append(text, from, Math.max(from, next));
                 from = Math.max(from, next);
@@ -263,7 +263,7 @@ final class Text {
         return lines;
     }
 
-    /** {@code repr}: in single quotes, unless only those are inside. */
+    /** Implements {@code repr}: in single quotes, unless the text contains single but no double quotes. */
     static void repr(String text, StringBuilder out) {
         char quote = text.indexOf('\'') >= 0 && text.indexOf('"') < 0 ? '"' : '\'';
         out.append(quote);

@@ -9,7 +9,7 @@ import java.util.function.UnaryOperator;
 import nighttrain.io.template.Values.Markup;
 import nighttrain.io.template.Values.Tuple;
 
-/** Python's methods of str, but those that {@link StringFormat} has. Those of markup give markup, and escape what comes in. */
+/** Python's methods of str, except those of {@link StringFormat}. Methods of markup return markup and escape their arguments. */
 final class TextMethods {
     static final Set<String> NAMES = Set.of(
             "capitalize",
@@ -94,7 +94,7 @@ final class TextMethods {
         return Text.like(self, map.apply(Text.of(self)));
     }
 
-    /** A text argument, escaped where the method is markup's. */
+    /** Returns a text argument, escaped where the method belongs to markup. */
     private static String text(Object self, Object argument, String method) {
         if (!Text.is(argument) && !(self instanceof Markup)) {
             throw new TemplateError(method + "() argument must be str, not " + Values.type(argument));
@@ -124,7 +124,7 @@ final class TextMethods {
         return found;
     }
 
-    /** Offsets of the arguments start and end, the second and third; null where they leave nothing, not even an empty text. */
+    /** Returns the offsets for the arguments start and end, the second and third; null where start is behind end. */
     private static int[] range(String text, Object[] bound) {
         if (bound[1] == Scope.MISSING) {
             return new int[] {0, text.length()};
@@ -318,7 +318,7 @@ final class TextMethods {
     static String padded(String text, int width, String fill, String method) {
         int length = Text.length(text);
         int missing = Math.max(0, width - length);
-        // As CPython: what cannot be shared evenly goes to the left where the width is odd.
+        // As in CPython: where the padding is odd, the left side gets the extra character if the width is odd.
         int left = switch (method) {
             case "ljust" -> 0;
             case "rjust" -> missing;
@@ -380,7 +380,7 @@ final class TextMethods {
         return !text.isEmpty() && text.codePoints().allMatch(is);
     }
 
-    // Besides the decimal digits those that stand alone: superscripts, subscripts, circled ones.
+    // Besides decimal digits, digits in other forms: superscripts, subscripts, circled ones.
     static boolean isDigit(int c) {
         return Character.isDigit(c)
                 || c == 0xb2

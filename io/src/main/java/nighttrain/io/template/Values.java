@@ -9,14 +9,14 @@ import java.util.Map;
 import java.util.NoSuchElementException;
 
 /**
- * Python's values in Java: None is null, True and False are Boolean, int is Long or (only where that is too small) BigInteger, float
- * is Double, str is String or {@link Markup}, list is List, dict is Map in insertion order; tuple and the others that follow have
- * types of their own. Nothing changes a value once it is made, but namespaces and iterators.
+ * Python's values in Java: None is null, True and False are Boolean, int is Long or (only where that is too small) BigInteger, float is Double, str
+ * is String or {@link Markup}, list is List, dict is Map in insertion order; tuple and the other types below have types of their own. A value never
+ * changes once it is made, except namespaces and iterators.
  */
 final class Values {
     private Values() {}
 
-    /** The name of a value's type. */
+    /** Returns the name of a value's type. */
     static String type(Object value) {
         if (value == null) {
             return "NoneType";
@@ -63,9 +63,9 @@ final class Values {
         }
     }
 
-    /** {@code range(start, stop, step)}: items by arithmetic. */
+    /** {@code range(start, stop, step)}: its items are computed. */
     record Range(long start, long stop, long step) {
-        /** As the sandbox of Jinja2 allows. */
+        /** Limit of Jinja2's sandbox. */
         private static final long MAX_LENGTH = 100_000;
 
         static Range of(long start, long stop, long step) {
@@ -120,11 +120,11 @@ final class Values {
     /** {@code namespace(...)}: the only value whose attributes a template can set. */
     record Namespace(Map<Object, Object> attributes) {}
 
-    /** What can be called. */
+    /** A value that can be called. */
     interface Function {
         Object call(Arguments arguments);
 
-        /** As it prints. */
+        /** The name that it prints. */
         default String name() {
             return "function";
         }
@@ -138,18 +138,18 @@ final class Values {
         }
     }
 
-    /** Where a {@code for} loop stands, etc.: a value with attributes that are computed, perhaps with a length. */
+    /** A value with computed attributes, such as the state of a {@code for} loop, and optionally a length. */
     interface Attributes {
-        /** The attribute, or {@link Scope#MISSING}. */
+        /** Returns the attribute, or {@link Scope#MISSING}. */
         Object attribute(String name);
 
-        /** {@code len}, or -1 where it has none. */
+        /** Returns {@code len}, or -1 where it has none. */
         default int length() {
             return -1;
         }
     }
 
-    /** A iterator of two lambdas. */
+    /** Returns an iterator made of two lambdas. */
     static Iterator<Object> iterate(
             java.util.function.BooleanSupplier hasNext, java.util.function.Supplier<Object> next) {
         return new Iterator<>() {
@@ -168,7 +168,7 @@ final class Values {
         };
     }
 
-    /** Text that the filters {@code safe} and {@code escape} made: what it is combined with is escaped for HTML first. */
+    /** Text made by the filters {@code safe} and {@code escape}: anything combined with it is escaped for HTML first. */
     record Markup(String text) {
         @Override
         public String toString() {
@@ -177,12 +177,12 @@ final class Values {
     }
 
     /**
-     * The value of what is not there. It prints as nothing, is false and has no items; whatever else is done with it fails.
+     * The value of something that does not exist. It prints as nothing, is false and has no items; any other use fails.
      *
-     * @param reason why, as the failure says it
+     * @param reason reason for the failure's message
      */
     record Undefined(String reason) {
-        /** A variable that nobody set. */
+        /** Returns the value of a variable that was never set. */
         static Undefined variable(String name) {
             return new Undefined("'" + name + "' is undefined");
         }
@@ -191,7 +191,7 @@ final class Values {
             return new TemplateError(reason);
         }
 
-        /** As Jinja2: any two are equal. */
+        /** As in Jinja2, any two are equal. */
         @Override
         public boolean equals(Object other) {
             return other instanceof Undefined;

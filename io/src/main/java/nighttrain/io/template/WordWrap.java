@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Lines of a width, as Python's {@code textwrap} breaks them. */
+/** Breaks text into lines of a given width, as Python's {@code textwrap} does. */
 final class WordWrap {
     private static final String WORD = "[\\w!\"'&.,?]";
     private static final String LETTER = "[^\\d\\W]";
