@@ -11,11 +11,11 @@ import java.util.function.Function;
 import nighttrain.io.JsonFile;
 import nighttrain.io.SpecialTokens;
 
-/** Which tokens end a text, by all files that have a say: models disagree on which of them to keep right. */
+/** Reads the tokens that end a text from all files that name some: models differ in which of these files is correct. */
 final class EndTokens {
     private EndTokens() {}
 
-    /** {@code idOf} finds a token's id by its text. */
+    /** Returns the ids of end tokens; {@code idOf} finds a token's id by its text. */
     static Set<Integer> of(Path modelDir, Function<String, Optional<Integer>> idOf) {
         Set<Integer> ids = new TreeSet<>();
         JsonFile.readIfPresent(modelDir.resolve("generation_config.json")).ifPresent(json -> addIds(json, ids));
@@ -27,7 +27,7 @@ final class EndTokens {
         return Set.copyOf(ids);
     }
 
-    /** Of a model, and of the language model in a multimodal one. */
+    /** Adds the ids of a model, and of the language model in a multimodal one. */
     private static void addIds(ObjectNode json, Set<Integer> ids) {
         addIdsOf(json, ids);
         addIdsOf(json.path("text_config"), ids);

@@ -14,16 +14,18 @@ import java.util.function.LongFunction;
 import nighttrain.io.Causes;
 import nighttrain.io.UserError;
 
-/** Hugging Face's tokenizer library behind DJL's binding: only what is needed, offline, and safe to close while in use. */
+/** Calls Hugging Face's tokenizer library through DJL's binding: only what is needed, offline, and safe to close while in use. */
 final class NativeTokenizer implements AutoCloseable {
     static {
-        // The binding would report its use to its makers, and on a machine with CUDA download another library.
-        // Where the user has said otherwise the user's word stands.
+        // By default the binding reports its use to its makers, and downloads another library on a machine with CUDA.
+        // The user's own settings are
+        // respected.
         setIfAbsent("ai.djl.offline", "true");
         setIfAbsent("OPT_OUT_TRACKING", "true");
         setIfAbsent("RUST_FLAVOR", "cpu");
-        // Where it sees a GPU it unpacks its library inside the folder that is the library's own where it sees none,
-        // which then has no library. Of one machine's processes some may see one, some not: an executor, a driver.
+        // By default a process that sees a GPU unpacks its library inside the library folder of processes without a
+        // GPU, which then find no library
+        // there. On one machine some processes may see a GPU and others not: an executor and a driver.
         setIfAbsent(
                 "ENGINE_CACHE_DIR",
                 Utils.getCacheDir()
@@ -33,7 +35,7 @@ final class NativeTokenizer implements AutoCloseable {
 
     private static final Map<String, String> AS_IS = Map.of("truncation", "false", "padding", "false");
 
-    // A native handle must not be freed under a running call: calls share the lock, closing takes it alone.
+    // A native handle must not be freed during a call: calls share the lock, and closing takes it exclusively.
     private final ReadWriteLock lock = new ReentrantReadWriteLock();
     private final HuggingFaceTokenizer tokenizer;
 
@@ -47,7 +49,7 @@ final class NativeTokenizer implements AutoCloseable {
         }
     }
 
-    /** A tokenizer from the content of {@code tokenizer.json}; {@code name} is what errors call it. */
+    /** Creates a tokenizer from the content of {@code tokenizer.json}; errors call it {@code name}. */
     static NativeTokenizer of(byte[] json, String name) {
         try {
             return new NativeTokenizer(HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json), AS_IS));
@@ -67,14 +69,14 @@ final class NativeTokenizer implements AutoCloseable {
         }
     }
 
-    /** After the first failure the JVM only says that there was one, and names it in a cause. */
+    /** Returns the innermost message: after the first failure the JVM only reports that there was one, with its reason in a cause. */
     private static String innermost(LinkageError e) {
         return Causes.of(e).reduce((outer, inner) -> inner).orElse(e).getMessage();
     }
 
     int[] encode(String text, boolean addSpecialTokens) {
         String valid = wholeCharacters(text);
-        // Not through the tokenizer object: that also builds every token's text and offsets, at many times the cost.
+        // Bypasses the tokenizer object, which also builds every token's text and offsets, at many times the cost.
         return locked(handle -> {
             long encoding = TokenizersLibrary.LIB.encode(handle, valid, addSpecialTokens);
             try {
@@ -87,7 +89,7 @@ final class NativeTokenizer implements AutoCloseable {
         });
     }
 
-    /** Text of {@code ids[from .. to]}, special tokens left out. */
+    /** Returns the text of {@code ids[from .. to]}, special tokens left out. */
     String decode(int[] ids, int from, int to) {
         long[] wide = new long[to - from];
         for (int i = 0; i < wide.length; i++) {
@@ -108,7 +110,7 @@ final class NativeTokenizer implements AutoCloseable {
         }
     }
 
-    /** Halves of surrogate pairs as U+FFFD: no encoding has them, and one would garble the whole text on its way to the library. */
+    /** Replaces unpaired surrogates by U+FFFD: no encoding has them, and one would garble the whole text on its way to the library. */
     static String wholeCharacters(String text) {
         int first = firstUnpaired(text, 0);
         if (first < 0) {

@@ -6,8 +6,8 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Watches one generation for stop strings, also where one spans tokens. A stop string may hold special tokens ({@code <|im_end|>}), which
- * decoded text leaves out: it is sought in the text with special tokens in their places. Used by one thread at a time.
+ * Watches one generation for stop strings, which may span tokens. A stop string may contain special tokens ({@code <|im_end|>}), which decoded text
+ * omits: it is searched for in the text with special tokens in their places. Used by one thread at a time.
  */
 public final class StopStrings {
     private final StreamingDecoder decoder;
@@ -19,7 +19,7 @@ public final class StopStrings {
     private boolean ended;
     private int end = -1;
 
-    /** A special token in the marked text, and how long the text without special tokens was before it. */
+    /** A special token in the marked text, and the length of the text without special tokens before it. */
     private record Mark(int at, int end, int plainLength) {}
 
     /**
@@ -38,13 +38,13 @@ public final class StopStrings {
                 named.put(id, token);
             }
         });
-        this.plain = new Search(stops); // all of them: ordinary tokens may spell what a special token is called
+        this.plain = new Search(stops); // all stops: ordinary tokens may spell the name of a special token
         this.marked = new Search(stops.stream()
                 .filter(stop -> named.values().stream().anyMatch(stop::contains))
                 .toList());
     }
 
-    /** Takes the next token; whether the text now contains a stop string. */
+    /** Adds the next token; returns whether the text now contains a stop string. */
     public boolean push(int tokenId) {
         if (ended) {
             throw new IllegalStateException("the text has been asked for: no more tokens");
@@ -55,7 +55,7 @@ public final class StopStrings {
         return found;
     }
 
-    /** The whole text without special tokens, ending before the stop string where one was found; no more tokens after this. */
+    /** Returns the whole text without special tokens, up to the stop string where one was found; no tokens may be added after this. */
     public String text() {
         if (!ended && !found) {
             append(decoder.flush(), "");
@@ -64,7 +64,7 @@ public final class StopStrings {
         return plain.text.toString();
     }
 
-    /** Where the text without special tokens goes on after the stop string: so many characters from its start; -1 while none was found. */
+    /** Returns the end of the stop string in the text without special tokens, in characters from its start; -1 while none was found. */
     public int end() {
         return end;
     }
@@ -88,7 +88,7 @@ public final class StopStrings {
         }
     }
 
-    /** Where the plain text stands at a position of the marked text. */
+    /** Returns the position in the plain text that corresponds to a position in the marked text. */
     private int plainPosition(int position) {
         int plainPosition = position;
         for (Mark mark : marks) {
@@ -110,9 +110,9 @@ public final class StopStrings {
             this.longest = stops.stream().mapToInt(String::length).max().orElse(0);
         }
 
-        /** Where the first stop string begins; -1 while there is none. */
+        /** Returns the beginning of the first stop string; -1 while there is none. */
         int append(String added) {
-            // A stop string not found before ends in what was added, so it begins at most its length before that.
+            // A new stop string ends in the added text, so it begins at most its length before that.
             int from = Math.max(0, text.length() - longest + 1);
             text.append(added);
             int first = -1;

@@ -3,29 +3,28 @@ package nighttrain.io.text;
 import java.util.Arrays;
 
 /**
- * Text of one generation, token by token, never splitting a character. Used by one thread at a time.
+ * Decodes one generation token by token, without ever splitting a character. Used by one thread at a time.
  *
- * <p>It decodes a sliding window of the latest tokens and hands out what a token added to its text. Tokens cannot be decoded one by
- * one: characters span tokens, and a token's text may depend on those before it. A trailing U+FFFD is held back, since it may
- * be the beginning of a character.
+ * <p>It decodes a sliding window of the latest tokens and returns what a token added to its text. Tokens cannot be decoded one by one: characters
+ * span tokens, and a token's text may depend on those before it. A trailing U+FFFD is held back, since it may be the beginning of a character.
  *
  * <p>Earlier tokens leave the window at a boundary between characters, so that each token costs one decoding of a bounded
  * number of tokens, however long the text.
  */
 public final class StreamingDecoder {
-    /** Text of the tokens {@code ids[from .. to]}. */
+    /** Returns the text of the tokens {@code ids[from .. to]}. */
     @FunctionalInterface
     interface Decode {
         String text(int[] ids, int from, int to);
     }
 
-    /** Tokens before the boundary at which the window may be cut: the context that stays. */
+    /** Number of tokens after the boundary that are kept as context when the window is cut there. */
     private static final int CONTEXT_TOKENS = 4;
 
-    /** A window longer than this is cut wherever it is: text whose tokens never end where a character ends. */
+    /** A window of this length is cut anywhere, for text whose tokens never end where a character ends. */
     private static final int MAX_TOKENS = 64;
 
-    /** A character takes at most 4 bytes and a token gives at least one: after twice as many it is no character. */
+    /** A character has at most 4 bytes and a token adds at least one: after twice that number of tokens the bytes are no character. */
     private static final int MAX_STALLED_TOKENS = 8;
 
     private static final char INCOMPLETE = '\uFFFD';
@@ -41,7 +40,7 @@ public final class StreamingDecoder {
         this.decode = decode;
     }
 
-    /** The text that this token completes; empty while a character is incomplete. */
+    /** Returns the text that this token completes; empty while a character is incomplete. */
     public String push(int tokenId) {
         window[size++] = tokenId;
         String text = decode.text(window, 0, size);
@@ -69,7 +68,7 @@ public final class StreamingDecoder {
         return added;
     }
 
-    /** Length without the incomplete characters at the end. */
+    /** Returns the length without the incomplete characters at the end. */
     private static int completeEnd(String text) {
         int end = text.length();
         while (end > 0 && text.charAt(end - 1) == INCOMPLETE) {
@@ -90,11 +89,11 @@ public final class StreamingDecoder {
         }
     }
 
-    /** Drops the tokens before {@code first}; {@code pending} characters at the end are yet to be handed out. */
+    /** Drops the tokens before {@code first}; {@code pending} characters at the end have not been returned yet. */
     private void keepFrom(int first, int pending) {
         String rest = decode.text(window, first, size);
         if (rest.isEmpty() && size < MAX_TOKENS) {
-            // Nothing but special tokens: the next would be taken for the first of a text, and lose its leading space.
+            // Only special tokens remain: the next would be decoded as the first of a text, and lose its leading space.
             return;
         }
         window = Arrays.copyOf(Arrays.copyOfRange(window, first, size), MAX_TOKENS);
@@ -103,7 +102,7 @@ public final class StreamingDecoder {
         boundary = 0;
     }
 
-    /** What is left at the end, an incomplete character as U+FFFD. */
+    /** Returns the rest of the text; an incomplete character becomes U+FFFD. */
     public String flush() {
         String text = decode.text(window, 0, size);
         String rest = handOut(text, text.length());

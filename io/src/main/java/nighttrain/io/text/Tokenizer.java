@@ -8,7 +8,7 @@ import java.util.Set;
 import nighttrain.io.JsonFile;
 import nighttrain.io.UserError;
 
-/** Text to token ids and back, by a model's {@code tokenizer.json}. Safe for use by several threads. */
+/** Converts text to token ids and back, by a model's {@code tokenizer.json}. Safe for use by several threads. */
 public final class Tokenizer implements AutoCloseable {
     private final NativeTokenizer tokenizer;
     private final Path file;
@@ -55,29 +55,29 @@ public final class Tokenizer implements AutoCloseable {
     }
 
     /**
-     * Token ids of a text; {@code addSpecialTokens} frames it as the model expects (begin of text, for most). Special tokens
-     * written in the text are recognised either way. Halves of surrogate pairs count as U+FFFD.
+     * Returns the token ids of a text; {@code addSpecialTokens} adds the special tokens that the model expects around it (begin of text, for most).
+     * Special tokens written in the text are recognised either way. Unpaired surrogates count as U+FFFD.
      */
     public int[] encode(String text, boolean addSpecialTokens) {
         return tokenizer.encode(text, addSpecialTokens);
     }
 
-    /** Text of token ids; special tokens are left out, bytes that make no character are U+FFFD. */
+    /** Returns the text of token ids; special tokens are left out, and bytes that form no character become U+FFFD. */
     public String decode(int[] ids) {
         return tokenizer.decode(ids, 0, ids.length);
     }
 
-    /** A decoder for one generation, token by token. */
+    /** Returns a decoder for one generation, token by token. */
     public StreamingDecoder newDecoder() {
         return new StreamingDecoder(tokenizer::decode);
     }
 
-    /** Watches one generation for {@code stops}: texts, of which special tokens may be part. */
+    /** Returns a watcher of one generation for {@code stops}: texts that may contain special tokens. */
     public StopStrings newStopStrings(List<String> stops) {
         return new StopStrings(newDecoder(), stops, specialTokens);
     }
 
-    /** Tokens that end a text: those of generation_config.json, config.json and tokenizer_config.json together. */
+    /** Returns the tokens that end a text: those of generation_config.json, config.json and tokenizer_config.json together. */
     public Set<Integer> endTokens() {
         return endTokens;
     }
@@ -88,7 +88,7 @@ public final class Tokenizer implements AutoCloseable {
     }
 
     /**
-     * The bytes of every token, read from the file again: few jobs ask for them.
+     * Returns the bytes of every token. It reads the file again, as few jobs need them.
      *
      * @throws UserError where a token's text depends on its neighbours
      */

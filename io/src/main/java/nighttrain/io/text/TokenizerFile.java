@@ -13,17 +13,17 @@ import nighttrain.io.JsonFile;
 import nighttrain.io.UserError;
 
 /**
- * What the native tokenizer does not tell about its own {@code tokenizer.json}.
+ * The parts of {@code tokenizer.json} that the native tokenizer does not expose.
  *
  * @param vocabSize one more than the largest token id
- * @param addedTokens ids of tokens added to the vocabulary, special ones among them, by their text
- * @param specialTokens texts of those that decoded text leaves out, by their ids
+ * @param addedTokens ids of tokens added to the vocabulary, including special ones, by their text
+ * @param specialTokens texts of the tokens that decoded text omits, by their ids
  */
 record TokenizerFile(int vocabSize, Map<String, Integer> addedTokens, Map<Integer, String> specialTokens) {
-    /** The largest vocabulary that a config may ask for. */
+    /** Largest id of the largest vocabulary that a config may have. */
     private static final int MAX_ID = (1 << 30) - 1;
 
-    // Read as a stream: a vocabulary of a quarter million entries makes a large tree.
+    // Read as a stream: a vocabulary of a quarter million entries would make a large tree.
     private static final JsonFactory JSON = new ObjectMapper().getFactory();
 
     TokenizerFile {

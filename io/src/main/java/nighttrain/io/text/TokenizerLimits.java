@@ -7,25 +7,24 @@ import java.util.Set;
 import nighttrain.io.UserError;
 
 /**
- * What the steps of a tokenizer may ask for. They run in native code that nobody can stop: twenty replacements of a letter by
- * four take all memory there is, and a regular expression with enough brackets takes the stack, and the process with it. Such
- * a tokenizer is refused before that code sees it.
+ * Limits on the steps of a tokenizer. They run in native code that cannot be stopped: twenty replacements of one letter by four take all memory, and
+ * a regular expression with enough brackets overflows the stack and ends the process. Such a tokenizer is refused before that code sees it.
  */
 final class TokenizerLimits {
     /** Parts of a tokenizer that rewrite texts or repeat them. */
     static final Set<String> PARTS = Set.of("normalizer", "pre_tokenizer", "post_processor", "decoder");
 
-    /** Those of real models are below 10. */
+    /** Greatest factor by which a part may lengthen a text; real models stay below 10. */
     private static final double MOST = 256;
 
-    /** What a text is given at its beginning counts where it is longer than this. */
+    /** Text added at the beginning of a text counts as growth where it is longer than this. */
     private static final double SHORT_CHARS = 16;
 
     private static final Set<String> STEPS = Set.of("normalizers", "pretokenizers", "processors", "decoders");
 
     private TokenizerLimits() {}
 
-    /** Refuses a part, one of {@link #PARTS}, that asks for too much. */
+    /** Refuses a part, one of {@link #PARTS}, that exceeds the limits. */
     static void check(String part, JsonNode json, String file) {
         for (JsonNode pattern : json.findValues("Regex")) {
             PatternLimits.check(pattern.asText(), file);
@@ -59,7 +58,7 @@ final class TokenizerLimits {
         return Math.max(1, growth);
     }
 
-    /** A regular expression may match nothing, between any two characters. */
+    /** Returns the growth of a replacement. A regular expression may match the empty text between any two characters. */
     private static double replacement(JsonNode step) {
         double pattern = chars(step.path("pattern").path("String"));
         double content = chars(step.path("content"));
@@ -71,18 +70,18 @@ final class TokenizerLimits {
     }
 
     /**
-     * Regular expressions that a tokenizer may split texts with. Deep ones overflow the native stack, and one that repeats what
-     * repeats, {@code (a+)+}, takes exponential time until the library's limit ends the process: both are refused, since neither
-     * can be caught. What tries polynomially many ways can still reach that limit, on a text made for it.
+     * Limits on the regular expressions with which a tokenizer splits texts. Deep nesting overflows the native stack, and a repetition of a
+     * repetition, {@code (a+)+}, takes exponential time until the library's limit ends the process: both are refused, since neither can be caught. An
+     * expression of polynomial time can still reach that limit on an adversarial text.
      */
     private static final class PatternLimits {
-        /** Those of real models are below 300. */
+        /** Most characters; expressions of real models have fewer than 300. */
         private static final int MAX_CHARS = 4096;
 
         private static final int MAX_BRACKETS = 256;
 
         private final String pattern;
-        /** For every open group, whether something in it repeats without end. */
+        /** For every open group, whether it contains an unbounded repetition. */
         private final Deque<Boolean> groups = new ArrayDeque<>();
 
         private int classDepth;
@@ -129,7 +128,7 @@ final class TokenizerLimits {
             return false;
         }
 
-        /** Brackets; in a class of characters they mean nothing, but for those of a class within. */
+        /** Tracks brackets; within a character class they have no meaning, except those of a nested class. */
         private void structure(char c) {
             groupEndedRepeating = false;
             if (c == '[') {

@@ -2,16 +2,16 @@ package nighttrain.io.text;
 
 import java.util.Arrays;
 
-/** What becomes of a prompt that is longer than allowed. */
+/** The treatment of a prompt that is longer than allowed. */
 public enum Truncation {
-    /** Left as it is; the engine refuses it. */
+    /** The prompt is not cut; the engine refuses it. */
     NONE,
     /** The beginning is cut off, the end stays. */
     LEFT,
     /** The end is cut off, the beginning stays. */
     RIGHT;
 
-    /** At most {@code maxTokens} of {@code ids}; the same array where nothing is cut. */
+    /** Returns at most {@code maxTokens} of {@code ids}; the same array where nothing is cut. */
     public int[] apply(int[] ids, int maxTokens) {
         if (maxTokens < 0) {
             throw new IllegalArgumentException("maxTokens: " + maxTokens + " (at least 0)");

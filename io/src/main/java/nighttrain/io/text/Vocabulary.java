@@ -10,8 +10,8 @@ import java.util.TreeMap;
 import java.util.stream.IntStream;
 
 /**
- * What each token adds to a decoded text, in bytes: a token may hold part of a character. Tokens with text are ordered by their bytes, as a
- * trie's branches are.
+ * The bytes that each token adds to a decoded text; a token may contain part of a character. Tokens with text are ordered by their bytes, like the
+ * branches of a trie.
  */
 public final class Vocabulary {
     private final byte[][] bytes;
@@ -24,9 +24,9 @@ public final class Vocabulary {
     private final boolean firstIsSpecial;
 
     /**
-     * @param bytes of each token; null where it writes no text
-     * @param firstBytes what it writes as the first of a text
-     * @param special names of the tokens that decoded text leaves out
+     * @param bytes bytes of each token; null where it writes no text
+     * @param firstBytes bytes of each token as the first of a text
+     * @param special names of the tokens that decoded text omits
      */
     Vocabulary(byte[][] bytes, byte[][] firstBytes, Map<Integer, String> special, Set<Integer> endTokens) {
         this.bytes = bytes;
@@ -53,7 +53,7 @@ public final class Vocabulary {
         this.firstIsSpecial = Arrays.stream(order).anyMatch(id -> !Arrays.equals(bytes[id], firstBytes[id]));
     }
 
-    /** A vocabulary whose tokens write the same bytes everywhere. */
+    /** Returns a vocabulary whose tokens write the same bytes everywhere. */
     public static Vocabulary of(byte[][] bytes, Set<Integer> endTokens) {
         return new Vocabulary(bytes, bytes, new HashMap<>(), endTokens);
     }
@@ -63,22 +63,22 @@ public final class Vocabulary {
         return bytes.length;
     }
 
-    /** The bytes that a token adds to a text; null where it is no text. */
+    /** Returns the bytes that a token adds to a text; null where it writes no text. */
     public byte[] bytes(int token) {
         return bytes[token];
     }
 
-    /** The bytes of a token that is the first of a text: some tokenizers drop a space there. */
+    /** Returns the bytes of a token as the first of a text: some tokenizers drop a space there. */
     public byte[] firstBytes(int token) {
         return firstBytes[token];
     }
 
-    /** Whether any token writes other bytes where it is the first of a text. */
+    /** Whether any token writes other bytes as the first of a text. */
     public boolean firstIsSpecial() {
         return firstIsSpecial;
     }
 
-    /** Names of the tokens that decoded text leaves out, but those that end it. */
+    /** Names of the tokens that decoded text omits, except end tokens. */
     public Map<Integer, byte[]> special() {
         return special;
     }
@@ -91,22 +91,22 @@ public final class Vocabulary {
         return !endTokens.isEmpty() && endTokens.nextSetBit(0) < bytes.length;
     }
 
-    /** How many tokens are text and end none. */
+    /** Number of tokens that write text and do not end it. */
     public int texts() {
         return order.length;
     }
 
-    /** The token that is text at a place in the order of bytes. */
+    /** Returns the token at a place in the order of bytes. */
     public int inOrder(int place) {
         return order[place];
     }
 
-    /** How many of its first bytes a token has in common with the one before it in the order. */
+    /** Returns how many of its first bytes the token at {@code place} shares with the one before it in the order. */
     public int sharedWithPrevious(int place) {
         return shared[place];
     }
 
-    /** Bytes of the longest text of a token. */
+    /** Length of the longest text of a token, in bytes. */
     public int longest() {
         return longest;
     }

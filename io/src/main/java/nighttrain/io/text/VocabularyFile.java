@@ -16,11 +16,14 @@ import java.util.Map;
 import java.util.Set;
 import nighttrain.io.UserError;
 
-/** Reads the tokens of a {@code tokenizer.json} and applies its decoder to each alone. Decoders that join tokens otherwise are refused. */
+/**
+ * Reads the tokens of a {@code tokenizer.json} and applies its decoder to each alone. Decoders whose result depends on neighbouring tokens are
+ * refused.
+ */
 final class VocabularyFile {
     private static final JsonFactory JSON = new ObjectMapper().getFactory();
 
-    /** The byte of each of GPT-2's letters for bytes, -1 for other characters. */
+    /** The byte that each of GPT-2's letters stands for, -1 for other characters. */
     private static final int[] BYTE_OF_LETTER = byteOfLetter();
 
     private final String file;
@@ -33,7 +36,7 @@ final class VocabularyFile {
         this.file = file;
     }
 
-    /** The vocabulary of a file that {@link TokenizerFile} has read before, of {@code size} tokens. */
+    /** Returns the vocabulary of a file that {@link TokenizerFile} has read before, of {@code size} tokens. */
     static Vocabulary read(byte[] bytes, String file, int size, Set<Integer> endTokens) {
         VocabularyFile scan = new VocabularyFile(file);
         try (JsonParser json = JSON.createParser(bytes)) {
@@ -120,7 +123,7 @@ final class VocabularyFile {
         return byteOf;
     }
 
-    /** A decoder's steps, as far as they look at one token. */
+    /** The decoder's steps, as far as they concern one token. */
     private static final class Steps {
         private final String file;
         private final List<String[]> replacements = new ArrayList<>();
@@ -200,7 +203,7 @@ final class VocabularyFile {
                     : bytes;
         }
 
-        /** A token with any other letter is text as it is. */
+        /** Decodes GPT-2's letters; a token with any other character is plain text. */
         private static byte[] byteLevel(String token) {
             byte[] bytes = new byte[token.length()];
             for (int i = 0; i < bytes.length; i++) {
